@@ -97,7 +97,7 @@ class Buckets:
 
         A wait beyond `max_wait` reserves nothing.
         """
-        buckets = [(self._bucket(key, now), self.tiers.of(key)) for key in keys]
+        buckets = [(self.bucket(key, now), self.tiers.of(key)) for key in keys]
         start = max([bucket.next(tier, now) for bucket, tier in buckets], default=now)
         if start - now > max_wait:
             return start - now, False
@@ -109,18 +109,19 @@ class Buckets:
     def give_back(self, keys: Sequence[Key], now: float) -> None:
         """A call that had reserved will not start."""
         for key in keys:
-            bucket = self._bucket(key, now)
+            bucket = self.bucket(key, now)
             bucket.level = min(float(self.tiers.of(key).burst), bucket.level + 1)
 
     def observe(self, key: Key, now: float, remaining: float | None, closed_for: float | None) -> None:
         """Take over what the server sent: it allows `remaining` more calls, or none for `closed_for` seconds."""
-        bucket = self._bucket(key, now)
+        bucket = self.bucket(key, now)
         if remaining is not None:
             bucket.level = min(bucket.level, remaining)
         if closed_for is not None:
             bucket.closed_until = max(bucket.closed_until, now + closed_for)
 
-    def _bucket(self, key: Key, now: float) -> Bucket:
+    def bucket(self, key: Key, now: float) -> Bucket:
+        """The bucket of a key, filled up to now."""
         tier = self.tiers.of(key)
         bucket = self._buckets.get(key)
         if bucket is None:
@@ -150,6 +151,9 @@ class LocalBuckets:
         after_fork_in_child(self._reset)
 
     def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> Effects[tuple[float, bool]]:
+        """The wait in seconds, and whether a token is reserved: not if the wait is longer than `max_wait`. Ends within
+        `time_left` seconds.
+        """
         with self._lock:
             return self._buckets.reserve(keys, self._clock(), max_wait)
         yield  # a generator as those of other stores, without an effect

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError
@@ -16,22 +16,6 @@ from interactor_ext.limits._redis_buckets import RedisBuckets
 from interactor_ext.tokens._redis import is_async
 
 
-class BucketStore(Protocol):
-    """Token buckets, in this process or in Redis."""
-
-    def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float) -> Effects[tuple[float, bool]]:
-        """The wait in seconds, and whether a token is reserved: not if the wait is longer than `max_wait`. Must return
-        within `time_left` seconds.
-        """
-        ...
-
-    def give_back(self, keys: Sequence[Key]) -> Effects[None]: ...
-
-    def observe(
-        self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None
-    ) -> None: ...
-
-
 class RateLimiter:
     """Keeps the calls of this process within the tiers, from any number of threads and event loops.
 
@@ -40,7 +24,7 @@ class RateLimiter:
 
     def __init__(self, tiers: Tiers | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._tiers = tiers or Tiers()
-        self._buckets: BucketStore = LocalBuckets(self._tiers, clock)
+        self._buckets: LocalBuckets | RedisBuckets = LocalBuckets(self._tiers, clock)
         self._queue = FairQueue()
 
     def __repr__(self) -> str:

@@ -1,13 +1,20 @@
-"""What of the platform's models a browser gets: documented fields alone, and of those not the namespace."""
+"""What a browser gets: the documented fields of the platform's models, without the namespace; and the modules that show
+them.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import attrs
 
+FOLDER = Path(__file__).with_name("static")
+_NAMES = frozenset(path.name for path in FOLDER.glob("*.js"))
 _UNDOCUMENTED = "additional_properties"
 _NOT_FOR_BROWSERS = "namespace"
 
@@ -42,3 +49,16 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class StaticFile(NamedTuple):
+    body: bytes
+    etag: str
+
+
+@cache
+def static_file(name: str) -> StaticFile | None:
+    if name not in _NAMES:
+        return None
+    body = (FOLDER / name).read_bytes()
+    return StaticFile(body, f'"{blake2b(body, digest_size=12).hexdigest()}"')

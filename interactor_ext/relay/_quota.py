@@ -7,10 +7,7 @@ from collections.abc import Callable
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
-from interactor_ext.limits._buckets import Bucket, Tier
-
-# Beyond so many the full buckets are dropped: a new one is full as well.
-_MOST_BUCKETS = 10_000
+from interactor_ext.limits._buckets import Buckets, Tier, Tiers
 
 
 class Quota:
@@ -27,18 +24,14 @@ class Quota:
         after_fork_in_child(self._reset)
 
     def _reset(self) -> None:
-        self._writes: dict[str, Bucket] = {}
+        self._writes = Buckets(Tiers(namespace=self._tier))
         self._streams: dict[str, int] = {}
 
     def count_write(self, namespace: str) -> float:
         """0 for a write that is allowed, else the seconds until the next one is."""
         now = self._clock()
         with self._lock:
-            bucket = self._writes.get(namespace)
-            if bucket is None:
-                self._drop_full_buckets(now)
-                bucket = self._writes[namespace] = Bucket(float(self._tier.burst), now)
-            bucket.refill(self._tier, now)
+            bucket = self._writes.bucket(("namespace", namespace), now)
             if bucket.level < 1:
                 return (1 - bucket.level) * self._tier.interval
             bucket.level -= 1
@@ -60,10 +53,3 @@ class Quota:
                 self._streams[namespace] = count - 1
             else:
                 self._streams.pop(namespace, None)
-
-    def _drop_full_buckets(self, now: float) -> None:
-        if len(self._writes) < _MOST_BUCKETS:
-            return
-        for bucket in self._writes.values():
-            bucket.refill(self._tier, now)
-        self._writes = {name: each for name, each in self._writes.items() if each.level < self._tier.burst}

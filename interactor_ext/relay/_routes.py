@@ -35,10 +35,9 @@ from interactor_ext.relay._http import (
     segments,
 )
 from interactor_ext.relay._hub import Hubs
-from interactor_ext.relay._public import dump, public_json
+from interactor_ext.relay._public import StaticFile, dump, public_json, static_file
 from interactor_ext.relay._quota import Quota
 from interactor_ext.relay._reader import HubOptions, Reader
-from interactor_ext.relay._static import StaticFile, static_file
 from interactor_ext.transports._per_loop import PerLoop
 
 if TYPE_CHECKING:
