@@ -74,7 +74,11 @@ def request_arguments(
 
 def _secrets_in(*mappings: Mapping[str, Any]) -> tuple[str, ...]:
     named = [item for each in mappings for item in each.items() if isinstance(item[1], str)]
-    return tuple(value for name, value in named if is_secret_name(name) or name.lower() == "key")
+    return tuple(
+        value
+        for name, value in named
+        if is_secret_name(name) or (name.lower().endswith("key") and name.lower() != "idempotency-key")
+    )
 
 
 def _checked_headers(headers: object, allowed: frozenset[str] = frozenset()) -> dict[str, str | None]:

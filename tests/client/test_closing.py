@@ -12,10 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import AsyncInteractorClient, ConfigurationError, InteractorClient
+from interactor_ext import AsyncInteractorClient, CircuitBreaker, ConfigurationError, InteractorClient
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
-from interactor_ext.transports._circuit_breaker import CircuitBreaker
 from tests.support.modes import sync_and_async
 from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js
 

@@ -131,18 +131,6 @@ def test_call_without_response_logs_a_warning(sandbox: Sandbox, mode: str, log: 
     assert record["level"] == "WARNING"
 
 
-@sync_and_async
-def test_disabled_log_level_computes_no_fields(
-    sandbox: Sandbox, mode: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    caplog.set_level(logging.WARNING, "interactor")
-    monkeypatch.setattr("interactor_ext.logs._calls._fields", lambda *_: pytest.fail("fields of a record for nobody"))
-    call(mode, settings(sandbox), lambda c: c.rooms.list())
-    caplog.set_level(logging.ERROR, "interactor")
-    with pytest.raises(NotFoundError):
-        call(mode, settings(sandbox), lambda c: c.rooms.get("room_1"))
-
-
 def test_client_without_logging_configuration_prints_nothing(sandbox: Sandbox) -> None:
     code = """
         from interactor_ext import InteractorClient, NotFoundError

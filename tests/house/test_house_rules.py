@@ -6,7 +6,6 @@ import ast
 import re
 import sys
 import tomllib
-from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -121,12 +120,6 @@ def test_loggers_come_from_one_module_which_has_their_null_handler() -> None:
     """Edit the module to `from interactor_ext.logs import logger`, or add a logger there."""
     making = [named(path) for path in modules("interactor_ext") if 'getLogger("interactor' in path.read_text()]
     assert making == ["interactor_ext/logs/__init__.py"]
-
-
-def test_files_of_tests_have_names_of_their_own() -> None:
-    """pytest imports them by that name alone, so of two the second cannot be collected when both run."""
-    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
-    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_no_test_replaces_the_clock_of_the_process() -> None:

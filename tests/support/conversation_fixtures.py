@@ -12,7 +12,11 @@ from interactor_ext.retry import RetryPolicy
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between attempts, and between looks at a room, some milliseconds pass. How long it is tried stays as it is."""
-    monkeypatch.setattr(RetryPolicy, "backoff", lambda policy, failures: 0.005)
-    monkeypatch.setattr(_state, "_POLL_PAUSES", (0.01,) * 900)
-    monkeypatch.setattr(_room_queue, "_POLL_PAUSES", (0.01,) * 3000)
-    monkeypatch.setattr(waiting, "_FIRST_PAUSE", 0.01)
+    pauses = [
+        (RetryPolicy, "backoff", lambda policy, failures: 0.005),
+        (_state, "_POLL_PAUSES", (0.01,) * 900),
+        (_room_queue, "_POLL_PAUSES", (0.01,) * 3000),
+        (waiting, "_FIRST_PAUSE", 0.01),
+    ]
+    for place, name, value in pauses:
+        monkeypatch.setattr(place, name, value)

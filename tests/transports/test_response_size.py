@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import APIConnectionError, InteractorClient, NotFoundError
-from interactor_ext._errors import ConfigurationError
+from interactor_ext import APIConnectionError, ConfigurationError, InteractorClient, NotFoundError
 from tests.support.modes import call, sync_and_async
 from tests.support.processes import environment_without_coverage
 from tests.support.scripted_server import GOOD_BODY, Action, Connection, FaultServer, Request
