@@ -233,7 +233,7 @@ def test_request_raises_the_error_of_its_status(mode: str, status: int, error: t
 
 @sync_and_async
 def test_secret_in_headers_or_query_is_in_no_error(mode: str) -> None:
-    heard = ("x-api-key", "x-gateway-token", "x-team")
+    heard = ("x-partner-key", "x-gateway-token", "x-team")
 
     def answer(request: httpx.Request) -> httpx.Response:
         said = [*(request.headers.get(name, "") for name in heard), *request.url.params.values()]
@@ -241,15 +241,15 @@ def test_secret_in_headers_or_query_is_in_no_error(mode: str) -> None:
 
     wire = Wire(answer)
     headers, params = (
-        {"X-Gateway-Token": "secret_4a77d1", "X-Team": "support"},
+        {"X-Gateway-Token": "secret_4a77d1", "X-Partner-Key": "secret_77b1e0", "X-Team": "support"},
         {"api_key": "secret_9c0f21", "q": "tea"},
     )
     with pytest.raises(APIStatusError) as caught:
         call(mode, wire.settings, lambda c: c.request("GET", "/x", headers=headers, params=params))
-    assert "bad:  *** support *** tea" in str(caught.value)
+    assert "bad: *** *** support *** tea" in str(caught.value)
     with pytest.raises(APIStatusError) as caught:
         call(mode, wire.settings, lambda c: c.with_options(headers=headers, query=params).assistants.list())
-    assert "bad:  *** support *** tea" in str(caught.value)
+    assert "bad: *** *** support *** tea" in str(caught.value)
 
 
 REFUSED_PATHS = [
