@@ -1,6 +1,7 @@
-"""The retry policy, and `with_retry` for functions of the caller. Decides from plain values: no socket, clock or sleep.
+"""The retry policy, and `with_retry` for functions of the caller.
 
-`RetryPolicy.decide` is the one place that decides whether a request is sent again, and when.
+`RetryPolicy.decide` decides from plain values, without socket, clock or sleep, whether a request that can be sent again
+is, and when. `transports/_attempts.py` says which can't.
 """
 
 from __future__ import annotations

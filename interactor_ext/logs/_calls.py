@@ -44,8 +44,7 @@ def log_failure(request: httpx.Request, error: InteractorError, began: float) ->
 def log_retry(
     request: httpx.Request, response: httpx.Response | None, *, delay: float, attempt: int, reason: str
 ) -> None:
-    """Log an attempt that another follows, and count it for the record of the call."""
-    Call.of(request).retries += 1
+    """Log an attempt that another follows."""
     if logger.isEnabledFor(logging.WARNING):
         status = request_id = None
         if response is not None:

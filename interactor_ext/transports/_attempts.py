@@ -243,6 +243,7 @@ class Attempts:
         )
         if decision.delay is not None:
             response = self._last if isinstance(self._last, httpx.Response) else None
+            self.call.retries += 1
             log_retry(self.request, response, delay=decision.delay, attempt=self._made, reason=decision.reason)
         elif status is None or status in self._policy.statuses:
             logger.debug("%s is not sent again: %s", self._name(), decision.reason)

@@ -117,7 +117,7 @@ class Transport(httpx.BaseTransport):
         use = _Use(weakref.ref(body, closer.queue.put))
         closer.watches[use.watch] = partial(self.discard, use)
         try:
-            if not self._has_place(use):
+            if not self._take_place(use):
                 self._wait_for_place(use, request)
             response = self._connection(use, origin_of(request.url)).transport.handle_request(request)
             body._pool, body._body, body._use = self, response.stream, use
@@ -128,7 +128,8 @@ class Transport(httpx.BaseTransport):
         response.stream = body
         return response
 
-    def _has_place(self, use: _Use) -> bool:
+    def _take_place(self, use: _Use) -> bool:
+        """Whether there was a place to take."""
         with self._lock:
             if len(self._used) >= self._max_connections:
                 return False
@@ -140,7 +141,7 @@ class Transport(httpx.BaseTransport):
         ends_at = min(network_deadline.get(), math.inf if timeout is None else time.monotonic() + timeout)
         waiter = self._waiting[use] = ThreadWaiter()
         try:
-            while not self._has_place(use):
+            while not self._take_place(use):
                 if self._closed:
                     raise httpx.ConnectError("the transport was closed while this call waited for a connection")
                 left = ends_at - time.monotonic()

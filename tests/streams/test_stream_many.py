@@ -100,9 +100,10 @@ def test_many_concurrent_streams_survive_three_reconnects_each(
 
     def nothing_is_left() -> bool:
         collect_garbage()
-        # Each stream that was not freed would be some hundreds. What earlier tests left behind may end meanwhile.
+        # Each stream that was not freed would be some hundreds; coverage measurement keeps some twenty for its threads.
+        # What earlier tests left behind may end meanwhile.
         return (
-            len(gc.get_objects()) - objects < 20 * count
+            len(gc.get_objects()) - objects < 60 * count
             and open_sockets() <= sockets
             and threading.active_count() <= threads
         )

@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -20,7 +21,7 @@ from interactor_client.types import Operation
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from interactor_ext.transports._async_transport import ConnectionPool
 from tests.support.scripted_server import Connection, FaultServer, Request, fine, send_and, slow
-from tests.support.waiting import collect_garbage
+from tests.support.waiting import collect_garbage, eventually
 
 STREAM = Operation("stream_room", "rooms", "GET", "/x", "core", idempotency_key=False, stream=True)
 PATH = "/api/v1/assistants/asst_1"
@@ -201,7 +202,7 @@ def test_one_client_works_in_consecutive_event_loops(server: FaultServer, kind: 
         warnings.simplefilter("error")
         assert [asyncio.run(call()) for _ in range(3)] == [600] * 3
         collect_garbage()
-    assert _soon(lambda: server.open_connections == 0)
+    eventually(lambda: server.open_connections == 0)
 
 
 @both_kinds
@@ -220,7 +221,7 @@ def test_one_client_works_in_concurrent_event_loops(server: FaultServer, kind: t
     for thread in threads:
         thread.join()
     assert statuses == [200] * 150
-    assert _soon(lambda: server.open_connections == 0)
+    eventually(lambda: server.open_connections == 0)
 
 
 def test_closing_in_one_loop_closes_connections_of_another_running_loop(server: FaultServer) -> None:
@@ -238,7 +239,7 @@ def test_closing_in_one_loop_closes_connections_of_another_running_loop(server: 
     assert called.wait(60)
     assert server.open_connections == 1
     asyncio.run(transport.aclose())
-    assert _soon(lambda: server.open_connections == 0)
+    eventually(lambda: server.open_connections == 0)
     closed.set()
     thread.join()
 
@@ -262,7 +263,7 @@ def test_loop_that_ends_while_another_closes_the_transport_leaves_no_connection_
             await asyncio.sleep(0)
 
     asyncio.run(call_and_end())
-    assert _soon(lambda: server.open_connections == 0)
+    eventually(lambda: server.open_connections == 0)
 
 
 @pytest.mark.parametrize("phase", ["main", "shutdown_asyncgens", "shutdown_default_executor"])
@@ -307,7 +308,7 @@ def test_closing_from_another_thread_in_the_last_step_of_a_loop_leaves_no_pendin
     collect_garbage()
     assert not unraisable
     assert not [record.getMessage() for record in caplog.records if record.name == "asyncio"]
-    assert _soon(lambda: server.open_connections == 0)
+    eventually(lambda: server.open_connections == 0)
 
 
 def test_closed_loop_is_forgotten(server: FaultServer) -> None:
@@ -328,7 +329,7 @@ def test_closed_loop_is_forgotten(server: FaultServer) -> None:
         del loop
         collect_garbage()
     assert len(transport._pools._entries) == 0
-    assert _soon(lambda: server.open_connections == 0)
+    eventually(lambda: server.open_connections == 0)
 
 
 async def test_dropped_async_transport_closes_its_connections(server: FaultServer) -> None:
@@ -349,13 +350,6 @@ async def test_closing_async_transport_ends_open_streams(server: FaultServer) ->
     with pytest.raises(httpx.TransportError):
         await response.aread()
     await until(lambda: server.open_connections == 0, "the connection is closed")
-
-
-def _soon(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 60
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 FORKED = """
@@ -448,6 +442,58 @@ def test_interpreter_exits_silently_with_open_transports(server: FaultServer) ->
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_sync_calls_reuse_a_connection_and_wait_for_a_place(server: FaultServer) -> None:
+    with httpx.Client(transport=Transport(max_connections=2), base_url=server.url, timeout=60) as client:
+        for _ in range(5):
+            assert client.get(PATH).status_code == 200
+        assert server.open_connections == 1
+        most = 0
+
+        def count(connection: Connection, request: Request) -> bool:
+            nonlocal most
+            most = max(most, server.open_connections)
+            return slow(0.01, fine)(connection, request)
+
+        server.script = [count]
+        with ThreadPoolExecutor(8) as threads:
+            assert {response.status_code for response in threads.map(client.get, [PATH] * 20)} == {200}
+        assert most == 2
+
+
+def test_sync_call_that_waits_for_a_place_raises_pool_timeout(server: FaultServer) -> None:
+    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
+    transport = Transport(max_connections=1)
+    with httpx.Client(transport=transport, base_url=server.url, timeout=60) as client:
+        with client.stream("GET", PATH):
+            with pytest.raises(httpx.PoolTimeout, match="every connection is in use"):
+                client.get(PATH, timeout=httpx.Timeout(60, pool=0.05))
+            assert transport.connections() == (1, 0, 0)
+        server.script = [fine]
+        assert client.get(PATH).status_code == 200
+
+
+def test_sync_connection_that_was_idle_too_long_is_closed_after_another_call(server: FaultServer) -> None:
+    with httpx.Client(transport=Transport(keepalive_expiry=0.01), base_url=server.url, timeout=60) as client:
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(client.get, [PATH] * 8))
+
+        def one_is_left() -> bool:
+            client.get(PATH)
+            return server.open_connections <= 1
+
+        eventually(one_is_left)
+
+
+def test_sync_call_to_a_new_origin_evicts_an_idle_connection_when_the_pool_is_full(server: FaultServer) -> None:
+    transport = Transport(max_connections=2)
+    with FaultServer() as other, httpx.Client(transport=transport, timeout=60) as client:
+        for url in (server.url, other.url, server.url):
+            with ThreadPoolExecutor(2) as threads:
+                list(threads.map(client.get, [f"{url}{PATH}"] * 4))
+            assert transport.connections().open <= 2
+        eventually(lambda: server.open_connections + other.open_connections <= 2)
+
+
 def test_closing_sync_transport_wakes_waiting_threads(server: FaultServer) -> None:
     server.script = [send_and(b"", lambda connection: connection.stall())]
     transport = Transport()
@@ -461,11 +507,11 @@ def test_closing_sync_transport_wakes_waiting_threads(server: FaultServer) -> No
 
     thread = threading.Thread(target=call)
     thread.start()
-    assert _soon(lambda: len(server.seen) == 1)
+    eventually(lambda: len(server.seen) == 1)
     transport.close()
     thread.join(60)
     assert len(errors) == 1
-    assert _soon(lambda: server.open_connections == 0)
+    eventually(lambda: server.open_connections == 0)
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -505,7 +551,7 @@ def test_connection_that_becomes_idle_after_the_transport_closed_is_closed(serve
     transport.close()
     body.close()
     assert transport.connections() == (0, 0, 0)
-    assert _soon(lambda: server.open_connections == 0)
+    eventually(lambda: server.open_connections == 0)
 
 
 def test_stream_dropped_together_with_its_closed_transport_is_closed(server: FaultServer) -> None:
@@ -523,5 +569,5 @@ def test_stream_dropped_together_with_its_closed_transport_is_closed(server: Fau
         warnings.simplefilter("always", ResourceWarning)
         drop()
         collect_garbage()
-        assert _soon(lambda: server.open_connections == 0)
+        eventually(lambda: server.open_connections == 0)
     assert not caught
