@@ -100,7 +100,7 @@ _PREFIXED_KEY = (
 # %3F, %26 and %3D; `name: value`, and in JSON and Python's reprs; "the name 'value'".
 _NAMED = (
     r"(?i)(?:(?P<query>[?&#]|%26|%3f)|(?<![\w.-]))(?P<name>[\w.-]++(?:\[\w{0,40}\]){0,5})"
-    r"""(?P<quote>\\*["'])?(?:(?P<assigned>=(?![ \t])|%3d)|[ \t]*[:=][ \t]*|[ \t]+(?=["']))"""
+    r"""(?P<quote>\\*["'])?(?:(?P<assigned>[ \t]*=>[ \t]*|=(?![ \t])|%3d)|[ \t]*[:=][ \t]*|[ \t]+(?=["']))"""
 )
 # "password: is required" says what is wrong with one, and what follows "Authorization: Basic" is masked by its form.
 _NO_PROSE = (
@@ -255,6 +255,9 @@ def mask_value(name: str, value: Any, secrets: Iterable[str] = ()) -> Any:
 class Masker:
     """Masks a value and all that it holds: its texts by `text`, and whole what is named like a secret."""
 
+    pairs: tuple[type, ...] = (list, tuple)
+    """Of two items, they may be a name and its value."""
+
     def __init__(self, text: Callable[[str], str], *, deepest: int | None = None, widest: int | None = None) -> None:
         self._text = text
         self._deepest = deepest
@@ -276,7 +279,7 @@ class Masker:
         if isinstance(value, Mapping):
             items = list(islice(value.items(), self._widest))
             return {self._shown(key): self.item(value, key, item, around) for key, item in items}
-        if isinstance(value, list | tuple) and len(value) == 2:
+        if isinstance(value, list | tuple) and isinstance(value, self.pairs) and len(value) == 2:
             cleaned = [self.clean(value[0], around), self.item({}, value[0], value[1], around)]
         else:
             cleaned = [self.clean(item, around) for item in islice(value, self._widest)]

@@ -57,8 +57,10 @@ class _Closer:
 
     def _run(self, queue: SimpleQueue[Any]) -> None:
         while (item := queue.get()) is not None:
-            close = self.watches.pop(item, None) if isinstance(item, weakref.ref) else item
+            close = None
             try:
+                # A reference that an interrupt kept out of `watches` cannot even be looked up: TypeError.
+                close = self.watches.pop(item, None) if isinstance(item, weakref.ref) else item
                 if close is not None:
                     close()
             except Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from enum import Enum
@@ -122,7 +123,8 @@ class SharedStream(Generic[E]):
             **{**self._kwargs, "headers": {**self._kwargs.get("headers", {}), **headers}}
         )
         # Our transport bounds the wait for the response by other means, so this is for the reads of its body alone.
-        request.extensions["timeout"]["read"] = self._idle_timeout
+        left = math.inf if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        request.extensions["timeout"]["read"] = min(self._idle_timeout, left)
         Call.of(request).ends_at = self._deadline  # one for all connections
         return request
 

@@ -168,17 +168,18 @@ class Stream(SharedStream[E]):
             self._on_failure_unless_interrupted(error)
 
     def _receive(self) -> None:
-        outer = network_deadline.set(math.inf if self._deadline is None else self._deadline)
+        outer = network_deadline.get()
         # The action is read after this thread is noted as the reader; `close` does both in reverse order, so one of the
         # two sees the other.
         try:
+            network_deadline.set(math.inf if self._deadline is None else self._deadline)
             chunk = next(self._chunks, None) if isinstance(self._state.action, Receive) else None
         except BROKEN as error:
             self._on_failure_unless_interrupted(error)
         else:
             self._on_chunk(chunk)
         finally:
-            network_deadline.reset(outer)
+            network_deadline.set(outer)
 
     def _on_failure_unless_interrupted(self, error: Exception) -> None:
         if (interrupt := interrupt_behind(error)) is not None:

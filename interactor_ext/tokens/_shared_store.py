@@ -6,6 +6,7 @@ import atexit
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable
 
@@ -41,6 +42,8 @@ class Search(Latch):
 
 _in_use: set[Search] = set()
 """The searches whose threads use a store."""
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_in_use.clear)
 
 
 class SharedStore:

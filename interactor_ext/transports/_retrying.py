@@ -62,8 +62,9 @@ class CallTransport(httpx.BaseTransport):
             return attempts.refused(why)
         request = attempts.request
         request.extensions["timeout"] = attempts.timeouts()
-        outer = network_deadline.set(attempts.ends_at)
+        outer = network_deadline.get()
         try:
+            network_deadline.set(attempts.ends_at)
             response = self._inner.handle_request(request)
             if attempts.is_stream and response.is_success:
                 if not isinstance(response.stream, PooledBody):
@@ -81,7 +82,7 @@ class CallTransport(httpx.BaseTransport):
                 return attempts.after_error(error)
             raise
         finally:
-            network_deadline.reset(outer)
+            network_deadline.set(outer)
         attempts.answered(response)
         return attempts.after_response(response)
 

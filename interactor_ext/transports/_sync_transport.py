@@ -73,7 +73,7 @@ class Transport(httpx.BaseTransport):
     during a call (Ctrl-C, an alarm, a task queue's time limit) costs that call its connection, and nothing else.
 
     Settings as in `AsyncTransport`. `max_connections` bounds calls and streams together: each of them occupies a thread
-    of yours anyway. Calls that wait for a connection are served in no order.
+    of yours anyway.
     """
 
     def __init__(
@@ -111,8 +111,7 @@ class Transport(httpx.BaseTransport):
         """Called by httpx: send a request."""
         if self._closed:
             raise ConfigurationError(TRANSPORT_CLOSED)
-        if closer.thread is None:
-            closer.start()
+        self._start_closer()
         body = PooledBody()
         use = _Use(weakref.ref(body, closer.queue.put))
         closer.watches[use.watch] = partial(self.discard, use)
@@ -128,28 +127,39 @@ class Transport(httpx.BaseTransport):
         response.stream = body
         return response
 
+    def _start_closer(self) -> None:
+        """Have the closer thread close what was dropped. Most programs drop nothing, and need no thread for it."""
+        if closer.thread is None and not closer.queue.empty():
+            closer.start()
+
     def _take_place(self, use: _Use) -> bool:
-        """Whether there was a place to take."""
+        """Whether there was a place to take, and nobody waits before this call."""
         with self._lock:
-            if len(self._used) >= self._max_connections:
+            first = [*self._waiting, use][0]  # copied in C: other threads may join meanwhile
+            if first is not use or len(self._used) >= self._max_connections:
                 return False
             self._used.add(use)
-            return True
+            self._waiting.pop(use, None)
+        if self._waiting:
+            self._wake_next()
+        return True
+
+    def _wake_next(self) -> None:
+        for waiter in list(self._waiting.values())[:1]:
+            waiter.wake()
 
     def _wait_for_place(self, use: _Use, request: httpx.Request) -> None:
         timeout = request.extensions.get("timeout", {}).get("pool")
         ends_at = min(network_deadline.get(), math.inf if timeout is None else time.monotonic() + timeout)
         waiter = self._waiting[use] = ThreadWaiter()
-        try:
-            while not self._take_place(use):
-                if self._closed:
-                    raise httpx.ConnectError("the transport was closed while this call waited for a connection")
-                left = ends_at - time.monotonic()
-                if left <= 0:
-                    raise httpx.PoolTimeout("every connection is in use", request=request)
-                waiter.wait(min(left, _CHECK_SECONDS))
-        finally:
-            self._waiting.pop(use, None)
+        while not self._take_place(use):
+            if self._closed:
+                raise httpx.ConnectError("the transport was closed while this call waited for a connection")
+            left = ends_at - time.monotonic()
+            if left <= 0:
+                raise httpx.PoolTimeout("every connection is in use", request=request)
+            waiter.wait(min(left, _CHECK_SECONDS))
+            self._start_closer()
 
     def _connection(self, use: _Use, origin: Origin) -> SyncConnection:
         surplus = None
@@ -189,8 +199,9 @@ class Transport(httpx.BaseTransport):
         use.chunks = None
         self._used.discard(use)
         closer.watches.pop(use.watch, None)
-        for waiter in list(self._waiting.values())[:1]:
-            waiter.wake()
+        if self._waiting:
+            self._waiting.pop(use, None)
+            self._wake_next()
 
     def _close_expired(self, idle_before: float) -> None:
         while True:

@@ -128,6 +128,7 @@ TEXTS = {
     "secret=foo(token:'8f3a61c9'": "secret=***'***'",
     "token=" + "a" * 50 + "1": "token=***",
     "password=bob, dbPassword: bob": "password=***, dbPassword: ***",
+    "password=>bob, 'password' => 'bob'": "password=>***, 'password' => '***'",
     "{'password': b'opaque', 'api_key': ('opaque',)}": "{'password': b'***', 'api_key': '***'}",
     "secret: ['8f3a61c9']": 'secret: "***"',
     "Basic dXNlcjpwYXNz": "Basic ***",

@@ -7,6 +7,7 @@ import json
 import time
 from typing import Any
 
+import httpx
 import pytest
 
 from interactor_client.models import MessageDelta
@@ -129,6 +130,30 @@ def test_deadline_of_the_view_bounds_the_whole_stream(mode: str) -> None:
         read(mode, server.url, options={"deadline": 1.5})
     assert time.monotonic() - started < 30
     assert len(platform.streams) > 1
+
+
+def test_deadline_ends_a_silent_stream_over_a_transport_that_wraps_httpx() -> None:
+    class Wrapping(httpx.BaseTransport):
+        def __init__(self) -> None:
+            self._inner = httpx.HTTPTransport()
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            return self._inner.handle_request(request)
+
+    def stream(connection: Connection) -> None:
+        connection.head()
+        connection.send(delta(1))
+        connection.wait_for_client_to_leave()
+
+    started = time.monotonic()
+    with (
+        RawServer(Platform(stream)) as server,
+        InteractorClient(**settings(server.url), deadline=1.5, transport=Wrapping()) as client,
+        client.rooms.stream("room") as events,
+        pytest.raises(APITimeoutError),
+    ):
+        list(events)
+    assert time.monotonic() - started < 30
 
 
 @sync_and_async

@@ -81,6 +81,11 @@ def test_values_of_secret_names_are_masked_at_any_depth(read: Any) -> None:
     assert read({"data": [{"config": {"headers": given}}]}) == {"data": [{"config": {"headers": masked}}]}
 
 
+def test_list_that_begins_with_a_secret_name_is_kept(read: Any) -> None:
+    schema = {"required": ["token", "id"], "columns": [["password", "text"]]}
+    assert read({"data": schema}) == {"data": schema}
+
+
 def test_headers_are_masked_by_name_and_by_form(record: Record) -> None:
     given = {
         "X-Api-Key": "s",

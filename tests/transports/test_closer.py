@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from functools import partial
 
@@ -73,6 +74,16 @@ def test_forgotten_watch_closes_nothing() -> None:
     close_later(later.set)
     assert later.wait(PATIENCE)
     assert not closed.is_set()
+
+
+def test_closer_outlives_a_reference_that_an_interrupt_kept_out_of_its_watches() -> None:
+    owner, done = Owner(), threading.Event()
+    start_closer()
+    watch = weakref.ref(owner, closer.closer.queue.put)  # never hashed, so it cannot be looked up any more
+    del owner
+    close_later(done.set)
+    assert done.wait(PATIENCE)
+    assert watch() is None
 
 
 def test_generator_dropped_under_a_lock_is_closed_without_deadlock() -> None:

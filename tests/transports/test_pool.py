@@ -460,6 +460,18 @@ def test_sync_calls_reuse_a_connection_and_wait_for_a_place(server: FaultServer)
         assert most == 2
 
 
+def test_sync_calls_that_wait_for_a_place_are_served_in_order(server: FaultServer) -> None:
+    transport = Transport(max_connections=1)
+    with httpx.Client(transport=transport, base_url=server.url, timeout=60) as client, ThreadPoolExecutor(8) as threads:
+        with client.stream("GET", PATH):
+            waiting = []
+            for number in range(8):
+                waiting.append(threads.submit(client.get, f"/api/v1/assistants/{number}"))
+                eventually(lambda count=number + 1: transport.connections().waiting == count)
+        assert {call.result().status_code for call in waiting} == {200}
+    assert [request.target.rpartition("/")[2] for request in server.seen[1:]] == list("01234567")
+
+
 def test_sync_call_that_waits_for_a_place_raises_pool_timeout(server: FaultServer) -> None:
     server.script = [send_and(EVENTS, lambda connection: connection.stall())]
     transport = Transport(max_connections=1)
