@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
@@ -12,9 +11,6 @@ from typing import Any
 import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
-
-from interactor_ext.sandbox.http.problems import Problem
-from interactor_ext.sandbox.storage.records import new_id
 
 EXTENSION = "interactor.sandbox.cut"
 # SO_LINGER with a timeout of 0: closing sends a TCP reset.
@@ -59,25 +55,6 @@ class CuttableProtocol(H11Protocol):
             super().shutdown()
         except h11.LocalProtocolError:
             self.abort()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer invalid or oversized HTTP with the contract's error envelope."""
-        request_id = new_id("req")
-        content = json.dumps(Problem(400, msg).envelope(request_id)).encode()
-        headers = {
-            "content-type": "application/json",
-            "content-length": str(len(content)),
-            "x-request-id": request_id,
-            "connection": "close",
-        }
-        response = h11.Response(status_code=400, headers=list(headers.items()), reason=b"Bad Request")
-        try:
-            for event in (response, h11.Data(data=content), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
-        except h11.LocalProtocolError:
-            # Another response was in progress, for example a stream.
-            self.abort()
-        self.transport.close()
 
     def abort(self) -> None:
         self.transport.abort()
