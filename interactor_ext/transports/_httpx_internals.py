@@ -95,9 +95,7 @@ class Network(httpcore.NetworkBackend):
         addresses = resolve(host, port, seconds)
         while True:
             address = addresses.pop(0)
-            share = None if ends_at is None else (ends_at - time.monotonic()) / (len(addresses) + 1)
-            if share is not None and share <= 0:
-                raise httpcore.ConnectTimeout("no time is left")
+            share = None if ends_at is None else max(0.001, (ends_at - time.monotonic()) / (len(addresses) + 1))
             try:
                 return self._inner.connect_tcp(address, port, share, *options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):

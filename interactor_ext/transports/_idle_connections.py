@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import httpx
@@ -62,7 +63,7 @@ class IdleConnections(Generic[C]):
 
     def oldest(self) -> C | None:
         """The one that is idle for the longest time."""
-        return min((idle[0] for idle in self._by_origin.values() if idle), key=_idle_since, default=None)
+        return min((idle[0] for idle in self._by_origin.values() if idle), key=attrgetter("idle_since"), default=None)
 
     def take_oldest(self, idle_before: float = math.inf) -> C | None:
         """The one that is idle for the longest time, if it has been since before that instant."""
@@ -76,7 +77,3 @@ class IdleConnections(Generic[C]):
         taken = [connection for idle in self._by_origin.values() for connection in idle]
         self._by_origin.clear()
         return taken
-
-
-def _idle_since(connection: Connection) -> float:
-    return connection.idle_since
