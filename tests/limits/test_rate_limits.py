@@ -217,7 +217,7 @@ async def test_interrupted_wait_gives_its_reservation_back_in_redis(redis_socket
         await limiter.wait_async(CLIENT, None, Interrupted())
     seconds = limiter.wait(CLIENT, 0.1)
     assert seconds is not None
-    assert seconds <= 60  # not three times as long
+    assert seconds < 120  # with both reservations kept it would be 180
 
 
 async def test_unreachable_redis_falls_back_to_local_limits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
