@@ -10,8 +10,9 @@ PIP = $(BIN)/pip --quiet --disable-pip-version-check
 GROUP ?= dev
 # More workers than cores: much of the suite waits for processes, sockets and deadlines.
 PYTEST = $(BIN)/python -m pytest --dist worksteal -n 4
-# The rooms whose behaviour can depend on the version of Python or of a dependency.
-ROOMS = $(filter-out %/conformance/ %/docs/ %/generated/ %/house/,$(sort $(dir $(wildcard tests/*/test_*.py))))
+# The rooms whose behaviour can depend on the version of Python, and those where it can depend on that of a dependency.
+ROOMS = $(addprefix tests/,chat client limits streams tokens tools transports webhooks)
+ROOMS_OF_DEPENDENCIES = $(addprefix tests/,cli relay sandbox telemetry testing)
 # Else each of the hundreds of processes that tests start would compile the packages anew.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -23,7 +24,7 @@ help:
 	@echo "test-full  the longer tests"
 	@echo "coverage   the test suite with the coverage gate"
 	@echo "test-rooms   the tests that can depend on the version of Python: make test-rooms PYTHON=python3.13 VENV=.venv-3.13"
-	@echo "test-lowest  the same with the oldest versions of the dependencies"
+	@echo "test-lowest  the tests that can depend on dependencies, with their oldest versions"
 	@echo "nightly    the same with many more examples and minutes"
 	@echo "check      format, lint, types, spec, generated code up to date"
 	@echo "generate   write interactor_client/ and the types for browsers anew from openapi.yaml and generator-templates/"
@@ -63,7 +64,7 @@ test-lowest: pyproject.toml
 	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(BIN)/python .ci/lowest.py > $(VENV)/lowest.txt
 	@$(PIP) install --constraint $(VENV)/lowest.txt --editable '.[$(EXTRAS)]' --group test
-	$(PYTEST) -m "not full" $(ROOMS)
+	$(PYTEST) -m "not full" $(ROOMS) $(ROOMS_OF_DEPENDENCIES)
 
 nightly: $(READY)
 	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(PYTEST) -m full
