@@ -51,7 +51,7 @@ coverage: $(READY)
 	$(PYTEST) -m "not full" --cov --cov-report=term:skip-covered
 
 test-full: $(READY)
-	$(PYTEST) -m full
+	$(PYTEST) -m full -n 8
 
 test-rooms: $(READY)
 	$(PYTEST) -m "not full" $(ROOMS)
@@ -67,7 +67,7 @@ test-lowest: pyproject.toml
 	$(PYTEST) -m "not full" $(ROOMS) $(ROOMS_OF_DEPENDENCIES)
 
 nightly: $(READY)
-	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(PYTEST) -m full
+	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(PYTEST) -m full -n 4
 
 check: $(READY)
 	$(BIN)/ruff format --check .
