@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,7 @@ def test_every_delivery_of_the_table_gets_its_answer_and_runs_the_handler_once(
 ) -> None:
     deliveries = table()
     answers = {each.name: received(receiver, each) for each in deliveries}
-    assert answers == {each.name: each.answer for each in deliveries}
+    assert {each.name: answers[each.name] for each in deliveries if answers[each.name] != each.answer} == {}
     handled = re.findall("must reconnect cred_(.*)", receiver.printed())
     expected = [json_of(each)["idempotency_key"] for each in deliveries if each.answer == (200, "handled")]
     assert sorted(handled) == sorted(expected)
@@ -169,8 +170,11 @@ def test_every_delivery_of_the_table_gets_its_answer_and_runs_the_handler_once(
 
 
 def received(receiver: ServedReceiver | LambdaReceiver, delivery: Delivery) -> tuple[int, str]:
-    """The status and the word of an answer."""
+    """The status and the word of an answer. What the store was too slow for comes again, as the platform does it."""
+    deadline = time.monotonic() + 60
     status, headers, content = receiver.deliver(delivery)
+    while status == 503 and time.monotonic() < deadline:
+        status, headers, content = receiver.deliver(delivery)
     if status == 405:
         assert "POST" in headers["allow"]
         return status, "method_not_allowed"  # a framework that knows the methods of a path has a body of its own
