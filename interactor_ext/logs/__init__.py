@@ -4,7 +4,8 @@ Records carry, as attributes (`extra`): `request_id`, `namespace`, `endpoint` (t
 `status_code` and `duration_ms`, None where unknown; and where known `user_id`, `resource_id`, `error_code` and
 `retry_count`. A call that succeeds is INFO; one that fails, and each retry, is WARNING. Each attempt is DEBUG, with
 `attempt`, `request_bytes` and `response_bytes` (after unpacking); bodies are never logged. The environment variable
-INTERACTOR_LOG, "info" or "debug", writes the log to stderr with secrets masked.
+INTERACTOR_LOG, "info" or "debug", writes the log to stderr with secrets masked. In a program that configures no
+logging, errors alone (of a handler, a tool, a store) go to stderr, with their tracebacks.
 """
 
 from __future__ import annotations
@@ -27,10 +28,27 @@ __getattr__, __dir__ = lazy_names(__name__, {"._filter": ("RedactingFilter",)})
 user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
 """The field `user_id` of the log records of calls: `user_id.set("u_1")` holds for the task or thread that sets it."""
 
-# All code of the SDK takes its logger from here, so that none prints to stderr in a program that has configured no
-# logging: without a handler, Python prints warnings there. The loggers below the first find its handler as well.
+
+class _LastResort(logging.Handler):
+    """Python's `logging.lastResort` for errors alone: without any handler, Python would print warnings as well."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if logging.lastResort is not None and not self._is_handled(record.name):
+            logging.lastResort.handle(record)
+
+    def _is_handled(self, name: str) -> bool:
+        """Whether a handler of the application gets the records of a logger."""
+        source: logging.Logger | None = logging.getLogger(name)
+        while source is not None:
+            if any(handler is not self for handler in source.handlers):
+                return True
+            source = source.parent if source.propagate else None
+        return False
+
+
+# All code of the SDK takes its logger from here. The loggers below the first find its handler as well.
 logger = logging.getLogger("interactor")
-logger.addHandler(logging.NullHandler())
+logger.addHandler(_LastResort(logging.ERROR))
 webhooks_logger = logging.getLogger("interactor.webhooks")
 relay_logger = logging.getLogger("interactor.relay")
 sandbox_logger = logging.getLogger("interactor.sandbox")

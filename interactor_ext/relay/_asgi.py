@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 
 from interactor_ext._effects import Effects, run_async
 from interactor_ext.relay._http import Disconnected, EventBlocks, Refused, Request, Response
-from interactor_ext.webhooks.asgi import read_body, response_start
+from interactor_ext.webhooks.asgi import ClientGone, body_of, read_body, response_start
 
 if TYPE_CHECKING:
     from interactor_ext.webhooks.asgi import Receive, Scope, Send
-
-_BODY_SECONDS = 10.0
 
 
 async def serve(
@@ -61,12 +59,11 @@ async def _read_body(receive: Receive, announced: str, limit: int) -> bytes:
     if announced.isascii() and announced.isdigit() and (len(announced) > 18 or int(announced) > limit):
         raise Refused(413)
     try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            body = await read_body(receive, limit)
+        body = await read_body(body_of(receive), limit)
     except TimeoutError:
         raise Refused(408) from None
-    if body is None:
-        raise Disconnected
+    except ClientGone:
+        raise Disconnected from None
     if len(body) > limit:
         raise Refused(413)
     return body

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from interactor_client.models import WebhookEvent
 from interactor_ext.webhooks._headers import EVENT, SIGNATURE, TIMESTAMP
-from interactor_ext.webhooks.asgi import ASGIReceiver
+from interactor_ext.webhooks.asgi import ASGIReceiver, ClientGone
 
 try:
     from fastapi import APIRouter, Request, Response
     from pydantic import TypeAdapter
+    from starlette.requests import ClientDisconnect
 except ModuleNotFoundError as error:
     if error.name != "fastapi":
         raise
@@ -48,10 +50,19 @@ def api_router(receiver: ASGIReceiver) -> APIRouter:
         },
     )
     async def interactor_webhook(request: Request) -> Response:
-        answer = await receiver.answer(request.scope, request.receive)
+        # Not of `receive`: a dependency, or Sentry's SDK, may have read the body, and this request keeps it.
+        answer = await receiver.answer(request.scope, _body_of(request))
         return Response() if answer is None else Response(answer.body, answer.status, answer.headers)
 
     return routes
+
+
+async def _body_of(request: Request) -> AsyncGenerator[bytes]:
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect:
+        raise ClientGone from None
 
 
 def _response(status: int, description: str) -> dict[str, Any]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import aclosing
 from typing import Any
 
+from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks.answers import DeliveryHandler, WebhookAnswer
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+# The platform waits 30 s for an answer, and the store may need some of them.
+_BODY_SECONDS = 10.0
 
 
 class ASGIReceiver:
@@ -23,35 +29,60 @@ class ASGIReceiver:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            answer = await self.answer(scope, receive)
+            answer = await self.answer(scope, body_of(receive))
             if answer is not None:
                 await send(response_start(answer.status, answer.headers))
                 await send({"type": "http.response.body", "body": answer.body})
         else:
             await answer_other(scope, receive, send)
 
-    async def answer(self, scope: Scope, receive: Receive) -> WebhookAnswer | None:
+    async def answer(self, scope: Scope, chunks: AsyncGenerator[bytes]) -> WebhookAnswer | None:
         """Read and handle one delivery; None if the caller is gone."""
         if scope["method"] != "POST":
             return answers.wrong_method()
-        body = await read_body(receive, self._router.max_body)
-        if body is None:
+        limit = self._router.max_body
+        try:
+            body = await read_body(chunks, limit)
+        except ClientGone:
             return None
-        if len(body) > self._router.max_body:
-            return self._router.refuse_unread(answers.too_large(self._router.max_body))
+        except TimeoutError:
+            logger.error(
+                "The body of a webhook delivery did not arrive within %g s. A middleware that reads it must pass "
+                "it on, for the signature is checked over the raw bytes.",
+                _BODY_SECONDS,
+            )
+            return self._router.refuse_unread(answers.body_incomplete())
+        if len(body) > limit:
+            return self._router.refuse_unread(answers.too_large(limit))
         return await self._router.ahandle(body, scope["headers"])
 
 
-async def read_body(receive: Receive, limit: int) -> bytes | None:
-    """The body, or of one that is longer than `limit` the beginning, longer still; None if the caller is gone."""
-    body = bytearray()
+class ClientGone(Exception):
+    """The connection ended before the body did."""
+
+
+async def body_of(receive: Receive) -> AsyncGenerator[bytes]:
+    """The chunks of a request's body."""
     more = True
-    while more and len(body) <= limit:
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
+            raise ClientGone
+        yield message.get("body", b"")
         more = message.get("more_body", False)
+
+
+async def read_body(chunks: AsyncGenerator[bytes], limit: int) -> bytes:
+    """The body, or of one that is longer than `limit` the beginning, longer still.
+
+    Raises ClientGone, and TimeoutError after ten seconds.
+    """
+    body = bytearray()
+    async with aclosing(chunks), asyncio.timeout(_BODY_SECONDS):
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > limit:
+                break
     return bytes(body)
 
 

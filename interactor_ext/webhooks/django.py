@@ -5,11 +5,17 @@
 `webhook_view` suits WSGI, `awebhook_view` ASGI; each works under both. A view is exempt from the CSRF check and from
 `LoginRequiredMiddleware`: the signature proves where a delivery comes from. The body is read up to the router's
 `max_body`, whatever DATA_UPLOAD_MAX_MEMORY_SIZE says, also if a middleware has read `request.body` before.
+
+Both views are outside of ATOMIC_REQUESTS, and have the router run each handler in a transaction of its own: an event is
+recorded as handled after its COMMIT, and a handler that raises is rolled back. Database connections are checked before
+and after each handler, as Django does for requests (CONN_MAX_AGE, CONN_HEALTH_CHECKS), in the router's threads too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any, TypeVar
 
 from interactor_ext.webhooks.answers import WebhookAnswer
@@ -17,19 +23,58 @@ from interactor_ext.webhooks.router import WebhookRouter
 from interactor_ext.webhooks.wsgi import announced_length
 
 try:
+    from asgiref.sync import sync_to_async
+    from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, transaction
     from django.http import HttpRequest, HttpResponse
 except ModuleNotFoundError as error:
     if str(error.name).partition(".")[0] != "django":
         raise
     raise ImportError("interactor_ext.webhooks.django needs Django: pip install django") from error
 
-__all__ = ["awebhook_view", "webhook_view"]
+__all__ = ["HandlerScope", "awebhook_view", "webhook_view"]
 
 V = TypeVar("V", bound=Callable[..., Any])
 
 
-def webhook_view(router: WebhookRouter) -> Callable[[HttpRequest], HttpResponse]:
-    """A view that handles deliveries in the thread of the request."""
+class HandlerScope(AbstractContextManager[None], AbstractAsyncContextManager[None]):
+    """What a router's handlers need under Django: usable connections, and with `atomic` a transaction: in the default
+    database, and in each whose ATOMIC_REQUESTS is set.
+
+        worker = WebhookWorker(WebhookRouter(verifier, queue=queue, around=HandlerScope))
+
+    The views set it by themselves. Django has no transactions for async handlers: those are rolled back by their own
+    `atomic` blocks, in functions that they call by `sync_to_async`.
+    """
+
+    def __init__(self, *, atomic: bool = True) -> None:
+        self._atomic = atomic
+        self._transactions = ExitStack()
+
+    def __enter__(self) -> None:
+        close_old_connections()
+        if self._atomic:
+            for alias in _databases():
+                self._transactions.enter_context(transaction.atomic(using=alias))
+
+    def __exit__(self, *exc_info: Any) -> None:
+        try:
+            self._transactions.__exit__(*exc_info)
+        finally:
+            close_old_connections()
+
+    async def __aenter__(self) -> None:
+        await sync_to_async(close_old_connections)()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await sync_to_async(close_old_connections)()
+
+
+def webhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[HttpRequest], HttpResponse]:
+    """A view that handles deliveries in the thread of the request.
+
+    With `atomic=False` handlers run outside of transactions. A router with an `around=` of its own keeps it.
+    """
+    _surround(router, atomic)
 
     def interactor_webhook(request: HttpRequest) -> HttpResponse:
         return _response(router.wsgi.answer(_environ(request)))
@@ -37,8 +82,12 @@ def webhook_view(router: WebhookRouter) -> Callable[[HttpRequest], HttpResponse]
     return _exempt(interactor_webhook)
 
 
-def awebhook_view(router: WebhookRouter) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
-    """A view that handles deliveries on the event loop; synchronous handlers run in threads of their own."""
+def awebhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
+    """A view that handles deliveries on the event loop; synchronous handlers run in threads of their own.
+
+    `atomic` as in `webhook_view`.
+    """
+    _surround(router, atomic)
 
     async def interactor_webhook(request: HttpRequest) -> HttpResponse:
         return _response(await router.wsgi.aanswer(_environ(request)))
@@ -62,4 +111,21 @@ def _response(answer: WebhookAnswer) -> HttpResponse:
 def _exempt(view: V) -> V:
     # As csrf_exempt and login_not_required do; Django 4.2 has only the first, and it takes no async view.
     vars(view).update(csrf_exempt=True, login_required=False)
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
     return view
+
+
+def _surround(router: WebhookRouter, atomic: bool) -> None:
+    if router.around is None:
+        router.around = partial(HandlerScope, atomic=atomic)
+
+
+def _databases() -> list[str]:
+    """The default one, and those whose requests are atomic. Django names a default one that raises if there is none."""
+    return [
+        alias
+        for alias in connections
+        if (alias == DEFAULT_DB_ALIAS or connections[alias].settings_dict["ATOMIC_REQUESTS"])
+        and connections[alias].vendor != "unknown"
+    ]

@@ -24,6 +24,7 @@ from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter
 from interactor_ext.webhooks import answers
+from interactor_ext.webhooks._around import Around, surrounded
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, STORE_THREADS
@@ -90,6 +91,10 @@ class WebhookRouter:
     count as failed, even if they hang; the default is `lease`, and `math.inf` means no limit. `handle` runs synchronous
     handlers in its caller's thread and cannot stop them there; with `handler_timeout` given, they run in another.
 
+    `around` returns a context manager in which a handler runs: `app.app_context` of Flask, a transaction, a check of
+    pooled connections. An async one serves handlers that are `async def`. What it raises at its end, such as a COMMIT
+    that fails, counts as the handler's own error, and the event is recorded as handled after it.
+
     `max_body` is in bytes. A duplicate that arrives while the event is being handled waits up to `duplicate_wait`
     seconds for the outcome. `telemetry` (see `interactor_ext.telemetry`) records each delivery.
 
@@ -109,6 +114,7 @@ class WebhookRouter:
         name: str | None = None,
         lease: float = 60.0,
         handler_timeout: float | None = None,
+        around: Around | None = None,
         max_body: int = 1 << 20,
         duplicate_wait: float = 2.0,
         telemetry: Telemetry | None = None,
@@ -135,6 +141,7 @@ class WebhookRouter:
         self.key_prefix = "" if name is None else f"{name}:"
         self._lease: float = above_zero(lease, "The lease of a webhook router")
         self.handler_timeout = handler_timeout
+        self.around = around
         timeout = handler_timeout_of(handler_timeout, self._lease)
         self._in_caller = HandlerRun(None if handler_timeout is None else CALLER_THREADS, timeout)
         self._in_loop = HandlerRun(HANDLER_THREADS, timeout)
@@ -248,7 +255,8 @@ class WebhookRouter:
         began = time.monotonic()
         for handler in handlers:
             left = None if run.timeout is None else max(0.0, run.timeout - (time.monotonic() - began))
-            wrapped = handler if run.wrap is None else run.wrap(handler)
+            wrapped = handler if self.around is None else surrounded(handler, self.around)
+            wrapped = wrapped if run.wrap is None else run.wrap(wrapped)
             yield Call(wrapped, (event,), threads=run.threads, timeout=left)
         if problem is not None and not all(each.takes_any_event for each in matching):
             raise WebhookPayloadError(f"It does not fit the class that its handlers take: {problem}.")

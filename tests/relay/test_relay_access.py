@@ -282,7 +282,7 @@ def test_oversize_body_gets_413_and_sends_nothing_upstream(
 def test_body_that_does_not_arrive_gets_408(
     sandbox: Sandbox, relay: RelayServer, new_room: NewRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("interactor_ext.relay._asgi._BODY_SECONDS", 0.05)
+    monkeypatch.setattr("interactor_ext.webhooks.asgi._BODY_SECONDS", 0.05)
     room = new_room()
     with nothing_upstream(sandbox):
         status, _ = raw(

@@ -1,0 +1,388 @@
+"""WebhookRouter in applications as people write them: middleware that has read the body, and no logging configured."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.postgres_server import PostgresServer
+from tests.support.served import GUNICORN, UVICORN, Served, needs
+from tests.support.webhook_deliveries import delivery
+from tests.support.webhook_routers import Handle, async_handle, make, status, sync_handle
+
+pytest_plugins = ["tests.support.server_fixtures"]
+
+PATH = "/webhooks/interactor"
+ROUTER = """
+from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
+router = WebhookRouter(WebhookVerifier("whsec_5f1d3c"), MemoryEventStore())
+
+@router.on("*")
+def handle(event):
+    print("handled", event.id, flush=True)
+
+@router.on("room.message.created")
+def fail(event):
+    raise LookupError("no such customer")
+"""
+# Each reads the whole body before the route does.
+READERS = {
+    "dependency": """
+async def read(request: Request):
+    assert await request.body()
+
+app = FastAPI(dependencies=[Depends(read)])
+""",
+    "dependency that parses": """
+async def read(request: Request):
+    assert await request.json()
+
+app = FastAPI(dependencies=[Depends(read)])
+""",
+    "middleware": """
+app = FastAPI()
+
+@app.middleware("http")
+async def read(request, call_next):
+    assert await request.body()
+    return await call_next(request)
+""",
+    "Sentry": """
+import sentry_sdk
+sentry_sdk.init(dsn="http://key@127.0.0.1:9/1")
+app = FastAPI()
+""",
+}
+FASTAPI = """
+from fastapi import Depends, FastAPI, Request
+from application import router
+{reader}
+app.include_router(router.fastapi(), prefix="/webhooks/interactor")
+"""
+
+
+def deliver(origin: str, event: str, key: str) -> httpx.Response:
+    body, headers = delivery(event, key)
+    return httpx.post(origin + PATH, content=body, headers=headers, timeout=60)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_fastapi_route_takes_a_body_that_was_read_before(tmp_path: Path, reader: str) -> None:
+    needs(["fastapi", "sentry_sdk"])
+    (tmp_path / "application.py").write_text(ROUTER)
+    (tmp_path / "server.py").write_text(FASTAPI.format(reader=READERS[reader]))
+    served = Served([*UVICORN, "server:app"], {}, tmp_path)
+    try:
+        served.wait_until_it_answers(PATH)
+        assert deliver(served.origin, "credential.connected", "read").json() == {"status": "handled"}
+    finally:
+        served.close()
+    assert "handled evt_read" in served.printed()
+
+
+async def test_body_that_never_comes_is_answered_and_logged_as_an_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As under a middleware that has drained `receive`, which then waits for the connection to end."""
+    monkeypatch.setattr("interactor_ext.webhooks.asgi._BODY_SECONDS", 0.05)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await make().asgi({"type": "http", "method": "POST", "headers": []}, receive, send)
+    assert sent[0]["status"] == 400
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "A middleware that reads it must pass it on" in record.getMessage()
+
+
+APPLICATIONS = {
+    "FastAPI": (["fastapi"], [*UVICORN, "server:app"], FASTAPI.format(reader="app = FastAPI()")),
+    "ASGI": (["uvicorn"], [*UVICORN, "server:app"], "from application import router\napp = router.asgi"),
+    "Flask": (
+        ["flask", "gunicorn"],
+        [*GUNICORN, "server:app"],
+        """
+from application import router
+from flask import Flask
+app = Flask(__name__)
+app.wsgi_app = router.wsgi
+""",
+    ),
+    "Django": (
+        ["django", "gunicorn"],
+        [*GUNICORN, "server:app"],
+        """
+from django.conf import settings
+settings.configure(ROOT_URLCONF="server", ALLOWED_HOSTS=["*"], SECRET_KEY="x")
+from django.core.wsgi import get_wsgi_application
+from django.urls import path
+from application import router
+from interactor_ext.webhooks.django import webhook_view
+urlpatterns = [path("webhooks/interactor", webhook_view(router))]
+app = get_wsgi_application()
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("framework", APPLICATIONS)
+def test_failing_handler_prints_its_traceback_without_any_logging_configured(tmp_path: Path, framework: str) -> None:
+    packages, command, code = APPLICATIONS[framework]
+    needs(packages)
+    (tmp_path / "application.py").write_text(ROUTER)
+    (tmp_path / "server.py").write_text(code)
+    served = Served(command, {}, tmp_path)
+    try:
+        served.wait_until_it_answers(PATH)
+        assert deliver(served.origin, "room.message.created", "failing").status_code == 500
+    finally:
+        served.close()
+    printed = served.printed()
+    assert "Traceback (most recent call last)" in printed
+    assert "LookupError: no such customer" in printed
+
+
+def printed_by(code: str) -> str:
+    """What a program that configures no logging writes to stderr."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    return done.stderr
+
+
+DELIVERY = """
+import logging
+from interactor_ext.webhooks import *
+from tests.support.webhook_deliveries import SECRET, delivery
+def deliver(**options):
+    router = WebhookRouter(WebhookVerifier(SECRET), **options)
+    router.on("*")(lambda event: None)
+    print(router.handle(*delivery()).status)
+"""
+
+
+@pytest.mark.parametrize(
+    ("use", "reason"),
+    [
+        ("deliver(store=SQLiteEventStore('/nowhere/events.db'), name='shop')", "unable to open database file"),
+        ("deliver(queue=SQLiteEventQueue('/nowhere/events.db'), name='shop')", "unable to open database file"),
+        (
+            "def send(body): raise ImportError('No module named kombu')\ndeliver(hand_over=send)",
+            "No module named kombu",
+        ),
+    ],
+    ids=["store", "queue", "hand over"],
+)
+def test_store_out_of_reach_prints_its_traceback_without_any_logging_configured(use: str, reason: str) -> None:
+    printed = printed_by(DELIVERY + use)
+    assert printed.startswith("Webhook event ")
+    assert "Traceback (most recent call last)" in printed
+    assert reason in printed
+
+
+@pytest.mark.parametrize(
+    "setting", ["logging.basicConfig(filename='/dev/null')", "LOGGER.addHandler(logging.NullHandler())"]
+)
+def test_application_with_a_handler_gets_errors_there_and_nothing_on_stderr(setting: str) -> None:
+    setting = setting.replace("LOGGER", "logging.getLogger('interactor')")
+    assert printed_by(f"{DELIVERY}{setting}\ndeliver(store=SQLiteEventStore('/nowhere/events.db'), name='shop')") == ""
+
+
+DJANGO = """
+import os
+from pathlib import Path
+from django.conf import settings
+settings.configure(
+    ROOT_URLCONF="server", ALLOWED_HOSTS=["*"], SECRET_KEY="x",
+    DATABASES={{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": "orders.db", "ATOMIC_REQUESTS": True}}}},
+)
+import django
+django.setup()
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+from django.db import connection
+from django.urls import path
+from interactor_ext.webhooks import SQLiteEventStore, WebhookRouter, WebhookVerifier
+from interactor_ext.webhooks.django import awebhook_view, webhook_view
+
+with connection.cursor() as cursor:
+    cursor.execute("CREATE TABLE IF NOT EXISTS shop (id TEXT PRIMARY KEY)")
+    cursor.execute("CREATE TABLE IF NOT EXISTS orders (id TEXT REFERENCES shop (id) DEFERRABLE INITIALLY DEFERRED)")
+    cursor.execute("INSERT OR IGNORE INTO shop VALUES ('ours')")
+connection.close()
+
+router = WebhookRouter(WebhookVerifier("whsec_5f1d3c"), SQLiteEventStore("events.db"), name="shop")
+
+@router.on("*")
+def order(event):
+    first = not Path(event.id).exists()
+    Path(event.id).touch()
+    # The database checks the reference at the COMMIT.
+    shop = "nobody's" if first and event.id == "evt_commit" else "ours"
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO orders VALUES (%s)", [shop])
+    if first and event.id == "evt_raises":
+        raise LookupError("after its effect")
+
+urlpatterns = [path("webhooks/interactor", {view}(router))]
+app = {application}()
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "view", "application"),
+    [
+        (GUNICORN, "webhook_view", "get_wsgi_application"),
+        (UVICORN, "webhook_view", "get_asgi_application"),
+        (UVICORN, "awebhook_view", "get_asgi_application"),
+    ],
+    ids=["WSGI", "ASGI", "async view"],
+)
+def test_handler_under_atomic_requests_commits_before_the_event_is_handled_and_rolls_back_alone(
+    tmp_path: Path, command: list[str], view: str, application: str
+) -> None:
+    needs(["django", "gunicorn"])
+    (tmp_path / "server.py").write_text(DJANGO.format(view=view, application=application))
+    served = Served([*command, "server:app"], {}, tmp_path)
+    try:
+        served.wait_until_it_answers(PATH)
+        for key in ("commit", "raises"):
+            assert deliver(served.origin, "room.message.created", key).status_code == 500, served.printed()
+            assert deliver(served.origin, "room.message.created", key).json() == {"status": "handled"}
+            assert deliver(served.origin, "room.message.created", key).json() == {"status": "duplicate"}
+    finally:
+        served.close()
+    with closing(sqlite3.connect(tmp_path / "orders.db")) as database:
+        assert database.execute("SELECT id FROM orders").fetchall() == [("ours",), ("ours",)]
+
+
+POOLED = """
+import os
+from django.conf import settings
+settings.configure(
+    ROOT_URLCONF="server", ALLOWED_HOSTS=["*"], SECRET_KEY="x",
+    DATABASES={"default": {
+        "ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "postgres", "HOST": os.environ["SOCKET"],
+        "CONN_MAX_AGE": None,
+    }},
+)
+import django
+django.setup()
+from django.core.asgi import get_asgi_application
+from django.db import connection
+from django.urls import path
+from interactor_ext.webhooks import SQLiteEventStore, WebhookRouter, WebhookVerifier
+from interactor_ext.webhooks.django import awebhook_view
+
+router = WebhookRouter(WebhookVerifier("whsec_5f1d3c"), SQLiteEventStore("events.db"), name="shop")
+
+@router.on("*")
+def select(event):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+urlpatterns = [path("webhooks/interactor", awebhook_view(router))]
+app = get_asgi_application()
+"""
+
+
+@pytest.mark.full
+def test_handlers_in_threads_of_the_router_outlive_a_restart_of_the_database(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    needs(["django", "psycopg"])
+    (tmp_path / "server.py").write_text(POOLED)
+    served = Served([*UVICORN, "server:app"], {"SOCKET": postgres.folder}, tmp_path)
+    try:
+        served.wait_until_it_answers(PATH)
+        assert deliver(served.origin, "room.message.created", "before").json() == {"status": "handled"}
+        postgres.kill()
+        postgres.start()
+        # The first attempt of a thread finds out that its connection has ended.
+        answers = [deliver(served.origin, "room.message.created", "after").status_code for _ in range(2)]
+        assert answers == [500, 200]
+    finally:
+        served.close()
+
+
+def sync_manager(entered: list[str]) -> Callable[[], Any]:
+    @contextmanager
+    def around() -> Iterator[None]:
+        entered.append("in")
+        yield
+        entered.append("out")
+
+    return around
+
+
+def async_manager(entered: list[str]) -> Callable[[], Any]:
+    @asynccontextmanager
+    async def around() -> AsyncIterator[None]:
+        entered.append("in")
+        yield
+        entered.append("out")
+
+    return around
+
+
+@pytest.mark.parametrize("handle", [sync_handle, async_handle])
+@pytest.mark.parametrize(
+    ("make_manager", "is_async"), [(sync_manager, False), (sync_manager, True), (async_manager, True)]
+)
+def test_each_handler_runs_within_around(handle: Handle, make_manager: Any, is_async: bool) -> None:
+    entered: list[str] = []
+    router = make(around=make_manager(entered))
+
+    def handler(event: Any) -> None:
+        entered.append("handler")
+
+    async def async_handler(event: Any) -> None:
+        entered.append("handler")
+
+    router.on("*")(async_handler if is_async else handler)
+    assert status(handle(router, *delivery())) == (200, "handled")
+    assert entered == ["in", "handler", "out"]
+
+
+@pytest.mark.parametrize("handle", [sync_handle, async_handle])
+def test_coroutine_of_a_regular_handler_is_awaited_within_around(handle: Handle) -> None:
+    entered: list[str] = []
+    router = make(around=sync_manager(entered))
+
+    async def handler(event: Any) -> None:
+        entered.append("handler")
+
+    router.on("*")(lambda event: handler(event))
+    assert status(handle(router, *delivery())) == (200, "handled")
+    assert entered[-3:] == ["in", "handler", "out"]
+
+
+def test_error_at_the_end_of_around_is_the_handlers_own() -> None:
+    @contextmanager
+    def around() -> Iterator[None]:
+        yield
+        raise LookupError("COMMIT failed")
+
+    router = make(around=around)
+    router.on("*")(lambda event: None)
+    assert [status(router.handle(*delivery())) for _ in range(2)] == [(500, "handler_failed")] * 2
+
+
+def test_async_manager_around_a_regular_handler_is_an_error_that_says_what_to_do(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    router = make(around=async_manager([]))
+    router.on("*")(lambda event: None)
+    assert status(router.handle(*delivery())) == (500, "handler_failed")
+    assert "Make the handler `async def`, or return a regular context manager." in caplog.text
