@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
-from interactor_ext._errors import WebhookBusyError, WebhookPayloadError
+from interactor_ext._errors import ConfigurationError, WebhookBusyError, WebhookPayloadError
 from interactor_ext.webhooks._tasks import from_text, prepare, to_text
 from interactor_ext.webhooks.worker._worker import PLATFORM_SCHEDULE
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 # A worker holds a task with a countdown without acknowledging it, and brokers deliver again what is held for long:
 # RabbitMQ after 30 minutes, Redis after an hour. So a longer delay is made of several countdowns.
 _LONGEST_COUNTDOWN = 600.0
+# The routers of each application, by the names of their tasks.
+_routers: WeakKeyDictionary[Any, dict[str, WebhookRouter]] = WeakKeyDictionary()
 
 
 def hand_over_to(
@@ -23,14 +26,15 @@ def hand_over_to(
     router: WebhookRouter,
     *,
     retry_delays: Sequence[float] = PLATFORM_SCHEDULE,
-    task_name: str = "interactor.webhooks.run",
+    task_name: str | None = None,
     dead_letter_queue: str = "interactor_webhooks_dead",
     **options: Any,
 ) -> Any:
     """Register the task that runs the router's handlers, send it every event, and return it.
 
     Call it in the module that has the handlers, which receivers and workers import. `options` are Celery's own for the
-    task, such as `queue` or `time_limit`.
+    task, such as `queue` or `time_limit`. The task is called `interactor.webhooks.run`, with the router's `name` after
+    it; ConfigurationError if another router of the application has that task.
 
     The task is acknowledged late, so an event whose worker is killed comes to another: at once where the worker's
     parent process has survived, else when the broker misses it (Redis: after its `visibility_timeout`). A failed event
@@ -39,6 +43,13 @@ def hand_over_to(
     gives dead letters all attempts again.
     """
     delays = prepare(router, retry_delays)
+    task_name = task_name or ".".join(filter(None, ("interactor.webhooks.run", router.key_prefix.rstrip(":"))))
+    # Celery itself would keep the first of two tasks of one name, and run its handlers for the events of both.
+    if _routers.setdefault(app, {}).setdefault(task_name, router) is not router:
+        raise ConfigurationError(
+            f"This Celery application has a task {task_name!r}, of another webhook router: give each router a name, "
+            'WebhookRouter(name="..."), or pass task_name=.'
+        )
 
     def run(task: Any, text: str, failures: int = 0, due: float = 0.0) -> None:
         if task.request.is_eager or task.request.called_directly:

@@ -341,6 +341,22 @@ def test_celery_task_that_cannot_be_sent_again_goes_back_to_the_broker(failures:
     tasks.app.close()
 
 
+def test_two_routers_of_one_celery_application_each_get_their_own_events(in_celery: CeleryTasks) -> None:
+    handled: list[str] = []
+    for name in ("shop", "billing"):
+        router = make(name=name)
+        router.on("*")(lambda event, name=name: handled.append(name))
+        task = celery.hand_over_to(in_celery.app, router)
+        task.run(body_of().decode())
+    assert handled == ["shop", "billing"]
+
+
+def test_second_router_of_the_same_task_is_refused(in_celery: CeleryTasks) -> None:
+    in_celery.hand_over_to(make())
+    with pytest.raises(ConfigurationError, match="of another webhook router"):
+        in_celery.hand_over_to(make())
+
+
 def test_eager_celery_task_raises_the_error_of_its_handler(in_celery: CeleryTasks) -> None:
     in_celery.app.conf.update(task_always_eager=True, task_eager_propagates=True)
     in_celery.hand_over_to(failing())
