@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import inspect
 import sys
+import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Future, wait
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -28,6 +29,7 @@ from interactor_ext._errors import APITimeoutError, CircuitOpenError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting import TaskWaiter, require_asyncio
 from interactor_ext._waiting.threads import DaemonThreads, loop_thread, remaining, timed_out, with_timeout
+from interactor_ext.logs import logger
 
 if TYPE_CHECKING:
     import asyncio
@@ -44,6 +46,7 @@ _LONGEST_OUTAGE = 300.0
 _SHORTEST_PAUSE = 0.05
 # In place of a deadline that has passed: a view takes none of 0.
 _NO_TIME = 1e-6
+_NOT_RENEWED = "A lease could not be renewed: another process may take the event when it ends."
 
 
 class Call(NamedTuple):
@@ -57,6 +60,8 @@ class Call(NamedTuple):
     where another thread takes its place.
 
     What is `shielded` is called and awaited to its end even by a task that is cancelled: it records what has happened.
+
+    `renewal` is called again and again while the function runs, and never after it.
     """
 
     function: Callable[..., Any]
@@ -64,6 +69,14 @@ class Call(NamedTuple):
     threads: DaemonThreads | None = None
     timeout: float | None = None
     shielded: bool = False
+    renewal: Renewal | None = None
+
+
+class Renewal(NamedTuple):
+    """What keeps a lease alive: a call to make each so many seconds. Its errors are logged."""
+
+    call: Call
+    seconds: float
 
 
 class Join(NamedTuple):
@@ -128,6 +141,9 @@ async def run_async(effects: Effects[T]) -> T:
 
 def _perform(effect: Effect) -> Any:
     match effect:
+        case Call(renewal=Renewal() as renewal):
+            with _renewed(renewal):
+                return _perform(effect._replace(renewal=None))
         case Call(function, args, threads, timeout):
             began = time.monotonic()
             if threads is not None and timeout is not None and not inspect.iscoroutinefunction(function):
@@ -150,6 +166,9 @@ async def _perform_async(effect: Effect, cancellation: _Cancellation) -> Any:
     if not (isinstance(effect, Call) and effect.shielded):
         cancellation.raise_if_due()
     match effect:
+        case Call(renewal=Renewal() as renewal):
+            async with _renewed_async(renewal, cancellation):
+                return await _perform_async(effect._replace(renewal=None), cancellation)
         case Call(function, args, threads, timeout, shielded):
             began = time.monotonic()
             if threads is None or inspect.iscoroutinefunction(function):
@@ -177,6 +196,49 @@ async def _perform_async(effect: Effect, cancellation: _Cancellation) -> Any:
         case Pause(seconds):
             await asyncio.sleep(seconds)
     return None
+
+
+@contextmanager
+def _renewed(renewal: Renewal) -> Iterator[None]:
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(renewal.seconds):
+            try:
+                _perform(renewal.call)
+            except Exception:
+                logger.exception(_NOT_RENEWED)
+
+    thread = threading.Thread(target=renew, name="interactor-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        # Else a renewal could come after the outcome, and claim again what was released.
+        thread.join()
+
+
+@asynccontextmanager
+async def _renewed_async(renewal: Renewal, cancellation: _Cancellation) -> AsyncIterator[None]:
+    done = asyncio.Event()
+
+    async def renew() -> None:
+        while not done.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(done.wait(), renewal.seconds)
+                return
+            try:
+                await _perform_async(renewal.call, _Cancellation())
+            except Exception:
+                logger.exception(_NOT_RENEWED)
+
+    task = asyncio.get_running_loop().create_task(renew())
+    try:
+        yield
+    finally:
+        done.set()
+        await cancellation.outlast(task)
 
 
 class _Cancellation:

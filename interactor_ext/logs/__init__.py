@@ -29,21 +29,21 @@ user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
 """The field `user_id` of the log records of calls: `user_id.set("u_1")` holds for the task or thread that sets it."""
 
 
+def is_handled(source: logging.Logger | None) -> bool:
+    """Whether a handler of the application gets the records of a logger."""
+    while source is not None:
+        if any(not isinstance(handler, _LastResort) for handler in source.handlers):
+            return True
+        source = source.parent if source.propagate else None
+    return False
+
+
 class _LastResort(logging.Handler):
     """Python's `logging.lastResort` for errors alone: without any handler, Python would print warnings as well."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if logging.lastResort is not None and not self._is_handled(record.name):
+        if logging.lastResort is not None and not is_handled(logging.getLogger(record.name)):
             logging.lastResort.handle(record)
-
-    def _is_handled(self, name: str) -> bool:
-        """Whether a handler of the application gets the records of a logger."""
-        source: logging.Logger | None = logging.getLogger(name)
-        while source is not None:
-            if any(handler is not self for handler in source.handlers):
-                return True
-            source = source.parent if source.propagate else None
-        return False
 
 
 # All code of the SDK takes its logger from here. The loggers below the first find its handler as well.

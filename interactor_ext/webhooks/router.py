@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from interactor_client.models import EVENT_MODELS
-from interactor_ext._effects import Call, Effects, Pause, run_async, run_sync
+from interactor_ext._effects import Call, Effects, Pause, Renewal, run_async, run_sync
 from interactor_ext._errors import (
     ConfigurationError,
     WebhookBusyError,
@@ -86,10 +86,11 @@ class WebhookRouter:
     `name` is the name of your service: events are remembered under it, so that services which share a store
     or a queue do not take each other's events for duplicates. Never change it: under another name every event is new.
 
-    `lease` is how many seconds a handler has before a duplicate of the event may be handled by another process: the
-    first may have died. The platform waits 30 s for an answer. After `handler_timeout` seconds the handlers of an event
-    count as failed, even if they hang; the default is `lease`, and `math.inf` means no limit. `handle` runs synchronous
-    handlers in its caller's thread and cannot stop them there; with `handler_timeout` given, they run in another.
+    `lease` is how many seconds after the death of a process another may handle the event that it was handling; it is
+    renewed while handlers run. The platform waits 30 s for an answer. After `handler_timeout` seconds the handlers of
+    an event count as failed, even if they hang; the default is `lease`, and `math.inf` means no limit. `handle` runs
+    synchronous handlers in its caller's thread and cannot stop them there; with `handler_timeout` given, they run in
+    another.
 
     `around` returns a context manager in which a handler runs: `app.app_context` of Flask, a transaction, a check of
     pooled connections. An async one serves handlers that are `async def`. What it raises at its end, such as a COMMIT
@@ -139,10 +140,10 @@ class WebhookRouter:
                 stacklevel=2,
             )
         self.key_prefix = "" if name is None else f"{name}:"
-        self._lease: float = above_zero(lease, "The lease of a webhook router")
+        self.lease: float = above_zero(lease, "The lease of a webhook router")
         self.handler_timeout = handler_timeout
         self.around = around
-        timeout = handler_timeout_of(handler_timeout, self._lease)
+        timeout = handler_timeout_of(handler_timeout, self.lease)
         self._in_caller = HandlerRun(None if handler_timeout is None else CALLER_THREADS, timeout)
         self._in_loop = HandlerRun(HANDLER_THREADS, timeout)
         self.max_body: int = at_least_zero(max_body, "max_body")
@@ -245,7 +246,7 @@ class WebhookRouter:
         """Whether an event of this type would run a handler."""
         return self._default is not None or any(each.pattern.fullmatch(kind) for each in self._registrations)
 
-    def run_handlers(self, event: WebhookEvent, run: HandlerRun) -> Effects[None]:
+    def run_handlers(self, event: WebhookEvent, run: HandlerRun, renewal: Renewal) -> Effects[None]:
         """Run the matching handlers. Raises WebhookPayloadError at the end if the event does not fit their class."""
         matching = [each for each in self._registrations if each.pattern.fullmatch(event.event)]
         problem = validation_error_of(event)
@@ -257,7 +258,7 @@ class WebhookRouter:
             left = None if run.timeout is None else max(0.0, run.timeout - (time.monotonic() - began))
             wrapped = handler if self.around is None else surrounded(handler, self.around)
             wrapped = wrapped if run.wrap is None else run.wrap(wrapped)
-            yield Call(wrapped, (event,), threads=run.threads, timeout=left)
+            yield Call(wrapped, (event,), threads=run.threads, timeout=left, renewal=renewal)
         if problem is not None and not all(each.takes_any_event for each in matching):
             raise WebhookPayloadError(f"It does not fit the class that its handlers take: {problem}.")
 
@@ -359,11 +360,11 @@ class WebhookRouter:
         if state == ClaimState.IN_PROGRESS:
             watch.error = WebhookBusyError(
                 "Another process is handling this webhook event, or died while it did: no handler ran here.",
-                retry_after=self._lease,
+                retry_after=self.lease,
             )
             return answers.in_progress()
         try:
-            yield from self.run_handlers(event, run)
+            yield from self.run_handlers(event, run, renewal_of(self.store.claim, key, token, self.lease))
         except Exception as error:
             watch.error = error
             logger.exception("A handler of webhook event %r (%r) failed.", event.id, event.event)
@@ -384,7 +385,7 @@ class WebhookRouter:
     def _claim(self, key: str, token: str) -> Effects[ClaimState]:
         patience = self._duplicate_wait
         while True:
-            state: ClaimState = yield Call(self.store.claim, (key, token, self._lease), threads=STORE_THREADS)
+            state: ClaimState = yield Call(self.store.claim, (key, token, self.lease), threads=STORE_THREADS)
             if state != ClaimState.IN_PROGRESS or patience <= 0:
                 return state
             patience -= _POLL_SECONDS
@@ -407,6 +408,11 @@ def record(method: Callable[..., Any], *args: object) -> Effects[Any]:
         # Not Pause: a cancellation would end it.
         yield Call(time.sleep, (pause,), shielded=True, threads=STORE_THREADS)
     return (yield Call(method, args, shielded=True, threads=STORE_THREADS))
+
+
+def renewal_of(method: Callable[..., Any], key: str, token: str, lease: float) -> Renewal:
+    """Renews a lease in good time, also if the store is slow once."""
+    return Renewal(Call(method, (key, token, lease), threads=STORE_THREADS), lease / 3)
 
 
 def handler_timeout_of(given: float | None, lease: float) -> float | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from interactor_ext._effects import Call, Effects, Renewal, run_sync
 from interactor_ext._errors import WebhookBusyError
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero
@@ -87,8 +87,7 @@ def _handle(
     receipt = {"QueueUrl": queue_url, "ReceiptHandle": message["ReceiptHandle"]}
     hide = partial(client.change_message_visibility, **receipt)
     try:
-        with _hidden(hide, visibility):
-            router.run(from_text(message["Body"]))
+        run_sync(_run_hidden(lambda: router.run(from_text(message["Body"])), hide, visibility))
     except Exception as error:
         if isinstance(error, WebhookBusyError):
             delay = error.retry_after or 0.0
@@ -106,26 +105,9 @@ def _handle(
         client.delete_message(**receipt)
 
 
-@contextmanager
-def _hidden(hide: Callable[..., Any], seconds: int) -> Iterator[None]:
-    """Keeps a message invisible while the block runs."""
-    done = threading.Event()
-
-    def keep() -> None:
-        while not done.wait(seconds / 3):
-            try:
-                hide(VisibilityTimeout=seconds)
-            except Exception:
-                logger.exception("An SQS message that is being handled could not be kept invisible.")
-
-    thread = threading.Thread(target=keep, name="interactor-webhook-sqs", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        # Else it could hide the message after the outcome has made it visible.
-        thread.join()
+def _run_hidden(run: Callable[[], None], hide: Callable[..., Any], seconds: int) -> Effects[None]:
+    """Run, and keep the message invisible meanwhile."""
+    yield Call(run, renewal=Renewal(Call(partial(hide, VisibilityTimeout=seconds)), seconds / 3))
 
 
 def _warn_without_redrive_policy(client: Any, queue_url: str) -> None:

@@ -417,6 +417,62 @@ def test_concurrent_duplicates_run_one_handler() -> None:
     assert len(runs) == 1
 
 
+class RenewedStore(MemoryEventStore):
+    """`renewed` is set when one token has claimed thrice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.renewed = threading.Event()
+        self._tokens: list[str] = []
+
+    def claim(self, key: str, token: str, lease: float) -> ClaimState:
+        self._tokens.append(token)
+        if self._tokens.count(token) == 3:
+            self.renewed.set()
+        return super().claim(key, token, lease)
+
+
+def test_lease_is_renewed_while_a_handler_runs(handle: Handle) -> None:
+    store = RenewedStore()
+    router = make(store, lease=0.03, handler_timeout=60)
+    router.on("*")(lambda event: store.renewed.wait(60) or pytest.fail("not renewed"))
+    assert status(handle(router, *delivery())) == (200, "handled")
+
+
+async def test_lease_is_renewed_while_an_async_handler_runs() -> None:
+    store = RenewedStore()
+    router = make(store, lease=0.03, handler_timeout=60)
+
+    @router.on("*")
+    async def handler(event: Any) -> None:
+        while not store.renewed.is_set():
+            await asyncio.sleep(0)
+
+    assert status(await router.ahandle(*delivery())) == (200, "handled")
+
+
+def test_renewal_that_fails_is_logged_and_leaves_the_handler_alone(
+    handle: Handle, caplog: pytest.LogCaptureFixture
+) -> None:
+    logged = threading.Event()
+
+    class FailsLater(MemoryEventStore):
+        claims = 0
+
+        def claim(self, key: str, token: str, lease: float) -> ClaimState:
+            self.claims += 1
+            if self.claims == 3:
+                logged.set()
+            if self.claims > 1:
+                raise ConnectionError("out of reach")
+            return super().claim(key, token, lease)
+
+    router = make(FailsLater(), lease=0.03, handler_timeout=60)
+    router.on("*")(lambda event: logged.wait(60))
+    assert status(handle(router, *delivery())) == (200, "handled")
+    assert "A lease could not be renewed" in caplog.text
+
+
 def test_event_is_claimable_again_after_lease_expires(handle: Handle) -> None:
     clock, runs = Clock(0.0), []
     router = make(MemoryEventStore(clock=clock), lease=30)

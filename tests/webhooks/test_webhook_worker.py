@@ -75,6 +75,32 @@ def test_event_that_kills_its_workers_becomes_dead_letter(mode: str, queue: SQLi
     assert "died" in queue.dead_letters()[0].error
 
 
+def test_worker_takes_the_lease_of_its_router_and_renews_it_while_a_handler_runs(
+    mode: str, queue: SQLiteEventQueue
+) -> None:
+    leases: list[float] = []
+    renewed = threading.Event()
+
+    class Watched(Failing):
+        def take(self, token: str, lease: float) -> Any:
+            leases.append(lease)
+            return self.inner.take(token, lease)
+
+        def renew(self, key: str, token: str, lease: float) -> bool:
+            leases.append(lease)
+            if len(leases) > 2:
+                renewed.set()
+            return bool(self.inner.renew(key, token, lease))
+
+    router = make(queue=Watched(queue), lease=0.06)
+    router.on("*")(lambda event: renewed.wait(60) or pytest.fail("not renewed"))
+    router.handle(*delivery())
+    assert work(WebhookWorker(router), mode)
+    assert set(leases) == {0.06}
+    assert queue.dead_letters() == []
+    assert queue.take("t", 60) is None
+
+
 class Garbled(Exception):
     def __str__(self) -> str:
         raise LookupError

@@ -64,6 +64,10 @@ class EventQueue(EventSink, Protocol):
         """Take the event that is due for longest and lock it for `lease` seconds; None if none is due."""
         ...
 
+    def renew(self, key: str, token: str, lease: float) -> bool:
+        """Lock the event for another `lease` seconds from now. Returns False if another worker has it by now."""
+        ...
+
     def complete(self, key: str, token: str) -> bool:
         """Record that the event was handled, and delete its body. Returns True for the first completion."""
         ...

@@ -22,6 +22,7 @@ _NEXT = (
     "SELECT key, body, attempts FROM interactor_webhook_queue WHERE state = 'open' AND at <= :now ORDER BY at LIMIT 1"
 )
 _TAKE = "UPDATE interactor_webhook_queue SET at = :until, attempts = attempts + 1, token = :token WHERE key = :key"
+_RENEW = "UPDATE interactor_webhook_queue SET at = :now + :lease WHERE key = :key AND token = :token AND state = 'open'"
 _DONE = """
 UPDATE interactor_webhook_queue SET state = 'done', at = :now + :ttl, body = '', token = '', error = ''
 WHERE key = :key AND state
@@ -66,6 +67,10 @@ class SQLiteEventQueue(SQLiteBacked):
             key, body, attempts = row
             connection.execute(_TAKE, {"key": key, "token": token, "until": now + lease})
             return QueuedEvent(key, body, attempts + 1)
+
+    def renew(self, key: str, token: str, lease: float) -> bool:
+        """As `EventQueue.renew`."""
+        return self._write(_RENEW, key=key, token=token, lease=lease)
 
     def complete(self, key: str, token: str) -> bool:
         """As `EventQueue.complete`."""

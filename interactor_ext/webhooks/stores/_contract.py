@@ -42,7 +42,7 @@ class EventStore(Protocol):
     def claim(self, key: str, token: str, lease: float) -> ClaimState | Awaitable[ClaimState]:
         """Claim an event for `lease` seconds under the caller's random `token`, unless it is handled or claimed.
 
-        An expired claim can be taken: its holder died or hangs.
+        An expired claim can be taken: its holder died. The holder's own token renews the claim while handlers run.
         """
         ...
 

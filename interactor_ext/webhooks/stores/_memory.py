@@ -43,7 +43,7 @@ class MemoryEventStore:
             if self._claims % _SWEEP_EVERY == 0:
                 self._sweep(now)
             entry = self._entries.get(key)
-            if entry is not None and entry.until > now:
+            if entry is not None and entry.until > now and (entry.completed or entry.token != token):
                 return ClaimState.COMPLETED if entry.completed else ClaimState.IN_PROGRESS
             self._entries[key] = _StoredEvent(token, now + lease, completed=False)
             return ClaimState.CLAIMED

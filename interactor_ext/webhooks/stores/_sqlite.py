@@ -16,6 +16,7 @@ _CLAIM = """
 INSERT INTO interactor_webhook_claims (key, token, until, completed) VALUES (:key, :token, :until, 0)
 ON CONFLICT (key) DO UPDATE SET token = excluded.token, until = excluded.until, completed = 0
 WHERE interactor_webhook_claims.until <= :now
+OR (interactor_webhook_claims.token = excluded.token AND interactor_webhook_claims.completed = 0)
 """
 _COMPLETE = """
 INSERT INTO interactor_webhook_claims (key, token, until, completed) VALUES (:key, '', :until, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._redaction import escape_controls
 from interactor_ext._waiting import ThreadWaiter
 from interactor_ext._waiting.threads import loop_thread
+from interactor_ext.logs import is_handled
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.logs._filter import log_to_stderr
 from interactor_ext.webhooks._threads import CALLER_THREADS, STORE_THREADS
@@ -198,12 +198,8 @@ def _metrics_port(process: WorkerProcess, host: str, port: int | None) -> Iterat
 
 def _log_if_nobody_does() -> None:
     """Log to stderr, unless the program has configured a log or INTERACTOR_LOG has."""
-    above: logging.Logger | None = logger
-    while above is not None:
-        if any(not isinstance(handler, logging.NullHandler) for handler in above.handlers):
-            return
-        above = above.parent
-    log_to_stderr(logger, "info")
+    if not is_handled(logger):
+        log_to_stderr(logger, "info")
 
 
 def _end(status: int) -> None:

@@ -18,13 +18,14 @@ from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, ST
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.events import parse_event
 from interactor_ext.webhooks.queue._contract import EventQueue, QueuedEvent
-from interactor_ext.webhooks.router import Handler, HandlerRun, WebhookRouter, handler_timeout_of, record
+from interactor_ext.webhooks.router import Handler, HandlerRun, WebhookRouter, handler_timeout_of, record, renewal_of
 
 if TYPE_CHECKING:
     from interactor_client.models import WebhookEvent
 
 # The platform's own schedule of redelivery: 30 s, 2 min, 10 min, 30 min, 2 h.
 PLATFORM_SCHEDULE = (30.0, 120.0, 600.0, 1800.0, 7200.0)
+_HANDLER_SECONDS = 300.0
 # How long `give_back` waits for an event that is being taken.
 _TAKE_SECONDS = 5.0
 # Minimum delay in seconds of an event without a handler here, so that this worker does not take it again at once.
@@ -37,13 +38,13 @@ class WebhookWorker:
 
     A failed handler is retried after each of `retry_delays` seconds in turn; then the event becomes a dead letter
     (`queue.dead_letters()`, `queue.replay(key)`). An event that does not fit the class of its handlers becomes one at
-    once. An event without a handler here is left to other workers. `lease` is how many seconds the
-    handlers of one event have before another worker may take it: a worker that was killed looks the same as one that
-    hangs. An attempt cut short that way counts too, so an event that kills its workers is buried in the end.
-    `poll_interval` is in seconds.
+    once. An event without a handler here is left to other workers. `lease` is how many seconds after the
+    death of a worker another may take its event, that of the router by default; it is renewed while handlers run. An
+    attempt cut short that way counts too, so an event that kills its workers is buried in the end. `poll_interval` is
+    in seconds.
 
     After `handler_timeout` seconds the handlers of an event count as failed, even if they hang; the default is that of
-    the router where it has one, else `lease`. An asynchronous handler is cancelled then. A synchronous one runs in a
+    the router where it has one, else 300. An asynchronous handler is cancelled then. A synchronous one runs in a
     thread of its own, which cannot be stopped: it is left behind, and the next event has another. SystemExit there
     counts as a failure. With `math.inf` handlers run in the caller's thread, without limit.
     """
@@ -52,7 +53,7 @@ class WebhookWorker:
         self,
         router: WebhookRouter,
         *,
-        lease: float = 300.0,
+        lease: float | None = None,
         handler_timeout: float | None = None,
         retry_delays: Sequence[float] = PLATFORM_SCHEDULE,
         poll_interval: float = 1.0,
@@ -64,9 +65,9 @@ class WebhookWorker:
             )
         self.router = router
         self.queue = cast("EventQueue", router.queue)
-        self._lease: float = above_zero(lease, "The lease of a webhook worker")
+        self._lease: float = router.lease if lease is None else above_zero(lease, "The lease of a webhook worker")
         timeout = handler_timeout_of(
-            router.handler_timeout if handler_timeout is None else handler_timeout, self._lease
+            router.handler_timeout if handler_timeout is None else handler_timeout, _HANDLER_SECONDS
         )
         self._in_caller = HandlerRun(
             None if timeout is None else CALLER_THREADS, timeout, _only_async if timeout is None else _isolated
@@ -161,7 +162,8 @@ class WebhookWorker:
                 yield from self._skip(queued.key, token, reason)
                 return
             watch = DeliveryWatch(self.router.reporter, event)
-            yield from watch.observe_handlers(self.router.run_handlers(event, run))
+            renewal = renewal_of(self.queue.renew, queued.key, token, self._lease)
+            yield from watch.observe_handlers(self.router.run_handlers(event, run, renewal))
         except Exception as error:
             yield from self._failed(queued, token, error)
         except GeneratorExit:  # no driver is left to perform another effect
