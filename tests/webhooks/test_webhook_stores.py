@@ -541,6 +541,16 @@ CONTRACT_OF_QUEUES: dict[str, list[Step | float]] = {
         *(step for key in "abc" for step in (put(key, b"", gives=True), 1)),
         *(take(key, 60, gives=(key, b"", 1)) for key in "abc"),
     ],
+    "the events of other services are not taken": [
+        *(
+            step
+            for key in ("shop:a", "shop-2:a", "shop", "billing:a", "shop:b")
+            for step in (put(key, b"", gives=True), 1)
+        ),
+        *(take(key, 60, "shop", gives=(key, b"", 1)) for key in ("shop:a", "shop:b")),
+        take("t", 60, "shop", gives=None),
+        *(take(key, 60, gives=(key, b"", 1)) for key in ("shop-2:a", "shop", "billing:a")),
+    ],
     "a failed event is taken again when it is due": [
         put("k", b"x", gives=True),
         take("one", 60, gives=("k", b"x", 1)),
@@ -627,7 +637,7 @@ def test_dead_letters_can_be_listed_replayed_and_discarded(queue: EventQueue, cl
 
     assert queue.replay("a") is True
     assert queue.replay("a") is False
-    assert queue.take("t", 60) == ("a", b"a", 1)
+    assert queue.take("t", 60) == ("a", b"a", 1, 0.0)
     assert queue.discard("b") is True
     assert queue.discard("b") is False
     assert queue.discard("a") is False

@@ -82,9 +82,9 @@ def test_worker_takes_the_lease_of_its_router_and_renews_it_while_a_handler_runs
     renewed = threading.Event()
 
     class Watched(Failing):
-        def take(self, token: str, lease: float) -> Any:
+        def take(self, token: str, lease: float, service: str) -> Any:
             leases.append(lease)
-            return self.inner.take(token, lease)
+            return self.inner.take(token, lease, service)
 
         def renew(self, key: str, token: str, lease: float) -> bool:
             leases.append(lease)

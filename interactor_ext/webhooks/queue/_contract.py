@@ -14,11 +14,14 @@ MAX_ERROR_LENGTH = 1000
 
 
 class QueuedEvent(NamedTuple):
-    """An event taken from a queue. `attempt` counts from 1, and counts attempts whose worker died."""
+    """An event taken from a queue. `attempt` counts from 1, and counts attempts whose worker died. `age` is how many
+    seconds ago it was put there, or replayed.
+    """
 
     key: str
     body: bytes
     attempt: int
+    age: float = 0.0
 
 
 class DeadLetter(NamedTuple):
@@ -60,8 +63,11 @@ class EventQueue(EventSink, Protocol):
     always counts.
     """
 
-    def take(self, token: str, lease: float) -> QueuedEvent | None:
-        """Take the event that is due for longest and lock it for `lease` seconds; None if none is due."""
+    def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
+        """Take the event that is due for longest and lock it for `lease` seconds; None if none is due.
+
+        With `service`, the name of a router, only of those whose keys begin with it and a colon.
+        """
         ...
 
     def renew(self, key: str, token: str, lease: float) -> bool:

@@ -11,16 +11,23 @@ from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS interactor_webhook_queue (
     key TEXT PRIMARY KEY, state TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, token TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT ''
+    attempts INTEGER NOT NULL DEFAULT 0, token TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '',
+    since REAL NOT NULL
 );
-CREATE INDEX IF NOT EXISTS interactor_webhook_queue_at ON interactor_webhook_queue (state, at)
+CREATE INDEX IF NOT EXISTS interactor_webhook_queue_at ON interactor_webhook_queue (state, at);
+CREATE INDEX IF NOT EXISTS interactor_webhook_queue_service
+ON interactor_webhook_queue (state, substr(key, 1, instr(key, ':')), at)
 """
 _PUT = """
-INSERT INTO interactor_webhook_queue (key, state, at, body) VALUES (:key, 'open', :now, :body) ON CONFLICT DO NOTHING
+INSERT INTO interactor_webhook_queue (key, state, at, body, since) VALUES (:key, 'open', :now, :body, :now)
+ON CONFLICT DO NOTHING
 """
-_NEXT = (
-    "SELECT key, body, attempts FROM interactor_webhook_queue WHERE state = 'open' AND at <= :now ORDER BY at LIMIT 1"
-)
+_NEXT = """
+SELECT key, body, attempts, since FROM interactor_webhook_queue WHERE state = 'open' AND at <= :now {}
+ORDER BY at LIMIT 1
+"""
+_NEXT_OF_ALL = _NEXT.format("")
+_NEXT_OF_SERVICE = _NEXT.format("AND substr(key, 1, instr(key, ':')) = :service || ':'")
 _TAKE = "UPDATE interactor_webhook_queue SET at = :until, attempts = attempts + 1, token = :token WHERE key = :key"
 _RENEW = "UPDATE interactor_webhook_queue SET at = :now + :lease WHERE key = :key AND token = :token AND state = 'open'"
 _DONE = """
@@ -37,7 +44,8 @@ _DEAD = """
 SELECT key, body, attempts, error, at FROM interactor_webhook_queue WHERE state = 'dead' ORDER BY at LIMIT :limit
 """
 _REPLAY = (
-    "UPDATE interactor_webhook_queue SET state = 'open', at = :now, attempts = 0 WHERE key = :key AND state = 'dead'"
+    "UPDATE interactor_webhook_queue SET state = 'open', at = :now, since = :now, attempts = 0 "
+    "WHERE key = :key AND state = 'dead'"
 )
 _LEAVE = """
 UPDATE interactor_webhook_queue SET at = :now + :delay, token = '', attempts = attempts - 1
@@ -58,15 +66,16 @@ class SQLiteEventQueue(SQLiteBacked):
         """As `EventQueue.put`."""
         return self._write(_PUT, key=key, body=body)
 
-    def take(self, token: str, lease: float) -> QueuedEvent | None:
+    def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
         """As `EventQueue.take`."""
         with self._transaction() as (connection, now):
-            row = connection.execute(_NEXT, {"now": now}).fetchone()
+            statement = _NEXT_OF_SERVICE if service else _NEXT_OF_ALL
+            row = connection.execute(statement, {"now": now, "service": service}).fetchone()
             if row is None:
                 return None
-            key, body, attempts = row
+            key, body, attempts, since = row
             connection.execute(_TAKE, {"key": key, "token": token, "until": now + lease})
-            return QueuedEvent(key, body, attempts + 1)
+            return QueuedEvent(key, body, attempts + 1, now - since)
 
     def renew(self, key: str, token: str, lease: float) -> bool:
         """As `EventQueue.renew`."""

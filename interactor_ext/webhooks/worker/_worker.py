@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError
@@ -19,17 +19,16 @@ from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.events import parse_event
 from interactor_ext.webhooks.queue._contract import EventQueue, QueuedEvent
 from interactor_ext.webhooks.router import Handler, HandlerRun, WebhookRouter, handler_timeout_of, record, renewal_of
-
-if TYPE_CHECKING:
-    from interactor_client.models import WebhookEvent
+from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 # The platform's own schedule of redelivery: 30 s, 2 min, 10 min, 30 min, 2 h.
 PLATFORM_SCHEDULE = (30.0, 120.0, 600.0, 1800.0, 7200.0)
 _HANDLER_SECONDS = 300.0
 # How long `give_back` waits for an event that is being taken.
 _TAKE_SECONDS = 5.0
-# Minimum delay in seconds of an event without a handler here, so that this worker does not take it again at once.
+# The delays in seconds of an event without a handler here. The longest is what a worker that is new to it waits.
 _SKIP_SECONDS = 5.0
+_LONGEST_SKIP = 600.0
 _MAX_WARNINGS = 1000
 
 
@@ -38,10 +37,10 @@ class WebhookWorker:
 
     A failed handler is retried after each of `retry_delays` seconds in turn; then the event becomes a dead letter
     (`queue.dead_letters()`, `queue.replay(key)`). An event that does not fit the class of its handlers becomes one at
-    once. An event without a handler here is left to other workers. `lease` is how many seconds after the
-    death of a worker another may take its event, that of the router by default; it is renewed while handlers run. An
-    attempt cut short that way counts too, so an event that kills its workers is buried in the end. `poll_interval` is
-    in seconds.
+    once. An event without a handler here is left to other workers, and becomes one after the queue's `ttl`. `lease` is
+    how many seconds after the death of a worker another may take its event, that of the router by default; it is
+    renewed while handlers run. An attempt cut short that way counts too, so an event that kills its workers is buried
+    in the end. `poll_interval` is in seconds.
 
     After `handler_timeout` seconds the handlers of an event count as failed, even if they hang; the default is that of
     the router where it has one, else 300. An asynchronous handler is cancelled then. A synchronous one runs in a
@@ -141,7 +140,8 @@ class WebhookWorker:
         token = secrets.token_hex(16)
         self._taken[token] = None
         try:
-            queued: QueuedEvent | None = yield Call(self.queue.take, (token, self._lease), threads=STORE_THREADS)
+            wanted = (token, self._lease, self.router.key_prefix.rstrip(":"))
+            queued: QueuedEvent | None = yield Call(self.queue.take, wanted, threads=STORE_THREADS)
             if queued is None:
                 return False
             self._taken[token] = queued
@@ -158,8 +158,8 @@ class WebhookWorker:
             return
         try:
             event = parse_event(queued.body)
-            if reason := self._reason_to_skip(queued.key, event):
-                yield from self._skip(queued.key, token, reason)
+            if not self.router.has_handlers(event.event):
+                yield from self._skip(queued, token, event.event[:80])
                 return
             watch = DeliveryWatch(self.router.reporter, event)
             renewal = renewal_of(self.queue.renew, queued.key, token, self._lease)
@@ -174,20 +174,22 @@ class WebhookWorker:
         else:
             yield from self._complete(queued.key, token)
 
-    def _reason_to_skip(self, key: str, event: WebhookEvent) -> str | None:
-        """Why an event is left to other workers; None if it is handled here."""
-        prefix = self.router.key_prefix
-        if not key.startswith(prefix):
-            return f"events that were not queued under the name {prefix[:-1]!r}"
-        return None if self.router.has_handlers(event.event) else f"events of the type {event.event[:80]!r}"
-
-    def _skip(self, key: str, token: str, reason: str) -> Effects[None]:
+    def _skip(self, queued: QueuedEvent, token: str, kind: str) -> Effects[None]:
+        """Leave an event to other workers, each time for as long as it has waited; bury it when its time is over."""
+        if queued.age > getattr(self.queue, "ttl", DEFAULT_TTL):
+            reason = f"No worker had a handler for events of the type {kind!r}."
+            logger.error("Webhook event %r becomes a dead letter. %s", queued.key, reason)
+            yield from record(self.queue.bury, queued.key, token, reason)
+            return
         # setdefault: of several threads, one is the first.
-        if len(self._warned) < _MAX_WARNINGS and self._warned.setdefault(reason, token) == token:
+        if len(self._warned) < _MAX_WARNINGS and self._warned.setdefault(kind, token) == token:
             logger.warning(
-                "This worker has no handler for %s: it leaves them in the queue, for a worker that has one.", reason
+                "This worker has no handler for events of the type %r: it leaves them in the queue, for a worker that "
+                "has one.",
+                kind,
             )
-        yield from record(self.queue.put_back, key, token, max(self._poll_interval, _SKIP_SECONDS))
+        delay = min(max(self._poll_interval, _SKIP_SECONDS, queued.age), _LONGEST_SKIP)
+        yield from record(self.queue.put_back, queued.key, token, delay)
 
     def _complete(self, key: str, token: str) -> Effects[None]:
         try:
