@@ -523,6 +523,7 @@ def step(method: str) -> Callable[..., Step]:
 
 
 put, take, renew, retry, put_back, bury = map(step, ("put", "take", "renew", "retry", "put_back", "bury"))
+KEYS_OF_SERVICES = ("shop:a", "shop-2:a", "shop", "billing:a", "shop:b")
 # Of a queue that remembers what was handled for 300 s. What is taken: the key, the body and the number of the attempt.
 CONTRACT_OF_QUEUES: dict[str, list[Step | float]] = {
     "an event is taken once and completed once": [
