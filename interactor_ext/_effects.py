@@ -182,7 +182,7 @@ async def _perform_async(effect: Effect, cancellation: _Cancellation) -> Any:
             if not inspect.isawaitable(result):
                 return result
             if shielded:
-                return await cancellation.outlast(asyncio.ensure_future(result))
+                return await cancellation.outlast(asyncio.ensure_future(result), remaining(timeout, began))
             if cancellation.is_due and inspect.iscoroutine(result):
                 result.close()
             cancellation.raise_if_due()

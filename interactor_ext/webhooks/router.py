@@ -27,7 +27,7 @@ from interactor_ext.webhooks import answers
 from interactor_ext.webhooks._around import Around, surrounded
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
-from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, STORE_THREADS
+from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, StoreCalls
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.asgi import ASGIReceiver
@@ -52,7 +52,6 @@ _POLL_SECONDS = 0.1
 # After a store that is out of reach.
 _STORE_RETRY_SECONDS = 30.0
 # Seconds before each retry of recording that an event was handled.
-_RECORD_RETRY_DELAYS = (0.1, 0.5, 1.0)
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -132,6 +131,9 @@ class WebhookRouter:
         self.store = MemoryEventStore() if store is None else store
         self.queue = queue
         self.hand_over = hand_over
+        self.store_calls = StoreCalls(
+            in_memory=queue is None and hand_over is None and isinstance(self.store, MemoryEventStore)
+        )
         if name is None and getattr(queue or self.store, "is_shared", False):
             warnings.warn(
                 f"This webhook router has no name, and another service may use the same {_kind(queue or self.store)}: "
@@ -327,9 +329,9 @@ class WebhookRouter:
         is_new: bool = True
         try:
             if self.queue is not None:
-                is_new = yield Call(self.queue.put, (self.key_prefix + key, body), threads=STORE_THREADS)
+                is_new = yield self.store_calls.call(self.queue.put, self.key_prefix + key, body)
             elif self.hand_over is not None:
-                yield Call(self.hand_over, (body,), threads=STORE_THREADS)
+                yield self.store_calls.call(self.hand_over, body)
         except Exception:
             logger.exception("Webhook event %r could not be queued.", key)
             return answers.store_down()
@@ -364,7 +366,7 @@ class WebhookRouter:
             )
             return answers.in_progress()
         try:
-            yield from self.run_handlers(event, run, renewal_of(self.store.claim, key, token, self.lease))
+            yield from self.run_handlers(event, run, self.store_calls.renewal(self.store.claim, key, token, self.lease))
         except Exception as error:
             watch.error = error
             logger.exception("A handler of webhook event %r (%r) failed.", event.id, event.event)
@@ -376,7 +378,7 @@ class WebhookRouter:
             yield from self._release(key, token)
             raise
         try:
-            yield from record(self.store.complete, key, token)
+            yield from self.store_calls.record(self.store.complete, key, token)
         except Exception:
             # Still 200: the handlers ran, and a retry would run them again.
             logger.exception("Webhook event %r was handled, but that could not be recorded.", event.id)
@@ -385,7 +387,7 @@ class WebhookRouter:
     def _claim(self, key: str, token: str) -> Effects[ClaimState]:
         patience = self._duplicate_wait
         while True:
-            state: ClaimState = yield Call(self.store.claim, (key, token, self.lease), threads=STORE_THREADS)
+            state: ClaimState = yield self.store_calls.call(self.store.claim, key, token, self.lease)
             if state != ClaimState.IN_PROGRESS or patience <= 0:
                 return state
             patience -= _POLL_SECONDS
@@ -393,26 +395,9 @@ class WebhookRouter:
 
     def _release(self, key: str, token: str) -> Effects[None]:
         try:
-            yield Call(self.store.release, (key, token), shielded=True, threads=STORE_THREADS)
+            yield self.store_calls.call(self.store.release, key, token, shielded=True)
         except Exception:
             logger.exception("The claim of webhook event %r stays until its lease runs out.", key)
-
-
-def record(method: Callable[..., Any], *args: object) -> Effects[Any]:
-    """Record the outcome of an event, shielded from cancellation, and retry if the store fails for a moment."""
-    for pause in _RECORD_RETRY_DELAYS:
-        try:
-            return (yield Call(method, args, shielded=True, threads=STORE_THREADS))
-        except Exception as error:
-            logger.warning("What came of webhook event %r could not be recorded: %r. Trying again.", args[0], error)
-        # Not Pause: a cancellation would end it.
-        yield Call(time.sleep, (pause,), shielded=True, threads=STORE_THREADS)
-    return (yield Call(method, args, shielded=True, threads=STORE_THREADS))
-
-
-def renewal_of(method: Callable[..., Any], key: str, token: str, lease: float) -> Renewal:
-    """Renews a lease in good time, also if the store is slow once."""
-    return Renewal(Call(method, (key, token, lease), threads=STORE_THREADS), lease / 3)
 
 
 def handler_timeout_of(given: float | None, lease: float) -> float | None:

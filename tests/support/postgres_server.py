@@ -52,16 +52,22 @@ class PostgresServer:
             cursor = connection.execute(statement)  # type: ignore[call-overload]
             return cursor.fetchall() if cursor.description else []
 
-    def kill(self) -> None:
-        """kill -9 of the server and of its processes, one of each connection among them."""
+    def processes(self) -> list[int]:
+        """The server and its processes, one of each connection among them."""
         server = self._running()
         children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        return [server.pid, *map(int, children)]
+
+    def kill(self) -> None:
+        """kill -9 of the server and of its processes."""
+        server = self._running()
+        _, *children = self.processes()
         server.kill()
         server.wait()
         for child in children:
             with suppress(ProcessLookupError):
-                os.kill(int(child), signal.SIGKILL)
-        eventually(lambda: not any(_is_running(int(child)) for child in children), "the end of its processes")
+                os.kill(child, signal.SIGKILL)
+        eventually(lambda: not any(_is_running(child) for child in children), "the end of its processes")
 
     def kill_connection(self, process: int) -> None:
         """kill -9 of the process of one connection: the server ends all others, and recovers."""

@@ -134,7 +134,7 @@ def test_forked_child_has_its_own_threads() -> None:
 
 def test_interpreter_exit_does_not_wait_for_a_call() -> None:
     code = (
-        "import threading; from interactor_ext.webhooks._threads import STORE_THREADS; began = threading.Event()\n"
-        "STORE_THREADS.submit(lambda: (began.set(), threading.Event().wait())); began.wait()"
+        "import threading; from interactor_ext.webhooks._threads import CALLER_THREADS; began = threading.Event()\n"
+        "CALLER_THREADS.submit(lambda: (began.set(), threading.Event().wait())); began.wait()"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -18,16 +19,22 @@ from typing import Any
 import pytest
 
 from interactor_ext.webhooks import (
+    AsyncPostgresEventStore,
+    AsyncRedisEventStore,
     MemoryEventStore,
+    PostgresEventStore,
+    RedisEventStore,
     SQLiteEventQueue,
+    SQLiteEventStore,
     WebhookRouter,
     WebhookWorker,
 )
+from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import PATIENCE, eventually, eventually_async
 from tests.support.webhook_deliveries import delivery
 from tests.support.webhook_routers import Handle, make, status
 
-pytest_plugins = ["tests.support.webhook_fixtures"]
+pytest_plugins = ["tests.support.server_fixtures", "tests.support.webhook_fixtures"]
 
 # The time limit of handlers that hang. Those that end have `PATIENCE`, so that a busy machine fails none of them.
 SHORT = 0.2
@@ -314,3 +321,100 @@ async def test_cancelled_worker_waits_for_hanging_handler_within_grace_period(
     assert worker.cancelled()
     [letter] = queue.dead_letters()
     assert letter.error.startswith("TimeoutError")
+
+
+# Stores, queues and hand-overs that hang
+
+
+def keep_forever(*args: object) -> None:
+    threading.Event().wait()
+
+
+async def keep_forever_async(*args: object) -> None:
+    await asyncio.Event().wait()
+
+
+class HangingQueue:
+    put = staticmethod(keep_forever)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"hand_over": keep_forever}, {"hand_over": keep_forever_async}, {"queue": HangingQueue()}],
+    ids=["hand over", "async hand over", "queue"],
+)
+async def test_hanging_hand_over_answers_503_in_time_and_stops_no_other_router(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("interactor_ext.webhooks._threads.STORE_SECONDS", 1.0)
+    hangs = make(**options)
+    lost = [asyncio.ensure_future(hangs.ahandle(*delivery(key=f"k{number}"))) for number in range(64)]
+    with SQLiteEventStore(tmp_path / "events.db") as store:
+        other = make(store, name="other")
+        other.on("*")(lambda event: None)
+        assert status(await other.ahandle(*delivery())) == (200, "handled")
+    async with asyncio.timeout(PATIENCE):
+        answers = [status(await each) for each in lost]
+    assert answers == [(503, "store_unavailable")] * 64
+
+
+def test_hanging_hand_over_answers_a_synchronous_caller_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interactor_ext.webhooks._threads.STORE_SECONDS", 0.05)
+    assert status(make(hand_over=keep_forever).handle(*delivery())) == (503, "store_unavailable")
+
+
+@contextmanager
+def stopped(*processes: int) -> Iterator[None]:
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kind", ["redis", "async redis", "redis hand over"])
+async def test_redis_that_is_stopped_answers_503_in_time_and_stops_no_other_router(
+    kind: str, redis: Any, redis_socket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from redis import Redis
+    from redis.asyncio import Redis as AsyncRedis
+
+    monkeypatch.setattr("interactor_ext.webhooks._threads.STORE_SECONDS", 2.0)
+    client = Redis(unix_socket_path=redis_socket)
+    if kind == "redis hand over":
+        router = make(hand_over=lambda body: client.lpush("events", body))
+    elif kind == "redis":
+        router = make(RedisEventStore(client), name="shop")
+    else:
+        router = make(AsyncRedisEventStore(AsyncRedis(unix_socket_path=redis_socket)), name="shop")
+    router.on("*")(lambda event: None)
+    await check_that_a_stopped_server_harms_no_other_router(router, tmp_path, redis.info()["process_id"])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kind", [PostgresEventStore, AsyncPostgresEventStore])
+async def test_postgres_that_is_stopped_answers_503_in_time_and_stops_no_other_router(
+    kind: Any, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("interactor_ext.webhooks._threads.STORE_SECONDS", 2.0)
+    with PostgresEventStore(postgres.dsn) as creator:
+        creator.create()
+    router = make(kind(postgres.dsn), name="shop")
+    router.on("*")(lambda event: None)
+    assert status(await router.ahandle(*delivery(key="first"))) == (200, "handled")
+    await check_that_a_stopped_server_harms_no_other_router(router, tmp_path, *postgres.processes())
+
+
+async def check_that_a_stopped_server_harms_no_other_router(router: Any, folder: Path, *processes: int) -> None:
+    with stopped(*processes):
+        lost = [asyncio.ensure_future(router.ahandle(*delivery(key=f"k{number}"))) for number in range(64)]
+        with SQLiteEventStore(folder / "events.db") as store:
+            other = make(store, name="other")
+            other.on("*")(lambda event: None)
+            assert status(await other.ahandle(*delivery())) == (200, "handled")
+        async with asyncio.timeout(PATIENCE):
+            answers = [status(await each) for each in lost]
+    assert answers == [(503, "store_unavailable")] * 64

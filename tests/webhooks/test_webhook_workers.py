@@ -23,7 +23,7 @@ from interactor_ext.webhooks import (
     SQLiteEventStore,
     WebhookRouter,
     WebhookVerifier,
-    router,
+    _threads,
     sign,
 )
 from tests.support.postgres_server import PostgresServer
@@ -45,7 +45,8 @@ def open_redis(socket: str) -> RedisEventStore:
 
 def open_postgres(dsn: str) -> PostgresEventStore:
     # A killed server is away for longer than what has been handled waits to be recorded.
-    router._RECORD_RETRY_DELAYS = (0.5,) * 100  # type: ignore[assignment]
+    _threads._RECORD_RETRY_DELAYS = (0.5,) * 100  # type: ignore[assignment]
+    _threads.STORE_SECONDS = 60.0
     return PostgresEventStore(dsn)
 
 

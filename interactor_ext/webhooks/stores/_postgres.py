@@ -17,8 +17,8 @@ from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError, InteractorError, WebhookStoreError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._lazy import LazyModule
+from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.webhooks._settings import above_zero
-from interactor_ext.webhooks._threads import POSTGRES_THREADS
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL, ClaimState
 
 if TYPE_CHECKING:
@@ -304,6 +304,7 @@ class PostgresEventStore(_PostgresBacked):
         self, database: str | ConnectionPool[Any], *, ttl: float = DEFAULT_TTL, timeout: float = DEFAULT_TIMEOUT
     ) -> None:
         super().__init__(database, ttl=ttl, timeout=timeout)
+        self._threads = DaemonThreads("interactor-webhook-postgres", most=_MOST_CONNECTIONS)
 
     def create(self) -> None:
         """Create the table, or bring it up to date. Can be called at every start, by any number of processes at once.
@@ -338,7 +339,7 @@ class PostgresEventStore(_PostgresBacked):
     def _run(self, plan: Callable[[Any], Effects[T]]) -> T:
         wire = _Wire()
         try:
-            return POSTGRES_THREADS.call(lambda: run_sync(self._perform(plan, wire)), self._timeout)
+            return self._threads.call(lambda: run_sync(self._perform(plan, wire)), self._timeout)
         except TimeoutError:
             raise self._timed_out() from None
         finally:

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Protocol
 
 from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.tokens._redis import is_async
 from interactor_ext.webhooks._settings import above_zero
-from interactor_ext.webhooks._threads import REDIS_THREADS
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL, ClaimState
 
 # One script for each method, so that each is atomic. The numbers are those of ClaimState.
@@ -64,6 +64,8 @@ class _RedisBacked:
         self._prefix = prefix
         self._timeout: float = above_zero(timeout, "The timeout of Redis")
         self._knows_policy = False
+        # Where Redis hangs and its client has no timeout, each call keeps its thread.
+        self._threads = None if self._takes_async else DaemonThreads("interactor-webhook-redis", most=64)
 
     def _claim(self, key: str, token: str, lease: float) -> Effects[ClaimState]:
         return ClaimState((yield from self._run(_CLAIM, key, token, _milliseconds(lease))))
@@ -86,8 +88,7 @@ class _RedisBacked:
         return result
 
     def _eval(self, script: str, key: str, *args: Any) -> Call:
-        threads = None if self._takes_async else REDIS_THREADS
-        return Call(self._redis.eval, (script, 1, key, *args), threads=threads, timeout=self._timeout)
+        return Call(self._redis.eval, (script, 1, key, *args), threads=self._threads, timeout=self._timeout)
 
 
 def _warn_of_eviction(memory: str | bytes) -> None:

@@ -22,7 +22,7 @@ from interactor_ext._waiting.threads import loop_thread
 from interactor_ext.logs import is_handled
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.logs._filter import log_to_stderr
-from interactor_ext.webhooks._threads import CALLER_THREADS, STORE_THREADS
+from interactor_ext.webhooks._threads import CALLER_THREADS
 from interactor_ext.webhooks.router import WebhookRouter
 from interactor_ext.webhooks.worker._metrics_port import Health, MetricsPort
 from interactor_ext.webhooks.worker._worker import WebhookWorker
@@ -205,7 +205,7 @@ def _log_if_nobody_does() -> None:
 def _end(status: int) -> None:
     """End the process without waiting for threads: one that is writing when the interpreter ends would abort it."""
     with suppress(Exception):
-        STORE_THREADS.call(sys.stdout.flush, _FLUSH_SECONDS)
+        CALLER_THREADS.call(sys.stdout.flush, _FLUSH_SECONDS)
     os._exit(status)
 
 

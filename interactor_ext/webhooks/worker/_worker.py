@@ -7,18 +7,18 @@ import inspect
 import secrets
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
-from interactor_ext._effects import Call, Effects, run_async, run_sync
+from interactor_ext._effects import Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError, WebhookPayloadError
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
-from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, STORE_THREADS
+from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.events import parse_event
 from interactor_ext.webhooks.queue._contract import EventQueue, QueuedEvent
-from interactor_ext.webhooks.router import Handler, HandlerRun, WebhookRouter, handler_timeout_of, record, renewal_of
+from interactor_ext.webhooks.router import Handler, HandlerRun, WebhookRouter, handler_timeout_of
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 # The platform's own schedule of redelivery: 30 s, 2 min, 10 min, 30 min, 2 h.
@@ -64,6 +64,7 @@ class WebhookWorker:
             )
         self.router = router
         self.queue = cast("EventQueue", router.queue)
+        self._calls = router.store_calls
         self._lease: float = router.lease if lease is None else above_zero(lease, "The lease of a webhook worker")
         timeout = handler_timeout_of(
             router.handler_timeout if handler_timeout is None else handler_timeout, _HANDLER_SECONDS
@@ -140,8 +141,8 @@ class WebhookWorker:
         token = secrets.token_hex(16)
         self._taken[token] = None
         try:
-            wanted = (token, self._lease, self.router.key_prefix.rstrip(":"))
-            queued: QueuedEvent | None = yield Call(self.queue.take, wanted, threads=STORE_THREADS)
+            service = self.router.key_prefix.rstrip(":")
+            queued: QueuedEvent | None = yield self._calls.call(self.queue.take, token, self._lease, service)
             if queued is None:
                 return False
             self._taken[token] = queued
@@ -152,7 +153,7 @@ class WebhookWorker:
 
     def _handle(self, queued: QueuedEvent, token: str, run: HandlerRun) -> Effects[None]:
         if queued.attempt > len(self._retry_delays) + 1:
-            yield from record(
+            yield from self._calls.record(
                 self.queue.bury, queued.key, token, "Every attempt ended without an outcome: its worker died or hung."
             )
             return
@@ -162,7 +163,7 @@ class WebhookWorker:
                 yield from self._skip(queued, token, event.event[:80])
                 return
             watch = DeliveryWatch(self.router.reporter, event)
-            renewal = renewal_of(self.queue.renew, queued.key, token, self._lease)
+            renewal = self._calls.renewal(self.queue.renew, queued.key, token, self._lease)
             yield from watch.observe_handlers(self.router.run_handlers(event, run, renewal))
         except Exception as error:
             yield from self._failed(queued, token, error)
@@ -179,7 +180,7 @@ class WebhookWorker:
         if queued.age > getattr(self.queue, "ttl", DEFAULT_TTL):
             reason = f"No worker had a handler for events of the type {kind!r}."
             logger.error("Webhook event %r becomes a dead letter. %s", queued.key, reason)
-            yield from record(self.queue.bury, queued.key, token, reason)
+            yield from self._calls.record(self.queue.bury, queued.key, token, reason)
             return
         # setdefault: of several threads, one is the first.
         if len(self._warned) < _MAX_WARNINGS and self._warned.setdefault(kind, token) == token:
@@ -189,11 +190,11 @@ class WebhookWorker:
                 kind,
             )
         delay = min(max(self._poll_interval, _SKIP_SECONDS, queued.age), _LONGEST_SKIP)
-        yield from record(self.queue.put_back, queued.key, token, delay)
+        yield from self._calls.record(self.queue.put_back, queued.key, token, delay)
 
     def _complete(self, key: str, token: str) -> Effects[None]:
         try:
-            yield from record(self.queue.complete, key, token)
+            yield from self._calls.record(self.queue.complete, key, token)
         except Exception:
             logger.exception("Webhook event %r was handled, but that could not be recorded: it will run again.", key)
 
@@ -201,9 +202,9 @@ class WebhookWorker:
         reason = f"The worker was stopped: {_error_text(error)}"
         try:
             if queued.attempt > len(self._retry_delays):
-                yield _record_once(self.queue.bury, queued.key, token, reason)
+                yield self._calls.call(self.queue.bury, queued.key, token, reason, shielded=True)
             else:
-                yield _record_once(self.queue.retry, queued.key, token, 0.0, reason)
+                yield self._calls.call(self.queue.retry, queued.key, token, 0.0, reason, shielded=True)
         except Exception:
             logger.exception(
                 "Webhook event %r stays with the worker that was stopped until its lease runs out.", queued.key
@@ -215,9 +216,10 @@ class WebhookWorker:
         reason = _error_text(cause)
         hopeless = isinstance(error, WebhookPayloadError) or queued.attempt > len(self._retry_delays)
         if hopeless:
-            yield from record(self.queue.bury, queued.key, token, reason)
+            yield from self._calls.record(self.queue.bury, queued.key, token, reason)
         else:
-            yield from record(self.queue.retry, queued.key, token, self._retry_delays[queued.attempt - 1], reason)
+            delay = self._retry_delays[queued.attempt - 1]
+            yield from self._calls.record(self.queue.retry, queued.key, token, delay, reason)
 
 
 class _HandlerExit(Exception):
@@ -257,11 +259,6 @@ def _only_sync(handler: Handler) -> Handler:
 
 def _only_async(handler: Handler) -> Handler:
     return _isolated(handler) if inspect.iscoroutinefunction(handler) else handler
-
-
-def _record_once(method: Callable[..., bool], *args: object) -> Call:
-    """Record an outcome once, shielded from cancellation and without retries."""
-    return Call(method, args, shielded=True, threads=STORE_THREADS)
 
 
 def _error_text(error: BaseException) -> str:
