@@ -24,9 +24,7 @@ class Httpx2Auth(httpx2.Auth):
         return f"{type(self).__name__}({self._auth!r})"
 
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        flow: Generator[httpx2.Request, httpx2.Response, None] = self._auth.sync_auth_flow(request)
-        return flow
+        return self._auth.sync_auth_flow(request)  # type: ignore[no-any-return]
 
     def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        flow: AsyncGenerator[httpx2.Request, httpx2.Response] = self._auth.async_auth_flow(request)
-        return flow
+        return self._auth.async_auth_flow(request)  # type: ignore[no-any-return]

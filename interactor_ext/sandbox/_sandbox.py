@@ -332,10 +332,7 @@ class Sandbox:
         Its namespace's webhooks get `credential.expired`. Returns the credential as the API does. Raises ValueError if
         there is no such credential or it is not active.
         """
-        try:
-            return dict(self._on_loop(lambda: credentials.expire(self._state, credential_id)).public)
-        except Problem as problem:
-            raise ValueError(problem.message) from None
+        return dict(self._told(lambda: credentials.expire(self._state, credential_id)).public)
 
     def fail_workflow(self, instance_id: str, *, error: str = FAILURE) -> JsonObject:
         """Fail a workflow instance, whatever it does: its stream ends with an event `error`.
@@ -343,20 +340,14 @@ class Sandbox:
         Its namespace's webhooks get `workflow.instance.failed`. Returns the instance as the API does. Raises ValueError
         if there is no such instance or it is over.
         """
-        try:
-            return dict(self._on_loop(lambda: instances.fail(self._state, instance_id, error)).public)
-        except Problem as problem:
-            raise ValueError(problem.message) from None
+        return dict(self._told(lambda: instances.fail(self._state, instance_id, error)).public)
 
     def decide(self, flow_id: str, *, approve: bool = True) -> str:
         """Approve or deny an OAuth flow as the user would; returns the URL that the browser is sent to.
 
         Raises ValueError if there is no such flow or it is over.
         """
-        try:
-            return self._on_loop(lambda: credentials.authorize(self._state, flow_id, approve=approve))
-        except Problem as problem:
-            raise ValueError(problem.message) from None
+        return self._told(lambda: credentials.authorize(self._state, flow_id, approve=approve))
 
     def emit(self, stream_id: str, event: JsonObject) -> None:
         """Emit an event of your own on the stream of a room or a workflow instance."""
@@ -406,6 +397,13 @@ class Sandbox:
     def _remember_loop(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._state.start()
+
+    def _told(self, work: Callable[[], T]) -> T:
+        """As `_on_loop`, with a Problem as the ValueError that methods raise."""
+        try:
+            return self._on_loop(work)
+        except Problem as problem:
+            raise ValueError(problem.message) from None
 
     def _on_loop(self, work: Callable[[], T]) -> T:
         """Run `work` on the serving loop if there is another one running, else here, and commit."""
