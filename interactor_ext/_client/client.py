@@ -266,7 +266,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
 
     def credential_auth(self, credential_id: str, *, hosts: Iterable[str] | str | None = None) -> CredentialAuth:
         """Signs your own calls to a provider with the token of a user's credential: for `httpx.Client(auth=...)`, for
-        `requests` by its `requests_auth()`, and for anything else by its `headers(url)`.
+        httpx2 and `requests` by its `httpx2_auth()` and `requests_auth()`, and for anything else by its `headers(url)`.
 
         The token is fetched at the first call and again a minute before it expires, or after a 401 of the provider;
         that call is then sent once more. All such objects of one client, namespace and credential share it; what asks

@@ -1,11 +1,11 @@
-"""Calls to a provider with a user's credential: auth for httpx and requests, which holds the provider's token."""
+"""Calls to a provider with a user's credential: auth for httpx, httpx2 and requests, which holds its token."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import partial
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 import httpx
 
@@ -21,6 +21,7 @@ from interactor_ext._client.view import View
 from interactor_ext._config._checks import is_loopback, url_problem
 from interactor_ext._errors import APIStatusError, ConfigurationError, CredentialExpiredError
 from interactor_ext._fork import fork_safe_lock
+from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import clean_text
 from interactor_ext._responses._status_error import status_error
 from interactor_ext._waiting import Closing, require_asyncio
@@ -28,6 +29,13 @@ from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, bearer
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._requests import TokenPlan, token_from
 from interactor_ext.tokens._store import Token
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from interactor_ext._client import httpx2_auth
+else:
+    httpx2_auth = LazyModule("interactor_ext._client.httpx2_auth")  # imports httpx2
 
 C = TypeVar("C", bound=TokenCache | AsyncTokenCache)
 Origin = tuple[str, bytes, int | None]
@@ -222,6 +230,10 @@ class CredentialAuth(BearerAuth):
             self._reject(_token_of(refused))
         return _headers(self._tokens.get(self._view.ends_at(), self._fetch))
 
+    def httpx2_auth(self) -> httpx2.Auth:
+        """The same auth for httpx2: `httpx2.Client(auth=...)`. ImportError without that package."""
+        return httpx2_auth.Httpx2Auth(self)
+
     def requests_auth(self) -> Callable[[Any], Any]:
         """The same auth for `requests`: `requests.get(url, auth=...)`, `session.auth = ...`."""
         return _RequestsAuth(self)
@@ -264,6 +276,10 @@ class AsyncCredentialAuth(AsyncBearerAuth):
         if refused is not None:
             self._reject(_token_of(refused))
         return _headers(await self._tokens.get(self._view.ends_at(), self._fetch))
+
+    def httpx2_auth(self) -> httpx2.Auth:
+        """The same auth for httpx2: `httpx2.AsyncClient(auth=...)`. ImportError without that package."""
+        return httpx2_auth.Httpx2Auth(self)
 
     def sync_auth_flow(self, request: httpx.Request) -> NoReturn:
         """Raises ConfigurationError: this auth is for `httpx.AsyncClient`."""

@@ -19,11 +19,11 @@ from interactor_ext.sandbox.http.app import build_app
 from interactor_ext.sandbox.http.contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
 from interactor_ext.sandbox.http.cors import origin_name
 from interactor_ext.sandbox.http.dialects import Dialect, dialects
-from interactor_ext.sandbox.http.faults import Faults
+from interactor_ext.sandbox.http.faults import FAILURE, Faults
 from interactor_ext.sandbox.http.guard import host_name
 from interactor_ext.sandbox.http.problems import Problem
 from interactor_ext.sandbox.http.server import Server, listen, origin, serving
-from interactor_ext.sandbox.platform import credentials
+from interactor_ext.sandbox.platform import credentials, instances
 from interactor_ext.sandbox.platform.accounts import Accounts, OAuthClient
 from interactor_ext.sandbox.platform.scripts import Replies
 from interactor_ext.sandbox.storage.datafile import DataFile
@@ -54,7 +54,8 @@ class Sandbox:
     call the API and read its streams from a browser (CORS); those of other origins can't. `faults` and `replies` say
     what calls get, and what assistants answer. `dialect` names what to say as the
     platform's guide does where it contradicts the contract (dialects.py): `current_page`, `whole_objects`, `enabled`,
-    `bare_signature`, `deprecation_true`. `/openapi.yaml` is the contract, with this sandbox for its servers.
+    `bare_signature`, `deprecation_true`. `/openapi.yaml` and `/api/v1/openapi.yaml` are the contract, with this
+    sandbox for its servers.
 
     State is in memory, or in the file `data`, which survives a restart and the death of the process (see datafile.py).
     One sandbox at a time may open it; it is closed when `run` or `serve` ends. `seed` is a file of initial data, loaded
@@ -300,6 +301,7 @@ class Sandbox:
         provider: str,
         *,
         namespace: str = "",
+        service_id: str = "",
         scopes: Iterable[str] = (),
         expires_in: float = credentials.TOKEN_LIFETIME,
         refreshable: bool = True,
@@ -307,13 +309,15 @@ class Sandbox:
     ) -> JsonObject:
         """Create a credential without the OAuth flow; returns it as the API does.
 
-        One that is not `refreshable` becomes `expired` after `expires_in` seconds of the clock.
+        Without a `service_id` it is of the service `svc_<provider>`. One that is not `refreshable` becomes `expired`
+        after `expires_in` seconds of the clock.
         """
         record = self._on_loop(
             lambda: credentials.connect(
                 self._state,
                 namespace,
                 provider=provider,
+                service_id=service_id,
                 scopes=scopes,
                 expires_in=expires_in,
                 refreshable=refreshable,
@@ -328,20 +332,22 @@ class Sandbox:
         Its namespace's webhooks get `credential.expired`. Returns the credential as the API does. Raises ValueError if
         there is no such credential or it is not active.
         """
-        try:
-            return dict(self._on_loop(lambda: credentials.expire(self._state, credential_id)).public)
-        except Problem as problem:
-            raise ValueError(problem.message) from None
+        return dict(self._told(lambda: credentials.expire(self._state, credential_id)).public)
+
+    def fail_workflow(self, instance_id: str, *, error: str = FAILURE) -> JsonObject:
+        """Fail a workflow instance, whatever it does: its stream ends with an event `error`.
+
+        Its namespace's webhooks get `workflow.instance.failed`. Returns the instance as the API does. Raises ValueError
+        if there is no such instance or it is over.
+        """
+        return dict(self._told(lambda: instances.fail(self._state, instance_id, error)).public)
 
     def decide(self, flow_id: str, *, approve: bool = True) -> str:
         """Approve or deny an OAuth flow as the user would; returns the URL that the browser is sent to.
 
         Raises ValueError if there is no such flow or it is over.
         """
-        try:
-            return self._on_loop(lambda: credentials.authorize(self._state, flow_id, approve=approve))
-        except Problem as problem:
-            raise ValueError(problem.message) from None
+        return self._told(lambda: credentials.authorize(self._state, flow_id, approve=approve))
 
     def emit(self, stream_id: str, event: JsonObject) -> None:
         """Emit an event of your own on the stream of a room or a workflow instance."""
@@ -391,6 +397,13 @@ class Sandbox:
     def _remember_loop(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._state.start()
+
+    def _told(self, work: Callable[[], T]) -> T:
+        """As `_on_loop`, with a Problem as the ValueError that methods raise."""
+        try:
+            return self._on_loop(work)
+        except Problem as problem:
+            raise ValueError(problem.message) from None
 
     def _on_loop(self, work: Callable[[], T]) -> T:
         """Run `work` on the serving loop if there is another one running, else here, and commit."""

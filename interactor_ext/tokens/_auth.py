@@ -42,8 +42,8 @@ class _BearerAuth(httpx.Auth, Generic[C, F]):
         if not _carried(response, token):
             return False
         self._reject(token)
-        # A generator body is consumed once it was sent.
-        is_replayable = isinstance(request.stream, httpx.ByteStream)
+        # A generator body is consumed once it was sent. By name: a credential's auth serves httpx2 too.
+        is_replayable = type(request.stream).__name__ == "ByteStream"
         if not is_replayable:
             # Else a server that refuses any token would cost a token request for each such call.
             self._tokens.replayed(refused=True)

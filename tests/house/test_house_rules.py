@@ -21,6 +21,7 @@ EXTRA_ROOMS = {
     "sandbox": {"starlette", "uvicorn", "h11", "jsonschema", "jwt", "cryptography"},
     "pytest_plugin.py": {"pytest"},
     "transports": {"httpcore"},
+    "_client/httpx2_auth.py": {"httpx2"},
     "webhooks/_fastapi.py": {"fastapi", "pydantic"},
     "webhooks/django.py": {"django"},
 }

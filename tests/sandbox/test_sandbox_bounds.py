@@ -98,6 +98,18 @@ def test_workflow_steps_of_one_instance_run_in_order(caller: Caller, gate: Gate)
         assert second.result().json()["data"]["context"]["n"] == [[None, 1, None], 1, 2]
 
 
+def test_failing_a_workflow_discards_its_step_in_progress(sandbox: Sandbox, caller: Caller, gate: Gate) -> None:
+    ask = {"name": "ask", "type": "halting", "transitions": [{"to": "work"}]}
+    work = machine({"type": "transform", "config": {"a": 1}})["states"]
+    instance = start(caller, {"name": "W", "initial_state": "ask", "states": [ask, *work]}, LARGE)
+    path = f"/workflow-instances/{instance['id']}"
+    with behind(gate, caller, f"{path}/input", {}) as future:
+        sandbox.fail_workflow(instance["id"])
+    problem(future.result(), 409, "CONFLICT")
+    found = caller.read(path)
+    assert (found["status"], found["current_state"], found["context"]) == ("failed", "ask", LARGE)
+
+
 def test_reset_discards_workflow_step_in_progress(sandbox: Sandbox, caller: Caller, gate: Gate) -> None:
     workflow = caller.make("/workflows", **machine({"type": "email", "config": {"to": "a"}}))["id"]
     with behind(gate, caller, "/workflow-instances", {"workflow_id": workflow, "context": LARGE}) as future:

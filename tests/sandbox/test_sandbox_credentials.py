@@ -79,6 +79,15 @@ def test_provider_is_derived_from_service_id(sandbox: Sandbox, caller: Caller) -
     assert sandbox.events[0]["data"]["service_id"] == "svc_google_calendar"
 
 
+def test_credential_connected_names_a_service_however_it_was_connected(sandbox: Sandbox, caller: Caller) -> None:
+    flow = initiate(caller)
+    complete(caller, code=brought_back(flow)["code"], state=flow["state"])
+    sandbox.add_credential("slack")
+    sandbox.add_credential("google", service_id="svc_google_drive")
+    services = [event["data"]["service_id"] for event in sandbox.events]
+    assert services == ["svc_google", "svc_slack", "svc_google_drive"]
+
+
 def test_oauth_callback_must_match_its_flow(caller: Caller, another: Another) -> None:
     flow = initiate(caller)
     assert "code" in problem(complete(caller, code="early", state=flow["state"]), 422, "VALIDATION_ERROR")

@@ -100,10 +100,11 @@ def test_unknown_dialect_is_refused() -> None:
         Sandbox(dialect=["klingon"])  # type: ignore[list-item]
 
 
-def test_openapi_yaml_is_the_contract_with_this_sandbox_for_servers() -> None:
+@pytest.mark.parametrize("path", ["/openapi.yaml", "/api/v1/openapi.yaml"])
+def test_openapi_yaml_is_the_contract_with_this_sandbox_for_servers(path: str) -> None:
     page = "http://localhost:3000"
     with Sandbox(allow_origins=[page]).run() as sandbox:
-        url = sandbox.core_api_url.replace("/api/v1", "/openapi.yaml")
+        url = sandbox.core_api_url.replace("/api/v1", path)
         response = httpx.get(url, headers={"origin": page})
         assert (response.status_code, response.headers["content-type"]) == (200, "application/yaml")
         assert response.headers["access-control-allow-origin"] == page

@@ -9,8 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
+from interactor_ext import StreamError
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import Caller, fetch_token, problem
+from tests.support.modes import opened, sync_and_async
+from tests.support.sandbox_caller import Caller, check_event, fetch_token, listening, problem
+from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -91,6 +94,34 @@ def test_dropped_stream_fault_ends_stream_early(
     else:
         assert b"".join(received).count(b"\ndata: ") == events
     assert len(sandbox.faults) == 0
+
+
+def test_stream_error_fault_ends_stream_with_an_error_event(
+    sandbox: Sandbox, caller: Caller, control: httpx.Client
+) -> None:
+    room, error = caller.room(), {"code": "MODEL_ERROR", "message": "No answer."}
+    assert control.post("/faults", json={"kind": "stream_error", "after_events": 1, **error}).status_code == 201
+    with listening(caller, f"/rooms/{room['id']}/stream") as stream:
+        for word in ("one", "two"):
+            sandbox.emit(room["id"], {"type": "message.delta", "content": word})
+        sent, failed = stream.end()
+    assert (sent["content"], failed) == ("one", {"type": "error", "error": error})
+    check_event("StreamEvent", "type", failed)
+    headers = {"last-event-id": str(stream.ids[-1])}
+    with listening(caller, f"/rooms/{room['id']}/stream", headers=headers) as resumed:
+        eventually(lambda: [event["content"] for event in resumed.events] == ["two"])
+
+
+@sync_and_async
+async def test_text_of_a_chat_over_a_stream_error_raises_it(sandbox: Sandbox, mode: str) -> None:
+    async with opened(mode, sandbox._with_connection({"namespace": "user_1"})) as user:
+        bot = await user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
+        room = await user.rooms.create(assistant_id=bot.id)
+        sandbox.faults.add("stream_room", kind="stream_error", after_events=1, message="The model did not answer.")
+        async with user.chat(room.id, "Hello") as reply:
+            with pytest.raises(StreamError, match=r"The model did not answer \("):
+                async for _ in reply.text():
+                    pass
 
 
 def test_expired_token_fault_ends_token_for_all_calls(sandbox: Sandbox, caller: Caller) -> None:
@@ -180,6 +211,7 @@ def test_faults_apply_in_order(sandbox: Sandbox, caller: Caller) -> None:
         ({"kind": "reset", "latency": -1}, "latency"),
         ({"kind": "dropped_stream", "after_events": -1}, "after_events"),
         ({"operation": "list_tools", "kind": "dropped_stream"}, "not a stream"),
+        ({"operation": "list_tools", "kind": "stream_error"}, "not a stream"),
         ({"operation": "stream_room", "kind": "malformed"}, "dropped_stream"),
         ({"latency": 10**400}, "latency"),
         ({"kind": "clock_skew", "skew": 10**400}, "skew"),

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
+from interactor_ext import ConflictError, StreamError
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import END, Caller, check_event, listening, problem
+from interactor_ext.webhooks import WebhookVerifier, WorkflowInstanceFailedEvent
+from tests.support.modes import opened, sync_and_async
+from tests.support.sandbox_caller import END, WAITING, Caller, check_event, listening, problem
+from tests.support.scripted_server import receiving
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -115,6 +120,44 @@ def test_action_state_without_matching_transition_fails(sandbox: Sandbox, caller
     with listening(caller, f"{path(instance)}/stream", headers={"last-event-id": "0"}) as stream:
         assert [event["type"] for event in stream.end()] == ["workflow.state_changed", "error", "done"]
         assert stream.events[1]["error"] == instance["error"]
+
+
+@sync_and_async
+async def test_workflow_that_is_told_to_fail_ends_its_stream_and_reaches_webhooks(sandbox: Sandbox, mode: str) -> None:
+    async with opened(mode, sandbox._with_connection({"namespace": "user_1"})) as user:
+        workflow = await user.workflows.create(name="Order", states=WAITING, initial_state="ask")
+        instance = await user.workflow_instances.start(workflow_id=workflow.id)
+        with receiving() as (receiver, url):
+            await user.webhooks.create(url=url, events=["workflow.instance.failed"], secret="whsec_1")
+            async with user.workflow_instances.stream(instance.id) as stream:
+                failed = sandbox.fail_workflow(instance.id, error="The shop did not answer.")
+                with pytest.raises(StreamError, match=r"The shop did not answer \("):
+                    async for _ in stream:
+                        pass
+            sandbox.wait_for_deliveries(60)
+        [got] = receiver.got
+        event = WebhookVerifier("whsec_1").verify(got.body, got.headers)
+        assert isinstance(event, WorkflowInstanceFailedEvent)
+        assert (event.data.instance_id, event.data.error) == (instance.id, "The shop did not answer.")
+        assert (await user.workflow_instances.get(instance.id)).status == failed["status"] == "failed"
+        with pytest.raises(ConflictError):
+            await user.workflow_instances.submit_input(instance.id, body={})
+
+
+def test_only_instance_that_is_not_over_can_be_told_to_fail(
+    sandbox: Sandbox, caller: Caller, control: httpx.Client
+) -> None:
+    instance = caller.start()
+    url = f"/workflow-instances/{instance['id']}/fail"
+    problem(control.post(url, json={"reason": "none"}), 422, "VALIDATION_ERROR")
+    answer = control.post(url)
+    assert (answer.status_code, answer.json()["status"]) == (200, "failed")
+    assert answer.json()["error"] == "The sandbox was told to fail here."
+    assert happened(sandbox)[-1] == "failed"
+    problem(control.post(url), 409, "CONFLICT")
+    problem(control.post("/workflow-instances/wfi_no/fail"), 404, "NOT_FOUND")
+    with pytest.raises(ValueError, match="is failed already"):
+        sandbox.fail_workflow(instance["id"])
 
 
 def test_workflow_loop_fails_instance(caller: Caller) -> None:

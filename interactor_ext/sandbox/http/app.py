@@ -55,7 +55,7 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
             *consent_routes(state, on_loop),
             *Inspector(contract, state, on_loop).routes(),
             *Control(contract, state, on_loop).routes(),
-            _description_route(state),
+            *_description_routes(state),
         ],
         exception_handlers={
             Problem: refuse,
@@ -71,8 +71,8 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
     return app
 
 
-def _description_route(state: State) -> Route:
-    """`/openapi.yaml`: the contract, whose servers are this sandbox."""
+def _description_routes(state: State) -> list[Route]:
+    """`/openapi.yaml` and `/api/v1/openapi.yaml`: the contract, whose servers are this sandbox."""
 
     async def describe(request: Request) -> Response:
         check_host(request, state.settings.allowed_hosts)
@@ -86,4 +86,4 @@ def _description_route(state: State) -> Route:
         response.raw_headers.extend(cors_headers(request.scope, state.settings.allow_origins))
         return response
 
-    return Route("/openapi.yaml", describe, methods=["GET"])
+    return [Route(f"{prefix}/openapi.yaml", describe, methods=["GET"]) for prefix in ("", CORE_PREFIX)]

@@ -9,6 +9,7 @@
 | `POST /_sandbox/replies` | the fields of a reply (scripts.py) as an object; 201 with the reply and its `id` |
 | `DELETE /_sandbox/replies`, `DELETE /_sandbox/replies/{id}` | remove all, or one |
 | `POST /_sandbox/credentials/{id}/expire` | as `Sandbox.expire_credential`, without a body; 200 with the credential |
+| `POST /_sandbox/workflow-instances/{id}/fail` | as `Sandbox.fail_workflow`: `{"error": text}` or no body |
 | `GET /_sandbox/clock` | `{"now": Unix seconds, "time": ISO 8601}` |
 | `POST /_sandbox/clock` | `{"advance": seconds}`; answers as GET |
 | `GET /_sandbox/deprecations`, `POST`, `DELETE` | the arguments of `Sandbox.deprecate`; times are Unix seconds |
@@ -31,13 +32,13 @@ from starlette.routing import Route
 
 from interactor_ext.sandbox.http.contract import Contract
 from interactor_ext.sandbox.http.deprecations import Deprecated
-from interactor_ext.sandbox.http.faults import KINDS
+from interactor_ext.sandbox.http.faults import FAILURE, KINDS
 from interactor_ext.sandbox.http.guard import check_host, check_origin
 from interactor_ext.sandbox.http.problems import Problem, invalid
 from interactor_ext.sandbox.http.schemas import Validator
 from interactor_ext.sandbox.http.validation import problems_of
 from interactor_ext.sandbox.http.wire import encode, read_json
-from interactor_ext.sandbox.platform import credentials, scripts
+from interactor_ext.sandbox.platform import credentials, instances, scripts
 from interactor_ext.sandbox.storage.journal import RequestRecord
 from interactor_ext.sandbox.storage.records import JsonObject
 from interactor_ext.sandbox.storage.state import State
@@ -84,6 +85,7 @@ class Control:
             ("DELETE", "replies", _doing(scripts.clear_replies, state.store)),
             ("DELETE", "replies/{id}", self._remove_reply),
             ("POST", "credentials/{id}/expire", self._expire_credential),
+            ("POST", "workflow-instances/{id}/fail", self._fail_workflow),
             ("GET", "clock", self._time),
             ("POST", "clock", self._advance),
             ("GET", "deprecations", self._deprecations),
@@ -141,6 +143,10 @@ class Control:
 
     def _expire_credential(self, request: Request, body: Any) -> Response:
         return JSONResponse(credentials.expire(self._state, request.path_params["id"]).public)
+
+    def _fail_workflow(self, request: Request, body: Any) -> Response:
+        given = _arguments({} if body is None else body, {"error": TEXT})
+        return JSONResponse(instances.fail(self._state, request.path_params["id"], given.get("error", FAILURE)).public)
 
     def _time(self, request: Request, body: Any) -> Response:
         return JSONResponse({"now": self._state.clock.now(), "time": self._state.clock.stamp()})

@@ -9,6 +9,7 @@
 | `truncated` | the connection closes in the middle of the response body; the handler ran |
 | `malformed` | a complete response whose body is half a JSON document; the handler ran |
 | `dropped_stream` | a stream that ends abruptly after `after_events` events or `after_bytes` bytes |
+| `stream_error` | a stream that ends after `after_events` events with an event `error` of this `code` and `message` |
 | `expired_token` | 401: the access token of this call expires, for every other call as well |
 | `clock_skew` | `Date` and `X-RateLimit-Reset` of a server whose clock is `skew` seconds ahead (or behind, below 0) |
 
@@ -42,6 +43,7 @@ Kind = Literal[
     "truncated",
     "malformed",
     "dropped_stream",
+    "stream_error",
     "expired_token",
     "clock_skew",
 ]
@@ -49,6 +51,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 IN_A_HANDLER: frozenset[Kind] = frozenset({"latency", "status"})
 # Apply to responses with a body, not to streams.
 OF_A_BODY: frozenset[Kind] = frozenset({"truncated", "malformed"})
+OF_A_STREAM: frozenset[Kind] = frozenset({"dropped_stream", "stream_error"})
+FAILURE = "The sandbox was told to fail here."
 # Seconds.
 MAX_SKEW = 100 * 365 * 86_400
 
@@ -87,7 +91,7 @@ class Fault:
         """Whether it is one of `kinds` and meant for this operation and namespace."""
         if self.kind not in kinds or self.operation not in (None, operation.id):
             return False
-        if (self.kind == "dropped_stream" and not operation.stream) or (self.kind in OF_A_BODY and operation.stream):
+        if (self.kind in OF_A_STREAM and not operation.stream) or (self.kind in OF_A_BODY and operation.stream):
             return False
         return self.namespace in (None, namespace)
 
@@ -117,7 +121,7 @@ class Faults:
         namespace: str | None = None,
         status: int | None = None,
         code: str | None = None,
-        message: str = "The sandbox was told to fail here.",
+        message: str = FAILURE,
         retry_after: float | str | None = None,
         latency: float = 0.0,
         after_events: int = 0,
@@ -224,5 +228,5 @@ def _check(fault: Fault, operation: ContractOperation | None) -> None:
         raise ValueError(f"probability must be above 0 and at most 1, not {fault.probability!r}")
     if operation is not None and operation.stream and fault.kind in OF_A_BODY:
         raise ValueError(f"{fault.kind} is for answers, not for a stream: that is cut by dropped_stream")
-    if operation is not None and not operation.stream and fault.kind == "dropped_stream":
+    if operation is not None and not operation.stream and fault.kind in OF_A_STREAM:
         raise ValueError(f"{operation.id} is not a stream")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -193,6 +194,8 @@ async def send_stream(
     chunks = subscription.chunks(keepalive, retry)
     if fault is not None and fault.kind == "dropped_stream":
         chunks = cut_short(chunks, events=fault.after_events, size=fault.after_bytes)
+    if fault is not None and fault.kind == "stream_error":
+        chunks = end_with_error(chunks, fault)
     watcher = asyncio.create_task(watch())
     try:
         await send({"type": "http.response.start", "status": 200, "headers": stream_headers})
@@ -202,3 +205,13 @@ async def send_stream(
     finally:
         watcher.cancel()
         subscription.close()
+
+
+async def end_with_error(chunks: AsyncIterator[bytes], fault: Fault) -> AsyncIterator[bytes]:
+    """Pass on the first `after_events` events of a stream, then an event `error`, its last."""
+    try:
+        async for chunk in cut_short(chunks, events=fault.after_events, size=None):
+            yield chunk
+    except ConnectionCut:
+        error = {"code": fault.code or "API_ERROR", "message": fault.message}
+        yield b"data: " + encode({"type": "error", "error": error}) + b"\n\n"

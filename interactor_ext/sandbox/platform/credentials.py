@@ -133,7 +133,11 @@ def connect(
     refreshable: bool = True,
     status: str = "active",
 ) -> Record:
-    """Create a credential, as the end of a flow does. Raises ValueError for an expiry that can't be formatted."""
+    """Create a credential, as the end of a flow does. Without a service it is of one that is named as the provider.
+
+    Raises ValueError for an expiry that can't be formatted.
+    """
+    service_id = service_id or f"svc_{provider}"
     now = state.clock.stamp()
     public = {
         "provider": provider,

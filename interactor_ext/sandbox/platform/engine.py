@@ -81,14 +81,22 @@ class Step:
 
     def cancel(self) -> None:
         """Raises Problem 409 if the instance is over."""
-        if self.public["status"] in FINISHED:
-            raise conflict(f"The instance is {self.public['status']} already.")
+        self._check_not_over()
         self._end("cancelled")
+
+    def fail(self, reason: str) -> None:
+        """Raises Problem 409 if the instance is over."""
+        self._check_not_over()
+        self._fail(reason)
 
     def apply(self, state: State, instance: Record) -> None:
         state.store.change(instance, self.public)
         for effect in self._effects:
             effect(state, instance)
+
+    def _check_not_over(self) -> None:
+        if self.public["status"] in FINISHED:
+            raise conflict(f"The instance is {self.public['status']} already.")
 
     def _run(self, context: Context, first: Callable[[], str | None], *, begun: bool = True) -> None:
         """Move from state to state until one waits or ends."""
@@ -221,6 +229,9 @@ async def run_step(state: State, instance: Record, act: Callable[[Step], None], 
     """Run a step on an instance, serialized with others. Raises Problem, 404 if it was deleted meanwhile."""
     async with state.locks.setdefault(instance.id, asyncio.Lock()):
         state.store.check_still_there(instance)
-        step = await compute_step(state, instance.private["states"], instance.public, act, in_thread)
+        before = instance.public
+        step = await compute_step(state, instance.private["states"], before, act, in_thread)
         state.store.check_still_there(instance)
+        if instance.public is not before:
+            raise conflict("The instance has failed meanwhile.")
         step.apply(state, instance)

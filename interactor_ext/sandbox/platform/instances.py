@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from interactor_ext.sandbox.http.handlers import ApiCall, data, handle_list_and_get, handles, referenced, subscribe
-from interactor_ext.sandbox.http.problems import conflict
+from interactor_ext.sandbox.http.problems import Problem, conflict
 from interactor_ext.sandbox.http.streams import Subscription
 from interactor_ext.sandbox.platform import engine
+from interactor_ext.sandbox.platform.work import INLINE, Budget
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.state import FINISHED
+from interactor_ext.sandbox.storage.state import FINISHED, State
 
 handle_list_and_get("workflow instance", "list_workflow_instances", "get_workflow_instance", "workflow_id", "status")
 
@@ -76,6 +77,17 @@ def send_workflow_thread_message(call: ApiCall) -> JsonObject:
     message = _say(call, thread, "user", content)
     _say(call, thread, "workflow", f"The instance is {status} in the state {state}. You said: {content}")
     return data(message)
+
+
+def fail(state: State, instance_id: str, error: str) -> Record:
+    """Fail an instance. Raises Problem: 404 if there is none of this id, 409 if it is over."""
+    instance = state.store.search("workflow instance", instance_id)
+    if instance is None:
+        raise Problem(404, "There is no workflow instance with this id.")
+    step = engine.Step(instance.private["states"], instance.public, Budget(INLINE), state.clock.stamp())
+    step.fail(error)
+    step.apply(state, instance)
+    return instance
 
 
 def _instance(call: ApiCall) -> Record:

@@ -52,6 +52,7 @@ CREDENTIAL: JsonObject = {
     "additionalProperties": False,
     "properties": {
         "provider": {"type": "string", "minLength": 1},
+        "service_id": {"type": "string"},
         "scopes": {"type": "array", "items": {"type": "string"}},
         "expires_in": {"type": "number"},
         "refreshable": {"type": "boolean"},

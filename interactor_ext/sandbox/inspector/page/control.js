@@ -81,7 +81,7 @@ function publish({ event, namespace, data }, outcome) {
 function showFaultFields() {
   const form = at("fault");
   for (const label of form.querySelectorAll("[data-for]")) {
-    label.hidden = label.dataset.for !== form.elements.kind.value;
+    label.hidden = !label.dataset.for.split(" ").includes(form.elements.kind.value);
     label.querySelector("input").disabled = label.hidden;
   }
 }
