@@ -38,7 +38,7 @@ app.config.update(SECRET_KEY=secrets.token_hex(), SESSION_COOKIE_SAMESITE="Lax")
 Path(app.instance_path).mkdir(exist_ok=True)
 store = SQLiteEventStore(Path(app.instance_path, "events.db"))
 router = WebhookRouter(WebhookVerifier(SECRET), store, name="calendars")
-app.add_url_rule("/webhooks/interactor", "webhook", lambda: router.wsgi, methods=["POST"])
+app.register_blueprint(router.flask("/webhooks/interactor"))
 
 
 @router.on("credential.expired")

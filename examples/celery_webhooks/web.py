@@ -6,7 +6,7 @@ from interactor_ext import InteractorClient, InteractorError, get_client
 from tasks import SECRET, router, tools
 
 app = Flask(__name__)
-app.add_url_rule("/webhooks/interactor", "webhook", lambda: router.wsgi, methods=["POST"])
+app.register_blueprint(router.flask("/webhooks/interactor"))
 
 
 @app.post("/companies/<company>/questions")

@@ -40,6 +40,7 @@ from interactor_ext.webhooks.wsgi import WSGIReceiver
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
+    from flask import Blueprint
 
     from interactor_client.models import WebhookEvent
     from interactor_ext.telemetry._events import Telemetry
@@ -233,6 +234,17 @@ class WebhookRouter:
         from interactor_ext.webhooks._fastapi import api_router
 
         return api_router(self.asgi)
+
+    def flask(self, path: str) -> Blueprint:
+        """A blueprint of Flask with one route.
+
+            app.register_blueprint(router.flask("/webhooks/interactor"))
+
+        Takes a body that a `before_request` hook has read before. Raises ImportError without Flask.
+        """
+        from interactor_ext.webhooks._flask import blueprint
+
+        return blueprint(self, path)
 
     def lambda_handler(self, event: dict[str, Any], context: object = None) -> dict[str, Any]:
         """The handler of an AWS Lambda function behind API Gateway (REST and HTTP APIs), an Application Load Balancer

@@ -59,6 +59,7 @@ class WebhookVerifier:
     """Checks that a delivery comes from someone who knows the webhook's secret, then reads its event.
 
     `secrets` is one secret or several, the newest first; a delivery passes under any of them (see `rotate_secret`).
+    White space around a secret, such as the newline of a file, does not count.
     `tolerance` is how many seconds the delivery's timestamp may lie from `clock`, in either direction; None asks for
     no timestamp at all. Accepted are hex signatures with or without `sha256=`, over the body or over
     `{timestamp}.{body}`; with several headers or signatures, one that matches is enough. Two different timestamp
@@ -183,8 +184,9 @@ def _keys(secrets: Secret | Iterable[Secret]) -> tuple[bytes, ...]:
 def _key(secret: Any) -> bytes:
     if not isinstance(secret, str | bytes):
         raise ConfigurationError(f"A webhook secret is str or bytes, not {type(secret).__name__}. Is the variable set?")
+    secret = secret.strip()  # of a file, its last newline
     # Anyone can sign with an empty key, and a blank one usually comes from an unset variable.
-    if not secret.strip():
+    if not secret:
         raise ConfigurationError("A webhook secret must not be empty.")
     try:
         return secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret

@@ -20,7 +20,7 @@ from starlette.datastructures import Headers
 from interactor_client import models
 from interactor_ext import ConfigurationError, WebhookError, WebhookPayloadError, WebhookVerificationError, webhooks
 from interactor_ext.webhooks import InvalidWebhookEvent, UnknownWebhookEvent, WebhookVerifier, parse_event, sign
-from tests.support.webhook_deliveries import DATA, NOW, OLD_SECRET, SECRET, body_of, envelope
+from tests.support.webhook_deliveries import DATA, NOW, OLD_SECRET, SECRET, body_of, delivery, envelope
 
 BODY = body_of(timestamp="2023-11-14T22:13:20Z")  # the same in all processes, whose names of cases hold its digest
 DIGEST = hmac.new(SECRET.encode(), BODY, hashlib.sha256).hexdigest()
@@ -554,3 +554,12 @@ def test_fields_of_other_guides_are_read() -> None:
 @pytest.mark.parametrize("key", [None, "", 0, False])
 def test_empty_idempotency_key_counts_as_missing(key: Any) -> None:
     assert parse_event(body_of(idempotency_key=key)).idempotency_key == "evt_idem_1"
+
+
+@pytest.mark.parametrize("secret", [f"{SECRET}\n", f" {SECRET}\r\n", f"{SECRET}\n".encode()])
+def test_newline_of_a_secret_file_does_not_count(secret: str | bytes) -> None:
+    body, headers = delivery()
+    assert WebhookVerifier(secret).verify(body, headers).id == "evt_idem_1"
+    verifier = WebhookVerifier("whsec_other")
+    verifier.add_secret(secret)
+    assert verifier.verify(body, sign(body, secret)).id == "evt_idem_1"

@@ -108,6 +108,32 @@ async def test_body_that_never_comes_is_answered_and_logged_as_an_error(
     assert "A middleware that reads it must pass it on" in record.getMessage()
 
 
+# Each has read the body before the view runs.
+FLASK_HOOKS = {
+    "nothing": "",
+    "get_data": "app.before_request(lambda: request.get_data() and None)",
+    "get_json": "app.before_request(lambda: request.get_json() and None)",
+}
+
+
+@pytest.mark.parametrize("hook", FLASK_HOOKS)
+def test_flask_blueprint_takes_a_body_that_was_read_before(hook: str) -> None:
+    needs(["flask"])
+    from flask import Flask, request
+
+    app, handled = Flask(__name__), list[str]()
+    exec(FLASK_HOOKS[hook], {"app": app, "request": request})
+    for path in ("/shop", "/billing"):
+        router = make()
+        router.on("*")(lambda event, path=path: handled.append(path))
+        app.register_blueprint(router.flask(path))
+    body, headers = delivery()
+    for path in ("/shop", "/billing"):
+        answer = app.test_client().post(path, data=body, headers=headers)
+        assert (answer.status_code, answer.json) == (200, {"status": "handled"})
+    assert handled == ["/shop", "/billing"]
+
+
 APPLICATIONS = {
     "FastAPI": (["fastapi"], [*UVICORN, "server:app"], FASTAPI.format(reader="app = FastAPI()")),
     "ASGI": (["uvicorn"], [*UVICORN, "server:app"], "from application import router\napp = router.asgi"),
@@ -118,7 +144,7 @@ APPLICATIONS = {
 from application import router
 from flask import Flask
 app = Flask(__name__)
-app.wsgi_app = router.wsgi
+app.register_blueprint(router.flask("/webhooks/interactor"))
 """,
     ),
     "Django": (
