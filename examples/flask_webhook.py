@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 from flask import Flask, abort, redirect, render_template_string, request, session, url_for
 from werkzeug.wrappers import Response
@@ -60,7 +61,7 @@ def home() -> str:
 def sign_in() -> Response:
     session["user"] = request.form["user"]  # a real application asks for more than a name
     webhooks = tenant().webhooks
-    url = url_for("webhook", _external=True)
+    url = urljoin(request.host_url, "/webhooks/interactor")
     if all(webhook.url != url for webhook in webhooks.iterate()):
         webhooks.create(url=url, events=["credential.expired"], secret=SECRET)
     return redirect(url_for("home"), 303)

@@ -1,5 +1,7 @@
 """The web process: takes questions, and hands the platform's events over to the workers."""
 
+from urllib.parse import urljoin
+
 from flask import Flask, Response, jsonify, request, url_for
 
 from interactor_ext import InteractorClient, InteractorError, get_client
@@ -43,6 +45,6 @@ def tenant(company: str) -> InteractorClient:
 
 
 def ensure_webhook(user: InteractorClient) -> None:
-    url = url_for("webhook", _external=True)
+    url = urljoin(request.host_url, "/webhooks/interactor")
     if all(webhook.url != url for webhook in user.webhooks.iterate()):
         user.webhooks.create(url=url, events=["room.tool_call.pending"], secret=SECRET)
