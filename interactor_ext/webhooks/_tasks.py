@@ -1,4 +1,4 @@
-"""Shared by the task queues (Celery, RQ, SQS): event bodies as text, the schedule of retries, a check of the store."""
+"""Shared by the worker and the task queues: event bodies as text, what comes after an error, a check of the store."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from interactor_ext._errors import WebhookPayloadError
+from interactor_ext._errors import WebhookBusyError, WebhookPayloadError
 from interactor_ext.webhooks._settings import at_least_zero
 from interactor_ext.webhooks.stores._memory import MemoryEventStore
 
 if TYPE_CHECKING:
     from interactor_ext.webhooks.router import WebhookRouter
 
+# The platform's own schedule of redelivery: 30 s, 2 min, 10 min, 30 min, 2 h.
+PLATFORM_SCHEDULE = (30.0, 120.0, 600.0, 1800.0, 7200.0)
 # What SQS refuses in a message: https://www.w3.org/TR/REC-xml/#charsets
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -36,6 +38,18 @@ def from_text(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except ValueError as error:
         raise WebhookPayloadError("The message in the task queue is not what `hand_over` has put there.") from error
+
+
+def next_attempt(error: Exception, failures: int, delays: Sequence[float]) -> tuple[float, int] | None:
+    """In how many seconds an event runs again after an error, and after how many failures. None: it never does.
+
+    `failures` are those before this error. A busy event has not failed: no handler ran.
+    """
+    if isinstance(error, WebhookBusyError):
+        return error.retry_after or 0.0, failures
+    if isinstance(error, WebhookPayloadError) or failures >= len(delays):
+        return None
+    return delays[failures], failures + 1
 
 
 def prepare(router: WebhookRouter, retry_delays: Sequence[float]) -> tuple[float, ...]:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from interactor_ext._errors import ConfigurationError, WebhookBusyError, WebhookPayloadError
-from interactor_ext.webhooks._tasks import from_text, prepare, to_text
-from interactor_ext.webhooks.worker._worker import PLATFORM_SCHEDULE
+from interactor_ext._errors import ConfigurationError
+from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, from_text, next_attempt, prepare, to_text
 
 if TYPE_CHECKING:
     from interactor_ext.webhooks.router import WebhookRouter
@@ -58,13 +57,12 @@ def hand_over_to(
             _run_again(task, text, failures, due)
         try:
             router.run(from_text(text))
-        except WebhookBusyError as error:
-            _run_again(task, text, failures, time.time() + (error.retry_after or 0.0), error)
         except Exception as error:
-            if isinstance(error, WebhookPayloadError) or failures >= len(delays):
+            if (attempt := next_attempt(error, failures, delays)) is None:
                 _bury(task, text, dead_letter_queue)
                 raise
-            _run_again(task, text, failures + 1, time.time() + delays[failures], error)
+            delay, failures = attempt
+            _run_again(task, text, failures, time.time() + delay, error)
         return None
 
     task = app.task(

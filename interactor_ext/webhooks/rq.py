@@ -8,8 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from interactor_ext._errors import WebhookBusyError
-from interactor_ext.webhooks._tasks import from_text, prepare, to_text
-from interactor_ext.webhooks.worker._worker import PLATFORM_SCHEDULE
+from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, from_text, prepare, to_text
 
 if TYPE_CHECKING:
     from rq import Queue

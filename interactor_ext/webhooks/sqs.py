@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from interactor_ext._effects import Call, Effects, Renewal, run_sync
-from interactor_ext._errors import WebhookBusyError
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero
-from interactor_ext.webhooks._tasks import from_text, prepare, to_text
-from interactor_ext.webhooks.worker._worker import PLATFORM_SCHEDULE
+from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, from_text, next_attempt, prepare, to_text
 
 if TYPE_CHECKING:
     from interactor_ext.webhooks.router import WebhookRouter
@@ -20,12 +19,23 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
 _LONGEST_VISIBILITY = 43_200
 _LONGEST_POLL = 20
+_LONGEST_DELAY = 900
 _PAUSE_AFTER_ERROR = 5.0
 
 
 def hand_over_to(client: Any, queue_url: str, router: WebhookRouter) -> None:
-    """Send every event of the router to the SQS queue. `client` is `boto3.client("sqs")`, or has its methods."""
-    router.hand_over = lambda body: client.send_message(QueueUrl=queue_url, MessageBody=to_text(body))
+    """Send every event of the router to the SQS queue. `client` is `boto3.client("sqs")`, or has its methods.
+
+    In a FIFO queue each event is a group of its own, so that none waits for another.
+    """
+    is_fifo = queue_url.endswith(".fifo")
+
+    def send(body: bytes) -> None:
+        name = hashlib.sha256(body).hexdigest()
+        order = {"MessageGroupId": name, "MessageDeduplicationId": name} if is_fifo else {}
+        client.send_message(QueueUrl=queue_url, MessageBody=to_text(body), **order)
+
+    router.hand_over = send
 
 
 def work(
@@ -43,7 +53,9 @@ def work(
     message of a worker that was killed comes back. A failed event comes back after each of `retry_delays` seconds in
     turn, the last one again and again: the queue's redrive policy moves it to its dead-letter queue, so let
     `maxReceiveCount` be one more than there are delays. A queue without one logs a warning, since it drops the event
-    in the end. Continues while SQS is out of reach.
+    in the end. An event that no handler has seen, because the store is out of reach or another worker has it, is sent
+    anew, with all attempts; a FIFO queue can't delay one message, so there it counts as received. Continues while SQS
+    is out of reach.
     """
     delays = prepare(router, retry_delays)
     above_zero(visibility, "visibility")
@@ -89,20 +101,22 @@ def _handle(
     try:
         run_sync(_run_hidden(lambda: router.run(from_text(message["Body"])), hide, visibility))
     except Exception as error:
-        if isinstance(error, WebhookBusyError):
-            delay = error.retry_after or 0.0
-        else:
-            received = int(message["Attributes"]["ApproximateReceiveCount"])
-            delay = delays[min(received, len(delays)) - 1] if delays else 0.0
+        received = int(message["Attributes"]["ApproximateReceiveCount"])
+        attempt = next_attempt(error, received - 1, delays)
+        delay = attempt[0] if attempt is not None else delays[-1] if delays else 0.0
         logger.warning(
             "The event of SQS message %s was not handled, and comes back in %.0f s: %r",
             message["MessageId"],
             delay,
             error,
         )
-        hide(VisibilityTimeout=min(round(delay), _LONGEST_VISIBILITY))
-    else:
-        client.delete_message(**receipt)
+        if attempt is None or attempt[1] == received or queue_url.endswith(".fifo"):
+            hide(VisibilityTimeout=min(round(delay), _LONGEST_VISIBILITY))
+            return
+        # Each receive counts for the redrive policy, so a new message takes its place.
+        delay = min(round(delay), _LONGEST_DELAY)
+        client.send_message(QueueUrl=queue_url, MessageBody=message["Body"], DelaySeconds=delay)
+    client.delete_message(**receipt)
 
 
 def _run_hidden(run: Callable[[], None], hide: Callable[..., Any], seconds: int) -> Effects[None]:

@@ -147,15 +147,24 @@ class SQSMessages:
         sqs.work(self, "url", self._router, stop=self.stop, **self._options)
 
     def waits(self) -> float:
-        assert self.calls[-1][0] == "hide"
-        return float(self.calls[-1][1])
+        [delay] = [value for name, value in self.calls if name in ("hide", "delay")][-1:]
+        return float(delay)
 
     def dead_letters(self) -> list[str]:
         """By a redrive policy with one receive more than there are delays."""
         most = len(self._options["retry_delays"]) + 1
         return [each["Body"] for each in self._hidden if each["Attributes"]["ApproximateReceiveCount"] >= most]
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str, received: int = 0) -> None:  # noqa: N803
+    def send_message(
+        self,
+        *,
+        QueueUrl: str,
+        MessageBody: str,
+        DelaySeconds: int | None = None,
+        received: int = 0,  # noqa: N803
+    ) -> None:
+        if DelaySeconds is not None:
+            self._note("delay", DelaySeconds)
         attributes = {"ApproximateReceiveCount": received}
         self._hidden.append({"MessageId": "m", "ReceiptHandle": "r", "Body": MessageBody, "Attributes": attributes})
 
@@ -441,6 +450,21 @@ def test_sqs_worker_goes_on_after_errors_of_sqs(caplog: pytest.LogCaptureFixture
     assert "SQS is out of reach" in caplog.text
 
 
+def test_busy_event_of_sqs_loses_no_attempt_however_long_it_is_busy() -> None:
+    client, store, got = SQSMessages(), MemoryEventStore(), []
+    router = make(store)
+    router.on("*")(lambda event: got.append(event.id))
+    client.hand_over_to(router, retry_delays=[1])
+    store.claim("idem_1", "another", 600)
+    router.handle(*delivery())
+    for _ in range(5):
+        client.work()
+        assert client.dead_letters() == []
+    store.release("idem_1", "another")
+    client.work()
+    assert got == ["evt_idem_1"]
+
+
 @pytest.mark.parametrize("visibility", [0, -1, "60"])
 def test_wrong_visibility_raises_configuration_error(visibility: Any) -> None:
     with pytest.raises(ConfigurationError, match="visibility"):
@@ -473,6 +497,22 @@ def queue_of_moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, str, s
         policy = {"deadLetterTargetArn": arn, "maxReceiveCount": 2}
         url = client.create_queue(QueueName="events", Attributes={"RedrivePolicy": json.dumps(policy)})["QueueUrl"]
         yield client, url, dead
+
+
+def test_fifo_queue_of_sqs_takes_each_event_once(queue_of_moto: tuple[Any, str, str]) -> None:
+    client, _, _ = queue_of_moto
+    url = client.create_queue(QueueName="events.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    router, stop, got = make(), threading.Event(), []
+    sqs.hand_over_to(client, url, router)
+    router.on("room.*")(lambda event: got.append(event.id))
+    router.on("workflow.*")(lambda event: stop.set())
+    for event in (*[delivery()] * 2, delivery("workflow.instance.halted", "idem_2")):
+        assert status(router.handle(*event)) == (200, "accepted")
+    worker = threading.Thread(target=sqs.work, args=(client, url, router), kwargs={"stop": stop})
+    worker.start()
+    worker.join(60)
+    assert not worker.is_alive()
+    assert got == ["evt_idem_1"]
 
 
 def test_event_that_fails_for_good_goes_to_the_dead_letter_queue_of_sqs_and_one_without_is_warned_of(

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
 from interactor_ext._effects import Effects, run_async, run_sync
-from interactor_ext._errors import ConfigurationError, WebhookPayloadError
+from interactor_ext._errors import ConfigurationError
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
+from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, next_attempt
 from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.events import parse_event
@@ -21,8 +22,6 @@ from interactor_ext.webhooks.queue._contract import EventQueue, QueuedEvent
 from interactor_ext.webhooks.router import Handler, HandlerRun, WebhookRouter, handler_timeout_of
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
-# The platform's own schedule of redelivery: 30 s, 2 min, 10 min, 30 min, 2 h.
-PLATFORM_SCHEDULE = (30.0, 120.0, 600.0, 1800.0, 7200.0)
 _HANDLER_SECONDS = 300.0
 # How long `give_back` waits for an event that is being taken.
 _TAKE_SECONDS = 5.0
@@ -214,12 +213,11 @@ class WebhookWorker:
         cause = error.__cause__ if isinstance(error, _HandlerExit) and error.__cause__ is not None else error
         logger.error("A handler of webhook event %r failed (attempt %d).", queued.key, queued.attempt, exc_info=cause)
         reason = _error_text(cause)
-        hopeless = isinstance(error, WebhookPayloadError) or queued.attempt > len(self._retry_delays)
-        if hopeless:
+        attempt = next_attempt(error, queued.attempt - 1, self._retry_delays)
+        if attempt is None:
             yield from self._calls.record(self.queue.bury, queued.key, token, reason)
         else:
-            delay = self._retry_delays[queued.attempt - 1]
-            yield from self._calls.record(self.queue.retry, queued.key, token, delay, reason)
+            yield from self._calls.record(self.queue.retry, queued.key, token, attempt[0], reason)
 
 
 class _HandlerExit(Exception):
