@@ -155,16 +155,9 @@ class SQSMessages:
         most = len(self._options["retry_delays"]) + 1
         return [each["Body"] for each in self._hidden if each["Attributes"]["ApproximateReceiveCount"] >= most]
 
-    def send_message(
-        self,
-        *,
-        QueueUrl: str,
-        MessageBody: str,
-        DelaySeconds: int | None = None,
-        received: int = 0,  # noqa: N803
-    ) -> None:
-        if DelaySeconds is not None:
-            self._note("delay", DelaySeconds)
+    def send_message(self, *, MessageBody: str, received: int = 0, **options: Any) -> None:  # noqa: N803
+        if "DelaySeconds" in options:
+            self._note("delay", options["DelaySeconds"])
         attributes = {"ApproximateReceiveCount": received}
         self._hidden.append({"MessageId": "m", "ReceiptHandle": "r", "Body": MessageBody, "Attributes": attributes})
 
