@@ -41,7 +41,7 @@ class Credentials:
     ) -> Page[Credential]:
         """List the credentials of a namespace.
 
-        Tokens are never part of a credential: fetch one with `get_credential_token`.
+        Tokens are never part of a credential: fetch one with `credentials.get_token`.
 
         Args:
             provider: Only credentials of this provider, such as `google`.
@@ -144,7 +144,7 @@ class Credentials:
         """Start connecting a user's account at a provider.
 
         Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-        answer. The flow ends with `complete_oauth`, or is followed with `get_oauth_status`.
+        answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
 
         Args:
             redirect_uri: Where the user's browser comes back to, with `code` and `state` in the query. An
@@ -168,8 +168,8 @@ class Credentials:
     def complete_oauth(self, *, provider: str, code: str, state: str) -> Credential:
         """Finish a connection with the code that the provider gave the user's browser.
 
-        Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
-        forged redirect. A code or state that is unknown, used or too old answers 422.
+        Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
+        what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
 
         Args:
             provider: The provider, such as `google`.
@@ -190,7 +190,7 @@ class Credentials:
         Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
 
         Args:
-            flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
+            flow_id: Id of the flow, from the answer of `credentials.initiate_oauth`, such as `flow_2Vb6`.
         """
         from . import get_oauth_status as _endpoint
 
@@ -220,7 +220,7 @@ class AsyncCredentials:
     ) -> Page[Credential]:
         """List the credentials of a namespace.
 
-        Tokens are never part of a credential: fetch one with `get_credential_token`.
+        Tokens are never part of a credential: fetch one with `credentials.get_token`.
 
         Args:
             provider: Only credentials of this provider, such as `google`.
@@ -323,7 +323,7 @@ class AsyncCredentials:
         """Start connecting a user's account at a provider.
 
         Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-        answer. The flow ends with `complete_oauth`, or is followed with `get_oauth_status`.
+        answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
 
         Args:
             redirect_uri: Where the user's browser comes back to, with `code` and `state` in the query. An
@@ -349,8 +349,8 @@ class AsyncCredentials:
     async def complete_oauth(self, *, provider: str, code: str, state: str) -> Credential:
         """Finish a connection with the code that the provider gave the user's browser.
 
-        Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
-        forged redirect. A code or state that is unknown, used or too old answers 422.
+        Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
+        what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
 
         Args:
             provider: The provider, such as `google`.
@@ -373,7 +373,7 @@ class AsyncCredentials:
         Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
 
         Args:
-            flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
+            flow_id: Id of the flow, from the answer of `credentials.initiate_oauth`, such as `flow_2Vb6`.
         """
         from . import get_oauth_status as _endpoint
 

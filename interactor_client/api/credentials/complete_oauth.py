@@ -1,7 +1,7 @@
 """Finish a connection with the code that the provider gave the user's browser.
 
-Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
-forged redirect. A code or state that is unknown, used or too old answers 422.
+Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
+what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def _detail(response: httpx.Response) -> Response[CredentialResponse | ErrorResp
 def sync(*, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset = UNSET) -> CredentialResponse:
     """Finish a connection with the code that the provider gave the user's browser.
 
-    Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
-    forged redirect. A code or state that is unknown, used or too old answers 422.
+    Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
+    what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
 
     Args:
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
@@ -90,8 +90,8 @@ async def asyncio(
 ) -> CredentialResponse:
     """Finish a connection with the code that the provider gave the user's browser.
 
-    Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
-    forged redirect. A code or state that is unknown, used or too old answers 422.
+    Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
+    what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
 
     Args:
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.

@@ -63,7 +63,7 @@ def sync(flow_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> O
     Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
 
     Args:
-        flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
+        flow_id: Id of the flow, from the answer of `credentials.initiate_oauth`, such as `flow_2Vb6`.
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
@@ -89,7 +89,7 @@ async def asyncio(flow_id: str, *, client: Client, x_namespace: str | Unset = UN
     Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
 
     Args:
-        flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
+        flow_id: Id of the flow, from the answer of `credentials.initiate_oauth`, such as `flow_2Vb6`.
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
 
     Raises:

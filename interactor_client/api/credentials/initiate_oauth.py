@@ -1,7 +1,7 @@
 """Start connecting a user's account at a provider.
 
 Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-answer. The flow ends with `complete_oauth`, or is followed with `get_oauth_status`.
+answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def sync(*, client: Client, body: InitiateOAuthRequest, x_namespace: str | Unset
     """Start connecting a user's account at a provider.
 
     Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-    answer. The flow ends with `complete_oauth`, or is followed with `get_oauth_status`.
+    answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
 
     Args:
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
@@ -91,7 +91,7 @@ async def asyncio(
     """Start connecting a user's account at a provider.
 
     Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-    answer. The flow ends with `complete_oauth`, or is followed with `get_oauth_status`.
+    answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
 
     Args:
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.

@@ -1,6 +1,6 @@
 """List the credentials of a namespace.
 
-Tokens are never part of a credential: fetch one with `get_credential_token`.
+Tokens are never part of a credential: fetch one with `credentials.get_token`.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def sync(
 ) -> CredentialListResponse:
     """List the credentials of a namespace.
 
-    Tokens are never part of a credential: fetch one with `get_credential_token`.
+    Tokens are never part of a credential: fetch one with `credentials.get_token`.
 
     Args:
         provider: Only credentials of this provider, such as `google`.
@@ -153,7 +153,7 @@ async def asyncio(
 ) -> CredentialListResponse:
     """List the credentials of a namespace.
 
-    Tokens are never part of a credential: fetch one with `get_credential_token`.
+    Tokens are never part of a credential: fetch one with `credentials.get_token`.
 
     Args:
         provider: Only credentials of this provider, such as `google`.

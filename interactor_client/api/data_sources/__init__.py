@@ -79,7 +79,7 @@ class DataSources:
     ) -> DataSource:
         """Add a data source.
 
-        Nothing is read from it until `sync_data_source`.
+        Nothing is read from it until `data_sources.sync`.
 
         Args:
             name: Name of the data source.
@@ -225,7 +225,7 @@ class AsyncDataSources:
     ) -> DataSource:
         """Add a data source.
 
-        Nothing is read from it until `sync_data_source`.
+        Nothing is read from it until `data_sources.sync`.
 
         Args:
             name: Name of the data source.

@@ -1,6 +1,6 @@
 """Add a data source.
 
-Nothing is read from it until `sync_data_source`.
+Nothing is read from it until `data_sources.sync`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _detail(response: httpx.Response) -> Response[DataSourceResponse | ErrorResp
 def sync(*, client: Client, body: CreateDataSourceRequest, x_namespace: str | Unset = UNSET) -> DataSourceResponse:
     """Add a data source.
 
-    Nothing is read from it until `sync_data_source`.
+    Nothing is read from it until `data_sources.sync`.
 
     Args:
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
@@ -88,7 +88,7 @@ async def asyncio(
 ) -> DataSourceResponse:
     """Add a data source.
 
-    Nothing is read from it until `sync_data_source`.
+    Nothing is read from it until `data_sources.sync`.
 
     Args:
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.

@@ -79,8 +79,8 @@ class Messages:
     def send(
         self,
         room_id: str,
-        *,
         content: str,
+        *,
         stream: bool | None | Unset = UNSET,
         role: KnownMessageRole | None | Unset = UNSET,
     ) -> Message:
@@ -88,8 +88,8 @@ class Messages:
 
         Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
         many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-        through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
-        its `tool_calls` wait for `submit_tool_result`.
+        through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
+        its `tool_calls` wait for `tools.submit_result`.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
@@ -171,8 +171,8 @@ class AsyncMessages:
     async def send(
         self,
         room_id: str,
-        *,
         content: str,
+        *,
         stream: bool | None | Unset = UNSET,
         role: KnownMessageRole | None | Unset = UNSET,
     ) -> Message:
@@ -180,8 +180,8 @@ class AsyncMessages:
 
         Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
         many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-        through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
-        its `tool_calls` wait for `submit_tool_result`.
+        through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
+        its `tool_calls` wait for `tools.submit_result`.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.

@@ -2,8 +2,8 @@
 
 Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
 many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
-its `tool_calls` wait for `submit_tool_result`.
+through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
+its `tool_calls` wait for `tools.submit_result`.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def sync(
 
     Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
     many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-    through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
-    its `tool_calls` wait for `submit_tool_result`.
+    through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
+    its `tool_calls` wait for `tools.submit_result`.
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
@@ -129,8 +129,8 @@ async def asyncio(
 
     Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
     many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-    through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
-    its `tool_calls` wait for `submit_tool_result`.
+    through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
+    its `tool_calls` wait for `tools.submit_result`.
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.

@@ -66,7 +66,7 @@ class Rooms:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET) -> Room:
+    def create(self, assistant_id: str, *, metadata: JsonObject | None | Unset = UNSET) -> Room:
         """Open a conversation with an assistant.
 
         An `assistant_id` that does not exist in the namespace answers 422.
@@ -202,7 +202,7 @@ class AsyncRooms:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    async def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET) -> Room:
+    async def create(self, assistant_id: str, *, metadata: JsonObject | None | Unset = UNSET) -> Room:
         """Open a conversation with an assistant.
 
         An `assistant_id` that does not exist in the namespace answers 422.

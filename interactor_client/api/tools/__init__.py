@@ -26,7 +26,7 @@ class Tools:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sender!r})"
 
-    def submit_result(self, room_id: str, *, tool_call_id: str, result: Any) -> Message:
+    def submit_result(self, room_id: str, tool_call_id: str, result: Any) -> Message:
         """Answer a tool call of an assistant.
 
         The conversation goes on once every pending call of the message has its result. A call that already has a
@@ -166,7 +166,7 @@ class AsyncTools:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sender!r})"
 
-    async def submit_result(self, room_id: str, *, tool_call_id: str, result: Any) -> Message:
+    async def submit_result(self, room_id: str, tool_call_id: str, result: Any) -> Message:
         """Answer a tool call of an assistant.
 
         The conversation goes on once every pending call of the message has its result. A call that already has a

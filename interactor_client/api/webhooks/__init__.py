@@ -70,7 +70,7 @@ class Webhooks:
     ) -> Webhook:
         """Register an endpoint for events.
 
-        The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+        The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
 
         Args:
             url: Where to post events. It must answer within 30 seconds.
@@ -202,7 +202,7 @@ class AsyncWebhooks:
     ) -> Webhook:
         """Register an endpoint for events.
 
-        The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+        The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
 
         Args:
             url: Where to post events. It must answer within 30 seconds.

@@ -1,6 +1,6 @@
 """Register an endpoint for events.
 
-The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def sync(
 ) -> WebhookResponse:
     """Register an endpoint for events.
 
-    The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+    The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
 
     Args:
         idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
@@ -116,7 +116,7 @@ async def asyncio(
 ) -> WebhookResponse:
     """Register an endpoint for events.
 
-    The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+    The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
 
     Args:
         idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.

@@ -90,8 +90,8 @@ def sync(
 
     Args:
         workflow_id: Only instances of this workflow.
-        status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
-            and `cancelled` have ended.
+        status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
+            `completed`, `failed` and `cancelled` have ended.
         page: Number of the page, counted from 1. The server begins with 1.
         per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
@@ -157,8 +157,8 @@ async def asyncio(
 
     Args:
         workflow_id: Only instances of this workflow.
-        status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
-            and `cancelled` have ended.
+        status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
+            `completed`, `failed` and `cancelled` have ended.
         page: Number of the page, counted from 1. The server begins with 1.
         per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.

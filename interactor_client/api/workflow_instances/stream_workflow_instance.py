@@ -1,6 +1,6 @@
 """Follow an instance as it moves.
 
-Behaves like `stream_room`: a sign of life every 30 seconds, dead after 45 seconds of silence, `Last-Event-
+Behaves like `rooms.stream`: a sign of life every 30 seconds, dead after 45 seconds of silence, `Last-Event-
 ID` to go on where it broke, `token` and `namespace` in the query for browsers only.
 """
 
