@@ -79,6 +79,7 @@ def render(api: Api) -> dict[str, str]:
         **{f"models/{model.module}.py": text("model.py", model=model) for model in api.models},
         **{f"models/{enum.module}.py": text("literal_enum.py", enum=enum) for enum in api.enums},
         "api/__init__.py": text("api_init.py"),
+        "methods.py": text("methods.py"),
         **{f"api/{tag.name}/__init__.py": text("endpoint_init.py", tag=tag) for tag in api.tags},
         **{
             f"api/{tag.name}/{operation.id}.py": text("endpoint_module.py", operation=operation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Credentials:
+class Credentials(Advised):
     """Connections of your users to other services. A user grants access once in the browser; the platform keeps
     and refreshes the tokens of the service.
     """
@@ -197,7 +198,7 @@ class Credentials:
         return self._sender.send(_endpoint._get_kwargs(flow_id), _endpoint._parse_success).data
 
 
-class AsyncCredentials:
+class AsyncCredentials(Advised):
     """Connections of your users to other services. A user grants access once in the browser; the platform keeps
     and refreshes the tokens of the service.
     """

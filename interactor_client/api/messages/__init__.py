@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Messages:
+class Messages(Advised):
     """What was said in a room, by the user, the assistant, the system or a tool."""
 
     __slots__ = ("_sender",)
@@ -107,7 +108,7 @@ class Messages:
         ).data
 
 
-class AsyncMessages:
+class AsyncMessages(Advised):
     """What was said in a room, by the user, the assistant, the system or a tool."""
 
     __slots__ = ("_sender",)

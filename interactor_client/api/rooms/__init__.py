@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncEventStream, AsyncSender, EventStream, OnInvalid, OnReconnect, Page, Sender, Unset
 
 
-class Rooms:
+class Rooms(Advised):
     """Conversations with one assistant. Messages are sent into a room, and its events can be followed live."""
 
     __slots__ = ("_sender",)
@@ -151,7 +152,7 @@ class Rooms:
         )
 
 
-class AsyncRooms:
+class AsyncRooms(Advised):
     """Conversations with one assistant. Messages are sent into a room, and its events can be followed live."""
 
     __slots__ = ("_sender",)

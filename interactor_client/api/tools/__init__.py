@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Tools:
+class Tools(Advised):
     """Functions of your application that an assistant may ask for. Your code runs them and submits the result."""
 
     __slots__ = ("_sender",)
@@ -155,7 +156,7 @@ class Tools:
         ).data
 
 
-class AsyncTools:
+class AsyncTools(Advised):
     """Functions of your application that an assistant may ask for. Your code runs them and submits the result."""
 
     __slots__ = ("_sender",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ...types import AsyncEventStream, AsyncSender, EventStream, OnInvalid, OnReconnect, Page, Sender, Unset
 
 
-class WorkflowInstances:
+class WorkflowInstances(Advised):
     """Runs of workflows. A run proceeds until it halts for input, ends, fails or is cancelled."""
 
     __slots__ = ("_sender",)
@@ -218,7 +219,7 @@ class WorkflowInstances:
         )
 
 
-class AsyncWorkflowInstances:
+class AsyncWorkflowInstances(Advised):
     """Runs of workflows. A run proceeds until it halts for input, ends, fails or is cancelled."""
 
     __slots__ = ("_sender",)

@@ -1,0 +1,83 @@
+"""What is meant by a name that is not there: one that has the same words, of the methods or of other names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from .methods import METHODS
+from .pages import Page, PageMeta
+
+# What other clients say for the words of ours.
+_OTHER_WORDS = {
+    "get": "retrieve fetch find read show",
+    "list": "all query search",
+    "send": "create post add",
+    "start": "create run execute launch",
+    "create": "add new insert",
+    "update": "edit modify patch change",
+    "delete": "remove revoke destroy",
+    "cancel": "delete stop abort",
+    "room": "thread conversation",
+    "assistant": "agent bot",
+    "credential": "connection integration",
+}
+_META = {"current_page": "page", "page_number": "page", "page_size": "per_page", "total_count": "total"}
+_PAGE = {name: f"meta.{_META.get(name, name)}" for name in (*_META, *PageMeta.__slots__)}
+_TAGS = {method.partition(".")[0] for method in METHODS.values()}
+
+
+def advice(owner: object, name: str) -> str:
+    """The end of the message of an AttributeError; "" without advice."""
+    tag = type(owner).__module__.rpartition(".")[2]
+    if isinstance(owner, Page | PageMeta):
+        others = {**_PAGE, "items": "data", "results": "data"} if isinstance(owner, Page) else _META
+        return f": write .{others[name]}" if name in others else ""
+    if tag in _TAGS:
+        meant = _meant(_words(f"{name}_{tag}"), METHODS) or _meant(_words(name), METHODS)
+        return f": write {METHODS[meant]}(...)" if meant else ""
+    own = {each: each for each in dir(owner) if not each.startswith("_")}
+    meant = _meant(_words(name), {**METHODS, **own}) or _meant(_words(name) - {"get"}, own)
+    if meant is None or meant in own:
+        return f": write .{meant}" if meant else ""
+    view = 'client.namespace("...")' if "namespace" in own else "client"
+    return f": write {view}.{METHODS[meant]}(...)"
+
+
+def item_advice(owner: object, key: object) -> str:
+    """The end of the message of a TypeError, where a field was looked up as an item."""
+    if isinstance(owner, Page) and isinstance(key, int):
+        return f"write .data[{key}]"
+    if isinstance(key, str) and hasattr(owner, key):
+        return f"write .{key}"
+    return "its fields are attributes, and to_dict() makes a dict of them"
+
+
+def name_meant(name: str, names: Iterable[str]) -> str | None:
+    """The name that differs from `name` in its spelling, or in what says nothing here, alone."""
+    idle = {"interactor", "sync"}
+    asked = _words(name) - idle
+    return next((each for each in names if asked and _words(each) - idle == asked), None)
+
+
+def option_meant(name: str, names: Iterable[str]) -> str:
+    """What follows upon an unknown keyword: the one that is meant, or all that there are."""
+    from difflib import get_close_matches
+
+    names = list(names)
+    close = get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
+
+
+def _meant(wanted: frozenset[str], names: Mapping[str, str]) -> str | None:
+    """The name with these words, or with one of them in words of ours; or else the shortest that has more."""
+    ours = [wanted - {other} | {word} for word, others in _OTHER_WORDS.items() for other in wanted & {*others.split()}]
+    exact = [each for words in (wanted, *ours) for each in names if words == _words(each)]
+    longer = [each for words in (wanted, *ours) if len(words) > 1 for each in names if words < _words(each)]
+    return exact[0] if exact else min(longer, key=len, default=None)
+
+
+def _words(name: str) -> frozenset[str]:
+    """`createAssistant` and `create_assistants` have the same."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return frozenset(word.removesuffix("s") for word in snake.split("_") if word)
