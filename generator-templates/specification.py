@@ -99,7 +99,9 @@ def parse(document: dict[str, Any]) -> Api:
         version=in_docstring(data.version),
         tags=tags,
         methods=methods,
-        methods_by_written_id={quoted(each["operationId"]): methods[id] for id, each in written.items() if id in methods},
+        methods_by_written_id={
+            quoted(each["operationId"]): methods[name] for name, each in written.items() if name in methods
+        },
         models=tuple(map(_model, data.models)),
         enums=tuple(map(_enumeration, data.enums)),
         families=_families(data.models),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
 
 from .methods import METHODS
 from .pages import Page, PageMeta
@@ -53,20 +56,27 @@ def item_advice(owner: object, key: object) -> str:
     return "its fields are attributes, and to_dict() makes a dict of them"
 
 
-def name_meant(name: str, names: Iterable[str]) -> str | None:
-    """The name that differs from `name` in its spelling, or in what says nothing here, alone."""
+def missing_name(module: Any, name: str) -> AttributeError | ImportError:
+    """The error for a name that a module lacks, to be raised by its `__getattr__`. One of its names may be meant, which
+    differs in its spelling alone, or in words that say nothing.
+    """
     idle = {"interactor", "sync"}
     asked = _words(name) - idle
-    return next((each for each in names if asked and _words(each) - idle == asked), None)
+    meant = next((each for each in module.__all__ if asked and _words(each) - idle == asked), None)
+    if meant and sys._getframe(2).f_code.co_name == "_handle_fromlist":
+        # `from module import name`, of which that is the machinery, would drop the message of an AttributeError.
+        problem = f"cannot import name {name!r} from {module.__name__!r}: write {meant}"
+        return ImportError(problem, name=module.__name__, path=module.__file__)
+    advice = f": write {meant}" if meant else ""
+    return AttributeError(f"module {module.__name__!r} has no attribute {name!r}{advice}")
 
 
-def option_meant(name: str, names: Iterable[str]) -> str:
-    """What follows upon an unknown keyword: the one that is meant, or all that there are."""
-    from difflib import get_close_matches
-
-    names = list(names)
+def unknown_option(name: str, method: Any) -> TypeError:
+    """The error for a keyword that a method with keywords alone does not take."""
+    names = list(method.__kwdefaults__)
     close = get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
+    advice = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
+    return TypeError(f"There is no option {name!r}: {advice}")
 
 
 def _meant(wanted: frozenset[str], names: Mapping[str, str]) -> str | None:

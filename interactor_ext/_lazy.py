@@ -21,7 +21,9 @@ def lazy_names(
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the package's own
         if name not in module_of:
-            raise _missing(package, name)
+            if name.startswith("_") or (name.isalpha() and name.islower()):  # such as a module that is being imported
+                raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise _advice.missing_name(sys.modules[package], name)
         module = import_module(module_of[name], package)
         value = getattr(module, name)
         if _is_private(module, value):
@@ -33,19 +35,6 @@ def lazy_names(
         return sorted(sys.modules[package].__all__)
 
     return __getattr__, __dir__
-
-
-def _missing(package: str, name: str) -> AttributeError | ImportError:
-    """The error for a name that a package lacks, with advice for one that is spelt as elsewhere."""
-    module = sys.modules[package]
-    # A word in small letters is a module that is about to be imported, or one that nobody has.
-    is_word = name.startswith("_") or (name.isalpha() and name.islower())
-    meant = None if is_word else _advice.name_meant(name, module.__all__)
-    # `from package import name` drops the message of an AttributeError. Its machinery looks the name up by hasattr.
-    if meant and sys._getframe(2).f_code.co_name == "_handle_fromlist":
-        problem = f"cannot import name {name!r} from {package!r}: write {meant}"
-        return ImportError(problem, name=package, path=module.__file__)
-    return AttributeError(f"module {package!r} has no attribute {name!r}" + (f": write {meant}" if meant else ""))
 
 
 def _is_private(module: ModuleType, value: object) -> bool:

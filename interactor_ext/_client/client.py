@@ -138,7 +138,7 @@ class _Client(Immutable, Generic[S, N]):
             ConfigurationError: one of them is out of its range or cannot be sent.
         """
         if unknown:
-            raise _unknown_option(min(unknown))
+            raise advice.unknown_option(min(unknown), self.with_options)
         options = timeout, max_retries, deadline, idempotency_key, headers, query, on_response
         return self._derive(self._view.with_options(*options))
 
@@ -403,11 +403,6 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
 
 def _as_it_is(response: httpx.Response) -> httpx.Response:
     return response
-
-
-def _unknown_option(name: str) -> TypeError:
-    options = _Client.with_options.__kwdefaults__
-    return TypeError(f"There is no option {name!r}: {advice.option_meant(name, options)}")
 
 
 def _settings_of(

@@ -1,5 +1,5 @@
-"""Testing kit: models made of the specification's examples, and the types of the pytest plugin's fixtures, for annotations
-and for other test runners.
+"""Testing kit: `example` makes models of the specification's examples, and the other names are the types of the pytest
+plugin's fixtures, for annotations and for other test runners.
 
 The fixtures are in `interactor_ext.pytest_plugin` and need `pip install 'interactor-sdk[sandbox]' pytest`.
 """

@@ -27,11 +27,11 @@ def example(model: type[M], **fields: Any) -> M:
     """
     if not (isinstance(model, type) and issubclass(model, Model) and model is not Model):
         raise TypeError(f"example() takes a class of interactor_client.models, such as Assistant, not {model!r:.100}.")
-    known = [attribute.name for attribute in attrs.fields(model)]
+    made: Any = model.from_dict(component_of(model)["examples"][0])
+    known = [attribute.name for attribute in attrs.fields(type(made))]
     for name in fields:
         if name not in known:
             close = get_close_matches(name, known, n=1)
             advice = f"write {close[0]!r}" if close else f"it has {', '.join(known)}"
             raise TypeError(f"{model.__name__} has no field {name!r}: {advice}.")
-    made = model.from_dict(component_of(model)["examples"][0])
     return model.from_dict(attrs.evolve(made, **fields).to_dict())
