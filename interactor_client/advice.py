@@ -21,6 +21,7 @@ _OTHER_WORDS = {
     "update": "edit modify patch change",
     "delete": "remove revoke destroy",
     "cancel": "delete stop abort",
+    "aclose": "close",
     "room": "thread conversation",
     "assistant": "agent bot",
     "credential": "connection integration",
@@ -74,7 +75,7 @@ def missing_name(module: Any, name: str) -> AttributeError | ImportError:
 def unknown_option(name: str, method: Any) -> TypeError:
     """The error for a keyword that a method with keywords alone does not take."""
     names = list(method.__kwdefaults__)
-    close = get_close_matches(name, names, n=1)
+    close = get_close_matches(name, names, n=1, cutoff=0.7)
     advice = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
     return TypeError(f"There is no option {name!r}: {advice}")
 

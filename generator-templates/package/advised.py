@@ -14,9 +14,10 @@ class Advised:
 
         def __getattr__(self, name: str) -> Any:
             try:
-                return object.__getattribute__(self, name)  # raises again, as what a property raises does
+                return object.__getattribute__(self, name)  # raises the same again
             except AttributeError as error:
-                if not name.startswith("_"):
+                # One that a property raises says what that lacks.
+                if error.obj is self and not name.startswith("_"):
                     from .advice import advice
 
                     error.args = (f"{error}{advice(self, name)}",)
