@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     import httpx
 
 
-_SAID = ("code", "message")
-
-
 class ApiError(Exception):
     """The server answered with an error status; what it said is in `content`.
 
@@ -35,7 +32,8 @@ class ApiError(Exception):
         if isinstance(body, dict) and isinstance(body.get("error"), dict):
             body = body["error"]
         said = body if isinstance(body, dict) else {}
-        self.code, self.message = (said[name] if isinstance(said.get(name), str) else None for name in _SAID)
+        self.code: str | None = _text(said.get("code"))
+        self.message: str | None = _text(said.get("message"))
 
     def __str__(self) -> str:
         code = f" {self.code:.100}" if self.code else ""
@@ -47,6 +45,10 @@ class ApiError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.status_code, self.headers, self.content)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 class DecodeError(ValueError):
