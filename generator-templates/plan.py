@@ -236,6 +236,8 @@ class Tag:
     name: str
     class_name: str
     description: str
+    also_called: tuple[str, ...]
+    """`x-also-called`: quoted."""
     operations: tuple[Operation, ...]
 
     @property

@@ -82,13 +82,14 @@ def parse(document: dict[str, Any]) -> Api:
     errors = [*data.errors, *(error for each in collections.values() for error in each.parse_errors)]
     if errors:
         raise SpecificationError("\n\n".join(map(_explained, errors)))
-    about = {PythonIdentifier(tag["name"], "tag"): tag.get("description") for tag in document.get("tags") or ()}
+    about = {PythonIdentifier(tag["name"], "tag"): tag for tag in document.get("tags") or ()}
     written = _operations_as_written(document)
     tags = tuple(
         Tag(
             name=tag,
             class_name=ClassName(tag, settings.field_prefix),
-            description=in_docstring(about.get(tag) or f"The operations tagged `{tag}`."),
+            description=in_docstring(about.get(tag, {}).get("description") or f"The operations tagged `{tag}`."),
+            also_called=tuple(map(quoted, about.get(tag, {}).get("x-also-called") or ())),
             operations=tuple(_operations(collection.endpoints, written)),
         )
         for tag, collection in collections.items()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
-from .methods import METHODS
+from .methods import METHODS, RESOURCES
 from .pages import Page, PageMeta
 
 # What other clients say for the words of ours.
@@ -22,25 +22,23 @@ _OTHER_WORDS = {
     "delete": "remove revoke destroy",
     "cancel": "delete stop abort",
     "aclose": "close",
-    "room": "thread conversation",
-    "assistant": "agent bot",
-    "credential": "connection integration",
+    **RESOURCES,
 }
 _META = {"current_page": "page", "page_number": "page", "page_size": "per_page", "total_count": "total"}
 _PAGE = {name: f"meta.{_META.get(name, name)}" for name in (*_META, *PageMeta.__slots__)}
-_TAGS = {method.partition(".")[0] for method in METHODS.values()}
 
 
-def advice(owner: object, name: str) -> str:
-    """The end of the message of an AttributeError; "" without advice."""
-    tag = type(owner).__module__.rpartition(".")[2]
-    if isinstance(owner, Page | PageMeta):
-        others = {**_PAGE, "items": "data", "results": "data"} if isinstance(owner, Page) else _META
+@lru_cache(256)
+def advice(kind: type, name: str) -> str:
+    """The end of the message of an AttributeError, for an object of this class; "" without advice."""
+    if issubclass(kind, Page | PageMeta):
+        others = {**_PAGE, "items": "data", "results": "data"} if issubclass(kind, Page) else _META
         return f": write .{others[name]}" if name in others else ""
-    if tag in _TAGS:
+    tag = kind.__module__.rpartition(".")[2]
+    if tag in RESOURCES:
         meant = _meant(_words(f"{name}_{tag}"), METHODS) or _meant(_words(name), METHODS)
         return f": write {METHODS[meant]}(...)" if meant else ""
-    own = {each: each for each in dir(owner) if not each.startswith("_")}
+    own = {each: each for each in dir(kind) if not each.startswith("_")}
     meant = _meant(_words(name), {**METHODS, **own}) or _meant(_words(name) - {"get"}, own)
     if meant is None or meant in own:
         return f": write .{meant}" if meant else ""
@@ -61,7 +59,7 @@ def missing_name(module: Any, name: str) -> AttributeError | ImportError:
     """The error for a name that a module lacks, to be raised by its `__getattr__`. One of its names may be meant, which
     differs in its spelling alone, or in words that say nothing.
     """
-    idle = {"interactor", "sync"}
+    idle = {*_words(module.__name__), "sync"}
     asked = _words(name) - idle
     meant = next((each for each in module.__all__ if asked and _words(each) - idle == asked), None)
     if meant and sys._getframe(2).f_code.co_name == "_handle_fromlist":
@@ -74,6 +72,8 @@ def missing_name(module: Any, name: str) -> AttributeError | ImportError:
 
 def unknown_option(name: str, method: Any) -> TypeError:
     """The error for a keyword that a method with keywords alone does not take."""
+    from difflib import get_close_matches
+
     names = list(method.__kwdefaults__)
     close = get_close_matches(name, names, n=1, cutoff=0.7)
     advice = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
@@ -82,12 +82,14 @@ def unknown_option(name: str, method: Any) -> TypeError:
 
 def _meant(wanted: frozenset[str], names: Mapping[str, str]) -> str | None:
     """The name with these words, or with one of them in words of ours; or else the shortest that has more."""
-    ours = [wanted - {other} | {word} for word, others in _OTHER_WORDS.items() for other in wanted & {*others.split()}]
+    said = [(_words(word), _words(other)) for word, others in _OTHER_WORDS.items() for other in others.split()]
+    ours = [wanted - other | word for word, other in said if other <= wanted]
     exact = [each for words in (wanted, *ours) for each in names if words == _words(each)]
     longer = [each for words in (wanted, *ours) if len(words) > 1 for each in names if words < _words(each)]
     return exact[0] if exact else min(longer, key=len, default=None)
 
 
+@lru_cache(1024)
 def _words(name: str) -> frozenset[str]:
     """`createAssistant` and `create_assistants` have the same."""
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,4 +1,4 @@
-"""The table of the methods."""
+"""The tables of the methods and of the resources."""
 
 METHODS: dict[str, str] = {
     "create_token": "oauth.create_token",
@@ -58,3 +58,17 @@ METHODS: dict[str, str] = {
     "rotate_webhook_secret": "webhooks.rotate_secret",
 }
 """By the id of its operation, each method with its tag."""
+
+RESOURCES: dict[str, str] = {
+    "oauth": "",
+    "credentials": "connections integrations",
+    "assistants": "agents bots",
+    "rooms": "threads conversations",
+    "messages": "",
+    "tools": "",
+    "data_sources": "",
+    "workflows": "",
+    "workflow_instances": "",
+    "webhooks": "",
+}
+"""By its tag, what else each resource is called elsewhere."""

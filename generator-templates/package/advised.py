@@ -20,7 +20,7 @@ class Advised:
                 if error.obj is self and not name.startswith("_"):
                     from .advice import advice
 
-                    error.args = (f"{error}{advice(self, name)}",)
+                    error.args = (f"{error}{advice(type(self), name)}",)
                 raise
 
 
