@@ -247,35 +247,22 @@ def test_keywords_have_the_names_of_the_specification() -> None:
 
 
 async def test_what_reads_naturally_is_taken_by_position_and_by_keyword() -> None:
-    def calls(user: Any) -> list[Callable[[], Any]]:
-        return [
-            lambda: user.messages.send("room_1", "Hi"),
-            lambda: user.messages.send("room_1", content="Hi"),
-            lambda: user.rooms.create("asst_1"),
-            lambda: user.rooms.create(assistant_id="asst_1"),
-            lambda: user.tools.submit_result("room_1", "call_1", [18]),
-            lambda: user.tools.submit_result("room_1", tool_call_id="call_1", result=[18]),
-            lambda: user.workflow_instances.start("wf_1"),
-            lambda: user.workflow_instances.start(workflow_id="wf_1"),
-            lambda: user.workflow_instances.submit_input("wfi_1", {"approved": True}),
-            lambda: user.workflow_instances.submit_input("wfi_1", body={"approved": True}),
-            lambda: user.workflow_instances.trigger_event("wfi_1", "skip", payload={"a": 1}),
-            lambda: user.workflow_instances.trigger_event("wfi_1", event="skip", payload={"a": 1}),
-            lambda: user.workflow_instances.send_thread_message("wfi_1", "Why?"),
-            lambda: user.workflow_instances.send_thread_message("wfi_1", content="Why?"),
-        ]
-
-    sent: list[list[Any]] = []
+    sent = []
     for client, sender in ((Client, FakeSender({})), (AsyncClient, AsyncFakeSender({}))):
-        for call in calls(client(sender)):  # type: ignore[arg-type]
-            with suppress(DecodeError):  # for the response is no envelope
-                answer = call()
-                if inspect.isawaitable(answer):
-                    await answer
+        for (tag, name), fields in POSITIONAL.items():
+            method: Any = getattr(getattr(client(sender), tag), name)  # type: ignore[arg-type]
+            ids = ["id_1"] * ([*inspect.signature(method).parameters].index(fields[0]))
+            values: dict[str, Any] = {each: {"a": each} for each in fields}
+            for positional, keywords in ((values.values(), {}), ((), values)):
+                with suppress(DecodeError):  # for the response is no envelope
+                    answer = method(*ids, *positional, **keywords)
+                    if inspect.isawaitable(answer):
+                        await answer
         sent.append([(kwargs["url"], kwargs["json"]) for _, kwargs, _ in sender.calls])
     assert sent[0] == sent[1]
     assert sent[0][::2] == sent[0][1::2]
-    assert sent[0][4] == ("/rooms/room_1/tool-results", {"tool_call_id": "call_1", "result": [18]})
+    result = {"tool_call_id": {"a": "tool_call_id"}, "result": {"a": "result"}}
+    assert ("/rooms/id_1/tool-results", result) in sent[0]
 
 
 def test_free_json_is_the_keyword_body() -> None:

@@ -49,28 +49,21 @@ def test_fields_take_the_place_of_the_examples_models_within_models_too() -> Non
     assert example(Room, additional_properties={"new": 1}).to_dict()["new"] == 1
 
 
-def test_changing_an_example_changes_no_other() -> None:
-    room = example(Room)
-    room.metadata["email"] = "x"
-    room.id = "room_1"
-    assert example(Room) != room
-    assert "x" not in example(Room).metadata.values()
-
-
-def test_class_of_a_users_own_has_the_example_of_its_model() -> None:
+def test_changing_an_example_changes_no_other_and_a_subclass_has_that_of_its_model() -> None:
     class Bot(Assistant):
         pass
 
+    room = example(Room)
+    room.metadata["email"] = "x"
+    assert "x" not in example(Room).metadata.values()
     assert type(example(Bot, name="Mine")) is Bot
 
 
-@pytest.mark.parametrize(
-    ("model", "fields", "error", "message"),
+@for_each(
     [
         (Assistant, {"nam": "x"}, TypeError, r"^Assistant has no field 'nam': write 'name'\.$"),
         (Assistant, {"zzz": 1}, TypeError, r"^Assistant has no field 'zzz': it has id, name, .*\.$"),
         (Assistant, {"name": 3}, DecodeError, r"^Assistant\.name must be a string, not an integer$"),
-        (Assistant, {"created_at": "soon"}, DecodeError, r"^Assistant\.created_at"),
         (Assistant, {"name": UNSET}, DecodeError, r"^Assistant\.name"),
         (
             dict,
@@ -78,10 +71,9 @@ def test_class_of_a_users_own_has_the_example_of_its_model() -> None:
             TypeError,
             r"^example\(\) takes a class of interactor_client\.models, such as Assistant, not <class",
         ),
-        (StreamEvent, {}, TypeError, r"^example\(\) takes a class of interactor_client\.models"),
+        (StreamEvent, {}, TypeError, r"^example\(\) takes a class"),
         (models.MessageRole, {}, TypeError, r"^example\(\) takes a class"),
-        (Model, {}, TypeError, r"^example\(\) takes a class"),
-    ],
+    ]
 )
 def test_mistake_is_named(model: Any, fields: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
