@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,9 @@ def render(api: Api) -> dict[str, str]:
         autoescape=False,  # noqa: S701 - it is no HTML
     )
     environment.globals["api"] = api
+    environment.filters["with_methods"] = lambda text: re.sub(
+        r"`(\w+)`", lambda found: f"`{api.methods_by_written_id.get(found[1], found[1])}`", text
+    )
 
     def text(template: str, **values: Any) -> str:
         return environment.get_template(f"{template}.jinja").render(values)
@@ -75,6 +79,7 @@ def render(api: Api) -> dict[str, str]:
         **{f"models/{model.module}.py": text("model.py", model=model) for model in api.models},
         **{f"models/{enum.module}.py": text("literal_enum.py", enum=enum) for enum in api.enums},
         "api/__init__.py": text("api_init.py"),
+        "methods.py": text("methods.py"),
         **{f"api/{tag.name}/__init__.py": text("endpoint_init.py", tag=tag) for tag in api.tags},
         **{
             f"api/{tag.name}/{operation.id}.py": text("endpoint_module.py", operation=operation)

@@ -204,6 +204,8 @@ class Operation:
     answers: Answers
 
     method: str
+    positional: tuple[Field, ...]
+    """`x-positional`: the fields of the body that the method also takes by position, after those of the path."""
     keywords: tuple[Field, ...]
     """The query and header parameters of the method, without those that the view around it supplies."""
     outcome: str
@@ -234,6 +236,8 @@ class Tag:
     name: str
     class_name: str
     description: str
+    also_called: tuple[str, ...]
+    """`x-also-called`: quoted."""
     operations: tuple[Operation, ...]
 
     @property
@@ -248,6 +252,10 @@ class Api:
     title: str
     version: str
     tags: tuple[Tag, ...]
+    methods: dict[str, str]
+    """The method of each operation, with its tag: `assistants.create`."""
+    methods_by_written_id: dict[str, str]
+    """The same by the ids of the specification, quoted, as its descriptions name operations."""
     models: tuple[Model, ...]
     enums: tuple[Enumeration, ...]
     families: dict[str, dict[str, str]]

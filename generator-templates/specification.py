@@ -82,19 +82,27 @@ def parse(document: dict[str, Any]) -> Api:
     errors = [*data.errors, *(error for each in collections.values() for error in each.parse_errors)]
     if errors:
         raise SpecificationError("\n\n".join(map(_explained, errors)))
-    about = {PythonIdentifier(tag["name"], "tag"): tag.get("description") for tag in document.get("tags") or ()}
+    about = {PythonIdentifier(tag["name"], "tag"): tag for tag in document.get("tags") or ()}
+    written = _operations_as_written(document)
+    tags = tuple(
+        Tag(
+            name=tag,
+            class_name=ClassName(tag, settings.field_prefix),
+            description=in_docstring(about.get(tag, {}).get("description") or f"The operations tagged `{tag}`."),
+            also_called=tuple(map(quoted, about.get(tag, {}).get("x-also-called") or ())),
+            operations=tuple(_operations(collection.endpoints, written)),
+        )
+        for tag, collection in collections.items()
+    )
+    methods = {operation.id: f"{tag.name}.{operation.method}" for tag in tags for operation in tag.operations}
     return Api(
         title=in_docstring(data.title),
         version=in_docstring(data.version),
-        tags=tuple(
-            Tag(
-                name=tag,
-                class_name=ClassName(tag, settings.field_prefix),
-                description=in_docstring(about.get(tag) or f"The operations tagged `{tag}`."),
-                operations=tuple(_operations(collection.endpoints)),
-            )
-            for tag, collection in collections.items()
-        ),
+        tags=tags,
+        methods=methods,
+        methods_by_written_id={
+            quoted(each["operationId"]): methods[name] for name, each in written.items() if name in methods
+        },
         models=tuple(map(_model, data.models)),
         enums=tuple(map(_enumeration, data.enums)),
         families=_families(data.models),
@@ -299,7 +307,14 @@ def _families(models: list[parsed.ModelProperty]) -> dict[str, dict[str, str]]:
 # Operations
 
 
-def _operations(endpoints: list[Endpoint]) -> Iterator[Operation]:
+def _operations_as_written(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The operations that have an id, by the name that the parser makes of it. It drops their `x-...`."""
+    items = (document.get("paths") or {}).values()
+    operations = (each for item in items for each in item.values() if isinstance(each, dict))
+    return {str(PythonIdentifier(each["operationId"], "")): each for each in operations if "operationId" in each}
+
+
+def _operations(endpoints: list[Endpoint], written: dict[str, dict[str, Any]]) -> Iterator[Operation]:
     methods: set[str] = set()
     for endpoint in endpoints:
         method = _method_name(endpoint)
@@ -307,7 +322,7 @@ def _operations(endpoints: list[Endpoint]) -> Iterator[Operation]:
             # Two operations that would share a name keep their whole ids.
             method = str(endpoint.name)
         methods.add(method)
-        yield _operation(endpoint, method)
+        yield _operation(endpoint, method, written.get(str(endpoint.name), {}).get("x-positional") or [])
 
 
 def _method_name(endpoint: Endpoint) -> str:
@@ -321,12 +336,13 @@ def _method_name(endpoint: Endpoint) -> str:
     return f"{name}_" if iskeyword(name) else name
 
 
-def _operation(endpoint: Endpoint, method: str) -> Operation:
+def _operation(endpoint: Endpoint, method: str, positional: list[str]) -> Operation:
     successes = [each for each in endpoint.responses if _is_success(each)]
     servers = [server for each in successes if (server := _extra(each.data).get("x-server"))]
     family = _event_family(endpoint.name, successes)
     answers = Answers(successes=(), errors=(), optional=False) if family else _answers(endpoint)
     path, url = _path(endpoint)
+    body = _body(endpoint.bodies[0]) if endpoint.bodies else None
     query, header = _sent(endpoint.query_parameters), _sent(endpoint.header_parameters)
     withheld = _OF_THE_VIEW | (_OF_THE_STREAM if family else set())
     data = _envelope_data(successes)
@@ -351,13 +367,27 @@ def _operation(endpoint: Endpoint, method: str) -> Operation:
         path_fields=_sent(endpoint.path_parameters),
         query_fields=query,
         header_fields=header,
-        body=_body(endpoint.bodies[0]) if endpoint.bodies else None,
+        body=body,
         answers=answers,
         method=method,
+        positional=_positional(endpoint.name, body, positional),
         keywords=tuple(each for each in (*query, *header) if each.key.lower() not in withheld),
         outcome=outcome,
         result=result,
     )
+
+
+def _positional(operation: str, body: Body | None, names: list[str]) -> tuple[Field, ...]:
+    """The fields of a body that `x-positional` names, in its order. A body that is one keyword is called `body`."""
+    fields = {each.name if body and body.model is None else each.key: each for each in (body.fields if body else ())}
+    for name in names:
+        if name not in fields or fields[name].default:
+            problem = "is not required" if name in fields else "is no field of the body"
+            known = ", ".join(key for key, field in fields.items() if not field.default)
+            raise SpecificationError(
+                f"x-positional of {operation} names {name!r}, which {problem}; its required fields: {known or 'none'}"
+            )
+    return tuple(fields[name] for name in names)
 
 
 def _is_success(response: Response) -> bool:

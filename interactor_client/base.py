@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from .advised import no_item
 from .errors import DecodeError
 from .types import UNSET, Page
 from .wire import to_json
@@ -38,6 +39,10 @@ class Model:
         # the model that has a field `keys`.
         return self.to_dict()
 
+    if not TYPE_CHECKING:
+        __getitem__ = no_item
+        __iter__ = None  # not iterable
+
     if TYPE_CHECKING:  # what every model has
 
         def to_dict(self) -> dict[str, Any]: ...
@@ -60,9 +65,7 @@ class Model:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
-        # A subclass of a user's is described by the component of the model.
-        component = next(each.__name__ for each in cls.__mro__ if Model in each.__bases__)
-        return _in_pydantics_notation(_components()[component], handler)
+        return _in_pydantics_notation(component_of(cls), handler)
 
     def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
         """The fields that are there, as rich shows them; secrets as in the repr."""
@@ -119,12 +122,19 @@ def _dump(value: Any, info: Any) -> Any:
 
 
 @cache
-def _components() -> dict[str, Any]:
+def components() -> dict[str, Any]:
+    """The schemas of the contract, by their names."""
     from importlib.resources import files
 
     document = json.loads(files(_PACKAGE).joinpath("openapi.json").read_bytes())
     schemas: dict[str, Any] = document["components"]["schemas"]
     return schemas
+
+
+def component_of(model: type[Model]) -> dict[str, Any]:
+    """The schema of a model in the contract; that of a subclass of a user's is the schema of the model."""
+    component: dict[str, Any] = components()[next(each.__name__ for each in model.__mro__ if Model in each.__bases__)]
+    return component
 
 
 class _Component:
@@ -138,7 +148,7 @@ class _Component:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
-        return _in_pydantics_notation(_components()[cls.__name__], handler)
+        return _in_pydantics_notation(components()[cls.__name__], handler)
 
 
 def _ref(name: str) -> str:

@@ -1,7 +1,13 @@
-"""The two errors of the generated code. Neither shows what the server sent, which may hold a secret."""
+"""The two errors of the generated code.
+
+Neither shows what the server sent, which may hold a secret; but an ApiError shows the code and the message of an error,
+which servers write for people.
+"""
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -9,20 +15,40 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """The server answered with an error status; what it said is in `content`."""
+    """The server answered with an error status; what it said is in `content`.
+
+    `code` and `message` are those of the body, `{"error": {"code": ..., "message": ...}}` or without `error` around
+    them; None where it has none.
+    """
 
     def __init__(self, status_code: int, headers: httpx.Headers, content: bytes) -> None:
         super().__init__(status_code)
         self.status_code = status_code
         self.headers = headers
         self.content = content
+        body: Any = None
+        with suppress(ValueError, RecursionError):  # no JSON
+            body = json.loads(content)
+        if isinstance(body, dict) and isinstance(body.get("error"), dict):
+            body = body["error"]
+        said = body if isinstance(body, dict) else {}
+        self.code: str | None = _text(said.get("code"))
+        self.message: str | None = _text(said.get("message"))
 
     def __str__(self) -> str:
+        code = f" {self.code:.100}" if self.code else ""
+        message = f": {' '.join(self.message[:1000].split())}" if self.message else ""
         request_id = self.headers.get("x-request-id")
-        return f"the server answered {self.status_code}" + (f" (request id {request_id})" if request_id else "")
+        return f"the server answered {self.status_code}{code}{message}" + (
+            f" (request id {request_id})" if request_id else ""
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.status_code, self.headers, self.content)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 class DecodeError(ValueError):

@@ -3,13 +3,15 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .advised import Advised, no_item
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class PageMeta:
+class PageMeta(Advised):
     """The position of a page in its list, in one form, whichever form the server sent."""
 
     page: int
@@ -21,7 +23,7 @@ class PageMeta:
 
 
 @dataclass(slots=True)
-class Page(Generic[T]):
+class Page(Advised, Generic[T]):
     """One page of a list. Iterating gives this page's items; `iterate` of the resource gives those of every page."""
 
     data: list[T]
@@ -29,6 +31,9 @@ class Page(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.data)
+
+    if not TYPE_CHECKING:
+        __getitem__ = no_item
 
     def __len__(self) -> int:
         return len(self.data)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 def lazy_names(
@@ -21,7 +21,9 @@ def lazy_names(
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the package's own
         if name not in module_of:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            if name.startswith("_") or (name.isalpha() and name.islower()):  # such as a module that is being imported
+                raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise _advice.missing_name(sys.modules[package], name)
         module = import_module(module_of[name], package)
         value = getattr(module, name)
         if _is_private(module, value):
@@ -57,3 +59,9 @@ class LazyModule:
 
     def __getattr__(self, attribute: str) -> Any:
         return getattr(import_module(self._name), attribute)
+
+
+if TYPE_CHECKING:
+    from interactor_client import advice as _advice
+else:
+    _advice = LazyModule("interactor_client.advice")

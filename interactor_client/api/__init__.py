@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..advised import Advised
+
 if TYPE_CHECKING:
     # Editors then complete the resources alone, and type checkers know that none can be assigned.
     from builtins import property as cached_property
@@ -23,7 +25,7 @@ else:
     from functools import cached_property
 
 
-class Resources:
+class Resources(Advised):
     """A subclass sets `_sender` before it uses the properties."""
 
     _sender: Sender
@@ -104,7 +106,7 @@ class Resources:
         return Webhooks(self._sender)
 
 
-class AsyncResources:
+class AsyncResources(Advised):
     """A subclass sets `_sender` before it uses the properties."""
 
     _sender: AsyncSender

@@ -14,7 +14,7 @@ from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, names_only, 
 
 @_define(kw_only=True)
 class Credential(_Model):
-    """A connection of a user to another service. Its token is fetched with `get_credential_token`.
+    """A connection of a user to another service. Its token is fetched with `credentials.get_token`.
 
     Attributes:
         id: Id of the credential (`cred_...`).

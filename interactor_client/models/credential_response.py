@@ -16,11 +16,11 @@ class CredentialResponse(_Model):
     """The envelope of a credential.
 
     Attributes:
-        data: A connection of a user to another service. Its token is fetched with `get_credential_token`.
+        data: A connection of a user to another service. Its token is fetched with `credentials.get_token`.
     """
 
     data: Credential
-    """A connection of a user to another service. Its token is fetched with `get_credential_token`."""
+    """A connection of a user to another service. Its token is fetched with `credentials.get_token`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """What was sent beside the documented fields."""
 

@@ -18,7 +18,7 @@ class OAuthAuthorization(_Model):
     Attributes:
         authorization_url: Where the user grants access. Good once, and not for long.
         state: Comes back with the code. Remember it for this user, and compare.
-        flow_id: Id of the flow for `get_oauth_status` (`flow_...`).
+        flow_id: Id of the flow for `credentials.get_oauth_status` (`flow_...`).
     """
 
     authorization_url: str = _field(repr=redacted)
@@ -26,7 +26,7 @@ class OAuthAuthorization(_Model):
     state: str | Unset = _field(default=UNSET, repr=redacted)
     """Comes back with the code. Remember it for this user, and compare."""
     flow_id: str | Unset = UNSET
-    """Id of the flow for `get_oauth_status` (`flow_...`)."""
+    """Id of the flow for `credentials.get_oauth_status` (`flow_...`)."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """What was sent beside the documented fields."""
 

@@ -20,7 +20,7 @@ class RoomToolCallCompletedData(_Model):
         room_id: The room (`room_...`).
         tool_id: The tool that was run (`tool_...`).
         tool_name: Name of the tool.
-        status: `pending` waits for `submit_tool_result`, `completed` has its result, `failed` has none and
+        status: `pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and
             will have none.
         result: Any JSON value.
         namespace: The tenant that it belongs to.
@@ -35,7 +35,7 @@ class RoomToolCallCompletedData(_Model):
     tool_name: str | Unset = UNSET
     """Name of the tool."""
     status: ToolCallStatus | Unset = UNSET
-    """`pending` waits for `submit_tool_result`, `completed` has its result, `failed` has none and will have none."""
+    """`pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and will have none."""
     result: Any | Unset = UNSET
     """Any JSON value."""
     namespace: str | Unset = UNSET

@@ -13,10 +13,10 @@ from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
 
 @_define(kw_only=True)
 class RoomToolCallPendingData(_Model):
-    """The call to answer with `submit_tool_result`.
+    """The call to answer with `tools.submit_result`.
 
     Attributes:
-        tool_call_id: The call, for `submit_tool_result` (`tc_...`).
+        tool_call_id: The call, for `tools.submit_result` (`tc_...`).
         room_id: The room (`room_...`).
         tool_id: The tool to run (`tool_...`).
         tool_name: Name of the tool.
@@ -25,7 +25,7 @@ class RoomToolCallPendingData(_Model):
     """
 
     tool_call_id: str
-    """The call, for `submit_tool_result` (`tc_...`)."""
+    """The call, for `tools.submit_result` (`tc_...`)."""
     room_id: str
     """The room (`room_...`)."""
     tool_id: str

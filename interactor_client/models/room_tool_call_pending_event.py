@@ -23,7 +23,7 @@ class RoomToolCallPendingEvent(_Model):
             read.
         idempotency_key: The same in every delivery of the event: handle each key once.
         namespace: The tenant that it happened to; null for the default one.
-        data: The call to answer with `submit_tool_result`.
+        data: The call to answer with `tools.submit_result`.
     """
 
     id: str
@@ -37,7 +37,7 @@ class RoomToolCallPendingEvent(_Model):
     namespace: str | None
     """The tenant that it happened to; null for the default one."""
     data: RoomToolCallPendingData
-    """The call to answer with `submit_tool_result`."""
+    """The call to answer with `tools.submit_result`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """What was sent beside the documented fields."""
 

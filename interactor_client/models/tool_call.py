@@ -16,20 +16,20 @@ class ToolCall(_Model):
     """An assistant's request to run a tool.
 
     Attributes:
-        id: Id of the call, for `submit_tool_result` (`tc_...`).
+        id: Id of the call, for `tools.submit_result` (`tc_...`).
         tool_id: The tool to run (`tool_...`).
-        status: `pending` waits for `submit_tool_result`, `completed` has its result, `failed` has none and
+        status: `pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and
             will have none.
         arguments: What to run it with. A model wrote it, so check it against the tool's schema first.
         result: Any JSON value.
     """
 
     id: str
-    """Id of the call, for `submit_tool_result` (`tc_...`)."""
+    """Id of the call, for `tools.submit_result` (`tc_...`)."""
     tool_id: str
     """The tool to run (`tool_...`)."""
     status: ToolCallStatus
-    """`pending` waits for `submit_tool_result`, `completed` has its result, `failed` has none and will have none."""
+    """`pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and will have none."""
     arguments: JsonObject = _field(factory=dict)
     """What to run it with. A model wrote it, so check it against the tool's schema first."""
     result: Any | Unset = UNSET

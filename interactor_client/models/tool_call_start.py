@@ -13,7 +13,7 @@ from ..wire import ABSENT, as_const, as_object, names_only, to_json
 
 @_define(kw_only=True)
 class ToolCallStart(_Model):
-    """The assistant asks for a tool. Run it and call `submit_tool_result`.
+    """The assistant asks for a tool. Run it and call `tools.submit_result`.
 
     Attributes:
         type: Always `tool_call.start`.

@@ -13,7 +13,7 @@ from ..wire import ABSENT, as_const, as_object, names_only, to_json
 
 @_define(kw_only=True)
 class WorkflowHalted(_Model):
-    """The instance waits for `submit_workflow_input`.
+    """The instance waits for `workflow_instances.submit_input`.
 
     Attributes:
         type: Always `workflow.halted`.

@@ -20,8 +20,8 @@ class WorkflowInstance(_Model):
         id: Id of the instance (`wfi_...`).
         workflow_id: The workflow that it runs (`wf_...`).
         current_state: Name of the state that it is in, or that it ended in.
-        status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
-            and `cancelled` have ended.
+        status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
+            `completed`, `failed` and `cancelled` have ended.
         created_at: When it was started.
         updated_at: When it last moved.
         namespace: The tenant that it belongs to. Empty for the default namespace.
@@ -35,8 +35,8 @@ class WorkflowInstance(_Model):
     current_state: str
     """Name of the state that it is in, or that it ended in."""
     status: WorkflowInstanceStatus
-    """`running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed` and `cancelled`
-    have ended.
+    """`running` moves by itself, `halted` waits for `workflow_instances.submit_input`; `completed`, `failed` and
+    `cancelled` have ended.
     """
     created_at: datetime.datetime
     """When it was started."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Never, Self, TypeVar, Unpack
 
 import httpx
 
@@ -27,6 +27,7 @@ from interactor_ext.tokens._store import TokenStore
 if TYPE_CHECKING:
     from builtins import property as cached_property  # as in interactor_client.api
 
+    from interactor_client import advice
     from interactor_ext._client import credential_auth, shared_state
     from interactor_ext._client.credential_auth import AsyncCredentialAuth, CredentialAuth
     from interactor_ext._client.shared_state import AsyncSharedState, ClientOptions, SharedState
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 else:
     from functools import cached_property
 
+    advice = LazyModule("interactor_client.advice")
     credential_auth = LazyModule("interactor_ext._client.credential_auth")
     shared_state = LazyModule("interactor_ext._client.shared_state")  # imports httpcore
 
@@ -117,6 +119,7 @@ class _Client(Immutable, Generic[S, N]):
         headers: Mapping[str, str | None] | None = None,
         query: Query | None = None,
         on_response: OnResponse | None = None,
+        **unknown: Never,
     ) -> C:
         """A view with other settings for its calls; None leaves one as it is.
 
@@ -134,6 +137,8 @@ class _Client(Immutable, Generic[S, N]):
         Raises:
             ConfigurationError: one of them is out of its range or cannot be sent.
         """
+        if unknown:
+            raise advice.unknown_option(min(unknown), self.with_options)
         options = timeout, max_retries, deadline, idempotency_key, headers, query, on_response
         return self._derive(self._view.with_options(*options))
 

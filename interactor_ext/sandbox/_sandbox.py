@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.applications import Starlette
 
+from interactor_ext._waiting import NoContextManager
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.http.app import build_app
@@ -67,6 +68,8 @@ class Sandbox:
 
     _loop: asyncio.AbstractEventLoop | None = None
     _origin: str | None = None
+
+    __enter__ = __aenter__ = NoContextManager("{0} is no context manager, its run() is: `with {0}().run() as sandbox:`")
 
     def __init__(
         self,

@@ -1,4 +1,5 @@
-"""Testing kit: the types of the pytest plugin's fixtures, for annotations and for other test runners.
+"""Testing kit: `example` makes models of the specification's examples, and the other names are the types of the pytest
+plugin's fixtures, for annotations and for other test runners.
 
 The fixtures are in `interactor_ext.pytest_plugin` and need `pip install 'interactor-sdk[sandbox]' pytest`.
 """
@@ -11,16 +12,18 @@ from interactor_ext._lazy import lazy_names
 
 if TYPE_CHECKING:
     from interactor_ext.testing.deliveries import SignedDelivery, WebhookFactory
+    from interactor_ext.testing.examples import example
     from interactor_ext.testing.guard import PlatformGuard, PlatformRefused
     from interactor_ext.testing.recording import recorder
 
-__all__ = ["PlatformGuard", "PlatformRefused", "SignedDelivery", "WebhookFactory", "recorder"]
+__all__ = ["PlatformGuard", "PlatformRefused", "SignedDelivery", "WebhookFactory", "example", "recorder"]
 
 # The guard is active in every test run of every project with the SDK: it must not import a client or a model.
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         ".deliveries": ("SignedDelivery", "WebhookFactory"),
+        ".examples": ("example",),
         ".guard": ("PlatformGuard", "PlatformRefused"),
         ".recording": ("recorder",),
     },

@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Never
 
 from interactor_ext._errors import ConfigurationError, WebhookVerificationError
 from interactor_ext.webhooks._headers import EVENT, SIGNATURE, TIMESTAMP, Headers, signature_and_timestamp
@@ -72,10 +72,12 @@ class WebhookVerifier:
     def __init__(
         self,
         secrets: Secret | Iterable[Secret],
-        *,
+        *others: Never,
         tolerance: float | None = 300,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        if others:
+            raise TypeError('Several secrets are one argument, the newest first: WebhookVerifier(["new", "old"]).')
         self._keys = _keys(secrets)
         if tolerance is not None and not (math.isfinite(tolerance) and tolerance >= 0):
             raise ConfigurationError("A webhook tolerance is a number of seconds from 0 up, or None to switch it off.")

@@ -45,6 +45,14 @@ EXPECTED = {
     "    entered.namespace('x').x": VIEW,
     "user.assistants.create(name='a', model='b', system_prompt='c').x": BOT,
     "user.assistants.list().x": {"data", "meta"},
+    "user.rooms.create('asst').x": {"id", "assistant_id"},
+    "user.messages.send('room', 'Hi').x": {"content", "role"},
+    "user.tools.submit_result('room', 'call', 18).x": {"content", "role"},
+    "user.workflow_instances.start('wf').x": {"status", "current_state"},
+    "user.workflow_instances.submit_input('wi', {'approved': True}).x": {"status", "current_state"},
+    "user.workflow_instances.trigger_event('wi', 'skip').x": {"status", "current_state"},
+    "user.workflow_instances.send_thread_message('wi', 'Why?').x": {"content"},
+    "example(Assistant, name='Bot').x": BOT,
     "    bot.x": BOT,
     "    events.x": {"last_event_id", "reconnects", "raw"},
     "        event.x": {"type", "to_dict"},
@@ -62,6 +70,8 @@ EXPECTED = {
 CODE = """
 from interactor_ext import AsyncInteractorClient, InteractorClient, get_client
 from interactor_ext.sandbox import Sandbox
+from interactor_client.models import Assistant
+from interactor_ext.testing import example
 from interactor_ext.webhooks import WebhookVerifier
 
 client = InteractorClient()
@@ -77,6 +87,14 @@ user.x
 user.assistants.x
 user.assistants.create(name='a', model='b', system_prompt='c').x
 user.assistants.list().x
+user.rooms.create('asst').x
+user.messages.send('room', 'Hi').x
+user.tools.submit_result('room', 'call', 18).x
+user.workflow_instances.start('wf').x
+user.workflow_instances.submit_input('wi', {'approved': True}).x
+user.workflow_instances.trigger_event('wi', 'skip').x
+user.workflow_instances.send_thread_message('wi', 'Why?').x
+example(Assistant, name='Bot').x
 for bot in user.assistants.iterate():
     bot.x
 with user.rooms.stream('r') as events:

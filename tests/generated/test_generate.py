@@ -250,6 +250,23 @@ def test_warning_of_the_generator_fails_the_run(tmp_path: Path, schemas: dict[st
 
 
 @pytest.mark.full
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (["colour"], "names 'colour', which is no field of the body; its required fields: id, type"),
+        (["ratio"], "names 'ratio', which is not required"),
+        (["from"], "names 'from', which is not required"),
+    ],
+)
+def test_positional_field_must_be_a_required_one_of_the_body(tmp_path: Path, names: list[str], problem: str) -> None:
+    document = copy.deepcopy(DOCUMENT)
+    document["paths"]["/things"]["post"]["x-positional"] = names
+    run = run_generate(make_tree(tmp_path, document))
+    assert run.returncode == 1
+    assert f"x-positional of import_thing {problem}" in run.stderr
+
+
+@pytest.mark.full
 def test_generated_package_passes_strict_type_checks(shapes: ModuleType, tmp_path: Path) -> None:
     package = Path(str(shapes.__file__)).parent
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), str(package)]

@@ -165,6 +165,31 @@ def test_error_status_raises_before_the_body_is_parsed(status: int, platform: Pl
     assert pickle.loads(pickle.dumps(error)).content == error.content
 
 
+@for_each(
+    [
+        (
+            {"error": {"code": "NOT_FOUND", "message": "No such\n bot."}},
+            ("NOT_FOUND", "No such\n bot."),
+            " NOT_FOUND: No such bot.",
+        ),
+        ({"code": "gone", "message": ""}, ("gone", ""), " gone"),
+        ({"error": {"code": 7, "message": None}}, (None, None), ""),
+        ({"error": "invalid_client", "message": "Who?"}, (None, "Who?"), ": Who?"),
+        ([{"code": "x"}], (None, None), ""),
+        ({"error": {"message": "m" * 9999}}, (None, "m" * 9999), f": {'m' * 1000}"),
+    ]
+)
+def test_error_has_the_code_and_the_message_of_the_server(
+    body: Any, said: tuple[str | None, str | None], shown: str, platform: Platform, client: Client
+) -> None:
+    platform.answer(404, body)
+    with pytest.raises(ApiError) as caught:
+        get_assistant.sync("asst_1", client=client)
+    for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
+        assert (error.code, error.message) == said
+        assert str(error) == f"the server answered 404{shown} (request id req_1)"
+
+
 @for_each([200, 201, 302, 400, 404, 422, 500, 520, 999])
 def test_sync_detailed_returns_any_response(status: int, platform: Platform, client: Client) -> None:
     for body in (b"", b"<html>", b"\xff\xfe", b"[]", b"null", b'"text"', b'{"error": "text"}', b"{}"):

@@ -7,16 +7,18 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from interactor_client import UNSET
+from interactor_client import UNSET, DecodeError
 from interactor_client.api import AsyncResources, Resources
 from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, OnReconnect, Page, PageMeta
-from tests.support.contract import resource_methods
+from tests.support.contract import platform_operations, resource_methods
 
 DOCUMENT: dict[str, Any] = json.loads(files("interactor_client").joinpath("openapi.json").read_bytes())
 ASSISTANT: dict[str, Any] = {
@@ -30,6 +32,16 @@ ASSISTANT: dict[str, Any] = {
     "updated_at": 0,
 }
 METHODS = resource_methods()
+# What methods take by position besides the ids of the path.
+POSITIONAL = {
+    ("messages", "send"): ["content"],
+    ("rooms", "create"): ["assistant_id"],
+    ("tools", "submit_result"): ["tool_call_id", "result"],
+    ("workflow_instances", "start"): ["workflow_id"],
+    ("workflow_instances", "submit_input"): ["body"],
+    ("workflow_instances", "trigger_event"): ["event"],
+    ("workflow_instances", "send_thread_message"): ["content"],
+}
 
 
 class FakeStream:
@@ -175,7 +187,9 @@ def test_no_method_takes_token_namespace_or_idempotency_key(tag: str) -> None:
         assert not given & {"x_namespace", "namespace", "idempotency_key", "client"}
         assert ("token" in given) == ((tag, name) == ("oauth", "revoke_token"))
         positional = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
-        assert all(each.endswith("_id") for each in positional)
+        added = POSITIONAL.get((tag, name), [])
+        assert positional[len(positional) - len(added) :] == added
+        assert all(each.endswith("_id") for each in positional[: len(positional) - len(added)])
         assert not [each for each in parameters if each.kind is each.VAR_KEYWORD]
         for each in parameters:
             assert each.default in (each.empty, UNSET, None, "", 0, "client_credentials")
@@ -187,6 +201,19 @@ def test_every_method_has_a_docstring(tag: str) -> None:
         documentation = inspect.getdoc(getattr(getattr(Client(FakeSender()), tag), name)) or ""
         assert documentation.splitlines()[0].endswith(".")
         assert all(len(line) <= 112 for line in documentation.splitlines())
+
+
+def test_docstrings_name_methods_and_no_operations() -> None:
+    package = files("interactor_client")
+    texts = {str(path): path.read_text() for path in Path(str(package)).rglob("*.py")}
+    named = {
+        f"{name}: `{operation.id}`"
+        for operation in platform_operations()
+        for name, text in texts.items()
+        if f"`{operation.id}`" in text and operation.id != operation.method
+    }
+    assert named == set()
+    assert "fetch one with `credentials.get_token`" in (inspect.getdoc(Client(FakeSender()).credentials.list) or "")
 
 
 def test_method_returns_data_without_the_envelope() -> None:
@@ -217,6 +244,25 @@ def test_keywords_have_the_names_of_the_specification() -> None:
     client.data_sources.list(type="url")
     assert sender.calls[0][1]["params"] == {"type": "url"}
     assert {"name", "type", "config", "semantic_mappings"} <= {*methods(client.data_sources)["create"].parameters}
+
+
+async def test_what_reads_naturally_is_taken_by_position_and_by_keyword() -> None:
+    sent = []
+    for client, sender in ((Client, FakeSender({})), (AsyncClient, AsyncFakeSender({}))):
+        for (tag, name), fields in POSITIONAL.items():
+            method: Any = getattr(getattr(client(sender), tag), name)  # type: ignore[arg-type]
+            ids = ["id_1"] * ([*inspect.signature(method).parameters].index(fields[0]))
+            values: dict[str, Any] = {each: {"a": each} for each in fields}
+            for positional, keywords in ((values.values(), {}), ((), values)):
+                with suppress(DecodeError):  # for the response is no envelope
+                    answer = method(*ids, *positional, **keywords)
+                    if inspect.isawaitable(answer):
+                        await answer
+        sent.append([(kwargs["url"], kwargs["json"]) for _, kwargs, _ in sender.calls])
+    assert sent[0] == sent[1]
+    assert sent[0][::2] == sent[0][1::2]
+    result = {"tool_call_id": {"a": "tool_call_id"}, "result": {"a": "result"}}
+    assert ("/rooms/id_1/tool-results", result) in sent[0]
 
 
 def test_free_json_is_the_keyword_body() -> None:

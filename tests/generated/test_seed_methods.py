@@ -61,6 +61,26 @@ def clients() -> Iterator[list[Any]]:
         yield [client, AsyncInteractorClient(client_id="a", client_secret="b")]
 
 
+def test_every_old_name_is_answered_by_the_new_one(clients: list[Any]) -> None:
+    wrong = []
+    for client in clients:
+        for typescript, python, here, *_ in rows():
+            called = [name.removeprefix("await ").partition("(")[0] for name in here]
+            for name in (*typescript, *python):
+                owner: Any = interactor_ext if "." not in called[0] else client
+                if hasattr(owner, name):
+                    continue
+                with pytest.raises(AttributeError) as caught:
+                    getattr(owner, name)
+                meant = (
+                    str(caught.value).rpartition(": write ")[2].removesuffix("(...)").rpartition(").")[2].lstrip(".")
+                )
+                if not any(each.endswith(f".{meant}") or each == meant for each in called):
+                    wrong.append((name, meant, called))
+    # The shared client of TypeScript is async, as all its clients are.
+    assert {each[:2] for each in wrong} == {("getInteractorClient", "get_client")}
+
+
 @for_each(calls())
 def test_new_method_exists_and_takes_the_arguments_of_the_table(call: str, clients: list[Any]) -> None:
     name, arguments = re.fullmatch(r"(?:await )?([\w.]+)\((.*)\)", call).groups()  # type: ignore[union-attr]

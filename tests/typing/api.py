@@ -7,6 +7,7 @@ from typing import Any, assert_type
 
 import httpx
 
+from interactor_client import ApiError
 from interactor_client.api.assistants import create_assistant, list_assistants
 from interactor_client.models import (
     Assistant,
@@ -21,6 +22,7 @@ from interactor_client.models import (
     MessageDelta,
     Room,
     StreamEvent,
+    ThreadMessage,
     Webhook,
     WorkflowInstance,
 )
@@ -38,6 +40,8 @@ from interactor_ext import (
     get_client,
     with_retry,
 )
+from interactor_ext.testing import example
+from interactor_ext.webhooks import CredentialExpiredEvent, WebhookVerifier
 
 
 def told(info: ResponseInfo) -> None:
@@ -71,6 +75,53 @@ def sync_surface(client: InteractorClient) -> None:
     assert_type(client.room_stream_url("room_1"), str)
     assert_type(get_client(), InteractorClient)
     assert_type(get_client(timeout=5, retry_policy=RetryPolicy(), transport=httpx.HTTPTransport()), InteractorClient)
+
+
+def by_position(user: InteractorClient, bot: Assistant, room: Room, run: WorkflowInstance) -> None:
+    assert_type(user.rooms.create(bot.id), Room)
+    assert_type(user.rooms.create(bot.id, metadata={"topic": "Orders"}), Room)
+    assert_type(user.messages.send(room.id, "Hello!"), Message)
+    assert_type(user.messages.send(room.id, "Hello!", stream=True, role="user"), Message)
+    assert_type(user.tools.submit_result(room.id, "call_1", {"celsius": 18}), Message)
+    assert_type(user.tools.submit_result(room.id, tool_call_id="call_1", result=None), Message)
+    assert_type(user.workflow_instances.start("wf_1"), WorkflowInstance)
+    assert_type(user.workflow_instances.start("wf_1", context={"order": 1}), WorkflowInstance)
+    assert_type(user.workflow_instances.submit_input(run.id, {"approved": True}), WorkflowInstance)
+    assert_type(user.workflow_instances.trigger_event(run.id, "skip", payload={"why": "late"}), WorkflowInstance)
+    assert_type(user.workflow_instances.send_thread_message(run.id, "Why?"), ThreadMessage)
+    user.messages.send(room.id, "Hello!", True)  # type: ignore[call-arg]
+    user.messages.send(room.id, 3)  # type: ignore[arg-type]
+    user.assistants.create("Bot", "gpt-4", "x")  # type: ignore[call-arg]
+
+
+async def by_position_async(user: AsyncInteractorClient, bot: Assistant, room: Room, run: WorkflowInstance) -> None:
+    assert_type(await user.rooms.create(bot.id), Room)
+    assert_type(await user.messages.send(room.id, "Hello!"), Message)
+    assert_type(await user.tools.submit_result(room.id, "call_1", 18), Message)
+    assert_type(await user.workflow_instances.start("wf_1"), WorkflowInstance)
+    assert_type(await user.workflow_instances.submit_input(run.id, {"approved": True}), WorkflowInstance)
+    assert_type(await user.workflow_instances.trigger_event(run.id, "skip"), WorkflowInstance)
+    assert_type(await user.workflow_instances.send_thread_message(run.id, "Why?"), ThreadMessage)
+
+
+def examples_for_tests(error: ApiError) -> None:
+    assert_type(example(Assistant, name="Bot"), Assistant)
+    assert_type(example(CredentialExpiredEvent, namespace="user_1").namespace, str | None)
+    assert_type(error.code, str | None)
+    assert_type(error.message, str | None)
+    example(dict, name="Bot")  # type: ignore[type-var]
+
+
+def advice_is_an_error_for_type_checkers_too(user: InteractorClient, bot: Assistant) -> None:
+    user.create_assistant()  # type: ignore[attr-defined]
+    user.credentials.revoke("cred_1")  # type: ignore[attr-defined]
+    user.assistants.list().meta.current_page  # type: ignore[attr-defined] # noqa: B018
+    user.assistants.list()[0]  # type: ignore[index]
+    bot["id"]  # type: ignore[index]
+    list(bot)  # type: ignore[call-overload]
+    user.with_options(timout=3)  # type: ignore[arg-type]
+    list_assistants.sync(client=user)  # type: ignore[arg-type]
+    WebhookVerifier("new", "old")  # type: ignore[arg-type]
 
 
 def streams(user: InteractorClient) -> None:

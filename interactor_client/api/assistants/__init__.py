@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Assistants:
+class Assistants(Advised):
     """AI assistants, each a model, a system prompt, tools and data sources."""
 
     __slots__ = ("_sender",)
@@ -161,7 +162,7 @@ class Assistants:
         ).data
 
 
-class AsyncAssistants:
+class AsyncAssistants(Advised):
     """AI assistants, each a model, a system prompt, tools and data sources."""
 
     __slots__ = ("_sender",)

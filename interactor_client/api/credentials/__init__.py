@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Credentials:
+class Credentials(Advised):
     """Connections of your users to other services. A user grants access once in the browser; the platform keeps
     and refreshes the tokens of the service.
     """
@@ -41,7 +42,7 @@ class Credentials:
     ) -> Page[Credential]:
         """List the credentials of a namespace.
 
-        Tokens are never part of a credential: fetch one with `get_credential_token`.
+        Tokens are never part of a credential: fetch one with `credentials.get_token`.
 
         Args:
             provider: Only credentials of this provider, such as `google`.
@@ -144,7 +145,7 @@ class Credentials:
         """Start connecting a user's account at a provider.
 
         Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-        answer. The flow ends with `complete_oauth`, or is followed with `get_oauth_status`.
+        answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
 
         Args:
             redirect_uri: Where the user's browser comes back to, with `code` and `state` in the query. An
@@ -168,8 +169,8 @@ class Credentials:
     def complete_oauth(self, *, provider: str, code: str, state: str) -> Credential:
         """Finish a connection with the code that the provider gave the user's browser.
 
-        Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
-        forged redirect. A code or state that is unknown, used or too old answers 422.
+        Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
+        what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
 
         Args:
             provider: The provider, such as `google`.
@@ -190,14 +191,14 @@ class Credentials:
         Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
 
         Args:
-            flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
+            flow_id: Id of the flow, from the answer of `credentials.initiate_oauth`, such as `flow_2Vb6`.
         """
         from . import get_oauth_status as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(flow_id), _endpoint._parse_success).data
 
 
-class AsyncCredentials:
+class AsyncCredentials(Advised):
     """Connections of your users to other services. A user grants access once in the browser; the platform keeps
     and refreshes the tokens of the service.
     """
@@ -220,7 +221,7 @@ class AsyncCredentials:
     ) -> Page[Credential]:
         """List the credentials of a namespace.
 
-        Tokens are never part of a credential: fetch one with `get_credential_token`.
+        Tokens are never part of a credential: fetch one with `credentials.get_token`.
 
         Args:
             provider: Only credentials of this provider, such as `google`.
@@ -323,7 +324,7 @@ class AsyncCredentials:
         """Start connecting a user's account at a provider.
 
         Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-        answer. The flow ends with `complete_oauth`, or is followed with `get_oauth_status`.
+        answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
 
         Args:
             redirect_uri: Where the user's browser comes back to, with `code` and `state` in the query. An
@@ -349,8 +350,8 @@ class AsyncCredentials:
     async def complete_oauth(self, *, provider: str, code: str, state: str) -> Credential:
         """Finish a connection with the code that the provider gave the user's browser.
 
-        Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
-        forged redirect. A code or state that is unknown, used or too old answers 422.
+        Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
+        what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
 
         Args:
             provider: The provider, such as `google`.
@@ -373,7 +374,7 @@ class AsyncCredentials:
         Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
 
         Args:
-            flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
+            flow_id: Id of the flow, from the answer of `credentials.initiate_oauth`, such as `flow_2Vb6`.
         """
         from . import get_oauth_status as _endpoint
 

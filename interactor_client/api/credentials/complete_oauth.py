@@ -1,7 +1,7 @@
 """Finish a connection with the code that the provider gave the user's browser.
 
-Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
-forged redirect. A code or state that is unknown, used or too old answers 422.
+Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
+what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.complete_o_auth_request import CompleteOAuthRequest
@@ -63,8 +64,8 @@ def _detail(response: httpx.Response) -> Response[CredentialResponse | ErrorResp
 def sync(*, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset = UNSET) -> CredentialResponse:
     """Finish a connection with the code that the provider gave the user's browser.
 
-    Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
-    forged redirect. A code or state that is unknown, used or too old answers 422.
+    Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
+    what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
 
     Args:
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
@@ -73,6 +74,7 @@ def sync(*, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
     )
@@ -82,6 +84,7 @@ def sync_detailed(
     *, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset = UNSET
 ) -> Response[CredentialResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))
 
 
@@ -90,8 +93,8 @@ async def asyncio(
 ) -> CredentialResponse:
     """Finish a connection with the code that the provider gave the user's browser.
 
-    Compare `state` with the one that `initiate_oauth` gave for this user before you call: that is what stops a
-    forged redirect. A code or state that is unknown, used or too old answers 422.
+    Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
+    what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
 
     Args:
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
@@ -100,6 +103,7 @@ async def asyncio(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
     )
@@ -109,4 +113,5 @@ async def asyncio_detailed(
     *, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset = UNSET
 ) -> Response[CredentialResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
@@ -63,7 +64,7 @@ def sync(flow_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> O
     Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
 
     Args:
-        flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
+        flow_id: Id of the flow, from the answer of `credentials.initiate_oauth`, such as `flow_2Vb6`.
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
@@ -71,6 +72,7 @@ def sync(flow_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> O
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(flow_id, x_namespace=x_namespace)), _parse_success
     )
@@ -80,6 +82,7 @@ def sync_detailed(
     flow_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[OAuthFlowResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(flow_id, x_namespace=x_namespace)))
 
 
@@ -89,7 +92,7 @@ async def asyncio(flow_id: str, *, client: Client, x_namespace: str | Unset = UN
     Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
 
     Args:
-        flow_id: Id of the flow, from the answer of `initiate_oauth`, such as `flow_2Vb6`.
+        flow_id: Id of the flow, from the answer of `credentials.initiate_oauth`, such as `flow_2Vb6`.
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
@@ -97,6 +100,7 @@ async def asyncio(flow_id: str, *, client: Client, x_namespace: str | Unset = UN
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(flow_id, x_namespace=x_namespace)), _parse_success
     )
@@ -106,4 +110,5 @@ async def asyncio_detailed(
     flow_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[OAuthFlowResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(flow_id, x_namespace=x_namespace)))

@@ -1,7 +1,7 @@
 """Start connecting a user's account at a provider.
 
 Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-answer. The flow ends with `complete_oauth`, or is followed with `get_oauth_status`.
+answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
@@ -64,7 +65,7 @@ def sync(*, client: Client, body: InitiateOAuthRequest, x_namespace: str | Unset
     """Start connecting a user's account at a provider.
 
     Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-    answer. The flow ends with `complete_oauth`, or is followed with `get_oauth_status`.
+    answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
 
     Args:
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
@@ -73,6 +74,7 @@ def sync(*, client: Client, body: InitiateOAuthRequest, x_namespace: str | Unset
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
     )
@@ -82,6 +84,7 @@ def sync_detailed(
     *, client: Client, body: InitiateOAuthRequest, x_namespace: str | Unset = UNSET
 ) -> Response[OAuthAuthorizationResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))
 
 
@@ -91,7 +94,7 @@ async def asyncio(
     """Start connecting a user's account at a provider.
 
     Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-    answer. The flow ends with `complete_oauth`, or is followed with `get_oauth_status`.
+    answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
 
     Args:
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
@@ -100,6 +103,7 @@ async def asyncio(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
     )
@@ -109,4 +113,5 @@ async def asyncio_detailed(
     *, client: Client, body: InitiateOAuthRequest, x_namespace: str | Unset = UNSET
 ) -> Response[OAuthAuthorizationResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))

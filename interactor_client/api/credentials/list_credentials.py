@@ -1,6 +1,6 @@
 """List the credentials of a namespace.
 
-Tokens are never part of a credential: fetch one with `get_credential_token`.
+Tokens are never part of a credential: fetch one with `credentials.get_token`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.credential_list_response import CredentialListResponse
@@ -86,7 +87,7 @@ def sync(
 ) -> CredentialListResponse:
     """List the credentials of a namespace.
 
-    Tokens are never part of a credential: fetch one with `get_credential_token`.
+    Tokens are never part of a credential: fetch one with `credentials.get_token`.
 
     Args:
         provider: Only credentials of this provider, such as `google`.
@@ -101,6 +102,7 @@ def sync(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(
             **_get_kwargs(
@@ -127,6 +129,7 @@ def sync_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[CredentialListResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         client.get_httpx_client().request(
             **_get_kwargs(
@@ -153,7 +156,7 @@ async def asyncio(
 ) -> CredentialListResponse:
     """List the credentials of a namespace.
 
-    Tokens are never part of a credential: fetch one with `get_credential_token`.
+    Tokens are never part of a credential: fetch one with `credentials.get_token`.
 
     Args:
         provider: Only credentials of this provider, such as `google`.
@@ -168,6 +171,7 @@ async def asyncio(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(
             **_get_kwargs(
@@ -194,6 +198,7 @@ async def asyncio_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[CredentialListResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(
             **_get_kwargs(

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.credential_response import CredentialResponse
@@ -73,6 +74,7 @@ def sync(credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)), _parse_success
     )
@@ -82,6 +84,7 @@ def sync_detailed(
     credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[CredentialResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)))
 
 
@@ -100,6 +103,7 @@ async def asyncio(credential_id: str, *, client: Client, x_namespace: str | Unse
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)),
         _parse_success,
@@ -110,4 +114,5 @@ async def asyncio_detailed(
     credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[CredentialResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class DataSources:
+class DataSources(Advised):
     """Files, sites and databases that assistants may consult."""
 
     __slots__ = ("_sender",)
@@ -79,7 +80,7 @@ class DataSources:
     ) -> DataSource:
         """Add a data source.
 
-        Nothing is read from it until `sync_data_source`.
+        Nothing is read from it until `data_sources.sync`.
 
         Args:
             name: Name of the data source.
@@ -164,7 +165,7 @@ class DataSources:
         return None if _envelope is None else _envelope.data
 
 
-class AsyncDataSources:
+class AsyncDataSources(Advised):
     """Files, sites and databases that assistants may consult."""
 
     __slots__ = ("_sender",)
@@ -225,7 +226,7 @@ class AsyncDataSources:
     ) -> DataSource:
         """Add a data source.
 
-        Nothing is read from it until `sync_data_source`.
+        Nothing is read from it until `data_sources.sync`.
 
         Args:
             name: Name of the data source.

@@ -1,6 +1,6 @@
 """Add a data source.
 
-Nothing is read from it until `sync_data_source`.
+Nothing is read from it until `data_sources.sync`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.create_data_source_request import CreateDataSourceRequest
@@ -62,7 +63,7 @@ def _detail(response: httpx.Response) -> Response[DataSourceResponse | ErrorResp
 def sync(*, client: Client, body: CreateDataSourceRequest, x_namespace: str | Unset = UNSET) -> DataSourceResponse:
     """Add a data source.
 
-    Nothing is read from it until `sync_data_source`.
+    Nothing is read from it until `data_sources.sync`.
 
     Args:
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
@@ -71,6 +72,7 @@ def sync(*, client: Client, body: CreateDataSourceRequest, x_namespace: str | Un
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
     )
@@ -80,6 +82,7 @@ def sync_detailed(
     *, client: Client, body: CreateDataSourceRequest, x_namespace: str | Unset = UNSET
 ) -> Response[DataSourceResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))
 
 
@@ -88,7 +91,7 @@ async def asyncio(
 ) -> DataSourceResponse:
     """Add a data source.
 
-    Nothing is read from it until `sync_data_source`.
+    Nothing is read from it until `data_sources.sync`.
 
     Args:
         x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
@@ -97,6 +100,7 @@ async def asyncio(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
     )
@@ -106,4 +110,5 @@ async def asyncio_detailed(
     *, client: Client, body: CreateDataSourceRequest, x_namespace: str | Unset = UNSET
 ) -> Response[DataSourceResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))

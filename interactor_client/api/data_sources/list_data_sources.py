@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.data_source_list_response import DataSourceListResponse
@@ -86,6 +87,7 @@ def sync(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(
             **_get_kwargs(type=type, page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
@@ -104,6 +106,7 @@ def sync_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[DataSourceListResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         client.get_httpx_client().request(
             **_get_kwargs(type=type, page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
@@ -133,6 +136,7 @@ async def asyncio(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(
             **_get_kwargs(type=type, page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
@@ -151,6 +155,7 @@ async def asyncio_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[DataSourceListResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(
             **_get_kwargs(type=type, page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)

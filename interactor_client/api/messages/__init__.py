@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Messages:
+class Messages(Advised):
     """What was said in a room, by the user, the assistant, the system or a tool."""
 
     __slots__ = ("_sender",)
@@ -79,8 +80,8 @@ class Messages:
     def send(
         self,
         room_id: str,
-        *,
         content: str,
+        *,
         stream: bool | None | Unset = UNSET,
         role: KnownMessageRole | None | Unset = UNSET,
     ) -> Message:
@@ -88,8 +89,8 @@ class Messages:
 
         Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
         many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-        through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
-        its `tool_calls` wait for `submit_tool_result`.
+        through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
+        its `tool_calls` wait for `tools.submit_result`.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
@@ -107,7 +108,7 @@ class Messages:
         ).data
 
 
-class AsyncMessages:
+class AsyncMessages(Advised):
     """What was said in a room, by the user, the assistant, the system or a tool."""
 
     __slots__ = ("_sender",)
@@ -171,8 +172,8 @@ class AsyncMessages:
     async def send(
         self,
         room_id: str,
-        *,
         content: str,
+        *,
         stream: bool | None | Unset = UNSET,
         role: KnownMessageRole | None | Unset = UNSET,
     ) -> Message:
@@ -180,8 +181,8 @@ class AsyncMessages:
 
         Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
         many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-        through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
-        its `tool_calls` wait for `submit_tool_result`.
+        through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
+        its `tool_calls` wait for `tools.submit_result`.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.

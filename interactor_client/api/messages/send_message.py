@@ -2,8 +2,8 @@
 
 Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
 many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
-its `tool_calls` wait for `submit_tool_result`.
+through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
+its `tool_calls` wait for `tools.submit_result`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
@@ -78,8 +79,8 @@ def sync(
 
     Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
     many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-    through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
-    its `tool_calls` wait for `submit_tool_result`.
+    through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
+    its `tool_calls` wait for `tools.submit_result`.
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
@@ -93,6 +94,7 @@ def sync(
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(
             **_get_kwargs(room_id, body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
@@ -110,6 +112,7 @@ def sync_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[MessageResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         client.get_httpx_client().request(
             **_get_kwargs(room_id, body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
@@ -129,8 +132,8 @@ async def asyncio(
 
     Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
     many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-    through `stream_room`: open that stream first, or its beginning is missed. When the reply asks for tools,
-    its `tool_calls` wait for `submit_tool_result`.
+    through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
+    its `tool_calls` wait for `tools.submit_result`.
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
@@ -144,6 +147,7 @@ async def asyncio(
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(
             **_get_kwargs(room_id, body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
@@ -161,6 +165,7 @@ async def asyncio_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[MessageResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(
             **_get_kwargs(room_id, body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)

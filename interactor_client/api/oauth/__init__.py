@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, Sender, Unset
 
 
-class Oauth:
+class Oauth(Advised):
     """Access tokens of your own application. These calls go to the account server and need no bearer token."""
 
     __slots__ = ("_sender",)
@@ -94,7 +95,7 @@ class Oauth:
         return self._sender.send(_endpoint._get_kwargs(), _endpoint._parse_success)
 
 
-class AsyncOauth:
+class AsyncOauth(Advised):
     """Access tokens of your own application. These calls go to the account server and need no bearer token."""
 
     __slots__ = ("_sender",)

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.access_token_response import AccessTokenResponse
@@ -61,11 +62,13 @@ def sync(*, client: Client, body: CreateTokenRequest) -> AccessTokenResponse:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(client.get_httpx_client().request(**_get_kwargs(body=body)), _parse_success)
 
 
 def sync_detailed(*, client: Client, body: CreateTokenRequest) -> Response[AccessTokenResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(body=body)))
 
 
@@ -79,6 +82,7 @@ async def asyncio(*, client: Client, body: CreateTokenRequest) -> AccessTokenRes
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(await client.get_async_httpx_client().request(**_get_kwargs(body=body)), _parse_success)
 
 
@@ -86,4 +90,5 @@ async def asyncio_detailed(
     *, client: Client, body: CreateTokenRequest
 ) -> Response[AccessTokenResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body)))

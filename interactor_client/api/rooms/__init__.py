@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncEventStream, AsyncSender, EventStream, OnInvalid, OnReconnect, Page, Sender, Unset
 
 
-class Rooms:
+class Rooms(Advised):
     """Conversations with one assistant. Messages are sent into a room, and its events can be followed live."""
 
     __slots__ = ("_sender",)
@@ -66,7 +67,7 @@ class Rooms:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET) -> Room:
+    def create(self, assistant_id: str, *, metadata: JsonObject | None | Unset = UNSET) -> Room:
         """Open a conversation with an assistant.
 
         An `assistant_id` that does not exist in the namespace answers 422.
@@ -151,7 +152,7 @@ class Rooms:
         )
 
 
-class AsyncRooms:
+class AsyncRooms(Advised):
     """Conversations with one assistant. Messages are sent into a room, and its events can be followed live."""
 
     __slots__ = ("_sender",)
@@ -202,7 +203,7 @@ class AsyncRooms:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    async def create(self, *, assistant_id: str, metadata: JsonObject | None | Unset = UNSET) -> Room:
+    async def create(self, assistant_id: str, *, metadata: JsonObject | None | Unset = UNSET) -> Room:
         """Open a conversation with an assistant.
 
         An `assistant_id` that does not exist in the namespace answers 422.

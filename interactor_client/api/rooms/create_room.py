@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.create_room_request import CreateRoomRequest
@@ -74,6 +75,7 @@ def sync(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(
             **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
@@ -86,6 +88,7 @@ def sync_detailed(
     *, client: Client, body: CreateRoomRequest, idempotency_key: str | Unset = UNSET, x_namespace: str | Unset = UNSET
 ) -> Response[RoomResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         client.get_httpx_client().request(
             **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
@@ -110,6 +113,7 @@ async def asyncio(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(
             **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
@@ -122,6 +126,7 @@ async def asyncio_detailed(
     *, client: Client, body: CreateRoomRequest, idempotency_key: str | Unset = UNSET, x_namespace: str | Unset = UNSET
 ) -> Response[RoomResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(
             **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)

@@ -4,6 +4,8 @@ The connection stays open until a side closes it. The server sends a sign of lif
 seconds of silence the connection is dead. To go on where it broke, send `Last-Event-ID`. A backend sends
 the bearer header; `token` and `namespace` in the query exist for browsers, whose EventSource cannot set
 headers.
+
+No function here opens the stream: `rooms.stream` of a client does, which reconnects and resumes.
 """
 
 from __future__ import annotations

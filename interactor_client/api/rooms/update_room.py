@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
@@ -73,6 +74,7 @@ def sync(room_id: str, *, client: Client, body: UpdateRoomRequest, x_namespace: 
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(room_id, body=body, x_namespace=x_namespace)), _parse_success
     )
@@ -82,6 +84,7 @@ def sync_detailed(
     room_id: str, *, client: Client, body: UpdateRoomRequest, x_namespace: str | Unset = UNSET
 ) -> Response[RoomResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(room_id, body=body, x_namespace=x_namespace)))
 
 
@@ -101,6 +104,7 @@ async def asyncio(
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(room_id, body=body, x_namespace=x_namespace)),
         _parse_success,
@@ -111,6 +115,7 @@ async def asyncio_detailed(
     room_id: str, *, client: Client, body: UpdateRoomRequest, x_namespace: str | Unset = UNSET
 ) -> Response[RoomResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(room_id, body=body, x_namespace=x_namespace))
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Tools:
+class Tools(Advised):
     """Functions of your application that an assistant may ask for. Your code runs them and submits the result."""
 
     __slots__ = ("_sender",)
@@ -26,7 +27,7 @@ class Tools:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sender!r})"
 
-    def submit_result(self, room_id: str, *, tool_call_id: str, result: Any) -> Message:
+    def submit_result(self, room_id: str, tool_call_id: str, result: Any) -> Message:
         """Answer a tool call of an assistant.
 
         The conversation goes on once every pending call of the message has its result. A call that already has a
@@ -155,7 +156,7 @@ class Tools:
         ).data
 
 
-class AsyncTools:
+class AsyncTools(Advised):
     """Functions of your application that an assistant may ask for. Your code runs them and submits the result."""
 
     __slots__ = ("_sender",)
@@ -166,7 +167,7 @@ class AsyncTools:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._sender!r})"
 
-    async def submit_result(self, room_id: str, *, tool_call_id: str, result: Any) -> Message:
+    async def submit_result(self, room_id: str, tool_call_id: str, result: Any) -> Message:
         """Answer a tool call of an assistant.
 
         The conversation goes on once every pending call of the message has its result. A call that already has a

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.create_tool_request import CreateToolRequest
@@ -65,6 +66,7 @@ def sync(*, client: Client, body: CreateToolRequest, x_namespace: str | Unset = 
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
     )
@@ -74,6 +76,7 @@ def sync_detailed(
     *, client: Client, body: CreateToolRequest, x_namespace: str | Unset = UNSET
 ) -> Response[ToolResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))
 
 
@@ -89,6 +92,7 @@ async def asyncio(*, client: Client, body: CreateToolRequest, x_namespace: str |
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
     )
@@ -98,4 +102,5 @@ async def asyncio_detailed(
     *, client: Client, body: CreateToolRequest, x_namespace: str | Unset = UNSET
 ) -> Response[ToolResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
@@ -70,6 +71,7 @@ def sync(tool_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> N
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(tool_id, x_namespace=x_namespace)), _parse_success
     )
@@ -77,6 +79,7 @@ def sync(tool_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> N
 
 def sync_detailed(tool_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> Response[ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(tool_id, x_namespace=x_namespace)))
 
 
@@ -94,6 +97,7 @@ async def asyncio(tool_id: str, *, client: Client, x_namespace: str | Unset = UN
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(tool_id, x_namespace=x_namespace)), _parse_success
     )
@@ -103,4 +107,5 @@ async def asyncio_detailed(
     tool_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(tool_id, x_namespace=x_namespace)))

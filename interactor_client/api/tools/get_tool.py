@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
@@ -66,6 +67,7 @@ def sync(tool_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> T
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(tool_id, x_namespace=x_namespace)), _parse_success
     )
@@ -75,6 +77,7 @@ def sync_detailed(
     tool_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[ToolResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(tool_id, x_namespace=x_namespace)))
 
 
@@ -90,6 +93,7 @@ async def asyncio(tool_id: str, *, client: Client, x_namespace: str | Unset = UN
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(tool_id, x_namespace=x_namespace)), _parse_success
     )
@@ -99,4 +103,5 @@ async def asyncio_detailed(
     tool_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[ToolResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(tool_id, x_namespace=x_namespace)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Webhooks:
+class Webhooks(Advised):
     """Endpoints of yours that receive events. Deliveries come at least once and in no promised order, and an
     endpoint has 30 seconds to answer with a 2xx. A failed delivery is tried again after 30 s, 2 min, 10 min, 30
     min and 2 h.
@@ -70,7 +71,7 @@ class Webhooks:
     ) -> Webhook:
         """Register an endpoint for events.
 
-        The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+        The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
 
         Args:
             url: Where to post events. It must answer within 30 seconds.
@@ -147,7 +148,7 @@ class Webhooks:
         return self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success).data
 
 
-class AsyncWebhooks:
+class AsyncWebhooks(Advised):
     """Endpoints of yours that receive events. Deliveries come at least once and in no promised order, and an
     endpoint has 30 seconds to answer with a 2xx. A failed delivery is tried again after 30 s, 2 min, 10 min, 30
     min and 2 h.
@@ -202,7 +203,7 @@ class AsyncWebhooks:
     ) -> Webhook:
         """Register an endpoint for events.
 
-        The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+        The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
 
         Args:
             url: Where to post events. It must answer within 30 seconds.

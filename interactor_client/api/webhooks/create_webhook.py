@@ -1,6 +1,6 @@
 """Register an endpoint for events.
 
-The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.create_webhook_request import CreateWebhookRequest
@@ -72,7 +73,7 @@ def sync(
 ) -> WebhookResponse:
     """Register an endpoint for events.
 
-    The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+    The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
 
     Args:
         idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
@@ -84,6 +85,7 @@ def sync(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(
             **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
@@ -100,6 +102,7 @@ def sync_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[WebhookResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         client.get_httpx_client().request(
             **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
@@ -116,7 +119,7 @@ async def asyncio(
 ) -> WebhookResponse:
     """Register an endpoint for events.
 
-    The answer is the only one, besides `rotate_webhook_secret`, that shows the signing secret: store it.
+    The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
 
     Args:
         idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
@@ -128,6 +131,7 @@ async def asyncio(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(
             **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)
@@ -144,6 +148,7 @@ async def asyncio_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[WebhookResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(
             **_get_kwargs(body=body, idempotency_key=idempotency_key, x_namespace=x_namespace)

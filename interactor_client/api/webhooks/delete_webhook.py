@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
@@ -65,6 +66,7 @@ def sync(webhook_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(webhook_id, x_namespace=x_namespace)), _parse_success
     )
@@ -72,6 +74,7 @@ def sync(webhook_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -
 
 def sync_detailed(webhook_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> Response[ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(webhook_id, x_namespace=x_namespace)))
 
 
@@ -87,6 +90,7 @@ async def asyncio(webhook_id: str, *, client: Client, x_namespace: str | Unset =
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(webhook_id, x_namespace=x_namespace)),
         _parse_success,
@@ -97,4 +101,5 @@ async def asyncio_detailed(
     webhook_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(webhook_id, x_namespace=x_namespace)))

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
@@ -71,6 +72,7 @@ def sync(webhook_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(webhook_id, x_namespace=x_namespace)), _parse_success
     )
@@ -80,6 +82,7 @@ def sync_detailed(
     webhook_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[WebhookResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(webhook_id, x_namespace=x_namespace)))
 
 
@@ -97,6 +100,7 @@ async def asyncio(webhook_id: str, *, client: Client, x_namespace: str | Unset =
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(webhook_id, x_namespace=x_namespace)),
         _parse_success,
@@ -107,4 +111,5 @@ async def asyncio_detailed(
     webhook_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[WebhookResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(webhook_id, x_namespace=x_namespace)))

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
@@ -87,6 +88,7 @@ def sync(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(
             **_get_kwargs(page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
@@ -104,6 +106,7 @@ def sync_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[WebhookListResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         client.get_httpx_client().request(
             **_get_kwargs(page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
@@ -133,6 +136,7 @@ async def asyncio(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(
             **_get_kwargs(page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
@@ -150,6 +154,7 @@ async def asyncio_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[WebhookListResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(
             **_get_kwargs(page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
@@ -75,6 +76,7 @@ def sync(
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(webhook_id, body=body, x_namespace=x_namespace)), _parse_success
     )
@@ -84,6 +86,7 @@ def sync_detailed(
     webhook_id: str, *, client: Client, body: UpdateWebhookRequest, x_namespace: str | Unset = UNSET
 ) -> Response[WebhookResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(webhook_id, body=body, x_namespace=x_namespace)))
 
 
@@ -103,6 +106,7 @@ async def asyncio(
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(webhook_id, body=body, x_namespace=x_namespace)),
         _parse_success,
@@ -113,6 +117,7 @@ async def asyncio_detailed(
     webhook_id: str, *, client: Client, body: UpdateWebhookRequest, x_namespace: str | Unset = UNSET
 ) -> Response[WebhookResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(webhook_id, body=body, x_namespace=x_namespace))
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ...types import AsyncEventStream, AsyncSender, EventStream, OnInvalid, OnReconnect, Page, Sender, Unset
 
 
-class WorkflowInstances:
+class WorkflowInstances(Advised):
     """Runs of workflows. A run proceeds until it halts for input, ends, fails or is cancelled."""
 
     __slots__ = ("_sender",)
@@ -43,8 +44,8 @@ class WorkflowInstances:
 
         Args:
             workflow_id: Only instances of this workflow.
-            status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
-                and `cancelled` have ended.
+            status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
+                `completed`, `failed` and `cancelled` have ended.
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
@@ -68,8 +69,8 @@ class WorkflowInstances:
 
         Args:
             workflow_id: Only instances of this workflow.
-            status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
-                and `cancelled` have ended.
+            status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
+                `completed`, `failed` and `cancelled` have ended.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
@@ -82,7 +83,7 @@ class WorkflowInstances:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    def start(self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
+    def start(self, workflow_id: str, *, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
         """Run a workflow.
 
         The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
@@ -112,7 +113,7 @@ class WorkflowInstances:
 
         return self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success).data
 
-    def submit_input(self, instance_id: str, *, body: JsonObject) -> WorkflowInstance:
+    def submit_input(self, instance_id: str, body: JsonObject) -> WorkflowInstance:
         """Give a halted instance the input that it waits for.
 
         The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
@@ -127,7 +128,7 @@ class WorkflowInstances:
         return self._sender.send(_endpoint._get_kwargs(instance_id, body=body), _endpoint._parse_success).data
 
     def trigger_event(
-        self, instance_id: str, *, event: str, payload: JsonObject | None | Unset = UNSET
+        self, instance_id: str, event: str, *, payload: JsonObject | None | Unset = UNSET
     ) -> WorkflowInstance:
         """Send an event to an instance.
 
@@ -171,7 +172,7 @@ class WorkflowInstances:
 
         return self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success).data
 
-    def send_thread_message(self, instance_id: str, *, content: str) -> ThreadMessage:
+    def send_thread_message(self, instance_id: str, content: str) -> ThreadMessage:
         """Write into the conversation of an instance.
 
         The message stands in the thread as the user's. An instance that has ended answers 409.
@@ -198,7 +199,7 @@ class WorkflowInstances:
     ) -> EventStream[StreamEvent]:
         """Follow an instance as it moves.
 
-        Behaves like `stream_room`: a sign of life every 30 seconds, dead after 45 seconds of silence, `Last-Event-
+        Behaves like `rooms.stream`: a sign of life every 30 seconds, dead after 45 seconds of silence, `Last-Event-
         ID` to go on where it broke, `token` and `namespace` in the query for browsers only.
 
         Args:
@@ -218,7 +219,7 @@ class WorkflowInstances:
         )
 
 
-class AsyncWorkflowInstances:
+class AsyncWorkflowInstances(Advised):
     """Runs of workflows. A run proceeds until it halts for input, ends, fails or is cancelled."""
 
     __slots__ = ("_sender",)
@@ -243,8 +244,8 @@ class AsyncWorkflowInstances:
 
         Args:
             workflow_id: Only instances of this workflow.
-            status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
-                and `cancelled` have ended.
+            status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
+                `completed`, `failed` and `cancelled` have ended.
             page: Number of the page, counted from 1. The server begins with 1.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         """
@@ -268,8 +269,8 @@ class AsyncWorkflowInstances:
 
         Args:
             workflow_id: Only instances of this workflow.
-            status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
-                and `cancelled` have ended.
+            status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
+                `completed`, `failed` and `cancelled` have ended.
             per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
             prefetch: How many pages may be asked for before they are needed.
             on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
@@ -282,7 +283,7 @@ class AsyncWorkflowInstances:
 
         return self._sender.iterate(_page_kwargs, _endpoint._parse_success, prefetch=prefetch, on_invalid=on_invalid)
 
-    async def start(self, *, workflow_id: str, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
+    async def start(self, workflow_id: str, *, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
         """Run a workflow.
 
         The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
@@ -314,7 +315,7 @@ class AsyncWorkflowInstances:
 
         return (await self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)).data
 
-    async def submit_input(self, instance_id: str, *, body: JsonObject) -> WorkflowInstance:
+    async def submit_input(self, instance_id: str, body: JsonObject) -> WorkflowInstance:
         """Give a halted instance the input that it waits for.
 
         The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
@@ -329,7 +330,7 @@ class AsyncWorkflowInstances:
         return (await self._sender.send(_endpoint._get_kwargs(instance_id, body=body), _endpoint._parse_success)).data
 
     async def trigger_event(
-        self, instance_id: str, *, event: str, payload: JsonObject | None | Unset = UNSET
+        self, instance_id: str, event: str, *, payload: JsonObject | None | Unset = UNSET
     ) -> WorkflowInstance:
         """Send an event to an instance.
 
@@ -375,7 +376,7 @@ class AsyncWorkflowInstances:
 
         return (await self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)).data
 
-    async def send_thread_message(self, instance_id: str, *, content: str) -> ThreadMessage:
+    async def send_thread_message(self, instance_id: str, content: str) -> ThreadMessage:
         """Write into the conversation of an instance.
 
         The message stands in the thread as the user's. An instance that has ended answers 409.
@@ -404,7 +405,7 @@ class AsyncWorkflowInstances:
     ) -> AsyncEventStream[StreamEvent]:
         """Follow an instance as it moves.
 
-        Behaves like `stream_room`: a sign of life every 30 seconds, dead after 45 seconds of silence, `Last-Event-
+        Behaves like `rooms.stream`: a sign of life every 30 seconds, dead after 45 seconds of silence, `Last-Event-
         ID` to go on where it broke, `token` and `namespace` in the query for browsers only.
 
         Args:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
@@ -90,8 +91,8 @@ def sync(
 
     Args:
         workflow_id: Only instances of this workflow.
-        status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
-            and `cancelled` have ended.
+        status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
+            `completed`, `failed` and `cancelled` have ended.
         page: Number of the page, counted from 1. The server begins with 1.
         per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
@@ -101,6 +102,7 @@ def sync(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(
             **_get_kwargs(
@@ -127,6 +129,7 @@ def sync_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[WorkflowInstanceListResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         client.get_httpx_client().request(
             **_get_kwargs(
@@ -157,8 +160,8 @@ async def asyncio(
 
     Args:
         workflow_id: Only instances of this workflow.
-        status: `running` moves by itself, `halted` waits for `submit_workflow_input`; `completed`, `failed`
-            and `cancelled` have ended.
+        status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
+            `completed`, `failed` and `cancelled` have ended.
         page: Number of the page, counted from 1. The server begins with 1.
         per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
         namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
@@ -168,6 +171,7 @@ async def asyncio(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(
             **_get_kwargs(
@@ -194,6 +198,7 @@ async def asyncio_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[WorkflowInstanceListResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(
             **_get_kwargs(

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
@@ -77,6 +78,7 @@ def sync(
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace)),
         _parse_success,
@@ -87,6 +89,7 @@ def sync_detailed(
     instance_id: str, *, client: Client, body: SendWorkflowThreadMessageRequest, x_namespace: str | Unset = UNSET
 ) -> Response[ThreadMessageResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace)))
 
 
@@ -106,6 +109,7 @@ async def asyncio(
         DecodeError: The answer does not fit what is documented.
         ValueError: An id that cannot be part of a path; nothing was sent.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace)),
         _parse_success,
@@ -116,6 +120,7 @@ async def asyncio_detailed(
     instance_id: str, *, client: Client, body: SendWorkflowThreadMessageRequest, x_namespace: str | Unset = UNSET
 ) -> Response[ThreadMessageResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace))
     )

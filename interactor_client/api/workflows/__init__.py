@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...advised import Advised
 from ...types import UNSET
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Workflows:
+class Workflows(Advised):
     """State machines. A workflow is the definition; running it makes an instance."""
 
     __slots__ = ("_sender",)
@@ -104,7 +105,7 @@ class Workflows:
         self._sender.send(_endpoint._get_kwargs(workflow_id), _endpoint._parse_success)
 
 
-class AsyncWorkflows:
+class AsyncWorkflows(Advised):
     """State machines. A workflow is the definition; running it makes an instance."""
 
     __slots__ = ("_sender",)

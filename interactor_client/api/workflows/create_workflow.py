@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.create_workflow_request import CreateWorkflowRequest
@@ -73,6 +74,7 @@ def sync(*, client: Client, body: CreateWorkflowRequest, x_namespace: str | Unse
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
     )
@@ -82,6 +84,7 @@ def sync_detailed(
     *, client: Client, body: CreateWorkflowRequest, x_namespace: str | Unset = UNSET
 ) -> Response[WorkflowResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))
 
 
@@ -98,6 +101,7 @@ async def asyncio(*, client: Client, body: CreateWorkflowRequest, x_namespace: s
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)), _parse_success
     )
@@ -107,4 +111,5 @@ async def asyncio_detailed(
     *, client: Client, body: CreateWorkflowRequest, x_namespace: str | Unset = UNSET
 ) -> Response[WorkflowResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from ...advised import require_client
 from ...client import Client
 from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
@@ -82,6 +83,7 @@ def sync(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         client.get_httpx_client().request(
             **_get_kwargs(page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
@@ -99,6 +101,7 @@ def sync_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[WorkflowListResponse | ErrorResponse]:
     """As `sync`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         client.get_httpx_client().request(
             **_get_kwargs(page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
@@ -126,6 +129,7 @@ async def asyncio(
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
         DecodeError: The answer does not fit what is documented.
     """
+    require_client(client)
     return client.read(
         await client.get_async_httpx_client().request(
             **_get_kwargs(page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
@@ -143,6 +147,7 @@ async def asyncio_detailed(
     x_namespace: str | Unset = UNSET,
 ) -> Response[WorkflowListResponse | ErrorResponse]:
     """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(
             **_get_kwargs(page=page, per_page=per_page, namespace=namespace, x_namespace=x_namespace)
