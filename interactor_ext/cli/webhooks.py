@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -111,6 +112,15 @@ def replay(
             show_answer(answer, as_json)
     if not accepted:
         raise typer.Exit(1)
+
+
+@webhooks.command()
+def schema(
+    dialect: Annotated[Literal["postgresql", "sqlite"], typer.Option(help="Whose SQL it is.")] = "postgresql",
+) -> None:
+    """Print the SQL of the table of handled events, for your own migrations."""
+    module = import_module(f"interactor_ext.webhooks.stores._{'sqlite' if dialect == 'sqlite' else 'postgres'}")
+    write(module.SCHEMA.strip())
 
 
 @webhooks.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

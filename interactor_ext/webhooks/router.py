@@ -28,6 +28,7 @@ from interactor_ext.webhooks._around import Around, surrounded
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, StoreCalls
+from interactor_ext.webhooks._transactions import aclaim, claim
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.asgi import ASGIReceiver
@@ -213,6 +214,28 @@ class WebhookRouter:
     async def arun(self, body: Body) -> None:
         """`run` for an event loop: synchronous handlers run in threads of their own, and so does the store."""
         await run_async(self._run(body, self._in_loop))
+
+    def claim_in(self, event: WebhookEvent, connection: Any) -> bool:
+        """Claim an event in the transaction in which a handler writes: True, or False if it was handled before.
+
+            @router.on("room.message.created")
+            def save(event: RoomMessageCreatedEvent) -> None:
+                with psycopg.connect(DSN) as connection:
+                    if router.claim_in(event, connection):
+                        connection.execute("INSERT INTO answers VALUES (%s)", (event.data.content,))
+
+        The claim is committed with what the handler writes, or not at all, so the effect happens once wherever a
+        process dies. `connection` is one of psycopg, sqlite3 or Django, or a session or connection of SQLAlchemy. The
+        database is PostgreSQL or SQLite and has the table `interactor_webhook_claims`: `PostgresEventStore.create`,
+        `SQLiteEventStore`, or `interactor webhooks schema`. One handler of an event may claim it.
+
+        Raises ConfigurationError outside of a transaction, and what the connection raises.
+        """
+        return claim(connection, self.key_prefix + store_key(event.idempotency_key))
+
+    async def aclaim_in(self, event: WebhookEvent, connection: Any) -> bool:
+        """`claim_in` for an `AsyncConnection` of psycopg, or an `AsyncSession` or `AsyncConnection` of SQLAlchemy."""
+        return await aclaim(connection, self.key_prefix + store_key(event.idempotency_key))
 
     @cached_property
     def asgi(self) -> ASGIReceiver:

@@ -34,15 +34,15 @@ T = TypeVar("T")
 # `until` is the end of the lease, or of the ttl once the event was handled. After it the row counts as absent.
 # The clock is the server's, the same for all machines. clock_timestamp(), unlike now(), goes on while a row is locked.
 _CREATED = "SELECT FROM pg_class WHERE oid = to_regclass('interactor_webhook_claims')"
-# Without the lock, two that create at once can fail in spite of IF NOT EXISTS. Statements that have no parameters go as
-# one, in one transaction.
-_CREATE = """
-SELECT pg_advisory_xact_lock(7305808869229538);
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS interactor_webhook_claims (
     key text COLLATE "C" PRIMARY KEY, token text NOT NULL, until timestamptz NOT NULL, completed boolean NOT NULL
 );
-CREATE INDEX IF NOT EXISTS interactor_webhook_claims_until ON interactor_webhook_claims (until)
+CREATE INDEX IF NOT EXISTS interactor_webhook_claims_until ON interactor_webhook_claims (until);
 """
+# Without the lock, two that create at once can fail in spite of IF NOT EXISTS. Statements that have no parameters go as
+# one, in one transaction.
+_CREATE = "SELECT pg_advisory_xact_lock(7305808869229538);" + SCHEMA
 _CLAIM = """
 INSERT INTO interactor_webhook_claims AS claims (key, token, until, completed)
 VALUES (%(key)s, %(token)s, clock_timestamp() + make_interval(secs => %(lease)s), false)

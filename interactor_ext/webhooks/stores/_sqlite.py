@@ -6,11 +6,11 @@ from interactor_ext.webhooks._database import SQLiteBacked
 from interactor_ext.webhooks.stores._contract import ClaimState
 
 # `until` is the end of the lease, or of the ttl once the event was handled. After it the row counts as absent.
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS interactor_webhook_claims (
     key TEXT PRIMARY KEY, token TEXT NOT NULL, until REAL NOT NULL, completed INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS interactor_webhook_claims_until ON interactor_webhook_claims (until)
+CREATE INDEX IF NOT EXISTS interactor_webhook_claims_until ON interactor_webhook_claims (until);
 """
 _CLAIM = """
 INSERT INTO interactor_webhook_claims (key, token, until, completed) VALUES (:key, :token, :until, 0)
@@ -34,7 +34,7 @@ class SQLiteEventStore(SQLiteBacked):
     before the router answers 503. `clock` is the time of day, which the processes must share.
     """
 
-    _schema = _SCHEMA
+    _schema = SCHEMA
     _sweep = "DELETE FROM interactor_webhook_claims WHERE until <= :now"
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:

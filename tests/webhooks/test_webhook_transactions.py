@@ -1,0 +1,256 @@
+"""`claim_in`: the claim of an event and the effect of its handler are committed together, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interactor_ext import ConfigurationError
+from interactor_ext.webhooks import PostgresEventStore, SQLiteEventStore, WebhookRouter, parse_event
+from tests.support.postgres_server import PostgresServer
+from tests.support.served import ROOT
+from tests.support.webhook_deliveries import body_of, delivery
+from tests.support.webhook_routers import make, status
+
+pytest_plugins = ["tests.support.server_fixtures"]
+
+INSERT = "INSERT INTO effects (id) VALUES ('effect')"
+# What opens a transaction that ends at the end of the block, and runs a statement in it.
+Begin = Callable[[], Any]
+
+
+def event(key: str = "idem_1") -> Any:
+    return parse_event(body_of(key=key))
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """That of a database for SQLAlchemy, with both tables."""
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        with PostgresEventStore(server.dsn) as store:
+            store.create()
+        server.run("DROP TABLE IF EXISTS effects")
+        server.run("CREATE TABLE effects (id text)")
+        return f"postgresql+psycopg://postgres@/postgres?host={server.folder}"
+    path = tmp_path / "shop.db"
+    with SQLiteEventStore(path) as store:
+        store.claim("any", "t", 60)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE effects (id text)")
+    return f"sqlite:///{path}"
+
+
+def dsn_of(url: str) -> str:
+    return url.replace("+psycopg", "")
+
+
+@contextmanager
+def with_sqlite3(url: str) -> Iterator[tuple[Any, Any]]:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+        yield connection, connection.execute
+
+
+@contextmanager
+def with_psycopg(url: str) -> Iterator[tuple[Any, Any]]:
+    import psycopg
+
+    with psycopg.connect(dsn_of(url)) as connection:
+        yield connection, connection.execute
+
+
+@contextmanager
+def with_session(url: str) -> Iterator[tuple[Any, Any]]:
+    from sqlalchemy import NullPool, create_engine, text
+    from sqlalchemy.orm import Session
+
+    with Session(create_engine(url, poolclass=NullPool)) as session, session.begin():
+        yield session, lambda statement: session.execute(text(statement))
+
+
+@contextmanager
+def with_core(url: str) -> Iterator[tuple[Any, Any]]:
+    from sqlalchemy import NullPool, create_engine, text
+
+    with create_engine(url, poolclass=NullPool).begin() as connection:
+        yield connection, lambda statement: connection.execute(text(statement))
+
+
+WAYS = [
+    pytest.param(with_sqlite3, "sqlite", id="sqlite3"),
+    pytest.param(with_psycopg, "postgresql", id="psycopg"),
+    pytest.param(with_session, "sqlite", id="SQLAlchemy session on SQLite"),
+    pytest.param(with_session, "postgresql", id="SQLAlchemy session on PostgreSQL"),
+    pytest.param(with_core, "postgresql", id="SQLAlchemy connection"),
+]
+
+
+@pytest.mark.parametrize(("way", "url"), WAYS, indirect=["url"])
+def test_claim_and_effect_are_committed_together_or_not_at_all(way: Any, url: str) -> None:
+    pytest.importorskip("sqlalchemy", reason="needs SQLAlchemy (pip install sqlalchemy)")
+    router = make(name="shop")
+    with suppress(LookupError), way(url) as (connection, execute):
+        assert router.claim_in(event(), connection)
+        execute(INSERT)
+        raise LookupError
+    for is_first in (True, False):
+        with way(url) as (connection, execute):
+            assert router.claim_in(event(), connection) is is_first
+            if is_first:
+                execute(INSERT)
+    with way(url) as (connection, execute):
+        assert router.claim_in(event("another"), connection)
+        assert make(name="billing").claim_in(event(), connection)
+        assert len(execute("SELECT id FROM effects").fetchall()) == 1
+
+
+@pytest.mark.parametrize("kind", ["psycopg", "session", "connection"])
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_async_claim_and_effect_are_committed_together_or_not_at_all(kind: str, url: str) -> None:
+    router = make(name="shop")
+
+    async def attempt(*, fails: bool = False) -> bool:
+        if kind == "psycopg":
+            import psycopg
+
+            async with await psycopg.AsyncConnection.connect(dsn_of(url)) as connection:
+                return await claim(connection, fails)
+        asyncio_of_sqlalchemy = pytest.importorskip(
+            "sqlalchemy.ext.asyncio", reason="needs SQLAlchemy (pip install 'sqlalchemy[asyncio]')"
+        )
+        engine = asyncio_of_sqlalchemy.create_async_engine(url)
+        try:
+            if kind == "session":
+                async with asyncio_of_sqlalchemy.AsyncSession(engine) as session, session.begin():
+                    return await claim(session, fails)
+            async with engine.begin() as connection:
+                return await claim(connection, fails)
+        finally:
+            await engine.dispose()
+
+    async def claim(connection: Any, fails: bool) -> bool:
+        is_first = await router.aclaim_in(event(), connection)
+        if fails:
+            raise LookupError
+        return is_first
+
+    with pytest.raises(LookupError):
+        await attempt(fails=True)
+    assert [await attempt() for _ in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_second_transaction_waits_for_the_first_and_finds_the_event_claimed(url: str) -> None:
+    router = make(name="shop")
+
+    async def second() -> bool:
+        def claim() -> bool:
+            with with_psycopg(url) as (connection, _):
+                return router.claim_in(event(), connection)
+
+        return await asyncio.to_thread(claim)
+
+    async def both() -> None:
+        with with_psycopg(url) as (connection, _):
+            assert router.claim_in(event(), connection)
+            waiting = asyncio.create_task(second())
+            await asyncio.sleep(0)
+        assert await waiting is False
+
+    asyncio.run(both())
+
+
+def test_connection_outside_of_a_transaction_is_refused(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "shop.db", isolation_level=None)
+    with closing(connection), pytest.raises(ConfigurationError, match="Begin a transaction"):
+        make().claim_in(event(), connection)
+    with pytest.raises(ConfigurationError, match="not in a dict"):
+        make().claim_in(event(), {})
+
+
+# Dies in one of three places of every third run: before the COMMIT, after it, or after the effect of another event.
+RECEIVER = """
+import os, random, signal, sys
+import psycopg
+from interactor_ext.webhooks import PostgresEventStore, WebhookRouter, WebhookVerifier
+from tests.support.webhook_deliveries import SECRET, delivery
+
+dsn, seed, keys = sys.argv[1], sys.argv[2], sys.argv[3:]
+dice = random.Random(seed)
+router = WebhookRouter(WebhookVerifier(SECRET), PostgresEventStore(dsn), name="shop", lease=0.05, duplicate_wait=5)
+
+def die(place):
+    if dice.random() < 0.15:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+@router.on("*")
+def handle(event):
+    with psycopg.connect(dsn) as connection:
+        if router.claim_in(event, connection):
+            die("before the effect")
+            connection.execute("INSERT INTO effects VALUES (%s)", (event.idempotency_key,))
+            die("before the commit")
+    die("after the commit")
+
+for key in keys:
+    while router.handle(*delivery(key=key)).status != 200:
+        pass
+    print(key, flush=True)
+"""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_every_effect_happens_once_though_processes_die_before_and_after_the_commit(
+    url: str, postgres: PostgresServer
+) -> None:
+    keys = [f"k{number}" for number in range(60)]
+    waiting, kills = {0: keys[:], 1: keys[::-1]}, 0  # two receivers get all of them, in another order
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    seeds = random.Random(7)
+    while any(waiting.values()):
+        running = {
+            name: subprocess.Popen(
+                [sys.executable, "-c", RECEIVER, postgres.dsn, str(seeds.random()), *left],
+                env=environment,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for name, left in waiting.items()
+            if left
+        }
+        for name, process in running.items():
+            answered, _ = process.communicate(timeout=240)
+            waiting[name] = waiting[name][len(answered.split()) :]
+            assert process.returncode in (0, -signal.SIGKILL)
+            kills += process.returncode != 0
+    assert kills > 10
+    assert sorted(row[0] for row in postgres.run("SELECT id FROM effects")) == sorted(keys)
+
+
+def test_handler_of_a_router_claims_once_through_a_redelivery(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    with SQLiteEventStore(path) as store:
+        router: WebhookRouter = make(store, name="shop", lease=0.01)
+        claimed: list[bool] = []
+
+        @router.on("*")
+        def handle(event: Any) -> None:
+            with with_sqlite3(f"sqlite:///{path}") as (connection, _):
+                claimed.append(router.claim_in(event, connection))
+            if len(claimed) == 1:
+                raise LookupError("after the commit")
+
+        assert [status(router.handle(*delivery()))[0] for _ in range(2)] == [500, 200]
+    assert claimed == [True, False]
