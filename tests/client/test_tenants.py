@@ -26,7 +26,7 @@ from interactor_ext.webhooks import parse_event
 from tests.support.cases import for_each
 from tests.support.contract import operations
 from tests.support.every_request import ON_THE_ACCOUNT_SERVER, ROWS, Row, enter, of_endpoint
-from tests.support.modes import call, client_of, done, opened, sync_and_async
+from tests.support.modes import call, opened, sync_and_async
 from tests.support.scripted_server import ASSISTANT, OddServer, js
 from tests.support.wire import ACCOUNT, BODY, CORE, Wire
 
@@ -113,14 +113,24 @@ def namespaces(request: httpx.Request) -> list[str]:
     return [value.decode() for name, value in request.headers.raw if name.lower() == b"x-namespace"]
 
 
+def event_of(namespace: str | None, kind: str = "credential.expired", **data: Any) -> Any:
+    return parse_event(json.dumps({"id": "evt_1", "event": kind, "namespace": namespace, "data": data}))
+
+
+VIEWS: list[Callable[[Any], Any]] = [
+    lambda client: client.namespace(OWN),
+    lambda client: client.namespace(OTHER).for_event(event_of(OWN)),
+    lambda client: client.for_event(event_of(None)),
+]
+
+
 @sync_and_async
-@for_each((WAYS | WITHOUT).items())
-def test_request_of_a_view_that_names_another_namespace_is_not_sent(name: str, way: Any, mode: str) -> None:
-    for settings in ({}, {"namespace": "user_3"}):
-        wire = Wire(answer)
-        with pytest.raises(ConfigurationError, match=r"client\.namespace\("):
-            call(mode, {**wire.settings, **settings}, lambda client: way(client.namespace(OWN), OTHER))
-        assert (wire.requests, wire.token_requests) == ([], [])
+@for_each([*((view, *way) for view in VIEWS for way in WAYS.items()), *((VIEWS[0], *way) for way in WITHOUT.items())])
+def test_request_of_a_view_that_names_another_namespace_is_not_sent(view: Any, name: str, way: Any, mode: str) -> None:
+    wire = Wire(answer)
+    with pytest.raises(ConfigurationError, match=r"client\.namespace\("):
+        call(mode, {**wire.settings, "namespace": OTHER}, lambda client: way(view(client), OTHER))
+    assert (wire.requests, wire.token_requests) == ([], [])
 
 
 @sync_and_async
@@ -146,19 +156,6 @@ def test_no_endpoint_function_reaches_another_namespace_than_its_view_has(row: R
     ):
         call(mode, wire.settings, lambda client: row.use(client.namespace(OWN)))
     assert (wire.requests, wire.token_requests) == ([], [])
-
-
-@sync_and_async
-async def test_endpoint_function_of_another_tenants_view_reads_and_writes_nothing_there(
-    mode: str, sandbox: Sandbox
-) -> None:
-    async with client_of(mode, sandbox._with_connection({})) as client:
-        user_1, user_2 = client.namespace("user_1"), client.namespace("user_2")
-        await done(user_1.assistants.create(**BODY))
-        for module, given in ((list_assistants, {}), (create_assistant, {"body": NEW})):
-            with pytest.raises(ConfigurationError):
-                await done(endpoint(user_2, module, x_namespace="user_1", **given))
-        assert [len(await done(view.assistants.list())) for view in (user_1, user_2)] == [1, 0]
 
 
 async def test_request_that_names_another_namespace_is_not_sent_over_aiohttp() -> None:
@@ -222,11 +219,17 @@ async def test_health_of_a_client_that_requires_a_namespace_asks_the_account_ser
     assert (wire.last.url.path, namespaces(wire.last)) == ("/api/v1/assistants", ["a"])
 
 
+def test_client_of_a_sandbox_requires_no_namespace_unless_told(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTOR_REQUIRE_NAMESPACE", "1")
+    with sandbox.client() as client:
+        assert client.assistants.list().data == []
+    with sandbox.client(require_namespace=True) as client, pytest.raises(ConfigurationError):
+        client.assistants.list()
+
+
 # --- Events
-
-
-def event_of(namespace: str | None, kind: str = "credential.expired", **data: Any) -> Any:
-    return parse_event(json.dumps({"id": "evt_1", "event": kind, "namespace": namespace, "data": data}))
 
 
 @sync_and_async
@@ -237,15 +240,6 @@ async def test_for_event_is_the_view_of_the_events_tenant(mode: str, wire: Wire)
                 await given.for_event(event).assistants.list()
     assert [namespaces(request) for request in wire.requests] == [["user_ü"], [], [], ["a"]] * 2
     assert [request.headers.get("x-a") for request in wire.requests] == [None] * 4 + ["1"] * 4
-
-
-@sync_and_async
-@for_each(WAYS.items())
-def test_view_of_an_event_of_the_default_namespace_reaches_no_other(name: str, way: Any, mode: str) -> None:
-    wire = Wire(answer)
-    with pytest.raises(ConfigurationError, match="namespace"):
-        call(mode, wire.settings, lambda client: way(client.for_event(event_of(None)), OTHER))
-    assert (wire.requests, wire.token_requests) == ([], [])
 
 
 @pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
