@@ -353,10 +353,7 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
         return (await self._shared.tokens.get(self._view.ends_at())).access_token
 
     async def health(self) -> Health:
-        """Get a token, if none is there, and ask the Core API for something small, once. Raises no InteractorError.
-
-        It takes no longer than the view's `timeout`, the token included.
-        """
+        """As `InteractorClient.health`."""
         started, error = time.perf_counter(), None
         try:
             await self._ask_little()

@@ -59,8 +59,8 @@ class InteractorConfig:
     refused while it comes, and so is an event of a stream that has more than a quarter of it. `scopes`: a sequence, or
     one string with spaces; none means all that the OAuth client may have. With `require_namespace`, a call to the Core
     API without a namespace is a ConfigurationError. `user_agent_suffix` tells the platform who calls, as in
-    "acme-crm/4.2". `allow_insecure_http` permits `http://` URLs of hosts that are not local, over which
-    the secret goes unencrypted.
+    "acme-crm/4.2". `allow_insecure_http` permits `http://` URLs of hosts that are not local, over which the secret
+    goes unencrypted.
 
     This class does not look at environment variables; `from_env` and the clients do.
     """
