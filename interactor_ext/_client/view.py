@@ -184,14 +184,15 @@ class View(NamedTuple):
         call = Call.of(request)
         if call.is_for_account_server:
             return
-        named = {
-            value.decode(errors="replace") for name, value in request.headers.raw if name.lower() == b"x-namespace"
-        }
+        named = set()
+        for header, value in request.headers.raw:
+            if header.lower() == b"x-namespace":
+                named.add(value.decode(errors="replace"))
         if request.url.query:
             named.update(value for name, value in request.url.params.multi_items() if name.lower() == "namespace")
-        call.namespace = self.namespace
-        if self.lacks_namespace or named != (set() if self.namespace is None else {self.namespace}):
-            call.namespace = unsendable.namespace_of(request, named, self.namespace, is_free=not self.is_of_default)
+        call.namespace = own = self.namespace
+        if named != {own} and (named or own is not None or self.lacks_namespace):
+            call.namespace = unsendable.namespace_of(request, named, own, is_free=not self.is_of_default)
 
 
 # httpx would parse the path, and then again the whole URL: 60 us, a tenth of a call. Most calls use a URL again.
