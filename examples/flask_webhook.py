@@ -100,7 +100,7 @@ def namespace() -> str:
 
 def tenant() -> InteractorClient:
     """The signed-in user's view of the client that all requests share."""
-    return get_client().namespace(namespace())
+    return get_client(require_namespace=True).namespace(namespace())
 
 
 def query(sql: str, *values: str | None) -> list[Any]:

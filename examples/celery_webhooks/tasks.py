@@ -32,4 +32,4 @@ def sales_report(context: ToolContext, month: str) -> dict[str, float]:
 
 @router.on("room.tool_call.pending")
 def run_tool(event: RoomToolCallPendingEvent) -> None:
-    tools.run(get_client(), event)  # in the namespace that the event names
+    tools.run(get_client(require_namespace=True), event)  # in the namespace that the event names

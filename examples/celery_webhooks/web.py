@@ -41,7 +41,7 @@ def platform_failed(error: InteractorError) -> tuple[str, int]:
 
 def tenant(company: str) -> InteractorClient:
     """A real application takes the company from the session of whoever is signed in."""
-    return get_client().namespace(f"org_{company}")
+    return get_client(require_namespace=True).namespace(f"org_{company}")
 
 
 def ensure_webhook(user: InteractorClient) -> None:

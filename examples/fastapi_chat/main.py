@@ -37,7 +37,7 @@ async def authorize(scope: Any) -> str | None:
 app = FastAPI(lifespan=lifespan)
 # The signed cookie. A key of your own keeps users signed in across restarts; https_only=True goes with HTTPS.
 app.add_middleware(SessionMiddleware, secret_key=secrets.token_hex(), same_site="strict")
-app.mount("/interactor", Relay(get_async_client(), authorize=authorize))
+app.mount("/interactor", Relay(get_async_client(require_namespace=True), authorize=authorize))
 
 
 @app.get("/")

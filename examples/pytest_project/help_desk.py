@@ -20,7 +20,7 @@ def order_status(context: ToolContext, order: int) -> str:
 
 
 def answer(customer: str, question: str) -> str:
-    user = get_client().namespace(f"user_{customer}")
+    user = get_client(require_namespace=True).namespace(f"user_{customer}")
     try:
         bot = user.assistants.create(
             name="Help Desk",

@@ -40,7 +40,7 @@ async def authorize(scope: Any) -> str | None:
 
 app = FastAPI(lifespan=lifespan)
 app.add_middleware(SessionMiddleware, secret_key=secrets.token_hex(), same_site="strict")
-app.mount("/interactor", Relay(get_async_client(), authorize=authorize, tools=tools))
+app.mount("/interactor", Relay(get_async_client(require_namespace=True), authorize=authorize, tools=tools))
 app.include_router(inbox.router.fastapi(), prefix="/webhooks/interactor")
 
 

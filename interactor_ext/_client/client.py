@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Generic, Never, Self, TypeVar, Unpack
 import httpx
 
 from interactor_client.api import AsyncResources, Resources
-from interactor_ext._client.extras import Query, request_arguments
 from interactor_ext._client.http import AsyncViewClient, ViewClient
 from interactor_ext._client.low_level import AsyncViewApi, ViewApi
 from interactor_ext._client.reports import Health, OnResponse, RateLimit, health_from
@@ -28,8 +27,10 @@ if TYPE_CHECKING:
     from builtins import property as cached_property  # as in interactor_client.api
 
     from interactor_client import advice
-    from interactor_ext._client import credential_auth, shared_state
+    from interactor_client.models import WebhookEvent
+    from interactor_ext._client import credential_auth, extras, shared_state
     from interactor_ext._client.credential_auth import AsyncCredentialAuth, CredentialAuth
+    from interactor_ext._client.extras import Query
     from interactor_ext._client.shared_state import AsyncSharedState, ClientOptions, SharedState
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry._events import Telemetry
@@ -39,6 +40,7 @@ else:
 
     advice = LazyModule("interactor_client.advice")
     credential_auth = LazyModule("interactor_ext._client.credential_auth")
+    extras = LazyModule("interactor_ext._client.extras")
     shared_state = LazyModule("interactor_ext._client.shared_state")  # imports httpcore
 
 
@@ -109,6 +111,15 @@ class _Client(Immutable, Generic[S, N]):
         """
         return self._derive(self._view.with_namespace(namespace))
 
+    def for_event(self: C, event: WebhookEvent) -> C:
+        """A view of the tenant that a webhook event belongs to; of the default namespace where `event.namespace` is
+        None, with `require_namespace` as well.
+
+        Raises:
+            ConfigurationError: it is no event, or no header can hold its namespace.
+        """
+        return self._derive(self._view.for_event(event))
+
     def with_options(
         self: C,
         *,
@@ -141,6 +152,13 @@ class _Client(Immutable, Generic[S, N]):
             raise advice.unknown_option(min(unknown), self.with_options)
         options = timeout, max_retries, deadline, idempotency_key, headers, query, on_response
         return self._derive(self._view.with_options(*options))
+
+    def _ask_little(self) -> Any:
+        """The call of a health check; in the async client, its coroutine."""
+        view: Any = self.with_options(max_retries=0, deadline=self._view.time_for_health())
+        if not self._view.lacks_namespace:
+            return view.assistants.list(per_page=1)
+        return view.oauth.get_jwks() if self.is_authenticated() else view.get_access_token()
 
     def is_authenticated(self) -> bool:
         """Whether there is an access token that has not expired. Sends nothing."""
@@ -207,11 +225,12 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
     def health(self) -> Health:
         """Get a token, if none is there, and ask the Core API for something small, once. Raises no InteractorError.
 
-        It takes no longer than the view's `timeout`, the token included.
+        It takes no longer than the view's `timeout`, the token included. Where the client requires a namespace and the
+        view has none, it asks the account server alone: the Core API has nothing that belongs to no tenant.
         """
         started, error = time.perf_counter(), None
         try:
-            self.with_options(max_retries=0, deadline=self._view.time_for_health()).assistants.list(per_page=1)
+            self._ask_little()
         except InteractorError as caught:
             error = caught
         return health_from(error, time.perf_counter() - started, token_valid=self.is_authenticated())
@@ -238,7 +257,9 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
             ValueError, TypeError: the method, the path or the body cannot be sent, such as a path that leads elsewhere
                 or a body that is no JSON. Nothing was sent.
         """
-        arguments = request_arguments(self._view.idempotency_key, method, path, params, json, headers)
+        arguments = extras.request_arguments(
+            self._view.namespace, self._view.idempotency_key, method, path, params, json, headers
+        )
         return read_response(self._http.request(**arguments), _as_it_is)
 
     def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:
@@ -337,13 +358,10 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
         return (await self._shared.tokens.get(self._view.ends_at())).access_token
 
     async def health(self) -> Health:
-        """Get a token, if none is there, and ask the Core API for something small, once. Raises no InteractorError.
-
-        It takes no longer than the view's `timeout`, the token included.
-        """
+        """As `InteractorClient.health`."""
         started, error = time.perf_counter(), None
         try:
-            await self.with_options(max_retries=0, deadline=self._view.time_for_health()).assistants.list(per_page=1)
+            await self._ask_little()
         except InteractorError as caught:
             error = caught
         return health_from(error, time.perf_counter() - started, token_valid=self.is_authenticated())
@@ -358,7 +376,9 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """As `InteractorClient.request`."""
-        arguments = request_arguments(self._view.idempotency_key, method, path, params, json, headers)
+        arguments = extras.request_arguments(
+            self._view.namespace, self._view.idempotency_key, method, path, params, json, headers
+        )
         return read_response(await self._http.request(**arguments), _as_it_is)
 
     async def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:

@@ -27,9 +27,11 @@ class Extras(NamedTuple):
     def __repr__(self) -> str:
         return f"Extras(headers={sorted(self.headers)}, query={sorted(self.query)})"  # values may be secrets
 
-    def with_more(self, headers: Mapping[str, str | None] | None, query: Query | None) -> Extras:
-        """These and more. None takes one out again."""
-        merged = {**self.headers, **_checked_headers(headers or {})}, {**self.query, **_checked_query(query or {})}
+    def with_more(self, headers: Mapping[str, str | None] | None, query: Query | None, namespace: str | None) -> Extras:
+        """These and more. None takes one out again. The namespace of the view may be among them."""
+        more = _checked_headers(headers or {}, namespace)
+        more.pop("x-namespace", None)
+        merged = {**self.headers, **more}, {**self.query, **_checked_query(query or {}, namespace)}
         return Extras(*({name: value for name, value in each.items() if value is not None} for each in merged))
 
     @property
@@ -42,6 +44,7 @@ NO_EXTRAS = Extras({}, {})
 
 
 def request_arguments(
+    namespace: str | None,
     idempotency_key: str | None,
     method: str,
     path: str,
@@ -49,7 +52,7 @@ def request_arguments(
     json: Any,
     headers: Mapping[str, str] | None,
 ) -> dict[str, Any]:
-    """The arguments of `httpx.Client.request` for `client.request`. `idempotency_key` is that of the view.
+    """The arguments of `httpx.Client.request` for `client.request`. The first two are those of the view.
 
     Raises:
         ValueError: the method or the path cannot be sent.
@@ -59,12 +62,13 @@ def request_arguments(
         raise ValueError(f"method must be one of {', '.join(_METHODS)}, not {method!r}")
     if problem := checks.path_problem(path):
         raise ValueError(f"{problem}. Nothing was sent")
-    given = {name: value for name, value in _checked_headers(headers or {}, _FOR_ONE_CALL).items() if value is not None}
+    checked = _checked_headers(headers or {}, namespace, _FOR_ONE_CALL)
+    given = {name: value for name, value in checked.items() if value is not None}
     if "idempotency-key" in given:
         checks.require(checks.idempotency_key_problem(given["idempotency-key"]))
     elif idempotency_key is not None and method.upper() in _WITH_KEY:
         given["idempotency-key"] = idempotency_key
-    query = {name: value for name, value in _checked_query(params or {}).items() if value is not None}
+    query = {name: value for name, value in _checked_query(params or {}, namespace).items() if value is not None}
     arguments: dict[str, Any] = {"method": method.upper(), "url": path, "headers": given, "params": query}
     arguments["extensions"] = {"call": Call(secrets=_secrets_in(given, query))}
     if json is not None:
@@ -81,19 +85,21 @@ def _secrets_in(*mappings: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _checked_headers(headers: object, allowed: frozenset[str] = frozenset()) -> dict[str, str | None]:
+def _checked_headers(
+    headers: object, namespace: str | None, allowed: frozenset[str] = frozenset()
+) -> dict[str, str | None]:
     checks.require(_mapping_problem("headers", headers))
     checked: dict[str, str | None] = {}
     for name, value in headers.items():  # type: ignore[attr-defined]
-        checks.require(checks.header_problem(name, value, allowed))
+        checks.require(checks.header_problem(name, value, namespace, allowed))
         checked[name.lower()] = value
     return checked
 
 
-def _checked_query(query: object) -> dict[str, Any]:
+def _checked_query(query: object, namespace: str | None) -> dict[str, Any]:
     checks.require(_mapping_problem("query parameters", query))
     for name, value in query.items():  # type: ignore[attr-defined]
-        checks.require(checks.query_problem(name, value))
+        checks.require(checks.query_problem(name, value, namespace))
     return dict(query)  # type: ignore[call-overload, no-any-return]
 
 

@@ -128,6 +128,7 @@ class ViewClient(_OfView, httpx.Client):
     def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
         began = time.perf_counter()
         try:
+            self.view.check_namespace(request)
             response = super().send(request, **arguments)
         except Exception as error:
             raise_failure(error, request, began)
@@ -156,6 +157,7 @@ class AsyncViewClient(_OfView, httpx.AsyncClient):
         require_asyncio()
         began = time.perf_counter()
         try:
+            self.view.check_namespace(request)
             response = await super().send(request, **arguments)
         except Exception as error:
             raise_failure(error, request, began)

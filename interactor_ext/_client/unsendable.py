@@ -1,4 +1,4 @@
-"""Errors for what httpx cannot put into a request: they name the request, and the field of the body."""
+"""Errors for requests that are not sent: httpx cannot make them of a body, or they are of no tenant or of another."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import httpx
+
+from interactor_ext._call import describe_request
+from interactor_ext._config._checks import namespace_problem, require
+from interactor_ext._errors import ConfigurationError
 
 ERRORS = (httpx.InvalidURL, TypeError, ValueError, RecursionError)
 """What httpx raises before anything is sent, UnicodeEncodeError included."""
@@ -27,6 +31,31 @@ def explained(error: Exception, method: str, arguments: Mapping[str, Any], url: 
     if problem is None:
         return error
     return (TypeError if isinstance(error, TypeError) else ValueError)(f"{request}: {problem}. Nothing was sent.")
+
+
+def namespace_of(request: httpx.Request, named: set[str], own: str | None, *, is_free: bool) -> str:
+    """The namespace that a request names, where its view has none (`own`) and lets it choose (`is_free`).
+
+    Raises ConfigurationError for any other request that names none, several, or another than its view has.
+    """
+    what = describe_request(request)
+    if not named and own is None:
+        raise without_namespace(what)
+    if len(named) == 1 and own is None and is_free:
+        (namespace,) = named
+        require(namespace_problem(namespace))
+        return namespace
+    whose = f"namespace {own!r}" if own is not None else "one tenant" if is_free else "the default namespace"
+    others = " and ".join(repr(name) for name in sorted(named - {own})) or "none"
+    problem = f"{what} is for {whose}, but its header X-Namespace or its query names {others}. Nothing was sent."
+    raise ConfigurationError(f'{problem} Leave it out, or make a view of the other tenant: client.namespace("...").')
+
+
+def without_namespace(what: str) -> ConfigurationError:
+    problem = f"{what} has no namespace, and this client requires one (require_namespace). Nothing was sent."
+    return ConfigurationError(
+        f'{problem} Make a view: client.namespace("..."), or client.for_event(event) in a handler.'
+    )
 
 
 def _problem(value: Any, path: str) -> str | None:

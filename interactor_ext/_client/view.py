@@ -16,7 +16,6 @@ import httpx
 
 from interactor_client.types import UNSET
 from interactor_ext._call import Call
-from interactor_ext._client.extras import NO_EXTRAS, Extras, Query
 from interactor_ext._client.reports import OnResponse, check_callback
 from interactor_ext._config import InteractorConfig
 from interactor_ext._config._checks import (
@@ -28,6 +27,15 @@ from interactor_ext._config._checks import (
     warn_of_milliseconds,
 )
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._lazy import LazyModule
+
+if TYPE_CHECKING:
+    from interactor_client.models import WebhookEvent
+    from interactor_ext._client import extras, unsendable
+    from interactor_ext._client.extras import Extras, Query
+else:
+    extras = LazyModule("interactor_ext._client.extras")
+    unsendable = LazyModule("interactor_ext._client.unsendable")
 
 # Fields of request bodies that no error message may quote.
 _SECRET_FIELDS = frozenset({"client_secret", "code", "secret", "token"})
@@ -60,8 +68,10 @@ class View(NamedTuple):
     max_retries: int
     deadline: float | None
     idempotency_key: str | None = None
-    extras: Extras = NO_EXTRAS
+    extras: Extras | None = None
     on_response: tuple[OnResponse, ...] = ()
+    is_of_default: bool = False
+    """Whether the namespace is None because an event belongs to the default one."""
 
     @classmethod
     def of(cls, config: InteractorConfig) -> View:
@@ -75,6 +85,13 @@ class View(NamedTuple):
     def with_namespace(self, namespace: str) -> View:
         require(namespace_problem(namespace))
         return self._replace(namespace=namespace)
+
+    def for_event(self, event: WebhookEvent) -> View:
+        if not hasattr(event, "namespace"):
+            raise ConfigurationError(f"for_event takes a webhook event, as handlers get it, not {type(event).__name__}")
+        if event.namespace:
+            return self.with_namespace(event.namespace)
+        return self._replace(namespace=None, is_of_default=True)
 
     def with_options(
         self,
@@ -100,7 +117,8 @@ class View(NamedTuple):
         if view.idempotency_key is not None:
             require(idempotency_key_problem(view.idempotency_key))
         if headers is not None or query is not None:
-            view = view._replace(extras=self.extras.with_more(headers, query))
+            more = (self.extras or extras.NO_EXTRAS).with_more(headers, query, self.namespace)
+            view = view._replace(extras=more)
         if on_response is not None:
             check_callback(on_response)
             view = view._replace(on_response=(*self.on_response, on_response))
@@ -124,9 +142,7 @@ class View(NamedTuple):
         server = self.config.core_api_url
         if call.is_for_account_server:
             server = self.config.account_server_url
-        elif "x-namespace" in headers:
-            require(namespace_problem(headers["x-namespace"]))
-        elif self.namespace is not None:
+        elif self.namespace is not None and {self.namespace}.issuperset(headers.get_list("x-namespace")):
             headers["X-Namespace"] = self.namespace
         if operation is not None and operation.idempotency_key:
             if "idempotency-key" in headers:
@@ -135,7 +151,7 @@ class View(NamedTuple):
                 # As random as a UUID, whose module would be a fiftieth of the time that the client takes to import.
                 headers["Idempotency-Key"] = self.idempotency_key or os.urandom(16).hex()
         secrets = [self.config.client_secret, *call.secrets]
-        if self.extras is not NO_EXTRAS:
+        if self.extras is not None:
             for name, value in self.extras.headers.items():
                 headers.setdefault(name, value)
             if self.extras.query:
@@ -150,10 +166,33 @@ class View(NamedTuple):
         if isinstance(body, dict) and not _SECRET_FIELDS.isdisjoint(body):
             secrets += [body[name] for name in _SECRET_FIELDS & body.keys() if isinstance(body[name], str)]
         path = str(url)
-        call.namespace, call.path, call.secrets = headers.get("x-namespace"), path, tuple(secrets)
+        call.path, call.secrets = path, tuple(secrets)
         call.max_retries, call.ends_at = self.max_retries, self.ends_at()
         arguments["extensions"] = {**extensions, "call": call}
         return _parsed(f"{server}{path}") if isinstance(url, str) and path.startswith("/") else url
+
+    @property
+    def lacks_namespace(self) -> bool:
+        """Whether its calls must name a namespace themselves."""
+        return self.namespace is None and self.config.require_namespace and not self.is_of_default
+
+    def check_namespace(self, request: httpx.Request) -> None:
+        """Tell the call its namespace; raises ConfigurationError if the request names another than this view has.
+
+        Looks at the request as it is going to be sent, however it was made.
+        """
+        call = Call.of(request)
+        if call.is_for_account_server:
+            return
+        named = set()
+        for header, value in request.headers.raw:
+            if header.lower() == b"x-namespace":
+                named.add(value.decode(errors="replace"))
+        if request.url.query:
+            named.update(value for name, value in request.url.params.multi_items() if name.lower() == "namespace")
+        call.namespace = own = self.namespace
+        if named != {own} and (named or own is not None or self.lacks_namespace):
+            call.namespace = unsendable.namespace_of(request, named, own, is_free=not self.is_of_default)
 
 
 # httpx would parse the path, and then again the whole URL: 60 us, a tenth of a call. Most calls use a URL again.
@@ -191,6 +230,8 @@ def workflow_stream(view: View, instance_id: str) -> StreamURL:
 
 
 def _stream_url(view: View, kwargs: dict[str, Any], scope: str) -> StreamURL:
-    core = view.config.core_api_url
-    resource = re.sub(r"\{\w+\}", "*", kwargs["extensions"]["operation"].path)
+    core, path = view.config.core_api_url, kwargs["extensions"]["operation"].path
+    if view.lacks_namespace:
+        raise unsendable.without_namespace(f"GET {path}")
+    resource = re.sub(r"\{\w+\}", "*", path)
     return StreamURL(f"{core}{kwargs['url']}", kwargs["params"], scope, f"{core}{resource}")

@@ -24,7 +24,7 @@ _OTHER_NAMES = {"api_key": "client_id and client_secret", "base_url": "core_api_
 _URLS = ("account_server_url", "core_api_url")
 _REQUIRED = ("client_id", "client_secret")
 _VARIABLES: Mapping[str, str] = {
-    name: f"INTERACTOR_{name.upper()}" for name in (*_REQUIRED, "environment", *_URLS, "scopes")
+    name: f"INTERACTOR_{name.upper()}" for name in (*_REQUIRED, "environment", *_URLS, "scopes", "require_namespace")
 }
 
 
@@ -38,6 +38,7 @@ class ConfigFields(TypedDict, total=False):
     core_api_url: str | None
     scopes: str | Sequence[str] | None
     namespace: str | None
+    require_namespace: bool | None
     token_refresh_buffer: float | None
     timeout: float | None
     deadline: float | None
@@ -56,9 +57,10 @@ class InteractorConfig:
     beats it. `token_refresh_buffer`: how long before its expiry a token is replaced. `timeout` bounds one attempt,
     `deadline` the whole call with its retries. `max_response_size` is in bytes, after unpacking: a larger response is
     refused while it comes, and so is an event of a stream that has more than a quarter of it. `scopes`: a sequence, or
-    one string with spaces; none means all that the OAuth client may have. `user_agent_suffix` tells the platform who
-    calls, as in "acme-crm/4.2". `allow_insecure_http` permits `http://` URLs of hosts that are not local, over which
-    the secret goes unencrypted.
+    one string with spaces; none means all that the OAuth client may have. With `require_namespace`, a call to the Core
+    API without a namespace is a ConfigurationError. `user_agent_suffix` tells the platform who calls, as in
+    "acme-crm/4.2". `allow_insecure_http` permits `http://` URLs of hosts that are not local, over which the secret
+    goes unencrypted.
 
     This class does not look at environment variables; `from_env` and the clients do.
     """
@@ -70,6 +72,7 @@ class InteractorConfig:
     core_api_url: str = ENVIRONMENTS["production"][1]
     scopes: tuple[str, ...] = ()
     namespace: str | None = None
+    require_namespace: bool = False
     token_refresh_buffer: float = 60.0
     timeout: float = 30.0
     deadline: float | None = None
@@ -105,6 +108,7 @@ class InteractorConfig:
             checks.flag_problem("allow_insecure_http", self.allow_insecure_http),
             checks.scopes_problem(self.scopes),
             None if self.namespace is None else checks.namespace_problem(self.namespace),
+            checks.flag_problem("require_namespace", self.require_namespace),
             checks.seconds_problem("token_refresh_buffer", self.token_refresh_buffer, zero=True),
             checks.seconds_problem("timeout", self.timeout),
             None if self.deadline is None else checks.seconds_problem("deadline", self.deadline),
@@ -135,7 +139,8 @@ class InteractorConfig:
         """Settings from the arguments, else the environment, else the defaults.
 
         Read are INTERACTOR_CLIENT_ID, INTERACTOR_CLIENT_SECRET, INTERACTOR_ENVIRONMENT, INTERACTOR_ACCOUNT_SERVER_URL,
-        INTERACTOR_CORE_API_URL and INTERACTOR_SCOPES (separated by spaces); empty ones count as not set.
+        INTERACTOR_CORE_API_URL, INTERACTOR_SCOPES (separated by spaces) and INTERACTOR_REQUIRE_NAMESPACE (1, true, yes
+        or on; 0, false, no or off); empty ones count as not set.
 
         Raises:
             ConfigurationError: something is missing or wrong; or an environment is given and a URL variable names a
@@ -177,10 +182,13 @@ def _unknown_setting(name: str) -> TypeError:
     return TypeError(f"There is no setting {name!r}: {advice}")
 
 
-def _environment() -> dict[str, str]:
+def _environment() -> dict[str, Any]:
     # Secrets that were read from a file end with a line break.
     values = {name: os.environ.get(variable, "").strip() for name, variable in _VARIABLES.items()}
-    return {name: value for name, value in values.items() if value}
+    found: dict[str, Any] = {name: value for name, value in values.items() if value}
+    if (flag := found.get("require_namespace")) is not None:
+        found["require_namespace"] = checks.FLAGS.get(flag.lower(), flag)
+    return found
 
 
 def _check_environment(overrides: ConfigFields, variables: Mapping[str, str]) -> None:

@@ -48,6 +48,8 @@ _TOKEN_CHARACTERS = frozenset("!#$%&'*+-.^_`|~" + string.ascii_letters + string.
 # Not `is_private`, which is True for networks that are routed publicly in places.
 _LOCAL_IPV4 = ("0.0.0.0/32", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 _LOCAL_IPV6 = ("::/127", "fc00::/7", "fe80::/10")
+FLAGS = {**dict.fromkeys(("1", "true", "yes", "on"), True), **dict.fromkeys(("0", "false", "no", "off"), False)}
+"""What an environment variable that is a flag may hold, in lower case."""
 _LOCAL_NETWORKS = tuple(map(ip_network, (*_LOCAL_IPV4, *_LOCAL_IPV6)))
 
 
@@ -89,15 +91,16 @@ def idempotency_key_problem(value: object) -> str | None:
     return None
 
 
-def header_problem(name: object, value: object, allowed: frozenset[str]) -> str | None:
-    """What is wrong with a header that the caller adds; `allowed` are names that are refused elsewhere.
+def header_problem(name: object, value: object, namespace: str | None, allowed: frozenset[str]) -> str | None:
+    """What is wrong with a header that the caller adds to a view with this namespace; `allowed` are names that are
+    refused elsewhere.
 
     No message quotes the value, which may be a secret. None as a value takes the header out.
     """
     if not isinstance(name, str) or not name or not _TOKEN_CHARACTERS.issuperset(name):
         return f"headers: {name!r} is no name of a header"
     reason = _REFUSED_HEADERS.get(name.lower())
-    if reason is not None and name.lower() not in allowed:
+    if reason is not None and name.lower() not in allowed and (name.lower(), value) != ("x-namespace", namespace):
         return f"headers: {name} cannot be given: {reason}"
     if value is None:
         return None
@@ -108,11 +111,13 @@ def header_problem(name: object, value: object, allowed: frozenset[str]) -> str 
     return f"headers: the value of {name} holds a control character" if _holds_control(value) else None
 
 
-def query_problem(name: object, value: object) -> str | None:
-    """What is wrong with a query parameter that the caller adds. None as a value takes it out."""
+def query_problem(name: object, value: object, namespace: str | None) -> str | None:
+    """What is wrong with a query parameter that the caller adds to a view with this namespace. None as a value takes it
+    out.
+    """
     if not isinstance(name, str) or not name or _holds_control(name):
         return f"query: {name!r} is no name of a parameter"
-    if reason := _REFUSED_QUERY.get(name.lower()):
+    if (reason := _REFUSED_QUERY.get(name.lower())) and (name.lower(), value) != ("namespace", namespace):
         return f"query: {name} cannot be given: {reason}"
     for one in value if isinstance(value, list | tuple) else () if value is None else (value,):
         if not isinstance(one, str | int | float):
@@ -242,7 +247,11 @@ def _warn_of_milliseconds(timeout: float) -> None:
 
 
 def flag_problem(name: str, value: object) -> str | None:
-    return None if isinstance(value, bool) else f"{name} must be True or False, not {type(value).__name__}"
+    if isinstance(value, bool):
+        return None
+    if name == "require_namespace" and isinstance(value, str):
+        return f"{name} must be True or False, in INTERACTOR_REQUIRE_NAMESPACE 1 or 0, not {value!r}"
+    return f"{name} must be True or False, not {type(value).__name__}"
 
 
 def number_problem(name: str, value: object, least: int) -> str | None:

@@ -108,6 +108,8 @@ def api(
         request = operations.arguments(described, given, body)
         view = client if idempotency_key is None else client.with_options(idempotency_key=idempotency_key)
         if described.namespaced and client.config.namespace is None and "namespace" not in given:
+            if client.config.require_namespace:
+                raise ConfigurationError("Name a namespace with -n: INTERACTOR_REQUIRE_NAMESPACE is set.")
             note("No namespace was given (-n): this call acts in the default namespace of the OAuth client.")
         if described.operation.method == "DELETE" and not yes and not confirmed(_question(described, given), "--yes"):
             raise ConfigurationError("Nothing was deleted.")

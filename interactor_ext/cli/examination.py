@@ -57,7 +57,10 @@ def _findings(
         if environment is None and not allow_insecure_http:
             validate_env()
         config = InteractorConfig.from_env(
-            environment=environment, user_agent_suffix="interactor-doctor", allow_insecure_http=allow_insecure_http
+            environment=environment,
+            user_agent_suffix="interactor-doctor",
+            allow_insecure_http=allow_insecure_http,
+            require_namespace=False,  # the account is examined
         )
     except ConfigurationError as error:
         yield Finding("environment", "failed", str(error), _settings_advice())

@@ -373,6 +373,7 @@ class Sandbox:
         if options.get("config") is None:
             connection["scopes"] = ()  # else INTERACTOR_SCOPES would be asked for
             connection["environment"] = "production"  # else INTERACTOR_ENVIRONMENT would be looked at
+            connection["require_namespace"] = False
         return {**connection, **options}
 
     def _server(self) -> Server:

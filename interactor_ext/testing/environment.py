@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
 
 # Variables that the SDK reads and `Sandbox.env` does not set.
-FURTHER_VARIABLES = ("INTERACTOR_ENVIRONMENT", "INTERACTOR_SCOPES")
+FURTHER_VARIABLES = ("INTERACTOR_ENVIRONMENT", "INTERACTOR_SCOPES", "INTERACTOR_REQUIRE_NAMESPACE")
 # Python reads the first, other programs only the second.
 NO_PROXY = ("no_proxy", "NO_PROXY")
 

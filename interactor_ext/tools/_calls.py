@@ -71,9 +71,10 @@ def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, Pend
             raise ValueError(f"the tool call {source.id} is {source.status} already")
         return user, PendingCall(source.id, room_id, source.tool_id, None, source.arguments, view_namespace)
     data = source.data if isinstance(source, RoomToolCallPendingEvent) else source
-    namespace = source.namespace or data.namespace or view_namespace
-    if view_namespace is None and namespace is not None:
-        user = user.namespace(namespace)
+    owned = source if source.namespace else data
+    namespace = owned.namespace or view_namespace
+    if view_namespace is None:
+        user = user.for_event(owned)
     elif namespace != view_namespace:
         raise ValueError(
             f"the tool call {data.tool_call_id} belongs to the namespace {namespace!r}, this view to {view_namespace!r}"

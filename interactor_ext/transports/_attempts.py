@@ -113,10 +113,11 @@ class Attempts:
         if self._rules.breaker is not None:
             url = self.request.url
             host = url.host if url.port is None else f"{url.host}:{url.port}"
-            permit = self._rules.breaker.enter(host)
+            permit = self._rules.breaker.enter(host, self.call.namespace)
             if not isinstance(permit, Permit):
-                why = f"{host} has failed too often in a row. Try again in {permit:.1f} s."
-                return CircuitOpenError(f"{self._name()} was not sent: {why}", retry_after=permit)
+                whose = "" if permit.namespace is None else f" in the namespace {permit.namespace!r}"
+                why = f"{host} has failed too often in a row{whose}. Try again in {permit.seconds:.1f} s."
+                return CircuitOpenError(f"{self._name()} was not sent: {why}", retry_after=permit.seconds)
             self._permit = permit
         if self._rules.measure is not None:
             self._measured = self._rules.measure(self.request, self._made)

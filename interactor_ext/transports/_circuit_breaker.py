@@ -1,32 +1,21 @@
-"""The circuit breaker: refuses calls to a host that fails all the time. A state machine for each host, and one lock."""
+"""The circuit breaker: refuses calls to a host that fails all the time, or those of the namespace that fails there."""
 
 from __future__ import annotations
 
 import math
 import time
-import weakref
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
+from interactor_ext._lazy import LazyModule
 
-
-@dataclass(slots=True)
-class Circuit:
-    """The state of one host. Closed, it counts failures in a row; open, it refuses calls until `probe_at`; then one
-    call probes the host, and opens or closes the circuit.
-    """
-
-    failures: int = 0
-    probe_at: float | None = None
-    probe: weakref.ref[Permit] | None = None
-    era: int = 0
-
-    @property
-    def probing(self) -> bool:
-        # An interrupt can drop a permit before the outcome of its attempt is recorded.
-        return self.probe is not None and self.probe() is not None
+if TYPE_CHECKING:
+    from interactor_ext.transports import _circuits
+    from interactor_ext.transports._circuits import Circuits
+else:
+    _circuits = LazyModule("interactor_ext.transports._circuits")  # where nothing fails, it is not needed
 
 
 class CircuitBreaker:
@@ -34,7 +23,8 @@ class CircuitBreaker:
     it.
 
     A failed attempt is a connection error, a timeout or a status from 500 to 599. Every other answer shows that the
-    host lives. One breaker may serve several clients: its circuits are by host and port, for all namespaces.
+    host lives. If all `failures` were of one namespace, calls of that namespace alone are refused; if of two or more,
+    all. One breaker may serve several clients: its circuits are by host and port.
     """
 
     def __init__(
@@ -48,47 +38,43 @@ class CircuitBreaker:
         self._cool_down = cool_down
         self._clock = clock
         self._lock = fork_safe_lock()
-        self._reset()
+        self._circuits: Circuits | None = None
         after_fork_in_child(self._reset)
 
     def __repr__(self) -> str:
         return f"CircuitBreaker(failures={self._failures}, cool_down={self._cool_down:g})"
 
-    def enter(self, host: str) -> Permit | float:
-        """A permit for one attempt, or in how many seconds to try again."""
-        with self._lock:
-            circuit = self._circuits[host]
-            permit = Permit(self, circuit, circuit.era)
-            if circuit.probe_at is None:
-                return permit
-            seconds = circuit.probe_at - self._clock()
-            if seconds > 0:
-                return seconds
-            if circuit.probing:
-                return min(1.0, self._cool_down)
-            circuit.era += 1
-            permit.era = circuit.era
-            circuit.probe = weakref.ref(permit)
-            return permit
+    def enter(self, host: str, namespace: str | None = None) -> Permit | Refusal:
+        """A permit for one attempt, or why there is none."""
+        permit = Permit(self, host, namespace)
+        if self._circuits is not None:
+            with self._lock:
+                waits, eras = self._circuits.enter(host, namespace, permit)
+            if not eras:
+                return Refusal(max(waits), None if waits[0] else namespace)
+            permit.eras = eras
+        return permit
 
-    def record(self, circuit: Circuit, era: int, failed: bool | None) -> None:
+    def record(self, permit: Permit, failed: bool | None) -> None:
         """Record how an attempt ended; `failed` is None where that says nothing about the host (a cancellation)."""
-        with self._lock:
-            if era != circuit.era:
-                return  # the attempt began before the circuit last changed
-            if failed is None:
-                circuit.probe = None
-            elif not failed:
-                circuit.failures, circuit.probe_at, circuit.probe = 0, None, None
-            else:
-                circuit.failures += 1
-                if circuit.probing or circuit.failures >= self._failures:
-                    circuit.probe_at, circuit.probe = self._clock() + self._cool_down, None
-                    circuit.era += 1
+        if failed or self._circuits is not None:
+            with self._lock:
+                if self._circuits is None:
+                    self._circuits = _circuits.Circuits(self._failures, self._cool_down, self._clock)
+                self._circuits.record(permit.host, permit.namespace, permit.eras, failed)
 
     def _reset(self) -> None:
         # A forked child must not wait for a probe that its parent sent.
-        self._circuits: defaultdict[str, Circuit] = defaultdict(Circuit)
+        self._circuits = None
+
+
+class Refusal(NamedTuple):
+    """Why an attempt is refused."""
+
+    seconds: float
+    """Until another may be let through."""
+    namespace: str | None
+    """The only one that is refused, if others are let through."""
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
@@ -96,9 +82,11 @@ class Permit:
     """Allows one attempt."""
 
     _breaker: CircuitBreaker
-    _circuit: Circuit
-    era: int
+    host: str
+    namespace: str | None
+    eras: Sequence[int] = (0, 0)
+    """Those of the circuits of the host and of the namespace when it began."""
 
     def end(self, *, failed: bool | None) -> None:
         """Record the outcome; `failed` is None where it says nothing of the host, as when the attempt is cancelled."""
-        self._breaker.record(self._circuit, self.era, failed)
+        self._breaker.record(self, failed)

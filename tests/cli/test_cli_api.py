@@ -105,6 +105,15 @@ def test_delete_without_a_terminal_needs_yes(shown_by: Callable[..., str], sandb
     assert list(sandbox.requests) == []
 
 
+def test_call_without_a_namespace_is_refused_where_one_is_required(
+    shown_by: Callable[..., str], sandbox: Sandbox
+) -> None:
+    complaint = shown_by("api", "list_rooms", status=1, INTERACTOR_REQUIRE_NAMESPACE="yes")
+    assert "Name a namespace with -n: INTERACTOR_REQUIRE_NAMESPACE is set." in complaint
+    assert list(sandbox.requests) == []
+    shown_by("api", "list_rooms", "-n", NAMESPACE, INTERACTOR_REQUIRE_NAMESPACE="yes")
+
+
 def test_field_shows_one_part_of_the_answer(shell: Shell, sandbox: Sandbox) -> None:
     with sandbox.client(namespace=NAMESPACE) as user:
         ids = [assistant(user) for _ in range(2)]

@@ -20,7 +20,7 @@ from interactor_ext import (
     validate_env,
 )
 
-VARIABLES = ("CLIENT_ID", "CLIENT_SECRET", "ACCOUNT_SERVER_URL", "CORE_API_URL", "SCOPES", "WEBHOOK_SECRET")
+VARIABLES = ("CLIENT_ID", "CLIENT_SECRET", "ACCOUNT_SERVER_URL", "CORE_API_URL", "SCOPES", "REQUIRE_NAMESPACE")
 SECRET = "secret_8f3a61c9d2"
 GIVEN: dict[str, Any] = {"client_id": "client_x", "client_secret": SECRET}
 
@@ -61,6 +61,34 @@ def test_arguments_override_environment_variables_which_override_defaults(monkey
     assert config.timeout == 30
     # The class itself takes nothing from outside.
     assert InteractorConfig(**GIVEN).core_api_url == "https://core.interactor.com/api/v1"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        *((value, True) for value in ("1", "true", "True", "YES", "on", " 1\n")),
+        *((value, False) for value in ("0", "false", "No", "OFF", "", " ")),
+    ],
+)
+def test_require_namespace_is_read_from_the_environment(
+    value: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTOR_REQUIRE_NAMESPACE", value)
+    assert InteractorConfig.from_env(**GIVEN).require_namespace is expected
+    assert InteractorConfig.from_env(**GIVEN, require_namespace=not expected).require_namespace is not expected
+    for client in (InteractorClient, AsyncInteractorClient):
+        assert client(**GIVEN).config.require_namespace is expected
+
+
+@pytest.mark.parametrize("value", ["2", "ja", "true false", "none"])
+def test_require_namespace_that_is_no_flag_raises_configuration_error(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTOR_REQUIRE_NAMESPACE", value)
+    with pytest.raises(ConfigurationError, match=f"INTERACTOR_REQUIRE_NAMESPACE 1 or 0, not '{value}'"):
+        InteractorConfig.from_env(**GIVEN)
+    with pytest.raises(ConfigurationError, match=r"client_secret is missing.*INTERACTOR_REQUIRE_NAMESPACE"):
+        InteractorClient(client_id="client_x")
 
 
 @pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient])
@@ -130,6 +158,8 @@ def test_validate_env_names_all_missing_variables_at_once(monkeypatch: pytest.Mo
         ({"account_server_url": "https//user:hunter2@h/"}, "account_server_url holds a user name or a password"),
         ({"account_server_url": "https://user:hun/ter2@h/"}, "account_server_url holds a user name or a password"),
         ({"account_server_url": "https://h/api?key=hunter2"}, "account_server_url must not have a query"),
+        ({"require_namespace": "yes"}, "require_namespace must be True or False, .* not 'yes'"),
+        ({"require_namespace": 1}, "require_namespace must be True or False, not int"),
         ({"allow_insecure_http": "no"}, "allow_insecure_http must be True or False, not str"),
         ({"allow_insecure_http": 1}, "allow_insecure_http must be True or False, not int"),
         ({"timeout": 0}, "timeout must be a finite number of seconds, more than 0"),

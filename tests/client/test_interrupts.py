@@ -11,6 +11,7 @@ import pytest
 
 from interactor_ext import CircuitBreaker, InteractorClient
 from interactor_ext.telemetry import Event, RequestEnded, Sending
+from interactor_ext.transports._circuit_breaker import Permit
 from tests.support.scripted_server import token_answer
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no such signal")
@@ -137,11 +138,13 @@ def test_interrupted_probe_of_the_circuit_breaker_allows_another() -> None:
     clock = [0.0]
     breaker = CircuitBreaker(failures=1, cool_down=10, clock=lambda: clock[0])
     permit = breaker.enter("host")
-    assert not isinstance(permit, float)
+    assert isinstance(permit, Permit)
     permit.end(failed=True)
     clock[0] = 10
     probe = breaker.enter("host")
-    assert not isinstance(probe, float)
-    assert breaker.enter("host") == 1.0
+    assert isinstance(probe, Permit)
+    refusal = breaker.enter("host")
+    assert not isinstance(refusal, Permit)
+    assert refusal.seconds == 1.0
     del probe  # nobody says how it ended
-    assert not isinstance(breaker.enter("host"), float)
+    assert isinstance(breaker.enter("host"), Permit)

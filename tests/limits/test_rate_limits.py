@@ -275,7 +275,7 @@ def test_async_redis_client_in_a_sync_client_raises_configuration_error() -> Non
 
 
 def test_rate_limit_of_a_view_is_that_of_its_namespace() -> None:
-    """A low-level function may be given another namespace than that of its view."""
+    """A low-level function may be given a namespace where its view has none."""
     from interactor_client.api.assistants import get_assistant
 
     def answer(asked: Asked) -> Answer:
@@ -286,7 +286,7 @@ def test_rate_limit_of_a_view_is_that_of_its_namespace() -> None:
     with OddServer(answer) as server, InteractorClient(**server.settings) as client:
         a, b = client.namespace("a"), client.namespace("b")
         a.assistants.get("x")
-        get_assistant.sync("x", client=a.api, x_namespace="b")
+        get_assistant.sync("x", client=client.api, x_namespace="b")
         assert a.rate_limit["namespace"].remaining == 7
         assert b.rate_limit["namespace"].remaining == 3
 

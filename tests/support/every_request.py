@@ -22,7 +22,10 @@ SEND = {
     *("chat", "credential_auth", "get_access_token", "health", "request", "room_stream_url"),
     *("wait_for_oauth", "wait_for_workflow", "workflow_stream_url"),
 }
-SEND_NOTHING = {"api", "close", "config", "is_authenticated", "is_closed", "namespace", "rate_limit", "with_options"}
+SEND_NOTHING = {
+    *("api", "close", "config", "for_event", "is_authenticated", "is_closed", "namespace"),
+    *("rate_limit", "with_options"),
+}
 RESOURCES = {operation.tag for operation in operations()}
 ARGUMENTS: dict[str, Any] = {"states": [WorkflowState(name="a", type="terminal")], "body": {}}
 
@@ -81,7 +84,7 @@ def of_resource(tag: str, name: str, how: Callable[[Any], Any] = lambda result: 
     return Row(f"{tag}.{name}" + "".join(f" {key}={value}" for key, value in more.items()), use)
 
 
-def of_endpoint(tag: str, operation_id: str, suffix: str) -> Row:
+def of_endpoint(tag: str, operation_id: str, suffix: str, **more: Any) -> Row:
     module = import_module(f"interactor_client.api.{tag}.{operation_id}")
 
     def use(user: Any) -> Any:
@@ -91,7 +94,7 @@ def of_endpoint(tag: str, operation_id: str, suffix: str) -> Row:
             # Whatever the schema wants: nothing is validated before it is sent.
             hint = get_type_hints(function, vars(module))["body"]
             kwargs["body"] = kwargs["body"] if hint == dict[str, Any] else hint(**arguments(hint.__init__)[1])
-        return function(*args, **kwargs, client=user.api)
+        return function(*args, **kwargs, **more, client=user.api)
 
     return Row(f"api.{tag}.{operation_id}{suffix or ' '}", use)
 

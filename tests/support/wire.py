@@ -47,7 +47,8 @@ class Wire:
     def _handle(self, request: httpx.Request) -> httpx.Response:
         if str(request.url) == f"{ACCOUNT}/oauth/token":
             self.token_requests.append(request)
-            return httpx.Response(200, json={"access_token": f"token_{len(self.token_requests)}", "expires_in": 900})
+            token = {"access_token": f"token_{len(self.token_requests)}", "token_type": "Bearer", "expires_in": 900}
+            return httpx.Response(200, json=token)
         self.requests.append(request)
         if self._answer is not None:
             return self._answer(request)

@@ -12,7 +12,7 @@ def customer(user: AbstractBaseUser | AnonymousUser) -> InteractorClient:
     """The customer's view of the client that all requests of this process share."""
     if not user.is_authenticated:
         raise PermissionDenied
-    return get_client().namespace(f"user_{user.pk}")
+    return get_client(require_namespace=True).namespace(f"user_{user.pk}")
 
 
 def open_room(customer: InteractorClient, webhook_url: str) -> str:

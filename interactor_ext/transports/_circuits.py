@@ -1,0 +1,87 @@
+"""The circuits of a breaker: a state machine for each host that has failed, and one for each namespace that has failed
+there.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+# The circuits that failed last are kept.
+_MOST_KEPT = 1000
+
+
+@dataclass(slots=True, eq=False)
+class Circuit:
+    """Closed, it counts failures in a row; open, it refuses calls until `probe_at`; then one call probes the host, and
+    opens or closes the circuit.
+    """
+
+    spread: int  # how many namespaces must have failed for it to open: two for a host
+    failures: int = 0
+    failing: set[str | None] = field(default_factory=set)  # the namespaces of these failures
+    probe_at: float | None = None
+    probe: weakref.ref[Any] | None = None
+    era: int = 0
+
+    def wait(self, now: float, cool_down: float) -> float:
+        """In how many seconds a call may go, 0 for now."""
+        if self.probe_at is None:
+            return 0.0
+        # An interrupt can drop a permit before the outcome of its attempt is recorded.
+        is_probing = self.probe is not None and self.probe() is not None
+        return self.probe_at - now if now < self.probe_at else min(1.0, cool_down) if is_probing else 0.0
+
+    def enter(self, permit: object) -> int:
+        """Let a call go, as the probe if the circuit is open. Returns the era of its attempt."""
+        if self.probe_at is not None:
+            self.probe, self.era = weakref.ref(permit), self.era + 1
+        return self.era
+
+
+class Circuits:
+    """The circuits of one breaker, which has the lock."""
+
+    def __init__(self, failures: int, cool_down: float, clock: Callable[[], float]) -> None:
+        self._failures, self._cool_down, self._clock = failures, cool_down, clock
+        self._kept: dict[tuple[str, str | None, int], Circuit] = {}
+
+    def enter(self, host: str, namespace: str | None, permit: object) -> tuple[list[float], list[int]]:
+        """In how many seconds the circuits of host and namespace let a call go, and their eras if both do so now."""
+        now, circuits = self._clock(), [self._circuit(host, None, 2), self._circuit(host, namespace, 1)]
+        waits = [circuit.wait(now, self._cool_down) for circuit in circuits]
+        return waits, [] if any(waits) else [circuit.enter(permit) for circuit in circuits]
+
+    def record(self, host: str, namespace: str | None, eras: Sequence[int], failed: bool | None) -> None:
+        whole, own = self._circuit(host, None, 2, keep=failed), self._circuit(host, namespace, 1, keep=failed)
+        # A namespace whose own circuit is open says nothing about the host, be it as its probe.
+        is_known, opens = own.probe_at is not None, False
+        for circuit, era in zip((whole, own), eras, strict=True):
+            if era != circuit.era:
+                continue  # the attempt began before the circuit last changed
+            if failed is None or (failed and is_known and circuit is whole):
+                circuit.probe = None
+            elif not failed:
+                circuit.failures, circuit.probe_at, circuit.probe = 0, None, None
+                circuit.failing.clear()
+            else:
+                circuit.failures += 1
+                circuit.failing.add(namespace)
+                is_full = circuit.failures >= self._failures and len(circuit.failing) >= circuit.spread
+                opens = opens or is_full or circuit.probe_at is not None
+                if opens:
+                    circuit.probe_at, circuit.probe = self._clock() + self._cool_down, None
+                    circuit.era += 1
+                    whole.failures = 0  # they were this namespace's: what others fail counts anew
+
+    def _circuit(self, host: str, namespace: str | None, spread: int, *, keep: bool | None = False) -> Circuit:
+        key = host, namespace, spread
+        found = self._kept.get(key) or Circuit(spread)
+        if keep:
+            self._kept.pop(key, None)
+            self._kept[key] = found  # at the end
+            if len(self._kept) > _MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+        return found
