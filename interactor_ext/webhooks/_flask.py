@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from interactor_ext.webhooks import answers
-
-if TYPE_CHECKING:
-    from interactor_ext.webhooks.router import WebhookRouter
+from interactor_ext.webhooks.answers import DeliveryHandler
 
 try:
     from flask import Blueprint, Response, request
@@ -19,7 +16,7 @@ except ModuleNotFoundError as error:
     raise ImportError("WebhookRouter.flask needs Flask: pip install flask") from error
 
 
-def blueprint(router: WebhookRouter, path: str) -> Blueprint:
+def blueprint(router: DeliveryHandler, path: str) -> Blueprint:
     # Of two blueprints of one name, Flask registers one; of one path, an application has one.
     routes = Blueprint("interactor_webhook" + re.sub(r"\W", "_", path), __name__)
 
