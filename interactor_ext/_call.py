@@ -16,6 +16,7 @@ class Call:
     """One call, from its view to its response: what it is, and how far it has come."""
 
     operation: Operation | None = None
+    is_for_account_server: bool = False
     namespace: str | None = None
     path: str = ""
     """The path of the operation, with its ids percent-encoded and without the path of the server."""
@@ -37,8 +38,12 @@ class Call:
         """The call of a request; a new one for a request that no view has built."""
         call: Call | None = request.extensions.get("call")
         if call is None:
-            call = request.extensions["call"] = cls(request.extensions.get("operation"))
+            call = request.extensions["call"] = cls.for_operation(request.extensions.get("operation"))
         return call
+
+    @classmethod
+    def for_operation(cls, operation: Operation | None) -> Call:
+        return cls(operation, operation is not None and operation.server == "account")
 
     def __repr__(self) -> str:
         name = None if self.operation is None else self.operation.id
@@ -47,10 +52,6 @@ class Call:
     @property
     def is_stream(self) -> bool:
         return self.operation is not None and self.operation.stream
-
-    @property
-    def is_for_account_server(self) -> bool:
-        return self.operation is not None and self.operation.server == "account"
 
     @property
     def url_variable(self) -> str:

@@ -135,7 +135,7 @@ class View(NamedTuple):
     def prepare(self, url: httpx.URL | str, arguments: dict[str, Any]) -> httpx.URL | str:
         """Complete the arguments of `httpx.Client.build_request`, and return the URL to build it with."""
         extensions = arguments.get("extensions") or {}
-        call: Call = extensions.get("call") or Call(extensions.get("operation"))
+        call: Call = extensions.get("call") or Call.for_operation(extensions.get("operation"))
         operation = call.operation
         # The default encoding of httpx is ASCII, and a namespace may be any text.
         headers = arguments["headers"] = httpx.Headers(arguments.get("headers"), encoding="utf-8")
