@@ -279,6 +279,37 @@ class WebhookRouter:
         """
         return answer_event(self, event)
 
+    def check(self) -> None:
+        """Check, when an application starts, what would otherwise come out with the first delivery: the store or the
+        queue answers and has its table, and events without a task queue have handlers.
+
+        Raises ConfigurationError that names all that is wrong.
+        """
+        run_sync(self._check())
+
+    async def acheck(self) -> None:
+        """`check` for an event loop."""
+        await run_async(self._check())
+
+    def _check(self) -> Effects[None]:
+        problems = []
+        if self._default is None and not self._registrations and self.queue is None and self.hand_over is None:
+            problems.append("It has no handler: import the module with its handlers before.")
+        try:
+            if self.queue is None:
+                key, token = f"{self.key_prefix}check:{secrets.token_hex(8)}", secrets.token_hex(16)
+                yield self.store_calls.call(self.store.claim, key, token, 1.0)
+                yield self.store_calls.call(self.store.release, key, token)
+            elif callable(look := getattr(self.queue, "dead_letters", None)):
+                yield self.store_calls.call(look, 1)
+        except Exception as error:
+            problems.append(f"Its {'store' if self.queue is None else 'queue'} cannot be used: {error}")
+            cause: Exception | None = error
+        else:
+            cause = None
+        if problems:
+            raise ConfigurationError(f"This webhook router is not ready. {' '.join(problems)}") from cause
+
     def has_handlers(self, kind: str) -> bool:
         """Whether an event of this type would run a handler."""
         return self._default is not None or any(each.pattern.fullmatch(kind) for each in self._registrations)

@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
+from interactor_ext import ConfigurationError
+from interactor_ext.webhooks import PostgresEventStore, SQLiteEventQueue, SQLiteEventStore
 from tests.support.postgres_server import PostgresServer
 from tests.support.served import GUNICORN, UVICORN, Served, needs
 from tests.support.webhook_deliveries import delivery
@@ -412,3 +414,41 @@ def test_async_manager_around_a_regular_handler_is_an_error_that_says_what_to_do
     router.on("*")(lambda event: None)
     assert status(router.handle(*delivery())) == (500, "handler_failed")
     assert "Make the handler `async def`, or return a regular context manager." in caplog.text
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    ("options", "problems"),
+    [
+        ({}, ["It has no handler"]),
+        ({"store": SQLiteEventStore("/nowhere/events.db"), "name": "shop"}, ["has no handler", "store cannot be used"]),
+        ({"queue": SQLiteEventQueue("/nowhere/events.db")}, ["Its queue cannot be used: unable to open"]),
+    ],
+    ids=["memory", "store", "queue"],
+)
+def test_check_names_all_that_is_wrong_before_the_first_delivery(
+    options: dict[str, Any], problems: list[str], is_async: bool
+) -> None:
+    router = make(**options)
+    with pytest.raises(ConfigurationError) as raised:
+        asyncio.run(router.acheck()) if is_async else router.check()
+    assert all(problem in str(raised.value) for problem in problems)
+
+
+def test_check_of_a_postgres_store_names_the_missing_table(postgres: PostgresServer) -> None:
+    with PostgresEventStore(postgres.dsn) as store:
+        router = make(store, name="shop")
+        router.on("*")(print)
+        with pytest.raises(ConfigurationError, match=r"call `create\(\)`"):
+            router.check()
+        store.create()
+        router.check()
+        assert postgres.run("SELECT key FROM interactor_webhook_claims") == []
+
+
+def test_check_of_a_router_that_is_ready_passes(tmp_path: Path) -> None:
+    with SQLiteEventStore(tmp_path / "events.db") as store:
+        router = make(store, name="shop")
+        router.on("*")(print)
+        router.check()
+    make(hand_over=print).check()
