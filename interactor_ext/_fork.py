@@ -12,6 +12,9 @@ from typing import Any, cast
 # Not WeakMethod: one that dies with the interpreter, as those of global objects do, writes a traceback to stderr.
 _hooks: weakref.WeakKeyDictionary[object, Callable[[Any], None]] = weakref.WeakKeyDictionary()
 _locks: weakref.WeakSet[Any] = weakref.WeakSet()
+# The process whose state it is.
+_process = os.getpid()
+_noticing = threading.RLock()
 
 
 def fork_safe_lock() -> threading.RLock:
@@ -31,6 +34,17 @@ def after_fork_in_child(method: Callable[[], None]) -> None:
     _hooks[bound.__self__] = bound.__func__
 
 
+def notice_fork() -> None:
+    """Do in this process what its server kept from Python when it forked: uWSGI runs no hooks of Python.
+
+    To be called before a thread, a connection or a file of the process is used.
+    """
+    if os.getpid() != _process:
+        with _noticing:
+            if os.getpid() != _process:
+                _run_hooks()
+
+
 def release_inherited(sockets: list[int]) -> None:
     """Release the parent's connections in a child, without closing them for their peers.
 
@@ -47,10 +61,12 @@ def release_inherited(sockets: list[int]) -> None:
 
 
 def _run_hooks() -> None:
+    global _process
     for lock in list(_locks):
         lock._at_fork_reinit()
     for owner, method in list(_hooks.items()):
         method(owner)
+    _process = os.getpid()
 
 
 if hasattr(os, "register_at_fork"):  # Windows does not fork

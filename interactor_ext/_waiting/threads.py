@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._fork import after_fork_in_child, fork_safe_lock
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
 from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting import start_thread
 from interactor_ext.logs import logger
@@ -67,6 +67,7 @@ class DaemonThreads:
 
         Raises ConfigurationError where the system gives no thread.
         """
+        notice_fork()
         future: Future[T] = Future()
         call = partial(contextvars.copy_context().run, function, *args, **kwargs)
         with self._lock:
@@ -199,6 +200,7 @@ class LoopThread:
             future.cancel()
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
+        notice_fork()
         with self._lock:
             if self._loop is None or self._loop.is_closed():
                 loop = asyncio.new_event_loop()

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._fork import after_fork_in_child, fork_safe_lock
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
 from interactor_ext._waiting import TRANSPORT_CLOSED
 
 T = TypeVar("T")
@@ -45,6 +45,7 @@ class PerLoop(Generic[T]):
         """The object of the running loop. ConfigurationError after `aclose()`."""
         if self._closed:
             raise ConfigurationError(TRANSPORT_CLOSED)
+        notice_fork()
         loop = asyncio.get_running_loop()
         entry = self._entries.get(loop)
         if entry is None or entry.closed:

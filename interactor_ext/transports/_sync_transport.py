@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._fork import after_fork_in_child, fork_safe_lock
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
 from interactor_ext._waiting import TRANSPORT_CLOSED, ThreadWaiter
 from interactor_ext._waiting.closer import Watch, closer
 from interactor_ext.transports._httpx_internals import has_idle_connection, network_deadline, watch_network
@@ -111,6 +111,7 @@ class Transport(httpx.BaseTransport):
         """Called by httpx: send a request."""
         if self._closed:
             raise ConfigurationError(TRANSPORT_CLOSED)
+        notice_fork()
         self._start_closer()
         body = PooledBody()
         use = _Use(weakref.ref(body, closer.queue.put))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import ClassVar, Self
 
-from interactor_ext._fork import after_fork_in_child, fork_safe_lock
+from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
@@ -44,6 +44,7 @@ class Database:
         """A write transaction, committed at the end of the block. Waits `timeout` seconds for other writers, be they
         threads or processes.
         """
+        notice_fork()
         deadline = time.monotonic() + self._timeout
         # Not acquire(timeout=): a signal handler that raises right after it would leave the lock taken. The holder
         # gives up at its own deadline, and a waiter past its deadline does not wait for SQLite's lock.
