@@ -104,6 +104,13 @@ def test_what_meta_does_not_say_is_taken_from_the_request(
     assert (list(found), found.meta) == (data, expected)
 
 
+def test_has_more_beside_an_empty_meta_counts() -> None:
+    envelope = AssistantListResponse.from_dict({"data": [], "meta": {}, "has_more": True})
+    assert page_of(envelope, {}).meta == PageMeta(1, 0, None, None, True)
+    contradicting = AssistantListResponse.from_dict({"data": [], "meta": {"has_more": False}, "has_more": True})
+    assert not page_of(contradicting, {}).meta.has_more
+
+
 @pytest.mark.parametrize("value", [0, -1, 1.5, "1", True, None, float("nan")])
 def test_invalid_page_or_page_size_raises_value_error(value: Any) -> None:
     for name in ("page", "per_page"):
@@ -179,7 +186,7 @@ def test_too_many_empty_pages_in_a_row_raise_response_validation_error(mode: str
         asked.add(number)
         return page(items("a") if number == 1 else [])
 
-    with pytest.raises(ResponseValidationError, match=r"the last 100 pages \(up to page 101\) hold nothing new") as caught:
+    with pytest.raises(ResponseValidationError, match=r"the last 100 pages \(up to page 101\) hold nothing") as caught:
         run(mode, fetch, prefetch)
     assert (caught.value.model, caught.value.field) == ("PaginationMeta", "has_more")
     assert max(asked) <= 1 + MOST_EMPTY_PAGES + prefetch
