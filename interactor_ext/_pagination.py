@@ -7,7 +7,6 @@ import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
@@ -33,6 +32,8 @@ _LARGEST_PAGE = 100
 _MOST_PREFETCHED = 100
 _MOST_FRUITLESS = 100
 """Pages in a row with nothing new, after which a server that announces more is not believed."""
+_MOST_REFUSED = 10
+"""Pages in a row that `total` tells not to go on where the walk is; after that, `total` is not believed."""
 _MOST_REMEMBERED = 10_000
 """Ids that a walk remembers; the oldest are forgotten."""
 _MOST_ADDED = 100
@@ -54,13 +55,6 @@ def check_paging(params: Mapping[str, Any]) -> None:
 def check_prefetch(prefetch: object) -> None:
     if not _is_whole(prefetch, 0) or prefetch > _MOST_PREFETCHED:
         raise ValueError(f"prefetch must be a whole number from 0 to {_MOST_PREFETCHED}, not {prefetch!r}")
-
-
-@dataclass(slots=True)
-class PartialPage(Page[T]):
-    """A page without the items that are invalid for their model."""
-
-    invalid: list[ResponseValidationError] = field(default_factory=list)
 
 
 def read_page(response: httpx.Response, parse: ParseList[T], params: Any) -> Page[T]:
@@ -124,7 +118,7 @@ class PageWalk(Generic[T]):
         self._request = request
         self._place = 0  # what stands up to the end of this page has been handed out
         self._furthest = 0
-        self._meta: PageMeta | None = None  # of that page
+        self._meta = PageMeta(0, 0, None, None, True)  # of that page
         self._held: Page[T] | None = None  # the page after it, while items may lie between
         self._previous: object = None
         self._seen: OrderedDict[object, None] = OrderedDict()
@@ -139,10 +133,10 @@ class PageWalk(Generic[T]):
 
     def ahead(self, count: int) -> range:
         """The numbers of the pages to request before their turn; none while the list changes."""
-        until = self._place + count
-        if self._meta is not None and self._meta.total_pages is not None:
-            until = min(until, self._meta.total_pages)
-        return range(self._place + 1, 0 if self.done or self._changed else until + 1)
+        if self.done or self._changed:
+            return range(0)
+        last = self._place + count
+        return range(self._place + 1, min(last, last if self._meta.total_pages is None else self._meta.total_pages) + 1)
 
     def take(self, page: Page[T]) -> list[T | ResponseValidationError]:
         """What is new in the page `next`: the errors of invalid items, and the items.
@@ -177,8 +171,8 @@ class PageWalk(Generic[T]):
         return self._handed_out >= self._most
 
     def _grown(self, page: Page[T]) -> int:
-        before = None if self._meta is None else self._meta.total
-        return 0 if page.meta.total is None or before is None else page.meta.total - before
+        total, before = page.meta.total, self._meta.total
+        return 0 if total is None or before is None else total - before
 
     def _goes_on(self, page: Page[T], entries: Mapping[object, object]) -> bool:
         """Whether no item lies between the page and what has been handed out. If one may, `next` is an earlier page."""
@@ -190,6 +184,9 @@ class PageWalk(Generic[T]):
             self.next = max(1, self.next - max(1, -grown // max(1, page.meta.per_page)))
             return False
         if grown >= 0 if self._sure else grown == 0 and not self._suspicious:
+            return True
+        if self._fruitless >= _MOST_REFUSED:
+            logger.warning("%s: the total changes with each page, so items may be missing", self._request)
             return True
         self._held, self._changed = page, True
         self.next = self._furthest = self._place
@@ -237,7 +234,7 @@ class PageWalk(Generic[T]):
 
 def _entries(page: Page[T]) -> dict[object, T | ResponseValidationError]:
     """The errors of invalid items, and the items, by their ids; by a number where they have none."""
-    invalid = page.invalid if isinstance(page, PartialPage) else ()
+    invalid = getattr(page, "invalid", ())
     return {_key(index, entry): entry for index, entry in enumerate([*invalid, *page.data])}
 
 

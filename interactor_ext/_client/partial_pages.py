@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
@@ -11,10 +12,17 @@ import httpx
 from interactor_client.errors import DecodeError
 from interactor_client.types import Page
 from interactor_ext._errors import ResponseValidationError
-from interactor_ext._pagination import ParseList, PartialPage, page_of, read_page
+from interactor_ext._pagination import ParseList, page_of, read_page
 from interactor_ext._responses._read import read_response, validation_error
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class PartialPage(Page[T]):
+    """A page without the items that are invalid for their model."""
+
+    invalid: list[ResponseValidationError] = field(default_factory=list)
 
 
 def read_partial_page(response: httpx.Response, parse: ParseList[T], params: Any) -> Page[T]:

@@ -230,6 +230,20 @@ def test_list_that_grows_by_a_row_for_each_found_ends(prefetch: int, where: str)
     assert rows.requests < 130
 
 
+def test_total_that_is_the_number_of_items_on_the_page_loses_none(caplog: pytest.LogCaptureFixture) -> None:
+    rows = Rows(55, 20)
+
+    def fetch(number: int) -> Page[Any]:
+        page = rows.page(number)
+        return Page(page.data, PageMeta(number, 20, len(page.data), None, page.meta.has_more))
+
+    assert [item.row for item in iterate(fetch, 0, request="GET /rows")] == rows.rows
+    assert rows.requests < 30
+    assert [record.getMessage() for record in caplog.records] == [
+        "GET /rows: the total changes with each page, so items may be missing"
+    ]
+
+
 def test_list_that_grows_faster_than_it_is_read_is_an_error() -> None:
     rows = Rows(100, 20)
 
