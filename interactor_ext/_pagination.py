@@ -120,6 +120,7 @@ class PageWalk(Generic[T]):
         self._furthest = 0
         self._meta = PageMeta(0, 0, None, None, True)  # of that page
         self._held: Page[T] | None = None  # the page after it, while items may lie between
+        self._refused: int | None = None  # the `total` of the last one that was held
         self._previous: object = None
         self._seen: OrderedDict[object, None] = OrderedDict()
         self._handed_out = 0
@@ -185,10 +186,10 @@ class PageWalk(Generic[T]):
             return False
         if grown >= 0 if self._sure else grown == 0 and not self._suspicious:
             return True
-        if self._fruitless >= _MOST_REFUSED:
+        if self._fruitless >= _MOST_REFUSED and page.meta.total == self._refused:
             logger.warning("%s: the total changes with each page, so items may be missing", self._request)
             return True
-        self._held, self._changed = page, True
+        self._held, self._refused, self._changed = page, page.meta.total, True
         self.next = self._furthest = self._place
         return False
 
