@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import inspect
-import json
-import re
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+import math
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
 import httpx
 
-from interactor_client.errors import DecodeError
 from interactor_client.types import ListEnvelope, OnInvalid, Page, PageMeta
 from interactor_ext._errors import ConfigurationError, ResponseValidationError
 from interactor_ext._lazy import LazyModule
-from interactor_ext._responses._read import read_response, validation_error
+from interactor_ext._responses._read import read_response
 from interactor_ext._waiting import require_asyncio
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.logs import logger
@@ -33,8 +30,14 @@ ParseList = Callable[[httpx.Response], ListEnvelope[T]]
 
 _LARGEST_PAGE = 100
 _MOST_PREFETCHED = 100
-MOST_EMPTY_PAGES = 100
-"""In a row, after which a server that announces more is not believed."""
+_MOST_FRUITLESS = 100
+"""Pages in a row with nothing new, after which a server that announces more is not believed."""
+_MOST_REFUSED = 10
+"""Pages in a row that `total` tells not to go on where the walk is; after that, `total` is not believed."""
+_MOST_REMEMBERED = 10_000
+"""Ids that a walk remembers; the oldest are forgotten."""
+_MOST_ADDED = 100
+"""Items that a walk hands out beyond as many as the list had at first, before it only goes forward."""
 # Seconds for cancelled requests to end; what they do in a thread, such as reading a token store, cannot be cancelled.
 _GRACE = 1.0
 # Their number is bounded by `prefetch`.
@@ -54,42 +57,9 @@ def check_prefetch(prefetch: object) -> None:
         raise ValueError(f"prefetch must be a whole number from 0 to {_MOST_PREFETCHED}, not {prefetch!r}")
 
 
-@dataclass(slots=True)
-class PartialPage(Page[T]):
-    """A page without the items that are invalid for their model."""
-
-    invalid: list[ResponseValidationError] = field(default_factory=list)
-
-
 def read_page(response: httpx.Response, parse: ParseList[T], params: Any) -> Page[T]:
     """The page in a response. Raises ResponseValidationError if any of its items is invalid."""
     return page_of(read_response(response, parse), params)
-
-
-def read_partial_page(response: httpx.Response, parse: ParseList[T], params: Any) -> Page[T]:
-    """The page in a response, with an error in place of each item that is invalid."""
-    try:
-        return read_page(response, parse, params)
-    except ResponseValidationError as error:
-        if not error.path.startswith("data["):
-            raise
-    body = json.loads(response.content)
-    items, invalid = body["data"], []
-    envelope = read_response(response, lambda _: parse(_with_data(body, [])))
-    for index, item in enumerate(items):
-        try:
-            envelope.data.extend(parse(_with_data(body, [item])).data)
-        except DecodeError as error:
-            error.path, error.field = (
-                re.sub(r"^data\[0\]", f"data[{index}]", place) for place in (error.path, error.field)
-            )
-            invalid.append(validation_error(response, error, item=item))
-    page = page_of(envelope, params, count=len(items))
-    return PartialPage(page.data, page.meta, invalid)
-
-
-def _with_data(body: dict[str, Any], data: list[Any]) -> httpx.Response:
-    return httpx.Response(200, content=json.dumps({**body, "data": data}))
 
 
 def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any], count: int | None = None) -> Page[T]:
@@ -103,6 +73,8 @@ def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any], count: int | N
     total_pages = _first(meta, ("total_pages",), 1 if count else 0)
     size = per_page or params.get("per_page", count)
     has_more = getattr(meta, "has_more", None)
+    if not isinstance(has_more, bool):  # some servers say it beside `meta`
+        has_more = getattr(envelope, "additional_properties", {}).get("has_more")
     if not isinstance(has_more, bool):
         if total_pages is not None:
             has_more = page < total_pages
@@ -128,70 +100,151 @@ def _is_whole(value: object, least: int) -> TypeGuard[int]:
 
 
 class PageWalk(Generic[T]):
-    """Decides which pages of a list to request next, and where it ends."""
+    """Decides which page of a list to take next, what in it is new, and where the list ends.
+
+    The list may change between two requests, but not its order: what stands before a known item has been handed out.
+    A page without known items goes on from where the walk is, unless items before that place are gone. If `total`
+    changed, they may be: then the page that ended there is taken again, or, if nothing in it is known either, one as
+    much earlier as the list has shrunk. If `total` is the same, as many items may have been added elsewhere. So the
+    first page is taken again before the second, and if that shows a change that `total` did not tell, each page is
+    taken again before the next.
+    """
 
     def __init__(self, request: str = "the list") -> None:
         """`request` names the list in errors."""
         self.done = False
+        self.next = 1
+        """The number of the page to take next."""
         self._request = request
-        self._requested = 0
-        self._taken = 0
-        self._empty = 0  # in a row
-        self._last: int | None = None
-        self._previous: list[T] = []
-        self._seen: set[int] = set()
+        self._place = 0  # what stands up to the end of this page has been handed out
+        self._furthest = 0
+        self._meta = PageMeta(0, 0, None, None, True)  # of that page
+        self._held: Page[T] | None = None  # the page after it, while items may lie between
+        self._refused: int | None = None  # the `total` of the last one that was held
+        self._previous: object = None
+        self._seen: OrderedDict[object, None] = OrderedDict()
+        self._handed_out = 0
+        self._most = _MOST_REMEMBERED  # to hand out before it only goes forward
+        self._end: float = math.inf  # position in the list, when it only goes forward
+        self._fruitless = 0  # pages in a row
+        self._suspicious = True  # of changes that `total` does not tell
+        self._untold = False  # there was such a change
+        self._changed = False  # since the page before
+        self._sure = False  # of the place: the last page showed it, and nothing was handed out since
 
-    def to_request(self, ahead: int) -> range:
-        """The numbers of the pages to request now, so that `ahead` pages beyond those taken have been requested."""
-        until = self._taken + ahead
-        if self._last is not None:
-            until = min(until, self._last)
-        numbers = range(self._requested + 1, 0 if self.done else until + 1)
-        self._requested += len(numbers)
-        return numbers
+    def ahead(self, count: int) -> range:
+        """The numbers of the pages to request before their turn; none while the list changes."""
+        if self.done or self._changed:
+            return range(0)
+        last = self._place + count
+        return range(self._place + 1, min(last, last if self._meta.total_pages is None else self._meta.total_pages) + 1)
 
-    def take(self, page: Page[T]) -> list[T]:
-        """The items of the next page to hand out.
+    def take(self, page: Page[T]) -> list[T | ResponseValidationError]:
+        """What is new in the page `next`: the errors of invalid items, and the items.
 
         Raises:
-            ResponseValidationError: too many pages in a row are empty, though each announces more.
+            ResponseValidationError: too many pages in a row hold nothing new, though each announces more.
         """
-        self._taken += 1
-        self._last = page.meta.total_pages
-        self.done = not page.meta.has_more or (self._last is not None and self._taken >= self._last)
-        if not page.data:
-            self._count_empty(page)
-        elif self._is_repeated(page.data):
-            if not self.done:
-                logger.warning("%s: page %d repeats an earlier one, so the list ends here", self._request, self._taken)
-            self.done = True
-            return []
-        else:
-            self._empty = 0
-        return page.data
-
-    def _count_empty(self, page: Page[T]) -> None:
-        self._empty = 0 if isinstance(page, PartialPage) and page.invalid else self._empty + 1
-        if self._empty >= MOST_EMPTY_PAGES and not self.done:
+        number, entries, new = self.next, _entries(page), []
+        if any(isinstance(key, int) for key in entries):
+            self._most = 0
+        goes_on = self._goes_on(page, entries)
+        revisited = number <= self._furthest
+        if goes_on:
+            held = self._held
+            new = self._accept(page, entries)
+            if held is not None and self.next > number and not self.done and self._grown(held) >= 0:
+                # It was requested before this page, and nothing was added between the two: nothing lies between them.
+                new += self._accept(held, _entries(held))
+        self._fruitless = 0 if new else self._fruitless + (not revisited)
+        if self._fruitless >= _MOST_FRUITLESS and not self.done:
             raise ResponseValidationError(
-                f"The responses to {self._request} contradict themselves: each says that more follows, but the last "
-                f"{self._empty} pages (up to page {self._taken}) are empty. Report it to the platform's support.",
+                f"The responses to {self._request} say that more follows, but the last {self._fruitless} pages (up to "
+                f"page {number}) hold nothing new. Report it to the platform's support.",
                 model="PaginationMeta",
                 field="has_more",
                 path="meta.has_more",
             )
+        return new
 
-    def _is_repeated(self, data: list[T]) -> bool:
-        ids = tuple(getattr(item, "id", None) for item in data)
-        if all(isinstance(name, str) for name in ids):
-            fingerprint = hash(ids)
-            if fingerprint in self._seen:
-                return True
-            self._seen.add(fingerprint)
+    def _only_forward(self) -> bool:
+        """Items without ids cannot be recognised; and a list that is renewed for ever must end."""
+        return self._handed_out >= self._most
+
+    def _grown(self, page: Page[T]) -> int:
+        total, before = page.meta.total, self._meta.total
+        return 0 if total is None or before is None else total - before
+
+    def _goes_on(self, page: Page[T], entries: Mapping[object, object]) -> bool:
+        """Whether no item lies between the page and what has been handed out. If one may, `next` is an earlier page."""
+        grown = self._grown(page)
+        if self.next == 1 or self._only_forward() or any(key in self._seen for key in entries):
+            return True
+        if self.next <= self._place:
+            self._held = None
+            self.next = max(1, self.next - max(1, -grown // max(1, page.meta.per_page)))
             return False
-        repeated = data == self._previous
+        if grown >= 0 if self._sure else grown == 0 and not self._suspicious:
+            return True
+        if self._fruitless >= _MOST_REFUSED and page.meta.total == self._refused:
+            logger.warning("%s: the total changes with each page, so items may be missing", self._request)
+            return True
+        self._held, self._refused, self._changed = page, page.meta.total, True
+        self.next = self._furthest = self._place
+        return False
+
+    def _accept(self, page: Page[T], entries: dict[object, T | ResponseValidationError]) -> list[Any]:
+        number, meta, again, grown = self.next, page.meta, self.next <= self._place, self._grown(page)
+        if self._place == 0 and self._most and meta.total is not None:
+            self._most = meta.total + _MOST_ADDED
+        repeated = self._is_repeated(page, entries)
+        new = {} if repeated else {key: entry for key, entry in entries.items() if key not in self._seen}
+        moved = again and bool(entries) and next(reversed(entries)) in new  # items came up from behind the place
+        if again:
+            self._untold = self._untold or (moved and grown >= 0)
+            self._suspicious = moved or self._untold
+        self._held, self._place, self._meta = None, number, meta
+        self._furthest = max(self._furthest, number)
+        self._sure = again and not new
+        self._changed = moved or (grown != 0 and (again or len(new) == len(entries)))
+        past_the_end = not entries and meta.total_pages is not None and number >= meta.total_pages
+        self.done = repeated or past_the_end or not meta.has_more or number * meta.per_page >= self._end
+        self._end += len(entries) - len(new)
+        self._remember(new, meta)
+        recheck = moved if again else self._suspicious or self._changed
+        self.next = number if recheck and not self._only_forward() else number + 1
+        return list(new.values())
+
+    def _is_repeated(self, page: Page[T], entries: Mapping[object, object]) -> bool:
+        data = [key if isinstance(key, str) else entry for key, entry in entries.items()]
+        repeated = bool(data) and data == self._previous and self.next > self._furthest and not self._grown(page)
         self._previous = data
+        if repeated and page.meta.has_more:
+            logger.warning("%s: page %d repeats the one before, so the list ends here", self._request, self.next)
         return repeated
+
+    def _remember(self, new: Collection[object], meta: PageMeta) -> None:
+        goes_back = not self._only_forward()
+        self._handed_out += len(new)
+        if goes_back and self._only_forward() and meta.total is not None and self._place * meta.per_page < meta.total:
+            self._end = meta.total
+        self._seen.update((key, None) for key in new if isinstance(key, str))
+        while len(self._seen) > _MOST_REMEMBERED:
+            self._seen.popitem(last=False)
+
+
+def _entries(page: Page[T]) -> dict[object, T | ResponseValidationError]:
+    """The errors of invalid items, and the items, by their ids; by a number where they have none."""
+    invalid = getattr(page, "invalid", ())
+    return {_key(index, entry): entry for index, entry in enumerate([*invalid, *page.data])}
+
+
+def _key(index: int, entry: object) -> str | int:
+    item = entry.item if isinstance(entry, ResponseValidationError) else entry
+    name = item.get("id") if isinstance(item, dict) else getattr(item, "id", None)
+    if isinstance(name, str):
+        return name
+    return repr(item) if isinstance(entry, ResponseValidationError) else index
 
 
 def iterate(
@@ -201,29 +254,27 @@ def iterate(
     *,
     request: str = "the list",
 ) -> Iterator[T]:
-    """Every item of every page, in order. `fetch` gets a page by its number; up to `prefetch` run ahead, in threads.
+    """Every item of the list, each once. `fetch` gets a page by its number; up to `prefetch` run ahead, in threads.
 
     An error comes after the items of the pages before it. If the iteration is left early, the requests that run ahead
     end by themselves, within their timeout, and nobody waits for them.
     """
 
     def start(number: int) -> Callable[[], Page[T]]:
-        if prefetch:
-            with suppress(ConfigurationError):  # no thread can be had: it is fetched when its turn comes
-                return _THREADS.submit(fetch, number).result
+        with suppress(ConfigurationError):  # no thread can be had: it is fetched when its turn comes
+            return _THREADS.submit(fetch, number).result
         return partial(fetch, number)
 
     walk: PageWalk[T] = PageWalk(request)
-    pending: deque[Callable[[], Page[T]]] = deque()
+    pending: dict[int, Callable[[], Page[T]]] = {}
     while not walk.done:
-        pending.extend(map(start, walk.to_request(1)))
-        page = pending.popleft()()
-        items = walk.take(page)
-        pending.extend(map(start, walk.to_request(prefetch)))
-        for error in _invalid(page):
-            if on_invalid is not None:
-                on_invalid(error)
-        yield from items
+        found = walk.take(pending.pop(walk.next, partial(fetch, walk.next))())
+        pending = {number: pending.get(number) or start(number) for number in walk.ahead(prefetch)}
+        for each in found:
+            if not isinstance(each, ResponseValidationError):
+                yield each
+            elif on_invalid is not None:
+                on_invalid(each)
 
 
 async def aiterate(
@@ -239,32 +290,34 @@ async def aiterate(
     def start(number: int) -> asyncio.Task[Page[T]]:
         return asyncio.get_running_loop().create_task(fetch(number))
 
+    def abandon(tasks: Iterable[asyncio.Task[Page[T]]]) -> None:
+        for task in tasks:
+            abandoned.add(task)
+            task.add_done_callback(abandoned.discard)
+            task.add_done_callback(_forget)
+            task.cancel()
+
     walk: PageWalk[T] = PageWalk(request)
-    pending: deque[asyncio.Task[Page[T]]] = deque()
+    pending: dict[int, asyncio.Task[Page[T]]] = {}
+    abandoned: set[asyncio.Task[Page[T]]] = set()
     try:
         while not walk.done:
-            pending.extend(map(start, walk.to_request(1)))
-            page = await pending.popleft()
-            items = walk.take(page)
-            pending.extend(map(start, walk.to_request(prefetch)))
-            for error in _invalid(page):
-                result = None if on_invalid is None else on_invalid(error)
-                if inspect.isawaitable(result):
+            number = walk.next
+            found = walk.take(await (pending.pop(number) if number in pending else fetch(number)))
+            ahead = walk.ahead(prefetch)
+            abandon([pending.pop(number) for number in list(pending) if number not in ahead])
+            pending.update((number, start(number)) for number in ahead if number not in pending)
+            for each in found:
+                if not isinstance(each, ResponseValidationError):
+                    yield each
+                elif on_invalid is not None and inspect.isawaitable(result := on_invalid(each)):
                     await result
-            for item in items:
-                yield item
     finally:
-        for abandoned in pending:
-            abandoned.add_done_callback(_forget)
-            abandoned.cancel()
-        if pending:
-            await asyncio.wait(pending, timeout=_GRACE)
+        abandon(pending.values())
+        if abandoned:
+            await asyncio.wait(set(abandoned), timeout=_GRACE)
 
 
 def _forget(task: asyncio.Task[Page[T]]) -> None:
     if not task.cancelled():
         task.exception()  # looked at, so that asyncio does not report it
-
-
-def _invalid(page: Page[T]) -> Sequence[ResponseValidationError]:
-    return page.invalid if isinstance(page, PartialPage) else ()

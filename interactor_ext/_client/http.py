@@ -31,7 +31,7 @@ from interactor_ext.logs._calls import log_answer, log_failure
 if TYPE_CHECKING:
     from interactor_ext import _pagination as pages
     from interactor_ext import deprecation
-    from interactor_ext._client import unsendable
+    from interactor_ext._client import partial_pages, unsendable
     from interactor_ext.retry import RetryPolicy
     from interactor_ext.streams import _stream
     from interactor_ext.telemetry._events import Reporter
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 else:
     # Most programs use no lists or no streams, and a stream imports asyncio and the models of its events.
     pages = LazyModule("interactor_ext._pagination")
+    partial_pages = LazyModule("interactor_ext._client.partial_pages")
     _stream = LazyModule("interactor_ext.streams._stream")
     # On the way of an error or of a deprecated operation alone.
     deprecation = LazyModule("interactor_ext.deprecation")
@@ -237,7 +238,7 @@ class ViewSender:
         self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
     ) -> Iterator[T]:
         request = _checked_list_request(get_kwargs(1), prefetch)
-        read = pages.read_page if on_invalid is None else pages.read_partial_page
+        read = pages.read_page if on_invalid is None else partial_pages.read_partial_page
 
         def fetch(number: int) -> Page[T]:
             kwargs = get_kwargs(number)
@@ -270,7 +271,7 @@ class AsyncViewSender:
         self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
     ) -> AsyncIterator[T]:
         request = _checked_list_request(get_kwargs(1), prefetch)
-        read = pages.read_page if on_invalid is None else pages.read_partial_page
+        read = pages.read_page if on_invalid is None else partial_pages.read_partial_page
 
         async def fetch(number: int) -> Page[T]:
             kwargs = get_kwargs(number)

@@ -152,14 +152,15 @@ def send(client: InteractorClient, request: dict[str, Any]) -> Any:
 
 
 def send_all(client: InteractorClient, request: dict[str, Any]) -> Iterator[Any]:
-    """Every item of every page."""
+    """Every item of the list, each once."""
 
     def fetch(number: int) -> Page[Any]:
         params = {**request["params"], "page": number}
         answer = send(client, {**request, "params": params})
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
             raise ResponseValidationError("The answer is no list with `data`.", model="page", field="data")
-        return _pages.page_of(Envelope(answer["data"], SimpleNamespace(**(answer.get("meta") or {}))), params)
+        meta = {"has_more": answer.get("has_more"), **(answer.get("meta") or {})}
+        return _pages.page_of(Envelope(answer["data"], SimpleNamespace(**meta)), params)
 
     return _pages.iterate(fetch, 0)
 
