@@ -63,8 +63,8 @@ _closing: set[asyncio.Task[None]] = set()
 def get_client(**options: Unpack[ClientKeywords]) -> InteractorClient:
     """The shared client, the same for all threads.
 
-    The first call makes it, with `options` as `InteractorClient` takes them; later calls leave them out, or give the
-    same. If it was closed, a new one is made, with the same options unless others are given.
+    The first call makes it, with `options` as `InteractorClient` takes them; later calls leave them out, or give equal
+    ones. If it was closed, a new one is made, with the same options unless others are given.
 
     Raises:
         ConfigurationError: a setting is missing or wrong, or the client was made with other options. The error names
@@ -88,8 +88,9 @@ def _shared(kind: type[C], keywords: Any) -> C:
                     name for name in options.keys() | made.options if options.get(name) != made.options.get(name)
                 )
                 raise ConfigurationError(
-                    f"the shared client was made by {made.where} with other options: {', '.join(others)}. Give all "
-                    "options there and none here, or call reset_clients() before"
+                    f"The shared client was made by {made.where} with other options: {', '.join(others)}. Give all "
+                    "options there and none here. To replace it, as after a change to a notebook's cell, call "
+                    "interactor_ext.reset_clients() first."
                 )
         else:
             options = options or (made.options if made is not None else {})
