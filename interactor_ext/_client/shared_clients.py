@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
 
 from interactor_ext._client.client import AsyncInteractorClient, InteractorClient
@@ -111,6 +113,16 @@ def reset_clients() -> None:
         made.client.close()
     if made_async is not None:
         _close_now(made_async.client)
+
+
+@contextmanager
+def kept(core_api_url: str) -> Iterator[None]:
+    """Keep the clients of this server when the others are reset within the block."""
+    clients = {kind: made for kind, made in _clients.items() if made.client.config.core_api_url == core_api_url}
+    for kind in clients:
+        del _clients[kind]
+    yield
+    _clients.update(clients)
 
 
 def _close_now(client: AsyncInteractorClient) -> None:
