@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...types import UNSET
+from ...types import UNSET, assign_method
 
 if TYPE_CHECKING:
     from builtins import list as _list
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Assistants:
     """AI assistants, each a model, a system prompt, tools and data sources."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -164,7 +165,8 @@ class Assistants:
 class AsyncAssistants:
     """AI assistants, each a model, a system prompt, tools and data sources."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...types import UNSET
+from ...types import UNSET, assign_method
 
 if TYPE_CHECKING:
     from builtins import list as _list
@@ -23,7 +23,8 @@ class Credentials:
     and refreshes the tokens of the service.
     """
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -202,7 +203,8 @@ class AsyncCredentials:
     and refreshes the tokens of the service.
     """
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ...types import UNSET
+from ...types import UNSET, assign_method
 
 if TYPE_CHECKING:
     from ...models.access_token import AccessToken
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Oauth:
     """Access tokens of your own application. These calls go to the account server and need no bearer token."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -97,7 +98,8 @@ class Oauth:
 class AsyncOauth:
     """Access tokens of your own application. These calls go to the account server and need no bearer token."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

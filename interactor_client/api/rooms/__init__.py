@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...types import UNSET
+from ...types import UNSET, assign_method
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Rooms:
     """Conversations with one assistant. Messages are sent into a room, and its events can be followed live."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -154,7 +155,8 @@ class Rooms:
 class AsyncRooms:
     """Conversations with one assistant. Messages are sent into a room, and its events can be followed live."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

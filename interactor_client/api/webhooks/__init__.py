@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...types import UNSET
+from ...types import UNSET, assign_method
 
 if TYPE_CHECKING:
     from builtins import list as _list
@@ -21,7 +21,8 @@ class Webhooks:
     min and 2 h.
     """
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -153,7 +154,8 @@ class AsyncWebhooks:
     min and 2 h.
     """
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
