@@ -55,6 +55,7 @@ class _FirstUse:
         self._is_lifted = False
         self._has_set_secret = False
         self._placeholders: dict[str, str] = {}
+        self._removed: dict[str, str] = {}
         sys.meta_path.insert(0, self)
         config.add_cleanup(self._end)
         if any(_is_of_sdk(name) for name in sys.modules):
@@ -79,30 +80,27 @@ class _FirstUse:
 
             self._guard = PlatformGuard()
             if os.environ.keys().isdisjoint([*PLACEHOLDERS, "INTERACTOR_ENVIRONMENT"]):
-                self._placeholders = PLACEHOLDERS
+                self._placeholders = self._removed = PLACEHOLDERS
             if not self._is_lifted:
                 self._up()
 
     def _up(self) -> None:
         if self._guard is not None:
             self._guard.up()
-            os.environ.update(self._placeholders)
+            os.environ.update(self._removed)
 
     def _down(self) -> None:
         if self._guard is not None:
             self._guard.down()
-            # Those that are still there: a fixture may have set others.
-            self._placeholders = dict(os.environ.items() & self._placeholders.items())
-            for name in self._placeholders:
+            # Unless a fixture or the application has set others.
+            self._removed = self._placeholders if self._placeholders.items() <= os.environ.items() else {}
+            for name in self._removed:
                 del os.environ[name]
 
     def lead_to(self, sandbox: Sandbox | None) -> None:
         """Lead the clients that have the plugin's settings to this sandbox."""
-        if sandbox is not None:
-            from interactor_ext.testing.environment import PLACEHOLDERS
-
-            names = "INTERACTOR_CLIENT_ID", "INTERACTOR_CLIENT_SECRET"
-            sandbox.add_client(*(PLACEHOLDERS[name] for name in names))
+        if sandbox is not None and sandbox.client_id != "sandbox_client":
+            sandbox.add_client("sandbox_client", "sandbox_secret")
         if self._guard is not None:
             url = None if sandbox is None else urlsplit(sandbox.core_api_url)
             self._guard.sandbox = url and (url.hostname or "", url.port or 0)

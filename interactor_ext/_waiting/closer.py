@@ -36,6 +36,8 @@ _SECONDS_AT_EXIT = 2.0
 
 
 class _Closer:
+    _queue: SimpleQueue[Any]
+
     def __init__(self) -> None:
         self._lock = fork_safe_lock()
         self._reset()
@@ -56,13 +58,12 @@ class _Closer:
         closer's greenlet would have the whole process wait.
         """
         try:
-            queue: SimpleQueue[Any] = self._queue
+            return self._queue
         except AttributeError:
             # Where `queue` is not imported, gevent has not patched it, and its import would take as long as a call.
-            simple_queue = getattr(sys.modules.get("queue"), "SimpleQueue", _queue.SimpleQueue)
+            made: SimpleQueue[Any] = getattr(sys.modules.get("queue"), "SimpleQueue", _queue.SimpleQueue)()
             # A single step of C: two threads get the same queue, and a finaliser takes no lock.
-            queue = vars(self).setdefault("_queue", simple_queue())
-        return queue
+            return vars(self).setdefault("_queue", made)
 
     def start(self) -> None:
         if not self.is_running:

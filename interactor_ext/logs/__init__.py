@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from interactor_ext._lazy import lazy_names
 
@@ -28,31 +28,28 @@ user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
 """The field `user_id` of the log records of calls: `user_id.set("u_1")` holds for the task or thread that sets it."""
 
 
-class _Disabled:
-    """`Logger.disabled`, but for `logging.config`, which sets it for each logger that a configuration does not name: of
-    the libraries that are imported before it is read, and not of the others.
+class _StaysEnabled:
+    """A logger that `logging.config` does not disable. By default that disables each logger that a configuration does
+    not name: of the libraries that are imported before it is read, and not of the others.
     """
 
-    def __set__(self, logger: logging.Logger, value: bool) -> None:
-        if not value or sys._getframe(1).f_globals.get("__name__") != "logging.config":
-            vars(logger)["disabled"] = value
+    def __setattr__(self, name: str, value: object) -> None:
+        if name != "disabled" or not value or sys._getframe(1).f_globals.get("__name__") != "logging.config":
+            super().__setattr__(name, value)
 
 
-def _logger_of(name: str) -> logging.Logger:
-    logger: Any = logging.getLogger(name)
-    kind = type(logger)
-    logger.__class__ = type(kind.__name__, (kind,), {"disabled": _Disabled()})
-    found: logging.Logger = logger
-    return found
+def _kept(logger: logging.Logger) -> logging.Logger:
+    logger.__class__ = type("Logger", (_StaysEnabled, type(logger)), {})
+    return logger
 
 
 # All code of the SDK takes its logger from here, so that none prints to stderr in a program that has configured no
 # logging: without a handler, Python prints warnings there. The loggers below the first find its handler as well.
-logger = _logger_of("interactor")
+logger = _kept(logging.getLogger("interactor"))
 logger.addHandler(logging.NullHandler())
-webhooks_logger = _logger_of("interactor.webhooks")
-relay_logger = _logger_of("interactor.relay")
-sandbox_logger = _logger_of("interactor.sandbox")
+webhooks_logger = _kept(logging.getLogger("interactor.webhooks"))
+relay_logger = _kept(logging.getLogger("interactor.relay"))
+sandbox_logger = _kept(logging.getLogger("interactor.sandbox"))
 _OURS = frozenset({"interactor_ext", "interactor_client", "httpx"})
 
 

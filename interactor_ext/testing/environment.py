@@ -15,8 +15,8 @@ FURTHER_VARIABLES = ("INTERACTOR_ENVIRONMENT", "INTERACTOR_SCOPES")
 # sandbox of a fixture.
 NOWHERE = "interactor-sandbox.localhost"
 PLACEHOLDERS = {
-    "INTERACTOR_CLIENT_ID": "client_for_tests",
-    "INTERACTOR_CLIENT_SECRET": "secret_for_tests",
+    "INTERACTOR_CLIENT_ID": "sandbox_client",  # as every sandbox has them that is not told others
+    "INTERACTOR_CLIENT_SECRET": "sandbox_secret",
     "INTERACTOR_ACCOUNT_SERVER_URL": f"http://{NOWHERE}/auth/api/v1",
     "INTERACTOR_CORE_API_URL": f"http://{NOWHERE}/api/v1",
 }
