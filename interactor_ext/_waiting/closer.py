@@ -61,9 +61,10 @@ class _Closer:
             return self._queue
         except AttributeError:
             # Where `queue` is not imported, gevent has not patched it, and its import would take as long as a call.
-            made: SimpleQueue[Any] = getattr(sys.modules.get("queue"), "SimpleQueue", _queue.SimpleQueue)()
+            simple_queue = getattr(sys.modules.get("queue"), "SimpleQueue", _queue.SimpleQueue)
             # A single step of C: two threads get the same queue, and a finaliser takes no lock.
-            return vars(self).setdefault("_queue", made)
+            found: SimpleQueue[Any] = vars(self).setdefault("_queue", simple_queue())
+            return found
 
     def start(self) -> None:
         if not self.is_running:

@@ -10,8 +10,6 @@ import pytest
 from interactor_ext import (
     CircuitBreaker,
     ConfigurationError,
-    InteractorConfig,
-    RetryPolicy,
     get_async_client,
     get_client,
     reset_clients,
@@ -35,16 +33,13 @@ def telemetry(**settings: Any) -> object:
 OPTIONS: dict[str, tuple[str, Callable[[], Any], Callable[[], Any]]] = {
     "rate limiter": ("rate_limiter", RateLimiter, lambda: RateLimiter(Tiers(client=Tier(10, 2)))),
     "rate limiter in Redis": ("rate_limiter", lambda: RedisRateLimiter(REDIS), lambda: RedisRateLimiter(object())),
-    "kind of rate limiter": ("rate_limiter", lambda: RedisRateLimiter(REDIS), RateLimiter),
     "token store in Redis": (
         "token_store",
         lambda: RedisTokenStore(REDIS, prefix="shop:"),
         lambda: RedisTokenStore(REDIS, prefix="crm:"),
     ),
     "circuit breaker": ("circuit_breaker", lambda: CircuitBreaker(failures=5), CircuitBreaker),
-    "retry policy": ("retry_policy", lambda: RetryPolicy(max_retries=1), RetryPolicy),
     "telemetry": ("telemetry", telemetry, lambda: telemetry(namespace_attribute=False)),
-    "config": ("config", lambda: InteractorConfig.from_env(timeout=5), InteractorConfig.from_env),
 }
 
 
