@@ -21,6 +21,10 @@ HOSTS = frozenset(f"{name}.interactor.com" for name in ("auth", "core", "sandbox
 _INHERITED = object()
 # What the placeholder of a sandbox resolves to: an address of this machine that nobody else uses.
 _STANDS_FOR_SANDBOX = "127.83.68.75"
+_NO_SANDBOX = (
+    "This client was made with the settings that the pytest plugin gives to clients of modules, and those are for its "
+    "sandbox alone: request the fixture `interactor_sandbox` in the test, and make no call on import."
+)
 
 
 class PlatformRefused(RuntimeError):
@@ -35,16 +39,6 @@ class PlatformRefused(RuntimeError):
             "platform is marked `live`."
         )
         self.host = host
-
-
-class NoSandbox(RuntimeError):
-    """A client with the settings of the pytest plugin was called without its sandbox. Nothing was sent."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This client was made with the settings that the pytest plugin gives to clients of modules, and those are "
-            "for its sandbox alone: request the fixture `interactor_sandbox` in the test, and make no call on import."
-        )
 
 
 class PlatformGuard:
@@ -110,7 +104,7 @@ class PlatformGuard:
         """The arguments of a call for this host. The placeholder of a sandbox is the sandbox, if there is one."""
         if host in (NOWHERE, NOWHERE.encode()):
             if self.sandbox is None:
-                raise NoSandbox
+                raise RuntimeError(_NO_SANDBOX)
             args = tuple(_STANDS_FOR_SANDBOX if each is host else each for each in args)
             kwargs = {name: _STANDS_FOR_SANDBOX if value is host else value for name, value in kwargs.items()}
         elif host == _STANDS_FOR_SANDBOX and self.sandbox is not None and isinstance(args[1], tuple):
