@@ -154,6 +154,13 @@ class AsyncEventStream(Protocol[E_co]):
     async def aclose(self) -> None: ...
 
 
+def assign_method(resource: Any, name: str, value: object) -> None:
+    """The `__setattr__` of a resource: a method can be replaced, as `unittest.mock.patch.object` does, and no more."""
+    if name != "_sender" and not (callable(value) and callable(getattr(type(resource), name, None))):
+        raise AttributeError(f"{name} of {type(resource).__name__} cannot be assigned, since it would change nothing")
+    object.__setattr__(resource, name, value)
+
+
 class Sender(Protocol):
     """What the resource classes call. `kwargs` are those of `httpx.Client.request`, by an endpoint's `_get_kwargs`."""
 
@@ -231,4 +238,5 @@ __all__ = [
     "Response",
     "Sender",
     "Unset",
+    "assign_method",
 ]

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any, cast
 
-# Not WeakMethod: one that dies with the interpreter, as those of global objects do, writes a traceback to stderr.
-_hooks: weakref.WeakKeyDictionary[object, Callable[[Any], None]] = weakref.WeakKeyDictionary()
+# Not WeakMethod: one that dies with the interpreter, as those of global objects do, writes a traceback to stderr. The
+# keys have ids, so that equal owners are several.
+_hooks: weakref.WeakValueDictionary[tuple[int, Callable[[Any], None]], object] = weakref.WeakValueDictionary()
 _locks: weakref.WeakSet[Any] = weakref.WeakSet()
 # The process whose state it is.
 _process = os.getpid()
@@ -29,9 +30,9 @@ def fork_safe_lock() -> threading.RLock:
 
 
 def after_fork_in_child(method: Callable[[], None]) -> None:
-    """Call this bound method in every child forked from now on, for as long as its object lives. One an object."""
+    """Call this bound method in every child forked from now on, for as long as its object lives."""
     bound = cast("MethodType", method)
-    _hooks[bound.__self__] = bound.__func__
+    _hooks[id(bound.__self__), bound.__func__] = bound.__self__
 
 
 def notice_fork() -> None:
@@ -64,7 +65,7 @@ def _run_hooks() -> None:
     global _process
     for lock in list(_locks):
         lock._at_fork_reinit()
-    for owner, method in list(_hooks.items()):
+    for (_, method), owner in list(_hooks.items()):
         method(owner)
     _process = os.getpid()
 

@@ -10,8 +10,10 @@
 | `interactor_webhook_secret` | the secret of deliveries; override it if the application has its own |
 
 Tests can't reach the real platform unless they are marked `live`; `interactor_guard = false` in the pytest settings
-disables that. A project that does not use the SDK is left alone: the guard, and the webhook secret in the environment,
-come with the first import of anything else of the SDK. Needs pytest 7.0 or newer.
+disables that. A project that does not use the SDK is left alone: the guard, and the settings in the environment, come
+with the first import of anything else of the SDK. Those are the webhook secret and, unless the environment has any of
+them, the credentials and URLs of a server that nobody is: clients that modules make reach the sandbox of a fixture with
+them, and nothing else. Needs pytest 7.0 or newer.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ import os
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -50,6 +54,8 @@ class _FirstUse:
         self._guard: PlatformGuard | None = None
         self._is_lifted = False
         self._has_set_secret = False
+        self._placeholders: dict[str, str] = {}
+        self._removed: dict[str, str] = {}
         sys.meta_path.insert(0, self)
         config.add_cleanup(self._end)
         if any(_is_of_sdk(name) for name in sys.modules):
@@ -69,11 +75,35 @@ class _FirstUse:
             os.environ[WEBHOOK_SECRET] = SECRET_FOR_TESTS
             self._has_set_secret = True
         if self._config.getini("interactor_guard"):
+            from interactor_ext.testing.environment import PLACEHOLDERS
             from interactor_ext.testing.guard import PlatformGuard
 
             self._guard = PlatformGuard()
+            if os.environ.keys().isdisjoint([*PLACEHOLDERS, "INTERACTOR_ENVIRONMENT"]):
+                self._placeholders = self._removed = PLACEHOLDERS
             if not self._is_lifted:
-                self._guard.up()
+                self._up()
+
+    def _up(self) -> None:
+        if self._guard is not None:
+            self._guard.up()
+            os.environ.update(self._removed)
+
+    def _down(self) -> None:
+        if self._guard is not None:
+            self._guard.down()
+            # Unless a fixture or the application has set others.
+            self._removed = self._placeholders if self._placeholders.items() <= os.environ.items() else {}
+            for name in self._removed:
+                del os.environ[name]
+
+    def lead_to(self, sandbox: Sandbox | None) -> None:
+        """Lead the clients that have the plugin's settings to this sandbox."""
+        if sandbox is not None and sandbox.client_id != "sandbox_client":
+            sandbox.add_client("sandbox_client", "sandbox_secret")
+        if self._guard is not None:
+            url = None if sandbox is None else urlsplit(sandbox.core_api_url)
+            self._guard.sandbox = url and (url.hostname or "", url.port or 0)
 
     def watch(self) -> None:
         if self._guard is not None:
@@ -83,20 +113,18 @@ class _FirstUse:
     def lifted(self) -> Iterator[None]:
         """Disable the guard within the block, in which the SDK may be first imported."""
         was_lifted, self._is_lifted = self._is_lifted, True
-        if self._guard is not None:
-            self._guard.down()
+        self._down()
         try:
             yield
         finally:
             self._is_lifted = was_lifted
-            if self._guard is not None and not was_lifted:
-                self._guard.up()
+            if not was_lifted:
+                self._up()
 
     def _end(self) -> None:
         with suppress(ValueError):  # the SDK was used
             sys.meta_path.remove(self)
-        if self._guard is not None:
-            self._guard.down()
+        self._down()
         if self._has_set_secret:
             os.environ.pop(WEBHOOK_SECRET, None)
 
@@ -153,22 +181,31 @@ def interactor_sandbox_server() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def interactor_sandbox(interactor_sandbox_server: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+def interactor_sandbox(
+    request: pytest.FixtureRequest, interactor_sandbox_server: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Sandbox]:
     """The sandbox after a reset. Code under test that reads the environment, such as `get_client()`, uses it, without
-    the settings and proxies that the environment had before.
+    the settings and proxies that the environment had before. So do clients that were made before without settings.
     """
     from interactor_ext import reset_clients
-    from interactor_ext.testing.environment import environment_of
+    from interactor_ext._client.shared_clients import kept
+    from interactor_ext.testing.environment import PLACEHOLDERS, environment_of
 
+    # Modules may hold them.
+    made_on_import = partial(kept, PLACEHOLDERS["INTERACTOR_CORE_API_URL"])
     interactor_sandbox_server.reset()
-    reset_clients()
+    with made_on_import():
+        reset_clients()
     for name, value in environment_of(interactor_sandbox_server).items():
         if value is None:
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
+    request.config.stash[FIRST_USE].lead_to(interactor_sandbox_server)
     yield interactor_sandbox_server
-    reset_clients()
+    request.config.stash[FIRST_USE].lead_to(None)
+    with made_on_import():
+        reset_clients()
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import signal
 import httpx
 from hypothesis import HealthCheck, settings
 
+from interactor_ext.testing.environment import PLACEHOLDERS
+
 pytest_plugins = ["interactor_ext.pytest_plugin"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -36,6 +38,8 @@ settings.load_profile("suite")
 
 def pytest_collection_finish() -> None:
     """Take thousands of tests out of the sight of the collector, which tests call, and wait for, hundreds of times."""
+    for name in PLACEHOLDERS:
+        os.environ.pop(name, None)  # many tests are about an environment without settings
     gc.collect()
     gc.freeze()
 

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from .workflow_instances import AsyncWorkflowInstances, WorkflowInstances
     from .workflows import AsyncWorkflows, Workflows
 else:
-    from functools import cached_property
+    from functools import cached_property as _cached_property
+    from types import SimpleNamespace
+
+    class cached_property(_cached_property):
+        """Of the class it is the resource's class, where `unittest.mock.create_autospec` finds the methods."""
+
+        def __get__(self, instance, owner=None):
+            return (
+                type(self.func(SimpleNamespace(_sender=None))) if instance is None else super().__get__(instance, owner)
+            )
 
 
 class Resources(Advised):

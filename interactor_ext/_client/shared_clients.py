@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
 
 from interactor_ext._client.client import AsyncInteractorClient, InteractorClient
@@ -63,8 +65,8 @@ _closing: set[asyncio.Task[None]] = set()
 def get_client(**options: Unpack[ClientKeywords]) -> InteractorClient:
     """The shared client, the same for all threads.
 
-    The first call makes it, with `options` as `InteractorClient` takes them; later calls leave them out, or give the
-    same. If it was closed, a new one is made, with the same options unless others are given.
+    The first call makes it, with `options` as `InteractorClient` takes them; later calls leave them out, or give equal
+    ones. If it was closed, a new one is made, with the same options unless others are given.
 
     Raises:
         ConfigurationError: a setting is missing or wrong, or the client was made with other options. The error names
@@ -88,8 +90,9 @@ def _shared(kind: type[C], keywords: Any) -> C:
                     name for name in options.keys() | made.options if options.get(name) != made.options.get(name)
                 )
                 raise ConfigurationError(
-                    f"the shared client was made by {made.where} with other options: {', '.join(others)}. Give all "
-                    "options there and none here, or call reset_clients() before"
+                    f"The shared client was made by {made.where} with other options: {', '.join(others)}. Give all "
+                    "options there and none here. To replace it, as after a change to a notebook's cell, call "
+                    "interactor_ext.reset_clients() first."
                 )
         else:
             options = options or (made.options if made is not None else {})
@@ -110,6 +113,16 @@ def reset_clients() -> None:
         made.client.close()
     if made_async is not None:
         _close_now(made_async.client)
+
+
+@contextmanager
+def kept(core_api_url: str) -> Iterator[None]:
+    """Keep the clients of this server when the others are reset within the block."""
+    clients = {kind: made for kind, made in _clients.items() if made.client.config.core_api_url == core_api_url}
+    for kind in clients:
+        del _clients[kind]
+    yield
+    _clients.update(clients)
 
 
 def _close_now(client: AsyncInteractorClient) -> None:

@@ -46,12 +46,18 @@ class ImmutableError(ConfigurationError, AttributeError):
 
 
 class Immutable:
-    """Raises ImmutableError where a public attribute is assigned, for it would change nothing that is sent."""
+    """Raises ImmutableError where a public attribute is assigned, for it would change nothing that is sent. A method or
+    a resource can be replaced, as `unittest.mock.patch.object` does, and put back.
+    """
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
 
         def __setattr__(self, name: str, value: object) -> None:
-            if not name.startswith("_"):
+            known = getattr(type(self), name, None)
+            is_replaced = callable(known) and (
+                callable(value) or (isinstance(known, type) and isinstance(value, known))
+            )
+            if not name.startswith("_") and not is_replaced:
                 raise ImmutableError(
                     f"{name} cannot be assigned, since clients and their views never change: make a view with "
                     'client.namespace("...") or client.with_options(...), or another client'

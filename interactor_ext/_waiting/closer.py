@@ -14,16 +14,21 @@ the very lock that closing needs. A finaliser that waits or takes a lock can the
 
 from __future__ import annotations
 
+import _queue
 import atexit
 import contextlib
-import threading
+import sys
 import weakref
 from collections.abc import Callable
-from queue import SimpleQueue
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
+from interactor_ext._waiting import ThreadWaiter, start_thread
 from interactor_ext.logs import logger
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 Close = Callable[[], object]
 Watch = weakref.ref[Any]
@@ -31,6 +36,8 @@ _SECONDS_AT_EXIT = 2.0
 
 
 class _Closer:
+    _queue: SimpleQueue[Any]
+
     def __init__(self) -> None:
         self._lock = fork_safe_lock()
         self._reset()
@@ -38,22 +45,33 @@ class _Closer:
 
     def _reset(self) -> None:
         # Objects that the parent has dropped are closed by the parent, not by a forked child.
-        # Holds what is to be called, dead references of `watches`, or None for the end.
-        self.queue: SimpleQueue[Any] = SimpleQueue()
+        vars(self).pop("_queue", None)
         # Held here, the references are called back even where they would be garbage together with their owners.
         self.watches: dict[Watch, Close] = {}
-        self.thread: threading.Thread | None = None
+        self.is_running = False
+
+    @property
+    def queue(self) -> SimpleQueue[Any]:
+        """Holds what is to be called, dead references of `watches`, or None for the end.
+
+        It is made when it is first used: in one made before gevent patches Python, as `gunicorn --preload` does, the
+        closer's greenlet would have the whole process wait.
+        """
+        try:
+            return self._queue
+        except AttributeError:
+            # Where `queue` is not imported, gevent has not patched it, and its import would take as long as a call.
+            simple_queue = getattr(sys.modules.get("queue"), "SimpleQueue", _queue.SimpleQueue)
+            # A single step of C: two threads get the same queue, and a finaliser takes no lock.
+            found: SimpleQueue[Any] = vars(self).setdefault("_queue", simple_queue())
+            return found
 
     def start(self) -> None:
-        if self.thread is None:
-            with self._lock:
-                if self.thread is None:
-                    thread = threading.Thread(
-                        target=self._run, args=(self.queue,), name="interactor-closer", daemon=True
-                    )
-                    with contextlib.suppress(RuntimeError):  # no thread can be had now: the next one to ask tries again
-                        thread.start()
-                        self.thread = thread
+        if not self.is_running:
+            with self._lock, contextlib.suppress(RuntimeError):  # without a thread: the next one to ask tries again
+                if not self.is_running:
+                    start_thread(partial(self._run, self.queue), "interactor-closer")
+                    self.is_running = True
 
     def _run(self, queue: SimpleQueue[Any]) -> None:
         while (item := queue.get()) is not None:
@@ -69,11 +87,11 @@ class _Closer:
 
     def finish(self) -> None:
         """The interpreter ends: close what is still watched as well."""
-        if self.thread is not None:
-            for watch in list(self.watches):
-                self.queue.put(watch)
-            self.queue.put(None)
-            self.thread.join(_SECONDS_AT_EXIT)
+        if self.is_running:
+            ended = ThreadWaiter()
+            for item in [*self.watches, ended.wake, None]:
+                self.queue.put(item)
+            ended.wait(_SECONDS_AT_EXIT)
 
 
 closer = _Closer()

@@ -35,6 +35,8 @@ _MOST_ABANDONED = 256
 _IDLE_SECONDS = 30.0
 # For a coroutine to end once it is cancelled.
 _CANCEL_SECONDS = 2.0
+# Before an event loop that an error has ended runs again.
+_PAUSE = 0.05
 
 
 class DaemonThreads:
@@ -204,16 +206,25 @@ class LoopThread:
         with self._lock:
             if self._loop is None or self._loop.is_closed():
                 loop = asyncio.new_event_loop()
-                thread = threading.Thread(
-                    target=_run_forever, args=(loop,), name="interactor-async-functions", daemon=True
-                )
                 try:
-                    thread.start()
+                    # Waits for nothing: under gevent, another greenlet would start a second loop in the meantime.
+                    start_thread(partial(self._run, loop), "interactor-async-functions")
                 except RuntimeError as error:
                     loop.close()
                     raise _no_thread() from error
-                self._loop, self._thread = loop, thread
+                self._loop = loop
             return self._loop
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._thread = threading.current_thread()
+        while not loop.is_closed():
+            try:
+                loop.run_forever()
+            except BaseException:
+                # The caller that waits for the task gets the error as well.
+                logger.exception("An asynchronous function raised an error that ends event loops. This one goes on.")
+                # Under gevent, the loop of another greenlet may be in its way, and has to go on.
+                time.sleep(_PAUSE)
 
     def _replace(self, loop: asyncio.AbstractEventLoop) -> None:
         """Leave a loop that a function blocks to those who wait in it; the next caller starts another."""
@@ -227,15 +238,6 @@ class LoopThread:
         # To close the parent's loop in a forked child would take down the selector that both share.
         _inherited.append(self._loop)
         self._reset()
-
-
-def _run_forever(loop: asyncio.AbstractEventLoop) -> None:
-    while not loop.is_closed():
-        try:
-            loop.run_forever()
-        except BaseException:
-            # The caller that waits for the task gets the error as well.
-            logger.exception("An asynchronous function raised an error that ends event loops. This one goes on.")
 
 
 async def with_timeout(awaitable: Awaitable[T], timeout: float | None) -> T:

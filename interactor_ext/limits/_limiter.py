@@ -19,16 +19,24 @@ from interactor_ext.tokens._redis import is_async
 class RateLimiter:
     """Keeps the calls of this process within the tiers, from any number of threads and event loops.
 
-    One limiter may serve several clients: calls are counted by OAuth client and by namespace.
+    One limiter may serve several clients: calls are counted by OAuth client and by namespace. Limiters with the same
+    settings are equal, so that `get_client` may be called with them again; each counts for itself.
     """
 
     def __init__(self, tiers: Tiers | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._tiers = tiers or Tiers()
+        self._settings: tuple[object, ...] = (type(self), self._tiers, clock)
         self._buckets: LocalBuckets | RedisBuckets = LocalBuckets(self._tiers, clock)
         self._queue = FairQueue()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._tiers!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RateLimiter) and self._settings == other._settings
+
+    def __hash__(self) -> int:
+        return hash(self._settings)
 
     def keys_of(self, client: str, namespace: str, *, account: bool, stream: bool) -> tuple[Key, ...]:
         """The buckets that a call counts against: of an OAuth client, and of a namespace, "" for none."""
@@ -111,6 +119,7 @@ class RedisRateLimiter(RateLimiter):
 
     def __init__(self, redis: Any, tiers: Tiers | None = None, *, prefix: str = "interactor:limits:") -> None:
         super().__init__(tiers)
+        self._settings += (redis, prefix)
         self._buckets = RedisBuckets(redis, prefix, self._tiers)
         self._is_async = is_async(redis)
 

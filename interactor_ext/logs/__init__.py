@@ -46,12 +46,27 @@ class _LastResort(logging.Handler):
             logging.lastResort.handle(record)
 
 
+class _StaysEnabled:
+    """A logger that `logging.config` does not disable. By default that disables each logger that a configuration does
+    not name: of the libraries that are imported before it is read, and not of the others.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name != "disabled" or not value or sys._getframe(1).f_globals.get("__name__") != "logging.config":
+            super().__setattr__(name, value)
+
+
+def _kept(logger: logging.Logger) -> logging.Logger:
+    logger.__class__ = type("Logger", (_StaysEnabled, type(logger)), {})
+    return logger
+
+
 # All code of the SDK takes its logger from here. The loggers below the first find its handler as well.
-logger = logging.getLogger("interactor")
+logger = _kept(logging.getLogger("interactor"))
 logger.addHandler(_LastResort(logging.ERROR))
-webhooks_logger = logging.getLogger("interactor.webhooks")
-relay_logger = logging.getLogger("interactor.relay")
-sandbox_logger = logging.getLogger("interactor.sandbox")
+webhooks_logger = _kept(logging.getLogger("interactor.webhooks"))
+relay_logger = _kept(logging.getLogger("interactor.relay"))
+sandbox_logger = _kept(logging.getLogger("interactor.sandbox"))
 _OURS = frozenset({"interactor_ext", "interactor_client", "httpx"})
 
 

@@ -38,8 +38,10 @@ class OpenTelemetryTelemetry:
     """A span for each request that is sent, and `http.client.request.duration`; instruments named `interactor.*` for
     the rest. Extra `[otel]`, which is the API alone: the providers are yours, or the global ones.
 
-    Requests carry the trace context as the global propagator writes it. `namespace_attribute` puts the tenant on the
-    spans, as `interactor.namespace`; metrics never have it.
+    Requests carry the trace context as the global propagator writes it. The span is the current one while its request
+    is sent, and instrumentations of HTTP clients, such as that of httpx, make no other of it. `namespace_attribute`
+    puts the tenant on the spans, as `interactor.namespace`; metrics never have it. Objects with the same settings are
+    equal.
 
     Raises:
         ConfigurationError: opentelemetry-api is not installed.
@@ -53,12 +55,16 @@ class OpenTelemetryTelemetry:
         namespace_attribute: bool = True,
     ) -> None:
         try:
-            from opentelemetry import metrics, propagate, trace
+            from opentelemetry import context, metrics, propagate, trace
         except ImportError as error:
             raise ConfigurationError(
                 "OpenTelemetryTelemetry needs an extra: pip install 'interactor-sdk[otel]'"
             ) from error
+        self._settings = (type(self), tracer_provider, meter_provider, namespace_attribute)
         self._namespace_attribute = namespace_attribute
+        self._context = context
+        # Its public name is in the package of the instrumentations alone.
+        self._suppress = getattr(context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", "suppress_http_instrumentation")
         self._trace = trace
         self._inject = propagate.inject
         self._tracer = trace.get_tracer("interactor", __version__, tracer_provider, _SCHEMA)
@@ -88,7 +94,13 @@ class OpenTelemetryTelemetry:
             "Connections open and idle, and requests that wait for one.",
         )
 
-    def sending(self, request: Sending) -> Span:
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OpenTelemetryTelemetry) and self._settings == other._settings
+
+    def __hash__(self) -> int:
+        return hash(self._settings)
+
+    def sending(self, request: Sending) -> object:
         """As `Telemetry.sending`."""
         attributes: dict[str, Any] = {
             **_about(request),
@@ -102,8 +114,9 @@ class OpenTelemetryTelemetry:
         span = self._tracer.start_span(
             f"{request.method} {request.endpoint}", kind=self._trace.SpanKind.CLIENT, attributes=attributes
         )
-        self._inject(request.headers, self._trace.set_span_in_context(span))
-        return span
+        context = self._trace.set_span_in_context(span)
+        self._inject(request.headers, context)
+        return span, self._context.attach(self._context.set_value(self._suppress, True, context))
 
     def record(self, event: Event) -> None:
         """As `Telemetry.record`."""
@@ -138,9 +151,12 @@ class OpenTelemetryTelemetry:
         if event.error is not None:
             outcome["error.type"] = str(event.status) if event.status is not None else _name(event.exception)
         self._durations.record(event.seconds, {**_about(event.request), **outcome})
-        span = event.started
-        if not isinstance(span, self._trace.Span):
+        if not isinstance(event.started, tuple):
             return  # it could not be started
+        span: Span
+        span, token = event.started
+        if self._trace.get_current_span() is span:  # not where the garbage collector ends a call of another context
+            self._context.detach(token)
         if event.code is not None:
             outcome["interactor.error_code"] = event.code
         if request_id := event.headers.get("x-request-id"):

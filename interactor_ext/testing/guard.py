@@ -14,9 +14,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from interactor_ext.testing.environment import NOWHERE
+
 HOSTS = frozenset(f"{name}.interactor.com" for name in ("auth", "core", "sandbox-auth", "sandbox-core"))
 
 _INHERITED = object()
+# What the placeholder of a sandbox resolves to: an address of this machine that nobody else uses.
+_STANDS_FOR_SANDBOX = "127.83.68.75"
+_NO_SANDBOX = (
+    "This client was made with the settings that the pytest plugin gives to clients of modules, and those are for its "
+    "sandbox alone: request the fixture `interactor_sandbox` in the test, and make no call on import."
+)
 
 
 class PlatformRefused(RuntimeError):
@@ -37,6 +45,8 @@ class PlatformGuard:
     """Blocks the platform's hosts in this process from `up()` until `down()`."""
 
     def __init__(self) -> None:
+        self.sandbox: tuple[str, int] | None = None
+        """Where clients with the settings of the pytest plugin are led."""
         self._is_up = False
         self._patches: list[tuple[Any, str, Any, Any]] = []
 
@@ -90,6 +100,17 @@ class PlatformGuard:
             if was_up:
                 self.up()
 
+    def _led(self, host: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of a call for this host. The placeholder of a sandbox is the sandbox, if there is one."""
+        if host in (NOWHERE, NOWHERE.encode()):
+            if self.sandbox is None:
+                raise RuntimeError(_NO_SANDBOX)
+            args = tuple(_STANDS_FOR_SANDBOX if each is host else each for each in args)
+            kwargs = {name: _STANDS_FOR_SANDBOX if value is host else value for name, value in kwargs.items()}
+        elif host == _STANDS_FOR_SANDBOX and self.sandbox is not None and isinstance(args[1], tuple):
+            args = (args[0], self.sandbox)
+        return args, kwargs
+
     def _patch(self, owner: Any, name: str, host_of: Callable[..., Any]) -> None:
         inner = getattr(owner, name, None)  # a module that is being imported may lack it
         if inner is None or any(each[:2] == (owner, name) for each in self._patches):
@@ -99,7 +120,9 @@ class PlatformGuard:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if self._is_up:
                 self.watch()
-                if (host := _platform_host(host_of(*args, **kwargs))) is not None:
+                asked = host_of(*args, **kwargs)
+                args, kwargs = self._led(asked, args, kwargs)
+                if (host := _platform_host(asked)) is not None:
                     if name == "wrap_socket":
                         # Callers close the socket only for an OSError.
                         (kwargs["sock"] if "sock" in kwargs else args[1]).close()

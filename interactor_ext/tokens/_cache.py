@@ -7,6 +7,7 @@ is still being made.
 
 from __future__ import annotations
 
+import contextvars
 import copy
 import functools
 import threading
@@ -204,9 +205,11 @@ class TokenCache(_Cache[Callable[[], Token]]):
         return found
 
     def _start(self, pending: PendingFetch) -> None:
-        # In a thread of its own: the caller that starts it has a deadline of its own, and may be interrupted.
+        # In a thread of its own: the caller that starts it has a deadline of its own, and may be interrupted. The
+        # request belongs to the caller's trace.
+        run = functools.partial(self._run, pending, in_own_thread=True)
         try:
-            start_thread(functools.partial(self._run, pending, in_own_thread=True), "interactor-token")
+            start_thread(functools.partial(contextvars.copy_context().run, run), "interactor-token")
         except RuntimeError:  # there are too many threads, or the interpreter is about to end
             self._run(pending, in_own_thread=False)
 

@@ -52,18 +52,25 @@ class RedisTokenStore:
     `redis` is a `redis.Redis`, a `redis.RedisCluster` or a `redis.asyncio.Redis`; of the latter only the settings are
     used, as a store is called from threads. Whoever can read that Redis can act as your OAuth client until the token
     expires. The lock of a process that died expires after `lock_expiry` seconds, which should be more than a
-    token request takes.
+    token request takes. Stores with the same settings are equal.
     """
 
     def __init__(self, redis: Any, *, prefix: str = "interactor:token:", lock_expiry: float = 10.0) -> None:
         if not (math.isfinite(lock_expiry) and lock_expiry > 0):
             raise ValueError(f"lock_expiry must be a positive number of seconds, not {lock_expiry!r}")
+        self._settings = (type(self), redis, prefix, lock_expiry)
         self._redis = blocking(redis)
         self._prefix = prefix
         self._lock_expiry = lock_expiry
 
     def __repr__(self) -> str:
         return f"RedisTokenStore(prefix={self._prefix!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RedisTokenStore) and self._settings == other._settings
+
+    def __hash__(self) -> int:
+        return hash(self._settings)
 
     def load(self, key: str) -> Token | None:
         """As `TokenStore.load`."""

@@ -24,7 +24,8 @@ class CircuitBreaker:
 
     A failed attempt is a connection error, a timeout or a status from 500 to 599. Every other answer shows that the
     host lives. If all `failures` were of one namespace, calls of that namespace alone are refused; if of two or more,
-    all. One breaker may serve several clients: its circuits are by host and port.
+    all. One breaker may serve several clients: its circuits are by host and port. Breakers with the same settings are
+    equal.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class CircuitBreaker:
             raise ValueError(f"failures must be a whole number, at least 1, not {failures!r}")
         if not (isinstance(cool_down, int | float) and math.isfinite(cool_down) and cool_down > 0):
             raise ValueError(f"cool_down must be a positive number of seconds, not {cool_down!r}")
+        self._settings = (type(self), failures, cool_down, clock)
         self._failures = failures
         self._cool_down = cool_down
         self._clock = clock
@@ -43,6 +45,12 @@ class CircuitBreaker:
 
     def __repr__(self) -> str:
         return f"CircuitBreaker(failures={self._failures}, cool_down={self._cool_down:g})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CircuitBreaker) and self._settings == other._settings
+
+    def __hash__(self) -> int:
+        return hash(self._settings)
 
     def enter(self, host: str, namespace: str | None = None) -> Permit | Refusal:
         """A permit for one attempt, or why there is none."""

@@ -59,11 +59,12 @@ class PerLoop(Generic[T]):
         for loop, entry in self._items():
             if loop is running:
                 await entry.aclose()
-            elif loop.is_running():
-                # Not waited for: that loop's thread may be waiting for this one. A loop that does not run closes it at
-                # its own end; a task of ours in its queue would be in the way then.
-                with contextlib.suppress(RuntimeError):  # it has ended meanwhile
-                    loop.call_soon_threadsafe(entry.start_closing)
+            else:  # not waited for: that loop's thread may be waiting for this one
+                _close_in(loop, entry)
+
+    def __del__(self) -> None:
+        for loop, entry in list(self._entries.items()):
+            _close_in(loop, entry)
 
     def values(self) -> list[T]:
         """The objects of all loops."""
@@ -124,16 +125,29 @@ class _Entry(Generic[T]):
             self._closing = asyncio.get_running_loop().create_task(self.aclose())
 
 
+def _close_in(loop: asyncio.AbstractEventLoop, entry: _Entry[Any]) -> None:
+    """Have a loop close what belongs to it when it runs again, at its end at the latest. It holds the entry until then:
+    a generator that is dropped is closed in a task for which the end of a loop does not wait.
+    """
+    with contextlib.suppress(RuntimeError):  # it has ended
+        loop.call_soon_threadsafe(entry.start_closing)
+
+
 async def _hold_until_shutdown(
     value: T, close: Callable[[T], Awaitable[None]], entry: weakref.ref[_Entry[T]]
 ) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
-        holder = entry()
-        if holder is not None:
-            task = holder.forget()
-            if task is not None and task is not asyncio.current_task():
-                await asyncio.wait([task])
-        if holder is None or not holder.is_done:
-            await close(value)
+        try:
+            current = asyncio.current_task()
+        except RuntimeError:
+            pass  # the interpreter ends, and nobody has closed the loop, as under nest_asyncio
+        else:
+            holder = entry()
+            if holder is not None:
+                task = holder.forget()
+                if task is not None and task is not current:
+                    await asyncio.wait([task])
+            if holder is None or not holder.is_done:
+                await close(value)

@@ -130,7 +130,7 @@ class Transport(httpx.BaseTransport):
 
     def _start_closer(self) -> None:
         """Have the closer thread close what was dropped. Most programs drop nothing, and need no thread for it."""
-        if closer.thread is None and not closer.queue.empty():
+        if not closer.is_running and not closer.queue.empty():
             closer.start()
 
     def _take_place(self, use: _Use) -> bool:

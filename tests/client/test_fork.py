@@ -41,7 +41,7 @@ def test_release_of_no_sockets_opens_no_descriptor() -> None:
 
 
 def test_fork_hooks_run_while_their_object_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_fork, "_hooks", weakref.WeakKeyDictionary())
+    monkeypatch.setattr(_fork, "_hooks", weakref.WeakValueDictionary())
     ran: list[str] = []
 
     class Holder:

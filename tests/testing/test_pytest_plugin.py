@@ -75,7 +75,7 @@ def run(folder: Path, *, plugins: str = "", ini: str = "", **files: str) -> tupl
     # All the plugins that are installed here take a second to load.
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
-    return done.stdout, done.returncode
+    return done.stdout + done.stderr, done.returncode
 
 
 ASYNC_TEST = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -154,3 +155,15 @@ close_when_dropped(owner, lambda: print("closed", flush=True))
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
     assert (run.returncode, run.stdout, run.stderr) == (0, "closed\n", "")
+
+
+def test_queue_is_made_at_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gevent may patch Python after the SDK was imported; `tests/transports/test_gevent.py` tries it."""
+
+    class Patched(queue.SimpleQueue[object]):
+        pass
+
+    own = closer._Closer()
+    monkeypatch.setattr(queue, "SimpleQueue", Patched)
+    assert isinstance(own.queue, Patched)
+    assert own.queue is own.queue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...advised import Advised
-from ...types import UNSET
+from ...types import UNSET, assign_method
 
 if TYPE_CHECKING:
     from builtins import list as _list
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Assistants(Advised):
     """AI assistants, each a model, a system prompt, tools and data sources."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -165,7 +166,8 @@ class Assistants(Advised):
 class AsyncAssistants(Advised):
     """AI assistants, each a model, a system prompt, tools and data sources."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ...advised import Advised
-from ...types import UNSET
+from ...types import UNSET, assign_method
 
 if TYPE_CHECKING:
     from ...models.access_token import AccessToken
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Oauth(Advised):
     """Access tokens of your own application. These calls go to the account server and need no bearer token."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -98,7 +99,8 @@ class Oauth(Advised):
 class AsyncOauth(Advised):
     """Access tokens of your own application. These calls go to the account server and need no bearer token."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...advised import Advised
-from ...types import UNSET
+from ...types import UNSET, assign_method
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class WorkflowInstances(Advised):
     """Runs of workflows. A run proceeds until it halts for input, ends, fails or is cancelled."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -222,7 +223,8 @@ class WorkflowInstances(Advised):
 class AsyncWorkflowInstances(Advised):
     """Runs of workflows. A run proceeds until it halts for input, ends, fails or is cancelled."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...advised import Advised
-from ...types import UNSET
+from ...types import UNSET, assign_method
 
 if TYPE_CHECKING:
     from builtins import list as _list
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Workflows(Advised):
     """State machines. A workflow is the definition; running it makes an instance."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -108,7 +109,8 @@ class Workflows(Advised):
 class AsyncWorkflows(Advised):
     """State machines. A workflow is the definition; running it makes an instance."""
 
-    __slots__ = ("_sender",)
+    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+        __setattr__ = assign_method
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

@@ -1,0 +1,69 @@
+"""Clients that an application makes when it is imported, in a run of pytest without any settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from interactor_ext.testing.environment import PLACEHOLDERS
+from tests.testing.test_pytest_plugin import AUTO, run
+
+# As the module of an application, and as `AppConfig.ready()`.
+APPLICATION = """
+from interactor_ext import AsyncInteractorClient, InteractorClient, get_client, validate_env
+validate_env()
+client, async_client = InteractorClient(), AsyncInteractorClient(timeout=5)
+shared = get_client(namespace="org_1", deadline=30)
+user = client.namespace("user_1")
+"""
+TEST = """
+import os
+import pytest
+from interactor_ext import APIConnectionError
+from application import async_client, client, get_client, shared, user
+
+def test_without_the_fixture():
+    with pytest.raises(APIConnectionError, match="request the fixture `interactor_sandbox`"):
+        client.assistants.list()
+    with pytest.raises(APIConnectionError, match="request the fixture `interactor_sandbox`"):
+        shared.assistants.list()
+
+async def test_without_the_fixture_async():
+    with pytest.raises(APIConnectionError, match="request the fixture `interactor_sandbox`"):
+        await async_client.assistants.list()
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_with_the_fixture(interactor_sandbox, number):
+    for view in (user, shared):
+        assert view.assistants.list().data == []
+        bot = view.assistants.create(name="Bot", model="gpt-4", system_prompt="")
+        room = view.rooms.create(assistant_id=bot.id)
+        with view.chat(room.id, "Hello") as reply:
+            assert reply.message().content
+    assert len((await async_client.namespace("user_1").assistants.list()).data) == 1
+    assert get_client() is shared is get_client(namespace="org_1", deadline=30)
+
+@pytest.mark.live
+def test_live():
+    assert not [name for name in os.environ if name.startswith("INTERACTOR_C")]
+"""
+OVERRIDDEN = """
+import pytest
+from interactor_ext.sandbox import Sandbox
+@pytest.fixture(scope="session")
+def interactor_sandbox_server():
+    with Sandbox(client_id="ours", client_secret="our_secret").run() as sandbox:
+        yield sandbox
+"""
+
+
+@pytest.mark.parametrize("conftest", ["", OVERRIDDEN])
+def test_clients_of_modules_reach_the_sandbox_of_the_fixture_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conftest: str
+) -> None:
+    for name in (*PLACEHOLDERS, "INTERACTOR_ENVIRONMENT"):
+        monkeypatch.delenv(name, raising=False)
+    files = {"application": APPLICATION, "conftest": conftest, "test_it": TEST}
+    output, status = run(tmp_path, plugins="-p asyncio", ini=AUTO, **files)
+    assert (status, "5 passed" in output) == (0, True), output
