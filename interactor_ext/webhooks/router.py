@@ -20,6 +20,7 @@ from interactor_ext._errors import (
     WebhookPayloadError,
     WebhookVerificationError,
 )
+from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter
@@ -28,7 +29,6 @@ from interactor_ext.webhooks._around import Around, surrounded
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, StoreCalls
-from interactor_ext.webhooks._transactions import aclaim, claim
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.asgi import ASGIReceiver
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
     from interactor_client.models import WebhookEvent
     from interactor_ext.telemetry._events import Telemetry
+    from interactor_ext.webhooks import _transactions
+else:
+    _transactions = LazyModule("interactor_ext.webhooks._transactions")  # imports sqlite3
 
 Handler = Callable[[Any], Any]
 HandOver = Callable[[bytes], Any]
@@ -53,7 +56,6 @@ H = TypeVar("H", bound=Handler)
 _POLL_SECONDS = 0.1
 # After a store that is out of reach.
 _STORE_RETRY_SECONDS = 30.0
-# Seconds before each retry of recording that an event was handled.
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -231,11 +233,11 @@ class WebhookRouter:
 
         Raises ConfigurationError outside of a transaction, and what the connection raises.
         """
-        return claim(connection, self.key_prefix + store_key(event.idempotency_key))
+        return _transactions.claim(connection, self.key_prefix + store_key(event.idempotency_key))
 
     async def aclaim_in(self, event: WebhookEvent, connection: Any) -> bool:
         """`claim_in` for an `AsyncConnection` of psycopg, or an `AsyncSession` or `AsyncConnection` of SQLAlchemy."""
-        return await aclaim(connection, self.key_prefix + store_key(event.idempotency_key))
+        return await _transactions.aclaim(connection, self.key_prefix + store_key(event.idempotency_key))
 
     @cached_property
     def asgi(self) -> ASGIReceiver:

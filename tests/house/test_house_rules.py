@@ -22,8 +22,10 @@ EXTRA_ROOMS = {
     "pytest_plugin.py": {"pytest"},
     "transports": {"httpcore"},
     "_client/httpx2_auth.py": {"httpx2"},
-    "webhooks/_fastapi.py": {"fastapi", "pydantic"},
-    "webhooks/django.py": {"django"},
+    "webhooks/_fastapi.py": {"fastapi", "pydantic", "starlette"},
+    "webhooks/_flask.py": {"flask"},
+    "webhooks/_transactions.py": {"sqlalchemy"},
+    "webhooks/django.py": {"asgiref", "django"},
 }
 
 CLIENT = (
