@@ -14,7 +14,7 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, cast
 
@@ -215,9 +215,11 @@ def with_retry(
     fn: Callable[P, R],
     policy: RetryPolicy = _DEFAULT,
     *,
+    max_retries: int | None = None,
     retry_on: type[Exception] | tuple[type[Exception], ...] = (),
 ) -> Callable[P, R]:
-    """`fn` with retries: a function of the same signature, sync or async as `fn` is.
+    """`fn` with retries: a function of the same signature, sync or async as `fn` is. It is not called here:
+    `with_retry(fn, max_retries=5)()` does. `max_retries` takes the place of the policy's.
 
     It is called again, as a whole, when it raises an APIConnectionError, an APIStatusError with one of the policy's
     statuses, a CircuitOpenError (not before the circuit lets a call through), or one of the classes `retry_on`; the
@@ -230,6 +232,8 @@ def with_retry(
         raise TypeError(
             "retry_on must be a subclass of Exception, or a tuple of them; a function goes into RetryPolicy"
         )
+    if max_retries is not None:
+        policy = replace(policy, max_retries=max_retries)
     caught: tuple[type[Exception], ...] = (InteractorError, *kinds)
     call: Callable[..., Any] = fn
 

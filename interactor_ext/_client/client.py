@@ -56,8 +56,8 @@ class _Client(Immutable, Generic[S, N]):
 
     def __init__(
         self,
-        *,
         config: InteractorConfig | None = None,
+        *,
         transport: N | None = None,
         token_store: TokenStore | None = None,
         retry_policy: RetryPolicy | None = None,
@@ -159,11 +159,11 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
     """The platform, for threads. One client serves a whole process.
 
     The settings are the fields of `InteractorConfig`, as keywords; what is missing comes from `config` or, without one,
-    from the environment. `transport` takes the place of the connection pool, and is closed with the client.
-    `token_store` shares the access token with other clients. `retry_policy` decides what is sent again and when.
-    `rate_limiter` (see `interactor_ext.limits`) makes calls wait rather than be refused. `circuit_breaker` refuses
-    calls to a host that fails all the time; it may be another `CircuitBreaker`, or False for none. `telemetry` (see
-    `interactor_ext.telemetry`) gets an event for each request.
+    from the environment: `InteractorClient(config)`, `InteractorClient(timeout=5)`. `transport` takes the place of the
+    connection pool, and is closed with the client. `token_store` shares the access token with other clients.
+    `retry_policy` decides what is sent again and when. `rate_limiter` (see `interactor_ext.limits`) makes calls wait
+    rather than be refused. `circuit_breaker` refuses calls to a host that fails all the time; it may be another
+    `CircuitBreaker`, or False for none. `telemetry` (see `interactor_ext.telemetry`) gets an event for each request.
 
     Views (`namespace`, `with_options`) are immutable, cheap, and share everything else. They own nothing: to close one
     does nothing. A client that nobody closes lets go of its connections when it is collected.
@@ -410,4 +410,4 @@ def _settings_of(
         shared_state.require_kind("retry_policy", retry_policy, RetryPolicy)
         if fields.get("max_retries") is None:
             fields = {**fields, "max_retries": retry_policy.max_retries}
-    return InteractorConfig.from_env(**fields) if config is None else config.replace(**fields)
+    return InteractorConfig(**fields) if config is None else config.replace(**fields)

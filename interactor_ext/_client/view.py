@@ -134,7 +134,9 @@ class View(NamedTuple):
             else:
                 # As random as a UUID, whose module would be a fiftieth of the time that the client takes to import.
                 headers["Idempotency-Key"] = self.idempotency_key or os.urandom(16).hex()
-        secrets = [self.config.client_secret, *call.secrets]
+        secrets = list(call.secrets)
+        if isinstance(self.config.client_secret, str):  # else only the token request has it, in its body
+            secrets.append(self.config.client_secret)
         if self.extras is not NO_EXTRAS:
             for name, value in self.extras.headers.items():
                 headers.setdefault(name, value)
