@@ -33,6 +33,7 @@ from plan import (
     Tag,
     Type,
     Variants,
+    Wait,
     imports_of,
 )
 
@@ -82,6 +83,12 @@ def parse(document: dict[str, Any]) -> Api:
     errors = [*data.errors, *(error for each in collections.values() for error in each.parse_errors)]
     if errors:
         raise SpecificationError("\n\n".join(map(_explained, errors)))
+    ensured = {
+        operation.result.annotation
+        for each in collections.values()
+        for operation in _operations(each.endpoints)
+        if operation.body and operation.body.ensured_by
+    }
     about = {PythonIdentifier(tag["name"], "tag"): tag.get("description") for tag in document.get("tags") or ()}
     return Api(
         title=in_docstring(data.title),
@@ -95,7 +102,7 @@ def parse(document: dict[str, Any]) -> Api:
             )
             for tag, collection in collections.items()
         ),
-        models=tuple(map(_model, data.models)),
+        models=tuple(_model(each, ensured) for each in data.models),
         enums=tuple(map(_enumeration, data.enums)),
         families=_families(data.models),
     )
@@ -245,7 +252,7 @@ def _properties(model: parsed.ModelProperty) -> list[Any]:
     return [*(model.required_properties or []), *(model.optional_properties or [])]
 
 
-def _model(model: parsed.ModelProperty) -> Model:
+def _model(model: parsed.ModelProperty, ensured: set[str]) -> Model:
     extra = _extra(model.data)
     is_request = model.data.additionalProperties is False
     return Model(
@@ -257,6 +264,7 @@ def _model(model: parsed.ModelProperty) -> Model:
         fields=tuple(_model_field(each, model, is_request) for each in _properties(model)),
         bare=bool(extra.get("x-bare")),
         other_names={quoted(key): quoted(other) for key, other in (extra.get("x-other-names") or {}).items()},
+        ensured=str(model.class_info.name) in ensured,
     )
 
 
@@ -357,7 +365,18 @@ def _operation(endpoint: Endpoint, method: str) -> Operation:
         keywords=tuple(each for each in (*query, *header) if each.key.lower() not in withheld),
         outcome=outcome,
         result=result,
+        wait=_wait(successes, data),
     )
+
+
+def _wait(successes: list[Response], data: Type | None) -> Wait | None:
+    """`x-wait` of the success whose `status` it waits for."""
+    about = next((each for response in successes if (each := _extra(response.data).get("x-wait"))), None)
+    if about is None or data is None:
+        return None
+    status = f"{data.annotation}Status"
+    imports = frozenset({(str(PythonIdentifier(status, "")), f"Known{status}")})
+    return Wait(by=about["by"], until=tuple(about["until"]), imports=imports)
 
 
 def _is_success(response: Response) -> bool:
@@ -429,5 +448,20 @@ def _body(body: ParsedBody) -> Body:
         field=field,
         argument=body.body_type.value,
         model=(str(model.module_name), str(model.name)),
-        fields=_sent(_properties(body.prop)),
+        fields=tuple(_keyword(each, body.prop) for each in _properties(body.prop)),
+        ensured_by=_extra(body.prop.data).get("x-ensured-by", ""),
+    )
+
+
+def _keyword(prop: Any, model: parsed.ModelProperty) -> Field:
+    """A field of a body as a keyword of the method."""
+    field = _field(prop, sent=True)
+    accepts = _extra((model.data.properties or {}).get(prop.name)).get("x-accepts")
+    if accepts is None:
+        return field
+    # `list[X]` becomes `ToolIds[X]`, a generic alias of accepted.py.
+    annotation = field.type.annotation.replace("list[", f"{ClassName(accepts['by'], '')}[", 1)
+    description = f"{field.description} {in_docstring(accepts['description'])}"
+    return replace(
+        field, type=replace(field.type, annotation=annotation), description=description, converted=accepts["by"]
     )

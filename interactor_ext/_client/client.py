@@ -71,6 +71,7 @@ class _Client(Immutable, Generic[S, N]):
             transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry
         )
         self._shared = self._share(options)
+        self._shared.kind = type(self)
         self._open(View.of(self.config))
 
     def _share(self, options: ClientOptions) -> S:
@@ -79,13 +80,17 @@ class _Client(Immutable, Generic[S, N]):
     def _open(self, view: View) -> None:
         raise NotImplementedError
 
-    def _derive(self, view: View) -> Self:
-        derived = object.__new__(type(self))
-        derived._config = self._config
-        derived._shared = self._shared
+    @classmethod
+    def _of(cls, shared: S, view: View) -> Self:
+        derived = object.__new__(cls)
+        derived._config = view.config
+        derived._shared = shared
         derived._is_view = True
         derived._open(view)
         return derived
+
+    def _derive(self, view: View) -> Self:
+        return self._of(self._shared, view)
 
     @property
     def config(self) -> InteractorConfig:

@@ -217,8 +217,9 @@ _READ = httpx.ByteStream(b"")
 class ViewSender:
     """What the resource classes of a sync view call."""
 
-    def __init__(self, http: ViewClient) -> None:
+    def __init__(self, http: ViewClient, user_of: Callable[[View], Any]) -> None:
         self.http = http
+        self._user_of = user_of
 
     def __repr__(self) -> str:
         return self.http.view.describe()  # around which a resource puts its name
@@ -246,12 +247,17 @@ class ViewSender:
     def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> EventStream[Any]:
         return _stream.Stream(self.http, kwargs, family, **options, **_stream_settings(self.http))
 
+    def user(self) -> Any:
+        """The view, as users have it: made anew, for a cycle of view and sender would outlast its last user."""
+        return self._user_of(self.http.view)
+
 
 class AsyncViewSender:
     """What the resource classes of an async view call."""
 
-    def __init__(self, http: AsyncViewClient) -> None:
+    def __init__(self, http: AsyncViewClient, user_of: Callable[[View], Any]) -> None:
         self.http = http
+        self._user_of = user_of
 
     def __repr__(self) -> str:
         return self.http.view.describe()
@@ -278,6 +284,9 @@ class AsyncViewSender:
 
     def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> AsyncEventStream[Any]:
         return _stream.AsyncStream(self.http, kwargs, family, **options, **_stream_settings(self.http))
+
+    def user(self) -> Any:
+        return self._user_of(self.http.view)
 
 
 def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:

@@ -72,6 +72,8 @@ class _SharedState(Generic[C]):
     """What both clients build alike."""
 
     tokens: C
+    kind: Any
+    """The class of the client."""
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         self._config = config
@@ -98,6 +100,10 @@ class _SharedState(Generic[C]):
             max_response_size=config.max_response_size,
             measure=None if self._reporter is None else functools.partial(_requests.Measured, self._reporter),
         )
+
+    def user_of(self, view: View) -> Any:
+        """A view of the client, as its users have it."""
+        return self.kind._of(self, view)
 
     def stream_tokens(self, url: StreamURL) -> C:
         """The tokens of the URLs of one kind of stream."""
@@ -145,7 +151,7 @@ class SharedState(_SharedState[TokenCache]):
         return TokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)
 
     def open(self, view: View) -> ViewSender:
-        return ViewSender(ViewClient(view, self._context, self.transport, self._auth))
+        return ViewSender(ViewClient(view, self._context, self.transport, self._auth), self.user_of)
 
     def close(self) -> None:
         self.transport.close()
@@ -176,7 +182,7 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
         return AsyncTokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)
 
     def open(self, view: View) -> AsyncViewSender:
-        return AsyncViewSender(AsyncViewClient(view, self._context, self.transport, self._auth))
+        return AsyncViewSender(AsyncViewClient(view, self._context, self.transport, self._auth), self.user_of)
 
     async def close(self) -> None:
         await self.tokens.aclose()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from ...types import UNSET
 
 if TYPE_CHECKING:
-    from builtins import list as _list
     from collections.abc import AsyncIterator, Iterator
 
+    from ...accepted import EventTypes
     from ...models.webhook import Webhook
     from ...models.webhook_event_type import KnownWebhookEventType
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
@@ -64,7 +64,7 @@ class Webhooks:
         self,
         *,
         url: str,
-        events: _list[KnownWebhookEventType],
+        events: EventTypes[KnownWebhookEventType],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
@@ -74,17 +74,46 @@ class Webhooks:
 
         Args:
             url: Where to post events. It must answer within 30 seconds.
-            events: The types of event to post.
+            events: The types of event to post. `workflow.*` stands for all that it matches.
             secret: What to sign deliveries with. Left out, the server makes one.
             active: Whether to post events from now on. Left out, it does.
         """
+        from ...accepted import event_types as _event_types
         from ...models.create_webhook_request import CreateWebhookRequest
         from . import create_webhook as _endpoint
 
         return self._sender.send(
-            _endpoint._get_kwargs(body=CreateWebhookRequest(url=url, events=events, secret=secret, active=active)),
+            _endpoint._get_kwargs(
+                body=CreateWebhookRequest(url=url, events=_event_types(events), secret=secret, active=active)
+            ),
             _endpoint._parse_success,
         ).data
+
+    def ensure(
+        self,
+        *,
+        url: str,
+        events: EventTypes[KnownWebhookEventType],
+        secret: str | None | Unset = UNSET,
+        active: bool | None | Unset = UNSET,
+    ) -> Webhook:
+        """The webhook with this url: found, or created, and updated where it differs.
+
+        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create one. What is
+        left out stays as it is, and what the server does not show is sent each time. What `update` does not take
+        counts at creation alone; where it is shown and differs, that is an error.
+
+        Args:
+            url: Where to post events. It must answer within 30 seconds.
+            events: The types of event to post. `workflow.*` stands for all that it matches.
+            secret: What to sign deliveries with. Left out, the server makes one.
+            active: Whether to post events from now on. Left out, it does.
+        """
+        from ...accepted import event_types as _event_types
+
+        _fields: dict[str, Any] = {"url": url, "events": _event_types(events), "secret": secret, "active": active}
+        _ensured: Webhook = self._sender.user()._ensure("webhooks", "url", _fields, ("url", "events", "active"))
+        return _ensured
 
     def get(self, webhook_id: str) -> Webhook:
         """Get a webhook.
@@ -113,7 +142,7 @@ class Webhooks:
         webhook_id: str,
         *,
         url: str | None | Unset = UNSET,
-        events: _list[KnownWebhookEventType] | None | Unset = UNSET,
+        events: EventTypes[KnownWebhookEventType] | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.
@@ -123,14 +152,18 @@ class Webhooks:
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
             url: Where to post events.
-            events: The types of event to post. Replaces all of them.
+            events: The types of event to post. Replaces all of them. `workflow.*` stands for all that it
+                matches.
             active: Whether to post events.
         """
+        from ...accepted import event_types as _event_types
         from ...models.update_webhook_request import UpdateWebhookRequest
         from . import update_webhook as _endpoint
 
         return self._sender.send(
-            _endpoint._get_kwargs(webhook_id, body=UpdateWebhookRequest(url=url, events=events, active=active)),
+            _endpoint._get_kwargs(
+                webhook_id, body=UpdateWebhookRequest(url=url, events=_event_types(events), active=active)
+            ),
             _endpoint._parse_success,
         ).data
 
@@ -196,7 +229,7 @@ class AsyncWebhooks:
         self,
         *,
         url: str,
-        events: _list[KnownWebhookEventType],
+        events: EventTypes[KnownWebhookEventType],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
@@ -206,19 +239,48 @@ class AsyncWebhooks:
 
         Args:
             url: Where to post events. It must answer within 30 seconds.
-            events: The types of event to post.
+            events: The types of event to post. `workflow.*` stands for all that it matches.
             secret: What to sign deliveries with. Left out, the server makes one.
             active: Whether to post events from now on. Left out, it does.
         """
+        from ...accepted import event_types as _event_types
         from ...models.create_webhook_request import CreateWebhookRequest
         from . import create_webhook as _endpoint
 
         return (
             await self._sender.send(
-                _endpoint._get_kwargs(body=CreateWebhookRequest(url=url, events=events, secret=secret, active=active)),
+                _endpoint._get_kwargs(
+                    body=CreateWebhookRequest(url=url, events=_event_types(events), secret=secret, active=active)
+                ),
                 _endpoint._parse_success,
             )
         ).data
+
+    async def ensure(
+        self,
+        *,
+        url: str,
+        events: EventTypes[KnownWebhookEventType],
+        secret: str | None | Unset = UNSET,
+        active: bool | None | Unset = UNSET,
+    ) -> Webhook:
+        """The webhook with this url: found, or created, and updated where it differs.
+
+        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create one. What is
+        left out stays as it is, and what the server does not show is sent each time. What `update` does not take
+        counts at creation alone; where it is shown and differs, that is an error.
+
+        Args:
+            url: Where to post events. It must answer within 30 seconds.
+            events: The types of event to post. `workflow.*` stands for all that it matches.
+            secret: What to sign deliveries with. Left out, the server makes one.
+            active: Whether to post events from now on. Left out, it does.
+        """
+        from ...accepted import event_types as _event_types
+
+        _fields: dict[str, Any] = {"url": url, "events": _event_types(events), "secret": secret, "active": active}
+        _ensured: Webhook = await self._sender.user()._ensure("webhooks", "url", _fields, ("url", "events", "active"))
+        return _ensured
 
     async def get(self, webhook_id: str) -> Webhook:
         """Get a webhook.
@@ -247,7 +309,7 @@ class AsyncWebhooks:
         webhook_id: str,
         *,
         url: str | None | Unset = UNSET,
-        events: _list[KnownWebhookEventType] | None | Unset = UNSET,
+        events: EventTypes[KnownWebhookEventType] | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.
@@ -257,15 +319,19 @@ class AsyncWebhooks:
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
             url: Where to post events.
-            events: The types of event to post. Replaces all of them.
+            events: The types of event to post. Replaces all of them. `workflow.*` stands for all that it
+                matches.
             active: Whether to post events.
         """
+        from ...accepted import event_types as _event_types
         from ...models.update_webhook_request import UpdateWebhookRequest
         from . import update_webhook as _endpoint
 
         return (
             await self._sender.send(
-                _endpoint._get_kwargs(webhook_id, body=UpdateWebhookRequest(url=url, events=events, active=active)),
+                _endpoint._get_kwargs(
+                    webhook_id, body=UpdateWebhookRequest(url=url, events=_event_types(events), active=active)
+                ),
                 _endpoint._parse_success,
             )
         ).data

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...types import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Collection, Iterator
 
     from ...models import StreamEvent
     from ...models.json_object import JsonObject
@@ -111,6 +111,16 @@ class WorkflowInstances:
         from . import get_workflow_instance as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success).data
+
+    def wait(
+        self,
+        instance_id: str,
+        until: Collection[KnownWorkflowInstanceStatus] = frozenset(("completed", "halted")),
+        timeout: float | None = 300.0,
+    ) -> WorkflowInstance:
+        """`wait_for_workflow` of the client."""
+        _waited: WorkflowInstance = self._sender.user().wait_for_workflow(instance_id, until, timeout)
+        return _waited
 
     def submit_input(self, instance_id: str, *, body: JsonObject) -> WorkflowInstance:
         """Give a halted instance the input that it waits for.
@@ -313,6 +323,16 @@ class AsyncWorkflowInstances:
         from . import get_workflow_instance as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)).data
+
+    async def wait(
+        self,
+        instance_id: str,
+        until: Collection[KnownWorkflowInstanceStatus] = frozenset(("completed", "halted")),
+        timeout: float | None = 300.0,
+    ) -> WorkflowInstance:
+        """`wait_for_workflow` of the client."""
+        _waited: WorkflowInstance = await self._sender.user().wait_for_workflow(instance_id, until, timeout)
+        return _waited
 
     async def submit_input(self, instance_id: str, *, body: JsonObject) -> WorkflowInstance:
         """Give a halted instance the input that it waits for.
