@@ -1,4 +1,6 @@
-"""What keywords of the resource classes accept beside what is sent, by `x-accepts` in the specification."""
+"""What the resource classes take and do beyond their operations, by `x-accepts`, `x-ensured-by` and `x-wait` in the
+specification. The client around them carries it out: its sender has a method `user` that returns it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, TypeVar
 from .models import EVENT_MODELS
 
 if TYPE_CHECKING:
-    from .types import AsyncSender, Sender, Unset
+    from .types import Unset
 
 T = TypeVar("T")
 
@@ -25,13 +27,18 @@ EventTypes = Sequence[T | Literal["*", "credential.*", "room.*", "room.message.*
 """Types of events, and patterns of them."""
 
 
-def tool_ids(tools: ToolIds[str] | Unset | None, sender: Sender) -> Any:
+def user_of(sender: Any) -> Any:
+    """The client, or its view, around a resource."""
+    return sender.user()
+
+
+def tool_ids(tools: ToolIds[str] | Unset | None, sender: object) -> Any:
     """The ids of tools, which are registered if need be."""
-    return [tool.id for tool in tools.register(sender.user())] if _is_source(tools) else tools
+    return [tool.id for tool in tools.register(user_of(sender))] if _is_source(tools) else tools
 
 
-async def tool_ids_async(tools: ToolIds[str] | Unset | None, sender: AsyncSender) -> Any:
-    return [tool.id for tool in await tools.register(sender.user())] if _is_source(tools) else tools
+async def tool_ids_async(tools: ToolIds[str] | Unset | None, sender: object) -> Any:
+    return [tool.id for tool in await tools.register(user_of(sender))] if _is_source(tools) else tools
 
 
 def _is_source(tools: object) -> TypeGuard[ToolSource]:
@@ -46,11 +53,12 @@ def event_types(events: Iterable[str] | Unset | None) -> Any:
     """
     if not events:
         return events
+    known = [event for event in EVENT_MODELS["WebhookEvent"] if event]  # the rest are under ""
     types: dict[str, None] = {}
     for event in events:
-        matched = list(filter(pattern_of([event]).fullmatch, EVENT_MODELS["WebhookEvent"]))
+        matched = list(filter(pattern_of([event]).fullmatch, known))
         if "*" in event and not matched:
-            raise ValueError(f"No event matches {event!r}: there are {', '.join(EVENT_MODELS['WebhookEvent'])}")
+            raise ValueError(f"No event matches {event!r}: there are {', '.join(known)}")
         types |= dict.fromkeys(matched or [event])
     return list(types)
 

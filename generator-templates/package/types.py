@@ -184,10 +184,6 @@ class Sender(Protocol):
         """`family` is a key of `models.EVENT_MODELS`."""
         ...
 
-    def user(self) -> Any:
-        """The client, or its view, around the resource."""
-        ...
-
 
 class AsyncSender(Protocol):
     """`Sender`, for the asynchronous resource classes."""
@@ -218,8 +214,6 @@ class AsyncSender(Protocol):
     ) -> AsyncEventStream[Any]:
         """`family` is a key of `models.EVENT_MODELS`."""
         ...
-
-    def user(self) -> Any: ...
 
 
 __all__ = [

@@ -127,6 +127,7 @@ class Assistants:
             max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
         """
         from ...accepted import tool_ids as _tool_ids
+        from ...accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {
             "name": name,
@@ -137,7 +138,7 @@ class Assistants:
             "temperature": temperature,
             "max_tokens": max_tokens,
         }
-        _ensured: Assistant = self._sender.user()._ensure(
+        _ensured: Assistant = _user_of(self._sender)._ensure(
             "assistants",
             "name",
             _fields,
@@ -327,6 +328,7 @@ class AsyncAssistants:
             max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
         """
         from ...accepted import tool_ids_async as _tool_ids
+        from ...accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {
             "name": name,
@@ -337,7 +339,7 @@ class AsyncAssistants:
             "temperature": temperature,
             "max_tokens": max_tokens,
         }
-        _ensured: Assistant = await self._sender.user()._ensure(
+        _ensured: Assistant = await _user_of(self._sender)._ensure(
             "assistants",
             "name",
             _fields,

@@ -110,9 +110,10 @@ class Webhooks:
             active: Whether to post events from now on. Left out, it does.
         """
         from ...accepted import event_types as _event_types
+        from ...accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {"url": url, "events": _event_types(events), "secret": secret, "active": active}
-        _ensured: Webhook = self._sender.user()._ensure("webhooks", "url", _fields, ("url", "events", "active"))
+        _ensured: Webhook = _user_of(self._sender)._ensure("webhooks", "url", _fields, ("url", "events", "active"))
         return _ensured
 
     def get(self, webhook_id: str) -> Webhook:
@@ -277,9 +278,12 @@ class AsyncWebhooks:
             active: Whether to post events from now on. Left out, it does.
         """
         from ...accepted import event_types as _event_types
+        from ...accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {"url": url, "events": _event_types(events), "secret": secret, "active": active}
-        _ensured: Webhook = await self._sender.user()._ensure("webhooks", "url", _fields, ("url", "events", "active"))
+        _ensured: Webhook = await _user_of(self._sender)._ensure(
+            "webhooks", "url", _fields, ("url", "events", "active")
+        )
         return _ensured
 
     async def get(self, webhook_id: str) -> Webhook:

@@ -115,11 +115,14 @@ class WorkflowInstances:
     def wait(
         self,
         instance_id: str,
+        *,
         until: Collection[KnownWorkflowInstanceStatus] = frozenset(("completed", "halted")),
         timeout: float | None = 300.0,
     ) -> WorkflowInstance:
-        """`wait_for_workflow` of the client."""
-        _waited: WorkflowInstance = self._sender.user().wait_for_workflow(instance_id, until, timeout)
+        """What it is as soon as its status is one of `until`: `wait_for_workflow` of the client."""
+        from ...accepted import user_of as _user_of
+
+        _waited: WorkflowInstance = _user_of(self._sender).wait_for_workflow(instance_id, until, timeout)
         return _waited
 
     def submit_input(self, instance_id: str, *, body: JsonObject) -> WorkflowInstance:
@@ -327,11 +330,14 @@ class AsyncWorkflowInstances:
     async def wait(
         self,
         instance_id: str,
+        *,
         until: Collection[KnownWorkflowInstanceStatus] = frozenset(("completed", "halted")),
         timeout: float | None = 300.0,
     ) -> WorkflowInstance:
-        """`wait_for_workflow` of the client."""
-        _waited: WorkflowInstance = await self._sender.user().wait_for_workflow(instance_id, until, timeout)
+        """What it is as soon as its status is one of `until`: `wait_for_workflow` of the client."""
+        from ...accepted import user_of as _user_of
+
+        _waited: WorkflowInstance = await _user_of(self._sender).wait_for_workflow(instance_id, until, timeout)
         return _waited
 
     async def submit_input(self, instance_id: str, *, body: JsonObject) -> WorkflowInstance:
