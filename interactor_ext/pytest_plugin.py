@@ -157,25 +157,26 @@ def interactor_sandbox(interactor_sandbox_server: Sandbox, monkeypatch: pytest.M
     """The sandbox after a reset. Code under test that reads the environment, such as `get_client()`, uses it, without
     the settings and proxies that the environment had before.
     """
-    from interactor_ext import reset_clients
+    from interactor_ext._client.shared_clients import close_clients
     from interactor_ext.testing.environment import environment_of
 
     interactor_sandbox_server.reset()
-    reset_clients()
+    close_clients("the fixture interactor_sandbox, at the start of a test")
     for name, value in environment_of(interactor_sandbox_server).items():
         if value is None:
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
     yield interactor_sandbox_server
-    reset_clients()
+    close_clients("the fixture interactor_sandbox, at the end of its test")
 
 
 @pytest.fixture
 def interactor_client(interactor_sandbox: Sandbox) -> Iterator[InteractorClient]:
     """A client of the sandbox; `interactor_client.namespace("user_1")` is a tenant."""
-    with interactor_sandbox.client() as client:
-        yield client
+    client = interactor_sandbox.client()
+    yield client
+    client._close("the fixture interactor_client, at the end of its test")
 
 
 @pytest.fixture
@@ -194,7 +195,7 @@ def async_interactor_client(
     # A new loop, as the test's may be closed; not `asyncio.run`, which would unset the current loop.
     loop = asyncio.new_event_loop()
     try:
-        loop.run_until_complete(client.aclose())
+        loop.run_until_complete(client._close("the fixture async_interactor_client, at the end of its test"))
     finally:
         loop.close()
 

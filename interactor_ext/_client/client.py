@@ -20,6 +20,7 @@ from interactor_ext._errors import InteractorError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
+from interactor_ext.logs import line_of_caller
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens._requests import NotNarrowedError
 from interactor_ext.tokens._store import TokenStore
@@ -292,7 +293,11 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
 
     def close(self) -> None:
         """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
+        self._close(f"close() in {line_of_caller()}")
+
+    def _close(self, by: str) -> None:
         if not self._is_view:
+            self._shared.transport.closing.announce(by)
             self._shared.close()
 
     __aenter__ = NO_ASYNC_WITH
@@ -302,7 +307,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self._close(f"the end of the `with` block in {line_of_caller()}")
 
 
 class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport], AsyncSequences, AsyncResources):
@@ -386,8 +391,12 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
 
     async def aclose(self) -> None:
         """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
+        await self._close(f"aclose() in {line_of_caller()}")
+
+    async def _close(self, by: str) -> None:
         require_asyncio()
         if not self._is_view:
+            self._shared.transport.closing.announce(by)
             await self._shared.close()
 
     __enter__ = NO_WITH
@@ -398,7 +407,7 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
+        await self._close(f"the end of the `async with` block in {line_of_caller()}")
 
 
 def _as_it_is(response: httpx.Response) -> httpx.Response:

@@ -17,7 +17,7 @@ import httpx
 from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, Page
 from interactor_ext._call import Call
 from interactor_ext._client.reports import RateLimits, tell
-from interactor_ext._client.view import View
+from interactor_ext._client.view import OfOneProcess, View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._lazy import LazyModule
@@ -83,7 +83,7 @@ class HttpContext(NamedTuple):
         return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy, reporter)
 
 
-class _OfView:
+class _OfView(OfOneProcess):
     """What the httpx clients of sync and async views share: settings, the way to build a request, and no cookies."""
 
     def __init__(

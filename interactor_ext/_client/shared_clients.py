@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
 
 from interactor_ext._client.client import AsyncInteractorClient, InteractorClient
 from interactor_ext._config import ConfigFields, InteractorConfig
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import fork_safe_lock
+from interactor_ext.logs import line_of_caller
 
 if TYPE_CHECKING:
     import asyncio
@@ -95,8 +95,7 @@ def _shared(kind: type[C], keywords: Any) -> C:
                 )
         else:
             options = options or (made.options if made is not None else {})
-            caller = sys._getframe(2)
-            made = _clients[kind] = _Made(kind(**options), options, f"{caller.f_code.co_filename}:{caller.f_lineno}")
+            made = _clients[kind] = _Made(kind(**options), options, line_of_caller())
         client: C = made.client
         return client
 
@@ -106,22 +105,27 @@ def reset_clients() -> None:
 
     Where an event loop runs, the async client is closed by a task of that loop.
     """
+    close_clients(f"reset_clients() in {line_of_caller()}")
+
+
+def close_clients(by: str) -> None:
+    """Close and forget both; later errors of theirs name who did it."""
     with _lock:
         made, made_async = (_clients.pop(kind, None) for kind in (InteractorClient, AsyncInteractorClient))
     if made is not None:
-        made.client.close()
+        made.client._close(by)
     if made_async is not None:
-        _close_now(made_async.client)
+        _close_now(made_async.client, by)
 
 
-def _close_now(client: AsyncInteractorClient) -> None:
+def _close_now(client: AsyncInteractorClient, by: str) -> None:
     import asyncio
 
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        asyncio.run(client.aclose())
+        asyncio.run(client._close(by))
     else:
-        closing = loop.create_task(client.aclose())
+        closing = loop.create_task(client._close(by))
         _closing.add(closing)
         closing.add_done_callback(_closing.discard)

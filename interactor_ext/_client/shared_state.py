@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import httpx
 
 from interactor_ext._client.http import AsyncViewClient, AsyncViewSender, HttpContext, ViewClient, ViewSender
-from interactor_ext._client.view import StreamURL, View
+from interactor_ext._client.view import OfOneProcess, StreamURL, View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import fork_safe_lock
@@ -68,7 +68,7 @@ def require_kind(name: str, value: object, kind: type[T]) -> T:
     return value
 
 
-class _SharedState(Generic[C]):
+class _SharedState(OfOneProcess, Generic[C]):
     """What both clients build alike."""
 
     tokens: C

@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 from urllib.parse import urlencode
 
 import httpx
@@ -37,7 +37,20 @@ class ImmutableError(ConfigurationError, AttributeError):
     """An attribute of a client, a view or a resource was assigned."""
 
 
-class Immutable:
+class OfOneProcess:
+    """Holds connections and locks, so it is neither pickled nor copied in depth."""
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(
+            "a client, a view or a part of one cannot be pickled or copied, for it holds connections: make it in the "
+            "worker, with get_client() or get_async_client()"
+        )
+
+    def __copy__(self) -> Self:
+        return self
+
+
+class Immutable(OfOneProcess):
     """Raises ImmutableError where a public attribute is assigned, for it would change nothing that is sent."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute

@@ -110,11 +110,18 @@ async def test_webhook_shows_its_secret_when_it_is_created(mode: str, sandbox: S
         paused = await webhooks.ensure(url=URL, events=["credential.*"], active=False)
         assert [each.outcome for each in (first, again, paused)] == ["created", "unchanged", "updated"]
         assert [bool(each.secret) for each in (first, again, paused)] == [True, False, False]
-        assert set(first.events) == set(router.events) == {
-            *("room.message.created", "room.message.updated"),
-            *(f"workflow.instance.{what}" for what in ("started", "state_changed", "halted", "completed", "failed")),
-            "workflow.instance.cancelled",
-        }
+        assert (
+            set(first.events)
+            == set(router.events)
+            == {
+                *("room.message.created", "room.message.updated"),
+                *(
+                    f"workflow.instance.{what}"
+                    for what in ("started", "state_changed", "halted", "completed", "failed")
+                ),
+                "workflow.instance.cancelled",
+            }
+        )
         assert (paused.active, all(event.startswith("credential.") for event in paused.events)) == (False, True)
         created = await webhooks.create(url=f"{URL}/2", events=["room.message.*", "room.message.created"])
         assert sorted(created.events) == ["room.message.created", "room.message.updated"]
