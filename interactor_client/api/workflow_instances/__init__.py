@@ -119,7 +119,13 @@ class WorkflowInstances:
         until: Collection[KnownWorkflowInstanceStatus] = frozenset(("completed", "halted")),
         timeout: float | None = 300.0,
     ) -> WorkflowInstance:
-        """What it is as soon as its status is one of `until`: `wait_for_workflow` of the client."""
+        """What it is as soon as its status is one of `until`: `wait_for_workflow` of the client.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+            until: The statuses to wait for, one or several.
+            timeout: In seconds. None leaves it to the deadline of the view.
+        """
         from ...accepted import user_of as _user_of
 
         _waited: WorkflowInstance = _user_of(self._sender).wait_for_workflow(instance_id, until, timeout)
@@ -334,7 +340,13 @@ class AsyncWorkflowInstances:
         until: Collection[KnownWorkflowInstanceStatus] = frozenset(("completed", "halted")),
         timeout: float | None = 300.0,
     ) -> WorkflowInstance:
-        """What it is as soon as its status is one of `until`: `wait_for_workflow` of the client."""
+        """What it is as soon as its status is one of `until`: `wait_for_workflow` of the client.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+            until: The statuses to wait for, one or several.
+            timeout: In seconds. None leaves it to the deadline of the view.
+        """
         from ...accepted import user_of as _user_of
 
         _waited: WorkflowInstance = await _user_of(self._sender).wait_for_workflow(instance_id, until, timeout)
