@@ -168,6 +168,10 @@ class InteractorConfig:
         return f"InteractorConfig({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
 
+# As a type, not as a text: whoever resolves that looks into `interactor_ext`, where the class says that it is from.
+InteractorConfig.__annotations__["client_secret"] = str | SecretFunction
+
+
 def validate_env() -> None:
     """Check the environment variables alone, for instance when a service starts.
 

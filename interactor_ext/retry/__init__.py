@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable  # noqa: F401 - the types of RetryPolicy's fields are looked up here
 from typing import TYPE_CHECKING
 
+from interactor_ext._errors import InteractorError  # noqa: F401
 from interactor_ext._lazy import lazy_names
 
 if TYPE_CHECKING:
