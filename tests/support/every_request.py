@@ -119,7 +119,7 @@ def rows() -> Iterator[Row]:
             elif name.startswith("stream"):
                 yield of_resource(tag, name, enter)
             elif name == "wait":
-                yield of_resource(tag, name, timeout=None)
+                yield Row(f"{tag}.wait", lambda user: user.workflow_instances.wait("wfi_1", timeout=None))
             else:
                 yield of_resource(tag, name)
     yield of_resource("assistants", "create", tools=tool_set())
