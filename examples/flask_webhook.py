@@ -60,10 +60,8 @@ def home() -> str:
 @app.post("/sign-in")
 def sign_in() -> Response:
     session["user"] = request.form["user"]  # a real application asks for more than a name
-    webhooks = tenant().webhooks
     url = urljoin(request.host_url, "/webhooks/interactor")
-    if all(webhook.url != url for webhook in webhooks.iterate()):
-        webhooks.create(url=url, events=["credential.expired"], secret=SECRET)
+    tenant().webhooks.ensure(url=url, events=router.events, secret=SECRET)
     return redirect(url_for("home"), 303)
 
 

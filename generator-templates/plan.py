@@ -82,6 +82,8 @@ class Field:
     """It is never shown."""
     numeric_string: bool = False
     """`x-numeric-string`: some servers send the number as text."""
+    converted: str = ""
+    """`x-accepts`, of a body's list: the function of accepted.py that makes the list of what else the keyword takes."""
 
     @property
     def annotation(self) -> str:
@@ -116,6 +118,8 @@ class Model:
     """`x-bare`: some servers send what belongs into this envelope without it."""
     other_names: dict[str, str]
     """`x-other-names`: what some servers call a field, by its key; quoted."""
+    ensured: bool = False
+    """A method `ensure` returns it, and says by an attribute what it did."""
 
     @property
     def imports(self) -> Imports:
@@ -144,6 +148,8 @@ class Body:
     """The module and the name of the model whose fields are keywords of the method; None if the body is one keyword."""
     fields: tuple[Field, ...]
     """Those keywords."""
+    ensured_by: str = ""
+    """`x-ensured-by`: the field by which what is created is found again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +190,17 @@ class Answers:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wait:
+    """`x-wait` of a response: a method `wait` of the resource class, which the client around it carries out."""
+
+    by: str
+    """The method of the client."""
+    until: tuple[str, ...]
+    """The statuses that it waits for by default."""
+    imports: Imports
+
+
+@dataclass(frozen=True, kw_only=True)
 class Operation:
     """An operation, as the functions of its module and as a method of the resource class of its tag."""
 
@@ -212,6 +229,7 @@ class Operation:
     """How the method hands out a success: stream, page, data (the envelope is taken off), whole or none."""
     result: Type
     """What it hands out: of a page the list of items, of a stream an event."""
+    wait: Wait | None = None
 
     @property
     def imports(self) -> Imports:
@@ -226,7 +244,8 @@ class Operation:
 
     @property
     def method_imports(self) -> Imports:
-        return self.result.imports | imports_of((*self.path_fields, *self.body_fields, *self.keywords))
+        waited = self.wait.imports if self.wait else frozenset()
+        return self.result.imports | waited | imports_of((*self.path_fields, *self.body_fields, *self.keywords))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +258,11 @@ class Tag:
     also_called: tuple[str, ...]
     """`x-also-called`: quoted."""
     operations: tuple[Operation, ...]
+
+    @property
+    def changeable(self) -> tuple[str, ...]:
+        """The fields that `update` takes."""
+        return tuple(field.name for each in self.operations if each.method == "update" for field in each.body_fields)
 
     @property
     def imports(self) -> Imports:

@@ -33,6 +33,7 @@ from plan import (
     Tag,
     Type,
     Variants,
+    Wait,
     imports_of,
 )
 
@@ -94,6 +95,8 @@ def parse(document: dict[str, Any]) -> Api:
         )
         for tag, collection in collections.items()
     )
+    operations = [operation for tag in tags for operation in tag.operations]
+    ensured = {each.result.annotation for each in operations if each.body and each.body.ensured_by}
     methods = {operation.id: f"{tag.name}.{operation.method}" for tag in tags for operation in tag.operations}
     return Api(
         title=in_docstring(data.title),
@@ -103,7 +106,7 @@ def parse(document: dict[str, Any]) -> Api:
         methods_by_written_id={
             quoted(each["operationId"]): methods[name] for name, each in written.items() if name in methods
         },
-        models=tuple(map(_model, data.models)),
+        models=tuple(_model(each, ensured) for each in data.models),
         enums=tuple(map(_enumeration, data.enums)),
         families=_families(data.models),
     )
@@ -253,7 +256,7 @@ def _properties(model: parsed.ModelProperty) -> list[Any]:
     return [*(model.required_properties or []), *(model.optional_properties or [])]
 
 
-def _model(model: parsed.ModelProperty) -> Model:
+def _model(model: parsed.ModelProperty, ensured: set[str]) -> Model:
     extra = _extra(model.data)
     is_request = model.data.additionalProperties is False
     return Model(
@@ -265,6 +268,7 @@ def _model(model: parsed.ModelProperty) -> Model:
         fields=tuple(_model_field(each, model, is_request) for each in _properties(model)),
         bare=bool(extra.get("x-bare")),
         other_names={quoted(key): quoted(other) for key, other in (extra.get("x-other-names") or {}).items()},
+        ensured=str(model.class_info.name) in ensured,
     )
 
 
@@ -374,6 +378,7 @@ def _operation(endpoint: Endpoint, method: str, positional: list[str]) -> Operat
         keywords=tuple(each for each in (*query, *header) if each.key.lower() not in withheld),
         outcome=outcome,
         result=result,
+        wait=_wait(successes, data),
     )
 
 
@@ -388,6 +393,16 @@ def _positional(operation: str, body: Body | None, names: list[str]) -> tuple[Fi
                 f"x-positional of {operation} names {name!r}, which {problem}; its required fields: {known or 'none'}"
             )
     return tuple(fields[name] for name in names)
+
+
+def _wait(successes: list[Response], data: Type | None) -> Wait | None:
+    """`x-wait` of the success whose `status` it waits for."""
+    about = next((each for response in successes if (each := _extra(response.data).get("x-wait"))), None)
+    if about is None or data is None:
+        return None
+    status = f"{data.annotation}Status"
+    imports = frozenset({(str(PythonIdentifier(status, "")), f"Known{status}")})
+    return Wait(by=about["by"], until=tuple(about["until"]), imports=imports)
 
 
 def _is_success(response: Response) -> bool:
@@ -459,5 +474,20 @@ def _body(body: ParsedBody) -> Body:
         field=field,
         argument=body.body_type.value,
         model=(str(model.module_name), str(model.name)),
-        fields=_sent(_properties(body.prop)),
+        fields=tuple(_keyword(each, body.prop) for each in _properties(body.prop)),
+        ensured_by=_extra(body.prop.data).get("x-ensured-by", ""),
+    )
+
+
+def _keyword(prop: Any, model: parsed.ModelProperty) -> Field:
+    """A field of a body as a keyword of the method."""
+    field = _field(prop, sent=True)
+    accepts = _extra((model.data.properties or {}).get(prop.name)).get("x-accepts")
+    if accepts is None:
+        return field
+    # `list[X]` becomes `ToolIds[X]`, a generic alias of accepted.py.
+    annotation = field.type.annotation.replace("list[", f"{ClassName(accepts['by'], '')}[", 1)
+    description = f"{field.description} {in_docstring(accepts['description'])}"
+    return replace(
+        field, type=replace(field.type, annotation=annotation), description=description, converted=accepts["by"]
     )

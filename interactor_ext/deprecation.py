@@ -25,7 +25,7 @@ import httpx
 from interactor_ext._call import Call, describe_request, secrets_of
 from interactor_ext._redaction import clean_text
 from interactor_ext.logs import depth_of_caller, logger
-from interactor_ext.retry import parse_http_date
+from interactor_ext.retry._policy import parse_http_date
 
 __all__ = ["Deprecation", "InteractorDeprecationWarning", "on_deprecation", "parse_deprecation"]
 

@@ -187,15 +187,14 @@ def interactor_sandbox(
     """The sandbox after a reset. Code under test that reads the environment, such as `get_client()`, uses it, without
     the settings and proxies that the environment had before. So do clients that were made before without settings.
     """
-    from interactor_ext import reset_clients
-    from interactor_ext._client.shared_clients import kept
+    from interactor_ext._client.shared_clients import close_clients, kept
     from interactor_ext.testing.environment import PLACEHOLDERS, environment_of
 
     # Modules may hold them.
     made_on_import = partial(kept, PLACEHOLDERS["INTERACTOR_CORE_API_URL"])
     interactor_sandbox_server.reset()
     with made_on_import():
-        reset_clients()
+        close_clients("the fixture interactor_sandbox, at the start of a test")
     for name, value in environment_of(interactor_sandbox_server).items():
         if value is None:
             monkeypatch.delenv(name, raising=False)
@@ -205,14 +204,15 @@ def interactor_sandbox(
     yield interactor_sandbox_server
     request.config.stash[FIRST_USE].lead_to(None)
     with made_on_import():
-        reset_clients()
+        close_clients("the fixture interactor_sandbox, at the end of its test")
 
 
 @pytest.fixture
 def interactor_client(interactor_sandbox: Sandbox) -> Iterator[InteractorClient]:
     """A client of the sandbox; `interactor_client.namespace("user_1")` is a tenant."""
-    with interactor_sandbox.client() as client:
-        yield client
+    client = interactor_sandbox.client()
+    yield client
+    client._close("the fixture interactor_client, at the end of its test")
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ def async_interactor_client(
     # A new loop, as the test's may be closed; not `asyncio.run`, which would unset the current loop.
     loop = asyncio.new_event_loop()
     try:
-        loop.run_until_complete(client.aclose())
+        loop.run_until_complete(client._close("the fixture async_interactor_client, at the end of its test"))
     finally:
         loop.close()
 

@@ -15,12 +15,9 @@ app.register_blueprint(router.flask("/webhooks/interactor"))
 def ask(company: str) -> tuple[Response, int]:
     """Send the question; the answer may take as long as the tools that it needs."""
     user = tenant(company)
-    ensure_webhook(user)
-    bot = user.assistants.create(
-        name="Analyst",
-        model="gpt-4",
-        system_prompt="Answer questions about sales.",
-        tools=[tool.id for tool in tools.register(user)],
+    user.webhooks.ensure(url=urljoin(request.host_url, "/webhooks/interactor"), events=router.events, secret=SECRET)
+    bot = user.assistants.ensure(
+        name="Analyst", model="gpt-4", system_prompt="Answer questions about sales.", tools=tools
     )
     room = user.rooms.create(assistant_id=bot.id)
     user.messages.send(room.id, content=request.get_json()["question"], stream=True)  # does not wait for the answer
@@ -42,9 +39,3 @@ def platform_failed(error: InteractorError) -> tuple[str, int]:
 def tenant(company: str) -> InteractorClient:
     """A real application takes the company from the session of whoever is signed in."""
     return get_client(require_namespace=True).namespace(f"org_{company}")
-
-
-def ensure_webhook(user: InteractorClient) -> None:
-    url = urljoin(request.host_url, "/webhooks/interactor")
-    if all(webhook.url != url for webhook in user.webhooks.iterate()):
-        user.webhooks.create(url=url, events=["room.tool_call.pending"], secret=SECRET)

@@ -22,12 +22,7 @@ def order_status(context: ToolContext, order: int) -> str:
 def answer(customer: str, question: str) -> str:
     user = get_client(require_namespace=True).namespace(f"user_{customer}")
     try:
-        bot = user.assistants.create(
-            name="Help Desk",
-            model="gpt-4",
-            system_prompt="Answer briefly.",
-            tools=[tool.id for tool in tools.register(user)],
-        )
+        bot = user.assistants.ensure(name="Help Desk", model="gpt-4", system_prompt="Answer briefly.", tools=tools)
         room = user.rooms.create(assistant_id=bot.id)
         with user.chat(room.id, question, tools=tools) as reply:
             return reply.message().content

@@ -76,9 +76,10 @@ async def page() -> FileResponse:
 
 
 async def room_of(user: AsyncInteractorClient) -> str:
-    """The id of the user's room, which is made at the first visit."""
-    rooms = await user.rooms.list(per_page=1)
+    """The id of the user's room. It and the assistant are made at the first visit, once, also by two at a time."""
+    bot = await user.assistants.ensure(name="Support Bot", model="gpt-4", system_prompt="You are helpful.")
+    rooms = await user.rooms.list(assistant_id=bot.id, per_page=1)
     if rooms.data:
         return rooms.data[0].id
-    bot = await user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="You are helpful.")
-    return (await user.rooms.create(assistant_id=bot.id)).id
+    once = user.with_options(idempotency_key=f"room-of-{bot.id}")
+    return (await once.rooms.create(assistant_id=bot.id)).id

@@ -8,17 +8,18 @@ from orders import tools
 
 
 async def room_of(customer: AsyncInteractorClient) -> str:
-    """The id of the customer's room, which is made at the first visit."""
-    rooms = await customer.rooms.list(per_page=1)
-    if rooms.data:
-        return rooms.data[0].id
-    bot = await customer.assistants.create(
+    """The id of the customer's room. It and the assistant are made at the first visit, once, also by two at a time."""
+    bot = await customer.assistants.ensure(
         name="Support Bot",
         model="gpt-4",
         system_prompt="You help the customers of a shop.",
-        tools=[tool.id for tool in await tools.register(customer)],
+        tools=tools,
     )
-    return (await customer.rooms.create(assistant_id=bot.id)).id
+    rooms = await customer.rooms.list(assistant_id=bot.id, per_page=1)
+    if rooms.data:
+        return rooms.data[0].id
+    once = customer.with_options(idempotency_key=f"room-of-{bot.id}")
+    return (await once.rooms.create(assistant_id=bot.id)).id
 
 
 async def main() -> None:

@@ -28,11 +28,8 @@ def messages() -> list[tuple[str, str]]:
 
 
 async def subscribe(customer: AsyncInteractorClient, url: str) -> None:
-    """Let the customer's events be delivered to this URL, unless they are already."""
-    async for webhook in customer.webhooks.iterate():
-        if webhook.url == url:
-            return
-    await customer.webhooks.create(url=url, events=["room.message.created"], secret=SECRET)
+    """Let the customer's events that have a handler be delivered to this URL."""
+    await customer.webhooks.ensure(url=url, events=router.events, secret=SECRET)
 
 
 def query(sql: str, *values: str | None) -> list[Any]:

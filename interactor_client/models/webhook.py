@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from attrs import define as _define
 from attrs import field as _field
@@ -40,6 +40,8 @@ class Webhook(_Model):
     """Whether events are posted at present."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """What was sent beside the documented fields."""
+    outcome: Literal["created", "updated", "unchanged"] | None = _field(default=None, eq=False, repr=False)
+    """What `ensure` did; None of what came from another method."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without what is UNSET."""

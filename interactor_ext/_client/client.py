@@ -19,6 +19,7 @@ from interactor_ext._errors import InteractorError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
+from interactor_ext.logs import line_of_caller
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens._requests import NotNarrowedError
 from interactor_ext.tokens._store import TokenStore
@@ -60,8 +61,8 @@ class _Client(Immutable, Generic[S, N]):
 
     def __init__(
         self,
-        *,
         config: InteractorConfig | None = None,
+        *,
         transport: N | None = None,
         token_store: TokenStore | None = None,
         retry_policy: RetryPolicy | None = None,
@@ -75,6 +76,7 @@ class _Client(Immutable, Generic[S, N]):
             transport, token_store, retry_policy, rate_limiter, circuit_breaker, telemetry
         )
         self._shared = self._share(options)
+        self._shared.kind = type(self)
         self._open(View.of(self.config))
 
     def _share(self, options: ClientOptions) -> S:
@@ -83,13 +85,17 @@ class _Client(Immutable, Generic[S, N]):
     def _open(self, view: View) -> None:
         raise NotImplementedError
 
-    def _derive(self, view: View) -> Self:
-        derived = object.__new__(type(self))
-        derived._config = self._config
-        derived._shared = self._shared
+    @classmethod
+    def _of(cls, shared: S, view: View) -> Self:
+        derived = object.__new__(cls)
+        derived._config = view.config
+        derived._shared = shared
         derived._is_view = True
         derived._open(view)
         return derived
+
+    def _derive(self, view: View) -> Self:
+        return self._of(self._shared, view)
 
     @property
     def config(self) -> InteractorConfig:
@@ -182,11 +188,11 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
     """The platform, for threads. One client serves a whole process.
 
     The settings are the fields of `InteractorConfig`, as keywords; what is missing comes from `config` or, without one,
-    from the environment. `transport` takes the place of the connection pool, and is closed with the client.
-    `token_store` shares the access token with other clients. `retry_policy` decides what is sent again and when.
-    `rate_limiter` (see `interactor_ext.limits`) makes calls wait rather than be refused. `circuit_breaker` refuses
-    calls to a host that fails all the time; it may be another `CircuitBreaker`, or False for none. `telemetry` (see
-    `interactor_ext.telemetry`) gets an event for each request.
+    from the environment: `InteractorClient(config)`, `InteractorClient(timeout=5)`. `transport` takes the place of the
+    connection pool, and is closed with the client. `token_store` shares the access token with other clients.
+    `retry_policy` decides what is sent again and when. `rate_limiter` (see `interactor_ext.limits`) makes calls wait
+    rather than be refused. `circuit_breaker` refuses calls to a host that fails all the time; it may be another
+    `CircuitBreaker`, or False for none. `telemetry` (see `interactor_ext.telemetry`) gets an event for each request.
 
     Views (`namespace`, `with_options`) are immutable, cheap, and share everything else. They own nothing: to close one
     does nothing. A client that nobody closes lets go of its connections when it is collected.
@@ -313,7 +319,11 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
 
     def close(self) -> None:
         """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
+        self._close(f"close() in {line_of_caller()}")
+
+    def _close(self, by: str) -> None:
         if not self._is_view:
+            self._shared.transport.closing.announce(by)
             self._shared.close()
 
     __aenter__ = NO_ASYNC_WITH
@@ -323,7 +333,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self._close(f"the end of the `with` block in {line_of_caller()}")
 
 
 class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport], AsyncSequences, AsyncResources):
@@ -406,8 +416,12 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
 
     async def aclose(self) -> None:
         """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
+        await self._close(f"aclose() in {line_of_caller()}")
+
+    async def _close(self, by: str) -> None:
         require_asyncio()
         if not self._is_view:
+            self._shared.transport.closing.announce(by)
             await self._shared.close()
 
     __enter__ = NO_WITH
@@ -418,7 +432,7 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
+        await self._close(f"the end of the `async with` block in {line_of_caller()}")
 
 
 def _as_it_is(response: httpx.Response) -> httpx.Response:
@@ -435,4 +449,4 @@ def _settings_of(
         shared_state.require_kind("retry_policy", retry_policy, RetryPolicy)
         if fields.get("max_retries") is None:
             fields = {**fields, "max_retries": retry_policy.max_retries}
-    return InteractorConfig.from_env(**fields) if config is None else config.replace(**fields)
+    return InteractorConfig(**fields) if config is None else config.replace(**fields)

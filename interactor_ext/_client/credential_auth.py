@@ -17,7 +17,7 @@ from interactor_ext._client.shared_state import (
     fetch_with,
     fetch_with_async,
 )
-from interactor_ext._client.view import View
+from interactor_ext._client.view import OfOneProcess, View
 from interactor_ext._config._checks import is_loopback, url_problem
 from interactor_ext._errors import APIStatusError, ConfigurationError, CredentialExpiredError
 from interactor_ext._fork import fork_safe_lock
@@ -203,7 +203,7 @@ def _for_token_request(view: View) -> View:
     return view._replace(deadline=view.config.deadline)
 
 
-class CredentialAuth(BearerAuth):
+class CredentialAuth(OfOneProcess, BearerAuth):
     """The auth of a provider's httpx.Client: what `InteractorClient.credential_auth` returns."""
 
     def __init__(self, shared: SharedState, view: View, credential_id: str, hosts: Iterable[str] | str | None) -> None:
@@ -245,7 +245,7 @@ class CredentialAuth(BearerAuth):
         )
 
 
-class AsyncCredentialAuth(AsyncBearerAuth):
+class AsyncCredentialAuth(OfOneProcess, AsyncBearerAuth):
     """The auth of a provider's httpx.AsyncClient: what `AsyncInteractorClient.credential_auth` returns."""
 
     def __init__(

@@ -17,7 +17,7 @@ import httpx
 from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, Page
 from interactor_ext._call import Call
 from interactor_ext._client.reports import RateLimits, tell
-from interactor_ext._client.view import View
+from interactor_ext._client.view import OfOneProcess, View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._lazy import LazyModule
@@ -84,7 +84,7 @@ class HttpContext(NamedTuple):
         return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy, reporter)
 
 
-class _OfView:
+class _OfView(OfOneProcess):
     """What the httpx clients of sync and async views share: settings, the way to build a request, and no cookies."""
 
     def __init__(
@@ -220,8 +220,9 @@ _READ = httpx.ByteStream(b"")
 class ViewSender:
     """What the resource classes of a sync view call."""
 
-    def __init__(self, http: ViewClient) -> None:
+    def __init__(self, http: ViewClient, user_of: Callable[[View], Any]) -> None:
         self.http = http
+        self._user_of = user_of
 
     def __repr__(self) -> str:
         return self.http.view.describe()  # around which a resource puts its name
@@ -249,12 +250,17 @@ class ViewSender:
     def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> EventStream[Any]:
         return _stream.Stream(self.http, kwargs, family, **options, **_stream_settings(self.http))
 
+    def user(self) -> Any:
+        """The view, as users have it: made anew, for a cycle of view and sender would outlast its last user."""
+        return self._user_of(self.http.view)
+
 
 class AsyncViewSender:
     """What the resource classes of an async view call."""
 
-    def __init__(self, http: AsyncViewClient) -> None:
+    def __init__(self, http: AsyncViewClient, user_of: Callable[[View], Any]) -> None:
         self.http = http
+        self._user_of = user_of
 
     def __repr__(self) -> str:
         return self.http.view.describe()
@@ -281,6 +287,9 @@ class AsyncViewSender:
 
     def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> AsyncEventStream[Any]:
         return _stream.AsyncStream(self.http, kwargs, family, **options, **_stream_settings(self.http))
+
+    def user(self) -> Any:
+        return self._user_of(self.http.view)
 
 
 def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from interactor_ext._lazy import LazyModule
 
 if TYPE_CHECKING:
-    from interactor_client.models import KnownWorkflowInstanceStatus, OAuthFlow, WorkflowInstance
+    from interactor_client.models import (
+        KnownWorkflowInstanceStatus,
+        OAuthAuthorization,
+        OAuthFlow,
+        WorkflowInstance,
+    )
     from interactor_ext import _effects
-    from interactor_ext._client import waiting
+    from interactor_ext._client import ensuring, waiting
     from interactor_ext._effects import Effects
     from interactor_ext.chat import _reply
     from interactor_ext.chat._reply import AsyncReply, Reply
@@ -19,6 +24,7 @@ else:
     # Batteries, loaded by the first call of a method.
     _effects = LazyModule("interactor_ext._effects")
     _reply = LazyModule("interactor_ext.chat._reply")
+    ensuring = LazyModule("interactor_ext._client.ensuring")
     waiting = LazyModule("interactor_ext._client.waiting")
 
 T = TypeVar("T")
@@ -62,16 +68,21 @@ class Sequences:
         """
         return self._run_effects(waiting.workflow_wait(self, instance_id, until, timeout))
 
-    def wait_for_oauth(self, flow_id: str, timeout: float | None = 300.0) -> OAuthFlow:
+    def wait_for_oauth(self, flow: str | OAuthAuthorization | OAuthFlow, timeout: float | None = 300.0) -> OAuthFlow:
         """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
 
-        It polls, ever less often. `timeout` is in seconds; None leaves it to the view's deadline.
+        `flow` is what `credentials.initiate_oauth` gave, or its id. It polls, ever less often. `timeout` is in
+        seconds; None leaves it to the view's deadline.
 
         Raises:
             WaitTimeoutError: not in time.
             UnexpectedStateError: the user refused, it failed, or it expired.
+            ValueError: the platform gave the flow no id.
         """
-        return self._run_effects(waiting.oauth_wait(self, flow_id, timeout))
+        return self._run_effects(waiting.oauth_wait(self, flow, timeout))
+
+    def _ensure(self, *about: Any) -> Any:
+        return self._run_effects(ensuring.ensure(self, *about))
 
     def _run_effects(self, effects: Effects[T]) -> T:
         return _effects.run_sync(effects)
@@ -113,16 +124,23 @@ class AsyncSequences:
         """
         return await self._run_effects(waiting.workflow_wait(self, instance_id, until, timeout))
 
-    async def wait_for_oauth(self, flow_id: str, timeout: float | None = 300.0) -> OAuthFlow:
+    async def wait_for_oauth(
+        self, flow: str | OAuthAuthorization | OAuthFlow, timeout: float | None = 300.0
+    ) -> OAuthFlow:
         """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
 
-        It polls, ever less often. `timeout` is in seconds; None leaves it to the view's deadline.
+        `flow` is what `credentials.initiate_oauth` gave, or its id. It polls, ever less often. `timeout` is in
+        seconds; None leaves it to the view's deadline.
 
         Raises:
             WaitTimeoutError: not in time.
             UnexpectedStateError: the user refused, it failed, or it expired.
+            ValueError: the platform gave the flow no id.
         """
-        return await self._run_effects(waiting.oauth_wait(self, flow_id, timeout))
+        return await self._run_effects(waiting.oauth_wait(self, flow, timeout))
+
+    async def _ensure(self, *about: Any) -> Any:
+        return await self._run_effects(ensuring.ensure(self, *about))
 
     async def _run_effects(self, effects: Effects[T]) -> T:
         return await _effects.run_async(effects)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
@@ -11,6 +10,7 @@ from interactor_ext._client.client import AsyncInteractorClient, InteractorClien
 from interactor_ext._config import ConfigFields, InteractorConfig
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import fork_safe_lock
+from interactor_ext.logs import line_of_caller
 
 if TYPE_CHECKING:
     import asyncio
@@ -62,7 +62,7 @@ _lock = fork_safe_lock()
 _closing: set[asyncio.Task[None]] = set()
 
 
-def get_client(**options: Unpack[ClientKeywords]) -> InteractorClient:
+def get_client(config: InteractorConfig | None = None, /, **options: Unpack[ClientKeywords]) -> InteractorClient:
     """The shared client, the same for all threads.
 
     The first call makes it, with `options` as `InteractorClient` takes them; later calls leave them out, or give equal
@@ -72,12 +72,14 @@ def get_client(**options: Unpack[ClientKeywords]) -> InteractorClient:
         ConfigurationError: a setting is missing or wrong, or the client was made with other options. The error names
             the line that made it.
     """
-    return _shared(InteractorClient, options)
+    return _shared(InteractorClient, {"config": config, **options})
 
 
-def get_async_client(**options: Unpack[AsyncClientKeywords]) -> AsyncInteractorClient:
+def get_async_client(
+    config: InteractorConfig | None = None, /, **options: Unpack[AsyncClientKeywords]
+) -> AsyncInteractorClient:
     """The shared async client, the same for all event loops; otherwise as `get_client`."""
-    return _shared(AsyncInteractorClient, options)
+    return _shared(AsyncInteractorClient, {"config": config, **options})
 
 
 def _shared(kind: type[C], keywords: Any) -> C:
@@ -96,8 +98,7 @@ def _shared(kind: type[C], keywords: Any) -> C:
                 )
         else:
             options = options or (made.options if made is not None else {})
-            caller = sys._getframe(2)
-            made = _clients[kind] = _Made(kind(**options), options, f"{caller.f_code.co_filename}:{caller.f_lineno}")
+            made = _clients[kind] = _Made(kind(**options), options, line_of_caller())
         client: C = made.client
         return client
 
@@ -107,12 +108,17 @@ def reset_clients() -> None:
 
     Where an event loop runs, the async client is closed by a task of that loop.
     """
+    close_clients(f"reset_clients() in {line_of_caller()}")
+
+
+def close_clients(by: str) -> None:
+    """Close and forget both; later errors of theirs name who did it."""
     with _lock:
         made, made_async = (_clients.pop(kind, None) for kind in (InteractorClient, AsyncInteractorClient))
     if made is not None:
-        made.client.close()
+        made.client._close(by)
     if made_async is not None:
-        _close_now(made_async.client)
+        _close_now(made_async.client, by)
 
 
 @contextmanager
@@ -125,14 +131,14 @@ def kept(core_api_url: str) -> Iterator[None]:
     _clients.update(clients)
 
 
-def _close_now(client: AsyncInteractorClient) -> None:
+def _close_now(client: AsyncInteractorClient, by: str) -> None:
     import asyncio
 
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        asyncio.run(client.aclose())
+        asyncio.run(client._close(by))
     else:
-        closing = loop.create_task(client.aclose())
+        closing = loop.create_task(client._close(by))
         _closing.add(closing)
         closing.add_done_callback(_closing.discard)

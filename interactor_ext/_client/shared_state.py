@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import httpx
 
 from interactor_ext._client.http import AsyncViewClient, AsyncViewSender, HttpContext, ViewClient, ViewSender
-from interactor_ext._client.view import StreamURL, View
+from interactor_ext._client.view import OfOneProcess, StreamURL, View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import fork_safe_lock
@@ -19,7 +19,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, deadline_of_call, is_for_core_api
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
-from interactor_ext.tokens._requests import NarrowToken, TokenPlan, own_token
+from interactor_ext.tokens._requests import MakePlan, NarrowToken, own_token
 from interactor_ext.tokens._store import Token, TokenStore
 from interactor_ext.transports._attempts import Rules
 from interactor_ext.transports._circuit_breaker import CircuitBreaker
@@ -27,16 +27,20 @@ from interactor_ext.transports._retrying import AsyncCallTransport, CallTranspor
 from interactor_ext.transports._sync_transport import Transport
 
 if TYPE_CHECKING:
+    from interactor_ext import _effects
     from interactor_ext.limits import _limiter
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry import _events, _requests
     from interactor_ext.telemetry._events import Telemetry
-    from interactor_ext.tokens import _shared_store
+    from interactor_ext.tokens import _secret_function, _shared_store
+    from interactor_ext.tokens._secret_function import CurrentSecret
     from interactor_ext.tokens._shared_store import SharedStore
     from interactor_ext.transports import _async_transport
 else:
     _async_transport = LazyModule("interactor_ext.transports._async_transport")  # imports asyncio
-    # Most programs use no telemetry, no limiter and no token store.
+    # Most programs use no telemetry, no limiter, no token store, and no function as secret.
+    _effects = LazyModule("interactor_ext._effects")
+    _secret_function = LazyModule("interactor_ext.tokens._secret_function")
     _events = LazyModule("interactor_ext.telemetry._events")
     _limiter = LazyModule("interactor_ext.limits._limiter")
     _requests = LazyModule("interactor_ext.telemetry._requests")
@@ -66,14 +70,19 @@ def require_kind(name: str, value: object, kind: type[T]) -> T:
     return value
 
 
-class _SharedState(Generic[C]):
+class _SharedState(OfOneProcess, Generic[C]):
     """What both clients build alike."""
 
     tokens: C
+    kind: Any
+    """The class of the client."""
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         self._config = config
         self._narrow_tokens: dict[str, NarrowToken] = {}  # by what they open
+        self._secret: CurrentSecret | None = None
+        if not isinstance(config.client_secret, str):
+            self._secret = _secret_function.CurrentSecret(config.client_secret)
         self.credentials: dict[tuple[str | None, str], Any] = {}
         """By namespace and id, the one that was used last at the end; each has its `tokens`."""
         self.credential_lock = fork_safe_lock()
@@ -94,6 +103,10 @@ class _SharedState(Generic[C]):
             measure=None if self._reporter is None else functools.partial(_requests.Measured, self._reporter),
         )
 
+    def user_of(self, view: View) -> Any:
+        """A view of the client, as its users have it."""
+        return self.kind._of(self, view)
+
     def stream_tokens(self, url: StreamURL) -> C:
         """The tokens of the URLs of one kind of stream."""
         narrow, narrower = self._narrow(url), self.tokens.narrower
@@ -104,7 +117,7 @@ class _SharedState(Generic[C]):
             narrow.check()
         return found
 
-    def _cache(self, plan: Callable[[], TokenPlan], store: SharedStore | None) -> C:
+    def _cache(self, plan: MakePlan, store: SharedStore | None) -> C:
         raise NotImplementedError
 
     def _narrow(self, url: StreamURL) -> NarrowToken:
@@ -134,13 +147,13 @@ class SharedState(_SharedState[TokenCache]):
             if isinstance(network, Transport):
                 reporter.pool_opened(network)
 
-    def _cache(self, plan: Callable[[], TokenPlan], store: SharedStore | None) -> TokenCache:
-        fetch = fetch_with(self._account, plan)
+    def _cache(self, plan: MakePlan, store: SharedStore | None) -> TokenCache:
+        fetch = fetch_with(self._account, plan, self._secret)
         watched = fetch if self._reporter is None else self._reporter.watch(fetch)
         return TokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)
 
     def open(self, view: View) -> ViewSender:
-        return ViewSender(ViewClient(view, self._context, self.transport, self._auth))
+        return ViewSender(ViewClient(view, self._context, self.transport, self._auth), self.user_of)
 
     def close(self) -> None:
         self.transport.close()
@@ -165,13 +178,13 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
             if isinstance(network, _async_transport.AsyncTransport):
                 reporter.pool_opened(network)
 
-    def _cache(self, plan: Callable[[], TokenPlan], store: SharedStore | None) -> AsyncTokenCache:
-        fetch = fetch_with_async(self._account, plan)
+    def _cache(self, plan: MakePlan, store: SharedStore | None) -> AsyncTokenCache:
+        fetch = fetch_with_async(self._account, plan, self._secret)
         watched = fetch if self._reporter is None else self._reporter.watch_async(fetch)
         return AsyncTokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)
 
     def open(self, view: View) -> AsyncViewSender:
-        return AsyncViewSender(AsyncViewClient(view, self._context, self.transport, self._auth))
+        return AsyncViewSender(AsyncViewClient(view, self._context, self.transport, self._auth), self.user_of)
 
     async def close(self) -> None:
         await self.tokens.aclose()
@@ -183,11 +196,11 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
 # Neither refers to the shared state, whose token caches they are part of: no cycle keeps connections open.
 
 
-def fetch_with(http: ViewClient, plan: Callable[[], TokenPlan]) -> Callable[[], Token]:
+def fetch_with(http: ViewClient, plan: MakePlan, secret: CurrentSecret | None = None) -> Callable[[], Token]:
     """What makes the token requests of a plan."""
 
-    def fetch() -> Token:
-        steps = plan()
+    def fetch(*known: str) -> Token:
+        steps = plan(*known)
         try:
             request = next(steps)
             while True:
@@ -196,14 +209,16 @@ def fetch_with(http: ViewClient, plan: Callable[[], TokenPlan]) -> Callable[[], 
             token: Token = done.value
             return token
 
-    return fetch
+    return fetch if secret is None else lambda: _effects.run_sync(secret.fetch(fetch))
 
 
-def fetch_with_async(http: AsyncViewClient, plan: Callable[[], TokenPlan]) -> Callable[[], Awaitable[Token]]:
+def fetch_with_async(
+    http: AsyncViewClient, plan: MakePlan, secret: CurrentSecret | None = None
+) -> Callable[[], Awaitable[Token]]:
     """As `fetch_with`."""
 
-    async def fetch() -> Token:
-        steps = plan()
+    async def fetch(*known: str) -> Token:
+        steps = plan(*known)
         try:
             request = next(steps)
             while True:
@@ -212,7 +227,7 @@ def fetch_with_async(http: AsyncViewClient, plan: Callable[[], TokenPlan]) -> Ca
             token: Token = done.value
             return token
 
-    return fetch
+    return fetch if secret is None else lambda: _effects.run_async(secret.fetch(fetch))
 
 
 def _circuit_breaker(given: CircuitBreaker | bool | None) -> CircuitBreaker | None:

@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
 from urllib.parse import urlencode
 
 import httpx
@@ -45,7 +45,20 @@ class ImmutableError(ConfigurationError, AttributeError):
     """An attribute of a client, a view or a resource was assigned."""
 
 
-class Immutable:
+class OfOneProcess:
+    """Holds connections and locks, so it is neither pickled nor copied in depth."""
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(
+            "a client, a view or a part of one cannot be pickled or copied, for it holds connections: make it in the "
+            "worker, with get_client() or get_async_client()"
+        )
+
+    def __copy__(self) -> Self:
+        return self
+
+
+class Immutable(OfOneProcess):
     """Raises ImmutableError where a public attribute is assigned, for it would change nothing that is sent. A method or
     a resource can be replaced, as `unittest.mock.patch.object` does, and put back.
     """
@@ -156,7 +169,9 @@ class View(NamedTuple):
             else:
                 # As random as a UUID, whose module would be a fiftieth of the time that the client takes to import.
                 headers["Idempotency-Key"] = self.idempotency_key or os.urandom(16).hex()
-        secrets = [self.config.client_secret, *call.secrets]
+        secrets = list(call.secrets)
+        if isinstance(self.config.client_secret, str):  # else only the token request has it, in its body
+            secrets.append(self.config.client_secret)
         if self.extras is not None:
             for name, value in self.extras.headers.items():
                 headers.setdefault(name, value)

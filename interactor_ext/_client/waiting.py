@@ -23,7 +23,7 @@ from interactor_ext._redaction import clean_text
 from interactor_ext.streams._shared import Gap
 
 if TYPE_CHECKING:
-    from interactor_client.models import OAuthFlow, WorkflowInstance
+    from interactor_client.models import OAuthAuthorization, OAuthFlow, WorkflowInstance
 
 W = TypeVar("W", "WorkflowInstance", "OAuthFlow")
 
@@ -150,8 +150,11 @@ def _statuses(until: Collection[str]) -> frozenset[str]:
     return frozenset(given)
 
 
-def oauth_wait(user: Any, flow_id: str, timeout: float | None) -> Effects[OAuthFlow]:
+def oauth_wait(user: Any, flow: str | OAuthAuthorization | OAuthFlow, timeout: float | None) -> Effects[OAuthFlow]:
     """Fetches the flow at intervals."""
+    flow_id = flow if isinstance(flow, str) else flow.flow_id
+    if not isinstance(flow_id, str):
+        raise ValueError("the platform gave this flow no id: wait for the event credential.connected instead")
 
     def get(view: Any) -> Any:
         return view.credentials.get_oauth_status(flow_id)

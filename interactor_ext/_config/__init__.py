@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 
 import httpx
 
@@ -28,11 +28,21 @@ _VARIABLES: Mapping[str, str] = {
 }
 
 
+class WrappedSecret(Protocol):
+    """A secret in an object that does not show it, such as pydantic's SecretStr."""
+
+    def get_secret_value(self) -> str: ...
+
+
+SecretFunction = Callable[[], str | WrappedSecret] | Callable[[], Awaitable[str | WrappedSecret]]
+"""Gives the client secret: called before the first token request, and again after one that was refused."""
+
+
 class ConfigFields(TypedDict, total=False):
     """The fields of `InteractorConfig` as keywords. None counts as not given."""
 
     client_id: str | None
-    client_secret: str | None
+    client_secret: str | WrappedSecret | SecretFunction | None
     environment: Environment | None
     account_server_url: str | None
     core_api_url: str | None
@@ -60,13 +70,18 @@ class InteractorConfig:
     one string with spaces; none means all that the OAuth client may have. With `require_namespace`, a call to the Core
     API without a namespace is a ConfigurationError. `user_agent_suffix` tells the platform who calls, as in
     "acme-crm/4.2". `allow_insecure_http` permits `http://` URLs of hosts that are not local, over which the secret
-    goes unencrypted.
+    goes unencrypted. `client_secret` may also be pydantic's SecretStr; or a function, sync or async, that gives the
+    secret of now: it is called before the first token request, and again after one that was refused.
 
-    This class does not look at environment variables; `from_env` and the clients do.
+    What is left out comes from the environment, then from the defaults. Read are INTERACTOR_CLIENT_ID,
+    INTERACTOR_CLIENT_SECRET, INTERACTOR_ENVIRONMENT, INTERACTOR_ACCOUNT_SERVER_URL, INTERACTOR_CORE_API_URL,
+    INTERACTOR_SCOPES (separated by spaces) and INTERACTOR_REQUIRE_NAMESPACE (1, true, yes or on; 0, false, no or off),
+    when the object is made; empty ones count as not set. It is an error if an environment is given and a URL variable
+    names a server of another one, for it is unclear which of the two is meant.
     """
 
     client_id: str
-    client_secret: str
+    client_secret: str | SecretFunction
     environment: str = "production"
     account_server_url: str = ENVIRONMENTS["production"][0]
     core_api_url: str = ENVIRONMENTS["production"][1]
@@ -85,16 +100,17 @@ class InteractorConfig:
         unknown = fields.keys() - ConfigFields.__annotations__.keys()
         if unknown:
             raise _unknown_setting(min(unknown))
-        # None means the default, never "no limit": so a value that is missing switches off no timeout.
-        given: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
+        variables = _environment()
+        _check_environment(fields, variables)
+        # None means not given, never "no limit": so a value that is missing switches off no timeout.
+        given: dict[str, Any] = {**variables, **{name: value for name, value in fields.items() if value is not None}}
+        given["client_secret"] = unwrapped(given.get("client_secret", ""))
         if isinstance(scopes := given.get("scopes"), Sequence):
             given["scopes"] = tuple(scopes.split() if isinstance(scopes, str) else scopes)
-        environment = given.get("environment", self.environment)
-        preset = ENVIRONMENTS.get(environment, ("", "")) if isinstance(environment, str) else ("", "")
-        for name, url in zip(_URLS, preset, strict=True):
+        for name, url in zip(_URLS, _urls(given.get("environment", self.environment)), strict=True):
             given[name] = _without_slash(given.get(name) or url)
         # The other defaults are attributes of the class.
-        vars(self).update({"client_id": "", "client_secret": "", **given})
+        vars(self).update({"client_id": "", **given})
         problems = [problem for problem in self._problems() if problem]
         if problems:
             raise ConfigurationError("; ".join(problems))
@@ -102,7 +118,11 @@ class InteractorConfig:
 
     def _problems(self) -> list[str | None]:
         return [
-            *(checks.credential_problem(name, _VARIABLES[name], getattr(self, name)) for name in _REQUIRED),
+            *(
+                checks.credential_problem(name, _VARIABLES[name], getattr(self, name))
+                for name in _REQUIRED
+                if name == "client_id" or not callable(self.client_secret)
+            ),
             checks.environment_problem(self.environment, list(ENVIRONMENTS)),
             *(self._url_problem(name, getattr(self, name)) for name in _URLS if getattr(self, name)),
             checks.flag_problem("allow_insecure_http", self.allow_insecure_http),
@@ -136,31 +156,25 @@ class InteractorConfig:
 
     @classmethod
     def from_env(cls, **overrides: Unpack[ConfigFields]) -> InteractorConfig:
-        """Settings from the arguments, else the environment, else the defaults.
-
-        Read are INTERACTOR_CLIENT_ID, INTERACTOR_CLIENT_SECRET, INTERACTOR_ENVIRONMENT, INTERACTOR_ACCOUNT_SERVER_URL,
-        INTERACTOR_CORE_API_URL, INTERACTOR_SCOPES (separated by spaces) and INTERACTOR_REQUIRE_NAMESPACE (1, true, yes
-        or on; 0, false, no or off); empty ones count as not set.
-
-        Raises:
-            ConfigurationError: something is missing or wrong; or an environment is given and a URL variable names a
-                server of another one, for it is unclear which of the two is meant.
-        """
-        variables = _environment()
-        _check_environment(overrides, variables)
-        return cls(**_filled(overrides, variables))
+        """The same, for whoever reads it: what `overrides` leave out comes from the environment."""
+        return cls(**overrides)
 
     def replace(self, **changes: Unpack[ConfigFields]) -> InteractorConfig:
         """A copy with some fields changed. URLs that `environment` stands for change with it."""
-        fields = {name: getattr(self, name) for name in ConfigFields.__annotations__}
-        for name, url in zip(_URLS, ENVIRONMENTS[self.environment], strict=True):
-            if fields[name] == url:
-                del fields[name]
-        return type(self)(**_filled(changes, fields))
+        fields: dict[str, Any] = {name: getattr(self, name) for name in ConfigFields.__annotations__}
+        fields |= {name: value for name, value in changes.items() if value is not None}
+        for name, old, new in zip(_URLS, ENVIRONMENTS[self.environment], _urls(fields["environment"]), strict=True):
+            if changes.get(name) is None and fields[name] == old:
+                fields[name] = new
+        return type(self)(**fields)
 
     def __repr__(self) -> str:
         shown = (name for name in ConfigFields.__annotations__ if name != "client_secret")
         return f"InteractorConfig({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+
+# As a type, not as a text: whoever resolves that looks into `interactor_ext`, where the class says that it is from.
+InteractorConfig.__annotations__["client_secret"] = str | SecretFunction
 
 
 def validate_env() -> None:
@@ -174,6 +188,11 @@ def validate_env() -> None:
     if missing:
         raise ConfigurationError(f"not set in the environment: {', '.join(missing)}")
     InteractorConfig.from_env()
+
+
+def unwrapped(secret: Any) -> Any:
+    """A secret as it is, or out of its wrapper."""
+    return secret.get_secret_value() if hasattr(secret, "get_secret_value") else secret
 
 
 def _unknown_setting(name: str) -> TypeError:
@@ -210,9 +229,8 @@ def _check_environment(overrides: ConfigFields, variables: Mapping[str, str]) ->
         )
 
 
-def _filled(fields: ConfigFields, others: Mapping[str, Any]) -> ConfigFields:
-    missing = {name: value for name, value in others.items() if fields.get(name) is None}
-    return {**fields, **missing}  # type: ignore[typeddict-item]
+def _urls(environment: object) -> tuple[str, str]:
+    return ENVIRONMENTS.get(environment, ("", "")) if isinstance(environment, str) else ("", "")
 
 
 def _without_slash(url: Any) -> Any:

@@ -66,6 +66,7 @@ _ADVICE: Mapping[type[APIStatusError], str] = {
 }
 # Headers that can hold a secret, and that no caller needs.
 _WITHHELD = frozenset({"set-cookie", "authorization", "proxy-authorization", "www-authenticate"})
+_QUOTES = frozenset("\"'`\u2018\u2019\u201c\u201d")
 _LONGEST_NAME = 200
 _LONGEST_VALUE = 100
 
@@ -134,9 +135,20 @@ def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx
         return clean_text(_not_found_advice(response.request), secrets_of(response.request))
     if about["status"] == 501:
         return "This server does not have the operation: nothing was done, and trying again will not help."
+    if cls is AuthenticationError and (quoted := _quoted_fields(response.request)):
+        return f"{quoted} is sent with the quotes around it: remove them where it is set."
     if cls is ConflictError and "idempotency-key" in response.request.headers:
         return "An idempotency key goes with one request body: use a new key for another."
     return _ADVICE.get(cls, "")
+
+
+def _quoted_fields(request: httpx.Request) -> str:
+    """The credentials of a token request that have quotes around them, as `docker --env-file` leaves them."""
+    if getattr(Call.of(request).operation, "id", "") != "create_token":
+        return ""
+    fields = {name: str(value) for name, value in json.loads(request.content).items()}
+    quoted = [name for name, value in fields.items() if value[:1] in _QUOTES and value[-1:] in _QUOTES]
+    return " and ".join(name for name in quoted if name in ("client_id", "client_secret"))
 
 
 def _not_found_advice(request: httpx.Request) -> str:

@@ -16,8 +16,7 @@ from typing import NoReturn, Protocol
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
 
-CLOSED = "the client is closed: make a new one, or close it later"
-TRANSPORT_CLOSED = "the transport is closed: make a new one"
+TRANSPORT_CLOSED = "the transport is closed, by close() or because the program ends: make a new one"
 
 
 def require_asyncio() -> None:
@@ -146,14 +145,21 @@ class Closing(Latch):
 
     def __init__(self) -> None:
         super().__init__()
+        self.by = ""
         after_fork_in_child(self._forget_waiters)
 
     def _forget_waiters(self) -> None:
         self._waiters = set()
 
+    def announce(self, by: str) -> None:
+        """Say who is about to close it, for the errors of later calls."""
+        if not self.is_set:
+            self.by = by
+
     def check(self) -> None:
         if self.is_set:
-            raise ConfigurationError(CLOSED)
+            who = f", by {self.by}" if self.by else ""
+            raise ConfigurationError(f"the client is closed{who}: make a new one, or close it later")
 
     def pause(self, seconds: float) -> None:
         self.wait(seconds)

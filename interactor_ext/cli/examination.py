@@ -25,7 +25,7 @@ from interactor_ext._version import __version__
 from interactor_ext.cli import operations
 from interactor_ext.cli.network import Finding, Status, reach
 from interactor_ext.cli.settings import CREDENTIALS, WITHOUT_ACCOUNT
-from interactor_ext.retry import parse_http_date
+from interactor_ext.retry._policy import parse_http_date
 from interactor_ext.tokens._requests import token_request
 
 # List operations for the read call; the first that the scopes allow is used.

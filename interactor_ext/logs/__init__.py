@@ -70,12 +70,18 @@ sandbox_logger = _kept(logging.getLogger("interactor.sandbox"))
 _OURS = frozenset({"interactor_ext", "interactor_client", "httpx"})
 
 
-def depth_of_caller() -> int:
+def depth_of_caller(beyond: frozenset[str] = _OURS) -> int:
     """The `stacklevel` at which `warnings.warn` points to the code that called the SDK."""
     frame, depth = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in beyond:
         frame, depth = frame.f_back, depth + 1
     return depth
+
+
+def line_of_caller() -> str:
+    """File and line of the code that called the SDK, also by a task or an exit stack."""
+    code = sys._getframe(depth_of_caller(_OURS | {"asyncio", "contextlib"}) - 1)
+    return f"{code.f_code.co_filename}:{code.f_lineno}"
 
 
 if _wanted := os.environ.get("INTERACTOR_LOG", "").strip():

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -77,7 +78,9 @@ class Routes:
         self._client = client
         self._options = options
         self._quota = quota
-        self._secret = client.config.client_secret
+        secret = client.config.client_secret
+        # What a function gives may change any time: then the ids of events are those of this process.
+        self._secret = secret if isinstance(secret, str) else token_hex()
         self._hubs: PerLoop[Hubs] = PerLoop(Hubs, Hubs.aclose)
         self._is_closed = False
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
@@ -208,9 +209,61 @@ def _with_advice(error: Any) -> Any:
     """vcrpy's error for a request that is not on the cassette, with what to do: its own names settings of vcrpy."""
     path, request = error.cassette._path, error.failed_request
     lacks = f"{path} has no unused answer to" if os.path.exists(path) else f"There is no cassette {path} for"
-    text = f"{lacks} {request.method} {_clean_uri(request.uri)}"
-    error.args = (f"{text}: if the request is right, run this test once with {RECORD}=1, which records anew",)
+    with_headers = any(each.__name__ == "headers" for each in error.cassette._match_on)
+    nearest = _nearest(_parts(request, with_headers), [_parts(each, with_headers) for each in error.cassette.requests])
+    advice = f"If the request is right, run this test once with {RECORD}=1, which records anew"
+    error.args = (f"{lacks} {request.method} {_clean_uri(request.uri)}.{nearest} {advice}",)
     return error
+
+
+def _parts(request: Any, with_headers: bool) -> dict[str, Any]:
+    """What a request is compared by, by name; secrets are masked."""
+    url = urlsplit(_clean_uri(request.uri))
+    parts = {"method": request.method, "server": url.netloc, "path": url.path}
+    for name, value in parse_qsl(url.query, keep_blank_values=True):
+        parts[f"query parameter {name}"] = value
+    if with_headers:
+        headers = masked_headers(dict(request.headers), SECRET_HEADERS)
+        parts |= {f"header {name.lower()}": value for name, value in headers.items()}
+    return {**parts, **_flat("body", json.loads(_masked_body(request)))}
+
+
+def _flat(name: str, value: Any) -> dict[str, Any]:
+    """The values in a JSON value, by their paths."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    flat = {key: each for part, inner in items for key, each in _flat(f"{name}.{part}", inner).items()}
+    return flat or {name: value}
+
+
+def _nearest(request: dict[str, Any], recorded: list[dict[str, Any]]) -> str:
+    """How the recorded request that is most like this one differs from it."""
+
+    def differing(other: dict[str, Any]) -> list[str]:
+        return [name for name in {**request, **other} if request.get(name, _ABSENT) != other.get(name, _ABSENT)]
+
+    def distance(other: dict[str, Any]) -> tuple[int, int]:
+        names = differing(other)
+        segments = set(request["path"].split("/")) ^ set(other["path"].split("/"))
+        return len({"method", "server"} & set(names)) + len(segments), len(names)
+
+    if not recorded:
+        return ""
+    nearest = min(recorded, key=distance)
+    if not (names := differing(nearest)):
+        return " The recorded ones are used up: it was called less often when it was recorded."
+    values = [tuple(f"{each.get(name, _ABSENT)!r:.80}" for each in (request, nearest)) for name in names[:_MOST_SHOWN]]
+    shown = [f"the {name} is {new}, recorded is {old}" for name, (new, old) in zip(names, values, strict=False)]
+    more = f"; and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return f" The nearest recorded request differs: {'; '.join(shown)}{more}."
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"
+
+
+_ABSENT = _Absent()
+_MOST_SHOWN = 5
 
 
 class _EventStreamError(Exception):

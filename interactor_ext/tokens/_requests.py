@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import httpx
@@ -16,6 +16,8 @@ from interactor_ext.tokens._store import Token, read_token
 
 TokenPlan = Generator[dict[str, Any], httpx.Response, Token]
 """Yields the arguments of token requests, gets their responses, and returns the token."""
+MakePlan = Callable[..., TokenPlan]
+"""Takes the secret, where a function in the settings gives it."""
 
 # Seconds until a refusal is asked about again: only 20 token requests a minute are allowed.
 _REFUSAL_LASTS = 300.0
@@ -27,11 +29,12 @@ class NotNarrowedError(ConfigurationError):
     """The account server gives no token with fewer rights than the client has."""
 
 
-def token_request(config: InteractorConfig, resource: str | None = None) -> dict[str, Any]:
-    """The arguments of `httpx.Client.request` for a token request."""
+def token_request(config: InteractorConfig, resource: str | None = None, secret: str | None = None) -> dict[str, Any]:
+    """The arguments of `httpx.Client.request` for a token request. `secret`: what the function in the settings gave."""
     from interactor_client.api.oauth import create_token
 
-    body = {"grant_type": "client_credentials", "client_id": config.client_id, "client_secret": config.client_secret}
+    known = secret or config.client_secret
+    body = {"grant_type": "client_credentials", "client_id": config.client_id, "client_secret": known}
     if config.scopes:
         body["scope"] = " ".join(config.scopes)
     if resource is not None:
@@ -49,10 +52,10 @@ def token_from(response: httpx.Response, asked_at: float, model: str = "AccessTo
     return read_response(response, lambda response: read_token(response.content, asked_at, model))
 
 
-def own_token(config: InteractorConfig) -> TokenPlan:
+def own_token(config: InteractorConfig, secret: str | None = None) -> TokenPlan:
     """The client's own token."""
     asked_at = time.time()
-    return token_from((yield token_request(config)), asked_at)
+    return token_from((yield token_request(config, secret=secret)), asked_at)
 
 
 class NarrowToken:
@@ -70,24 +73,24 @@ class NarrowToken:
         if time.monotonic() < self._refused_until:
             raise NotNarrowedError(self._refusal)
 
-    def plan(self) -> TokenPlan:
+    def plan(self, secret: str | None = None) -> TokenPlan:
         self.check()
         try:
             try:
-                return (yield from self._request(self.resource))
+                return (yield from self._request(secret, self.resource))
             except APIStatusError as error:
                 # RFC 6749 section 3.2 has servers ignore what they do not know; a strict one refuses it.
                 if error.status not in (400, 422) or error.code in _OTHER_REASONS:
                     raise
-            return (yield from self._request(None))
+            return (yield from self._request(secret, None))
         except APIStatusError as error:
             if error.status not in (400, 403, 422) or error.code in _OTHER_REASONS:
                 raise
             raise self._refused(str(error)) from error
 
-    def _request(self, resource: str | None) -> TokenPlan:
+    def _request(self, secret: str | None, resource: str | None) -> TokenPlan:
         asked_at = time.time()
-        response = yield token_request(self.config, resource)
+        response = yield token_request(self.config, resource, secret)
         token = token_from(response, asked_at)
         if not self._is_narrow(response):
             raise self._refused("It granted other scopes.")

@@ -11,8 +11,7 @@
             unit: Celsius or Fahrenheit.
         \"\"\"
 
-    ids = [tool.id for tool in tools.register(user)]
-    bot = user.assistants.create(name=..., model=..., system_prompt=..., tools=ids)
+    bot = user.assistants.create(name=..., model=..., system_prompt=..., tools=tools)
 
 `user.chat(room_id, "...", tools=tools)` runs them for a conversation, `tools.run(user, event)` for a webhook. The model
 gets a description and a JSON Schema made of the function's docstring and signature. Arguments are validated and

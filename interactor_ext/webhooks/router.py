@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
+from interactor_client.accepted import event_types, pattern_of
 from interactor_client.models import EVENT_MODELS
 from interactor_ext._effects import Call, Effects, Pause, Renewal, run_async, run_sync
 from interactor_ext._errors import (
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
     from flask import Blueprint
 
-    from interactor_client.models import WebhookEvent
+    from interactor_client.models import KnownWebhookEventType, WebhookEvent
     from interactor_ext.telemetry._events import Telemetry
     from interactor_ext.webhooks import _transactions
 else:
@@ -64,6 +65,7 @@ class Verifier(Protocol):
 
 
 class Registration(NamedTuple):
+    patterns: tuple[str, ...]
     pattern: re.Pattern[str]
     takes_any_event: bool
     handler: Handler
@@ -175,10 +177,10 @@ class WebhookRouter:
         for each in patterns:
             if meant := _similar_event_type(each):
                 warnings.warn(f"no event is called {each!r}: is {meant!r} meant?", stacklevel=2)
-        pattern = re.compile("|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in patterns), re.DOTALL)
+        pattern = pattern_of(patterns)
 
         def register(handler: H) -> H:
-            self._registrations.append(Registration(pattern, "*" in patterns, handler))
+            self._registrations.append(Registration(patterns, pattern, "*" in patterns, handler))
             return handler
 
         return register
@@ -311,6 +313,13 @@ class WebhookRouter:
             cause = None
         if problems:
             raise ConfigurationError(f"This webhook router is not ready. {' '.join(problems)}") from cause
+
+    @property
+    def events(self) -> list[KnownWebhookEventType]:
+        """The types of events that have a handler, for `webhooks.create(events=router.events, ...)`."""
+        patterns = [pattern for each in self._registrations for pattern in each.patterns]
+        types: list[KnownWebhookEventType] = event_types(patterns if self._default is None else ["*", *patterns])
+        return types
 
     def has_handlers(self, kind: str) -> bool:
         """Whether an event of this type would run a handler."""

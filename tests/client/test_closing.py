@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, ExitStack, nullcontext
 from typing import Any
 
 import httpx
 import pytest
 
-from interactor_ext import AsyncInteractorClient, CircuitBreaker, ConfigurationError, InteractorClient
+from interactor_ext import (
+    AsyncInteractorClient,
+    CircuitBreaker,
+    ConfigurationError,
+    InteractorClient,
+    get_async_client,
+    get_client,
+    reset_clients,
+)
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from tests.support.modes import sync_and_async
@@ -195,6 +206,53 @@ def test_closing_ends_calls_in_another_event_loop(held: Held) -> None:
         eventually(lambda: not server.open_connections)
         assert len(server.calls) == 2
     assert [type(error) for error in outcomes] == [ConfigurationError] * 2
+
+
+@sync_and_async
+@pytest.mark.parametrize("way", ["close", "with", "exit stack", "reset_clients"])
+def test_error_of_a_closed_client_says_who_closed_it(mode: str, way: str) -> None:
+    client: Any = (InteractorClient if mode == "sync" else AsyncInteractorClient)(**SETTINGS)
+    here = f"{__file__}:"
+    if way == "reset_clients":
+        reset_clients()
+        client = (get_client if mode == "sync" else get_async_client)(**SETTINGS)
+        reset_clients()
+        who = f"reset_clients\\(\\) in {here}"
+    elif mode == "sync":
+        if way == "close":
+            client.namespace("x").close()
+            client.close()
+        else:
+            with ExitStack() as stack, client if way == "with" else nullcontext():
+                if way == "exit stack":
+                    stack.enter_context(client)
+        who = f"close\\(\\) in {here}" if way == "close" else f"the end of the `with` block in {here}"
+        client.close()
+    else:
+
+        async def close() -> None:
+            if way == "close":
+                await asyncio.create_task(client.aclose())
+                return
+            async with AsyncExitStack() as stack, client if way == "with" else nullcontext():
+                if way == "exit stack":
+                    await stack.enter_async_context(client)
+
+        asyncio.run(close())
+        who = f"aclose\\(\\) in {here}" if way == "close" else f"the end of the `async with` block in {here}"
+    with pytest.raises(ConfigurationError, match=f"the client is closed, by {who}"):
+        asyncio.run(client.namespace("user_1").assistants.list())
+
+
+@sync_and_async
+def test_pickled_or_deep_copied_client_says_what_to_do(mode: str) -> None:
+    client: Any = (InteractorClient if mode == "sync" else AsyncInteractorClient)(**SETTINGS)
+    user = client.namespace("user_1")
+    for each in (client, user, user.assistants, user.workflow_instances, user.api, user.credential_auth("cred_1")):
+        for work in (pickle.dumps, copy.deepcopy, lambda thing: pickle.dumps({"args": [thing]})):
+            with pytest.raises(TypeError, match=r"make it in the worker, with get_client\(\)"):
+                work(each)
+    assert copy.copy(user) is user
 
 
 @pytest.mark.parametrize("make", [Transport, AsyncTransport, AiohttpTransport])

@@ -17,6 +17,9 @@ from interactor_ext import (
     InteractorClient,
     InteractorConfig,
     InteractorError,
+    get_async_client,
+    get_client,
+    reset_clients,
     validate_env,
 )
 
@@ -59,8 +62,14 @@ def test_arguments_override_environment_variables_which_override_defaults(monkey
     assert config.account_server_url == "https://auth.interactor.com/api/v1"
     assert config.scopes == ("assistants:read", "rooms:write")
     assert config.timeout == 30
-    # The class itself takes nothing from outside.
-    assert InteractorConfig(**GIVEN).core_api_url == "https://core.interactor.com/api/v1"
+    assert InteractorConfig(client_id="client_arg") == config
+    chosen = InteractorConfig(**GIVEN, core_api_url="https://core.interactor.com/api/v1", scopes=())
+    assert (chosen.core_api_url, chosen.scopes) == ("https://core.interactor.com/api/v1", ())
+    # A config that was made stays as it is, and so does what is made of it.
+    monkeypatch.setenv("INTERACTOR_CORE_API_URL", "https://later.example/core")
+    monkeypatch.setenv("INTERACTOR_SCOPES", "later:read")
+    for twin in (chosen.replace(timeout=5), copy.deepcopy(chosen), dataclasses.replace(chosen)):
+        assert (twin.core_api_url, twin.scopes) == (chosen.core_api_url, ())
 
 
 @pytest.mark.parametrize(
@@ -102,6 +111,20 @@ def test_client_takes_config_or_keywords_or_both(client: Any, monkeypatch: pytes
     assert client(transport=transport, namespace="x").config.client_id == "client_env"
     with pytest.raises(TypeError, match="retry_polizy"):
         client(transport=transport, retry_polizy=None)
+
+
+@pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient, get_client, get_async_client])
+def test_config_may_be_positional_and_leaves_the_rest_to_the_environment(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERACTOR_ACCOUNT_SERVER_URL", "http://127.0.0.1:8765/api/v1")
+    monkeypatch.setenv("INTERACTOR_CORE_API_URL", "http://127.0.0.1:8765/api/v1")
+    try:
+        made = client(InteractorConfig(**GIVEN), timeout=7)
+        assert {made.config.core_api_url, made.config.account_server_url} == {"http://127.0.0.1:8765/api/v1"}
+        assert (made.config.client_id, made.config.timeout) == ("client_x", 7)
+    finally:
+        reset_clients()
 
 
 @pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient])
@@ -280,7 +303,7 @@ def test_interactor_environment_stands_for_the_two_urls(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("environment", ["sandbox", "production"])
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8765/api/v1", "https://proxy.example/api/v1"])
-@pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient, InteractorConfig.from_env])
+@pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient, InteractorConfig])
 def test_environment_argument_conflicting_with_url_variable_raises_error(
     client: Any, url: str, environment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +312,7 @@ def test_environment_argument_conflicting_with_url_variable_raises_error(
         client(**GIVEN, environment=environment)
     client(**GIVEN)
     client(**GIVEN, environment=environment, core_api_url=url)  # keywords that somebody chose together
+    monkeypatch.delenv("INTERACTOR_CORE_API_URL")
     preset = InteractorConfig(**GIVEN, environment=environment)
     monkeypatch.setenv("INTERACTOR_CORE_API_URL", f"{preset.core_api_url}/")
     monkeypatch.setenv("INTERACTOR_ACCOUNT_SERVER_URL", preset.account_server_url)

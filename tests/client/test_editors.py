@@ -155,7 +155,7 @@ def test_jedi_completes_the_public_surface(line: str, editor: Editor) -> None:
 
 def test_jedi_completes_the_methods_of_a_resource_and_nothing_else_with_docs(editor: Editor) -> None:
     methods = editor.completions("user.assistants.x")
-    assert methods.keys() == {"create", "delete", "get", "iterate", "list", "update"}
+    assert methods.keys() == {"create", "delete", "ensure", "get", "iterate", "list", "update"}
     assert [name for name, each in methods.items() if not each.docstring(raw=True)] == []
     assert "Create an assistant." in methods["create"].docstring()
 

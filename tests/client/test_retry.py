@@ -373,6 +373,16 @@ def test_with_retry_does_not_retry_other_errors(run: Run, error: Exception, slee
     assert [wait for wait in sleeps if wait] == []
 
 
+def test_with_retry_takes_the_number_of_retries(sleeps: list[float]) -> None:
+    flaky = Flaky(*errors(), APIConnectionError("gone"), ServerError("down", status=503))
+    assert with_retry(flaky, max_retries=5)("a", suffix="b") == "ab"
+    assert flaky.calls == 6
+    once = Flaky(ServerError("down", status=503))
+    with pytest.raises(ServerError):
+        with_retry(once, FULL, max_retries=0)("a", suffix="b")
+    assert once.calls == 1
+
+
 def test_with_retry_keeps_name_and_signature() -> None:
     @with_retry
     def fetch(name: str, *, size: int = 3) -> dict[str, Any]:

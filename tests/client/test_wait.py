@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from interactor_client.models import WorkflowInstance, WorkflowState, WorkflowTransition
+from interactor_client.models import OAuthAuthorization, WorkflowInstance, WorkflowState, WorkflowTransition
 from interactor_ext import (
     APIConnectionError,
     APITimeoutError,
@@ -214,12 +214,16 @@ def test_unknown_status_raises_value_error_before_sending(mode: str, until: Any,
 
 
 def begun(sandbox: Sandbox) -> str:
+    return str(authorization(sandbox).flow_id)
+
+
+def authorization(sandbox: Sandbox) -> OAuthAuthorization:
     with sandbox.client(namespace=NAMESPACE) as user:
         flow = user.credentials.initiate_oauth(
             provider="google_calendar", scopes=["calendar.readonly"], redirect_uri="https://example.com/callback"
         )
         assert flow.flow_id
-        return flow.flow_id
+        return flow
 
 
 def connect(sandbox: Sandbox, flow_id: str) -> None:
@@ -237,6 +241,16 @@ def test_connected_account_ends_the_oauth_wait(mode: str, sandbox: Sandbox) -> N
     assert flow.status == "completed"
     with sandbox.client(namespace=NAMESPACE) as user:
         assert user.credentials.get(flow.credential_id).status == "active"
+
+
+@sync_and_async
+def test_oauth_flow_itself_is_taken_as_well_as_its_id(mode: str, sandbox: Sandbox) -> None:
+    flow = authorization(sandbox)
+    connect(sandbox, str(flow.flow_id))
+    done = waited(mode, sandbox, lambda user: user.wait_for_oauth(flow, timeout=60))
+    assert waited(mode, sandbox, lambda user: user.wait_for_oauth(done, timeout=60)) == done
+    with pytest.raises(ValueError, match=r"gave this flow no id: wait for the event credential\.connected"):
+        waited(mode, sandbox, lambda user: user.wait_for_oauth(OAuthAuthorization(authorization_url="https://x")))
 
 
 @sync_and_async

@@ -121,8 +121,11 @@ def rows() -> Iterator[Row]:
                 yield of_resource(tag, name, take_first, prefetch=3)
             elif name.startswith("stream"):
                 yield of_resource(tag, name, enter)
+            elif name == "wait":
+                yield Row(f"{tag}.wait", lambda user: user.workflow_instances.wait("wfi_1", timeout=None))
             else:
                 yield of_resource(tag, name)
+    yield of_resource("assistants", "create", tools=tool_set())
     for operation_id, tag in operations():
         if not operation_id.startswith("stream_"):
             yield of_endpoint(tag, operation_id, "")

@@ -78,6 +78,26 @@ def run(folder: Path, *, plugins: str = "", ini: str = "", **files: str) -> tupl
     return done.stdout + done.stderr, done.returncode
 
 
+LEAKING_TESTS = """
+import asyncio
+import pytest
+from interactor_ext import ConfigurationError, get_client
+leaked = []
+def test_one(interactor_client, async_interactor_client):
+    leaked[:] = interactor_client, async_interactor_client, get_client()
+NAMES = ["interactor_client", "async_interactor_client", "interactor_sandbox"]
+@pytest.mark.parametrize(("number", "name"), list(enumerate(NAMES)))
+def test_two(number, name):
+    with pytest.raises(ConfigurationError, match=f"closed, by the fixture {name}, at the end of its test: make"):
+        asyncio.run(leaked[number].assistants.list())
+"""
+
+
+def test_error_of_a_client_that_outlives_its_test_names_the_fixture(tmp_path: Path) -> None:
+    output, status = run(tmp_path, test_leak=LEAKING_TESTS)
+    assert status == 0, output
+
+
 ASYNC_TEST = """
 import pytest, pytest_asyncio
 @{fixture}

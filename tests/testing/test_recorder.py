@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient
+from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient, NotFoundError
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import recorder
 from interactor_ext.transports import AiohttpTransport
@@ -137,7 +137,7 @@ def test_call_not_on_cassette_raises(sandbox: Sandbox, tape: Tape) -> None:
     asked = len(sandbox.requests)
     with recorder(tape.folder).use_cassette("walk"), sandbox.client(max_retries=0) as client:
         user = client.namespace("user_1")
-        wrong = r"walk\.yaml has no unused answer to POST http://localhost/api/v1/assistants: .* INTERACTOR_RECORD=1"
+        wrong = r"walk\.yaml has no unused answer to POST http://localhost/api/v1/assistants\. .* INTERACTOR_RECORD=1"
         with pytest.raises(APIConnectionError, match=wrong):
             user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
         with pytest.raises(APIConnectionError, match=r"walk\.yaml"):
@@ -145,6 +145,56 @@ def test_call_not_on_cassette_raises(sandbox: Sandbox, tape: Tape) -> None:
     with pytest.raises(Exception, match=r"There is no cassette .*nothing\.yaml for GET http://localhost/"):
         tape.replay(lambda: httpx.get(sandbox.core_api_url), "nothing")
     assert len(sandbox.requests) == asked
+
+
+@pytest.mark.parametrize(
+    ("use", "difference"),
+    [
+        (
+            lambda user: user.assistants.list(per_page=3),
+            "query parameter per_page is '3', recorded is absent; the query parameter page is absent, recorded is '2'",
+        ),
+        (
+            lambda user: user.assistants.get("asst_2"),
+            "path is '/api/v1/assistants/asst_2', recorded is '/api/v1/assist",
+        ),
+        (lambda user: user.assistants.update("asst_1", name="x"), "method is 'PATCH', recorded is 'GET'"),
+        (
+            lambda user: user.webhooks.create(url="https://b.example", events=["credential.expired"], secret="s_9b2e"),
+            "body.url is 'https://b.example', recorded is 'https://a.example'",
+        ),
+        (lambda user: user.rooms.list(), "recorded ones are used up: it was called less often when it was recorded"),
+    ],
+)
+def test_error_says_how_the_nearest_recorded_request_differs(
+    use: Any, difference: str, sandbox: Sandbox, tape: Tape
+) -> None:
+    def record() -> list[str]:
+        with sandbox.client() as client:
+            user = client.namespace("user_1")
+            user.rooms.list()
+            user.assistants.list(page=2)
+            with pytest.raises(NotFoundError):
+                user.assistants.get("asst_1")
+            user.webhooks.create(url="https://a.example", events=["credential.expired"], secret="s_9b2e")
+        return []
+
+    tape.record(record)
+    with recorder(tape.folder).use_cassette("walk"), sandbox.client(max_retries=0) as client:
+        user = client.namespace("user_1")
+        user.rooms.list()
+        with pytest.raises(APIConnectionError) as caught:
+            use(user)
+    assert difference in str(caught.value)
+    assert "s_9b2e" not in str(caught.value)
+
+
+def test_error_names_a_header_that_differs(sandbox: Sandbox, tape: Tape) -> None:
+    tape.record(lambda: [sandbox.client().get_access_token()])
+    by_headers = recorder(tape.folder, match_on=["method", "headers"])
+    difference = pytest.raises(APIConnectionError, match=r"the header user-agent is .*, recorded is absent")
+    with by_headers.use_cassette("walk"), sandbox.client() as client, difference:
+        client.get_access_token()
 
 
 def test_cassette_of_another_port_replays(tape: Tape) -> None:

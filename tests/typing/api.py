@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, assert_type
+from typing import Any, Literal, assert_type
 
 import httpx
+from pydantic import SecretStr
 
 from interactor_client import ApiError
 from interactor_client.api.assistants import create_assistant, list_assistants
@@ -20,6 +21,7 @@ from interactor_client.models import (
     Message,
     MessageComplete,
     MessageDelta,
+    OAuthFlow,
     Room,
     StreamEvent,
     ThreadMessage,
@@ -32,16 +34,18 @@ from interactor_ext import (
     AsyncInteractorClient,
     Health,
     InteractorClient,
+    InteractorConfig,
     InteractorError,
     RateLimitError,
     ResponseInfo,
     RetryPolicy,
+    ToolSet,
     get_async_client,
     get_client,
     with_retry,
 )
 from interactor_ext.testing import example
-from interactor_ext.webhooks import CredentialExpiredEvent, WebhookVerifier
+from interactor_ext.webhooks import CredentialExpiredEvent, WebhookRouter, WebhookVerifier
 
 
 def told(info: ResponseInfo) -> None:
@@ -57,6 +61,20 @@ def sync_surface(client: InteractorClient) -> None:
     bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="x", temperature=0.5)
     assert_type(bot, Assistant)
     assert_type(bot.id, str)
+    tools = ToolSet()
+    ensured = user.assistants.ensure(name="Bot", model="gpt-4", system_prompt="x", tools=tools)
+    assert_type(ensured, Assistant)
+    assert_type(ensured.outcome, Literal["created", "updated", "unchanged"] | None)
+    assert_type(user.assistants.update(bot.id, tools=tools), Assistant)
+    assert_type(user.assistants.create(name="Bot", model="gpt-4", system_prompt="x", tools=[""]), Assistant)
+    user.assistants.create(name="Bot", model="gpt-4", system_prompt="x", tools=[7])  # type: ignore[list-item]
+    router = WebhookRouter(WebhookVerifier("s"))
+    assert_type(user.webhooks.ensure(url="https://x", events=router.events), Webhook)
+    assert_type(user.webhooks.create(url="https://x", events=["workflow.*", "credential.expired"]), Webhook)
+    user.webhooks.create(url="https://x", events=["credential.expird"])  # type: ignore[list-item]
+    flow = user.credentials.initiate_oauth(provider="google", redirect_uri="https://x")
+    assert_type(user.wait_for_oauth(flow), OAuthFlow)
+    assert_type(user.workflow_instances.wait("wfi_1", until={"halted"}, timeout=5), WorkflowInstance)
     assert_type(user.assistants.list(page=1, per_page=20), Page[Assistant])
     assert_type(user.assistants.iterate(per_page=100, prefetch=4), Iterator[Assistant])
     assert_type(user.assistants.delete(bot.id), None)
@@ -74,6 +92,8 @@ def sync_surface(client: InteractorClient) -> None:
     assert_type(client.health(), Health)
     assert_type(client.room_stream_url("room_1"), str)
     assert_type(get_client(), InteractorClient)
+    assert_type(get_client(InteractorConfig(timeout=5)), InteractorClient)
+    InteractorClient(client_secret=lambda: "s")
     assert_type(get_client(timeout=5, retry_policy=RetryPolicy(), transport=httpx.HTTPTransport()), InteractorClient)
 
 
@@ -138,6 +158,10 @@ def streams(user: InteractorClient) -> None:
                     pass
 
 
+async def current_secret() -> str:
+    return "s"
+
+
 async def async_surface(client: AsyncInteractorClient) -> None:
     user = client.namespace("user_123")
     assert_type(user, AsyncInteractorClient)
@@ -148,6 +172,13 @@ async def async_surface(client: AsyncInteractorClient) -> None:
     assert_type(await client.health(), Health)
     assert_type(await user.with_options(on_response=told).request("GET", "/things"), httpx.Response)
     assert_type(get_async_client(), AsyncInteractorClient)
+    config = InteractorConfig(client_id="a", client_secret=SecretStr("b"))
+    AsyncInteractorClient(config, timeout=5)
+    AsyncInteractorClient(client_id="a", client_secret=current_secret)
+    ensured = await user.assistants.ensure(name="Bot", model="gpt-4", system_prompt="x", tools=ToolSet())
+    assert_type(ensured, Assistant)
+    assert_type(await user.webhooks.update("wh_1", events=["room.*"]), Webhook)
+    assert_type(await user.workflow_instances.wait("wfi_1"), WorkflowInstance)
 
 
 def low_level(user: InteractorClient) -> None:
@@ -168,6 +199,7 @@ def retries() -> None:
     assert_type(RetryPolicy(retry_on=retry_on), RetryPolicy)
     assert_type(with_retry(shorten, retry_on=(OSError, KeyError))("abc", size=2), str)
     assert_type(with_retry(shorten, retry_on=OSError)("abc"), str)
+    assert_type(with_retry(shorten, max_retries=5)("abc"), str)
 
 
 def errors(error: InteractorError) -> None:

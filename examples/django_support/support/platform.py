@@ -17,11 +17,10 @@ def customer(user: AbstractBaseUser | AnonymousUser) -> InteractorClient:
 
 def open_room(customer: InteractorClient, webhook_url: str) -> str:
     """The id of a new room with the customer's assistant, who is made with the first one."""
-    if all(webhook.url != webhook_url for webhook in customer.webhooks.iterate()):
-        customer.webhooks.create(
-            url=webhook_url, events=["room.message.created"], secret=settings.INTERACTOR_WEBHOOK_SECRET
-        )
-    assistant = next(customer.assistants.iterate(per_page=1), None) or customer.assistants.create(
+    customer.webhooks.ensure(
+        url=webhook_url, events=["room.message.created"], secret=settings.INTERACTOR_WEBHOOK_SECRET
+    )
+    assistant = customer.assistants.ensure(
         name="Support", model="gpt-4", system_prompt="You answer the questions of our customers."
     )
     return customer.rooms.create(assistant_id=assistant.id).id

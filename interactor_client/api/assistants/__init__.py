@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from builtins import list as _list
     from collections.abc import AsyncIterator, Iterator
 
+    from ...accepted import ToolIds
     from ...models.assistant import Assistant
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
@@ -62,7 +63,7 @@ class Assistants(Advised):
         name: str,
         model: str,
         system_prompt: str,
-        tools: _list[str] | None | Unset = UNSET,
+        tools: ToolIds[str] | None | Unset = UNSET,
         data_sources: _list[str] | None | Unset = UNSET,
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
@@ -73,12 +74,14 @@ class Assistants(Advised):
             name: Name of the assistant. It need not be unique.
             model: The language model, such as `gpt-4`. It cannot be changed later.
             system_prompt: The assistant's instructions for every conversation.
-            tools: Ids of tools that it may call. They must exist in the namespace.
+            tools: Ids of tools that it may call. They must exist in the namespace. A `ToolSet` is registered,
+                and stands for its ids.
             data_sources: Ids of data sources that it may consult. They must exist in the namespace.
             temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
                 chooses.
             max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
         """
+        from ...accepted import tool_ids as _tool_ids
         from ...models.create_assistant_request import CreateAssistantRequest
         from . import create_assistant as _endpoint
 
@@ -88,7 +91,7 @@ class Assistants(Advised):
                     name=name,
                     model=model,
                     system_prompt=system_prompt,
-                    tools=tools,
+                    tools=_tool_ids(tools, self._sender),
                     data_sources=data_sources,
                     temperature=temperature,
                     max_tokens=max_tokens,
@@ -96,6 +99,54 @@ class Assistants(Advised):
             ),
             _endpoint._parse_success,
         ).data
+
+    def ensure(
+        self,
+        *,
+        name: str,
+        model: str,
+        system_prompt: str,
+        tools: ToolIds[str] | None | Unset = UNSET,
+        data_sources: _list[str] | None | Unset = UNSET,
+        temperature: float | None | Unset = UNSET,
+        max_tokens: int | None | Unset = UNSET,
+    ) -> Assistant:
+        """The assistant with this name: found, or created, and updated where it differs.
+
+        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create one. What is
+        left out stays as it is, and what the server does not show is sent each time. What `update` does not take
+        counts at creation alone; where it is shown and differs, that is an error.
+
+        Args:
+            name: Name of the assistant. It need not be unique.
+            model: The language model, such as `gpt-4`. It cannot be changed later.
+            system_prompt: The assistant's instructions for every conversation.
+            tools: Ids of tools that it may call. They must exist in the namespace. A `ToolSet` is registered,
+                and stands for its ids.
+            data_sources: Ids of data sources that it may consult. They must exist in the namespace.
+            temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
+                chooses.
+            max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
+        """
+        from ...accepted import tool_ids as _tool_ids
+        from ...accepted import user_of as _user_of
+
+        _fields: dict[str, Any] = {
+            "name": name,
+            "model": model,
+            "system_prompt": system_prompt,
+            "tools": _tool_ids(tools, self._sender),
+            "data_sources": data_sources,
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+        }
+        _ensured: Assistant = _user_of(self._sender)._ensure(
+            "assistants",
+            "name",
+            _fields,
+            ("name", "system_prompt", "tools", "data_sources", "temperature", "max_tokens"),
+        )
+        return _ensured
 
     def get(self, assistant_id: str) -> Assistant:
         """Get an assistant.
@@ -125,7 +176,7 @@ class Assistants(Advised):
         *,
         name: str | None | Unset = UNSET,
         system_prompt: str | None | Unset = UNSET,
-        tools: _list[str] | None | Unset = UNSET,
+        tools: ToolIds[str] | None | Unset = UNSET,
         data_sources: _list[str] | None | Unset = UNSET,
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
@@ -139,11 +190,13 @@ class Assistants(Advised):
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
             name: Name of the assistant.
             system_prompt: The assistant's instructions for every conversation.
-            tools: Ids of tools that it may call. Replaces all of them; an empty list takes every tool away.
+            tools: Ids of tools that it may call. Replaces all of them; an empty list takes every tool away. A
+                `ToolSet` is registered, and stands for its ids.
             data_sources: Ids of data sources that it may consult. Replaces all of them.
             temperature: How freely the model answers, from 0 (the likeliest words) to 2.
             max_tokens: How long an answer may get, in tokens of the model.
         """
+        from ...accepted import tool_ids as _tool_ids
         from ...models.update_assistant_request import UpdateAssistantRequest
         from . import update_assistant as _endpoint
 
@@ -153,7 +206,7 @@ class Assistants(Advised):
                 body=UpdateAssistantRequest(
                     name=name,
                     system_prompt=system_prompt,
-                    tools=tools,
+                    tools=_tool_ids(tools, self._sender),
                     data_sources=data_sources,
                     temperature=temperature,
                     max_tokens=max_tokens,
@@ -210,7 +263,7 @@ class AsyncAssistants(Advised):
         name: str,
         model: str,
         system_prompt: str,
-        tools: _list[str] | None | Unset = UNSET,
+        tools: ToolIds[str] | None | Unset = UNSET,
         data_sources: _list[str] | None | Unset = UNSET,
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
@@ -221,12 +274,14 @@ class AsyncAssistants(Advised):
             name: Name of the assistant. It need not be unique.
             model: The language model, such as `gpt-4`. It cannot be changed later.
             system_prompt: The assistant's instructions for every conversation.
-            tools: Ids of tools that it may call. They must exist in the namespace.
+            tools: Ids of tools that it may call. They must exist in the namespace. A `ToolSet` is registered,
+                and stands for its ids.
             data_sources: Ids of data sources that it may consult. They must exist in the namespace.
             temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
                 chooses.
             max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
         """
+        from ...accepted import tool_ids_async as _tool_ids
         from ...models.create_assistant_request import CreateAssistantRequest
         from . import create_assistant as _endpoint
 
@@ -237,7 +292,7 @@ class AsyncAssistants(Advised):
                         name=name,
                         model=model,
                         system_prompt=system_prompt,
-                        tools=tools,
+                        tools=await _tool_ids(tools, self._sender),
                         data_sources=data_sources,
                         temperature=temperature,
                         max_tokens=max_tokens,
@@ -246,6 +301,54 @@ class AsyncAssistants(Advised):
                 _endpoint._parse_success,
             )
         ).data
+
+    async def ensure(
+        self,
+        *,
+        name: str,
+        model: str,
+        system_prompt: str,
+        tools: ToolIds[str] | None | Unset = UNSET,
+        data_sources: _list[str] | None | Unset = UNSET,
+        temperature: float | None | Unset = UNSET,
+        max_tokens: int | None | Unset = UNSET,
+    ) -> Assistant:
+        """The assistant with this name: found, or created, and updated where it differs.
+
+        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create one. What is
+        left out stays as it is, and what the server does not show is sent each time. What `update` does not take
+        counts at creation alone; where it is shown and differs, that is an error.
+
+        Args:
+            name: Name of the assistant. It need not be unique.
+            model: The language model, such as `gpt-4`. It cannot be changed later.
+            system_prompt: The assistant's instructions for every conversation.
+            tools: Ids of tools that it may call. They must exist in the namespace. A `ToolSet` is registered,
+                and stands for its ids.
+            data_sources: Ids of data sources that it may consult. They must exist in the namespace.
+            temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
+                chooses.
+            max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
+        """
+        from ...accepted import tool_ids_async as _tool_ids
+        from ...accepted import user_of as _user_of
+
+        _fields: dict[str, Any] = {
+            "name": name,
+            "model": model,
+            "system_prompt": system_prompt,
+            "tools": await _tool_ids(tools, self._sender),
+            "data_sources": data_sources,
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+        }
+        _ensured: Assistant = await _user_of(self._sender)._ensure(
+            "assistants",
+            "name",
+            _fields,
+            ("name", "system_prompt", "tools", "data_sources", "temperature", "max_tokens"),
+        )
+        return _ensured
 
     async def get(self, assistant_id: str) -> Assistant:
         """Get an assistant.
@@ -275,7 +378,7 @@ class AsyncAssistants(Advised):
         *,
         name: str | None | Unset = UNSET,
         system_prompt: str | None | Unset = UNSET,
-        tools: _list[str] | None | Unset = UNSET,
+        tools: ToolIds[str] | None | Unset = UNSET,
         data_sources: _list[str] | None | Unset = UNSET,
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
@@ -289,11 +392,13 @@ class AsyncAssistants(Advised):
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
             name: Name of the assistant.
             system_prompt: The assistant's instructions for every conversation.
-            tools: Ids of tools that it may call. Replaces all of them; an empty list takes every tool away.
+            tools: Ids of tools that it may call. Replaces all of them; an empty list takes every tool away. A
+                `ToolSet` is registered, and stands for its ids.
             data_sources: Ids of data sources that it may consult. Replaces all of them.
             temperature: How freely the model answers, from 0 (the likeliest words) to 2.
             max_tokens: How long an answer may get, in tokens of the model.
         """
+        from ...accepted import tool_ids_async as _tool_ids
         from ...models.update_assistant_request import UpdateAssistantRequest
         from . import update_assistant as _endpoint
 
@@ -304,7 +409,7 @@ class AsyncAssistants(Advised):
                     body=UpdateAssistantRequest(
                         name=name,
                         system_prompt=system_prompt,
-                        tools=tools,
+                        tools=await _tool_ids(tools, self._sender),
                         data_sources=data_sources,
                         temperature=temperature,
                         max_tokens=max_tokens,

@@ -8,9 +8,9 @@ from ...advised import Advised
 from ...types import UNSET, assign_method
 
 if TYPE_CHECKING:
-    from builtins import list as _list
     from collections.abc import AsyncIterator, Iterator
 
+    from ...accepted import EventTypes
     from ...models.webhook import Webhook
     from ...models.webhook_event_type import KnownWebhookEventType
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
@@ -66,7 +66,7 @@ class Webhooks(Advised):
         self,
         *,
         url: str,
-        events: _list[KnownWebhookEventType],
+        events: EventTypes[KnownWebhookEventType],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
@@ -76,17 +76,47 @@ class Webhooks(Advised):
 
         Args:
             url: Where to post events. It must answer within 30 seconds.
-            events: The types of event to post.
+            events: The types of event to post. `workflow.*` stands for all that it matches.
             secret: What to sign deliveries with. Left out, the server makes one.
             active: Whether to post events from now on. Left out, it does.
         """
+        from ...accepted import event_types as _event_types
         from ...models.create_webhook_request import CreateWebhookRequest
         from . import create_webhook as _endpoint
 
         return self._sender.send(
-            _endpoint._get_kwargs(body=CreateWebhookRequest(url=url, events=events, secret=secret, active=active)),
+            _endpoint._get_kwargs(
+                body=CreateWebhookRequest(url=url, events=_event_types(events), secret=secret, active=active)
+            ),
             _endpoint._parse_success,
         ).data
+
+    def ensure(
+        self,
+        *,
+        url: str,
+        events: EventTypes[KnownWebhookEventType],
+        secret: str | None | Unset = UNSET,
+        active: bool | None | Unset = UNSET,
+    ) -> Webhook:
+        """The webhook with this url: found, or created, and updated where it differs.
+
+        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create one. What is
+        left out stays as it is, and what the server does not show is sent each time. What `update` does not take
+        counts at creation alone; where it is shown and differs, that is an error.
+
+        Args:
+            url: Where to post events. It must answer within 30 seconds.
+            events: The types of event to post. `workflow.*` stands for all that it matches.
+            secret: What to sign deliveries with. Left out, the server makes one.
+            active: Whether to post events from now on. Left out, it does.
+        """
+        from ...accepted import event_types as _event_types
+        from ...accepted import user_of as _user_of
+
+        _fields: dict[str, Any] = {"url": url, "events": _event_types(events), "secret": secret, "active": active}
+        _ensured: Webhook = _user_of(self._sender)._ensure("webhooks", "url", _fields, ("url", "events", "active"))
+        return _ensured
 
     def get(self, webhook_id: str) -> Webhook:
         """Get a webhook.
@@ -115,7 +145,7 @@ class Webhooks(Advised):
         webhook_id: str,
         *,
         url: str | None | Unset = UNSET,
-        events: _list[KnownWebhookEventType] | None | Unset = UNSET,
+        events: EventTypes[KnownWebhookEventType] | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.
@@ -125,14 +155,18 @@ class Webhooks(Advised):
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
             url: Where to post events.
-            events: The types of event to post. Replaces all of them.
+            events: The types of event to post. Replaces all of them. `workflow.*` stands for all that it
+                matches.
             active: Whether to post events.
         """
+        from ...accepted import event_types as _event_types
         from ...models.update_webhook_request import UpdateWebhookRequest
         from . import update_webhook as _endpoint
 
         return self._sender.send(
-            _endpoint._get_kwargs(webhook_id, body=UpdateWebhookRequest(url=url, events=events, active=active)),
+            _endpoint._get_kwargs(
+                webhook_id, body=UpdateWebhookRequest(url=url, events=_event_types(events), active=active)
+            ),
             _endpoint._parse_success,
         ).data
 
@@ -199,7 +233,7 @@ class AsyncWebhooks(Advised):
         self,
         *,
         url: str,
-        events: _list[KnownWebhookEventType],
+        events: EventTypes[KnownWebhookEventType],
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
@@ -209,19 +243,51 @@ class AsyncWebhooks(Advised):
 
         Args:
             url: Where to post events. It must answer within 30 seconds.
-            events: The types of event to post.
+            events: The types of event to post. `workflow.*` stands for all that it matches.
             secret: What to sign deliveries with. Left out, the server makes one.
             active: Whether to post events from now on. Left out, it does.
         """
+        from ...accepted import event_types as _event_types
         from ...models.create_webhook_request import CreateWebhookRequest
         from . import create_webhook as _endpoint
 
         return (
             await self._sender.send(
-                _endpoint._get_kwargs(body=CreateWebhookRequest(url=url, events=events, secret=secret, active=active)),
+                _endpoint._get_kwargs(
+                    body=CreateWebhookRequest(url=url, events=_event_types(events), secret=secret, active=active)
+                ),
                 _endpoint._parse_success,
             )
         ).data
+
+    async def ensure(
+        self,
+        *,
+        url: str,
+        events: EventTypes[KnownWebhookEventType],
+        secret: str | None | Unset = UNSET,
+        active: bool | None | Unset = UNSET,
+    ) -> Webhook:
+        """The webhook with this url: found, or created, and updated where it differs.
+
+        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create one. What is
+        left out stays as it is, and what the server does not show is sent each time. What `update` does not take
+        counts at creation alone; where it is shown and differs, that is an error.
+
+        Args:
+            url: Where to post events. It must answer within 30 seconds.
+            events: The types of event to post. `workflow.*` stands for all that it matches.
+            secret: What to sign deliveries with. Left out, the server makes one.
+            active: Whether to post events from now on. Left out, it does.
+        """
+        from ...accepted import event_types as _event_types
+        from ...accepted import user_of as _user_of
+
+        _fields: dict[str, Any] = {"url": url, "events": _event_types(events), "secret": secret, "active": active}
+        _ensured: Webhook = await _user_of(self._sender)._ensure(
+            "webhooks", "url", _fields, ("url", "events", "active")
+        )
+        return _ensured
 
     async def get(self, webhook_id: str) -> Webhook:
         """Get a webhook.
@@ -250,7 +316,7 @@ class AsyncWebhooks(Advised):
         webhook_id: str,
         *,
         url: str | None | Unset = UNSET,
-        events: _list[KnownWebhookEventType] | None | Unset = UNSET,
+        events: EventTypes[KnownWebhookEventType] | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.
@@ -260,15 +326,19 @@ class AsyncWebhooks(Advised):
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
             url: Where to post events.
-            events: The types of event to post. Replaces all of them.
+            events: The types of event to post. Replaces all of them. `workflow.*` stands for all that it
+                matches.
             active: Whether to post events.
         """
+        from ...accepted import event_types as _event_types
         from ...models.update_webhook_request import UpdateWebhookRequest
         from . import update_webhook as _endpoint
 
         return (
             await self._sender.send(
-                _endpoint._get_kwargs(webhook_id, body=UpdateWebhookRequest(url=url, events=events, active=active)),
+                _endpoint._get_kwargs(
+                    webhook_id, body=UpdateWebhookRequest(url=url, events=_event_types(events), active=active)
+                ),
                 _endpoint._parse_success,
             )
         ).data

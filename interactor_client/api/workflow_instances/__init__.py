@@ -8,7 +8,7 @@ from ...advised import Advised
 from ...types import UNSET, assign_method
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Collection, Iterator
 
     from ...models import StreamEvent
     from ...models.json_object import JsonObject
@@ -113,6 +113,25 @@ class WorkflowInstances(Advised):
         from . import get_workflow_instance as _endpoint
 
         return self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success).data
+
+    def wait(
+        self,
+        instance_id: str,
+        *,
+        until: Collection[KnownWorkflowInstanceStatus] = frozenset(("completed", "halted")),
+        timeout: float | None = 300.0,
+    ) -> WorkflowInstance:
+        """What it is as soon as its status is one of `until`: `wait_for_workflow` of the client.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+            until: The statuses to wait for, one or several.
+            timeout: In seconds. None leaves it to the deadline of the view.
+        """
+        from ...accepted import user_of as _user_of
+
+        _waited: WorkflowInstance = _user_of(self._sender).wait_for_workflow(instance_id, until, timeout)
+        return _waited
 
     def submit_input(self, instance_id: str, body: JsonObject) -> WorkflowInstance:
         """Give a halted instance the input that it waits for.
@@ -316,6 +335,25 @@ class AsyncWorkflowInstances(Advised):
         from . import get_workflow_instance as _endpoint
 
         return (await self._sender.send(_endpoint._get_kwargs(instance_id), _endpoint._parse_success)).data
+
+    async def wait(
+        self,
+        instance_id: str,
+        *,
+        until: Collection[KnownWorkflowInstanceStatus] = frozenset(("completed", "halted")),
+        timeout: float | None = 300.0,
+    ) -> WorkflowInstance:
+        """What it is as soon as its status is one of `until`: `wait_for_workflow` of the client.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+            until: The statuses to wait for, one or several.
+            timeout: In seconds. None leaves it to the deadline of the view.
+        """
+        from ...accepted import user_of as _user_of
+
+        _waited: WorkflowInstance = await _user_of(self._sender).wait_for_workflow(instance_id, until, timeout)
+        return _waited
 
     async def submit_input(self, instance_id: str, body: JsonObject) -> WorkflowInstance:
         """Give a halted instance the input that it waits for.

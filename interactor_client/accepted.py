@@ -1,0 +1,68 @@
+"""What the resource classes take and do beyond their operations, by `x-accepts`, `x-ensured-by` and `x-wait` in the
+specification. The client around them carries it out: its sender has a method `user` that returns it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, TypeVar
+
+from .models import EVENT_MODELS
+
+if TYPE_CHECKING:
+    from .types import Unset
+
+T = TypeVar("T")
+
+
+class ToolSource(Protocol):
+    """Tools that can be registered in a namespace, such as a `ToolSet` of `interactor_ext`."""
+
+    def register(self, user: Any, /) -> Any: ...
+
+
+ToolIds = list[T] | ToolSource
+EventTypes = Sequence[T | Literal["*", "credential.*", "room.*", "room.message.*", "room.tool_call.*", "workflow.*"]]
+"""Types of events, and patterns of them."""
+
+
+def user_of(sender: Any) -> Any:
+    """The client, or its view, around a resource."""
+    return sender.user()
+
+
+def tool_ids(tools: ToolIds[str] | Unset | None, sender: object) -> Any:
+    """The ids of tools, which are registered if need be."""
+    return [tool.id for tool in tools.register(user_of(sender))] if _is_source(tools) else tools
+
+
+async def tool_ids_async(tools: ToolIds[str] | Unset | None, sender: object) -> Any:
+    return [tool.id for tool in await tools.register(user_of(sender))] if _is_source(tools) else tools
+
+
+def _is_source(tools: object) -> TypeGuard[ToolSource]:
+    return hasattr(tools, "register")
+
+
+def event_types(events: Iterable[str] | Unset | None) -> Any:
+    """Types of events, each once, with patterns replaced by what they match.
+
+    Raises:
+        ValueError: A pattern matches none.
+    """
+    if not events:
+        return events
+    known = [event for event in EVENT_MODELS["WebhookEvent"] if event]  # the rest are under ""
+    types: dict[str, None] = {}
+    for event in events:
+        matched = list(filter(pattern_of([event]).fullmatch, known))
+        if "*" in event and not matched:
+            raise ValueError(f"No event matches {event!r}: there are {', '.join(known)}")
+        types |= dict.fromkeys(matched or [event])
+    return list(types)
+
+
+def pattern_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Matches what one of the patterns does, in which `*` matches any characters."""
+    return re.compile("|".join(re.escape(each).replace(r"\*", ".*") for each in patterns), re.DOTALL)

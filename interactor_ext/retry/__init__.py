@@ -1,0 +1,19 @@
+"""The retry policy, and `with_retry` for functions of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable  # noqa: F401 - the types of RetryPolicy's fields are looked up here
+from typing import TYPE_CHECKING
+
+from interactor_ext._errors import InteractorError  # noqa: F401
+from interactor_ext._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from interactor_ext.retry._policy import Decision, RetryPolicy, parse_retry_after
+    from interactor_ext.retry._with_retry import with_retry
+
+__all__ = ["Decision", "RetryPolicy", "parse_retry_after", "with_retry"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__, {"._policy": ("Decision", "RetryPolicy", "parse_retry_after"), "._with_retry": ("with_retry",)}
+)

@@ -1,0 +1,106 @@
+"""`with_retry`, for functions of the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, ParamSpec, TypeVar, cast
+
+from interactor_ext._errors import APIConnectionError, APIStatusError, CircuitOpenError, InteractorError
+from interactor_ext.logs import logger
+from interactor_ext.retry._policy import RetryPolicy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_DEFAULT = RetryPolicy()
+
+
+def with_retry(
+    fn: Callable[P, R],
+    policy: RetryPolicy = _DEFAULT,
+    *,
+    max_retries: int | None = None,
+    retry_on: type[Exception] | tuple[type[Exception], ...] = (),
+) -> Callable[P, R]:
+    """`fn` with retries: a function of the same signature, sync or async as `fn` is. It is not called here:
+    `with_retry(fn, max_retries=5)()` does. `max_retries` takes the place of the policy's.
+
+    It is called again, as a whole, when it raises an APIConnectionError, an APIStatusError with one of the policy's
+    statuses, a CircuitOpenError (not before the circuit lets a call through), or one of the classes `retry_on`; the
+    policy's own `retry_on` is asked about each InteractorError before. The last error is raised unchanged. So give it
+    what may happen twice: where it creates something, choose the idempotency key outside of it. Calls of the client
+    retry by themselves already; this is for what spans several.
+    """
+    kinds = retry_on if isinstance(retry_on, tuple) else (retry_on,)
+    if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):
+        raise TypeError(
+            "retry_on must be a subclass of Exception, or a tuple of them; a function goes into RetryPolicy"
+        )
+    if max_retries is not None:
+        policy = replace(policy, max_retries=max_retries)
+    caught: tuple[type[Exception], ...] = (InteractorError, *kinds)
+    call: Callable[..., Any] = fn
+
+    def delay_after(error: Exception, attempt: int) -> float:
+        return _delay_or_raise(error, attempt, policy, kinds)
+
+    async def go_on_async(awaitable: Awaitable[Any], again: Callable[[], Awaitable[Any]]) -> Any:
+        attempt = 1
+        while True:
+            try:
+                return await awaitable
+            except caught as error:
+                delay = delay_after(error, attempt)
+            await asyncio.sleep(delay)
+            attempt += 1
+            awaitable = again()
+
+    if inspect.iscoroutinefunction(fn):
+
+        @functools.wraps(fn)
+        async def again_async(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return await go_on_async(call(*args, **kwargs), functools.partial(call, *args, **kwargs))
+
+        return cast("Callable[P, R]", again_async)
+
+    @functools.wraps(fn)
+    def again(*args: P.args, **kwargs: P.kwargs) -> Any:
+        attempt = 1
+        while True:
+            try:
+                result = call(*args, **kwargs)
+                break
+            except caught as error:
+                delay = delay_after(error, attempt)
+            time.sleep(delay)
+            attempt += 1
+        if inspect.isawaitable(result):  # a lambda around a coroutine function
+            return go_on_async(result, functools.partial(call, *args, **kwargs))
+        return result
+
+    return cast("Callable[P, R]", again)
+
+
+def _delay_or_raise(error: Exception, attempt: int, policy: RetryPolicy, kinds: tuple[type[Exception], ...]) -> float:
+    """The seconds until the next attempt. Raises the error if there is none."""
+    wanted = policy.asked_about(error) if isinstance(error, InteractorError) else None
+    if wanted is None and isinstance(error, kinds):
+        wanted = True
+    if isinstance(error, APIStatusError):
+        about: dict[str, Any] = {"status": error.status, "retry_after": error.retry_after}
+    elif isinstance(error, CircuitOpenError):
+        about = {"sent": False, "retry_after": error.retry_after}
+    elif isinstance(error, APIConnectionError) or wanted:
+        about = {}
+    else:
+        raise error
+    decision = policy.decide(method="GET", attempt=attempt, wanted=wanted, **about)
+    if decision.delay is None:
+        raise error
+    logger.info("trying again in %.3g s, after attempt %d: %s", decision.delay, attempt, decision.reason)
+    return decision.delay

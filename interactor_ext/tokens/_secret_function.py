@@ -1,0 +1,46 @@
+"""A client secret that a function of the settings gives: one that is rotated reaches a client that is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from interactor_ext._config import SecretFunction, unwrapped
+from interactor_ext._config._checks import credential_problem, require
+from interactor_ext._effects import Call, Effects
+from interactor_ext._errors import AuthenticationError, ConfigurationError
+from interactor_ext._waiting.threads import DaemonThreads
+from interactor_ext.tokens._store import Token
+
+_threads = DaemonThreads("interactor-secret")
+
+
+class CurrentSecret:
+    """The secret that the function gave last, for all token requests of one client."""
+
+    def __init__(self, function: SecretFunction) -> None:
+        self._function = function
+        self._secret: str | None = None
+
+    def fetch(self, request: Callable[[str], Any]) -> Effects[Token]:
+        """The token that `request` brings with the secret; once more with another one if the first is refused."""
+        secret = self._secret or (yield from self._ask())
+        try:
+            token: Token = yield Call(request, (secret,))
+        except AuthenticationError:
+            if (newer := (yield from self._ask())) == secret:
+                raise
+            token = yield Call(request, (newer,))
+        return token
+
+    def _ask(self) -> Effects[str]:
+        try:
+            secret: str = unwrapped((yield Call(self._function, threads=_threads)))
+        except Exception as error:
+            name = getattr(self._function, "__qualname__", type(self._function).__name__)
+            raise ConfigurationError(
+                f"The function {name!r}, given as client_secret, failed with {type(error).__name__}. Nothing was sent."
+            ) from error
+        require(credential_problem("The client secret that a function gave", "client_secret", secret))
+        self._secret = secret
+        return secret

@@ -1,0 +1,171 @@
+"""`ensure` of assistants and webhooks, ToolSets as `tools=`, and patterns as `events=`."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from interactor_ext import APITimeoutError, ConfigurationError, ToolSet
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
+from tests.support.modes import at_once, call, opened, sync_and_async
+
+BOT: dict[str, Any] = {"name": "Support Bot", "model": "gpt-4", "system_prompt": "You help."}
+URL = "https://shop.example/webhooks"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox().run() as running:
+        yield running
+
+
+def tool_set() -> ToolSet:
+    tools = ToolSet()
+
+    @tools.tool
+    def order_status(number: int) -> str:
+        """How far an order is."""
+        return "on its way"
+
+    return tools
+
+
+def written(sandbox: Sandbox) -> Counter[str]:
+    names = [record.operation for record in sandbox.requests if record.method in ("POST", "PATCH")]
+    return Counter(name for name in names if name != "create_token")
+
+
+@sync_and_async
+async def test_assistant_is_created_then_found_then_updated(mode: str, sandbox: Sandbox) -> None:
+    async with opened(mode, sandbox._with_connection({})) as client:
+        user = client.namespace("user_1")
+        for number in range(150):
+            await user.assistants.create(**{**BOT, "name": f"Bot {number}"})
+        sandbox.requests.clear()
+        first = await user.assistants.ensure(**BOT, temperature=0.5)
+        again = await user.assistants.ensure(**BOT, temperature=0.5)
+        changed = await user.assistants.ensure(**{**BOT, "system_prompt": "Be brief."})
+        outcomes = [bot.outcome for bot in (first, again, changed)]
+        assert outcomes == ["created", "unchanged", "updated"]
+        assert first == again != changed
+        assert "outcome" not in first.to_dict()
+        assert {bot.id for bot in (first, again, changed)} == {first.id}
+        assert (await user.assistants.get(first.id)).system_prompt == "Be brief."
+        assert written(sandbox) == {"create_assistant": 1, "update_assistant": 1}
+        other = await client.namespace("user_2").assistants.ensure(**BOT)
+        assert (other.outcome, other.id == first.id) == ("created", False)
+        with pytest.raises(ConfigurationError, match="'Support Bot' has another model, which cannot be changed"):
+            await user.assistants.ensure(**{**BOT, "model": "gpt-5"})
+
+
+@sync_and_async
+@pytest.mark.parametrize("prompts", [1, 2])
+async def test_first_visits_at_once_make_one_assistant(mode: str, prompts: int, sandbox: Sandbox) -> None:
+    """Also of two versions of an application: the last one wins, as if they had come one after the other."""
+    barrier = threading.Barrier(12) if mode == "sync" else None
+
+    async def visit(client: Any, number: int) -> Any:
+        if barrier is not None:
+            barrier.wait(60)
+        return await client.namespace("user_1").assistants.ensure(**{**BOT, "system_prompt": f"{number % prompts}"})
+
+    async with opened(mode, sandbox._with_connection({})) as client:
+        bots = await at_once(mode, *(visit(client, number) for number in range(12)))
+        assert len({bot.id for bot in bots}) == 1
+        page = await client.namespace("user_1").assistants.list()
+        assert [bot.id for bot in page] == [bots[0].id]
+        assert page.data[0].system_prompt in {str(number) for number in range(prompts)}
+
+
+@sync_and_async
+@pytest.mark.parametrize("prompt", ["You help.", "Be brief."])
+async def test_what_was_deleted_is_created_again(mode: str, prompt: str, sandbox: Sandbox) -> None:
+    """Within the 24 hours in which its idempotency key gives the first response again."""
+    async with opened(mode, sandbox._with_connection({})) as client:
+        user = client.namespace("user_1")
+        ids = []
+        for _ in range(3):
+            bot = await user.assistants.ensure(**{**BOT, "system_prompt": prompt if ids else BOT["system_prompt"]})
+            assert bot.outcome == "created"
+            assert (await user.assistants.get(bot.id)).name == bot.name
+            await user.assistants.delete(bot.id)
+            ids.append(bot.id)
+        assert len(set(ids)) == 3
+
+
+@sync_and_async
+async def test_webhook_shows_its_secret_when_it_is_created(mode: str, sandbox: Sandbox) -> None:
+    router = WebhookRouter(WebhookVerifier("whsec_example"))
+    router.on("workflow.*", "room.message.created")(lambda event: None)
+    router.on("room.message.*")(lambda event: None)
+    async with opened(mode, sandbox._with_connection({})) as client:
+        webhooks = client.namespace("user_1").webhooks
+        first = await webhooks.ensure(url=URL, events=router.events)
+        again = await webhooks.ensure(url=URL, events=list(reversed(router.events)), secret="whsec_other")
+        paused = await webhooks.ensure(url=URL, events=["credential.*"], active=False)
+        assert [each.outcome for each in (first, again, paused)] == ["created", "unchanged", "updated"]
+        assert [bool(each.secret) for each in (first, again, paused)] == [True, False, False]
+        assert (
+            set(first.events)
+            == set(router.events)
+            == {
+                *("room.message.created", "room.message.updated"),
+                *(
+                    f"workflow.instance.{what}"
+                    for what in ("started", "state_changed", "halted", "completed", "failed")
+                ),
+                "workflow.instance.cancelled",
+            }
+        )
+        assert (paused.active, all(event.startswith("credential.") for event in paused.events)) == (False, True)
+        created = await webhooks.create(url=f"{URL}/2", events=["room.message.*", "room.message.created"])
+        assert sorted(created.events) == ["room.message.created", "room.message.updated"]
+        with pytest.raises(ValueError, match=r"No event matches 'rooms\.\*'"):
+            await webhooks.update(created.id, events=["rooms.*"])
+
+
+def test_router_with_a_default_handler_takes_every_event() -> None:
+    router = WebhookRouter(WebhookVerifier("whsec_example"))
+    assert router.events == []
+    router.on("room.invented")(print)
+    assert router.events == ["room.invented"]
+    router.default(print)
+    assert len(router.events) == 16
+
+
+@sync_and_async
+async def test_tool_set_is_registered_and_bound(mode: str, sandbox: Sandbox) -> None:
+    async with opened(mode, sandbox._with_connection({})) as client:
+        user, tools = client.namespace("user_1"), tool_set()
+        bot = await user.assistants.create(**BOT, tools=tools)
+        (tool,) = await user.tools.list()
+        assert (bot.tools, tool.name) == ([tool.id], "order_status")
+        bare = await user.assistants.update(bot.id, tools=[])
+        assert (bare.tools, (await user.assistants.update(bot.id, tools=tools)).tools) == ([], [tool.id])
+        ensured = await user.assistants.ensure(**BOT, tools=tools)
+        assert (ensured.outcome, ensured.id) == ("unchanged", bot.id)
+        ids = await user.assistants.create(**BOT, tools=[tool.id])
+        assert ids.tools == [tool.id]
+        assert written(sandbox)["create_tool"] == 1
+
+
+@sync_and_async
+def test_deadline_of_the_view_bounds_all_of_ensure(mode: str, sandbox: Sandbox) -> None:
+    sandbox.faults.add("list_assistants", latency=60)
+    with pytest.raises(APITimeoutError):
+        call(mode, sandbox._with_connection({"deadline": 0.5}), lambda client: client.assistants.ensure(**BOT))
+
+
+@sync_and_async
+async def test_wait_is_also_a_method_of_workflow_instances(mode: str, sandbox: Sandbox) -> None:
+    async with opened(mode, sandbox._with_connection({})) as client:
+        user = client.namespace("user_1")
+        end = {"name": "done", "type": "terminal"}
+        workflow = await user.workflows.create(name="W", initial_state="done", states=[end])
+        started = await user.workflow_instances.start(workflow_id=workflow.id)
+        assert (await user.workflow_instances.wait(started.id, until="completed", timeout=60)).status == "completed"
