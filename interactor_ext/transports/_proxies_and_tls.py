@@ -101,13 +101,19 @@ def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) ->
     Raises:
         ConfigurationError: a file that they name cannot be used.
     """
+    key_log = os.environ.get("SSLKEYLOGFILE")
     # What httpx looks at.
     named = tuple(os.environ.get(name) for name in _VARIABLES) if trust_env else ()
     try:
         if verify is not True or cert is not None:
             return httpx.create_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
-        return _default_context(trust_env, named)
+        return _default_context(trust_env, (*named, key_log))
     except (OSError, ValueError) as error:
+        if key_log and isinstance(error, OSError) and error.filename == key_log:
+            raise ConfigurationError(
+                f"The TLS settings cannot be used (SSLKEYLOGFILE={key_log}): {error.strerror}. This process must be "
+                "able to write the file; unset the variable to write none."
+            ) from error
         sources = [f"{name}={value}" for name, value in zip(_VARIABLES, named, strict=False) if value]
         sources += ["verify="] if isinstance(verify, str) else []
         sources += ["cert="] if cert is not None else []

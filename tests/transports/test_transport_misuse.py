@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import httpx
 import pytest
 
@@ -49,6 +50,16 @@ def test_unreadable_ca_file_raises_configuration_error(
     monkeypatch.setenv(variable, str(path))
     with pytest.raises(ConfigurationError, match=f"{variable}={path}.*unset the variable"):
         make(**(SETTINGS if "Interactor" in make.__name__ else {}))
+
+
+@pytest.mark.parametrize("make", [Transport, AsyncTransport, AiohttpTransport, InteractorClient, AsyncInteractorClient])
+def test_key_log_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make: Any) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
+    for path in (tmp_path, tmp_path / "missing" / "keys.log"):
+        monkeypatch.setenv("SSLKEYLOGFILE", str(path))
+        with pytest.raises(ConfigurationError, match=f"SSLKEYLOGFILE={path}.*unset the variable") as caught:
+            make(**(SETTINGS if "Interactor" in make.__name__ else {}))
+        assert "SSL_CERT_FILE" not in str(caught.value)
 
 
 def test_unreadable_client_certificate_raises_configuration_error(tmp_path: Path) -> None:
