@@ -94,6 +94,7 @@ class _SharedState(Generic[C]):
 
     def stream_tokens(self, url: StreamURL) -> C:
         """The tokens of the URLs of one kind of stream."""
+        self.tokens.check_open()
         narrow, narrower = self._narrow(url), self.tokens.narrower
         found = narrower.get(url.resource)
         if found is None:
@@ -141,6 +142,9 @@ class SharedState(_SharedState[TokenCache]):
         return ViewSender(ViewClient(view, self._context, self.transport, self._auth))
 
     def close(self) -> None:
+        self.tokens.close()
+        for credential in list(self.credentials.values()):
+            credential.tokens.close()
         self.transport.close()
 
 

@@ -14,10 +14,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError
+from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._lazy import LazyModule
-from interactor_ext._waiting import Latch, start_thread
+from interactor_ext._waiting import CLOSED, Latch, start_thread
 from interactor_ext.logs import logger
 from interactor_ext.tokens._state import TokenState
 from interactor_ext.tokens._store import Token
@@ -104,12 +104,24 @@ class _Cache(Generic[F]):
         with self._lock:
             self._state.replayed(refused=refused, now=self._clock())
 
+    def close(self) -> None:
+        """Drop the token. Whoever wants one from now on is told that the client is closed."""
+        with self._lock:
+            self._state.close()
+        for narrow in list(self.narrower.values()):
+            narrow.close()
+
+    def check_open(self) -> None:
+        if self._state.closed:
+            raise ConfigurationError(CLOSED)
+
     def acquire(self, fetch: F | None = None) -> Token | PendingFetch:
         """A token to use at once, or the request to wait for, which is started if need be: by `fetch`, if given.
 
         No call waits for a new token while the old one is valid: it starts the request, and goes on.
         """
         with self._lock:
+            self.check_open()
             now = self._clock()
             token = self._state.valid(now)
             if token is not None and not self._state.due(now):
@@ -253,7 +265,8 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
         return found
 
     async def aclose(self) -> None:
-        """Cancel the request that is under way, if there is one."""
+        """As `close`. Cancels the request that is under way, if there is one."""
+        self.close()
         for narrow in list(self.narrower.values()):
             await narrow.aclose()
         task = None if self._pending is None else self._pending.task

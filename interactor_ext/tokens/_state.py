@@ -24,6 +24,7 @@ class TokenState:
         self.token: Token | None = None
         self.due_at = -math.inf
         """When the token is due to be replaced: not later than it expires."""
+        self.closed = False
         self._buffer = buffer
         self._rejected: str | None = None
         self._refusals = 0
@@ -40,8 +41,15 @@ class TokenState:
 
     def accept(self, token: Token) -> None:
         """Take a new token."""
+        if self.closed:
+            return  # it was requested before
         self.token = token
         self.due_at = token.expires_at - min(self._buffer, token.lifetime / 2)
+
+    def close(self) -> None:
+        """Forget the token, and take no other."""
+        self.closed = True
+        self.token = None
 
     def postpone(self, now: float) -> None:
         """The token could not be replaced."""
