@@ -142,7 +142,7 @@ class _Cache(Generic[F]):
             if token is not None:
                 self._state.accept(token)
             elif outcome is not None:
-                self._state.postpone(now)
+                self._state.failed(outcome, now)
             valid = self._state.valid(now)
             if self._pending is pending:
                 self._pending = None
@@ -244,6 +244,8 @@ class TokenCache(_Cache[Callable[[], Token]]):
 
     def _obtain(self, pending: PendingFetch) -> Token:
         found = None if self._store is None else self._store.search(self._adopt, pending.issued)
+        if found is None:
+            self._state.check_refusal(self._clock())
         return found or pending.fetch()
 
 
@@ -292,4 +294,6 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
 
     async def _obtain(self, pending: PendingFetch) -> Token:
         found = None if self._store is None else await self._store.search_async(self._adopt, pending.issued)
+        if found is None:
+            self._state.check_refusal(self._clock())
         return found or await pending.fetch()
