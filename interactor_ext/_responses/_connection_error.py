@@ -1,7 +1,8 @@
 """Turns the exceptions of httpx into APIConnectionError and APITimeoutError, for requests that got no response.
 
-Those that a signal handler raised during a call are neither translated nor retried. The time limits of task queues are
-mostly plain Exceptions, and those of many programs TimeoutErrors, which httpx takes for a failure of the network.
+Those that a signal handler or another thread raised during a call are neither translated nor retried. The time limits
+of task queues are mostly plain Exceptions, and those of many programs TimeoutErrors, which httpx takes for a failure of
+the network.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
+from opcode import opname
 from traceback import walk_tb
 from types import CodeType
 
@@ -23,6 +25,9 @@ from interactor_ext._responses._read import BodyRefused
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 # What OpenSSL 3 says of an answer in plain HTTP, by version.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+
+
+_ENDS = (StopIteration, StopAsyncIteration)  # C code raises them without arguments
 
 
 def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
@@ -88,18 +93,37 @@ def may_have_been_sent(error: httpx.TransportError) -> bool:
 
 
 def interrupt_behind(error: BaseException) -> BaseException | None:
-    """The exception of a signal handler that led to `error`, or is `error`."""
-    if threading.current_thread() is not threading.main_thread():
-        return None  # Python runs handlers nowhere else
-    handlers = set(_handlers())
+    """The exception of a signal handler or of another thread that led to `error`, or is `error`."""
+    # Python runs handlers in the main thread alone.
+    handlers = set(_handlers()) if threading.current_thread() is threading.main_thread() else set()
     link: BaseException | None = error
     seen: set[int] = set()  # causes and contexts can form a circle
-    while handlers and link is not None and id(link) not in seen:
+    while link is not None and id(link) not in seen:
         seen.add(id(link))
-        if any(frame.f_code in handlers for frame, _ in walk_tb(link.__traceback__)):
+        if any(frame.f_code in handlers for frame, _ in walk_tb(link.__traceback__)) or _is_injected(link):
             return link
         link = link.__cause__ or link.__context__
     return None
+
+
+def _is_injected(error: BaseException) -> bool:
+    """Whether another thread raised this here by `PyThreadState_SetAsyncExc`, as the time limits of RQ and stopit do.
+
+    Python makes it of its class, without arguments. It appears where there is no `raise`: as a function begins, after a
+    call, or as a loop begins anew.
+    """
+    if not isinstance(error, Exception) or error.__traceback__ is None or isinstance(error, _ENDS):
+        return False
+    innermost = error.__traceback__
+    while innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    instruction = opname[innermost.tb_frame.f_code.co_code[innermost.tb_lasti]]
+    if not (instruction.startswith(("CALL", "PRECALL", "RESUME")) or "JUMP_BACKWARD" in instruction):
+        return False
+    try:
+        return type(error)().args == error.args
+    except Exception:
+        return False  # its class takes arguments
 
 
 def _handlers() -> Iterator[CodeType]:

@@ -98,8 +98,8 @@ class Network(httpcore.NetworkBackend):
             share = None if ends_at is None else max(0.001, (ends_at - time.monotonic()) / (len(addresses) + 1))
             try:
                 return self._inner.connect_tcp(address, port, share, *options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if not addresses:
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                if not addresses or interrupt_behind(error) is not None:
                     raise
 
     def connect_unix_socket(
@@ -132,7 +132,12 @@ class _Stream(httpcore.NetworkStream):
         # A peer that reads slowly makes one write of much data into many: each piece gets the time that is left.
         for start in range(0, len(buffer), _PIECE):
             left = seconds_left(timeout, httpcore.WriteTimeout)
-            self._inner.write(buffer[start : start + _PIECE], left)
+            try:
+                self._inner.write(buffer[start : start + _PIECE], left)
+            except httpcore.WriteError as error:  # after which httpcore reads: there may be an answer
+                if (interrupt := interrupt_behind(error)) is not None:
+                    raise interrupt from interrupt.__cause__
+                raise
 
     def close(self) -> None:
         self._inner.close()

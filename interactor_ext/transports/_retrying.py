@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from interactor_ext._lazy import LazyModule
+from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext._responses._read import BodyBuffer, DecodedStream, gunzip_of, too_large
 from interactor_ext._waiting import Closing
 from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
@@ -135,7 +136,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                     else:
                         response = await _read_async(response, self._rules.max_response_size)
             except TimeoutError as error:
-                if response is None or response.is_success:
+                if response is None or response.is_success or interrupt_behind(error) is not None:
                     raise httpx.ReadTimeout("no complete answer in time") from error
                 response = without_body(response, response.status_code)
         except BaseException as error:
@@ -203,8 +204,8 @@ def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Respons
             body.finish()
         elif len(response.content) > limit:  # a foreign transport has read it itself
             raise too_large(limit)
-    except (httpx.TransportError, httpx.DecodingError):
-        if response.is_success:
+    except (httpx.TransportError, httpx.DecodingError) as error:
+        if response.is_success or interrupt_behind(error) is not None:
             raise
         # The status of an error is worth more than its body.
         return without_body(response, response.status_code)
@@ -226,8 +227,8 @@ async def _read_async(response: httpx.Response, limit: int) -> httpx.Response:
             body.finish()
         elif len(response.content) > limit:
             raise too_large(limit)
-    except (httpx.TransportError, httpx.DecodingError):
-        if response.is_success:
+    except (httpx.TransportError, httpx.DecodingError) as error:
+        if response.is_success or interrupt_behind(error) is not None:
             raise
         return without_body(response, response.status_code)
     finally:
