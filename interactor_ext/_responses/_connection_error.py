@@ -7,6 +7,7 @@ the network.
 
 from __future__ import annotations
 
+import errno
 import signal
 import threading
 from collections.abc import Iterator
@@ -48,8 +49,15 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
         )
     sent = not isinstance(error, httpx.TransportError) or may_have_been_sent(error)
     if isinstance(error, httpx.ConnectTimeout) and not sent:
+        way = f" through {error}" if str(error).startswith("the proxy ") else ""
         return APITimeoutError(
-            f"{what}: no connection within {timeouts.get('connect')} s. Nothing was sent.", sent=False
+            f"{what}: no connection{way} within {timeouts.get('connect')} s. Nothing was sent.", sent=False
+        )
+    if not sent and _is_out_of_files(error):
+        return APIConnectionError(
+            f"{what}: this process has too many open files and sockets for another connection. Nothing was sent. Close "
+            "those that are not needed (one client serves a whole process), or raise the limit (`ulimit -n`)",
+            sent=False,
         )
     if isinstance(error, httpx.TimeoutException):
         # The `read` timeout of a stream bounds its silence after the response has begun.
@@ -76,6 +84,14 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
         )
     advice = f". Check {Call.of(request).url_variable}" if isinstance(error, httpx.ConnectError) else ""
     return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__}){advice}", sent=sent)
+
+
+def _is_out_of_files(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def may_have_been_sent(error: httpx.TransportError) -> bool:
@@ -117,8 +133,12 @@ def _is_injected(error: BaseException) -> bool:
     innermost = error.__traceback__
     while innermost.tb_next is not None:
         innermost = innermost.tb_next
-    instruction = opname[innermost.tb_frame.f_code.co_code[innermost.tb_lasti]]
-    if not (instruction.startswith(("CALL", "PRECALL", "RESUME")) or "JUMP_BACKWARD" in instruction):
+    code, at = innermost.tb_frame.f_code.co_code, innermost.tb_lasti
+    instruction, argument = opname[code[at]], code[at + 1]
+    # What a coroutine waited for raises at a RESUME as well, with another argument.
+    begins = instruction == "RESUME" and argument & 3 < 2
+    loops = "JUMP_BACKWARD" in instruction and "NO_INTERRUPT" not in instruction
+    if not (begins or loops or instruction.startswith(("CALL", "PRECALL"))):
         return False
     try:
         return type(error)().args == error.args

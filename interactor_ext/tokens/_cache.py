@@ -141,7 +141,7 @@ class _Cache(Generic[F]):
             now = self._clock()
             if token is not None:
                 self._state.accept(token)
-            elif outcome is not None:
+            elif isinstance(outcome, Exception):
                 self._state.failed(outcome, now)
             valid = self._state.valid(now)
             if self._pending is pending:

@@ -9,11 +9,12 @@ tests/transports/test_httpx_internals.py fails when one of the attributes is gon
 
 from __future__ import annotations
 
+import functools
 import math
 import ssl
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -23,8 +24,15 @@ import httpx
 from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext.transports._resolver import resolve
 
+Late = Callable[[], httpx.TimeoutException]
+
 network_deadline: ContextVar[float] = ContextVar("interactor_network_deadline", default=math.inf)
 """When each wait for the network ends: an instant of `time.monotonic()`. httpcore hands through numbers alone."""
+
+
+NO_ANSWER: Late = functools.partial(httpx.ReadTimeout, "no complete answer in time")
+late: ContextVar[Late] = ContextVar("interactor_late", default=NO_ANSWER)
+"""Makes the error of an async attempt whose time is over now: cancelled as a whole, it cannot say how far it is."""
 
 
 def seconds_left(timeout: float | None, expired: type[Exception]) -> float | None:
@@ -38,9 +46,9 @@ def seconds_left(timeout: float | None, expired: type[Exception]) -> float | Non
     return left if timeout is None else min(timeout, left)
 
 
-def watch_network(transport: httpx.BaseTransport) -> Network | None:
+def watch_network(transport: httpx.BaseTransport, proxy_source: str = "transport=") -> Network | None:
     """Have a transport use a `Network`. None if it has one already, or is not of httpx: a call over such a transport is
-    checked against its deadline between two chunks of the body instead.
+    checked against its deadline between two chunks of the body instead. `proxy_source` is where its proxy is set.
     """
     pool = getattr(transport, "_pool", None)
     if not isinstance(pool, httpcore.ConnectionPool) or isinstance(pool._network_backend, Network):
@@ -48,14 +56,23 @@ def watch_network(transport: httpx.BaseTransport) -> Network | None:
     # httpcore's own lock is written in Python, where an interrupt can leave it taken for ever; and it is not reentrant,
     # so the garbage collector can wait in a thread for what that very thread holds.
     pool._optional_thread_lock = threading.RLock()  # type: ignore[assignment]
-    pool._network_backend = network = Network(pool._network_backend)
+    pool._network_backend = network = Network(pool._network_backend, _proxy_of(pool, proxy_source))
     return network
 
 
-def watch_async_network(transport: httpx.AsyncHTTPTransport) -> AsyncNetwork:
-    pool = transport._pool
-    pool._network_backend = network = AsyncNetwork(pool._network_backend)
+def watch_async_network(transport: httpx.AsyncBaseTransport, proxy_source: str = "transport=") -> AsyncNetwork | None:
+    """As `watch_network`."""
+    pool = getattr(transport, "_pool", None)
+    if not isinstance(pool, httpcore.AsyncConnectionPool) or isinstance(pool._network_backend, AsyncNetwork):
+        return None
+    pool._network_backend = network = AsyncNetwork(pool._network_backend, _proxy_of(pool, proxy_source))
     return network
+
+
+def _proxy_of(pool: Any, source: str) -> str:
+    """The name of a pool's proxy for errors, without its credentials; "" without one."""
+    url: httpcore.URL | None = getattr(pool, "_proxy_url", None)
+    return "" if url is None else f"the proxy {url.origin} ({source})"
 
 
 def has_idle_connection(transport: httpx.HTTPTransport | httpx.AsyncHTTPTransport) -> bool:
@@ -67,8 +84,9 @@ def has_idle_connection(transport: httpx.HTTPTransport | httpx.AsyncHTTPTranspor
 class Network(httpcore.NetworkBackend):
     """Remembers the socket that was opened last. Once closed, it opens none, which httpcore would not know of."""
 
-    def __init__(self, inner: httpcore.NetworkBackend) -> None:
+    def __init__(self, inner: httpcore.NetworkBackend, proxy: str = "") -> None:
         self._inner = inner
+        self._proxy = proxy
         self.opened_last: _Stream | None = None
         self.closed = False
 
@@ -81,12 +99,12 @@ class Network(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            return self._opened(self._connect_to_any(host, port, timeout, local_address, socket_options))
+            return self._opened(self._connect_to_any(host, port, timeout, local_address, socket_options), timeout)
         except Exception as error:
             # Python's "idna" codec makes another exception of one that is raised amid it, and httpcore forgets which.
             if (interrupt := interrupt_behind(error)) is not None:
                 raise interrupt from interrupt.__cause__
-            raise
+            raise _not_connected(error, self._proxy) from error
 
     def _connect_to_any(self, host: str, port: int, timeout: float | None, *options: Any) -> httpcore.NetworkStream:
         # A timeout of the socket module is for one address, and a name may have several: the time is shared out.
@@ -105,13 +123,13 @@ class Network(httpcore.NetworkBackend):
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
     ) -> httpcore.NetworkStream:
-        return self._opened(self._inner.connect_unix_socket(path, timeout, socket_options))
+        return self._opened(self._inner.connect_unix_socket(path, timeout, socket_options), timeout)
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)
 
-    def _opened(self, stream: httpcore.NetworkStream) -> _Stream:
-        opened = self.opened_last = _Stream(stream)
+    def _opened(self, stream: httpcore.NetworkStream, timeout: float | None) -> _Stream:
+        opened = self.opened_last = _Stream(stream, self._proxy, timeout)
         if self.closed:  # asked after `opened_last` is set, where a thread that closes meanwhile finds it
             opened.close()
             raise httpcore.ConnectError("the transport was closed meanwhile")
@@ -119,25 +137,57 @@ class Network(httpcore.NetworkBackend):
 
 
 _PIECE = 64 * 1024
+# How what is said to a proxy begins, in HTTP and in SOCKS 5; no request begins so.
+_TO_PROXY = (b"CONNECT ", b"\x05", b"\x01")
+
+
+def _begins_request(buffer: bytes) -> bool:
+    return bool(buffer) and not buffer.startswith(_TO_PROXY)
+
+
+def _not_connected(error: Exception, proxy: str) -> Exception:
+    """The error to raise for one before the first byte of a request."""
+    if isinstance(error, httpcore.TimeoutException):
+        return httpcore.ConnectTimeout(proxy or str(error))
+    if isinstance(error, httpcore.NetworkError):
+        return httpcore.ProxyError(f"{proxy} cannot be used: {error}") if proxy else error
+    return error
 
 
 class _Stream(httpcore.NetworkStream):
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
+    """Until a request is sent, `connect_timeout` bounds what has no timeout: httpcore gives none for SOCKS."""
+
+    def __init__(self, inner: httpcore.NetworkStream, proxy: str, connect_timeout: float | None) -> None:
         self._inner = inner
+        self._proxy = proxy
+        self._connect_timeout = connect_timeout
+        self._is_connected = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, seconds_left(timeout, httpcore.ReadTimeout))
+        if self._is_connected:
+            return self._inner.read(max_bytes, seconds_left(timeout, httpcore.ReadTimeout))
+        left = seconds_left(self._connect_timeout if timeout is None else timeout, httpcore.ReadTimeout)
+        try:
+            return _not_ended(self._inner.read(max_bytes, left))
+        except Exception as error:
+            raise _not_connected(error, self._proxy) from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if not self._is_connected:
+            self._is_connected = _begins_request(buffer)
+            timeout = self._connect_timeout if timeout is None and not self._is_connected else timeout
         # A peer that reads slowly makes one write of much data into many: each piece gets the time that is left.
         for start in range(0, len(buffer), _PIECE):
             left = seconds_left(timeout, httpcore.WriteTimeout)
             try:
                 self._inner.write(buffer[start : start + _PIECE], left)
-            except httpcore.WriteError as error:  # after which httpcore reads: there may be an answer
+            except Exception as error:
+                # After a WriteError httpcore reads, for there may be an answer.
                 if (interrupt := interrupt_behind(error)) is not None:
                     raise interrupt from interrupt.__cause__
-                raise
+                if self._is_connected:
+                    raise
+                raise _not_connected(error, self._proxy) from error
 
     def close(self) -> None:
         self._inner.close()
@@ -154,21 +204,80 @@ class _Stream(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-class AsyncNetwork(httpcore.AsyncNetworkBackend):
-    """`Network` for an asynchronous pool. Bounds nothing in time, for there a call is cancelled as a whole."""
+def _not_ended(data: bytes) -> bytes:
+    if not data:
+        raise httpcore.ReadError("it hung up")
+    return data
 
-    def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
+
+class AsyncNetwork(httpcore.AsyncNetworkBackend):
+    """`Network` for an asynchronous pool. Says in `late` how far a call is, which is cancelled as a whole."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkBackend, proxy: str) -> None:
         self._inner = inner
-        self.opened_last: httpcore.AsyncNetworkStream | None = None
+        self._proxy = proxy
+        self._no_connection: Late = functools.partial(httpx.ConnectTimeout, proxy)
+        self.opened_last: _AsyncStream | None = None
         self.closed = False
 
     async def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
-        stream = await self._inner.connect_tcp(*arguments, **options)
+        late.set(self._no_connection)
+        try:
+            inner = await self._inner.connect_tcp(*arguments, **options)
+        except Exception as error:
+            raise _not_connected(error, self._proxy) from error
+        stream = _AsyncStream(inner, self._proxy, options.get("timeout"))
         if self.closed:
             await stream.aclose()
             raise httpcore.ConnectError("the transport was closed meanwhile")
         self.opened_last = stream
         return stream
+
+
+class _AsyncStream(httpcore.AsyncNetworkStream):
+    """As `_Stream`. Hands on coroutines where it can, which costs less than to await them."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream, proxy: str, connect_timeout: float | None) -> None:
+        self._inner = inner
+        self._proxy = proxy
+        self._connect_timeout = connect_timeout
+        self._is_connected = False
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> Coroutine[Any, Any, bytes]:
+        if self._is_connected:
+            return self._inner.read(max_bytes, timeout)
+        return self._from_proxy(max_bytes, self._connect_timeout if timeout is None else timeout)
+
+    async def _from_proxy(self, max_bytes: int, timeout: float | None) -> bytes:
+        try:
+            return _not_ended(await self._inner.read(max_bytes, timeout))
+        except Exception as error:
+            raise _not_connected(error, self._proxy) from error
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> Coroutine[Any, Any, None]:
+        if self._is_connected:
+            return self._inner.write(buffer, timeout)
+        return self._write_first(buffer, timeout)
+
+    async def _write_first(self, buffer: bytes, timeout: float | None) -> None:
+        if _begins_request(buffer):
+            self._is_connected = True
+            late.set(NO_ANSWER)
+            return await self._inner.write(buffer, timeout)
+        try:
+            await self._inner.write(buffer, self._connect_timeout if timeout is None else timeout)
+        except Exception as error:
+            raise _not_connected(error, self._proxy) from error
+
+    def aclose(self) -> Coroutine[Any, Any, None]:
+        return self._inner.aclose()
+
+    async def start_tls(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        self._inner = await self._inner.start_tls(*arguments, **options)
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
 
 
 def discard_if_desynchronised(response: httpx.Response, stream: object) -> Any:
@@ -221,7 +330,7 @@ def was_read_ahead(network: Any) -> bool:
     """Whether bytes were taken from the socket that httpcore has not read yet: by OpenSSL, or by asyncio for anyio."""
     if network is None:
         return False
-    inner = getattr(network, "_stream", None)
+    inner = getattr(getattr(network, "_inner", network), "_stream", None)
     # anyio's own attribute costs ten times as much. The SSLSocket of a sync stream, whose `read` would wait, is no
     # SSLObject.
     secured = network.get_extra_info("ssl_object") if inner is None else getattr(inner, "_ssl_object", None)

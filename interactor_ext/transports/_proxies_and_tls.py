@@ -34,22 +34,29 @@ def connector(
     proxy: Proxy | None,
     trust_env: bool,
     keepalive_expiry: float,
-) -> Callable[[Origin], T]:
-    """Makes transports of httpx (`make` is their class) with one connection each, for an origin."""
+) -> Callable[[Origin], tuple[T, str]]:
+    """Makes transports of httpx (`make` is their class) with one connection each, for an origin; and says where the
+    proxy of each is set.
+    """
     context = tls_context(verify, cert, trust_env=trust_env)
     given = None if proxy is None else checked_proxy(proxy)
     one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive_expiry)
 
-    def connect(origin: Origin) -> T:
-        chosen = environment_proxy(origin) if given is None and trust_env else given
-        return make(verify=context, limits=one, proxy=chosen)
+    def connect(origin: Origin) -> tuple[T, str]:
+        chosen, source = chosen_proxy(given, origin, trust_env=trust_env)
+        return make(verify=context, limits=one, proxy=chosen), source
 
     return connect
 
 
-def environment_proxy(origin: Origin) -> str | None:
-    """The URL from HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (or the system's settings), unless NO_PROXY excludes the
-    host.
+def chosen_proxy(given: httpx.Proxy | None, origin: Origin, *, trust_env: bool) -> tuple[httpx.Proxy | None, str]:
+    """The proxy for an origin, and where it is set."""
+    return environment_proxy(origin) if given is None and trust_env else (given, "proxy=")
+
+
+def environment_proxy(origin: Origin) -> tuple[httpx.Proxy | None, str]:
+    """The proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (or the system's settings), unless NO_PROXY excludes the host;
+    and the variable.
 
     Raises:
         ConfigurationError: it is no URL of a proxy.
@@ -59,10 +66,15 @@ def environment_proxy(origin: Origin) -> str | None:
     name = scheme if proxies.get(scheme) else "all"
     proxy = proxies.get(name)
     if not proxy or proxy_bypass(host if port is None else f"{host}:{port}"):
-        return None
+        return None, ""
+    variable = f"{name.upper()}_PROXY"
     proxy = proxy if "://" in proxy else f"http://{proxy}"
-    checked_proxy(proxy, f"the environment variable {name.upper()}_PROXY")
-    return proxy
+    return checked_proxy(proxy, f"the environment variable {variable}"), variable
+
+
+def proxy_name(proxy: httpx.Proxy, source: str) -> str:
+    """The name of a proxy for errors, without its credentials."""
+    return f"the proxy {proxy.url.scheme}://{proxy.url.netloc.decode('ascii')} ({source})"
 
 
 def checked_proxy(proxy: Proxy, source: str = "proxy") -> httpx.Proxy:

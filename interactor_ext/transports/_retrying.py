@@ -21,9 +21,12 @@ from interactor_ext._waiting import Closing
 from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
 from interactor_ext.transports._attempts import Attempts, Rules, without_body
 from interactor_ext.transports._httpx_internals import (
+    NO_ANSWER,
     discard_after,
     discard_if_desynchronised,
+    late,
     network_deadline,
+    watch_async_network,
     watch_network,
 )
 from interactor_ext.transports._sync_transport import PooledBody
@@ -102,6 +105,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         self._rules = rules
         self.closing = Closing()
         self._inner_closed = False
+        watch_async_network(inner)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         attempts = Attempts(request, self._rules, self.closing)
@@ -123,6 +127,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         request = attempts.request
         request.extensions["timeout"] = attempts.timeouts_async()
         response: httpx.Response | None = None
+        late.set(NO_ANSWER)
         try:
             try:
                 async with asyncio.timeout(attempts.ends_at - time.monotonic()):
@@ -137,7 +142,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                         response = await _read_async(response, self._rules.max_response_size)
             except TimeoutError as error:
                 if response is None or response.is_success or interrupt_behind(error) is not None:
-                    raise httpx.ReadTimeout("no complete answer in time") from error
+                    raise late.get()() from error
                 response = without_body(response, response.status_code)
         except BaseException as error:
             attempts.failed(error)

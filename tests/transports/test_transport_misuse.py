@@ -76,6 +76,62 @@ def test_last_event_id_that_is_no_string_is_refused(make: Any, value: Any) -> No
         make(**SETTINGS).rooms.stream("room", last_event_id=value)
 
 
+OUT_OF_FILES = """
+import asyncio, os, resource, sys
+from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient
+from interactor_ext.transports import AiohttpTransport
+
+settings = {"client_id": "a", "client_secret": "b", "max_retries": 0, "timeout": 60}
+urls = {name: "http://%s:9/api/v1" % sys.argv[2] for name in ("core_api_url", "account_server_url")}
+files = []
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+
+def use_up():
+    try:
+        while True:
+            files.append(open(os.devnull))
+    except OSError:
+        pass
+
+def sync():
+    with InteractorClient(**settings, **urls) as client:
+        client.assistants.list()
+
+async def asynchronous():
+    transport = AiohttpTransport() if sys.argv[1] == "aiohttp" else None
+    async with AsyncInteractorClient(**settings, **urls, transport=transport) as client:
+        try:
+            await client.assistants.list()  # loads all modules
+        except APIConnectionError:
+            use_up()
+        await client.assistants.list()
+
+try:
+    if sys.argv[1] == "sync":
+        try:
+            sync()
+        except APIConnectionError:
+            use_up()
+        sync()
+    else:
+        asyncio.run(asynchronous())
+except APIConnectionError as error:
+    files.clear()
+    print(error.sent, error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no such limit")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("over", ["sync", "async", "aiohttp"])
+def test_too_many_open_files_are_named(over: str, host: str) -> None:
+    command = [sys.executable, "-c", OUT_OF_FILES, over, host]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert run.stdout.startswith("False POST /oauth/token"), run.stdout + run.stderr
+    assert "too many open files" in run.stdout
+    assert "INTERACTOR_" not in run.stdout
+
+
 TRIO = """
 import trio
 from interactor_ext import AsyncInteractorClient, ConfigurationError
