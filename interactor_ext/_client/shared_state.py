@@ -19,7 +19,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, deadline_of_call, is_for_core_api
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
-from interactor_ext.tokens._requests import NarrowToken, TokenPlan, own_token
+from interactor_ext.tokens._requests import TokenPlan, own_token
 from interactor_ext.tokens._store import Token, TokenStore
 from interactor_ext.transports._attempts import Rules
 from interactor_ext.transports._circuit_breaker import CircuitBreaker
@@ -31,14 +31,16 @@ if TYPE_CHECKING:
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry import _events, _requests
     from interactor_ext.telemetry._events import Telemetry
-    from interactor_ext.tokens import _shared_store
+    from interactor_ext.tokens import _narrow, _shared_store
+    from interactor_ext.tokens._narrow import NarrowToken
     from interactor_ext.tokens._shared_store import SharedStore
     from interactor_ext.transports import _async_transport
 else:
     _async_transport = LazyModule("interactor_ext.transports._async_transport")  # imports asyncio
-    # Most programs use no telemetry, no limiter and no token store.
+    # Most programs use no telemetry, no limiter, no token store and no stream URLs.
     _events = LazyModule("interactor_ext.telemetry._events")
     _limiter = LazyModule("interactor_ext.limits._limiter")
+    _narrow = LazyModule("interactor_ext.tokens._narrow")
     _requests = LazyModule("interactor_ext.telemetry._requests")
     _shared_store = LazyModule("interactor_ext.tokens._shared_store")
 
@@ -108,7 +110,9 @@ class _SharedState(Generic[C]):
 
     def _narrow(self, url: StreamURL) -> NarrowToken:
         found = self._narrow_tokens.get(url.resource)
-        return found or self._narrow_tokens.setdefault(url.resource, NarrowToken(self._config, url.scope, url.resource))
+        return found or self._narrow_tokens.setdefault(
+            url.resource, _narrow.NarrowToken(self._config, url.scope, url.resource)
+        )
 
     def _store_of(self, narrow: NarrowToken) -> SharedStore | None:
         return None if self._store is None else self._store.of(narrow.config, narrow.resource)

@@ -28,7 +28,8 @@ _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, 
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 
 
-_ENDS = (StopIteration, StopAsyncIteration)  # C code raises them without arguments
+# Their C code raises errors without arguments.
+_LIBRARIES = frozenset({"aiohttp", "anyio", "asyncio", "h11", "httpcore", "httpx"})
 
 
 def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
@@ -128,7 +129,8 @@ def _is_injected(error: BaseException) -> bool:
     Python makes it of its class, without arguments. It appears where there is no `raise`: as a function begins, after a
     call, or as a loop begins anew.
     """
-    if not isinstance(error, Exception) or error.__traceback__ is None or isinstance(error, _ENDS):
+    library = type(error).__module__.partition(".")[0]
+    if not isinstance(error, Exception) or error.__traceback__ is None or library in _LIBRARIES:
         return False
     innermost = error.__traceback__
     while innermost.tb_next is not None:
@@ -138,7 +140,7 @@ def _is_injected(error: BaseException) -> bool:
     # What a coroutine waited for raises at a RESUME as well, with another argument.
     begins = instruction == "RESUME" and argument & 3 < 2
     loops = "JUMP_BACKWARD" in instruction and "NO_INTERRUPT" not in instruction
-    if not (begins or loops or instruction.startswith(("CALL", "PRECALL"))):
+    if isinstance(error, StopIteration) or not (begins or loops or instruction.startswith(("CALL", "PRECALL"))):
         return False
     try:
         return type(error)().args == error.args

@@ -13,7 +13,8 @@ import httpx
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redaction import clean_text
 from interactor_ext.transports._idle_connections import origin_of
-from interactor_ext.transports._proxies_and_tls import environment_proxy, proxy_name
+from interactor_ext.transports._proxied import proxy_name
+from interactor_ext.transports._proxies_and_tls import environment_proxy
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 _PATIENCE = 5.0

@@ -15,13 +15,12 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext.transports._httpx_internals import NO_ANSWER, late
 from interactor_ext.transports._idle_connections import Origin, origin_of
 from interactor_ext.transports._per_loop import PerLoop
+from interactor_ext.transports._proxied import checked_proxy, proxy_name
 from interactor_ext.transports._proxies_and_tls import (
     Certificate,
     Proxy,
     Verify,
-    checked_proxy,
     chosen_proxy,
-    proxy_name,
     tls_context,
 )
 

@@ -16,13 +16,19 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpcore
 import httpx
 
+from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext.transports._resolver import resolve
+
+if TYPE_CHECKING:
+    from interactor_ext.transports import _proxied
+else:
+    _proxied = LazyModule("interactor_ext.transports._proxied")  # most calls need no proxy
 
 Late = Callable[[], httpx.TimeoutException]
 
@@ -104,7 +110,9 @@ class Network(httpcore.NetworkBackend):
             # Python's "idna" codec makes another exception of one that is raised amid it, and httpcore forgets which.
             if (interrupt := interrupt_behind(error)) is not None:
                 raise interrupt from interrupt.__cause__
-            raise _not_connected(error, self._proxy) from error
+            if self._proxy:
+                raise _proxied.not_connected(error, self._proxy) from error
+            raise
 
     def _connect_to_any(self, host: str, port: int, timeout: float | None, *options: Any) -> httpcore.NetworkStream:
         # A timeout of the socket module is for one address, and a name may have several: the time is shared out.
@@ -129,7 +137,9 @@ class Network(httpcore.NetworkBackend):
         self._inner.sleep(seconds)
 
     def _opened(self, stream: httpcore.NetworkStream, timeout: float | None) -> _Stream:
-        opened = self.opened_last = _Stream(stream, self._proxy, timeout)
+        if self._proxy:
+            stream = _proxied.Handshake(stream, self._proxy, timeout)
+        opened = self.opened_last = _Stream(stream)
         if self.closed:  # asked after `opened_last` is set, where a thread that closes meanwhile finds it
             opened.close()
             raise httpcore.ConnectError("the transport was closed meanwhile")
@@ -137,57 +147,25 @@ class Network(httpcore.NetworkBackend):
 
 
 _PIECE = 64 * 1024
-# How what is said to a proxy begins, in HTTP and in SOCKS 5; no request begins so.
-_TO_PROXY = (b"CONNECT ", b"\x05", b"\x01")
-
-
-def _begins_request(buffer: bytes) -> bool:
-    return bool(buffer) and not buffer.startswith(_TO_PROXY)
-
-
-def _not_connected(error: Exception, proxy: str) -> Exception:
-    """The error to raise for one before the first byte of a request."""
-    if isinstance(error, httpcore.TimeoutException):
-        return httpcore.ConnectTimeout(proxy or str(error))
-    if isinstance(error, httpcore.NetworkError):
-        return httpcore.ProxyError(f"{proxy} cannot be used: {error}") if proxy else error
-    return error
 
 
 class _Stream(httpcore.NetworkStream):
-    """Until a request is sent, `connect_timeout` bounds what has no timeout: httpcore gives none for SOCKS."""
-
-    def __init__(self, inner: httpcore.NetworkStream, proxy: str, connect_timeout: float | None) -> None:
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
-        self._proxy = proxy
-        self._connect_timeout = connect_timeout
-        self._is_connected = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._is_connected:
-            return self._inner.read(max_bytes, seconds_left(timeout, httpcore.ReadTimeout))
-        left = seconds_left(self._connect_timeout if timeout is None else timeout, httpcore.ReadTimeout)
-        try:
-            return _not_ended(self._inner.read(max_bytes, left))
-        except Exception as error:
-            raise _not_connected(error, self._proxy) from error
+        return self._inner.read(max_bytes, seconds_left(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        if not self._is_connected:
-            self._is_connected = _begins_request(buffer)
-            timeout = self._connect_timeout if timeout is None and not self._is_connected else timeout
         # A peer that reads slowly makes one write of much data into many: each piece gets the time that is left.
         for start in range(0, len(buffer), _PIECE):
             left = seconds_left(timeout, httpcore.WriteTimeout)
             try:
                 self._inner.write(buffer[start : start + _PIECE], left)
-            except Exception as error:
-                # After a WriteError httpcore reads, for there may be an answer.
+            except httpcore.WriteError as error:  # after which httpcore reads: there may be an answer
                 if (interrupt := interrupt_behind(error)) is not None:
                     raise interrupt from interrupt.__cause__
-                if self._is_connected:
-                    raise
-                raise _not_connected(error, self._proxy) from error
+                raise
 
     def close(self) -> None:
         self._inner.close()
@@ -202,12 +180,6 @@ class _Stream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
-
-
-def _not_ended(data: bytes) -> bytes:
-    if not data:
-        raise httpcore.ReadError("it hung up")
-    return data
 
 
 class AsyncNetwork(httpcore.AsyncNetworkBackend):
@@ -225,8 +197,13 @@ class AsyncNetwork(httpcore.AsyncNetworkBackend):
         try:
             inner = await self._inner.connect_tcp(*arguments, **options)
         except Exception as error:
-            raise _not_connected(error, self._proxy) from error
-        stream = _AsyncStream(inner, self._proxy, options.get("timeout"))
+            if self._proxy:
+                raise _proxied.not_connected(error, self._proxy) from error
+            raise
+        stream = _AsyncStream(inner)
+        if self._proxy:
+            inner = _proxied.AsyncHandshake(inner, self._proxy, options.get("timeout"))
+            stream = _AsyncStream(inner, _proxied.begins_request)
         if self.closed:
             await stream.aclose()
             raise httpcore.ConnectError("the transport was closed meanwhile")
@@ -235,39 +212,21 @@ class AsyncNetwork(httpcore.AsyncNetworkBackend):
 
 
 class _AsyncStream(httpcore.AsyncNetworkStream):
-    """As `_Stream`. Hands on coroutines where it can, which costs less than to await them."""
+    """Hands on coroutines, which costs less than to await them."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkStream, proxy: str, connect_timeout: float | None) -> None:
+    def __init__(
+        self, inner: httpcore.AsyncNetworkStream, begins_request: Callable[[bytes], bool] | None = None
+    ) -> None:
         self._inner = inner
-        self._proxy = proxy
-        self._connect_timeout = connect_timeout
-        self._is_connected = False
+        self._begins_request = begins_request
 
     def read(self, max_bytes: int, timeout: float | None = None) -> Coroutine[Any, Any, bytes]:
-        if self._is_connected:
-            return self._inner.read(max_bytes, timeout)
-        return self._from_proxy(max_bytes, self._connect_timeout if timeout is None else timeout)
-
-    async def _from_proxy(self, max_bytes: int, timeout: float | None) -> bytes:
-        try:
-            return _not_ended(await self._inner.read(max_bytes, timeout))
-        except Exception as error:
-            raise _not_connected(error, self._proxy) from error
+        return self._inner.read(max_bytes, timeout)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> Coroutine[Any, Any, None]:
-        if self._is_connected:
-            return self._inner.write(buffer, timeout)
-        return self._write_first(buffer, timeout)
-
-    async def _write_first(self, buffer: bytes, timeout: float | None) -> None:
-        if _begins_request(buffer):
-            self._is_connected = True
+        if self._begins_request is None or self._begins_request(buffer):
             late.set(NO_ANSWER)
-            return await self._inner.write(buffer, timeout)
-        try:
-            await self._inner.write(buffer, self._connect_timeout if timeout is None else timeout)
-        except Exception as error:
-            raise _not_connected(error, self._proxy) from error
+        return self._inner.write(buffer, timeout)
 
     def aclose(self) -> Coroutine[Any, Any, None]:
         return self._inner.aclose()
@@ -330,7 +289,9 @@ def was_read_ahead(network: Any) -> bool:
     """Whether bytes were taken from the socket that httpcore has not read yet: by OpenSSL, or by asyncio for anyio."""
     if network is None:
         return False
-    inner = getattr(getattr(network, "_inner", network), "_stream", None)
+    while (below := getattr(network, "_inner", None)) is not None:
+        network = below
+    inner = getattr(network, "_stream", None)
     # anyio's own attribute costs ten times as much. The SSLSocket of a sync stream, whose `read` would wait, is no
     # SSLObject.
     secured = network.get_extra_info("ssl_object") if inner is None else getattr(inner, "_ssl_object", None)

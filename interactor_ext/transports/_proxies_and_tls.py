@@ -9,13 +9,19 @@ import functools
 import os
 import ssl
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._lazy import LazyModule
 from interactor_ext.transports._idle_connections import Origin
+
+if TYPE_CHECKING:
+    from interactor_ext.transports import _proxied
+else:
+    _proxied = LazyModule("interactor_ext.transports._proxied")
 
 T = TypeVar("T")
 
@@ -39,7 +45,7 @@ def connector(
     proxy of each is set.
     """
     context = tls_context(verify, cert, trust_env=trust_env)
-    given = None if proxy is None else checked_proxy(proxy)
+    given = None if proxy is None else _proxied.checked_proxy(proxy)
     one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive_expiry)
 
     def connect(origin: Origin) -> tuple[T, str]:
@@ -69,41 +75,7 @@ def environment_proxy(origin: Origin) -> tuple[httpx.Proxy | None, str]:
         return None, ""
     variable = f"{name.upper()}_PROXY"
     proxy = proxy if "://" in proxy else f"http://{proxy}"
-    return checked_proxy(proxy, f"the environment variable {variable}"), variable
-
-
-def proxy_name(proxy: httpx.Proxy, source: str) -> str:
-    """The name of a proxy for errors, without its credentials."""
-    return f"the proxy {proxy.url.scheme}://{proxy.url.netloc.decode('ascii')} ({source})"
-
-
-def checked_proxy(proxy: Proxy, source: str = "proxy") -> httpx.Proxy:
-    """The proxy, if it can be one. `source` says where it was given.
-
-    Raises:
-        ConfigurationError: it cannot. The message quotes nothing of it, since any part may belong to a password.
-    """
-    try:
-        checked = proxy if isinstance(proxy, httpx.Proxy) else httpx.Proxy(proxy)
-        problem = _problem(checked.url)
-    except (httpx.InvalidURL, ValueError, TypeError):
-        checked, problem = None, "it is no URL with the scheme http, https, socks5 or socks5h"
-    if checked is None or problem is not None:
-        raise ConfigurationError(
-            f"{source} cannot be used: {problem}. Write it as http://host:port or http://user:password@host:port, "
-            "with the special characters of user name and password percent-encoded (# as %23, / as %2F, @ as %40)."
-        )
-    return checked
-
-
-def _problem(url: httpx.URL) -> str | None:
-    if not url.host:
-        return "it names no host"
-    if url.port is not None and not 0 < url.port < 65536:
-        return "ports go from 1 to 65535"
-    if "@" in f"{url.raw_path!r}{url.fragment}":
-        return "its user name or password holds a character that ends them"
-    return None
+    return _proxied.checked_proxy(proxy, f"the environment variable {variable}"), variable
 
 
 def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) -> ssl.SSLContext:
