@@ -7,10 +7,8 @@ returned. The body of a stream is left to its reader.
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -18,7 +16,6 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext._responses._read import BodyBuffer, DecodedStream, gunzip_of, too_large
 from interactor_ext._waiting import Closing
-from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
 from interactor_ext.transports._attempts import Attempts, Rules, without_body
 from interactor_ext.transports._httpx_internals import (
     NO_ANSWER,
@@ -33,8 +30,11 @@ from interactor_ext.transports._sync_transport import PooledBody
 
 if TYPE_CHECKING:
     import asyncio
+
+    from interactor_ext.transports import _foreign_stream
 else:
     asyncio = LazyModule("asyncio")
+    _foreign_stream = LazyModule("interactor_ext.transports._foreign_stream")
 
 
 class CallTransport(httpx.BaseTransport):
@@ -72,7 +72,7 @@ class CallTransport(httpx.BaseTransport):
             response = self._inner.handle_request(request)
             if attempts.is_stream and response.is_success:
                 if not isinstance(response.stream, PooledBody):
-                    response.stream = ForeignStream(response.stream)
+                    response.stream = _foreign_stream.ForeignStream(response.stream)
                 try:
                     _prepare_stream(response)
                 except httpx.DecodingError:
@@ -164,36 +164,6 @@ def _prepare_stream(response: httpx.Response) -> None:
     discard_after(response)
     if (gunzip := gunzip_of(response)) is not None:
         response.stream = DecodedStream(response.stream, gunzip)
-
-
-class ForeignStream(httpx.SyncByteStream):
-    """The body of a stream over a foreign transport, closed by the closer thread if its reader drops it.
-
-    The generators of httpx close themselves when the garbage collector finds them, and take locks then that the very
-    thread may hold. So the closer thread holds them.
-    """
-
-    def __init__(self, stream: Any) -> None:
-        start_closer()
-        self._stream = stream
-        self._chunks: list[Iterator[bytes]] = []
-        self._watch = close_when_dropped(self, functools.partial(_close_held, stream, self._chunks))
-
-    def __iter__(self) -> Iterator[bytes]:
-        self._chunks[:] = [iter(self._stream)]
-        return self
-
-    def __next__(self) -> bytes:
-        return next(self._chunks[0])
-
-    def close(self) -> None:
-        forget(self._watch)
-        self._stream.close()
-
-
-def _close_held(stream: Any, chunks: list[Iterator[bytes]]) -> None:
-    stream.close()
-    chunks.clear()
 
 
 def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Response:
