@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpcore
@@ -85,8 +87,14 @@ class _State:
             raise httpcore.ReadError("it hung up")
         return data
 
-    def _explained(self, error: Exception) -> Exception:
-        return error if self._is_over else not_connected(error, self._proxy)
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpcore.TimeoutException, httpcore.NetworkError) as error:
+            if self._is_over:
+                raise
+            raise not_connected(error, self._proxy) from error
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -96,17 +104,13 @@ class Handshake(_State, httpcore.NetworkStream):
     """A stream to a proxy."""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        try:
+        with self._step():
             return self._checked(self._inner.read(max_bytes, self._bounded(timeout)))
-        except (httpcore.TimeoutException, httpcore.NetworkError) as error:
-            raise self._explained(error) from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._note(buffer)
-        try:
+        with self._step():
             self._inner.write(buffer, self._bounded(timeout))
-        except (httpcore.TimeoutException, httpcore.NetworkError) as error:
-            raise self._explained(error) from error
 
     def close(self) -> None:
         self._inner.close()
@@ -120,17 +124,13 @@ class AsyncHandshake(_State, httpcore.AsyncNetworkStream):
     """As `Handshake`."""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        try:
+        with self._step():
             return self._checked(await self._inner.read(max_bytes, self._bounded(timeout)))
-        except (httpcore.TimeoutException, httpcore.NetworkError) as error:
-            raise self._explained(error) from error
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._note(buffer)
-        try:
+        with self._step():
             await self._inner.write(buffer, self._bounded(timeout))
-        except (httpcore.TimeoutException, httpcore.NetworkError) as error:
-            raise self._explained(error) from error
 
     async def aclose(self) -> None:
         await self._inner.aclose()
