@@ -19,7 +19,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, deadline_of_call, is_for_core_api
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
-from interactor_ext.tokens._requests import MakePlan, NarrowToken, own_token
+from interactor_ext.tokens._requests import MakePlan, own_token
 from interactor_ext.tokens._store import Token, TokenStore
 from interactor_ext.transports._attempts import Rules
 from interactor_ext.transports._circuit_breaker import CircuitBreaker
@@ -32,17 +32,19 @@ if TYPE_CHECKING:
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry import _events, _requests
     from interactor_ext.telemetry._events import Telemetry
-    from interactor_ext.tokens import _secret_function, _shared_store
+    from interactor_ext.tokens import _narrow, _secret_function, _shared_store
+    from interactor_ext.tokens._narrow import NarrowToken
     from interactor_ext.tokens._secret_function import CurrentSecret
     from interactor_ext.tokens._shared_store import SharedStore
     from interactor_ext.transports import _async_transport
 else:
     _async_transport = LazyModule("interactor_ext.transports._async_transport")  # imports asyncio
-    # Most programs use no telemetry, no limiter, no token store, and no function as secret.
+    # Most programs use no telemetry, no limiter, no token store, no function as secret and no stream URLs.
     _effects = LazyModule("interactor_ext._effects")
     _secret_function = LazyModule("interactor_ext.tokens._secret_function")
     _events = LazyModule("interactor_ext.telemetry._events")
     _limiter = LazyModule("interactor_ext.limits._limiter")
+    _narrow = LazyModule("interactor_ext.tokens._narrow")
     _requests = LazyModule("interactor_ext.telemetry._requests")
     _shared_store = LazyModule("interactor_ext.tokens._shared_store")
 
@@ -109,6 +111,7 @@ class _SharedState(OfOneProcess, Generic[C]):
 
     def stream_tokens(self, url: StreamURL) -> C:
         """The tokens of the URLs of one kind of stream."""
+        self.tokens.check_open()
         narrow, narrower = self._narrow(url), self.tokens.narrower
         found = narrower.get(url.resource)
         if found is None:
@@ -122,7 +125,9 @@ class _SharedState(OfOneProcess, Generic[C]):
 
     def _narrow(self, url: StreamURL) -> NarrowToken:
         found = self._narrow_tokens.get(url.resource)
-        return found or self._narrow_tokens.setdefault(url.resource, NarrowToken(self._config, url.scope, url.resource))
+        return found or self._narrow_tokens.setdefault(
+            url.resource, _narrow.NarrowToken(self._config, url.scope, url.resource)
+        )
 
     def _store_of(self, narrow: NarrowToken) -> SharedStore | None:
         return None if self._store is None else self._store.of(narrow.config, narrow.resource)
@@ -156,6 +161,10 @@ class SharedState(_SharedState[TokenCache]):
         return ViewSender(ViewClient(view, self._context, self.transport, self._auth), self.user_of)
 
     def close(self) -> None:
+        by = self.transport.closing.by
+        self.tokens.close(by)
+        for credential in list(self.credentials.values()):
+            credential.tokens.close(by)
         self.transport.close()
 
 
@@ -187,9 +196,10 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
         return AsyncViewSender(AsyncViewClient(view, self._context, self.transport, self._auth), self.user_of)
 
     async def close(self) -> None:
-        await self.tokens.aclose()
+        by = self.transport.closing.by
+        await self.tokens.aclose(by)
         for credential in list(self.credentials.values()):
-            await credential.tokens.aclose()
+            await credential.tokens.aclose(by)
         await self.transport.aclose()
 
 

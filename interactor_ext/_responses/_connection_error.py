@@ -1,14 +1,17 @@
 """Turns the exceptions of httpx into APIConnectionError and APITimeoutError, for requests that got no response.
 
-Those that a signal handler raised during a call are neither translated nor retried. The time limits of task queues are
-mostly plain Exceptions, and those of many programs TimeoutErrors, which httpx takes for a failure of the network.
+Those that a signal handler or another thread raised during a call are neither translated nor retried. The time limits
+of task queues are mostly plain Exceptions, and those of many programs TimeoutErrors, which httpx takes for a failure of
+the network.
 """
 
 from __future__ import annotations
 
+import errno
 import signal
 import threading
 from collections.abc import Iterator
+from opcode import opname
 from traceback import walk_tb
 from types import CodeType
 
@@ -23,6 +26,10 @@ from interactor_ext._responses._read import BodyRefused
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 # What OpenSSL 3 says of an answer in plain HTTP, by version.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+
+
+# Their C code raises errors without arguments.
+_LIBRARIES = frozenset({"aiohttp", "anyio", "asyncio", "h11", "httpcore", "httpx"})
 
 
 def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
@@ -43,8 +50,15 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
         )
     sent = not isinstance(error, httpx.TransportError) or may_have_been_sent(error)
     if isinstance(error, httpx.ConnectTimeout) and not sent:
+        way = f" through {error}" if str(error).startswith("the proxy ") else ""
         return APITimeoutError(
-            f"{what}: no connection within {timeouts.get('connect')} s. Nothing was sent.", sent=False
+            f"{what}: no connection{way} within {timeouts.get('connect')} s. Nothing was sent.", sent=False
+        )
+    if not sent and _is_out_of_files(error):
+        return APIConnectionError(
+            f"{what}: this process has too many open files and sockets for another connection. Nothing was sent. Close "
+            "those that are not needed (one client serves a whole process), or raise the limit (`ulimit -n`)",
+            sent=False,
         )
     if isinstance(error, httpx.TimeoutException):
         # The `read` timeout of a stream bounds its silence after the response has begun.
@@ -73,6 +87,14 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
     return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__}){advice}", sent=sent)
 
 
+def _is_out_of_files(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def may_have_been_sent(error: httpx.TransportError) -> bool:
     """Whether a byte of the request can have reached the server when this happened."""
     if not isinstance(error, _BEFORE_SENDING):
@@ -88,18 +110,42 @@ def may_have_been_sent(error: httpx.TransportError) -> bool:
 
 
 def interrupt_behind(error: BaseException) -> BaseException | None:
-    """The exception of a signal handler that led to `error`, or is `error`."""
-    if threading.current_thread() is not threading.main_thread():
-        return None  # Python runs handlers nowhere else
-    handlers = set(_handlers())
+    """The exception of a signal handler or of another thread that led to `error`, or is `error`."""
+    # Python runs handlers in the main thread alone.
+    handlers = set(_handlers()) if threading.current_thread() is threading.main_thread() else set()
     link: BaseException | None = error
     seen: set[int] = set()  # causes and contexts can form a circle
-    while handlers and link is not None and id(link) not in seen:
+    while link is not None and id(link) not in seen:
         seen.add(id(link))
-        if any(frame.f_code in handlers for frame, _ in walk_tb(link.__traceback__)):
+        if any(frame.f_code in handlers for frame, _ in walk_tb(link.__traceback__)) or _is_injected(link):
             return link
         link = link.__cause__ or link.__context__
     return None
+
+
+def _is_injected(error: BaseException) -> bool:
+    """Whether another thread raised this here by `PyThreadState_SetAsyncExc`, as the time limits of RQ and stopit do.
+
+    Python makes it of its class, without arguments. It appears where there is no `raise`: as a function begins, after a
+    call, or as a loop begins anew.
+    """
+    library = type(error).__module__.partition(".")[0]
+    if not isinstance(error, Exception) or error.__traceback__ is None or library in _LIBRARIES:
+        return False
+    innermost = error.__traceback__
+    while innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    code, at = innermost.tb_frame.f_code.co_code, innermost.tb_lasti
+    instruction, argument = opname[code[at]], code[at + 1]
+    # What a coroutine waited for raises at a RESUME as well, with another argument.
+    begins = instruction == "RESUME" and argument & 3 < 2
+    loops = "JUMP_BACKWARD" in instruction and "NO_INTERRUPT" not in instruction
+    if isinstance(error, StopIteration) or not (begins or loops or instruction.startswith(("CALL", "PRECALL"))):
+        return False
+    try:
+        return type(error)().args == error.args
+    except Exception:
+        return False  # its class takes arguments
 
 
 def _handlers() -> Iterator[CodeType]:

@@ -140,6 +140,12 @@ class Latch:
         return self.is_set
 
 
+def closed(by: str) -> ConfigurationError:
+    """The error of a call to a client that `by` has closed, where that is known."""
+    who = f", by {by}" if by else ""
+    return ConfigurationError(f"the client is closed{who}: make a new one, or close it later")
+
+
 class Closing(Latch):
     """Whether a client was closed: its pending calls stop waiting then, and end with a ConfigurationError."""
 
@@ -158,8 +164,7 @@ class Closing(Latch):
 
     def check(self) -> None:
         if self.is_set:
-            who = f", by {self.by}" if self.by else ""
-            raise ConfigurationError(f"the client is closed{who}: make a new one, or close it later")
+            raise closed(self.by)
 
     def pause(self, seconds: float) -> None:
         self.wait(seconds)

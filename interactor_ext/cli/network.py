@@ -13,6 +13,7 @@ import httpx
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redaction import clean_text
 from interactor_ext.transports._idle_connections import origin_of
+from interactor_ext.transports._proxied import proxy_name
 from interactor_ext.transports._proxies_and_tls import environment_proxy
 
 Status = Literal["ok", "warning", "failed", "skipped"]
@@ -34,14 +35,14 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
     parsed = httpx.URL(url)
     host, port = parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80)
     try:
-        proxy = environment_proxy(origin_of(parsed))
+        proxy, variable_of_proxy = environment_proxy(origin_of(parsed))
     except ConfigurationError as error:
         yield Finding(
             "DNS", "failed", str(error), "Correct or unset the variable; NO_PROXY exempts hosts from proxies."
         )
         return
     if proxy:
-        yield Finding("DNS", "skipped", f"the {name} is reached through the proxy that the environment names")
+        yield Finding("DNS", "skipped", f"the {name} is reached through {proxy_name(proxy, variable_of_proxy)}")
         return
     try:
         addresses = sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})

@@ -22,6 +22,12 @@ from interactor_ext.logs import logger
 # Apart from `random.random`: a program that seeds it would have all its processes retry at the same instants.
 _random = random.SystemRandom()
 
+
+def _jitter() -> float:
+    # Not the method itself: a policy could neither be copied nor pickled with it.
+    return _random.random()
+
+
 # https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 # A server that asks for more than a year has a wrong clock.
@@ -118,7 +124,7 @@ class RetryPolicy:
     base_delay: float = 1.0
     max_delay: float = 30.0
     statuses: frozenset[int] = frozenset({429, 502, 503, 504})
-    jitter: Callable[[], float] = field(default=_random.random, compare=False, repr=False)
+    jitter: Callable[[], float] = field(default=_jitter, compare=False, repr=False)
     retry_on: Callable[[InteractorError], bool | None] | None = None
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._lazy import LazyModule
-from interactor_ext._waiting import Latch, start_thread
+from interactor_ext._waiting import Latch, closed, start_thread
 from interactor_ext.logs import logger
 from interactor_ext.tokens._state import TokenState
 from interactor_ext.tokens._store import Token
@@ -68,6 +68,7 @@ class _Cache(Generic[F]):
         self._fetch = fetch
         self._store = store
         self._clock = clock
+        self._closed_by = ""
         self._state = TokenState(buffer)
         self.on_token: Callable[[Token], object] | None = None
         """Called with each new token."""
@@ -105,12 +106,25 @@ class _Cache(Generic[F]):
         with self._lock:
             self._state.replayed(refused=refused, now=self._clock())
 
+    def close(self, by: str) -> None:
+        """Drop the token. Whoever wants one from now on is told that the client is closed."""
+        self._closed_by = by
+        with self._lock:
+            self._state.close()
+        for narrow in list(self.narrower.values()):
+            narrow.close(by)
+
+    def check_open(self) -> None:
+        if self._state.closed:
+            raise closed(self._closed_by)
+
     def acquire(self, fetch: F | None = None) -> Token | PendingFetch:
         """A token to use at once, or the request to wait for, which is started if need be: by `fetch`, if given.
 
         No call waits for a new token while the old one is valid: it starts the request, and goes on.
         """
         with self._lock:
+            self.check_open()
             now = self._clock()
             token = self._state.valid(now)
             if token is not None and not self._state.due(now):
@@ -130,8 +144,8 @@ class _Cache(Generic[F]):
             now = self._clock()
             if token is not None:
                 self._state.accept(token)
-            elif outcome is not None:
-                self._state.postpone(now)
+            elif isinstance(outcome, Exception):
+                self._state.failed(outcome, now)
             valid = self._state.valid(now)
             if self._pending is pending:
                 self._pending = None
@@ -235,6 +249,8 @@ class TokenCache(_Cache[Callable[[], Token]]):
 
     def _obtain(self, pending: PendingFetch) -> Token:
         found = None if self._store is None else self._store.search(self._adopt, pending.issued)
+        if found is None:
+            self._state.check_refusal(self._clock())
         return found or pending.fetch()
 
 
@@ -255,10 +271,11 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
             found = self._result(found) or self.acquire(fetch)
         return found
 
-    async def aclose(self) -> None:
-        """Cancel the request that is under way, if there is one."""
+    async def aclose(self, by: str) -> None:
+        """As `close`. Cancels the request that is under way, if there is one."""
+        self.close(by)
         for narrow in list(self.narrower.values()):
-            await narrow.aclose()
+            await narrow.aclose(by)
         task = None if self._pending is None else self._pending.task
         if task is not None and task.get_loop() is asyncio.get_running_loop():
             task.cancel()
@@ -282,4 +299,6 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
 
     async def _obtain(self, pending: PendingFetch) -> Token:
         found = None if self._store is None else await self._store.search_async(self._adopt, pending.issued)
+        if found is None:
+            self._state.check_refusal(self._clock())
         return found or await pending.fetch()

@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from interactor_ext._fork import after_fork_in_child
 from interactor_ext.logs import logger
 from interactor_ext.tokens._store import Token, load_token
 
@@ -36,11 +35,18 @@ class FileTokenStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path).absolute()  # a program that changes its folder keeps its file
-        self._open: set[int] = set()
-        after_fork_in_child(self._release_inherited)
 
     def __repr__(self) -> str:
         return f"FileTokenStore({str(self._path)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FileTokenStore) and self._path == other._path
+
+    def __hash__(self) -> int:
+        return hash(self._path)
+
+    def __reduce__(self) -> tuple[type[FileTokenStore], tuple[Path]]:
+        return FileTokenStore, (self._path,)  # a copy has no lock of the original
 
     def load(self, key: str) -> Token | None:
         """As `TokenStore.load`."""
@@ -116,21 +122,14 @@ class FileTokenStore:
     def _locked(self, suffix: str, timeout: float) -> Iterator[bool]:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, others = _open(self._beside(suffix), os.O_RDWR | os.O_CREAT)
-        self._open.add(descriptor)
+        _locks.add(descriptor)
         try:
             if others:
                 os.fchmod(descriptor, 0o600)
             yield _acquire(descriptor, time.monotonic() + timeout)
         finally:
-            self._open.discard(descriptor)
+            _locks.discard(descriptor)
             os.close(descriptor)
-
-    def _release_inherited(self) -> None:
-        # The parent's lock would last for as long as any child holds a copy of its descriptor.
-        for descriptor in self._open:
-            with suppress(OSError):
-                os.close(descriptor)
-        self._open = set()
 
 
 def _open(path: Path, flags: int) -> tuple[int, int]:
@@ -177,6 +176,21 @@ else:
 
     def _lock_now(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+_locks: set[int] = set()
+"""The descriptors of the lock files that are open."""
+
+
+def _release_inherited() -> None:
+    # The parent's lock would last for as long as any child holds a copy of its descriptor.
+    while _locks:
+        with suppress(OSError):
+            os.close(_locks.pop())
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_release_inherited)
 
 
 def _is_valid(value: Any, now: float) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
+from interactor_ext._errors import APIStatusError, CredentialExpiredError
 from interactor_ext.tokens._store import Token
 
-# After a failed attempt to replace a token that is still valid, so that not every call makes one.
+# After a request that was refused, or that could not replace a token which is still valid: else each call makes one.
 _PAUSE = 5.0
 # The account server takes 20 requests a minute, 5 at once. So many new tokens in a row may be refused by the Core API
 # before a refusal is taken to mean something else than the token.
@@ -24,10 +26,14 @@ class TokenState:
         self.token: Token | None = None
         self.due_at = -math.inf
         """When the token is due to be replaced: not later than it expires."""
+        self.closed = False
         self._buffer = buffer
         self._rejected: str | None = None
         self._refusals = 0
         self._no_rejection_before = -math.inf
+        self._refusal: APIStatusError | None = None
+        self._refusal_lasts = 0.0
+        self._refused_until = -math.inf
 
     def valid(self, now: float) -> Token | None:
         """The token, unless it has expired."""
@@ -40,13 +46,42 @@ class TokenState:
 
     def accept(self, token: Token) -> None:
         """Take a new token."""
+        if self.closed:
+            return  # it was requested before
+        self._refused_until = -math.inf
         self.token = token
         self.due_at = token.expires_at - min(self._buffer, token.lifetime / 2)
 
-    def postpone(self, now: float) -> None:
-        """The token could not be replaced."""
+    def close(self) -> None:
+        """Forget the token, and take no other."""
+        self.closed = True
+        self.token = None
+
+    def failed(self, error: Exception, now: float) -> None:
+        """A token request failed. A refusal is remembered for as long as the server asks for, or for some seconds."""
+        pause = 0.0
+        # When a user connects a credential again, its tokens are to be had at once.
+        if isinstance(error, APIStatusError) and not isinstance(error, CredentialExpiredError):
+            is_refused = error.status is not None and 400 <= error.status < 500
+            pause = error.retry_after if error.retry_after is not None else _PAUSE * is_refused
+            if not self._seconds_refused(now):
+                self._refusal, self._refusal_lasts, self._refused_until = error, pause, now + pause
         if self.token is not None:
-            self.due_at = max(self.due_at, min(now + _PAUSE, self.token.expires_at))
+            self.due_at = max(self.due_at, min(now + max(pause, _PAUSE), self.token.expires_at))
+
+    def check_refusal(self, now: float) -> None:
+        """Raises what a token request was refused with, until the server may be asked again."""
+        if self._refusal is not None and (left := self._seconds_refused(now)):
+            error = copy.copy(self._refusal)  # a traceback grows with every raise
+            error.args = (
+                f"{error} This was the answer to an earlier token request; the next is made in {left:.1f} s.",
+            )
+            error.retry_after = left
+            raise error
+
+    def _seconds_refused(self, now: float) -> float:
+        left = self._refused_until - now
+        return left if 0 < left <= self._refusal_lasts else 0.0  # a clock may be set back
 
     def reject(self, access_token: str, now: float) -> None:
         """The Core API answered 401 to this token. It is forgotten, unless it has been replaced meanwhile."""

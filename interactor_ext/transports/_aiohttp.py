@@ -12,14 +12,15 @@ from typing import Any, NamedTuple
 import httpx
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext.transports._httpx_internals import NO_ANSWER, late
 from interactor_ext.transports._idle_connections import Origin, origin_of
 from interactor_ext.transports._per_loop import PerLoop
+from interactor_ext.transports._proxied import checked_proxy, proxy_name
 from interactor_ext.transports._proxies_and_tls import (
     Certificate,
     Proxy,
     Verify,
-    checked_proxy,
-    environment_proxy,
+    chosen_proxy,
     tls_context,
 )
 
@@ -54,20 +55,20 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             ) from error
         context = tls_context(verify, cert, trust_env=trust_env)
         connect = partial(_connector_class(), ssl=context, limit=max_connections, keepalive_timeout=keepalive_expiry)
-        given = _as_proxy(proxy)
-        proxy_to = (
-            (lambda origin: _as_proxy(environment_proxy(origin))) if given is None and trust_env else lambda _: given
-        )
+        given = None if proxy is None else checked_proxy(proxy)
+        proxy_to = partial(chosen_proxy, given, trust_env=trust_env)
         self._aiohttp = aiohttp
         self._sessions = PerLoop(partial(_open_session, connect, context, proxy_to), _Session.aclose)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Called by httpx: send a request."""
+        transport, proxy = self._sessions.get().transport_to(origin_of(request.url))
+        late.set(partial(httpx.ConnectTimeout, proxy))
         try:
-            return await self._sessions.get().transport_to(origin_of(request.url)).handle_async_request(request)
+            return await transport.handle_async_request(request)
         except Exception as error:
             cause = error if isinstance(error, self._aiohttp.ClientError) else error.__cause__ or error
-            corrected = self._corrected(error, cause)
+            corrected = self._corrected(error, cause, proxy)
             if corrected is None:
                 raise
             # A ClientResponseError quotes the whole URL, and carries the headers with the token.
@@ -77,12 +78,15 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """Close the connections."""
         await self._sessions.aclose()
 
-    def _corrected(self, error: Exception, cause: BaseException) -> httpx.TransportError | None:
+    def _corrected(self, error: Exception, cause: BaseException, proxy: str) -> httpx.TransportError | None:
         """The error to raise instead, where that of httpx-aiohttp is wrong: it raises ConnectTimeout for each lost or
         refused connection, lets some errors of aiohttp through, and quotes them.
         """
-        if isinstance(cause, self._aiohttp.ClientProxyConnectionError):
-            return httpx.ProxyError(str(cause))
+        is_connected = late.get() is NO_ANSWER
+        dead = self._aiohttp.ClientProxyConnectionError, self._aiohttp.ClientConnectorDNSError
+        hung_up = isinstance(cause, self._aiohttp.ServerDisconnectedError) and not is_connected
+        if proxy and (hung_up or isinstance(cause, dead)):  # with a proxy, aiohttp looks up no other host
+            return httpx.ProxyError(f"{proxy} cannot be used: {cause}")
         if isinstance(cause, self._aiohttp.ClientConnectorError):
             return httpx.ConnectError(str(cause))
         if isinstance(cause, self._aiohttp.ClientResponseError):
@@ -91,25 +95,27 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             return httpx.RemoteProtocolError("the answer breaks the rules of HTTP")
         if isinstance(error, httpx.ConnectTimeout):
             if isinstance(cause, TimeoutError):
-                return httpx.ConnectTimeout("no connection in time")
-            return httpx.ReadError(str(error))
+                return httpx.ConnectTimeout(proxy)
+            return (httpx.ReadError if is_connected else httpx.ConnectError)(str(error))
         if isinstance(error, self._aiohttp.ClientError):
             return httpx.RemoteProtocolError(str(error))
         return None
 
 
 class _Session(NamedTuple):
-    """The session of one event loop, and the transports that send over it, by origin: each may have another proxy."""
+    """The session of one event loop, and the transports that send over it, by origin: each may have another proxy,
+    whose name for errors comes with it.
+    """
 
     session: Any
-    transport_to: Callable[[Origin], httpx.AsyncBaseTransport]
+    transport_to: Callable[[Origin], tuple[httpx.AsyncBaseTransport, str]]
 
     async def aclose(self) -> None:
         await self.session.close()
 
 
 def _open_session(
-    connect: Callable[[], Any], context: ssl.SSLContext, proxy_to: Callable[[Origin], httpx.Proxy | None]
+    connect: Callable[[], Any], context: ssl.SSLContext, proxy_to: Callable[[Origin], tuple[httpx.Proxy | None, str]]
 ) -> _Session:
     import aiohttp
     import httpx_aiohttp
@@ -120,11 +126,12 @@ def _open_session(
     session._retry_connection = False
 
     @cache
-    def transport_to(origin: Origin) -> httpx.AsyncBaseTransport:
+    def transport_to(origin: Origin) -> tuple[httpx.AsyncBaseTransport, str]:
+        proxy, source = proxy_to(origin)
         transport: httpx.AsyncBaseTransport = httpx_aiohttp.AiohttpTransport(
-            verify=context, client=session, proxy=proxy_to(origin)
+            verify=context, client=session, proxy=None if proxy is None else _with_header(proxy)
         )
-        return transport
+        return transport, "" if proxy is None else proxy_name(proxy, source)
 
     return _Session(session, transport_to)
 
@@ -147,19 +154,17 @@ def _connector_class() -> Any:
                 if protocol is None or protocol not in used or not protocol.should_close:
                     if protocol is not None:
                         used.add(protocol)
+                    late.set(NO_ANSWER)
                     return connection
                 connection.close()
 
     return Connector
 
 
-def _as_proxy(proxy: Proxy | None) -> httpx.Proxy | None:
+def _with_header(proxy: httpx.Proxy) -> httpx.Proxy:
     """With its credentials as a header: httpx-aiohttp gives aiohttp an object for them that aiohttp is about to
     drop.
     """
-    if proxy is None:
-        return None
-    proxy = checked_proxy(proxy)
     if proxy.raw_auth is None:
         return proxy
     credentials = base64.b64encode(b":".join(proxy.raw_auth)).decode()

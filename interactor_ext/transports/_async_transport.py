@@ -16,10 +16,12 @@ import httpx
 
 from interactor_ext._call import Call
 from interactor_ext._fork import release_inherited
-from interactor_ext.transports._httpx_internals import has_idle_connection, watch_async_network
+from interactor_ext.transports._httpx_internals import NO_ANSWER, has_idle_connection, late, watch_async_network
 from interactor_ext.transports._idle_connections import Connections, IdleConnections, Origin, origin_of
 from interactor_ext.transports._per_loop import PerLoop
 from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify, connector
+
+_NO_CONNECTION_FREE = functools.partial(httpx.PoolTimeout, "every connection is in use")
 
 
 class AsyncTransport(httpx.AsyncBaseTransport):
@@ -71,11 +73,13 @@ class Connection:
 
     __slots__ = ("_network", "idle_since", "origin", "transport")
 
-    def __init__(self, origin: Origin, transport: httpx.AsyncHTTPTransport) -> None:
+    def __init__(self, origin: Origin, transport: httpx.AsyncHTTPTransport, proxy_source: str) -> None:
         self.origin = origin
         self.transport = transport
         self.idle_since = 0.0
-        self._network = watch_async_network(transport)
+        network = watch_async_network(transport, proxy_source)
+        assert network is not None
+        self._network = network
 
     def descriptor(self) -> int:
         stream = self._network.opened_last
@@ -97,7 +101,7 @@ class ConnectionPool:
 
     def __init__(
         self,
-        connect: Callable[[Origin], httpx.AsyncHTTPTransport],
+        connect: Callable[[Origin], tuple[httpx.AsyncHTTPTransport, str]],
         max_connections: int,
         max_streams: int,
         keepalive_expiry: float,
@@ -138,11 +142,14 @@ class ConnectionPool:
             await slots.acquire()  # at once
             return
         self._waiting += 1
+        late.set(_NO_CONNECTION_FREE)
         try:
             async with asyncio.timeout(request.extensions.get("timeout", {}).get("pool")):
                 await slots.acquire()
         except TimeoutError as error:
-            raise httpx.PoolTimeout("every connection is in use", request=request) from error
+            raise _NO_CONNECTION_FREE() from error
+        else:
+            late.set(NO_ANSWER)
         finally:
             self._waiting -= 1
 
@@ -153,7 +160,7 @@ class ConnectionPool:
         if connection is None:
             if len(self._idle) + len(self._used) >= self._max_connections and (oldest := self._idle.take_oldest()):
                 self._close_soon(oldest)
-            connection = Connection(origin, self._connect(origin))
+            connection = Connection(origin, *self._connect(origin))
         self._used.add(connection)
         return connection
 

@@ -9,11 +9,12 @@ tests/transports/test_httpx_internals.py fails when one of the attributes is gon
 
 from __future__ import annotations
 
+import functools
 import math
 import ssl
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,20 @@ else:
     # With the threads that it uses, 3 of the 34 ms that a client takes to import and make, beside httpx.
     _resolver = LazyModule("interactor_ext.transports._resolver")
 
+if TYPE_CHECKING:
+    from interactor_ext.transports import _proxied
+else:
+    _proxied = LazyModule("interactor_ext.transports._proxied")  # most calls need no proxy
+
+Late = Callable[[], httpx.TimeoutException]
+
 network_deadline: ContextVar[float] = ContextVar("interactor_network_deadline", default=math.inf)
 """When each wait for the network ends: an instant of `time.monotonic()`. httpcore hands through numbers alone."""
+
+
+NO_ANSWER: Late = functools.partial(httpx.ReadTimeout, "no complete answer in time")
+late: ContextVar[Late] = ContextVar("interactor_late", default=NO_ANSWER)
+"""Makes the error of an async attempt whose time is over now: cancelled as a whole, it cannot say how far it is."""
 
 
 def seconds_left(timeout: float | None, expired: type[Exception]) -> float | None:
@@ -44,9 +57,9 @@ def seconds_left(timeout: float | None, expired: type[Exception]) -> float | Non
     return left if timeout is None else min(timeout, left)
 
 
-def watch_network(transport: httpx.BaseTransport) -> Network | None:
+def watch_network(transport: httpx.BaseTransport, proxy_source: str = "transport=") -> Network | None:
     """Have a transport use a `Network`. None if it has one already, or is not of httpx: a call over such a transport is
-    checked against its deadline between two chunks of the body instead.
+    checked against its deadline between two chunks of the body instead. `proxy_source` is where its proxy is set.
     """
     pool = getattr(transport, "_pool", None)
     if not isinstance(pool, httpcore.ConnectionPool) or isinstance(pool._network_backend, Network):
@@ -54,14 +67,23 @@ def watch_network(transport: httpx.BaseTransport) -> Network | None:
     # httpcore's own lock is written in Python, where an interrupt can leave it taken for ever; and it is not reentrant,
     # so the garbage collector can wait in a thread for what that very thread holds.
     pool._optional_thread_lock = threading.RLock()  # type: ignore[assignment]
-    pool._network_backend = network = Network(pool._network_backend)
+    pool._network_backend = network = Network(pool._network_backend, _proxy_of(pool, proxy_source))
     return network
 
 
-def watch_async_network(transport: httpx.AsyncHTTPTransport) -> AsyncNetwork:
-    pool = transport._pool
-    pool._network_backend = network = AsyncNetwork(pool._network_backend)
+def watch_async_network(transport: httpx.AsyncBaseTransport, proxy_source: str = "transport=") -> AsyncNetwork | None:
+    """As `watch_network`."""
+    pool = getattr(transport, "_pool", None)
+    if not isinstance(pool, httpcore.AsyncConnectionPool) or isinstance(pool._network_backend, AsyncNetwork):
+        return None
+    pool._network_backend = network = AsyncNetwork(pool._network_backend, _proxy_of(pool, proxy_source))
     return network
+
+
+def _proxy_of(pool: Any, source: str) -> str:
+    """The name of a pool's proxy for errors, without its credentials; "" without one."""
+    url: httpcore.URL | None = getattr(pool, "_proxy_url", None)
+    return "" if url is None else f"the proxy {url.origin} ({source})"
 
 
 def has_idle_connection(transport: httpx.HTTPTransport | httpx.AsyncHTTPTransport) -> bool:
@@ -73,8 +95,9 @@ def has_idle_connection(transport: httpx.HTTPTransport | httpx.AsyncHTTPTranspor
 class Network(httpcore.NetworkBackend):
     """Remembers the socket that was opened last. Once closed, it opens none, which httpcore would not know of."""
 
-    def __init__(self, inner: httpcore.NetworkBackend) -> None:
+    def __init__(self, inner: httpcore.NetworkBackend, proxy: str = "") -> None:
         self._inner = inner
+        self._proxy = proxy
         self.opened_last: _Stream | None = None
         self.closed = False
 
@@ -87,11 +110,13 @@ class Network(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            return self._opened(self._connect_to_any(host, port, timeout, local_address, socket_options))
+            return self._opened(self._connect_to_any(host, port, timeout, local_address, socket_options), timeout)
         except Exception as error:
             # Python's "idna" codec makes another exception of one that is raised amid it, and httpcore forgets which.
             if (interrupt := interrupt_behind(error)) is not None:
                 raise interrupt from interrupt.__cause__
+            if self._proxy:
+                raise _proxied.not_connected(error, self._proxy) from error
             raise
 
     def _connect_to_any(self, host: str, port: int, timeout: float | None, *options: Any) -> httpcore.NetworkStream:
@@ -104,19 +129,21 @@ class Network(httpcore.NetworkBackend):
             share = None if ends_at is None else max(0.001, (ends_at - time.monotonic()) / (len(addresses) + 1))
             try:
                 return self._inner.connect_tcp(address, port, share, *options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if not addresses:
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                if not addresses or interrupt_behind(error) is not None:
                     raise
 
     def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None
     ) -> httpcore.NetworkStream:
-        return self._opened(self._inner.connect_unix_socket(path, timeout, socket_options))
+        return self._opened(self._inner.connect_unix_socket(path, timeout, socket_options), timeout)
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)
 
-    def _opened(self, stream: httpcore.NetworkStream) -> _Stream:
+    def _opened(self, stream: httpcore.NetworkStream, timeout: float | None) -> _Stream:
+        if self._proxy:
+            stream = _proxied.Handshake(stream, self._proxy, timeout)
         opened = self.opened_last = _Stream(stream)
         if self.closed:  # asked after `opened_last` is set, where a thread that closes meanwhile finds it
             opened.close()
@@ -138,7 +165,12 @@ class _Stream(httpcore.NetworkStream):
         # A peer that reads slowly makes one write of much data into many: each piece gets the time that is left.
         for start in range(0, len(buffer), _PIECE):
             left = seconds_left(timeout, httpcore.WriteTimeout)
-            self._inner.write(buffer[start : start + _PIECE], left)
+            try:
+                self._inner.write(buffer[start : start + _PIECE], left)
+            except httpcore.WriteError as error:  # after which httpcore reads: there may be an answer
+                if (interrupt := interrupt_behind(error)) is not None:
+                    raise interrupt from interrupt.__cause__
+                raise
 
     def close(self) -> None:
         self._inner.close()
@@ -156,20 +188,60 @@ class _Stream(httpcore.NetworkStream):
 
 
 class AsyncNetwork(httpcore.AsyncNetworkBackend):
-    """`Network` for an asynchronous pool. Bounds nothing in time, for there a call is cancelled as a whole."""
+    """`Network` for an asynchronous pool. Says in `late` how far a call is, which is cancelled as a whole."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkBackend) -> None:
+    def __init__(self, inner: httpcore.AsyncNetworkBackend, proxy: str) -> None:
         self._inner = inner
-        self.opened_last: httpcore.AsyncNetworkStream | None = None
+        self._proxy = proxy
+        self._no_connection: Late = functools.partial(httpx.ConnectTimeout, proxy)
+        self.opened_last: _AsyncStream | None = None
         self.closed = False
 
     async def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
-        stream = await self._inner.connect_tcp(*arguments, **options)
+        late.set(self._no_connection)
+        try:
+            inner = await self._inner.connect_tcp(*arguments, **options)
+        except Exception as error:
+            if self._proxy:
+                raise _proxied.not_connected(error, self._proxy) from error
+            raise
+        stream = _AsyncStream(inner)
+        if self._proxy:
+            inner = _proxied.AsyncHandshake(inner, self._proxy, options.get("timeout"))
+            stream = _AsyncStream(inner, _proxied.begins_request)
         if self.closed:
             await stream.aclose()
             raise httpcore.ConnectError("the transport was closed meanwhile")
         self.opened_last = stream
         return stream
+
+
+class _AsyncStream(httpcore.AsyncNetworkStream):
+    """Hands on coroutines, which costs less than to await them."""
+
+    def __init__(
+        self, inner: httpcore.AsyncNetworkStream, begins_request: Callable[[bytes], bool] | None = None
+    ) -> None:
+        self._inner = inner
+        self._begins_request = begins_request
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> Coroutine[Any, Any, bytes]:
+        return self._inner.read(max_bytes, timeout)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> Coroutine[Any, Any, None]:
+        if self._begins_request is None or self._begins_request(buffer):
+            late.set(NO_ANSWER)
+        return self._inner.write(buffer, timeout)
+
+    def aclose(self) -> Coroutine[Any, Any, None]:
+        return self._inner.aclose()
+
+    async def start_tls(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        self._inner = await self._inner.start_tls(*arguments, **options)
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
 
 
 def discard_if_desynchronised(response: httpx.Response, stream: object) -> Any:
@@ -222,6 +294,8 @@ def was_read_ahead(network: Any) -> bool:
     """Whether bytes were taken from the socket that httpcore has not read yet: by OpenSSL, or by asyncio for anyio."""
     if network is None:
         return False
+    while (below := getattr(network, "_inner", None)) is not None:
+        network = below
     inner = getattr(network, "_stream", None)
     # anyio's own attribute costs ten times as much. The SSLSocket of a sync stream, whose `read` would wait, is no
     # SSLObject.

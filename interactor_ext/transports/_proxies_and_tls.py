@@ -9,13 +9,19 @@ import functools
 import os
 import ssl
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._lazy import LazyModule
 from interactor_ext.transports._idle_connections import Origin
+
+if TYPE_CHECKING:
+    from interactor_ext.transports import _proxied
+else:
+    _proxied = LazyModule("interactor_ext.transports._proxied")
 
 T = TypeVar("T")
 
@@ -34,22 +40,29 @@ def connector(
     proxy: Proxy | None,
     trust_env: bool,
     keepalive_expiry: float,
-) -> Callable[[Origin], T]:
-    """Makes transports of httpx (`make` is their class) with one connection each, for an origin."""
+) -> Callable[[Origin], tuple[T, str]]:
+    """Makes transports of httpx (`make` is their class) with one connection each, for an origin; and says where the
+    proxy of each is set.
+    """
     context = tls_context(verify, cert, trust_env=trust_env)
-    given = None if proxy is None else checked_proxy(proxy)
+    given = None if proxy is None else _proxied.checked_proxy(proxy)
     one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive_expiry)
 
-    def connect(origin: Origin) -> T:
-        chosen = environment_proxy(origin) if given is None and trust_env else given
-        return make(verify=context, limits=one, proxy=chosen)
+    def connect(origin: Origin) -> tuple[T, str]:
+        chosen, source = chosen_proxy(given, origin, trust_env=trust_env)
+        return make(verify=context, limits=one, proxy=chosen), source
 
     return connect
 
 
-def environment_proxy(origin: Origin) -> str | None:
-    """The URL from HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (or the system's settings), unless NO_PROXY excludes the
-    host.
+def chosen_proxy(given: httpx.Proxy | None, origin: Origin, *, trust_env: bool) -> tuple[httpx.Proxy | None, str]:
+    """The proxy for an origin, and where it is set."""
+    return environment_proxy(origin) if given is None and trust_env else (given, "proxy=")
+
+
+def environment_proxy(origin: Origin) -> tuple[httpx.Proxy | None, str]:
+    """The proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (or the system's settings), unless NO_PROXY excludes the host;
+    and the variable.
 
     Raises:
         ConfigurationError: it is no URL of a proxy.
@@ -59,39 +72,10 @@ def environment_proxy(origin: Origin) -> str | None:
     name = scheme if proxies.get(scheme) else "all"
     proxy = proxies.get(name)
     if not proxy or proxy_bypass(host if port is None else f"{host}:{port}"):
-        return None
+        return None, ""
+    variable = f"{name.upper()}_PROXY"
     proxy = proxy if "://" in proxy else f"http://{proxy}"
-    checked_proxy(proxy, f"the environment variable {name.upper()}_PROXY")
-    return proxy
-
-
-def checked_proxy(proxy: Proxy, source: str = "proxy") -> httpx.Proxy:
-    """The proxy, if it can be one. `source` says where it was given.
-
-    Raises:
-        ConfigurationError: it cannot. The message quotes nothing of it, since any part may belong to a password.
-    """
-    try:
-        checked = proxy if isinstance(proxy, httpx.Proxy) else httpx.Proxy(proxy)
-        problem = _problem(checked.url)
-    except (httpx.InvalidURL, ValueError, TypeError):
-        checked, problem = None, "it is no URL with the scheme http, https, socks5 or socks5h"
-    if checked is None or problem is not None:
-        raise ConfigurationError(
-            f"{source} cannot be used: {problem}. Write it as http://host:port or http://user:password@host:port, "
-            "with the special characters of user name and password percent-encoded (# as %23, / as %2F, @ as %40)."
-        )
-    return checked
-
-
-def _problem(url: httpx.URL) -> str | None:
-    if not url.host:
-        return "it names no host"
-    if url.port is not None and not 0 < url.port < 65536:
-        return "ports go from 1 to 65535"
-    if "@" in f"{url.raw_path!r}{url.fragment}":
-        return "its user name or password holds a character that ends them"
-    return None
+    return _proxied.checked_proxy(proxy, f"the environment variable {variable}"), variable
 
 
 def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) -> ssl.SSLContext:
@@ -101,13 +85,19 @@ def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) ->
     Raises:
         ConfigurationError: a file that they name cannot be used.
     """
+    key_log = os.environ.get("SSLKEYLOGFILE")
     # What httpx looks at.
     named = tuple(os.environ.get(name) for name in _VARIABLES) if trust_env else ()
     try:
         if verify is not True or cert is not None:
             return httpx.create_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
-        return _default_context(trust_env, named)
+        return _default_context(trust_env, (*named, key_log))
     except (OSError, ValueError) as error:
+        if key_log and isinstance(error, OSError) and error.filename == key_log:
+            raise ConfigurationError(
+                f"The TLS settings cannot be used (SSLKEYLOGFILE={key_log}): {error.strerror}. This process must be "
+                "able to write the file; unset the variable to write none."
+            ) from error
         sources = [f"{name}={value}" for name, value in zip(_VARIABLES, named, strict=False) if value]
         sources += ["verify="] if isinstance(verify, str) else []
         sources += ["cert="] if cert is not None else []

@@ -7,30 +7,34 @@ returned. The body of a stream is left to its reader.
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 
 from interactor_ext._lazy import LazyModule
+from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext._responses._read import BodyBuffer, DecodedStream, gunzip_of, too_large
 from interactor_ext._waiting import Closing
-from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
 from interactor_ext.transports._attempts import Attempts, Rules, without_body
 from interactor_ext.transports._httpx_internals import (
+    NO_ANSWER,
     discard_after,
     discard_if_desynchronised,
+    late,
     network_deadline,
+    watch_async_network,
     watch_network,
 )
 from interactor_ext.transports._sync_transport import PooledBody
 
 if TYPE_CHECKING:
     import asyncio
+
+    from interactor_ext.transports import _foreign_stream
 else:
     asyncio = LazyModule("asyncio")
+    _foreign_stream = LazyModule("interactor_ext.transports._foreign_stream")
 
 
 class CallTransport(httpx.BaseTransport):
@@ -68,7 +72,7 @@ class CallTransport(httpx.BaseTransport):
             response = self._inner.handle_request(request)
             if attempts.is_stream and response.is_success:
                 if not isinstance(response.stream, PooledBody):
-                    response.stream = ForeignStream(response.stream)
+                    response.stream = _foreign_stream.ForeignStream(response.stream)
                 try:
                     _prepare_stream(response)
                 except httpx.DecodingError:
@@ -101,6 +105,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         self._rules = rules
         self.closing = Closing()
         self._inner_closed = False
+        watch_async_network(inner)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         attempts = Attempts(request, self._rules, self.closing)
@@ -122,6 +127,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         request = attempts.request
         request.extensions["timeout"] = attempts.timeouts_async()
         response: httpx.Response | None = None
+        late.set(NO_ANSWER)
         try:
             try:
                 async with asyncio.timeout(attempts.ends_at - time.monotonic()):
@@ -135,8 +141,8 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                     else:
                         response = await _read_async(response, self._rules.max_response_size)
             except TimeoutError as error:
-                if response is None or response.is_success:
-                    raise httpx.ReadTimeout("no complete answer in time") from error
+                if response is None or response.is_success or interrupt_behind(error) is not None:
+                    raise late.get()() from error
                 response = without_body(response, response.status_code)
         except BaseException as error:
             attempts.failed(error)
@@ -160,36 +166,6 @@ def _prepare_stream(response: httpx.Response) -> None:
         response.stream = DecodedStream(response.stream, gunzip)
 
 
-class ForeignStream(httpx.SyncByteStream):
-    """The body of a stream over a foreign transport, closed by the closer thread if its reader drops it.
-
-    The generators of httpx close themselves when the garbage collector finds them, and take locks then that the very
-    thread may hold. So the closer thread holds them.
-    """
-
-    def __init__(self, stream: Any) -> None:
-        start_closer()
-        self._stream = stream
-        self._chunks: list[Iterator[bytes]] = []
-        self._watch = close_when_dropped(self, functools.partial(_close_held, stream, self._chunks))
-
-    def __iter__(self) -> Iterator[bytes]:
-        self._chunks[:] = [iter(self._stream)]
-        return self
-
-    def __next__(self) -> bytes:
-        return next(self._chunks[0])
-
-    def close(self) -> None:
-        forget(self._watch)
-        self._stream.close()
-
-
-def _close_held(stream: Any, chunks: list[Iterator[bytes]]) -> None:
-    stream.close()
-    chunks.clear()
-
-
 def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Response:
     """Read and decode the body. Cut between two chunks at the latest; over a transport of httpx, sooner."""
     stream = response.stream
@@ -203,8 +179,8 @@ def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Respons
             body.finish()
         elif len(response.content) > limit:  # a foreign transport has read it itself
             raise too_large(limit)
-    except (httpx.TransportError, httpx.DecodingError):
-        if response.is_success:
+    except (httpx.TransportError, httpx.DecodingError) as error:
+        if response.is_success or interrupt_behind(error) is not None:
             raise
         # The status of an error is worth more than its body.
         return without_body(response, response.status_code)
@@ -226,8 +202,8 @@ async def _read_async(response: httpx.Response, limit: int) -> httpx.Response:
             body.finish()
         elif len(response.content) > limit:
             raise too_large(limit)
-    except (httpx.TransportError, httpx.DecodingError):
-        if response.is_success:
+    except (httpx.TransportError, httpx.DecodingError) as error:
+        if response.is_success or interrupt_behind(error) is not None:
             raise
         return without_body(response, response.status_code)
     finally:

@@ -42,11 +42,11 @@ class SyncConnection:
 
     __slots__ = ("_network", "idle_since", "origin", "transport")
 
-    def __init__(self, origin: Origin, transport: httpx.HTTPTransport) -> None:
+    def __init__(self, origin: Origin, transport: httpx.HTTPTransport, proxy_source: str) -> None:
         self.origin = origin
         self.transport = transport
         self.idle_since = 0.0
-        network = watch_network(transport)
+        network = watch_network(transport, proxy_source)
         assert network is not None
         self._network = network
 
@@ -171,7 +171,7 @@ class Transport(httpx.BaseTransport):
         if surplus is not None:
             surplus.close()
         if connection is None:
-            connection = use.connection = SyncConnection(origin, self._connect(origin))
+            connection = use.connection = SyncConnection(origin, *self._connect(origin))
         if self._closed:  # asked after the connection is in use, where `close` finds it
             raise httpx.ConnectError("the transport was closed meanwhile")
         return connection

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, nullcontext
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,9 +27,10 @@ from interactor_ext import (
     reset_clients,
 )
 from interactor_ext.limits import RateLimiter, Tier, Tiers
+from interactor_ext.tokens import FileTokenStore
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
-from tests.support.modes import sync_and_async
-from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js
+from tests.support.modes import client_of, done, sync_and_async
+from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js, token_answer
 
 SETTINGS: dict[str, Any] = {
     "client_id": "client",
@@ -59,6 +62,10 @@ def held() -> Iterator[Held]:
     handler = Held()
     yield handler
     handler.end.set()
+
+
+def narrow_token(asked: Asked) -> Answer:
+    return token_answer(f"token_for_{json.loads(asked.body).get('scope')}", scope=json.loads(asked.body).get("scope"))
 
 
 def eventually(condition: Callable[[], object]) -> None:
@@ -112,6 +119,30 @@ def test_closing_ends_calls_that_wait_for_a_response(mode: str, over: str, held:
     # It was no fault of the host's.
     host = server.url.removeprefix("http://")
     assert not isinstance(breaker.enter(host), float)
+
+
+@sync_and_async
+@pytest.mark.parametrize("stored", [False, True], ids=["alone", "with a store"])
+async def test_closed_client_gives_no_token_away(mode: str, stored: bool, tmp_path: Path) -> None:
+    store = FileTokenStore(tmp_path / "tokens.json") if stored else None
+    with OddServer(lambda asked: js(200, {"data": ASSISTANT}), lambda asked: narrow_token(asked)) as server:
+        async with client_of(mode, {**server.settings, "token_store": store}) as client:
+            view = client.namespace("user_123")
+            await done(view.get_access_token())
+            await done(view.room_stream_url("room_1"))
+            assert view.is_authenticated()
+        requests = len(server.token_requests)
+        for closed in (client, view, view.with_options(deadline=60)):
+            assert not closed.is_authenticated()
+            for use in (
+                lambda closed=closed: closed.get_access_token(),
+                lambda closed=closed: closed.room_stream_url("room_1"),
+                lambda closed=closed: closed.workflow_stream_url("wfi_1"),
+                lambda closed=closed: closed.assistants.get("a"),
+            ):
+                with pytest.raises(ConfigurationError, match="the client is closed"):
+                    await done(use())
+        assert len(server.token_requests) == requests
 
 
 @sync_and_async

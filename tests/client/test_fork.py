@@ -7,7 +7,6 @@ import os
 import socket
 import threading
 import weakref
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,6 @@ from interactor_ext import _fork
 from interactor_ext._waiting import ThreadWaiter
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.limits._fair_queue import FairQueue, Place
-from interactor_ext.tokens import FileTokenStore
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from interactor_ext.transports._per_loop import PerLoop
 from tests.support.waiting import collect_garbage
@@ -108,18 +106,3 @@ async def test_child_inherits_no_open_circuit_no_queue_and_no_used_limit() -> No
     assert not queue.is_busy("key")
     limiter.wait((("client", "c"),), 0.1)
     queue.leave(place)
-
-
-def test_child_closes_inherited_file_locks(tmp_path: Path) -> None:
-    store = FileTokenStore(tmp_path / "tokens.json")
-    lock = store.lock("k" * 32, 1)
-    lock.__enter__()
-    copies = {os.dup(descriptor) for descriptor in store._open}
-    held, store._open = store._open, copies
-    store._release_inherited()
-    assert store._open == set()
-    for descriptor in copies:
-        with pytest.raises(OSError, match="descriptor"):
-            os.fstat(descriptor)
-    store._open = held
-    lock.__exit__(None, None, None)

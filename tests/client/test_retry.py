@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import calendar
+import copy
 import dataclasses
 import inspect
 import math
@@ -261,6 +262,13 @@ def test_retry_policy_is_frozen_comparable_and_hashable() -> None:
     assert hash(RetryPolicy(statuses={429})) == hash(RetryPolicy(statuses=[429]))
     with pytest.raises(dataclasses.FrozenInstanceError):
         RetryPolicy().max_retries = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda policy: pickle.loads(pickle.dumps(policy))])
+def test_retry_policy_can_be_copied_and_pickled(copied: Callable[[RetryPolicy], RetryPolicy]) -> None:
+    policy = RetryPolicy(max_retries=1, retry_on=math.isnan)  # type: ignore[arg-type]
+    assert copied(policy) == policy
+    assert 0 <= copied(policy).backoff(1) <= 2
 
 
 class Flaky:

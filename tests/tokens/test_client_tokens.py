@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,16 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import AsyncInteractorClient, AuthenticationError, InteractorClient, ServerError
+from interactor_ext import (
+    AsyncInteractorClient,
+    AuthenticationError,
+    InteractorClient,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
 from interactor_ext.sandbox import Sandbox
-from tests.support.modes import call, in_turn, sync_and_async
+from tests.support.modes import call, client_of, in_turn, sync_and_async
 from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, Reset, http, js, token_answer
 
 
@@ -153,6 +161,44 @@ def test_due_token_is_used_while_refresh_fails(mode: str, failure: bytes) -> Non
     assert {asked.token for asked in server.calls} == {"token_1"}
     # One attempt in five seconds, while it fails.
     assert len(server.token_requests) <= 2 + (time.monotonic() - began) / 5
+
+
+REFUSALS = [
+    pytest.param(js(429, {}, "Retry-After: 60"), RateLimitError, 60, id="429"),
+    pytest.param(js(503, {}, "Retry-After: 60"), ServerError, 60, id="503"),
+    pytest.param(js(401, {"error": "invalid_client"}), AuthenticationError, 5, id="401"),
+    pytest.param(js(403, {}), PermissionDeniedError, 5, id="403"),
+]
+
+
+@sync_and_async
+@pytest.mark.parametrize(("refusal", "kind", "seconds"), REFUSALS)
+async def test_refused_token_request_is_remembered(mode: str, refusal: bytes, kind: Any, seconds: int) -> None:
+    """By all views and for `get_access_token`, until the account server may be asked again, and then by one request."""
+    answers, now = [refusal, refusal, token_answer("token_3")], 1_000_000.0
+    with OddServer(
+        lambda asked: js(200, {"data": [ASSISTANT]}), lambda asked: answers[len(server.token_requests) - 1]
+    ) as server:
+        async with client_of(mode, {**server.settings, "max_retries": 0}) as client:
+            client._shared.tokens._clock = lambda: now
+
+            async def outcomes() -> list[Any]:
+                uses = [client.get_access_token, client.assistants.list, client.namespace("a").assistants.list]
+                if mode == "async":
+                    return await asyncio.gather(*(use() for use in uses * 100), return_exceptions=True)
+                with ThreadPoolExecutor(20) as threads:
+                    return [each.exception() or each.result() for each in [threads.submit(use) for use in uses * 100]]
+
+            for passed, expected in ((0, 1), (0.9, 1), (0.2, 2)):
+                now += passed * seconds
+                errors = await outcomes()
+                assert [type(error) for error in errors] == [kind] * 300
+                assert len({id(error) for error in errors}) == 300
+                assert len(server.token_requests) == expected
+            assert max(len(traceback.extract_tb(error.__traceback__)) for error in errors) < 40
+            now += seconds
+            assert not [result for result in await outcomes() if isinstance(result, Exception)]
+    assert len(server.token_requests) == 3
 
 
 def post_from_generator(client: Any) -> Any:

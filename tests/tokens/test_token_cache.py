@@ -14,7 +14,13 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import APIConnectionError, APITimeoutError, AuthenticationError, InteractorConfig
+from interactor_ext import (
+    APIConnectionError,
+    APITimeoutError,
+    AuthenticationError,
+    ConfigurationError,
+    InteractorConfig,
+)
 from interactor_ext.tokens import MemoryTokenStore, Token
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._shared_store import SharedStore
@@ -334,15 +340,16 @@ async def test_cancelling_waiting_tasks_does_not_cancel_the_fetch(issuer: Issuer
     assert issuer.count == 1
 
 
-async def test_aclose_cancels_the_fetch_and_waiters_start_another(issuer: Issuer, clock: Clock) -> None:
+async def test_aclose_cancels_the_fetch_and_waiters_are_told(issuer: Issuer, clock: Clock) -> None:
     source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
     waiting = asyncio.create_task(source.get())
     await asyncio.sleep(0)
     await source.aclose()
-    issuer.gate.set()
-    assert (await waiting).access_token == "t1"
+    with pytest.raises(ConfigurationError, match="the client is closed"):
+        await waiting
     await source.aclose()
+    assert issuer.count == 0
 
 
 def test_tasks_of_several_event_loops_share_one_fetch(issuer: Issuer, clock: Clock) -> None:

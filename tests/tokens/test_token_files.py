@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import logging
 import os
+import pickle
 import stat
 import threading
 import time
@@ -45,6 +47,16 @@ def test_saved_token_is_loaded_by_another_process(store: FileTokenStore, path: P
     assert FileTokenStore(str(path)).load(KEY) == token
     assert store.load(OTHER) is None
     assert "t0ken" not in f"{store!r}{token!r}{token}"
+
+
+def test_stores_of_one_file_are_equal_and_can_be_copied(store: FileTokenStore, path: Path) -> None:
+    store.save(KEY, token := fresh())
+    with store.lock(KEY, 60) as held:
+        assert held
+        for other in (FileTokenStore(path), copy.deepcopy(store), pickle.loads(pickle.dumps(store))):
+            assert (other, hash(other)) == (store, hash(store))
+            assert other.load(KEY) == token
+    assert store != FileTokenStore(path.with_name("other.json"))
 
 
 def test_relative_path_keeps_to_the_folder_that_the_store_was_made_in(
@@ -312,7 +324,8 @@ def test_unwritable_folder_raises_os_error(tmp_path: Path) -> None:
 
 def test_forked_child_releases_the_inherited_lock(store: FileTokenStore, path: Path) -> None:
     reader, writer = os.pipe()
-    with store.lock(KEY, 1):
+    equal = FileTokenStore(path)
+    with equal.lock(KEY, 1):
         child = os.fork()
         if child == 0:
             os.read(reader, 1)  # outlive the parent's lock

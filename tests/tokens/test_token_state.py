@@ -11,6 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interactor_client.errors import DecodeError
+from interactor_ext import (
+    APIConnectionError,
+    AuthenticationError,
+    CredentialExpiredError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
 from interactor_ext.tokens import Token
 from interactor_ext.tokens._state import TokenState
 from interactor_ext.tokens._store import read_token
@@ -56,11 +64,48 @@ def test_failed_refresh_is_not_repeated_for_five_seconds() -> None:
     state = state_with(100)
     now = NOW + 60
     assert state.due(now)
-    state.postpone(now)
+    state.failed(OSError("gone"), now)
     assert not state.due(now + 4.9)
     assert state.due(now + 5)
-    state.postpone(NOW + 99)
+    state.failed(OSError("gone"), NOW + 99)
     assert state.valid(NOW + 100) is None  # a pause does not extend the expiry
+
+
+def test_refusal_is_remembered_until_the_server_may_be_asked_again() -> None:
+    busy = RateLimitError("busy", status=429, retry_after=60)
+    refused = AuthenticationError("no", status=401)
+    for error, seconds in [
+        (busy, 60),
+        (refused, 5),
+        (PermissionDeniedError("no", status=403), 5),
+        (ServerError("down", status=503, retry_after=30), 30),
+        (ServerError("down", status=503), 0),
+        (CredentialExpiredError("gone", status=401), 0),
+        (APIConnectionError("refused"), 0),
+    ]:
+        state = TokenState(60)
+        state.failed(error, NOW)
+        for instant in (NOW, NOW + 0.999 * seconds) if seconds else ():
+            with pytest.raises(type(error), match=f"^{error} .*the next is made in") as caught:
+                state.check_refusal(instant)
+            assert caught.value is not error
+            assert caught.value.retry_after == pytest.approx(NOW + seconds - instant)
+            state.failed(caught.value, instant)  # the same again: it lasts no longer for that
+        for instant in (NOW + seconds, NOW - 3600):  # also if the clock is set back
+            state.check_refusal(instant)
+    state = TokenState(60)
+    state.failed(busy, NOW)
+    state.adopt(token("t1"), NOW + 1)  # of a store
+    state.check_refusal(NOW + 2)
+
+
+def test_valid_token_is_not_replaced_before_the_server_may_be_asked_again() -> None:
+    state = state_with(3600)
+    state.failed(RateLimitError("busy", status=429, retry_after=60), NOW + 3595)
+    assert state.due_at == NOW + 3600
+    state = state_with(3600)
+    state.failed(RateLimitError("busy", status=429, retry_after=30), NOW + 3545)
+    assert state.due_at == NOW + 3575
 
 
 def test_reject_forgets_the_rejected_token_only() -> None:

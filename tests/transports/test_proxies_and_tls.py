@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,14 @@ import trustme
 
 from interactor_ext import (
     APIConnectionError,
+    APITimeoutError,
     AsyncInteractorClient,
     ConfigurationError,
     InteractorClient,
     InteractorError,
 )
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
-from tests.support.scripted_server import FaultServer
+from tests.support.scripted_server import Connection, FaultServer, Request, Server, refusing_url
 from tests.support.waiting import collect_garbage
 
 TRANSPORTS = [Transport, AsyncTransport, AiohttpTransport]
@@ -124,7 +126,14 @@ def _no_proxies_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def call(transport: Any, url: str) -> str:
+@contextlib.contextmanager
+def silent_url() -> Iterator[str]:
+    """Where connections are made, and nothing is answered."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def call(transport: Any, url: str, **options: Any) -> str:
     """The id of what a whole call through this transport gives."""
     settings: dict[str, Any] = {
         "client_id": "id",
@@ -132,6 +141,7 @@ def call(transport: Any, url: str) -> str:
         "core_api_url": f"{url}/api/v1",
         "account_server_url": f"{url}/auth/api/v1",
         "max_retries": 0,
+        **options,
     }
     if isinstance(transport, httpx.BaseTransport):
         with InteractorClient(transport=transport, **settings) as client:
@@ -270,6 +280,73 @@ def test_unescaped_password_in_proxy_variable_raises_configuration_error_with_ad
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with pytest.raises(APIConnectionError):
         call(make(), "https://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("given", ["HTTPS_PROXY", "ALL_PROXY", "proxy="])
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_dead_proxy_is_named_with_where_it_is_set(make: Any, given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with refusing_url() as url:
+        for address in (url.removeprefix("http://"), "no-such-host.invalid:9"):
+            proxy = f"http://{USER}:{PASSWORD}@{address}"
+            if given != "proxy=":
+                monkeypatch.setenv(given, proxy)
+            with pytest.raises(APIConnectionError) as caught:
+                call(make(proxy=proxy) if given == "proxy=" else make(), "https://127.0.0.1:9")
+            assert f"the proxy http://{address} ({given}) cannot be used: " in str(caught.value)
+            assert "INTERACTOR_" not in str(caught.value)
+            assert not caught.value.sent
+    monkeypatch.setenv("HTTPS_PROXY", "not a URL")
+    with pytest.raises(InteractorError, match="HTTPS_PROXY"):
+        call(make(), "https://127.0.0.1:9")
+
+
+def test_dead_proxy_of_an_httpx_transport_is_named() -> None:
+    with refusing_url() as url:
+        for make in (httpx.HTTPTransport, httpx.AsyncHTTPTransport):
+            with pytest.raises(APIConnectionError, match=rf"the proxy {url} \(transport=\) cannot be used"):
+                call(make(proxy=url), "https://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_proxy_that_hangs_up_has_sent_nothing(make: Any) -> None:
+    class HangsUp(Server):
+        def respond(self, connection: Connection, request: Request) -> bool:
+            return False
+
+    with HangsUp() as server, pytest.raises(APIConnectionError, match="the proxy http://") as caught:
+        call(make(proxy=server.url), "https://127.0.0.1:9")
+    assert not caught.value.sent
+
+
+@pytest.mark.parametrize("make", [Transport, AsyncTransport])
+def test_silent_socks_proxy_ends_the_call_at_its_timeout(make: Any) -> None:
+    pytest.importorskip("socksio", reason="pip install 'httpx[socks]'")
+    with silent_url() as url, ThreadPoolExecutor(1) as threads:
+        transport = make(proxy=url.replace("http://", "socks5://"))
+        error = threads.submit(call, transport, "https://127.0.0.1:9", timeout=0.5).exception(60)
+        assert isinstance(error, APITimeoutError)
+        assert not error.sent
+        assert "no connection through the proxy socks5://127.0.0.1" in str(error)
+
+
+@pytest.mark.parametrize("make", [Transport, AsyncTransport])
+def test_silent_socks_proxy_ends_a_call_of_another_client(make: Any) -> None:
+    pytest.importorskip("socksio", reason="pip install 'httpx[socks]'")
+
+    def use(transport: Any) -> None:
+        if isinstance(transport, httpx.BaseTransport):
+            with httpx.Client(transport=transport, timeout=0.5) as client:
+                client.get("https://127.0.0.1:9")
+
+        async def main() -> None:
+            async with httpx.AsyncClient(transport=transport, timeout=0.5) as async_client:
+                await async_client.get("https://127.0.0.1:9")
+
+        asyncio.run(main())
+
+    with silent_url() as url, ThreadPoolExecutor(1) as threads:
+        transport = make(proxy=url.replace("http://", "socks5://"))
+        assert isinstance(threads.submit(use, transport).exception(60), httpx.ConnectTimeout)
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)

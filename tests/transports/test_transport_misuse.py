@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import httpx
 import pytest
 
@@ -51,6 +52,16 @@ def test_unreadable_ca_file_raises_configuration_error(
         make(**(SETTINGS if "Interactor" in make.__name__ else {}))
 
 
+@pytest.mark.parametrize("make", [Transport, AsyncTransport, AiohttpTransport, InteractorClient, AsyncInteractorClient])
+def test_key_log_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make: Any) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
+    for path in (tmp_path, tmp_path / "missing" / "keys.log"):
+        monkeypatch.setenv("SSLKEYLOGFILE", str(path))
+        with pytest.raises(ConfigurationError, match=f"SSLKEYLOGFILE={path}.*unset the variable") as caught:
+            make(**(SETTINGS if "Interactor" in make.__name__ else {}))
+        assert "SSL_CERT_FILE" not in str(caught.value)
+
+
 def test_unreadable_client_certificate_raises_configuration_error(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # httpx wants a context instead
@@ -63,6 +74,62 @@ def test_unreadable_client_certificate_raises_configuration_error(tmp_path: Path
 def test_last_event_id_that_is_no_string_is_refused(make: Any, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=r'last_event_id must be a string.*or "" to begin'):
         make(**SETTINGS).rooms.stream("room", last_event_id=value)
+
+
+OUT_OF_FILES = """
+import asyncio, os, resource, sys
+from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient
+from interactor_ext.transports import AiohttpTransport
+
+settings = {"client_id": "a", "client_secret": "b", "max_retries": 0, "timeout": 60}
+urls = {name: "http://%s:9/api/v1" % sys.argv[2] for name in ("core_api_url", "account_server_url")}
+files = []
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+
+def use_up():
+    try:
+        while True:
+            files.append(open(os.devnull))
+    except OSError:
+        pass
+
+def sync():
+    with InteractorClient(**settings, **urls) as client:
+        client.assistants.list()
+
+async def asynchronous():
+    transport = AiohttpTransport() if sys.argv[1] == "aiohttp" else None
+    async with AsyncInteractorClient(**settings, **urls, transport=transport) as client:
+        try:
+            await client.assistants.list()  # loads all modules
+        except APIConnectionError:
+            use_up()
+        await client.assistants.list()
+
+try:
+    if sys.argv[1] == "sync":
+        try:
+            sync()
+        except APIConnectionError:
+            use_up()
+        sync()
+    else:
+        asyncio.run(asynchronous())
+except APIConnectionError as error:
+    files.clear()
+    print(error.sent, error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no such limit")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("over", ["sync", "async", "aiohttp"])
+def test_too_many_open_files_are_named(over: str, host: str) -> None:
+    command = [sys.executable, "-c", OUT_OF_FILES, over, host]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert run.stdout.startswith("False POST /oauth/token"), run.stdout + run.stderr
+    assert "too many open files" in run.stdout
+    assert "INTERACTOR_" not in run.stdout
 
 
 TRIO = """

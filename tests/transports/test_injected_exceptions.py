@@ -1,0 +1,112 @@
+"""Exceptions that another thread injects into one that makes calls, as the time limits of RQ and stopit do: they reach
+the caller unchanged, and nothing is sent again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from interactor_ext import CircuitBreaker, InteractorClient, RetryPolicy
+from tests.support.modes import call, sync_and_async
+from tests.support.scripted_server import GOOD_BODY, Action, Connection, FaultServer, Request, fine, http, reply
+from tests.support.wire import Wire
+
+
+class Limit(Exception):
+    """As RQ's, it has a text of its own."""
+
+    def __init__(self) -> None:
+        super().__init__("too long")
+
+
+class LimitAsTimeout(TimeoutError):
+    pass
+
+
+class LimitAsOSError(OSError):
+    pass
+
+
+LIMITS = [Limit, LimitAsTimeout, LimitAsOSError, TimeoutError]
+
+
+def inject(limit: type[Exception], thread: int) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(limit))
+
+
+class Injection:
+    """What the server does at some point of a call: raises the exception in the thread that makes it."""
+
+    def __init__(self, limit: type[Exception]) -> None:
+        self.thread = 0
+        self._limit = limit
+
+    def before(self, then: Action) -> Action:
+        def act(connection: Connection, request: Request) -> bool:
+            inject(self._limit, self.thread)
+            return then(connection, request)
+
+        return act
+
+    def within(self, response: bytes) -> Action:
+        """Amid the body."""
+
+        def act(connection: Connection, request: Request) -> bool:
+            connection.send(response[:-9])
+            inject(self._limit, self.thread)
+            connection.send(response[-9:])
+            return True
+
+        return act
+
+
+BUSY = http(503, GOOD_BODY)
+PHASES: dict[str, Callable[[Injection], tuple[list[Action], list[Action]]]] = {
+    "token": lambda injection: ([fine], [injection.before(fine)]),
+    "response": lambda injection: ([injection.before(fine)], [fine]),
+    "no response": lambda injection: ([injection.before(lambda connection, request: False)], [fine]),
+    "body": lambda injection: ([injection.within(http(200, GOOD_BODY))], [fine]),
+    "error's body": lambda injection: ([injection.within(BUSY)], [fine]),
+    "retry": lambda injection: ([injection.before(reply(429, retry_after="0")), fine], [fine]),
+}
+
+
+@sync_and_async
+@pytest.mark.parametrize("limit", LIMITS)
+def test_exception_injected_into_a_transport_reaches_the_caller_unchanged(mode: str, limit: type[Exception]) -> None:
+    wire = Wire(lambda request: inject(limit, threading.get_ident()) or httpx.Response(503))
+    with pytest.raises(limit) as caught:
+        call(mode, {**wire.settings, "max_retries": 3}, lambda client: client.assistants.get("a"))
+    assert type(caught.value) is limit
+    assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("phase", PHASES)
+def test_injected_exception_reaches_the_caller_unchanged(limit: type[Exception], phase: str) -> None:
+    injection = Injection(limit)
+    script, token_script = PHASES[phase](injection)
+    with FaultServer(script, token_script) as server, ThreadPoolExecutor(1) as threads:
+        settings = {
+            "client_id": "client_x",
+            "client_secret": "s3cret",
+            "core_api_url": f"{server.url}/core",
+            "account_server_url": f"{server.url}/account",
+            "retry_policy": RetryPolicy(jitter=lambda: 0.0),
+            "circuit_breaker": CircuitBreaker(failures=1),
+        }
+
+        def work() -> None:
+            injection.thread = threading.get_ident()
+            with InteractorClient(**settings) as client:
+                client.assistants.get("a")
+
+        error = threads.submit(work).exception(60)
+        assert type(error) is limit, error
+        assert len(server.calls()) <= 1
