@@ -97,6 +97,7 @@ class Transport(httpx.BaseTransport):
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry
         self._closed = False
+        self._retired = False
         self._lock = fork_safe_lock()
         self._reset()
         after_fork_in_child(self._release_inherited)
@@ -183,7 +184,7 @@ class Transport(httpx.BaseTransport):
             return
         now = time.monotonic()
         with self._lock:
-            keeps = use in self._used and not self._closed  # neither in a forked child nor after `close`
+            keeps = use in self._used and not (self._closed or self._retired)  # neither in a forked child nor after `close`
             if keeps:
                 use.connection = None
                 self._idle.put(connection, now)
@@ -232,6 +233,11 @@ class Transport(httpx.BaseTransport):
         self._close_idle()
         for waiter in list(self._waiting.values()):
             waiter.wake()
+
+    def retire(self) -> None:
+        """Keep no connections: the client was dropped, or the interpreter ends. Daemon threads may still make calls."""
+        self._retired = True
+        self._close_idle()
 
     def _release_inherited(self) -> None:
         """In a forked child: closing a socket says nothing to its peer, for the parent still holds it."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -13,7 +16,7 @@ import httpx
 import pytest
 
 from tests.support.modes import at_once, sync_and_async
-from tests.support.scripted_server import Connection, RawServer
+from tests.support.scripted_server import SECRET, Connection, FaultServer, RawServer, Request, fine
 from tests.support.stream_reader import connected, stream_of, streaming
 from tests.support.waiting import collect_garbage, eventually_async
 
@@ -402,3 +405,58 @@ async def test_aclose_while_a_broken_connection_is_being_closed_ends_reading() -
         await is_closing.wait()
         await asyncio.wait_for(stream.aclose(), 30)
         assert await asyncio.wait_for(reading, 30) is None
+
+
+AT_EXIT = """
+import atexit, threading
+is_ending, goes_on, has_begun = threading.Event(), threading.Event(), threading.Event()
+
+@atexit.register  # first, so that it runs last
+def wait_for_the_thread():
+    is_ending.set()
+    while thread.is_alive() and not goes_on.is_set():
+        thread.join(0.05)
+
+def note():
+    has_begun.set()
+    if is_ending.is_set():
+        goes_on.set()
+
+from interactor_ext import InteractorClient
+client = InteractorClient(max_retries=0)
+
+def follow():
+    with client.rooms.stream("room_1") as stream:
+        for _ in stream:
+            note()
+
+def call():
+    while True:
+        client.assistants.get("asst_1")
+        note()
+
+thread = threading.Thread(target=WORK, daemon=True)
+thread.start()
+assert has_begun.wait(60)
+"""
+
+
+@pytest.mark.parametrize("work", ["follow", "call"])
+def test_daemon_threads_go_on_to_the_silent_end_of_their_program(work: str) -> None:
+    def respond(connection: Connection, request: Request) -> bool:
+        if not request.target.partition("?")[0].endswith("/stream"):
+            return fine(connection, request)
+        counting(connection)
+        return False
+
+    with FaultServer([respond]) as server:
+        settings = {"CLIENT_ID": "client_x", "CLIENT_SECRET": SECRET, "CORE_API_URL": f"{server.url}/core"}
+        settings["ACCOUNT_SERVER_URL"] = f"{server.url}/account"
+        ended = subprocess.run(
+            [sys.executable, "-X", "dev", "-W", "error", "-c", AT_EXIT.replace("WORK", work)],
+            env={**os.environ, **{f"INTERACTOR_{name}": value for name, value in settings.items()}},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

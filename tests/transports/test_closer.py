@@ -142,15 +142,3 @@ if child:
     command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", program]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (run.returncode, run.stderr) == (0, "")
-
-
-def test_watched_objects_are_closed_when_the_interpreter_exits() -> None:
-    program = """
-from interactor_ext._waiting.closer import close_when_dropped, start_closer
-class Owner: pass
-owner = Owner()
-start_closer()
-close_when_dropped(owner, lambda: print("closed", flush=True))
-"""
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
-    assert (run.returncode, run.stdout, run.stderr) == (0, "closed\n", "")
