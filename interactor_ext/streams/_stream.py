@@ -21,6 +21,7 @@ from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, TaskWaiter, ThreadWaiter, require_asyncio
 from interactor_ext._waiting.closer import close_later, start_closer
 from interactor_ext.sse import ServerSentEvent
+from interactor_ext.streams._async_events import AsyncEvents
 from interactor_ext.streams._events import Received
 from interactor_ext.streams._read_ahead import BROKEN, ReadAhead
 from interactor_ext.streams._shared import Gap, SharedStream, as_sent, two_readers
@@ -209,7 +210,8 @@ class Stream(SharedStream[E]):
 class AsyncStream(SharedStream[E]):
     """`Stream` for asyncio: `async with`, `async for`. A task that is cancelled closes the connection as well.
 
-    A time limit on one event, as in `asyncio.wait_for(anext(stream), 5)`, costs neither the connection nor an event.
+    A time limit on one event, as in `asyncio.wait_for(anext(stream), 5)`, costs neither the connection nor an event;
+    nor does one on `anext` of what `aiter(stream)` and `raw()` return.
     `on_reconnect` may be a coroutine function.
     """
 
@@ -238,23 +240,17 @@ class AsyncStream(SharedStream[E]):
     ) -> None:
         await self.aclose()
 
-    def __aiter__(self) -> AsyncGenerator[E, None]:
-        self._require_entered("async with")
-        return self._loop(self._reader.model)
+    def __aiter__(self) -> AsyncEvents[E]:
+        return self._events(self._reader.model)
 
     async def __anext__(self) -> E:
         self._require_entered("async with")
-        self._owner = None
-        event = await self._take()
-        if event is None:
-            raise StopAsyncIteration
-        model: E = self._reader.model(event)
+        model: E = await self._next(None, self._reader.model)
         return model
 
-    def raw(self) -> AsyncGenerator[ServerSentEvent, None]:
+    def raw(self) -> AsyncEvents[ServerSentEvent]:
         """The same events as they were sent: by type, text and id."""
-        self._require_entered("async with")
-        return self._loop(as_sent)
+        return self._events(as_sent)
 
     async def next_or_gap(self) -> E | Gap | None:
         """The next event, or None at the end; GAP each time it has connected again, before it waits for an event."""
@@ -269,22 +265,29 @@ class AsyncStream(SharedStream[E]):
             self._waiter.wake()
         await self._cancel_and_disconnect()
 
-    async def _loop(self, decode: Callable[[Received], T]) -> AsyncGenerator[T, None]:
-        me = self._owner = object()
-        try:
-            while (event := await self._take()) is not None:
-                yield decode(event)
-        finally:
-            # Also after a `break`: asyncio closes the generator soon after it is dropped. If another loop has taken
-            # over by then, the connection belongs to that one.
-            if self._owner is me:
-                await self._cancel_and_disconnect()
+    def _events(self, decode: Callable[[Received], T]) -> AsyncEvents[T]:
+        self._require_entered("async with")
+        me = object()
+        return AsyncEvents(functools.partial(self._next, me, decode), self._guard(me))
 
-    async def _take(self) -> Received | None:
+    async def _next(self, owner: object, decode: Callable[[Received], T]) -> T:
+        self._owner = owner
         if not self._state.ready:
             for action in self._actions():
                 await self._do(action)
-        return self._hand_out()
+        event = self._hand_out()
+        if event is None:
+            raise StopAsyncIteration
+        return decode(event)
+
+    async def _guard(self, owner: object) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            # Also after a `break`: asyncio closes the generator soon after it is dropped. If another loop has taken
+            # over by then, the connection belongs to that one.
+            if self._owner is owner:
+                await self._cancel_and_disconnect()
 
     async def _do(self, action: Action) -> None:
         match action:
