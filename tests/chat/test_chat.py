@@ -260,6 +260,32 @@ async def test_leaving_the_block_early_closes_the_stream(mode: str, sandbox: San
             await reply.message()
 
 
+@pytest.mark.parametrize("source", [aiter, lambda reply: reply.text()], ids=["events", "text"])
+async def test_time_limit_on_an_event_does_not_end_the_loop(
+    source: Any, sandbox: Sandbox, go_on: threading.Event
+) -> None:
+    room = new_room(sandbox)
+    async with user_of(sandbox, "async") as user, user.chat(room, WORDS) as reply:
+        events, came, limits = source(reply), list[Any](), 0
+        while True:
+            if limits == 3:
+                go_on.set()
+            try:
+                came.append(await asyncio.wait_for(anext(events), 0.01))
+            except TimeoutError:
+                limits += 1
+            except StopAsyncIteration:
+                break
+        words = [
+            event if isinstance(event, str) else event.content
+            for event in came
+            if not isinstance(event, MessageComplete)
+        ]
+        assert "".join(words) == ANSWER
+        with pytest.raises(StopAsyncIteration):
+            await anext(events)
+
+
 async def test_many_short_wait_for_find_the_answer_although_the_stream_breaks(sandbox: Sandbox) -> None:
     """Each is shorter than the wait before a reconnect, and than the pauses between looks at the room."""
     room = new_room(sandbox)

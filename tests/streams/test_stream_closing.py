@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -46,6 +47,16 @@ async def take(stream: Any, number: int) -> list[str]:
         if len(contents) == number:
             break
     return contents
+
+
+async def within_timeout(event: Awaitable[Any], seconds: float) -> Any:
+    async with asyncio.timeout(seconds):
+        return await event
+
+
+async def within_anyio(event: Awaitable[Any], seconds: float) -> Any:
+    with anyio.fail_after(seconds):
+        return await event
 
 
 @sync_and_async
@@ -219,7 +230,11 @@ async def test_closing_a_loop_does_not_close_the_connection_of_the_next(mode: st
             assert len(server.connections) == 1
 
 
-async def test_wait_for_timeout_on_an_event_keeps_the_connection() -> None:
+@pytest.mark.parametrize("limited", [asyncio.wait_for, within_timeout, within_anyio])
+@pytest.mark.parametrize(
+    "source", [lambda stream: stream, aiter, lambda stream: stream.raw()], ids="stream iter raw".split()
+)
+async def test_time_limit_on_an_event_keeps_the_connection(source: Any, limited: Any) -> None:
     def handler(connection: Connection) -> None:
         connection.head()
         connection.send(delta(1) + delta(2))
@@ -229,18 +244,36 @@ async def test_wait_for_timeout_on_an_event_keeps_the_connection() -> None:
     go_on = threading.Event()
     with RawServer(handler) as server:
         async with streaming("async", server.url, max_reconnects=0) as stream, stream:
-            seen: list[str] = []
+            events, ids = source(stream), list[str]()
             limits = 0
             while True:
                 if limits == 10:
                     go_on.set()
                 try:
-                    seen.append((await asyncio.wait_for(anext(stream), 0.01)).content)
+                    await limited(anext(events), 0.01)
                 except TimeoutError:
                     limits += 1
                 except StopAsyncIteration:
                     break
-            assert (seen, stream.reconnects, len(server.connections)) == (["1", "2", "3"], 0, 1)
+                else:
+                    ids.append(stream.last_event_id)
+            assert (ids, stream.reconnects, len(server.connections)) == (["1", "2", "3"], 0, 1)
+            with pytest.raises(StopAsyncIteration):
+                await anext(events)
+
+
+async def test_dropped_iterator_closes_the_connection_after_a_time_limit() -> None:
+    with RawServer(endless) as server:
+        async with streaming("async", server.url) as stream, stream:
+            events = aiter(stream)
+            assert (await anext(events)).content == "1"
+            assert [(await asyncio.wait_for(anext(events), 60)).content for _ in range(4)] == ["2", "3", "4", "5"]
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(events), 0.01)
+            assert not server.connections[0].closed_by_client.is_set()
+            del events
+            assert await closed(server)
+            assert await take(stream, 2) == ["6", "7"]
 
 
 async def test_wait_for_timeout_restarts_neither_backoff_nor_connecting() -> None:
