@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import httpx
 
 from interactor_client.types import OnReconnect
-from interactor_ext._call import Call, describe_request
+from interactor_ext._call import Call, describe_request, secrets_of
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError, StreamError
-from interactor_ext._responses._status_error import status_error
+from interactor_ext._responses._status_error import described, status_error
 from interactor_ext._waiting import Latch
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, ServerSentEvent
@@ -233,9 +233,7 @@ def _is_event_stream(response: httpx.Response) -> bool:
 def _no_event_stream(response: httpx.Response) -> StreamError:
     return StreamError(
         f"Expected an event stream, but the answer has another content type ({describe_request(response.request)}).",
-        status=response.status_code,
-        headers=response.headers,
-        request_id=response.headers.get("x-request-id"),
+        **described(response, secrets_of(response.request)),
     )
 
 
