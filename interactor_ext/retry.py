@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from interactor_ext._errors import APIConnectionError, APIStatusError, CircuitOpenError, InteractorError
 from interactor_ext._lazy import LazyModule
+from interactor_ext._waiting import require_asyncio
 from interactor_ext.logs import logger
 
 if TYPE_CHECKING:
@@ -243,6 +244,7 @@ def with_retry(
                 return await awaitable
             except caught as error:
                 delay = delay_after(error, attempt)
+            require_asyncio()
             await asyncio.sleep(delay)
             attempt += 1
             awaitable = again()

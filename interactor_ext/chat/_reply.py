@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from interactor_client.models import MessageDelta
 from interactor_ext._effects import Effects, run_async, run_sync
-from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH
+from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
 from interactor_ext._waiting.closer import close_later
 from interactor_ext.chat._shared import MOST_TOOLS_AT_ONCE, SERVING, SharedReply
 from interactor_ext.streams._async_events import AsyncEvents
@@ -126,6 +126,7 @@ class AsyncReply(SharedReply):
     __enter__ = NO_WITH
 
     async def __aenter__(self) -> Self:
+        require_asyncio()
         place = self._join_queue(asyncio.current_task())
         try:
             await run_async(self._send(place))
