@@ -90,8 +90,9 @@ def close_later(close: Close) -> None:
 
 
 def close_when_dropped(owner: object, close: Close) -> Watch:
-    """Have the closer thread call `close`, which must not hold `owner`, when `owner` is garbage. One watch an owner, which
-    must compare by identity; `forget` it after closing earlier.
+    """Have the closer thread call `close`, which must not hold `owner`, when `owner` is garbage.
+
+    One watch an owner, which must compare by identity; `forget` it after closing earlier.
     """
     # A callback written in C: no signal handler can interrupt it, and what a handler raises cannot be lost in it.
     watch = weakref.ref(owner, closer.queue.put)

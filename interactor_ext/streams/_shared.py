@@ -63,7 +63,7 @@ class SharedStream(Generic[E]):
         self._kwargs = kwargs
         self._on_reconnect = on_reconnect
         self._announced_reconnects = 0
-        self._deadline = deadline
+        self._deadline = self._own_deadline = deadline
         self._idle_timeout = idle_timeout
         self._last_event_id = last_event_id
         self._reader = event_reader(family)
@@ -98,6 +98,12 @@ class SharedStream(Generic[E]):
         if self._last_event_id or self._state.ready:
             return self._last_event_id
         return self._state.last_event_id
+
+    def end_by(self, ends_at: float | None) -> None:
+        """End with an APITimeoutError then, an instant of `time.monotonic()`, unless its own deadline is earlier."""
+        self._deadline = self._state.deadline = min(
+            (each for each in (self._own_deadline, ends_at) if each is not None), default=None
+        )
 
     @property
     def is_over(self) -> bool:

@@ -96,7 +96,7 @@ class StreamState:
         self._request = request
         self._max_reconnects = max_reconnects
         self._policy = policy
-        self._deadline = deadline
+        self.deadline = deadline
         self._max_event_size = max_event_size
         self._decoder = SSEDecoder(last_event_id, max_event_size)
         self._retry_ms: int | None = None
@@ -169,7 +169,7 @@ class StreamState:
                 break
         if self._is_closed:
             self.ready.clear()
-        elif self._deadline is not None and now >= self._deadline:
+        elif self.deadline is not None and now >= self.deadline:
             self.out_of_time()
 
     def failed(self, error: InteractorError | None, now: float) -> None:
@@ -191,7 +191,7 @@ class StreamState:
             self._go(End(error))
         elif self._exhausted:
             self._go(End(self._given_up(error)))
-        elif self._deadline is not None and now + wait >= self._deadline:
+        elif self.deadline is not None and now + wait >= self.deadline:
             self._go(End(self._too_late(error)))
         else:
             self._failures += 1

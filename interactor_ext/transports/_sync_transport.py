@@ -184,7 +184,8 @@ class Transport(httpx.BaseTransport):
             return
         now = time.monotonic()
         with self._lock:
-            keeps = use in self._used and not (self._closed or self._retired)  # neither in a forked child nor after `close`
+            # Neither in a forked child nor after `close`, which retires as well.
+            keeps = use in self._used and not self._retired
             if keeps:
                 use.connection = None
                 self._idle.put(connection, now)
@@ -226,7 +227,7 @@ class Transport(httpx.BaseTransport):
     def close(self) -> None:
         """Close all connections; a thread that waits for one of them gets an error, and so does every later request."""
         # Waits for nothing. A call that uses a connection gets an error, and closes it.
-        self._closed = True
+        self._closed = self._retired = True
         for use in list(self._used):
             if use.connection is not None:
                 use.connection.shut_down()

@@ -232,7 +232,7 @@ async def test_closing_a_loop_does_not_close_the_connection_of_the_next(mode: st
 
 @pytest.mark.parametrize("limited", [asyncio.wait_for, within_timeout, within_anyio])
 @pytest.mark.parametrize(
-    "source", [lambda stream: stream, aiter, lambda stream: stream.raw()], ids="stream iter raw".split()
+    "source", [lambda stream: stream, aiter, lambda stream: stream.raw()], ids=["stream", "iter", "raw"]
 )
 async def test_time_limit_on_an_event_keeps_the_connection(source: Any, limited: Any) -> None:
     def handler(connection: Connection) -> None:
