@@ -121,7 +121,7 @@ class SharedState(_SharedState[TokenCache]):
         reporter = self._reporter
         network = require_kind("transport", options.transport or Transport(), httpx.BaseTransport)
         self.transport = CallTransport(network, self._rules)
-        if options.transport is None:
+        if isinstance(network, Transport) and network is not options.transport:
             # For whoever forgets to close. It also runs when the interpreter ends, while daemon threads make calls.
             weakref.finalize(self.transport, network.retire)
         self._account = ViewClient(View.of(config), self._context, self.transport, auth=None)

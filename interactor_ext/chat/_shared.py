@@ -20,16 +20,9 @@ from interactor_ext._effects import (
     despite_open_circuit,
     open_stream,
     seconds_until,
-    view_until,
     while_open,
 )
-from interactor_ext._errors import (
-    APITimeoutError,
-    InteractorError,
-    NotFoundError,
-    ResponseValidationError,
-    ValidationError,
-)
+from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
 from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, too_long
@@ -39,7 +32,7 @@ from interactor_ext.streams._shared import Gap
 from interactor_ext.tools._calls import PendingCall
 
 if TYPE_CHECKING:
-    from interactor_client.models import Message, StreamEvent, Tool, ToolCall
+    from interactor_client.models import Message, StreamEvent, ToolCall
     from interactor_ext.tools._tool_set import Tools, ToolSet
 
 SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
@@ -65,7 +58,6 @@ class SharedReply:
         self._ends_at: float | None = None
         self._tool_timeout = tool_timeout
         self._tools_end_at: float | None = None
-        self._warned_of: set[str] = set()
         self._wakes_at: float | None = None
 
     def __repr__(self) -> str:
@@ -198,8 +190,7 @@ class SharedReply:
                 self._wakes_at = None
                 self._state.woken()
         while self._state.to_look_into:
-            yield from self._warn_if_nobody_runs(self._state.to_look_into[0].tool_id)
-            self._state.to_look_into.popleft()
+            yield from self._warn_if_nobody_runs(self._state.to_look_into[0])
         yield from self._release_if_over()
 
     def _limit_wait_for_others(self) -> None:
@@ -210,28 +201,15 @@ class SharedReply:
             self._tools_end_at = time.monotonic() + self._tool_timeout
         self._stream.end_by(self._tools_end_at)
 
-    def _warn_if_nobody_runs(self, tool_id: str) -> Effects[None]:
-        if tool_id in self._warned_of:
-            return
-        view = view_until(self._user.with_options(max_retries=0), self._ends_at)
-        name = tool_id
+    def _warn_if_nobody_runs(self, call: ToolCall) -> Effects[None]:
         try:
-            tool: Tool = yield Call(view.tools.get, (tool_id,))
-        except (NotFoundError, ValidationError, ValueError):  # deleted; or an id that no server, or no request, takes
-            pass
+            name, has_callback = yield from _tool_set(())._identify(self._user, self._pending(call), self._ends_at)
         except InteractorError:  # the log has the call
-            return
-        else:
-            name = tool.name
-            if tool.callback_url:
-                return
-        self._warned_of.add(tool_id)
-        warnings.warn(
-            f"The assistant has called the tool {clean_text(name)!r} and waits for its result, which this chat does "
-            f"not submit: {WAYS}.",
-            RuntimeWarning,
-            stacklevel=depth_of_caller(),
-        )
+            has_callback = True
+        self._state.to_look_into.popleft()
+        if not has_callback:
+            waits = f"The assistant waits for the tool {clean_text(name)!r}, which this chat does not run"
+            warnings.warn(f"{waits}: {WAYS}.", RuntimeWarning, stacklevel=depth_of_caller())
 
     def _report_event(self, event: Any) -> None:
         if event is Gap.GAP:
@@ -263,9 +241,11 @@ class SharedReply:
 
     def _tool_runs(self, calls: tuple[ToolCall, ...]) -> Iterator[Effects[Any]]:
         for call in calls:
-            pending = PendingCall(call.id, self._room.id, call.tool_id, None, call.arguments, self._room.namespace)
             assert self._tools is not None
-            yield self._tools._answer(self._user, pending, self._ends_at, only_ours=True)
+            yield self._tools._answer(self._user, self._pending(call), self._ends_at, only_ours=True)
+
+    def _pending(self, call: ToolCall) -> PendingCall:
+        return PendingCall(call.id, self._room.id, call.tool_id, None, call.arguments, self._room.namespace)
 
     def _tools_too_slow(self, calls: tuple[ToolCall, ...]) -> APITimeoutError:
         names = ", ".join(clean_text(call.id) for call in calls)

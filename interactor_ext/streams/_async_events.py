@@ -8,24 +8,25 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+async def unguarded() -> AsyncGenerator[None, None]:
+    """For events that nothing has to be closed after."""
+    while True:
+        yield
+
+
 class AsyncEvents(AsyncIterator[T]):
     """Its `anext` may be cancelled and called again, as for a time limit on each event, and no event is lost.
 
-    That ends an async generator, so this is none. But asyncio closes generators that are dropped, and those that are
-    left when a loop ends: `guard` is one, which begins with the first event and is closed with this.
+    A generator would end. But asyncio closes those that are dropped, or left when a loop ends: `guard` is one, which
+    yields before each event until it is closed.
     """
 
-    def __init__(self, take: Callable[[], Awaitable[T]], guard: AsyncGenerator[None, None] | None = None) -> None:
+    def __init__(self, take: Callable[[], Awaitable[T]], guard: AsyncGenerator[None, None]) -> None:
         self._take = take  # raises StopAsyncIteration at the end
         self._guard = guard
-        self._has_begun = self._is_over = False
 
     async def __anext__(self) -> T:
-        if self._is_over:
-            raise StopAsyncIteration
-        if self._guard is not None and not self._has_begun:
-            self._has_begun = True
-            await anext(self._guard)
+        await anext(self._guard)
         try:
             return await self._take()
         except StopAsyncIteration:
@@ -34,6 +35,4 @@ class AsyncEvents(AsyncIterator[T]):
 
     async def aclose(self) -> None:
         """Leave the loop."""
-        self._is_over = True
-        if self._guard is not None:
-            await self._guard.aclose()
+        await self._guard.aclose()

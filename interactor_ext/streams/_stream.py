@@ -282,7 +282,8 @@ class AsyncStream(SharedStream[E]):
 
     async def _guard(self, owner: object) -> AsyncGenerator[None, None]:
         try:
-            yield
+            while True:
+                yield
         finally:
             # Also after a `break`: asyncio closes the generator soon after it is dropped. If another loop has taken
             # over by then, the connection belongs to that one.
