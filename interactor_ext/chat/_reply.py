@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import wait
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +15,7 @@ from interactor_ext._effects import Effects, run_async, run_sync
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
 from interactor_ext._waiting.closer import close_later
 from interactor_ext.chat._shared import MOST_TOOLS_AT_ONCE, SERVING, SharedReply
-from interactor_ext.streams._async_events import AsyncEvents, unguarded
+from interactor_ext.streams._async_events import AsyncEvents
 from interactor_ext.tools._calls import TOOL_THREADS
 
 if TYPE_CHECKING:
@@ -141,11 +141,11 @@ class AsyncReply(SharedReply):
         await self.aclose()
 
     def __aiter__(self) -> AsyncIterator[StreamEvent]:
-        return AsyncEvents(self._next, unguarded())
+        return AsyncEvents(self._next, _unguarded())
 
     def text(self) -> AsyncIterator[str]:
         """The text of the answer as it comes, and what the assistant says before it calls tools."""
-        return AsyncEvents(self._next_text, unguarded())
+        return AsyncEvents(self._next_text, _unguarded())
 
     async def _next(self) -> StreamEvent:
         self._require_entered()
@@ -208,6 +208,12 @@ class AsyncReply(SharedReply):
             _cancelled.add(work)
             work.add_done_callback(_forget)
             work.cancel()
+
+
+async def _unguarded() -> AsyncGenerator[None, None]:
+    """Nothing has to be closed when a loop over the events is left."""
+    while True:
+        yield
 
 
 def _forget(task: asyncio.Task[None]) -> None:

@@ -199,7 +199,7 @@ class SharedReply:
             self._tools_end_at = None
         elif self._tool_timeout is not None and self._tools_end_at is None:
             self._tools_end_at = time.monotonic() + self._tool_timeout
-        self._stream.end_by(self._tools_end_at)
+        self._stream.end_by(min((each for each in (self._ends_at, self._tools_end_at) if each), default=None))
 
     def _warn_if_nobody_runs(self, call: ToolCall) -> Effects[None]:
         try:

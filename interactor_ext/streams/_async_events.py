@@ -8,12 +8,6 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def unguarded() -> AsyncGenerator[None, None]:
-    """For events that nothing has to be closed after."""
-    while True:
-        yield
-
-
 class AsyncEvents(AsyncIterator[T]):
     """Its `anext` may be cancelled and called again, as for a time limit on each event, and no event is lost.
 

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import inspect
 import math
+import operator
 import socket
 import threading
 import time
@@ -24,7 +25,7 @@ from interactor_ext.sse import ServerSentEvent
 from interactor_ext.streams._async_events import AsyncEvents
 from interactor_ext.streams._events import Received
 from interactor_ext.streams._read_ahead import BROKEN, ReadAhead
-from interactor_ext.streams._shared import Gap, SharedStream, as_sent, two_readers
+from interactor_ext.streams._shared import Gap, SharedStream, two_readers
 from interactor_ext.streams._state import Action, Backoff, Connect, Receive
 from interactor_ext.transports._httpx_internals import network_deadline
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 E = TypeVar("E")
 T = TypeVar("T")
+_AS_SENT: Callable[[Received], ServerSentEvent] = operator.attrgetter("sent")
 
 
 class Stream(SharedStream[E]):
@@ -95,7 +97,7 @@ class Stream(SharedStream[E]):
     def raw(self) -> Generator[ServerSentEvent, None, None]:
         """The same events as they were sent: by type, text and id."""
         self._require_entered("with")
-        return self._loop(as_sent)
+        return self._loop(_AS_SENT)
 
     def next_or_gap(self) -> E | Gap | None:
         """The next event, or None at the end; GAP each time it has connected again, before it waits for an event."""
@@ -173,7 +175,7 @@ class Stream(SharedStream[E]):
         # The action is read after this thread is noted as the reader; `close` does both in reverse order, so one of the
         # two sees the other.
         try:
-            network_deadline.set(math.inf if self._deadline is None else self._deadline)
+            network_deadline.set(math.inf if self._state.deadline is None else self._state.deadline)
             chunk = next(self._chunks, None) if isinstance(self._state.action, Receive) else None
         except BROKEN as error:
             self._on_failure_unless_interrupted(error)
@@ -250,7 +252,7 @@ class AsyncStream(SharedStream[E]):
 
     def raw(self) -> AsyncEvents[ServerSentEvent]:
         """The same events as they were sent: by type, text and id."""
-        return self._events(as_sent)
+        return self._events(_AS_SENT)
 
     async def next_or_gap(self) -> E | Gap | None:
         """The next event, or None at the end; GAP each time it has connected again, before it waits for an event."""
@@ -338,7 +340,7 @@ class AsyncStream(SharedStream[E]):
             await self._cancel_and_disconnect()
 
     def _deadline_timeout(self) -> asyncio.Timeout:
-        return asyncio.timeout(None if self._deadline is None else max(0.0, self._deadline - time.monotonic()))
+        return asyncio.timeout(None if self._state.deadline is None else max(0.0, self._state.deadline - time.monotonic()))
 
     async def _cancel_and_disconnect(self) -> None:
         connecting, self._connecting = self._connecting, None
