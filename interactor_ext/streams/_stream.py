@@ -340,7 +340,8 @@ class AsyncStream(SharedStream[E]):
             await self._cancel_and_disconnect()
 
     def _deadline_timeout(self) -> asyncio.Timeout:
-        return asyncio.timeout(None if self._state.deadline is None else max(0.0, self._state.deadline - time.monotonic()))
+        ends_at = self._state.deadline
+        return asyncio.timeout(None if ends_at is None else max(0.0, ends_at - time.monotonic()))
 
     async def _cancel_and_disconnect(self) -> None:
         connecting, self._connecting = self._connecting, None
