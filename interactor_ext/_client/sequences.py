@@ -35,7 +35,9 @@ _RESTING: frozenset[KnownWorkflowInstanceStatus] = frozenset({"completed", "halt
 class Sequences:
     """The part of `InteractorClient` that makes several calls at a time."""
 
-    def chat(self, room_id: str, content: str, *, tools: Tools | None = None) -> Reply:
+    def chat(
+        self, room_id: str, content: str, *, tools: Tools | None = None, tool_timeout: float | None = None
+    ) -> Reply:
         """Send a message and follow its answer: enter it, then read `text()`, `message()` or the events.
 
         The stream is opened before the message is sent, so no event is missed. With `tools`, calls of tools are run and
@@ -43,12 +45,15 @@ class Sequences:
         of an unknown tool is an error, unless the platform calls it by its `callback_url`. `tools` is a ToolSet or a
         list of functions; they too must be registered and given to the assistant before.
 
+        Without `tools`, a call of a tool that has no `callback_url` is a RuntimeWarning, and the chat waits for a
+        result that somebody else submits: after `tool_timeout` seconds, with an APITimeoutError.
+
         The platform's events do not name the message that they answer, so in one room one chat goes on at a time. The
         next one, of this process or of another, waits for its end: as long as events come, or half a minute in silence.
         Where two messages are sent at the same time nevertheless, the order of the room's messages decides which answer
         is whose, and it comes in one piece; where the order is ambiguous, a StreamError is raised.
         """
-        return _reply.Reply(self, room_id, content, tools)
+        return _reply.Reply(self, room_id, content, tools, tool_timeout)
 
     def wait_for_workflow(
         self,
@@ -91,7 +96,9 @@ class Sequences:
 class AsyncSequences:
     """The part of `AsyncInteractorClient` that makes several calls at a time."""
 
-    def chat(self, room_id: str, content: str, *, tools: Tools | None = None) -> AsyncReply:
+    def chat(
+        self, room_id: str, content: str, *, tools: Tools | None = None, tool_timeout: float | None = None
+    ) -> AsyncReply:
         """Send a message and follow its answer: enter it, then read `text()`, `message()` or the events.
 
         The stream is opened before the message is sent, so no event is missed. With `tools`, calls of tools are run and
@@ -99,12 +106,15 @@ class AsyncSequences:
         of an unknown tool is an error, unless the platform calls it by its `callback_url`. `tools` is a ToolSet or a
         list of functions; they too must be registered and given to the assistant before.
 
+        Without `tools`, a call of a tool that has no `callback_url` is a RuntimeWarning, and the chat waits for a
+        result that somebody else submits: after `tool_timeout` seconds, with an APITimeoutError.
+
         The platform's events do not name the message that they answer, so in one room one chat goes on at a time. The
         next one, of this process or of another, waits for its end: as long as events come, or half a minute in silence.
         Where two messages are sent at the same time nevertheless, the order of the room's messages decides which answer
         is whose, and it comes in one piece; where the order is ambiguous, a StreamError is raised.
         """
-        return _reply.AsyncReply(self, room_id, content, tools)
+        return _reply.AsyncReply(self, room_id, content, tools, tool_timeout)
 
     async def wait_for_workflow(
         self,

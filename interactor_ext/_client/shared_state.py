@@ -141,9 +141,9 @@ class SharedState(_SharedState[TokenCache]):
         reporter = self._reporter
         network = require_kind("transport", options.transport or Transport(), httpx.BaseTransport)
         self.transport = CallTransport(network, self._rules)
-        if options.transport is None:
-            # For whoever forgets to close, at the latest when the interpreter ends.
-            weakref.finalize(self.transport, network.close)
+        if isinstance(network, Transport) and network is not options.transport:
+            # For whoever forgets to close. It also runs when the interpreter ends, while daemon threads make calls.
+            weakref.finalize(self.transport, network.retire)
         self._account = ViewClient(View.of(config), self._context, self.transport, auth=None)
         self.tokens = self._cache(functools.partial(own_token, config), self._store)
         self._auth = BearerAuth(self.tokens, is_for_core_api(config.core_api_url), deadline_of_call)

@@ -89,6 +89,7 @@ class TaskWaiter:
     def __init__(self) -> None:
         import asyncio
 
+        require_asyncio()
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
 

@@ -86,11 +86,11 @@ class _Closer:
             del item, close  # they may hold the last reference to something large
 
     def finish(self) -> None:
-        """The interpreter ends: close what is still watched as well."""
+        """The interpreter ends. What is watched stays open: daemon threads may be using it to the very end."""
         if self.is_running:
             ended = ThreadWaiter()
-            for item in [*self.watches, ended.wake, None]:
-                self.queue.put(item)
+            self.queue.put(ended.wake)
+            self.queue.put(None)
             ended.wait(_SECONDS_AT_EXIT)
 
 
@@ -110,8 +110,9 @@ def close_later(close: Close) -> None:
 
 
 def close_when_dropped(owner: object, close: Close) -> Watch:
-    """Have the closer thread call `close`, which must not hold `owner`, when `owner` is garbage; at the latest when the
-    interpreter exits. One watch an owner, which must compare by identity; `forget` it after closing earlier.
+    """Have the closer thread call `close`, which must not hold `owner`, when `owner` is garbage.
+
+    One watch an owner, which must compare by identity; `forget` it after closing earlier.
     """
     # A callback written in C: no signal handler can interrupt it, and what a handler raises cannot be lost in it.
     watch = weakref.ref(owner, closer.queue.put)

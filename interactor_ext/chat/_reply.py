@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import wait
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from interactor_client.models import MessageDelta
 from interactor_ext._effects import Effects, run_async, run_sync
-from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH
+from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
 from interactor_ext._waiting.closer import close_later
 from interactor_ext.chat._shared import MOST_TOOLS_AT_ONCE, SERVING, SharedReply
+from interactor_ext.streams._async_events import AsyncEvents
 from interactor_ext.tools._calls import TOOL_THREADS
 
 if TYPE_CHECKING:
@@ -115,13 +116,17 @@ def _run_all(runs: deque[Effects[Any]]) -> None:
 
 
 class AsyncReply(SharedReply):
-    """`Reply` for asyncio: `async with`, `async for`. A task that is cancelled leaves at once."""
+    """`Reply` for asyncio: `async with`, `async for`. A task that is cancelled leaves at once.
+
+    A time limit on one event, as in `asyncio.wait_for(anext(events), 5)` where `events = aiter(reply)`, costs no event.
+    """
 
     _work: asyncio.Task[None] | None = None
 
     __enter__ = NO_WITH
 
     async def __aenter__(self) -> Self:
+        require_asyncio()
         place = self._join_queue(asyncio.current_task())
         try:
             await run_async(self._send(place))
@@ -135,14 +140,24 @@ class AsyncReply(SharedReply):
     ) -> None:
         await self.aclose()
 
-    async def __aiter__(self) -> AsyncIterator[StreamEvent]:
-        self._require_entered()
-        while (event := await run_async(self._next_event())) is not None:
-            yield event
+    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+        return AsyncEvents(self._next, _unguarded())
 
     def text(self) -> AsyncIterator[str]:
         """The text of the answer as it comes, and what the assistant says before it calls tools."""
-        return (event.content async for event in self if isinstance(event, MessageDelta))
+        return AsyncEvents(self._next_text, _unguarded())
+
+    async def _next(self) -> StreamEvent:
+        self._require_entered()
+        event = await run_async(self._next_event())
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    async def _next_text(self) -> str:
+        while not isinstance(event := await self._next(), MessageDelta):
+            pass
+        return event.content
 
     async def message(self) -> Message:
         """The answer, when it is complete. If the stream failed for good, it is looked for among the room's messages.
@@ -193,6 +208,12 @@ class AsyncReply(SharedReply):
             _cancelled.add(work)
             work.add_done_callback(_forget)
             work.cancel()
+
+
+async def _unguarded() -> AsyncGenerator[None, None]:
+    """Nothing has to be closed when a loop over the events is left."""
+    while True:
+        yield
 
 
 def _forget(task: asyncio.Task[None]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+import warnings
 import weakref
 from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from interactor_ext._config._checks import require, seconds_problem
 from interactor_ext._effects import (
     Call,
     Effects,
@@ -24,7 +26,8 @@ from interactor_ext._errors import APITimeoutError, InteractorError, ResponseVal
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
 from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, too_long
-from interactor_ext.chat._state import ListMessages, ReadStream, ReplyState, RunTools, Sleep
+from interactor_ext.chat._state import WAYS, ListMessages, ReadStream, ReplyState, RunTools, Sleep
+from interactor_ext.logs import depth_of_caller
 from interactor_ext.streams._shared import Gap
 from interactor_ext.tools._calls import PendingCall
 
@@ -40,7 +43,11 @@ MOST_TOOLS_AT_ONCE = 32
 class SharedReply:
     """A message, its answer, and its place in the queue of its room. The methods are effects where they wait."""
 
-    def __init__(self, user: Any, room_id: str, content: str, tools: Tools | None) -> None:
+    def __init__(
+        self, user: Any, room_id: str, content: str, tools: Tools | None, tool_timeout: float | None = None
+    ) -> None:
+        if tool_timeout is not None:
+            require(seconds_problem("tool_timeout", tool_timeout))
         self._user = user
         self._content = content
         self._tools = None if tools is None else _tool_set(tools)
@@ -49,6 +56,8 @@ class SharedReply:
         self._place: Place | None = None
         self._stream: Any = None
         self._ends_at: float | None = None
+        self._tool_timeout = tool_timeout
+        self._tools_end_at: float | None = None
         self._wakes_at: float | None = None
 
     def __repr__(self) -> str:
@@ -158,6 +167,7 @@ class SharedReply:
         """Do what the state decides, once, and report what came of it."""
         match self._state.action:
             case ReadStream():
+                self._limit_wait_for_others()
                 try:
                     self._report_event((yield Call(self._stream.next_or_gap)))
                 except InteractorError as error:
@@ -179,7 +189,27 @@ class SharedReply:
                 yield Pause(self._left_of_sleep(seconds))
                 self._wakes_at = None
                 self._state.woken()
+        while self._state.to_look_into:
+            yield from self._warn_if_nobody_runs(self._state.to_look_into[0])
         yield from self._release_if_over()
+
+    def _limit_wait_for_others(self) -> None:
+        """Within `tool_timeout` the results of all calls must be there that this chat does not run."""
+        if not self._state.others_to_run:
+            self._tools_end_at = None
+        elif self._tool_timeout is not None and self._tools_end_at is None:
+            self._tools_end_at = time.monotonic() + self._tool_timeout
+        self._stream.end_by(min((each for each in (self._ends_at, self._tools_end_at) if each), default=None))
+
+    def _warn_if_nobody_runs(self, call: ToolCall) -> Effects[None]:
+        try:
+            name, has_callback = yield from _tool_set(())._identify(self._user, self._pending(call), self._ends_at)
+        except InteractorError:  # the log has the call
+            has_callback = True
+        self._state.to_look_into.popleft()
+        if not has_callback:
+            waits = f"The assistant waits for the tool {clean_text(name)!r}, which this chat does not run"
+            warnings.warn(f"{waits}: {WAYS}.", RuntimeWarning, stacklevel=depth_of_caller())
 
     def _report_event(self, event: Any) -> None:
         if event is Gap.GAP:
@@ -190,6 +220,8 @@ class SharedReply:
             self._state.received(event)
 
     def _report_failure(self, error: InteractorError) -> None:
+        if isinstance(error, APITimeoutError) and seconds_until(self._tools_end_at) == 0:
+            error = APITimeoutError(f"No result came within {self._tool_timeout:g} s (tool_timeout=).")
         if isinstance(error, ResponseValidationError):
             self._state.missed()
         else:
@@ -209,9 +241,11 @@ class SharedReply:
 
     def _tool_runs(self, calls: tuple[ToolCall, ...]) -> Iterator[Effects[Any]]:
         for call in calls:
-            pending = PendingCall(call.id, self._room.id, call.tool_id, None, call.arguments, self._room.namespace)
             assert self._tools is not None
-            yield self._tools._answer(self._user, pending, self._ends_at, only_ours=True)
+            yield self._tools._answer(self._user, self._pending(call), self._ends_at, only_ours=True)
+
+    def _pending(self, call: ToolCall) -> PendingCall:
+        return PendingCall(call.id, self._room.id, call.tool_id, None, call.arguments, self._room.namespace)
 
     def _tools_too_slow(self, calls: tuple[ToolCall, ...]) -> APITimeoutError:
         names = ", ".join(clean_text(call.id) for call in calls)

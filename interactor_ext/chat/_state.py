@@ -39,7 +39,11 @@ from interactor_ext.tools._calls import FINISHED
 
 # Seconds between lists of a room whose stream is lost, or whose list lags behind it.
 _POLL_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0)
-_ADVICE = "Unless the tool has a callback_url, pass tools=, or hand it in by client.tools.submit_result."
+WAYS = (
+    "pass tools= to the chat, give the tool a callback_url, or submit the result in a webhook handler of "
+    "room.tool_call.pending"
+)
+_ADVICE = f"Unless something runs it already, {WAYS}."
 
 
 class ReadStream(NamedTuple):
@@ -96,8 +100,9 @@ class ReplyState:
         self._text = ""
         self._has_gap = False
         self._to_run: dict[str, ToolCall] = {}
-        # The ids of calls whose results another client has to submit.
-        self._others_to_run: set[str] = set()
+        # The calls whose results another client has to submit, by id; and those that were not looked into yet.
+        self.others_to_run: dict[str, ToolCall] = {}
+        self.to_look_into: deque[ToolCall] = deque()
         self._started: set[str] = set()
         self._poll_pauses: deque[float] | None = None
         self._is_resumable = False
@@ -218,8 +223,8 @@ class ReplyState:
         if not self.is_done:
             # A deadline is the end of everything.
             self._is_resumable = not isinstance(error, APITimeoutError)
-            if isinstance(error, APITimeoutError) and self._others_to_run:
-                names = ", ".join(sorted(self._others_to_run))
+            if isinstance(error, APITimeoutError) and self.others_to_run:
+                names = ", ".join(sorted(map(clean_text, self.others_to_run)))
                 error = APITimeoutError(
                     f"{error} The assistant waits for the result of the tool calls {names}. {_ADVICE}"
                 )
@@ -311,7 +316,7 @@ class ReplyState:
     def _accept(self, event: Any) -> None:
         match event:
             case MessageDelta(content=text):
-                self._others_to_run.clear()
+                self.others_to_run.clear()
                 if self._has_gap:
                     return  # the complete message has the text in between
                 self._text += text
@@ -326,6 +331,7 @@ class ReplyState:
                 self._complete(event)
             case ToolCallComplete(tool_call=call):
                 self._results.append(call.id)
+                self.others_to_run.pop(call.id, None)
                 self.events.append(event)
             case _:
                 self.events.append(event)
@@ -366,13 +372,14 @@ class ReplyState:
         self._has_gap = False
 
     def _leave_to_others(self, call: ToolCall) -> None:
-        """Warn where this chat runs no tools: with a forgotten `tools=` the assistant would seem to hang."""
+        """Log it where this chat runs no tools: with a forgotten `tools=` the assistant would seem to hang."""
         if self._runs_tools or call.status in FINISHED:
             return
         self._turn = _Turn.UNKNOWN  # while it waits, others may be answered
-        if (name := clean_text(call.id)) not in self._others_to_run:
-            self._others_to_run.add(name)
-            logger.warning("The assistant waits for the result of the tool call %s. %s", name, _ADVICE)
+        if call.id not in self.others_to_run:
+            self.others_to_run[call.id] = call
+            self.to_look_into.append(call)
+            logger.warning("The assistant waits for the result of the tool call %s. %s", clean_text(call.id), _ADVICE)
 
     def _is_ours(self, call: ToolCall) -> bool:
         return self._runs_tools and call.status not in FINISHED and call.id not in self._started

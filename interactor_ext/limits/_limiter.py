@@ -9,11 +9,16 @@ from typing import Any
 
 from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._redaction import clean_text
 from interactor_ext._waiting import Closing, TaskWaiter, ThreadWaiter
 from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers
 from interactor_ext.limits._fair_queue import CHECK_SECONDS, FairQueue, Place
 from interactor_ext.limits._redis_buckets import RedisBuckets
+from interactor_ext.logs import logger
 from interactor_ext.tokens._redis import is_async
+
+# Seconds of a wait after which the log says so.
+_LONG_WAIT = 1.0
 
 
 class RateLimiter:
@@ -78,11 +83,14 @@ class RateLimiter:
         pause: Callable[..., Any],
     ) -> Effects[float | None]:
         left = math.inf if time_left is None else time_left
-        deadline = time.monotonic() + left
+        began = time.monotonic()
+        deadline = began + left
         if not self._queue.is_busy(place.key) and (yield from self._buckets.reserve(keys, 0.0, left))[1]:
             return None
+        is_told = False
         try:
             while not self._queue.has_turn(place):
+                is_told = is_told or _tell(keys, time.monotonic() - began)
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return time_left
@@ -92,6 +100,8 @@ class RateLimiter:
             delay, reserved = yield from self._buckets.reserve(keys, left, left)
             if not reserved:
                 return delay
+            if not is_told:
+                _tell(keys, time.monotonic() - began + delay)
             try:
                 yield Call(pause, (delay,))
             except GeneratorExit:  # no driver is left to perform another effect
@@ -102,6 +112,16 @@ class RateLimiter:
         finally:
             self._queue.leave(place)
         return None
+
+
+def _tell(keys: Sequence[Key], seconds: float) -> bool:
+    """Log a long wait. False where it is none."""
+    if seconds <= _LONG_WAIT:
+        return False
+    # The second item of a key is the OAuth client, by a digest.
+    names = " and ".join(clean_text(" ".join((tier, *rest))) for tier, _, *rest in keys)
+    logger.info("A call waits at least %.1f s for the rate limit of %s.", seconds, names)
+    return True
 
 
 class RedisRateLimiter(RateLimiter):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar, cast
 
 from interactor_ext._errors import APIConnectionError, APIStatusError, CircuitOpenError, InteractorError
+from interactor_ext._waiting import require_asyncio
 from interactor_ext.logs import logger
 from interactor_ext.retry._policy import RetryPolicy
 
@@ -56,6 +57,7 @@ def with_retry(
                 return await awaitable
             except caught as error:
                 delay = delay_after(error, attempt)
+            require_asyncio()
             await asyncio.sleep(delay)
             attempt += 1
             awaitable = again()

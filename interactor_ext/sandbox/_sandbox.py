@@ -187,7 +187,7 @@ class Sandbox:
         options["transport"] = transport = Transport(trust_env=False)
         client = InteractorClient(**options)
         # For clients that are not closed, as with the transport that a client makes for itself.
-        weakref.finalize(client._shared.transport, transport.close)
+        weakref.finalize(client._shared.transport, transport.retire)
         return client
 
     def async_client(self, **options: Any) -> AsyncInteractorClient:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import httpx
 
 from interactor_client.types import OnReconnect
-from interactor_ext._call import Call, describe_request
+from interactor_ext._call import Call, describe_request, secrets_of
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError, StreamError
-from interactor_ext._responses._status_error import status_error
+from interactor_ext._responses._status_error import described, status_error
 from interactor_ext._waiting import Latch
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, ServerSentEvent
+from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE
 from interactor_ext.streams._events import Received, event_reader
 from interactor_ext.streams._state import Action, End, Receive, StreamState
 
@@ -63,7 +63,6 @@ class SharedStream(Generic[E]):
         self._kwargs = kwargs
         self._on_reconnect = on_reconnect
         self._announced_reconnects = 0
-        self._deadline = deadline
         self._idle_timeout = idle_timeout
         self._last_event_id = last_event_id
         self._reader = event_reader(family)
@@ -99,6 +98,10 @@ class SharedStream(Generic[E]):
             return self._last_event_id
         return self._state.last_event_id
 
+    def end_by(self, ends_at: float | None) -> None:
+        """Set its deadline: an instant of `time.monotonic()`."""
+        self._state.deadline = ends_at
+
     @property
     def is_over(self) -> bool:
         """Whether it has ended and no event of it is left to be handed out."""
@@ -123,9 +126,9 @@ class SharedStream(Generic[E]):
             **{**self._kwargs, "headers": {**self._kwargs.get("headers", {}), **headers}}
         )
         # Our transport bounds the wait for the response by other means, so this is for the reads of its body alone.
-        left = math.inf if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        left = math.inf if self._state.deadline is None else max(0.0, self._state.deadline - time.monotonic())
         request.extensions["timeout"]["read"] = min(self._idle_timeout, left)
-        Call.of(request).ends_at = self._deadline  # one for all connections
+        Call.of(request).ends_at = self._state.deadline  # one for all connections
         return request
 
     def _actions(self, *, until_connected: bool = False) -> Iterator[Action]:
@@ -186,7 +189,7 @@ class SharedStream(Generic[E]):
         if isinstance(self._state.action, End):  # closed by another thread or task, which caused the error
             return
         now = time.monotonic()
-        if self._deadline is not None and now >= self._deadline:
+        if self._state.deadline is not None and now >= self._state.deadline:
             self._state.out_of_time()
         elif isinstance(error, InteractorError):
             self._state.failed(error, now)
@@ -233,9 +236,7 @@ def _is_event_stream(response: httpx.Response) -> bool:
 def _no_event_stream(response: httpx.Response) -> StreamError:
     return StreamError(
         f"Expected an event stream, but the answer has another content type ({describe_request(response.request)}).",
-        status=response.status_code,
-        headers=response.headers,
-        request_id=response.headers.get("x-request-id"),
+        **described(response, secrets_of(response.request)),
     )
 
 
@@ -244,10 +245,6 @@ def two_readers() -> StreamError:
         "Another thread is reading this stream, which has one reader at a time: let one thread read it and hand the "
         "events over, by a queue.Queue for instance, or open a stream for each thread."
     )
-
-
-def as_sent(event: Received) -> ServerSentEvent:
-    return event.sent
 
 
 def _name(kwargs: dict[str, Any]) -> str:

@@ -38,6 +38,11 @@ LONGEST_WAIT = 300.0
 """Seconds. A `retry:` beyond is cut to it; a `Retry-After` beyond ends the stream."""
 # A connection that received bytes for so long was healthy, even without events.
 _HEALTHY_AFTER = 10.0
+# One that ends sooner, with fewer events than these, is short. After so many short ones in a row, which is what the
+# platform lets a client open at once, the least wait grows, however short the server's `retry` is.
+_FEW_EVENTS = 10
+_SHORT_CONNECTIONS = 10
+_LONGEST_FLOOR = 5.0
 _REMEMBERED_IDS = 8192
 # Of a longer id a digest is remembered.
 _LONGEST_KEY = 64
@@ -91,12 +96,14 @@ class StreamState:
         self._request = request
         self._max_reconnects = max_reconnects
         self._policy = policy
-        self._deadline = deadline
+        self.deadline = deadline
         self._max_event_size = max_event_size
         self._decoder = SSEDecoder(last_event_id, max_event_size)
         self._retry_ms: int | None = None
         self._seen = _Seen()
         self._failures = 0  # in a row
+        self._events = 0  # of this connection
+        self._short_connections = 0  # in a row
         self._ever_connected = False
         self._connected_at = self._heard_at = 0.0
         self._is_closed = False
@@ -123,6 +130,7 @@ class StreamState:
         self._connected_at = self._heard_at = now
         self._decoder = SSEDecoder(self._decoder.last_event_id, self._max_event_size)
         self._seen.start_connection()
+        self._events = 0
         self._failure = None
         self._go(Receive())
 
@@ -154,21 +162,28 @@ class StreamState:
             event = self._reader.read(block.sent)
             if event.type not in CONTROL:
                 self._failures = 0
+                self._events += 1
                 self.ready.append(event)
             elif event.type in ("done", "error"):
                 self._go(End(stream_error(event, self._request) if event.type == "error" else None))
                 break
         if self._is_closed:
             self.ready.clear()
-        elif self._deadline is not None and now >= self._deadline:
+        elif self.deadline is not None and now >= self.deadline:
             self.out_of_time()
 
     def failed(self, error: InteractorError | None, now: float) -> None:
         """The connection failed or ended: an error, or None where the server ended it without a `done`."""
         if isinstance(self.action, End):
             return
-        if isinstance(self.action, Receive) and self._heard_at - self._connected_at >= _HEALTHY_AFTER:
-            self._failures = 0
+        if isinstance(self.action, Receive):
+            is_healthy = self._heard_at - self._connected_at >= _HEALTHY_AFTER
+            if is_healthy:
+                self._failures = 0
+            if is_healthy or self._events >= _FEW_EVENTS:
+                self._short_connections = 0
+            elif self._events:
+                self._short_connections += 1
         self._failure = error
         retry_after = error.retry_after if error is not None else None
         wait = self._next_wait(retry_after)
@@ -176,7 +191,7 @@ class StreamState:
             self._go(End(error))
         elif self._exhausted:
             self._go(End(self._given_up(error)))
-        elif self._deadline is not None and now + wait >= self._deadline:
+        elif self.deadline is not None and now + wait >= self.deadline:
             self._go(End(self._too_late(error)))
         else:
             self._failures += 1
@@ -221,6 +236,8 @@ class StreamState:
             least = min(self._retry_ms, LONGEST_WAIT * 1000) / 1000
             step = max(least, 0.1) if self._failures else least
             wait = least + self._policy.draw() * min(self._policy.max_delay, step * 2.0 ** min(self._failures, 64))
+            if (beyond := self._short_connections - _SHORT_CONNECTIONS) > 0:
+                wait = max(wait, min(_LONGEST_FLOOR, 0.05 * 2.0 ** min(beyond, 64)))
         if retry_after is not None:
             wait = max(wait, retry_after * (1 + self._policy.draw() / 10))
         return wait

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import inspect
 import math
+import operator
 import socket
 import threading
 import time
@@ -21,9 +22,10 @@ from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, TaskWaiter, ThreadWaiter, require_asyncio
 from interactor_ext._waiting.closer import close_later, start_closer
 from interactor_ext.sse import ServerSentEvent
+from interactor_ext.streams._async_events import AsyncEvents
 from interactor_ext.streams._events import Received
 from interactor_ext.streams._read_ahead import BROKEN, ReadAhead
-from interactor_ext.streams._shared import Gap, SharedStream, as_sent, two_readers
+from interactor_ext.streams._shared import Gap, SharedStream, two_readers
 from interactor_ext.streams._state import Action, Backoff, Connect, Receive
 from interactor_ext.transports._httpx_internals import network_deadline
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 E = TypeVar("E")
 T = TypeVar("T")
+_AS_SENT: Callable[[Received], ServerSentEvent] = operator.attrgetter("sent")
 
 
 class Stream(SharedStream[E]):
@@ -94,7 +97,7 @@ class Stream(SharedStream[E]):
     def raw(self) -> Generator[ServerSentEvent, None, None]:
         """The same events as they were sent: by type, text and id."""
         self._require_entered("with")
-        return self._loop(as_sent)
+        return self._loop(_AS_SENT)
 
     def next_or_gap(self) -> E | Gap | None:
         """The next event, or None at the end; GAP each time it has connected again, before it waits for an event."""
@@ -172,7 +175,7 @@ class Stream(SharedStream[E]):
         # The action is read after this thread is noted as the reader; `close` does both in reverse order, so one of the
         # two sees the other.
         try:
-            network_deadline.set(math.inf if self._deadline is None else self._deadline)
+            network_deadline.set(math.inf if self._state.deadline is None else self._state.deadline)
             chunk = next(self._chunks, None) if isinstance(self._state.action, Receive) else None
         except BROKEN as error:
             self._on_failure_unless_interrupted(error)
@@ -209,7 +212,8 @@ class Stream(SharedStream[E]):
 class AsyncStream(SharedStream[E]):
     """`Stream` for asyncio: `async with`, `async for`. A task that is cancelled closes the connection as well.
 
-    A time limit on one event, as in `asyncio.wait_for(anext(stream), 5)`, costs neither the connection nor an event.
+    A time limit on one event, as in `asyncio.wait_for(anext(stream), 5)`, costs neither the connection nor an event;
+    nor does one on `anext` of what `aiter(stream)` and `raw()` return.
     `on_reconnect` may be a coroutine function.
     """
 
@@ -238,23 +242,17 @@ class AsyncStream(SharedStream[E]):
     ) -> None:
         await self.aclose()
 
-    def __aiter__(self) -> AsyncGenerator[E, None]:
-        self._require_entered("async with")
-        return self._loop(self._reader.model)
+    def __aiter__(self) -> AsyncEvents[E]:
+        return self._events(self._reader.model)
 
     async def __anext__(self) -> E:
         self._require_entered("async with")
-        self._owner = None
-        event = await self._take()
-        if event is None:
-            raise StopAsyncIteration
-        model: E = self._reader.model(event)
+        model: E = await self._next(None, self._reader.model)
         return model
 
-    def raw(self) -> AsyncGenerator[ServerSentEvent, None]:
+    def raw(self) -> AsyncEvents[ServerSentEvent]:
         """The same events as they were sent: by type, text and id."""
-        self._require_entered("async with")
-        return self._loop(as_sent)
+        return self._events(_AS_SENT)
 
     async def next_or_gap(self) -> E | Gap | None:
         """The next event, or None at the end; GAP each time it has connected again, before it waits for an event."""
@@ -269,22 +267,30 @@ class AsyncStream(SharedStream[E]):
             self._waiter.wake()
         await self._cancel_and_disconnect()
 
-    async def _loop(self, decode: Callable[[Received], T]) -> AsyncGenerator[T, None]:
-        me = self._owner = object()
-        try:
-            while (event := await self._take()) is not None:
-                yield decode(event)
-        finally:
-            # Also after a `break`: asyncio closes the generator soon after it is dropped. If another loop has taken
-            # over by then, the connection belongs to that one.
-            if self._owner is me:
-                await self._cancel_and_disconnect()
+    def _events(self, decode: Callable[[Received], T]) -> AsyncEvents[T]:
+        self._require_entered("async with")
+        me = object()
+        return AsyncEvents(functools.partial(self._next, me, decode), self._guard(me))
 
-    async def _take(self) -> Received | None:
+    async def _next(self, owner: object, decode: Callable[[Received], T]) -> T:
+        self._owner = owner
         if not self._state.ready:
             for action in self._actions():
                 await self._do(action)
-        return self._hand_out()
+        event = self._hand_out()
+        if event is None:
+            raise StopAsyncIteration
+        return decode(event)
+
+    async def _guard(self, owner: object) -> AsyncGenerator[None, None]:
+        try:
+            while True:
+                yield
+        finally:
+            # Also after a `break`: asyncio closes the generator soon after it is dropped. If another loop has taken
+            # over by then, the connection belongs to that one.
+            if self._owner is owner:
+                await self._cancel_and_disconnect()
 
     async def _do(self, action: Action) -> None:
         match action:
@@ -334,7 +340,8 @@ class AsyncStream(SharedStream[E]):
             await self._cancel_and_disconnect()
 
     def _deadline_timeout(self) -> asyncio.Timeout:
-        return asyncio.timeout(None if self._deadline is None else max(0.0, self._deadline - time.monotonic()))
+        ends_at = self._state.deadline
+        return asyncio.timeout(None if ends_at is None else max(0.0, ends_at - time.monotonic()))
 
     async def _cancel_and_disconnect(self) -> None:
         connecting, self._connecting = self._connecting, None

@@ -97,6 +97,7 @@ class Transport(httpx.BaseTransport):
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry
         self._closed = False
+        self._retired = False
         self._lock = fork_safe_lock()
         self._reset()
         after_fork_in_child(self._release_inherited)
@@ -184,7 +185,8 @@ class Transport(httpx.BaseTransport):
             return
         now = time.monotonic()
         with self._lock:
-            keeps = use in self._used and not self._closed  # neither in a forked child nor after `close`
+            # Neither in a forked child nor after `close`, which retires as well.
+            keeps = use in self._used and not self._retired
             if keeps:
                 use.connection = None
                 self._idle.put(connection, now)
@@ -226,13 +228,18 @@ class Transport(httpx.BaseTransport):
     def close(self) -> None:
         """Close all connections; a thread that waits for one of them gets an error, and so does every later request."""
         # Waits for nothing. A call that uses a connection gets an error, and closes it.
-        self._closed = True
+        self._closed = self._retired = True
         for use in list(self._used):
             if use.connection is not None:
                 use.connection.shut_down()
         self._close_idle()
         for waiter in list(self._waiting.values()):
             waiter.wake()
+
+    def retire(self) -> None:
+        """Keep no connections: the client was dropped, or the interpreter ends. Daemon threads may still make calls."""
+        self._retired = True
+        self._close_idle()
 
     def _release_inherited(self) -> None:
         """In a forked child: closing a socket says nothing to its peer, for the parent still holds it."""

@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
 from interactor_client.models import Message, MessageComplete, MessageDelta, UnknownEvent
@@ -25,6 +27,8 @@ from interactor_ext.sandbox.platform import conversation
 from tests.support.chaos_proxy import LOST, ChaosProxy
 from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, under_deadline, user_of
 from tests.support.modes import at_once, sync_and_async
+from tests.support.pages import DOCS, blocks
+from tests.support.served import UVICORN, Served, needs
 from tests.support.waiting import eventually, eventually_async
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
@@ -260,6 +264,32 @@ async def test_leaving_the_block_early_closes_the_stream(mode: str, sandbox: San
             await reply.message()
 
 
+@pytest.mark.parametrize("source", [aiter, lambda reply: reply.text()], ids=["events", "text"])
+async def test_time_limit_on_an_event_does_not_end_the_loop(
+    source: Any, sandbox: Sandbox, go_on: threading.Event
+) -> None:
+    room = new_room(sandbox)
+    async with user_of(sandbox, "async") as user, user.chat(room, WORDS) as reply:
+        events, came, limits = source(reply), list[Any](), 0
+        while True:
+            if limits == 3:
+                go_on.set()
+            try:
+                came.append(await asyncio.wait_for(anext(events), 0.01))
+            except TimeoutError:
+                limits += 1
+            except StopAsyncIteration:
+                break
+        words = [
+            event if isinstance(event, str) else event.content
+            for event in came
+            if not isinstance(event, MessageComplete)
+        ]
+        assert "".join(words) == ANSWER
+        with pytest.raises(StopAsyncIteration):
+            await anext(events)
+
+
 async def test_many_short_wait_for_find_the_answer_although_the_stream_breaks(sandbox: Sandbox) -> None:
     """Each is shorter than the wait before a reconnect, and than the pauses between looks at the room."""
     room = new_room(sandbox)
@@ -468,3 +498,22 @@ def test_reply_entered_twice_raises_runtime_error(sandbox: Sandbox) -> None:
                 reply.__enter__()
             assert reply.message().content == ANSWER
         assert reply.message().content == ANSWER
+
+
+def test_browser_that_leaves_ends_its_chat_at_once(tmp_path: Path, sandbox: Sandbox, go_on: threading.Event) -> None:
+    needs(["fastapi", "uvicorn"])
+    (block,) = [block for block in blocks(DOCS / "how-to/chat.md") if block.title == "answers.py"]
+    code = block.code.replace("user_123", NAMESPACE)
+    # Without a garbage collector: what only that would close stays open.
+    (tmp_path / "answers.py").write_text(f"import gc\n\ngc.disable()\n{code}")
+    room = new_room(sandbox)
+    served = Served([*UVICORN, "answers:app"], sandbox.env, tmp_path)
+    try:
+        served.wait_until_it_answers("/docs")
+        with httpx.stream("GET", f"{served.origin}/rooms/{room}/answer", params={"question": "Hello?"}) as answer:
+            assert next(answer.iter_text())
+            assert sandbox.open_streams == 1
+        assert eventually(lambda: sandbox.open_streams == 0), served.printed()
+    finally:
+        served.close()
+    assert served.printed() == ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from interactor_client.models import ToolCallStart
 from interactor_ext import (
     APITimeoutError,
     CircuitBreaker,
@@ -23,7 +26,7 @@ from interactor_ext import (
     ToolSet,
 )
 from interactor_ext.sandbox import Sandbox
-from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, room_with, under_deadline
+from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, room_with, under_deadline, user_of
 from tests.support.modes import client_of, done, sync_and_async
 from tests.support.waiting import collect_garbage, eventually
 
@@ -320,3 +323,74 @@ def test_closed_generator_around_a_chat_releases_the_room(sandbox: Sandbox) -> N
             generator.close()
         assert chat("sync", sandbox, room, WORDS).text == ANSWER
     assert eventually(lambda: sandbox.open_streams == 0)
+
+
+def timed_out() -> Any:
+    return pytest.raises(APITimeoutError, match=r"within 0\.2 s \(tool_timeout=\)\. .* tool calls tc_")
+
+
+def line_of(function: Any, text: str) -> tuple[str, int]:
+    lines, first = inspect.getsourcelines(function)
+    return __file__, first + next(number for number, line in enumerate(lines) if text in line)
+
+
+@pytest.mark.parametrize("read", ["text", "message"])
+def test_tool_that_nobody_runs_is_a_warning_and_then_an_error(read: str, sandbox: Sandbox) -> None:
+    def follow(user: Any) -> None:
+        with user.chat(room, "/tool sleep", tool_timeout=0.2) as reply:
+            list(getattr(reply, read)())  # here
+
+    room = room_with(sandbox, SlowTools())
+    with sandbox.client(namespace=NAMESPACE) as user, timed_out(), pytest.warns(RuntimeWarning) as warned:
+        follow(user)
+    check_warning(warned, line_of(follow, "# here"))
+
+
+@pytest.mark.parametrize("read", ["text", "message"])
+async def test_tool_that_nobody_runs_is_a_warning_and_then_an_error_async(read: str, sandbox: Sandbox) -> None:
+    async def follow(user: Any) -> None:
+        async with user.chat(room, "/tool sleep", tool_timeout=0.2) as reply:
+            await (reply.message() if read == "message" else anext(reply.text()))  # here
+
+    room = room_with(sandbox, SlowTools())
+    async with sandbox.async_client(namespace=NAMESPACE) as user:
+        with timed_out(), pytest.warns(RuntimeWarning) as warned:
+            await follow(user)
+    check_warning(warned, line_of(follow, "# here"))
+
+
+def check_warning(warned: Any, place: tuple[str, int]) -> None:
+    (warning,) = warned
+    assert all(part in str(warning.message) for part in ("'sleep'", "tools=", "callback_url", "room.tool_call.pending"))
+    assert (warning.filename, warning.lineno) == place
+
+
+@sync_and_async
+async def test_result_of_others_ends_the_time_limit_of_tools(mode: str, sandbox: Sandbox) -> None:
+    room = room_with(sandbox, SlowTools())
+
+    async def follow(user: Any) -> None:
+        async with user.chat(room, "/tool sleep", tool_timeout=LONG) as reply:
+            async for event in reply:
+                if isinstance(event, ToolCallStart):
+                    await user.tools.submit_result(room, tool_call_id=event.tool_call.id, result="done")
+            assert "done" in (await reply.message()).content
+
+    async with user_of(sandbox, mode) as user:
+        with pytest.warns(RuntimeWarning, match="'sleep'"):
+            await follow(user)
+
+
+@sync_and_async
+async def test_tool_with_a_callback_url_is_no_warning(mode: str, sandbox: Sandbox) -> None:
+    with sandbox.client(namespace=NAMESPACE) as other:
+        tool = other.tools.create(name="away", description="", parameters={}, callback_url="http://127.0.0.1:9/")
+    room = new_room(sandbox, tool.id)
+    async with user_of(sandbox, mode) as user, user.chat(room, "/tool away") as reply:
+        await reply.message()
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "5", math.nan])
+def test_tool_timeout_is_a_positive_number(seconds: Any, sandbox: Sandbox) -> None:
+    with sandbox.client() as user, pytest.raises(ConfigurationError, match="tool_timeout"):
+        user.chat("room_1", "Hello", tool_timeout=seconds)

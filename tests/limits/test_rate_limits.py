@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient
+from interactor_ext import APITimeoutError, AsyncInteractorClient, ConfigurationError, InteractorClient
 from interactor_ext._effects import run_sync
 from interactor_ext.limits import RateLimiter, RedisRateLimiter, Tier, Tiers
 from interactor_ext.limits import _redis_buckets as shared_buckets
@@ -26,12 +27,13 @@ from interactor_ext.sandbox.clock import Clock
 from interactor_ext.tokens import MemoryTokenStore
 from interactor_ext.transports import AsyncTransport
 from tests.limits.test_limits import CLIENT, Interrupted
+from tests.support.modes import at_once, opened, sync_and_async
 from tests.support.rate_limit_worker import NAMESPACES, SLOWER, SPEED, call_from_threads, limiter_on
 from tests.support.redis_server import redis_cluster, redis_server
 from tests.support.scripted_server import ASSISTANT as ODD_ASSISTANT
 from tests.support.scripted_server import Answer, Asked, OddServer, js
 from tests.support.virtual_time import VirtualTimeLoop, VirtualTimeTransport, run_in_virtual_time
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, eventually_async
 
 volumes = pytest.mark.parametrize("calls", [150, pytest.param(1_000, marks=pytest.mark.full)])
 
@@ -218,6 +220,36 @@ async def test_interrupted_wait_gives_its_reservation_back_in_redis(redis_socket
     seconds = limiter.wait(CLIENT, 0.1)
     assert seconds is not None
     assert seconds < 120  # with both reservations kept it would be 180
+
+
+@sync_and_async
+@pytest.mark.parametrize("shared", [False, True])
+async def test_long_wait_is_logged_once(
+    mode: str, shared: bool, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "interactor")
+    tiers = Tiers(namespace=Tier(0.5, 1))
+    limiter = limiter_on(request.getfixturevalue("redis_socket"), tiers) if shared else RateLimiter(tiers)
+
+    def told() -> list[str]:
+        return [message for message in caplog.messages if "waits" in message]
+
+    async def call(user: Any) -> None:
+        with pytest.raises(ConfigurationError, match="closed"):
+            await user.assistants.get("asst_1")
+
+    async def close(client: Any) -> None:
+        await eventually_async(lambda: len(told()) == 2)  # one has the turn, and the other waits for it
+        await client.aclose()
+
+    with OddServer(lambda asked: js(200, {"data": ODD_ASSISTANT})) as server:
+        async with opened(mode, {**server.settings, "rate_limiter": limiter}) as client:
+            user = client.namespace(f"user_{mode}")
+            await user.assistants.get("asst_1")
+            assert told() == []
+            await at_once(mode, call(user), call(user), close(client))
+    pattern = rf"A call waits at least \d+\.\d s for the rate limit of client and namespace user_{mode}\."
+    assert all(re.fullmatch(pattern, message) for message in told())
 
 
 async def test_unreachable_redis_falls_back_to_local_limits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

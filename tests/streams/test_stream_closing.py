@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
 from tests.support.modes import at_once, sync_and_async
-from tests.support.scripted_server import Connection, RawServer
+from tests.support.scripted_server import SECRET, Connection, FaultServer, RawServer, Request, fine
 from tests.support.stream_reader import connected, stream_of, streaming
 from tests.support.waiting import collect_garbage, eventually_async
 
@@ -43,6 +47,16 @@ async def take(stream: Any, number: int) -> list[str]:
         if len(contents) == number:
             break
     return contents
+
+
+async def within_timeout(event: Awaitable[Any], seconds: float) -> Any:
+    async with asyncio.timeout(seconds):
+        return await event
+
+
+async def within_anyio(event: Awaitable[Any], seconds: float) -> Any:
+    with anyio.fail_after(seconds):
+        return await event
 
 
 @sync_and_async
@@ -216,7 +230,11 @@ async def test_closing_a_loop_does_not_close_the_connection_of_the_next(mode: st
             assert len(server.connections) == 1
 
 
-async def test_wait_for_timeout_on_an_event_keeps_the_connection() -> None:
+@pytest.mark.parametrize("limited", [asyncio.wait_for, within_timeout, within_anyio])
+@pytest.mark.parametrize(
+    "source", [lambda stream: stream, aiter, lambda stream: stream.raw()], ids=["stream", "iter", "raw"]
+)
+async def test_time_limit_on_an_event_keeps_the_connection(source: Any, limited: Any) -> None:
     def handler(connection: Connection) -> None:
         connection.head()
         connection.send(delta(1) + delta(2))
@@ -226,18 +244,36 @@ async def test_wait_for_timeout_on_an_event_keeps_the_connection() -> None:
     go_on = threading.Event()
     with RawServer(handler) as server:
         async with streaming("async", server.url, max_reconnects=0) as stream, stream:
-            seen: list[str] = []
+            events, ids = source(stream), list[str]()
             limits = 0
             while True:
                 if limits == 10:
                     go_on.set()
                 try:
-                    seen.append((await asyncio.wait_for(anext(stream), 0.01)).content)
+                    await limited(anext(events), 0.01)
                 except TimeoutError:
                     limits += 1
                 except StopAsyncIteration:
                     break
-            assert (seen, stream.reconnects, len(server.connections)) == (["1", "2", "3"], 0, 1)
+                else:
+                    ids.append(stream.last_event_id)
+            assert (ids, stream.reconnects, len(server.connections)) == (["1", "2", "3"], 0, 1)
+            with pytest.raises(StopAsyncIteration):
+                await anext(events)
+
+
+async def test_dropped_iterator_closes_the_connection_after_a_time_limit() -> None:
+    with RawServer(endless) as server:
+        async with streaming("async", server.url) as stream, stream:
+            events = aiter(stream)
+            assert (await anext(events)).content == "1"
+            assert [(await asyncio.wait_for(anext(events), 60)).content for _ in range(4)] == ["2", "3", "4", "5"]
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(events), 0.01)
+            assert not server.connections[0].closed_by_client.is_set()
+            del events
+            assert await closed(server)
+            assert await take(stream, 2) == ["6", "7"]
 
 
 async def test_wait_for_timeout_restarts_neither_backoff_nor_connecting() -> None:
@@ -402,3 +438,58 @@ async def test_aclose_while_a_broken_connection_is_being_closed_ends_reading() -
         await is_closing.wait()
         await asyncio.wait_for(stream.aclose(), 30)
         assert await asyncio.wait_for(reading, 30) is None
+
+
+AT_EXIT = """
+import atexit, threading
+is_ending, goes_on, has_begun = threading.Event(), threading.Event(), threading.Event()
+
+@atexit.register  # first, so that it runs last
+def wait_for_the_thread():
+    is_ending.set()
+    while thread.is_alive() and not goes_on.is_set():
+        thread.join(0.05)
+
+def note():
+    has_begun.set()
+    if is_ending.is_set():
+        goes_on.set()
+
+from interactor_ext import InteractorClient
+client = InteractorClient(max_retries=0)
+
+def follow():
+    with client.rooms.stream("room_1") as stream:
+        for _ in stream:
+            note()
+
+def call():
+    while True:
+        client.assistants.get("asst_1")
+        note()
+
+thread = threading.Thread(target=WORK, daemon=True)
+thread.start()
+assert has_begun.wait(60)
+"""
+
+
+@pytest.mark.parametrize("work", ["follow", "call"])
+def test_daemon_threads_go_on_to_the_silent_end_of_their_program(work: str) -> None:
+    def respond(connection: Connection, request: Request) -> bool:
+        if not request.target.partition("?")[0].endswith("/stream"):
+            return fine(connection, request)
+        counting(connection)
+        return False
+
+    with FaultServer([respond]) as server:
+        settings = {"CLIENT_ID": "client_x", "CLIENT_SECRET": SECRET, "CORE_API_URL": f"{server.url}/core"}
+        settings["ACCOUNT_SERVER_URL"] = f"{server.url}/account"
+        ended = subprocess.run(
+            [sys.executable, "-X", "dev", "-W", "error", "-c", AT_EXIT.replace("WORK", work)],
+            env={**os.environ, **{f"INTERACTOR_{name}": value for name, value in settings.items()}},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

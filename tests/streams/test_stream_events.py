@@ -221,6 +221,21 @@ def test_other_content_type_raises_stream_error(mode: str, content_type: str) ->
 
 
 @sync_and_async
+def test_login_page_of_a_proxy_gives_an_error_without_secrets(mode: str) -> None:
+    secrets = ["Set-Cookie: session=c00kie", "WWW-Authenticate: Basic s3cret", "X-Request-Id: Bearer abcdef0123456789"]
+
+    def handler(connection: Connection) -> None:
+        connection.head(200, *secrets, "X-Proxy: squid", content_type="text/html")
+        connection.send(b"<html>")
+
+    error = read_from(handler, mode).error
+    assert isinstance(error, StreamError)
+    assert error.headers["X-Proxy"] == "squid"
+    shown = f"{error.request_id} {error!r} {error} {dict(error.headers)} {pickle.dumps(error)!r}"
+    assert [secret for secret in ("c00kie", "s3cret", "abcdef0123456789") if secret in shown] == []
+
+
+@sync_and_async
 @pytest.mark.parametrize("content_type", [None, "text/event-stream; charset=utf-8", "TEXT/Event-Stream"])
 def test_content_type_variants_are_accepted(mode: str, content_type: str | None) -> None:
     def handler(connection: Connection) -> None:

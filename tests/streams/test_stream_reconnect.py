@@ -119,6 +119,17 @@ def test_repeated_events_of_a_server_without_resume_are_dropped(mode: str) -> No
 
 
 @sync_and_async
+def test_server_that_ends_after_each_event_is_not_asked_at_once_again_and_again(mode: str) -> None:
+    def handler(connection: Connection) -> None:
+        connection.head()
+        connection.send(b"retry: 0\n\n" + delta(connection.number + 1) + (DONE if connection.number == 13 else b""))
+
+    outcome = read_from(handler, mode, policy=RetryPolicy())
+    assert (outcome.error, outcome.text) == (None, text_of(14))
+    assert [seconds for _, seconds in outcome.waits] == [0.0] * 10 + [0.1, 0.2, 0.4]
+
+
+@sync_and_async
 def test_events_without_own_ids_are_never_dropped_as_duplicates(mode: str) -> None:
     plain = b'data: {"type":"message.delta","content":"x"}\n\n'
 

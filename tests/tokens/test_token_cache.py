@@ -345,10 +345,10 @@ async def test_aclose_cancels_the_fetch_and_waiters_are_told(issuer: Issuer, clo
     issuer.gate.clear()
     waiting = asyncio.create_task(source.get())
     await asyncio.sleep(0)
-    await source.aclose()
+    await source.aclose("the test")
     with pytest.raises(ConfigurationError, match="the client is closed"):
         await waiting
-    await source.aclose()
+    await source.aclose("the test")
     assert issuer.count == 0
 
 

@@ -145,18 +145,6 @@ if child:
     assert (run.returncode, run.stderr) == (0, "")
 
 
-def test_watched_objects_are_closed_when_the_interpreter_exits() -> None:
-    program = """
-from interactor_ext._waiting.closer import close_when_dropped, start_closer
-class Owner: pass
-owner = Owner()
-start_closer()
-close_when_dropped(owner, lambda: print("closed", flush=True))
-"""
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
-    assert (run.returncode, run.stdout, run.stderr) == (0, "closed\n", "")
-
-
 def test_queue_is_made_at_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     """gevent may patch Python after the SDK was imported; `tests/transports/test_gevent.py` tries it."""
 

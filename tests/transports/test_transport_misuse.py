@@ -134,7 +134,8 @@ def test_too_many_open_files_are_named(over: str, host: str) -> None:
 
 TRIO = """
 import trio
-from interactor_ext import AsyncInteractorClient, ConfigurationError
+from interactor_ext import APIConnectionError, AsyncInteractorClient, ConfigurationError, with_retry
+from interactor_ext.limits import RateLimiter
 
 client = AsyncInteractorClient(
     client_id="a", client_secret="b", core_api_url="http://localhost:9/a", account_server_url="http://localhost:9/a"
@@ -152,9 +153,18 @@ async def iterate():
     async for _ in client.assistants.iterate(prefetch=2):
         pass
 
+async def chat():
+    async with client.chat("room", "Hello"):
+        pass
+
+@with_retry
+async def fail():
+    raise APIConnectionError("down")
+
 async def main():
     for use in (
-        enter, stream, iterate, client.get_access_token, client.aclose,
+        enter, stream, iterate, chat, fail, lambda: RateLimiter().wait_async([("client", "a")]),
+        client.get_access_token, client.aclose,
         lambda: client.assistants.get("a"), lambda: client.wait_for_oauth("flow"),
     ):
         try:
@@ -169,7 +179,7 @@ trio.run(main)
 
 def test_async_client_under_trio_raises_configuration_error() -> None:
     run = subprocess.run([sys.executable, "-W", "error", "-c", TRIO], capture_output=True, text=True, timeout=120)
-    assert (run.stdout.split(), run.returncode) == (["refused"] * 7, 0), run.stderr
+    assert (run.stdout.split(), run.returncode) == (["refused"] * 10, 0), run.stderr
 
 
 def refuse_threads(*arguments: object) -> None:
