@@ -10,7 +10,6 @@ import httpx
 
 from interactor_client.api import AsyncResources, Resources
 from interactor_ext._client.http import AsyncViewClient, ViewClient
-from interactor_ext._client.low_level import AsyncViewApi, ViewApi
 from interactor_ext._client.reports import Health, OnResponse, RateLimit, health_from
 from interactor_ext._client.sequences import AsyncSequences, Sequences
 from interactor_ext._client.view import Immutable, StreamURL, View, room_stream, workflow_stream
@@ -29,9 +28,10 @@ if TYPE_CHECKING:
 
     from interactor_client import advice
     from interactor_client.models import WebhookEvent
-    from interactor_ext._client import credential_auth, extras, shared_state
+    from interactor_ext._client import credential_auth, extras, low_level, shared_state
     from interactor_ext._client.credential_auth import AsyncCredentialAuth, CredentialAuth
     from interactor_ext._client.extras import Query
+    from interactor_ext._client.low_level import AsyncViewApi, ViewApi
     from interactor_ext._client.shared_state import AsyncSharedState, ClientOptions, SharedState
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry._events import Telemetry
@@ -42,6 +42,7 @@ else:
     advice = LazyModule("interactor_client.advice")
     credential_auth = LazyModule("interactor_ext._client.credential_auth")
     extras = LazyModule("interactor_ext._client.extras")
+    low_level = LazyModule("interactor_ext._client.low_level")
     shared_state = LazyModule("interactor_ext._client.shared_state")  # imports httpcore
 
 
@@ -217,7 +218,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
 
         What they send has this view's token, namespace and options; what they raise are the errors of this package.
         """
-        return ViewApi(self._http)
+        return low_level.ViewApi(self._http)
 
     def get_access_token(self) -> str:
         """A token that is valid now, requested if there is none. It is a secret.
@@ -355,7 +356,7 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
 
         What they send has this view's token, namespace and options; what they raise are the errors of this package.
         """
-        return AsyncViewApi(self._http)
+        return low_level.AsyncViewApi(self._http)
 
     async def get_access_token(self) -> str:
         """A token that is valid now, requested if there is none. It is a secret.

@@ -9,14 +9,19 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
 from interactor_client.errors import DecodeError
 from interactor_ext._call import describe_request, secrets_of
 from interactor_ext._errors import ResponseValidationError
-from interactor_ext._responses._status_error import described, status_error
+from interactor_ext._lazy import LazyModule
+
+if TYPE_CHECKING:
+    from interactor_ext._responses import _status_error
+else:
+    _status_error = LazyModule("interactor_ext._responses._status_error")  # where nothing fails, it is not needed
 
 T = TypeVar("T")
 
@@ -133,7 +138,7 @@ def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]
         ResponseValidationError: the body does not fit its model.
     """
     if not response.is_success:
-        raise status_error(response)
+        raise _status_error.status_error(response)
     try:
         return parse(response)
     except DecodeError as error:
@@ -142,7 +147,7 @@ def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]
 
 def validation_error(response: httpx.Response, error: DecodeError, item: Any = None) -> ResponseValidationError:
     """The error for a success whose body, or one item of it, does not fit its model. It does not quote the body."""
-    about = described(response, secrets_of(response.request))
+    about = _status_error.described(response, secrets_of(response.request))
     message = f"The answer to {describe_request(response.request)} does not fit its model: {error}"
     if about["request_id"]:
         message += f" (request id {about['request_id']})"

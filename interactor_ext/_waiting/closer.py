@@ -36,7 +36,8 @@ _SECONDS_AT_EXIT = 2.0
 
 
 class _Closer:
-    _queue: SimpleQueue[Any]
+    queue: SimpleQueue[Any]
+    """Holds what is to be called, dead references of `watches`, or None for the end."""
 
     def __init__(self) -> None:
         self._lock = fork_safe_lock()
@@ -45,26 +46,22 @@ class _Closer:
 
     def _reset(self) -> None:
         # Objects that the parent has dropped are closed by the parent, not by a forked child.
-        vars(self).pop("_queue", None)
+        vars(self).pop("queue", None)
         # Held here, the references are called back even where they would be garbage together with their owners.
         self.watches: dict[Watch, Close] = {}
         self.is_running = False
 
-    @property
-    def queue(self) -> SimpleQueue[Any]:
-        """Holds what is to be called, dead references of `watches`, or None for the end.
-
-        It is made when it is first used: in one made before gevent patches Python, as `gunicorn --preload` does, the
-        closer's greenlet would have the whole process wait.
+    def __getattr__(self, name: str) -> SimpleQueue[Any]:
+        """`queue` is made when it is first used. Under `gunicorn -k gevent --preload`, one that was made at import, before
+        gevent patches Python, would have the whole process wait.
         """
-        try:
-            return self._queue
-        except AttributeError:
-            # Where `queue` is not imported, gevent has not patched it, and its import would take as long as a call.
-            simple_queue = getattr(sys.modules.get("queue"), "SimpleQueue", _queue.SimpleQueue)
-            # A single step of C: two threads get the same queue, and a finaliser takes no lock.
-            found: SimpleQueue[Any] = vars(self).setdefault("_queue", simple_queue())
-            return found
+        if name != "queue":
+            raise AttributeError(name)
+        # Where `queue` is not imported, gevent has not patched it, and its import would take as long as a call.
+        simple_queue = getattr(sys.modules.get("queue"), "SimpleQueue", _queue.SimpleQueue)
+        # A single step of C: two threads get the same queue, and a finaliser takes no lock.
+        found: SimpleQueue[Any] = vars(self).setdefault("queue", simple_queue())
+        return found
 
     def start(self) -> None:
         if not self.is_running:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from interactor_ext._call import Call, secrets_of
 from interactor_ext._errors import InteractorError
+from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import holds_secret
-from interactor_ext._responses._status_error import code_of
 from interactor_ext.logs import logger, user_id
+
+if TYPE_CHECKING:
+    from interactor_ext._responses import _status_error
+else:
+    _status_error = LazyModule("interactor_ext._responses._status_error")  # where nothing fails, it is not needed
 
 # Larger bodies are not parsed for the id of the new resource.
 _LARGEST_BODY = 65_536
@@ -27,7 +32,7 @@ def log_answer(request: httpx.Request, response: httpx.Response, began: float) -
     status = response.status_code
     fields = _fields(request, status, _loggable_id(request, response.headers.get("x-request-id")))
     if failed:
-        fields["error_code"] = code_of(response)
+        fields["error_code"] = _status_error.code_of(response)
     elif status == 201 and "resource_id" not in fields and (created := _created_id(request, response)):
         fields["resource_id"] = created
     _log_call(level, fields, status, began)

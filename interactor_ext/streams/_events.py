@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from interactor_client import models
 from interactor_client.errors import DecodeError
 from interactor_ext._errors import ResponseValidationError, StreamError
+from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import clean_json, clean_text
-from interactor_ext._responses._status_error import read_error_body
 from interactor_ext.sse import ServerSentEvent
+
+if TYPE_CHECKING:
+    from interactor_ext._responses import _status_error
+else:
+    _status_error = LazyModule("interactor_ext._responses._status_error")  # where nothing fails, it is not needed
 
 CONTROL = frozenset({"done", "error", "heartbeat", "ping"})
 """Event types that control the stream and are not returned to the caller."""
@@ -84,7 +89,7 @@ def event_reader(family: str) -> EventReader:
 
 def stream_error(event: Received, request: str) -> StreamError:
     """The error in an `error` event, in any of the forms of an error response."""
-    body = read_error_body(event.sent.data.encode())
+    body = _status_error.read_error_body(event.sent.data.encode())
     message = body.message or (event.sent.data if event.payload is None else "") or "The stream reports an error"
     known = body.code or StreamError.default_code
     if body.request_id:

@@ -13,7 +13,7 @@ import httpx
 from interactor_client.types import OnReconnect
 from interactor_ext._call import Call, describe_request, secrets_of
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError, StreamError
-from interactor_ext._responses._status_error import described, status_error
+from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting import Latch
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE
@@ -21,7 +21,10 @@ from interactor_ext.streams._events import Received, event_reader
 from interactor_ext.streams._state import Action, End, Receive, StreamState
 
 if TYPE_CHECKING:
+    from interactor_ext._responses import _status_error
     from interactor_ext.telemetry._events import DisconnectReason, Reporter, StreamKind
+else:
+    _status_error = LazyModule("interactor_ext._responses._status_error")  # where nothing fails, it is not needed
 
 E = TypeVar("E")
 
@@ -174,7 +177,7 @@ class SharedStream(Generic[E]):
         """Report a response, which must have been read if it is an error."""
         now = time.monotonic()
         if not response.is_success:
-            self._state.failed(status_error(response), now)
+            self._state.failed(_status_error.status_error(response), now)
         elif response.status_code == 204:
             self._state.finished()
         elif not _is_event_stream(response):
@@ -236,7 +239,7 @@ def _is_event_stream(response: httpx.Response) -> bool:
 def _no_event_stream(response: httpx.Response) -> StreamError:
     return StreamError(
         f"Expected an event stream, but the answer has another content type ({describe_request(response.request)}).",
-        **described(response, secrets_of(response.request)),
+        **_status_error.described(response, secrets_of(response.request)),
     )
 
 

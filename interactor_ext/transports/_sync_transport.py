@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import socket
 import time
 import weakref
@@ -103,6 +104,7 @@ class Transport(httpx.BaseTransport):
         after_fork_in_child(self._release_inherited)
 
     def _reset(self) -> None:
+        self._process = os.getpid()
         self._used: set[_Use] = set()  # each is a place
         self._idle: IdleConnections[SyncConnection] = IdleConnections()
         self._waiting: dict[_Use, ThreadWaiter] = {}
@@ -112,7 +114,8 @@ class Transport(httpx.BaseTransport):
         """Called by httpx: send a request."""
         if self._closed:
             raise ConfigurationError(TRANSPORT_CLOSED)
-        notice_fork()
+        if os.getpid() != self._process:
+            notice_fork()
         self._start_closer()
         body = PooledBody()
         use = _Use(weakref.ref(body, closer.queue.put))
