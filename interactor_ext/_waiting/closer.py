@@ -52,8 +52,8 @@ class _Closer:
         self.is_running = False
 
     def __getattr__(self, name: str) -> SimpleQueue[Any]:
-        """`queue` is made when it is first used. Under `gunicorn -k gevent --preload`, one that was made at import, before
-        gevent patches Python, would have the whole process wait.
+        """`queue` is made when it is first used. Under `gunicorn -k gevent --preload`, one that was made at import,
+        before gevent patches Python, would have the whole process wait.
         """
         if name != "queue":
             raise AttributeError(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+import warnings
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -87,7 +88,8 @@ def _run_command_or_send(user: InteractorClient, room: Room, text: str) -> None:
 def _send(user: InteractorClient, room: Room, text: str) -> None:
     from interactor_client.models import MessageDelta, ToolCallStart
 
-    with user.chat(room.id, text) as reply:
+    with warnings.catch_warnings(), user.chat(room.id, text) as reply:
+        warnings.simplefilter("ignore", RuntimeWarning)  # of tools that are not run: it is said below
         try:
             for event in reply:
                 if isinstance(event, MessageDelta):

@@ -24,6 +24,7 @@ _random = random.SystemRandom()
 
 
 def _jitter() -> float:
+    """A random number from 0 to 1."""
     # Not the method itself: a policy could neither be copied nor pickled with it.
     return _random.random()
 
