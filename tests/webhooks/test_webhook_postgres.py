@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from interactor_ext.webhooks import (
 )
 from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.postgres_server import PostgresServer
+from tests.support.terminal import COMMAND
 from tests.support.waiting import eventually
 from tests.support.webhook_deliveries import SECRET, delivery
 from tests.support.webhook_stores import POSTGRES, Stores
@@ -103,6 +105,18 @@ def test_table_is_created_by_many_at_once(kind: Any, postgres: PostgresServer) -
             assert store.put("k", b"x") if kind is PostgresEventQueue else store.complete("k", "t")
             store.create()  # which keeps what is stored
             assert store.complete("k", "u") is (kind is PostgresEventQueue)
+
+
+def test_printed_schema_makes_the_tables(postgres: PostgresServer) -> None:
+    pytest.importorskip("typer")
+    command = [*COMMAND, "webhooks", "schema", "--dialect"]
+    postgres.run(subprocess.check_output([*command, "postgresql"], text=True))
+    with PostgresEventStore(postgres.dsn) as store, PostgresEventQueue(postgres.dsn) as queue:
+        assert (store.claim("k", "t", 60), queue.put("k", b"x")) == (CLAIMED, True)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(subprocess.check_output([*command, "sqlite"], text=True))
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+    assert tables == [("interactor_webhook_claims",), ("interactor_webhook_queue",)]
 
 
 def test_role_without_the_right_to_create_tables_can_call_create_and_use_the_table(postgres: PostgresServer) -> None:

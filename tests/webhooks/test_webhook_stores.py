@@ -509,45 +509,30 @@ def test_redis_that_may_evict_is_warned_of_once(
 # Queues
 
 
-class ServerClock(Clock):
-    """Moves the times in the rows of a queue, as the clock of a server cannot be set."""
-
-    def __init__(self, server: PostgresServer) -> None:
-        super().__init__()
-        self._server = server
-
-    def pass_(self, seconds: float) -> None:
-        earlier = f"interval '{seconds} s'"
-        self._server.run(f"UPDATE interactor_webhook_queue SET at = at - {earlier}, since = since - {earlier}")
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture(params=["sqlite", "postgres", "postgres, pool"])
-def kind_of_queue(request: pytest.FixtureRequest) -> str:
-    kind: str = request.param
-    return kind
-
-
-@pytest.fixture
-def clock(kind_of_queue: str, request: pytest.FixtureRequest) -> Clock:
-    return Clock() if kind_of_queue == "sqlite" else ServerClock(request.getfixturevalue("postgres"))
-
-
-@pytest.fixture
 def queue(
-    kind_of_queue: str, clock: Clock, request: pytest.FixtureRequest, tmp_path: Path
+    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SQLiteEventQueue | PostgresEventQueue]:
-    if kind_of_queue == "sqlite":
+    if request.param == "sqlite":
         with SQLiteEventQueue(tmp_path / "queue.db", ttl=300, clock=clock) as queue:
             yield queue
         return
-    dsn = request.getfixturevalue("postgres").dsn
+    server: PostgresServer = request.getfixturevalue("postgres")
+    moved = "UPDATE interactor_webhook_queue SET at = at - interval '{0} s', since = since - interval '{0} s'"
+    monkeypatch.setattr(clock, "pass_", lambda seconds: server.run(moved.format(seconds)))
+    database: Any = server.dsn
     with ExitStack() as stack:
-        if "pool" in kind_of_queue:
+        if "pool" in request.param:
             from psycopg.rows import dict_row
             from psycopg_pool import ConnectionPool
 
-            dsn = stack.enter_context(ConnectionPool(dsn, kwargs={"row_factory": dict_row}, open=True))
-        postgres_queue = stack.enter_context(PostgresEventQueue(dsn, ttl=300))
+            database = stack.enter_context(ConnectionPool(server.dsn, kwargs={"row_factory": dict_row}, open=True))
+        postgres_queue = stack.enter_context(PostgresEventQueue(database, ttl=300))
         postgres_queue.create()
         yield postgres_queue
 
