@@ -23,7 +23,7 @@ InteractorError
     ├── WebhookVerificationError     not genuine: answer 401
     ├── WebhookPayloadError          genuine, but not understood: answer 400
     ├── WebhookBusyError             no handler ran: run the event again later
-    └── WebhookStoreError            the store is unreachable or refuses: answer 503
+    └── WebhookStoreError            the store or the queue is unreachable or refuses: answer 503
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ class WebhookBusyError(WebhookError):
 
 
 class WebhookStoreError(WebhookError):
-    """The store of a webhook router is unreachable, refuses, or does not answer in time: answer 503."""
+    """The store or the queue of a webhook router is unreachable, refuses, or does not answer in time: answer 503."""
 
     default_code = "WEBHOOK_STORE_ERROR"
 

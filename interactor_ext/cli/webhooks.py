@@ -118,9 +118,10 @@ def replay(
 def schema(
     dialect: Annotated[Literal["postgresql", "sqlite"], typer.Option(help="Whose SQL it is.")] = "postgresql",
 ) -> None:
-    """Print the SQL of the table of handled events, for your own migrations."""
-    module = import_module(f"interactor_ext.webhooks.stores._{'sqlite' if dialect == 'sqlite' else 'postgres'}")
-    write(module.SCHEMA.strip())
+    """Print the SQL of the tables of stores and of queues, for your own migrations."""
+    module = "_sqlite" if dialect == "sqlite" else "_postgres"
+    for room in ("stores", "queue"):
+        write(import_module(f"interactor_ext.webhooks.{room}.{module}").SCHEMA.strip())
 
 
 @webhooks.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

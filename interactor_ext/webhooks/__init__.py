@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from interactor_ext.webhooks.answers import WebhookAnswer
     from interactor_ext.webhooks.events import parse_event
     from interactor_ext.webhooks.queue._contract import DeadLetter, EventQueue, EventSink, QueuedEvent
+    from interactor_ext.webhooks.queue._postgres import PostgresEventQueue
     from interactor_ext.webhooks.queue._sqlite import SQLiteEventQueue
     from interactor_ext.webhooks.rotation import SecretRotation, arotate_secret, rotate_secret
     from interactor_ext.webhooks.router import WebhookRouter
@@ -70,6 +71,7 @@ __all__ = [
     "EventStore",
     "InvalidWebhookEvent",
     "MemoryEventStore",
+    "PostgresEventQueue",
     "PostgresEventStore",
     "QueuedEvent",
     "RedisEventStore",
@@ -106,6 +108,7 @@ __getattr__, __dir__ = lazy_names(
         "interactor_ext.webhooks.answers": ("WebhookAnswer",),
         "interactor_ext.webhooks.events": ("parse_event",),
         "interactor_ext.webhooks.queue._contract": ("DeadLetter", "EventQueue", "EventSink", "QueuedEvent"),
+        "interactor_ext.webhooks.queue._postgres": ("PostgresEventQueue",),
         "interactor_ext.webhooks.queue._sqlite": ("SQLiteEventQueue",),
         "interactor_ext.webhooks.rotation": ("SecretRotation", "arotate_secret", "rotate_secret"),
         "interactor_ext.webhooks.router": ("WebhookRouter",),

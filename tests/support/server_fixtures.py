@@ -20,7 +20,7 @@ def postgres_of_run() -> Iterator[PostgresServer]:
 @pytest.fixture
 def postgres(postgres_of_run: PostgresServer) -> PostgresServer:
     """Without a table of ours."""
-    postgres_of_run.run("DROP TABLE IF EXISTS interactor_webhook_claims")
+    postgres_of_run.run("DROP TABLE IF EXISTS interactor_webhook_claims, interactor_webhook_queue")
     return postgres_of_run
 
 

@@ -1,14 +1,15 @@
-"""PostgresEventStore on a real PostgreSQL: the table, restarts, time limits, forks, errors and settings."""
+"""Stores and queues on a real PostgreSQL: the tables, restarts, time limits, forks, errors and settings."""
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
@@ -17,12 +18,14 @@ from interactor_ext import ConfigurationError, WebhookStoreError
 from interactor_ext.webhooks import (
     AsyncPostgresEventStore,
     ClaimState,
+    PostgresEventQueue,
     PostgresEventStore,
     WebhookRouter,
     WebhookVerifier,
 )
 from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.postgres_server import PostgresServer
+from tests.support.terminal import COMMAND
 from tests.support.waiting import eventually
 from tests.support.webhook_deliveries import SECRET, delivery
 from tests.support.webhook_stores import POSTGRES, Stores
@@ -48,6 +51,13 @@ def store(make: Stores) -> Any:
     return store
 
 
+@pytest.fixture
+def queue(postgres: PostgresServer) -> Iterator[PostgresEventQueue]:
+    with PostgresEventQueue(postgres.dsn) as queue:
+        queue.create()
+        yield queue
+
+
 with_dsn = pytest.mark.parametrize("make", ["postgres", "async postgres"], indirect=True)
 
 
@@ -70,10 +80,21 @@ def test_without_create_each_method_says_to_call_it_and_the_router_answers_503(m
     assert router.handle(*delivery()).status == 200
 
 
-def test_table_is_created_by_many_at_once(postgres: PostgresServer) -> None:
-    with ThreadPoolExecutor(6) as pool, PostgresEventStore(postgres.dsn) as store:
+def test_queue_without_create_says_to_call_it_and_the_router_answers_503(postgres: PostgresServer) -> None:
+    with PostgresEventQueue(postgres.dsn) as queue:
+        with pytest.raises(ConfigurationError, match=r"interactor_webhook_queue is not in .*`create\(\)` of the queue"):
+            queue.take("t", 60)
+        router = WebhookRouter(WebhookVerifier(SECRET), queue=queue, name="shop")
+        assert router.handle(*delivery()).status == 503
+        queue.create()
+        assert router.handle(*delivery()).status == 200
+
+
+@pytest.mark.parametrize("kind", [PostgresEventStore, PostgresEventQueue])
+def test_table_is_created_by_many_at_once(kind: Any, postgres: PostgresServer) -> None:
+    with ThreadPoolExecutor(6) as pool, kind(postgres.dsn) as store:
         for _ in range(5):
-            postgres.run("DROP TABLE IF EXISTS interactor_webhook_claims")
+            postgres.run("DROP TABLE IF EXISTS interactor_webhook_claims, interactor_webhook_queue")
             all_ready = threading.Barrier(6)
 
             def create(_: int, all_ready: threading.Barrier = all_ready) -> None:
@@ -81,9 +102,21 @@ def test_table_is_created_by_many_at_once(postgres: PostgresServer) -> None:
                 store.create()
 
             list(pool.map(create, range(6)))
-            assert store.claim("k", "t", 60) == CLAIMED
+            assert store.put("k", b"x") if kind is PostgresEventQueue else store.complete("k", "t")
             store.create()  # which keeps what is stored
-            assert store.claim("k", "u", 60) == IN_PROGRESS
+            assert store.complete("k", "u") is (kind is PostgresEventQueue)
+
+
+def test_printed_schema_makes_the_tables(postgres: PostgresServer) -> None:
+    pytest.importorskip("typer")
+    command = [*COMMAND, "webhooks", "schema", "--dialect"]
+    postgres.run(subprocess.check_output([*command, "postgresql"], text=True))
+    with PostgresEventStore(postgres.dsn) as store, PostgresEventQueue(postgres.dsn) as queue:
+        assert (store.claim("k", "t", 60), queue.put("k", b"x")) == (CLAIMED, True)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(subprocess.check_output([*command, "sqlite"], text=True))
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+    assert tables == [("interactor_webhook_claims",), ("interactor_webhook_queue",)]
 
 
 def test_role_without_the_right_to_create_tables_can_call_create_and_use_the_table(postgres: PostgresServer) -> None:
@@ -111,13 +144,26 @@ def test_expired_rows_are_swept_by_a_claim(postgres: PostgresServer, store: Any)
     assert postgres.run(COUNT) == [(1,)]
 
 
+def test_handled_events_are_swept_from_a_queue_by_a_new_one(
+    queue: PostgresEventQueue, postgres: PostgresServer
+) -> None:
+    postgres.run(
+        "INSERT INTO interactor_webhook_queue (key, state, at, body, since) "
+        "SELECT 'old' || n, 'done', now() - interval '1 s', '', now() FROM generate_series(1, 25) AS n"
+    )
+    assert queue.put("new", b"x") is True
+    assert postgres.run("SELECT key FROM interactor_webhook_queue") == [("new",)]
+
+
 # Servers that go away
 
 
-def test_completion_whose_answer_got_lost_can_be_repeated(store: Any) -> None:
-    for _ in range(2):
-        assert store.complete("k", "one") is True
-    assert store.complete("k", "two") is False
+def test_completion_whose_answer_got_lost_can_be_repeated(store: Any, queue: PostgresEventQueue) -> None:
+    queue.put("k", b"x")
+    for each in (store, queue):
+        for _ in range(2):
+            assert each.complete("k", "one") is True
+        assert each.complete("k", "two") is False
 
 
 @pytest.mark.full
@@ -258,6 +304,20 @@ def test_pool_that_was_opened_before_a_fork_raises_in_the_child(postgres: Postgr
 
 
 # Errors and settings
+
+
+def test_error_of_a_handler_may_hold_what_the_database_does_not_take(queue: PostgresEventQueue) -> None:
+    queue.put("k", b"x")
+    queue.take("t", 60)
+    assert queue.bury("k", "t", "ends in \0") is True
+    assert [letter.error for letter in queue.dead_letters()] == [r"ends in \0"]
+
+
+@pytest.mark.parametrize("kind", [PostgresEventStore, PostgresEventQueue])
+def test_url_of_sqlalchemy_is_read(kind: Any, postgres: PostgresServer) -> None:
+    with kind(f"postgresql+psycopg://postgres@/postgres?host={postgres.folder}") as store:
+        store.create()
+        assert store.complete("k", "t") is (kind is PostgresEventStore)
 
 
 def test_error_of_the_server_is_named(postgres: PostgresServer) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from interactor_ext.webhooks import (
     ClaimState,
+    PostgresEventQueue,
     PostgresEventStore,
     RedisEventStore,
     SQLiteEventQueue,
@@ -43,11 +44,11 @@ def open_redis(socket: str) -> RedisEventStore:
     return RedisEventStore(Redis(unix_socket_path=socket))
 
 
-def open_postgres(dsn: str) -> PostgresEventStore:
+def open_postgres(kind: Callable[[str], Any], dsn: str) -> Any:
     # A killed server is away for longer than what has been handled waits to be recorded.
     _threads._RECORD_RETRY_DELAYS = (0.5,) * 100  # type: ignore[assignment]
     _threads.STORE_SECONDS = 60.0
-    return PostgresEventStore(dsn)
+    return kind(dsn)
 
 
 @pytest.fixture(params=["redis", "sqlite", "postgres"])
@@ -59,10 +60,26 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     return with_table(request.getfixturevalue("postgres"))
 
 
-def with_table(server: PostgresServer) -> Open:
-    with PostgresEventStore(server.dsn) as store:
+def with_table(server: PostgresServer, kind: Any = PostgresEventStore) -> Open:
+    with kind(server.dsn) as store:
         store.create()
-    return partial(open_postgres, server.dsn)
+    return partial(open_postgres, kind, server.dsn)
+
+
+def killing(server: PostgresServer, at: list[int]) -> Callable[[int], None]:
+    """kill -9 of the server, or of the process of one connection, each time when so many events are completed."""
+    connections = "SELECT pid FROM pg_stat_activity WHERE datname = 'postgres' AND pid <> pg_backend_pid()"
+
+    def kill(completions: int) -> None:
+        if at and completions >= at[0]:
+            at.pop(0)
+            if len(at) % 2 == 0:
+                server.kill()
+                server.start()
+            else:
+                server.kill_connection(server.run(connections)[0][0])
+
+    return kill
 
 
 def deliveries(events: int, total: int, chance: random.Random) -> list[bytes]:
@@ -115,31 +132,30 @@ def test_every_event_is_completed_once_with_killed_processes(open_store: Open) -
 
 @pytest.mark.full
 def test_every_event_is_completed_once_with_killed_processes_and_killed_server(postgres: PostgresServer) -> None:
-    """kill -9 of the server, and of the process of one connection, while handlers run."""
-    connections = "SELECT pid FROM pg_stat_activity WHERE datname = 'postgres' AND pid <> pg_backend_pid()"
     to_come = [50, 100, 150, 200, 250]
-
-    def kill(completions: int) -> None:
-        if to_come and completions >= to_come[0]:
-            to_come.pop(0)
-            if len(to_come) % 2 == 0:
-                postgres.kill()
-                postgres.start()
-            else:
-                postgres.kill_connection(postgres.run(connections)[0][0])
-
+    kill = killing(postgres, to_come)
     check_deliveries(with_table(postgres), events=300, total=600, victims=4, lease=30, size=8, meanwhile=kill)
     assert to_come == []
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("events", "total", "victims", "lease"), [(60, 90, 0, 600), (200, 300, 3, 15)])
+@pytest.mark.parametrize(
+    ("kind", "events", "total", "victims", "lease"),
+    [
+        *((kind, *case) for kind in ("sqlite", "postgres") for case in ((60, 90, 0, 600), (200, 300, 3, 15))),
+        ("postgres, killed", 300, 400, 4, 30),
+    ],
+)
 def test_every_queued_event_is_completed_once_by_workers(
-    tmp_path: Path, events: int, total: int, victims: int, lease: float
+    kind: str, events: int, total: int, victims: int, lease: float, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    open_queue: Open = partial(SQLiteEventQueue, tmp_path / "queue.db", timeout=30)
+    to_come = [50, 100, 150, 200, 250] if "killed" in kind else []
+    if kind != "sqlite":
+        server = request.getfixturevalue("postgres")
+        open_queue, kill = with_table(server, PostgresEventQueue), killing(server, to_come)
     chance = random.Random(events)
     keys = [f"idem_{number}" for number in range(events)]
-    open_queue = partial(SQLiteEventQueue, tmp_path / "queue.db", timeout=30)
     with open_queue() as queue:
         receiver = WebhookRouter(WebhookVerifier(SECRET), name=NAME, queue=queue)
         answers = [receiver.handle(body, sign(body, SECRET)) for body in deliveries(events, total, chance)]
@@ -147,10 +163,17 @@ def test_every_queued_event_is_completed_once_by_workers(
 
     doomed = chance.sample(keys, victims)
     fleet = Fleet(work, open_queue, size=4, lease=lease, victims=doomed)
-    fleet.run(["empty the queue"] * 4, done=lambda: fleet.completions.total() == events)
+
+    def done() -> bool:
+        if to_come:
+            kill(fleet.completions.total())
+        return fleet.completions.total() == events
+
+    fleet.run(["empty the queue"] * 4, done)
     fleet.close()
     assert fleet.kills == Counter(doomed)
     assert fleet.completions == Counter(keys)
     assert fleet.runs == Counter(keys) + fleet.kills
     with open_queue() as queue:
         assert queue.dead_letters() == []
+    assert to_come == []

@@ -1,1 +1,1 @@
-"""Durable queues of events: SQLite, or your own, behind one protocol."""
+"""Durable queues of events: SQLite, PostgreSQL, or your own, behind one protocol."""

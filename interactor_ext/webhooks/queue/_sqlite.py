@@ -8,7 +8,7 @@ from interactor_ext.webhooks._database import SQLiteBacked
 from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter, QueuedEvent
 
 # `at` is when an event is due, when its lease ends, when it became a dead letter, or when it may be forgotten.
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS interactor_webhook_queue (
     key TEXT PRIMARY KEY, state TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, token TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '',
@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS interactor_webhook_queue (
 );
 CREATE INDEX IF NOT EXISTS interactor_webhook_queue_at ON interactor_webhook_queue (state, at);
 CREATE INDEX IF NOT EXISTS interactor_webhook_queue_service
-ON interactor_webhook_queue (state, substr(key, 1, instr(key, ':')), at)
+ON interactor_webhook_queue (state, substr(key, 1, instr(key, ':')), at);
 """
 _PUT = """
 INSERT INTO interactor_webhook_queue (key, state, at, body, since) VALUES (:key, 'open', :now, :body, :now)
@@ -59,7 +59,7 @@ class SQLiteEventQueue(SQLiteBacked):
     `path` may be that of a `SQLiteEventStore`; `ttl` and `timeout` mean the same as there.
     """
 
-    _schema = _SCHEMA
+    _schema = SCHEMA
     _sweep = "DELETE FROM interactor_webhook_queue WHERE state = 'done' AND at <= :now"
 
     def put(self, key: str, body: bytes) -> bool:

@@ -1,0 +1,146 @@
+"""PostgresEventQueue: a durable queue of events in PostgreSQL, for receivers and workers on many machines."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from interactor_ext._effects import Call, Effects
+from interactor_ext.webhooks._postgres import CENTURY, SyncPostgresBacked, rows
+from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter, QueuedEvent
+
+# `at` is when an event is due, when its lease ends, when it became a dead letter, or when it may be forgotten. After
+# that the row counts as absent.
+# The clock is the server's, the same for all machines. statement_timestamp(), unlike clock_timestamp(), lets an index
+# find what is due.
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS interactor_webhook_queue (
+    key text COLLATE "C" PRIMARY KEY, state text NOT NULL, at timestamptz NOT NULL, body bytea NOT NULL,
+    attempts integer NOT NULL DEFAULT 0, token text NOT NULL DEFAULT '', error text NOT NULL DEFAULT '',
+    since timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS interactor_webhook_queue_at ON interactor_webhook_queue (state, at);
+CREATE INDEX IF NOT EXISTS interactor_webhook_queue_service
+ON interactor_webhook_queue (state, substr(key, 1, strpos(key, ':')), at);
+"""
+_PUT = """
+INSERT INTO interactor_webhook_queue AS queue (key, state, at, body, since)
+VALUES (%(key)s, 'open', statement_timestamp(), %(body)s, statement_timestamp())
+ON CONFLICT (key) DO UPDATE SET state = 'open', at = excluded.at, body = excluded.body, since = excluded.since,
+attempts = 0, token = '' WHERE queue.state = 'done' AND queue.at <= statement_timestamp()
+"""
+# An event whose worker does not get this answer waits for the end of its lease.
+_TAKE = """
+UPDATE interactor_webhook_queue
+SET at = statement_timestamp() + make_interval(secs => %(seconds)s), attempts = attempts + 1, token = %(token)s
+WHERE key = (
+    SELECT key FROM interactor_webhook_queue WHERE state = 'open' AND at <= statement_timestamp() {}
+    ORDER BY at LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+RETURNING key, body, attempts, extract(epoch FROM statement_timestamp() - since)::float8
+"""
+_TAKE_OF_ALL = _TAKE.format("")
+_TAKE_OF_SERVICE = _TAKE.format("AND substr(key, 1, strpos(key, ':')) = %(service)s || ':'")
+_OF_HOLDER = """
+UPDATE interactor_webhook_queue SET at = statement_timestamp() + make_interval(secs => %(seconds)s) {}
+WHERE key = %(key)s AND token = %(token)s AND state = 'open'
+"""
+_RENEW = _OF_HOLDER.format("")
+_END = _OF_HOLDER.format(", token = '', state = %(state)s, error = %(error)s")
+_PUT_BACK = _OF_HOLDER.format(", token = '', attempts = attempts - 1")
+_DONE = """
+UPDATE interactor_webhook_queue SET state = 'done', body = '', token = %(token)s, error = '',
+at = statement_timestamp() + make_interval(secs => %(seconds)s) WHERE key = %(key)s AND
+"""
+# With the same token, a repeated completion is the first one still.
+_COMPLETE = _DONE + "(state <> 'done' OR token = %(token)s)"
+_DISCARD = _DONE + "state = 'dead'"
+_DEAD = """
+SELECT key, body, attempts, error, extract(epoch FROM at)::float8
+FROM interactor_webhook_queue WHERE state = 'dead' ORDER BY at LIMIT %(limit)s
+"""
+_REPLAY = """
+UPDATE interactor_webhook_queue SET state = 'open', at = statement_timestamp(), since = statement_timestamp(),
+attempts = 0 WHERE key = %(key)s AND state = 'dead'
+"""
+
+
+class PostgresEventQueue(SyncPostgresBacked):
+    """See `EventQueue`. Any number of receivers and workers, on any number of machines, share the one table,
+    `interactor_webhook_queue`, which `create()` makes; it may be in the database of a `PostgresEventStore`.
+
+    The arguments mean the same as there, and so do the errors. An event is answered with 200 after its COMMIT: it is
+    as durable as the server's `synchronous_commit` says.
+    """
+
+    _kind = "queue"
+    _table = "interactor_webhook_queue"
+    _schema = SCHEMA
+    _outdated = "state = 'done' AND at <= statement_timestamp()"
+
+    def put(self, key: str, body: bytes) -> bool:
+        """As `EventQueue.put`."""
+        return self._run(partial(self._put, key, body))
+
+    def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
+        """As `EventQueue.take`."""
+        statement = _TAKE_OF_SERVICE if service else _TAKE_OF_ALL
+        taken = self._fetch(statement, token=token, seconds=min(lease, CENTURY), service=service)
+        return QueuedEvent(*taken[0]) if taken else None
+
+    def renew(self, key: str, token: str, lease: float) -> bool:
+        """As `EventQueue.renew`."""
+        return self._write(_RENEW, key=key, token=token, seconds=lease)
+
+    def complete(self, key: str, token: str) -> bool:
+        """As `EventQueue.complete`."""
+        return self._write(_COMPLETE, key=key, token=token, seconds=self.ttl)
+
+    def retry(self, key: str, token: str, delay: float, error: str) -> bool:
+        """As `EventQueue.retry`."""
+        return self._end_attempt("open", key, token, delay, error)
+
+    def put_back(self, key: str, token: str, delay: float) -> bool:
+        """As `EventQueue.put_back`."""
+        return self._write(_PUT_BACK, key=key, token=token, seconds=delay)
+
+    def bury(self, key: str, token: str, error: str) -> bool:
+        """As `EventQueue.bury`."""
+        return self._end_attempt("dead", key, token, 0.0, error)
+
+    def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        """As `EventQueue.dead_letters`."""
+        return [DeadLetter(*row) for row in self._fetch(_DEAD, limit=limit)]
+
+    def replay(self, key: str) -> bool:
+        """As `EventQueue.replay`."""
+        return self._write(_REPLAY, key=key)
+
+    def discard(self, key: str) -> bool:
+        """As `EventQueue.discard`."""
+        return self._write(_DISCARD, key=key, token="", seconds=self.ttl)
+
+    def _end_attempt(self, state: str, key: str, token: str, delay: float, error: str) -> bool:
+        # PostgreSQL takes no NUL in a text.
+        error = error.replace("\0", "\\0")[:MAX_ERROR_LENGTH]
+        return self._write(_END, state=state, key=key, token=token, seconds=delay, error=error)
+
+    def _put(self, key: str, body: bytes, connection: Any) -> Effects[bool]:
+        is_new = yield from rows(connection, _PUT, {"key": key, "body": body})
+        if is_new:
+            yield from self._sweep(connection)
+        return is_new > 0
+
+    def _write(self, statement: str, *, seconds: float = 0.0, **values: Any) -> bool:
+        values["seconds"] = min(seconds, CENTURY)
+        return self._run(partial(rows, statement=statement, values=values)) > 0
+
+    def _fetch(self, statement: str, **values: Any) -> list[Any]:
+        def plan(connection: Any) -> Effects[list[Any]]:
+            # The connections of a pool may make something else of rows.
+            cursor = connection.cursor(row_factory=self._psycopg.rows.tuple_row)
+            yield Call(cursor.execute, (statement, values))
+            found: list[Any] = yield Call(cursor.fetchall)
+            return found
+
+        return self._run(plan)
