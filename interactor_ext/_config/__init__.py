@@ -196,8 +196,11 @@ def unwrapped(secret: Any) -> Any:
 
 
 def _unknown_setting(name: str) -> TypeError:
-    meant = _OTHER_NAMES.get(name)
-    advice = f"did you mean {meant}?" if meant else f"there are {', '.join(ConfigFields.__annotations__)}"
+    from difflib import get_close_matches
+
+    names = list(ConfigFields.__annotations__)
+    meant = _OTHER_NAMES.get(name) or next(iter(get_close_matches(name, names, n=1, cutoff=0.7)), None)
+    advice = f"did you mean {meant}?" if meant else f"there are {', '.join(names)}"
     return TypeError(f"There is no setting {name!r}: {advice}")
 
 

@@ -76,7 +76,8 @@ async def test_keyword_that_a_method_does_not_take_is_named_where_a_required_one
     ("keyword", "advice"),
     [
         ("api_key", "did you mean client_id and client_secret?"),
-        ("time_out", "there are client_id, client_secret, environment,"),
+        ("time_out", "did you mean timeout?"),
+        ("colour", "there are client_id, client_secret, environment,"),
     ],
 )
 def test_unknown_setting_names_the_one_that_is_meant(keyword: str, advice: str) -> None:
