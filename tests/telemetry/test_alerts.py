@@ -148,6 +148,13 @@ def broken_handlers(sandbox: Sandbox, telemetry: PrometheusTelemetry) -> None:
     deliver(telemetry, fail=3, work=10)
 
 
+def a_stranger(sandbox: Sandbox, telemetry: PrometheusTelemetry) -> None:
+    deliver(telemetry, fail=1, work=12)
+    router = WebhookRouter(WebhookVerifier(SECRET), telemetry=telemetry)
+    for _ in range(500):
+        router.handle(b"{}", {})
+
+
 def cut_streams(sandbox: Sandbox, telemetry: PrometheusTelemetry) -> None:
     async def main() -> None:
         async with sandbox.async_client(telemetry=telemetry, namespace="user_1") as client:
@@ -183,6 +190,7 @@ def too_much(sandbox: Sandbox, telemetry: PrometheusTelemetry) -> None:
         (slowness, {"InteractorLatencyP99"}),
         (a_wrong_secret, {"InteractorTokenRefreshFailures", "InteractorErrorRate", "InteractorErrorRateCritical"}),
         (broken_handlers, {"InteractorWebhookFailures"}),
+        (a_stranger, set()),
         (cut_streams, {"InteractorStreamDisconnects"}),
         (too_much, {"InteractorRateLimit"}),
     ],
