@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["processed", "duplicate", "failed", "refused"]
 
-# Telemetry outcome by the status or the error in the answer; "failed" for the rest, which nobody can cause from outside.
+# Telemetry outcome by the status or the error in the answer, else "failed", which nobody can cause from outside.
 # A queued event is recorded when a worker has handled it.
 _OUTCOMES: dict[str, Outcome | None] = {
     "handled": "processed",
