@@ -110,6 +110,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 @pytest.mark.skipif(sys.platform == "win32", reason="the worker is ended by SIGTERM")
 def test_manage_works_lists_and_replays_the_events_of_a_queue(project: Project, queue: SQLiteEventQueue) -> None:
     project.manage("migrate", "--verbosity", "0")
+    assert project.manage("interactor_webhooks", "check", "shop:router") == "Ready.\n"
     for key in ("good", "bad1", "bad2"):
         queue.put(f"shop:{key}", body_of("room.message.created", key))
     log = project.work(until=["good"], dead=2, queue=queue)

@@ -28,6 +28,8 @@ from interactor_ext.webhooks.worker._worker import WebhookWorker
 # Exit status. 1 is any error before the work begins, 2 invalid usage.
 FINISHED, FAILED, UNFINISHED, EXHAUSTED = 0, 1, 3, 4
 DESCRIPTION = "Runs the handlers of a router for the events in its queue."
+ROUTER = "where a WebhookRouter stands, or a WebhookWorker"
+FORMATTER = argparse.ArgumentDefaultsHelpFormatter
 EPILOG = (
     "SIGTERM and Ctrl-C stop it: it takes no more events, and gives back what does not end within --grace. A second "
     "signal does so at once. Exit status: 0 stopped, and all that ran has ended; 1 it could not start; 2 wrong usage; "
@@ -41,13 +43,8 @@ _FLUSH_SECONDS = 1.0
 
 def main(arguments: list[str] | None = None, *, prog: str = "python -m interactor_ext.webhooks.worker") -> int:
     """Returns the exit status, or ends the process where a handler that hangs would keep it. `prog` is for its help."""
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("router", metavar="module:name", help="where a WebhookRouter stands, or a WebhookWorker")
+    parser = argparse.ArgumentParser(prog=prog, description=DESCRIPTION, epilog=EPILOG, formatter_class=FORMATTER)
+    parser.add_argument("router", metavar="module:name", help=ROUTER)
     add_options(parser)
     options = parser.parse_args(arguments)
     try:
