@@ -68,6 +68,7 @@ def _create(wanted: _Wanted) -> Effects[Any]:
     tried: list[str] = []
     body = json.dumps(wanted.given, sort_keys=True)
     while True:
+        made: Any = None
         try:
             made = yield Call(partial(wanted.resource(idempotency_key=wanted.key(tried)).create, **wanted.given))
             # Within 24 hours a key gives the first response again, also after what it made was deleted.
@@ -83,7 +84,7 @@ def _create(wanted: _Wanted) -> Effects[Any]:
                 raise
             tried.append(body)
         except NotFoundError:
-            if len(tried) > _MOST_DELETED:
+            if made is None or len(tried) > _MOST_DELETED:
                 raise
             tried.append(made.id)
         else:

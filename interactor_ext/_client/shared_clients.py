@@ -62,7 +62,7 @@ _lock = fork_safe_lock()
 _closing: set[asyncio.Task[None]] = set()
 
 
-def get_client(config: InteractorConfig | None = None, /, **options: Unpack[ClientKeywords]) -> InteractorClient:
+def get_client(settings: InteractorConfig | None = None, /, **options: Unpack[ClientKeywords]) -> InteractorClient:
     """The shared client, the same for all threads.
 
     The first call makes it, with `options` as `InteractorClient` takes them; later calls leave them out, or give equal
@@ -72,14 +72,14 @@ def get_client(config: InteractorConfig | None = None, /, **options: Unpack[Clie
         ConfigurationError: a setting is missing or wrong, or the client was made with other options. The error names
             the line that made it.
     """
-    return _shared(InteractorClient, {"config": config, **options})
+    return _shared(InteractorClient, {"config": settings, **options})
 
 
 def get_async_client(
-    config: InteractorConfig | None = None, /, **options: Unpack[AsyncClientKeywords]
+    settings: InteractorConfig | None = None, /, **options: Unpack[AsyncClientKeywords]
 ) -> AsyncInteractorClient:
     """The shared async client, the same for all event loops; otherwise as `get_client`."""
-    return _shared(AsyncInteractorClient, {"config": config, **options})
+    return _shared(AsyncInteractorClient, {"config": settings, **options})
 
 
 def _shared(kind: type[C], keywords: Any) -> C:

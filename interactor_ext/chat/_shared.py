@@ -205,7 +205,7 @@ class SharedReply:
         try:
             name, has_callback = yield from _tool_set(())._identify(self._user, self._pending(call), self._ends_at)
         except InteractorError:  # the log has the call
-            has_callback = True
+            name, has_callback = "", True
         self._state.to_look_into.popleft()
         if not has_callback:
             waits = f"The assistant waits for the tool {clean_text(name)!r}, which this chat does not run"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interactor_ext._errors import ConfigurationError, WebhookPayloadError
+from interactor_ext._errors import ConfigurationError
 from interactor_ext._redaction import clean_text
 from interactor_ext.cli.output import confirmed, counted, write, write_json
 from interactor_ext.cli.settings import AsJson
+from interactor_ext.webhooks.worker._dead_letters import chosen, how_many, letters_of, summary
 
 if TYPE_CHECKING:
     from interactor_ext.webhooks import DeadLetter, WebhookWorker
@@ -30,8 +29,6 @@ Router = Annotated[
 Key = Annotated[str, typer.Argument(help="As `list` shows it.")]
 Keys = Annotated[list[str] | None, typer.Argument(help="As `list` shows them.")]
 All = Annotated[bool, typer.Option("--all", help="All dead letters of this router.")]
-# SQLite takes an int of 64 bits.
-_ALL = 2**63 - 1
 
 
 @dead.command(name="list")
@@ -41,36 +38,36 @@ def list_letters(
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, the oldest first."""
-    letters = _letters(_load(router))
+    letters = letters_of(_load(router))
     for letter in letters[:limit]:
         if as_json:
-            write_json(_summary(letter), compact=True)
+            write_json(summary(letter), compact=True)
         else:
-            about = _summary(letter)
+            about = summary(letter)
             write(f"{letter.key} ", "bold cyan", end="")
             write(f"{about['event'] or 'unreadable'}, {letter.attempts} attempts, {about['failed_at']}")
             write(f"  {clean_text(letter.error)}")
     if not as_json:
         rest = f" The first {limit} are shown: --limit shows more." if len(letters) > limit else ""
-        write(f"{_count(len(letters))}.{rest}")
+        write(f"{how_many(len(letters))}.{rest}")
 
 
 @dead.command()
 def show(router: Router, key: Key, as_json: AsJson = False) -> None:
     """Show a dead letter with its body. The exit status is 1 if there is none with this key."""
-    [letter] = _chosen(_load(router), [key])
+    [letter] = chosen(_load(router), [key])
     try:
         body = json.loads(letter.body)
     except ValueError:
         body = letter.body.decode("utf-8", "backslashreplace")
-    write_json({**_summary(letter), "body": body}, compact=as_json)
+    write_json({**summary(letter), "body": body}, compact=as_json)
 
 
 @dead.command()
 def replay(router: Router, keys: Keys = None, every: All = False, as_json: AsJson = False) -> None:
     """Queue dead letters again, with all attempts. The exit status is 1 if a key is unknown; then nothing is done."""
     worker = _load(router)
-    _apply(worker.queue.replay, _chosen(worker, keys, every), "replayed", as_json)
+    _apply(worker.queue.replay, chosen(worker, keys, every), "replayed", as_json)
 
 
 @dead.command()
@@ -83,60 +80,25 @@ def drop(
 ) -> None:
     """Delete dead letters for good: their events count as handled. The exit status is 1 as for `replay`."""
     worker = _load(router)
-    letters = _chosen(worker, keys, every)
-    if letters and not yes and not confirmed(f"Dropping {_count(len(letters))} can't be undone. Go on?", "--yes"):
+    letters = chosen(worker, keys, every)
+    if letters and not yes and not confirmed(f"Dropping {how_many(len(letters))} can't be undone. Go on?", "--yes"):
         raise ConfigurationError("Nothing was dropped.")
     _apply(worker.queue.discard, letters, "dropped", as_json)
 
 
 def _load(router: str) -> WebhookWorker:
-    from interactor_ext.webhooks.worker._process import load_worker
+    from interactor_ext.webhooks.worker._loading import load_worker
 
     return load_worker(router)
 
 
-def _letters(worker: WebhookWorker) -> list[DeadLetter]:
-    """Those of this router: services that share a queue have a name each."""
-    return [each for each in worker.queue.dead_letters(_ALL) if each.key.startswith(worker.router.key_prefix)]
-
-
-def _chosen(worker: WebhookWorker, keys: list[str] | None, every: bool = False) -> list[DeadLetter]:
-    if bool(keys) == every:
-        raise ConfigurationError("Name the keys of dead letters, or pass --all, not both.")
-    letters = _letters(worker)
-    if every:
-        return letters
-    by_key = {each.key: each for each in letters}
-    wanted = dict.fromkeys(keys or ())
-    if unknown := [key for key in wanted if key not in by_key]:
-        raise ConfigurationError(f"No dead letter of this router has the key {unknown[0]!r}.")
-    return [by_key[key] for key in wanted]
-
-
 def _apply(action: Any, letters: list[DeadLetter], done: str, as_json: bool) -> None:
-    count = 0
+    changed = 0
     for letter in counted(letters, "dead letters", len(letters)):
         # False: someone else was faster.
         succeeded = action(letter.key)
-        count += succeeded
+        changed += succeeded
         if as_json:
             write_json({"key": letter.key, done: succeeded}, compact=True)
     if not as_json:
-        write(f"{_count(count)} {done}.")
-
-
-def _count(number: int) -> str:
-    return "1 dead letter" if number == 1 else f"{number} dead letters"
-
-
-def _summary(letter: DeadLetter) -> dict[str, Any]:
-    kind = None
-    with suppress(WebhookPayloadError):
-        kind = letter.event.event
-    return {
-        "key": letter.key,
-        "event": kind,
-        "attempts": letter.attempts,
-        "failed_at": datetime.fromtimestamp(letter.failed_at, UTC).isoformat(timespec="seconds"),
-        "error": letter.error,
-    }
+        write(f"{how_many(changed)} {done}.")

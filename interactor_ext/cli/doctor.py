@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,19 +22,25 @@ def doctor(
     needs: Annotated[
         list[str] | None, typer.Option("--needs", help="A scope that must be there; may be repeated.")
     ] = None,
+    router: Annotated[
+        str | None,
+        typer.Option("--webhooks", metavar="module:name", help="Where a WebhookRouter stands that is to be checked."),
+    ] = None,
     environment: Environment = None,
     insecure: Insecure = False,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as failures.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check everything that a call needs: variables, DNS, TLS, clock, token, scopes, a read call, a namespace.
+    """Check everything that a call needs: variables, DNS, TLS, clock, token, scopes, a read call, a namespace; and with
+    --webhooks what a receiver needs: its store or queue, and handlers.
 
     The exit status is 1 if a check failed.
     """
-    from interactor_ext.cli.examination import examine
+    from interactor_ext.cli.examination import examine, examine_receiver
 
     findings = []
-    for finding in examine(environment, namespace, tuple(needs or ()), allow_insecure_http=insecure):
+    checks = examine(environment, namespace, tuple(needs or ()), allow_insecure_http=insecure)
+    for finding in chain(checks, map(examine_receiver, [router])):
         findings.append(finding)
         if not as_json:
             _show(finding)

@@ -21,12 +21,15 @@ from interactor_ext._errors import (
     RateLimitError,
     ServerError,
 )
+from interactor_ext._redaction import clean_text
 from interactor_ext._version import __version__
 from interactor_ext.cli import operations
 from interactor_ext.cli.network import Finding, Status, reach
 from interactor_ext.cli.settings import CREDENTIALS, WITHOUT_ACCOUNT
 from interactor_ext.retry._policy import parse_http_date
 from interactor_ext.tokens._requests import token_request
+from interactor_ext.webhooks import MemoryEventStore
+from interactor_ext.webhooks.worker._loading import load_router
 
 # List operations for the read call; the first that the scopes allow is used.
 _LISTS = ("list_assistants", "list_rooms", "list_credentials", "list_workflows", "list_webhooks", "list_tools")
@@ -48,6 +51,30 @@ def examine(
     if broken:
         for check in _CHECKS[_CHECKS.index(last) + 1 :]:
             yield Finding(check, "skipped", "after what has failed above")
+
+
+def examine_receiver(name: str | None) -> Finding:
+    """Check the webhook router that `module:name` names, whatever the other checks say: it needs no platform."""
+    if name is None:
+        return Finding("webhooks", "skipped", "name a router with --webhooks to have it looked at")
+    try:
+        router = load_router(name)
+    except (Exception, SystemExit) as error:
+        detail = str(error) if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {error}"
+        advice = "Run it where your application runs: in its folder, with its variables and its Python."
+        return Finding("webhooks", "failed", f"{name!r} can't be imported. {clean_text(detail)}", advice)
+    try:
+        router.check()
+    except ConfigurationError as error:
+        cause = error.__cause__
+        advice = "Correct what is named here: until then, events are answered 503 or reach no handler."
+        if cause is not None and not isinstance(cause, ConfigurationError):
+            advice = "Check that its server runs, or that its disk can be written, and the address in your settings."
+        return Finding("webhooks", "failed", clean_text(str(error)), advice)
+    if router.queue is None and isinstance(router.store, MemoryEventStore):
+        detail = f"{name} remembers events in memory: after a restart, and in another process, each is new"
+        return Finding("webhooks", "warning", detail, "Give it a store that lasts, such as SQLiteEventStore(path).")
+    return Finding("webhooks", "ok", f"{name} reaches its {type(router.queue or router.store).__name__}")
 
 
 def _findings(

@@ -133,7 +133,8 @@ class WebhookReceived(NamedTuple):
 
     event: str
     """The event type; "unknown" for a delivery that fails verification, "other" for a type outside the contract."""
-    status: Literal["processed", "duplicate", "failed"]
+    status: Literal["processed", "duplicate", "failed", "refused"]
+    """Refused: it was not genuine, or its body could not be read, which anybody can send."""
     seconds: float
 
 

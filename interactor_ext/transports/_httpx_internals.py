@@ -14,7 +14,7 @@ import math
 import ssl
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -217,7 +217,7 @@ class AsyncNetwork(httpcore.AsyncNetworkBackend):
 
 
 class _AsyncStream(httpcore.AsyncNetworkStream):
-    """Hands on coroutines, which costs less than to await them."""
+    """Hands on coroutines, which costs less than to await them: `Any`, for type checkers differ in what they are."""
 
     def __init__(
         self, inner: httpcore.AsyncNetworkStream, begins_request: Callable[[bytes], bool] | None = None
@@ -225,15 +225,15 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
         self._inner = inner
         self._begins_request = begins_request
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> Coroutine[Any, Any, bytes]:
+    def read(self, max_bytes: int, timeout: float | None = None) -> Any:
         return self._inner.read(max_bytes, timeout)
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> Coroutine[Any, Any, None]:
+    def write(self, buffer: bytes, timeout: float | None = None) -> Any:
         if self._begins_request is None or self._begins_request(buffer):
             late.set(NO_ANSWER)
         return self._inner.write(buffer, timeout)
 
-    def aclose(self) -> Coroutine[Any, Any, None]:
+    def aclose(self) -> Any:
         return self._inner.aclose()
 
     async def start_tls(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:

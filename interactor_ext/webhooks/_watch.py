@@ -16,15 +16,20 @@ from interactor_ext.webhooks.answers import WebhookAnswer
 if TYPE_CHECKING:
     from interactor_client.models import WebhookEvent
 
-Outcome = Literal["processed", "duplicate", "failed"]
+Outcome = Literal["processed", "duplicate", "failed", "refused"]
 
-# Telemetry outcome by the status in the answer. A queued event is recorded when a worker has handled it.
+# Telemetry outcome by the status or the error in the answer, else "failed", which nobody can cause from outside.
+# A queued event is recorded when a worker has handled it.
 _OUTCOMES: dict[str, Outcome | None] = {
     "handled": "processed",
     "ignored": "processed",
     "duplicate": "duplicate",
     "in_progress": "duplicate",
     "accepted": None,
+    "not_genuine": "refused",
+    "body_too_large": "refused",
+    "body_incomplete": "refused",
+    "length_required": "refused",
 }
 _LONGEST = 200
 

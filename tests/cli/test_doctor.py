@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -267,6 +268,40 @@ def test_proxy_skips_dns_and_tls_checks(examine: Examine, sandbox: Sandbox, monk
     assert status == 1
     assert "clock" in failed(checks)
     assert "pr0xypass" not in json.dumps(checks)
+
+
+SHOP = "from interactor_ext.webhooks import *\nverifier = WebhookVerifier('whsec_5f1d3c')\nrouter = "
+HANDLER = "\nrouter.on('*')(print)"
+STORE = f"{SHOP}WebhookRouter(verifier, SQLiteEventStore('events.db'), name='shop')"
+# The module's code, the status of its check, and what it says.
+ROUTERS = {
+    "store": (STORE + HANDLER, "ok", "reaches its SQLiteEventStore"),
+    "queue": (
+        f"{SHOP}WebhookRouter(verifier, queue=SQLiteEventQueue('queue.db'), name='shop')",
+        "ok",
+        "SQLiteEventQueue",
+    ),
+    "memory": (f"{SHOP}WebhookRouter(verifier){HANDLER}", "warning", "remembers events in memory"),
+    "no handler": (STORE, "failed", "It has no handler"),
+    "no disk": (STORE.replace("events.db", "no/where") + HANDLER, "failed", "store cannot be used: unable to open"),
+    "no router": ("", "failed", "has no 'router'"),
+    "no variable": ("import os; os.environ['SHOP_SECRET']", "failed", "KeyError: 'SHOP_SECRET'"),
+    "exit": ("import sys; sys.exit('Set the secret.')", "failed", "Set the secret."),
+}
+
+
+@pytest.mark.parametrize("name", ROUTERS)
+def test_router_is_checked_although_the_platform_is_out_of_reach(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    code, expected, detail = ROUTERS[name]
+    module = f"doctor_{name.replace(' ', '_')}"
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"{module}.py").write_text(code)
+    status, checks = examine({}, "--webhooks", f"{module}:router")
+    assert (status, checks["environment"]["status"], checks["webhooks"]["status"]) == (1, "failed", expected)
+    assert detail in checks["webhooks"]["detail"]
 
 
 def test_doctor_output_for_people(shown_by: Callable[..., str]) -> None:

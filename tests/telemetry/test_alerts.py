@@ -98,7 +98,7 @@ def none_at_all(sandbox: Sandbox, telemetry: PrometheusTelemetry) -> None:
     with sandbox.client(telemetry=telemetry, **hurried()) as client:
         for _ in range(40):
             client.namespace("user_1").assistants.list()
-    deliver(telemetry, fail=0, work=10)
+    deliver(telemetry, fail=0, work=10, strangers=500)
 
 
 def some_errors(sandbox: Sandbox, telemetry: PrometheusTelemetry, share: float = 0.08) -> None:
@@ -130,7 +130,7 @@ def a_wrong_secret(sandbox: Sandbox, telemetry: PrometheusTelemetry) -> None:
                 client.get_access_token()
 
 
-def deliver(telemetry: PrometheusTelemetry, *, fail: int, work: int) -> None:
+def deliver(telemetry: PrometheusTelemetry, *, fail: int, work: int, strangers: int = 0) -> None:
     router = WebhookRouter(WebhookVerifier(SECRET), telemetry=telemetry)
     broken = True
 
@@ -142,6 +142,8 @@ def deliver(telemetry: PrometheusTelemetry, *, fail: int, work: int) -> None:
     for number in range(fail + work):
         broken = number < fail
         router.handle(*delivery(key=f"idem_{number}"))
+    for _ in range(strangers):
+        router.handle(b"{}", {})
 
 
 def broken_handlers(sandbox: Sandbox, telemetry: PrometheusTelemetry) -> None:

@@ -280,7 +280,7 @@ def test_webhooks_are_counted_by_outcome(mode: str) -> None:
         frozenset({message, ("status", "failed")}): 2,
         frozenset({("event", "credential.connected"), ("status", "processed")}): 1,
         frozenset({("event", "other"), ("status", "processed")}): 1,
-        frozenset({("event", "unknown"), ("status", "failed")}): 1,
+        frozenset({("event", "unknown"), ("status", "refused")}): 1,
     }
     assert values(samples, "interactor_webhook_processing_duration_ms_count")[frozenset({message})] == 5
 

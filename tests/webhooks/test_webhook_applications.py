@@ -146,13 +146,13 @@ def test_wsgi_refuses_unread_what_is_no_delivery_and_records_it(
     assert stream.asked == 0 or body is None
     assert headers.get("Allow") == ("POST" if answer == 405 else None)
     assert b"Content-Length" in content or answer != 411
-    assert telemetry.events == ([] if answer == 405 else [("unknown", "failed")])
+    assert telemetry.events == ([] if answer == 405 else [("unknown", "refused")])
 
 
 async def test_telemetry_records_a_body_that_asgi_refuses() -> None:
     telemetry = Recording()
     await ask_asgi(make(max_body=100, telemetry=telemetry), body_in_chunks(b"x" * 101, 101))
-    assert telemetry.events == [("unknown", "failed")]
+    assert telemetry.events == [("unknown", "refused")]
 
 
 def test_wsgi_and_asgi_treat_repeated_timestamp_header_alike(handle: Handle) -> None:

@@ -11,8 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import reduce
-from importlib import import_module
 from typing import Any
 
 from interactor_ext._errors import ConfigurationError
@@ -23,12 +21,15 @@ from interactor_ext.logs import is_handled
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.logs._filter import log_to_stderr
 from interactor_ext.webhooks._threads import CALLER_THREADS
-from interactor_ext.webhooks.router import WebhookRouter
+from interactor_ext.webhooks.worker._loading import load_worker
 from interactor_ext.webhooks.worker._metrics_port import Health, MetricsPort
 from interactor_ext.webhooks.worker._worker import WebhookWorker
 
 # Exit status. 1 is any error before the work begins, 2 invalid usage.
 FINISHED, FAILED, UNFINISHED, EXHAUSTED = 0, 1, 3, 4
+DESCRIPTION = "Runs the handlers of a router for the events in its queue."
+ROUTER = "where a WebhookRouter stands, or a WebhookWorker"
+FORMATTER = argparse.ArgumentDefaultsHelpFormatter
 EPILOG = (
     "SIGTERM and Ctrl-C stop it: it takes no more events, and gives back what does not end within --grace. A second "
     "signal does so at once. Exit status: 0 stopped, and all that ran has ended; 1 it could not start; 2 wrong usage; "
@@ -42,48 +43,39 @@ _FLUSH_SECONDS = 1.0
 
 def main(arguments: list[str] | None = None, *, prog: str = "python -m interactor_ext.webhooks.worker") -> int:
     """Returns the exit status, or ends the process where a handler that hangs would keep it. `prog` is for its help."""
-    options = _parser(prog).parse_args(arguments)
+    parser = argparse.ArgumentParser(prog=prog, description=DESCRIPTION, epilog=EPILOG, formatter_class=FORMATTER)
+    parser.add_argument("router", metavar="module:name", help=ROUTER)
+    add_options(parser)
+    options = parser.parse_args(arguments)
     try:
-        worker = load_worker(options.router)
-        _log_if_nobody_does()
-        process = WorkerProcess(worker, concurrency=options.concurrency, grace=options.grace)
-        with _metrics_port(process, options.metrics_host, options.metrics_port):
-            status = process.run()
+        return work(load_worker(options.router), vars(options))
     except ConfigurationError as error:
         sys.stderr.write(f"Error: {escape_controls(str(error))}\n")
         return FAILED
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `work` takes."""
+    parser.add_argument("--concurrency", type=_number(1, 1000), default=4, help="events handled at once, in threads")
+    seconds = _number(0, 86400, float)
+    parser.add_argument("--grace", type=seconds, default=25.0, help="seconds for what runs when a signal comes")
+    port = _number(0, 65535)
+    parser.add_argument("--metrics-port", type=port, help="serves /healthz and /metrics; 0 takes a free port")
+    parser.add_argument("--metrics-host", default="127.0.0.1", help="address of the metrics port")
+
+
+def work(worker: WebhookWorker, options: dict[str, Any]) -> int:
+    """Work until a signal. Returns the exit status, or ends the process where a handler that hangs would keep it.
+
+    Raises ConfigurationError.
+    """
+    _log_if_nobody_does()
+    process = WorkerProcess(worker, concurrency=options["concurrency"], grace=options["grace"])
+    with _metrics_port(process, options["metrics_host"], options["metrics_port"]):
+        status = process.run()
     if status == UNFINISHED or process.left_behind:
         _end(status)
     return status
-
-
-def load_worker(name: str) -> WebhookWorker:
-    """The worker that `module:name` names, or a new one for the router there. The working directory can be imported.
-
-    Raises ConfigurationError, or what importing the module raises.
-    """
-    module, _, attributes = name.partition(":")
-    if not all(part.isidentifier() for part in (*module.split("."), *attributes.split("."))):
-        raise ConfigurationError(f"{name!r} names no router: write module:name, for instance shop.webhooks:router.")
-    if not {"", os.getcwd()} & set(sys.path):
-        sys.path.insert(0, os.getcwd())
-    try:
-        found: Any = import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise
-        raise ConfigurationError(f"There is no module {error.name!r} here, nor installed.") from None
-    try:
-        found = reduce(getattr, attributes.split("."), found)
-    except AttributeError:
-        raise ConfigurationError(f"The module {module!r} has no {attributes!r}.") from None
-    if isinstance(found, WebhookRouter):
-        return WebhookWorker(found)
-    if not isinstance(found, WebhookWorker):
-        raise ConfigurationError(
-            f"{name!r} is neither a WebhookRouter nor a WebhookWorker, but {type(found).__name__}."
-        )
-    return found
 
 
 class WorkerProcess:
@@ -207,23 +199,6 @@ def _end(status: int) -> None:
     with suppress(Exception):
         CALLER_THREADS.call(sys.stdout.flush, _FLUSH_SECONDS)
     os._exit(status)
-
-
-def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description="Runs the handlers of a router for the events in its queue.",
-        epilog=EPILOG,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("router", metavar="module:name", help="where a WebhookRouter stands, or a WebhookWorker")
-    parser.add_argument("--concurrency", type=_number(1, 1000), default=4, help="events handled at once, in threads")
-    seconds = _number(0, 86400, float)
-    parser.add_argument("--grace", type=seconds, default=25.0, help="seconds for what runs when a signal comes")
-    port = _number(0, 65535)
-    parser.add_argument("--metrics-port", type=port, help="serves /healthz and /metrics; 0 takes a free port")
-    parser.add_argument("--metrics-host", default="127.0.0.1", help="address of the metrics port")
-    return parser
 
 
 def _number(least: int, most: int, kind: Callable[[str], float] = int) -> Callable[[str], float]:

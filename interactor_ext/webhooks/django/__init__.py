@@ -9,6 +9,9 @@
 Both views are outside of ATOMIC_REQUESTS, and have the router run each handler in a transaction of its own: an event is
 recorded as handled after its COMMIT, and a handler that raises is rolled back. Database connections are checked before
 and after each handler, as Django does for requests (CONN_MAX_AGE, CONN_HEALTH_CHECKS), in the router's threads too.
+
+With `"interactor_ext.webhooks.django"` in INSTALLED_APPS there are the command `manage.py interactor_webhooks` and the
+migration of the table that `router.claim_in` needs.
 """
 
 from __future__ import annotations

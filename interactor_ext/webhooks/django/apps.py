@@ -1,0 +1,9 @@
+"""The Django app: `"interactor_ext.webhooks.django"` in INSTALLED_APPS. The views need it not."""
+
+from django.apps import AppConfig
+
+
+class WebhooksConfig(AppConfig):
+    name = "interactor_ext.webhooks.django"
+    label = "interactor_webhooks"
+    verbose_name = "Interactor webhooks"
