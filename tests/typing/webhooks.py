@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import assert_type
 
-from interactor_ext.webhooks import EventQueue, EventSink, SQLiteEventQueue, WebhookRouter, WebhookVerifier
+from interactor_ext.webhooks import (
+    EventQueue,
+    EventSink,
+    PostgresEventQueue,
+    SQLiteEventQueue,
+    WebhookRouter,
+    WebhookVerifier,
+)
 
 
 class PutOnly:
@@ -21,6 +28,7 @@ async def send_async(body: bytes) -> str:
 
 verifier = WebhookVerifier("whsec_1")
 queue: EventQueue = SQLiteEventQueue("queue.db")
+queue = PostgresEventQueue("host=db")
 sinks: list[EventSink] = [PutOnly(), queue]
 WebhookRouter(verifier, queue=PutOnly())
 WebhookRouter(verifier, hand_over=send_async)

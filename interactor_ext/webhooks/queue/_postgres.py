@@ -69,8 +69,8 @@ class PostgresEventQueue(SyncPostgresBacked):
     """See `EventQueue`. Any number of receivers and workers, on any number of machines, share the one table,
     `interactor_webhook_queue`, which `create()` makes; it may be in the database of a `PostgresEventStore`.
 
-    The arguments mean the same as there, and so do the errors. An event is answered with 200 after its COMMIT: it is
-    as durable as the server's `synchronous_commit` says.
+    Arguments and errors are those of `PostgresEventStore`. A put event is as durable as the server's
+    `synchronous_commit` says.
     """
 
     _kind = "queue"
