@@ -136,9 +136,11 @@ class PostgresEventQueue(SyncPostgresBacked):
         return self._run(partial(rows, statement=statement, values=values)) > 0
 
     def _fetch(self, statement: str, **values: Any) -> list[Any]:
+        from psycopg.rows import tuple_row
+
         def plan(connection: Any) -> Effects[list[Any]]:
             # The connections of a pool may make something else of rows.
-            cursor = connection.cursor(row_factory=self._psycopg.rows.tuple_row)
+            cursor = connection.cursor(row_factory=tuple_row)
             yield Call(cursor.execute, (statement, values))
             found: list[Any] = yield Call(cursor.fetchall)
             return found
