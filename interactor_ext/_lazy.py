@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 
 def lazy_names(
@@ -23,7 +23,9 @@ def lazy_names(
         if name not in module_of:
             if name.startswith("_") or (name.isalpha() and name.islower()):  # such as a module that is being imported
                 raise AttributeError(f"module {package!r} has no attribute {name!r}")
-            raise _advice.missing_name(sys.modules[package], name)
+            from interactor_client import advice
+
+            raise advice.missing_name(sys.modules[package], name)
         module = import_module(module_of[name], package)
         value = getattr(module, name)
         if _is_private(module, value):
@@ -59,9 +61,3 @@ class LazyModule:
 
     def __getattr__(self, attribute: str) -> Any:
         return getattr(import_module(self._name), attribute)
-
-
-if TYPE_CHECKING:
-    from interactor_client import advice as _advice
-else:
-    _advice = LazyModule("interactor_client.advice")

@@ -26,7 +26,6 @@ from interactor_ext.tokens._store import TokenStore
 if TYPE_CHECKING:
     from builtins import property as cached_property  # as in interactor_client.api
 
-    from interactor_client import advice
     from interactor_client.models import WebhookEvent
     from interactor_ext._client import credential_auth, extras, low_level, shared_state
     from interactor_ext._client.credential_auth import AsyncCredentialAuth, CredentialAuth
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 else:
     from functools import cached_property
 
-    advice = LazyModule("interactor_client.advice")
     credential_auth = LazyModule("interactor_ext._client.credential_auth")
     extras = LazyModule("interactor_ext._client.extras")
     low_level = LazyModule("interactor_ext._client.low_level")
@@ -156,6 +154,8 @@ class _Client(Immutable, Generic[S, N]):
             ConfigurationError: one of them is out of its range or cannot be sent.
         """
         if unknown:
+            from interactor_client import advice
+
             raise advice.unknown_option(min(unknown), self.with_options)
         options = timeout, max_retries, deadline, idempotency_key, headers, query, on_response
         return self._derive(self._view.with_options(*options))

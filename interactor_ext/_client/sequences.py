@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from interactor_ext._lazy import LazyModule
 
 if TYPE_CHECKING:
-    from interactor_client.models import (
-        KnownWorkflowInstanceStatus,
-        OAuthAuthorization,
-        OAuthFlow,
-        WorkflowInstance,
-    )
+    from interactor_client.models import KnownWorkflowInstanceStatus, OAuthAuthorization, OAuthFlow, WorkflowInstance
     from interactor_ext import _effects
     from interactor_ext._client import ensuring, waiting
     from interactor_ext._effects import Effects
