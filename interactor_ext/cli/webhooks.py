@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -114,14 +115,19 @@ def replay(
         raise typer.Exit(1)
 
 
+class Dialect(StrEnum):
+    POSTGRESQL = "postgresql"
+    SQLITE = "sqlite"
+
+
 @webhooks.command()
 def schema(
-    dialect: Annotated[Literal["postgresql", "sqlite"], typer.Option(help="Whose SQL it is.")] = "postgresql",
+    dialect: Annotated[Dialect, typer.Option(help="Whose SQL it is.")] = Dialect.POSTGRESQL,
 ) -> None:
     """Print the SQL of the tables of stores and of queues, for your own migrations."""
-    module = "_sqlite" if dialect == "sqlite" else "_postgres"
     for room in ("stores", "queue"):
-        write(import_module(f"interactor_ext.webhooks.{room}.{module}").SCHEMA.strip())
+        module = f"interactor_ext.webhooks.{room}.{'_sqlite' if dialect == Dialect.SQLITE else '_postgres'}"
+        write(import_module(module).SCHEMA.strip())
 
 
 @webhooks.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

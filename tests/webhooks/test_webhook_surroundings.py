@@ -244,12 +244,6 @@ from django.urls import path
 from interactor_ext.webhooks import SQLiteEventStore, WebhookRouter, WebhookVerifier
 from interactor_ext.webhooks.django import awebhook_view, webhook_view
 
-with connection.cursor() as cursor:
-    cursor.execute("CREATE TABLE IF NOT EXISTS shop (id TEXT PRIMARY KEY)")
-    cursor.execute("CREATE TABLE IF NOT EXISTS orders (id TEXT REFERENCES shop (id) DEFERRABLE INITIALLY DEFERRED)")
-    cursor.execute("INSERT OR IGNORE INTO shop VALUES ('ours')")
-connection.close()
-
 router = WebhookRouter(WebhookVerifier("whsec_5f1d3c"), SQLiteEventStore("events.db"), name="shop")
 
 @router.on("*")
@@ -281,6 +275,10 @@ def test_handler_under_atomic_requests_commits_before_the_event_is_handled_and_r
     tmp_path: Path, command: list[str], view: str, application: str
 ) -> None:
     needs(["django", "gunicorn"])
+    with closing(sqlite3.connect(tmp_path / "orders.db")) as database, database:
+        database.execute("CREATE TABLE shop (id TEXT PRIMARY KEY)")
+        database.execute("CREATE TABLE orders (id TEXT REFERENCES shop (id) DEFERRABLE INITIALLY DEFERRED)")
+        database.execute("INSERT INTO shop VALUES ('ours')")
     (tmp_path / "server.py").write_text(DJANGO.format(view=view, application=application))
     served = Served([*command, "server:app"], {}, tmp_path)
     try:
