@@ -90,7 +90,7 @@ def table() -> list[Delivery]:
     body = expired("twice")
     handled("genuine, with two signature headers", body, [(SIGNATURE, signature_of(body, "whsec_new")), *signed(body)])
     body = expired("stamps")
-    handled("genuine, with the timestamp twice", body, [*signed(body), (TIMESTAMP, str(now))])
+    handled("genuine, with the timestamp twice", body, [*signed(body, timestamp=str(now)), (TIMESTAMP, str(now))])
     body = expired("guide")
     guide = hmac.new(SECRET.encode(), f"{now}.".encode() + body, hashlib.sha256).hexdigest()
     genuine("genuine, in the scheme of the public guide", "guide", signature=f"sha256={guide}", timestamp=str(now))
