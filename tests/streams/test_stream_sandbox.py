@@ -28,7 +28,7 @@ TEXT = "".join(f"{number} " for number in range(COUNT))
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(retry=2).run() as running:
+    with Sandbox().run() as running:
         yield running
 
 
