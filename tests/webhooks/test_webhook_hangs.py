@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -402,10 +402,16 @@ async def test_postgres_that_is_stopped_answers_503_in_time_and_stops_no_other_r
     monkeypatch.setattr("interactor_ext.webhooks._threads.STORE_SECONDS", 2.0)
     with PostgresEventStore(postgres.dsn) as creator:
         creator.create()
-    router = make(kind(postgres.dsn), name="shop")
-    router.on("*")(lambda event: None)
-    assert status(await router.ahandle(*delivery(key="first"))) == (200, "handled")
-    await check_that_a_stopped_server_harms_no_other_router(router, tmp_path, *postgres.processes())
+    async with AsyncExitStack() as stack:
+        store = kind(postgres.dsn)
+        if kind is PostgresEventStore:
+            stack.enter_context(store)
+        else:
+            await stack.enter_async_context(store)
+        router = make(store, name="shop")
+        router.on("*")(lambda event: None)
+        assert status(await router.ahandle(*delivery(key="first"))) == (200, "handled")
+        await check_that_a_stopped_server_harms_no_other_router(router, tmp_path, *postgres.processes())
 
 
 async def check_that_a_stopped_server_harms_no_other_router(router: Any, folder: Path, *processes: int) -> None:
