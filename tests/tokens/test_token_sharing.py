@@ -96,7 +96,7 @@ def test_clients_with_one_store_share_a_token_until_it_is_refused(mode: str) -> 
         for _ in range(2):
             for _ in range(3):
                 call(mode, server.settings | {"token_store": store}, lambda client: client.assistants.get("x"))
-                eventually(lambda: store.saved[-1] == server.calls[-1].token)
+                eventually(lambda: store.saved[-1:] == [server.calls[-1].token])
             refused.add("token_1")
     assert [asked.token for asked in server.calls] == ["token_1"] * 4 + ["token_2"] * 3
 
