@@ -10,12 +10,13 @@ import pytest
 from interactor_ext import (
     CircuitBreaker,
     ConfigurationError,
+    RetryPolicy,
     get_async_client,
     get_client,
     reset_clients,
 )
 from interactor_ext.limits import RateLimiter, RedisRateLimiter, Tier, Tiers
-from interactor_ext.tokens import RedisTokenStore
+from interactor_ext.tokens import FileTokenStore, RedisTokenStore
 from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 
 both = pytest.mark.parametrize("get", [get_client, get_async_client])
@@ -33,6 +34,12 @@ def telemetry(**settings: Any) -> object:
 OPTIONS: dict[str, tuple[str, Callable[[], Any], Callable[[], Any]]] = {
     "rate limiter": ("rate_limiter", RateLimiter, lambda: RateLimiter(Tiers(client=Tier(10, 2)))),
     "rate limiter in Redis": ("rate_limiter", lambda: RedisRateLimiter(REDIS), lambda: RedisRateLimiter(object())),
+    "token store in a file": (
+        "token_store",
+        lambda: FileTokenStore("/nowhere/tokens.json"),
+        lambda: FileTokenStore("/nowhere/other.json"),
+    ),
+    "retry policy": ("retry_policy", lambda: RetryPolicy(max_retries=5), RetryPolicy),
     "token store in Redis": (
         "token_store",
         lambda: RedisTokenStore(REDIS, prefix="shop:"),
