@@ -412,6 +412,8 @@ async def test_postgres_that_is_stopped_answers_503_in_time_and_stops_no_other_r
         router.on("*")(lambda event: None)
         assert status(await router.ahandle(*delivery(key="first"))) == (200, "handled")
         await check_that_a_stopped_server_harms_no_other_router(router, tmp_path, *postgres.processes())
+        # Connections that were being made to the stopped server are closed as soon as they are there.
+        await eventually_async(lambda: len(asyncio.all_tasks()) == 1, "the end of abandoned calls")
 
 
 async def check_that_a_stopped_server_harms_no_other_router(router: Any, folder: Path, *processes: int) -> None:
