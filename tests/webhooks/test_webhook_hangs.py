@@ -347,15 +347,7 @@ async def test_hanging_hand_over_answers_503_in_time_and_stops_no_other_router(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("interactor_ext.webhooks._threads.STORE_SECONDS", 1.0)
-    hangs = make(**options)
-    lost = [asyncio.ensure_future(hangs.ahandle(*delivery(key=f"k{number}"))) for number in range(64)]
-    with SQLiteEventStore(tmp_path / "events.db") as store:
-        other = make(store, name="other")
-        other.on("*")(lambda event: None)
-        assert status(await other.ahandle(*delivery())) == (200, "handled")
-    async with asyncio.timeout(PATIENCE):
-        answers = [status(await each) for each in lost]
-    assert answers == [(503, "store_unavailable")] * 64
+    await check_that_it_harms_no_other_router(make(**options), tmp_path)
 
 
 def test_hanging_hand_over_answers_a_synchronous_caller_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,7 +383,8 @@ async def test_redis_that_is_stopped_answers_503_in_time_and_stops_no_other_rout
     else:
         router = make(AsyncRedisEventStore(AsyncRedis(unix_socket_path=redis_socket)), name="shop")
     router.on("*")(lambda event: None)
-    await check_that_a_stopped_server_harms_no_other_router(router, tmp_path, redis.info()["process_id"])
+    with stopped(redis.info()["process_id"]):
+        await check_that_it_harms_no_other_router(router, tmp_path)
 
 
 @pytest.mark.full
@@ -411,18 +404,18 @@ async def test_postgres_that_is_stopped_answers_503_in_time_and_stops_no_other_r
         router = make(store, name="shop")
         router.on("*")(lambda event: None)
         assert status(await router.ahandle(*delivery(key="first"))) == (200, "handled")
-        await check_that_a_stopped_server_harms_no_other_router(router, tmp_path, *postgres.processes())
+        with stopped(*postgres.processes()):
+            await check_that_it_harms_no_other_router(router, tmp_path)
         # Connections that were being made to the stopped server are closed as soon as they are there.
         await eventually_async(lambda: len(asyncio.all_tasks()) == 1, "the end of abandoned calls")
 
 
-async def check_that_a_stopped_server_harms_no_other_router(router: Any, folder: Path, *processes: int) -> None:
-    with stopped(*processes):
-        lost = [asyncio.ensure_future(router.ahandle(*delivery(key=f"k{number}"))) for number in range(64)]
-        with SQLiteEventStore(folder / "events.db") as store:
-            other = make(store, name="other")
-            other.on("*")(lambda event: None)
-            assert status(await other.ahandle(*delivery())) == (200, "handled")
-        async with asyncio.timeout(PATIENCE):
-            answers = [status(await each) for each in lost]
+async def check_that_it_harms_no_other_router(router: WebhookRouter, folder: Path) -> None:
+    lost = [asyncio.ensure_future(router.ahandle(*delivery(key=f"k{number}"))) for number in range(64)]
+    with SQLiteEventStore(folder / "events.db") as store:
+        other = make(store, name="other")
+        other.on("*")(lambda event: None)
+        assert status(await other.ahandle(*delivery())) == (200, "handled")
+    async with asyncio.timeout(PATIENCE):
+        answers = [status(await each) for each in lost]
     assert answers == [(503, "store_unavailable")] * 64

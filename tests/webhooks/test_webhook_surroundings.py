@@ -293,6 +293,28 @@ def test_handler_under_atomic_requests_commits_before_the_event_is_handled_and_r
         assert database.execute("SELECT id FROM orders").fetchall() == [("ours",), ("ours",)]
 
 
+TWO_DATABASES = """
+from django.conf import settings
+sqlite = {"ENGINE": "django.db.backends.sqlite3", "ATOMIC_REQUESTS": True}
+other = sqlite | {"NAME": "/nowhere/other.db"}
+settings.configure(DATABASES={"default": sqlite | {"NAME": ":memory:"}, "other": other})
+import django
+django.setup()
+from django.db import OperationalError, connection
+from interactor_ext.webhooks.django import HandlerScope
+try:
+    with HandlerScope():
+        raise AssertionError("it was entered")
+except OperationalError:
+    assert not connection.in_atomic_block
+"""
+
+
+def test_transaction_is_left_where_another_database_cannot_be_reached() -> None:
+    needs(["django"])
+    assert printed_by(TWO_DATABASES) == ""
+
+
 POOLED = """
 import os
 from django.conf import settings

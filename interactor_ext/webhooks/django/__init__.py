@@ -55,9 +55,10 @@ class HandlerScope(AbstractContextManager[None], AbstractAsyncContextManager[Non
 
     def __enter__(self) -> None:
         close_old_connections()
-        if self._atomic:
-            for alias in _databases():
-                self._transactions.enter_context(transaction.atomic(using=alias))
+        with ExitStack() as entered:  # leaves those that were begun if another database can't be reached
+            for alias in _databases() if self._atomic else ():
+                entered.enter_context(transaction.atomic(using=alias))
+            self._transactions = entered.pop_all()
 
     def __exit__(self, *exc_info: Any) -> None:
         try:
