@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +29,17 @@ pytest_plugins = ["tests.support.server_fixtures"]
 class Engine:
     """A broker and the worker processes of a task queue."""
 
-    def __init__(self, kind: str, socket: str, lease: float, folder: Path, closing: ExitStack) -> None:
+    def __init__(self, kind: str, socket: str, lease: float, folder: Path, stack: ExitStack) -> None:
         from redis import Redis
 
         self.kind = kind
-        self.redis = closing.enter_context(Redis(unix_socket_path=socket, decode_responses=True))
+        self.redis = stack.enter_context(Redis(unix_socket_path=socket, decode_responses=True))
         self.environment = {"TASKS_REDIS": socket, "TASKS_ENGINE": kind, "TASKS_LEASE": str(lease)}
         if kind == "sqs":
-            self.environment["TASKS_SQS"] = closing.enter_context(moto_server())
-        self.log = closing.enter_context((folder / "workers.log").open("wb"))
+            self.environment["TASKS_SQS"] = stack.enter_context(moto_server())
+        self.log = stack.enter_context((folder / "workers.log").open("wb"))
         self.workers: dict[int, subprocess.Popen[bytes]] = {}
-        closing.callback(self.stop)
+        stack.callback(self.stop)
         # A process of its own: RQ's workers would wait ten minutes before they take the place of a killed scheduler.
         code = (
             f"from rq.scheduler import RQScheduler; from {MODULE} import redis; RQScheduler(['events'], redis).work()"
@@ -107,10 +107,10 @@ for line in sys.stdin.buffer:
             return not self.redis.exists("celery", "unacked")
         if self.kind == "rq":
             return not self.redis.exists(*(f"rq:{name}:events" for name in ("queue", "wip", "scheduled", "failed")))
-        client = sqs_client(self.environment["TASKS_SQS"])
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        url = client.get_queue_url(QueueName="events")["QueueUrl"]
-        found = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        with sqs_client(self.environment["TASKS_SQS"]) as client:
+            url = client.get_queue_url(QueueName="events")["QueueUrl"]
+            found = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return all(found[name] == "0" for name in names)
 
     def stop(self) -> None:
@@ -119,25 +119,40 @@ for line in sys.stdin.buffer:
             worker.wait()
 
 
-def sqs_client(url: str) -> Any:
+@contextmanager
+def sqs_client(url: str) -> Iterator[Any]:
     import boto3
 
-    return boto3.client("sqs", "us-east-1", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test")
+    client = boto3.client("sqs", "us-east-1", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test")
+    with closing(client):
+        yield client
 
 
 @contextmanager
 def moto_server() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        url = f"http://{host}:{port}"
-        sqs_client(url).create_queue(QueueName="events")
-        yield url
-    finally:
-        server.stop()
+    """In a process of its own: its connections would be left to the collector of this one."""
+    code = """
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print("http://%s:%s" % server.get_host_and_port(), flush=True)
+input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            url = server.stdout.readline().strip()
+            with sqs_client(url) as client:
+                client.create_queue(QueueName="events")
+            yield url
+        finally:
+            server.kill()
 
 
 @pytest.mark.full
@@ -152,8 +167,8 @@ def test_every_delivery_on_a_task_queue_is_handled_once(
     doomed = chance.sample(keys, victims)
     order = [*keys, *chance.choices(keys, k=DELIVERIES - len(keys))]
     chance.shuffle(order)
-    with ExitStack() as closing:
-        engine = Engine(kind, redis_socket, 600 if not victims else 10, tmp_path, closing)
+    with ExitStack() as stack:
+        engine = Engine(kind, redis_socket, 600 if not victims else 10, tmp_path, stack)
         if doomed:
             engine.redis.sadd("victims", *doomed)
         assert engine.receive([body_of(key=key) for key in order]) == {200: DELIVERIES}
