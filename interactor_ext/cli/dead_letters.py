@@ -87,9 +87,9 @@ def drop(
 
 
 def _load(router: str) -> WebhookWorker:
-    from interactor_ext.webhooks.worker._loading import load_worker
+    from interactor_ext.webhooks.worker._loading import load_queue_worker
 
-    return load_worker(router)
+    return load_queue_worker(router)
 
 
 def _apply(action: Any, letters: list[DeadLetter], done: str, as_json: bool) -> None:

@@ -1,26 +1,26 @@
-"""Runs webhook handlers on Amazon SQS: `hand_over_to` in receivers, `work` in workers, or a Lambda function."""
+"""Runs webhook handlers on Amazon SQS: `hand_over_to` in receivers, `SQSWorker` in workers, or a Lambda function."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from interactor_ext._effects import Call, Effects, Renewal, run_sync
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, from_text, next_attempt, prepare, to_text
+from interactor_ext.webhooks.worker._worker import QueueLoop
 
 if TYPE_CHECKING:
     from interactor_ext.webhooks.router import WebhookRouter
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
 _LONGEST_VISIBILITY = 43_200
-_LONGEST_POLL = 20
 _LONGEST_DELAY = 900
-_PAUSE_AFTER_ERROR = 5.0
+# A worker that is told to stop ends within it.
+_POLL_SECONDS = 5
 
 
 def hand_over_to(client: Any, queue_url: str, router: WebhookRouter) -> None:
@@ -38,43 +38,115 @@ def hand_over_to(client: Any, queue_url: str, router: WebhookRouter) -> None:
     router.hand_over = send
 
 
-def work(
-    client: Any,
-    queue_url: str,
-    router: WebhookRouter,
-    *,
-    stop: threading.Event | None = None,
-    retry_delays: Sequence[float] = PLATFORM_SCHEDULE,
-    visibility: int = 60,
-) -> None:
-    """Handle the events of the queue, one after the other, until `stop` is set; any number of threads may.
+class SQSWorker(QueueLoop):
+    """Handles the events of an SQS queue: `run` in threads of your own, or `interactor webhooks work module:name`.
 
     While handlers run, their message stays invisible to others; `visibility` is the number of seconds after which the
     message of a worker that was killed comes back. A failed event comes back after each of `retry_delays` seconds in
     turn, the last one again and again: the queue's redrive policy moves it to its dead-letter queue, so let
     `maxReceiveCount` be one more than there are delays. A queue without one logs a warning, since it drops the event
     in the end. An event that no handler has seen, because the store is out of reach or another worker has it, is sent
-    anew, with all attempts; a FIFO queue can't delay one message, so there it counts as received. Continues while SQS
-    is out of reach.
+    anew, with all attempts; a FIFO queue can't delay one message, so there it counts as received.
     """
-    delays = prepare(router, retry_delays)
-    above_zero(visibility, "visibility")
-    stop = stop or threading.Event()
-    _warn_without_redrive_policy(client, queue_url)
-    while not stop.is_set():
+
+    def __init__(
+        self,
+        client: Any,
+        queue_url: str,
+        router: WebhookRouter,
+        *,
+        retry_delays: Sequence[float] = PLATFORM_SCHEDULE,
+        visibility: int = 60,
+    ) -> None:
+        super().__init__()
+        self.router = router
+        self._client = client
+        self._url = queue_url
+        self._delays = prepare(router, retry_delays)
+        self._visibility = above_zero(visibility, "visibility")
+        self._is_checked = False
+
+    def run_once(self) -> bool:
+        """Handle the next event; returns False if none has come for some seconds. Handler errors are logged."""
+        if not self._is_checked:
+            self._is_checked = True
+            _warn_without_redrive_policy(self._client, self._url)
+        response = self._client.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=1,
+            VisibilityTimeout=self._visibility,
+            WaitTimeSeconds=_POLL_SECONDS,
+            AttributeNames=["ApproximateReceiveCount"],
+        )
+        messages = response.get("Messages", ())
+        for message in messages:
+            self._handle(message)
+        return bool(messages)
+
+    def give_back(self) -> None:
+        """Send the events that are being handled anew, for a process that is about to end after `run` was stopped."""
+        for message in list(self._taken.values()):
+            try:
+                self._put_back(message, 0.0)
+                logger.warning("The event of SQS message %s is given back unfinished.", message["MessageId"])
+            except Exception:
+                logger.exception(
+                    "SQS message %s could not be given back: it is invisible for a while.", message["MessageId"]
+                )
+
+    def _handle(self, message: Any) -> None:
+        receipt = message["ReceiptHandle"]
+        self._taken[receipt] = message
         try:
-            response = client.receive_message(
-                QueueUrl=queue_url,
-                MaxNumberOfMessages=1,
-                VisibilityTimeout=visibility,
-                WaitTimeSeconds=_LONGEST_POLL,
-                AttributeNames=["ApproximateReceiveCount"],
-            )
-            for message in response.get("Messages", ()):
-                _handle(client, queue_url, router, message, delays, visibility)
-        except Exception:
-            logger.exception("SQS is out of reach; trying again.")
-            stop.wait(_PAUSE_AFTER_ERROR)
+            run_sync(self._run_hidden(message))
+        except Exception as error:
+            self._failed(message, error)
+        else:
+            self._delete(message)
+        finally:
+            del self._taken[receipt]
+
+    def _failed(self, message: Any, error: Exception) -> None:
+        received = int(message["Attributes"]["ApproximateReceiveCount"])
+        attempt = next_attempt(error, received - 1, self._delays)
+        delay = attempt[0] if attempt is not None else self._delays[-1] if self._delays else 0.0
+        name = message["MessageId"]
+        logger.warning("The event of SQS message %s was not handled, and comes back in %.0f s: %r", name, delay, error)
+        if attempt is None or attempt[1] == received:
+            self._hide(message, delay)
+        else:
+            self._put_back(message, delay)
+
+    def _put_back(self, message: Any, delay: float) -> None:
+        """Without counting: each receive counts for the redrive policy, so a new message takes its place."""
+        if self._url.endswith(".fifo"):
+            self._hide(message, delay)
+            return
+        delay = min(round(delay), _LONGEST_DELAY)
+        self._client.send_message(QueueUrl=self._url, MessageBody=message["Body"], DelaySeconds=delay)
+        self._delete(message)
+
+    def _run_hidden(self, message: Any) -> Effects[None]:
+        """Run the handlers, and keep the message invisible meanwhile."""
+        renewal = Renewal(Call(self._hide, (message, self._visibility)), self._visibility / 3)
+        yield Call(lambda: self.router.run(from_text(message["Body"])), renewal=renewal)
+
+    def _hide(self, message: Any, seconds: float) -> None:
+        self._client.change_message_visibility(
+            QueueUrl=self._url,
+            ReceiptHandle=message["ReceiptHandle"],
+            VisibilityTimeout=min(round(seconds), _LONGEST_VISIBILITY),
+        )
+
+    def _delete(self, message: Any) -> None:
+        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def work(
+    client: Any, queue_url: str, router: WebhookRouter, *, stop: threading.Event | None = None, **options: Any
+) -> None:
+    """Run an `SQSWorker` with these options until `stop` is set."""
+    SQSWorker(client, queue_url, router, **options).run(stop)
 
 
 def lambda_consumer(router: WebhookRouter) -> Callable[[Any, Any], dict[str, Any]]:
@@ -91,37 +163,6 @@ def lambda_consumer(router: WebhookRouter) -> Callable[[Any, Any], dict[str, Any
         return {"batchItemFailures": failed}
 
     return handler
-
-
-def _handle(
-    client: Any, queue_url: str, router: WebhookRouter, message: Any, delays: tuple[float, ...], visibility: int
-) -> None:
-    receipt = {"QueueUrl": queue_url, "ReceiptHandle": message["ReceiptHandle"]}
-    hide = partial(client.change_message_visibility, **receipt)
-    try:
-        run_sync(_run_hidden(lambda: router.run(from_text(message["Body"])), hide, visibility))
-    except Exception as error:
-        received = int(message["Attributes"]["ApproximateReceiveCount"])
-        attempt = next_attempt(error, received - 1, delays)
-        delay = attempt[0] if attempt is not None else delays[-1] if delays else 0.0
-        logger.warning(
-            "The event of SQS message %s was not handled, and comes back in %.0f s: %r",
-            message["MessageId"],
-            delay,
-            error,
-        )
-        if attempt is None or attempt[1] == received or queue_url.endswith(".fifo"):
-            hide(VisibilityTimeout=min(round(delay), _LONGEST_VISIBILITY))
-            return
-        # Each receive counts for the redrive policy, so a new message takes its place.
-        delay = min(round(delay), _LONGEST_DELAY)
-        client.send_message(QueueUrl=queue_url, MessageBody=message["Body"], DelaySeconds=delay)
-    client.delete_message(**receipt)
-
-
-def _run_hidden(run: Callable[[], None], hide: Callable[..., Any], seconds: int) -> Effects[None]:
-    """Run, and keep the message invisible meanwhile."""
-    yield Call(run, renewal=Renewal(Call(partial(hide, VisibilityTimeout=seconds)), seconds / 3))
 
 
 def _warn_without_redrive_policy(client: Any, queue_url: str) -> None:

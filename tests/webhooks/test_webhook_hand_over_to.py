@@ -242,6 +242,34 @@ def test_busy_event_comes_back_when_its_lease_is_over(tasks: Any) -> None:
     assert got == ["evt_idem_1"]
 
 
+# Not SQS, which counts by itself, and anew with each message.
+@pytest.mark.parametrize("tasks", ["celery", "rq"], indirect=True)
+def test_busy_event_keeps_the_failures_that_it_had(tasks: Any) -> None:
+    store, runs = MemoryEventStore(), []
+    router = make(store)
+    router.on("*")(lambda event: runs.append(event.id) or 1 / 0)
+    tasks.hand_over_to(router, retry_delays=[300])
+    router.handle(*delivery())
+    tasks.work()
+    store.claim("idem_1", "another", 600)
+    tasks.work()
+    assert tasks.dead_letters() == []
+    store.release("idem_1", "another")
+    tasks.work()
+    assert len(runs) == 2
+    assert len(tasks.dead_letters()) == 1
+
+
+# Not SQS, where its redrive policy decides.
+@pytest.mark.parametrize("tasks", ["celery", "rq"], indirect=True)
+def test_what_can_never_be_handled_is_a_dead_letter_at_once(tasks: Any) -> None:
+    router = make()
+    tasks.hand_over_to(router)
+    router.hand_over(b"{}")
+    tasks.work()
+    assert tasks.dead_letters() == ["{}"]
+
+
 def test_store_of_one_process_and_wrong_delays_are_told(tasks: Any) -> None:
     def use(**options: Any) -> None:
         tasks.hand_over_to(make(), **options)
@@ -307,13 +335,6 @@ def test_celery_worker_tries_again_buries_and_goes_on(in_celery: CeleryTasks) ->
         assert len(attempts) == 3
         router.handle(*delivery("workflow.instance.halted", "idem_2"))
         assert other.wait(60)
-
-
-def test_celery_buries_what_can_never_be_handled_at_once(in_celery: CeleryTasks) -> None:
-    in_celery.hand_over_to(make())
-    in_celery.task.apply_async(("not what was handed over",))
-    in_celery.work()
-    assert in_celery.dead_letters() == ["not what was handed over"]
 
 
 def test_long_delay_of_celery_is_made_of_countdowns_that_brokers_wait_for(in_celery: CeleryTasks) -> None:
@@ -440,7 +461,7 @@ def test_sqs_worker_goes_on_after_errors_of_sqs(caplog: pytest.LogCaptureFixture
     router.on("*")(lambda event: None)
     assert work(client, router, body_of().decode()) == [("delete", "r")]
     assert client.stop.is_set()
-    assert "SQS is out of reach" in caplog.text
+    assert "queue is out of reach" in caplog.text
 
 
 def test_busy_event_of_sqs_loses_no_attempt_however_long_it_is_busy() -> None:
@@ -532,5 +553,5 @@ def test_event_that_fails_for_good_goes_to_the_dead_letter_queue_of_sqs_and_one_
     assert [letter["Body"] for letter in letters()] == [body.decode()]
     assert len(runs) == 2
     assert "redrive" not in caplog.text
-    sqs.work(client, dead, router, stop=stop)
+    sqs.SQSWorker(client, dead, router).run_once()
     assert "no redrive policy" in caplog.text

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from interactor_ext.webhooks import SQLiteEventQueue, WebhookWorker
+from tests.support.sqs_server import moto_server, sqs_client
 from tests.support.waiting import PATIENCE, eventually
 from tests.support.webhook_deliveries import body_of
 from tests.support.webhook_routers import Failing, make
@@ -79,6 +80,17 @@ async def blocks(event):
 @router.on("credential.connected")
 def ends_interpreters(event):
     sys.exit("card 4711")
+"""
+# Its worker takes the events of SQS.
+ON_SQS = """
+import boto3
+from interactor_ext.webhooks import SQLiteEventStore
+from interactor_ext.webhooks.sqs import SQSWorker
+
+client = boto3.client("sqs", "us-east-1", endpoint_url={!r}, aws_access_key_id="test", aws_secret_access_key="test")
+router = WebhookRouter(WebhookVerifier(SECRET), SQLiteEventStore(HERE / "store.db"), name="shop")
+router.on("*")(handle)
+worker = SQSWorker(client, client.get_queue_url(QueueName="events")["QueueUrl"], router)
 """
 
 
@@ -202,6 +214,31 @@ def test_second_signal_gives_back_all_that_runs_without_counting_the_attempt(sho
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("ends_in_time", [True, False], ids=["handler ends", "handler outlasts the grace"])
+def test_signal_lets_the_worker_of_sqs_end_its_handler_or_give_the_event_back(shop: Shop, ends_in_time: bool) -> None:
+    with moto_server() as server, sqs_client(server) as client:
+        url = client.get_queue_url(QueueName="events")["QueueUrl"]
+
+        def received() -> tuple[str, str]:
+            [message] = client.receive_message(QueueUrl=url, AttributeNames=["All"], WaitTimeSeconds=20)["Messages"]
+            return message["Body"], message["Attributes"]["ApproximateReceiveCount"]
+
+        client.send_message(QueueUrl=url, MessageBody=body_of(key="k1").decode())
+        grace = str(PATIENCE if ends_in_time else 0.1)
+        shop.start("--concurrency", "1", "--grace", grace, more=ON_SQS.format(server), name="worker")
+        shop.has_run("began k1")
+        if ends_in_time:
+            client.send_message(QueueUrl=url, MessageBody=body_of(key="k2").decode())
+        shop.send(0)
+        shop.has_logged("takes no more events")
+        if ends_in_time:
+            shop.release("k1")
+        assert shop.status() == (0 if ends_in_time else 3)
+        assert shop.runs() == (["began k1", "ended k1"] if ends_in_time else ["began k1"])
+        assert received() == (body_of(key="k2" if ends_in_time else "k1").decode(), "1")
+
+
+@pytest.mark.full
 @pytest.mark.parametrize("event", ["room.message.created", "custom.blocks"], ids=["sync", "async that blocks its loop"])
 def test_worker_with_too_many_hanging_handlers_exits_4(shop: Shop, event: str) -> None:
     limits = "\nrouter.handler_timeout = 0.5\nworker = WebhookWorker(router, retry_delays=())"
@@ -296,8 +333,11 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "odd_shop.py").write_text("from tests.support.webhook_routers import make\nalone = make()\n")
-    yield lambda *arguments: (main(["webhooks", "work", *arguments]), capsys.readouterr().err)
+    (tmp_path / "odd_shop.py").write_text(
+        "from interactor_ext.webhooks import SQLiteEventStore, sqs\nfrom tests.support.webhook_routers import make\n"
+        "alone, shared = make(), make(SQLiteEventStore(':memory:'))\non_sqs = sqs.SQSWorker(None, 'url', shared)\n"
+    )
+    yield lambda *arguments, verb="work": (main(["webhooks", *verb.split(), *arguments]), capsys.readouterr().err)
     sys.modules.pop("odd_shop", None)
 
 
@@ -309,7 +349,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         (".odd_shop:router", "names no router"),
         ("no_shop:router", "no module 'no_shop'"),
         ("odd_shop:other", "no 'other'"),
-        ("odd_shop:make", "neither a WebhookRouter nor a WebhookWorker"),
+        ("odd_shop:make", "neither a WebhookRouter nor a worker"),
         ("odd_shop:alone", "queue="),
     ],
 )
@@ -317,6 +357,12 @@ def test_name_that_is_no_router_is_one_clear_error_and_exit_1(work: Work, name: 
     status, errors = work(name)
     assert status == 1
     assert said in errors
+
+
+def test_dead_letters_of_sqs_are_an_error_that_says_where_they_are(work: Work) -> None:
+    status, errors = work("odd_shop:on_sqs", verb="dead list")
+    assert status == 1
+    assert "'odd_shop:on_sqs' is on SQS, where dead letters are in a queue of their own" in errors
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from typing import Any
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.webhooks.router import WebhookRouter
-from interactor_ext.webhooks.worker._worker import WebhookWorker
+from interactor_ext.webhooks.worker._worker import QueueLoop, WebhookWorker
 
 
-def load_worker(name: str) -> WebhookWorker:
+def load_worker(name: str) -> QueueLoop:
     """The worker that `module:name` names, or a new one for the router there. The working directory can be imported.
 
     Raises ConfigurationError, or what importing the module raises.
@@ -22,13 +22,21 @@ def load_worker(name: str) -> WebhookWorker:
     return WebhookWorker(found) if isinstance(found, WebhookRouter) else found
 
 
+def load_queue_worker(name: str) -> WebhookWorker:
+    """As `load_worker`, one whose queue has a list of dead letters."""
+    worker = load_worker(name)
+    if not isinstance(worker, WebhookWorker):
+        raise ConfigurationError(f"{name!r} is on SQS, where dead letters are in a queue of their own: look there.")
+    return worker
+
+
 def load_router(name: str) -> WebhookRouter:
     """As `load_worker`, the router that is named, or that of the worker."""
     found = _load(name)
     return found if isinstance(found, WebhookRouter) else found.router
 
 
-def _load(name: str) -> WebhookRouter | WebhookWorker:
+def _load(name: str) -> WebhookRouter | QueueLoop:
     module, _, attributes = name.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), *attributes.split("."))):
         raise ConfigurationError(f"{name!r} names no router: write module:name, for instance shop.webhooks:router.")
@@ -44,8 +52,6 @@ def _load(name: str) -> WebhookRouter | WebhookWorker:
         found = reduce(getattr, attributes.split("."), found)
     except AttributeError:
         raise ConfigurationError(f"The module {module!r} has no {attributes!r}.") from None
-    if not isinstance(found, WebhookRouter | WebhookWorker):
-        raise ConfigurationError(
-            f"{name!r} is neither a WebhookRouter nor a WebhookWorker, but {type(found).__name__}."
-        )
+    if not isinstance(found, WebhookRouter | QueueLoop):
+        raise ConfigurationError(f"{name!r} is neither a WebhookRouter nor a worker, but {type(found).__name__}.")
     return found

@@ -23,12 +23,12 @@ from interactor_ext.logs._filter import log_to_stderr
 from interactor_ext.webhooks._threads import CALLER_THREADS
 from interactor_ext.webhooks.worker._loading import load_worker
 from interactor_ext.webhooks.worker._metrics_port import Health, MetricsPort
-from interactor_ext.webhooks.worker._worker import WebhookWorker
+from interactor_ext.webhooks.worker._worker import QueueLoop
 
 # Exit status. 1 is any error before the work begins, 2 invalid usage.
 FINISHED, FAILED, UNFINISHED, EXHAUSTED = 0, 1, 3, 4
 DESCRIPTION = "Runs the handlers of a router for the events in its queue."
-ROUTER = "where a WebhookRouter stands, or a WebhookWorker"
+ROUTER = "where the WebhookRouter with the queue is, or a WebhookWorker or SQSWorker"
 FORMATTER = argparse.ArgumentDefaultsHelpFormatter
 EPILOG = (
     "SIGTERM and Ctrl-C stop it: it takes no more events, and gives back what does not end within --grace. A second "
@@ -64,7 +64,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metrics-host", default="127.0.0.1", help="address of the metrics port")
 
 
-def work(worker: WebhookWorker, options: dict[str, Any]) -> int:
+def work(worker: QueueLoop, options: dict[str, Any]) -> int:
     """Work until a signal. Returns the exit status, or ends the process where a handler that hangs would keep it.
 
     Raises ConfigurationError.
@@ -81,7 +81,7 @@ def work(worker: WebhookWorker, options: dict[str, Any]) -> int:
 class WorkerProcess:
     """Runs a worker in `concurrency` threads until a signal; then waits up to `grace` seconds for what runs."""
 
-    def __init__(self, worker: WebhookWorker, *, concurrency: int, grace: float) -> None:
+    def __init__(self, worker: QueueLoop, *, concurrency: int, grace: float) -> None:
         self.worker = worker
         self._grace = grace
         self._stop = threading.Event()

@@ -7,6 +7,7 @@ import inspect
 import secrets
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
@@ -31,7 +32,46 @@ _LONGEST_SKIP = 600.0
 _MAX_WARNINGS = 1000
 
 
-class WebhookWorker:
+class QueueLoop(ABC):
+    """What a worker process runs: a loop that takes events from a queue, one after the other."""
+
+    router: WebhookRouter
+    _poll_interval = 1.0
+
+    def __init__(self) -> None:
+        # The events that are being handled, by token. None while the queue is asked.
+        self._taken: dict[str, Any] = {}
+        self.reaches_queue = True
+        """Whether the queue answered the last time; True before."""
+
+    @property
+    def running(self) -> int:
+        """How many events are being handled."""
+        return sum(queued is not None for queued in list(self._taken.values()))
+
+    @abstractmethod
+    def run_once(self) -> bool:
+        """Handle the next due event; returns False if there was none. Handler errors are recorded, not raised."""
+
+    @abstractmethod
+    def give_back(self) -> None:
+        """Put the events that are being handled back into the queue, where another worker takes them at once."""
+
+    def run(self, stop: threading.Event | None = None) -> None:
+        """Handle events until `stop` is set, finishing the current one. Continues while the queue is unreachable."""
+        stop = stop or threading.Event()
+        while not stop.is_set():
+            try:
+                found = self.run_once()
+                self.reaches_queue = True
+            except Exception:
+                logger.exception("The webhook queue is out of reach; trying again.")
+                found = self.reaches_queue = False
+            if not found:
+                stop.wait(self._poll_interval)
+
+
+class WebhookWorker(QueueLoop):
     """Runs the handlers of `router` for the events in its queue. Any number may run, in any process.
 
     A failed handler is retried after each of `retry_delays` seconds in turn; then the event becomes a dead letter
@@ -56,6 +96,7 @@ class WebhookWorker:
         retry_delays: Sequence[float] = PLATFORM_SCHEDULE,
         poll_interval: float = 1.0,
     ) -> None:
+        super().__init__()
         # By name: for a protocol, Python 3.12 and newer do not see methods that come from `__getattr__`.
         if not callable(getattr(router.queue, "take", None)):
             raise ConfigurationError(
@@ -73,17 +114,8 @@ class WebhookWorker:
         )
         self._in_loop = HandlerRun(HANDLER_THREADS, timeout, _only_sync)
         self._retry_delays = tuple(at_least_zero(delay, "Each of retry_delays") for delay in retry_delays)
-        self._poll_interval: float = at_least_zero(poll_interval, "poll_interval")
+        self._poll_interval = at_least_zero(poll_interval, "poll_interval")
         self._warned: dict[str, str] = {}
-        # By token. None while the queue is asked.
-        self._taken: dict[str, QueuedEvent | None] = {}
-        self.reaches_queue = True
-        """Whether the queue answered `run` or `arun` the last time; True before."""
-
-    @property
-    def running(self) -> int:
-        """How many events are being handled."""
-        return sum(queued is not None for queued in list(self._taken.values()))
 
     def run_once(self) -> bool:
         """Handle the next due event; returns False if there was none. Handler errors are recorded, not raised."""
@@ -92,19 +124,6 @@ class WebhookWorker:
     async def arun_once(self) -> bool:
         """`run_once` for an event loop: synchronous handlers and the queue run in threads."""
         return await run_async(self._work(self._in_loop))
-
-    def run(self, stop: threading.Event | None = None) -> None:
-        """Handle events until `stop` is set, finishing the current one. Continues while the queue is unreachable."""
-        stop = stop or threading.Event()
-        while not stop.is_set():
-            try:
-                found = self.run_once()
-                self.reaches_queue = True
-            except Exception:
-                logger.exception("The webhook queue is out of reach; trying again.")
-                found = self.reaches_queue = False
-            if not found:
-                stop.wait(self._poll_interval)
 
     async def arun(self) -> None:
         """Handle events until cancelled; a cancelled asynchronous handler releases its event."""

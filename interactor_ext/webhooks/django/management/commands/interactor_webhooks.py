@@ -12,9 +12,9 @@ from interactor_ext._redaction import clean_text, escape_controls
 from interactor_ext.webhooks.django import HandlerScope
 from interactor_ext.webhooks.queue._contract import DeadLetter
 from interactor_ext.webhooks.worker._dead_letters import chosen, how_many, letters_of, summary
-from interactor_ext.webhooks.worker._loading import load_router, load_worker
+from interactor_ext.webhooks.worker._loading import load_queue_worker, load_router, load_worker
 from interactor_ext.webhooks.worker._process import DESCRIPTION, EPILOG, FORMATTER, ROUTER, add_options, work
-from interactor_ext.webhooks.worker._worker import WebhookWorker
+from interactor_ext.webhooks.worker._worker import QueueLoop, WebhookWorker
 
 
 class Command(BaseCommand):
@@ -43,17 +43,18 @@ class Command(BaseCommand):
                 load_router(options["router"]).check()
                 self.stdout.write("Ready.")
                 return
-            worker = load_worker(options["router"])
             if options["command"] == "work":
-                self._work(worker, options)
-            elif options["command"] == "dead":
+                self._work(load_worker(options["router"]), options)
+                return
+            worker = load_queue_worker(options["router"])
+            if options["command"] == "dead":
                 self._list(letters_of(worker))
             else:
                 self._replay(worker, chosen(worker, options["keys"], options["all"]))
         except ConfigurationError as error:
             raise CommandError(escape_controls(str(error))) from error
 
-    def _work(self, worker: WebhookWorker, options: dict[str, Any]) -> None:
+    def _work(self, worker: QueueLoop, options: dict[str, Any]) -> None:
         if worker.router.around is None:
             worker.router.around = HandlerScope
         if status := work(worker, options):
