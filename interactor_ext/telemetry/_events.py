@@ -138,6 +138,21 @@ class WebhookReceived(NamedTuple):
     seconds: float
 
 
+class WebhookQueue(NamedTuple):
+    """What is in the queue of a webhook worker, which says so now and then."""
+
+    service: str
+    """The name of the router, or ""."""
+    waiting: int
+    """Events that no attempt has failed, those that are being handled included."""
+    retrying: int
+    """Events of which an attempt has failed."""
+    dead: int
+    """Dead letters."""
+    oldest: float
+    """How many seconds the oldest of those that wait has waited; 0 without any."""
+
+
 class Pool(Protocol):
     """A `Transport` or an `AsyncTransport` of `interactor_ext.transports`."""
 
@@ -152,7 +167,8 @@ class PoolOpened(NamedTuple):
     pool: Pool
 
 
-Event = RequestEnded | TokenRequested | TokenInUse | StreamConnected | StreamDisconnected | WebhookReceived | PoolOpened
+_OfWebhooks = WebhookReceived | WebhookQueue
+Event = RequestEnded | TokenRequested | TokenInUse | StreamConnected | StreamDisconnected | PoolOpened | _OfWebhooks
 """What `Telemetry.record` receives."""
 
 

@@ -21,6 +21,7 @@ from interactor_ext.telemetry._events import (
     StreamDisconnected,
     TokenInUse,
     TokenRequested,
+    WebhookQueue,
     WebhookReceived,
 )
 from interactor_ext.transports._idle_connections import Connections
@@ -86,6 +87,8 @@ class OpenTelemetryTelemetry:
             "Duration of the processing of webhooks.",
             explicit_bucket_boundaries_advisory=_BUCKETS,
         )
+        self._queued = meter.create_gauge("interactor.webhook.queue.events", "{event}", "Events in the webhook queue.")
+        self._oldest = meter.create_gauge("interactor.webhook.queue.oldest", "s", "Age of the oldest that waits there.")
         self._pools: weakref.WeakSet[Pool] = weakref.WeakSet()
         meter.create_observable_up_down_counter(
             "interactor.pool.connections",
@@ -134,6 +137,10 @@ class OpenTelemetryTelemetry:
                 self._disconnects.add(1, {"type": kind, "reason": reason})
             case WebhookReceived(event=name, status=status, seconds=seconds):
                 self._webhooks.record(seconds, {"event": name, "status": status})
+            case WebhookQueue(service=service, oldest=oldest):
+                for state in ("waiting", "retrying", "dead"):
+                    self._queued.set(getattr(event, state), {"service": service, "state": state})
+                self._oldest.set(oldest, {"service": service})
             case TokenInUse():
                 pass  # useful at the instant of a scrape alone
 

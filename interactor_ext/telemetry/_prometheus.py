@@ -22,6 +22,7 @@ from interactor_ext.telemetry._events import (
     StreamDisconnected,
     TokenInUse,
     TokenRequested,
+    WebhookQueue,
     WebhookReceived,
 )
 from interactor_ext.transports._idle_connections import Connections
@@ -92,7 +93,8 @@ class PrometheusTelemetry:
         metrics = self._make()
         self._create_known_series()
         try:
-            _register(metrics, prometheus_client.REGISTRY if registry is None else registry)
+            for metric in metrics:
+                (prometheus_client.REGISTRY if registry is None else registry).register(metric)
         except ValueError as error:
             raise ConfigurationError(
                 f"{error}. One PrometheusTelemetry serves all clients: make one for each registry."
@@ -120,28 +122,19 @@ class PrometheusTelemetry:
             buckets=BUCKETS,
         )
         self._token_requests = make(Counter, "token_refresh_total", "Token refresh attempts", "status")
-        self._expiry = make(
-            Gauge,
-            "token_expiry_seconds",
-            "Seconds until current token expires",
-            multiprocess_mode="livemostrecent",
-        )
+        latest = partial(make, Gauge, multiprocess_mode="livemostrecent")
+        self._expiry = latest("token_expiry_seconds", "Seconds until current token expires")
+        self._queued = latest("webhook_queue_events", "Events in the webhook queue", "service", "state")
+        self._oldest = latest("webhook_queue_oldest_seconds", "Age of the oldest event that waits there", "service")
         self._webhooks = make(Counter, "webhook_received_total", "Webhooks received", "event", "status")
         self._webhook_durations = make(
             Histogram, "webhook_processing_duration_ms", "Webhook processing time", "event", buckets=BUCKETS
         )
-        self._streams = make(
-            Gauge, "sse_connections_active", "Active SSE connections", "type", multiprocess_mode="livesum"
-        )
+        total = partial(make, Gauge, multiprocess_mode="livesum")
+        self._streams = total("sse_connections_active", "Active SSE connections", "type")
         self._disconnects = make(Counter, "sse_disconnects_total", "SSE disconnection events", "type", "reason")
         self._errors = make(Counter, "errors_total", "API errors by type", "type", "code")
-        connections = make(
-            Gauge,
-            "pool_connections",
-            "Connections that are open and idle, and requests that wait for one",
-            "state",
-            multiprocess_mode="livesum",
-        )
+        connections = total("pool_connections", "Connections open and idle, and requests that wait for one", "state")
         self._states = {state: connections.labels(state) for state in Connections._fields}
         if not self._pushes:
             self._expiry.set_function(self._seconds_left)
@@ -184,6 +177,10 @@ class PrometheusTelemetry:
             case WebhookReceived(event=name, status=outcome, seconds=seconds):
                 self._webhooks.labels(name, outcome).inc()
                 self._webhook_durations.labels(name).observe(seconds * 1000)
+            case WebhookQueue(service=service, oldest=oldest):
+                for state in ("waiting", "retrying", "dead"):
+                    self._queued.labels(service, state).set(getattr(event, state))
+                self._oldest.labels(service).set(oldest)
 
     def _ended(self, event: RequestEnded) -> None:
         request = event.request
@@ -229,19 +226,6 @@ class PrometheusTelemetry:
 
     def _seconds_left(self) -> float:
         return 0.0 if self._expires_at is None else max(0.0, self._expires_at - time.time())
-
-
-def _register(metrics: list[Collector], registry: CollectorRegistry) -> None:
-    """Register all of them or none."""
-    done: list[Collector] = []
-    try:
-        for metric in metrics:
-            registry.register(metric)
-            done.append(metric)
-    except BaseException:
-        for metric in done:
-            registry.unregister(metric)
-        raise
 
 
 @lru_cache(maxsize=4096)

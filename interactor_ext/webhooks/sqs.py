@@ -11,6 +11,7 @@ from interactor_ext._effects import Call, Effects, Renewal, run_sync
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, from_text, next_attempt, prepare, to_text
+from interactor_ext.webhooks.queue._contract import QueuedEvent
 from interactor_ext.webhooks.worker._worker import QueueLoop
 
 if TYPE_CHECKING:
@@ -80,66 +81,55 @@ class SQSWorker(QueueLoop):
         )
         messages = response.get("Messages", ())
         for message in messages:
-            self._handle(message)
+            received = int(message["Attributes"]["ApproximateReceiveCount"])
+            self._handle(
+                QueuedEvent(message["MessageId"], message["Body"].encode(), received), message["ReceiptHandle"]
+            )
         return bool(messages)
 
-    def give_back(self) -> None:
-        """Send the events that are being handled anew, for a process that is about to end after `run` was stopped."""
-        for message in list(self._taken.values()):
-            try:
-                self._put_back(message, 0.0)
-                logger.warning("The event of SQS message %s is given back unfinished.", message["MessageId"])
-            except Exception:
-                logger.exception(
-                    "SQS message %s could not be given back: it is invisible for a while.", message["MessageId"]
-                )
-
-    def _handle(self, message: Any) -> None:
-        receipt = message["ReceiptHandle"]
-        self._taken[receipt] = message
+    def _handle(self, queued: QueuedEvent, receipt: str) -> None:
+        self._taken[receipt] = queued
         try:
-            run_sync(self._run_hidden(message))
+            run_sync(self._run_hidden(queued, receipt))
         except Exception as error:
-            self._failed(message, error)
+            self._failed(queued, receipt, error)
         else:
-            self._delete(message)
+            self._delete(receipt)
         finally:
             del self._taken[receipt]
 
-    def _failed(self, message: Any, error: Exception) -> None:
-        received = int(message["Attributes"]["ApproximateReceiveCount"])
-        attempt = next_attempt(error, received - 1, self._delays)
-        delay = attempt[0] if attempt is not None else self._delays[-1] if self._delays else 0.0
-        name = message["MessageId"]
-        logger.warning("The event of SQS message %s was not handled, and comes back in %.0f s: %r", name, delay, error)
-        if attempt is None or attempt[1] == received:
-            self._hide(message, delay)
-        else:
-            self._put_back(message, delay)
-
-    def _put_back(self, message: Any, delay: float) -> None:
-        """Without counting: each receive counts for the redrive policy, so a new message takes its place."""
-        if self._url.endswith(".fifo"):
-            self._hide(message, delay)
-            return
-        delay = min(round(delay), _LONGEST_DELAY)
-        self._client.send_message(QueueUrl=self._url, MessageBody=message["Body"], DelaySeconds=delay)
-        self._delete(message)
-
-    def _run_hidden(self, message: Any) -> Effects[None]:
+    def _run_hidden(self, queued: QueuedEvent, receipt: str) -> Effects[None]:
         """Run the handlers, and keep the message invisible meanwhile."""
-        renewal = Renewal(Call(self._hide, (message, self._visibility)), self._visibility / 3)
-        yield Call(lambda: self.router.run(from_text(message["Body"])), renewal=renewal)
+        renewal = Renewal(Call(self._hide, (receipt, self._visibility)), self._visibility / 3)
+        yield Call(lambda: self.router.run(from_text(queued.body.decode())), renewal=renewal)
 
-    def _hide(self, message: Any, seconds: float) -> None:
-        self._client.change_message_visibility(
-            QueueUrl=self._url,
-            ReceiptHandle=message["ReceiptHandle"],
-            VisibilityTimeout=min(round(seconds), _LONGEST_VISIBILITY),
+    def _failed(self, queued: QueuedEvent, receipt: str, error: Exception) -> None:
+        attempt = next_attempt(error, queued.attempt - 1, self._delays)
+        delay = attempt[0] if attempt is not None else self._delays[-1] if self._delays else 0.0
+        logger.warning(
+            "The event of SQS message %s was not handled, and comes back in %.0f s: %r", queued.key, delay, error
         )
+        if attempt is None or attempt[1] == queued.attempt:
+            self._hide(receipt, delay)
+        else:
+            self._put_back(queued, receipt, delay)
 
-    def _delete(self, message: Any) -> None:
-        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+    def _put_back(self, queued: QueuedEvent, token: str, delay: float) -> bool:
+        if self._url.endswith(".fifo"):
+            self._hide(token, delay)
+        else:
+            # Each receive counts for the redrive policy, so a new message takes its place.
+            delay = min(round(delay), _LONGEST_DELAY)
+            self._client.send_message(QueueUrl=self._url, MessageBody=queued.body.decode(), DelaySeconds=delay)
+            self._delete(token)
+        return True
+
+    def _hide(self, receipt: str, seconds: float) -> None:
+        seconds = min(round(seconds), _LONGEST_VISIBILITY)
+        self._client.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds)
+
+    def _delete(self, receipt: str) -> None:
+        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt)
 
 
 def work(

@@ -17,7 +17,7 @@ import yaml
 from interactor_ext import AuthenticationError, InteractorError, RetryPolicy
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import DASHBOARD, RULES, PrometheusTelemetry
-from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
+from interactor_ext.webhooks import SQLiteEventQueue, WebhookRouter, WebhookVerifier, WebhookWorker
 from tests.support.virtual_time import StillClock
 from tests.support.webhook_deliveries import SECRET, delivery
 
@@ -150,6 +150,17 @@ def broken_handlers(sandbox: Sandbox, telemetry: PrometheusTelemetry) -> None:
     deliver(telemetry, fail=3, work=10)
 
 
+def a_queue_without_workers(sandbox: Sandbox, telemetry: PrometheusTelemetry) -> None:
+    with SQLiteEventQueue(":memory:", clock=lambda: now) as queue:
+        router = WebhookRouter(WebhookVerifier(SECRET), queue=queue, name="shop", telemetry=telemetry)
+        now = 1000.0
+        for key in ("dead", "waits"):
+            queue.put(f"shop:{key}", b"")
+        WebhookWorker(router).run_once()
+        now += 301
+        WebhookWorker(router).report()
+
+
 def cut_streams(sandbox: Sandbox, telemetry: PrometheusTelemetry) -> None:
     async def main() -> None:
         async with sandbox.async_client(telemetry=telemetry, namespace="user_1") as client:
@@ -185,6 +196,7 @@ def too_much(sandbox: Sandbox, telemetry: PrometheusTelemetry) -> None:
         (slowness, {"InteractorLatencyP99"}),
         (a_wrong_secret, {"InteractorTokenRefreshFailures", "InteractorErrorRate", "InteractorErrorRateCritical"}),
         (broken_handlers, {"InteractorWebhookFailures"}),
+        (a_queue_without_workers, {"InteractorWebhookQueueOld", "InteractorWebhookDeadLetters"}),
         (cut_streams, {"InteractorStreamDisconnects"}),
         (too_much, {"InteractorRateLimit"}),
     ],

@@ -312,6 +312,29 @@ def test_queued_webhook_is_counted_when_it_is_handled(tmp_path: Any) -> None:
     }
 
 
+def queue_reports(folder: Any, telemetry: Telemetry) -> None:
+    """A worker reports a queue with one event that waits, one that has failed and one that is dead."""
+    with SQLiteEventQueue(folder / "queue.db") as queue:
+        router = WebhookRouter(WebhookVerifier(SECRET), queue=queue, name="shop", telemetry=telemetry)
+        router.on("*")(lambda event: 1 / 0)
+        for key, delays in (("a", []), ("b", [3600]), ("c", None)):
+            router.handle(*delivery(key=key))
+            if delays is not None:
+                WebhookWorker(router, retry_delays=delays).run_once()
+        WebhookWorker(router).report()
+
+
+def test_worker_reports_what_is_in_its_queue(tmp_path: Any) -> None:
+    registry = prometheus_client.CollectorRegistry()
+    queue_reports(tmp_path, PrometheusTelemetry(registry))
+    samples = scrape(registry)
+    counted = values(samples, "interactor_webhook_queue_events")
+    assert counted == {
+        frozenset({("service", "shop"), ("state", state)}): 1 for state in ("waiting", "retrying", "dead")
+    }
+    assert 0 < samples["interactor_webhook_queue_oldest_seconds", frozenset({("service", "shop")})] < 600
+
+
 @sync_and_async
 def test_pool_metrics_show_open_and_idle_connections(sandbox: Sandbox, mode: str) -> None:
     registry = prometheus_client.CollectorRegistry()
@@ -455,15 +478,11 @@ def test_concurrent_requests_and_scrapes_lose_no_count() -> None:
     assert sum(values(scrape(registry), "interactor_request_duration_ms_count").values()) == 4_000
 
 
-def test_duplicate_registration_raises_and_registers_nothing() -> None:
+def test_duplicate_registration_raises() -> None:
     registry = prometheus_client.CollectorRegistry()
-    other = prometheus_client.Counter("interactor_errors_total", "Somebody else's", registry=registry)
-    for _ in range(2):
-        with pytest.raises(ConfigurationError, match="interactor_errors"):
-            PrometheusTelemetry(registry)
-    assert {name for name, _ in scrape(registry)} == {"interactor_errors_total"}
-    registry.unregister(other)
     PrometheusTelemetry(registry)
+    with pytest.raises(ConfigurationError, match="interactor_requests"):
+        PrometheusTelemetry(registry)
 
 
 MULTIPROCESS = """
@@ -728,8 +747,11 @@ def test_opentelemetry_spans_and_metrics_follow_the_http_conventions(
     assert {point.value for point in metrics["interactor.pool.connections"].data.data_points} == {0}
 
 
-def test_opentelemetry_counts_webhooks_and_streams(sandbox: Sandbox, opentelemetry: tuple[Any, Any, Any]) -> None:
+def test_opentelemetry_counts_webhooks_and_streams(
+    sandbox: Sandbox, opentelemetry: tuple[Any, Any, Any], tmp_path: Any
+) -> None:
     telemetry, _, reader = opentelemetry
+    queue_reports(tmp_path, telemetry)
     router = WebhookRouter(WebhookVerifier(SECRET), telemetry=telemetry)
     router.handle(*delivery())
     with sandbox.client(telemetry=telemetry, namespace="user_1") as client:
@@ -744,9 +766,18 @@ def test_opentelemetry_counts_webhooks_and_streams(sandbox: Sandbox, opentelemet
     }
     assert metrics["interactor.stream.active"] == [({"type": "room"}, 0)]
     assert metrics["interactor.stream.disconnects"] == [({"type": "room", "reason": "client_close"}, 1)]
-    assert metrics["interactor.webhook.processing.duration"] == [
-        ({"event": "room.message.created", "status": "processed"}, None)
+    assert {point["status"] for point, _ in metrics["interactor.webhook.processing.duration"]} == {
+        "processed",
+        "failed",
+    }
+    assert sorted(point["state"] for point, number in metrics["interactor.webhook.queue.events"] if number == 1) == [
+        "dead",
+        "retrying",
+        "waiting",
     ]
+    [(point, oldest)] = metrics["interactor.webhook.queue.oldest"]
+    assert point == {"service": "shop"}
+    assert 0 < oldest < 600
 
 
 @pytest.mark.parametrize(

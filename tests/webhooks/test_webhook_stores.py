@@ -679,6 +679,23 @@ def test_dead_letters_can_be_listed_replayed_and_discarded(queue: EventQueue, cl
     assert queue.dead_letters() == []
 
 
+def test_stats_count_the_events_of_a_service_by_what_has_become_of_them(queue: Any, clock: Clock) -> None:
+    assert queue.stats("shop") == ("shop", 0, 0, 0, 0.0)
+    for key in ("shop:done", "shop:dead", "shop:failed", "shop:runs", "other:new"):
+        queue.put(key, b"x")
+        clock.pass_(100)
+        if key != "other:new":
+            queue.take(key, 3600)
+    queue.complete("shop:done", "shop:done")
+    queue.bury("shop:dead", "shop:dead", "broken")
+    queue.retry("shop:failed", "shop:failed", 300, "broken")
+    queue.put("shop:new", b"x")
+    *counts, oldest = queue.stats("shop")
+    assert counts == ["shop", 2, 1, 1]
+    assert 200 <= oldest < 260  # of "shop:runs"
+    assert queue.stats()[:4] == ("", 3, 1, 1)
+
+
 def test_concurrent_threads_take_each_event_once(queue: EventQueue) -> None:
     taken, lock = list[str](), threading.Lock()
     for number in range(100):

@@ -294,8 +294,13 @@ def url_of(shop: Shop) -> str:
 
 def test_metrics_port_serves_health_and_metrics(shop: Shop) -> None:
     pytest.importorskip("prometheus_client")
-    shop.start("--metrics-port", "0", "--grace", str(PATIENCE))
     shop.put("k1")
+    more = """
+from interactor_ext.telemetry import PrometheusTelemetry
+watched = WebhookRouter(WebhookVerifier(SECRET), queue=router.queue, name="shop", telemetry=PrometheusTelemetry())
+watched.on("*")(handle)
+"""
+    shop.start("--metrics-port", "0", "--grace", str(PATIENCE), more=more, name="watched")
     shop.has_run("began k1")
     with httpx.Client(base_url=url_of(shop), timeout=PATIENCE) as client:
         health = client.get("/healthz")
@@ -304,6 +309,8 @@ def test_metrics_port_serves_health_and_metrics(shop: Shop) -> None:
         assert metrics.headers["Content-Type"].startswith("text/plain")
         assert "interactor_webhook_worker_running 1.0\n" in metrics.text
         assert "process_start_time_seconds" in metrics.text
+        waiting = 'interactor_webhook_queue_events{service="shop",state="waiting"} 1.0\n'
+        eventually(lambda: waiting in client.get("/metrics").text, "the length of the queue")
         assert client.get("/other").status_code == 404
         (shop.folder / "gone").touch()
         eventually(lambda: client.get("/healthz").status_code == 503, "503")

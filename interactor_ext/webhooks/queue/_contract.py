@@ -60,7 +60,8 @@ class EventQueue(EventSink, Protocol):
 
     Each method is one atomic step and may raise anything when the queue is unreachable. `token` identifies one attempt
     of one worker, so each `take` has a new one; a call with an older token changes nothing, except that a completion
-    always counts.
+    always counts. One with a method `stats(service)`, which returns a `WebhookQueue` of `interactor_ext.telemetry`, is
+    seen in metrics.
     """
 
     def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from interactor_ext._effects import Call, Effects
+from interactor_ext.telemetry._events import WebhookQueue
 from interactor_ext.webhooks._postgres import CENTURY, SyncPostgresBacked, rows
 from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter, QueuedEvent
 
@@ -59,6 +60,13 @@ _DEAD = """
 SELECT key, body, attempts, error, extract(epoch FROM at)::float8
 FROM interactor_webhook_queue WHERE state = 'dead' ORDER BY at LIMIT %(limit)s
 """
+_STATS = """
+SELECT count(*) FILTER (WHERE state = 'open' AND error = ''), count(*) FILTER (WHERE state = 'open' AND error <> ''),
+    count(*) FILTER (WHERE state = 'dead'), extract(epoch FROM coalesce(
+        statement_timestamp() - min(since) FILTER (WHERE state = 'open' AND error = ''), interval '0'))::float8
+FROM interactor_webhook_queue
+WHERE state IN ('open', 'dead') AND (%(service)s = '' OR substr(key, 1, strpos(key, ':')) = %(service)s || ':')
+"""
 _REPLAY = """
 UPDATE interactor_webhook_queue SET state = 'open', at = statement_timestamp(), since = statement_timestamp(),
 attempts = 0 WHERE key = %(key)s AND state = 'dead'
@@ -111,6 +119,11 @@ class PostgresEventQueue(SyncPostgresBacked):
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """As `EventQueue.dead_letters`."""
         return [DeadLetter(*row) for row in self._fetch(_DEAD, limit=limit)]
+
+    def stats(self, service: str = "") -> WebhookQueue:
+        """How many events of this service, or of all, are in the queue, and how old they are."""
+        [row] = self._fetch(_STATS, service=service)
+        return WebhookQueue(service, *row)
 
     def replay(self, key: str) -> bool:
         """As `EventQueue.replay`."""

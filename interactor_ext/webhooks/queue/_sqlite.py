@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from interactor_ext.telemetry._events import WebhookQueue
 from interactor_ext.webhooks._database import SQLiteBacked
 from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter, QueuedEvent
 
@@ -42,6 +43,13 @@ WHERE key = :key AND token = :token AND state = 'open'
 """
 _DEAD = """
 SELECT key, body, attempts, error, at FROM interactor_webhook_queue WHERE state = 'dead' ORDER BY at LIMIT :limit
+"""
+_STATS = """
+SELECT count(CASE WHEN state = 'open' AND error = '' THEN 1 END),
+    count(CASE WHEN state = 'open' AND error <> '' THEN 1 END), count(CASE WHEN state = 'dead' THEN 1 END),
+    coalesce(:now - min(CASE WHEN state = 'open' AND error = '' THEN since END), 0.0)
+FROM interactor_webhook_queue
+WHERE state IN ('open', 'dead') AND (:service = '' OR substr(key, 1, instr(key, ':')) = :service || ':')
 """
 _REPLAY = (
     "UPDATE interactor_webhook_queue SET state = 'open', at = :now, since = :now, attempts = 0 "
@@ -101,6 +109,12 @@ class SQLiteEventQueue(SQLiteBacked):
         """As `EventQueue.dead_letters`."""
         with self._transaction() as (connection, _):
             return [DeadLetter(*row) for row in connection.execute(_DEAD, {"limit": limit})]
+
+    def stats(self, service: str = "") -> WebhookQueue:
+        """How many events of this service, or of all, are in the queue, and how old they are."""
+        with self._transaction() as (connection, now):
+            row = connection.execute(_STATS, {"service": service, "now": now}).fetchone()
+            return WebhookQueue(service, *row)
 
     def replay(self, key: str) -> bool:
         """As `EventQueue.replay`."""

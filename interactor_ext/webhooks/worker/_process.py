@@ -38,6 +38,7 @@ EPILOG = (
 # Threads of handlers that hang. Each keeps its memory, and its connections.
 _MOST_LEFT_BEHIND = 100
 _CHECK_SECONDS = 1.0
+_REPORT_SECONDS = 15.0
 _FLUSH_SECONDS = 1.0
 
 
@@ -108,7 +109,7 @@ class WorkerProcess:
     def run(self) -> int:
         """Work until a signal; returns the exit status. For the main thread, where signals arrive."""
         with self._signals():
-            for thread in self._threads:
+            for thread in (*self._threads, threading.Thread(target=self._report, daemon=True)):
                 thread.start()
             logger.info("Webhook worker %d takes events, in %d threads.", os.getpid(), len(self._threads))
             status = self._wait_for_stop()
@@ -127,6 +128,12 @@ class WorkerProcess:
                 # Without a time limit, handlers run in this very thread.
                 logger.exception("A webhook handler raised what would end its worker, which goes on.")
         self._tell(None)
+
+    def _report(self) -> None:
+        while not self.is_stopping:
+            with suppress(Exception):  # the threads that ask the queue log that it is out of reach
+                self.worker.report()
+            self._stop.wait(_REPORT_SECONDS)
 
     def _tell(self, news: int | None) -> None:
         self._news.append(news)

@@ -40,7 +40,7 @@ class QueueLoop(ABC):
 
     def __init__(self) -> None:
         # The events that are being handled, by token. None while the queue is asked.
-        self._taken: dict[str, Any] = {}
+        self._taken: dict[str, QueuedEvent | None] = {}
         self.reaches_queue = True
         """Whether the queue answered the last time; True before."""
 
@@ -54,8 +54,18 @@ class QueueLoop(ABC):
         """Handle the next due event; returns False if there was none. Handler errors are recorded, not raised."""
 
     @abstractmethod
-    def give_back(self) -> None:
-        """Put the events that are being handled back into the queue, where another worker takes them at once."""
+    def _put_back(self, queued: QueuedEvent, token: str, delay: float) -> bool:
+        """Schedule an event that no handler has ended, without counting the attempt. Returns False if another worker
+        has it by now.
+        """
+
+    def report(self) -> None:
+        """Tell the router's telemetry what is in the queue, if the queue has `stats`. A worker process does so every
+        15 seconds. Raises what the queue raises when it is out of reach.
+        """
+        stats = getattr(self.router.queue, "stats", None)
+        if self.router.reporter is not None and stats is not None:
+            self.router.reporter.record(stats(self.router.key_prefix.rstrip(":")))
 
     def run(self, stop: threading.Event | None = None) -> None:
         """Handle events until `stop` is set, finishing the current one. Continues while the queue is unreachable."""
@@ -69,6 +79,24 @@ class QueueLoop(ABC):
                 found = self.reaches_queue = False
             if not found:
                 stop.wait(self._poll_interval)
+
+    def give_back(self) -> None:
+        """Put the events that are being handled back into the queue, where another worker takes them at once.
+
+        For a process that is about to end, after `run` was stopped: the handlers would go on here. What is given back
+        loses no attempt. An event that can't be given back is logged, and waits until its lease ends.
+        """
+        ends_at = time.monotonic() + _TAKE_SECONDS
+        while None in list(self._taken.values()) and time.monotonic() < ends_at:
+            time.sleep(0.01)
+        for token, queued in list(self._taken.items()):
+            if queued is None:
+                continue
+            try:
+                if self._put_back(queued, token, 0.0):
+                    logger.warning("Webhook event %r is given back unfinished, for another worker.", queued.key)
+            except Exception:
+                logger.exception("Webhook event %r could not be given back: it waits for its lease's end.", queued.key)
 
 
 class WebhookWorker(QueueLoop):
@@ -137,23 +165,8 @@ class WebhookWorker(QueueLoop):
             # Yields to the event loop and to a cancellation even if the queue is never empty.
             await asyncio.sleep(0 if found else self._poll_interval)
 
-    def give_back(self) -> None:
-        """Put the events that are being handled back into the queue, where another worker takes them at once.
-
-        For a process that is about to end, after `run` was stopped: the handlers would go on here. What is given back
-        loses no attempt. An event that can't be given back is logged, and waits until its lease ends.
-        """
-        ends_at = time.monotonic() + _TAKE_SECONDS
-        while None in list(self._taken.values()) and time.monotonic() < ends_at:
-            time.sleep(0.01)
-        for token, queued in list(self._taken.items()):
-            if queued is None:
-                continue
-            try:
-                if self.queue.put_back(queued.key, token, 0.0):
-                    logger.warning("Webhook event %r is given back unfinished, for another worker.", queued.key)
-            except Exception:
-                logger.exception("Webhook event %r could not be given back: it waits for its lease's end.", queued.key)
+    def _put_back(self, queued: QueuedEvent, token: str, delay: float) -> bool:
+        return self.queue.put_back(queued.key, token, delay)
 
     def _work(self, run: HandlerRun) -> Effects[bool]:
         token = secrets.token_hex(16)
