@@ -1,28 +1,29 @@
 """`python -m tests.benchmarks.capacity`: what a delivery costs in each framework with each store, and what it leaves
-there; into docs/how-to/capacity.md.
+there; into docs/how-to/capacity.md. CPU time of the server's process, as ratios to a bare route of the framework.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import random
+import sqlite3
 import statistics
 import sys
 import tempfile
-import tracemalloc
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 
-from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
-from tests.benchmarks.capacity_apps import STORES, handle, store_of
-from tests.benchmarks.measure import cpu_medians
+from interactor_ext import webhooks
 from tests.support.postgres_server import postgres_server
 from tests.support.redis_server import redis_server
 from tests.support.served import GUNICORN, UVICORN, Served
@@ -32,140 +33,210 @@ T = TypeVar("T")
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "capacity.md"
 MARK = "<!-- `python -m tests.benchmarks.capacity` writes what follows. -->\n"
-APPS = "tests.benchmarks.capacity_apps"
 BY_GUNICORN = [*GUNICORN, "--worker-class", "gthread", "--threads", "4"]
 FRAMEWORKS = {
-    "plain ASGI, uvicorn": [*UVICORN, f"{APPS}:asgi"],
-    "FastAPI, uvicorn": [*UVICORN, "--factory", f"{APPS}:fastapi"],
-    "plain WSGI, gunicorn": [*BY_GUNICORN, f"{APPS}:wsgi"],
-    "Flask, gunicorn": [*BY_GUNICORN, f"{APPS}:flask()"],
-    "Django, gunicorn": [*BY_GUNICORN, f"{APPS}:django()"],
+    "plain ASGI, uvicorn": [*UVICORN, f"{__package__}.capacity:asgi"],
+    "FastAPI, uvicorn": [*UVICORN, "--factory", f"{__package__}.capacity:fastapi"],
+    "plain WSGI, gunicorn": [*BY_GUNICORN, f"{__package__}.capacity:wsgi"],
+    "Flask, gunicorn": [*BY_GUNICORN, f"{__package__}.capacity:flask()"],
+    "Django, gunicorn": [*BY_GUNICORN, f"{__package__}.capacity:django()"],
 }
-DELIVERIES, ROUNDS, ROWS = 100, 3, 1000
-EVENTS_A_DAY, PEAK = 1_000_000, 10
+STORES = ("memory", "memory, 100 handlers", "SQLite", "Redis", "PostgreSQL")
+DELIVERIES, ROUNDS, EVENTS_A_DAY, PEAK = 100, 3, 1_000_000, 10
 
 
-def cost_of_routes(command: list[str], folder: Path) -> dict[str, float]:
-    """The median CPU seconds of the server for one delivery to each route, which take turns."""
+def store_of(kind: str, is_async: bool) -> Any:
+    """The place of each is in the environment."""
+    place = os.environ.get(f"CAPACITY_{kind.upper()}", "")
+    if kind == "SQLite":
+        return webhooks.SQLiteEventStore(place)
+    if kind == "PostgreSQL":
+        return webhooks.AsyncPostgresEventStore(place) if is_async else webhooks.PostgresEventStore(place)
+    if kind == "Redis":
+        import redis.asyncio
+
+        if is_async:
+            return webhooks.AsyncRedisEventStore(redis.asyncio.Redis(unix_socket_path=place))
+        return webhooks.RedisEventStore(redis.Redis(unix_socket_path=place))
+    return webhooks.MemoryEventStore()
+
+
+@cache
+def routers(is_async: bool) -> dict[str, webhooks.WebhookRouter]:
+    """The receiver of each store, by its path."""
+    made = {}
+    for number, kind in enumerate(STORES):
+        router = webhooks.WebhookRouter(webhooks.WebhookVerifier(SECRET), store_of(kind, is_async), name="shop")
+        for other in range(99 if "100" in kind else 0):
+            router.on(f"other.{other}.*")(ahandle)
+        router.on("*")(ahandle if is_async else handle)
+        made[f"/{number}"] = router
+    return made
+
+
+def handle(event: Any) -> None: ...
+
+
+async def ahandle(event: Any) -> None: ...
+
+
+def bare(body: bytes) -> bytes:
+    """The bare route: it answers with the CPU seconds that its process has used."""
+    assert json.loads(body)
+    return json.dumps(time.process_time()).encode()
+
+
+async def asgi(scope: Any, receive: Any, send: Any) -> None:
+    if scope["path"] != "/bare":
+        await routers(True)[scope["path"]].asgi(scope, receive, send)
+        return
+    content = bare((await receive())["body"])
+    headers = [(b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+def wsgi(environ: Any, start_response: Any) -> Any:
+    if environ["PATH_INFO"] != "/bare":
+        return routers(False)[environ["PATH_INFO"]].wsgi(environ, start_response)
+    content = bare(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+    start_response("200 OK", [("Content-Length", str(len(content)))])
+    return [content]
+
+
+def fastapi() -> Any:
+    from fastapi import FastAPI, Request
+
+    async def route(request: Any) -> float:
+        return float(bare(await request.body()))
+
+    route.__annotations__["request"] = Request  # FastAPI looks up names in this module
+    app = FastAPI()
+    app.post("/bare")(route)
+    for path, router in routers(True).items():
+        app.include_router(router.fastapi(), prefix=path)
+    return app
+
+
+def flask() -> Any:
+    from flask import Flask, request
+
+    app = Flask(__name__)
+    app.post("/bare")(lambda: bare(request.get_data()))
+    for path, router in routers(False).items():
+        app.register_blueprint(router.flask(path), name=path)
+    return app
+
+
+def django() -> Any:
+    from django.conf import settings
+    from django.core.wsgi import get_wsgi_application
+    from django.http import HttpResponse
+    from django.urls import path as route
+    from django.views.decorators.csrf import csrf_exempt
+
+    from interactor_ext.webhooks.django import webhook_view
+
+    routes = [route("bare", csrf_exempt(lambda request: HttpResponse(bare(request.body))))]
+    routes += [route(path[1:], webhook_view(router)) for path, router in routers(False).items()]
+    # The views run each handler in a transaction.
+    databases = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+    settings.configure(ROOT_URLCONF=tuple(routes), ALLOWED_HOSTS=["*"], SECRET_KEY="x", DATABASES=databases)
+    return get_wsgi_application()
+
+
+def cost_of_routes(command: list[str], folder: Path) -> list[float]:
+    """The median CPU seconds of a delivery to the bare route and to each store's. They take turns."""
     with closing(Served(command, {}, folder)) as served, httpx.Client(base_url=served.origin, timeout=60) as client:
 
-        def spend(route: str, count: int) -> float:
+        def spend(path: str, count: int) -> float:
             deliveries = [delivery(key=f"idem_{random.getrandbits(64)}") for _ in range(count)]
             before = float(client.post("/bare", content=b"[1]").text)
             for body, headers in deliveries:
-                answer = client.post(f"/{route}", content=body, headers=headers)
+                answer = client.post(path, content=body, headers=headers)
                 assert answer.status_code == 200, (answer.text, served.printed())
             return (float(client.post("/bare", content=b"[1]").text) - before) / count
 
-        times: dict[str, list[float]] = {route: [] for route in ("bare", *STORES)}
-        for route in times:
-            spend(route, 20)
+        times: dict[str, list[float]] = {path: [] for path in ("/bare", *map("/{}".format, range(len(STORES))))}
+        for path in times:
+            spend(path, 20)
         for _ in range(ROUNDS):
-            for route in random.sample(list(times), len(times)):
-                times[route].append(spend(route, DELIVERIES))
-    return {route: statistics.median(values) for route, values in times.items()}
+            for path in random.sample(list(times), len(times)):
+                times[path].append(spend(path, DELIVERIES))
+    return [statistics.median(each) for each in times.values()]
 
 
-def bytes_of_row(kind: str, size: Any) -> float:
-    """What one handled event takes, by the growth of what `size` returns."""
-    with ExitStack() as stack:
-        store = store_of(kind)
-        stack.callback(getattr(store, "close", lambda: None))
-        store.claim("first", "token", 60.0)
-        before = size()
-        for number in range(ROWS):
-            key = f"shop:idem_{number:032x}"
-            store.claim(key, f"{number:032x}", 60.0)
-            store.complete(key, f"{number:032x}")
-        return float(size() - before) / ROWS
+def bytes_of_rows(sqlite: str, socket: str, dsn: str) -> dict[str, float]:
+    """What an event that was handled takes in each store, its indexes included."""
+    import psycopg
+    import redis
 
-
-def cost_of_handlers(count: int) -> float:
-    """The CPU seconds of one delivery, without a server, where the last of so many handlers takes it."""
-    router = WebhookRouter(WebhookVerifier(SECRET), MemoryEventStore())
-    for number in range(count - 1):
-        router.on(f"other.{number}.*")(handle)
-    router.on("room.*")(handle)
-    deliveries = iter([delivery(key=f"idem_{random.getrandbits(64)}") for _ in range(500 * (ROUNDS + 1))])
-
-    def run() -> None:
-        for _ in range(500):
-            assert router.handle(*next(deliveries)).status == 200
-
-    return cpu_medians({"": run}, rounds=ROUNDS)[""] / 500
-
-
-def main() -> None:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="capacity-")))
-        server, socket = stack.enter_context(postgres_server()), stack.enter_context(redis_server())
-        sqlite = folder / "events.db"
-        os.environ |= {"CAPACITY_POSTGRESQL": server.dsn, "CAPACITY_REDIS": socket, "CAPACITY_SQLITE": str(sqlite)}
-        with store_of("PostgreSQL") as store:
-            store.create()
-        import psycopg
-        import redis
-
-        connection = stack.enter_context(psycopg.connect(server.dsn, autocommit=True))
-        client = stack.enter_context(redis.Redis(unix_socket_path=socket))
-        relation = "SELECT pg_total_relation_size('interactor_webhook_claims')"
-        tracemalloc.start()
-        sizes = {
-            "memory": lambda: tracemalloc.get_traced_memory()[0],
-            "SQLite": lambda: sum(each.stat().st_size for each in folder.glob("events.db*") if "wal" not in each.name),
-            "Redis": lambda: client.info("memory")["used_memory"],
-            "PostgreSQL": lambda: connection.execute(relation).fetchone()[0],  # type: ignore[index]
+    with (
+        closing(sqlite3.connect(sqlite)) as file,
+        psycopg.connect(dsn) as server,
+        redis.Redis(unix_socket_path=socket) as client,
+    ):
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        [rows] = file.execute("SELECT count(*) FROM interactor_webhook_claims").fetchone()
+        query = "SELECT pg_total_relation_size('{0}') / count(*)::float FROM {0}".format("interactor_webhook_claims")
+        found: Any = server.execute(query).fetchone()
+        return {
+            "SQLite": Path(sqlite).stat().st_size / rows,
+            "Redis": float(client.memory_usage(client.randomkey())),
+            "PostgreSQL": found[0],
         }
-        rows = {kind: bytes_of_row(kind, size) for kind, size in sizes.items()}
-        tracemalloc.stop()
-        costs = {name: cost_of_routes(command, folder) for name, command in FRAMEWORKS.items()}
-    handlers = cost_of_handlers(100) / cost_of_handlers(1)
-    text = report(costs, rows, handlers)
-    sys.stdout.write(text)
-    PAGE.write_text(PAGE.read_text(encoding="utf-8").partition(MARK)[0] + MARK + text, encoding="utf-8")
 
 
-def report(costs: dict[str, dict[str, float]], rows: dict[str, float], handlers: float) -> str:
+def report(costs: dict[str, list[float]], rows: dict[str, float]) -> str:
     packages = ("fastapi", "uvicorn", "flask", "django", "gunicorn", "redis", "psycopg")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     where = f"Python {platform.python_version()}, {platform.system()} on {platform.machine()}"
     routes = ["a bare route", *STORES]
     a_second = EVENTS_A_DAY / 86_400
-    return "\n".join(
-        [
-            f"\nMeasured on {datetime.now(UTC):%Y-%m-%d} with {where}; {versions}.",
-            *table(
-                ["CPU time of a delivery", *routes],
-                costs,
-                lambda cost: [
-                    f"{cost['bare'] * 1e6:,.0f} µs",
-                    *(f"{cost[kind] / cost['bare']:.1f} x" for kind in STORES),
-                ],
-            ),
-            *table(
-                ["deliveries a second and core", *routes],
-                costs,
-                lambda cost: [f"{1 / seconds:,.0f}" for seconds in cost.values()],
-            ),
-            *table(
-                [f"{EVENTS_A_DAY:,} events a day take of one core", "on average", f"{PEAK} times that"],
-                costs,
-                lambda cost: [f"{max(cost.values()) * events:.0%}" for events in (a_second, a_second * PEAK)],
-            ),
-            *table(
-                ["a handled event takes", *rows],
-                {"bytes": 1.0, f"GB, {EVENTS_A_DAY:,} a day for 7 days": EVENTS_A_DAY * 7 / 1e9},
-                lambda times: [f"{size * times:,.1f}" for size in rows.values()],
-            ),
-            f"\nA delivery to the last of 100 handlers takes {handlers:.2f} x the CPU time of one to a sole handler.\n",
-        ]
-    )
+    tables = [
+        table(
+            ["CPU time of a delivery", *routes],
+            costs,
+            lambda times: [f"{times[0] * 1e6:,.0f} µs", *(f"{seconds / times[0]:.1f} x" for seconds in times[1:])],
+        ),
+        table(
+            ["deliveries a second and core", *routes], costs, lambda times: [f"{1 / seconds:,.0f}" for seconds in times]
+        ),
+        table(
+            [f"of a core, {EVENTS_A_DAY:,} events a day and the dearest store", "on average", f"{PEAK} times that"],
+            costs,
+            lambda times: [f"{max(times) * events:.0%}" for events in (a_second, a_second * PEAK)],
+        ),
+        table(
+            ["a handled event in the store", *rows],
+            {"bytes": 1.0, f"GB, {EVENTS_A_DAY:,} a day for 7 days": EVENTS_A_DAY * 7e-9},
+            lambda factor: [f"{size * factor:,.1f}" for size in rows.values()],
+        ),
+    ]
+    intro = f"\nMeasured on {datetime.now(UTC):%Y-%m-%d} with {where}; {versions}.\n"
+    return "\n".join([intro, *("\n".join([*each, ""]) for each in tables)])
 
 
 def table(head: Sequence[str], lines: Mapping[str, T], cells: Callable[[T], Sequence[str]]) -> Iterator[str]:
-    yield f"\n| {' | '.join(head)} |"
+    yield f"| {' | '.join(head)} |"
     yield "|---|" + "---:|" * (len(head) - 1)
     yield from (f"| {name} | {' | '.join(cells(line))} |" for name, line in lines.items())
+
+
+def main() -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="capacity-") as folder,
+        postgres_server() as server,
+        redis_server() as socket,
+    ):
+        places = str(Path(folder, "events.db")), socket, server.dsn
+        os.environ |= dict(zip(("CAPACITY_SQLITE", "CAPACITY_REDIS", "CAPACITY_POSTGRESQL"), places, strict=True))
+        with webhooks.PostgresEventStore(server.dsn) as store:
+            store.create()
+        costs = {name: cost_of_routes(command, Path(folder)) for name, command in FRAMEWORKS.items()}
+        text = report(costs, bytes_of_rows(*places))
+    sys.stdout.write(text)
+    PAGE.write_text(PAGE.read_text(encoding="utf-8").partition(MARK)[0] + MARK + text, encoding="utf-8")
 
 
 if __name__ == "__main__":
