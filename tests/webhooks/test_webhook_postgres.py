@@ -71,7 +71,7 @@ def test_without_create_each_method_says_to_call_it_and_the_router_answers_503(m
         lambda: store.complete("k", "t"),
         lambda: store.release("k", "t"),
     ):
-        with pytest.raises(ConfigurationError, match=r"is not in this database: call `create\(\)`"):
+        with pytest.raises(ConfigurationError, match=r"is not in this database, .*: call `create\(\)`"):
             call()
     router = WebhookRouter(WebhookVerifier(SECRET), store, name="shop")
     router.on("*")(print)
@@ -216,7 +216,7 @@ def test_server_that_hangs_in_a_call_raises_after_timeout_and_later_calls_work(
     with psycopg.connect(postgres.dsn) as other:
         other.execute("LOCK TABLE interactor_webhook_claims")
         for number in range(10):  # more than there are connections
-            with pytest.raises(WebhookStoreError, match=r"within 0\.2 s|after 0\.20 s"):
+            with pytest.raises(WebhookStoreError, match=r"within 0\.2 s"):
                 store.claim(f"k{number}", "t", 60)
     assert patient.claim("new", "t", 60) == CLAIMED
 
