@@ -6,10 +6,11 @@ import math
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
-from interactor_ext._effects import Call, Effects, run_sync
+from interactor_ext._effects import Call, Effects, Join, promise, run_sync
 from interactor_ext._errors import ConfigurationError, InteractorError, WebhookStoreError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._waiting.threads import DaemonThreads
@@ -81,7 +82,7 @@ class PostgresBacked:
                 f"{name} takes a dsn or a psycopg_pool.{kind.__name__}, not {type(database).__name__!r}."
             )
         # Those that were made for a dsn, by event loop; that of threads has None.
-        self._pools: dict[Any, Any] = {}
+        self._pools: dict[Any, Future[Any]] = {}
         self._is_inherited = False
         after_fork_in_child(self._forget_parent)
 
@@ -175,42 +176,46 @@ class PostgresBacked:
         except BaseException:
             yield Call(connection.close)
             # The others may be those of a server that has restarted, or that has become a replica.
-            yield from self._close(pool)
+            yield from self._close_own(pool)
             yield Call(pool.putconn, (connection,))
+            if pool is self._given:
+                yield Call(pool.check)
             raise
         yield Call(pool.putconn, (connection,))
         return result
 
     def _open(self) -> Effects[Any]:
-        if self._is_inherited:
-            raise ConfigurationError(
-                "This connection pool was opened before this process was forked, and its connections are the parent's: "
-                "open a pool in each process, or pass a dsn in its place."
-            )
+        if self._given is not None:
+            if self._is_inherited:
+                raise ConfigurationError(
+                    "This connection pool was opened before this process was forked, and its connections are the "
+                    "parent's: open a pool in each process, or pass a dsn in its place."
+                )
+            return self._given
+        mine = promise()
         place = self._place()
-        pool = self._given or self._pools.get(place)
-        if pool is None:
-            # The error of a connection says what is wrong. A pool goes on trying, and says nothing.
-            connection = yield Call(self._connect)
-            yield Call(connection.close)
-            pool = self._pools.setdefault(place, self._new_pool(open=False))
-        if pool is not self._given:
-            yield Call(pool.open)
-        return pool
+        opened = self._pools.setdefault(place, mine)
+        if opened is mine:
+            try:
+                # The error of a connection says what is wrong. A pool goes on trying, and says nothing.
+                connection = yield Call(self._connect)
+                yield Call(connection.close)
+                pool = self._new_pool(open=False)
+                yield Call(pool.open)
+                mine.set_result(pool)
+            except BaseException as error:
+                self._pools.pop(place, None)
+                mine.set_exception(error if isinstance(error, Exception) else self._timed_out())
+                raise
+        yield Join(opened, None, "another call connects")
+        return opened.result()
 
-    def _close(self, pool: Any) -> Effects[None]:
-        """Close a pool that was made for a dsn; the next call opens another. One that was given is mended."""
-        if pool is self._given:
-            yield Call(pool.check)
-            return
-        if self._pools.get(place := self._place()) is pool:
-            del self._pools[place]
-        yield Call(pool.close)
-
-    def _close_own(self) -> Effects[None]:
-        pool = self._pools.get(self._place())
-        if pool is not None:
-            yield from self._close(pool)
+    def _close_own(self, pool: Any = None) -> Effects[None]:
+        """Close the pool that was made for a dsn, if it is still this one; the next call opens another."""
+        opened = self._pools.get(place := self._place())
+        if opened is not None and opened.done() and pool in (None, opened.result()):
+            self._pools.pop(place, None)
+            yield Call(opened.result().close)
 
     def _place(self) -> Any:
         return None
@@ -261,7 +266,7 @@ class SyncPostgresBacked(PostgresBacked):
             raise self._timed_out() from None
 
 
-_inherited: list[Any] = []
+_inherited: list[Future[Any]] = []
 
 
 def rows(connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[int]:
