@@ -44,6 +44,26 @@ class PostgresServer:
         )
         eventually(self._answers, "PostgreSQL answers")
 
+    @contextmanager
+    def pooler(self) -> Iterator[str]:
+        """The dsn of a PgBouncer that gives each transaction one of two connections, whatever it left behind."""
+        program = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
+        if program is None:
+            pytest.skip("needs PgBouncer (Debian package pgbouncer)")
+        settings = Path(self.folder, "pgbouncer.ini")
+        settings.write_text(
+            f"[databases]\npostgres = host={self.folder} user=postgres\n[pgbouncer]\nunix_socket_dir = {self.folder}\n"
+            "auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nmax_prepared_statements = 0\n"
+        )
+        settings.chmod(0o644)
+        dsn = f"{self.dsn} port=6432"
+        with subprocess.Popen([program, "-q", settings], stderr=subprocess.DEVNULL, **self._user) as process:
+            try:
+                eventually(lambda: self._answers(dsn), "PgBouncer answers")
+                yield dsn
+            finally:
+                process.terminate()
+
     def run(self, statement: str) -> list[Any]:
         """The rows of a statement, which is committed."""
         import psycopg
@@ -86,12 +106,12 @@ class PostgresServer:
         assert self._server is not None
         return self._server
 
-    def _answers(self) -> bool:
+    def _answers(self, dsn: str | None = None) -> bool:
         import psycopg
 
         assert self._running().poll() is None, "PostgreSQL ended at once"
         try:
-            psycopg.connect(self.dsn, connect_timeout=5).close()
+            psycopg.connect(dsn or self.dsn, connect_timeout=5).close()
         except psycopg.OperationalError:
             return False
         return True
