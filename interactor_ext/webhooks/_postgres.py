@@ -242,7 +242,8 @@ class SyncPostgresBacked(PostgresBacked):
     def create(self) -> None:
         """Create the table, or bring it up to date. Can be called at every start, by any number of processes at once.
 
-        The role must be allowed to create tables only if the table is not there yet.
+        The role must be allowed to create tables only if the table is not there yet. Raises ConfigurationError, with
+        the names of the columns, if a table of another version cannot be brought up to date.
         """
         self._run(self._create)
 

@@ -98,7 +98,8 @@ class PostgresEventStore(_Claims, SyncPostgresBacked):
 
 class AsyncPostgresEventStore(_Claims):
     """`PostgresEventStore` for event loops, with a dsn or an open `psycopg_pool.AsyncConnectionPool`; the two can share
-    one database. On Windows psycopg needs a `SelectorEventLoop`.
+    one database. With a dsn it keeps up to 8 connections for each event loop. On Windows psycopg needs a
+    `SelectorEventLoop`.
     """
 
     _takes_async = True
