@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -124,6 +124,22 @@ def _is_running(process: int) -> bool:
         return False
     # A zombie has ended; its parent has not asked how.
     return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def killing(server: PostgresServer, at: list[int]) -> Callable[[int], None]:
+    """kill -9 of the server, or of the process of one connection, each time when so many events are handled."""
+    connections = "SELECT pid FROM pg_stat_activity WHERE datname = 'postgres' AND pid <> pg_backend_pid()"
+
+    def kill(count: int) -> None:
+        if at and count >= at[0]:
+            at.pop(0)
+            if len(at) % 2 == 0:
+                server.kill()
+                server.start()
+            else:
+                server.kill_connection(server.run(connections)[0][0])
+
+    return kill
 
 
 @contextmanager

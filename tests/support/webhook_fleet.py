@@ -22,7 +22,7 @@ from tests.support.webhook_deliveries import SECRET
 
 NAME = "shop"
 RETRY_DELAY = 0.25
-PATIENCE = 240.0
+PATIENCE = 500.0
 
 
 class Reporting:
