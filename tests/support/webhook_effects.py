@@ -50,10 +50,10 @@ def with_sqlalchemy(router: WebhookRouter, server: dict[str, Any], report: Calla
 
 
 def with_async_sqlalchemy(router: WebhookRouter, server: dict[str, Any], report: Callable[[str], None]) -> None:
-    from sqlalchemy import text
+    from sqlalchemy import NullPool, text
     from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-    engine = create_async_engine("postgresql+psycopg://", connect_args=server)
+    engine = create_async_engine("postgresql+psycopg://", connect_args=server, poolclass=NullPool)
 
     @router.on("*")
     async def handle(event: Any) -> None:

@@ -27,7 +27,7 @@ pytest_plugins = ["tests.support.server_fixtures"]
 
 INSERT = "INSERT INTO effects (id) VALUES ('effect')"
 # Sizes of the storm; `make nightly` sets INTERACTOR_EXAMPLES.
-EVENTS, VICTIMS, RESTARTS, PROCESSES = (600, 200, 5, 8) if "INTERACTOR_EXAMPLES" in os.environ else (40, 4, 2, 4)
+EVENTS, VICTIMS, RESTARTS, PROCESSES = (600, 200, 5, 8) if "INTERACTOR_EXAMPLES" in os.environ else (24, 2, 1, 2)
 # What opens a transaction that ends at the end of the block, and runs a statement in it.
 Begin = Callable[[], Any]
 
@@ -193,11 +193,11 @@ def test_every_effect_happens_once_though_processes_and_the_server_are_killed_ar
     chance = random.Random(7)
     keys = [f"k{number}" for number in range(EVENTS)]
     doomed = chance.sample([key for key in keys if not dies_late(key)], VICTIMS)
-    doomed += chance.sample([key for key in keys if dies_late(key)], VICTIMS // 4)
+    doomed += chance.sample([key for key in keys if dies_late(key)], VICTIMS // 20 + 1)
     jobs = [body_of(key=key) for key in chance.sample(keys * 2, EVENTS * 2)]
     restarts = [len(jobs) * number // (RESTARTS + 1) for number in range(1, RESTARTS + 1)]
     kill = killing(postgres, restarts)
-    fleet = Fleet(partial(write, way), postgres.dsn, size=PROCESSES, lease=3, victims=doomed)
+    fleet = Fleet(partial(write, way), postgres.dsn, size=PROCESSES, lease=2, victims=doomed)
 
     def done() -> bool:
         kill(fleet.answers[200])
@@ -206,11 +206,7 @@ def test_every_effect_happens_once_though_processes_and_the_server_are_killed_ar
     fleet.run(jobs, done)
     fleet.close()
     assert (fleet.kills, restarts) == (Counter(doomed), [])
-    effects = Counter(row[0] for row in postgres.run("SELECT id FROM effects"))
-    assert effects == Counter(keys)
-    print(
-        f"{way}: {len(jobs)} deliveries, {fleet.kills.total()} kills, answers {dict(fleet.answers)}: {effects.total()} effects"
-    )
+    assert Counter(row[0] for row in postgres.run("SELECT id FROM effects")) == Counter(keys)
 
 
 def test_handler_of_a_router_claims_once_through_a_redelivery(tmp_path: Path) -> None:
