@@ -68,19 +68,16 @@ class PostgresBacked:
         self.ttl: float = above_zero(ttl, f"The ttl of a {name}", endless=True)
         self._timeout: float = above_zero(timeout, "The timeout of PostgreSQL")
         self._next_sweep = 0.0
+        connection = psycopg.AsyncConnection if self._takes_async else psycopg.Connection
         kind = psycopg_pool.AsyncConnectionPool if self._takes_async else psycopg_pool.ConnectionPool
-        self._given: Any = None
-        if isinstance(database, str):
+        self._given: Any = None if isinstance(database, str) else database
+        if self._given is None:
             settings = self._settings(database)
-            connection = psycopg.AsyncConnection if self._takes_async else psycopg.Connection
             self._connect = partial(connection.connect, **settings)
             self._new_pool = partial(kind, kwargs=settings, min_size=0, max_size=MOST_CONNECTIONS, num_workers=1)
-        elif isinstance(database, kind):
-            self._given = database
-        else:
-            raise ConfigurationError(
-                f"{name} takes a dsn or a psycopg_pool.{kind.__name__}, not {type(database).__name__!r}."
-            )
+        elif not isinstance(database, kind):
+            expected = f"a dsn or a psycopg_pool.{kind.__name__}"
+            raise ConfigurationError(f"{name} takes {expected}, not {type(database).__name__!r}.")
         # Those that were made for a dsn, by event loop; that of threads has None.
         self._pools: dict[Any, Future[Any]] = {}
         self._is_inherited = False
