@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -220,7 +221,7 @@ class PostgresBacked:
     def _forget_parent(self) -> None:
         # To close them would tell the server that the parent has gone.
         _inherited.extend(self._pools.values())
-        self._pools = {}
+        self._pools.clear()
         self._is_inherited = self._given is not None and not self._given.closed
 
     def _timed_out(self) -> WebhookStoreError:
@@ -235,6 +236,8 @@ class SyncPostgresBacked(PostgresBacked):
     ) -> None:
         super().__init__(database, ttl=ttl, timeout=timeout)
         self._threads = DaemonThreads("interactor-webhook-postgres", most=MOST_CONNECTIONS)
+        # When the interpreter ends too: a pool that is open then waits for its threads in vain.
+        weakref.finalize(self, _close_all, self._pools)
 
     def create(self) -> None:
         """Create the table, or bring it up to date. Can be called at every start, by any number of processes at once.
@@ -267,11 +270,16 @@ class SyncPostgresBacked(PostgresBacked):
 _inherited: list[Future[Any]] = []
 
 
+def _close_all(pools: dict[Any, Future[Any]]) -> None:
+    for opened in pools.values():
+        if opened.done():
+            opened.result().close()
+
+
 def rows(connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[int]:
     """How many rows the statement found or changed."""
     cursor = yield Call(connection.execute, (statement, values))
-    count: int = cursor.rowcount
-    return count
+    return int(cursor.rowcount)
 
 
 def _first_line(error: Exception) -> str:

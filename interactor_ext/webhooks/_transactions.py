@@ -18,14 +18,11 @@ from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 # A claim by another transaction that has not ended is waited for.
 _INSERT = """
-INSERT INTO interactor_webhook_claims (key, token, until, completed) VALUES ({key}, '', {until}, {true})
+INSERT INTO interactor_webhook_claims (key, token, until, completed) VALUES ({key}, '', {until}, true)
 ON CONFLICT (key) DO NOTHING
 """
-# By the name of the database. What the placeholders stand for is in the style of the connection.
-_DIALECTS = {
-    "postgresql": {"until": "to_timestamp({})", "true": "true"},
-    "sqlite": {"until": "{}", "true": "1"},
-}
+# By the name of the database: the time that is so many seconds after 1970.
+_UNTIL = {"postgresql": "to_timestamp({})", "sqlite": "{}"}
 # No name of a router begins with it.
 _PREFIX = "+"
 
@@ -56,10 +53,10 @@ def _execute(connection: Any, key: str) -> Any:
     database, is_in_transaction, (name, until), execute = _way_of(connection)
     if not is_in_transaction:
         raise ConfigurationError("The connection commits each statement by itself. Begin a transaction, then claim.")
-    if database not in _DIALECTS:
+    if database not in _UNTIL:
         raise ConfigurationError(f"An event can be claimed in PostgreSQL and in SQLite, not in {database!r}.")
-    values = {each: text.format(until) for each, text in _DIALECTS[database].items()}
-    return execute(_INSERT.format(key=name, **values), (_PREFIX + key, time.time() + DEFAULT_TTL))
+    statement = _INSERT.format(key=name, until=_UNTIL[database].format(until))
+    return execute(statement, (_PREFIX + key, time.time() + DEFAULT_TTL))
 
 
 def _way_of(connection: Any) -> _Way:

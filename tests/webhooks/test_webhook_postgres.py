@@ -342,6 +342,23 @@ def test_store_serves_one_event_loop_after_the_other(postgres: PostgresServer) -
     asyncio.run(store.aclose())
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        "PostgresEventStore(dsn); store.claim('k', 't', 60)",
+        "AsyncPostgresEventStore(dsn); asyncio.run(store.claim('k', 't', 60))",
+        "PostgresEventQueue(dsn); store.take('t', 60)",
+    ],
+)
+def test_process_that_leaves_its_store_open_ends_without_a_warning(use: str, postgres: PostgresServer) -> None:
+    for kind in (PostgresEventStore, PostgresEventQueue):
+        with kind(postgres.dsn) as creator:
+            creator.create()
+    code = f"import asyncio; from interactor_ext.webhooks import *; dsn = {postgres.dsn!r}; store = {use}"
+    done = subprocess.run([sys.executable, "-W", "error", "-X", "dev", "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # Forks
 
 

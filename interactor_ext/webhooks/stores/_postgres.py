@@ -108,7 +108,6 @@ class AsyncPostgresEventStore(_Claims):
         self, database: str | AsyncConnectionPool[Any], *, ttl: float = DEFAULT_TTL, timeout: float = DEFAULT_TIMEOUT
     ) -> None:
         super().__init__(database, ttl=ttl, timeout=timeout)
-        self._closing: asyncio.Future[None] | None = None
 
     async def create(self) -> None:
         """See `PostgresEventStore.create`."""
