@@ -72,7 +72,7 @@ class PostgresBacked:
         connection = psycopg.AsyncConnection if self._takes_async else psycopg.Connection
         kind = psycopg_pool.AsyncConnectionPool if self._takes_async else psycopg_pool.ConnectionPool
         self._given: Any = None if isinstance(database, str) else database
-        if self._given is None:
+        if isinstance(database, str):
             settings = self._settings(database)
             self._connect = partial(connection.connect, **settings)
             self._new_pool = partial(kind, kwargs=settings, min_size=0, max_size=MOST_CONNECTIONS, num_workers=1)
