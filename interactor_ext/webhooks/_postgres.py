@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
-import socket
-import threading
 import time
+import weakref
 from collections.abc import Callable
-from contextlib import suppress
+from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
-from interactor_ext._effects import Call, Effects, run_sync
+from interactor_ext._effects import Call, Effects, Join, promise, run_sync
 from interactor_ext._errors import ConfigurationError, InteractorError, WebhookStoreError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._waiting.threads import DaemonThreads
@@ -44,104 +42,6 @@ _SWEEP_AT_MOST = 5000
 _WITH_DRIVER = re.compile(r"^postgresql\+\w+:")
 
 
-class Wire:
-    """The socket of the connection that a call uses. `cut` makes the call end, whatever the server does, from any
-    thread: psycopg has no time limit of its own, and closing a connection that another thread uses would crash.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
-        self.is_cut = False
-
-    def attach(self, connection: Any) -> None:
-        # A copy of the descriptor: the number of the connection's own may belong to another file when it is cut.
-        with self._lock:
-            self._socket = socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
-        if self.is_cut:
-            self.cut()
-
-    def detach(self) -> None:
-        with self._lock:
-            if self._socket is not None:
-                self._socket.close()
-                self._socket = None
-
-    def cut(self) -> None:
-        self.is_cut = True
-        with self._lock, suppress(OSError):  # the peer may be gone
-            if self._socket is not None:
-                self._socket.shutdown(socket.SHUT_RDWR)
-
-
-class _OwnConnections:
-    """Connections to a dsn: one for each call that runs, kept for the calls that follow."""
-
-    def __init__(self, connect: Callable[[], Any]) -> None:
-        self._connect = connect
-        self._idle: list[Any] = []
-        after_fork_in_child(self._forget_parent)
-
-    def take(self) -> Any:
-        return self._next_idle() or self._connect()
-
-    def give_back(self, connection: Any) -> None:
-        self._idle.append(connection)
-
-    def discard(self, connection: Any) -> Effects[None]:
-        """After an error: this connection and the others may be those of a server that has restarted, or that has
-        become a replica.
-        """
-        yield Call(connection.close)
-        yield from self.close()
-
-    def close(self) -> Effects[None]:
-        while (connection := self._next_idle()) is not None:
-            yield Call(connection.close)
-
-    def _next_idle(self) -> Any:
-        with suppress(IndexError):
-            return self._idle.pop()
-        return None
-
-    def _forget_parent(self) -> None:
-        # To close them would tell the server that the parent has gone.
-        _inherited.extend(self._idle)
-        self._idle = []
-
-
-_inherited: list[Any] = []
-
-
-class _PooledConnections:
-    """Connections of the caller's pool."""
-
-    def __init__(self, pool: Any, timeout: float) -> None:
-        self._pool = pool
-        self._timeout = timeout
-        self._is_inherited = False
-        after_fork_in_child(self._see_fork)
-
-    def take(self) -> Any:
-        if self._is_inherited:
-            raise ConfigurationError(
-                "This connection pool was opened before this process was forked, and its connections are the parent's: "
-                "open a pool in each process, or pass a dsn in its place."
-            )
-        return self._pool.getconn(self._timeout)
-
-    def give_back(self, connection: Any) -> Any:
-        return self._pool.putconn(connection)
-
-    def discard(self, connection: Any) -> Effects[None]:
-        yield Call(connection.close)
-        yield Call(self._pool.putconn, (connection,))
-        yield Call(self._pool.check)
-
-    def _see_fork(self) -> None:
-        self._is_inherited = not self._pool.closed
-
-
 class PostgresBacked:
     """Base of stores and queues in PostgreSQL: their settings, their table, and what a call does in a connection.
 
@@ -162,20 +62,27 @@ class PostgresBacked:
         name = type(self).__name__
         try:
             import psycopg
+            import psycopg_pool
         except ImportError as error:
             raise ConfigurationError(f"{name} needs an extra: pip install 'interactor-sdk[postgres]'") from error
         self._psycopg = psycopg
         self.ttl: float = above_zero(ttl, f"The ttl of a {name}", endless=True)
         self._timeout: float = above_zero(timeout, "The timeout of PostgreSQL")
         self._next_sweep = 0.0
-        self._own: _OwnConnections | None = None
+        connection = psycopg.AsyncConnection if self._takes_async else psycopg.Connection
+        kind = psycopg_pool.AsyncConnectionPool if self._takes_async else psycopg_pool.ConnectionPool
+        self._given: Any = None if isinstance(database, str) else database
         if isinstance(database, str):
-            kind = psycopg.AsyncConnection if self._takes_async else psycopg.Connection
-            self._own = _OwnConnections(partial(kind.connect, **self._settings(database)))
-        elif not _is_pool(database, self._takes_async):
-            pool = "AsyncConnectionPool" if self._takes_async else "ConnectionPool"
-            raise ConfigurationError(f"{name} takes a dsn or a psycopg_pool.{pool}, not {type(database).__name__!r}.")
-        self._connections = self._own or _PooledConnections(database, timeout)
+            settings = self._settings(database)
+            self._connect = partial(connection.connect, **settings)
+            self._new_pool = partial(kind, kwargs=settings, min_size=0, max_size=MOST_CONNECTIONS, num_workers=1)
+        elif not isinstance(database, kind):
+            expected = f"a dsn or a psycopg_pool.{kind.__name__}"
+            raise ConfigurationError(f"{name} takes {expected}, not {type(database).__name__!r}.")
+        # Those that were made for a dsn, by event loop; that of threads has None.
+        self._pools: dict[Any, Future[Any]] = {}
+        self._is_inherited = False
+        after_fork_in_child(self._forget_parent)
 
     def _settings(self, dsn: str) -> dict[str, Any]:
         from psycopg.conninfo import conninfo_to_dict
@@ -190,9 +97,13 @@ class PostgresBacked:
                 "The dsn is neither like postgresql://user:password@host/database, with special characters of the "
                 "password as %XX, nor like 'host=... dbname=... user=...'."
             )
+        seconds = math.ceil(self._timeout)
         return {
-            "connect_timeout": math.ceil(self._timeout),
-            "tcp_user_timeout": math.ceil(self._timeout * 1000),
+            "connect_timeout": seconds,
+            # A call that was abandoned ends when the machine of the server is gone.
+            "tcp_user_timeout": seconds * 1000,
+            "keepalives_idle": seconds,
+            "keepalives_interval": seconds,
             **given,
             "autocommit": True,
             "prepare_threshold": None,
@@ -200,8 +111,30 @@ class PostgresBacked:
 
     def _create(self, connection: Any) -> Effects[None]:
         # A role that may not create tables need not be able to once the table is there.
-        if not (yield from rows(connection, _IS_THERE, {"table": self._table})):
+        if (yield from rows(connection, _IS_THERE, {"table": self._table})):
+            yield from self._update(connection)
+        else:
             yield Call(connection.execute, (_LOCK + self._schema,))
+
+    def _update(self, connection: Any) -> Effects[None]:
+        listed = self._schema.partition("(")[2].partition("\n);")[0].split(",")
+        type_of = self._psycopg.adapters.types.get_oid
+        cursor = yield Call(connection.execute, (f"TABLE {self._table} LIMIT 0",))
+        found = {column.name: column.type_code for column in cursor.description}
+        changes: dict[str, str] = {}
+        for name, kind, *options in (each.split() for each in listed):
+            if name not in found:
+                changes[name] = f"ADD COLUMN IF NOT EXISTS {name} {kind} {' '.join(options)}"
+            elif found[name] != type_of(kind):
+                changes[name] = f"ALTER COLUMN {name} TYPE {kind}"
+        try:
+            if changes:
+                yield Call(connection.execute, (f"{_LOCK}ALTER TABLE {self._table} {', '.join(changes.values())}",))
+        except self._psycopg.Error as error:
+            raise ConfigurationError(
+                f"The table {self._table} in this database is of another version, and cannot be brought up to date in "
+                f"{', '.join(map(repr, changes))}: {_first_line(error)}. Rename or drop it, then call `create()` again."
+            ) from error
 
     def _sweep(self, connection: Any) -> Effects[None]:
         now = time.monotonic()
@@ -211,43 +144,85 @@ class PostgresBacked:
             # Each call sweeps until all is swept, so that none takes long.
             self._next_sweep = now if swept == _SWEEP_AT_MOST else now + _SWEEP_EVERY
 
-    def _perform(self, plan: Callable[[Any], Effects[T]], wire: Wire) -> Effects[T]:
+    def _perform(self, plan: Callable[[Any], Effects[T]], ends_at: float) -> Effects[T]:
         try:
             try:
-                return (yield from self._attempt(plan, wire))
-            except self._psycopg.Error:
-                if wire.is_cut:
-                    raise
+                return (yield from self._attempt(plan, ends_at))
+            except self._psycopg.Error as error:
+                if time.monotonic() >= ends_at:
+                    raise self._timed_out() from error
                 # The server may have restarted since this connection was made.
-                return (yield from self._attempt(plan, wire))
+                return (yield from self._attempt(plan, ends_at))
         except InteractorError:
             raise
-        except self._psycopg.errors.UndefinedTable as error:
+        except (self._psycopg.errors.UndefinedTable, self._psycopg.errors.UndefinedColumn) as error:
             raise ConfigurationError(
-                f"The table {self._table} is not in this database: call `create()` of the {self._kind} once, when you "
-                "deploy or when your application starts."
+                f"The table {self._table} is not in this database, or is of another version: call `create()` of the "
+                f"{self._kind} once, when you deploy or when your application starts."
             ) from error
         except Exception as error:
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            raise WebhookStoreError(f"The webhook {self._kind} in PostgreSQL failed: {reason}") from error
+            raise WebhookStoreError(f"The webhook {self._kind} in PostgreSQL failed: {_first_line(error)}") from error
 
-    def _attempt(self, plan: Callable[[Any], Effects[T]], wire: Wire) -> Effects[T]:
-        if wire.is_cut:
-            raise self._timed_out()
-        connection = yield Call(self._connections.take)
+    def _attempt(self, plan: Callable[[Any], Effects[T]], ends_at: float) -> Effects[T]:
+        pool = yield from self._open()
+        connection = yield Call(pool.getconn, (max(0.0, ends_at - time.monotonic()),))
         try:
-            wire.attach(connection)
             result = yield from plan(connection)
             yield Call(connection.commit)  # those of a pool may not be in autocommit mode
         except GeneratorExit:  # no driver is left to carry out another effect
             raise
         except BaseException:
-            yield from self._connections.discard(connection)
+            yield Call(connection.close)
+            # The others may be those of a server that has restarted, or that has become a replica.
+            yield from self._close_own(pool)
+            yield Call(pool.putconn, (connection,))
+            if pool is self._given:
+                yield Call(pool.check)
             raise
-        finally:
-            wire.detach()
-        yield Call(self._connections.give_back, (connection,))
+        yield Call(pool.putconn, (connection,))
         return result
+
+    def _open(self) -> Effects[Any]:
+        if self._given is not None:
+            if self._is_inherited:
+                raise ConfigurationError(
+                    "This connection pool was opened before this process was forked, and its connections are the "
+                    "parent's: open a pool in each process, or pass a dsn in its place."
+                )
+            return self._given
+        mine = promise()
+        place = self._place()
+        opened = self._pools.setdefault(place, mine)
+        if opened is mine:
+            try:
+                # The error of a connection says what is wrong. A pool goes on trying, and says nothing.
+                connection = yield Call(self._connect)
+                yield Call(connection.close)
+                pool = self._new_pool(open=False)
+                yield Call(pool.open)
+                mine.set_result(pool)
+            except BaseException as error:
+                self._pools.pop(place, None)
+                mine.set_exception(error if isinstance(error, Exception) else self._timed_out())
+                raise
+        yield Join(opened, None, "another call connects")
+        return opened.result()
+
+    def _close_own(self, pool: Any = None) -> Effects[None]:
+        """Close the pool that was made for a dsn, if it is still this one; the next call opens another."""
+        opened = self._pools.get(place := self._place())
+        if opened is not None and opened.done() and pool in (None, opened.result()):
+            self._pools.pop(place, None)
+            yield Call(opened.result().close)
+
+    def _place(self) -> Any:
+        return None
+
+    def _forget_parent(self) -> None:
+        # To close them would tell the server that the parent has gone.
+        _inherited.extend(self._pools.values())
+        self._pools.clear()
+        self._is_inherited = self._given is not None and not self._given.closed
 
     def _timed_out(self) -> WebhookStoreError:
         return WebhookStoreError(f"PostgreSQL did not answer within {self._timeout:.3g} s.")
@@ -261,18 +236,20 @@ class SyncPostgresBacked(PostgresBacked):
     ) -> None:
         super().__init__(database, ttl=ttl, timeout=timeout)
         self._threads = DaemonThreads("interactor-webhook-postgres", most=MOST_CONNECTIONS)
+        # When the interpreter ends too: a pool that is open then waits for its threads in vain.
+        weakref.finalize(self, _close_all, self._pools)
 
     def create(self) -> None:
         """Create the table, or bring it up to date. Can be called at every start, by any number of processes at once.
 
-        The role must be allowed to create tables only if the table is not there yet.
+        The role must be allowed to create tables only if the table is not there yet. Raises ConfigurationError, with
+        the names of the columns, if a table of another version cannot be brought up to date.
         """
         self._run(self._create)
 
     def close(self) -> None:
         """Close the connections that were made for a dsn; the next call opens one again. A pool stays open."""
-        if self._own is not None:
-            run_sync(self._own.close())
+        run_sync(self._close_own())
 
     def __enter__(self) -> Self:
         return self
@@ -281,22 +258,29 @@ class SyncPostgresBacked(PostgresBacked):
         self.close()
 
     def _run(self, plan: Callable[[Any], Effects[T]]) -> T:
-        wire = Wire()
+        ends_at = time.monotonic() + self._timeout
         try:
-            return self._threads.call(lambda: run_sync(self._perform(plan, wire)), self._timeout)
+            return self._threads.call(lambda: run_sync(self._perform(plan, ends_at)), self._timeout)
         except TimeoutError:
+            # The server may hang for good: the next call connects again, perhaps to one that has taken its place.
+            self._threads.submit(self.close)
             raise self._timed_out() from None
-        finally:
-            wire.cut()
 
 
-def _is_pool(database: Any, takes_async: bool) -> bool:
-    take = getattr(database, "getconn", None)
-    return callable(take) and inspect.iscoroutinefunction(take) is takes_async
+_inherited: list[Future[Any]] = []
+
+
+def _close_all(pools: dict[Any, Future[Any]]) -> None:
+    for opened in pools.values():
+        if opened.done():
+            opened.result().close()
 
 
 def rows(connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[int]:
     """How many rows the statement found or changed."""
     cursor = yield Call(connection.execute, (statement, values))
-    count: int = cursor.rowcount
-    return count
+    return int(cursor.rowcount)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -57,7 +57,7 @@ LOADED = {
         f"{RECEIVER}; {STORE}",
         "pass",
         "psycopg",
-        {"httpx", "redis", "sqlite3", "psycopg_pool", "interactor_ext.tokens", *NO_CLIENT},
+        {"httpx", "redis", "sqlite3", "interactor_ext.tokens", *NO_CLIENT},
     ),
     "sandbox command": (
         SANDBOX,

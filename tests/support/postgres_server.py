@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,26 @@ class PostgresServer:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder, **self._user
         )
         eventually(self._answers, "PostgreSQL answers")
+
+    @contextmanager
+    def pooler(self) -> Iterator[str]:
+        """The dsn of a PgBouncer that gives each transaction one of two connections, whatever it left behind."""
+        program = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
+        if program is None:
+            pytest.skip("needs PgBouncer (Debian package pgbouncer)")
+        settings = Path(self.folder, "pgbouncer.ini")
+        settings.write_text(
+            f"[databases]\npostgres = host={self.folder} user=postgres\n[pgbouncer]\nunix_socket_dir = {self.folder}\n"
+            "auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nmax_prepared_statements = 0\n"
+        )
+        settings.chmod(0o644)
+        dsn = f"{self.dsn} port=6432"
+        with subprocess.Popen([program, "-q", settings], stderr=subprocess.DEVNULL, **self._user) as process:
+            try:
+                eventually(lambda: self._answers(dsn), "PgBouncer answers")
+                yield dsn
+            finally:
+                process.terminate()
 
     def run(self, statement: str) -> list[Any]:
         """The rows of a statement, which is committed."""
@@ -86,12 +106,12 @@ class PostgresServer:
         assert self._server is not None
         return self._server
 
-    def _answers(self) -> bool:
+    def _answers(self, dsn: str | None = None) -> bool:
         import psycopg
 
         assert self._running().poll() is None, "PostgreSQL ended at once"
         try:
-            psycopg.connect(self.dsn, connect_timeout=5).close()
+            psycopg.connect(dsn or self.dsn, connect_timeout=5).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -104,6 +124,22 @@ def _is_running(process: int) -> bool:
         return False
     # A zombie has ended; its parent has not asked how.
     return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def killing(server: PostgresServer, at: list[int]) -> Callable[[int], None]:
+    """kill -9 of the server, or of the process of one connection, each time when so many events are handled."""
+    connections = "SELECT pid FROM pg_stat_activity WHERE datname = 'postgres' AND pid <> pg_backend_pid()"
+
+    def kill(count: int) -> None:
+        if at and count >= at[0]:
+            at.pop(0)
+            if len(at) % 2 == 0:
+                server.kill()
+                server.start()
+            else:
+                server.kill_connection(server.run(connections)[0][0])
+
+    return kill
 
 
 @contextmanager

@@ -6,13 +6,14 @@ import asyncio
 import math
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from interactor_ext.webhooks import (
     AsyncPostgresEventStore,
     AsyncRedisEventStore,
     MemoryEventStore,
+    PostgresEventQueue,
     PostgresEventStore,
     RedisEventStore,
     SQLiteEventQueue,
@@ -366,15 +368,25 @@ def stopped(*processes: int) -> Iterator[None]:
             os.kill(process, signal.SIGCONT)
 
 
+@pytest.fixture
+def limit(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Within how many seconds a delivery is answered: `make nightly`, which sets INTERACTOR_EXAMPLES, waits for what is
+    promised.
+    """
+    if "INTERACTOR_EXAMPLES" in os.environ:
+        return 15.0
+    monkeypatch.setattr("interactor_ext.webhooks._threads.STORE_SECONDS", 2.0)
+    return PATIENCE
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("kind", ["redis", "async redis", "redis hand over"])
 async def test_redis_that_is_stopped_answers_503_in_time_and_stops_no_other_router(
-    kind: str, redis: Any, redis_socket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    kind: str, redis: Any, redis_socket: str, limit: float, tmp_path: Path
 ) -> None:
     from redis import Redis
     from redis.asyncio import Redis as AsyncRedis
 
-    monkeypatch.setattr("interactor_ext.webhooks._threads.STORE_SECONDS", 2.0)
     client = Redis(unix_socket_path=redis_socket)
     if kind == "redis hand over":
         router = make(hand_over=lambda body: client.lpush("events", body))
@@ -384,38 +396,54 @@ async def test_redis_that_is_stopped_answers_503_in_time_and_stops_no_other_rout
         router = make(AsyncRedisEventStore(AsyncRedis(unix_socket_path=redis_socket)), name="shop")
     router.on("*")(lambda event: None)
     with stopped(redis.info()["process_id"]):
-        await check_that_it_harms_no_other_router(router, tmp_path)
+        await check_that_it_harms_no_other_router(router, tmp_path, limit)
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("kind", [PostgresEventStore, AsyncPostgresEventStore])
+@pytest.mark.parametrize("kind", [PostgresEventStore, AsyncPostgresEventStore, PostgresEventQueue])
 async def test_postgres_that_is_stopped_answers_503_in_time_and_stops_no_other_router(
-    kind: Any, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    kind: Any, postgres: PostgresServer, limit: float, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("interactor_ext.webhooks._threads.STORE_SECONDS", 2.0)
-    with PostgresEventStore(postgres.dsn) as creator:
-        creator.create()
     async with AsyncExitStack() as stack:
         store = kind(postgres.dsn)
-        if kind is PostgresEventStore:
-            stack.enter_context(store)
-        else:
+        if kind is AsyncPostgresEventStore:
             await stack.enter_async_context(store)
-        router = make(store, name="shop")
+            await store.create()
+        else:
+            stack.enter_context(store)
+            store.create()
+        router = make(queue=store) if kind is PostgresEventQueue else make(store, name="shop")
         router.on("*")(lambda event: None)
-        assert status(await router.ahandle(*delivery(key="first"))) == (200, "handled")
+        assert (await router.ahandle(*delivery(key="first"))).status == 200
         with stopped(*postgres.processes()):
-            await check_that_it_harms_no_other_router(router, tmp_path)
-        # Connections that were being made to the stopped server are closed as soon as they are there.
-        await eventually_async(lambda: len(asyncio.all_tasks()) == 1, "the end of abandoned calls")
+            await check_that_it_harms_no_other_router(router, tmp_path, limit)
+        assert (await router.ahandle(*delivery(key="later"))).status == 200
+    # Connections that were being made to the stopped server are closed as soon as they are there.
+    await eventually_async(lambda: len(asyncio.all_tasks()) == 1, "the end of abandoned calls")
 
 
-async def check_that_it_harms_no_other_router(router: WebhookRouter, folder: Path) -> None:
+@pytest.mark.full
+@pytest.mark.parametrize("kind", [SQLiteEventStore, SQLiteEventQueue])
+async def test_sqlite_that_another_process_has_locked_answers_503_in_time_and_stops_no_other_router(
+    kind: Any, limit: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "locked.db"
+    with kind(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        router = make(queue=store) if kind is SQLiteEventQueue else make(store, name="shop")
+        router.on("*")(lambda event: None)
+        assert (await router.ahandle(*delivery(key="first"))).status == 200
+        other.execute("BEGIN EXCLUSIVE")
+        await check_that_it_harms_no_other_router(router, tmp_path, limit)
+        other.execute("ROLLBACK")
+        assert (await router.ahandle(*delivery(key="later"))).status == 200
+
+
+async def check_that_it_harms_no_other_router(router: WebhookRouter, folder: Path, limit: float = PATIENCE) -> None:
     lost = [asyncio.ensure_future(router.ahandle(*delivery(key=f"k{number}"))) for number in range(64)]
     with SQLiteEventStore(folder / "events.db") as store:
         other = make(store, name="other")
         other.on("*")(lambda event: None)
         assert status(await other.ahandle(*delivery())) == (200, "handled")
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(limit):
         answers = [status(await each) for each in lost]
     assert answers == [(503, "store_unavailable")] * 64

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import signal
 import sqlite3
-import subprocess
-import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,17 @@ import pytest
 
 from interactor_ext import ConfigurationError
 from interactor_ext.webhooks import PostgresEventStore, SQLiteEventStore, WebhookRouter, parse_event
-from tests.support.postgres_server import PostgresServer
-from tests.support.served import ROOT
+from tests.support.postgres_server import PostgresServer, killing
 from tests.support.webhook_deliveries import body_of, delivery
+from tests.support.webhook_effects import TABLE, WAYS_OF_PROCESSES, dies_late, write
+from tests.support.webhook_fleet import Fleet
 from tests.support.webhook_routers import make, status
 
 pytest_plugins = ["tests.support.server_fixtures"]
 
 INSERT = "INSERT INTO effects (id) VALUES ('effect')"
+# Sizes of the storm; `make nightly` sets INTERACTOR_EXAMPLES.
+EVENTS, VICTIMS, RESTARTS, PROCESSES = (600, 200, 5, 8) if "INTERACTOR_EXAMPLES" in os.environ else (24, 2, 1, 2)
 # What opens a transaction that ends at the end of the block, and runs a statement in it.
 Begin = Callable[[], Any]
 
@@ -179,64 +181,32 @@ def test_connection_outside_of_a_transaction_is_refused(tmp_path: Path) -> None:
         make().claim_in(event(), {})
 
 
-# Dies in one of three places of every third run: before the COMMIT, after it, or after the effect of another event.
-RECEIVER = """
-import os, random, signal, sys
-import psycopg
-from interactor_ext.webhooks import PostgresEventStore, WebhookRouter, WebhookVerifier
-from tests.support.webhook_deliveries import SECRET, delivery
-
-dsn, seed, keys = sys.argv[1], sys.argv[2], sys.argv[3:]
-dice = random.Random(seed)
-router = WebhookRouter(WebhookVerifier(SECRET), PostgresEventStore(dsn), name="shop", lease=0.05, duplicate_wait=5)
-
-def die(place):
-    if dice.random() < 0.15:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-@router.on("*")
-def handle(event):
-    with psycopg.connect(dsn) as connection:
-        if router.claim_in(event, connection):
-            die("before the effect")
-            connection.execute("INSERT INTO effects VALUES (%s)", (event.idempotency_key,))
-            die("before the commit")
-    die("after the commit")
-
-for key in keys:
-    while router.handle(*delivery(key=key)).status != 200:
-        pass
-    print(key, flush=True)
-"""
-
-
 @pytest.mark.full
-@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_every_effect_happens_once_though_processes_die_before_and_after_the_commit(
-    url: str, postgres: PostgresServer
+@pytest.mark.parametrize("way", WAYS_OF_PROCESSES)
+def test_every_effect_happens_once_though_processes_and_the_server_are_killed_around_the_commit(
+    way: str, postgres: PostgresServer
 ) -> None:
-    keys = [f"k{number}" for number in range(60)]
-    waiting, kills = {0: keys[:], 1: keys[::-1]}, 0  # two receivers get all of them, in another order
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    seeds = random.Random(7)
-    while any(waiting.values()):
-        running = {
-            name: subprocess.Popen(
-                [sys.executable, "-c", RECEIVER, postgres.dsn, str(seeds.random()), *left],
-                env=environment,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for name, left in waiting.items()
-            if left
-        }
-        for name, process in running.items():
-            answered, _ = process.communicate(timeout=240)
-            waiting[name] = waiting[name][len(answered.split()) :]
-            assert process.returncode in (0, -signal.SIGKILL)
-            kills += process.returncode != 0
-    assert kills > 10
-    assert sorted(row[0] for row in postgres.run("SELECT id FROM effects")) == sorted(keys)
+    pytest.importorskip(way.rpartition(" ")[2].lower())
+    with PostgresEventStore(postgres.dsn) as store:
+        store.create()
+    postgres.run(TABLE)
+    chance = random.Random(7)
+    keys = [f"k{number}" for number in range(EVENTS)]
+    doomed = chance.sample([key for key in keys if not dies_late(key)], VICTIMS)
+    doomed += chance.sample([key for key in keys if dies_late(key)], VICTIMS // 20 + 1)
+    jobs = [body_of(key=key) for key in chance.sample(keys * 2, EVENTS * 2)]
+    restarts = [len(jobs) * number // (RESTARTS + 1) for number in range(1, RESTARTS + 1)]
+    kill = killing(postgres, restarts)
+    fleet = Fleet(partial(write, way), postgres.dsn, size=PROCESSES, lease=2, victims=doomed)
+
+    def done() -> bool:
+        kill(fleet.answers[200])
+        return fleet.answers[200] == len(jobs)
+
+    fleet.run(jobs, done)
+    fleet.close()
+    assert (fleet.kills, restarts) == (Counter(doomed), [])
+    assert Counter(row[0] for row in postgres.run("SELECT id FROM effects")) == Counter(keys)
 
 
 def test_handler_of_a_router_claims_once_through_a_redelivery(tmp_path: Path) -> None:

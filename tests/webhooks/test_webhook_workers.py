@@ -27,7 +27,7 @@ from interactor_ext.webhooks import (
     _threads,
     sign,
 )
-from tests.support.postgres_server import PostgresServer
+from tests.support.postgres_server import PostgresServer, killing
 from tests.support.webhook_deliveries import SECRET, body_of
 from tests.support.webhook_fleet import NAME, Fleet, receive, work
 
@@ -64,22 +64,6 @@ def with_table(server: PostgresServer, kind: Any = PostgresEventStore) -> Open:
     with kind(server.dsn) as store:
         store.create()
     return partial(open_postgres, kind, server.dsn)
-
-
-def killing(server: PostgresServer, at: list[int]) -> Callable[[int], None]:
-    """kill -9 of the server, or of the process of one connection, each time when so many events are completed."""
-    connections = "SELECT pid FROM pg_stat_activity WHERE datname = 'postgres' AND pid <> pg_backend_pid()"
-
-    def kill(completions: int) -> None:
-        if at and completions >= at[0]:
-            at.pop(0)
-            if len(at) % 2 == 0:
-                server.kill()
-                server.start()
-            else:
-                server.kill_connection(server.run(connections)[0][0])
-
-    return kill
 
 
 def deliveries(events: int, total: int, chance: random.Random) -> list[bytes]:

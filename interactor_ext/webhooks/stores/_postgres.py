@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from weakref import WeakKeyDictionary
 
 from interactor_ext._effects import Effects, run_async
 from interactor_ext._lazy import LazyModule
-from interactor_ext.webhooks._postgres import CENTURY, MOST_CONNECTIONS, PostgresBacked, SyncPostgresBacked, Wire, rows
+from interactor_ext.webhooks._postgres import CENTURY, PostgresBacked, SyncPostgresBacked, rows
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL, ClaimState
 
 if TYPE_CHECKING:
@@ -99,7 +98,8 @@ class PostgresEventStore(_Claims, SyncPostgresBacked):
 
 class AsyncPostgresEventStore(_Claims):
     """`PostgresEventStore` for event loops, with a dsn or an open `psycopg_pool.AsyncConnectionPool`; the two can share
-    one database. On Windows psycopg needs a `SelectorEventLoop`.
+    one database. With a dsn it keeps up to 8 connections for each event loop. On Windows psycopg needs a
+    `SelectorEventLoop`.
     """
 
     _takes_async = True
@@ -108,7 +108,6 @@ class AsyncPostgresEventStore(_Claims):
         self, database: str | AsyncConnectionPool[Any], *, ttl: float = DEFAULT_TTL, timeout: float = DEFAULT_TIMEOUT
     ) -> None:
         super().__init__(database, ttl=ttl, timeout=timeout)
-        self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
     async def create(self) -> None:
         """See `PostgresEventStore.create`."""
@@ -127,9 +126,8 @@ class AsyncPostgresEventStore(_Claims):
         await self._run(partial(self._release, key, token))
 
     async def aclose(self) -> None:
-        """Close the connections that were made for a dsn; the next call opens one again. A pool stays open."""
-        if self._own is not None:
-            await run_async(self._own.close())
+        """As `PostgresEventStore.close`, with the connections of this event loop."""
+        await run_async(self._close_own())
 
     async def __aenter__(self) -> Self:
         return self
@@ -138,29 +136,20 @@ class AsyncPostgresEventStore(_Claims):
         await self.aclose()
 
     async def _run(self, plan: Callable[[Any], Effects[T]]) -> T:
-        wire = Wire()
-        # A task of its own: a cancelled psycopg would first ask the server to cancel, and wait for that.
-        task = asyncio.ensure_future(self._in_turn(self._perform(plan, wire)))
+        # A task of its own: a cancelled psycopg first asks the server to cancel, and waits for that.
+        task = asyncio.ensure_future(run_async(self._perform(plan, time.monotonic() + self._timeout)))
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())  # asyncio logs one that nobody takes
         try:
             await asyncio.wait([task], timeout=self._timeout)
+            if task.done():
+                return task.result()
         finally:
-            wire.cut()
-            task.add_done_callback(_take_error)
-        if not task.done():
-            raise self._timed_out()
-        return task.result()
+            task.cancel()
+        self._closing = asyncio.ensure_future(self.aclose())  # as in threads
+        raise self._timed_out()
 
-    async def _in_turn(self, effects: Effects[T]) -> T:
-        async with self._place():
-            return await run_async(effects)
-
-    def _place(self) -> AbstractAsyncContextManager[object]:
-        if self._own is None:
-            return nullcontext()
-        return self._places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MOST_CONNECTIONS))
-
-
-def _take_error(task: asyncio.Task[Any]) -> None:
-    """Nobody waits for this task: asyncio would log that its error was never retrieved."""
-    if not task.cancelled():
-        task.exception()
+    def _place(self) -> Any:
+        # The connections of a loop that has ended cannot be closed there any more.
+        for loop in [each for each in self._pools if each.is_closed()]:
+            del self._pools[loop]
+        return asyncio.get_running_loop()
