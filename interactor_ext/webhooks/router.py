@@ -348,8 +348,11 @@ class WebhookRouter:
 
     def _deliver(self, body: Body, headers: Headers, method: str, run: HandlerRun) -> Effects[WebhookAnswer]:
         watch = DeliveryWatch(self.reporter)
-        plan = self._take(body, headers, method, run, watch)
-        return plan if method != "POST" else watch.observe(plan)
+        with watch.interruptions():
+            answer = yield from self._take(body, headers, method, run, watch)
+        if method == "POST":
+            watch.answered(answer)
+        return answer
 
     def _take(
         self, body: Body, headers: Headers, method: str, run: HandlerRun, watch: DeliveryWatch
@@ -374,14 +377,17 @@ class WebhookRouter:
         # Only the worker knows whether a handler exists: the receiver may not have imported the handlers.
         if self.queue is not None or self.hand_over is not None:
             return (yield from self._accept(store_key(event.idempotency_key), raw_body(body)))
-        return (yield from self._handle_once(event, run, watch))
+        answer, _ = yield from self._handle_once(event, run)
+        return answer
 
     def _run(self, body: Body, run: HandlerRun) -> Effects[None]:
         event = parse_event(body)
         watch = DeliveryWatch(self.reporter, event)
-        yield from watch.observe(self._handle_once(event, run, watch))
-        if watch.error is not None:
-            raise watch.error
+        with watch.interruptions():
+            answer, error = yield from self._handle_once(event, run)
+        watch.answered(answer)
+        if error is not None:
+            raise error
 
     def _accept_unreadable(self, body: bytes, error: WebhookPayloadError) -> Effects[WebhookAnswer]:
         """A genuine delivery without event type or id: a queue takes it, and a worker makes it a dead letter."""
@@ -414,20 +420,20 @@ class WebhookRouter:
             return answers.store_down()
         return answers.handled("accepted" if is_new else "duplicate")
 
-    def _handle_once(self, event: WebhookEvent, run: HandlerRun, watch: DeliveryWatch) -> Effects[WebhookAnswer]:
-        """Run the handlers under a claim. `watch.error` is what the answer does not say."""
+    def _handle_once(self, event: WebhookEvent, run: HandlerRun) -> Effects[tuple[WebhookAnswer, Exception | None]]:
+        """Run the handlers under a claim. The error, which the answer keeps to itself, is why the event is not done."""
         if not self.has_handlers(event.event):
-            return answers.handled("ignored")
+            return answers.handled("ignored"), None
         key, token = self.key_prefix + store_key(event.idempotency_key), secrets.token_hex(16)
         try:
             state = yield from self._claim(key, token)
         except Exception as error:
             logger.exception("Webhook event %r could not be claimed.", event.id)
-            watch.error = WebhookBusyError(
+            busy = WebhookBusyError(
                 "The store of webhook events is out of reach: no handler ran.", retry_after=_STORE_RETRY_SECONDS
             )
-            watch.error.__cause__ = error
-            return answers.store_down()
+            busy.__cause__ = error
+            return answers.store_down(), busy
         except GeneratorExit:
             raise
         except BaseException:
@@ -435,20 +441,18 @@ class WebhookRouter:
             yield from self._release(key, token)
             raise
         if state == ClaimState.COMPLETED:
-            return answers.handled("duplicate")
+            return answers.handled("duplicate"), None
         if state == ClaimState.IN_PROGRESS:
-            watch.error = WebhookBusyError(
+            return answers.in_progress(), WebhookBusyError(
                 "Another process is handling this webhook event, or died while it did: no handler ran here.",
                 retry_after=self.lease,
             )
-            return answers.in_progress()
         try:
             yield from self.run_handlers(event, run, self.store_calls.renewal(self.store.claim, key, token, self.lease))
         except Exception as error:
-            watch.error = error
             logger.exception("A handler of webhook event %r (%r) failed.", event.id, event.event)
             yield from self._release(key, token)
-            return answers.handler_failed()
+            return answers.handler_failed(), error
         except GeneratorExit:  # no driver is left to perform another effect
             raise
         except BaseException:
@@ -459,7 +463,7 @@ class WebhookRouter:
         except Exception:
             # Still 200: the handlers ran, and a retry would run them again.
             logger.exception("Webhook event %r was handled, but that could not be recorded.", event.id)
-        return answers.handled("handled")
+        return answers.handled("handled"), None
 
     def _claim(self, key: str, token: str) -> Effects[ClaimState]:
         patience = self._duplicate_wait
