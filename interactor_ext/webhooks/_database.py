@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -139,12 +138,13 @@ _inherited: list[sqlite3.Connection] = []
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
 # One fork at a time: two threads that pause the same databases in another order would wait for each other.
-_forking = threading.Lock()
+_forking = fork_safe_lock()
 _paused: list[Database] = []
 
 
 def _pause_all() -> None:
     _forking.acquire()
+    _paused.clear()  # of the parent, in a child that forks
     for database in list(_databases):
         database.pause()
         _paused.append(database)
@@ -158,15 +158,8 @@ def _resume_all() -> None:
         _forking.release()
 
 
-def _forget_fork() -> None:
-    """In the child: the lock is new, for a thread of the parent holds it, and nothing resumes."""
-    global _forking
-    _forking = threading.Lock()
-    _paused.clear()
-
-
 if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(before=_pause_all, after_in_parent=_resume_all, after_in_child=_forget_fork)
+    os.register_at_fork(before=_pause_all, after_in_parent=_resume_all)
 
 
 class SQLiteBacked:
