@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from interactor_client import models
 from interactor_client.errors import DecodeError
 from interactor_client.wire import as_datetime
 from interactor_ext._errors import WebhookPayloadError
+from interactor_ext.webhooks._settings import is_number
 
 if TYPE_CHECKING:
     # At run time the union would load the models of every event there is.
@@ -23,15 +25,15 @@ _FALLBACK = ""
 _AROUND = " \t\n\r\ufeff"
 # decode() searches for white space with a regular expression at both ends.
 _decode = json.JSONDecoder().raw_decode
-# Event type -> model class, filled as types arrive: a receiver imports the models of what it receives.
-_classes: dict[str, Any] = {}
 
 
 def raw_body(body: Body) -> bytes:
     """The bytes of a body; str is taken as UTF-8. Raises TypeError for a body that was parsed already."""
+    if isinstance(body, bytes):
+        return body
     if isinstance(body, str):
-        return body.encode()
-    if isinstance(body, bytes | bytearray | memoryview):
+        return body.encode("utf-8", "surrogatepass")
+    if isinstance(body, bytearray | memoryview):
         return bytes(body)
     raise TypeError(
         f"The raw body is needed, as bytes or str, not {type(body).__name__}: the signature covers the bytes that were "
@@ -48,7 +50,7 @@ def parse_event(body: Body) -> WebhookEvent:
     `UnknownWebhookEvent`; an event that does not fit the model of its type becomes `InvalidWebhookEvent`, which is one
     as well and says what does not fit. Raises WebhookPayloadError where no type, or neither key nor id, can be found.
     """
-    return read_event(body if type(body) is bytes else raw_body(body))
+    return read_event(raw_body(body))
 
 
 def read_event(raw: bytes) -> WebhookEvent:
@@ -58,7 +60,7 @@ def read_event(raw: bytes) -> WebhookEvent:
         kind = document["event"] = document.get("type")
     try:
         _fill_gaps(document)
-        event: WebhookEvent = (_classes.get(kind) or _load(kind)).from_dict(document)
+        event: WebhookEvent = _model(kind).from_dict(document)
     except Exception:
         # A model raises DecodeError; hostile JSON (a type that is a list) can provoke other errors.
         return _read_alternative(raw, document)
@@ -78,11 +80,11 @@ def _read_alternative(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
             "The body has neither `idempotency_key` nor `id`, so a replay could not be told apart."
         )
     _fill_gaps(document)
-    if _is_number(document["namespace"]):
+    if is_number(document["namespace"]):
         document["namespace"] = str(document["namespace"])
     document["timestamp"] = _time_or_none(document["timestamp"])
     try:
-        event: WebhookEvent = _load(kind).from_dict({"data": None} | document)
+        event: WebhookEvent = _model(kind).from_dict({"data": None} | document)
     except Exception as error:
         # Not only DecodeError: data may be nested too deep.
         return _invalid(raw, document, error)
@@ -120,11 +122,7 @@ def _id_text(value: Any) -> str:
     """An id as text; "" for anything that is no id."""
     if isinstance(value, str):
         return value
-    return str(value) if _is_number(value) else ""
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number(value) else ""
 
 
 def _time_or_none(value: Any) -> Any:
@@ -134,13 +132,10 @@ def _time_or_none(value: Any) -> Any:
         return None
 
 
-def _load(kind: str) -> Any:
-    name = _FAMILY.get(kind)
-    if name is None:
-        # Not cached by its name: arbitrary event types must not fill memory.
-        return _classes.get(_FALLBACK) or _load(_FALLBACK)
-    _classes[kind] = getattr(models, name)
-    return _classes[kind]
+@functools.lru_cache(maxsize=64)  # arbitrary event types must not fill memory
+def _model(kind: str) -> Any:
+    """The model of an event type. Imported when it is first looked up."""
+    return getattr(models, _FAMILY.get(kind) or _FAMILY[_FALLBACK])
 
 
 def _json_object(raw: bytes) -> dict[str, Any]:

@@ -359,14 +359,15 @@ class WebhookRouter:
     ) -> Effects[WebhookAnswer]:
         if method != "POST":
             return answers.wrong_method()
-        if _size(body) > self.max_body:
+        raw = raw_body(body)
+        if len(raw) > self.max_body:
             return answers.too_large(self.max_body)
         try:
-            event = self._verifier.verify(body, headers)
+            event = self._verifier.verify(raw, headers)
         except WebhookVerificationError as error:
             return answers.refused(401, "not_genuine", str(error))
         except WebhookPayloadError as error:
-            return (yield from self._accept_unreadable(raw_body(body), error))
+            return (yield from self._accept_unreadable(raw, error))
         watch.event = event
         if (problem := validation_error_of(event)) is not None:
             logger.error(
@@ -376,7 +377,7 @@ class WebhookRouter:
             return answers.too_old(age)
         # Only the worker knows whether a handler exists: the receiver may not have imported the handlers.
         if self.queue is not None or self.hand_over is not None:
-            return (yield from self._accept(store_key(event.idempotency_key), raw_body(body)))
+            return (yield from self._accept(store_key(event.idempotency_key), raw))
         answer, _ = yield from self._handle_once(event, run)
         return answer
 
@@ -490,13 +491,6 @@ def handler_timeout_of(given: float | None, lease: float) -> float | None:
 
 def _kind(store: object) -> str:
     return type(store).__name__
-
-
-def _size(body: Body) -> int:
-    """The size of a body in bytes."""
-    if isinstance(body, str):
-        return len(body) if body.isascii() else len(body.encode("utf-8", "surrogatepass"))
-    return body.nbytes if isinstance(body, memoryview) else len(raw_body(body))
 
 
 def _similar_event_type(pattern: str) -> str | None:
