@@ -48,11 +48,14 @@ class DeliveryWatch:
         self.event = event
 
     @contextmanager
-    def interruptions(self) -> Iterator[None]:
-        """Logs an interruption of the block, and passes it on."""
+    def errors(self) -> Iterator[None]:
+        """Logs the error, or the interruption, that ends the block."""
         try:
             yield
         except GeneratorExit:  # may come from the garbage collector, which must not wait for the lock of a log handler
+            raise
+        except Exception as error:
+            self._ended("failed", "failed", reason=type(error).__name__)
             raise
         except BaseException as error:
             self._ended("interrupted", None, reason=type(error).__name__)
@@ -64,14 +67,8 @@ class DeliveryWatch:
 
     def observe_handlers(self, plan: Effects[None]) -> Effects[None]:
         """For the handlers of an event from a queue."""
-        try:
+        with self.errors():
             yield from plan
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            said = "failed" if isinstance(error, Exception) else "interrupted"
-            self._ended(said, "failed", reason=type(error).__name__)
-            raise
         self._ended("handled", "processed")
 
     def _ended(self, said: str, outcome: Outcome | None, *, status: int | None = None, reason: str = "") -> None:

@@ -296,7 +296,8 @@ class WebhookRouter:
         await run_async(self._check())
 
     def _check(self) -> Effects[None]:
-        problems = []
+        problems: list[str] = []
+        cause: Exception | None = None
         if self._default is None and not self._registrations and self.queue is None and self.hand_over is None:
             problems.append("It has no handler: import the module with its handlers before.")
         try:
@@ -308,9 +309,7 @@ class WebhookRouter:
                 yield self.store_calls.call(look, 1)
         except Exception as error:
             problems.append(f"Its {'store' if self.queue is None else 'queue'} cannot be used: {error}")
-            cause: Exception | None = error
-        else:
-            cause = None
+            cause = error
         if problems:
             raise ConfigurationError(f"This webhook router is not ready. {' '.join(problems)}") from cause
 
@@ -348,7 +347,7 @@ class WebhookRouter:
 
     def _deliver(self, body: Body, headers: Headers, method: str, run: HandlerRun) -> Effects[WebhookAnswer]:
         watch = DeliveryWatch(self.reporter)
-        with watch.interruptions():
+        with watch.errors():
             answer = yield from self._take(body, headers, method, run, watch)
         if method == "POST":
             watch.answered(answer)
@@ -384,7 +383,7 @@ class WebhookRouter:
     def _run(self, body: Body, run: HandlerRun) -> Effects[None]:
         event = parse_event(body)
         watch = DeliveryWatch(self.reporter, event)
-        with watch.interruptions():
+        with watch.errors():
             answer, error = yield from self._handle_once(event, run)
         watch.answered(answer)
         if error is not None:
