@@ -9,13 +9,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.sqs_server import moto_server, sqs_client
 from tests.support.webhook_deliveries import body_of
 
 ROOT = Path(__file__).parents[2]
@@ -117,42 +116,6 @@ for line in sys.stdin.buffer:
         for worker in (*self.workers.values(), *self.others):
             os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()
-
-
-@contextmanager
-def sqs_client(url: str) -> Iterator[Any]:
-    import boto3
-
-    client = boto3.client("sqs", "us-east-1", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test")
-    with closing(client):
-        yield client
-
-
-@contextmanager
-def moto_server() -> Iterator[str]:
-    """In a process of its own: its connections would be left to the collector of this one."""
-    code = """
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-server.start()
-print("http://%s:%s" % server.get_host_and_port(), flush=True)
-input()
-"""
-    with subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as server:
-        try:
-            assert server.stdout is not None
-            url = server.stdout.readline().strip()
-            with sqs_client(url) as client:
-                client.create_queue(QueueName="events")
-            yield url
-        finally:
-            server.kill()
 
 
 @pytest.mark.full
