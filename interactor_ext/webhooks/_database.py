@@ -138,15 +138,6 @@ class SQLiteBacked:
             connection.execute(statement)
         connection.commit()
 
-    def _pause(self) -> None:
-        """Wait for the transaction of another thread, and begin none until `_resume`."""
-        self._lock.acquire()
-        if self.is_shared:
-            self._close()
-
-    def _resume(self) -> None:
-        self._lock.release()
-
     def _forget_parent(self) -> None:
         if self._connection is not None:
             _inherited.append(self._connection)
@@ -172,14 +163,16 @@ def _pause_all() -> None:
     _forking.acquire()
     _paused.clear()  # of the parent, in a child that forks
     for database in list(_databases):
-        database._pause()
+        database._lock.acquire()  # waits for the transaction of another thread
         _paused.append(database)
+        if database.is_shared:
+            database._close()
 
 
 def _resume_all() -> None:
     try:
         while _paused:
-            _paused.pop()._resume()
+            _paused.pop()._lock.release()
     finally:
         _forking.release()
 

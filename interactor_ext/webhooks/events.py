@@ -15,12 +15,10 @@ from interactor_ext.webhooks._settings import is_number
 if TYPE_CHECKING:
     # At run time the union would load the models of every event there is.
     from interactor_client.models import WebhookEvent
-    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent
 
 Body = bytes | bytearray | memoryview | str
 
 _FAMILY = models.EVENT_MODELS["WebhookEvent"]
-_FALLBACK = ""
 # White space, and the byte order mark that some servers put first.
 _AROUND = " \t\n\r\ufeff"
 # decode() searches for white space with a regular expression at both ends.
@@ -85,26 +83,22 @@ def _read_alternative(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
     document["timestamp"] = _time_or_none(document["timestamp"])
     try:
         event: WebhookEvent = _model(kind).from_dict({"data": None} | document)
+        return event
     except Exception as error:
         # Not only DecodeError: data may be nested too deep.
-        return _invalid(raw, document, error)
-    return event
+        what = str(error) if isinstance(error, DecodeError) else f"cannot be read ({type(error).__name__})"
+    if not isinstance(document["namespace"], str | None):
+        document["namespace"] = None
+    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent  # late, as all models are
+
+    invalid = InvalidWebhookEvent.from_dict({"data": None} | document)
+    invalid.validation_error, invalid.raw = what, raw
+    return invalid
 
 
 def validation_error_of(event: WebhookEvent) -> str | None:
     """The validation error of an `InvalidWebhookEvent`; None for any other event."""
     return getattr(event, "validation_error", None)
-
-
-def _invalid(raw: bytes, document: dict[str, Any], error: Exception) -> InvalidWebhookEvent:
-    what = str(error) if isinstance(error, DecodeError) else f"cannot be read ({type(error).__name__})"
-    if not isinstance(document["namespace"], str | None):
-        document["namespace"] = None
-    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent  # late, as all models are
-
-    event = InvalidWebhookEvent.from_dict({"data": None} | document)
-    event.validation_error, event.raw = what, raw
-    return event
 
 
 def _fill_gaps(document: dict[str, Any]) -> None:
@@ -135,7 +129,7 @@ def _time_or_none(value: Any) -> Any:
 @functools.lru_cache(maxsize=64)  # arbitrary event types must not fill memory
 def _model(kind: str) -> Any:
     """The model of an event type. Imported when it is first looked up."""
-    return getattr(models, _FAMILY.get(kind) or _FAMILY[_FALLBACK])
+    return getattr(models, _FAMILY.get(kind) or _FAMILY[""])
 
 
 def _json_object(raw: bytes) -> dict[str, Any]:

@@ -29,8 +29,6 @@ Secret = str | bytes
 _PREFIX: Final = "sha256="
 _DIGEST_LENGTH: Final = 64
 _PREFIXED_LENGTH: Final = len(_PREFIX) + _DIGEST_LENGTH
-# A rotation needs two; the limit bounds the comparisons for a header of thousands of signatures.
-_MAX_SIGNATURES: Final = 16
 _MAX_TIMESTAMP_LENGTH: Final = 40
 
 
@@ -92,16 +90,9 @@ class WebhookVerifier:
         key = _key(secret)
         self._keys = (key, *(known for known in self._keys if known != key))
 
-    def _begin_rotation(self, secret: Secret) -> Callable[[], None]:
-        """`add_secret`; returns a function that drops the secrets known before, but not those of later rotations."""
-        old = self._keys
-        self.add_secret(secret)
-
-        def forget() -> None:
-            newest, *others = self._keys
-            self._keys = (newest, *(key for key in others if key not in old))
-
-        return forget
+    def _forget(self, old: tuple[bytes, ...]) -> None:
+        newest, *others = self._keys
+        self._keys = (newest, *(key for key in others if key not in old))
 
     def forget_old_secrets(self) -> None:
         """Verify with the newest secret only from now on."""
@@ -202,8 +193,6 @@ def _digests(values: Sequence[str]) -> list[bytes]:
         parts: Sequence[str] = values
     else:
         parts = [part for value in values for part in value.replace(",", " ").replace("\t", " ").split(" ") if part]
-        if len(parts) > _MAX_SIGNATURES:
-            raise WebhookVerificationError(f"{SIGNATURE} holds {len(parts)} signatures; {_MAX_SIGNATURES} are allowed.")
     digests = []
     for part in parts:
         digits = part.removeprefix(_PREFIX).strip(" \t")
