@@ -140,9 +140,10 @@ class WebhookRouter:
         self.store_calls = StoreCalls(
             in_memory=queue is None and hand_over is None and isinstance(self.store, MemoryEventStore)
         )
-        if name is None and getattr(queue or self.store, "is_shared", False):
+        shared = queue or self.store
+        if name is None and getattr(shared, "is_shared", False):
             warnings.warn(
-                f"This webhook router has no name, and another service may use the same {_kind(queue or self.store)}: "
+                f"This webhook router has no name, and another service may use the same {type(shared).__name__}: "
                 'each would take events that the other has handled for duplicates. Pass name="...", the same in every '
                 "process of this service.",
                 stacklevel=2,
@@ -486,10 +487,6 @@ def handler_timeout_of(given: float | None, lease: float) -> float | None:
     if given is None:
         return lease
     return None if above_zero(given, "handler_timeout", endless=True) == math.inf else given
-
-
-def _kind(store: object) -> str:
-    return type(store).__name__
 
 
 def _similar_event_type(pattern: str) -> str | None:
