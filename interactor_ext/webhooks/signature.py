@@ -114,6 +114,9 @@ class WebhookVerifier:
         """The raw body of a genuine delivery, unparsed. Raises WebhookVerificationError."""
         raw = raw_body(body)
         signatures, timestamps = signature_and_timestamp(headers)
+        if len(timestamps) == 1:  # WSGI servers make "t,t" of a repeated header
+            stamp, _, again = timestamps[0].partition(",")
+            timestamps = (stamp,) if again.strip() == stamp else timestamps
         if not signatures:
             raise WebhookVerificationError(f"The header {SIGNATURE} is missing.")
         candidates = _digests(signatures)

@@ -8,7 +8,7 @@ import pytest
 
 from interactor_ext.webhooks import WebhookRouter
 from tests.support.webhook_deliveries import delivery
-from tests.support.webhook_routers import Recording, make
+from tests.support.webhook_routers import Handle, Recording, make, status
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
 
@@ -141,3 +141,12 @@ async def test_telemetry_records_a_body_that_asgi_refuses() -> None:
     telemetry = Recording()
     await ask_asgi(make(max_body=100, telemetry=telemetry), body_in_chunks(b"x" * 101, 101))
     assert telemetry.events == [("unknown", "refused")]
+
+
+def test_wsgi_and_asgi_treat_repeated_timestamp_header_alike(handle: Handle) -> None:
+    body, headers = delivery()
+    pairs = [*headers.items(), ("X-Interactor-Timestamp", headers["X-Interactor-Timestamp"])]
+    assert status(handle(make(), body, pairs)) == (200, "ignored")
+    environ = environ_of(headers)
+    environ["HTTP_X_INTERACTOR_TIMESTAMP"] += "," + environ["HTTP_X_INTERACTOR_TIMESTAMP"]
+    assert ask_wsgi(make(), Input(body), CONTENT_LENGTH=str(len(body)), **environ)[0] == "200 OK"

@@ -123,12 +123,13 @@ ACCEPTED = {
         for timestamp in (
             *(ISO, ISO.replace("+00:00", "Z"), ISO.removesuffix("+00:00"), "2023-11-15T03:43:20+05:30"),
             *("2023-11-14T22:13:20.123456789Z", "2023-11-14T22:13:20,123456Z", f"{STAMP}.25", f" {STAMP} "),
-            *(str(int(NOW) - 299), str(int(NOW) + 299)),
+            *(str(int(NOW) - 299), str(int(NOW) + 299), f"{STAMP}, {STAMP}"),
         )
     },
     "over timestamp and body": stamped(STAMP),
     "over timestamp and body, with prefix": stamped(STAMP, "sha256="),
     "over ISO timestamp and body": stamped(ISO),
+    "over timestamp and body, the timestamp merged": stamped(STAMP) | {T: f"{STAMP},{STAMP}"},
     "second of two headers": [(S, "sha256=" + "0" * 64), *((name.lower(), value) for name, value in GENUINE.items())],
     "the same timestamp twice": [*GENUINE.items(), (T.lower(), STAMP)],
 }
