@@ -51,7 +51,9 @@ class MemoryEventStore:
                 self._entries[key] = entry
                 return False
             self._entries[key] = _StoredEvent("", now + self.ttl, completed=True)
-            self._forget_oldest()
+            if len(self._entries) > self._max_events:
+                # A dict keeps the order of insertion: the first that was handled was so before all others.
+                del self._entries[next(key for key, entry in self._entries.items() if entry.completed)]
             return True
 
     def release(self, key: str, token: str) -> None:
@@ -59,12 +61,4 @@ class MemoryEventStore:
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None and not entry.completed and entry.token == token:
-                del self._entries[key]
-
-    def _forget_oldest(self) -> None:
-        excess = len(self._entries) - self._max_events
-        if excess > 0:
-            # A dict keeps the order of insertion, and complete() puts each event at the end.
-            handled = (key for key, entry in self._entries.items() if entry.completed)
-            for key in [key for key, _ in zip(handled, range(excess), strict=False)]:
                 del self._entries[key]
