@@ -56,7 +56,6 @@ NO_WITH = NoContextManager("{} is async: write `async with`, not `with`, or use 
 class Waiter(Protocol):
     def wake(self) -> None:
         """May be called from any thread, any number of times. Neither waits nor takes a lock."""
-        ...
 
 
 class ThreadWaiter:

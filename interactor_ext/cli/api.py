@@ -14,7 +14,7 @@ import typer
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._lazy import LazyModule
 from interactor_ext.cli.answers import Answers
-from interactor_ext.cli.output import confirmed, counted, note, write, write_json
+from interactor_ext.cli.output import confirmed, note, write, write_json
 from interactor_ext.cli.settings import Environment, Insecure, Namespace, settings
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def api(
             if described.operation.stream:
                 answers.put_each(_events(view, described, given, limit))
             elif every_page:
-                answers.put_all(counted(itertools.islice(operations.send_all(view, request), limit), "items"))
+                answers.put_all(itertools.islice(operations.send_all(view, request), limit))
             else:
                 answers.put(operations.send(view, request))
 

@@ -9,7 +9,7 @@ import typer
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redaction import clean_text
-from interactor_ext.cli.output import confirmed, counted, write, write_json
+from interactor_ext.cli.output import confirmed, write, write_json
 from interactor_ext.cli.settings import AsJson
 from interactor_ext.webhooks.worker._dead_letters import chosen, how_many, letters_of, summary
 
@@ -94,7 +94,7 @@ def _load(router: str) -> WebhookWorker:
 
 def _apply(action: Any, letters: list[DeadLetter], done: str, as_json: bool) -> None:
     changed = 0
-    for letter in counted(letters, "dead letters", len(letters)):
+    for letter in letters:
         # False: someone else was faster.
         succeeded = action(letter.key)
         changed += succeeded

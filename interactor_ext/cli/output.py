@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import re
 import sys
 import textwrap
-import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -23,16 +21,12 @@ from rich.text import Text
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._redaction import CONTROLS, MASK, clean_json, clean_text, escape_controls, is_secret_name
 
-T = TypeVar("T")
 # Newer versions of Typer have a copy of click in them, which only they name.
 UsageError: Any = typer.BadParameter.__base__
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 _CONTROL = re.compile(f"[{CONTROLS}]")
-_PROGRESS_SECONDS = 0.1
-# Not empty while there is progress on the last line of the terminal.
-_progress: list[str] = []
 
 
 def masked(value: Any) -> Any:
@@ -61,7 +55,6 @@ def can_show(text: str) -> bool:
 
 
 def write(text: str, style: str = "", *, end: str = "\n") -> None:
-    _clear_progress()
     console.print(Text(printable(text), style=style), end=end)
 
 
@@ -77,7 +70,6 @@ def _as_json(text: str) -> str:
 
 def write_json(value: Any, *, compact: bool = False, show_secrets: bool = False) -> None:
     """On one line for programs, else indented, and highlighted on a terminal."""
-    _clear_progress()
     value = value if show_secrets else masked(value)
     indent = None if compact else 2
     text = _as_json(json.dumps(value, ensure_ascii=False, indent=indent))
@@ -92,7 +84,6 @@ def write_json(value: Any, *, compact: bool = False, show_secrets: bool = False)
 
 def note(text: str) -> None:
     """Write a note to stderr, beside a response on stdout that programs may read."""
-    _clear_progress()
     errors.print(Text(printable(text), style="yellow"))
 
 
@@ -112,35 +103,11 @@ def confirmed(question: str, option: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def counted(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Yield the items. Their number so far stands on the last line of stderr, if that is a terminal."""
-    shown_at = -math.inf
-    try:
-        for number, item in enumerate(items, 1):
-            if errors.file.isatty() and time.monotonic() - shown_at >= _PROGRESS_SECONDS:
-                shown_at = time.monotonic()
-                errors.file.write(f"\r{number}{f' of {total}' if total else ''} {what}\x1b[K")
-                errors.file.flush()
-                _progress.append(what)
-            yield item
-    finally:
-        _clear_progress()
-
-
-def _clear_progress() -> None:
-    """Take the progress off the terminal before anything else is written there."""
-    if _progress:
-        _progress.clear()
-        errors.file.write("\r\x1b[K")
-        errors.file.flush()
-
-
 def complain(error: Any, *, verbose: bool, as_json: bool = False) -> int:
     """Write an error to stderr: as one line, with `verbose` its details and traceback, or as JSON.
 
     Returns the exit status: 2 for invalid usage, else 1.
     """
-    _clear_progress()
     status = 2 if isinstance(error, UsageError) else 1
     if as_json:
         errors.file.write(_as_json(json.dumps({"error": _described(error)})) + "\n")
@@ -172,13 +139,3 @@ def _show_details(error: Exception) -> None:
     for line in "".join(traceback.format_exception(error)).splitlines():
         indent = " " * (len(line) - len(line.lstrip(" ")))
         errors.print(Text(indent + clean_text(line), style="dim"))
-
-
-class PrintableStream:
-    """A text stream to stderr that escapes control characters, for example in wsgiref's tracebacks."""
-
-    def write(self, text: str) -> None:
-        errors.file.write(escape_controls(text))
-
-    def flush(self) -> None:
-        errors.file.flush()

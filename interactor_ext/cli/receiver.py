@@ -8,7 +8,6 @@ import math
 import os
 import re
 import threading
-import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ import httpx
 from interactor_ext._errors import InteractorError, WebhookPayloadError
 from interactor_ext._redaction import clean_text
 from interactor_ext.cli.deliveries import PATIENCE, SIGNED, post, show_answer, show_event
-from interactor_ext.cli.output import PrintableStream, write, write_json
+from interactor_ext.cli.output import write, write_json
 from interactor_ext.webhooks import (
     InvalidWebhookEvent,
     MemoryEventStore,
@@ -81,9 +80,8 @@ class Receiver:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         length = min(int(environ.get("CONTENT_LENGTH") or 0), self._router.max_body + 1)
         body = environ["wsgi.input"].read(length)
-        headers = {
-            name: environ[f"HTTP_{name.upper().replace('-', '_')}"] for name in SIGNED if self._has(environ, name)
-        }
+        sent = {name.removeprefix("HTTP_").replace("_", "-").lower(): value for name, value in environ.items()}
+        headers = {name: sent[name] for name in SIGNED if name in sent}
         answer = self._router.handle(body, headers, method=environ["REQUEST_METHOD"])
         if answer.status >= 400:
             self._refused(json.loads(answer.body)["error"], answer.status)
@@ -113,10 +111,6 @@ class Receiver:
             answer.content, answer.status_code, {"Content-Type": answer.headers.get("content-type", "")}
         )
 
-    @staticmethod
-    def _has(environ: dict[str, Any], name: str) -> bool:
-        return f"HTTP_{name.upper().replace('-', '_')}" in environ
-
     def _refused(self, error: dict[str, str], status: int) -> None:
         if self._as_json:
             write_json({"status": status, "error": error}, compact=True)
@@ -143,13 +137,7 @@ class Receiver:
 class Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        traceback.print_exc(file=PrintableStream())
-
 
 class QuietRequestHandler(WSGIRequestHandler):
-    def get_stderr(self) -> Any:
-        return PrintableStream()
-
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the name that it has there)
         pass

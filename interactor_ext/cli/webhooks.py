@@ -23,7 +23,7 @@ from interactor_ext.cli.deliveries import (
     type_of,
 )
 from interactor_ext.cli.listen import listen
-from interactor_ext.cli.output import counted, write, write_json
+from interactor_ext.cli.output import write, write_json
 from interactor_ext.cli.settings import AsJson
 from interactor_ext.cli.trigger import trigger
 from interactor_ext.webhooks import WebhookVerifier, sign
@@ -106,8 +106,7 @@ def replay(
     raw_bodies = [read_body(body)[0] for body in bodies]
     accepted = True
     with httpx.Client(timeout=PATIENCE) as client:
-        jobs = [raw for raw in raw_bodies for _ in range(times)]
-        for raw in counted(jobs, "deliveries", len(jobs)):
+        for raw in [raw for raw in raw_bodies for _ in range(times)]:
             answer = post(client, "--to", to, raw, sign(raw, secret, event=type_of(raw)))
             accepted = accepted and answer.is_success
             show_answer(answer, as_json)

@@ -135,16 +135,7 @@ class PlatformGuard:
 
 def _platform_host(host: Any) -> str | None:
     name = host.decode("ascii", "replace") if isinstance(host, bytes | bytearray) else host
-    if not isinstance(name, str):
-        return None
-    plain = name
-    if not name.isascii():
-        # The resolver normalizes full-width letters and dots.
-        try:
-            plain = name.encode("idna").decode("ascii")
-        except UnicodeError:
-            return None
-    return name if plain.rstrip(".").lower() in HOSTS else None
+    return name if isinstance(name, str) and name.rstrip(".").lower() in HOSTS else None
 
 
 def _resolved_host(host: Any = None, *_: Any, **__: Any) -> Any:

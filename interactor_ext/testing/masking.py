@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-import httpx
-
 from interactor_ext._redaction import OAUTH_NAMES, Masker, is_secret, is_secret_name, mask_forms, mask_text
 
 MASK = "MASKED"
@@ -139,21 +137,10 @@ def _whole(value: Any) -> Any:
 
 
 def _plain(body: Any, headers: Mapping[str, Any]) -> bytes | None:
-    """A body with `Content-Encoding` removed; None if it can't be decoded."""
-    if not isinstance(body, bytes | str):
+    """The bytes of a body; None if they are compressed, which `recorder` leaves to vcrpy."""
+    if not isinstance(body, bytes | str) or {*_header(headers, "content-encoding")} - {"", "identity"}:
         return None
-    plain = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else body
-    codings = [each.strip().lower() for value in _header(headers, "content-encoding") for each in value.split(",")]
-    for coding in reversed([each for each in codings if each not in {"", "identity"}]):
-        try:
-            # httpx decodes every coding that it offers to servers here. Unknown codings leave the body unchanged.
-            decoded = httpx.Response(200, headers={"content-encoding": coding.removeprefix("x-")}, content=plain)
-        except httpx.DecodingError:
-            return None
-        if decoded.content == plain:
-            return None
-        plain = decoded.content
-    return plain
+    return body.encode("utf-8", "surrogateescape") if isinstance(body, str) else body
 
 
 def _header(headers: Mapping[str, Any], name: str) -> list[str]:

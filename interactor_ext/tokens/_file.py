@@ -122,13 +122,12 @@ class FileTokenStore:
     def _locked(self, suffix: str, timeout: float) -> Iterator[bool]:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, others = _open(self._beside(suffix), os.O_RDWR | os.O_CREAT)
-        _locks.add(descriptor)
         try:
             if others:
                 os.fchmod(descriptor, 0o600)
             yield _acquire(descriptor, time.monotonic() + timeout)
         finally:
-            _locks.discard(descriptor)
+            _unlock(descriptor)
             os.close(descriptor)
 
 
@@ -171,26 +170,18 @@ if sys.platform == "win32":
 
     def _lock_now(descriptor: int) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+    def _unlock(descriptor: int) -> None:
+        pass  # closing it does so
 else:
     import fcntl
 
     def _lock_now(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-
-_locks: set[int] = set()
-"""The descriptors of the lock files that are open."""
-
-
-def _release_inherited() -> None:
-    # The parent's lock would last for as long as any child holds a copy of its descriptor.
-    while _locks:
-        with suppress(OSError):
-            os.close(_locks.pop())
-
-
-if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=_release_inherited)
+    def _unlock(descriptor: int) -> None:
+        # A child that was forked meanwhile has a copy of the descriptor, which closing this one would leave locked.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _is_valid(value: Any, now: float) -> bool:

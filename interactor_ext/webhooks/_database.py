@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -20,29 +19,61 @@ _SWEEP_EVERY = 3600.0
 _WITHOUT_FILE = (":memory:", "")
 
 
-class Database:
-    """A SQLite connection, opened at first use and closed during a fork, so that it works in parent and child.
+class SQLiteBacked:
+    """Base of stores and queues: a connection, opened at first use and closed during a fork, so that it works in parent
+    and child; and the end of what they need not remember.
 
     A child that inherits an open SQLite file has the record of which locks are held, but not the locks: from then on
     it writes without locks, even through a connection of its own. https://www.sqlite.org/howtocorrupt.html (2.6)
     """
 
-    def __init__(self, path: str | os.PathLike[str], schema: str, *, timeout: float) -> None:
+    _schema: ClassVar[str]
+    _sweep: ClassVar[str]
+    """Deletes what may be forgotten at `:now`."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        ttl: float = DEFAULT_TTL,
+        timeout: float = 5.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         path = os.fspath(path)
-        self.has_file = path not in _WITHOUT_FILE
+        self.is_shared = path not in _WITHOUT_FILE
+        """Whether other processes can open the same database."""
         # Opened again after a fork, when a daemon may have changed its working directory.
-        self._path = os.path.abspath(path) if self.has_file else path
-        self._schema = schema
+        self._path = os.path.abspath(path) if self.is_shared else path
         self._timeout: float = at_least_zero(timeout, "The timeout of a SQLite database")
+        self._clock = clock
+        self.ttl: float = above_zero(ttl, f"The ttl of a {type(self).__name__}", endless=True)
+        self._next_sweep = 0.0
         self._lock = fork_safe_lock()
         self._connection: sqlite3.Connection | None = None
         after_fork_in_child(self._forget_parent)
         _databases.add(self)
 
+    def close(self) -> None:
+        """Close this process's connection; the next call opens it again."""
+        with self._lock:
+            self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # Nobody can use it any more, and since 3.13 Python warns of a connection that is not closed.
+        connection = getattr(self, "_connection", None)
+        if connection is not None:
+            connection.close()
+
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A write transaction, committed at the end of the block. Waits `timeout` seconds for other writers, be they
-        threads or processes.
+    def _transaction(self) -> Iterator[tuple[sqlite3.Connection, float]]:
+        """A write transaction, committed at the end of the block, and the time. Waits `timeout` seconds for other
+        writers, be they threads or processes.
         """
         notice_fork()
         deadline = time.monotonic() + self._timeout
@@ -59,21 +90,15 @@ class Database:
                 connection.execute(f"PRAGMA busy_timeout = {_milliseconds_until(deadline)}")
                 # IMMEDIATE takes the write lock first: a read that turns into a write could fail instead of waiting.
                 connection.execute("BEGIN IMMEDIATE")
-                yield connection
+                now = self._clock()
+                if now >= self._next_sweep:
+                    connection.execute(self._sweep, {"now": now})
+                    self._next_sweep = now + _SWEEP_EVERY
+                yield connection, now
                 connection.commit()
             except BaseException:
                 connection.rollback()
                 raise
-
-    def close(self) -> None:
-        with self._lock:
-            self._close()
-
-    def __del__(self) -> None:
-        # Nobody can use it any more, and since 3.13 Python warns of a connection that is not closed.
-        connection = getattr(self, "_connection", None)
-        if connection is not None:
-            connection.close()
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -81,7 +106,7 @@ class Database:
             self._connection = None
 
     def _open(self, deadline: float) -> sqlite3.Connection:
-        if self._path not in _WITHOUT_FILE:
+        if self.is_shared:
             self._create_file()
         left = _milliseconds_until(deadline) / 1000
         connection = sqlite3.connect(self._path, timeout=left, isolation_level=None, check_same_thread=False)
@@ -113,15 +138,6 @@ class Database:
             connection.execute(statement)
         connection.commit()
 
-    def pause(self) -> None:
-        """Wait for the transaction of another thread, and begin none until `resume`."""
-        self._lock.acquire()
-        if self.has_file:
-            self._close()
-
-    def resume(self) -> None:
-        self._lock.release()
-
     def _forget_parent(self) -> None:
         if self._connection is not None:
             _inherited.append(self._connection)
@@ -137,79 +153,29 @@ def _milliseconds_until(deadline: float) -> int:
 _inherited: list[sqlite3.Connection] = []
 
 
-_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_databases: weakref.WeakSet[SQLiteBacked] = weakref.WeakSet()
 # One fork at a time: two threads that pause the same databases in another order would wait for each other.
-_forking = threading.Lock()
-_paused: list[Database] = []
+_forking = fork_safe_lock()
+_paused: list[SQLiteBacked] = []
 
 
 def _pause_all() -> None:
     _forking.acquire()
+    _paused.clear()  # of the parent, in a child that forks
     for database in list(_databases):
-        database.pause()
+        database._lock.acquire()  # waits for the transaction of another thread
         _paused.append(database)
+        if database.is_shared:
+            database._close()
 
 
 def _resume_all() -> None:
     try:
         while _paused:
-            _paused.pop().resume()
+            _paused.pop()._lock.release()
     finally:
         _forking.release()
 
 
-def _forget_fork() -> None:
-    """In the child: the lock is new, for a thread of the parent holds it, and nothing resumes."""
-    global _forking
-    _forking = threading.Lock()
-    _paused.clear()
-
-
 if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(before=_pause_all, after_in_parent=_resume_all, after_in_child=_forget_fork)
-
-
-class SQLiteBacked:
-    """Base of stores and queues in a SQLite file: their settings, and the end of what they need not remember."""
-
-    _schema: ClassVar[str]
-    _sweep: ClassVar[str]
-    """Deletes what may be forgotten at `:now`."""
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        ttl: float = DEFAULT_TTL,
-        timeout: float = 5.0,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._clock = clock
-        self._database = Database(path, self._schema, timeout=timeout)
-        self.ttl: float = above_zero(ttl, f"The ttl of a {type(self).__name__}", endless=True)
-        self._next_sweep = 0.0
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether other processes can open the same database."""
-        return self._database.has_file
-
-    def close(self) -> None:
-        """Close this process's connection; the next call opens it again."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[tuple[sqlite3.Connection, float]]:
-        """A write transaction, and the time."""
-        with self._database.transaction() as connection:
-            now = self._clock()
-            if now >= self._next_sweep:
-                connection.execute(self._sweep, {"now": now})
-                self._next_sweep = now + _SWEEP_EVERY
-            yield connection, now
+    os.register_at_fork(before=_pause_all, after_in_parent=_resume_all)

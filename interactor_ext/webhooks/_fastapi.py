@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from fastapi import APIRouter, Request, Response
+from pydantic import TypeAdapter
+from starlette.requests import ClientDisconnect
+
 from interactor_client.models import WebhookEvent
 from interactor_ext.webhooks._headers import EVENT, SIGNATURE, TIMESTAMP
 from interactor_ext.webhooks.asgi import ASGIReceiver, ClientGone
-
-try:
-    from fastapi import APIRouter, Request, Response
-    from pydantic import TypeAdapter
-    from starlette.requests import ClientDisconnect
-except ModuleNotFoundError as error:
-    if error.name != "fastapi":
-        raise
-    raise ImportError("WebhookRouter.fastapi needs FastAPI: pip install fastapi") from error
 
 _ANSWERS = {
     200: "Handled, a duplicate, accepted for later, or an event without a handler: it is not sent again.",

@@ -5,15 +5,10 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 
+from flask import Blueprint, Response, request
+
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks.answers import DeliveryHandler
-
-try:
-    from flask import Blueprint, Response, request
-except ModuleNotFoundError as error:
-    if error.name != "flask":
-        raise
-    raise ImportError("WebhookRouter.flask needs Flask: pip install flask") from error
 
 
 def blueprint(router: DeliveryHandler, path: str) -> Blueprint:

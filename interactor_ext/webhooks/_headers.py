@@ -14,45 +14,27 @@ EVENT = "X-Interactor-Event"
 # dict, httpx / Starlette / werkzeug / Django headers, a list of pairs (str or bytes), or a WSGI environ.
 Headers = Mapping[str, Any] | Mapping[bytes, Any] | Iterable[tuple[str | bytes, Any]]
 
-_SIGNATURE_NAMES = ("x-interactor-signature", "http_x_interactor_signature")
-_TIMESTAMP_NAMES = ("x-interactor-timestamp", "http_x_interactor_timestamp")
-_SPELLINGS = (
-    (SIGNATURE.lower(), TIMESTAMP.lower()),
-    (SIGNATURE, TIMESTAMP),
-    ("HTTP_X_INTERACTOR_SIGNATURE", "HTTP_X_INTERACTOR_TIMESTAMP"),
-)
-# Both names have one length, and another in a WSGI environ: comparing lengths skips every other header.
-_LENGTHS = (len(SIGNATURE), len("HTTP_") + len(SIGNATURE))
+_SIGNATURE, _TIMESTAMP = SIGNATURE.lower(), TIMESTAMP.lower()
 
 
 def signature_and_timestamp(headers: Any) -> tuple[Sequence[str], Sequence[str]]:
     """All values of the signature header and of the timestamp header, in their order."""
     if type(headers) is dict:
-        # A dict made by a server has one spelling throughout; a search would cost as much as the rest of verifying.
-        for signature_name, timestamp_name in _SPELLINGS:
-            signature, timestamp = headers.get(signature_name), headers.get(timestamp_name)
-            if type(signature) is str and type(timestamp) is str:
-                return (signature,), (timestamp,)
-    return _search(headers)
-
-
-def _search(headers: Any) -> tuple[list[str], list[str]]:
-    signatures: list[str] = []
-    timestamps: list[str] = []
+        signature, timestamp = headers.get(_SIGNATURE), headers.get(_TIMESTAMP)
+        if type(signature) is str and type(timestamp) is str:  # as servers have it: a search takes twice as long
+            return (signature,), (timestamp,)
+    found: dict[str, list[str]] = {_SIGNATURE: [], _TIMESTAMP: []}
     try:
         for name, value in _pairs(headers):
-            if len(name) not in _LENGTHS:
-                continue
-            lowered = name.lower() if type(name) is str else _text(name).lower()
-            if lowered in _SIGNATURE_NAMES:
-                signatures += (value,) if type(value) is str else _texts(value)
-            elif lowered in _TIMESTAMP_NAMES:
-                timestamps += (value,) if type(value) is str else _texts(value)
+            # A WSGI environ has HTTP_X_INTERACTOR_SIGNATURE.
+            values = found.get(_text(name).lower().removeprefix("http_").replace("_", "-"))
+            if values is not None:
+                values += [_text(each) for each in value] if isinstance(value, list | tuple) else [_text(value)]
     except Exception as error:  # a framework's own mapping can raise anything
         raise WebhookVerificationError(
             "The headers are neither a mapping nor pairs of text, so no signature could be read from them."
         ) from error
-    return signatures, timestamps
+    return found[_SIGNATURE], found[_TIMESTAMP]
 
 
 def _pairs(headers: Any) -> Iterable[tuple[Any, Any]]:
@@ -60,11 +42,6 @@ def _pairs(headers: Any) -> Iterable[tuple[Any, Any]]:
     items = getattr(headers, "multi_items", None) or getattr(headers, "items", None)
     pairs: Iterable[tuple[Any, Any]] = items() if items is not None else headers
     return pairs
-
-
-def _texts(value: Any) -> list[str]:
-    # API gateways hand over a list of values for one name.
-    return [_text(item) for item in value] if isinstance(value, list | tuple) else [_text(value)]
 
 
 def _text(value: Any) -> str:

@@ -10,16 +10,16 @@ from interactor_ext._errors import ConfigurationError
 
 def above_zero(value: Any, what: str, *, endless: bool = False) -> Any:
     """The value. `endless` permits infinity."""
-    if not (_is_number(value) and value > 0 and (endless or math.isfinite(value))):
+    if not (is_number(value) and value > 0 and (endless or math.isfinite(value))):
         raise ConfigurationError(f"{what} is a number above 0, not {value!r}.")
     return value
 
 
 def at_least_zero(value: Any, what: str) -> Any:
-    if not (_is_number(value) and value >= 0 and math.isfinite(value)):
+    if not (is_number(value) and value >= 0 and math.isfinite(value)):
         raise ConfigurationError(f"{what} is a number from 0 up, not {value!r}.")
     return value
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)

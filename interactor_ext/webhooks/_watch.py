@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from interactor_client.models import EVENT_MODELS
@@ -37,25 +39,27 @@ _LONGEST = 200
 class DeliveryWatch:
     """Logs and records one delivery, or one run of an event that was handed over or queued.
 
-    `event` is set as soon as it is known, `error` where no handler ran or one failed.
+    `event` is set as soon as it is known.
     """
 
     def __init__(self, reporter: Reporter | None, event: WebhookEvent | None = None) -> None:
         self._reporter = reporter
         self._began = time.perf_counter()
         self.event = event
-        self.error: Exception | None = None
 
-    def observe(self, plan: Effects[WebhookAnswer]) -> Effects[WebhookAnswer]:
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Logs the error, or the interruption, that ends the block."""
         try:
-            answer = yield from plan
+            yield
         except GeneratorExit:  # may come from the garbage collector, which must not wait for the lock of a log handler
+            raise
+        except Exception as error:
+            self._ended("failed", "failed", reason=type(error).__name__)
             raise
         except BaseException as error:
             self._ended("interrupted", None, reason=type(error).__name__)
             raise
-        self.answered(answer)
-        return answer
 
     def answered(self, answer: WebhookAnswer) -> None:
         said, reason = _outcome_and_reason(answer)
@@ -63,14 +67,8 @@ class DeliveryWatch:
 
     def observe_handlers(self, plan: Effects[None]) -> Effects[None]:
         """For the handlers of an event from a queue."""
-        try:
+        with self.errors():
             yield from plan
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            said = "failed" if isinstance(error, Exception) else "interrupted"
-            self._ended(said, "failed", reason=type(error).__name__)
-            raise
         self._ended("handled", "processed")
 
     def _ended(self, said: str, outcome: Outcome | None, *, status: int | None = None, reason: str = "") -> None:

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from interactor_client import models
 from interactor_client.errors import DecodeError
 from interactor_client.wire import as_datetime
 from interactor_ext._errors import WebhookPayloadError
+from interactor_ext.webhooks._settings import is_number
 
 if TYPE_CHECKING:
     # At run time the union would load the models of every event there is.
     from interactor_client.models import WebhookEvent
-    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent
 
 Body = bytes | bytearray | memoryview | str
 
 _FAMILY = models.EVENT_MODELS["WebhookEvent"]
-_FALLBACK = ""
-# https://www.rfc-editor.org/rfc/rfc8259#section-2
-_WHITESPACE = " \t\n\r"
-# Event type -> model class, filled as types arrive: a receiver imports the models of what it receives.
-_classes: dict[str, Any] = {}
+# White space, and the byte order mark that some servers put first.
+_AROUND = " \t\n\r\ufeff"
+# decode() searches for white space with a regular expression at both ends.
+_decode = json.JSONDecoder().raw_decode
 
 
 def raw_body(body: Body) -> bytes:
     """The bytes of a body; str is taken as UTF-8. Raises TypeError for a body that was parsed already."""
+    if isinstance(body, bytes):
+        return body
     if isinstance(body, str):
-        return body.encode()
-    if isinstance(body, bytes | bytearray | memoryview):
+        return body.encode("utf-8", "surrogatepass")
+    if isinstance(body, bytearray | memoryview):
         return bytes(body)
     raise TypeError(
         f"The raw body is needed, as bytes or str, not {type(body).__name__}: the signature covers the bytes that were "
@@ -46,23 +48,17 @@ def parse_event(body: Body) -> WebhookEvent:
     `UnknownWebhookEvent`; an event that does not fit the model of its type becomes `InvalidWebhookEvent`, which is one
     as well and says what does not fit. Raises WebhookPayloadError where no type, or neither key nor id, can be found.
     """
-    return read_event(body if type(body) is bytes else raw_body(body))
+    return read_event(raw_body(body))
 
 
 def read_event(raw: bytes) -> WebhookEvent:
-    try:
-        document = _json_object(raw)
-    except WebhookPayloadError:
-        members = _loose_json_object(raw)
-        if members is None:
-            raise
-        return _read_alternative(raw, members)
+    document = _json_object(raw)
     kind: Any = document.get("event")
     if kind is None:
         kind = document["event"] = document.get("type")
     try:
         _fill_gaps(document)
-        event: WebhookEvent = (_classes.get(kind) or _load(kind)).from_dict(document)
+        event: WebhookEvent = _model(kind).from_dict(document)
     except Exception:
         # A model raises DecodeError; hostile JSON (a type that is a list) can provoke other errors.
         return _read_alternative(raw, document)
@@ -82,31 +78,27 @@ def _read_alternative(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
             "The body has neither `idempotency_key` nor `id`, so a replay could not be told apart."
         )
     _fill_gaps(document)
-    if _is_number(document["namespace"]):
+    if is_number(document["namespace"]):
         document["namespace"] = str(document["namespace"])
     document["timestamp"] = _time_or_none(document["timestamp"])
     try:
-        event: WebhookEvent = _load(kind).from_dict({"data": None} | document)
+        event: WebhookEvent = _model(kind).from_dict({"data": None} | document)
+        return event
     except Exception as error:
         # Not only DecodeError: data may be nested too deep.
-        return _invalid(raw, document, error)
-    return event
+        what = str(error) if isinstance(error, DecodeError) else f"cannot be read ({type(error).__name__})"
+    if not isinstance(document["namespace"], str | None):
+        document["namespace"] = None
+    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent  # late, as all models are
+
+    invalid = InvalidWebhookEvent.from_dict({"data": None} | document)
+    invalid.validation_error, invalid.raw = what, raw
+    return invalid
 
 
 def validation_error_of(event: WebhookEvent) -> str | None:
     """The validation error of an `InvalidWebhookEvent`; None for any other event."""
     return getattr(event, "validation_error", None)
-
-
-def _invalid(raw: bytes, document: dict[str, Any], error: Exception) -> InvalidWebhookEvent:
-    what = str(error) if isinstance(error, DecodeError) else f"cannot be read ({type(error).__name__})"
-    if not isinstance(document["namespace"], str | None):
-        document["namespace"] = None
-    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent  # late, as all models are
-
-    event = InvalidWebhookEvent.from_dict({"data": None} | document)
-    event.validation_error, event.raw = what, raw
-    return event
 
 
 def _fill_gaps(document: dict[str, Any]) -> None:
@@ -124,11 +116,7 @@ def _id_text(value: Any) -> str:
     """An id as text; "" for anything that is no id."""
     if isinstance(value, str):
         return value
-    return str(value) if _is_number(value) else ""
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number(value) else ""
 
 
 def _time_or_none(value: Any) -> Any:
@@ -138,58 +126,20 @@ def _time_or_none(value: Any) -> Any:
         return None
 
 
-def _load(kind: str) -> Any:
-    name = _FAMILY.get(kind)
-    if name is None:
-        # Not cached by its name: arbitrary event types must not fill memory.
-        return _classes.get(_FALLBACK) or _load(_FALLBACK)
-    _classes[kind] = getattr(models, name)
-    return _classes[kind]
+@functools.lru_cache(maxsize=64)  # arbitrary event types must not fill memory
+def _model(kind: str) -> Any:
+    """The model of an event type. Imported when it is first looked up."""
+    return getattr(models, _FAMILY.get(kind) or _FAMILY[""])
 
 
 def _json_object(raw: bytes) -> dict[str, Any]:
     try:
-        text = raw.decode().strip(_WHITESPACE)
+        text = raw.decode().strip(_AROUND)
         document, end = _decode(text)
         if end != len(text):
             raise json.JSONDecodeError("Extra data", text, end)
-    except UnicodeDecodeError as error:
-        raise WebhookPayloadError(f"The body is not UTF-8 (byte {error.start}).") from error
-    except json.JSONDecodeError as error:
-        raise WebhookPayloadError(f"The body is not JSON: {error}.") from error
     except (ValueError, RecursionError) as error:
-        raise WebhookPayloadError(
-            "The body is JSON that cannot be read: a number too long, or nested too deep."
-        ) from error
+        raise WebhookPayloadError(f"The body is not JSON that can be read: {error}.") from error
     if not isinstance(document, dict):
         raise WebhookPayloadError(f"The body is a JSON {type(document).__name__}, and an event is an object.")
     return document
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-# raw_decode, for decode() searches for white space with a regular expression at both ends.
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
-
-
-def _loose_json_object(raw: bytes) -> dict[str, Any] | None:
-    """The object of a body that JSON proper forbids: of another encoding, with bytes that are no text, numbers that are
-    none, or more digits than Python converts.
-    """
-    try:
-        document = _decode_loosely(raw.decode(json.detect_encoding(raw), "surrogateescape").strip(_WHITESPACE))
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _number_or_text(digits: str) -> int | str:
-    try:
-        return int(digits)
-    except ValueError:
-        return digits
-
-
-_decode_loosely = json.JSONDecoder(parse_int=_number_or_text).decode

@@ -25,13 +25,14 @@ class SecretRotation:
     """A rotation in progress: the verifier accepts the new and the old secrets until `finish()`."""
 
     def __init__(self, verifier: WebhookVerifier, secret: str) -> None:
-        self._forget = verifier._begin_rotation(secret)
+        self._verifier, self._old = verifier, verifier._keys
+        verifier.add_secret(secret)
 
     def finish(self) -> None:
-        """Stop accepting the secrets from before this rotation. Call it after the platform's last retries under them
-        (2 h 42 min).
+        """Stop accepting the secrets from before this rotation, not those of later ones. Call it after the platform's
+        last retries under them (2 h 42 min).
         """
-        self._forget()
+        self._verifier._forget(self._old)
 
 
 def rotate_secret(

@@ -140,9 +140,10 @@ class WebhookRouter:
         self.store_calls = StoreCalls(
             in_memory=queue is None and hand_over is None and isinstance(self.store, MemoryEventStore)
         )
-        if name is None and getattr(queue or self.store, "is_shared", False):
+        shared = queue or self.store
+        if name is None and getattr(shared, "is_shared", False):
             warnings.warn(
-                f"This webhook router has no name, and another service may use the same {_kind(queue or self.store)}: "
+                f"This webhook router has no name, and another service may use the same {type(shared).__name__}: "
                 'each would take events that the other has handled for duplicates. Pass name="...", the same in every '
                 "process of this service.",
                 stacklevel=2,
@@ -296,7 +297,8 @@ class WebhookRouter:
         await run_async(self._check())
 
     def _check(self) -> Effects[None]:
-        problems = []
+        problems: list[str] = []
+        cause: Exception | None = None
         if self._default is None and not self._registrations and self.queue is None and self.hand_over is None:
             problems.append("It has no handler: import the module with its handlers before.")
         try:
@@ -308,9 +310,7 @@ class WebhookRouter:
                 yield self.store_calls.call(look, 1)
         except Exception as error:
             problems.append(f"Its {'store' if self.queue is None else 'queue'} cannot be used: {error}")
-            cause: Exception | None = error
-        else:
-            cause = None
+            cause = error
         if problems:
             raise ConfigurationError(f"This webhook router is not ready. {' '.join(problems)}") from cause
 
@@ -348,22 +348,26 @@ class WebhookRouter:
 
     def _deliver(self, body: Body, headers: Headers, method: str, run: HandlerRun) -> Effects[WebhookAnswer]:
         watch = DeliveryWatch(self.reporter)
-        plan = self._take(body, headers, method, run, watch)
-        return plan if method != "POST" else watch.observe(plan)
+        with watch.errors():
+            answer = yield from self._take(body, headers, method, run, watch)
+        if method == "POST":
+            watch.answered(answer)
+        return answer
 
     def _take(
         self, body: Body, headers: Headers, method: str, run: HandlerRun, watch: DeliveryWatch
     ) -> Effects[WebhookAnswer]:
         if method != "POST":
             return answers.wrong_method()
-        if _size(body) > self.max_body:
+        raw = raw_body(body)
+        if len(raw) > self.max_body:
             return answers.too_large(self.max_body)
         try:
-            event = self._verifier.verify(body, headers)
+            event = self._verifier.verify(raw, headers)
         except WebhookVerificationError as error:
             return answers.refused(401, "not_genuine", str(error))
         except WebhookPayloadError as error:
-            return (yield from self._accept_unreadable(raw_body(body), error))
+            return (yield from self._accept_unreadable(raw, error))
         watch.event = event
         if (problem := validation_error_of(event)) is not None:
             logger.error(
@@ -373,15 +377,18 @@ class WebhookRouter:
             return answers.too_old(age)
         # Only the worker knows whether a handler exists: the receiver may not have imported the handlers.
         if self.queue is not None or self.hand_over is not None:
-            return (yield from self._accept(store_key(event.idempotency_key), raw_body(body)))
-        return (yield from self._handle_once(event, run, watch))
+            return (yield from self._accept(store_key(event.idempotency_key), raw))
+        answer, _ = yield from self._handle_once(event, run)
+        return answer
 
     def _run(self, body: Body, run: HandlerRun) -> Effects[None]:
         event = parse_event(body)
         watch = DeliveryWatch(self.reporter, event)
-        yield from watch.observe(self._handle_once(event, run, watch))
-        if watch.error is not None:
-            raise watch.error
+        with watch.errors():
+            answer, error = yield from self._handle_once(event, run)
+        watch.answered(answer)
+        if error is not None:
+            raise error
 
     def _accept_unreadable(self, body: bytes, error: WebhookPayloadError) -> Effects[WebhookAnswer]:
         """A genuine delivery without event type or id: a queue takes it, and a worker makes it a dead letter."""
@@ -414,20 +421,20 @@ class WebhookRouter:
             return answers.store_down()
         return answers.handled("accepted" if is_new else "duplicate")
 
-    def _handle_once(self, event: WebhookEvent, run: HandlerRun, watch: DeliveryWatch) -> Effects[WebhookAnswer]:
-        """Run the handlers under a claim. `watch.error` is what the answer does not say."""
+    def _handle_once(self, event: WebhookEvent, run: HandlerRun) -> Effects[tuple[WebhookAnswer, Exception | None]]:
+        """Run the handlers under a claim. The error, which the answer keeps to itself, is why the event is not done."""
         if not self.has_handlers(event.event):
-            return answers.handled("ignored")
+            return answers.handled("ignored"), None
         key, token = self.key_prefix + store_key(event.idempotency_key), secrets.token_hex(16)
         try:
             state = yield from self._claim(key, token)
         except Exception as error:
             logger.exception("Webhook event %r could not be claimed.", event.id)
-            watch.error = WebhookBusyError(
+            busy = WebhookBusyError(
                 "The store of webhook events is out of reach: no handler ran.", retry_after=_STORE_RETRY_SECONDS
             )
-            watch.error.__cause__ = error
-            return answers.store_down()
+            busy.__cause__ = error
+            return answers.store_down(), busy
         except GeneratorExit:
             raise
         except BaseException:
@@ -435,20 +442,18 @@ class WebhookRouter:
             yield from self._release(key, token)
             raise
         if state == ClaimState.COMPLETED:
-            return answers.handled("duplicate")
+            return answers.handled("duplicate"), None
         if state == ClaimState.IN_PROGRESS:
-            watch.error = WebhookBusyError(
+            return answers.in_progress(), WebhookBusyError(
                 "Another process is handling this webhook event, or died while it did: no handler ran here.",
                 retry_after=self.lease,
             )
-            return answers.in_progress()
         try:
             yield from self.run_handlers(event, run, self.store_calls.renewal(self.store.claim, key, token, self.lease))
         except Exception as error:
-            watch.error = error
             logger.exception("A handler of webhook event %r (%r) failed.", event.id, event.event)
             yield from self._release(key, token)
-            return answers.handler_failed()
+            return answers.handler_failed(), error
         except GeneratorExit:  # no driver is left to perform another effect
             raise
         except BaseException:
@@ -459,7 +464,7 @@ class WebhookRouter:
         except Exception:
             # Still 200: the handlers ran, and a retry would run them again.
             logger.exception("Webhook event %r was handled, but that could not be recorded.", event.id)
-        return answers.handled("handled")
+        return answers.handled("handled"), None
 
     def _claim(self, key: str, token: str) -> Effects[ClaimState]:
         patience = self._duplicate_wait
@@ -482,17 +487,6 @@ def handler_timeout_of(given: float | None, lease: float) -> float | None:
     if given is None:
         return lease
     return None if above_zero(given, "handler_timeout", endless=True) == math.inf else given
-
-
-def _kind(store: object) -> str:
-    return type(store).__name__
-
-
-def _size(body: Body) -> int:
-    """The size of a body in bytes."""
-    if isinstance(body, str):
-        return len(body) if body.isascii() else len(body.encode("utf-8", "surrogatepass"))
-    return body.nbytes if isinstance(body, memoryview) else len(raw_body(body))
 
 
 def _similar_event_type(pattern: str) -> str | None:

@@ -55,7 +55,8 @@ def checked(folder: Path, settings: str, text: str, *command: str) -> subprocess
 
 
 def test_pages_pass_mypy(folder: Path) -> None:
-    settings = "[mypy]\nstrict = true\npython_version = 3.11\n[mypy-boto3.*,celery.*]\nignore_missing_imports = true\n"
+    settings = "[mypy]\nstrict = true\npython_version = 3.11\nexplicit_package_bases = true\n"
+    settings += "[mypy-boto3.*,celery.*]\nignore_missing_imports = true\n"
     # mypy knows one module of a name, so pages with files of their own are checked each by itself.
     alone = [project for project in projects(folder) if len(list(project.glob("**/*.py"))) > 1]
     together = [str(path) for project in projects(folder) if project not in alone for path in project.glob("*.py")]

@@ -108,7 +108,6 @@ def table() -> list[Delivery]:
     handled("genuine, without Content-Type", body, typed(body, None))
     body = expired("raw", namespace="ü").replace(b'"\\u00fc"', '"usér_\u2028"'.encode())
     handled("genuine, with raw UTF-8", body)
-    handled("genuine, in UTF-16", expired("utf16").decode().encode("utf-16"))
     handled("genuine, with a byte order mark", b"\xef\xbb\xbf" + expired("marked"))
     body = expired("largest", padding="").replace(b'"padding": ""', b'"padding": "%s"')
     body %= b"x" * (MAX_BODY - len(body) + 2)
@@ -138,8 +137,6 @@ def table() -> list[Delivery]:
     refused("forged, under sha1=", "sha1", signature="sha1=" + signature_of(expired("sha1"))[7:47])
     refused("forged, with bytes for a signature", "bytes", signature=b"\xff\xfe")
     refused("forged with the signature of another event", "stolen", signature=signature_of(expired("plain")))
-    many = ", ".join([signature_of(b"", "whsec_wrong")] * 16 + [signature_of(expired("many"))])
-    refused("forged, with 17 signatures", "many", signature=many)
     body = expired("tampered")
     row("forged by one changed byte", body.replace(b"google", b"goggle"), signed(body), 401, "not_genuine")
     row("forged, with nothing in it", b"", [(SIGNATURE, "sha256=" + "0" * 64)], 401, "not_genuine")
@@ -152,6 +149,7 @@ def table() -> list[Delivery]:
     for name, body, answer in (
         ("odd, without an id", b'{"event": "credential.expired"}', (400, "not_understood")),
         ("odd, no JSON", b"event=credential.expired", (400, "not_understood")),
+        ("odd, in UTF-16", expired("utf16").decode().encode("utf-16"), (400, "not_understood")),
         ("odd, an array", b"[1, 2]", (400, "not_understood")),
         ("odd, signed and empty", b"", (400, "not_understood")),
         ("odd, not of its event's class", expired("wrong_type", data=7), (500, "handler_failed")),

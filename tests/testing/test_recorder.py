@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -309,12 +308,10 @@ def test_data_source_config_and_webhook_secret_are_masked_on_cassette(sandbox: S
     ("coding", "compress"),
     [
         ("gzip", gzip.compress),
-        ("gzip, deflate", lambda body: zlib.compress(gzip.compress(body))),
         ("unheard-of", lambda body: body[::-1]),
     ],
 )
-@pytest.mark.parametrize("settings", [{}, {"decode_compressed_response": False}], ids=["decoded", "as it came"])
-def test_compressed_body_is_masked(tape: Tape, coding: str, compress: Any, settings: dict[str, Any]) -> None:
+def test_compressed_body_is_masked(tape: Tape, coding: str, compress: Any) -> None:
     body = compress(b'{"data": {"access_token": "at_1"}}')
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -322,7 +319,7 @@ def test_compressed_body_is_masked(tape: Tape, coding: str, compress: Any, setti
         return [body]
 
     with httpx.Client(transport=httpx.WSGITransport(app)) as client:
-        tape.record(lambda: client.get("http://server.test/"), **settings)
+        tape.record(lambda: client.get("http://server.test/"))
     replayed = tape.replay(lambda: httpx.get("http://server.test/"))
     expected = "MASKED" if coding == "unheard-of" else '{"data": {"access_token": "MASKED"}}'
     assert (replayed.text, replayed.headers.get("content-encoding")) == (expected, None)

@@ -322,7 +322,7 @@ def test_unwritable_folder_raises_os_error(tmp_path: Path) -> None:
             attempt()
 
 
-def test_forked_child_releases_the_inherited_lock(store: FileTokenStore, path: Path) -> None:
+def test_forked_child_keeps_no_lock_of_its_parent(store: FileTokenStore, path: Path) -> None:
     reader, writer = os.pipe()
     equal = FileTokenStore(path)
     with equal.lock(KEY, 1):

@@ -8,7 +8,7 @@ import pytest
 
 from interactor_ext.webhooks import WebhookRouter
 from tests.support.webhook_deliveries import delivery
-from tests.support.webhook_routers import Handle, make, status
+from tests.support.webhook_routers import Handle, Recording, make, status
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
 
@@ -122,18 +122,6 @@ REFUSED_BY_WSGI: dict[str, tuple[dict[str, Any], bytes | None, int]] = {
     "connection that breaks": ({"CONTENT_LENGTH": "5"}, None, 400),
     "another method": ({"REQUEST_METHOD": "GET"}, b"x" * 100, 405),
 }
-
-
-class Recording:
-    """A Telemetry that records events."""
-
-    def __init__(self) -> None:
-        self.events: list[Any] = []
-
-    def sending(self, request: Any) -> None: ...
-
-    def record(self, event: Any) -> None:
-        self.events.append((event.event, event.status))
 
 
 @pytest.mark.parametrize(("environ", "body", "answer"), REFUSED_BY_WSGI.values(), ids=REFUSED_BY_WSGI)

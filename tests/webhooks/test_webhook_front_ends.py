@@ -102,15 +102,9 @@ def test_django_views_are_exempt_from_login() -> None:
         assert {name: vars(each)[name] for name in ("csrf_exempt", "login_required")}.items() <= exempt.items()
 
 
-@pytest.mark.parametrize(
-    ("name", "package", "code"),
-    [
-        ("WebhookRouter.fastapi", "FastAPI", "make().fastapi()"),
-        ("interactor_ext.webhooks.django", "Django", "import interactor_ext.webhooks.django"),
-    ],
-)
-def test_missing_framework_raises_import_error_that_says_what_to_install(name: str, package: str, code: str) -> None:
-    missing = package.lower()
-    lines = f"import sys; sys.modules[{missing!r}] = None\nfrom tests.support.webhook_routers import make\n{code}"
+def test_missing_django_raises_import_error_that_says_what_to_install() -> None:
+    lines = "import sys; sys.modules['django'] = None\nimport interactor_ext.webhooks.django"
     done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
-    assert done.stderr.splitlines()[-1] == f"ImportError: {name} needs {package}: pip install {missing}"
+    assert (
+        done.stderr.splitlines()[-1] == "ImportError: interactor_ext.webhooks.django needs Django: pip install django"
+    )

@@ -185,7 +185,6 @@ REFUSED: dict[str, tuple[str, list[Any]]] = {
             "sha256=" + "0" * 5000,
         ],
     ),
-    "too many signatures": (S, [",".join([SIGNATURE] * 5000)]),
     "another bit": (S, ["sha256=" + flipped(DIGEST, 0), "sha256=" + flipped(DIGEST, 63)]),
     "no time": (T, [None, "", " ", ",,", "\0", "yesterday", "Tue, 14 Nov 2023 22:13:20 GMT"]),
     "two times": (T, [f"{STAMP}, {int(NOW) + 1}", [STAMP, str(int(NOW) + 1)]]),
@@ -248,7 +247,9 @@ NOT_UNDERSTOOD: dict[str, bytes] = {
         f"key {key!r}, id {id_!r}": body_of(idempotency_key=key, id=id_)
         for key, id_ in ((..., ...), ("", ""), ([1], {}), (True, True))
     },
-    "half a character of UTF-16": json.dumps(envelope()).encode("utf-16") + b"\0",
+    "UTF-16": BODY.decode().encode("utf-16"),
+    "invalid UTF-8": BODY.replace(b"Dana", b"D\xffna"),
+    "5,000 digits inside": BODY[:-1] + b', "n": ' + b"9" * 5000 + b"}",
     "truncated JSON": BODY[:-1],
     "two objects": BODY + BODY,
     "closed too often": BODY + b"}",
@@ -270,14 +271,9 @@ OLDER_FIELDS = ("event", "timestamp", "idempotency_key", "namespace")
 # Genuine and odd, and no less the event that it says: body, and what is read differently.
 ODD: dict[str, tuple[bytes, dict[str, Any]]] = {
     "byte order mark": (b"\xef\xbb\xbf" + BODY, {}),
-    "UTF-16": (BODY.decode().encode("utf-16"), {}),
-    "UTF-32": (BODY.decode().encode("utf-32"), {}),
-    "invalid UTF-8": (BODY.replace(b"Dana", b"D\xffna"), {}),
-    "5,000 digits inside": (BODY[:-1] + b', "n": ' + b"9" * 5000 + b"}", {}),
     "NaN": (BODY[:-1] + b', "n": NaN}', {}),
     "Infinity": (BODY[:-1] + b', "n": -Infinity}', {}),
     "key a number": (body_of(idempotency_key=7), {"idempotency_key": "7"}),
-    "key a long number": (BODY.replace(b'"idem_1"', b"9" * 5000), {"idempotency_key": "9" * 5000}),
     "key a list": (body_of(idempotency_key=[]), {"idempotency_key": "evt_idem_1"}),
     "no key": (body_of(idempotency_key=...), {"idempotency_key": "evt_idem_1"}),
     "id a number": (body_of(id=7), {"id": "7"}),
@@ -383,18 +379,6 @@ def test_unknown_event_needs_only_type_and_id(value: Any) -> None:
     assert (event.event, event.id, event.idempotency_key) == ("billing.invoice.paid", "12", "12")
     assert (event.namespace, event.timestamp) == (None, None)
     assert event.data == (None if value is ... else value)
-
-
-@pytest.mark.parametrize("value", [b"9" * 5000, b"[" + b"9" * 5000 + b"]"])
-def test_unreadable_fields_of_unknown_event_are_kept_as_text(value: bytes) -> None:
-    event = parse_event(body_of("billing.invoice.paid", data="@").replace(b'"@"', value))
-    assert type(event) is UnknownWebhookEvent
-    assert event.data in (value.decode(), ["9" * 5000])
-
-
-def test_ids_in_invalid_utf8_stay_distinct() -> None:
-    keys = {parse_event(BODY.replace(b"idem_1", b"idem_" + byte)).idempotency_key for byte in (b"\xff", b"\xfe")}
-    assert len(keys) == 2
 
 
 REASONS = {

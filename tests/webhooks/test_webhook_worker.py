@@ -16,7 +16,7 @@ from interactor_ext.webhooks import (
 )
 from tests.support.waiting import in_time
 from tests.support.webhook_deliveries import delivery
-from tests.support.webhook_routers import Abort, BlockingHandler, Failing, Handle, make, status
+from tests.support.webhook_routers import Abort, BlockingHandler, Failing, Handle, Recording, make, status
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
 
@@ -131,7 +131,7 @@ def test_error_text_not_storable_in_database_is_escaped(
 def test_interrupted_worker_releases_its_event_if_it_can(
     queue: SQLiteEventQueue, error: type[BaseException], failures: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    router, runs = make(queue=Failing(queue, retry=failures)), []
+    router, runs = make(queue=Failing(queue, retry=failures), telemetry=(telemetry := Recording())), []
 
     @router.on("*")
     def interrupted_once(event: Any) -> None:
@@ -144,6 +144,7 @@ def test_interrupted_worker_releases_its_event_if_it_can(
     with pytest.raises(error):
         worker.run()
     assert ("until its lease runs out" in caplog.text) is bool(failures)
+    assert telemetry.events == []  # an interrupt is no failure of the handler
     assert worker.run_once() is not bool(failures)
 
 

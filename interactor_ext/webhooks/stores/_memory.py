@@ -10,8 +10,6 @@ from interactor_ext._fork import fork_safe_lock
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
 
-_SWEEP_EVERY = 1024
-
 
 class _StoredEvent(NamedTuple):
     token: str
@@ -33,15 +31,11 @@ class MemoryEventStore:
         self._clock = clock
         self._lock = fork_safe_lock()
         self._entries: dict[str, _StoredEvent] = {}
-        self._claims = 0
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
         """As `EventStore.claim`."""
         with self._lock:
             now = self._clock()
-            self._claims += 1
-            if self._claims % _SWEEP_EVERY == 0:
-                self._sweep(now)
             entry = self._entries.get(key)
             if entry is not None and entry.until > now and (entry.completed or entry.token != token):
                 return ClaimState.COMPLETED if entry.completed else ClaimState.IN_PROGRESS
@@ -57,7 +51,9 @@ class MemoryEventStore:
                 self._entries[key] = entry
                 return False
             self._entries[key] = _StoredEvent("", now + self.ttl, completed=True)
-            self._forget_oldest()
+            if len(self._entries) > self._max_events:
+                # A dict keeps the order of insertion: the first that was handled was so before all others.
+                del self._entries[next(key for key, entry in self._entries.items() if entry.completed)]
             return True
 
     def release(self, key: str, token: str) -> None:
@@ -65,15 +61,4 @@ class MemoryEventStore:
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None and not entry.completed and entry.token == token:
-                del self._entries[key]
-
-    def _sweep(self, now: float) -> None:
-        self._entries = {key: entry for key, entry in self._entries.items() if entry.until > now}
-
-    def _forget_oldest(self) -> None:
-        excess = len(self._entries) - self._max_events
-        if excess > 0:
-            # A dict keeps the order of insertion, and complete() puts each event at the end.
-            handled = (key for key, entry in self._entries.items() if entry.completed)
-            for key in [key for key, _ in zip(handled, range(excess), strict=False)]:
                 del self._entries[key]
