@@ -16,9 +16,9 @@ each invalid field. What the contract leaves open, it decides as follows:
 - Only successful responses are stored under an Idempotency-Key. The key is valid for one operation, path and body.
 - X-RateLimit-Remaining is how many calls would pass right now, -Reset when the bucket is full again.
 
-- No request blocks others. Long work runs in a thread and is bounded: bodies of 8 MiB and
-  250,000 values, pages of 64 MiB, URLs of 8,000 characters, contexts and definitions of workflows of 250,000 characters
-  and values, 100 tool calls a message, and what one step of a workflow does (work.py). Journals hold 64 MiB each.
+- No request blocks others. Work is bounded: bodies of 8 MiB and 250,000 values, which are read in a thread, pages of
+  64 MiB, URLs of 8,000 characters, contexts of workflows of 64 KiB, their definitions of 64 Ki characters and values,
+  and 100 tool calls a message. Journals hold 64 MiB each.
 
 The docstrings of its modules document further decisions: assistants, tools and streams in conversation.py, replies.py
 and streams.py, scripted replies in scripts.py, callbacks of tools in callbacks.py; workflows in engine.py,

@@ -187,7 +187,6 @@ class Platform:
             body=body,
             origin=origin_of(scope),
             last_event_id=exchange.headers.get("last-event-id", ""),
-            in_thread=self._state.compute_in_thread,
         )
         if key := headers.get("Idempotency-Key"):
             return await self._handle_idempotent(exchange, call, key)

@@ -9,21 +9,19 @@
 A transition without a condition always holds. One with an `event` is taken by that event alone, and its condition, if
 any, must hold as well. An instance keeps the definition it was started with.
 
-A step is everything that follows from one call. A long one is computed in a thread without touching the state, and then
-written at once. A step of too much work, or with a context that grows too large, fails the instance.
+A step is everything that follows from one call; it is computed first, and then written at once. One whose context
+grows beyond 64 KiB fails the instance.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from interactor_ext.sandbox.http.problems import conflict, invalid
 from interactor_ext.sandbox.platform.actions import Context, ContextTooLarge, perform
 from interactor_ext.sandbox.platform.expressions import compile_expression
-from interactor_ext.sandbox.platform.work import INLINE, MAX_WORK, Budget, TooMuchWork
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.state import FINISHED, State
 
@@ -33,8 +31,6 @@ MAX_STEPS = 100
 PLAIN_PRESENTATION: JsonObject = {"type": "form", "config": {}}
 
 Effect = Callable[[State, Record], None]
-# Runs long work in a thread.
-InThread = Callable[[Callable[[], "Step"]], Awaitable["Step"]]
 
 
 class Step:
@@ -43,10 +39,9 @@ class Step:
     `public` starts as the current instance. Nothing is stored until `apply`.
     """
 
-    def __init__(self, states: Mapping[str, JsonObject], public: JsonObject, budget: Budget, now: str) -> None:
+    def __init__(self, states: Mapping[str, JsonObject], public: JsonObject, now: str) -> None:
         self.public = public
         self._states = states
-        self._budget = budget
         self._now = now
         self._effects: list[Effect] = []
 
@@ -106,19 +101,13 @@ class Step:
                 if steps == MAX_STEPS:
                     self._fail(f"{MAX_STEPS} states in a row without a wait or an end: the workflow loops")
                     return
-                self._enter(target, context, announced=begun or steps > 0)
+                self._enter(target, announced=begun or steps > 0)
                 steps += 1
                 target = self._do(context)
         except ContextTooLarge as error:
             self._fail(str(error))
-        except TooMuchWork as error:
-            if self._budget.may_continue_in_thread:
-                raise
-            self._fail(str(error))
 
-    def _enter(self, target: str, context: Context, *, announced: bool) -> None:
-        # The cost of writing the context to the stream, the webhooks and the data file.
-        self._budget.spend(context.weight)
+    def _enter(self, target: str, *, announced: bool) -> None:
         previous = self.public["current_state"]
         self._change(current_state=target, status="running", updated_at=self._now)
         self._emit({"type": "workflow.state_changed", "state": target, "context": self.public["context"]})
@@ -140,7 +129,7 @@ class Step:
                 self._publish("halted", presentation=presentation)
                 return None
         for action in definition.get("actions", ()):
-            perform(action, context, self._budget, self._email)
+            perform(action, context, self._email)
         self._change(context=context.values)
         target = self._next(context, event=None)
         if target is None and not any("event" in each for each in definition.get("transitions", ())):
@@ -149,24 +138,19 @@ class Step:
 
     def _next(self, context: Context, event: str | None) -> str | None:
         for transition in self._definition().get("transitions", ()):
-            self._budget.spend(1)
             if transition.get("event") == event and self._is_true(transition.get("condition"), context):
                 return str(transition["to"])
         return None
 
     def _is_true(self, condition: str | None, context: Context) -> bool:
-        if condition is None:
-            return True
-        # For compiling it.
-        self._budget.spend(len(condition))
-        return compile_expression(condition)(context.values, self._budget)
+        return condition is None or compile_expression(condition)(context.values)
 
     def _definition(self) -> JsonObject:
         return self._states[self.public["current_state"]]
 
     def _context(self, values: JsonObject, more: JsonObject, field: str = "") -> Context:
         try:
-            context = Context(values, self._budget)
+            context = Context(values)
             context.merge(more)
         except ContextTooLarge as error:
             raise invalid((field, str(error))) from None
@@ -208,30 +192,8 @@ class Step:
         self._effects.append(publish)
 
 
-async def compute_step(
-    state: State, states: Mapping[str, JsonObject], public: JsonObject, act: Callable[[Step], None], in_thread: InThread
-) -> Step:
-    """Compute a step: on the loop if it is small, else in a thread. Raises Problem as `act` does."""
-    now = state.clock.stamp()
-
-    def compute(budget: Budget) -> Step:
-        step = Step(states, public, budget, now)
-        act(step)
-        return step
-
-    try:
-        return compute(Budget(INLINE, may_continue_in_thread=True))
-    except TooMuchWork:
-        return await in_thread(lambda: compute(Budget(MAX_WORK)))
-
-
-async def run_step(state: State, instance: Record, act: Callable[[Step], None], in_thread: InThread) -> None:
-    """Run a step on an instance, serialized with others. Raises Problem, 404 if it was deleted meanwhile."""
-    async with state.locks.setdefault(instance.id, asyncio.Lock()):
-        state.store.check_still_there(instance)
-        before = instance.public
-        step = await compute_step(state, instance.private["states"], before, act, in_thread)
-        state.store.check_still_there(instance)
-        if instance.public is not before:
-            raise conflict("The instance has failed meanwhile.")
-        step.apply(state, instance)
+def run_step(state: State, instance: Record, act: Callable[[Step], None]) -> None:
+    """Run a step on an instance. Raises Problem as `act` does."""
+    step = Step(instance.private["states"], instance.public, state.clock.stamp())
+    act(step)
+    step.apply(state, instance)

@@ -13,10 +13,9 @@ The namespace `""` is that of calls without a namespace.
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -184,27 +183,13 @@ class Seeds:
             return scripts.add_reply(state.store, {"namespace": namespace, **body}).id
         operation = self._contract.operations[CREATORS[group]]
         body = operation.read_body(body)
-        call = ApiCall(state, operation, namespace, body, in_thread=_at_once)
+        call = ApiCall(state, operation, namespace, body)
         result: Any = HANDLERS[operation.id](call)
-        return str((_finished(result) if inspect.iscoroutine(result) else result)["data"]["id"])
+        return str(result["data"]["id"])
 
     def _refuse(self, wrong: list[Detail], place: str) -> None:
         if wrong:
             raise ValueError(f"{self._source}: " + "; ".join(_sentences(wrong, place)))
-
-
-async def _at_once(work: Callable[[], Any]) -> Any:
-    return work()
-
-
-def _finished(handler: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a handler coroutine that never waits."""
-    try:
-        handler.send(None)
-    except StopIteration as end:
-        return end.value
-    handler.close()
-    raise RuntimeError("a handler that loads a seed waits for something")
 
 
 def _sentences(wrong: list[Detail], place: str) -> Iterator[str]:

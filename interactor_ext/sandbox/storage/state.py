@@ -89,7 +89,7 @@ class State:
         bare = "bare_signature" in settings.dialect
         self.outbox = Outbox(self.store, persistence, clock, settings.delivery, settings.history, bare_signature=bare)
         self.credential_expiry = CredentialExpiry(self.store, clock, self.publish)
-        # One lock for each room and instance that has a holder or waiters: replies and steps are serialized.
+        # One lock for each room that has a holder or waiters: replies are serialized.
         self.locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # Counts resets: a request that began before one must not write after it.
         self.generation = 0
