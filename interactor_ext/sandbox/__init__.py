@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from interactor_ext.sandbox.clock import Clock
     from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
     from interactor_ext.sandbox.http.dialects import Dialect
-    from interactor_ext.sandbox.http.faults import Fault, Faults
+    from interactor_ext.sandbox.platform.faults import Fault, Faults
     from interactor_ext.sandbox.platform.scripts import Replies, ScriptedReply
     from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 
@@ -69,7 +69,7 @@ __getattr__, __dir__ = lazy_names(
         ".clock": ("Clock",),
         ".delivery.deliveries": ("Delivery", "DeliveryOptions"),
         ".http.dialects": ("Dialect",),
-        ".http.faults": ("Fault", "Faults"),
+        ".platform.faults": ("Fault", "Faults"),
         ".platform.scripts": ("Replies", "ScriptedReply"),
         ".storage.journal": ("Journal", "RequestRecord"),
     },

@@ -14,25 +14,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from starlette.applications import Starlette
 
 from interactor_ext._waiting import NoContextManager
+from interactor_ext.sandbox.app import build_app
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
-from interactor_ext.sandbox.http.app import build_app
-from interactor_ext.sandbox.http.contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
 from interactor_ext.sandbox.http.cors import origin_name
 from interactor_ext.sandbox.http.dialects import Dialect, dialects
-from interactor_ext.sandbox.http.faults import FAILURE, Faults
 from interactor_ext.sandbox.http.guard import host_name
-from interactor_ext.sandbox.http.problems import Problem
 from interactor_ext.sandbox.http.server import Server, listen, origin, serving
 from interactor_ext.sandbox.platform import credentials, instances
 from interactor_ext.sandbox.platform.accounts import Accounts, OAuthClient
+from interactor_ext.sandbox.platform.contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
+from interactor_ext.sandbox.platform.faults import FAILURE, Faults
 from interactor_ext.sandbox.platform.scripts import Replies
+from interactor_ext.sandbox.platform.seeds import Seeds, read_seed
+from interactor_ext.sandbox.platform.state import Settings, State
+from interactor_ext.sandbox.problems import Problem
 from interactor_ext.sandbox.storage.datafile import DataFile
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import JsonObject
-from interactor_ext.sandbox.storage.seeds import Seeds, read_seed
-from interactor_ext.sandbox.storage.state import Settings, State
 
 if TYPE_CHECKING:
     from interactor_ext import AsyncInteractorClient, InteractorClient

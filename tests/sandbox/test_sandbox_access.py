@@ -11,7 +11,7 @@ import pytest
 
 from interactor_ext import PermissionDeniedError
 from interactor_ext.sandbox import Clock, Sandbox
-from interactor_ext.sandbox.http.contract import load_contract
+from interactor_ext.sandbox.platform.contract import load_contract
 from tests.support.sandbox_caller import (
     OPERATIONS,
     Caller,

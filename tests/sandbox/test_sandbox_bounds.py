@@ -10,8 +10,8 @@ import pytest
 
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.http import wire
-from interactor_ext.sandbox.http.strict_json import MAX_VALUES
 from interactor_ext.sandbox.storage import journal
+from interactor_ext.sandbox.storage.strict_json import MAX_VALUES
 from tests.support.sandbox_caller import END, Caller, control_url, listening, problem, seed_file, workflow_of
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]

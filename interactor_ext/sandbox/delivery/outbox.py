@@ -25,6 +25,7 @@ from interactor_ext.sandbox.delivery.webhook_queue import MAX_SIZE, MAX_WAITING,
 from interactor_ext.sandbox.storage.journal import Journal
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredDelivery
 from interactor_ext.sandbox.storage.records import JsonObject, Record, Store, new_id
+from interactor_ext.sandbox.storage.strict_json import compact
 from interactor_ext.webhooks import sign
 from interactor_ext.webhooks._headers import SIGNATURE
 
@@ -310,7 +311,7 @@ class Outbox:
 
 
 def _encoded(event: JsonObject) -> bytes:
-    return json.dumps(event, separators=(",", ":")).encode()
+    return compact(event).encode()
 
 
 def _by_chance(probability: float) -> bool:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from interactor_ext._lazy import LazyModule
-from interactor_ext.sandbox.platform.work import run_in_own_thread
+from interactor_ext.sandbox.work import run_in_own_thread
 
 if TYPE_CHECKING:
     import httpx

@@ -30,18 +30,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from interactor_ext.sandbox.http.contract import Contract
-from interactor_ext.sandbox.http.deprecations import Deprecated
-from interactor_ext.sandbox.http.faults import FAILURE, KINDS
 from interactor_ext.sandbox.http.guard import check_host, check_origin
-from interactor_ext.sandbox.http.problems import Problem, invalid
-from interactor_ext.sandbox.http.schemas import Validator
-from interactor_ext.sandbox.http.validation import problems_of
-from interactor_ext.sandbox.http.wire import encode, read_json
+from interactor_ext.sandbox.http.wire import read_json
 from interactor_ext.sandbox.platform import credentials, instances, scripts
+from interactor_ext.sandbox.platform.contract import Contract
+from interactor_ext.sandbox.platform.deprecations import Deprecated
+from interactor_ext.sandbox.platform.faults import FAILURE, KINDS
+from interactor_ext.sandbox.platform.schemas import Validator
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.platform.validation import problems_of
+from interactor_ext.sandbox.problems import Problem, invalid
 from interactor_ext.sandbox.storage.journal import RequestRecord
 from interactor_ext.sandbox.storage.records import JsonObject
-from interactor_ext.sandbox.storage.state import State
+from interactor_ext.sandbox.storage.strict_json import compact
 
 NUMBER = {"type": "number"}
 TEXT = {"type": "string"}
@@ -200,11 +201,11 @@ def _doing(act: Callable[..., None], *arguments: Any) -> Callable[[Request, Any]
 def _listing(name: str, items: Iterable[JsonObject]) -> Response:
     """A long list, streamed item by item: Starlette does it in a thread, so other requests are answered meanwhile."""
 
-    def pieces() -> Iterator[bytes]:
-        yield encode({name: []})[:-2]
+    def pieces() -> Iterator[str]:
+        yield compact({name: []})[:-2]
         for number, item in enumerate(items):
-            yield (b"," if number else b"") + encode(item)
-        yield b"]}"
+            yield ("," if number else "") + compact(item)
+        yield "]}"
 
     return StreamingResponse(pieces(), media_type="application/json")
 

@@ -16,19 +16,12 @@ from starlette.types import Receive, Scope, Send
 
 from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import http_date
-from interactor_ext.sandbox.http.connections import ConnectionCut, cut_off, is_cuttable
-from interactor_ext.sandbox.http.contract import Contract, ContractOperation
+from interactor_ext.sandbox.http.connections import cut_off, is_cuttable
 from interactor_ext.sandbox.http.cors import cors_headers, is_preflight
 from interactor_ext.sandbox.http.dialects import read_request, speak
-from interactor_ext.sandbox.http.faults import Fault
 from interactor_ext.sandbox.http.guard import check_host
-from interactor_ext.sandbox.http.handlers import HANDLERS, STATUSES, ApiCall
-from interactor_ext.sandbox.http.limits import Allowance
-from interactor_ext.sandbox.http.problems import FAILED, Problem, conflict, invalid, not_stored, unauthorized
-from interactor_ext.sandbox.http.streams import Subscription
 from interactor_ext.sandbox.http.wire import (
     INLINE_SIZE,
-    ApiResponse,
     ClientGone,
     RawHeaders,
     encode_page,
@@ -41,10 +34,17 @@ from interactor_ext.sandbox.http.wire import (
     send_stream,
 )
 from interactor_ext.sandbox.platform import agents, conversation, credentials, instances, oauth, webhooks, workflows
+from interactor_ext.sandbox.platform.contract import Contract, ContractOperation
+from interactor_ext.sandbox.platform.faults import Fault
+from interactor_ext.sandbox.platform.handlers import HANDLERS, STATUSES, ApiCall
+from interactor_ext.sandbox.platform.idempotency import ApiResponse
+from interactor_ext.sandbox.platform.limits import Allowance
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.platform.streams import Subscription
+from interactor_ext.sandbox.problems import FAILED, ConnectionCut, Problem, conflict, invalid, not_stored, unauthorized
 from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
-from interactor_ext.sandbox.storage.state import State
 
 # Importing them fills HANDLERS.
 HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)

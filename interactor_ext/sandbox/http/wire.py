@@ -6,18 +6,18 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from interactor_ext.sandbox.http.connections import ConnectionCut, cut_short
-from interactor_ext.sandbox.http.faults import OF_A_BODY, Fault
-from interactor_ext.sandbox.http.problems import Problem, invalid
-from interactor_ext.sandbox.http.streams import Subscription
-from interactor_ext.sandbox.http.strict_json import UnstorableJson, parse_json
-from interactor_ext.sandbox.platform.work import run_in_thread
+from interactor_ext.sandbox.http.connections import cut_short
+from interactor_ext.sandbox.platform.faults import OF_A_BODY, Fault
+from interactor_ext.sandbox.platform.idempotency import ApiResponse
+from interactor_ext.sandbox.platform.streams import Subscription
+from interactor_ext.sandbox.problems import ConnectionCut, Problem, invalid
+from interactor_ext.sandbox.storage.strict_json import UnstorableJson, compact, parse_json
+from interactor_ext.sandbox.work import run_in_thread
 
 # Bodies up to this size are parsed and validated on the loop, larger ones in a thread.
 INLINE_SIZE = 32 * 1024
@@ -37,28 +37,12 @@ class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApiResponse:
-    """A complete response. `content` is None for a response without a body."""
-
-    status: int
-    content: bytes | None
-
-    @classmethod
-    def of(cls, status: int, body: dict[str, Any] | None) -> ApiResponse:
-        return cls(status, None if body is None else encode(body))
-
-
-def encode(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode()
-
-
 async def encode_page(body: dict[str, Any]) -> bytes:
     """Encode a list response, yielding to other tasks. Raises Problem 422 for one that is too large."""
     parts: list[bytes] = []
     size = since = 0
     for item in body["data"]:
-        part = encode(item)
+        part = compact(item).encode()
         parts.append(part)
         size, since = size + len(part), since + len(part)
         if size > MAX_PAGE:
@@ -66,7 +50,7 @@ async def encode_page(body: dict[str, Any]) -> bytes:
         if since > TURN:
             since = 0
             await asyncio.sleep(0)
-    rest = encode({name: value for name, value in body.items() if name != "data"})
+    rest = compact({name: value for name, value in body.items() if name != "data"}).encode()
     return b'{"data":[' + b",".join(parts) + (b"]," + rest[1:] if len(rest) > 2 else b"]}")
 
 
@@ -214,4 +198,4 @@ async def end_with_error(chunks: AsyncIterator[bytes], fault: Fault) -> AsyncIte
             yield chunk
     except ConnectionCut:
         error = {"code": fault.code or "API_ERROR", "message": fault.message}
-        yield b"data: " + encode({"type": "error", "error": error}) + b"\n\n"
+        yield f"data: {compact({'type': 'error', 'error': error})}\n\n".encode()

@@ -1,1 +1,1 @@
-"""The simulated platform: tokens, credentials, assistants, conversations, workflows and webhook subscriptions."""
+"""The simulated platform: the contract, its handlers by subject, streams, faults, limits, seeds, and the state of all."""

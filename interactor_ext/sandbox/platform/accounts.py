@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from interactor_ext._lazy import LazyModule
 from interactor_ext.sandbox.clock import Clock
-from interactor_ext.sandbox.http.problems import Problem, invalid, unauthorized
+from interactor_ext.sandbox.problems import Problem, invalid, unauthorized
 from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import new_id
 

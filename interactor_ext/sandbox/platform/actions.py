@@ -18,9 +18,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from interactor_ext.sandbox.http.strict_json import size_of
 from interactor_ext.sandbox.platform.expressions import look_up
 from interactor_ext.sandbox.storage.records import JsonObject
+from interactor_ext.sandbox.storage.strict_json import size_of
 
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)\s*\}\}")
 # Characters of a context as JSON: a workflow that feeds its context back into itself must fail before it fills memory.

@@ -6,7 +6,7 @@ A data source that was synced at least once shows further fields: `sync_status` 
 
 from __future__ import annotations
 
-from interactor_ext.sandbox.http.handlers import (
+from interactor_ext.sandbox.platform.handlers import (
     ApiCall,
     data,
     handle_list_and_get,
@@ -15,8 +15,8 @@ from interactor_ext.sandbox.http.handlers import (
     list_page,
     referenced,
 )
+from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.state import State
 
 handle_list_and_get("assistant", "list_assistants", "get_assistant")
 handle_list_and_get("room", "list_rooms", "get_room", "assistant_id")

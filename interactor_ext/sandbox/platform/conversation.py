@@ -28,14 +28,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page, referenced, subscribe
-from interactor_ext.sandbox.http.problems import Problem, conflict, invalid, not_found
-from interactor_ext.sandbox.http.streams import Subscription
 from interactor_ext.sandbox.platform import replies, scripts
 from interactor_ext.sandbox.platform.callbacks import call_back
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles, list_page, referenced, subscribe
 from interactor_ext.sandbox.platform.replies import ToolRequest
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.platform.streams import Subscription
+from interactor_ext.sandbox.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.state import State
 
 
 @handles("send_message")

@@ -13,11 +13,11 @@ import secrets
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page
-from interactor_ext.sandbox.http.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.platform.expiry import facts
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles, list_page
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.state import State
 
 FLOW_LIFETIME = 600
 TOKEN_LIFETIME = 3600

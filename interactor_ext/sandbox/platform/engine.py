@@ -19,11 +19,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from interactor_ext.sandbox.http.problems import conflict, invalid
 from interactor_ext.sandbox.platform.actions import Context, ContextTooLarge, perform
 from interactor_ext.sandbox.platform.expressions import compile_expression
+from interactor_ext.sandbox.platform.state import FINISHED, State
+from interactor_ext.sandbox.problems import conflict, invalid
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.state import FINISHED, State
+from interactor_ext.sandbox.storage.strict_json import compact
 
 # Consecutive action states without a wait; more count as a loop.
 MAX_STEPS = 100
@@ -179,7 +180,7 @@ class Step:
         self._effects.append(send)
 
     def _emit(self, event: JsonObject) -> None:
-        text = json.dumps(event, separators=(",", ":"))
+        text = compact(event)
         self._effects.append(lambda state, instance: state.streams.emit_json(instance.id, text))
 
     def _publish(self, moment: str, **more: Any) -> None:

@@ -18,8 +18,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from interactor_ext.sandbox.http.problems import invalid
-from interactor_ext.sandbox.http.strict_json import parse_json
+from interactor_ext.sandbox.problems import invalid
+from interactor_ext.sandbox.storage.strict_json import parse_json
 
 # A long reply has larger pieces, so that it fits into the replay of a stream.
 MAX_PIECES = 1000

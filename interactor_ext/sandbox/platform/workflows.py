@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handle_list_and_get, handles
-from interactor_ext.sandbox.http.problems import MAX_DETAILS, Detail, invalid
-from interactor_ext.sandbox.http.strict_json import size_of
 from interactor_ext.sandbox.platform.expressions import ExpressionError, compile_expression
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handle_list_and_get, handles
+from interactor_ext.sandbox.problems import MAX_DETAILS, Detail, invalid
 from interactor_ext.sandbox.storage.records import JsonObject
+from interactor_ext.sandbox.storage.strict_json import size_of
 
 # Characters and values; each instance stores a copy in the data file.
 MAX_DEFINITION = 64 * 1024

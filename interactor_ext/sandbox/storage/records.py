@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from interactor_ext.sandbox.http.problems import not_found
+from interactor_ext.sandbox.problems import not_found
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
+from interactor_ext.sandbox.storage.strict_json import compact
 
 JsonObject = dict[str, Any]
 
@@ -170,5 +171,6 @@ class Store:
 
 
 def _stored(record: Record) -> StoredRecord:
-    public, private = (json.dumps(value, separators=(",", ":")) for value in (record.public, record.private))
-    return StoredRecord(record.kind, record.id, record.namespace, record.parent, public, private)
+    return StoredRecord(
+        record.kind, record.id, record.namespace, record.parent, compact(record.public), compact(record.private)
+    )

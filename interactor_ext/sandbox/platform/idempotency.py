@@ -5,14 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from interactor_ext.sandbox.clock import Clock
-from interactor_ext.sandbox.http.problems import conflict
+from interactor_ext.sandbox.problems import conflict
+from interactor_ext.sandbox.storage.strict_json import compact
 
 LIFETIME = 24 * 60 * 60
 
 ResponseT = TypeVar("ResponseT")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiResponse:
+    """A complete response. `content` is None for a response without a body."""
+
+    status: int
+    content: bytes | None
+
+    @classmethod
+    def of(cls, status: int, body: dict[str, Any] | None) -> ApiResponse:
+        return cls(status, None if body is None else compact(body).encode())
+
+
 # The client, the namespace and the key.
 Scope = tuple[str, str, str]
 

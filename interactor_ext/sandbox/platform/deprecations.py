@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from interactor_ext.sandbox.clock import END, FIRST, Clock, http_date
-from interactor_ext.sandbox.http.problems import Problem
+from interactor_ext.sandbox.problems import Problem
 
 LINK = "https://docs.interactor.com/migration/v1-to-v2"
 

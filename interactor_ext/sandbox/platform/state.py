@@ -7,7 +7,6 @@ so no lock is needed; other threads use the methods of `Sandbox`.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -18,19 +17,19 @@ from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.delivery.outbox import Outbox
-from interactor_ext.sandbox.http.connections import ConnectionCut
-from interactor_ext.sandbox.http.deprecations import Deprecations
-from interactor_ext.sandbox.http.faults import Faults
-from interactor_ext.sandbox.http.idempotency import LIFETIME, Entry, IdempotencyKeys, Scope
-from interactor_ext.sandbox.http.limits import Limits, RateTier
-from interactor_ext.sandbox.http.streams import Streams
-from interactor_ext.sandbox.http.wire import ApiResponse
 from interactor_ext.sandbox.platform.accounts import Accounts
+from interactor_ext.sandbox.platform.deprecations import Deprecations
 from interactor_ext.sandbox.platform.expiry import CredentialExpiry
-from interactor_ext.sandbox.platform.work import run_in_thread
+from interactor_ext.sandbox.platform.faults import Faults
+from interactor_ext.sandbox.platform.idempotency import LIFETIME, ApiResponse, Entry, IdempotencyKeys, Scope
+from interactor_ext.sandbox.platform.limits import Limits, RateTier
+from interactor_ext.sandbox.platform.streams import Streams
+from interactor_ext.sandbox.problems import ConnectionCut
 from interactor_ext.sandbox.storage.journal import RESPONSES, Journal, RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredResponse
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
+from interactor_ext.sandbox.storage.strict_json import compact
+from interactor_ext.sandbox.work import run_in_thread
 
 T = TypeVar("T")
 
@@ -108,7 +107,7 @@ class State:
             "data": data,
         }
         # Encoded once for all webhooks.
-        encoded = json.dumps(body, separators=(",", ":")).encode()
+        encoded = compact(body).encode()
         self.events.append(body, len(encoded))
         self.outbox.post(body, encoded)
         return body

@@ -19,17 +19,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from interactor_ext.sandbox.http.contract import Contract
-from interactor_ext.sandbox.http.handlers import HANDLERS, ApiCall
-from interactor_ext.sandbox.http.problems import Detail, Problem
-from interactor_ext.sandbox.http.schemas import Validator
-from interactor_ext.sandbox.http.strict_json import parse_json
-from interactor_ext.sandbox.http.validation import problems_of
 from interactor_ext.sandbox.platform import credentials, scripts
 from interactor_ext.sandbox.platform.accounts import OAuthClient
+from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.conversation import add_message
+from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
+from interactor_ext.sandbox.platform.schemas import Validator
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.platform.validation import problems_of
+from interactor_ext.sandbox.problems import Detail, Problem
 from interactor_ext.sandbox.storage.records import DuplicateId, JsonObject, Record
-from interactor_ext.sandbox.storage.state import State
+from interactor_ext.sandbox.storage.strict_json import parse_json
 
 # In the order of references between them.
 CREATORS = {

@@ -12,10 +12,10 @@ from urllib.parse import unquote_to_bytes
 
 from jsonschema import Draft202012Validator
 
-from interactor_ext.sandbox.http.limits import RateTier
-from interactor_ext.sandbox.http.problems import Problem, invalid
-from interactor_ext.sandbox.http.schemas import Document, Schemas, without_nulls
-from interactor_ext.sandbox.http.validation import Parameter, problems_of
+from interactor_ext.sandbox.platform.limits import RateTier
+from interactor_ext.sandbox.platform.schemas import Document, Schemas, without_nulls
+from interactor_ext.sandbox.platform.validation import Parameter, problems_of
+from interactor_ext.sandbox.problems import Problem, invalid
 
 CORE_PREFIX = "/api/v1"
 ACCOUNT_PREFIX = "/auth/api/v1"

@@ -12,18 +12,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from interactor_ext.sandbox.http.contract import ACCOUNT_PREFIX, CORE_PREFIX, Contract, read_document
 from interactor_ext.sandbox.http.control import Control
 from interactor_ext.sandbox.http.cors import cors_headers
 from interactor_ext.sandbox.http.guard import check_host
 from interactor_ext.sandbox.http.pipeline import Platform
-from interactor_ext.sandbox.http.problems import FAILED, Problem, not_stored
 from interactor_ext.sandbox.http.wire import ClientGone, origin_of
+from interactor_ext.sandbox.inspector.consent import consent_routes
 from interactor_ext.sandbox.inspector.page_server import Inspector
-from interactor_ext.sandbox.platform.consent import consent_routes
+from interactor_ext.sandbox.platform.contract import ACCOUNT_PREFIX, CORE_PREFIX, Contract, read_document
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.problems import FAILED, Problem, not_stored
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
-from interactor_ext.sandbox.storage.state import State
 
 
 def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> Starlette:

@@ -31,9 +31,8 @@ from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
 from interactor_ext.sandbox.clock import is_finite
-from interactor_ext.sandbox.http.connections import ConnectionCut
-from interactor_ext.sandbox.http.contract import ContractOperation
-from interactor_ext.sandbox.http.problems import Problem
+from interactor_ext.sandbox.platform.contract import ContractOperation
+from interactor_ext.sandbox.problems import ConnectionCut, Problem
 
 Kind = Literal[
     "latency",

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from interactor_ext.sandbox.http.contract import ContractOperation
-from interactor_ext.sandbox.http.problems import invalid
-from interactor_ext.sandbox.http.streams import Subscription
+from interactor_ext.sandbox.platform.contract import ContractOperation
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.platform.streams import Subscription
+from interactor_ext.sandbox.problems import invalid
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.state import State
 
 # The response body (None: no body), or a stream (None: it is over).
 Result = JsonObject | Subscription | None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from interactor_ext.sandbox.clock import Clock
-from interactor_ext.sandbox.http.problems import Problem
+from interactor_ext.sandbox.problems import Problem
 
 # Beyond this number full buckets are dropped: new ones would be the same.
 MAX_BUCKETS = 10_000

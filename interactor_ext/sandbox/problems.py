@@ -1,4 +1,4 @@
-"""Problem: the exception that becomes an error response in the contract's envelope."""
+"""Problem, the exception that becomes an error response in the contract's envelope, and ConnectionCut."""
 
 from __future__ import annotations
 
@@ -47,6 +47,14 @@ class Problem(Exception):
             error["details"] = [{"field": field, "message": message} for field, message in self.details]
         error["request_id"] = request_id
         return {"error": error}
+
+
+class ConnectionCut(Exception):
+    """The connection must end now. `reset`: by a TCP reset, else by closing it after what was sent so far."""
+
+    def __init__(self, *, reset: bool) -> None:
+        super().__init__()
+        self.reset = reset
 
 
 def unauthorized(message: str) -> Problem:

@@ -11,8 +11,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from interactor_ext.sandbox.http.problems import Detail, Problem, invalid
-from interactor_ext.sandbox.http.schemas import Schemas
+from interactor_ext.sandbox.platform.schemas import Schemas
+from interactor_ext.sandbox.problems import Detail, Problem, invalid
 
 TYPE_NAMES = {
     "array": "a list",

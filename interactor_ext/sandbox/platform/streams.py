@@ -12,9 +12,10 @@ after which a browser's EventSource does not come again. One that a page makes a
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Any
+
+from interactor_ext.sandbox.storage.strict_json import compact
 
 DONE = b'data: {"type":"done"}\n\n'
 KEEPALIVE = b": keepalive\n\n"
@@ -149,7 +150,7 @@ class Streams:
         self._first_id = first_id
 
     def emit(self, channel_id: str, event: dict[str, Any]) -> None:
-        self.emit_json(channel_id, json.dumps(event, separators=(",", ":")))
+        self.emit_json(channel_id, compact(event))
 
     def emit_json(self, channel_id: str, text: str) -> None:
         """Emit an event that is encoded as JSON on one line."""
