@@ -22,7 +22,7 @@ from interactor_ext.sandbox.http.dialects import Dialect, dialects
 from interactor_ext.sandbox.http.guard import host_name
 from interactor_ext.sandbox.http.server import Server, listen, origin, serving
 from interactor_ext.sandbox.platform import credentials, instances
-from interactor_ext.sandbox.platform.accounts import Accounts, OAuthClient
+from interactor_ext.sandbox.platform.accounts import OAuthClient
 from interactor_ext.sandbox.platform.contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
 from interactor_ext.sandbox.platform.faults import FAILURE, Faults
 from interactor_ext.sandbox.platform.scripts import Replies
@@ -30,6 +30,7 @@ from interactor_ext.sandbox.platform.seeds import Seeds, read_seed
 from interactor_ext.sandbox.platform.state import Settings, State
 from interactor_ext.sandbox.problems import Problem
 from interactor_ext.sandbox.storage.datafile import DataFile
+from interactor_ext.sandbox.storage.file_check import DamagedFile
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import JsonObject
@@ -99,6 +100,7 @@ class Sandbox:
         self.clock = clock or Clock()
         self.faults = Faults(contract.operations)
         settings = Settings(
+            token_lifetime=token_lifetime,
             enforce_limits=enforce_limits,
             keepalive=keepalive,
             retry=retry,
@@ -113,13 +115,13 @@ class Sandbox:
         )
 
         def fresh(persistence: Persistence) -> State:
-            accounts = Accounts(self.clock, contract.scopes, token_lifetime, persistence)
-            return State(settings, self.clock, self.faults, accounts, contract.tiers, persistence)
+            return State(settings, self.clock, self.faults, contract, persistence)
 
         seeds = None if seed is None else Seeds(os.fspath(seed), read_seed(seed), contract)
         if seeds is not None:
             # Loaded into a temporary state first, so that an invalid seed changes nothing.
             seeds.load_into(fresh(Persistence()))
+        self._data = data
         self._persistence = Persistence() if data is None else DataFile(data)
         try:
             self._state = fresh(self._persistence)
@@ -133,8 +135,11 @@ class Sandbox:
             raise
 
     def _fill(self, scopes: Iterable[str], seeds: Seeds | None) -> None:
+        try:
+            self._state.restore()
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise DamagedFile(f"{self._data} is damaged: its records don't fit together") from None
         self.add_client(self.client_id, self.client_secret, scopes=scopes)
-        self._state.restore()
         if seeds is not None:
             self._state.load_seed = seeds.load_into
             if self._state.store.is_empty():
@@ -386,6 +391,7 @@ class Sandbox:
         with listen(host, port) as sock:
             if self._persistence.open():
                 self._state.restore()
+            self._persistence.commit()
             self._origin = origin(sock)
             try:
                 yield sock

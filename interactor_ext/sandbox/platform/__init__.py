@@ -1,1 +1,1 @@
-"""The simulated platform: the contract, its handlers by subject, streams, faults, limits, seeds, and the state of all."""
+"""The simulated platform: contract, handlers, streams, faults, limits and seeds, and the state of all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import math
+import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.problems import Problem, invalid, unauthorized
 from interactor_ext.sandbox.storage.persistence import Persistence
-from interactor_ext.sandbox.storage.records import new_id
+from interactor_ext.sandbox.storage.records import Store, new_id
 
 if TYPE_CHECKING:
     from interactor_ext.sandbox.platform import signing
@@ -59,10 +60,13 @@ class Accounts:
     `revoke_all` changes the realm.
     """
 
-    def __init__(self, clock: Clock, known_scopes: frozenset[str], lifetime: float, persistence: Persistence) -> None:
+    def __init__(
+        self, clock: Clock, known_scopes: frozenset[str], lifetime: float, store: Store, persistence: Persistence
+    ) -> None:
         self._clock = clock
         self._known_scopes = known_scopes
         self._lifetime = lifetime
+        self._store = store
         self._persistence = persistence
         self._clients: dict[str, OAuthClient] = {}
         self._first: OAuthClient | None = None
@@ -71,20 +75,27 @@ class Accounts:
         self._revoked: set[str] = set()
         self._realm = ""
         self._key: signing.SigningKey | None = None
-        self.restore()
 
     def restore(self) -> None:
         """Load the clients, the signing key, the realm and the revoked tokens from the persistence."""
         self._grants.clear()
         if self._persistence.is_durable:
             self._clients = self._stored_clients()
-        self._revoked = {token_id for token_id, _ in self._persistence.revoked()}
+        self._revoked = {record.private["token"] for record in self._store.everything("revocation")}
         pem, realm = self._persistence.value("signing_key"), self._persistence.value("realm")
         self._key = signing.key_from_pem(pem) if pem else None
         if realm:
             self._realm = realm
         else:
             self._enter_new_realm()
+
+    def forget_old(self) -> None:
+        """Remove the revocations of tokens that have expired."""
+        # The clock may be moved back: a revocation must stay until its token has expired in real time, too.
+        now = min(self._clock.now(), time.time())
+        for record in list(self._store.everything("revocation")):
+            if record.private["expires_at"] <= now:
+                self._store.remove(record)
 
     def register(self, client: OAuthClient) -> None:
         if unknown := client.scopes - self._known_scopes:
@@ -226,7 +237,7 @@ class Accounts:
 
     def _end(self, grant: Grant) -> None:
         self._revoked.add(grant.id)
-        self._persistence.revoke(grant.id, grant.expires_at)
+        self._store.add("revocation", "", {}, private={"token": grant.id, "expires_at": grant.expires_at})
 
     def _enter_new_realm(self) -> None:
         self._realm = new_id("realm")

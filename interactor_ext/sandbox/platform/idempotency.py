@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from interactor_ext.sandbox.clock import Clock
+from interactor_ext.sandbox.platform.streams import Subscription
 from interactor_ext.sandbox.problems import conflict
+from interactor_ext.sandbox.storage.records import Record, Store
 from interactor_ext.sandbox.storage.strict_json import compact
 
 LIFETIME = 24 * 60 * 60
-
-ResponseT = TypeVar("ResponseT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +32,38 @@ class ApiResponse:
 Scope = tuple[str, str, str]
 
 
+Response = ApiResponse | Subscription
+
+
 @dataclass(slots=True)
-class Entry(Generic[ResponseT]):
+class Entry:
     fingerprint: str
     since: float
-    response: ResponseT | None = None
+    response: Response | None = None
+    record: Record | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class IdempotencyKeys(Generic[ResponseT]):
+class IdempotencyKeys:
     """Responses by key, for 24 hours of the clock. Only successes are stored: a failed call may be retried."""
 
-    def __init__(self, clock: Clock, store: Callable[[Scope, Entry[ResponseT]], None]) -> None:
-        """`store` is called with each completed entry, before the response is returned."""
+    def __init__(self, clock: Clock, store: Store) -> None:
         self._clock = clock
         self._store = store
-        self._entries: dict[Scope, Entry[ResponseT]] = {}
+        self._entries: dict[Scope, Entry] = {}
 
-    def restore(self, entries: Iterable[tuple[Scope, Entry[ResponseT]]]) -> None:
-        """Replace all entries with these, oldest first."""
-        self._entries = dict(entries)
-        for entry in self._entries.values():
+    def restore(self) -> None:
+        """Replace all entries with those of the store."""
+        self._entries.clear()
+        for record in self._store.everything("response"):
+            kept = record.private
+            content = kept["content"]
+            response = ApiResponse(kept["status"], None if content is None else content.encode())
+            entry = Entry(kept["fingerprint"], kept["since"], response, record)
             entry.settled.set()
+            self._entries[record.parent, record.namespace, kept["key"]] = entry
 
-    async def once(self, scope: Scope, fingerprint: str, act: Callable[[], Awaitable[ResponseT]]) -> ResponseT:
+    async def once(self, scope: Scope, fingerprint: str, act: Callable[[], Awaitable[Response]]) -> Response:
         """The stored response, or that of `act`. Concurrent requests with the same key wait for the first.
 
         Raises Problem 409 if the key was used with another request.
@@ -68,9 +76,9 @@ class IdempotencyKeys(Generic[ResponseT]):
             await entry.settled.wait()
         entry = self._entries[scope] = Entry(fingerprint, self._clock.now())
         try:
-            entry.response = await act()
-            if self._entries.get(scope) is entry:
-                self._store(scope, entry)
+            response = entry.response = await act()
+            if self._entries.get(scope) is entry and isinstance(response, ApiResponse):
+                entry.record = self._keep(scope, entry, response)
         except BaseException:
             # A reset may have cleared the table, and another entry may be there.
             if self._entries.get(scope) is entry:
@@ -78,19 +86,31 @@ class IdempotencyKeys(Generic[ResponseT]):
             raise
         finally:
             entry.settled.set()
-        return entry.response
+        return response
 
     def clear(self) -> None:
         self._entries.clear()
 
-    def _known(self, scope: Scope) -> Entry[ResponseT] | None:
+    def forget_old(self) -> float:
+        """Remove the first entries, as far as they have expired; returns since when entries are kept."""
         oldest = self._clock.now() - LIFETIME
-        # Entries are in order of time, so the expired ones are first.
         while self._entries:
-            first = next(iter(self._entries))
-            if self._entries[first].since > oldest:
+            scope = next(iter(self._entries))
+            if self._entries[scope].since > oldest:
                 break
-            del self._entries[first]
+            if record := self._entries.pop(scope).record:
+                self._store.remove(record)
+        return oldest
+
+    def _keep(self, scope: Scope, entry: Entry, response: ApiResponse) -> Record:
+        client_id, namespace, key = scope
+        content = None if response.content is None else response.content.decode()
+        kept = {"key": key, "fingerprint": entry.fingerprint, "since": entry.since}
+        kept |= {"status": response.status, "content": content}
+        return self._store.add("response", namespace, {}, parent=client_id, private=kept)
+
+    def _known(self, scope: Scope) -> Entry | None:
+        oldest = self.forget_old()
         entry = self._entries.get(scope)
         # After the clock was moved back, an older entry may stand behind a younger one.
         return entry if entry is not None and entry.since > oldest else None

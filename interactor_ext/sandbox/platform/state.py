@@ -7,26 +7,26 @@ so no lock is needed; other threads use the methods of `Sandbox`.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from interactor_ext.logs import sandbox_logger as logger
-from interactor_ext.sandbox.clock import Clock
+from interactor_ext.sandbox.clock import Clock, Timetable
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.delivery.outbox import Outbox
 from interactor_ext.sandbox.platform.accounts import Accounts
+from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.deprecations import Deprecations
-from interactor_ext.sandbox.platform.expiry import CredentialExpiry
 from interactor_ext.sandbox.platform.faults import Faults
-from interactor_ext.sandbox.platform.idempotency import LIFETIME, ApiResponse, Entry, IdempotencyKeys, Scope
-from interactor_ext.sandbox.platform.limits import Limits, RateTier
+from interactor_ext.sandbox.platform.idempotency import IdempotencyKeys
+from interactor_ext.sandbox.platform.limits import Limits
 from interactor_ext.sandbox.platform.streams import Streams
+from interactor_ext.sandbox.platform.timed import TimedChanges
 from interactor_ext.sandbox.problems import ConnectionCut
 from interactor_ext.sandbox.storage.journal import RESPONSES, Journal, RequestRecord, ResponseRecord
-from interactor_ext.sandbox.storage.persistence import Persistence, StoredResponse
+from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
 from interactor_ext.sandbox.storage.strict_json import compact
 from interactor_ext.sandbox.work import run_in_thread
@@ -37,12 +37,15 @@ T = TypeVar("T")
 FINISHED = {"completed", "failed", "cancelled"}
 # Maximum event ids of a stream in one run.
 IDS_OF_A_RUN = 1_000_000_000
+# Real seconds.
+RESTORE_DELAY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The options of a sandbox; documented in `Sandbox`."""
 
+    token_lifetime: float
     enforce_limits: bool
     keepalive: float
     retry: int | None
@@ -64,30 +67,32 @@ class State:
         settings: Settings,
         clock: Clock,
         faults: Faults,
-        accounts: Accounts,
-        tiers: Mapping[str, RateTier],
+        contract: Contract,
         persistence: Persistence,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self.faults = faults
-        self.accounts = accounts
         self.persistence = persistence
         self.load_seed: Callable[[State], None] = lambda _: None
         persistence.on_loss = self._reload
         self.deprecations = Deprecations(clock)
-        self.store = Store(persistence)
+        self.timetable = Timetable(clock)
+        self.store = Store(persistence, self.timetable)
+        self.accounts = Accounts(clock, contract.scopes, settings.token_lifetime, self.store, persistence)
         self.streams = Streams(keep=settings.replay)
-        self.limits = Limits(clock, tiers, enforce=settings.enforce_limits)
-        self.idempotency: IdempotencyKeys[Any] = IdempotencyKeys(clock, self._store_response)
+        self.limits = Limits(clock, contract.tiers, enforce=settings.enforce_limits)
+        self.idempotency = IdempotencyKeys(clock, self.store)
         self.requests: Journal[RequestRecord] = Journal(settings.history)
         # For the inspector. Apart from the requests, so that long responses do not make the journal forget requests.
         self.responses: Journal[ResponseRecord] = Journal(RESPONSES)
         self.events: Journal[JsonObject] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
         bare = "bare_signature" in settings.dialect
-        self.outbox = Outbox(self.store, persistence, clock, settings.delivery, settings.history, bare_signature=bare)
-        self.credential_expiry = CredentialExpiry(self.store, clock, self.publish)
+        self.outbox = Outbox(
+            self.store, clock, self.timetable, settings.delivery, settings.history, bare_signature=bare
+        )
+        self.timed = TimedChanges(self.store, clock, self.timetable, self.publish, settings.sync_time)
         # One lock for each room that has a holder or waiters: replies are serialized.
         self.locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # Counts resets: a request that began before one must not write after it.
@@ -106,10 +111,8 @@ class State:
             "namespace": namespace,
             "data": data,
         }
-        # Encoded once for all webhooks.
-        encoded = compact(body).encode()
-        self.events.append(body, len(encoded))
-        self.outbox.post(body, encoded)
+        self.events.append(body, len(compact(body)))
+        self.outbox.post(body)
         return body
 
     def redeliver(self, what: Delivery | str) -> None:
@@ -147,34 +150,33 @@ class State:
         if self.stopping.is_set():
             self.stopping = asyncio.Event()
         self.outbox.serve_on(loop)
-        self.credential_expiry.serve_on(loop)
+        self.timetable.serve_on(loop)
 
     def stop(self) -> None:
         """Stop background work and disconnect the streams."""
         self.stopping.set()
         self._cancel_background()
         self.outbox.stop()
-        self.credential_expiry.stop()
+        self.timetable.stop()
 
     def restore(self) -> None:
         """Replace the state with that of the persistence."""
-        now = self.clock.now()
-        # The clock may be moved back: a revocation must stay until its token has expired in real time, too.
-        self.persistence.forget_before(responses=now - LIFETIME, tokens=min(now, time.time()))
         self._reload()
+        self.idempotency.forget_old()
+        self.accounts.forget_old()
 
     def _reload(self) -> None:
         self._cancel_background()
         self.outbox.clear()
         self.streams.clear()
+        self.timetable.clear()
         self.store.restore()
         self.accounts.restore()
-        self.idempotency.restore(
-            (stored.scope, Entry(stored.fingerprint, stored.since, ApiResponse(stored.status, stored.content)))
-            for stored in self.persistence.responses()
-        )
+        self.idempotency.restore()
         self.outbox.restore()
-        self.credential_expiry.restore()
+        self.timed.restore()
+        # After a failed write to a full disk, what is due may just have been done.
+        self.timetable.pause(RESTORE_DELAY)
         # Event ids of earlier runs are not reused: subscribers would take new events for repetitions.
         self.streams.count_from(self.persistence.earlier_runs * IDS_OF_A_RUN + 1)
         for instance in self.store.everything("workflow instance"):
@@ -186,7 +188,7 @@ class State:
         self._cancel_background()
         self.locks.clear()
         self.outbox.clear()
-        for part in (self.store, self.streams, self.limits, self.idempotency, self.credential_expiry):
+        for part in (self.store, self.streams, self.limits, self.idempotency, self.timetable):
             part.clear()
         for journal in (self.requests, self.responses, self.events, self.emails):
             journal.clear()
@@ -196,13 +198,6 @@ class State:
         self.deprecations.clear()
         self.clock.reset()
         self.load_seed(self)
-
-    def _store_response(self, scope: Scope, entry: Entry[Any]) -> None:
-        if self.persistence.is_durable and isinstance(entry.response, ApiResponse):
-            response = entry.response
-            self.persistence.add_response(
-                StoredResponse(scope, entry.fingerprint, entry.since, response.status, response.content)
-            )
 
     def _cancel_background(self) -> None:
         for task in list(self._tasks):

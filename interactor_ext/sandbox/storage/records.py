@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from interactor_ext.sandbox.clock import Timetable
 from interactor_ext.sandbox.problems import not_found
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
 from interactor_ext.sandbox.storage.strict_json import compact
 
 JsonObject = dict[str, Any]
 
+# What the API does not show: pending deliveries, responses of Idempotency-Keys, and revocations of tokens.
+HIDDEN = {"delivery": "dlv", "response": "resp", "revocation": "rev"}
 PREFIXES = {
+    **HIDDEN,
     "assistant": "asst",
     "credential": "cred",
     "data source": "ds",
@@ -63,8 +67,9 @@ class Store:
     Only its methods change records, and they write every change to the persistence.
     """
 
-    def __init__(self, persistence: Persistence) -> None:
+    def __init__(self, persistence: Persistence, timetable: Timetable) -> None:
         self._persistence = persistence
+        self._timetable = timetable
         self._tables: dict[tuple[str, str, str], dict[str, Record]] = {}
         self._next_id = ""
 
@@ -126,9 +131,11 @@ class Store:
 
     def remove(self, record: Record) -> None:
         key = (record.kind, record.namespace, record.parent)
-        self._tables[key].pop(record.id, None)
-        if not self._tables[key]:
-            del self._tables[key]
+        table = self._tables.get(key, {})
+        table.pop(record.id, None)
+        if not table:
+            self._tables.pop(key, None)
+        self._timetable.drop(record.id)
         self._persistence.remove(record.id)
 
     def remove_all(self, kind: str, namespace: str, *, parent: str) -> None:
@@ -159,7 +166,8 @@ class Store:
         )
 
     def is_empty(self) -> bool:
-        return not self._tables
+        """Whether there is nothing that the API shows."""
+        return all(kind in HIDDEN for kind, _, _ in self._tables)
 
     def clear(self) -> None:
         """Remove all records from memory; the caller clears the persistence."""
