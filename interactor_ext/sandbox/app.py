@@ -50,8 +50,10 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
         yield
         state.stop()
 
+    platform = Platform(contract, state, on_loop)
     app = Starlette(
         routes=[
+            *platform.routes(),
             *consent_routes(state, on_loop),
             *Inspector(contract, state, on_loop).routes(),
             *Control(contract, state, on_loop).routes(),
@@ -67,7 +69,7 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.router.default = Platform(contract, state, on_loop)
+    app.router.default = platform
     return app
 
 

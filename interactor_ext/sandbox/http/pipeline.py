@@ -7,11 +7,12 @@ import hashlib
 import inspect
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from interactor_ext.logs import sandbox_logger as logger
@@ -52,6 +53,9 @@ HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks
 T = TypeVar("T")
 
 
+Operations = Mapping[str, ContractOperation]
+
+
 class ResetMeanwhile(Exception):
     """The sandbox was reset since this request began."""
 
@@ -61,6 +65,7 @@ class Exchange:
     """One request in progress, and what is known of it so far."""
 
     scope: Scope
+    operations: Operations
     request_id: str
     generation: int
     arrived: str
@@ -76,19 +81,26 @@ class Exchange:
 
 
 class Platform:
-    """The API as an ASGI app: the default route of Starlette's router."""
+    """The API as ASGI apps: a route for each path of the contract, and the default for any other."""
 
     def __init__(self, contract: Contract, state: State, on_request: Callable[[], None]) -> None:
         self._contract = contract
         self._state = state
         self._on_request = on_request
 
+    def routes(self) -> list[Route]:
+        return [Route(path, _OfPath(self, operations)) for path, operations in self._contract.paths.items()]
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.handle({}, scope, receive, send)
+
+    async def handle(self, operations: Operations, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request by one of the operations of its path."""
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000})
             return
         self._on_request()
-        exchange = Exchange(scope, new_id("req"), self._state.generation, self._state.clock.stamp())
+        exchange = Exchange(scope, operations, new_id("req"), self._state.generation, self._state.clock.stamp())
         extra: RawHeaders = []
         response: ApiResponse | Subscription
         try:
@@ -163,8 +175,7 @@ class Platform:
         if is_preflight(scope, self._state.settings.allow_origins):
             return ApiResponse(204, None)
         exchange.headers = parse_headers(scope["headers"])
-        operation, path = self._contract.match(scope["method"], _raw_path(scope))
-        exchange.operation = operation
+        exchange.operation = operation = _operation(exchange.operations, scope["method"])
         exchange.query = parse_query(scope["query_string"])
         exchange.namespace = operation.namespace(exchange.headers, exchange.query)
         await self._apply_fault(exchange, operation)
@@ -182,7 +193,7 @@ class Platform:
             operation=operation,
             client_id=exchange.client_id,
             namespace=exchange.namespace,
-            path=path,
+            path=scope["path_params"],
             query=query,
             body=body,
             origin=origin_of(scope),
@@ -222,7 +233,7 @@ class Platform:
         if not grant.allows(operation.scopes):
             raise Problem(403, f"This call needs the scope {' '.join(sorted(operation.scopes))}.")
         self._state.accounts.check_namespace(grant.client_id, exchange.namespace)
-        if not grant.opens(_raw_path(exchange.scope).decode("latin-1")):
+        if not grant.opens(exchange.scope["path"]):
             raise Problem(403, f"This access token is for {grant.audience} alone.")
 
     def _body(self, exchange: Exchange, operation: ContractOperation) -> Any:
@@ -327,6 +338,22 @@ def _token(exchange: Exchange) -> str:
     return token.lstrip(" ") if scheme.lower() == "bearer" else ""
 
 
-def _raw_path(scope: Scope) -> bytes:
-    raw: bytes | None = scope.get("raw_path")
-    return scope["path"].encode() if raw is None else raw
+def _operation(operations: Operations, method: str) -> ContractOperation:
+    """Raises Problem: 404 for an unknown path, 405 for another method."""
+    if not operations:
+        raise Problem(404, "There is nothing at this path.")
+    if method not in operations:
+        allowed = ", ".join(sorted(operations))
+        raise Problem(405, f"This path takes {allowed} only.", headers={"allow": allowed})
+    return operations[method]
+
+
+class _OfPath:
+    """The API at one path of the contract."""
+
+    def __init__(self, platform: Platform, operations: Operations) -> None:
+        self._platform = platform
+        self._operations = operations
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._platform.handle(self._operations, scope, receive, send)
