@@ -14,7 +14,8 @@ each invalid field. What the contract leaves open, it decides as follows:
 - Lists are in the order of creation, so that a page stays what it was while things are added.
 - A token without a scope gets all that its client may have. `admin` is every scope.
 - Only successful responses are stored under an Idempotency-Key. The key is valid for one operation, path and body.
-- X-RateLimit-Remaining is how many calls would pass right now, -Reset when the bucket is full again.
+- X-RateLimit-Remaining is the share of X-RateLimit-Limit that the bucket of the burst still holds, -Reset when that
+  bucket is full again.
 
 - No request blocks others. Work is bounded: bodies of 8 MiB and 250,000 values, which are read in a thread, pages of
   64 MiB, URLs of 8,000 characters, contexts of workflows of 64 KiB, their definitions of 64 Ki characters and values,

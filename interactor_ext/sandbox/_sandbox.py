@@ -7,7 +7,7 @@ import os
 import socket
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +20,7 @@ from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.http.cors import origin_name
 from interactor_ext.sandbox.http.dialects import Dialect, dialects
 from interactor_ext.sandbox.http.guard import host_name
-from interactor_ext.sandbox.http.server import Server, listen, origin, serving
+from interactor_ext.sandbox.http.server import Server, listen, origin, serving, terminating
 from interactor_ext.sandbox.platform import credentials, instances
 from interactor_ext.sandbox.platform.accounts import OAuthClient
 from interactor_ext.sandbox.platform.contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
@@ -34,6 +34,7 @@ from interactor_ext.sandbox.storage.file_check import DamagedFile
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import JsonObject
+from interactor_ext.sandbox.work import running_loop
 
 if TYPE_CHECKING:
     from interactor_ext import AsyncInteractorClient, InteractorClient
@@ -44,20 +45,20 @@ T = TypeVar("T")
 class Sandbox:
     """A local simulation of the platform. Several may run at once; they share nothing.
 
-    `with Sandbox().run() as sandbox:` serves it from a thread, for sync and async callers. `.app` is an ASGI app for a
-    server of your own. `client_id`, `client_secret` and `scopes` are those of the OAuth client that exists from the
-    start. `token_lifetime` and `keepalive` (of silent streams) are seconds. With `enforce_limits` the
-    documented rate limits answer 429; without, they are only counted and reported. `word_delay` is the real time in
-    seconds between two words of a streamed reply. `retry` is the delay, in milliseconds, that streams ask for before a
-    reconnect. A stream stores at least the newest `replay` events for a resumption, each journal the newest `history`
-    entries. Syncing a data source takes `sync_time` seconds of the clock. `delivery` says how webhooks are delivered.
-    All times come from `clock`. Calls with another host name than an address, a local name or one of `allowed_hosts`
-    get 403: they may come from a web page by DNS rebinding. Pages of `allow_origins` (`["http://localhost:3000"]`) may
-    call the API and read its streams from a browser (CORS); those of other origins can't. `faults` and `replies` say
-    what calls get, and what assistants answer. `dialect` names what to say as the
+    `with Sandbox() as sandbox:`, or `with Sandbox().run(port) as sandbox:`, serves it from a thread, for sync and async
+    callers. `.app` is an ASGI app for a server of your own. `client_id`, `client_secret` and `scopes` are those of the
+    OAuth client that exists from the start. `token_lifetime` and `keepalive` (of silent streams) are seconds. With
+    `enforce_limits` the documented rate limits answer 429; without, they are only counted and reported. `word_delay` is
+    the real time in seconds between two words of a streamed reply. `retry` is the delay, in milliseconds, that streams
+    ask for before a reconnect. A stream stores at least the newest `replay` events for a resumption, each journal the
+    newest `history` entries. Syncing a data source takes `sync_time` seconds of the clock. `delivery` says how webhooks
+    are delivered. All times come from `clock`. Calls with another host name than an address, a local name or one of
+    `allowed_hosts` get 403: they may come from a web page by DNS rebinding. Pages of `allow_origins`
+    (`["http://localhost:3000"]`) may call the API and read its streams from a browser (CORS); those of other origins
+    can't. `faults` and `replies` say what calls get, and what assistants answer. `dialect` names what to say as the
     platform's guide does where it contradicts the contract (dialects.py): `current_page`, `whole_objects`, `enabled`,
-    `bare_signature`, `deprecation_true`. `/openapi.yaml` and `/api/v1/openapi.yaml` are the contract, with this
-    sandbox for its servers.
+    `bare_signature`, `deprecation_true`. `/openapi.yaml` and `/api/v1/openapi.yaml` are the contract, with this sandbox
+    for its servers.
 
     State is in memory, or in the file `data`, which survives a restart and the death of the process (see datafile.py).
     One sandbox at a time may open it; it is closed when `run` or `serve` ends. `seed` is a file of initial data, loaded
@@ -70,7 +71,8 @@ class Sandbox:
     _loop: asyncio.AbstractEventLoop | None = None
     _origin: str | None = None
 
-    __enter__ = __aenter__ = NoContextManager("{0} is no context manager, its run() is: `with {0}().run() as sandbox:`")
+    __aenter__ = NoContextManager("Write `with {0}() as sandbox:`, also in coroutines: {0} runs in a thread of its own")
+    _running: AbstractContextManager[Sandbox] | None = None
 
     def __init__(
         self,
@@ -100,6 +102,7 @@ class Sandbox:
         self.clock = clock or Clock()
         self.faults = Faults(contract.operations)
         settings = Settings(
+            keeps_clock=clock is None,
             token_lifetime=token_lifetime,
             enforce_limits=enforce_limits,
             keepalive=keepalive,
@@ -156,10 +159,25 @@ class Sandbox:
             yield self
 
     def serve(self, port: int, *, host: str = "127.0.0.1", announce: Callable[[], None]) -> None:
-        """Serve from this thread until a signal; `announce` is called when the server listens. Raises as `run`."""
-        with self._listening(host, port) as sock:
+        """Serve from this thread until a signal; `announce` is called when the server listens. Raises as `run`.
+
+        SIGTERM ends it with SystemExit 143, once the data file is closed.
+        """
+        with self._listening(host, port) as sock, terminating():
             announce()
             self._server().run(sockets=[sock])
+
+    def __enter__(self) -> Sandbox:
+        """As `run()`, on a free port."""
+        running = self.run()
+        running.__enter__()
+        self._running = running
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.__exit__(*error)
 
     @property
     def core_api_url(self) -> str:
@@ -244,7 +262,7 @@ class Sandbox:
         Raises TimeoutError after `timeout` real seconds, RuntimeError unless another thread serves this sandbox.
         """
         loop = self._loop
-        if loop is None or not loop.is_running() or loop is _running_loop():
+        if loop is None or not loop.is_running() or loop is running_loop():
             raise RuntimeError("only a sandbox that another thread serves delivers while this one waits")
         waiting = asyncio.wait_for(self._state.outbox.wait_until_idle(), timeout)
         asyncio.run_coroutine_threadsafe(waiting, loop).result()
@@ -401,7 +419,7 @@ class Sandbox:
 
     def _url(self) -> str:
         if self._origin is None:
-            raise RuntimeError("the sandbox is not running: use `with Sandbox().run() as sandbox:`")
+            raise RuntimeError("the sandbox is not running: use `with Sandbox() as sandbox:`")
         return self._origin
 
     def _remember_loop(self) -> None:
@@ -425,17 +443,10 @@ class Sandbox:
                 self._persistence.commit()
 
         loop = self._loop
-        if loop is None or not loop.is_running() or loop is _running_loop():
+        if loop is None or not loop.is_running() or loop is running_loop():
             return committed()
 
         async def there() -> T:
             return committed()
 
         return asyncio.run_coroutine_threadsafe(there(), loop).result()
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

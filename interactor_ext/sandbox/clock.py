@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from weakref import WeakMethod
 
+from interactor_ext.sandbox.work import running_loop
+
 # Unix seconds: the beginnings of 1970, 9000 and 10000.
 FIRST, LAST, END = 0.0, 221_845_392_000.0, 253_402_300_800.0
 
@@ -132,8 +134,10 @@ class Clock:
 class Timetable:
     """What is due at which time of the clock, by a key: one timer, on the loop that serves."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, on_move: Callable[[], None]) -> None:
+        """`on_move` is called on the serving loop when the clock was moved."""
         self._clock = clock
+        self._on_move = on_move
         self._due: dict[str, tuple[float, Callable[[], None]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -163,7 +167,7 @@ class Timetable:
     def serve_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop is not self._loop:
             self._loop = loop
-            self.run_due()
+            self._moved()
 
     def stop(self) -> None:
         self.pause(None)
@@ -187,6 +191,14 @@ class Timetable:
 
     def _clock_moved(self) -> None:
         """The clock was moved, perhaps by another thread."""
-        if self._loop is not None:
+        if self._loop is None:
+            return
+        if self._loop is running_loop():
+            self._moved()
+        else:
             with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self.run_due)
+                self._loop.call_soon_threadsafe(self._moved)
+
+    def _moved(self) -> None:
+        self._on_move()
+        self.run_due()

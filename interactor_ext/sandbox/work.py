@@ -1,4 +1,4 @@
-"""Runs work in threads that would block the loop for too long, so that other requests are answered meanwhile."""
+"""Threads for work that would block the loop for too long, and the loop itself."""
 
 from __future__ import annotations
 
@@ -31,3 +31,10 @@ async def _outcome(threads: DaemonThreads, work: Callable[[], T]) -> T:
         return await asyncio.wrap_future(future)
     finally:
         threads.abandon(future)
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

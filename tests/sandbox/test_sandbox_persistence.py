@@ -30,6 +30,7 @@ from tests.support.sandbox_caller import (
     WAITING,
     Caller,
     connect,
+    control_url,
     fetch_token,
     listening,
     problem,
@@ -184,6 +185,35 @@ def test_pending_deliveries_are_sent_after_kill(path: Path, monkeypatch: pytest.
             sandbox.wait_for_deliveries(60)
             assert list(sandbox.deliveries) == []
         assert len({json.loads(got.body)["id"] for got in receiver.got}) == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--", sys.executable, "-c", "import time; time.sleep(600)")])
+def test_terminated_process_closes_its_data_file(path: Path, options: tuple[str, ...]) -> None:
+    with sandbox_process("--data", str(path), *options) as (process, core):
+        if not options:
+            with connect(core) as client:
+                client.post("/tools", json={"name": "t", "description": "", "parameters": {}})
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert path.stat().st_size > 0
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_moved_clock_survives_restart_and_kill(path: Path, tmp_path: Path, frozen: bool) -> None:
+    killed = tmp_path / "killed.db"
+    with Sandbox(data=path).run() as sandbox:
+        if frozen:
+            sandbox.clock.freeze()
+        answer = httpx.post(f"{control_url(sandbox)}/clock", json={"advance": 1e6}).json()
+        for end in ("", "-wal"):
+            shutil.copy(f"{path}{end}", f"{killed}{end}")
+    for file in (path, killed):
+        again = Sandbox(data=file)
+        if frozen:
+            assert (again.clock.now(), again.clock.is_frozen) == (answer["now"], True)
+        assert answer["now"] <= again.clock.now() < answer["now"] + 1000
+        again.close()
 
 
 def test_stream_resumes_after_restart(path: Path) -> None:

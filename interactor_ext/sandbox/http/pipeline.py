@@ -46,6 +46,7 @@ from interactor_ext.sandbox.problems import FAILED, ConnectionCut, Problem, conf
 from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
+from interactor_ext.sandbox.work import run_in_thread
 
 # Importing them fills HANDLERS.
 HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)
@@ -207,7 +208,7 @@ class Platform:
         """Run work on the body: on the loop if the body is small, else in a thread."""
         if len(exchange.content) <= INLINE_SIZE:
             return work()
-        result = await self._state.compute_in_thread(work)
+        result = await run_in_thread(work)
         self._check_generation(exchange)
         return result
 

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from interactor_ext.sandbox.platform.limits import RateTier
 from interactor_ext.sandbox.platform.schemas import Document, Schemas, without_nulls
 from interactor_ext.sandbox.platform.validation import Parameter, problems_of
-from interactor_ext.sandbox.problems import invalid
+from interactor_ext.sandbox.problems import Problem, invalid
 
 CORE_PREFIX = "/api/v1"
 ACCOUNT_PREFIX = "/auth/api/v1"
@@ -57,10 +57,17 @@ class ContractOperation:
         return values
 
     def namespace(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
-        """The namespace from the header, or else from the query if this operation accepts it there; "" without one."""
+        """The namespace from the header, or else from the query if this operation accepts it there; "" without one.
+
+        Raises Problem 400 if they contradict each other.
+        """
         names = {parameter.name for parameter in self.parameters}
         by_header = headers.get("x-namespace", "") if "X-Namespace" in names else ""
-        return by_header or (query.get("namespace", "") if "namespace" in names else "")
+        by_query = query.get("namespace", "") if "namespace" in names else ""
+        if by_header and by_query and by_header != by_query:
+            wrong = [("namespace", "is another one than that of X-Namespace")]
+            raise Problem(400, "The header X-Namespace and the query contradict each other.", details=wrong)
+        return by_header or by_query
 
     def read_body(self, body: Any) -> Any:
         """Validate a body and remove optional fields that are null, which count as left out.

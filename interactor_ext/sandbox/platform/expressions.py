@@ -14,7 +14,6 @@ A condition is translated to Python token by token, parsed by `ast`, and read by
 from __future__ import annotations
 
 import ast
-import json
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -28,7 +27,7 @@ MAX_DEPTH = 50
 TOKEN = re.compile(
     r"""\s*(?:
         (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)
-      | (?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+      | (?P<string>"(?:[^"\\]|\\["'\\bfnrt]|\\u[0-9A-Fa-f]{4})*"|'(?:[^'\\]|\\["'\\bfnrt]|\\u[0-9A-Fa-f]{4})*')
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
       | (?P<sign>&&|\|\||==|!=|<=|>=|[<>!()\[\],.])
     )""",
@@ -66,22 +65,10 @@ def _tokens(text: str) -> list[str]:
             at = len(text) - len(text[position:].lstrip())
             raise ExpressionError(f"unexpected character at character {at + 1}")
         token = match[0].strip()
-        if match["string"]:
-            tokens.append(repr(_unquoted(token)))
-        else:
-            tokens.append(PYTHON.get(token, f"{token}_" if match["name"] and token not in WORDS else token))
+        is_step = match["name"] and token not in WORDS
+        tokens.append(PYTHON.get(token, f"{token}_" if is_step else token))
         position = match.end()
     return tokens
-
-
-def _unquoted(text: str) -> str:
-    if text[0] == "'":
-        swapped = {"\\'": "'", '"': '\\"'}
-        text = '"' + re.sub(r'\\.|"', lambda match: swapped.get(match[0], match[0]), text[1:-1]) + '"'
-    try:
-        return str(json.loads(text, strict=False))
-    except ValueError:
-        raise ExpressionError("a string has an escape that JSON does not know") from None
 
 
 def _compiled(node: ast.expr, depth: int) -> Evaluate:

@@ -83,7 +83,10 @@ class Fault:
                 await asyncio.wait_for(stopping.wait(), self.latency)
                 raise ConnectionCut(reset=False)
         if self.status is not None:
-            headers = {} if self.retry_after is None else {"retry-after": f"{self.retry_after}"}
+            # The contract has it on both; 0 leaves the client its own waits.
+            default = 0 if self.status in (429, 503) else None
+            after = default if self.retry_after is None else self.retry_after
+            headers = {} if after is None else {"retry-after": f"{after}"}
             raise Problem(self.status, self.message, code=self.code, headers=headers)
 
     def matches(self, operation: ContractOperation, namespace: str, kinds: Collection[Kind]) -> bool:

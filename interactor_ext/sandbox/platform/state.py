@@ -7,6 +7,8 @@ so no lock is needed; other threads use the methods of `Sandbox`.
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -24,12 +26,10 @@ from interactor_ext.sandbox.platform.idempotency import IdempotencyKeys
 from interactor_ext.sandbox.platform.limits import Limits
 from interactor_ext.sandbox.platform.streams import Streams
 from interactor_ext.sandbox.platform.timed import TimedChanges
-from interactor_ext.sandbox.problems import ConnectionCut
 from interactor_ext.sandbox.storage.journal import RESPONSES, Journal, RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
 from interactor_ext.sandbox.storage.strict_json import compact
-from interactor_ext.sandbox.work import run_in_thread
 
 T = TypeVar("T")
 
@@ -45,6 +45,7 @@ RESTORE_DELAY = 1.0
 class Settings:
     """The options of a sandbox; documented in `Sandbox`."""
 
+    keeps_clock: bool
     token_lifetime: float
     enforce_limits: bool
     keepalive: float
@@ -77,7 +78,7 @@ class State:
         self.load_seed: Callable[[State], None] = lambda _: None
         persistence.on_loss = self._reload
         self.deprecations = Deprecations(clock)
-        self.timetable = Timetable(clock)
+        self.timetable = Timetable(clock, on_move=self._keep_clock)
         self.store = Store(persistence, self.timetable)
         self.accounts = Accounts(clock, contract.scopes, settings.token_lifetime, self.store, persistence)
         self.streams = Streams(keep=settings.replay)
@@ -131,19 +132,6 @@ class State:
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
-    async def compute_in_thread(self, work: Callable[[], T]) -> T:
-        """Run `work` in a thread; it must not touch the state. Raises ConnectionCut if the sandbox stops meanwhile."""
-        done = asyncio.ensure_future(run_in_thread(work))
-        stopped = asyncio.ensure_future(self.stopping.wait())
-        try:
-            await asyncio.wait({done, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if done.done():
-                return await done
-            raise ConnectionCut(reset=False)
-        finally:
-            done.cancel()
-            stopped.cancel()
-
     def start(self) -> None:
         """Start background work on the running loop, which serves from now on."""
         loop = asyncio.get_running_loop()
@@ -161,6 +149,8 @@ class State:
 
     def restore(self) -> None:
         """Replace the state with that of the persistence."""
+        if self.settings.keeps_clock:
+            self._restore_clock()
         self._reload()
         self.idempotency.forget_old()
         self.accounts.forget_old()
@@ -182,6 +172,19 @@ class State:
         for instance in self.store.everything("workflow instance"):
             if instance.public["status"] in FINISHED:
                 self.streams.finish(instance.id)
+
+    def _keep_clock(self) -> None:
+        now = self.clock.now()
+        kept = {"frozen_at": now} if self.clock.is_frozen else {"ahead": now - time.time()}
+        self.persistence.set_value("clock", compact(kept))
+
+    def _restore_clock(self) -> None:
+        kept = json.loads(self.persistence.value("clock") or "{}")
+        if "ahead" in kept:
+            self.clock.set(time.time() + kept["ahead"])
+        elif kept:
+            self.clock.freeze()
+            self.clock.set(kept["frozen_at"])
 
     def clear(self) -> None:
         self.generation += 1
