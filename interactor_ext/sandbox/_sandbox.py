@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,7 +26,7 @@ from interactor_ext.sandbox.platform.accounts import OAuthClient
 from interactor_ext.sandbox.platform.contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
 from interactor_ext.sandbox.platform.faults import FAILURE, Faults
 from interactor_ext.sandbox.platform.scripts import Replies
-from interactor_ext.sandbox.platform.seeds import Seeds, read_seed
+from interactor_ext.sandbox.platform.seeds import Seed, Seeds, export_seed, read_seed
 from interactor_ext.sandbox.platform.state import Settings, State
 from interactor_ext.sandbox.problems import Problem
 from interactor_ext.sandbox.storage.datafile import DataFile
@@ -130,7 +130,7 @@ class Sandbox:
             self._state = fresh(self._persistence)
             self._accounts = self._state.accounts
             self.replies = Replies(self._state.store, self._on_loop)
-            self.app: Starlette = build_app(contract, self._state, self._remember_loop)
+            self.app: Starlette = build_app(contract, self._state, self._remember_loop, self)
             self._fill(scopes, seeds)
         except BaseException:
             self._persistence.roll_back()
@@ -251,8 +251,8 @@ class Sandbox:
     def redeliver(self, what: Delivery | str) -> None:
         """Send an event again, byte for byte the same, with six attempts.
 
-        A Delivery goes to its webhook again, an event id to every active webhook that subscribes to it now. Raises
-        ValueError if there is none, or if the event is not in `events` any more.
+        A Delivery, or its id, goes to its webhook again, an event id to every active webhook that subscribes to it now.
+        Raises ValueError if there is none, or if the event is not in `events` any more.
         """
         self._on_loop(lambda: self._state.redeliver(what))
 
@@ -261,11 +261,30 @@ class Sandbox:
 
         Raises TimeoutError after `timeout` real seconds, RuntimeError unless another thread serves this sandbox.
         """
-        loop = self._loop
-        if loop is None or not loop.is_running() or loop is running_loop():
-            raise RuntimeError("only a sandbox that another thread serves delivers while this one waits")
-        waiting = asyncio.wait_for(self._state.outbox.wait_until_idle(), timeout)
-        asyncio.run_coroutine_threadsafe(waiting, loop).result()
+        self._wait(self._state.outbox.wait_until_idle, timeout)
+
+    def run_until_idle(self, timeout: float = 10.0) -> None:
+        """Let time pass until nothing is left to happen: retries of deliveries, expiries of credentials, syncs.
+
+        The clock jumps to the time of each; with a frozen clock they happen at exactly their times. Raises as
+        `wait_for_deliveries`.
+        """
+        self._wait(self._state.run_until_idle, timeout)
+
+    def snapshot(self) -> JsonObject:
+        """All that the platform holds and the time of the clock, as JSON for `restore`, here or in another sandbox."""
+        return self._on_loop(self._state.snapshot)
+
+    def restore(self, snapshot: JsonObject) -> None:
+        """Return to a snapshot. Journals, faults and tokens stay, streams are disconnected. Raises ValueError."""
+        self._on_loop(lambda: self._state.return_to(snapshot))
+
+    def export(self) -> Seed:
+        """What a seed file that leads to this state holds: see seeds.py.
+
+        Rooms have their messages, without the calls of tools; workflow instances begin anew.
+        """
+        return self._on_loop(lambda: export_seed(self._state, load_contract()))
 
     @property
     def open_streams(self) -> int:
@@ -425,6 +444,12 @@ class Sandbox:
     def _remember_loop(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._state.start()
+
+    def _wait(self, wait: Callable[[], Coroutine[Any, Any, None]], timeout: float) -> None:
+        loop = self._loop
+        if loop is None or not loop.is_running() or loop is running_loop():
+            raise RuntimeError("only a sandbox that another thread serves delivers while this one waits")
+        asyncio.run_coroutine_threadsafe(asyncio.wait_for(wait(), timeout), loop).result()
 
     def _told(self, work: Callable[[], T]) -> T:
         """As `_on_loop`, with a Problem as the ValueError that methods raise."""

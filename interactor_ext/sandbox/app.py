@@ -26,8 +26,10 @@ from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
 
 
-def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> Starlette:
-    """`on_loop` is called on the serving loop at startup and at each request: not every server runs the lifespan."""
+def build_app(contract: Contract, state: State, on_loop: Callable[[], None], methods: object) -> Starlette:
+    """`methods` is the Sandbox. `on_loop` is called on the serving loop at startup and at each request, as not every
+    server runs the lifespan.
+    """
 
     async def forget(request: Request, error: Exception) -> Response:
         # The client is gone.
@@ -56,7 +58,7 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
             *platform.routes(),
             *consent_routes(state, on_loop),
             *Inspector(contract, state, on_loop).routes(),
-            *Control(contract, state, on_loop).routes(),
+            *Control(contract, state, on_loop, methods).routes(),
             *_description_routes(state),
         ],
         exception_handlers={

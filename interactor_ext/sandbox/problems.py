@@ -23,7 +23,10 @@ Detail = tuple[str, str]
 
 
 class Problem(Exception):
-    """An error response. `details` are pairs of a field, such as `states[0].name`, and a message."""
+    """An error response. `details` are pairs of a field, such as `states[0].name`, and a message.
+
+    `body`, a text or JSON, takes the place of the envelope.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Problem(Exception):
         code: str | None = None,
         details: Iterable[Detail] = (),
         headers: dict[str, str] | None = None,
+        body: Any = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -40,6 +44,7 @@ class Problem(Exception):
         self.code = code or CODES.get(status, "API_ERROR")
         self.details = list(details)[:MAX_DETAILS]
         self.headers = headers or {}
+        self.body = body
 
     def envelope(self, request_id: str) -> dict[str, Any]:
         error: dict[str, Any] = {"code": self.code, "message": self.message}

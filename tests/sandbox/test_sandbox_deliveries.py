@@ -10,6 +10,8 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -168,6 +170,39 @@ def test_failed_delivery_is_retried_on_schedule(
     sandbox.clock.advance(100_000)
     sandbox.wait_for_deliveries(60)
     assert len(receiver.got) == attempts
+
+
+def test_running_until_idle_jumps_from_attempt_to_attempt(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, control: httpx.Client
+) -> None:
+    hook(caller, url, "credential.connected")
+    receiver.answers.extend([500] * 12)
+    sandbox.clock.freeze()
+    for run in (sandbox.run_until_idle, lambda: control.post("/run-until-idle").raise_for_status()):
+        began = sandbox.clock.now()
+        sandbox.delivery.delay = 7.0
+        connect(sandbox)
+        run()
+        sent = [datetime.fromisoformat(each.sent_at).timestamp() for each in sandbox.deliveries[-6:]]
+        assert [round(after - before) for before, after in pairwise(sent)] == list(WAITS)
+        assert 0 <= sent[0] - began <= 7.001
+        assert sandbox.clock.now() == pytest.approx(sent[-1], abs=0.002)
+    assert statuses(sandbox) == [500] * 12
+
+
+def test_running_until_idle_reaches_expiries_and_syncs(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.clock.freeze()
+    began = sandbox.clock.now()
+    lost = sandbox.add_credential("google", namespace="user_1", refreshable=False, expires_in=500)
+    gone = sandbox.add_credential("slack", namespace="user_1", refreshable=False, expires_in=9000)
+    caller.delete(f"/credentials/{gone['id']}")
+    source = caller.make("/data-sources", name="Orders", type="url", config={})
+    caller.post(f"/data-sources/{source['id']}/sync")
+    sandbox.run_until_idle()
+    assert sandbox.clock.now() == began + 500
+    assert [each["event"] for each in sandbox.events][-1] == "credential.expired"
+    assert caller.read(f"/credentials/{lost['id']}")["status"] == "expired"
+    assert caller.read(f"/data-sources/{source['id']}")["sync_status"] == "completed"
 
 
 def test_retry_schedule_follows_time_scale(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:

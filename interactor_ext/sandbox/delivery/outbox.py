@@ -86,14 +86,13 @@ class Outbox:
         self._loop = None
 
     def clear(self) -> None:
-        self._cancel_attempts()
-        self._queues.clear()
+        self._drop_queues()
         self.journal.clear()
         self.options = attrs.evolve(self._initial)
-        self._finished.set()
 
     def restore(self) -> None:
         """Load pending deliveries from the store, those in flight when the process ended included."""
+        self._drop_queues()
         webhooks = {webhook.id: webhook for webhook in self._store.everything("webhook")}
         for pending in self._store.everything("delivery"):
             if webhook := webhooks.get(pending.parent):
@@ -248,6 +247,11 @@ class Outbox:
         headers = {**signed, "X-Request-Id": request_id, "User-Agent": "Interactor-Webhooks/1.0"}
         options = self.options
         return await post(url, body, headers, timeout_seconds=options.timeout, public=options.public)
+
+    def _drop_queues(self) -> None:
+        self._cancel_attempts()
+        self._queues.clear()
+        self._finished.set()
 
     def _cancel_attempts(self) -> None:
         for task in self._tasks:

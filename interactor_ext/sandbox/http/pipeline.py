@@ -46,6 +46,7 @@ from interactor_ext.sandbox.problems import FAILED, ConnectionCut, Problem, conf
 from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
+from interactor_ext.sandbox.storage.strict_json import compact
 from interactor_ext.sandbox.work import run_in_thread
 
 # Importing them fills HANDLERS.
@@ -120,13 +121,13 @@ class Platform:
             await cut_off(scope, receive, reset=interruption.reset)
             return
         except Problem as problem:
-            response = ApiResponse.of(problem.status, problem.envelope(exchange.request_id))
-            extra = [(name.encode(), value.encode("latin-1", "replace")) for name, value in problem.headers.items()]
+            response, extra = _refusal(problem, exchange)
         except Exception:
             logger.exception("the sandbox failed at request %s", exchange.request_id)
             response = ApiResponse.of(500, Problem(500, FAILED).envelope(exchange.request_id))
         self._record(exchange, response)
-        headers = [*self._headers(exchange), *extra]
+        replaced = {name for name, _ in extra}
+        headers = [*(each for each in self._headers(exchange) if each[0] not in replaced), *extra]
         try:
             await self._send(exchange, receive, send, response, headers)
         except ConnectionCut as interruption:
@@ -323,6 +324,16 @@ class Platform:
             self._state.responses.append(kept, len(kept.content or b""))
         # Only the path: a stream's query contains a token.
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
+
+
+def _refusal(problem: Problem, exchange: Exchange) -> tuple[ApiResponse, RawHeaders]:
+    """The response of a problem, and its headers."""
+    body = problem.envelope(exchange.request_id) if problem.body is None else problem.body
+    headers = {"content-type": "text/html; charset=utf-8"} if isinstance(body, str) else {}
+    raw = [
+        (name.encode(), value.encode("latin-1", "replace")) for name, value in {**headers, **problem.headers}.items()
+    ]
+    return ApiResponse(problem.status, (body if isinstance(body, str) else compact(body)).encode()), raw
 
 
 def _fingerprint(call: ApiCall) -> str:

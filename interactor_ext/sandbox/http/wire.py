@@ -138,7 +138,7 @@ async def send_response(send: Send, response: ApiResponse, headers: RawHeaders, 
     sent = content[: len(content) // 2] if fault is not None and fault.kind in OF_A_BODY else content
     if fault is not None and fault.kind == "malformed":
         content = sent
-    if response.content is not None:
+    if response.content is not None and not any(name == b"content-type" for name, _ in headers):
         headers = [*headers, (b"content-type", b"application/json")]
     # RFC 9110 section 8.6: a 204 has no Content-Length.
     if response.status != 204:

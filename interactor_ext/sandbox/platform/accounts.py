@@ -83,10 +83,9 @@ class Accounts:
             self._clients[self._first.id] = self._first
         self._revoked = {record.private["token"] for record in self._store.everything("revocation")}
         pem, realm = self._persistence.value("signing_key"), self._persistence.value("realm")
-        self._key = signing.key_from_pem(pem) if pem else None
-        if realm:
-            self._realm = realm
-        else:
+        self._key = signing.key_from_pem(pem) if pem else self._key
+        self._realm = realm or self._realm
+        if not self._realm:
             self._enter_new_realm()
 
     def forget_old(self) -> None:

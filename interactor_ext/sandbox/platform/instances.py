@@ -33,7 +33,9 @@ def start_workflow_instance(call: ApiCall) -> JsonObject:
     states = {state["name"]: state for state in workflow.public["states"]}
     step = engine.Step(states, public, now)
     step.start()
-    instance = call.state.store.add("workflow instance", call.namespace, step.public, private={"states": states})
+    instance = call.state.store.add(
+        "workflow instance", call.namespace, step.public, private={"states": states, "given": public["context"]}
+    )
     call.state.store.add("thread", call.namespace, {"instance_id": instance.id, "created_at": now}, parent=instance.id)
     step.apply(call.state, instance)
     return data(instance.public)

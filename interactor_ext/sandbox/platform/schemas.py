@@ -110,7 +110,7 @@ class Schemas:
 
 def without_nulls(schema: Any, value: Any) -> Any:
     """The value without optional fields that are null, at every depth that the schema describes."""
-    parts = _parts(schema)
+    parts = parts_of(schema)
     if isinstance(value, list):
         items = [part["items"] for part in parts if "items" in part]
         return [without_nulls({"allOf": items}, item) for item in value] if items else value
@@ -128,11 +128,11 @@ def without_nulls(schema: Any, value: Any) -> Any:
     }
 
 
-def _parts(schema: Any) -> list[dict[str, Any]]:
+def parts_of(schema: Any) -> list[dict[str, Any]]:
     """This schema and those in its `allOf`, recursively."""
     if not isinstance(schema, dict):
         return []
-    return [schema, *(part for each in schema.get("allOf", ()) for part in _parts(each))]
+    return [schema, *(part for each in schema.get("allOf", ()) for part in parts_of(each))]
 
 
 def _not_null(schema: Any, done: dict[int, dict[str, Any]]) -> Any:

@@ -39,7 +39,7 @@ REPLY = Validator(
             "pattern": TEXT,
             "room": TEXT,
             "assistant": TEXT,
-            "namespace": {"type": "string"},
+            "namespace": {"type": ["string", "null"]},
             "say": TEXT,
             "call": {"type": "array"},
             "then": TEXT,

@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -27,7 +27,7 @@ from interactor_ext.sandbox.platform.limits import Limits
 from interactor_ext.sandbox.platform.streams import Streams
 from interactor_ext.sandbox.platform.timed import TimedChanges
 from interactor_ext.sandbox.storage.journal import RESPONSES, Journal, RequestRecord, ResponseRecord
-from interactor_ext.sandbox.storage.persistence import Persistence
+from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
 from interactor_ext.sandbox.storage.strict_json import compact
 
@@ -121,6 +121,9 @@ class State:
         if isinstance(what, Delivery):
             self.outbox.redeliver(what)
             return
+        if delivery := next((each for each in self.outbox.journal if each.id == what), None):
+            self.outbox.redeliver(delivery)
+            return
         event = next((event for event in self.events if event["id"] == what), None)
         if event is None:
             raise ValueError(f"there is no event {what!r}, or it is too old to be kept")
@@ -156,11 +159,14 @@ class State:
         self.accounts.forget_old()
 
     def _reload(self) -> None:
+        self.store.restore()
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Make everything else anew of the records."""
         self._cancel_background()
-        self.outbox.clear()
         self.streams.clear()
         self.timetable.clear()
-        self.store.restore()
         self.accounts.restore()
         self.idempotency.restore()
         self.outbox.restore()
@@ -185,6 +191,31 @@ class State:
         elif kept:
             self.clock.freeze()
             self.clock.set(kept["frozen_at"])
+
+    async def run_until_idle(self) -> None:
+        """Move the clock to whatever is due next, until nothing is."""
+        while True:
+            await self.outbox.wait_until_idle(first_attempts=False)
+            due = self.timetable.next_due
+            if due is None:
+                return
+            self.clock.set(max(due, self.clock.now()))
+
+    def snapshot(self) -> JsonObject:
+        return {"now": self.clock.now(), "records": [astuple(each) for each in self.store.stored()]}
+
+    def return_to(self, snapshot: JsonObject) -> None:
+        """Return to a snapshot. Raises ValueError for anything else, and changes nothing then."""
+        try:
+            self.clock.set(snapshot["now"])
+            records = [StoredRecord(*each) for each in snapshot["records"]]
+        except (LookupError, TypeError):
+            raise ValueError("this is not a snapshot of a sandbox") from None
+        self.generation += 1
+        self.locks.clear()
+        self.persistence.clear()
+        self.store.replace(records)
+        self._rebuild()
 
     def clear(self) -> None:
         self.generation += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -77,8 +77,18 @@ class Store:
         """Replace all records with those of the persistence."""
         self._tables.clear()
         for kept in self._persistence.records():
-            public, private = json.loads(kept.public), json.loads(kept.private)
-            self._insert(Record(kept.kind, kept.id, kept.namespace, kept.parent, public, private))
+            self._insert(_parsed(kept))
+
+    def stored(self) -> list[StoredRecord]:
+        """All records as they are stored, by kind, namespace and parent, oldest first."""
+        return [_stored(record) for table in self._tables.values() for record in table.values()]
+
+    def replace(self, records: Iterable[StoredRecord]) -> None:
+        """Replace all records with these, of which the persistence holds none."""
+        self._tables.clear()
+        for kept in records:
+            self._insert(_parsed(kept))
+            self._persistence.add(kept)
 
     def set_next_id(self, record_id: str) -> None:
         """Give this id to the next record that is added. Raises DuplicateId if another has it."""
@@ -182,3 +192,7 @@ def _stored(record: Record) -> StoredRecord:
     return StoredRecord(
         record.kind, record.id, record.namespace, record.parent, compact(record.public), compact(record.private)
     )
+
+
+def _parsed(kept: StoredRecord) -> Record:
+    return Record(kept.kind, kept.id, kept.namespace, kept.parent, json.loads(kept.public), json.loads(kept.private))
