@@ -18,7 +18,7 @@ each invalid field. What the contract leaves open, it decides as follows:
   bucket is full again.
 
 - No request blocks others. Work is bounded: bodies of 8 MiB and 250,000 values, which are read in a thread, pages of
-  64 MiB, URLs of 8,000 characters, contexts of workflows of 64 KiB, their definitions of 64 Ki characters and values,
+  32 MiB, URLs of 8,000 characters, contexts of workflows of 64 KiB, their definitions of 64 Ki characters and values,
   and 100 tool calls a message. Journals hold 64 MiB each.
 
 The docstrings of its modules document further decisions: assistants, tools and streams in conversation.py, replies.py

@@ -25,6 +25,7 @@ from interactor_ext.sandbox.platform import credentials, instances
 from interactor_ext.sandbox.platform.accounts import OAuthClient
 from interactor_ext.sandbox.platform.contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
 from interactor_ext.sandbox.platform.faults import FAILURE, Faults
+from interactor_ext.sandbox.platform.providers import Provider
 from interactor_ext.sandbox.platform.scripts import Replies
 from interactor_ext.sandbox.platform.seeds import Seed, Seeds, export_seed, read_seed
 from interactor_ext.sandbox.platform.state import Settings, State
@@ -370,6 +371,11 @@ class Sandbox:
             )
         )
         return dict(record.public)
+
+    def provider(self, name: str) -> Provider:
+        """The API of a provider, as "google", on this sandbox: see providers.py. `reset` forgets its answers."""
+        made = Provider(name, self._state.store, self._state.timed, lambda: self._url())
+        return self._on_loop(lambda: self._state.providers.setdefault(name, made))
 
     def expire_credential(self, credential_id: str) -> JsonObject:
         """Expire an active credential for good: whoever wants its token gets 409 REFRESH_FAILED from now on.

@@ -16,10 +16,11 @@ from interactor_ext.sandbox.http.control import Control
 from interactor_ext.sandbox.http.cors import cors_headers
 from interactor_ext.sandbox.http.guard import check_host
 from interactor_ext.sandbox.http.pipeline import Platform
-from interactor_ext.sandbox.http.wire import ClientGone, origin_of
+from interactor_ext.sandbox.http.wire import ClientGone, origin_of, read_body, response_of
 from interactor_ext.sandbox.inspector.consent import consent_routes
 from interactor_ext.sandbox.inspector.page_server import Inspector
 from interactor_ext.sandbox.platform.contract import ACCOUNT_PREFIX, CORE_PREFIX, Contract, read_document
+from interactor_ext.sandbox.platform.providers import PATH
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.problems import FAILED, Problem, not_stored
 from interactor_ext.sandbox.storage.persistence import NotStored
@@ -60,6 +61,7 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None], met
             *Inspector(contract, state, on_loop).routes(),
             *Control(contract, state, on_loop, methods).routes(),
             *_description_routes(state),
+            _provider_route(state),
         ],
         exception_handlers={
             Problem: refuse,
@@ -73,6 +75,25 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None], met
     app.router.redirect_slashes = False
     app.router.default = platform
     return app
+
+
+def _provider_route(state: State) -> Route:
+    """The APIs of the providers that tests have asked for."""
+
+    async def answer(request: Request) -> Response:
+        check_host(request, state.settings.allowed_hosts)
+        provider = state.providers.get(request.path_params["name"])
+        if provider is None:
+            raise Problem(404, "No test has asked for this provider.")
+        path, token = request.path_params["path"], request.headers.get("authorization", "").removeprefix("Bearer ")
+        given = provider.answer(request.method, path, request.url.query, await read_body(request.receive), token)
+        response, headers = response_of(given, new_id("req"))
+        sent = Response(response.content, response.status, media_type="application/json")
+        for name, value in headers:
+            sent.headers[name.decode()] = value.decode("latin-1")
+        return sent
+
+    return Route(PATH + "/{name}{path:path}", answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 
 
 def _description_routes(state: State) -> list[Route]:

@@ -75,7 +75,7 @@ def test_clock_can_be_read_and_advanced_over_http(sandbox: Sandbox, control: htt
 
 
 def test_every_method_of_a_sandbox_can_be_called_over_http() -> None:
-    here = {"client", "async_client", "run", "serve", "close"}  # of a Python program alone
+    here = {"client", "async_client", "run", "serve", "close", "provider"}  # of a Python program alone
     apart = {"run_until_idle", "wait_for_deliveries"}  # endpoints of their own, as they wait
     methods = {name for name, value in vars(Sandbox).items() if inspect.isfunction(value) and not name.startswith("_")}
     assert methods - here - apart == {name for _, _, name in CALLS}

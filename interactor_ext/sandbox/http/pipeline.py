@@ -31,6 +31,7 @@ from interactor_ext.sandbox.http.wire import (
     parse_headers,
     parse_query,
     read_body,
+    response_of,
     send_response,
     send_stream,
 )
@@ -46,7 +47,6 @@ from interactor_ext.sandbox.problems import FAILED, ConnectionCut, Problem, conf
 from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
-from interactor_ext.sandbox.storage.strict_json import compact
 from interactor_ext.sandbox.work import run_in_thread
 
 # Importing them fills HANDLERS.
@@ -121,7 +121,7 @@ class Platform:
             await cut_off(scope, receive, reset=interruption.reset)
             return
         except Problem as problem:
-            response, extra = _refusal(problem, exchange)
+            response, extra = response_of(problem, exchange.request_id)
         except Exception:
             logger.exception("the sandbox failed at request %s", exchange.request_id)
             response = ApiResponse.of(500, Problem(500, FAILED).envelope(exchange.request_id))
@@ -282,7 +282,7 @@ class Platform:
             result = speak(dialect, call.operation.tag, call.namespace, result, self._state.store)
         status = STATUSES.get(call.operation.id, call.operation.status)
         if result is not None and isinstance(result.get("data"), list):
-            return ApiResponse(status, await encode_page(result))
+            return ApiResponse(status, encode_page(result))
         return ApiResponse.of(status, result)
 
     def _headers(self, exchange: Exchange) -> RawHeaders:
@@ -324,16 +324,6 @@ class Platform:
             self._state.responses.append(kept, len(kept.content or b""))
         # Only the path: a stream's query contains a token.
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
-
-
-def _refusal(problem: Problem, exchange: Exchange) -> tuple[ApiResponse, RawHeaders]:
-    """The response of a problem, and its headers."""
-    body = problem.envelope(exchange.request_id) if problem.body is None else problem.body
-    headers = {"content-type": "text/html; charset=utf-8"} if isinstance(body, str) else {}
-    raw = [
-        (name.encode(), value.encode("latin-1", "replace")) for name, value in {**headers, **problem.headers}.items()
-    ]
-    return ApiResponse(problem.status, (body if isinstance(body, str) else compact(body)).encode()), raw
 
 
 def _fingerprint(call: ApiCall) -> str:

@@ -23,9 +23,7 @@ from interactor_ext.sandbox.work import run_in_thread
 INLINE_SIZE = 32 * 1024
 MAX_BODY = 8 * 1024 * 1024
 # Bytes of a list in a response.
-MAX_PAGE = 64 * 1024 * 1024
-# Bytes that are encoded before other tasks get a turn.
-TURN = 256 * 1024
+MAX_PAGE = 32 * 1024 * 1024
 MAX_QUERY_FIELDS = 100
 JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 HOST = re.compile(rb"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
@@ -37,21 +35,21 @@ class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-async def encode_page(body: dict[str, Any]) -> bytes:
-    """Encode a list response, yielding to other tasks. Raises Problem 422 for one that is too large."""
-    parts: list[bytes] = []
-    size = since = 0
-    for item in body["data"]:
-        part = compact(item).encode()
-        parts.append(part)
-        size, since = size + len(part), since + len(part)
-        if size > MAX_PAGE:
-            raise invalid(("per_page", f"this page would be larger than {MAX_PAGE >> 20} MiB; ask for fewer"))
-        if since > TURN:
-            since = 0
-            await asyncio.sleep(0)
-    rest = compact({name: value for name, value in body.items() if name != "data"}).encode()
-    return b'{"data":[' + b",".join(parts) + (b"]," + rest[1:] if len(rest) > 2 else b"]}")
+def response_of(problem: Problem, request_id: str) -> tuple[ApiResponse, RawHeaders]:
+    """The response of a problem, and its headers."""
+    body = problem.envelope(request_id) if problem.body is None else problem.body
+    headers = {"content-type": "text/html; charset=utf-8"} if isinstance(body, str) else {}
+    headers |= problem.headers
+    raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    return ApiResponse(problem.status, (body if isinstance(body, str) else compact(body)).encode()), raw
+
+
+def encode_page(body: dict[str, Any]) -> bytes:
+    """Encode a list response. Raises Problem 422 for one that is too large."""
+    encoded = compact(body).encode()
+    if len(encoded) > MAX_PAGE:
+        raise invalid(("per_page", f"this page would be larger than {MAX_PAGE >> 20} MiB; ask for fewer"))
+    return encoded
 
 
 async def read_body(receive: Receive) -> bytes:

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import astuple, dataclass
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakValueDictionary
 
 from interactor_ext.logs import sandbox_logger as logger
@@ -24,14 +24,13 @@ from interactor_ext.sandbox.platform.deprecations import Deprecations
 from interactor_ext.sandbox.platform.faults import Faults
 from interactor_ext.sandbox.platform.idempotency import IdempotencyKeys
 from interactor_ext.sandbox.platform.limits import Limits
+from interactor_ext.sandbox.platform.providers import Provider
 from interactor_ext.sandbox.platform.streams import Streams
 from interactor_ext.sandbox.platform.timed import TimedChanges
 from interactor_ext.sandbox.storage.journal import RESPONSES, Journal, RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
 from interactor_ext.sandbox.storage.strict_json import compact
-
-T = TypeVar("T")
 
 # Final statuses of a workflow instance.
 FINISHED = {"completed", "failed", "cancelled"}
@@ -100,6 +99,8 @@ class State:
         self.generation = 0
         # Set when the server stops: ends waits in responses.
         self.stopping = asyncio.Event()
+        # Those that a test has asked for, by name.
+        self.providers: dict[str, Provider] = {}
         self._tasks: set[asyncio.Task[object]] = set()
 
     def publish(self, event: str, namespace: str, data: JsonObject) -> JsonObject:
@@ -230,6 +231,7 @@ class State:
         self.accounts.clear()
         self.faults.clear()
         self.deprecations.clear()
+        self.providers.clear()
         self.clock.reset()
         self.load_seed(self)
 

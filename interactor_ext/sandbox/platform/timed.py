@@ -40,6 +40,11 @@ class TimedChanges:
         if record.kind == "credential" and _can_expire(record):
             self._timetable.set(record.id, record.private["expires_at"], partial(self.expire_if_due, record))
 
+    def is_good(self, credential: Record) -> bool:
+        """Whether a credential is active, and its token not at its end."""
+        self.expire_if_due(credential)
+        return bool(credential.public["status"] == "active" and credential.private["expires_at"] > self._clock.now())
+
     def expire_if_due(self, credential: Record) -> None:
         """Expire a credential if its time has come."""
         if _can_expire(credential) and credential.private["expires_at"] <= self._clock.now():
