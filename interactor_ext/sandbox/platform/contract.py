@@ -149,6 +149,6 @@ def _operation(schemas: Schemas, document: Document, path: str, method: str, ite
         status=int(status),
         idempotent=any(each.name == "Idempotency-Key" for each in parameters),
         parameters=parameters,
-        body=None if schema is None else schemas.compile_request(schema),
+        body=None if schema is None else schemas.compile(schema),
         body_required=request.get("required", False),
     )

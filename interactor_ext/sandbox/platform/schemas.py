@@ -74,10 +74,6 @@ class Schemas:
     def compile(self, schema: Any) -> Draft202012Validator:
         return Validator(self.inline(schema), format_checker=self._formats)
 
-    def compile_request(self, schema: Any) -> Draft202012Validator:
-        """Compile a request schema for bodies from `without_nulls`: messages do not offer null."""
-        return Validator(_not_null(self.inline(schema), {}), format_checker=self._formats)
-
     def inline(self, schema: Any) -> Any:
         if isinstance(schema, list):
             return [self.inline(item) for item in schema]
@@ -133,25 +129,3 @@ def parts_of(schema: Any) -> list[dict[str, Any]]:
     if not isinstance(schema, dict):
         return []
     return [schema, *(part for each in schema.get("allOf", ()) for part in parts_of(each))]
-
-
-def _not_null(schema: Any, done: dict[int, dict[str, Any]]) -> Any:
-    """The schema without null as an alternative. `done` maps the id of an original to its copy."""
-    if isinstance(schema, list):
-        return [_not_null(each, done) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if id(schema) in done:
-        return done[id(schema)]
-    changed = done[id(schema)] = {}
-    for key, value in schema.items():
-        changed[key] = _not_null(value, done)
-    if isinstance(kinds := schema.get("type"), list):
-        kinds = [kind for kind in kinds if kind != "null"]
-        changed["type"] = kinds[0] if len(kinds) == 1 else kinds
-    variants = schema.get("anyOf")
-    if isinstance(variants, list) and {"type": "null"} in variants:
-        left = [_not_null(each, done) for each in variants if each != {"type": "null"}]
-        changed.pop("anyOf")
-        changed["allOf"] = [*changed.get("allOf", ()), *left]
-    return changed
