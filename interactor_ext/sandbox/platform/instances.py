@@ -30,14 +30,12 @@ def start_workflow_instance(call: ApiCall) -> JsonObject:
         "created_at": now,
         "updated_at": now,
     }
+    engine.checked_context({}, public["context"], "context")
     states = {state["name"]: state for state in workflow.public["states"]}
-    step = engine.Step(states, public, now)
-    step.start()
-    instance = call.state.store.add(
-        "workflow instance", call.namespace, step.public, private={"states": states, "given": public["context"]}
-    )
+    private = {"states": states, "given": public["context"]}
+    instance = call.state.store.add("workflow instance", call.namespace, public, private=private)
     call.state.store.add("thread", call.namespace, {"instance_id": instance.id, "created_at": now}, parent=instance.id)
-    step.apply(call.state, instance)
+    engine.run_step(call.state, instance, engine.Step.start)
     return data(instance.public)
 
 

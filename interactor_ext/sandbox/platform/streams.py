@@ -150,11 +150,7 @@ class Streams:
         self._first_id = first_id
 
     def emit(self, channel_id: str, event: dict[str, Any]) -> None:
-        self.emit_json(channel_id, compact(event))
-
-    def emit_json(self, channel_id: str, text: str) -> None:
-        """Emit an event that is encoded as JSON on one line."""
-        self._channel(channel_id).append(text)
+        self._channel(channel_id).append(compact(event))
 
     def is_over(self, channel_id: str, last_event_id: str) -> bool:
         """Whether a channel is finished and has nothing to send after this id."""
