@@ -17,24 +17,12 @@ from starlette.types import Receive, Scope, Send
 
 from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import http_date
+from interactor_ext.sandbox.http import wire
 from interactor_ext.sandbox.http.connections import cut_off, is_cuttable
 from interactor_ext.sandbox.http.cors import cors_headers, is_preflight
 from interactor_ext.sandbox.http.dialects import read_request, speak
 from interactor_ext.sandbox.http.guard import check_host
-from interactor_ext.sandbox.http.wire import (
-    INLINE_SIZE,
-    ClientGone,
-    RawHeaders,
-    encode_page,
-    origin_of,
-    parse_body,
-    parse_headers,
-    parse_query,
-    read_body,
-    response_of,
-    send_response,
-    send_stream,
-)
+from interactor_ext.sandbox.http.wire import ClientGone, RawHeaders
 from interactor_ext.sandbox.platform import agents, conversation, credentials, instances, oauth, webhooks, workflows
 from interactor_ext.sandbox.platform.contract import Contract, ContractOperation
 from interactor_ext.sandbox.platform.faults import Fault
@@ -114,14 +102,14 @@ class Platform:
             # what this call must not.
             problem = conflict("The sandbox was reset while this call was under way; nothing was done.")
             response = ApiResponse.of(problem.status, problem.envelope(exchange.request_id))
-            await send_response(send, response, self._headers(exchange))
+            await wire.send_response(send, response, self._headers(exchange))
             return
         except ConnectionCut as interruption:
             self._record(exchange, None)
             await cut_off(scope, receive, reset=interruption.reset)
             return
         except Problem as problem:
-            response, extra = response_of(problem, exchange.request_id)
+            response, extra = wire.response_of(problem, exchange.request_id)
         except Exception:
             logger.exception("the sandbox failed at request %s", exchange.request_id)
             response = ApiResponse.of(500, Problem(500, FAILED).envelope(exchange.request_id))
@@ -163,22 +151,22 @@ class Platform:
                 response.close()
             raise ConnectionCut(reset=True)
         if isinstance(response, ApiResponse):
-            await send_response(send, response, headers, fault)
+            await wire.send_response(send, response, headers, fault)
             return
         keepalive, retry = self._state.settings.keepalive, self._state.settings.retry
-        await send_stream(receive, send, response, headers, keepalive=keepalive, retry=retry, fault=fault)
+        await wire.send_stream(receive, send, response, headers, keepalive=keepalive, retry=retry, fault=fault)
 
     async def _process(self, exchange: Exchange, receive: Receive) -> ApiResponse | Subscription:
         scope = exchange.scope
         if scope["method"] not in {"GET", "DELETE"}:
-            exchange.content = await read_body(receive)
+            exchange.content = await wire.read_body(receive)
             self._check_generation(exchange)
         check_host(HTTPConnection(scope), self._state.settings.allowed_hosts)
         if is_preflight(scope, self._state.settings.allow_origins):
             return ApiResponse(204, None)
-        exchange.headers = parse_headers(scope["headers"])
+        exchange.headers = wire.parse_headers(scope["headers"])
         exchange.operation = operation = _operation(exchange.operations, scope["method"])
-        exchange.query = parse_query(scope["query_string"])
+        exchange.query = wire.parse_query(scope["query_string"])
         exchange.namespace = operation.namespace(exchange.headers, exchange.query)
         await self._apply_fault(exchange, operation)
         self._check_generation(exchange)
@@ -198,7 +186,7 @@ class Platform:
             path=scope["path_params"],
             query=query,
             body=body,
-            origin=origin_of(scope),
+            origin=wire.origin_of(scope),
             last_event_id=exchange.headers.get("last-event-id", ""),
         )
         if key := headers.get("Idempotency-Key"):
@@ -207,7 +195,7 @@ class Platform:
 
     async def _compute(self, exchange: Exchange, work: Callable[[], T]) -> T:
         """Run work on the body: on the loop if the body is small, else in a thread."""
-        if len(exchange.content) <= INLINE_SIZE:
+        if len(exchange.content) <= wire.INLINE_SIZE:
             return work()
         result = await run_in_thread(work)
         self._check_generation(exchange)
@@ -243,7 +231,7 @@ class Platform:
             return None
         if not exchange.content:
             raise invalid(("", "this call needs a JSON body"))
-        body = parse_body(exchange.content, exchange.headers.get("content-type", "").encode())
+        body = wire.parse_body(exchange.content, exchange.headers.get("content-type", "").encode())
         return read_request(self._state.settings.dialect, operation.tag, body)
 
     def _apply_rate_limit(self, exchange: Exchange, operation: ContractOperation, body: Any) -> None:
@@ -282,7 +270,7 @@ class Platform:
             result = speak(dialect, call.operation.tag, call.namespace, result, self._state.store)
         status = STATUSES.get(call.operation.id, call.operation.status)
         if result is not None and isinstance(result.get("data"), list):
-            return ApiResponse(status, encode_page(result))
+            return ApiResponse(status, wire.encode_page(result))
         return ApiResponse.of(status, result)
 
     def _headers(self, exchange: Exchange) -> RawHeaders:

@@ -69,7 +69,7 @@ class Channel:
     def _trim(self) -> None:
         """Drop old events, many at a time as each removal moves the rest, but none that a subscriber still needs."""
         if self._bytes > MAX_BYTES:
-            self._drop(self._half())
+            self._drop(len(self._events) // 2)
         dropped = len(self._events) - self._keep
         if dropped < self._keep:
             return
@@ -78,14 +78,6 @@ class Channel:
             dropped = min(dropped, slowest + 1 - self._first)
         if dropped >= self._keep:
             self._drop(dropped)
-
-    def _half(self) -> int:
-        """How many of the oldest events to drop to halve the bytes; the newest one stays."""
-        dropped, size = 0, self._bytes
-        while size > MAX_BYTES // 2 and dropped < len(self._events) - 1:
-            size -= len(self._events[dropped])
-            dropped += 1
-        return dropped
 
     def _drop(self, count: int) -> None:
         self._bytes -= sum(map(len, self._events[:count]))
