@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from starlette.requests import HTTPConnection
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from interactor_ext.logs import sandbox_logger as logger
@@ -79,7 +80,7 @@ class Platform:
         self._on_request = on_request
 
     def routes(self) -> list[Route]:
-        return [Route(path, _OfPath(self, operations)) for path, operations in self._contract.paths.items()]
+        return [_ApiRoute(path, _OfPath(self, operations)) for path, operations in self._contract.paths.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.handle({}, scope, receive, send)
@@ -336,6 +337,18 @@ def _operation(operations: Operations, method: str) -> ContractOperation:
         allowed = ", ".join(sorted(operations))
         raise Problem(405, f"This path takes {allowed} only.", headers={"allow": allowed})
     return operations[method]
+
+
+class _ApiRoute(Route):
+    """Starlette decodes a path before it matches: here, a slash that is escaped belongs to an id."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        raw = (scope.get("raw_path") or b"").decode("latin-1").replace("%2f", "%2F")
+        if "%2F" not in raw:
+            return super().matches(scope)
+        match, found = super().matches({**scope, "path": unquote(raw.replace("%2F", "%252F"))})
+        ids = found.get("path_params", {})
+        return match, {**found, "path_params": {name: text.replace("%2F", "/") for name, text in ids.items()}}
 
 
 class _OfPath:
