@@ -84,6 +84,8 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
             sent=False,
         )
     advice = f". Check {Call.of(request).url_variable}" if isinstance(error, httpx.ConnectError) else ""
+    if advice and request.url.host in ("localhost", "127.0.0.1", "::1"):
+        advice = f"{advice}. Is the sandbox running? `interactor sandbox` starts it"
     return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__}){advice}", sent=sent)
 
 

@@ -122,7 +122,8 @@ def sandbox(
     except OSError as error:
         if error.filename is not None:
             raise
-        raise OSError(f"Can't listen on {host} port {port}: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise OSError(f"Can't listen on {host} port {port}: {reason}. Choose another with --port.") from error
     except KeyboardInterrupt:
         write("\nStopped.")
 

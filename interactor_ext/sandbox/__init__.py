@@ -14,11 +14,12 @@ each invalid field. What the contract leaves open, it decides as follows:
 - Lists are in the order of creation, so that a page stays what it was while things are added.
 - A token without a scope gets all that its client may have. `admin` is every scope.
 - Only successful responses are stored under an Idempotency-Key. The key is valid for one operation, path and body.
-- X-RateLimit-Remaining is how many calls would pass right now, -Reset when the bucket is full again.
+- X-RateLimit-Remaining is the share of X-RateLimit-Limit that the bucket of the burst still holds, -Reset when that
+  bucket is full again.
 
-- No request blocks others. Long work runs in a thread and is bounded: bodies of 8 MiB and
-  250,000 values, pages of 64 MiB, URLs of 8,000 characters, contexts and definitions of workflows of 250,000 characters
-  and values, 100 tool calls a message, and what one step of a workflow does (work.py). Journals hold 64 MiB each.
+- No request blocks others. Work is bounded: bodies of 8 MiB and 250,000 values, which are read in a thread, pages of
+  32 MiB, URLs of 8,000 characters, contexts of workflows of 64 KiB, their definitions of 64 Ki characters and values,
+  and 100 tool calls a message. Journals hold 64 MiB each.
 
 The docstrings of its modules document further decisions: assistants, tools and streams in conversation.py, replies.py
 and streams.py, scripted replies in scripts.py, callbacks of tools in callbacks.py; workflows in engine.py,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from interactor_ext.sandbox.clock import Clock
     from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
     from interactor_ext.sandbox.http.dialects import Dialect
-    from interactor_ext.sandbox.http.faults import Fault, Faults
+    from interactor_ext.sandbox.platform.faults import Fault, Faults
     from interactor_ext.sandbox.platform.scripts import Replies, ScriptedReply
     from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 
@@ -69,7 +70,7 @@ __getattr__, __dir__ = lazy_names(
         ".clock": ("Clock",),
         ".delivery.deliveries": ("Delivery", "DeliveryOptions"),
         ".http.dialects": ("Dialect",),
-        ".http.faults": ("Fault", "Faults"),
+        ".platform.faults": ("Fault", "Faults"),
         ".platform.scripts": ("Replies", "ScriptedReply"),
         ".storage.journal": ("Journal", "RequestRecord"),
     },

@@ -6,33 +6,36 @@ import asyncio
 import os
 import socket
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.applications import Starlette
 
 from interactor_ext._waiting import NoContextManager
+from interactor_ext.sandbox.app import build_app
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
-from interactor_ext.sandbox.http.app import build_app
-from interactor_ext.sandbox.http.contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
 from interactor_ext.sandbox.http.cors import origin_name
 from interactor_ext.sandbox.http.dialects import Dialect, dialects
-from interactor_ext.sandbox.http.faults import FAILURE, Faults
 from interactor_ext.sandbox.http.guard import host_name
-from interactor_ext.sandbox.http.problems import Problem
-from interactor_ext.sandbox.http.server import Server, listen, origin, serving
+from interactor_ext.sandbox.http.server import Server, listen, origin, serving, terminating
 from interactor_ext.sandbox.platform import credentials, instances
-from interactor_ext.sandbox.platform.accounts import Accounts, OAuthClient
+from interactor_ext.sandbox.platform.accounts import OAuthClient
+from interactor_ext.sandbox.platform.contract import ACCOUNT_PREFIX, CORE_PREFIX, load_contract
+from interactor_ext.sandbox.platform.faults import FAILURE, Faults
+from interactor_ext.sandbox.platform.providers import Provider
 from interactor_ext.sandbox.platform.scripts import Replies
+from interactor_ext.sandbox.platform.seeds import Seed, Seeds, export_seed, read_seed
+from interactor_ext.sandbox.platform.state import Settings, State
+from interactor_ext.sandbox.problems import Problem
 from interactor_ext.sandbox.storage.datafile import DataFile
+from interactor_ext.sandbox.storage.file_check import DamagedFile
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import JsonObject
-from interactor_ext.sandbox.storage.seeds import Seeds, read_seed
-from interactor_ext.sandbox.storage.state import Settings, State
+from interactor_ext.sandbox.work import running_loop
 
 if TYPE_CHECKING:
     from interactor_ext import AsyncInteractorClient, InteractorClient
@@ -43,20 +46,20 @@ T = TypeVar("T")
 class Sandbox:
     """A local simulation of the platform. Several may run at once; they share nothing.
 
-    `with Sandbox().run() as sandbox:` serves it from a thread, for sync and async callers. `.app` is an ASGI app for a
-    server of your own. `client_id`, `client_secret` and `scopes` are those of the OAuth client that exists from the
-    start. `token_lifetime` and `keepalive` (of silent streams) are seconds. With `enforce_limits` the
-    documented rate limits answer 429; without, they are only counted and reported. `word_delay` is the real time in
-    seconds between two words of a streamed reply. `retry` is the delay, in milliseconds, that streams ask for before a
-    reconnect. A stream stores at least the newest `replay` events for a resumption, each journal the newest `history`
-    entries. Syncing a data source takes `sync_time` seconds of the clock. `delivery` says how webhooks are delivered.
-    All times come from `clock`. Calls with another host name than an address, a local name or one of `allowed_hosts`
-    get 403: they may come from a web page by DNS rebinding. Pages of `allow_origins` (`["http://localhost:3000"]`) may
-    call the API and read its streams from a browser (CORS); those of other origins can't. `faults` and `replies` say
-    what calls get, and what assistants answer. `dialect` names what to say as the
+    `with Sandbox() as sandbox:`, or `with Sandbox().run(port) as sandbox:`, serves it from a thread, for sync and async
+    callers. `.app` is an ASGI app for a server of your own. `client_id`, `client_secret` and `scopes` are those of the
+    OAuth client that exists from the start. `token_lifetime` and `keepalive` (of silent streams) are seconds. With
+    `enforce_limits` the documented rate limits answer 429; without, they are only counted and reported. `word_delay` is
+    the real time in seconds between two words of a streamed reply. `retry` is the delay, in milliseconds, that streams
+    ask for before a reconnect. A stream stores at least the newest `replay` events for a resumption, each journal the
+    newest `history` entries. Syncing a data source takes `sync_time` seconds of the clock. `delivery` says how webhooks
+    are delivered. All times come from `clock`. Calls with another host name than an address, a local name or one of
+    `allowed_hosts` get 403: they may come from a web page by DNS rebinding. Pages of `allow_origins`
+    (`["http://localhost:3000"]`) may call the API and read its streams from a browser (CORS); those of other origins
+    can't. `faults` and `replies` say what calls get, and what assistants answer. `dialect` names what to say as the
     platform's guide does where it contradicts the contract (dialects.py): `current_page`, `whole_objects`, `enabled`,
-    `bare_signature`, `deprecation_true`. `/openapi.yaml` and `/api/v1/openapi.yaml` are the contract, with this
-    sandbox for its servers.
+    `bare_signature`, `deprecation_true`. `/openapi.yaml` and `/api/v1/openapi.yaml` are the contract, with this sandbox
+    for its servers.
 
     State is in memory, or in the file `data`, which survives a restart and the death of the process (see datafile.py).
     One sandbox at a time may open it; it is closed when `run` or `serve` ends. `seed` is a file of initial data, loaded
@@ -69,7 +72,8 @@ class Sandbox:
     _loop: asyncio.AbstractEventLoop | None = None
     _origin: str | None = None
 
-    __enter__ = __aenter__ = NoContextManager("{0} is no context manager, its run() is: `with {0}().run() as sandbox:`")
+    __aenter__ = NoContextManager("Write `with {0}() as sandbox:`, also in coroutines: {0} runs in a thread of its own")
+    _running: AbstractContextManager[Sandbox] | None = None
 
     def __init__(
         self,
@@ -99,6 +103,8 @@ class Sandbox:
         self.clock = clock or Clock()
         self.faults = Faults(contract.operations)
         settings = Settings(
+            keeps_clock=clock is None,
+            token_lifetime=token_lifetime,
             enforce_limits=enforce_limits,
             keepalive=keepalive,
             retry=retry,
@@ -113,19 +119,19 @@ class Sandbox:
         )
 
         def fresh(persistence: Persistence) -> State:
-            accounts = Accounts(self.clock, contract.scopes, token_lifetime, persistence)
-            return State(settings, self.clock, self.faults, accounts, contract.tiers, persistence)
+            return State(settings, self.clock, self.faults, contract, persistence)
 
         seeds = None if seed is None else Seeds(os.fspath(seed), read_seed(seed), contract)
         if seeds is not None:
             # Loaded into a temporary state first, so that an invalid seed changes nothing.
             seeds.load_into(fresh(Persistence()))
+        self._data = data
         self._persistence = Persistence() if data is None else DataFile(data)
         try:
             self._state = fresh(self._persistence)
             self._accounts = self._state.accounts
             self.replies = Replies(self._state.store, self._on_loop)
-            self.app: Starlette = build_app(contract, self._state, self._remember_loop)
+            self.app: Starlette = build_app(contract, self._state, self._remember_loop, self)
             self._fill(scopes, seeds)
         except BaseException:
             self._persistence.roll_back()
@@ -133,8 +139,11 @@ class Sandbox:
             raise
 
     def _fill(self, scopes: Iterable[str], seeds: Seeds | None) -> None:
+        try:
+            self._state.restore()
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise DamagedFile(f"{self._data} is damaged: its records don't fit together") from None
         self.add_client(self.client_id, self.client_secret, scopes=scopes)
-        self._state.restore()
         if seeds is not None:
             self._state.load_seed = seeds.load_into
             if self._state.store.is_empty():
@@ -151,10 +160,25 @@ class Sandbox:
             yield self
 
     def serve(self, port: int, *, host: str = "127.0.0.1", announce: Callable[[], None]) -> None:
-        """Serve from this thread until a signal; `announce` is called when the server listens. Raises as `run`."""
-        with self._listening(host, port) as sock:
+        """Serve from this thread until a signal; `announce` is called when the server listens. Raises as `run`.
+
+        SIGTERM ends it with SystemExit 143, once the data file is closed.
+        """
+        with self._listening(host, port) as sock, terminating():
             announce()
             self._server().run(sockets=[sock])
+
+    def __enter__(self) -> Sandbox:
+        """As `run()`, on a free port."""
+        running = self.run()
+        running.__enter__()
+        self._running = running
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.__exit__(*error)
 
     @property
     def core_api_url(self) -> str:
@@ -228,8 +252,8 @@ class Sandbox:
     def redeliver(self, what: Delivery | str) -> None:
         """Send an event again, byte for byte the same, with six attempts.
 
-        A Delivery goes to its webhook again, an event id to every active webhook that subscribes to it now. Raises
-        ValueError if there is none, or if the event is not in `events` any more.
+        A Delivery, or its id, goes to its webhook again, an event id to every active webhook that subscribes to it now.
+        Raises ValueError if there is none, or if the event is not in `events` any more.
         """
         self._on_loop(lambda: self._state.redeliver(what))
 
@@ -238,11 +262,30 @@ class Sandbox:
 
         Raises TimeoutError after `timeout` real seconds, RuntimeError unless another thread serves this sandbox.
         """
-        loop = self._loop
-        if loop is None or not loop.is_running() or loop is _running_loop():
-            raise RuntimeError("only a sandbox that another thread serves delivers while this one waits")
-        waiting = asyncio.wait_for(self._state.outbox.wait_until_idle(), timeout)
-        asyncio.run_coroutine_threadsafe(waiting, loop).result()
+        self._wait(self._state.outbox.wait_until_idle, timeout)
+
+    def run_until_idle(self, timeout: float = 10.0) -> None:
+        """Let time pass until nothing is left to happen: retries of deliveries, expiries of credentials, syncs.
+
+        The clock jumps to the time of each; with a frozen clock they happen at exactly their times. Raises as
+        `wait_for_deliveries`.
+        """
+        self._wait(self._state.run_until_idle, timeout)
+
+    def snapshot(self) -> JsonObject:
+        """All that the platform holds and the time of the clock, as JSON for `restore`, here or in another sandbox."""
+        return self._on_loop(self._state.snapshot)
+
+    def restore(self, snapshot: JsonObject) -> None:
+        """Return to a snapshot. Journals, faults and tokens stay, streams are disconnected. Raises ValueError."""
+        self._on_loop(lambda: self._state.return_to(snapshot))
+
+    def export(self) -> Seed:
+        """What a seed file that leads to this state holds: see seeds.py.
+
+        Rooms have their messages, without the calls of tools; workflow instances begin anew.
+        """
+        return self._on_loop(lambda: export_seed(self._state, load_contract()))
 
     @property
     def open_streams(self) -> int:
@@ -329,6 +372,11 @@ class Sandbox:
         )
         return dict(record.public)
 
+    def provider(self, name: str) -> Provider:
+        """The API of a provider, as "google", on this sandbox: see providers.py. `reset` forgets its answers."""
+        made = Provider(name, self._state.store, self._state.timed, lambda: self._url())
+        return self._on_loop(lambda: self._state.providers.setdefault(name, made))
+
     def expire_credential(self, credential_id: str) -> JsonObject:
         """Expire an active credential for good: whoever wants its token gets 409 REFRESH_FAILED from now on.
 
@@ -386,6 +434,7 @@ class Sandbox:
         with listen(host, port) as sock:
             if self._persistence.open():
                 self._state.restore()
+            self._persistence.commit()
             self._origin = origin(sock)
             try:
                 yield sock
@@ -395,12 +444,18 @@ class Sandbox:
 
     def _url(self) -> str:
         if self._origin is None:
-            raise RuntimeError("the sandbox is not running: use `with Sandbox().run() as sandbox:`")
+            raise RuntimeError("the sandbox is not running: use `with Sandbox() as sandbox:`")
         return self._origin
 
     def _remember_loop(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._state.start()
+
+    def _wait(self, wait: Callable[[], Coroutine[Any, Any, None]], timeout: float) -> None:
+        loop = self._loop
+        if loop is None or not loop.is_running() or loop is running_loop():
+            raise RuntimeError("only a sandbox that another thread serves delivers while this one waits")
+        asyncio.run_coroutine_threadsafe(asyncio.wait_for(wait(), timeout), loop).result()
 
     def _told(self, work: Callable[[], T]) -> T:
         """As `_on_loop`, with a Problem as the ValueError that methods raise."""
@@ -419,17 +474,10 @@ class Sandbox:
                 self._persistence.commit()
 
         loop = self._loop
-        if loop is None or not loop.is_running() or loop is _running_loop():
+        if loop is None or not loop.is_running() or loop is running_loop():
             return committed()
 
         async def there() -> T:
             return committed()
 
         return asyncio.run_coroutine_threadsafe(there(), loop).result()
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -1,14 +1,18 @@
-"""The sandbox's clock, which tests can advance: expiry, idempotency keys, rate limits, retries and timestamps."""
+"""The sandbox's clock, which tests can move: expiry, idempotency keys, rate limits, retries and timestamps."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import formatdate
 from weakref import WeakMethod
+
+from interactor_ext.sandbox.work import running_loop
 
 # Unix seconds: the beginnings of 1970, 9000 and 10000.
 FIRST, LAST, END = 0.0, 221_845_392_000.0, 253_402_300_800.0
@@ -17,6 +21,15 @@ FIRST, LAST, END = 0.0, 221_845_392_000.0, 253_402_300_800.0
 def http_date(moment: float) -> bytes:
     """The time as an HTTP date, clamped to what an HTTP date can express."""
     return formatdate(min(max(moment, FIRST), END - 1), usegmt=True).encode()
+
+
+def unix_seconds(name: str, moment: float | datetime) -> float:
+    """Raises ValueError for a datetime without a zone."""
+    if not isinstance(moment, datetime):
+        return moment
+    if moment.tzinfo is None:
+        raise ValueError(f"{name} must have a time zone")
+    return moment.timestamp()
 
 
 def is_finite(number: float) -> bool:
@@ -28,7 +41,7 @@ def is_finite(number: float) -> bool:
 
 
 class Clock:
-    """Unix time that a test can advance instead of sleeping.
+    """Unix time that a test can move or freeze instead of sleeping.
 
     `speed` is how many of its seconds pass in one real second. Real waits (a fault's latency, the pace of a streamed
     reply, a stream's keepalive) do not follow it.
@@ -45,7 +58,13 @@ class Clock:
 
     def now(self) -> float:
         """Seconds since 1970-01-01T00:00:00Z."""
-        return self._start + (time.monotonic() - self._mark) * self._speed + self._offset
+        moment, mark, speed = self._shown
+        return moment + (time.monotonic() - mark) * speed
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether it stands still until it is moved."""
+        return self._shown[2] == 0
 
     def advance(self, seconds: float) -> None:
         """Move forward by `seconds`, or back if negative. Thread-safe.
@@ -53,18 +72,30 @@ class Clock:
         Raises ValueError for a time before 1970 or after 8999, so that times around it can be formatted.
         """
         with self._lock:
-            if not is_finite(seconds) or not FIRST <= self.now() + seconds <= LAST:
-                raise ValueError(
-                    f"seconds must be a finite number that leads to the years 1970 to 8999, not {seconds!r}"
-                )
-            self._offset += seconds
+            self._show(self.now() + seconds if is_finite(seconds) else math.nan, self._shown[2])
+        self._tell()
+
+    def set(self, moment: float | datetime) -> None:
+        """Move to a time: Unix seconds, or a datetime with a zone. Thread-safe. Raises ValueError as `advance`."""
+        with self._lock:
+            self._show(unix_seconds("moment", moment), self._shown[2])
+        self._tell()
+
+    def freeze(self) -> None:
+        """Stand still until `resume` or `reset`; `advance` and `set` still move it."""
+        with self._lock:
+            self._show(self.now(), 0)
+        self._tell()
+
+    def resume(self) -> None:
+        """Go on from the time that it shows."""
+        with self._lock:
+            self._show(self.now(), self._speed)
         self._tell()
 
     def reset(self) -> None:
-        """Show real time again."""
-        self._start = time.time()
-        self._mark = time.monotonic()
-        self._offset = 0.0
+        """Show real time again, and let it pass."""
+        self._show(time.time(), self._speed)
         self._tell()
 
     def on_move(self, listener: Callable[[], None]) -> None:
@@ -73,9 +104,10 @@ class Clock:
             self._listeners = [known for known in self._listeners if known() is not None]
             self._listeners.append(WeakMethod(listener))
 
-    def real_seconds(self, seconds: float) -> float:
-        """The real duration of `seconds` of this clock."""
-        return seconds / self._speed
+    def real_seconds(self, seconds: float) -> float | None:
+        """The real duration of `seconds` of this clock, None while it is frozen."""
+        speed = self._shown[2]
+        return seconds / speed if speed else None
 
     def stamp(self, seconds_from_now: float = 0.0) -> str:
         """The time now plus `seconds_from_now` in the API's format: ISO 8601, UTC, milliseconds.
@@ -88,7 +120,85 @@ class Clock:
             raise ValueError("leads to no time that can be written") from None
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
+    def _show(self, moment: float, speed: float) -> None:
+        if not FIRST <= moment <= LAST:
+            raise ValueError("The clock shows finite times from 1970 to 8999.")
+        self._shown = (moment, time.monotonic(), speed)
+
     def _tell(self) -> None:
         for reference in self._listeners:
             if listener := reference():
                 listener()
+
+
+class Timetable:
+    """What is due at which time of the clock, by a key: one timer, on the loop that serves."""
+
+    def __init__(self, clock: Clock, *, on_move: Callable[[], None]) -> None:
+        """`on_move` is called on the serving loop when the clock was moved."""
+        self._clock = clock
+        self._on_move = on_move
+        self._due: dict[str, tuple[float, Callable[[], None]]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        clock.on_move(self._clock_moved)
+
+    @property
+    def next_due(self) -> float | None:
+        return min((due for due, _ in self._due.values()), default=None)
+
+    def set(self, key: str, due: float, act: Callable[[], None]) -> None:
+        """Have `act` called at this time, in place of what was set under this key."""
+        self._due[key] = (due, act)
+        self._set_timer()
+
+    def drop(self, key: str) -> None:
+        self._due.pop(key, None)
+
+    def run_due(self) -> None:
+        """Do what is due, the earliest first. While nobody serves, it waits."""
+        while self._loop is not None and self._due:
+            key = min(self._due, key=lambda each: self._due[each][0])
+            if self._due[key][0] > self._clock.now():
+                break
+            self._due.pop(key)[1]()
+        self._set_timer()
+
+    def serve_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._loop:
+            self._loop = loop
+            self._moved()
+
+    def stop(self) -> None:
+        self.pause(None)
+        self._loop = None
+
+    def pause(self, real_seconds: float | None) -> None:
+        """Do nothing for a while, however much is due; with None until something is set."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if self._loop is not None and real_seconds is not None:
+            self._timer = self._loop.call_later(real_seconds, self.run_due)
+
+    def clear(self) -> None:
+        self._due.clear()
+        self.pause(None)
+
+    def _set_timer(self) -> None:
+        due = self.next_due
+        self.pause(None if due is None else self._clock.real_seconds(due - self._clock.now()))
+
+    def _clock_moved(self) -> None:
+        """The clock was moved, perhaps by another thread."""
+        if self._loop is None:
+            return
+        if self._loop is running_loop():
+            self._moved()
+        else:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._moved)
+
+    def _moved(self) -> None:
+        self._on_move()
+        self.run_due()

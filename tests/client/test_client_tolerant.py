@@ -307,6 +307,7 @@ def test_refused_connection_raises_api_connection_error(mode: str) -> None:
     assert caught.value.code == "NETWORK_ERROR"
     assert "POST /oauth/token" in str(caught.value)
     assert "127.0.0.1" in str(caught.value)
+    assert "Is the sandbox running?" in str(caught.value)
 
 
 @sync_and_async

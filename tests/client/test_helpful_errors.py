@@ -21,7 +21,7 @@ from interactor_ext import (
 )
 from interactor_ext._config import _checks as checks
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.sandbox.http.handlers import HANDLERS
+from interactor_ext.sandbox.platform.handlers import HANDLERS
 
 KEYS = {"client_id": "client_7f3a", "client_secret": "cs_9b2e"}
 

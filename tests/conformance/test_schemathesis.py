@@ -24,7 +24,7 @@ import yaml
 from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext import InteractorClient
 from interactor_ext.sandbox import DeliveryOptions, Sandbox
-from interactor_ext.sandbox.http.contract import load_contract
+from interactor_ext.sandbox.platform.contract import load_contract
 
 pytestmark = pytest.mark.full
 

@@ -88,6 +88,14 @@ def test_webhooks_and_sandbox_do_not_import_the_client(room: str) -> None:
     assert offending == {}, "see `Who may import what` in CONTRIBUTING.md"
 
 
+def test_rooms_of_the_sandbox_import_in_one_direction() -> None:
+    """What a room needs of one above it moves down, or is handed over."""
+    rooms = ["inspector", "http", "platform", "delivery", "storage"]
+    for level, room in enumerate(rooms):
+        above = tuple(f"interactor_ext.sandbox.{each}" for each in ["_sandbox", "app", *rooms[:level]])
+        assert importing(f"interactor_ext/sandbox/{room}", above, typing_too=True) == {}
+
+
 def test_only_the_command_line_imports_the_relay() -> None:
     found = importing("interactor_ext", "interactor_ext.relay", typing_too=True)
     offending = [path for path in found if not path.startswith(("interactor_ext/relay/", "interactor_ext/cli/"))]

@@ -11,7 +11,7 @@ import pytest
 
 from interactor_ext import PermissionDeniedError
 from interactor_ext.sandbox import Clock, Sandbox
-from interactor_ext.sandbox.http.contract import load_contract
+from interactor_ext.sandbox.platform.contract import load_contract
 from tests.support.sandbox_caller import (
     OPERATIONS,
     Caller,
@@ -204,12 +204,14 @@ def test_clients_of_seed_may_use_their_namespace(tmp_path: Path) -> None:
             Sandbox(seed=seed)
 
 
-def test_list_namespace_may_be_query_and_header_wins(sandbox: Sandbox, caller: Caller) -> None:
+def test_namespace_may_be_in_the_query_and_must_not_contradict_the_header(sandbox: Sandbox, caller: Caller) -> None:
     room = caller.room()
     with Caller(sandbox, None) as other:
         assert other.read("/rooms?namespace=user_1") == [room]
         assert other.get(f"/rooms/{room['id']}?namespace=user_1").status_code == 404
-    assert caller.read("/rooms?namespace=user_2") == [room]
+    assert caller.read("/rooms?namespace=user_1") == [room]
+    refused = caller.get("/rooms?namespace=user_2")
+    assert "namespace" in problem(refused, 400, "API_ERROR")
 
 
 def test_stream_accepts_token_and_namespace_in_query(sandbox: Sandbox, caller: Caller) -> None:
@@ -237,7 +239,7 @@ def test_rate_limits_are_counted_but_not_enforced_by_default() -> None:
     assert answers[0].headers["x-ratelimit-scope"] == "namespace"
     assert answers[0].headers["x-ratelimit-limit"] == "300"
     counted = [int(answer.headers["x-ratelimit-remaining"]) for answer in answers]
-    assert counted == [*range(49, -1, -1), *[0] * 10]
+    assert counted == [*range(294, -6, -6), *[0] * 10]
 
 
 def test_enforced_rate_limits_return_429() -> None:
@@ -266,15 +268,15 @@ def test_response_refused_before_counting_reports_rate_limit() -> None:
 
     with Sandbox(clock=still_clock(), scopes=["tools:read"]).run() as sandbox, Caller(sandbox, None) as caller:
         # Nobody's own calls use up what somebody else is told.
-        assert [shown(httpx.get(f"{sandbox.core_api_url}/tools"))[1:] for _ in range(3)] == [["client", "100"]] * 3
-        assert shown(caller.get("/tools")) == ["200", "client", "99"]
-        assert shown(caller.get("/nothing")) == ["404", "client", "99"]
-        assert shown(caller.get("/rooms")) == ["403", "client", "99"]
-        assert shown(caller.put("/tools")) == ["405", "client", "99"]
-        assert shown(caller.get("/tools")) == ["200", "client", "98"]
+        assert [shown(httpx.get(f"{sandbox.core_api_url}/tools"))[1:] for _ in range(3)] == [["client", "600"]] * 3
+        assert shown(caller.get("/tools")) == ["200", "client", "594"]
+        assert shown(caller.get("/nothing")) == ["404", "client", "594"]
+        assert shown(caller.get("/rooms")) == ["403", "client", "594"]
+        assert shown(caller.put("/tools")) == ["405", "client", "594"]
+        assert shown(caller.get("/tools")) == ["200", "client", "588"]
         in_namespace = {"x-namespace": "user_1"}
-        assert shown(caller.get("/tools", headers=in_namespace)) == ["200", "namespace", "49"]
-        assert shown(caller.get("/rooms", headers=in_namespace)) == ["403", "namespace", "49"]
+        assert shown(caller.get("/tools", headers=in_namespace)) == ["200", "namespace", "294"]
+        assert shown(caller.get("/rooms", headers=in_namespace)) == ["403", "namespace", "294"]
         url = f"{sandbox.account_server_url}/oauth/token"
         unreadable = httpx.post(url, content=b"{", headers={"content-type": "application/json"})
-        assert shown(unreadable) == ["422", "oauth", "5"]
+        assert shown(unreadable) == ["422", "oauth", "20"]

@@ -1,11 +1,7 @@
-"""Limits on the work and memory of one request, and that other requests are answered meanwhile."""
+"""Limits on the work and memory of one request."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +10,11 @@ import pytest
 
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.http import wire
-from interactor_ext.sandbox.http.strict_json import MAX_VALUES
-from interactor_ext.sandbox.platform.actions import perform
 from interactor_ext.sandbox.storage import journal
+from interactor_ext.sandbox.storage.strict_json import MAX_VALUES
 from tests.support.sandbox_caller import END, Caller, control_url, listening, problem, seed_file, workflow_of
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
-
-LARGE = {"rows": [[number, {}] for number in range(10_000)], "text": "x" * 50_000}
 
 
 def machine(*actions: dict[str, Any], transitions: list[dict[str, str]] | None = None) -> dict[str, Any]:
@@ -35,117 +28,17 @@ def start(caller: Caller, definition: dict[str, Any], context: Any) -> dict[str,
     )
 
 
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    gate = Gate()
-    monkeypatch.setattr("interactor_ext.sandbox.platform.engine.perform", gate.perform)
-    yield gate
-    gate.open.set()
-
-
-class Gate:
-    """Blocks every workflow action, and its thread, until `open` is set."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.open = threading.Event()
-
-    def perform(self, *arguments: Any) -> Any:
-        self.reached.set()
-        assert self.open.wait(60)
-        return perform(*arguments)
-
-
-@contextmanager
-def behind(gate: Gate, caller: Caller, path: str, body: Any, **options: Any) -> Iterator[Future[httpx.Response]]:
-    """A request in progress; the gate opens at the end of the block."""
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(caller.post, path, json=body, timeout=60, **options)
-        assert gate.reached.wait(60)
-        try:
-            yield future
-        finally:
-            gate.open.set()
-            future.exception(60)
-
-
-def test_workflow_step_in_thread_does_not_block_other_requests(caller: Caller, gate: Gate) -> None:
-    workflow = caller.make("/workflows", **machine({"type": "transform", "config": {"a": 1}}))["id"]
-    body = {"workflow_id": workflow, "context": LARGE}
-    with behind(gate, caller, "/workflow-instances", body) as future:
-        assert caller.read("/workflow-instances") == []
-        assert start(caller, machine(), {})["status"] == "completed"
-        assert not future.done()
-    assert future.result().json()["data"]["context"]["a"] == 1
-
-
-def test_workflow_steps_of_one_instance_run_in_order(caller: Caller, gate: Gate) -> None:
-    """Neither step is lost, and they do not overlap."""
-    ask = {"name": "ask", "type": "halting", "transitions": [{"to": "work"}]}
-    again = {
-        "name": "work",
-        "type": "action",
-        "actions": [{"type": "transform", "config": {"n": ["{{ n }}", "{{ a }}", "{{ b }}"]}}],
-        "transitions": [{"to": "ask"}],
-    }
-    instance = start(caller, {"name": "W", "initial_state": "ask", "states": [ask, again]}, LARGE)
-    path = f"/workflow-instances/{instance['id']}"
-    with ThreadPoolExecutor(1) as pool, behind(gate, caller, f"{path}/input", {"a": 1}) as first:
-        second = pool.submit(caller.post, f"{path}/input", json={"b": 2}, timeout=60)
-        assert caller.read(path)["context"] == LARGE
-        gate.open.set()
-        assert first.result().json()["data"]["context"]["n"] == [None, 1, None]
-        assert second.result().json()["data"]["context"]["n"] == [[None, 1, None], 1, 2]
-
-
-def test_failing_a_workflow_discards_its_step_in_progress(sandbox: Sandbox, caller: Caller, gate: Gate) -> None:
-    ask = {"name": "ask", "type": "halting", "transitions": [{"to": "work"}]}
-    work = machine({"type": "transform", "config": {"a": 1}})["states"]
-    instance = start(caller, {"name": "W", "initial_state": "ask", "states": [ask, *work]}, LARGE)
-    path = f"/workflow-instances/{instance['id']}"
-    with behind(gate, caller, f"{path}/input", {}) as future:
-        sandbox.fail_workflow(instance["id"])
-    problem(future.result(), 409, "CONFLICT")
-    found = caller.read(path)
-    assert (found["status"], found["current_state"], found["context"]) == ("failed", "ask", LARGE)
-
-
-def test_reset_discards_workflow_step_in_progress(sandbox: Sandbox, caller: Caller, gate: Gate) -> None:
-    workflow = caller.make("/workflows", **machine({"type": "email", "config": {"to": "a"}}))["id"]
-    with behind(gate, caller, "/workflow-instances", {"workflow_id": workflow, "context": LARGE}) as future:
-        sandbox.reset()
-    problem(future.result(), 409, "CONFLICT")
-    assert (list(sandbox.events), list(sandbox.emails)) == ([], [])
-    with Caller(sandbox) as anew:
-        assert anew.read("/workflow-instances") == []
-
-
-def test_sandbox_stops_during_workflow_step(gate: Gate) -> None:
-    with ThreadPoolExecutor(1) as pool, ExitStack() as later:
-        with Sandbox().run() as sandbox:
-            caller = later.enter_context(Caller(sandbox))
-            workflow = caller.make("/workflows", **machine({"type": "transform", "config": {}}))["id"]
-            body = {"workflow_id": workflow, "context": LARGE}
-            future = pool.submit(caller.post, "/workflow-instances", json=body, timeout=60)
-            assert gate.reached.wait(60)
-        assert isinstance(future.exception(60), httpx.TransportError)
-        gate.open.set()
-
-
 COSTLY = {
-    "comparisons": machine(transitions=[{"to": "end", "condition": " && ".join(["rows == rows"] * 100)}] * 20),
-    "searches": machine(transitions=[{"to": "end", "condition": " || ".join(["rows in rows"] * 100)}] * 20),
     "texts": machine(*[{"type": "email", "config": {"body": "{{ rows }}" * 50}}] * 40),
-    "copies": machine(*[{"type": "transform", "config": {"x": ["{{ rows }}"] * 500}}] * 40),
+    "copies": machine(*[{"type": "transform", "config": {"x": ["{{ rows }}"] * 50}}] * 40),
 }
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("name", COSTLY)
-def test_workflow_step_over_work_limit_fails_instance(sandbox: Sandbox, caller: Caller, name: str) -> None:
-    instance = start(caller, COSTLY[name], {"rows": [[number] for number in range(60_000)]})
+def test_step_that_fills_in_too_much_fails_the_instance(sandbox: Sandbox, caller: Caller, name: str) -> None:
+    instance = start(caller, COSTLY[name], {"rows": [[number] for number in range(6_000)]})
     assert instance["status"] == "failed"
-    assert "more work than" in instance["error"] or "context grew" in instance["error"]
+    assert instance["error"] == "the context grew beyond 64 KiB or 64 levels"
     assert sandbox.events[-1]["event"] == "workflow.instance.failed"
     assert caller.read("/workflow-instances") == [instance]
 
@@ -160,7 +53,7 @@ def test_seed_may_contain_large_workflow_instance(tmp_path: Path) -> None:
     definition = {"id": "wf_1", **machine({"type": "transform", "config": {"n": 1}})}
     groups = {
         "workflows": [definition],
-        "workflow_instances": [{"workflow_id": "wf_1", "context": {"rows": [[]] * 10_000}}],
+        "workflow_instances": [{"workflow_id": "wf_1", "context": {"rows": [[]] * 6_000}}],
     }
     with Sandbox(seed=seed_file(tmp_path, {"user_1": groups})).run() as sandbox:
         for _ in range(2):

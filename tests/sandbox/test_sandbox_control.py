@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +11,7 @@ import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.http.control import CALLS
 from tests.support.sandbox_caller import Caller, fetch_token, problem
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
@@ -42,7 +45,12 @@ def test_faults_can_be_added_listed_and_removed_over_http(
         ("/faults", [], ""),
         ("/clock", {}, "advance"),
         ("/clock", {"advance": 1e15}, "advance"),
-        ("/deprecations", {"operation": "no_such"}, "operation"),
+        ("/deprecations", {"operation": "no_such"}, ""),
+        ("/deliveries", {"what": "evt_none"}, ""),
+        ("/clients", {"client_id": "a"}, "client_secret"),
+        ("/credentials", {"provider": "google", "scopes": "calendar"}, "scopes"),
+        ("/snapshot", {"snapshot": {"now": 0, "records": [[]]}}, ""),
+        ("/clock", {"set": -1}, "set"),
         ("/deprecations", {"operation": "list_rooms", "sunset": -1}, ""),
         ("/faults", {"latency": 10**400}, ""),
         ("/faults", {"status": 503, "retry_after": "1\r\nX-Evil: 1"}, ""),
@@ -64,6 +72,40 @@ def test_clock_can_be_read_and_advanced_over_http(sandbox: Sandbox, control: htt
     assert 900 <= after["now"] - before["now"] < 960
     assert datetime.fromisoformat(after["time"]).timestamp() == pytest.approx(after["now"], abs=0.01)
     assert sandbox.clock.now() >= after["now"]
+
+
+def test_every_method_of_a_sandbox_can_be_called_over_http() -> None:
+    here = {"client", "async_client", "run", "serve", "close", "provider"}  # of a Python program alone
+    apart = {"run_until_idle", "wait_for_deliveries"}  # endpoints of their own, as they wait
+    methods = {name for name, value in vars(Sandbox).items() if inspect.isfunction(value) and not name.startswith("_")}
+    assert methods - here - apart == {name for _, _, name in CALLS}
+
+
+def test_snapshot_is_returned_to(sandbox: Sandbox, caller: Caller, control: httpx.Client) -> None:
+    room = caller.room()
+    caller.say(room, "one")
+    sandbox.add_client("desk", "desk_secret")
+    sandbox.clock.freeze()
+    before, now = sandbox.snapshot(), sandbox.clock.now()
+    assert control.get("/snapshot").json() == json.loads(json.dumps(before))
+    caller.say(room, "two")
+    sandbox.clock.advance(100)
+    sandbox.restore(before)
+    assert [each["content"] for each in caller.messages(room)] == ["one", "Bot here. You said: one"]
+    assert (sandbox.clock.now(), sandbox.snapshot()) == (now, before)
+    fetch_token(sandbox, client_id="desk", client_secret="desk_secret")
+    with Sandbox() as other:
+        other.restore(before)
+        with Caller(other) as there:
+            assert there.messages(room) == caller.messages(room)
+
+
+def test_requests_over_http_are_selected_by_their_fields(caller: Caller, control: httpx.Client) -> None:
+    caller.room()
+    caller.get("/rooms/room_none")
+    missing = control.get("/requests", params={"status": "404", "operation": "get_room"}).json()["requests"]
+    assert [each["path"] for each in missing] == ["/api/v1/rooms/room_none"]
+    assert control.get("/requests", params={"status": "500"}).json() == {"requests": []}
 
 
 def test_journals_over_http_mask_secrets(sandbox: Sandbox, caller: Caller, control: httpx.Client) -> None:
@@ -110,7 +152,7 @@ def test_deprecated_operation_sends_headers_and_returns_410_after_sunset(
 
 
 def test_deprecation_can_be_added_over_http(caller: Caller, control: httpx.Client) -> None:
-    assert control.post("/deprecations", json={"operation": "list_tools"}).status_code == 201
+    assert control.post("/deprecations", json={"operation": "list_tools"}).status_code == 204
     answer = caller.get("/tools")
     assert answer.headers["deprecation"].startswith("@")
     assert "sunset" not in answer.headers

@@ -11,7 +11,9 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import httpx
 import pytest
 
+from interactor_ext import CredentialExpiredError
 from interactor_ext.sandbox import Clock, Sandbox
+from tests.support.modes import opened, sync_and_async
 from tests.support.sandbox_caller import Caller, check_event, listening, problem
 from tests.support.scripted_server import receiving
 from tests.support.waiting import eventually
@@ -246,3 +248,35 @@ def test_only_active_credential_can_be_expired(sandbox: Sandbox, control: httpx.
         sandbox.expire_credential(credential["id"])
     with pytest.raises(ValueError, match="no credential"):
         sandbox.expire_credential("cred_no")
+
+
+@sync_and_async
+async def test_calls_to_a_provider_reach_the_sandbox(sandbox: Sandbox, mode: str) -> None:
+    google = sandbox.provider("google")
+    google.add("GET", "/calendar/v3/list", {"items": ["Lunch"]}, times=2)
+    google.add("POST", "/calendar/v3/list", "<html>", status=502, headers={"X-Served-By": "a proxy"})
+    credential = sandbox.add_credential("google", namespace="user_1")["id"]
+    other = sandbox.add_credential("slack", namespace="user_1")["id"]
+    async with opened(mode, sandbox._with_connection({"namespace": "user_1"})) as user:
+
+        async def call(method: str, path: str, credential_id: str = credential) -> httpx.Response:
+            request = httpx.Request(method, f"{google.url}{path}", json={} if method == "POST" else None)
+            auth = user.credential_auth(credential_id, hosts=[google.host])
+            if mode == "sync":
+                with httpx.Client() as client:
+                    return client.send(request, auth=auth._value)
+            async with httpx.AsyncClient() as client:
+                return await client.send(request, auth=auth)
+
+        assert (await call("GET", "/calendar/v3/list?page=2")).json() == {"items": ["Lunch"]}
+        answer = await call("POST", "/calendar/v3/list")
+        assert (answer.status_code, answer.text, answer.headers["x-served-by"]) == (502, "<html>", "a proxy")
+        assert (await call("GET", "/nothing")).status_code == 404
+        assert (await call("GET", "/calendar/v3/list", other)).status_code == 401
+        sandbox.expire_credential(credential)  # whose token the client holds
+        with pytest.raises(CredentialExpiredError):
+            await call("GET", "/calendar/v3/list")
+    shown = [(each.method, each.status, each.credential_id == credential) for each in google.requests]
+    assert shown[:3] == [("GET", 200, True), ("POST", 502, True), ("GET", 404, True)]
+    assert {each[1:] for each in shown[3:]} == {(401, False)}
+    assert (google.requests[0].query, google.requests[1].content) == ("page=2", b"{}")

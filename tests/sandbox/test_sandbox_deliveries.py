@@ -10,6 +10,8 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -168,6 +170,39 @@ def test_failed_delivery_is_retried_on_schedule(
     sandbox.clock.advance(100_000)
     sandbox.wait_for_deliveries(60)
     assert len(receiver.got) == attempts
+
+
+def test_running_until_idle_jumps_from_attempt_to_attempt(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, control: httpx.Client
+) -> None:
+    hook(caller, url, "credential.connected")
+    receiver.answers.extend([500] * 12)
+    sandbox.clock.freeze()
+    for run in (sandbox.run_until_idle, lambda: control.post("/run-until-idle").raise_for_status()):
+        began = sandbox.clock.now()
+        sandbox.delivery.delay = 7.0
+        connect(sandbox)
+        run()
+        sent = [datetime.fromisoformat(each.sent_at).timestamp() for each in sandbox.deliveries[-6:]]
+        assert [round(after - before) for before, after in pairwise(sent)] == list(WAITS)
+        assert 0 <= sent[0] - began <= 7.001
+        assert sandbox.clock.now() == pytest.approx(sent[-1], abs=0.002)
+    assert statuses(sandbox) == [500] * 12
+
+
+def test_running_until_idle_reaches_expiries_and_syncs(sandbox: Sandbox, caller: Caller) -> None:
+    sandbox.clock.freeze()
+    began = sandbox.clock.now()
+    lost = sandbox.add_credential("google", namespace="user_1", refreshable=False, expires_in=500)
+    gone = sandbox.add_credential("slack", namespace="user_1", refreshable=False, expires_in=9000)
+    caller.delete(f"/credentials/{gone['id']}")
+    source = caller.make("/data-sources", name="Orders", type="url", config={})
+    caller.post(f"/data-sources/{source['id']}/sync")
+    sandbox.run_until_idle()
+    assert sandbox.clock.now() == began + 500
+    assert [each["event"] for each in sandbox.events][-1] == "credential.expired"
+    assert caller.read(f"/credentials/{lost['id']}")["status"] == "expired"
+    assert caller.read(f"/data-sources/{source['id']}")["sync_status"] == "completed"
 
 
 def test_retry_schedule_follows_time_scale(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
@@ -365,24 +400,16 @@ def test_reset_cancels_in_flight_deliveries(sandbox: Sandbox, caller: Caller, re
     assert only(sandbox).status == 200
 
 
-def test_delivery_over_queue_limit_is_recorded_as_not_sent(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(webhook_queue, "MAX_WAITING", 5)
+def test_any_number_of_deliveries_waits(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     hook(caller, url)
     receiver.hang()
-    connect(sandbox, webhook_queue.AT_ONCE)
+    sandbox._on_loop(lambda: connect(sandbox, 1_200))
     receiver.wait(webhook_queue.AT_ONCE)
-    connect(sandbox, 7)
-    refused = list(sandbox.deliveries)
-    assert [(delivery.attempt, delivery.status) for delivery in refused] == [(0, None)] * 2
-    assert "are waiting already" in str(refused[0].error)
+    assert list(sandbox.deliveries) == []
     receiver.go_on.set()
-    sandbox.wait_for_deliveries(60)
-    assert len(receiver.got) == webhook_queue.AT_ONCE + 5
-    sandbox.redeliver(refused[0])
-    sandbox.wait_for_deliveries(60)
-    assert json.loads(receiver.got[-1].body) == refused[0].event
+    sandbox.wait_for_deliveries(120)
+    assert Counter(statuses(sandbox)) == {200: 1_200}
+    assert len({json.loads(got.body)["id"] for got in receiver.got}) == 1_200
 
 
 def test_delivery_times_out_without_response(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:

@@ -59,6 +59,7 @@ CONTEXT: dict[str, Any] = {
         "country[0] == null",
         "country > 'AA'",
         "country != 'NO'",
+        "from.class.lambda == null",
         "tags == ['new', 'vip']",
         "[1, [true]] == [1.0, [true]]",
         "flags == flags && flags != numbers",
@@ -119,36 +120,39 @@ def test_path_with_key_named_context() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "is empty"),
-        ("   ", "is empty"),
-        ("total >", "expected a value at the end"),
-        ("total > > 1", "expected a value at character 9"),
-        ("== 1", "expected a value at character 1"),
-        ("total 5", "expected the end at character 7"),
-        ("a < b < c", "expected the end at character 7"),
-        ("(total > 1", r"expected \) at the end"),
-        ("total)", "expected the end at character 6"),
-        ("[1, 2", "expected , at the end"),
-        ("[1 2]", "expected , at character 4"),
-        ("a.", "expected a name at the end"),
-        ("a.1", "expected a name at character 3"),
-        ("a[-1]", "expected an index or a key at character 3"),
-        ("a[1.5]", "expected an index or a key"),
-        ("a[b]", "expected an index or a key"),
-        ("a[1", "expected ] at the end"),
+        ("", "invalid syntax"),
+        ("   ", "invalid syntax"),
+        ("total >", "invalid syntax"),
+        ("total > > 1", "invalid syntax"),
+        ("total 5", "invalid syntax"),
+        ("a < b < c", "comparisons of two values"),
+        ("a not in b", "comparisons of two values"),
+        ("(total > 1", "was never closed"),
+        ("total)", "unmatched"),
+        ("(a, b)", "something other than paths"),
+        ("a.1", "invalid syntax"),
+        ("a[-1]", "indices from 0 up"),
+        ("a[1.5]", "indices from 0 up"),
+        ("a[b]", "indices from 0 up"),
+        ("a[true]", "indices from 0 up"),
+        ("'a'.b", "a path has names"),
         ("total = 1", "unexpected character at character 7"),
         ("a & b", "unexpected character"),
+        ("a # b", "unexpected character"),
         ("'open", "unexpected character at character 1"),
-        ("'\\x'", "escape that JSON does not know"),
-        ("__import__('os')", "expected the end"),
-        ("and", "expected a value"),
-        ("not", "expected a value at the end"),
-        ("(" * 51 + "a" + ")" * 51, "nested deeper than 50 levels"),
+        ("'\\x'", "unexpected character at character 1"),
+        ("__import__('os')", "something other than paths"),
+        ("lambda: a", "unexpected character"),
+        ("(a for a in b)", "invalid syntax"),
+        ("a -5", "something other than paths"),
+        ("and", "invalid syntax"),
         ("[" * 51 + "]" * 51, "nested deeper than 50 levels"),
+        ("!" * 51 + "a", "nested deeper than 50 levels"),
+        ("!" * 1998 + "a", "nested deeper than 50 levels|complex"),
         ("a" * 2001, "longer than 2000 characters"),
     ],
 )
-def test_invalid_expression_names_position(text: str, problem: str) -> None:
+def test_invalid_expression_says_what_is_wrong(text: str, problem: str) -> None:
     with pytest.raises(ExpressionError, match=problem):
         compile_expression(text)
 
@@ -156,7 +160,6 @@ def test_invalid_expression_names_position(text: str, problem: str) -> None:
 def test_long_chains_do_not_recurse() -> None:
     assert compile_expression("||".join(["0"] * 660 + ["1"]))({})
     assert compile_expression("&&".join(["1"] * 660))({})
-    assert compile_expression("!" * 1998 + "1")({})
 
 
 WORDS = ["a", "b.c", "1", "-2.5", "'x'", "true", "null", "(", ")", "[", "]", ",", "&&", "or", "!", "==", "<", "in", "."]

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import StreamError
+from interactor_ext import APIStatusError, ResponseValidationError, StreamError
 from interactor_ext.sandbox import Sandbox
 from tests.support.modes import opened, sync_and_async
 from tests.support.sandbox_caller import Caller, check_event, fetch_token, listening, problem
@@ -216,11 +216,40 @@ def test_faults_apply_in_order(sandbox: Sandbox, caller: Caller) -> None:
         ({"latency": 10**400}, "latency"),
         ({"kind": "clock_skew", "skew": 10**400}, "skew"),
         ({"status": 503, "retry_after": "1\r\nX-Evil: 1"}, "retry_after"),
+        ({"status": 503, "headers": {"x-evil": "1\r\n"}}, "x-evil"),
+        ({"status": 503, "headers": {"Content-Length": "1"}}, "frames"),
+        ({"status": 204, "body": ""}, "has a body"),
+        ({"kind": "reset", "body": ""}, "go with a status"),
     ],
 )
 def test_invalid_fault_raises_value_error(sandbox: Sandbox, options: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):
         sandbox.faults.add(**options)
+
+
+@pytest.mark.parametrize(("status", "sent"), [(429, "0"), (503, "0"), (500, None)])
+def test_error_that_asks_for_patience_has_retry_after(
+    sandbox: Sandbox, caller: Caller, status: int, sent: str | None
+) -> None:
+    sandbox.faults.add("list_rooms", status=status)
+    assert caller.get("/rooms").headers.get("retry-after") == sent
+
+
+@sync_and_async
+async def test_fault_answers_anything(sandbox: Sandbox, mode: str) -> None:
+    proxy = {"X-Served-By": "a proxy", "X-RateLimit-Remaining": "many"}
+    sandbox.faults.add("list_rooms", status=502, body="<html>Bad gateway</html>", headers=proxy)
+    sandbox.faults.add("list_rooms", status=200, body={"data": "none"})
+    options = {"namespace": "user_1", "max_retries": 0}
+    async with opened(mode, sandbox._with_connection(options)) as user:
+        with pytest.raises(APIStatusError) as caught:
+            await user.rooms.list()
+        assert (caught.value.status, caught.value.headers["x-served-by"]) == (502, "a proxy")
+        assert caught.value.headers["content-type"] == "text/html; charset=utf-8"
+        assert caught.value.headers["x-ratelimit-remaining"] == "many"
+        with pytest.raises(ResponseValidationError):
+            await user.rooms.list()
+    assert [each.status for each in sandbox.requests if each.operation == "list_rooms"] == [502, 200]
 
 
 async def test_connection_faults_need_the_sandbox_server() -> None:

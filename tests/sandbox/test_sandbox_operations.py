@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.sandbox.http.contract import load_contract
 from interactor_ext.sandbox.http.pipeline import HANDLERS
+from interactor_ext.sandbox.platform.contract import load_contract
 from tests.support.sandbox_caller import (
     DOCUMENT,
     OPERATIONS,

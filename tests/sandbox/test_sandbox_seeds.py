@@ -9,7 +9,7 @@ import pytest
 
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import WAITING, Caller, seed_file, workflow_of
+from tests.support.sandbox_caller import WAITING, Caller, fetch_token, seed_file, workflow_of
 
 WORKFLOW = workflow_of(*WAITING)
 HOOK = {"url": "http://127.0.0.1:9/hook", "events": ["room.message.created"]}
@@ -100,3 +100,27 @@ def test_invalid_seed_error_names_the_place(
         Sandbox(seed=file)
     assert main(["sandbox", "--port", "0", "--seed", str(file)]) == 1
     assert "seed.json" in capsys.readouterr().err
+
+
+def test_exported_seed_leads_to_the_same_seed(tmp_path: Path) -> None:
+    with Sandbox() as sandbox, Caller(sandbox) as caller:
+        sandbox.clock.freeze()
+        room = caller.room_with_tools("t")
+        caller.say(room, "Hello")
+        caller.say(room, "/tool t")
+        caller.make("/data-sources", name="D", type="url", config={"url": "https://shop.test"})
+        caller.make("/webhooks", url="http://127.0.0.1:9/", events=["room.message.created"], secret="whsec_1")
+        instance = caller.start(order=7)
+        caller.make(f"/workflow-instances/{instance['id']}/input", approved=True)
+        sandbox.add_credential("google", namespace="user_2", refreshable=False, expires_in=500)
+        sandbox.add_client("desk", "desk_secret", scopes=["rooms:read"], namespaces=["user_1", ""])
+        sandbox.replies.add(when="hours", say="Nine to five.", times=2)
+        sandbox.replies.add(room=room["id"], namespace="user_1", say="Well?")
+        first = sandbox.export()
+    assert first["user_1"]["workflow_instances"][0]["context"] == {"order": 7}
+    with Sandbox(seed=seed_file(tmp_path, first)) as sandbox:
+        assert sandbox.export() == first
+        with Caller(sandbox) as caller:
+            assert caller.read("/rooms")[0]["id"] == room["id"]
+            assert caller.say(room, "What are your hours?")["content"] == "Nine to five."
+        fetch_token(sandbox, client_id="desk", client_secret="desk_secret")

@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -47,6 +48,15 @@ def test_urls_exist_only_while_running() -> None:
         with pytest.raises(RuntimeError, match="already"), sandbox.run():
             raise AssertionError
     assert repr(sandbox) == "Sandbox(not running)"
+
+
+def test_sandbox_itself_is_a_context_manager() -> None:
+    with Sandbox() as sandbox, Caller(sandbox) as caller:
+        caller.room()
+    with sandbox, Caller(sandbox) as caller:
+        assert len(caller.read("/rooms")) == 1
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = sandbox.core_api_url
 
 
 def test_sandbox_does_not_change_process_logging() -> None:
@@ -285,6 +295,15 @@ def test_clock_advances_and_resets() -> None:
         clock.advance(float("nan"))
     with pytest.raises(ValueError, match="positive"):
         Clock(speed=0)
+    clock.freeze()
+    clock.set(datetime(2030, 1, 1, tzinfo=UTC))
+    assert [clock.stamp() for _ in range(2)] == ["2030-01-01T00:00:00.000Z"] * 2
+    clock.advance(1.5)
+    assert (clock.stamp(), clock.is_frozen) == ("2030-01-01T00:00:01.500Z", True)
+    clock.resume()
+    assert (clock.is_frozen, clock.now() - 1_893_456_001.5 < 60) == (False, True)
+    with pytest.raises(ValueError, match="zone"):
+        clock.set(datetime(2030, 1, 1))
     fast = Clock(speed=1e6)
     time.sleep(0.01)
     assert fast.now() > time.time() + 1000
@@ -345,7 +364,7 @@ def test_command_serves_until_signal_with_open_streams_and_partial_requests(sign
         assert user.get("/rooms").status_code == 200
         process.send_signal(signal_number)
         said, _ = process.communicate(timeout=60)
-    assert process.returncode == (0 if signal_number == signal.SIGINT else -signal.SIGTERM)
+    assert process.returncode == (0 if signal_number == signal.SIGINT else 128 + signal.SIGTERM)
     assert "Traceback" not in said
     assert "ERROR" not in said
 
@@ -353,4 +372,6 @@ def test_command_serves_until_signal_with_open_streams_and_partial_requests(sign
 def test_command_reports_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
     with listen("127.0.0.1", 0) as sock:
         assert main(["sandbox", "--port", f"{sock.getsockname()[1]}"]) == 1
-    assert "Can't listen on 127.0.0.1" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Can't listen on 127.0.0.1" in said
+    assert "Choose another with --port." in said

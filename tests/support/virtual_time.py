@@ -31,8 +31,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 class StillClock(Clock):
     """A sandbox's clock that passes only by `advance`."""
 
-    def now(self) -> float:
-        return 1.8e9 + self._offset
+    def __init__(self) -> None:
+        super().__init__()
+        self.set(1.8e9)
+        self.freeze()
 
 
 class _Selector(selectors.DefaultSelector):

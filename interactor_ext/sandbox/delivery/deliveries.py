@@ -4,8 +4,7 @@
   inactive webhook drops its pending deliveries; a changed URL or secret is used from the next attempt on.
 - The wait before a retry counts from the end of the attempt before. Retries end with a 2xx, the sixth attempt, or the
   deletion of the webhook. A redirect is a failure: it is not followed.
-- A webhook gets up to 8 deliveries at a time, all webhooks together 128; up to 1000 deliveries or 64 MiB wait for one
-  webhook. Further ones are recorded as not sent, and not retried unless `redeliver` asks for it.
+- A webhook gets up to 8 deliveries at a time, all webhooks together 128. Any number may wait.
 - Only receivers on this machine and in private networks get deliveries, unless `DeliveryOptions.public` permits others:
   a test must not reach the webhook that production uses.
 - A stop of the server cancels deliveries in flight; if the same Sandbox is served again, they are sent again.
@@ -38,10 +37,10 @@ class DeliveryOptions:
     """How webhooks are delivered; each option may be changed at any time and applies to later events.
 
     `duplicate`: the probability that a delivery is sent twice at the same time. `reorder`: the probability that it is
-    held until another delivery to the same webhook has overtaken it, for at most one real second. `delay`: the maximum
-    random delay of the first attempt, in seconds of the clock. `time_scale` scales the waits between attempts: 0.001
-    turns 2 hours into 7.2 s. `timeout`: the real seconds that a receiver has to respond. `public`: also deliver to
-    public internet addresses. The last two hold for the `callback_url` of tools, too.
+    held until another delivery to the same webhook has overtaken it, for at most one second. `delay`: the maximum
+    random delay of the first attempt. Both are seconds of the clock. `time_scale` scales the waits between attempts:
+    0.001 turns 2 hours into 7.2 s. `timeout`: the real seconds that a receiver has to respond. `public`: also deliver
+    to public internet addresses. The last two hold for the `callback_url` of tools, too.
     """
 
     duplicate: float = attrs.field(default=0.0, validator=_share)
@@ -56,7 +55,7 @@ class DeliveryOptions:
 class Delivery:
     """One attempt to deliver an event to a webhook.
 
-    All attempts of one delivery have the same `id`; `attempt` counts from 1, and is 0 if nothing was sent. `status` is
+    All attempts of one delivery have the same `id`; `attempt` counts from 1. `status` is
     the receiver's status code, None without a response; `error` then says why. `duration` is in real seconds.
     `next_attempt_at` is None after the last attempt. `is_duplicate` marks the copy made by
     `DeliveryOptions.duplicate`; a copy has one attempt.

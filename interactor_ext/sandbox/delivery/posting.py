@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from interactor_ext._lazy import LazyModule
-from interactor_ext.sandbox.platform.work import run_in_own_thread
+from interactor_ext.sandbox.work import run_in_own_thread
 
 if TYPE_CHECKING:
     import httpx
@@ -57,20 +57,8 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_sec
 
 
 async def _post(url: httpx.URL, body: bytes, headers: Mapping[str, str], *, public: bool) -> Outcome:
-    addresses = await _addresses(url.host, url.port)
-    if not public:
-        addresses = [address for address in addresses if not _is_public(address)]
-        if not addresses:
-            raise Undeliverable(f"not sent: {url.host} is a public address (DeliveryOptions.public allows them)")
-    for address in addresses[:-1]:
-        # `localhost` has two addresses, and most receivers listen on one of them.
-        with suppress(httpx.ConnectError):
-            return await _post_to(address, url, body, headers)
-    return await _post_to(addresses[-1], url, body, headers)
-
-
-async def _post_to(address: str, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Outcome:
-    """Post to exactly this address, with the host name of the URL in `Host` and for TLS."""
+    if not public and any(map(_is_public, await _addresses(url.host, url.port))):
+        raise Undeliverable(f"not sent: {url.host} is a public address (DeliveryOptions.public allows them)")
     # Not in the URL, which httpx logs.
     auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
     verify = _tls() if url.scheme == "https" else False
@@ -78,11 +66,10 @@ async def _post_to(address: str, url: httpx.URL, body: bytes, headers: Mapping[s
         httpx.AsyncClient(trust_env=False, verify=verify, timeout=None) as client,  # `post` has one for all of it
         client.stream(
             "POST",
-            url.copy_with(host=address, username=None, password=None),
+            url.copy_with(username=None, password=None),
             auth=auth,
             content=body,
-            headers={**headers, "Host": url.netloc.decode("ascii"), "Connection": "close"},
-            extensions={"sni_hostname": url.raw_host.decode("ascii")},
+            headers={**headers, "Connection": "close"},
         ) as response,
     ):
         content = bytearray()

@@ -1,1 +1,1 @@
-"""The HTTP side of the sandbox: requests, validation, rate limits, faults and event streams."""
+"""The HTTP side of the sandbox: the server, requests and responses, and control endpoints."""

@@ -12,17 +12,11 @@ import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from interactor_ext.sandbox.problems import ConnectionCut
+
 EXTENSION = "interactor.sandbox.cut"
 # SO_LINGER with a timeout of 0: closing sends a TCP reset.
 RESET_AT_ONCE = struct.pack("ii", 1, 0)
-
-
-class ConnectionCut(Exception):
-    """The connection must end now. `reset`: by a TCP reset, else by closing it after what was sent so far."""
-
-    def __init__(self, *, reset: bool) -> None:
-        super().__init__()
-        self.reset = reset
 
 
 class CuttableProtocol(H11Protocol):

@@ -8,74 +8,95 @@
 | `GET /_sandbox/replies` | `{"replies": [...]}`, in the order in which they are tried |
 | `POST /_sandbox/replies` | the fields of a reply (scripts.py) as an object; 201 with the reply and its `id` |
 | `DELETE /_sandbox/replies`, `DELETE /_sandbox/replies/{id}` | remove all, or one |
-| `POST /_sandbox/credentials/{id}/expire` | as `Sandbox.expire_credential`, without a body; 200 with the credential |
-| `POST /_sandbox/workflow-instances/{id}/fail` | as `Sandbox.fail_workflow`: `{"error": text}` or no body |
-| `GET /_sandbox/clock` | `{"now": Unix seconds, "time": ISO 8601}` |
-| `POST /_sandbox/clock` | `{"advance": seconds}`; answers as GET |
-| `GET /_sandbox/deprecations`, `POST`, `DELETE` | the arguments of `Sandbox.deprecate`; times are Unix seconds |
-| `GET /_sandbox/requests` | `{"requests": [...]}`, oldest first, secrets masked |
-| `GET /_sandbox/events` | `{"events": [...]}`, as webhooks got them, oldest first |
+| `GET /_sandbox/clock` | `{"now": Unix seconds, "time": ISO 8601, "frozen": false}` |
+| `POST /_sandbox/clock` | `{"frozen": true, "set": Unix seconds, "advance": seconds}`, any of them; answers as GET |
+| `GET /_sandbox/delivery`, `PATCH` | the `DeliveryOptions` |
+| `GET /_sandbox/deprecations`, `DELETE` | what `deprecate` added |
+| `GET /_sandbox/requests`, `/deliveries`, `/events`, `/emails` | `{"requests": [...]}` and so on, oldest first |
 | `POST /_sandbox/events` | `{"event": type, "namespace": "", "data": {}}`: publish it; 201 with the event |
-| `POST /_sandbox/reset` | as `Sandbox.reset`; 204 |
+| `GET /_sandbox/streams` | `{"open": the number of subscribers}` |
+| `POST /_sandbox/run-until-idle`, `/wait-for-deliveries` | as the methods of `Sandbox`: `{"timeout": 10}` |
 
-Invalid requests get 422 with the contract's error envelope. Requests from web pages of other sites get 403.
+Lists have secrets masked, and a field in the query, as `?operation=list_rooms`, selects. The rest are methods of
+`Sandbox`: CALLS has their paths. The body is an object of the arguments that are not in the path, or nothing, times are
+Unix seconds, and the answer is the result as JSON, or 204. Invalid requests get 422 with the contract's error envelope.
+Requests from web pages of other sites get 403.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
+import attrs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from interactor_ext.sandbox.http.contract import Contract
-from interactor_ext.sandbox.http.deprecations import Deprecated
-from interactor_ext.sandbox.http.faults import FAILURE, KINDS
+from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.http.guard import check_host, check_origin
-from interactor_ext.sandbox.http.problems import Problem, invalid
-from interactor_ext.sandbox.http.schemas import Validator
-from interactor_ext.sandbox.http.validation import problems_of
-from interactor_ext.sandbox.http.wire import encode, read_json
-from interactor_ext.sandbox.platform import credentials, instances, scripts
+from interactor_ext.sandbox.http.wire import read_json
+from interactor_ext.sandbox.platform import scripts
+from interactor_ext.sandbox.platform.contract import Contract
+from interactor_ext.sandbox.platform.faults import KINDS
+from interactor_ext.sandbox.platform.schemas import Validator
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.platform.validation import problems_of
+from interactor_ext.sandbox.problems import Problem, invalid
 from interactor_ext.sandbox.storage.journal import RequestRecord
 from interactor_ext.sandbox.storage.records import JsonObject
-from interactor_ext.sandbox.storage.state import State
+from interactor_ext.sandbox.storage.strict_json import compact
 
-NUMBER = {"type": "number"}
-TEXT = {"type": "string"}
-FAULT = {
-    "operation": {"type": ["string", "null"]},
-    "kind": {"enum": [None, *KINDS]},
-    "namespace": {"type": ["string", "null"]},
-    "status": {"type": ["integer", "null"]},
-    "code": {"type": ["string", "null"]},
-    "message": TEXT,
-    "retry_after": {"type": ["number", "string", "null"]},
-    "latency": NUMBER,
-    "after_events": {"type": "integer"},
-    "after_bytes": {"type": ["integer", "null"]},
-    "skew": NUMBER,
-    "times": {"type": ["integer", "null"]},
-    "probability": NUMBER,
-    "seed": {"type": "integer"},
+# The methods of Sandbox.
+CALLS = (
+    ("POST", "clients", "add_client"),
+    ("POST", "credentials", "add_credential"),
+    ("POST", "credentials/{credential_id}/expire", "expire_credential"),
+    ("POST", "deliveries", "redeliver"),
+    ("POST", "deprecations", "deprecate"),
+    ("POST", "flows/{flow_id}/decide", "decide"),
+    ("POST", "reset", "reset"),
+    ("GET", "seed", "export"),
+    ("GET", "snapshot", "snapshot"),
+    ("POST", "snapshot", "restore"),
+    ("DELETE", "streams", "disconnect_streams"),
+    ("POST", "streams/{stream_id}", "emit"),
+    ("DELETE", "tokens", "revoke_tokens"),
+    ("POST", "workflow-instances/{instance_id}/fail", "fail_workflow"),
+)
+# What an annotation is in JSON; what it lacks is left out.
+TYPES: dict[str, JsonObject] = {
+    "str": {"type": "string"},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "bool": {"type": "boolean"},
+    "None": {"type": "null"},
+    "Any": {},
+    "JsonObject": {"type": "object"},
+    "Iterable[str]": {"type": "array", "items": {"type": "string"}},
+    "Mapping[str, str]": {"type": "object", "additionalProperties": {"type": "string"}},
+    "Kind": {"enum": list(KINDS)},
 }
-EVENT = {"event": TEXT, "namespace": TEXT, "data": {"type": "object"}}
-DEPRECATION = {"operation": TEXT, "at": NUMBER, "sunset": NUMBER, "link": TEXT}
+
+Act = Callable[[Request, Any], Response | Awaitable[Response]]
 
 
 class Control:
-    """The control endpoints of a state."""
+    """The control endpoints of a state; `methods` is its Sandbox."""
 
-    def __init__(self, contract: Contract, state: State, on_loop: Callable[[], None]) -> None:
+    def __init__(self, contract: Contract, state: State, on_loop: Callable[[], None], methods: object) -> None:
         self._contract = contract
         self._state = state
         self._on_loop = on_loop
+        self._methods = methods
 
     def routes(self) -> list[Route]:
         state = self._state
-        endpoints: list[tuple[str, str, Callable[[Request, Any], Response]]] = [
+        endpoints: list[tuple[str, str, Act]] = [
             ("GET", "faults", self._faults),
             ("POST", "faults", self._add_fault),
             ("DELETE", "faults", _doing(state.faults.clear)),
@@ -84,28 +105,34 @@ class Control:
             ("POST", "replies", self._add_reply),
             ("DELETE", "replies", _doing(scripts.clear_replies, state.store)),
             ("DELETE", "replies/{id}", self._remove_reply),
-            ("POST", "credentials/{id}/expire", self._expire_credential),
-            ("POST", "workflow-instances/{id}/fail", self._fail_workflow),
             ("GET", "clock", self._time),
-            ("POST", "clock", self._advance),
+            ("POST", "clock", self._set_clock),
+            ("GET", "delivery", self._options),
+            ("PATCH", "delivery", self._set_options),
             ("GET", "deprecations", self._deprecations),
-            ("POST", "deprecations", self._deprecate),
             ("DELETE", "deprecations", _doing(state.deprecations.clear)),
-            ("GET", "requests", self._requests),
-            ("GET", "events", self._events),
+            ("GET", "requests", lambda request, _: _listing(request, "requests", map(_asked, state.requests))),
+            ("GET", "deliveries", lambda request, _: _listing(request, "deliveries", map(_sent, state.outbox.journal))),
+            ("GET", "events", lambda request, _: _listing(request, "events", state.events)),
+            ("GET", "emails", lambda request, _: _listing(request, "emails", state.emails)),
             ("POST", "events", self._publish),
-            ("POST", "reset", _doing(state.clear)),
+            ("GET", "streams", lambda request, _: JSONResponse({"open": state.streams.open})),
+            ("POST", "run-until-idle", _waiting(state.run_until_idle)),
+            ("POST", "wait-for-deliveries", _waiting(state.outbox.wait_until_idle)),
+            *((method, path, partial(_call, getattr(self._methods, name))) for method, path, name in CALLS),
         ]
         return [Route(f"/_sandbox/{path}", self._guarded(act), methods=[method]) for method, path, act in endpoints]
 
-    def _guarded(self, act: Callable[[Request, Any], Response]) -> Callable[[Request], Any]:
+    def _guarded(self, act: Act) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             check_host(request, self._state.settings.allowed_hosts)
             check_origin(request)
             self._on_loop()
             content_type = request.headers.get("content-type", "").encode()
-            body = await read_json(request.receive, content_type) if request.method == "POST" else None
+            body = await read_json(request.receive, content_type) if request.method in {"POST", "PATCH"} else None
             response = act(request, body)
+            if inspect.isawaitable(response):
+                response = await response
             self._state.persistence.commit()
             return response
 
@@ -115,12 +142,7 @@ class Control:
         return JSONResponse({"faults": [fault.to_json() for fault in self._state.faults.snapshot()]})
 
     def _add_fault(self, request: Request, body: Any) -> Response:
-        arguments = _arguments(body, FAULT)
-        try:
-            fault = self._state.faults.add(**arguments)
-        except ValueError as error:
-            raise invalid(("", str(error))) from None
-        return JSONResponse(fault.to_json(), 201)
+        return JSONResponse(_told(self._state.faults.add, body).to_json(), 201)
 
     def _remove_fault(self, request: Request, body: Any) -> Response:
         known = {str(fault.id): fault.id for fault in self._state.faults.snapshot()}
@@ -141,55 +163,52 @@ class Control:
             raise Problem(404, "There is no such reply.")
         return Response(status_code=204)
 
-    def _expire_credential(self, request: Request, body: Any) -> Response:
-        return JSONResponse(credentials.expire(self._state, request.path_params["id"]).public)
-
-    def _fail_workflow(self, request: Request, body: Any) -> Response:
-        given = _arguments({} if body is None else body, {"error": TEXT})
-        return JSONResponse(instances.fail(self._state, request.path_params["id"], given.get("error", FAILURE)).public)
-
     def _time(self, request: Request, body: Any) -> Response:
-        return JSONResponse({"now": self._state.clock.now(), "time": self._state.clock.stamp()})
+        clock = self._state.clock
+        return JSONResponse({"now": clock.now(), "time": clock.stamp(), "frozen": clock.is_frozen})
 
-    def _advance(self, request: Request, body: Any) -> Response:
-        seconds = _arguments(body, {"advance": NUMBER}, "advance")["advance"]
-        try:
-            self._state.clock.advance(seconds)
-        except ValueError:
-            raise invalid(("advance", "leads to no time from 1970 to 8999")) from None
+    def _set_clock(self, request: Request, body: Any) -> Response:
+        clock = self._state.clock
+        given = _checked({"frozen": TYPES["bool"], "set": TYPES["float"], "advance": TYPES["float"]}, body)
+        if not given:
+            raise invalid(("advance", "is required, or set, or frozen"))
+        acts = {"frozen": lambda frozen: clock.freeze() if frozen else clock.resume(), "set": clock.set}
+        for name, act in {**acts, "advance": clock.advance}.items():
+            try:
+                if name in given:
+                    act(given[name])
+            except ValueError:
+                raise invalid((name, "leads to no time from 1970 to 8999")) from None
         return self._time(request, None)
 
+    def _options(self, request: Request, body: Any) -> Response:
+        return JSONResponse(attrs.asdict(self._state.outbox.options))
+
+    def _set_options(self, request: Request, body: Any) -> Response:
+        options = self._state.outbox.options
+        # Made anew first, so that either all are set or none.
+        changed = _told(DeliveryOptions, {**attrs.asdict(options), **body} if isinstance(body, dict) else body)
+        for name, value in attrs.asdict(changed).items():
+            setattr(options, name, value)
+        return self._options(request, None)
+
     def _deprecations(self, request: Request, body: Any) -> Response:
-        return JSONResponse({"deprecations": [_deprecated(each) for each in self._state.deprecations.snapshot()]})
-
-    def _deprecate(self, request: Request, body: Any) -> Response:
-        given = _arguments(body, DEPRECATION, "operation")
-        operation = given["operation"]
-        if operation not in self._contract.operations:
-            raise invalid(("operation", "is not in the contract"))
-        try:
-            added = self._state.deprecations.add(operation, given.get("at"), given.get("sunset"), given.get("link"))
-        except ValueError as error:
-            raise invalid(("", str(error))) from None
-        return JSONResponse(_deprecated(added), 201)
-
-    def _requests(self, request: Request, body: Any) -> Response:
-        return _listing("requests", map(_asked, self._state.requests.snapshot()))
-
-    def _events(self, request: Request, body: Any) -> Response:
-        return _listing("events", self._state.events.snapshot())
+        return JSONResponse({"deprecations": [asdict(each) for each in self._state.deprecations.snapshot()]})
 
     def _publish(self, request: Request, body: Any) -> Response:
-        given = _arguments(body, EVENT, "event")
+        event = {"event": TYPES["str"], "namespace": TYPES["str"], "data": TYPES["JsonObject"]}
+        given = _checked(event, body, "event")
         example = self._contract.events.get(given["event"])
         if example is None:
             raise invalid(("event", f"must be one of: {', '.join(sorted(self._contract.events))}"))
         # The contract's example says what is not given, so that the event fits its type.
-        self._state.publish(given["event"], given.get("namespace", ""), {**example, **given.get("data", {})})
-        return JSONResponse(self._state.events[-1], 201)
+        published = self._state.publish(
+            given["event"], given.get("namespace", ""), {**example, **given.get("data", {})}
+        )
+        return JSONResponse(published, 201)
 
 
-def _doing(act: Callable[..., None], *arguments: Any) -> Callable[[Request, Any], Response]:
+def _doing(act: Callable[..., None], *arguments: Any) -> Act:
     def endpoint(request: Request, body: Any) -> Response:
         act(*arguments)
         return Response(status_code=204)
@@ -197,35 +216,71 @@ def _doing(act: Callable[..., None], *arguments: Any) -> Callable[[Request, Any]
     return endpoint
 
 
-def _listing(name: str, items: Iterable[JsonObject]) -> Response:
-    """A long list, streamed item by item: Starlette does it in a thread, so other requests are answered meanwhile."""
+def _waiting(wait: Callable[[], Awaitable[None]]) -> Act:
+    async def endpoint(request: Request, body: Any) -> Response:
+        given = _checked({"timeout": TYPES["float"]}, body)
+        try:
+            await asyncio.wait_for(wait(), given.get("timeout", 10.0))
+        except TimeoutError:
+            raise Problem(504, "Not everything was done in time.") from None
+        return Response(status_code=204)
 
-    def pieces() -> Iterator[bytes]:
-        yield encode({name: []})[:-2]
-        for number, item in enumerate(items):
-            yield (b"," if number else b"") + encode(item)
-        yield b"]}"
+    return endpoint
+
+
+def _call(method: Callable[..., Any], request: Request, body: Any) -> Response:
+    """Call a method of Sandbox with the arguments of the path and the body."""
+    result = _told(method, {**request.path_params, **body} if isinstance(body, dict) else body or request.path_params)
+    return Response(status_code=204) if result is None else JSONResponse(result)
+
+
+def _told(method: Callable[..., Any], body: Any) -> Any:
+    """Call a method with a body as its arguments. Raises Problem, 422 for arguments that do not fit its signature."""
+    parameters = inspect.signature(method).parameters.values()
+    kinds = {each.name: str(each.annotation).split(" | ") for each in parameters}
+    schemas = {name: _either([TYPES[kind] for kind in kinds[name] if kind in TYPES]) for name in kinds}
+    given = _checked(schemas, body, *(each.name for each in parameters if each.default is each.empty))
+    # To JSON Schema, 5.0 is an integer.
+    whole = {name for name, value in given.items() if isinstance(value, float) and "int" in kinds[name]}
+    try:
+        return method(**{name: int(value) if name in whole else value for name, value in given.items()})
+    except ValueError as error:
+        # Methods of Sandbox raise a ValueError in place of a Problem.
+        problem = error.__context__
+        raise (problem if isinstance(problem, Problem) else invalid(("", str(error)))) from None
+
+
+def _either(schemas: list[JsonObject]) -> JsonObject:
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+
+
+def _checked(fields: JsonObject, body: Any, *required: str) -> JsonObject:
+    """A body, or nothing, as an object of these fields. Raises Problem 422."""
+    given: Any = {} if body is None else body
+    schema = {"type": "object", "properties": fields, "required": list(required), "additionalProperties": False}
+    if wrong := problems_of(Validator(schema), given):
+        raise invalid(*wrong)
+    return dict(given)
+
+
+def _listing(request: Request, name: str, items: Iterable[JsonObject]) -> Response:
+    """A long list, streamed item by item: Starlette does it in a thread, so other requests are answered meanwhile."""
+    wanted = request.query_params.items()
+
+    def pieces() -> Iterator[str]:
+        yield compact({name: []})[:-2]
+        selected = (item for item in items if all(f"{item.get(field)}" == value for field, value in wanted))
+        for number, item in enumerate(selected):
+            yield ("," if number else "") + compact(item)
+        yield "]}"
 
     return StreamingResponse(pieces(), media_type="application/json")
-
-
-def _arguments(body: Any, fields: JsonObject, *required: str) -> JsonObject:
-    """Validate a body as an object of these fields. Raises Problem 422."""
-    schema = {"type": "object", "properties": fields, "required": list(required), "additionalProperties": False}
-    if wrong := problems_of(Validator(schema), body):
-        raise invalid(*wrong)
-    # To JSON Schema, 5.0 is an integer.
-    return {name: _whole(value) if "integer" in fields[name].get("type", ()) else value for name, value in body.items()}
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) else value
-
-
-def _deprecated(deprecated: Deprecated) -> JsonObject:
-    return {name: getattr(deprecated, name) for name in ("operation", "at", "sunset", "link")}
 
 
 def _asked(record: RequestRecord) -> JsonObject:
     names = ("method", "path", "operation", "client_id", "namespace", "status", "request_id", "fault", "time")
     return {name: getattr(record, name) for name in (*names, "duration", "headers", "body")}
+
+
+def _sent(delivery: Delivery) -> JsonObject:
+    return {**asdict(delivery), "event_id": delivery.event_id, "event_type": delivery.event_type}

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection, Request
 
-from interactor_ext.sandbox.http.problems import Problem
+from interactor_ext.sandbox.problems import Problem
 
 # Sent by the page with every change: another site could send it only after a CORS preflight, which the sandbox never
 # grants.

@@ -7,49 +7,44 @@ import hashlib
 import inspect
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from starlette.requests import HTTPConnection
+from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import http_date
-from interactor_ext.sandbox.http.connections import ConnectionCut, cut_off, is_cuttable
-from interactor_ext.sandbox.http.contract import Contract, ContractOperation
+from interactor_ext.sandbox.http import wire
+from interactor_ext.sandbox.http.connections import cut_off, is_cuttable
 from interactor_ext.sandbox.http.cors import cors_headers, is_preflight
 from interactor_ext.sandbox.http.dialects import read_request, speak
-from interactor_ext.sandbox.http.faults import Fault
 from interactor_ext.sandbox.http.guard import check_host
-from interactor_ext.sandbox.http.handlers import HANDLERS, STATUSES, ApiCall
-from interactor_ext.sandbox.http.limits import Allowance
-from interactor_ext.sandbox.http.problems import FAILED, Problem, conflict, invalid, not_stored, unauthorized
-from interactor_ext.sandbox.http.streams import Subscription
-from interactor_ext.sandbox.http.wire import (
-    INLINE_SIZE,
-    ApiResponse,
-    ClientGone,
-    RawHeaders,
-    encode_page,
-    origin_of,
-    parse_body,
-    parse_headers,
-    parse_query,
-    read_body,
-    send_response,
-    send_stream,
-)
+from interactor_ext.sandbox.http.wire import ClientGone, RawHeaders
 from interactor_ext.sandbox.platform import agents, conversation, credentials, instances, oauth, webhooks, workflows
+from interactor_ext.sandbox.platform.contract import Contract, ContractOperation
+from interactor_ext.sandbox.platform.faults import Fault
+from interactor_ext.sandbox.platform.handlers import HANDLERS, STATUSES, ApiCall
+from interactor_ext.sandbox.platform.idempotency import ApiResponse
+from interactor_ext.sandbox.platform.limits import Allowance
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.platform.streams import Subscription
+from interactor_ext.sandbox.problems import FAILED, ConnectionCut, Problem, conflict, invalid, not_stored, unauthorized
 from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
-from interactor_ext.sandbox.storage.state import State
+from interactor_ext.sandbox.work import run_in_thread
 
 # Importing them fills HANDLERS.
 HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)
 
 T = TypeVar("T")
+
+
+Operations = Mapping[str, ContractOperation]
 
 
 class ResetMeanwhile(Exception):
@@ -61,6 +56,7 @@ class Exchange:
     """One request in progress, and what is known of it so far."""
 
     scope: Scope
+    operations: Operations
     request_id: str
     generation: int
     arrived: str
@@ -76,19 +72,26 @@ class Exchange:
 
 
 class Platform:
-    """The API as an ASGI app: the default route of Starlette's router."""
+    """The API as ASGI apps: a route for each path of the contract, and the default for any other."""
 
     def __init__(self, contract: Contract, state: State, on_request: Callable[[], None]) -> None:
         self._contract = contract
         self._state = state
         self._on_request = on_request
 
+    def routes(self) -> list[Route]:
+        return [_ApiRoute(path, _OfPath(self, operations)) for path, operations in self._contract.paths.items()]
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.handle({}, scope, receive, send)
+
+    async def handle(self, operations: Operations, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request by one of the operations of its path."""
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000})
             return
         self._on_request()
-        exchange = Exchange(scope, new_id("req"), self._state.generation, self._state.clock.stamp())
+        exchange = Exchange(scope, operations, new_id("req"), self._state.generation, self._state.clock.stamp())
         extra: RawHeaders = []
         response: ApiResponse | Subscription
         try:
@@ -100,20 +103,20 @@ class Platform:
             # what this call must not.
             problem = conflict("The sandbox was reset while this call was under way; nothing was done.")
             response = ApiResponse.of(problem.status, problem.envelope(exchange.request_id))
-            await send_response(send, response, self._headers(exchange))
+            await wire.send_response(send, response, self._headers(exchange))
             return
         except ConnectionCut as interruption:
             self._record(exchange, None)
             await cut_off(scope, receive, reset=interruption.reset)
             return
         except Problem as problem:
-            response = ApiResponse.of(problem.status, problem.envelope(exchange.request_id))
-            extra = [(name.encode(), value.encode("latin-1", "replace")) for name, value in problem.headers.items()]
+            response, extra = wire.response_of(problem, exchange.request_id)
         except Exception:
             logger.exception("the sandbox failed at request %s", exchange.request_id)
             response = ApiResponse.of(500, Problem(500, FAILED).envelope(exchange.request_id))
         self._record(exchange, response)
-        headers = [*self._headers(exchange), *extra]
+        replaced = {name for name, _ in extra}
+        headers = [*(each for each in self._headers(exchange) if each[0] not in replaced), *extra]
         try:
             await self._send(exchange, receive, send, response, headers)
         except ConnectionCut as interruption:
@@ -149,23 +152,22 @@ class Platform:
                 response.close()
             raise ConnectionCut(reset=True)
         if isinstance(response, ApiResponse):
-            await send_response(send, response, headers, fault)
+            await wire.send_response(send, response, headers, fault)
             return
         keepalive, retry = self._state.settings.keepalive, self._state.settings.retry
-        await send_stream(receive, send, response, headers, keepalive=keepalive, retry=retry, fault=fault)
+        await wire.send_stream(receive, send, response, headers, keepalive=keepalive, retry=retry, fault=fault)
 
     async def _process(self, exchange: Exchange, receive: Receive) -> ApiResponse | Subscription:
         scope = exchange.scope
         if scope["method"] not in {"GET", "DELETE"}:
-            exchange.content = await read_body(receive)
+            exchange.content = await wire.read_body(receive)
             self._check_generation(exchange)
         check_host(HTTPConnection(scope), self._state.settings.allowed_hosts)
         if is_preflight(scope, self._state.settings.allow_origins):
             return ApiResponse(204, None)
-        exchange.headers = parse_headers(scope["headers"])
-        operation, path = self._contract.match(scope["method"], _raw_path(scope))
-        exchange.operation = operation
-        exchange.query = parse_query(scope["query_string"])
+        exchange.headers = wire.parse_headers(scope["headers"])
+        exchange.operation = operation = _operation(exchange.operations, scope["method"])
+        exchange.query = wire.parse_query(scope["query_string"])
         exchange.namespace = operation.namespace(exchange.headers, exchange.query)
         await self._apply_fault(exchange, operation)
         self._check_generation(exchange)
@@ -182,12 +184,11 @@ class Platform:
             operation=operation,
             client_id=exchange.client_id,
             namespace=exchange.namespace,
-            path=path,
+            path=scope["path_params"],
             query=query,
             body=body,
-            origin=origin_of(scope),
+            origin=wire.origin_of(scope),
             last_event_id=exchange.headers.get("last-event-id", ""),
-            in_thread=self._state.compute_in_thread,
         )
         if key := headers.get("Idempotency-Key"):
             return await self._handle_idempotent(exchange, call, key)
@@ -195,9 +196,9 @@ class Platform:
 
     async def _compute(self, exchange: Exchange, work: Callable[[], T]) -> T:
         """Run work on the body: on the loop if the body is small, else in a thread."""
-        if len(exchange.content) <= INLINE_SIZE:
+        if len(exchange.content) <= wire.INLINE_SIZE:
             return work()
-        result = await self._state.compute_in_thread(work)
+        result = await run_in_thread(work)
         self._check_generation(exchange)
         return result
 
@@ -223,7 +224,7 @@ class Platform:
         if not grant.allows(operation.scopes):
             raise Problem(403, f"This call needs the scope {' '.join(sorted(operation.scopes))}.")
         self._state.accounts.check_namespace(grant.client_id, exchange.namespace)
-        if not grant.opens(_raw_path(exchange.scope).decode("latin-1")):
+        if not grant.opens(exchange.scope["path"]):
             raise Problem(403, f"This access token is for {grant.audience} alone.")
 
     def _body(self, exchange: Exchange, operation: ContractOperation) -> Any:
@@ -231,7 +232,7 @@ class Platform:
             return None
         if not exchange.content:
             raise invalid(("", "this call needs a JSON body"))
-        body = parse_body(exchange.content, exchange.headers.get("content-type", "").encode())
+        body = wire.parse_body(exchange.content, exchange.headers.get("content-type", "").encode())
         return read_request(self._state.settings.dialect, operation.tag, body)
 
     def _apply_rate_limit(self, exchange: Exchange, operation: ContractOperation, body: Any) -> None:
@@ -270,7 +271,7 @@ class Platform:
             result = speak(dialect, call.operation.tag, call.namespace, result, self._state.store)
         status = STATUSES.get(call.operation.id, call.operation.status)
         if result is not None and isinstance(result.get("data"), list):
-            return ApiResponse(status, await encode_page(result))
+            return ApiResponse(status, wire.encode_page(result))
         return ApiResponse.of(status, result)
 
     def _headers(self, exchange: Exchange) -> RawHeaders:
@@ -328,6 +329,34 @@ def _token(exchange: Exchange) -> str:
     return token.lstrip(" ") if scheme.lower() == "bearer" else ""
 
 
-def _raw_path(scope: Scope) -> bytes:
-    raw: bytes | None = scope.get("raw_path")
-    return scope["path"].encode() if raw is None else raw
+def _operation(operations: Operations, method: str) -> ContractOperation:
+    """Raises Problem: 404 for an unknown path, 405 for another method."""
+    if not operations:
+        raise Problem(404, "There is nothing at this path.")
+    if method not in operations:
+        allowed = ", ".join(sorted(operations))
+        raise Problem(405, f"This path takes {allowed} only.", headers={"allow": allowed})
+    return operations[method]
+
+
+class _ApiRoute(Route):
+    """Starlette decodes a path before it matches: here, a slash that is escaped belongs to an id."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        raw = (scope.get("raw_path") or b"").decode("latin-1").replace("%2f", "%2F")
+        if "%2F" not in raw:
+            return super().matches(scope)
+        match, found = super().matches({**scope, "path": unquote(raw.replace("%2F", "%252F"))})
+        ids = found.get("path_params", {})
+        return match, {**found, "path_params": {name: text.replace("%2F", "/") for name, text in ids.items()}}
+
+
+class _OfPath:
+    """The API at one path of the contract."""
+
+    def __init__(self, platform: Platform, operations: Operations) -> None:
+        self._platform = platform
+        self._operations = operations
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._platform.handle(self._operations, scope, receive, send)

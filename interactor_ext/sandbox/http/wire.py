@@ -6,26 +6,24 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from interactor_ext.sandbox.http.connections import ConnectionCut, cut_short
-from interactor_ext.sandbox.http.faults import OF_A_BODY, Fault
-from interactor_ext.sandbox.http.problems import Problem, invalid
-from interactor_ext.sandbox.http.streams import Subscription
-from interactor_ext.sandbox.http.strict_json import UnstorableJson, parse_json
-from interactor_ext.sandbox.platform.work import run_in_thread
+from interactor_ext.sandbox.http.connections import cut_short
+from interactor_ext.sandbox.platform.faults import OF_A_BODY, Fault
+from interactor_ext.sandbox.platform.idempotency import ApiResponse
+from interactor_ext.sandbox.platform.streams import Subscription
+from interactor_ext.sandbox.problems import ConnectionCut, Problem, invalid
+from interactor_ext.sandbox.storage.strict_json import UnstorableJson, compact, parse_json
+from interactor_ext.sandbox.work import run_in_thread
 
 # Bodies up to this size are parsed and validated on the loop, larger ones in a thread.
 INLINE_SIZE = 32 * 1024
 MAX_BODY = 8 * 1024 * 1024
 # Bytes of a list in a response.
-MAX_PAGE = 64 * 1024 * 1024
-# Bytes that are encoded before other tasks get a turn.
-TURN = 256 * 1024
+MAX_PAGE = 32 * 1024 * 1024
 MAX_QUERY_FIELDS = 100
 JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 HOST = re.compile(rb"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
@@ -37,37 +35,21 @@ class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApiResponse:
-    """A complete response. `content` is None for a response without a body."""
-
-    status: int
-    content: bytes | None
-
-    @classmethod
-    def of(cls, status: int, body: dict[str, Any] | None) -> ApiResponse:
-        return cls(status, None if body is None else encode(body))
+def response_of(problem: Problem, request_id: str) -> tuple[ApiResponse, RawHeaders]:
+    """The response of a problem, and its headers."""
+    body = problem.envelope(request_id) if problem.body is None else problem.body
+    headers = {"content-type": "text/html; charset=utf-8"} if isinstance(body, str) else {}
+    headers |= problem.headers
+    raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    return ApiResponse(problem.status, (body if isinstance(body, str) else compact(body)).encode()), raw
 
 
-def encode(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode()
-
-
-async def encode_page(body: dict[str, Any]) -> bytes:
-    """Encode a list response, yielding to other tasks. Raises Problem 422 for one that is too large."""
-    parts: list[bytes] = []
-    size = since = 0
-    for item in body["data"]:
-        part = encode(item)
-        parts.append(part)
-        size, since = size + len(part), since + len(part)
-        if size > MAX_PAGE:
-            raise invalid(("per_page", f"this page would be larger than {MAX_PAGE >> 20} MiB; ask for fewer"))
-        if since > TURN:
-            since = 0
-            await asyncio.sleep(0)
-    rest = encode({name: value for name, value in body.items() if name != "data"})
-    return b'{"data":[' + b",".join(parts) + (b"]," + rest[1:] if len(rest) > 2 else b"]}")
+def encode_page(body: dict[str, Any]) -> bytes:
+    """Encode a list response. Raises Problem 422 for one that is too large."""
+    encoded = compact(body).encode()
+    if len(encoded) > MAX_PAGE:
+        raise invalid(("per_page", f"this page would be larger than {MAX_PAGE >> 20} MiB; ask for fewer"))
+    return encoded
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -154,7 +136,7 @@ async def send_response(send: Send, response: ApiResponse, headers: RawHeaders, 
     sent = content[: len(content) // 2] if fault is not None and fault.kind in OF_A_BODY else content
     if fault is not None and fault.kind == "malformed":
         content = sent
-    if response.content is not None:
+    if response.content is not None and not any(name == b"content-type" for name, _ in headers):
         headers = [*headers, (b"content-type", b"application/json")]
     # RFC 9110 section 8.6: a 204 has no Content-Length.
     if response.status != 204:
@@ -214,4 +196,4 @@ async def end_with_error(chunks: AsyncIterator[bytes], fault: Fault) -> AsyncIte
             yield chunk
     except ConnectionCut:
         error = {"code": fault.code or "API_ERROR", "message": fault.message}
-        yield b"data: " + encode({"type": "error", "error": error}) + b"\n\n"
+        yield f"data: {compact({'type': 'error', 'error': error})}\n\n".encode()

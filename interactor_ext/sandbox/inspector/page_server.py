@@ -16,17 +16,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from interactor_ext.sandbox.http.contract import Contract
-from interactor_ext.sandbox.http.faults import KINDS
 from interactor_ext.sandbox.http.guard import check_action, check_host, check_origin
-from interactor_ext.sandbox.http.handlers import HANDLERS, ApiCall
-from interactor_ext.sandbox.http.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.http.wire import origin_of, read_json
 from interactor_ext.sandbox.inspector.snapshot import exchange, snapshot
-from interactor_ext.sandbox.platform.work import run_in_thread
+from interactor_ext.sandbox.platform.contract import Contract
+from interactor_ext.sandbox.platform.faults import KINDS
+from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.storage.journal import Journal
 from interactor_ext.sandbox.storage.records import JsonObject
-from interactor_ext.sandbox.storage.state import State
+from interactor_ext.sandbox.work import run_in_thread
 
 _FOLDER = Path(__file__).with_name("page")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

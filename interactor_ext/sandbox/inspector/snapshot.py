@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from interactor_ext.sandbox.delivery.deliveries import Delivery
-from interactor_ext.sandbox.http.contract import Contract
-from interactor_ext.sandbox.http.faults import Fault
-from interactor_ext.sandbox.http.strict_json import parse_json, size_of
+from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.credentials import is_pending
 from interactor_ext.sandbox.platform.engine import PLAIN_PRESENTATION
+from interactor_ext.sandbox.platform.faults import Fault
 from interactor_ext.sandbox.platform.scripts import all_replies
+from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.storage.journal import (
     CODE,
     MAX_RESPONSE,
@@ -28,7 +28,7 @@ from interactor_ext.sandbox.storage.journal import (
     masked_text,
 )
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.state import State
+from interactor_ext.sandbox.storage.strict_json import parse_json, size_of
 
 # Entries of each list.
 NEWEST = 100

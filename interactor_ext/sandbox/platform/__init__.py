@@ -1,1 +1,1 @@
-"""The simulated platform: tokens, credentials, assistants, conversations, workflows and webhook subscriptions."""
+"""The simulated platform: contract, handlers, streams, faults, limits and seeds, and the state of all."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hmac
-import json
 import math
+import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from interactor_ext._lazy import LazyModule
 from interactor_ext.sandbox.clock import Clock
-from interactor_ext.sandbox.http.problems import Problem, invalid, unauthorized
+from interactor_ext.sandbox.problems import Problem, invalid, unauthorized
 from interactor_ext.sandbox.storage.persistence import Persistence
-from interactor_ext.sandbox.storage.records import new_id
+from interactor_ext.sandbox.storage.records import Record, Store, new_id
 
 if TYPE_CHECKING:
     from interactor_ext.sandbox.platform import signing
@@ -59,10 +59,13 @@ class Accounts:
     `revoke_all` changes the realm.
     """
 
-    def __init__(self, clock: Clock, known_scopes: frozenset[str], lifetime: float, persistence: Persistence) -> None:
+    def __init__(
+        self, clock: Clock, known_scopes: frozenset[str], lifetime: float, store: Store, persistence: Persistence
+    ) -> None:
         self._clock = clock
         self._known_scopes = known_scopes
         self._lifetime = lifetime
+        self._store = store
         self._persistence = persistence
         self._clients: dict[str, OAuthClient] = {}
         self._first: OAuthClient | None = None
@@ -71,27 +74,40 @@ class Accounts:
         self._revoked: set[str] = set()
         self._realm = ""
         self._key: signing.SigningKey | None = None
-        self.restore()
 
     def restore(self) -> None:
         """Load the clients, the signing key, the realm and the revoked tokens from the persistence."""
         self._grants.clear()
-        if self._persistence.is_durable:
-            self._clients = self._stored_clients()
-        self._revoked = {token_id for token_id, _ in self._persistence.revoked()}
+        self._clients = {each.id: each for each in map(_client, self._store.everything("client"))}
+        if self._first is not None:
+            self._clients[self._first.id] = self._first
+        self._revoked = {record.private["token"] for record in self._store.everything("revocation")}
         pem, realm = self._persistence.value("signing_key"), self._persistence.value("realm")
-        self._key = signing.key_from_pem(pem) if pem else None
-        if realm:
-            self._realm = realm
-        else:
+        self._key = signing.key_from_pem(pem) if pem else self._key
+        self._realm = realm or self._realm
+        if not self._realm:
             self._enter_new_realm()
+
+    def forget_old(self) -> None:
+        """Remove the revocations of tokens that have expired."""
+        # The clock may be moved back: a revocation must stay until its token has expired in real time, too.
+        now = min(self._clock.now(), time.time())
+        for record in list(self._store.everything("revocation")):
+            if record.private["expires_at"] <= now:
+                self._store.remove(record)
 
     def register(self, client: OAuthClient) -> None:
         if unknown := client.scopes - self._known_scopes:
             raise ValueError(f"unknown scopes: {', '.join(sorted(unknown))}")
-        self._clients[client.id] = client
         self._first = self._first or client
-        self._store_clients()
+        self._clients[client.id] = client
+        if client.id == self._first.id:
+            return
+        for record in [each for each in self._store.everything("client") if each.private["id"] == client.id]:
+            self._store.remove(record)
+        namespaces = None if client.namespaces is None else sorted(client.namespaces)
+        kept = {**asdict(client), "scopes": sorted(client.scopes), "namespaces": namespaces}
+        self._store.add("client", "", {}, private=kept)
 
     @property
     def first_secret(self) -> str:
@@ -186,22 +202,11 @@ class Accounts:
         """Remove all tokens, and every client but the first."""
         self.revoke_all()
         self._clients = {} if self._first is None else {self._first.id: self._first}
-        self._store_clients()
 
     def revoke_all(self) -> None:
         self._grants.clear()
         self._revoked.clear()
         self._enter_new_realm()
-
-    def _store_clients(self) -> None:
-        added = [client for client in self._clients.values() if self._first is None or client.id != self._first.id]
-        if added or self._persistence.value("clients"):
-            self._persistence.set_value("clients", json.dumps([_client_to_json(client) for client in added]))
-
-    def _stored_clients(self) -> dict[str, OAuthClient]:
-        stored = (_client_from_json(each) for each in json.loads(self._persistence.value("clients") or "[]"))
-        clients = {client.id: client for client in stored}
-        return clients if self._first is None else {**clients, self._first.id: self._first}
 
     def _signing_key(self) -> signing.SigningKey:
         if self._key is None:
@@ -226,7 +231,7 @@ class Accounts:
 
     def _end(self, grant: Grant) -> None:
         self._revoked.add(grant.id)
-        self._persistence.revoke(grant.id, grant.expires_at)
+        self._store.add("revocation", "", {}, private={"token": grant.id, "expires_at": grant.expires_at})
 
     def _enter_new_realm(self) -> None:
         self._realm = new_id("realm")
@@ -241,11 +246,7 @@ class Accounts:
             del self._grants[oldest]
 
 
-def _client_to_json(client: OAuthClient) -> dict[str, Any]:
-    namespaces = None if client.namespaces is None else sorted(client.namespaces)
-    return {**asdict(client), "scopes": sorted(client.scopes), "namespaces": namespaces}
-
-
-def _client_from_json(stored: dict[str, Any]) -> OAuthClient:
-    namespaces = None if stored["namespaces"] is None else frozenset(stored["namespaces"])
-    return OAuthClient(**{**stored, "scopes": frozenset(stored["scopes"]), "namespaces": namespaces})
+def _client(record: Record) -> OAuthClient:
+    kept = record.private
+    namespaces = None if kept["namespaces"] is None else frozenset(kept["namespaces"])
+    return OAuthClient(kept["id"], kept["secret"], frozenset(kept["scopes"]), namespaces)

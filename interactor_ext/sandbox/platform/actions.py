@@ -18,54 +18,68 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from interactor_ext.sandbox.http.strict_json import size_of
 from interactor_ext.sandbox.platform.expressions import look_up
-from interactor_ext.sandbox.platform.work import Budget
 from interactor_ext.sandbox.storage.records import JsonObject
+from interactor_ext.sandbox.storage.strict_json import size_of
 
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)\s*\}\}")
-# A workflow that feeds its context back into itself must fail before it exhausts memory.
-MAX_CONTEXT = 250_000
+# Characters of a context as JSON: a workflow that feeds its context back into itself must fail before it fills memory.
+MAX_CONTEXT = 64 * 1024
 MAX_CONTEXT_DEPTH = 64
+# Characters that the placeholders of one step may fill in.
+MAX_FILLED = 16 * MAX_CONTEXT
 # Digits of an index; no list has an item beyond it.
 MAX_DIGITS = 9
-# Characters that C code processes in the time of one unit of work.
-CHARACTERS = 10
-# Values that are counted in that time.
-VALUES = 4
 
 
 class ContextTooLarge(Exception):
-    """The context would hold more than 250,000 characters and values, or be nested deeper than 64 levels."""
+    """The context would be larger than 64 KiB of JSON, or nested deeper than 64 levels."""
 
     def __init__(self) -> None:
-        super().__init__(f"the context grew beyond {MAX_CONTEXT} characters or {MAX_CONTEXT_DEPTH} levels")
+        super().__init__(f"the context grew beyond {MAX_CONTEXT >> 10} KiB or {MAX_CONTEXT_DEPTH} levels")
 
 
 class Context:
     """The context of an instance during one step. `values` is replaced and never changed in place, as records are."""
 
-    def __init__(self, values: JsonObject, budget: Budget) -> None:
+    def __init__(self, values: JsonObject) -> None:
         self.values: JsonObject = {}
-        self.weight = 1
-        self._budget = budget
+        self._left = MAX_FILLED
         self.merge(values)
 
     def merge(self, more: JsonObject) -> None:
         """Update the context with `more`. Raises ContextTooLarge."""
         values = {**self.values, **more}
-        size = size_of(values, MAX_CONTEXT)
-        self._budget.spend(1 + size.values // VALUES)
-        if size.weight > MAX_CONTEXT or size.levels > MAX_CONTEXT_DEPTH:
+        if size_of(values, MAX_CONTEXT).levels > MAX_CONTEXT_DEPTH or len(json.dumps(values)) > MAX_CONTEXT:
             raise ContextTooLarge
-        self.values, self.weight = values, size.weight
+        self.values = values
+
+    def filled(self, value: Any) -> Any:
+        """A part of a config with its placeholders replaced. Raises ContextTooLarge."""
+        if isinstance(value, dict):
+            return {key: self.filled(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.filled(item) for item in value]
+        if not isinstance(value, str):
+            return value
+        if whole := PLACEHOLDER.fullmatch(value):
+            return self._value(whole)
+        return PLACEHOLDER.sub(lambda match: _text(self._value(match)), value)
+
+    def _value(self, match: re.Match[str]) -> Any:
+        steps = match[1].split(".")
+        path = [int(step) if step.isdigit() and len(step) <= MAX_DIGITS else step for step in steps]
+        value = look_up(self.values, path)
+        self._left -= len(json.dumps(value))
+        if self._left < 0:
+            raise ContextTooLarge
+        return value
 
 
-def perform(action: JsonObject, context: Context, budget: Budget, send: Callable[[JsonObject], None]) -> None:
-    """Perform one action on the context; emails go to `send`. Raises ContextTooLarge and TooMuchWork."""
-    budget.spend(10)
-    config = _filled(action["config"], context.values, budget)
-    save_as = _text(config.pop("save_as", action["type"]), budget)
+def perform(action: JsonObject, context: Context, send: Callable[[JsonObject], None]) -> None:
+    """Perform one action on the context; emails go to `send`. Raises ContextTooLarge."""
+    config = context.filled(action["config"])
+    save_as = _text(config.pop("save_as", action["type"]))
     match action["type"]:
         case "transform":
             context.merge(config)
@@ -76,7 +90,7 @@ def perform(action: JsonObject, context: Context, budget: Budget, send: Callable
             send(config)
             outcome = {"to": config.get("to"), "subject": config.get("subject"), "sent": True}
         case _:
-            outcome = f"Processed: {_text(config.get('prompt', ''), budget)}"
+            outcome = f"Processed: {_text(config.get('prompt', ''))}"
     context.merge({save_as: outcome})
 
 
@@ -91,29 +105,5 @@ def _http(config: JsonObject) -> JsonObject:
     }
 
 
-def _filled(value: Any, context: JsonObject, budget: Budget) -> Any:
-    if isinstance(value, dict):
-        budget.spend(len(value) + 1)
-        return {key: _filled(item, context, budget) for key, item in value.items()}
-    if isinstance(value, list):
-        budget.spend(len(value) + 1)
-        return [_filled(item, context, budget) for item in value]
-    if not isinstance(value, str):
-        return value
-    budget.spend(1 + len(value) // CHARACTERS)
-    if "{{" not in value:
-        return value
-    if whole := PLACEHOLDER.fullmatch(value):
-        return _value(whole, context)
-    return PLACEHOLDER.sub(lambda match: _text(_value(match, context), budget), value)
-
-
-def _value(match: re.Match[str], context: JsonObject) -> Any:
-    steps = match[1].split(".")
-    return look_up(context, [int(step) if step.isdigit() and len(step) <= MAX_DIGITS else step for step in steps])
-
-
-def _text(value: Any, budget: Budget) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    budget.spend(1 + len(text) // CHARACTERS)
-    return text
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

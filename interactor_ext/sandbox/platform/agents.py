@@ -6,7 +6,7 @@ A data source that was synced at least once shows further fields: `sync_status` 
 
 from __future__ import annotations
 
-from interactor_ext.sandbox.http.handlers import (
+from interactor_ext.sandbox.platform.handlers import (
     ApiCall,
     data,
     handle_list_and_get,
@@ -16,7 +16,6 @@ from interactor_ext.sandbox.http.handlers import (
     referenced,
 )
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.state import State
 
 handle_list_and_get("assistant", "list_assistants", "get_assistant")
 handle_list_and_get("room", "list_rooms", "get_room", "assistant_id")
@@ -90,14 +89,14 @@ def create_data_source(call: ApiCall) -> JsonObject:
 @handles("list_data_sources")
 def list_data_sources(call: ApiCall) -> JsonObject:
     for source in call.state.store.all("data source", call.namespace):
-        _update_sync_progress(call.state, source)
+        call.state.timed.update_sync(source)
     return list_page(call, "data source", "type")
 
 
 @handles("get_data_source")
 def get_data_source(call: ApiCall) -> JsonObject:
     source = call.record("data source")
-    _update_sync_progress(call.state, source)
+    call.state.timed.update_sync(source)
     return data(source.public)
 
 
@@ -112,30 +111,8 @@ def delete_data_source(call: ApiCall) -> None:
 def sync_data_source(call: ApiCall) -> JsonObject:
     """Starts a sync, which progresses with the clock. A sync in progress continues."""
     source = call.record("data source")
-    _update_sync_progress(call.state, source)
-    if source.public.get("sync_status") != "syncing":
-        call.state.store.change(
-            source,
-            {"sync_status": "syncing", "sync_progress": 0.0, "sync_error": None},
-            private={"sync_since": call.state.clock.now()},
-        )
+    call.state.timed.start_sync(source)
     return data({name: source.public[name] for name in ("id", "sync_status", "sync_progress")})
-
-
-def _update_sync_progress(state: State, source: Record) -> None:
-    """Update the progress of a sync; `simulate: {error}` in the config makes it fail at its end."""
-    if source.public.get("sync_status") != "syncing":
-        return
-    spent, needed = state.clock.now() - source.private["sync_since"], state.settings.sync_time
-    if spent < needed:
-        state.store.change(source, {"sync_progress": round(max(0.0, spent) / needed, 3)})
-        return
-    simulated = source.public["config"].get("simulate")
-    error = simulated.get("error") if isinstance(simulated, dict) else None
-    ended: JsonObject = {"sync_status": "failed" if error else "completed", "sync_error": error}
-    if not error:
-        ended |= {"sync_progress": 1.0, "synced_at": state.clock.stamp(needed - spent)}
-    state.store.change(source, ended)
 
 
 def _check_references(call: ApiCall) -> None:

@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from interactor_ext.sandbox.delivery.posting import MAX_ANSWER
-from interactor_ext.sandbox.http.strict_json import parse_json
+from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.storage.records import JsonObject
-from interactor_ext.sandbox.storage.state import State
+from interactor_ext.sandbox.storage.strict_json import parse_json
 
 
 async def call_back(state: State, url: str, event: JsonObject) -> Any:

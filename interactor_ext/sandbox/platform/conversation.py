@@ -28,15 +28,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page, referenced, subscribe
-from interactor_ext.sandbox.http.problems import Problem, conflict, invalid, not_found
-from interactor_ext.sandbox.http.streams import Subscription
-from interactor_ext.sandbox.http.wire import INLINE_SIZE
 from interactor_ext.sandbox.platform import replies, scripts
 from interactor_ext.sandbox.platform.callbacks import call_back
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles, list_page, referenced, subscribe
 from interactor_ext.sandbox.platform.replies import ToolRequest
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.platform.streams import Subscription
+from interactor_ext.sandbox.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.state import State
 
 
 @handles("send_message")
@@ -45,7 +44,7 @@ async def send_message(call: ApiCall) -> JsonObject:
     role, content = call.body.get("role", "user"), call.body["content"]
     if role != "user":
         return data(add_message(call.state, room, role, content).public)
-    rounds = await _requested_tools(call, room, content)
+    rounds = replies.requested_tools(content)
     async with _reply(call.state, room, streamed=call.body.get("stream", False)) as reply:
         plan = reply.take_script(content) or Plan(rounds, [] if rounds else [replies.echo_line(content)])
         message = add_message(call.state, room, role, content)
@@ -88,14 +87,6 @@ async def _call_back(state: State, room: Record, tool_call: Record, url: str, ev
     with suppress(Problem):
         state.store.check_still_there(tool_call)
         await _take_result(state, room, tool_call, result)
-
-
-async def _requested_tools(call: ApiCall, room: Record, content: str) -> list[list[ToolRequest]]:
-    if len(content) <= INLINE_SIZE:
-        return replies.requested_tools(content)
-    rounds: list[list[ToolRequest]] = await call.in_thread(lambda: replies.requested_tools(content))
-    call.state.store.check_still_there(room)
-    return rounds
 
 
 def add_message(state: State, room: Record, role: str, content: str, **more: Any) -> Record:

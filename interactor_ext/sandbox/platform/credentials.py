@@ -13,11 +13,11 @@ import secrets
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handles, list_page
-from interactor_ext.sandbox.http.problems import Problem, conflict, invalid, not_found
-from interactor_ext.sandbox.platform.expiry import facts
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles, list_page
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.platform.timed import facts
+from interactor_ext.sandbox.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.state import State
 
 FLOW_LIFETIME = 600
 TOKEN_LIFETIME = 3600
@@ -83,7 +83,7 @@ def get_oauth_status(call: ApiCall) -> JsonObject:
 @handles("list_credentials")
 def list_credentials(call: ApiCall) -> JsonObject:
     for record in call.state.store.all("credential", call.namespace):
-        call.state.credential_expiry.expire_if_due(record)
+        call.state.timed.expire_if_due(record)
     return list_page(call, "credential", "provider", "status")
 
 
@@ -156,7 +156,7 @@ def connect(
     credential = state.store.add("credential", namespace, public, private=private)
     if status == "active":
         _publish(state, "credential.connected", credential, service_id=service_id, scopes=public["scopes"], metadata={})
-        state.credential_expiry.watch(credential)
+        state.timed.watch(credential)
     return credential
 
 
@@ -167,7 +167,7 @@ def expire(state: State, credential_id: str) -> Record:
         raise Problem(404, "There is no credential with this id.")
     if credential.public["status"] != "active":
         raise conflict(f"This credential is {credential.public['status']} already.")
-    state.credential_expiry.expire_now(credential)
+    state.timed.expire_now(credential)
     return credential
 
 
@@ -202,7 +202,7 @@ def provider_of(service_id: str) -> str:
 
 def _credential(call: ApiCall) -> Record:
     credential = call.record("credential")
-    call.state.credential_expiry.expire_if_due(credential)
+    call.state.timed.expire_if_due(credential)
     return credential
 
 

@@ -9,58 +9,49 @@
 A transition without a condition always holds. One with an `event` is taken by that event alone, and its condition, if
 any, must hold as well. An instance keeps the definition it was started with.
 
-A step is everything that follows from one call. A long one is computed in a thread without touching the state, and then
-written at once. A step of too much work, or with a context that grows too large, fails the instance.
+A step is everything that follows from one call, and is written at once. One whose context grows beyond 64 KiB fails the
+instance.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from interactor_ext.sandbox.http.problems import conflict, invalid
 from interactor_ext.sandbox.platform.actions import Context, ContextTooLarge, perform
 from interactor_ext.sandbox.platform.expressions import compile_expression
-from interactor_ext.sandbox.platform.work import INLINE, MAX_WORK, Budget, TooMuchWork
+from interactor_ext.sandbox.platform.state import FINISHED, State
+from interactor_ext.sandbox.problems import conflict, invalid
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.state import FINISHED, State
 
 # Consecutive action states without a wait; more count as a loop.
 MAX_STEPS = 100
 # The presentation of a halting state that defines none.
 PLAIN_PRESENTATION: JsonObject = {"type": "form", "config": {}}
 
-Effect = Callable[[State, Record], None]
-# Runs long work in a thread.
-InThread = Callable[[Callable[[], "Step"]], Awaitable["Step"]]
-
 
 class Step:
-    """The result of one call: the new state of the instance, and the events to publish in order.
-
-    `public` starts as the current instance. Nothing is stored until `apply`.
+    """What one call does to an instance: publishes the events in order; `public`, the new instance, is for the caller
+    to store.
     """
 
-    def __init__(self, states: Mapping[str, JsonObject], public: JsonObject, budget: Budget, now: str) -> None:
-        self.public = public
-        self._states = states
-        self._budget = budget
-        self._now = now
-        self._effects: list[Effect] = []
+    def __init__(self, state: State, instance: Record) -> None:
+        self.public = instance.public
+        self._state = state
+        self._instance = instance
+        self._now = state.clock.stamp()
 
     def start(self) -> None:
-        """Enter the initial state and move on. Raises Problem 422 for a context that is too large."""
-        context = self._context({}, self.public["context"], "context")
+        """Enter the initial state and move on. The context was checked."""
         self._publish("started")
-        self._run(context, lambda: str(self.public["current_state"]), begun=False)
+        self._run(Context(self.public["context"]), lambda: str(self.public["current_state"]), begun=False)
 
     def give_input(self, given: JsonObject) -> None:
         """Raises Problem: 409 unless the instance is halted, 422 for an input that makes it too large."""
         if self.public["status"] != "halted":
             raise conflict(f"The instance is {self.public['status']}, it waits for no input.")
-        context = self._context(self.public["context"], given)
+        context = checked_context(self.public["context"], given)
         self._change(context=context.values, updated_at=self._now)
         self._run(context, lambda: self._next(context, event=None))
 
@@ -68,7 +59,7 @@ class Step:
         """Raises Problem: 409 if the instance is over or nothing here is taken by this event, 422 as for an input."""
         if self.public["status"] in FINISHED:
             raise conflict(f"The instance is {self.public['status']}.")
-        context = self._context(self.public["context"], payload)
+        context = checked_context(self.public["context"], payload)
 
         def target() -> str:
             found = self._next(context, event=event)
@@ -89,11 +80,6 @@ class Step:
         self._check_not_over()
         self._fail(reason)
 
-    def apply(self, state: State, instance: Record) -> None:
-        state.store.change(instance, self.public)
-        for effect in self._effects:
-            effect(state, instance)
-
     def _check_not_over(self) -> None:
         if self.public["status"] in FINISHED:
             raise conflict(f"The instance is {self.public['status']} already.")
@@ -106,19 +92,13 @@ class Step:
                 if steps == MAX_STEPS:
                     self._fail(f"{MAX_STEPS} states in a row without a wait or an end: the workflow loops")
                     return
-                self._enter(target, context, announced=begun or steps > 0)
+                self._enter(target, announced=begun or steps > 0)
                 steps += 1
                 target = self._do(context)
         except ContextTooLarge as error:
             self._fail(str(error))
-        except TooMuchWork as error:
-            if self._budget.may_continue_in_thread:
-                raise
-            self._fail(str(error))
 
-    def _enter(self, target: str, context: Context, *, announced: bool) -> None:
-        # The cost of writing the context to the stream, the webhooks and the data file.
-        self._budget.spend(context.weight)
+    def _enter(self, target: str, *, announced: bool) -> None:
         previous = self.public["current_state"]
         self._change(current_state=target, status="running", updated_at=self._now)
         self._emit({"type": "workflow.state_changed", "state": target, "context": self.public["context"]})
@@ -140,7 +120,7 @@ class Step:
                 self._publish("halted", presentation=presentation)
                 return None
         for action in definition.get("actions", ()):
-            perform(action, context, self._budget, self._email)
+            perform(action, context, self._email)
         self._change(context=context.values)
         target = self._next(context, event=None)
         if target is None and not any("event" in each for each in definition.get("transitions", ())):
@@ -149,28 +129,16 @@ class Step:
 
     def _next(self, context: Context, event: str | None) -> str | None:
         for transition in self._definition().get("transitions", ()):
-            self._budget.spend(1)
             if transition.get("event") == event and self._is_true(transition.get("condition"), context):
                 return str(transition["to"])
         return None
 
     def _is_true(self, condition: str | None, context: Context) -> bool:
-        if condition is None:
-            return True
-        # For compiling it.
-        self._budget.spend(len(condition))
-        return compile_expression(condition)(context.values, self._budget)
+        return condition is None or compile_expression(condition)(context.values)
 
     def _definition(self) -> JsonObject:
-        return self._states[self.public["current_state"]]
-
-    def _context(self, values: JsonObject, more: JsonObject, field: str = "") -> Context:
-        try:
-            context = Context(values, self._budget)
-            context.merge(more)
-        except ContextTooLarge as error:
-            raise invalid((field, str(error))) from None
-        return context
+        found: JsonObject = self._instance.private["states"][self.public["current_state"]]
+        return found
 
     def _fail(self, reason: str) -> None:
         # The contract's instance has no field for the reason, but allows additional fields.
@@ -181,57 +149,36 @@ class Step:
     def _end(self, status: str, **more: Any) -> None:
         self._change(status=status, updated_at=self._now)
         self._publish(status, **more)
-        self._effects.append(lambda state, instance: state.streams.finish(instance.id))
+        self._state.streams.finish(self._instance.id)
 
     def _change(self, **values: Any) -> None:
         self.public = {**self.public, **values}
 
     def _email(self, fields: JsonObject) -> None:
-        size = len(json.dumps(fields))
-
-        def send(state: State, instance: Record) -> None:
-            state.emails.append({**fields, "namespace": instance.namespace, "sent_at": self._now}, size)
-
-        self._effects.append(send)
+        sent = {**fields, "namespace": self._instance.namespace, "sent_at": self._now}
+        self._state.emails.append(sent, len(json.dumps(fields)))
 
     def _emit(self, event: JsonObject) -> None:
-        text = json.dumps(event, separators=(",", ":"))
-        self._effects.append(lambda state, instance: state.streams.emit_json(instance.id, text))
+        self._state.streams.emit(self._instance.id, event)
 
     def _publish(self, moment: str, **more: Any) -> None:
+        facts = {"instance_id": self._instance.id, "namespace": self._instance.namespace}
         shown = {name: self.public[name] for name in ("workflow_id", "current_state", "context")}
-
-        def publish(state: State, instance: Record) -> None:
-            facts = {"instance_id": instance.id, "namespace": instance.namespace}
-            state.publish(f"workflow.instance.{moment}", instance.namespace, {**facts, **shown, **more})
-
-        self._effects.append(publish)
+        self._state.publish(f"workflow.instance.{moment}", self._instance.namespace, {**facts, **shown, **more})
 
 
-async def compute_step(
-    state: State, states: Mapping[str, JsonObject], public: JsonObject, act: Callable[[Step], None], in_thread: InThread
-) -> Step:
-    """Compute a step: on the loop if it is small, else in a thread. Raises Problem as `act` does."""
-    now = state.clock.stamp()
-
-    def compute(budget: Budget) -> Step:
-        step = Step(states, public, budget, now)
-        act(step)
-        return step
-
+def checked_context(values: JsonObject, more: JsonObject, field: str = "") -> Context:
+    """The context with `more`. Raises Problem 422 for one that is too large."""
     try:
-        return compute(Budget(INLINE, may_continue_in_thread=True))
-    except TooMuchWork:
-        return await in_thread(lambda: compute(Budget(MAX_WORK)))
+        context = Context(values)
+        context.merge(more)
+    except ContextTooLarge as error:
+        raise invalid((field, str(error))) from None
+    return context
 
 
-async def run_step(state: State, instance: Record, act: Callable[[Step], None], in_thread: InThread) -> None:
-    """Run a step on an instance, serialized with others. Raises Problem, 404 if it was deleted meanwhile."""
-    async with state.locks.setdefault(instance.id, asyncio.Lock()):
-        state.store.check_still_there(instance)
-        before = instance.public
-        step = await compute_step(state, instance.private["states"], before, act, in_thread)
-        state.store.check_still_there(instance)
-        if instance.public is not before:
-            raise conflict("The instance has failed meanwhile.")
-        step.apply(state, instance)
+def run_step(state: State, instance: Record, act: Callable[[Step], None]) -> None:
+    """Run a step on an instance. Raises Problem as `act` does."""
+    step = Step(state, instance)
+    act(step)
+    state.store.change(instance, step.public)

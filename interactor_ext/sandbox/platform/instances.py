@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handle_list_and_get, handles, referenced, subscribe
-from interactor_ext.sandbox.http.problems import Problem, conflict
-from interactor_ext.sandbox.http.streams import Subscription
 from interactor_ext.sandbox.platform import engine
-from interactor_ext.sandbox.platform.work import INLINE, Budget
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handle_list_and_get, handles, referenced, subscribe
+from interactor_ext.sandbox.platform.state import FINISHED, State
+from interactor_ext.sandbox.platform.streams import Subscription
+from interactor_ext.sandbox.problems import Problem, conflict
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.state import FINISHED, State
 
 handle_list_and_get("workflow instance", "list_workflow_instances", "get_workflow_instance", "workflow_id", "status")
 
 
 @handles("start_workflow_instance")
-async def start_workflow_instance(call: ApiCall) -> JsonObject:
+def start_workflow_instance(call: ApiCall) -> JsonObject:
     workflow = referenced(call, "workflow", "workflow_id", call.body["workflow_id"])
     now = call.state.clock.stamp()
     public = {
@@ -31,28 +30,28 @@ async def start_workflow_instance(call: ApiCall) -> JsonObject:
         "created_at": now,
         "updated_at": now,
     }
+    engine.checked_context({}, public["context"], "context")
     states = {state["name"]: state for state in workflow.public["states"]}
-    step = await engine.compute_step(call.state, states, public, engine.Step.start, call.in_thread)
-    call.state.store.check_still_there(workflow)
-    instance = call.state.store.add("workflow instance", call.namespace, step.public, private={"states": states})
+    private = {"states": states, "given": public["context"]}
+    instance = call.state.store.add("workflow instance", call.namespace, public, private=private)
     call.state.store.add("thread", call.namespace, {"instance_id": instance.id, "created_at": now}, parent=instance.id)
-    step.apply(call.state, instance)
+    engine.run_step(call.state, instance, engine.Step.start)
     return data(instance.public)
 
 
 @handles("submit_workflow_input")
-async def submit_workflow_input(call: ApiCall) -> JsonObject:
-    return await _run_step(call, lambda step: step.give_input(call.body))
+def submit_workflow_input(call: ApiCall) -> JsonObject:
+    return _run_step(call, lambda step: step.give_input(call.body))
 
 
 @handles("trigger_workflow_event")
-async def trigger_workflow_event(call: ApiCall) -> JsonObject:
-    return await _run_step(call, lambda step: step.trigger(call.body["event"], call.body.get("payload", {})))
+def trigger_workflow_event(call: ApiCall) -> JsonObject:
+    return _run_step(call, lambda step: step.trigger(call.body["event"], call.body.get("payload", {})))
 
 
 @handles("cancel_workflow_instance")
-async def cancel_workflow_instance(call: ApiCall) -> None:
-    await _run_step(call, engine.Step.cancel)
+def cancel_workflow_instance(call: ApiCall) -> None:
+    _run_step(call, engine.Step.cancel)
 
 
 @handles("stream_workflow_instance")
@@ -84,9 +83,7 @@ def fail(state: State, instance_id: str, error: str) -> Record:
     instance = state.store.search("workflow instance", instance_id)
     if instance is None:
         raise Problem(404, "There is no workflow instance with this id.")
-    step = engine.Step(instance.private["states"], instance.public, Budget(INLINE), state.clock.stamp())
-    step.fail(error)
-    step.apply(state, instance)
+    engine.run_step(state, instance, lambda step: step.fail(error))
     return instance
 
 
@@ -94,9 +91,9 @@ def _instance(call: ApiCall) -> Record:
     return call.record("workflow instance")
 
 
-async def _run_step(call: ApiCall, act: Callable[[engine.Step], None]) -> JsonObject:
+def _run_step(call: ApiCall, act: Callable[[engine.Step], None]) -> JsonObject:
     instance = _instance(call)
-    await engine.run_step(call.state, instance, act, call.in_thread)
+    engine.run_step(call.state, instance, act)
     return data(instance.public)
 
 

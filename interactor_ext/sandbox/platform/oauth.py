@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from interactor_ext.sandbox.http.contract import ACCOUNT_PREFIX, CORE_PREFIX
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handles
-from interactor_ext.sandbox.http.problems import invalid
+from interactor_ext.sandbox.platform.contract import ACCOUNT_PREFIX, CORE_PREFIX
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles
+from interactor_ext.sandbox.problems import invalid
 from interactor_ext.sandbox.storage.records import JsonObject
 
 # Of any host: the one that a client sees may be a proxy's.

@@ -18,13 +18,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from interactor_ext.sandbox.http.problems import invalid
-from interactor_ext.sandbox.http.strict_json import parse_json
+from interactor_ext.sandbox.problems import invalid
+from interactor_ext.sandbox.storage.strict_json import parse_json
 
 # A long reply has larger pieces, so that it fits into the replay of a stream.
 MAX_PIECES = 1000
 QUOTED = 400
 MAX_CALLS = 100
+DIRECTIVE = re.compile(r"^[ \t]*(?:/then[ \t\r]*$|/tool[ \t]+\S.*)", re.MULTILINE)
 # Average characters of a piece beyond which it may end within a word.
 LONG_PIECE = 200
 
@@ -41,16 +42,16 @@ def requested_tools(content: str) -> list[list[ToolRequest]]:
     """Parse the rounds of tool calls in a message; empty without any. Raises Problem 422 for too many."""
     left = MAX_CALLS
     rounds: list[list[ToolRequest]] = [[]]
-    for line in content.splitlines():
-        words = line.split(None, 2)
-        if line.strip() == "/then":
+    for match in DIRECTIVE.finditer(content):
+        words = match[0].split(None, 2)
+        if words[0] == "/then":
             if rounds[-1]:
                 rounds.append([])
-        elif len(words) > 1 and words[0] == "/tool":
-            left -= 1
-            if left < 0:
-                raise invalid(("content", f"orders more than {MAX_CALLS} tool calls"))
-            rounds[-1].append(ToolRequest(words[1], _arguments(words[2] if len(words) > 2 else "{}")))
+            continue
+        left -= 1
+        if left < 0:
+            raise invalid(("content", f"orders more than {MAX_CALLS} tool calls"))
+        rounds[-1].append(ToolRequest(words[1], _arguments(words[2] if len(words) > 2 else "{}")))
     return [each for each in rounds if each]
 
 

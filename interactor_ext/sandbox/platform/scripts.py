@@ -22,9 +22,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from interactor_ext.sandbox.http.problems import Detail
-from interactor_ext.sandbox.http.schemas import Validator
-from interactor_ext.sandbox.http.validation import problems_of
+from interactor_ext.sandbox.platform.schemas import Validator
+from interactor_ext.sandbox.platform.validation import problems_of
+from interactor_ext.sandbox.problems import Detail
 from interactor_ext.sandbox.storage.records import JsonObject, Record, Store
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ REPLY = Validator(
             "pattern": TEXT,
             "room": TEXT,
             "assistant": TEXT,
-            "namespace": {"type": "string"},
+            "namespace": {"type": ["string", "null"]},
             "say": TEXT,
             "call": {"type": "array"},
             "then": TEXT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from interactor_ext.sandbox.http.handlers import ApiCall, data, handle_list_and_get, handles
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handle_list_and_get, handles
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
 handle_list_and_get("webhook", "list_webhooks", "get_webhook")

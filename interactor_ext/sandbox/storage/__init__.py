@@ -1,1 +1,1 @@
-"""State of the sandbox: records, journals, seeds, and the data file."""
+"""What the sandbox keeps: records, journals, and the data file."""

@@ -3,11 +3,11 @@
 Stored are the records of the API (messages, credentials and webhooks with their secrets, workflow instances with their
 state ...), scripted replies and added clients, the responses under Idempotency-Keys, the key that signs tokens, the
 revoked tokens, and the pending webhook deliveries. Not stored are journals, the events of open streams, rate limits,
-faults, a partly streamed reply, a call of a `callback_url` in progress, and the offset of the clock. The file is
-readable by its owner only, as it holds secrets.
+faults, a partly streamed reply, and a call of a `callback_url` in progress. The file is readable by its owner only, as
+it holds secrets.
 
-A file is checked completely before anything is written to it: one that is damaged, or of another kind or version, is
-refused and unchanged. Each row has a digest, so that any damage is noticed.
+A file and its write-ahead log are checked before anything is written to them, by SQLite's own check and the checksums
+of the log: one that is damaged, or of another kind or version, is refused and unchanged.
 
 The writes of one step of a handler are one transaction, committed before the response is sent. The kernel has it then,
 so it survives the end of the process; a power cut may lose the last transactions, but never leaves half of one. If the
@@ -22,26 +22,19 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import astuple
 from pathlib import Path
 
 from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.storage.file_check import (
     APPLICATION_ID,
-    DIGESTED,
     TABLES,
     VERSION,
     DamagedFile,
     check_file,
     identity,
-    with_digest,
 )
-from interactor_ext.sandbox.storage.persistence import (
-    NotStored,
-    Persistence,
-    StoredDelivery,
-    StoredRecord,
-    StoredResponse,
-)
+from interactor_ext.sandbox.storage.persistence import NotStored, Persistence, StoredRecord
 
 
 class DataFile(Persistence):
@@ -62,7 +55,10 @@ class DataFile(Persistence):
         self.open()
 
     def open(self) -> bool:
-        """Open the file; returns whether another sandbox has opened it since it was closed here."""
+        """Open the file; returns whether another sandbox has opened it since it was closed here.
+
+        Nothing is written before the next `commit`.
+        """
         if self._connection is not None:
             return False
         with _sqlite_errors(self.path):
@@ -79,7 +75,6 @@ class DataFile(Persistence):
         left = self.value("opened") or "0"
         changed, self._opened = left != self._opened, str(int(left) + 1)
         self.set_value("opened", self._opened)
-        self.commit()
         self.earlier_runs = int(left)
         return changed
 
@@ -102,15 +97,14 @@ class DataFile(Persistence):
                 self._connection.execute("ROLLBACK")
 
     def add(self, record: StoredRecord) -> None:
-        values = with_digest(record.id, record.kind, record.namespace, record.parent, record.public, record.private)
         self._write(
-            "INSERT INTO records (id, kind, namespace, parent, public, private, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            values,
+            "INSERT INTO records (kind, id, namespace, parent, public, private) VALUES (?, ?, ?, ?, ?, ?)",
+            astuple(record),
         )
 
     def change(self, record: StoredRecord) -> None:
-        values = with_digest(record.id, record.kind, record.namespace, record.parent, record.public, record.private)
-        self._write("UPDATE records SET public = ?, private = ?, digest = ? WHERE id = ?", (*values[-3:], record.id))
+        values = (record.public, record.private, record.id)
+        self._write("UPDATE records SET public = ?, private = ? WHERE id = ?", values)
 
     def remove(self, record_id: str) -> None:
         self._write("DELETE FROM records WHERE id = ?", (record_id,))
@@ -125,53 +119,15 @@ class DataFile(Persistence):
         )
         return (StoredRecord(*row) for row in rows)
 
-    def add_response(self, response: StoredResponse) -> None:
-        values = (*response.scope, response.fingerprint, float(response.since), response.status, response.content)
-        self._write("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?)", with_digest(*values))
-
-    def responses(self) -> Iterator[StoredResponse]:
-        rows = self._open().execute(f"SELECT {DIGESTED['responses']} FROM responses ORDER BY since")  # noqa: S608  # from above
-        for client, namespace, key, *rest in rows:
-            yield StoredResponse((client, namespace, key), *rest)
-
-    def put_delivery(self, delivery: StoredDelivery) -> None:
-        is_duplicate, due = int(delivery.is_duplicate), float(delivery.due)
-        self._write(
-            "INSERT INTO deliveries (id, is_duplicate, webhook_id, event, due, attempt, digest)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, is_duplicate)"
-            " DO UPDATE SET due = excluded.due, attempt = excluded.attempt, digest = excluded.digest",
-            with_digest(delivery.id, is_duplicate, delivery.webhook_id, delivery.event, due, delivery.attempt),
-        )
-
-    def remove_delivery(self, delivery_id: str, is_duplicate: bool) -> None:
-        self._write("DELETE FROM deliveries WHERE id = ? AND is_duplicate = ?", (delivery_id, is_duplicate))
-
-    def deliveries(self) -> Iterator[StoredDelivery]:
-        rows = self._open().execute(
-            "SELECT id, is_duplicate, webhook_id, event, due, attempt FROM deliveries ORDER BY position"
-        )
-        return (StoredDelivery(delivery_id, bool(is_duplicate), *rest) for delivery_id, is_duplicate, *rest in rows)
-
-    def revoke(self, token_id: str, expires_at: float) -> None:
-        self._write("INSERT OR REPLACE INTO revoked VALUES (?, ?, ?)", with_digest(token_id, float(expires_at)))
-
-    def revoked(self) -> Iterator[tuple[str, float]]:
-        return iter(self._open().execute("SELECT id, expires_at FROM revoked ORDER BY expires_at").fetchall())
-
-    def forget_before(self, responses: float, tokens: float) -> None:
-        self._write("DELETE FROM responses WHERE since <= ?", (responses,))
-        self._write("DELETE FROM revoked WHERE expires_at <= ?", (tokens,))
-
     def value(self, name: str) -> str | None:
         row = self._open().execute('SELECT value FROM "values" WHERE name = ?', (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def set_value(self, name: str, value: str) -> None:
-        self._write('INSERT OR REPLACE INTO "values" VALUES (?, ?, ?)', with_digest(name, value))
+        self._write('INSERT OR REPLACE INTO "values" VALUES (?, ?)', (name, value))
 
     def clear(self) -> None:
-        for table in ("records", "responses", "deliveries", "revoked"):
-            self._write(f"DELETE FROM {table}", ())  # noqa: S608  # a name from the line above
+        self._write("DELETE FROM records", ())
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
         connection = self._open()

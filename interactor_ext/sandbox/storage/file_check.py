@@ -1,43 +1,28 @@
-"""The tables of a data file, and the check of a file before it is opened: version, schema, and a digest of each row."""
+"""The tables of a data file, and the check of a file and its log before it is opened."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import sqlite3
+import struct
 from pathlib import Path
 
 from interactor_ext._errors import ConfigurationError
 
 # "isbx": marks the file as one of ours. The version is that of the tables.
 APPLICATION_ID = 0x69736278
-VERSION = 3
+VERSION = 4
 TABLES = """
 CREATE TABLE records (
     position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, namespace TEXT NOT NULL,
-    parent TEXT NOT NULL, public TEXT NOT NULL, private TEXT NOT NULL, digest TEXT NOT NULL
+    parent TEXT NOT NULL, public TEXT NOT NULL, private TEXT NOT NULL
 );
 CREATE INDEX records_by_table ON records (kind, namespace, parent);
-CREATE TABLE responses (
-    client TEXT NOT NULL, namespace TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, since REAL NOT NULL,
-    status INTEGER NOT NULL, content BLOB, digest TEXT NOT NULL, PRIMARY KEY (client, namespace, key)
-);
-CREATE TABLE deliveries (
-    position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, is_duplicate INTEGER NOT NULL,
-    webhook_id TEXT NOT NULL, event TEXT NOT NULL, due REAL NOT NULL, attempt INTEGER NOT NULL, digest TEXT NOT NULL,
-    UNIQUE (id, is_duplicate)
-);
-CREATE TABLE revoked (id TEXT PRIMARY KEY, expires_at REAL NOT NULL, digest TEXT NOT NULL);
-CREATE TABLE "values" (name TEXT PRIMARY KEY, value TEXT NOT NULL, digest TEXT NOT NULL);
+CREATE TABLE "values" (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-# The columns in the digest of a row, in this order.
-DIGESTED = {
-    "records": "id, kind, namespace, parent, public, private",
-    "responses": "client, namespace, key, fingerprint, since, status, content",
-    "deliveries": "id, is_duplicate, webhook_id, event, due, attempt",
-    "revoked": "id, expires_at",
-    "values": "name, value",
-}
+# https://sqlite.org/walformat.html: bytes of the header of a write-ahead log, and of each frame before its page.
+LOG_HEADER, FRAME_HEADER = 32, 24
 
 
 class DamagedFile(ConfigurationError, ValueError):
@@ -53,6 +38,8 @@ def check_file(path: Path) -> None:
     connection = sqlite3.connect(address, uri=True, timeout=0.2, isolation_level=None)
     try:
         version, is_empty = identity(connection, path)
+        if has_log and _is_damaged_log(log.read_bytes()):
+            raise DamagedFile(f"{log} is damaged. It is left as it is; take it away with {path.name} to start anew")
         if is_empty:
             return
         if version != VERSION:
@@ -72,20 +59,44 @@ def _damage(connection: sqlite3.Connection) -> str | None:
         [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             return "SQLite finds it inconsistent"
-        for table, columns in DIGESTED.items():
-            for *values, digest in connection.execute(f'SELECT {columns}, digest FROM "{table}"'):  # noqa: S608  # from above
-                if with_digest(*values)[-1] != digest:
-                    return f"a row of the table {table} was changed"
-    except sqlite3.DatabaseError as error:
+        connection.execute('SELECT value FROM "values"').fetchall()
+        for public, private in connection.execute("SELECT public, private FROM records"):
+            json.loads(public), json.loads(private)
+    except (sqlite3.DatabaseError, ValueError) as error:
         if getattr(error, "sqlite_errorcode", None) in LOCKED:
             raise
         return "SQLite can't read it"
     return None
 
 
-def with_digest(*values: object) -> tuple[object, ...]:
-    digest = hashlib.blake2b(repr(values).encode("utf-8", "backslashreplace"), digest_size=16)
-    return (*values, digest.hexdigest())
+def _is_damaged_log(log: bytes) -> bool:
+    """Whether a write-ahead log lost transactions that SQLite would silently leave out.
+
+    It reads the log up to the first frame with a wrong checksum. That may be the last frame that was written, of a
+    process that was killed meanwhile; one before it was damaged later.
+    """
+    order = ">" if log[3:4] == b"\x83" else "<"
+    sums = _checksum(log[:24], (0, 0), order)
+    if log[24:LOG_HEADER] != struct.pack(">2I", *sums):
+        return True
+    size = FRAME_HEADER + int.from_bytes(log[8:12], "big")
+    frames = [log[start : start + size] for start in range(LOG_HEADER, len(log) - size + 1, size)]
+    # Frames with another salt are left from before the log began anew.
+    written = max((number for number, frame in enumerate(frames) if frame[8:16] == log[16:24]), default=-1)
+    for frame in frames[:written]:
+        sums = _checksum(frame[:8] + frame[FRAME_HEADER:], sums, order)
+        if frame[16:FRAME_HEADER] != struct.pack(">2I", *sums):
+            return True
+    return False
+
+
+def _checksum(content: bytes, sums: tuple[int, int], order: str) -> tuple[int, int]:
+    first, second = sums
+    words = struct.unpack(f"{order}{len(content) // 4}I", content[: len(content) // 4 * 4])
+    for one, other in zip(words[::2], words[1::2], strict=True):
+        first = (first + one + second) & 0xFFFFFFFF
+        second = (second + other + first) & 0xFFFFFFFF
+    return first, second
 
 
 def identity(connection: sqlite3.Connection, path: Path) -> tuple[int, bool]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
 from interactor_ext._redaction import MASK, OAUTH_NAMES, Masker, is_secret_name, mask_text
-from interactor_ext.sandbox.http.strict_json import parse_json
+from interactor_ext.sandbox.storage.strict_json import parse_json
 
 T = TypeVar("T")
 

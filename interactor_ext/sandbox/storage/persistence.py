@@ -18,29 +18,6 @@ class StoredRecord:
     private: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoredResponse:
-    """A stored response of an Idempotency-Key. `scope` is the client, the namespace and the key."""
-
-    scope: tuple[str, str, str]
-    fingerprint: str
-    since: float
-    status: int
-    content: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDelivery:
-    """A stored pending delivery. `event` is JSON; `due` is a time of the clock."""
-
-    id: str
-    is_duplicate: bool
-    webhook_id: str
-    event: str
-    due: float
-    attempt: int
-
-
 class NotStored(OSError):
     """A write failed and was rolled back. The message says where and why."""
 
@@ -73,25 +50,6 @@ class Persistence:
     def records(self) -> Iterator[StoredRecord]:
         """In order of addition."""
         return iter(())
-
-    def add_response(self, response: StoredResponse) -> None: ...
-    def responses(self) -> Iterator[StoredResponse]:
-        return iter(())
-
-    def put_delivery(self, delivery: StoredDelivery) -> None:
-        """Insert or update a pending delivery, by its id and `is_duplicate`."""
-
-    def remove_delivery(self, delivery_id: str, is_duplicate: bool) -> None: ...
-    def deliveries(self) -> Iterator[StoredDelivery]:
-        """In order of addition."""
-        return iter(())
-
-    def revoke(self, token_id: str, expires_at: float) -> None: ...
-    def revoked(self) -> Iterator[tuple[str, float]]:
-        return iter(())
-
-    def forget_before(self, responses: float, tokens: float) -> None:
-        """Delete responses that were stored, and revocations of tokens that expired, before these times."""
 
     def value(self, name: str) -> str | None:
         """A single named value, such as the signing key."""

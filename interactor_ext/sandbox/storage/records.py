@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from interactor_ext.sandbox.http.problems import not_found
+from interactor_ext.sandbox.clock import Timetable
+from interactor_ext.sandbox.problems import not_found
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
+from interactor_ext.sandbox.storage.strict_json import compact
 
 JsonObject = dict[str, Any]
 
+# What the API does not show: added clients, pending deliveries, responses of Idempotency-Keys, revocations of tokens.
+HIDDEN = {"client": "client", "delivery": "dlv", "response": "resp", "revocation": "rev"}
 PREFIXES = {
+    **HIDDEN,
     "assistant": "asst",
     "credential": "cred",
     "data source": "ds",
@@ -62,8 +67,9 @@ class Store:
     Only its methods change records, and they write every change to the persistence.
     """
 
-    def __init__(self, persistence: Persistence) -> None:
+    def __init__(self, persistence: Persistence, timetable: Timetable) -> None:
         self._persistence = persistence
+        self._timetable = timetable
         self._tables: dict[tuple[str, str, str], dict[str, Record]] = {}
         self._next_id = ""
 
@@ -71,8 +77,18 @@ class Store:
         """Replace all records with those of the persistence."""
         self._tables.clear()
         for kept in self._persistence.records():
-            public, private = json.loads(kept.public), json.loads(kept.private)
-            self._insert(Record(kept.kind, kept.id, kept.namespace, kept.parent, public, private))
+            self._insert(_parsed(kept))
+
+    def stored(self) -> list[StoredRecord]:
+        """All records as they are stored, by kind, namespace and parent, oldest first."""
+        return [_stored(record) for table in self._tables.values() for record in table.values()]
+
+    def replace(self, records: Iterable[StoredRecord]) -> None:
+        """Replace all records with these, of which the persistence holds none."""
+        self._tables.clear()
+        for kept in records:
+            self._insert(_parsed(kept))
+            self._persistence.add(kept)
 
     def set_next_id(self, record_id: str) -> None:
         """Give this id to the next record that is added. Raises DuplicateId if another has it."""
@@ -125,9 +141,11 @@ class Store:
 
     def remove(self, record: Record) -> None:
         key = (record.kind, record.namespace, record.parent)
-        self._tables[key].pop(record.id, None)
-        if not self._tables[key]:
-            del self._tables[key]
+        table = self._tables.get(key, {})
+        table.pop(record.id, None)
+        if not table:
+            self._tables.pop(key, None)
+        self._timetable.drop(record.id)
         self._persistence.remove(record.id)
 
     def remove_all(self, kind: str, namespace: str, *, parent: str) -> None:
@@ -158,7 +176,8 @@ class Store:
         )
 
     def is_empty(self) -> bool:
-        return not self._tables
+        """Whether there is nothing that the API shows."""
+        return all(kind in HIDDEN for kind, _, _ in self._tables)
 
     def clear(self) -> None:
         """Remove all records from memory; the caller clears the persistence."""
@@ -170,5 +189,10 @@ class Store:
 
 
 def _stored(record: Record) -> StoredRecord:
-    public, private = (json.dumps(value, separators=(",", ":")) for value in (record.public, record.private))
-    return StoredRecord(record.kind, record.id, record.namespace, record.parent, public, private)
+    return StoredRecord(
+        record.kind, record.id, record.namespace, record.parent, compact(record.public), compact(record.private)
+    )
+
+
+def _parsed(kept: StoredRecord) -> Record:
+    return Record(kept.kind, kept.id, kept.namespace, kept.parent, json.loads(kept.public), json.loads(kept.private))

@@ -11,8 +11,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from interactor_ext.sandbox.http.problems import Detail, Problem, invalid
-from interactor_ext.sandbox.http.schemas import Schemas
+from interactor_ext.sandbox.platform.schemas import Schemas
+from interactor_ext.sandbox.problems import Detail, Problem, invalid
 
 TYPE_NAMES = {
     "array": "a list",
@@ -112,13 +112,20 @@ def _details(error: ValidationError, prefix: str) -> Iterator[Detail]:
             if name not in schema.get("properties", {}):
                 yield join(path, name), "is not a field of this request"
     elif keyword == "anyOf":
-        yield from _alternatives(error, path)
+        yield from _alternatives(error, path, prefix)
     else:
         yield path, _sentence(keyword, wanted)
 
 
-def _alternatives(error: ValidationError, path: str) -> Iterator[Detail]:
-    wanted: list[Any] = [each.validator_value for each in error.context or () if each.validator == "required"]
+def _alternatives(error: ValidationError, path: str, prefix: str) -> Iterator[Detail]:
+    context = list(error.context or ())
+    others = [each for each in context if (each.validator, each.validator_value) != ("type", "null")]
+    if len(others) < len(context):
+        # One form, or null for "left out".
+        for each in others:
+            yield from _details(each, prefix)
+        return
+    wanted: list[Any] = [each.validator_value for each in context if each.validator == "required"]
     names = [name for required in wanted for name in required]
     if names:
         yield join(path, names[0]), f"one of these is required: {', '.join(names)}"

@@ -9,30 +9,31 @@ its namespace refer to it, in any order. `credentials` are the arguments of `San
 scripted replies (see scripts.py) of the namespace's rooms. `clients` are the arguments of `Sandbox.add_client`; one
 without `namespaces` may use the namespace it stands in. Messages of a room get no replies. No events are published.
 The namespace `""` is that of calls without a namespace.
+
+`export_seed` makes a seed of a state, which leads to the same seed again.
 """
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from interactor_ext.sandbox.http.contract import Contract
-from interactor_ext.sandbox.http.handlers import HANDLERS, ApiCall
-from interactor_ext.sandbox.http.problems import Detail, Problem
-from interactor_ext.sandbox.http.schemas import Validator
-from interactor_ext.sandbox.http.strict_json import parse_json
-from interactor_ext.sandbox.http.validation import problems_of
 from interactor_ext.sandbox.platform import credentials, scripts
 from interactor_ext.sandbox.platform.accounts import OAuthClient
+from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.conversation import add_message
+from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
+from interactor_ext.sandbox.platform.schemas import Validator, parts_of
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.platform.validation import problems_of
+from interactor_ext.sandbox.problems import Detail, Problem
 from interactor_ext.sandbox.storage.records import DuplicateId, JsonObject, Record
-from interactor_ext.sandbox.storage.state import State
+from interactor_ext.sandbox.storage.strict_json import parse_json
 
-# In the order of references between them.
+# In the order of references between them: the operation that creates one.
 CREATORS = {
     "tools": "create_tool",
     "data_sources": "create_data_source",
@@ -184,27 +185,62 @@ class Seeds:
             return scripts.add_reply(state.store, {"namespace": namespace, **body}).id
         operation = self._contract.operations[CREATORS[group]]
         body = operation.read_body(body)
-        call = ApiCall(state, operation, namespace, body, in_thread=_at_once)
+        call = ApiCall(state, operation, namespace, body)
         result: Any = HANDLERS[operation.id](call)
-        return str((_finished(result) if inspect.iscoroutine(result) else result)["data"]["id"])
+        return str(result["data"]["id"])
 
     def _refuse(self, wrong: list[Detail], place: str) -> None:
         if wrong:
             raise ValueError(f"{self._source}: " + "; ".join(_sentences(wrong, place)))
 
 
-async def _at_once(work: Callable[[], Any]) -> Any:
-    return work()
+def export_seed(state: State, contract: Contract) -> Seed:
+    """The seed of a state: see `Sandbox.export`."""
+    seed: dict[str, dict[str, list[JsonObject]]] = {}
+    for group in GROUPS:
+        kind = group.removesuffix("s").replace("_", " ") if group != "replies" else "reply"
+        for record in state.store.everything(kind):
+            if item := _exported(state, contract, group, record):
+                namespace = (record.public["namespace"] or "") if kind == "reply" else record.namespace
+                seed.setdefault(namespace, {}).setdefault(group, []).append(item)
+    return seed
 
 
-def _finished(handler: Coroutine[Any, Any, Any]) -> Any:
-    """The result of a handler coroutine that never waits."""
-    try:
-        handler.send(None)
-    except StopIteration as end:
-        return end.value
-    handler.close()
-    raise RuntimeError("a handler that loads a seed waits for something")
+def _exported(state: State, contract: Contract, group: str, record: Record) -> JsonObject | None:
+    """The item of a record; None if what it refers to was deleted."""
+    public, private, find = record.public, record.private, state.store.find
+    if group == "clients":
+        return {
+            "client_id": private["id"],
+            "client_secret": private["secret"],
+            "namespaces": None,
+            **_only(private, CLIENT),
+        }
+    if group == "replies":
+        times = {} if public["left"] is None else {"times": public["left"]}
+        said = {name: value for name, value in public.items() if value is not None and name != "left"}
+        return {"namespace": None, **said, **times}
+    if group == "credentials":
+        left = round(private["expires_at"] - state.clock.now())
+        return {"id": record.id, **_only({**private, **public}, CREDENTIAL), "expires_in": left}
+    body = contract.operations[CREATORS[group]].body
+    item = {"id": record.id, **_only({**public, **private}, {} if body is None else body.schema)}
+    if group == "rooms":
+        if find("assistant", record.namespace, public["assistant_id"]) is None:
+            return None
+        messages = [each.public for each in state.store.all("message", record.namespace, parent=record.id)]
+        lines = [{"role": each["role"], "content": each["content"]} for each in messages if each["role"] != "tool"]
+        return {**item, "messages": lines}
+    if group == "workflow_instances":
+        known = find("workflow", record.namespace, public["workflow_id"])
+        return None if known is None else {**item, "context": private["given"]}
+    return item
+
+
+def _only(fields: JsonObject, schema: Any) -> JsonObject:
+    """Those of the fields that a schema has."""
+    names = {name for part in parts_of(schema) for name in part.get("properties", ())}
+    return {name: value for name, value in fields.items() if name in names and value is not None}
 
 
 def _sentences(wrong: list[Detail], place: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Problem: the exception that becomes an error response in the contract's envelope."""
+"""Problem, the exception that becomes an error response in the contract's envelope, and ConnectionCut."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ Detail = tuple[str, str]
 
 
 class Problem(Exception):
-    """An error response. `details` are pairs of a field, such as `states[0].name`, and a message."""
+    """An error response. `details` are pairs of a field, such as `states[0].name`, and a message.
+
+    `body`, a text or JSON, takes the place of the envelope.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Problem(Exception):
         code: str | None = None,
         details: Iterable[Detail] = (),
         headers: dict[str, str] | None = None,
+        body: Any = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -40,6 +44,7 @@ class Problem(Exception):
         self.code = code or CODES.get(status, "API_ERROR")
         self.details = list(details)[:MAX_DETAILS]
         self.headers = headers or {}
+        self.body = body
 
     def envelope(self, request_id: str) -> dict[str, Any]:
         error: dict[str, Any] = {"code": self.code, "message": self.message}
@@ -47,6 +52,14 @@ class Problem(Exception):
             error["details"] = [{"field": field, "message": message} for field, message in self.details]
         error["request_id"] = request_id
         return {"error": error}
+
+
+class ConnectionCut(Exception):
+    """The connection must end now. `reset`: by a TCP reset, else by closing it after what was sent so far."""
+
+    def __init__(self, *, reset: bool) -> None:
+        super().__init__()
+        self.reset = reset
 
 
 def unauthorized(message: str) -> Problem:

@@ -37,6 +37,11 @@ def parse_json(text: str) -> Any:
     return value
 
 
+def compact(value: Any) -> str:
+    """JSON without spaces."""
+    return json.dumps(value, separators=(",", ":"))
+
+
 def _values(text: str) -> int:
     """How many values are in JSON without commas and brackets in its texts: one, and one more at each of these."""
     marks = sum(map(text.count, ",[{"))

@@ -16,10 +16,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from interactor_ext.sandbox.http.guard import check_host, check_origin
-from interactor_ext.sandbox.http.problems import Problem, invalid
 from interactor_ext.sandbox.inspector.page_server import HEADERS, read_file
 from interactor_ext.sandbox.platform.credentials import authorize, pending_flow
-from interactor_ext.sandbox.storage.state import State
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.problems import Problem, invalid
 
 PATH = "/_sandbox/authorize"
 DECISIONS = ("approve", "deny")

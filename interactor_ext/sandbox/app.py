@@ -12,22 +12,25 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from interactor_ext.sandbox.http.contract import ACCOUNT_PREFIX, CORE_PREFIX, Contract, read_document
 from interactor_ext.sandbox.http.control import Control
 from interactor_ext.sandbox.http.cors import cors_headers
 from interactor_ext.sandbox.http.guard import check_host
 from interactor_ext.sandbox.http.pipeline import Platform
-from interactor_ext.sandbox.http.problems import FAILED, Problem, not_stored
-from interactor_ext.sandbox.http.wire import ClientGone, origin_of
+from interactor_ext.sandbox.http.wire import ClientGone, origin_of, read_body, response_of
+from interactor_ext.sandbox.inspector.consent import consent_routes
 from interactor_ext.sandbox.inspector.page_server import Inspector
-from interactor_ext.sandbox.platform.consent import consent_routes
+from interactor_ext.sandbox.platform.contract import ACCOUNT_PREFIX, CORE_PREFIX, Contract, read_document
+from interactor_ext.sandbox.platform.providers import PATH
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.problems import FAILED, Problem, not_stored
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
-from interactor_ext.sandbox.storage.state import State
 
 
-def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> Starlette:
-    """`on_loop` is called on the serving loop at startup and at each request: not every server runs the lifespan."""
+def build_app(contract: Contract, state: State, on_loop: Callable[[], None], methods: object) -> Starlette:
+    """`methods` is the Sandbox. `on_loop` is called on the serving loop at startup and at each request, as not every
+    server runs the lifespan.
+    """
 
     async def forget(request: Request, error: Exception) -> Response:
         # The client is gone.
@@ -50,12 +53,15 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
         yield
         state.stop()
 
+    platform = Platform(contract, state, on_loop)
     app = Starlette(
         routes=[
+            *platform.routes(),
             *consent_routes(state, on_loop),
             *Inspector(contract, state, on_loop).routes(),
-            *Control(contract, state, on_loop).routes(),
+            *Control(contract, state, on_loop, methods).routes(),
             *_description_routes(state),
+            _provider_route(state),
         ],
         exception_handlers={
             Problem: refuse,
@@ -67,8 +73,27 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None]) -> 
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.router.default = Platform(contract, state, on_loop)
+    app.router.default = platform
     return app
+
+
+def _provider_route(state: State) -> Route:
+    """The APIs of the providers that tests have asked for."""
+
+    async def answer(request: Request) -> Response:
+        check_host(request, state.settings.allowed_hosts)
+        provider = state.providers.get(request.path_params["name"])
+        if provider is None:
+            raise Problem(404, "No test has asked for this provider.")
+        path, token = request.path_params["path"], request.headers.get("authorization", "").removeprefix("Bearer ")
+        given = provider.answer(request.method, path, request.url.query, await read_body(request.receive), token)
+        response, headers = response_of(given, new_id("req"))
+        sent = Response(response.content, response.status, media_type="application/json")
+        for name, value in headers:
+            sent.headers[name.decode()] = value.decode("latin-1")
+        return sent
+
+    return Route(PATH + "/{name}{path:path}", answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 
 
 def _description_routes(state: State) -> list[Route]:

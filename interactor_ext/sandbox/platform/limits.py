@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from interactor_ext.sandbox.clock import Clock
-from interactor_ext.sandbox.http.problems import Problem
-
-# Beyond this number full buckets are dropped: new ones would be the same.
-MAX_BUCKETS = 10_000
+from interactor_ext.sandbox.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class TokenBucket:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """The X-RateLimit values of one response: `remaining` calls would pass now; at `reset` the bucket is full again."""
+    """The X-RateLimit values of one response: `remaining` of the limit; at `reset` the bucket is full again."""
 
     tier: RateTier
     remaining: int
@@ -93,19 +90,9 @@ class Limits:
     def _bucket(self, tier: RateTier, key: str, now: float) -> TokenBucket:
         bucket = self._buckets.get((tier.scope, key))
         if bucket is None:
-            if len(self._buckets) >= MAX_BUCKETS:
-                self._forget_full(now)
             bucket = self._buckets[tier.scope, key] = TokenBucket(tier.burst, now)
         bucket.tokens, bucket.seen = _refilled(bucket, tier, now), now
         return bucket
-
-    def _forget_full(self, now: float) -> None:
-        tiers = {tier.scope: tier for tier in self._tiers.values()}
-        self._buckets = {
-            (scope, key): bucket
-            for (scope, key), bucket in self._buckets.items()
-            if _refilled(bucket, tiers[scope], now) < tiers[scope].burst
-        }
 
 
 def _tightest(buckets: list[tuple[RateTier, TokenBucket]]) -> tuple[RateTier, TokenBucket]:
@@ -118,7 +105,9 @@ def _refilled(bucket: TokenBucket, tier: RateTier, now: float) -> float:
 
 def _allowance(tier: RateTier, bucket: TokenBucket, now: float) -> Allowance:
     full_in = (tier.burst - bucket.tokens) * 60 / tier.per_minute
-    return Allowance(tier, int(bucket.tokens), math.ceil(now + full_in))
+    # As a share of the same limit that X-RateLimit-Limit states, or an alarm at a share of it would never be silent.
+    remaining = int(bucket.tokens * tier.per_minute / tier.burst)
+    return Allowance(tier, remaining, math.ceil(now + full_in))
 
 
 def _too_many(tier: RateTier, wait: float) -> Problem:

@@ -12,9 +12,10 @@ after which a browser's EventSource does not come again. One that a page makes a
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Any
+
+from interactor_ext.sandbox.storage.strict_json import compact
 
 DONE = b'data: {"type":"done"}\n\n'
 KEEPALIVE = b": keepalive\n\n"
@@ -68,7 +69,7 @@ class Channel:
     def _trim(self) -> None:
         """Drop old events, many at a time as each removal moves the rest, but none that a subscriber still needs."""
         if self._bytes > MAX_BYTES:
-            self._drop(self._half())
+            self._drop(len(self._events) // 2)
         dropped = len(self._events) - self._keep
         if dropped < self._keep:
             return
@@ -77,14 +78,6 @@ class Channel:
             dropped = min(dropped, slowest + 1 - self._first)
         if dropped >= self._keep:
             self._drop(dropped)
-
-    def _half(self) -> int:
-        """How many of the oldest events to drop to halve the bytes; the newest one stays."""
-        dropped, size = 0, self._bytes
-        while size > MAX_BYTES // 2 and dropped < len(self._events) - 1:
-            size -= len(self._events[dropped])
-            dropped += 1
-        return dropped
 
     def _drop(self, count: int) -> None:
         self._bytes -= sum(map(len, self._events[:count]))
@@ -149,11 +142,7 @@ class Streams:
         self._first_id = first_id
 
     def emit(self, channel_id: str, event: dict[str, Any]) -> None:
-        self.emit_json(channel_id, json.dumps(event, separators=(",", ":")))
-
-    def emit_json(self, channel_id: str, text: str) -> None:
-        """Emit an event that is encoded as JSON on one line."""
-        self._channel(channel_id).append(text)
+        self._channel(channel_id).append(compact(event))
 
     def is_over(self, channel_id: str, last_event_id: str) -> bool:
         """Whether a channel is finished and has nothing to send after this id."""

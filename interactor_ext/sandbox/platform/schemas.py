@@ -74,10 +74,6 @@ class Schemas:
     def compile(self, schema: Any) -> Draft202012Validator:
         return Validator(self.inline(schema), format_checker=self._formats)
 
-    def compile_request(self, schema: Any) -> Draft202012Validator:
-        """Compile a request schema for bodies from `without_nulls`: messages do not offer null."""
-        return Validator(_not_null(self.inline(schema), {}), format_checker=self._formats)
-
     def inline(self, schema: Any) -> Any:
         if isinstance(schema, list):
             return [self.inline(item) for item in schema]
@@ -110,7 +106,7 @@ class Schemas:
 
 def without_nulls(schema: Any, value: Any) -> Any:
     """The value without optional fields that are null, at every depth that the schema describes."""
-    parts = _parts(schema)
+    parts = parts_of(schema)
     if isinstance(value, list):
         items = [part["items"] for part in parts if "items" in part]
         return [without_nulls({"allOf": items}, item) for item in value] if items else value
@@ -128,30 +124,8 @@ def without_nulls(schema: Any, value: Any) -> Any:
     }
 
 
-def _parts(schema: Any) -> list[dict[str, Any]]:
+def parts_of(schema: Any) -> list[dict[str, Any]]:
     """This schema and those in its `allOf`, recursively."""
     if not isinstance(schema, dict):
         return []
-    return [schema, *(part for each in schema.get("allOf", ()) for part in _parts(each))]
-
-
-def _not_null(schema: Any, done: dict[int, dict[str, Any]]) -> Any:
-    """The schema without null as an alternative. `done` maps the id of an original to its copy."""
-    if isinstance(schema, list):
-        return [_not_null(each, done) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if id(schema) in done:
-        return done[id(schema)]
-    changed = done[id(schema)] = {}
-    for key, value in schema.items():
-        changed[key] = _not_null(value, done)
-    if isinstance(kinds := schema.get("type"), list):
-        kinds = [kind for kind in kinds if kind != "null"]
-        changed["type"] = kinds[0] if len(kinds) == 1 else kinds
-    variants = schema.get("anyOf")
-    if isinstance(variants, list) and {"type": "null"} in variants:
-        left = [_not_null(each, done) for each in variants if each != {"type": "null"}]
-        changed.pop("anyOf")
-        changed["allOf"] = [*changed.get("allOf", ()), *left]
-    return changed
+    return [schema, *(part for each in schema.get("allOf", ()) for part in parts_of(each))]

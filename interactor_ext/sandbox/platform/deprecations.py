@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from interactor_ext.sandbox.clock import END, FIRST, Clock, http_date
-from interactor_ext.sandbox.http.problems import Problem
+from interactor_ext.sandbox.clock import END, FIRST, Clock, http_date, unix_seconds
+from interactor_ext.sandbox.problems import Problem
 
 LINK = "https://docs.interactor.com/migration/v1-to-v2"
 
@@ -67,10 +67,7 @@ class Deprecations:
 
 
 def _seconds(name: str, moment: float | datetime) -> float:
-    if isinstance(moment, datetime):
-        if moment.tzinfo is None:
-            raise ValueError(f"{name} must have a time zone")
-        moment = moment.timestamp()
+    moment = unix_seconds(name, moment)
     if not FIRST <= moment < END:
         raise ValueError(f"{name} must be Unix seconds or a datetime before the year 10000, not {moment!r}")
     return moment

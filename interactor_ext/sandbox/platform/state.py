@@ -9,41 +9,43 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from dataclasses import astuple, dataclass
+from typing import Any
 from weakref import WeakValueDictionary
 
 from interactor_ext.logs import sandbox_logger as logger
-from interactor_ext.sandbox.clock import Clock
+from interactor_ext.sandbox.clock import Clock, Timetable
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.delivery.outbox import Outbox
-from interactor_ext.sandbox.http.connections import ConnectionCut
-from interactor_ext.sandbox.http.deprecations import Deprecations
-from interactor_ext.sandbox.http.faults import Faults
-from interactor_ext.sandbox.http.idempotency import LIFETIME, Entry, IdempotencyKeys, Scope
-from interactor_ext.sandbox.http.limits import Limits, RateTier
-from interactor_ext.sandbox.http.streams import Streams
-from interactor_ext.sandbox.http.wire import ApiResponse
 from interactor_ext.sandbox.platform.accounts import Accounts
-from interactor_ext.sandbox.platform.expiry import CredentialExpiry
-from interactor_ext.sandbox.platform.work import run_in_thread
+from interactor_ext.sandbox.platform.contract import Contract
+from interactor_ext.sandbox.platform.deprecations import Deprecations
+from interactor_ext.sandbox.platform.faults import Faults
+from interactor_ext.sandbox.platform.idempotency import IdempotencyKeys
+from interactor_ext.sandbox.platform.limits import Limits
+from interactor_ext.sandbox.platform.providers import Provider
+from interactor_ext.sandbox.platform.streams import Streams
+from interactor_ext.sandbox.platform.timed import TimedChanges
 from interactor_ext.sandbox.storage.journal import RESPONSES, Journal, RequestRecord, ResponseRecord
-from interactor_ext.sandbox.storage.persistence import Persistence, StoredResponse
+from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
-
-T = TypeVar("T")
+from interactor_ext.sandbox.storage.strict_json import compact
 
 # Final statuses of a workflow instance.
 FINISHED = {"completed", "failed", "cancelled"}
 # Maximum event ids of a stream in one run.
 IDS_OF_A_RUN = 1_000_000_000
+# Real seconds.
+RESTORE_DELAY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The options of a sandbox; documented in `Sandbox`."""
 
+    keeps_clock: bool
+    token_lifetime: float
     enforce_limits: bool
     keepalive: float
     retry: int | None
@@ -65,36 +67,40 @@ class State:
         settings: Settings,
         clock: Clock,
         faults: Faults,
-        accounts: Accounts,
-        tiers: Mapping[str, RateTier],
+        contract: Contract,
         persistence: Persistence,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self.faults = faults
-        self.accounts = accounts
         self.persistence = persistence
         self.load_seed: Callable[[State], None] = lambda _: None
         persistence.on_loss = self._reload
         self.deprecations = Deprecations(clock)
-        self.store = Store(persistence)
+        self.timetable = Timetable(clock, on_move=self._keep_clock)
+        self.store = Store(persistence, self.timetable)
+        self.accounts = Accounts(clock, contract.scopes, settings.token_lifetime, self.store, persistence)
         self.streams = Streams(keep=settings.replay)
-        self.limits = Limits(clock, tiers, enforce=settings.enforce_limits)
-        self.idempotency: IdempotencyKeys[Any] = IdempotencyKeys(clock, self._store_response)
+        self.limits = Limits(clock, contract.tiers, enforce=settings.enforce_limits)
+        self.idempotency = IdempotencyKeys(clock, self.store)
         self.requests: Journal[RequestRecord] = Journal(settings.history)
         # For the inspector. Apart from the requests, so that long responses do not make the journal forget requests.
         self.responses: Journal[ResponseRecord] = Journal(RESPONSES)
         self.events: Journal[JsonObject] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
         bare = "bare_signature" in settings.dialect
-        self.outbox = Outbox(self.store, persistence, clock, settings.delivery, settings.history, bare_signature=bare)
-        self.credential_expiry = CredentialExpiry(self.store, clock, self.publish)
-        # One lock for each room and instance that has a holder or waiters: replies and steps are serialized.
+        self.outbox = Outbox(
+            self.store, clock, self.timetable, settings.delivery, settings.history, bare_signature=bare
+        )
+        self.timed = TimedChanges(self.store, clock, self.timetable, self.publish, settings.sync_time)
+        # One lock for each room that has a holder or waiters: replies are serialized.
         self.locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # Counts resets: a request that began before one must not write after it.
         self.generation = 0
         # Set when the server stops: ends waits in responses.
         self.stopping = asyncio.Event()
+        # Those that a test has asked for, by name.
+        self.providers: dict[str, Provider] = {}
         self._tasks: set[asyncio.Task[object]] = set()
 
     def publish(self, event: str, namespace: str, data: JsonObject) -> JsonObject:
@@ -107,16 +113,17 @@ class State:
             "namespace": namespace,
             "data": data,
         }
-        # Encoded once for all webhooks.
-        encoded = json.dumps(body, separators=(",", ":")).encode()
-        self.events.append(body, len(encoded))
-        self.outbox.post(body, encoded)
+        self.events.append(body, len(compact(body)))
+        self.outbox.post(body)
         return body
 
     def redeliver(self, what: Delivery | str) -> None:
         """Send a delivery or an event again. Raises ValueError if no webhook would get it."""
         if isinstance(what, Delivery):
             self.outbox.redeliver(what)
+            return
+        if delivery := next((each for each in self.outbox.journal if each.id == what), None):
+            self.outbox.redeliver(delivery)
             return
         event = next((event for event in self.events if event["id"] == what), None)
         if event is None:
@@ -129,65 +136,94 @@ class State:
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
-    async def compute_in_thread(self, work: Callable[[], T]) -> T:
-        """Run `work` in a thread; it must not touch the state. Raises ConnectionCut if the sandbox stops meanwhile."""
-        done = asyncio.ensure_future(run_in_thread(work))
-        stopped = asyncio.ensure_future(self.stopping.wait())
-        try:
-            await asyncio.wait({done, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if done.done():
-                return await done
-            raise ConnectionCut(reset=False)
-        finally:
-            done.cancel()
-            stopped.cancel()
-
     def start(self) -> None:
         """Start background work on the running loop, which serves from now on."""
         loop = asyncio.get_running_loop()
         if self.stopping.is_set():
             self.stopping = asyncio.Event()
         self.outbox.serve_on(loop)
-        self.credential_expiry.serve_on(loop)
+        self.timetable.serve_on(loop)
 
     def stop(self) -> None:
         """Stop background work and disconnect the streams."""
         self.stopping.set()
         self._cancel_background()
         self.outbox.stop()
-        self.credential_expiry.stop()
+        self.timetable.stop()
 
     def restore(self) -> None:
         """Replace the state with that of the persistence."""
-        now = self.clock.now()
-        # The clock may be moved back: a revocation must stay until its token has expired in real time, too.
-        self.persistence.forget_before(responses=now - LIFETIME, tokens=min(now, time.time()))
+        if self.settings.keeps_clock:
+            self._restore_clock()
         self._reload()
+        self.idempotency.forget_old()
+        self.accounts.forget_old()
 
     def _reload(self) -> None:
-        self._cancel_background()
-        self.outbox.clear()
-        self.streams.clear()
         self.store.restore()
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Make everything else anew of the records."""
+        self._cancel_background()
+        self.streams.clear()
+        self.timetable.clear()
         self.accounts.restore()
-        self.idempotency.restore(
-            (stored.scope, Entry(stored.fingerprint, stored.since, ApiResponse(stored.status, stored.content)))
-            for stored in self.persistence.responses()
-        )
+        self.idempotency.restore()
         self.outbox.restore()
-        self.credential_expiry.restore()
+        self.timed.restore()
+        # After a failed write to a full disk, what is due may just have been done.
+        self.timetable.pause(RESTORE_DELAY)
         # Event ids of earlier runs are not reused: subscribers would take new events for repetitions.
         self.streams.count_from(self.persistence.earlier_runs * IDS_OF_A_RUN + 1)
         for instance in self.store.everything("workflow instance"):
             if instance.public["status"] in FINISHED:
                 self.streams.finish(instance.id)
 
+    def _keep_clock(self) -> None:
+        now = self.clock.now()
+        kept = {"frozen_at": now} if self.clock.is_frozen else {"ahead": now - time.time()}
+        self.persistence.set_value("clock", compact(kept))
+
+    def _restore_clock(self) -> None:
+        kept = json.loads(self.persistence.value("clock") or "{}")
+        if "ahead" in kept:
+            self.clock.set(time.time() + kept["ahead"])
+        elif kept:
+            self.clock.freeze()
+            self.clock.set(kept["frozen_at"])
+
+    async def run_until_idle(self) -> None:
+        """Move the clock to whatever is due next, until nothing is."""
+        while True:
+            await self.outbox.wait_until_idle(first_attempts=False)
+            due = self.timetable.next_due
+            if due is None:
+                return
+            self.clock.set(max(due, self.clock.now()))
+
+    def snapshot(self) -> JsonObject:
+        return {"now": self.clock.now(), "records": [astuple(each) for each in self.store.stored()]}
+
+    def return_to(self, snapshot: JsonObject) -> None:
+        """Return to a snapshot. Raises ValueError for anything else, and changes nothing then."""
+        try:
+            self.clock.set(snapshot["now"])
+            records = [StoredRecord(*each) for each in snapshot["records"]]
+        except (LookupError, TypeError):
+            raise ValueError("this is not a snapshot of a sandbox") from None
+        self.generation += 1
+        self.locks.clear()
+        self.persistence.clear()
+        self.store.replace(records)
+        self._rebuild()
+
     def clear(self) -> None:
         self.generation += 1
         self._cancel_background()
         self.locks.clear()
         self.outbox.clear()
-        for part in (self.store, self.streams, self.limits, self.idempotency, self.credential_expiry):
+        for part in (self.store, self.streams, self.limits, self.idempotency, self.timetable):
             part.clear()
         for journal in (self.requests, self.responses, self.events, self.emails):
             journal.clear()
@@ -195,15 +231,9 @@ class State:
         self.accounts.clear()
         self.faults.clear()
         self.deprecations.clear()
+        self.providers.clear()
         self.clock.reset()
         self.load_seed(self)
-
-    def _store_response(self, scope: Scope, entry: Entry[Any]) -> None:
-        if self.persistence.is_durable and isinstance(entry.response, ApiResponse):
-            response = entry.response
-            self.persistence.add_response(
-                StoredResponse(scope, entry.fingerprint, entry.since, response.status, response.content)
-            )
 
     def _cancel_background(self) -> None:
         for task in list(self._tasks):

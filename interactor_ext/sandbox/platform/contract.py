@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from jsonschema import Draft202012Validator
 
-from interactor_ext.sandbox.http.limits import RateTier
-from interactor_ext.sandbox.http.problems import Problem, invalid
-from interactor_ext.sandbox.http.schemas import Document, Schemas, without_nulls
-from interactor_ext.sandbox.http.validation import Parameter, problems_of
+from interactor_ext.sandbox.platform.limits import RateTier
+from interactor_ext.sandbox.platform.schemas import Document, Schemas, without_nulls
+from interactor_ext.sandbox.platform.validation import Parameter, problems_of
+from interactor_ext.sandbox.problems import Problem, invalid
 
 CORE_PREFIX = "/api/v1"
 ACCOUNT_PREFIX = "/auth/api/v1"
@@ -58,10 +57,17 @@ class ContractOperation:
         return values
 
     def namespace(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
-        """The namespace from the header, or else from the query if this operation accepts it there; "" without one."""
+        """The namespace from the header, or else from the query if this operation accepts it there; "" without one.
+
+        Raises Problem 400 if they contradict each other.
+        """
         names = {parameter.name for parameter in self.parameters}
         by_header = headers.get("x-namespace", "") if "X-Namespace" in names else ""
-        return by_header or (query.get("namespace", "") if "namespace" in names else "")
+        by_query = query.get("namespace", "") if "namespace" in names else ""
+        if by_header and by_query and by_header != by_query:
+            wrong = [("namespace", "is another one than that of X-Namespace")]
+            raise Problem(400, "The header X-Namespace and the query contradict each other.", details=wrong)
+        return by_header or by_query
 
     def read_body(self, body: Any) -> Any:
         """Validate a body and remove optional fields that are null, which count as left out.
@@ -77,37 +83,22 @@ class ContractOperation:
 
 
 class Contract:
-    """The operations by id, the routing of paths to them, and the rate limit tiers."""
+    """The operations by id and by path, and the rate limit tiers."""
 
     def __init__(self, document: Document) -> None:
         self.tiers = {name: RateTier.of(name, spec) for name, spec in document["x-rate-limit-tiers"].items()}
         # The data of the contract's example of each webhook event.
         self.events = dict(_events(document))
         self.operations = {operation.id: operation for operation in _operations(document)}
-        paths: dict[tuple[str, ...], dict[str, ContractOperation]] = {}
-        for operation in self.operations.values():
-            paths.setdefault(tuple(operation.path.strip("/").split("/")), {})[operation.method] = operation
-        # What has a name goes before an id: `{` sorts behind every letter.
-        self._paths = sorted(paths.items())
+        # By path and method. What has a name goes before an id: `{` sorts behind every letter.
+        self.paths: dict[str, dict[str, ContractOperation]] = {}
+        for operation in sorted(self.operations.values(), key=lambda each: each.path):
+            self.paths.setdefault(operation.path, {})[operation.method] = operation
 
     @property
     def scopes(self) -> frozenset[str]:
         """Every scope that some operation asks for, and `admin`, which is all of them."""
         return frozenset({"admin"}).union(*(operation.scopes for operation in self.operations.values()))
-
-    def match(self, method: str, raw_path: bytes) -> tuple[ContractOperation, dict[str, str]]:
-        """The operation and its path parameters. Raises Problem: 404 for an unknown path, 405 for another method."""
-        segments = _segments(raw_path)
-        found = (each for each in self._paths if len(each[0]) == len(segments) and all(map(_fits, each[0], segments)))
-        path, operations = next(found, ((), {}))
-        if not operations:
-            raise Problem(404, "There is nothing at this path.")
-        operation = operations.get(method)
-        if operation is None:
-            allowed = ", ".join(sorted(operations))
-            raise Problem(405, f"This path takes {allowed} only.", headers={"allow": allowed})
-        ids = [segment for part, segment in zip(path, segments, strict=True) if part.startswith("{")]
-        return operation, dict(zip(operation.path_names, ids, strict=True))
 
 
 @lru_cache(maxsize=1)
@@ -158,17 +149,6 @@ def _operation(schemas: Schemas, document: Document, path: str, method: str, ite
         status=int(status),
         idempotent=any(each.name == "Idempotency-Key" for each in parameters),
         parameters=parameters,
-        body=None if schema is None else schemas.compile_request(schema),
+        body=None if schema is None else schemas.compile(schema),
         body_required=request.get("required", False),
     )
-
-
-def _segments(raw_path: bytes) -> list[str]:
-    try:
-        return [unquote_to_bytes(part).decode() for part in raw_path.removeprefix(b"/").split(b"/")]
-    except UnicodeDecodeError:
-        raise Problem(404, "There is nothing at this path.") from None
-
-
-def _fits(part: str, segment: str) -> bool:
-    return bool(segment) if part.startswith("{") else part == segment

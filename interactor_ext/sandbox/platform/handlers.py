@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from interactor_ext.sandbox.http.contract import ContractOperation
-from interactor_ext.sandbox.http.problems import invalid
-from interactor_ext.sandbox.http.streams import Subscription
-from interactor_ext.sandbox.platform.work import run_in_thread
+from interactor_ext.sandbox.platform.contract import ContractOperation
+from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.platform.streams import Subscription
+from interactor_ext.sandbox.problems import invalid
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.state import State
 
 # The response body (None: no body), or a stream (None: it is over).
 Result = JsonObject | Subscription | None
@@ -30,8 +29,6 @@ class ApiCall:
     client_id: str = ""
     origin: str = ""
     last_event_id: str = ""
-    # Runs long work in a thread; it must not touch the state.
-    in_thread: Callable[[Callable[[], Any]], Awaitable[Any]] = field(default=run_in_thread, repr=False)
 
     def record(self, kind: str) -> Record:
         """The record whose id is in the path; raises Problem 404."""

@@ -23,6 +23,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import re
 import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -31,9 +32,8 @@ from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
 from interactor_ext.sandbox.clock import is_finite
-from interactor_ext.sandbox.http.connections import ConnectionCut
-from interactor_ext.sandbox.http.contract import ContractOperation
-from interactor_ext.sandbox.http.problems import Problem
+from interactor_ext.sandbox.platform.contract import ContractOperation
+from interactor_ext.sandbox.problems import ConnectionCut, Problem
 
 Kind = Literal[
     "latency",
@@ -53,6 +53,8 @@ IN_A_HANDLER: frozenset[Kind] = frozenset({"latency", "status"})
 OF_A_BODY: frozenset[Kind] = frozenset({"truncated", "malformed"})
 OF_A_STREAM: frozenset[Kind] = frozenset({"dropped_stream", "stream_error"})
 FAILURE = "The sandbox was told to fail here."
+TOKEN = re.compile(r"[a-z0-9_-]+")
+FRAMING = {"connection", "content-length", "transfer-encoding"}
 # Seconds.
 MAX_SKEW = 100 * 365 * 86_400
 
@@ -69,6 +71,8 @@ class Fault:
     code: str | None
     message: str
     retry_after: float | str | None
+    body: Any
+    headers: Mapping[str, str]
     latency: float
     after_events: int
     after_bytes: int | None
@@ -84,8 +88,13 @@ class Fault:
                 await asyncio.wait_for(stopping.wait(), self.latency)
                 raise ConnectionCut(reset=False)
         if self.status is not None:
-            headers = {} if self.retry_after is None else {"retry-after": f"{self.retry_after}"}
-            raise Problem(self.status, self.message, code=self.code, headers=headers)
+            # The contract has it on both; 0 leaves the client its own waits.
+            default = 0 if self.status in (429, 503) else None
+            after = default if self.retry_after is None else self.retry_after
+            headers = {} if after is None else {"retry-after": f"{after}"}
+            raise Problem(
+                self.status, self.message, code=self.code, headers={**headers, **self.headers}, body=self.body
+            )
 
     def matches(self, operation: ContractOperation, namespace: str, kinds: Collection[Kind]) -> bool:
         """Whether it is one of `kinds` and meant for this operation and namespace."""
@@ -123,6 +132,8 @@ class Faults:
         code: str | None = None,
         message: str = FAILURE,
         retry_after: float | str | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
         latency: float = 0.0,
         after_events: int = 0,
         after_bytes: int | None = None,
@@ -134,7 +145,10 @@ class Faults:
         """Inject a fault of this `kind` into the next `times` matching requests (None: all of them).
 
         Without a `kind` it is `status` if one is given, else `latency`. `operation` is an operationId and None matches
-        every one; so does `namespace=None`. `retry_after` is sent in the header unchanged, even if invalid. With a
+        every one; so does `namespace=None`. `retry_after` is sent in the header unchanged, even if invalid; by default
+        it is 0 with 429 and 503. With a `status`, `body` takes the place of the error envelope: a text, which is HTML
+        unless `headers` have another `Content-Type`, or JSON; and `headers` are added, or replace those of the sandbox.
+        The status may be that of a success then. With a
         `probability` below 1 some matching requests are skipped and not counted; `seed` decides which, reproducibly.
         `after_bytes` takes precedence over `after_events`. `latency` and `skew` are in seconds.
 
@@ -153,6 +167,8 @@ class Faults:
             code=code,
             message=message,
             retry_after=retry_after,
+            body=body,
+            headers={name.lower(): value for name, value in (headers or {}).items()},
             latency=latency,
             after_events=after_events,
             after_bytes=after_bytes,
@@ -208,10 +224,14 @@ def _check(fault: Fault, operation: ContractOperation | None) -> None:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {fault.kind!r}")
     if (fault.kind == "status") != (fault.status is not None):
         raise ValueError("a status goes with the kind status, and with no other")
-    if fault.status is not None and not 400 <= fault.status <= 999:
-        raise ValueError(f"status must be 400 to 999, not {fault.status}")
-    if isinstance(fault.retry_after, str) and not fault.retry_after.isprintable():
-        raise ValueError("retry_after must be one line of text, as a header is")
+    least = 400 if fault.body is None else 200
+    if fault.status is not None and (not least <= fault.status <= 999 or fault.status in (204, 205, 304)):
+        raise ValueError(f"status must be {least} to 999, and one that has a body, not {fault.status}")
+    if fault.status is None and (fault.body is not None or fault.headers):
+        raise ValueError("a body and headers go with a status")
+    for name, value in {**fault.headers, "retry_after": f"{fault.retry_after}"}.items():
+        if not (TOKEN.fullmatch(name) and value.isprintable() and value.isascii()) or name in FRAMING:
+            raise ValueError(f"{name} must be one line of ASCII, as a header is, and no header that frames the body")
     for name in ("latency", "after_events", "after_bytes"):
         value = getattr(fault, name)
         if value is not None and not (is_finite(value) and value >= 0):

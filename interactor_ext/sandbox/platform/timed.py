@@ -1,0 +1,95 @@
+"""What the passing of time alone changes: credentials that can't be refreshed expire, and syncs of data sources end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from interactor_ext.sandbox.clock import Clock, Timetable
+from interactor_ext.sandbox.storage.records import JsonObject, Record, Store
+
+
+class TimedChanges:
+    """Changes records when their time has come, without anybody reading them."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        timetable: Timetable,
+        publish: Callable[[str, str, JsonObject], object],
+        sync_time: float,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._timetable = timetable
+        self._publish = publish
+        self._sync_time = sync_time
+
+    def restore(self) -> None:
+        """Watch the records of the store."""
+        for kind in ("credential", "data source"):
+            for record in self._store.everything(kind):
+                self.watch(record)
+
+    def watch(self, record: Record) -> None:
+        """Change a credential or a data source when it is due, if ever."""
+        if record.kind == "data source" and record.public.get("sync_status") == "syncing":
+            due = record.private["sync_since"] + self._sync_time
+            self._timetable.set(record.id, due, partial(self.update_sync, record))
+        if record.kind == "credential" and _can_expire(record):
+            self._timetable.set(record.id, record.private["expires_at"], partial(self.expire_if_due, record))
+
+    def is_good(self, credential: Record) -> bool:
+        """Whether a credential is active, and its token not at its end."""
+        self.expire_if_due(credential)
+        return bool(credential.public["status"] == "active" and credential.private["expires_at"] > self._clock.now())
+
+    def expire_if_due(self, credential: Record) -> None:
+        """Expire a credential if its time has come."""
+        if _can_expire(credential) and credential.private["expires_at"] <= self._clock.now():
+            self._expire(credential)
+
+    def expire_now(self, credential: Record) -> None:
+        """Expire an active credential as if its time had come, so that it can't be refreshed either."""
+        now = {"expires_at": self._clock.stamp()}
+        self._store.change(credential, now, private={"expires_at": self._clock.now(), "refreshable": False})
+        self._expire(credential)
+
+    def start_sync(self, source: Record) -> None:
+        """Start a sync. One in progress continues."""
+        self.update_sync(source)
+        if source.public.get("sync_status") != "syncing":
+            begun: JsonObject = {"sync_status": "syncing", "sync_progress": 0.0, "sync_error": None}
+            self._store.change(source, begun, private={"sync_since": self._clock.now()})
+            self.watch(source)
+
+    def update_sync(self, source: Record) -> None:
+        """Update the progress of a sync; `simulate: {error}` in the config makes it fail at its end."""
+        if source.public.get("sync_status") != "syncing":
+            return
+        spent, needed = self._clock.now() - source.private["sync_since"], self._sync_time
+        if spent < needed:
+            self._store.change(source, {"sync_progress": round(max(0.0, spent) / needed, 3)})
+            return
+        simulated = source.public["config"].get("simulate")
+        error = simulated.get("error") if isinstance(simulated, dict) else None
+        ended: JsonObject = {"sync_status": "failed" if error else "completed", "sync_error": error}
+        if not error:
+            ended |= {"sync_progress": 1.0, "synced_at": self._clock.stamp(needed - spent)}
+        self._store.change(source, ended)
+
+    def _expire(self, credential: Record) -> None:
+        self._timetable.drop(credential.id)
+        self._store.change(credential, {"status": "expired", "updated_at": self._clock.stamp()})
+        self._publish("credential.expired", credential.namespace, facts(credential))
+
+
+def facts(credential: Record) -> JsonObject:
+    """The fields of a credential in every event."""
+    names = {"credential_id": credential.id, "provider": credential.public["provider"]}
+    return {**names, "namespace": credential.namespace}
+
+
+def _can_expire(credential: Record) -> bool:
+    return credential.public["status"] == "active" and not credential.private["refreshable"]
