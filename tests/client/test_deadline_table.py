@@ -1,8 +1,7 @@
 """Every public method that sends something ends when its deadline comes, whoever is silent: the platform, the account
 server or the token store.
 
-The bound is generous: what misses its deadline waits for the timeout of an attempt, which is far away. With `-m full`
-the methods go one after another, and how long each took is printed.
+The bound is generous: what misses its deadline waits for the timeout of an attempt, which is far away.
 """
 
 from __future__ import annotations
@@ -210,29 +209,6 @@ def test_every_method_ends_at_its_deadline_against_silent_servers(mode: str, who
             found = asyncio.run(measure_at_once_async(settings, rows))
     late = [f"{each.name}: {each.problem} after {each.seconds:.1f} s" for each in found if each.problem]
     assert late == []
-
-
-@pytest.mark.full
-@sync_and_async
-@everybody
-def test_every_method_ends_in_time_and_reports_its_duration(
-    mode: str, who: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One after another: on an idle machine, each ends within 0.2 s of its deadline."""
-    with silent(who) as (settings, rows):
-        if mode == "sync":
-            found = [measure(settings, row) for row in rows]
-        else:
-
-            async def main() -> list[Outcome]:
-                return [await measure_async(settings, row) for row in rows]
-
-            found = asyncio.run(main())
-    with capsys.disabled():
-        over = sorted((each.seconds - DEADLINE, each.name) for each in found)
-        print(f"\n{mode}, the {who} is silent: {len(found)} methods, over their deadline by {over[0][0]:.3f} to")
-        print("  " + ", ".join(f"{seconds:.3f} s ({name})" for seconds, name in reversed(over[-3:])))
-    assert [each for each in found if each.problem] == []
 
 
 def message_of(reply: Any) -> Any:

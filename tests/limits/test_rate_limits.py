@@ -27,6 +27,7 @@ from interactor_ext.sandbox.clock import Clock
 from interactor_ext.tokens import MemoryTokenStore
 from interactor_ext.transports import AsyncTransport
 from tests.limits.test_limits import CLIENT, Interrupted
+from tests.support.cases import NIGHTLY
 from tests.support.modes import at_once, opened, sync_and_async
 from tests.support.rate_limit_worker import NAMESPACES, SLOWER, SPEED, call_from_threads, limiter_on
 from tests.support.redis_server import redis_cluster, redis_server
@@ -35,7 +36,7 @@ from tests.support.scripted_server import Answer, Asked, OddServer, js
 from tests.support.virtual_time import VirtualTimeLoop, VirtualTimeTransport, run_in_virtual_time
 from tests.support.waiting import PATIENCE, eventually_async
 
-volumes = pytest.mark.parametrize("calls", [150, pytest.param(1_000, marks=pytest.mark.full)])
+CALLS = 1_000 if NIGHTLY else 150
 
 
 def enforcing(clock: Clock) -> Sandbox:
@@ -94,10 +95,9 @@ def call_in_virtual_time(calls: int, at_once: int, speed: float = 1, **options: 
         return statuses(sandbox)
 
 
-@volumes
-def test_limiter_keeps_tasks_from_getting_a_429(calls: int) -> None:
+def test_limiter_keeps_tasks_from_getting_a_429() -> None:
     """Under the documented limits."""
-    assert call_in_virtual_time(calls, at_once=1_000, limited=True) == {200: calls}
+    assert call_in_virtual_time(CALLS, at_once=1_000, limited=True) == {200: CALLS}
 
 
 def test_limiter_keeps_threads_from_getting_a_429(sandbox: Sandbox) -> None:
@@ -108,13 +108,10 @@ def test_limiter_keeps_threads_from_getting_a_429(sandbox: Sandbox) -> None:
 
 # At twenty times the usual speed, the tiers allow nearly all calls, and refuse some. At four times, sixty tasks make
 # several times the calls that the tiers allow: one call in a hundred is refused more than three times in a row.
-@volumes
 @pytest.mark.parametrize(("speed", "options"), [(20, {}), (4, {"max_retries": 12})])
-def test_retries_complete_all_calls_of_tasks_without_a_limiter(
-    calls: int, speed: float, options: dict[str, Any]
-) -> None:
-    seen = call_in_virtual_time(calls, at_once=60, speed=speed, **options)
-    assert seen[200] == calls
+def test_retries_complete_all_calls_of_tasks_without_a_limiter(speed: float, options: dict[str, Any]) -> None:
+    seen = call_in_virtual_time(CALLS, at_once=60, speed=speed, **options)
+    assert seen[200] == CALLS
     assert seen[429] > 0
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sandbox import Sandbox
+from tests.support.cases import NIGHTLY
 from tests.support.chaos_proxy import ChaosProxy
 from tests.support.conversations import NAMESPACE
 from tests.support.modes import at_once, opened, sync_and_async
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts sockets 
 POLICY = RetryPolicy(base_delay=0.01)
 TEXT = "".join(f"{number} " for number in range(1, 21))
 CUTS = 3
+COUNT = 200 if NIGHTLY else 50
 ANSWER = f"Bot here. You said: {TEXT.strip()}"
 
 
@@ -86,24 +88,22 @@ def open_sockets() -> int:
 
 
 @sync_and_async
-@pytest.mark.parametrize(
-    ("many", "count"), [(streams, 50), *(pytest.param(each, 200, marks=pytest.mark.full) for each in (streams, chats))]
-)
+@pytest.mark.parametrize("many", [streams, pytest.param(chats, marks=pytest.mark.full)])
 def test_many_concurrent_streams_survive_three_reconnects_each(
-    mode: str, many: Callable[[str, int], Awaitable[None]], count: int
+    mode: str, many: Callable[[str, int], Awaitable[None]]
 ) -> None:
     asyncio.run(many(mode, 5))  # loads modules first
     sockets, threads = open_sockets(), threading.active_count()
     collect_garbage()
     objects = len(gc.get_objects())
-    asyncio.run(many(mode, count))
+    asyncio.run(many(mode, COUNT))
 
     def nothing_is_left() -> bool:
         collect_garbage()
         # Each stream that was not freed would be some hundreds; coverage measurement keeps some twenty for its threads.
         # What earlier tests left behind may end meanwhile.
         return (
-            len(gc.get_objects()) - objects < 60 * count
+            len(gc.get_objects()) - objects < 60 * COUNT
             and open_sockets() <= sockets
             and threading.active_count() <= threads
         )
