@@ -11,6 +11,7 @@ import pytest
 
 NIGHTLY = "INTERACTOR_EXAMPLES" in os.environ
 """Whether this is `make nightly`: tests whose numbers are for finding what is rare take larger ones."""
+nightly = pytest.mark.skipif(not NIGHTLY, reason="takes long for what hardly ever changes: `make nightly` runs it")
 
 
 def for_each(cases: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

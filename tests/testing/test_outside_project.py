@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cases import NIGHTLY
+from tests.support.cases import NIGHTLY, nightly
 from tests.support.pip import python_with
 
 pytestmark = pytest.mark.full
@@ -136,6 +136,7 @@ def test_unrelated_project_has_the_same_results_with_and_without_the_plugin(
     assert [line.split()[0] for line in with_it].count("PASSED") == 7, output
 
 
+@nightly
 def test_pytest_before_7_0_is_told(request: pytest.FixtureRequest, wheel: Path, tmp_path: Path) -> None:
     python = python_with(request, "pytest==6.2.5")
     with zipfile.ZipFile(wheel) as archive:

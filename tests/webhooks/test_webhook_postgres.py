@@ -212,7 +212,7 @@ def test_server_that_hangs_in_a_call_raises_after_timeout_and_later_calls_work(
     import psycopg
 
     store, patient = make(timeout=0.2), make(timeout=60)
-    store.create()
+    patient.create()
     with psycopg.connect(postgres.dsn) as other:
         other.execute("LOCK TABLE interactor_webhook_claims")
         for number in range(10):  # more than there are connections
