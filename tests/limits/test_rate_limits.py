@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +26,7 @@ from interactor_ext.transports import AsyncTransport
 from tests.limits.test_limits import CLIENT, Interrupted
 from tests.support.cases import NIGHTLY
 from tests.support.modes import at_once, opened, sync_and_async
-from tests.support.rate_limit_worker import NAMESPACES, SLOWER, SPEED, call_from_threads, limiter_on
+from tests.support.rate_limits import NAMESPACES, SLOWER, SPEED, call_from_threads, limiter_on
 from tests.support.redis_server import redis_cluster, redis_server
 from tests.support.scripted_server import ASSISTANT as ODD_ASSISTANT
 from tests.support.scripted_server import Answer, Asked, OddServer, js
@@ -150,25 +147,6 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 def redis_socket(patient: None) -> Iterator[str]:
     with redis_server() as socket:
         yield socket
-
-
-@pytest.mark.full
-def test_processes_that_share_redis_share_the_limits(redis_socket: str, sandbox: Sandbox) -> None:
-    settings = {
-        "client_id": sandbox.client_id,
-        "client_secret": sandbox.client_secret,
-        "core_api_url": sandbox.core_api_url,
-        "account_server_url": sandbox.account_server_url,
-    }
-    command = [sys.executable, "-m", "tests.support.rate_limit_worker", redis_socket, json.dumps(settings), "75"]
-    with at_the_rate_of_the_tiers(150):
-        processes = [subprocess.Popen(command) for _ in range(2)]
-        try:
-            assert [process.wait(PATIENCE) for process in processes] == [0, 0]
-        finally:
-            for process in processes:
-                process.kill()
-    assert statuses(sandbox) == {200: 150}
 
 
 async def test_tasks_share_limits_in_redis_through_a_sync_or_async_client(redis_socket: str, sandbox: Sandbox) -> None:
