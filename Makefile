@@ -10,13 +10,22 @@ PIP = $(BIN)/pip --quiet --disable-pip-version-check
 GROUP ?= dev
 # More workers than cores: much of the suite waits for processes, sockets and deadlines.
 PYTEST = $(BIN)/python -m pytest --dist worksteal -n 4
-# The rooms whose behaviour can depend on the version of Python, and those where it can depend on that of a dependency.
-ROOMS = $(addprefix tests/,chat client limits streams tokens tools transports webhooks)
-ROOMS_OF_DEPENDENCIES = $(addprefix tests/,cli relay sandbox telemetry testing)
+# What depends on how Python runs threads, event loops, signals, forks and the end of a process, on what it says of types
+# and in messages of its own, and on its modules for sockets, TLS, logging and SQLite.
+TESTS_OF_PYTHON = $(addprefix tests/,streams tokens tools transports) \
+	$(patsubst %,tests/client/test_%.py,cancellation client_lifecycle client_surface closing config deadline_table \
+	deadlines effects errors first_tries fork helpful_errors httpx2 interrupts logging_config logs \
+	pagination_left_early parity shared_options views wait) \
+	$(patsubst %,tests/webhooks/test_webhook_%.py,hand_over hangs router stores transactions worker worker_process)
+# What runs on each package that users install, or reads with it.
+TESTS_OF_DEPENDENCIES = $(addprefix tests/,cli limits relay sandbox telemetry tokens transports) \
+	$(patsubst %,tests/client/test_%.py,client_tolerant closing every_request extras httpx2 invalid_items) \
+	tests/generated/test_generated_models.py tests/streams/test_stream_client.py tests/tools/test_mcp.py \
+	$(patsubst %,tests/webhooks/test_webhook_%.py,front_ends postgres router stores)
 # Else each of the hundreds of processes that tests start would compile the packages anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-full test-rooms test-lowest coverage nightly check format generate sandbox cassettes bench docs docs-serve clean
+.PHONY: help demo test test-full test-rooms test-lowest coverage nightly check check-mypy check-pyright check-rest format generate sandbox cassettes bench docs docs-serve clean
 
 help:
 	@echo "demo       walk the quickstart with the real client on the embedded sandbox"
@@ -25,7 +34,7 @@ help:
 	@echo "coverage   the test suite with the coverage gate"
 	@echo "test-rooms   the tests that can depend on the version of Python: make test-rooms PYTHON=python3.13 VENV=.venv-3.13"
 	@echo "test-lowest  the tests that can depend on dependencies, with their oldest versions"
-	@echo "nightly    the same with many more examples and minutes"
+	@echo "nightly    all tests, with many more examples and minutes"
 	@echo "check      format, lint, types, spec, generated code up to date"
 	@echo "generate   write interactor_client/ and the types for browsers anew from openapi.yaml and generator-templates/"
 	@echo "sandbox    serve the sandbox of the platform on this machine"
@@ -50,11 +59,12 @@ test: $(READY)
 coverage: $(READY)
 	$(PYTEST) -m "not full" --cov --cov-report=term:skip-covered
 
+# Only the files that have such tests: each of the eight workers collects for itself.
 test-full: $(READY)
-	$(PYTEST) -m full -n 8
+	$(PYTEST) -m full -n 8 $(shell grep -l 'mark\.full' tests/*/test_*.py)
 
 test-rooms: $(READY)
-	$(PYTEST) -m "not full" $(ROOMS)
+	$(PYTEST) -m "not full" $(TESTS_OF_PYTHON)
 
 # The oldest versions that pyproject.toml allows of what users install, and the newest tools that go with them. The
 # generator and the type checkers need newer ones.
@@ -64,16 +74,23 @@ test-lowest: pyproject.toml
 	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(BIN)/python .ci/lowest.py > $(VENV)/lowest.txt
 	@$(PIP) install --constraint $(VENV)/lowest.txt --editable '.[$(EXTRAS)]' --group test
-	$(PYTEST) -m "not full" $(ROOMS) $(ROOMS_OF_DEPENDENCIES)
+	$(PYTEST) -m "not full" $(TESTS_OF_DEPENDENCIES)
 
 nightly: $(READY)
-	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(PYTEST) -m full -n 4
+	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(PYTEST) -n 4
 
-check: $(READY)
+# `make -j2 check` uses two cores.
+check: check-mypy check-pyright check-rest
+
+check-mypy: $(READY)
+	$(BIN)/mypy
+
+check-pyright: $(READY)
+	$(BIN)/pyright --warnings
+
+check-rest: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/pyright --warnings
 	$(BIN)/openapi-spec-validator openapi.yaml
 	$(BIN)/yamllint --strict openapi.yaml
 	$(BIN)/python generator-templates/generate.py --check

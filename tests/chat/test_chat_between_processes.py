@@ -13,13 +13,13 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 import pytest
 
 from interactor_ext import ToolSet
 from interactor_ext.chat import _room_queue
 from interactor_ext.sandbox import Sandbox
+from tests.support.cases import NIGHTLY
 from tests.support.chaos_proxy import ChaosProxy
 from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, room_with, under_deadline, user_of
 from tests.support.modes import sync_and_async
@@ -28,7 +28,7 @@ from tests.support.waiting import with_enough_time
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
-several_rounds = pytest.mark.parametrize("rounds", [1, pytest.param(5, marks=pytest.mark.full)])
+ROUNDS = 5 if NIGHTLY else 1
 WORDS = "one two three four five six seven eight"
 WORD_DELAY = 0.01
 
@@ -112,13 +112,12 @@ def at_once(sandbox: Sandbox) -> Iterator[list[dict[str, str]]]:
         yield [{"core_api_url": proxy.url} for proxy in (one, other)]
 
 
-@several_rounds
 @sync_and_async
 def test_simultaneous_messages_get_their_own_answers(
-    mode: str, rounds: int, sandbox: Sandbox, at_once: list[dict[str, str]]
+    mode: str, sandbox: Sandbox, at_once: list[dict[str, str]]
 ) -> None:
     room = new_room(sandbox)
-    for number in range(rounds):
+    for number in range(ROUNDS):
         contents = [f"{number} A {WORDS}", f"{number} B {WORDS}"]
         with ThreadPoolExecutor(2) as pool:
             here = pool.submit(partial(chat, mode, sandbox, room, contents[0], **at_once[0]))
@@ -139,10 +138,9 @@ class Tools(ToolSet):
             return f"{key} {name}"
 
 
-@several_rounds
 @sync_and_async
 def test_simultaneous_messages_run_only_their_own_tool_calls(
-    mode: str, rounds: int, sandbox: Sandbox, at_once: list[dict[str, str]]
+    mode: str, sandbox: Sandbox, at_once: list[dict[str, str]]
 ) -> None:
     """Each process runs the calls of its own message only, and gets its own answer or a StreamError."""
     tools = [Tools("here"), Tools("there")]
@@ -150,7 +148,7 @@ def test_simultaneous_messages_run_only_their_own_tool_calls(
         room = new_room(sandbox, *(tool.id for tool in tools[0].register(user)))
         tools[1].register(user)
     answered = 0
-    for number in range(rounds):
+    for number in range(ROUNDS):
         contents = [f'/tool look_up {{"key": "{number} {where}"}}' for where in ("here", "there")]
         with ThreadPoolExecutor(2) as pool:
             here = pool.submit(partial(chat, mode, sandbox, room, contents[0], tools=tools[0], **at_once[0]))
@@ -164,10 +162,10 @@ def test_simultaneous_messages_run_only_their_own_tool_calls(
                 answered += 1
                 expected = f'Bot here. look_up answered "{number} {where} {where}".'
                 assert outcome.text == outcome.message.content == expected
-    assert answered == 2 * rounds
-    assert tools[0].runs == [f"{number} here" for number in range(rounds)]
-    assert tools[1].runs == [f"{number} there" for number in range(rounds)]
-    assert len(list(asked(sandbox, "submit_tool_result"))) == 2 * rounds
+    assert answered == 2 * ROUNDS
+    assert tools[0].runs == [f"{number} here" for number in range(ROUNDS)]
+    assert tools[1].runs == [f"{number} there" for number in range(ROUNDS)]
+    assert len(list(asked(sandbox, "submit_tool_result"))) == 2 * ROUNDS
 
 
 @sync_and_async
@@ -256,25 +254,3 @@ def test_garbage_collected_chat_releases_the_room(sandbox: Sandbox) -> None:
         del reply
         with ThreadPoolExecutor(1) as pool:
             assert is_answer_to(pool.submit(chat, "sync", sandbox, room, "TWO").result(30), "TWO")
-
-
-@pytest.mark.full
-@sync_and_async
-def test_many_chats_of_two_processes_get_their_own_answers(mode: str, sandbox: Sandbox) -> None:
-    room = new_room(sandbox)
-
-    async def talk(name: str, settings: dict[str, Any]) -> list[tuple[str, str]]:
-        answers = []
-        async with user_of(sandbox, mode, **settings) as user:
-            for content in [f"{name} {number} {WORDS}" for number in range(12)]:
-                async with user.chat(room, content) as reply:
-                    answers.append((content, "".join([text async for text in reply.text()])))
-        return answers
-
-    def run(name: str, settings: dict[str, Any]) -> list[tuple[str, str]]:
-        return asyncio.run(talk(name, settings))
-
-    with ThreadPoolExecutor(2) as pool:
-        talks = [pool.submit(run, "A", {}), pool.submit(run, "B", elsewhere(sandbox))]
-        for content, answer in [pair for each in talks for pair in each.result(300)]:
-            assert answer == answer_to(content)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tracemalloc
 from collections import Counter
 from types import SimpleNamespace
@@ -19,6 +18,7 @@ from interactor_client.types import Page, PageMeta
 from interactor_ext import ResponseValidationError
 from interactor_ext._pagination import aiterate, iterate
 from interactor_ext.sandbox import Sandbox
+from tests.support.cases import NIGHTLY
 from tests.support.modes import Awaited, opened, sync_and_async
 
 prefetching = pytest.mark.parametrize("prefetch", [0, 4])
@@ -159,7 +159,7 @@ def test_what_stays_in_a_list_comes_exactly_once() -> None:
     run_state_machine_as_test(
         Walks,
         settings=settings(
-            max_examples=20_000 if "INTERACTOR_EXAMPLES" in os.environ else 2_000,
+            max_examples=20_000 if NIGHTLY else 500,
             stateful_step_count=20,
             deadline=None,
             database=None,
@@ -265,7 +265,7 @@ def test_memory_of_a_walk_is_bounded(prefetch: int) -> None:
 
     class Numbers(Rows):
         def page(self, number: int) -> Page[Any]:
-            size, count = self.per_page, 200_000
+            size, count = self.per_page, 60_000
             rows = range((number - 1) * size, min(number * size, count))
             data = [SimpleNamespace(id=f"row_{row:060}", row=row) for row in rows]
             return Page(data, PageMeta(number, size, count, count // size, number * size < count))
@@ -276,7 +276,7 @@ def test_memory_of_a_walk_is_bounded(prefetch: int) -> None:
     def note(row: int) -> None:
         nonlocal seen
         seen += row
-        if row in (20_000, 199_999):
+        if row in (20_000, 59_999):
             peaks.append(tracemalloc.get_traced_memory()[1])
 
     tracemalloc.start()
@@ -288,7 +288,7 @@ def test_memory_of_a_walk_is_bounded(prefetch: int) -> None:
             note(item.row)
     finally:
         tracemalloc.stop()
-    assert (found, seen) == (200_000, sum(range(200_000)))
+    assert (found, seen) == (60_000, sum(range(60_000)))
     assert peaks[1] <= peaks[0] + 500_000 <= 8_000_000
 
 
@@ -297,13 +297,13 @@ def test_memory_of_a_walk_is_bounded(prefetch: int) -> None:
 def test_deleting_each_assistant_leaves_none(mode: str, prefetch: int, interactor_sandbox: Sandbox) -> None:
     async def main() -> None:
         async with opened(mode, interactor_sandbox._with_connection({"namespace": "user_1"})) as user:
-            for number in range(250):
+            for number in range(60):
                 await user.assistants.create(name=f"Bot {number}", model="gpt-4", system_prompt="")
             deleted = 0
-            async for assistant in user.assistants.iterate(prefetch=prefetch):
+            async for assistant in user.assistants.iterate(per_page=10, prefetch=prefetch):
                 await user.assistants.delete(assistant.id)
                 deleted += 1
-            assert (deleted, (await user.assistants.list()).data) == (250, [])
+            assert (deleted, (await user.assistants.list()).data) == (60, [])
 
     asyncio.run(main())
 

@@ -12,11 +12,10 @@ import pytest
 
 from interactor_ext import AsyncInteractorClient, InteractorClient
 from interactor_ext.sandbox import Sandbox
+from tests.support.cases import NIGHTLY
 
 NAMESPACES = [f"user_{number}" for number in range(49)] + ["Zoë 日本"]
-FEW, MANY = 500, 20_000
-# Each round makes five calls.
-volumes = pytest.mark.parametrize("calls", [FEW, pytest.param(MANY, marks=pytest.mark.full)])
+CALLS = 20_000 if NIGHTLY else 500
 
 
 @pytest.fixture
@@ -25,10 +24,10 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def check(sandbox: Sandbox, calls: int) -> None:
+def check(sandbox: Sandbox) -> None:
     """Checks that the content of each call names the namespace that it arrived in."""
     records = [record for record in sandbox.requests if record.operation != "create_token"]
-    assert len(records) >= calls
+    assert len(records) >= CALLS
     assert {record.status for record in records} <= {200, 201, 204}
     for record in records:
         if record.operation == "create_assistant":
@@ -38,9 +37,10 @@ def check(sandbox: Sandbox, calls: int) -> None:
     assert {record.namespace for record in records} == set(NAMESPACES)
 
 
-def rounds(calls: int) -> Iterator[str]:
-    rng = random.Random(calls)
-    for number in range(calls // 5):
+def rounds() -> Iterator[str]:
+    """The tenants of as many visits as make `CALLS` calls."""
+    rng = random.Random(CALLS)
+    for number in range(CALLS // 5):
         yield NAMESPACES[number] if number < len(NAMESPACES) else rng.choice(NAMESPACES)
 
 
@@ -67,24 +67,22 @@ async def visit_async(client: AsyncInteractorClient, namespace: str) -> None:
     assert await user.assistants.delete(bot.id) is None
 
 
-@volumes
-def test_20_threads_with_mixed_namespaces_get_only_their_own_objects(sandbox: Sandbox, calls: int) -> None:
+def test_20_threads_with_mixed_namespaces_get_only_their_own_objects(sandbox: Sandbox) -> None:
     with sandbox.client() as client, ThreadPoolExecutor(20) as threads:
-        list(threads.map(lambda namespace: visit(client, namespace), rounds(calls)))
-    check(sandbox, calls)
+        list(threads.map(lambda namespace: visit(client, namespace), rounds()))
+    check(sandbox)
 
 
-@volumes
-async def test_500_tasks_with_mixed_namespaces_get_only_their_own_objects(sandbox: Sandbox, calls: int) -> None:
+async def test_500_tasks_with_mixed_namespaces_get_only_their_own_objects(sandbox: Sandbox) -> None:
     async with sandbox.async_client(timeout=120) as client:
-        work = rounds(calls)
+        work = rounds()
 
         async def worker() -> None:
             for namespace in work:
                 await visit_async(client, namespace)
 
         await asyncio.gather(*(worker() for _ in range(500)))
-    check(sandbox, calls)
+    check(sandbox)
 
 
 @pytest.mark.parametrize("number", [1, 8])

@@ -1,8 +1,7 @@
 """Every public method that sends something ends when its deadline comes, whoever is silent: the platform, the account
 server or the token store.
 
-The bound is generous: what misses its deadline waits for the timeout of an attempt, which is far away. With `-m full`
-the methods go one after another, and how long each took is printed.
+The bound is generous: what misses its deadline waits for the timeout of an attempt, which is far away.
 """
 
 from __future__ import annotations
@@ -13,16 +12,14 @@ import inspect
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
 
 from interactor_client.api import Resources
-from interactor_client.models import ToolCall
-from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient, ToolSet
-from interactor_ext.sandbox import Sandbox
+from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient
 from interactor_ext.tokens import MemoryTokenStore, Token
 from tests.support.every_request import (
     DEADLINE,
@@ -139,8 +136,8 @@ def judged(row: Row, began: float, outcome: Any) -> Outcome:
     return Outcome(row.name, seconds, problem)
 
 
-def measure(settings: dict[str, Any], row: Row, make: Callable[..., Any] = InteractorClient) -> Outcome:
-    with make(**settings) as client:
+def measure(settings: dict[str, Any], row: Row) -> Outcome:
+    with InteractorClient(**settings) as client:
         began = time.monotonic()
         try:
             outcome = row.use(client.with_options(deadline=DEADLINE))
@@ -149,10 +146,8 @@ def measure(settings: dict[str, Any], row: Row, make: Callable[..., Any] = Inter
         return judged(row, began, outcome)
 
 
-async def measure_async(
-    settings: dict[str, Any], row: Row, make: Callable[..., Any] = AsyncInteractorClient
-) -> Outcome:
-    async with make(**settings) as client:
+async def measure_async(settings: dict[str, Any], row: Row) -> Outcome:
+    async with AsyncInteractorClient(**settings) as client:
         began = time.monotonic()
         try:
             outcome = row.use(client.with_options(deadline=DEADLINE))
@@ -162,14 +157,12 @@ async def measure_async(
         return judged(row, began, outcome)
 
 
-def measure_at_once(
-    settings: dict[str, Any], rows: list[Row], make: Callable[..., Any] = InteractorClient
-) -> list[Outcome]:
+def measure_at_once(settings: dict[str, Any], rows: list[Row]) -> list[Outcome]:
     """Run the rows in threads, and wait for each at most `PATIENCE`."""
     found: dict[str, Outcome] = {}
 
     def run(row: Row) -> None:
-        found[row.name] = measure(settings, row, make)
+        found[row.name] = measure(settings, row)
 
     threads = [threading.Thread(target=run, args=(row,), daemon=True) for row in rows]
     ends_at = time.monotonic() + PATIENCE
@@ -180,10 +173,8 @@ def measure_at_once(
     return [found.get(row.name) or Outcome(row.name, PATIENCE, "hangs") for row in rows]
 
 
-async def measure_at_once_async(
-    settings: dict[str, Any], rows: list[Row], make: Callable[..., Any] = AsyncInteractorClient
-) -> list[Outcome]:
-    tasks = [asyncio.create_task(measure_async(settings, row, make)) for row in rows]
+async def measure_at_once_async(settings: dict[str, Any], rows: list[Row]) -> list[Outcome]:
+    tasks = [asyncio.create_task(measure_async(settings, row)) for row in rows]
     await asyncio.wait(tasks, timeout=PATIENCE)
     found = [
         task.result() if task.done() else Outcome(row.name, PATIENCE, "hangs")
@@ -195,13 +186,10 @@ async def measure_at_once_async(
     return found
 
 
-everybody = pytest.mark.parametrize(
+@sync_and_async
+@pytest.mark.parametrize(
     "who", ["platform", *(pytest.param(each, marks=pytest.mark.full) for each in ("account server", "token store"))]
 )
-
-
-@sync_and_async
-@everybody
 def test_every_method_ends_at_its_deadline_against_silent_servers(mode: str, who: str) -> None:
     with silent(who) as (settings, rows):
         if mode == "sync":
@@ -210,78 +198,3 @@ def test_every_method_ends_at_its_deadline_against_silent_servers(mode: str, who
             found = asyncio.run(measure_at_once_async(settings, rows))
     late = [f"{each.name}: {each.problem} after {each.seconds:.1f} s" for each in found if each.problem]
     assert late == []
-
-
-@pytest.mark.full
-@sync_and_async
-@everybody
-def test_every_method_ends_in_time_and_reports_its_duration(
-    mode: str, who: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One after another: on an idle machine, each ends within 0.2 s of its deadline."""
-    with silent(who) as (settings, rows):
-        if mode == "sync":
-            found = [measure(settings, row) for row in rows]
-        else:
-
-            async def main() -> list[Outcome]:
-                return [await measure_async(settings, row) for row in rows]
-
-            found = asyncio.run(main())
-    with capsys.disabled():
-        over = sorted((each.seconds - DEADLINE, each.name) for each in found)
-        print(f"\n{mode}, the {who} is silent: {len(found)} methods, over their deadline by {over[0][0]:.3f} to")
-        print("  " + ", ".join(f"{seconds:.3f} s ({name})" for seconds, name in reversed(over[-3:])))
-    assert [each for each in found if each.problem] == []
-
-
-def message_of(reply: Any) -> Any:
-    if hasattr(reply, "__enter__"):
-        with reply:
-            return reply.message()
-
-    async def enter_async() -> Any:
-        async with reply:
-            return await reply.message()
-
-    return enter_async()
-
-
-@pytest.mark.full
-@sync_and_async
-@pytest.mark.parametrize("what", ["chat", "run"])
-def test_sleeping_tool_does_not_hold_a_chat_beyond_its_deadline(mode: str, what: str) -> None:
-    tools, end = ToolSet(), threading.Event()
-
-    @tools.tool
-    def sleep() -> str:
-        end.wait(TIMEOUT)
-        return "rested"
-
-    def use(user: Any) -> Any:
-        if what == "chat":
-            return message_of(user.with_options(deadline=2 * DEADLINE).chat(room_id, "/tool sleep {}", tools=tools))
-        return tools.run(
-            user.with_options(deadline=2 * DEADLINE),
-            ToolCall(id=call_id, tool_id=tool_id, arguments={}, status="pending"),
-            room_id=room_id,
-        )
-
-    with Sandbox().run() as sandbox:
-        with sandbox.client(namespace="user_1") as user:
-            tool_id = tools.register(user)[0].id
-            bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="Help.", tools=[tool_id])
-            room_id = user.rooms.create(assistant_id=bot.id).id
-            call_id = ""
-            if what == "run":
-                call_id = (user.messages.send(room_id, content="/tool sleep {}").tool_calls or [])[0].id
-        settings = {"namespace": "user_1"}
-        row = Row(what, use)
-        try:
-            if mode == "sync":
-                found = measure_at_once(settings, [row], sandbox.client)
-            else:
-                found = asyncio.run(measure_at_once_async(settings, [row], sandbox.async_client))
-        finally:
-            end.set()
-    assert found[0].problem is None, found

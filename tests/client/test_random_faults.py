@@ -18,11 +18,12 @@ import pytest
 from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sandbox import Sandbox
+from tests.support.cases import NIGHTLY
 from tests.support.scripted_server import Action, Connection, FaultServer, Request, error
 
 POLICY = RetryPolicy(max_retries=8, base_delay=0.002, max_delay=0.02)
 REFUSED = error(429, "RATE_LIMITED")
-CALLS = 2_000
+CALLS = 2_000 if NIGHTLY else 500
 
 
 class BadNetwork(FaultServer):

@@ -181,34 +181,6 @@ def test_404_to_retried_delete_is_logged_as_success(mode: str, caplog: pytest.Lo
     assert about_it[2].request_id == "req_again"  # type: ignore[attr-defined]
 
 
-@pytest.mark.full
-@sync_and_async
-def test_successful_deletes_never_raise_under_random_faults(mode: str) -> None:
-    """1,500 deletes against a server that loses one answer in four."""
-    alive = {f"asst_{number}" for number in range(1500)}
-    seen: dict[str, int] = {}
-
-    def act(connection: Connection, request: Request) -> bool:
-        name = request.target.rpartition("/")[2]
-        seen[name] = seen.get(name, 0) + 1
-        if name not in alive:
-            return NOT_FOUND(connection, request)
-        alive.discard(name)
-        if int(name.partition("_")[2]) % 4 == 0:
-            return LOST(connection, request)
-        connection.send(b"HTTP/1.1 204 No Content\r\n\r\n")
-        return True
-
-    with FaultServer([act]) as server:
-        in_turn(
-            mode,
-            settings(server),
-            [lambda client, name=name: client.assistants.delete(name) for name in sorted(alive)],
-        )
-    assert not alive
-    assert sum(count > 1 for count in seen.values()) == 375
-
-
 @sync_and_async
 def test_404_to_retried_delete_is_success_after_a_timeout(mode: str) -> None:
     stalled = send_and(b"", lambda connection: connection.stall())

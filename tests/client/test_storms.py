@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from tests.support.cases import NIGHTLY
 from tests.support.processes import environment_without_coverage
 from tests.support.scripted_server import Connection, FaultServer, Request, fine, send_and
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="this system has no alarm")
 
-# `make nightly` sets INTERACTOR_EXAMPLES.
-CALLS = 3000 if "INTERACTOR_EXAMPLES" in os.environ else 600
+CALLS = 3000 if NIGHTLY else 200
 
 EVENT = b'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {"type": "message.delta", "content": "x"}\n\n'
 

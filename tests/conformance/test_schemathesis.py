@@ -1,6 +1,6 @@
 """Schemathesis over the whole of openapi.yaml, against the sandbox; schemathesis.toml says how.
 
-INTERACTOR_EXAMPLES is how many examples an operation gets in the fuzzing phase: 15 unless set, 100 in `make nightly`.
+INTERACTOR_EXAMPLES is how many examples an operation gets in the fuzzing phase: 5 unless set, 100 in `make nightly`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.full
 
 ROOT = Path(__file__).parents[2]
 SCHEMATHESIS = Path(sys.executable).with_name("st")
-EXAMPLES = os.environ.get("INTERACTOR_EXAMPLES", "15")
+EXAMPLES = os.environ.get("INTERACTOR_EXAMPLES", "5")
 NAMESPACES = ("org_a", "org_b")
 # They succeed with values that fit each other, or with an instance that no other call has ended: schemathesis finds
 # that now and then. Other tests bring them there.

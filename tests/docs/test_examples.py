@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 SECTION = re.compile(r"^## (?P<title>.+)\n(?P<text>(?:(?!^## ).*\n)*)", re.MULTILINE)
+distributions = cache(importlib.metadata.packages_distributions)
 COMMANDS = re.compile(r"^```sh\n(?P<install>.+)\n(?P<start>.+)\n```$", re.MULTILINE)
 FILE = re.compile(r"\]\((?P<path>\w[\w./]*)\)")
-DISTRIBUTIONS = importlib.metadata.packages_distributions()
 
 
 def sections() -> dict[str, str]:
@@ -122,7 +123,7 @@ def test_install_command_names_everything_that_the_example_needs(title: str) -> 
     own = {each.name.removesuffix(".py") for file in files for each in file.parent.iterdir()}
     own |= {"interactor_client", "interactor_ext"}
     for name in {name for file in files for name in imported(file)} - own - sys.stdlib_module_names:
-        assert available & {canonicalize_name(each) for each in DISTRIBUTIONS[name]}, f"{install!r} lacks {name}"
+        assert available & {canonicalize_name(each) for each in distributions()[name]}, f"{install!r} lacks {name}"
     programs = {"flask", "honcho", "pytest", "uvicorn"} & set(start.split())
     assert programs <= available
 

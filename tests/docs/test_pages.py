@@ -1,6 +1,7 @@
 """Every block of README and docs/ runs as it stands, in the order written, against the sandbox.
 
-With `-m full` also where only what the page says to install is installed.
+With `-m full` where only what the page says to install is installed; what a shell starts takes seconds, so that a page
+with such blocks runs there alone.
 """
 
 from __future__ import annotations
@@ -21,12 +22,6 @@ from tests.support.pages import blocks, name, pages, run_page, to_install, to_se
 from tests.support.part_of_environment import python_with_only
 
 RUNNING = {page: {block.language for block in blocks(page) if block.runs} for page in pages()}
-PAGES = [
-    # What a shell starts takes seconds.
-    pytest.param(page, id=name(page), marks=[pytest.mark.full] if "sh" in languages else [])
-    for page, languages in RUNNING.items()
-    if languages
-]
 
 
 @pytest.fixture
@@ -53,13 +48,13 @@ def variables(page: Path, sandbox: Sandbox) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page, languages in RUNNING.items() if languages == {"python"}], ids=name)
 def test_blocks_of_the_page_run_and_print(page: Path, tmp_path: Path) -> None:
     run_page(page, tmp_path)
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page, languages in RUNNING.items() if languages], ids=name)
 def test_page_says_all_that_its_blocks_need(page: Path, tmp_path: Path) -> None:
     python = python_with_only(tmp_path / "environment", to_install(page))
     folder = tmp_path / "project"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cases import nightly
 from tests.support.pages import blocks, name, pages
 
 pytestmark = pytest.mark.full  # a minute of type checkers
@@ -66,6 +67,7 @@ def test_pages_pass_mypy(folder: Path) -> None:
         assert (done.stdout, done.stderr, done.returncode) == ("", "", 0), project.name
 
 
+@nightly
 def test_pages_pass_pyright(folder: Path) -> None:
     settings = {
         "pythonVersion": "3.11",

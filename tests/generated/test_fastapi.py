@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from interactor_client import UNSET, models
 from interactor_client.types import Page, PageMeta
-from tests.support.cases import for_each
+from tests.support.cases import for_each, nightly
 from tests.support.json_schema import COMPONENTS, EXAMPLES, MODELS, in_the_contracts_notation
 from tests.support.pip import python_with
 
@@ -214,21 +214,27 @@ RESPONSES = {
     "page of tools": (Page([TOOL], META), Page[models.Tool], {**PAGE, "data": [TOOL.to_dict()]}),
     "empty page": (Page([], META), Page[models.Assistant], {**PAGE, "data": []}),
 }
-TYPED, UNTYPED, ECHO = FastAPI(), FastAPI(), FastAPI()
-for name, (value, kind, _) in RESPONSES.items():
-    TYPED.get(f"/{name}", response_model=kind)(returning(value))
-    UNTYPED.get(f"/{name}")(returning(value))
-    if name in INSTANCES:
-        ECHO.post(f"/{name}")(echoing(kind))
+
+
+@pytest.fixture(scope="module")
+def apps() -> dict[str, FastAPI]:
+    """Not made where the tests are only collected: the routes take a second."""
+    typed, untyped, echo = FastAPI(), FastAPI(), FastAPI()
+    for name, (value, kind, _) in RESPONSES.items():
+        typed.get(f"/{name}", response_model=kind)(returning(value))
+        untyped.get(f"/{name}")(returning(value))
+        if name in INSTANCES:
+            echo.post(f"/{name}")(echoing(kind))
+    return {"typed": typed, "untyped": untyped, "echo": echo}
 
 
 @for_each(RESPONSES)
-def test_typed_and_untyped_response_is_the_json(name: str) -> None:
-    assert get(TYPED, f"/{name}") == get(UNTYPED, f"/{name}") == RESPONSES[name][2]
+def test_typed_and_untyped_response_is_the_json(name: str, apps: dict[str, FastAPI]) -> None:
+    assert get(apps["typed"], f"/{name}") == get(apps["untyped"], f"/{name}") == RESPONSES[name][2]
 
 
-def test_pages_of_different_models_have_schemas_of_their_own() -> None:
-    document = get(TYPED, "/openapi.json")
+def test_pages_of_different_models_have_schemas_of_their_own(apps: dict[str, FastAPI]) -> None:
+    document = get(apps["typed"], "/openapi.json")
     for path, name in (("/page", "Assistant"), ("/page of tools", "Tool")):
         ok = document["paths"][path]["get"]["responses"]["200"]
         schema = ok["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
@@ -248,13 +254,13 @@ def test_response_can_be_cut_to_some_fields_and_a_page_be_the_list_response_of_t
 
 
 @for_each(INSTANCES)
-def test_body_is_read_as_a_model_and_returned(name: str) -> None:
-    assert send(ECHO, "POST", f"/{name}", 200, RESPONSES[name][2]) == RESPONSES[name][2]
+def test_body_is_read_as_a_model_and_returned(name: str, apps: dict[str, FastAPI]) -> None:
+    assert send(apps["echo"], "POST", f"/{name}", 200, RESPONSES[name][2]) == RESPONSES[name][2]
 
 
-def test_openapi_schemas_are_the_components_of_the_contract() -> None:
+def test_openapi_schemas_are_the_components_of_the_contract(apps: dict[str, FastAPI]) -> None:
     """Each model both as a body and as a response, so that they do not fall apart into an input and an output."""
-    schemas = get(ECHO, "/openapi.json")["components"]["schemas"]
+    schemas = get(apps["echo"], "/openapi.json")["components"]["schemas"]
     assert schemas.keys() - COMPONENTS.keys() == {"HTTPValidationError", "ValidationError"}
     assert INSTANCES.keys() <= schemas.keys()
     described = {name: in_the_contracts_notation(schemas[name]) for name in schemas.keys() & COMPONENTS.keys()}
@@ -290,6 +296,7 @@ def test_users_model_with_a_model_inside_is_a_body_and_a_response() -> None:
     assert in_the_contracts_notation(schemas["Assistant"]) == without_nulls(COMPONENTS["Assistant"])
 
 
+@nightly
 @pytest.mark.full
 def test_models_work_in_the_oldest_fastapi_and_pydantic(request: pytest.FixtureRequest) -> None:
     python = python_with(request, *OLDEST)

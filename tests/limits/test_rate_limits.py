@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -27,15 +24,16 @@ from interactor_ext.sandbox.clock import Clock
 from interactor_ext.tokens import MemoryTokenStore
 from interactor_ext.transports import AsyncTransport
 from tests.limits.test_limits import CLIENT, Interrupted
+from tests.support.cases import NIGHTLY
 from tests.support.modes import at_once, opened, sync_and_async
-from tests.support.rate_limit_worker import NAMESPACES, SLOWER, SPEED, call_from_threads, limiter_on
+from tests.support.rate_limits import NAMESPACES, SLOWER, SPEED, call_from_threads, limiter_on
 from tests.support.redis_server import redis_cluster, redis_server
 from tests.support.scripted_server import ASSISTANT as ODD_ASSISTANT
 from tests.support.scripted_server import Answer, Asked, OddServer, js
 from tests.support.virtual_time import VirtualTimeLoop, VirtualTimeTransport, run_in_virtual_time
 from tests.support.waiting import PATIENCE, eventually_async
 
-volumes = pytest.mark.parametrize("calls", [150, pytest.param(1_000, marks=pytest.mark.full)])
+CALLS = 1_000 if NIGHTLY else 150
 
 
 def enforcing(clock: Clock) -> Sandbox:
@@ -94,10 +92,9 @@ def call_in_virtual_time(calls: int, at_once: int, speed: float = 1, **options: 
         return statuses(sandbox)
 
 
-@volumes
-def test_limiter_keeps_tasks_from_getting_a_429(calls: int) -> None:
+def test_limiter_keeps_tasks_from_getting_a_429() -> None:
     """Under the documented limits."""
-    assert call_in_virtual_time(calls, at_once=1_000, limited=True) == {200: calls}
+    assert call_in_virtual_time(CALLS, at_once=1_000, limited=True) == {200: CALLS}
 
 
 def test_limiter_keeps_threads_from_getting_a_429(sandbox: Sandbox) -> None:
@@ -108,13 +105,10 @@ def test_limiter_keeps_threads_from_getting_a_429(sandbox: Sandbox) -> None:
 
 # At twenty times the usual speed, the tiers allow nearly all calls, and refuse some. At four times, sixty tasks make
 # several times the calls that the tiers allow: one call in a hundred is refused more than three times in a row.
-@volumes
 @pytest.mark.parametrize(("speed", "options"), [(20, {}), (4, {"max_retries": 12})])
-def test_retries_complete_all_calls_of_tasks_without_a_limiter(
-    calls: int, speed: float, options: dict[str, Any]
-) -> None:
-    seen = call_in_virtual_time(calls, at_once=60, speed=speed, **options)
-    assert seen[200] == calls
+def test_retries_complete_all_calls_of_tasks_without_a_limiter(speed: float, options: dict[str, Any]) -> None:
+    seen = call_in_virtual_time(CALLS, at_once=60, speed=speed, **options)
+    assert seen[200] == CALLS
     assert seen[429] > 0
 
 
@@ -153,25 +147,6 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 def redis_socket(patient: None) -> Iterator[str]:
     with redis_server() as socket:
         yield socket
-
-
-@pytest.mark.full
-def test_processes_that_share_redis_share_the_limits(redis_socket: str, sandbox: Sandbox) -> None:
-    settings = {
-        "client_id": sandbox.client_id,
-        "client_secret": sandbox.client_secret,
-        "core_api_url": sandbox.core_api_url,
-        "account_server_url": sandbox.account_server_url,
-    }
-    command = [sys.executable, "-m", "tests.support.rate_limit_worker", redis_socket, json.dumps(settings), "75"]
-    with at_the_rate_of_the_tiers(150):
-        processes = [subprocess.Popen(command) for _ in range(2)]
-        try:
-            assert [process.wait(PATIENCE) for process in processes] == [0, 0]
-        finally:
-            for process in processes:
-                process.kill()
-    assert statuses(sandbox) == {200: 150}
 
 
 async def test_tasks_share_limits_in_redis_through_a_sync_or_async_client(redis_socket: str, sandbox: Sandbox) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cases import NIGHTLY
 from tests.support.node import STATIC, run_script
 from tests.support.npm import npm_package
 
@@ -74,7 +75,10 @@ export function Answer({ room }: { room: string }) {
 """
 
 
-@pytest.fixture(scope="module", params=[pytest.param(version, marks=pytest.mark.full) for version in ("19.3", "18.3")])
+REACTS = ["19.3", "18.3"] if NIGHTLY else ["19.3"]
+
+
+@pytest.fixture(scope="module", params=[pytest.param(version, marks=pytest.mark.full) for version in REACTS])
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of a frontend team: React, and the package as `npm pack` makes it."""
     react: str = request.param

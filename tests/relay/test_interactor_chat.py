@@ -406,6 +406,7 @@ def has_a_conversation(sandbox: Sandbox, room: str, tools: list[str]) -> None:
         user.messages.send(room, content='/tool get_weather {"city": "Bergen"}')
 
 
+@pytest.mark.parametrize("path", ["element"], indirect=True)
 def test_chat_has_no_accessibility_violation_in_any_state(
     path: str,
     request: pytest.FixtureRequest,

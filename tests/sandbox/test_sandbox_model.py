@@ -4,7 +4,6 @@ crosses from one namespace to the other.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from interactor_ext import InteractorClient, NotFoundError, ValidationError
 from interactor_ext.sandbox import Sandbox
+from tests.support.cases import NIGHTLY
 
 text = st.text(st.characters(codec="utf-8"), max_size=12)
 name = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
@@ -219,7 +219,7 @@ def test_sandbox_matches_reference_model(world: World) -> None:
     run_state_machine_as_test(
         type("ProgramsHere", (Programs,), {"world": world}),
         settings=settings(
-            max_examples=500 if "INTERACTOR_EXAMPLES" in os.environ else 150,
+            max_examples=500 if NIGHTLY else 40,
             stateful_step_count=25,
             deadline=None,
             database=None,

@@ -1,4 +1,4 @@
-"""Many concurrent streams and chats, each with several reconnects: the right text, and no object left afterwards."""
+"""Many concurrent streams, each with several reconnects: the right text, and no object left afterwards."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.sandbox import Sandbox
-from tests.support.chaos_proxy import ChaosProxy
-from tests.support.conversations import NAMESPACE
-from tests.support.modes import at_once, opened, sync_and_async
+from tests.support.cases import NIGHTLY
+from tests.support.modes import at_once, sync_and_async
 from tests.support.scripted_server import Connection, RawServer
 from tests.support.stream_reader import connected, stream_of
 from tests.support.waiting import collect_garbage, eventually
@@ -26,7 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts sockets 
 POLICY = RetryPolicy(base_delay=0.01)
 TEXT = "".join(f"{number} " for number in range(1, 21))
 CUTS = 3
-ANSWER = f"Bot here. You said: {TEXT.strip()}"
+COUNT = 200 if NIGHTLY else 50
 
 
 def handler(connection: Connection) -> None:
@@ -53,28 +50,6 @@ async def streams(mode: str, count: int) -> None:
     assert found == [(TEXT, CUTS)] * count
 
 
-async def chat(user: Any, room: str) -> tuple[str, str]:
-    async with user.chat(room, TEXT.strip()) as reply:
-        return "".join([word async for word in reply.text()]), (await reply.message()).content
-
-
-def cut_three_times(request: str, number: int) -> int | None:
-    """Each time after at least one event, so that there is an id to resume from."""
-    return 150 + 150 * number if request.endswith("/stream") and number < CUTS else None
-
-
-async def chats(mode: str, count: int) -> None:
-    with Sandbox(word_delay=0.002).run() as sandbox, ChaosProxy(sandbox.core_api_url, cut_three_times) as proxy:
-        settings = sandbox._with_connection({"namespace": NAMESPACE, "core_api_url": proxy.url})
-        async with opened(mode, settings) as user:
-            bot = await user.assistants.create(name="Bot", model="gpt-4", system_prompt="Be brief.")
-            rooms = [(await user.rooms.create(assistant_id=bot.id)).id for _ in range(count)]
-            assert await at_once(mode, *(chat(user, room) for room in rooms)) == [(ANSWER, ANSWER)] * count
-        # A chat is over sooner if the answer is complete by the time it has reconnected.
-        assert count <= len(proxy.cuts) <= count * CUTS
-        await asyncio.to_thread(eventually, lambda: sandbox.open_streams == 0)
-
-
 def open_sockets() -> int:
     targets = []
     for name in os.listdir("/proc/self/fd"):
@@ -86,24 +61,19 @@ def open_sockets() -> int:
 
 
 @sync_and_async
-@pytest.mark.parametrize(
-    ("many", "count"), [(streams, 50), *(pytest.param(each, 200, marks=pytest.mark.full) for each in (streams, chats))]
-)
-def test_many_concurrent_streams_survive_three_reconnects_each(
-    mode: str, many: Callable[[str, int], Awaitable[None]], count: int
-) -> None:
-    asyncio.run(many(mode, 5))  # loads modules first
+def test_many_concurrent_streams_survive_three_reconnects_each(mode: str) -> None:
+    asyncio.run(streams(mode, 5))  # loads modules first
     sockets, threads = open_sockets(), threading.active_count()
     collect_garbage()
     objects = len(gc.get_objects())
-    asyncio.run(many(mode, count))
+    asyncio.run(streams(mode, COUNT))
 
     def nothing_is_left() -> bool:
         collect_garbage()
         # Each stream that was not freed would be some hundreds; coverage measurement keeps some twenty for its threads.
         # What earlier tests left behind may end meanwhile.
         return (
-            len(gc.get_objects()) - objects < 60 * count
+            len(gc.get_objects()) - objects < 60 * COUNT
             and open_sockets() <= sockets
             and threading.active_count() <= threads
         )

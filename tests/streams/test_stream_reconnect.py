@@ -87,9 +87,7 @@ def test_disconnect_at_every_byte_loses_and_repeats_no_event(mode: str) -> None:
 
 @sync_and_async
 @pytest.mark.parametrize("breaks", BREAKS.values(), ids=BREAKS)
-@pytest.mark.parametrize(
-    ("every", "count"), [(61, 50), (250, 200), (4096, 200), pytest.param(61, 200, marks=pytest.mark.full)]
-)
+@pytest.mark.parametrize(("every", "count"), [(61, 50), (250, 200), (4096, 200)])
 def test_repeated_disconnects_lose_and_repeat_no_event(
     mode: str, breaks: Callable[[Connection, bytes], None], every: int, count: int
 ) -> None:

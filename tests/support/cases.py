@@ -1,12 +1,17 @@
-"""One test for a table of cases. Its failure names each case that fails."""
+"""One test for a table of cases, whose failure names each case that fails; and how many cases there are."""
 
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+
+NIGHTLY = "INTERACTOR_EXAMPLES" in os.environ
+"""Whether this is `make nightly`: tests whose numbers are for finding what is rare take larger ones."""
+nightly = pytest.mark.skipif(not NIGHTLY, reason="takes long for what hardly ever changes: `make nightly` runs it")
 
 
 def for_each(cases: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cases import NIGHTLY
 from tests.support.node import STATIC
 from tests.support.npm import npm_package
 
 ESBUILD = "esbuild@0.28.2"
-REACT_VERSIONS = {"react-19": "react-dom@19.3.1", "react-18": "react-dom@18.3.1"}
+REACT_VERSIONS = {"react-19": "react-dom@19.3.1"} | ({"react-18": "react-dom@18.3.1"} if NIGHTLY else {})
 CHAT_PAGE = """
 import { createElement, StrictMode } from "react";
 import { createRoot } from "react-dom/client";

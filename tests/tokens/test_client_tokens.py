@@ -54,12 +54,11 @@ def test_64_threads_of_a_new_client_make_one_token_request(sandbox: Sandbox) -> 
     assert calls(sandbox) == {200: 64}
 
 
-@pytest.mark.parametrize("tasks", [200, pytest.param(1_000, marks=pytest.mark.full)])
-async def test_tasks_of_a_new_client_make_one_token_request(sandbox: Sandbox, tasks: int) -> None:
+async def test_200_tasks_of_a_new_client_make_one_token_request(sandbox: Sandbox) -> None:
     async with sandbox.async_client() as client:
-        await asyncio.gather(*(client.namespace(f"user_{number}").assistants.list() for number in range(tasks)))
+        await asyncio.gather(*(client.namespace(f"user_{number}").assistants.list() for number in range(200)))
     assert token_requests(sandbox) == 1
-    assert calls(sandbox) == {200: tasks}
+    assert calls(sandbox) == {200: 200}
 
 
 @sync_and_async

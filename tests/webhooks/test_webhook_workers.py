@@ -4,7 +4,6 @@ completed once.
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from interactor_ext.webhooks import (
     _threads,
     sign,
 )
+from tests.support.cases import NIGHTLY
 from tests.support.postgres_server import PostgresServer, killing
 from tests.support.webhook_deliveries import SECRET, body_of
 from tests.support.webhook_fleet import NAME, Fleet, receive, work
@@ -34,8 +34,8 @@ from tests.support.webhook_fleet import NAME, Fleet, receive, work
 pytest_plugins = ["tests.support.server_fixtures"]
 
 Open = Callable[[], Any]
-# How many events, deliveries and killed processes the long forms have; `make nightly` sets INTERACTOR_EXAMPLES.
-EVENTS, DELIVERIES, VICTIMS = (6000, 10_000, 40) if "INTERACTOR_EXAMPLES" in os.environ else (300, 600, 4)
+# How many events, deliveries and killed processes the long forms have.
+EVENTS, DELIVERIES, VICTIMS = (6000, 10_000, 40) if NIGHTLY else (120, 240, 4)
 
 
 def open_redis(socket: str) -> RedisEventStore:
@@ -66,9 +66,14 @@ def with_table(server: PostgresServer, kind: Any = PostgresEventStore) -> Open:
     return partial(open_postgres, kind, server.dsn)
 
 
-def deliveries(events: int, total: int, chance: random.Random) -> list[bytes]:
-    """`total` deliveries of `events` events: each at least once, some many times, copies near and far, out of order."""
-    keys = [*range(events), *(chance.randrange(events) for _ in range(total - events))]
+def kills_of_the_server() -> list[int]:
+    """After how many completed events."""
+    return [EVENTS * part // 6 for part in range(1, 6)]
+
+
+def deliveries(chance: random.Random) -> list[bytes]:
+    """Of each event at least one, of some many, copies near and far, out of order."""
+    keys = [*range(EVENTS), *(chance.randrange(EVENTS) for _ in range(DELIVERIES - EVENTS))]
     keys.sort(key=lambda number: number + chance.choice([3, 300]) * chance.random())
     return [body_of(key=f"idem_{number}") for number in keys]
 
@@ -76,23 +81,20 @@ def deliveries(events: int, total: int, chance: random.Random) -> list[bytes]:
 def check_deliveries(
     open_store: Open,
     *,
-    events: int = EVENTS,
-    total: int = DELIVERIES,
-    victims: int = VICTIMS,
     lease: float = 20,
     size: int = 4,
     meanwhile: Callable[[int], None] = lambda completions: None,
 ) -> None:
-    chance = random.Random(events)
-    keys = [f"idem_{number}" for number in range(events)]
-    doomed = chance.sample(keys, victims)
+    chance = random.Random(EVENTS)
+    keys = [f"idem_{number}" for number in range(EVENTS)]
+    doomed = chance.sample(keys, VICTIMS)
     fleet = Fleet(receive, open_store, size=size, lease=lease, victims=doomed)
 
     def done() -> bool:
         meanwhile(fleet.completions.total())
-        return fleet.answers[200] == total
+        return fleet.answers[200] == DELIVERIES
 
-    fleet.run(deliveries(events, total, chance), done)
+    fleet.run(deliveries(chance), done)
     fleet.close()
 
     assert fleet.kills == Counter(doomed)
@@ -105,53 +107,41 @@ def check_deliveries(
 
 
 @pytest.mark.full
-def test_every_event_is_completed_once_by_processes(open_store: Open) -> None:
-    check_deliveries(open_store, events=60, total=120, victims=0, lease=600, size=3)
-
-
-@pytest.mark.full
 def test_every_event_is_completed_once_with_killed_processes(open_store: Open) -> None:
     check_deliveries(open_store)
 
 
 @pytest.mark.full
 def test_every_event_is_completed_once_with_killed_processes_and_killed_server(postgres: PostgresServer) -> None:
-    to_come = [50, 100, 150, 200, 250]
-    kill = killing(postgres, to_come)
-    check_deliveries(with_table(postgres), events=300, total=600, victims=4, lease=30, size=8, meanwhile=kill)
+    to_come = kills_of_the_server()
+    check_deliveries(with_table(postgres), lease=30, size=8, meanwhile=killing(postgres, to_come))
     assert to_come == []
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(
-    ("kind", "events", "total", "victims", "lease"),
-    [
-        *((kind, *case) for kind in ("sqlite", "postgres") for case in ((60, 90, 0, 600), (200, 300, 3, 15))),
-        ("postgres, killed", 300, 400, 4, 30),
-    ],
-)
+@pytest.mark.parametrize("kind", ["sqlite", "postgres", "postgres, killed"])
 def test_every_queued_event_is_completed_once_by_workers(
-    kind: str, events: int, total: int, victims: int, lease: float, tmp_path: Path, request: pytest.FixtureRequest
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     open_queue: Open = partial(SQLiteEventQueue, tmp_path / "queue.db", timeout=30)
-    to_come = [50, 100, 150, 200, 250] if "killed" in kind else []
+    to_come = kills_of_the_server() if "killed" in kind else []
     if kind != "sqlite":
         server = request.getfixturevalue("postgres")
         open_queue, kill = with_table(server, PostgresEventQueue), killing(server, to_come)
-    chance = random.Random(events)
-    keys = [f"idem_{number}" for number in range(events)]
+    chance = random.Random(EVENTS)
+    keys = [f"idem_{number}" for number in range(EVENTS)]
     with open_queue() as queue:
         receiver = WebhookRouter(WebhookVerifier(SECRET), name=NAME, queue=queue)
-        answers = [receiver.handle(body, sign(body, SECRET)) for body in deliveries(events, total, chance)]
-    assert Counter(answer.status for answer in answers) == {200: total}
+        answers = [receiver.handle(body, sign(body, SECRET)) for body in deliveries(chance)]
+    assert Counter(answer.status for answer in answers) == {200: DELIVERIES}
 
-    doomed = chance.sample(keys, victims)
-    fleet = Fleet(work, open_queue, size=4, lease=lease, victims=doomed)
+    doomed = chance.sample(keys, VICTIMS)
+    fleet = Fleet(work, open_queue, size=4, lease=30 if to_come else 15, victims=doomed)
 
     def done() -> bool:
         if to_come:
             kill(fleet.completions.total())
-        return fleet.completions.total() == events
+        return fleet.completions.total() == EVENTS
 
     fleet.run(["empty the queue"] * 4, done)
     fleet.close()

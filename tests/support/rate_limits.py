@@ -1,15 +1,11 @@
-"""Calls under a rate limiter: tiers for real time, calls of many threads, a process that shares limits in Redis."""
+"""Calls under a rate limiter: tiers for real time, calls of many threads, a limiter with limits in Redis."""
 
 from __future__ import annotations
 
-import json
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from interactor_ext import InteractorClient
 from interactor_ext.limits import RedisRateLimiter, Tier, Tiers
-from interactor_ext.limits import _redis_buckets as redis_buckets
-from tests.support.waiting import PATIENCE
 
 # Real limits for what runs in real time: far below what the sandbox gives, whose clock runs ten times faster, so a call
 # that is held up on its way is not refused.
@@ -33,10 +29,3 @@ def limiter_on(socket: str, tiers: Tiers = SLOWER) -> RedisRateLimiter:
     import redis
 
     return RedisRateLimiter(redis.Redis(unix_socket_path=socket), tiers)
-
-
-if __name__ == "__main__":
-    socket, settings, calls = sys.argv[1:]
-    redis_buckets._PATIENCE = PATIENCE
-    with InteractorClient(rate_limiter=limiter_on(socket), **json.loads(settings)) as client:
-        call_from_threads(client, int(calls))
