@@ -156,6 +156,28 @@ def test_page_denies_oauth_flow(inspector: Page, sandbox: Sandbox, caller: Calle
     inspector.shows("main", "This flow is failed.")
 
 
+def test_consent_page_grants_what_is_ticked_for_the_account_that_is_chosen(
+    inspector: Page, sandbox: Sandbox, caller: Caller
+) -> None:
+    back = f"{origin(sandbox)}/back"
+    flow = caller.make("/oauth/initiate", provider="google", redirect_uri=back, scopes=["calendar.read", "mail.read"])
+    inspector.browser.get(flow["authorization_url"])
+    inspector.click("//label[contains(., 'mail.read')]/input")
+    inspector.browser.find_element("id", "account").clear()
+    inspector.write("#account", "bob@example.com")
+    inspector.click("//button[.='Approve']")
+    code = eventually(inspector.browser, lambda: httpx.URL(inspector.browser.current_url).params.get("code"))
+    done = caller.make("/oauth/callback", provider="google", code=code, state=flow["state"])
+    assert done["scopes"] == ["calendar.read"]
+    inspector.open("credentials")
+    inspector.shows("#credential-list", "bob@example.com")
+    flow = caller.make("/oauth/initiate", provider="google", redirect_uri=back)
+    inspector.browser.get(flow["authorization_url"])
+    inspector.click("//summary")
+    inspector.click("//button[.='temporarily_unavailable']")
+    eventually(inspector.browser, lambda: "error=temporarily_unavailable" in inspector.browser.current_url)
+
+
 def test_page_filters_by_namespace_and_lists_requests(inspector: Page, sandbox: Sandbox, caller: Caller) -> None:
     caller.room()
     with Caller(sandbox, "user_2") as other:

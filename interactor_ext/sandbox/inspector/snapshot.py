@@ -61,7 +61,7 @@ def snapshot(
         "room": _open_room(state, _chosen(state, "room", namespace, room, rooms)),
         "instances": [_instance(state, record) for record in instances],
         "instance": _open_instance(state, _chosen(state, "workflow instance", namespace, instance, instances)),
-        "credentials": [_shown(record) for record in _newest(state, "credential", namespace)],
+        "credentials": [_credential(record) for record in _newest(state, "credential", namespace)],
         "flows": [_flow(record) for record in flows[:NEWEST]],
         "tool_calls": [_tool_call(record) for record in tool_calls[:NEWEST]],
         "webhooks": [_shown(record) for record in _newest(state, "webhook", namespace)],
@@ -176,6 +176,10 @@ def _states(state: State, instance: Record) -> list[JsonObject]:
     names = ("name", "type", "transitions")
     drawn = ({name: each[name] for name in names if name in each} for each in states)
     return sorted(drawn, key=lambda each: each["name"] != initial)
+
+
+def _credential(credential: Record) -> JsonObject:
+    return _shown(credential, account=_clipped(credential.private.get("account", "")))
 
 
 def _flow(flow: Record) -> JsonObject:

@@ -47,7 +47,8 @@ export function flowRow(flow) {
 export function credentialRow(credential) {
   const scopes = credential.scopes.length > 0 ? element("span", {}, credential.scopes.join(" ")) : null;
   const provider = element("strong", {}, credential.provider);
-  return line(credential, badge(credential.status), provider, scopes, expiry(credential));
+  const account = credential.account ? element("span", {}, credential.account) : null;
+  return line(credential, badge(credential.status), provider, account, scopes, expiry(credential));
 }
 
 function expiry(credential) {
