@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import attrs
@@ -37,6 +38,8 @@ else:
 HOLD_SECONDS = 1.0
 # Real seconds until restored deliveries are sent: after a failed write to a full disk they may just have been sent.
 RESTORE_DELAY = 1.0
+# Bytes of an answer that a delivery keeps.
+KEPT_OF_ANSWER = 2000
 # Concurrent attempts to all webhooks together: each has a socket.
 AT_ONCE = 128
 _random = random.SystemRandom()  # `random.seed` of the program does not reach it
@@ -261,7 +264,8 @@ class Outbox:
             signed[SIGNATURE] = signed[SIGNATURE].removeprefix("sha256=")
         headers = {**signed, "X-Request-Id": request_id, "User-Agent": "Interactor-Webhooks/1.0"}
         options = self.options
-        return await post(url, body, headers, timeout_seconds=options.timeout, public=options.public)
+        outcome = await post(url, body, headers, timeout_seconds=options.timeout, public=options.public)
+        return replace(outcome, sent=headers)
 
     def _record(
         self,
@@ -289,6 +293,8 @@ class Outbox:
                 duration=duration,
                 next_attempt_at=next_attempt_at,
                 is_duplicate=pending.is_duplicate,
+                headers=dict(outcome.sent),
+                answer=outcome.content[:KEPT_OF_ANSWER].decode(errors="replace"),
             ),
             size=len(pending.body),
         )

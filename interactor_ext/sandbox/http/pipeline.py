@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import http_date
@@ -28,6 +28,7 @@ from interactor_ext.sandbox.http.problems import FAILED, Problem, conflict, inva
 from interactor_ext.sandbox.http.streams import Subscription
 from interactor_ext.sandbox.http.wire import (
     INLINE_SIZE,
+    STREAM_HEADERS,
     ApiResponse,
     ClientGone,
     RawHeaders,
@@ -41,10 +42,10 @@ from interactor_ext.sandbox.http.wire import (
     send_stream,
 )
 from interactor_ext.sandbox.platform import agents, conversation, credentials, instances, oauth, webhooks, workflows
-from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
+from interactor_ext.sandbox.storage.journal import MAX_RESPONSE, RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
-from interactor_ext.sandbox.storage.state import State
+from interactor_ext.sandbox.storage.state import State, cause
 
 # Importing them fills HANDLERS.
 HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)
@@ -73,6 +74,7 @@ class Exchange:
     fault: Fault | None = None
     headers: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
+    kept: ResponseRecord | None = None
 
 
 class Platform:
@@ -112,8 +114,8 @@ class Platform:
         except Exception:
             logger.exception("the sandbox failed at request %s", exchange.request_id)
             response = ApiResponse.of(500, Problem(500, FAILED).envelope(exchange.request_id))
-        self._record(exchange, response)
         headers = [*self._headers(exchange), *extra]
+        self._record(exchange, response, headers)
         try:
             await self._send(exchange, receive, send, response, headers)
         except ConnectionCut as interruption:
@@ -121,10 +123,12 @@ class Platform:
 
     async def _respond(self, exchange: Exchange, receive: Receive) -> ApiResponse | Subscription:
         """Handles a request and commits what it wrote. ResetMeanwhile goes before every other error."""
+        token = cause.set(exchange.request_id)
         try:
             try:
                 return await self._process(exchange, receive)
             finally:
+                cause.reset(token)
                 self._check_generation(exchange)
                 self._state.persistence.commit()
         except NotStored as error:
@@ -151,8 +155,14 @@ class Platform:
         if isinstance(response, ApiResponse):
             await send_response(send, response, headers, fault)
             return
+
+        async def send_and_keep(message: Message) -> None:
+            if exchange.kept is not None:
+                exchange.kept.add(message.get("body", b""))
+            await send(message)
+
         keepalive, retry = self._state.settings.keepalive, self._state.settings.retry
-        await send_stream(receive, send, response, headers, keepalive=keepalive, retry=retry, fault=fault)
+        await send_stream(receive, send_and_keep, response, headers, keepalive=keepalive, retry=retry, fault=fault)
 
     async def _process(self, exchange: Exchange, receive: Receive) -> ApiResponse | Subscription:
         scope = exchange.scope
@@ -289,7 +299,9 @@ class Platform:
             headers.extend(deprecated.headers(is_date=is_date))
         return headers
 
-    def _record(self, exchange: Exchange, response: ApiResponse | Subscription | None) -> None:
+    def _record(
+        self, exchange: Exchange, response: ApiResponse | Subscription | None, headers: RawHeaders | None = None
+    ) -> None:
         scope = exchange.scope
         status = response.status if isinstance(response, ApiResponse) else 200 if response else 0
         record = RequestRecord(
@@ -305,11 +317,17 @@ class Platform:
             fault=exchange.fault.kind if exchange.fault else "",
             time=exchange.arrived,
             duration=time.monotonic() - exchange.began,
+            query_string=scope["query_string"],
         )
         self._state.requests.append(record, record.size)
-        if isinstance(response, ApiResponse):
-            kept = ResponseRecord.of(exchange.request_id, response.content or b"")
-            self._state.responses.append(kept, len(kept.content or b""))
+        if headers is not None:
+            of_content = response.headers if isinstance(response, ApiResponse) else STREAM_HEADERS
+            exchange.kept = ResponseRecord(exchange.request_id, [*headers, *of_content])
+            if isinstance(response, ApiResponse):
+                exchange.kept.add(response.content or b"")
+            # A stream grows.
+            size = len(exchange.kept.content) if isinstance(response, ApiResponse) else MAX_RESPONSE
+            self._state.responses.append(exchange.kept, size)
         # Only the path: a stream's query contains a token.
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
 

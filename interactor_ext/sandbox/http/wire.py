@@ -31,6 +31,7 @@ JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNOREC
 HOST = re.compile(rb"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 
 RawHeaders = list[tuple[bytes, bytes]]
+STREAM_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
 
 class ClientGone(Exception):
@@ -47,6 +48,14 @@ class ApiResponse:
     @classmethod
     def of(cls, status: int, body: dict[str, Any] | None) -> ApiResponse:
         return cls(status, None if body is None else encode(body))
+
+    @property
+    def headers(self) -> RawHeaders:
+        """What describes the content."""
+        content_type = [(b"content-type", b"application/json")] if self.content is not None else []
+        # RFC 9110 section 8.6: a 204 has no Content-Length.
+        length = [(b"content-length", b"%d" % len(self.content or b""))] if self.status != 204 else []
+        return content_type + length
 
 
 def encode(body: dict[str, Any]) -> bytes:
@@ -153,12 +162,8 @@ async def send_response(send: Send, response: ApiResponse, headers: RawHeaders, 
     content = response.content or b""
     sent = content[: len(content) // 2] if fault is not None and fault.kind in OF_A_BODY else content
     if fault is not None and fault.kind == "malformed":
-        content = sent
-    if response.content is not None:
-        headers = [*headers, (b"content-type", b"application/json")]
-    # RFC 9110 section 8.6: a 204 has no Content-Length.
-    if response.status != 204:
-        headers = [*headers, (b"content-length", b"%d" % len(content))]
+        content, response = sent, ApiResponse(response.status, sent)
+    headers = [*headers, *response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if len(sent) < len(content):
         await send({"type": "http.response.body", "body": sent, "more_body": True})
@@ -186,11 +191,6 @@ async def send_stream(
             pass
         subscription.close()
 
-    stream_headers = [
-        *headers,
-        (b"content-type", b"text/event-stream; charset=utf-8"),
-        (b"cache-control", b"no-cache"),
-    ]
     chunks = subscription.chunks(keepalive, retry)
     if fault is not None and fault.kind == "dropped_stream":
         chunks = cut_short(chunks, events=fault.after_events, size=fault.after_bytes)
@@ -198,7 +198,7 @@ async def send_stream(
         chunks = end_with_error(chunks, fault)
     watcher = asyncio.create_task(watch())
     try:
-        await send({"type": "http.response.start", "status": 200, "headers": stream_headers})
+        await send({"type": "http.response.start", "status": 200, "headers": [*headers, *STREAM_HEADERS]})
         async for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import attrs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -22,7 +23,7 @@ from interactor_ext.sandbox.http.guard import check_action, check_host, check_or
 from interactor_ext.sandbox.http.handlers import HANDLERS, ApiCall
 from interactor_ext.sandbox.http.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.http.wire import origin_of, read_json
-from interactor_ext.sandbox.inspector.snapshot import exchange, snapshot
+from interactor_ext.sandbox.inspector.snapshot import Wanted, attempts, exchange, snapshot
 from interactor_ext.sandbox.platform.work import run_in_thread
 from interactor_ext.sandbox.storage.journal import Journal
 from interactor_ext.sandbox.storage.records import JsonObject
@@ -38,6 +39,7 @@ ACTIONS = {
     "submit_workflow_input",
     "trigger_workflow_event",
 }
+NO_DELIVERY = "There is no delivery with this id, or it is too old to be kept."
 HEADERS = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -61,6 +63,7 @@ class Inspector:
             Route("/_sandbox/page/state", self.state),
             Route("/_sandbox/page/contract", self.contract),
             Route("/_sandbox/page/requests/{request_id}", self.exchange),
+            Route("/_sandbox/page/deliveries/{delivery_id}", self.delivery),
             Route("/_sandbox/page/rooms/{room_id}/stream", self.stream),
             Route("/_sandbox/page/act", self.act, methods=["POST"]),
             Route("/_sandbox/page/redeliver", self.redeliver, methods=["POST"]),
@@ -81,8 +84,8 @@ class Inspector:
     async def state(self, request: Request) -> Response:
         self._admit_reader(request)
         query = request.query_params
-        chosen = {name: query.get(name, "") for name in ("room", "instance", "status", "path")}
-        return JSONResponse(snapshot(self._state, query.get("namespace"), **chosen), headers=HEADERS)
+        chosen: JsonObject = {each.name: query[each.name] for each in attrs.fields(Wanted) if each.name in query}
+        return JSONResponse(snapshot(self._state, Wanted(**chosen)), headers=HEADERS)
 
     async def contract(self, request: Request) -> Response:
         """What the forms offer: operations, kinds of faults, and the contract's example of each event."""
@@ -103,8 +106,16 @@ class Inspector:
             raise Problem(404, "There is no request with this id, or it is too old to be kept.")
         response = _newest(self._state.responses, request_id)
         # Up to 128 KiB are parsed and masked.
-        shown = await run_in_thread(lambda: exchange(self._contract, record, response))
+        shown = await run_in_thread(lambda: exchange(self._state, self._contract, record, response))
         return JSONResponse(shown, headers=HEADERS)
+
+    async def delivery(self, request: Request) -> Response:
+        """The attempts of a delivery, with payload, headers and answers."""
+        self._admit_reader(request)
+        journal = [each for each in self._state.outbox.journal if each.id == request.path_params["delivery_id"]]
+        if not journal:
+            raise Problem(404, NO_DELIVERY)
+        return JSONResponse(await run_in_thread(lambda: attempts(journal)), headers=HEADERS)
 
     async def stream(self, request: Request) -> Response:
         """The events of a room, as the API streams them."""
@@ -157,7 +168,7 @@ class Inspector:
         journal = reversed(self._state.outbox.journal.snapshot())
         delivery = next((each for each in journal if each.id == delivery_id), None)
         if delivery is None:
-            raise Problem(404, "There is no delivery with this id, or it is too old to be kept.")
+            raise Problem(404, NO_DELIVERY)
         try:
             self._state.redeliver(delivery)
         except ValueError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.storage.records import JsonObject, Record, Store
@@ -75,7 +76,8 @@ class CredentialExpiry:
             self._timer.cancel()
         self._timer = None
         if self._loop is not None and real_seconds is not None:
-            self._timer = self._loop.call_later(real_seconds, self._expire_due)
+            # Not in the context of a request, which causes nothing that its time brings.
+            self._timer = self._loop.call_later(real_seconds, self._expire_due, context=Context())
 
     def _clock_moved(self) -> None:
         """The clock was moved, perhaps by another thread."""

@@ -10,6 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -34,6 +35,8 @@ from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
 
 T = TypeVar("T")
 
+# The id of the request that is being handled, or that began what is being done.
+cause: ContextVar[str] = ContextVar("cause", default="")
 # Final statuses of a workflow instance.
 FINISHED = {"completed", "failed", "cancelled"}
 # Maximum event ids of a stream in one run.
@@ -85,6 +88,8 @@ class State:
         # For the inspector. Apart from the requests, so that long responses do not make the journal forget requests.
         self.responses: Journal[ResponseRecord] = Journal(RESPONSES)
         self.events: Journal[JsonObject] = Journal(settings.history)
+        # Ids: of a request, and of an event that it caused.
+        self.causes: Journal[tuple[str, str]] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
         bare = "bare_signature" in settings.dialect
         self.outbox = Outbox(self.store, persistence, clock, settings.delivery, settings.history, bare_signature=bare)
@@ -110,6 +115,8 @@ class State:
         # Encoded once for all webhooks.
         encoded = json.dumps(body, separators=(",", ":")).encode()
         self.events.append(body, len(encoded))
+        if request_id := cause.get():
+            self.causes.append((request_id, body["id"]))
         self.outbox.post(body, encoded)
         return body
 
@@ -189,7 +196,7 @@ class State:
         self.outbox.clear()
         for part in (self.store, self.streams, self.limits, self.idempotency, self.credential_expiry):
             part.clear()
-        for journal in (self.requests, self.responses, self.events, self.emails):
+        for journal in (self.requests, self.responses, self.events, self.causes, self.emails):
             journal.clear()
         self.persistence.clear()
         self.accounts.clear()
