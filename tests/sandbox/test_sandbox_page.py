@@ -236,7 +236,7 @@ def test_request_leads_to_its_deliveries_with_their_attempts_on_a_line_of_time(
     inspector.shows("#deliveries-tally", "2 of 4 match.")
     inspector.click("(//*[@id='delivery-list']//summary)[1]")
     inspector.shows("#delivery-list .moments", "after 31 s")
-    inspector.shows("#delivery-list details[open]", "interactor-signature")
+    inspector.shows("#delivery-list details[open]", "X-Interactor-Signature")
     inspector.shows("#delivery-list details[open]", "ConnectError")
     inspector.click("//a[.='Show all deliveries']")
     eventually(inspector.browser, lambda: inspector.text("#deliveries-tally") == "")
