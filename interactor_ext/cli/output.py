@@ -90,7 +90,8 @@ class Answer:
         whole, blank_line, rest = (self._text + part).rpartition("\n\n")
         # A blank line within a block of code ends nothing.
         if blank_line and whole.count("```") % 2 == 0:
-            write_markdown(whole + blank_line)
+            write_markdown(whole)
+            write("")
             self._text = rest
         else:
             self._text += part
