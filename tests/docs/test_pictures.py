@@ -56,7 +56,8 @@ RENDER = """
 const [source, done] = arguments;
 mermaid.initialize({
   startOnLoad: false, theme: "neutral", htmlLabels: false, fontFamily: "sans-serif",
-  flowchart: { htmlLabels: false, useMaxWidth: false, wrappingWidth: 400 }, sequence: { useMaxWidth: false, mirrorActors: false },
+  flowchart: { htmlLabels: false, useMaxWidth: false, wrappingWidth: 400 },
+  sequence: { useMaxWidth: false, mirrorActors: false },
 });
 mermaid.render("diagram", source).then(({ svg }) => done(svg), (error) => done(String(error)));
 """

@@ -85,6 +85,8 @@ class Inspector:
         self._admit_reader(request)
         query = request.query_params
         chosen: JsonObject = {each.name: query[each.name] for each in attrs.fields(Wanted) if each.name in query}
+        skip = query.get("skip", "")
+        chosen["skip"] = int(skip) if skip.isdecimal() and len(skip) < 10 else 0
         return JSONResponse(snapshot(self._state, Wanted(**chosen)), headers=HEADERS)
 
     async def contract(self, request: Request) -> Response:

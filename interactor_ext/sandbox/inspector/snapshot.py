@@ -57,10 +57,10 @@ class Wanted:
     namespace: str | None = None
     room: str = ""
     instance: str = ""
-    skip: int = attrs.field(default=0, converter=lambda text: int(text) if str(text).isdecimal() else 0)
+    skip: int = 0
     status: str = ""
-    path: str = attrs.field(default="", converter=str.lower)
-    body: str = attrs.field(default="", converter=str.lower)
+    path: str = ""
+    body: str = ""
     delivery: str = ""
 
     def window(self, entries: Sequence[T]) -> Sequence[T]:
@@ -69,11 +69,15 @@ class Wanted:
 
     def includes(self, record: RequestRecord, response: ResponseRecord | None) -> bool:
         """Whether a request is selected."""
-        row = f"{record.method} {record.path} {record.operation}".lower()
-        if not (f"{record.status}".startswith(self.status) and self.path in row):
+        row = (record.method, record.path, str(record.operation))
+        if not f"{record.status}".startswith(self.status) or (self.path and not _holds(" ".join(row), self.path)):
             return False
-        bodies = (record.content, response.content if response else b"") if self.body else ()
-        return not self.body or any(self.body in each.decode(errors="replace").lower() for each in bodies)
+        bodies = (record.content, response.content if response else b"")
+        return not self.body or any(_holds(each.decode(errors="replace"), self.body) for each in bodies)
+
+
+def _holds(text: str, part: str) -> bool:
+    return part.lower() in text.lower()
 
 
 def snapshot(state: State, wanted: Wanted) -> JsonObject:
