@@ -67,12 +67,6 @@ def write(text: str, style: str = "", *, end: str = "\n") -> None:
     console.print(Text(printable(text), style=style), end=end)
 
 
-def write_part(text: str) -> None:
-    """Write a part of a line and flush."""
-    console.file.write(printable(text))
-    console.file.flush()
-
-
 class Answer:
     """Writes an answer as it comes: on a terminal as Markdown, the block that is not whole yet anew, else as it is."""
 
@@ -85,16 +79,16 @@ class Answer:
 
     def write(self, part: str) -> None:
         if not console.is_terminal:
-            write_part(part)
+            console.file.write(printable(part))
+            console.file.flush()
             return
-        whole, blank_line, rest = (self._text + part).rpartition("\n\n")
+        self._text += part
+        whole, blank_line, rest = self._text.rpartition("\n\n")
         # A blank line within a block of code ends nothing.
         if blank_line and whole.count("```") % 2 == 0:
             write_markdown(whole)
             write("")
             self._text = rest
-        else:
-            self._text += part
         self._live.update(_markdown(self._text), refresh=True)
 
     def __exit__(self, *_: object) -> None:

@@ -42,7 +42,7 @@ from interactor_ext.sandbox.http.wire import (
     send_stream,
 )
 from interactor_ext.sandbox.platform import agents, conversation, credentials, instances, oauth, webhooks, workflows
-from interactor_ext.sandbox.storage.journal import MAX_RESPONSE, RequestRecord, ResponseRecord
+from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
 from interactor_ext.sandbox.storage.state import State, cause
@@ -74,7 +74,7 @@ class Exchange:
     fault: Fault | None = None
     headers: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
-    kept: ResponseRecord | None = None
+    kept: ResponseRecord = field(init=False)
 
 
 class Platform:
@@ -157,8 +157,7 @@ class Platform:
             return
 
         async def send_and_keep(message: Message) -> None:
-            if exchange.kept is not None:
-                exchange.kept.add(message.get("body", b""))
+            exchange.kept.add(message.get("body", b""))
             await send(message)
 
         keepalive, retry = self._state.settings.keepalive, self._state.settings.retry
@@ -325,9 +324,7 @@ class Platform:
             exchange.kept = ResponseRecord(exchange.request_id, [*headers, *of_content])
             if isinstance(response, ApiResponse):
                 exchange.kept.add(response.content or b"")
-            # A stream grows.
-            size = len(exchange.kept.content) if isinstance(response, ApiResponse) else MAX_RESPONSE
-            self._state.responses.append(exchange.kept, size)
+            self._state.responses.append(exchange.kept)
         # Only the path: a stream's query contains a token.
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
 

@@ -161,7 +161,7 @@ async def send_response(send: Send, response: ApiResponse, headers: RawHeaders, 
     """Send a complete response. Raises ConnectionCut if a `fault` ends the connection in the middle."""
     content = response.content or b""
     sent = content[: len(content) // 2] if fault is not None and fault.kind in OF_A_BODY else content
-    if fault is not None and fault.kind == "malformed":
+    if fault is not None and fault.kind == "malformed" and content:
         content, response = sent, ApiResponse(response.status, sent)
     headers = [*headers, *response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

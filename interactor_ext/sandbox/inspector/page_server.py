@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from interactor_ext.sandbox.delivery.deliveries import Delivery
 from interactor_ext.sandbox.http.contract import Contract
 from interactor_ext.sandbox.http.faults import KINDS
 from interactor_ext.sandbox.http.guard import check_action, check_host, check_origin
@@ -39,7 +40,6 @@ ACTIONS = {
     "submit_workflow_input",
     "trigger_workflow_event",
 }
-NO_DELIVERY = "There is no delivery with this id, or it is too old to be kept."
 HEADERS = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -114,10 +114,8 @@ class Inspector:
     async def delivery(self, request: Request) -> Response:
         """The attempts of a delivery, with payload, headers and answers."""
         self._admit_reader(request)
-        journal = [each for each in self._state.outbox.journal if each.id == request.path_params["delivery_id"]]
-        if not journal:
-            raise Problem(404, NO_DELIVERY)
-        return JSONResponse(await run_in_thread(lambda: attempts(journal)), headers=HEADERS)
+        made = self._attempts(request.path_params["delivery_id"])
+        return JSONResponse(await run_in_thread(lambda: attempts(made)), headers=HEADERS)
 
     async def stream(self, request: Request) -> Response:
         """The events of a room, as the API streams them."""
@@ -167,15 +165,17 @@ class Inspector:
     async def redeliver(self, request: Request) -> Response:
         """Send a delivery again; the body is `{delivery_id}`."""
         delivery_id = _text(await self._read_action(request), "delivery_id")
-        journal = reversed(self._state.outbox.journal.snapshot())
-        delivery = next((each for each in journal if each.id == delivery_id), None)
-        if delivery is None:
-            raise Problem(404, NO_DELIVERY)
         try:
-            self._state.redeliver(delivery)
+            self._state.redeliver(self._attempts(delivery_id)[-1])
         except ValueError as error:
             raise conflict(f"Not delivered again: {error}.") from None
         return Response(status_code=204, headers=HEADERS)
+
+    def _attempts(self, delivery_id: str) -> list[Delivery]:
+        made = [each for each in self._state.outbox.journal if each.id == delivery_id]
+        if not made:
+            raise Problem(404, "There is no delivery with this id, or it is too old to be kept.")
+        return made
 
     def _admit_reader(self, request: Request) -> None:
         check_host(request, self._state.settings.allowed_hosts)

@@ -96,7 +96,6 @@ def snapshot(state: State, wanted: Wanted) -> JsonObject:
     return {
         "namespaces": sorted(_namespaces(state)),
         "time": state.clock.stamp(),
-        "skip": wanted.skip,
         "rooms": [_room(state, record) for record in rooms],
         "room": _open_room(state, _chosen(state, "room", namespace, wanted.room, rooms)),
         "instances": [_instance(state, record) for record in instances],

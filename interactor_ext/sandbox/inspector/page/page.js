@@ -39,7 +39,7 @@ async function refresh() {
 function show(state) {
   report(at("status"), isPaused ? "paused" : "live", isPaused ? "" : "good");
   showNamespaces(state.namespaces);
-  startAt(state.skip);
+  startAt(shown.skip);
   showPager(state.counts);
   at("one-delivery").hidden = shown.delivery === "";
   for (const name of COUNTED) at(`${name}-count`).textContent = state.counts[name].all;
