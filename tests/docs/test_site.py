@@ -58,14 +58,11 @@ def window(site: str) -> Iterator[WebDriver]:
         yield window
 
 
-@pytest.mark.parametrize(
-    ("words", "page"), [("CORS", "how-to/sandbox.html"), ("redeliver", "reference/sandbox.html"), ("X-Namespace", "")]
-)
-def test_search_finds_words_in_brackets_and_behind_dots(window: WebDriver, site: str, words: str, page: str) -> None:
+def test_search_finds_a_word_in_brackets(window: WebDriver, site: str) -> None:
     window.get(f"{site}/index.html")
-    window.find_element("css selector", ".md-search__input").send_keys(words)
+    window.find_element("css selector", ".md-search__input").send_keys("CORS")
     found = eventually(window, lambda: window.execute_script(RESULTS))
-    assert any(page in each for each in found)
+    assert any("how-to/sandbox.html" in each for each in found)
 
 
 @pytest.mark.parametrize("page", PAGES)
