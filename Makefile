@@ -25,7 +25,7 @@ TESTS_OF_DEPENDENCIES = $(addprefix tests/,cli limits relay sandbox telemetry to
 # Else each of the hundreds of processes that tests start would compile the packages anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-full test-rooms test-lowest coverage nightly check check-mypy check-pyright check-rest format generate sandbox cassettes bench docs docs-serve clean
+.PHONY: help demo test test-full test-rooms test-lowest coverage nightly check check-mypy check-pyright check-rest format generate sandbox cassettes pictures bench docs docs-serve clean
 
 help:
 	@echo "demo       walk the quickstart with the real client on the embedded sandbox"
@@ -39,6 +39,7 @@ help:
 	@echo "generate   write interactor_client/ and the types for browsers anew from openapi.yaml and generator-templates/"
 	@echo "sandbox    serve the sandbox of the platform on this machine"
 	@echo "cassettes  record tests/cassettes/ anew from the sandbox"
+	@echo "pictures   make the pictures of docs/pictures/ anew"
 	@echo "bench      CPU cost of calls, as ratios within one run; writes docs/benchmarks.md"
 	@echo "docs       build the documentation into site/; a broken link fails"
 	@echo "docs-serve   show the documentation at http://127.0.0.1:8000 while you write it"
@@ -108,6 +109,9 @@ sandbox: $(READY)
 
 cassettes: $(READY)
 	INTERACTOR_RECORD=1 $(BIN)/python -m pytest tests/testing/test_cassettes.py
+
+pictures: $(READY)
+	INTERACTOR_PICTURES=docs/pictures $(BIN)/python -m pytest -m full tests/docs/test_pictures.py
 
 bench: $(READY)
 	@$(PIP) install --group bench

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interactor_ext._errors import ConfigurationError, InteractorError
-from interactor_ext.cli.output import complain, write, write_part
+from interactor_ext.cli.output import Answer, chosen, complain, write, write_markdown
 from interactor_ext.cli.settings import Environment, Insecure, Namespace, settings
 
 if TYPE_CHECKING:
@@ -88,22 +88,20 @@ def _run_command_or_send(user: InteractorClient, room: Room, text: str) -> None:
 def _send(user: InteractorClient, room: Room, text: str) -> None:
     from interactor_client.models import MessageDelta, ToolCallStart
 
-    with warnings.catch_warnings(), user.chat(room.id, text) as reply:
+    note = ""
+    with warnings.catch_warnings(), user.chat(room.id, text) as reply, Answer() as answer:
         warnings.simplefilter("ignore", RuntimeWarning)  # of tools that are not run: it is said below
         try:
             for event in reply:
                 if isinstance(event, MessageDelta):
-                    write_part(event.content)
+                    answer.write(event.content)
                 elif isinstance(event, ToolCallStart):
-                    write(
-                        f"(calls {event.tool_call.tool_id}; tools are not run here, /history shows what comes)", "dim"
-                    )
-                    return
+                    note = f"(calls {event.tool_call.tool_id}; tools are not run here, /history shows what comes)"
+                    break
         except KeyboardInterrupt:
-            write(" ... (not waiting for the rest)", "dim")
-            return
-        finally:
-            write("")
+            note = "... (not waiting for the rest)"
+    if note:
+        write(note, "dim")
 
 
 def _ask() -> str | None:
@@ -118,13 +116,14 @@ def _show_history(user: InteractorClient, room: Room) -> None:
     newest = user.messages.list(room.id, order="desc", per_page=_HISTORY)
     for message in reversed(newest.data):
         write(f"{message.role}> ", "cyan", end="")
-        write(message.content or "")
+        show = write_markdown if message.role == "assistant" else write
+        show(message.content or "")
     if newest.meta.has_more:
         write(f"(the last {_HISTORY} messages)", "dim")
 
 
 def _only_assistant(user: InteractorClient) -> str:
-    found = user.assistants.list(per_page=10)
+    found = user.assistants.list(per_page=20)
     if len(found) == 1 and not found.meta.has_more:
         return found.data[0].id
     if not found.data:
@@ -134,5 +133,8 @@ def _only_assistant(user: InteractorClient) -> str:
             f"There is no assistant in this namespace. Make one: interactor api create_assistant {where}"
             """-d '{"name": "Bot", "model": "gpt-4", "system_prompt": "You are helpful."}'"""
         )
+    picked = chosen("Talk to", [f"{each.name}  {each.id}" for each in found])
+    if picked is not None:
+        return found.data[picked].id
     names = ", ".join(f"{each.id} ({each.name})" for each in found)
     raise ConfigurationError(f"There are several assistants: choose one with --assistant. {names}")

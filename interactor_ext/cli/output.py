@@ -10,12 +10,14 @@ import re
 import sys
 import textwrap
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.highlighter import JSONHighlighter
+from rich.live import Live
+from rich.markdown import Markdown
 from rich.text import Text
 
 from interactor_ext._errors import ConfigurationError, InteractorError
@@ -58,10 +60,49 @@ def write(text: str, style: str = "", *, end: str = "\n") -> None:
     console.print(Text(printable(text), style=style), end=end)
 
 
-def write_part(text: str) -> None:
-    """Write a part of a line and flush."""
-    console.file.write(printable(text))
-    console.file.flush()
+class Answer:
+    """Writes an answer as it comes: on a terminal as Markdown, the block that is not whole yet anew, else as it is."""
+
+    def __enter__(self) -> Answer:
+        self._text = ""
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        if console.is_terminal:
+            self._live.start()
+        return self
+
+    def write(self, part: str) -> None:
+        if not console.is_terminal:
+            console.file.write(printable(part))
+            console.file.flush()
+            return
+        self._text += part
+        whole, blank_line, rest = self._text.rpartition("\n\n")
+        # A blank line within a block of code ends nothing.
+        if blank_line and whole.count("```") % 2 == 0:
+            write_markdown(whole)
+            write("")
+            self._text = rest
+        self._live.update(_markdown(self._text), refresh=True)
+
+    def __exit__(self, *_: object) -> None:
+        if console.is_terminal:
+            self._live.stop()
+            write_markdown(self._text)
+        else:
+            write("")
+
+
+def write_markdown(text: str) -> None:
+    """Markdown on a terminal, elsewhere the text itself."""
+    if console.is_terminal:
+        console.print(_markdown(text), soft_wrap=False)
+    else:
+        write(text)
+
+
+def _markdown(text: str) -> Markdown:
+    # A link shows where it leads.
+    return Markdown(printable(text), hyperlinks=False)
 
 
 def _as_json(text: str) -> str:
@@ -101,6 +142,18 @@ def confirmed(question: str, option: str) -> bool:
         raise ConfigurationError(f"{question} Nobody can answer here: pass {option}.")
     errors.print(Text(f"{printable(question)} [y/N] ", style="yellow"), end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def chosen(question: str, options: Sequence[str]) -> int | None:
+    """The index of the option that the user chooses on the terminal; None where nobody can choose."""
+    if not (sys.stdin.isatty() and console.is_terminal):
+        return None
+    for number, option in enumerate(options, 1):
+        write(f"{number:>3}  {option}")
+    while True:
+        number = typer.prompt(question, type=int)
+        if 1 <= number <= len(options):
+            return int(number) - 1
 
 
 def complain(error: Any, *, verbose: bool, as_json: bool = False) -> int:

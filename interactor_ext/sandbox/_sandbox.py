@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -393,12 +393,25 @@ class Sandbox:
         """
         return dict(self._told(lambda: instances.fail(self._state, instance_id, error)).public)
 
-    def decide(self, flow_id: str, *, approve: bool = True) -> str:
+    def decide(
+        self,
+        flow_id: str,
+        *,
+        approve: bool = True,
+        scopes: Collection[str] | None = None,
+        account: str = "",
+        error: str = "access_denied",
+    ) -> str:
         """Approve or deny an OAuth flow as the user would; returns the URL that the browser is sent to.
 
-        Raises ValueError if there is no such flow or it is over.
+        `scopes` are those that the user grants (None: all), `account` is the one at the provider, and `error` what the
+        provider answers if `approve` is False, such as "server_error". Raises ValueError if there is no such flow, it
+        is over, or it doesn't ask for one of the scopes.
         """
-        return self._told(lambda: credentials.authorize(self._state, flow_id, approve=approve))
+        error = "" if approve else error
+        return self._told(
+            lambda: credentials.authorize(self._state, flow_id, error=error, scopes=scopes, account=account)
+        )
 
     def emit(self, stream_id: str, event: JsonObject) -> None:
         """Emit an event of your own on the stream of a room or a workflow instance."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from datetime import UTC, datetime
 from email.utils import formatdate
 from weakref import WeakMethod
@@ -179,7 +180,8 @@ class Timetable:
             self._timer.cancel()
         self._timer = None
         if self._loop is not None and real_seconds is not None:
-            self._timer = self._loop.call_later(real_seconds, self.run_due)
+            # Not in the context of a request, which causes nothing that its time brings.
+            self._timer = self._loop.call_later(real_seconds, self.run_due, context=Context())
 
     def clear(self) -> None:
         self._due.clear()

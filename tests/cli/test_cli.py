@@ -73,6 +73,44 @@ def test_chat_in_a_terminal(terminal: Callable[..., Terminal], sandbox: Sandbox)
     assert sandbox.client_secret not in talk.end()
 
 
+def test_chat_shows_markdown_on_a_terminal_and_offers_the_assistants(
+    terminal: Callable[..., Terminal], sandbox: Sandbox
+) -> None:
+    answer = "# Orders\n\nOrder **4711** is [on its way](https://shop.test/4711).\n\n"
+    answer += "```python\na = 1\n\nb = 2\n```\n\nBye \x9b31m"
+    with sandbox.client(namespace=NAMESPACE) as user:
+        for name in ("Support Bot", "Sales Bot"):
+            user.assistants.create(name=name, model="gpt-4", system_prompt="Help.")
+    sandbox.replies.add(assistant="Sales Bot", say=answer)
+    talk = terminal("chat", "-n", NAMESPACE)
+    talk.until("1  Support Bot", "2  Sales Bot", "Talk to: ")
+    talk.type("7")
+    talk.until("Talk to: ")
+    talk.type("2")
+    talk.until("you> ")
+    talk.type("Hello")
+    talk.until("Bye", "you> ")
+    assert "\x1b[1m4711\x1b[0m" in talk.seen
+    assert "\x9b" not in talk.seen
+    shown = ANSI.sub("", talk.seen)
+    assert "Order 4711 is on its way (https://shop.test/4711)." in shown
+    assert "**" not in shown.rpartition("Bye")[0].rpartition("Orders")[2]
+    talk.type("/history")
+    talk.until("assistant> ", "Orders", "you> ")
+    talk.type("/quit")
+    talk.end()
+
+
+def test_chat_in_a_pipe_writes_answers_as_they_are(
+    shown_by: Callable[..., str], sandbox: Sandbox, typed: list[str | type[BaseException]]
+) -> None:
+    with sandbox.client(namespace=NAMESPACE) as user:
+        user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="Help.")
+    sandbox.replies.add(say="# Orders\n\nIt is **here**.")
+    typed += ["Hello", EOFError]
+    assert "# Orders\n\nIt is **here**.\n" in shown_by("chat", "-n", NAMESPACE)
+
+
 def test_chat_without_assistant_shows_how_to_create_one(shown_by: Callable[..., str]) -> None:
     make_one = "Make one: interactor api create_assistant"
     assert f"{make_one} -n {NAMESPACE} -d" in shown_by("chat", "-n", NAMESPACE, status=1)

@@ -38,12 +38,14 @@ CONTROLS += range(0x2066, 0x206A)
 HOSTILE = "a" + "".join(f"{chr(code)}b" for code in CONTROLS) + "\x1b]0;owned\x07 \x9b31m Zoë ✓ end"
 HOSTILE_HEADER = "req_\x9b31m\x85\x9d0;owned\x9c"
 RAW = re.compile("[" + "".join(map(chr, CONTROLS)) + "]")
+# What draws the block anew that an answer is at: the cursor is hidden and shown, a line erased.
+REDRAWN = re.compile(r"\x1b\[\?25[hl]|\r\x1b\[2K|\x1b\[1A\x1b\[2K")
 COMMAND = [sys.executable, "-m", "interactor_ext.cli"]
 
 
 def assert_harmless(*texts: str) -> None:
     for text in texts:
-        found = RAW.search(text)
+        found = RAW.search(REDRAWN.sub("", text))
         assert found is None, f"{found} in {text!r}"
 
 

@@ -74,6 +74,45 @@ def test_oauth_denial_redirects_with_error(caller: Caller) -> None:
     assert visit(flow, "approve").status_code == 409
 
 
+def test_user_grants_some_scopes_with_an_account(sandbox: Sandbox, caller: Caller) -> None:
+    scopes = ["calendar.read", "calendar.write", "mail.read"]
+    ways = {
+        "form": lambda flow: httpx.post(
+            flow["authorization_url"],
+            data={"decision": "approve", "account": "bob@example.com", "scope": ["mail.read", "calendar.read"]},
+        ).headers["location"],
+        "address": lambda flow: httpx.get(
+            f"{flow['authorization_url']}&decision=approve&scope=mail.read&scope=calendar.read&account=bob@example.com"
+        ).headers["location"],
+        "program": lambda flow: sandbox.decide(
+            flow["flow_id"], scopes=["mail.read", "calendar.read"], account="bob@example.com"
+        ),
+    }
+    for decide in ways.values():
+        flow = initiate(caller, scopes=scopes)
+        back = dict(parse_qsl(urlsplit(decide(flow)).query))
+        credential = complete(caller, code=back["code"], state=back["state"]).json()["data"]
+        assert credential["scopes"] == ["calendar.read", "mail.read"]
+        event = sandbox.events[-1]
+        check_event("WebhookEvent", "event", event)
+        assert event["data"]["metadata"] == {"account": "bob@example.com"}
+    flow = initiate(caller, scopes=scopes)
+    none = httpx.post(flow["authorization_url"], data={"decision": "approve", "account": ""})
+    code = dict(parse_qsl(urlsplit(none.headers["location"]).query))["code"]
+    assert complete(caller, code=code, state=flow["state"]).json()["data"]["scopes"] == []
+    foreign = httpx.get(f"{initiate(caller)['authorization_url']}&decision=approve&scope=mail.write")
+    assert "mail.write" in problem(foreign, 422, "VALIDATION_ERROR")["scope"]
+
+
+@pytest.mark.parametrize("error", ["server_error", "temporarily_unavailable", "invalid_scope", "unauthorized_client"])
+def test_consent_fails_as_a_provider_does(sandbox: Sandbox, caller: Caller, error: str) -> None:
+    flow = initiate(caller)
+    back = brought_back(flow, error)
+    assert (back["error"], back["state"], "code" in back) == (error, flow["state"], False)
+    assert status(caller, flow) == {"flow_id": flow["flow_id"], "status": "failed", "error": error}
+    assert f"error={error}" in sandbox.decide(initiate(caller)["flow_id"], approve=False, error=error)
+
+
 def test_provider_is_derived_from_service_id(sandbox: Sandbox, caller: Caller) -> None:
     flow = caller.make("/oauth/initiate", service_id="svc_google_calendar", redirect_uri="app://back")
     code = brought_back(flow)["code"]

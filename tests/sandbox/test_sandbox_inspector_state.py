@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.storage.journal import MAX_RESPONSE, RESPONSES
-from tests.support.sandbox_caller import Caller, control_url, fetch_token, problem
+from interactor_ext.webhooks import WebhookVerifier
+from tests.support.sandbox_caller import Caller, control_url, fetch_token, listening, problem
+from tests.support.scripted_server import receiving
+from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -80,8 +84,6 @@ def test_exchange_says_why_a_body_is_not_shown(sandbox: Sandbox, caller: Caller,
     with pytest.raises(httpx.TransportError):
         caller.get("/rooms")
     assert newest_exchange(control)["response"] == {"note": "None: a fault cut the connection."}
-    with caller.stream("GET", f"/rooms/{caller.room()['id']}/stream"):
-        assert newest_exchange(control)["response"] == {"note": "An event stream. Its events are not kept."}
     first = control.get("/requests").json()["requests"][0]["request_id"]
     with httpx.Client(base_url=sandbox.core_api_url) as client:
         for _ in range(RESPONSES):
@@ -89,6 +91,95 @@ def test_exchange_says_why_a_body_is_not_shown(sandbox: Sandbox, caller: Caller,
     note = control.get(f"/page/requests/{first}").json()["response"]["note"]
     assert note.startswith("Not kept any more: only the responses of the newest")
     assert control.get("/page/requests/req_no").status_code == 404
+
+
+def test_exchange_shows_the_events_of_a_stream_as_they_were_sent(caller: Caller, control: httpx.Client) -> None:
+    room = caller.room()
+    with listening(caller, f"/rooms/{room['id']}/stream") as stream:
+        request_id = state(control)["requests"][0]["request_id"]
+        caller.say(room, "Hello")
+        stream.until("message.complete")
+    shown = control.get(f"/page/requests/{request_id}").json()
+    assert shown["response_headers"]["content-type"].startswith("text/event-stream")
+    assert shown["response"]["text"].startswith("id: 0\n: connected\n\n")
+    assert "message.complete" in shown["response"]["text"]
+    assert shown["response"]["size"] >= len(shown["response"]["text"])
+
+
+def test_exchange_names_response_headers_and_what_the_request_caused(
+    sandbox: Sandbox, caller: Caller, control: httpx.Client
+) -> None:
+    with receiving() as (_, url):
+        webhook = caller.make("/webhooks", url=url, events=["room.message.created", "credential.connected"])
+        room = caller.room()
+        said = caller.post(f"/rooms/{room['id']}/messages", json={"content": "Hello"}, params={"token": "abc12345"})
+        sandbox.add_credential("google", namespace="user_1")
+        sandbox.wait_for_deliveries()
+    shown = control.get(f"/page/requests/{said.headers['x-request-id']}").json()
+    headers = {name: said.headers[name] for name in ("x-request-id", "x-ratelimit-remaining", "content-type")}
+    assert headers.items() <= shown["response_headers"].items()
+    assert shown["query"] == "token=***"
+    assert [each["event"] for each in shown["events"]] == ["room.message.created"] * 2
+    deliveries = [each for event in shown["events"] for each in event["deliveries"]]
+    assert [(each["webhook_id"], each["status"]) for each in deliveries] == [(webhook["id"], 200)] * 2
+    assert control.get("/page/requests/" + sandbox.requests[0].request_id).json()["events"] == []
+
+
+def test_delivery_shows_payload_signature_answer_and_all_its_attempts(
+    sandbox: Sandbox, caller: Caller, control: httpx.Client
+) -> None:
+    with receiving() as (receiver, url):
+        receiver.answers.append(503)
+        receiver.content = b'{"told": "thanks", "api_key": "hunter2hunter2"}'
+        webhook = caller.make("/webhooks", url=url, events=["room.message.created"])
+        caller.make(f"/rooms/{caller.room()['id']}/messages", content="Hi", role="system")
+        sandbox.wait_for_deliveries()
+        sandbox.clock.advance(31)
+        eventually(lambda: len(sandbox.deliveries) == 2)
+    shown = control.get(f"/page/deliveries/{sandbox.deliveries[0].id}").json()
+    assert json.loads(shown["payload"]["text"]) == sandbox.events[-1]
+    failed, done = shown["attempts"]
+    assert json.loads(failed["answer"]) == {"told": "thanks", "api_key": "***"}
+    assert (failed["status"], done["status"]) == (503, 200)
+    assert done["sent_at"] >= failed["next_attempt_at"]
+    body = json.dumps(sandbox.events[-1], separators=(",", ":")).encode()
+    assert WebhookVerifier(webhook["secret"]).verify(body, done["headers"]).id == sandbox.events[-1]["id"]
+    assert webhook["secret"] not in str(shown)
+    listed = state(control, delivery=failed["id"])
+    assert ([each["attempt"] for each in listed["deliveries"]], listed["counts"]["deliveries"]["matching"]) == (
+        [2, 1],
+        2,
+    )
+    assert control.get("/page/deliveries/dlv_no").status_code == 404
+
+
+def test_state_lists_assistants_tools_data_sources_and_the_history_of_a_workflow(
+    caller: Caller, control: httpx.Client
+) -> None:
+    caller.assistant(name="Ada", tools=[caller.tool("get_weather")["id"]])
+    caller.make("/data-sources", name="Orders", type="url", config={"url": "https://shop.test", "key": "k_12345"})
+    instance = caller.start()
+    caller.make(f"/workflow-instances/{instance['id']}/input", input={"approved": True})
+    shown = state(control)
+    names = {name: [each["name"] for each in shown[name]] for name in ("assistants", "tools", "data_sources")}
+    assert names == {"assistants": ["Ada"], "tools": ["get_weather"], "data_sources": ["Orders"]}
+    assert "k_12345" not in str(shown["data_sources"])
+    assert shown["counts"]["data_sources"] == {"all": 1}
+    history = [(each["event"].rpartition(".")[2], each["state"]) for each in shown["instance"]["history"]]
+    assert history == [("started", "ask"), ("halted", "ask"), ("state_changed", "end"), ("completed", "end")]
+
+
+def test_lists_go_back_beyond_the_newest_and_bodies_are_searched(caller: Caller, control: httpx.Client) -> None:
+    for number in range(120):
+        caller.assistant(name=f"Bot {number}")
+    older = state(control, skip="100")
+    assert [each["name"] for each in older["assistants"]] == [f"Bot {number}" for number in reversed(range(20))]
+    assert len(older["requests"]) == older["counts"]["requests"]["all"] - 100
+    assert len(state(control, skip="many")["assistants"]) == 100
+    found = state(control, body='"NAME": "bot 7"')
+    assert (len(found["requests"]), found["counts"]["requests"]["matching"]) == (0, 0)
+    found = state(control, body='BOT 77"')
+    assert [each["operation"] for each in found["requests"]] == ["create_assistant"]
 
 
 def test_counts_tell_how_many_there_are_beyond_those_listed(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -156,6 +160,28 @@ def test_page_denies_oauth_flow(inspector: Page, sandbox: Sandbox, caller: Calle
     inspector.shows("main", "This flow is failed.")
 
 
+def test_consent_page_grants_what_is_ticked_for_the_account_that_is_chosen(
+    inspector: Page, sandbox: Sandbox, caller: Caller
+) -> None:
+    back = f"{origin(sandbox)}/back"
+    flow = caller.make("/oauth/initiate", provider="google", redirect_uri=back, scopes=["calendar.read", "mail.read"])
+    inspector.browser.get(flow["authorization_url"])
+    inspector.click("//label[contains(., 'mail.read')]/input")
+    inspector.browser.find_element("id", "account").clear()
+    inspector.write("#account", "bob@example.com")
+    inspector.click("//button[.='Approve']")
+    code = eventually(inspector.browser, lambda: httpx.URL(inspector.browser.current_url).params.get("code"))
+    done = caller.make("/oauth/callback", provider="google", code=code, state=flow["state"])
+    assert done["scopes"] == ["calendar.read"]
+    inspector.open("credentials")
+    inspector.shows("#credential-list", "bob@example.com")
+    flow = caller.make("/oauth/initiate", provider="google", redirect_uri=back)
+    inspector.browser.get(flow["authorization_url"])
+    inspector.click("//summary")
+    inspector.click("//button[.='temporarily_unavailable']")
+    eventually(inspector.browser, lambda: "error=temporarily_unavailable" in inspector.browser.current_url)
+
+
 def test_page_filters_by_namespace_and_lists_requests(inspector: Page, sandbox: Sandbox, caller: Caller) -> None:
     caller.room()
     with Caller(sandbox, "user_2") as other:
@@ -169,6 +195,63 @@ def test_page_filters_by_namespace_and_lists_requests(inspector: Page, sandbox: 
     inspector.shows("#request-list", "POST /api/v1/rooms")
     assert "user_1" not in inspector.text("#request-list")
     assert sandbox.client_secret not in inspector.text("#request-list")
+
+
+def test_request_is_copied_as_curl_and_python_without_its_secrets(
+    inspector: Page, sandbox: Sandbox, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = 'It\'s "Ada" \\ \u00e4'
+    caller.assistant(name=name, model="gpt-4", tools=[])
+    inspector.open("requests")
+    inspector.click("//*[@id='request-list']//summary[contains(., 'create_assistant')]")
+    inspector.shows("#request-list details[open]", "Copy as Python")
+    inspector.browser.execute_script(
+        "window.copied = []; navigator.clipboard.writeText = async (text) => void window.copied.push(text);"
+    )
+    for button in ("Copy as curl", "Copy as Python"):
+        inspector.press(button)
+    curl, program = eventually(inspector.browser, lambda: inspector.browser.execute_script("return window.copied"))
+    inspector.shows("#request-list details[open]", "Copied.")
+    token = caller.headers["authorization"].removeprefix("Bearer ")
+    assert token not in curl + program
+    environment = {**os.environ, **sandbox.env, "INTERACTOR_ACCESS_TOKEN": token}
+    for command in (["bash", "-c", f"{curl} --silent --fail"], [sys.executable, "-c", program]):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert json.loads(done.stdout)["data"]["name"] == name, done.stderr
+    assert [each["name"] for each in caller.read("/assistants")] == [name] * 3
+
+
+def test_request_leads_to_its_deliveries_with_their_attempts_on_a_line_of_time(
+    inspector: Page, sandbox: Sandbox, caller: Caller
+) -> None:
+    for _ in range(2):
+        caller.make("/webhooks", url="http://127.0.0.1:1/hook", events=["room.message.created"])
+    caller.make(f"/rooms/{caller.room()['id']}/messages", content="Hi", role="system")
+    sandbox.wait_for_deliveries()
+    sandbox.clock.advance(31)
+    eventually(inspector.browser, lambda: len(sandbox.deliveries) == 4)
+    inspector.open("requests")
+    inspector.click("//*[@id='request-list']//summary[contains(., 'send_message')]")
+    inspector.click("(//*[@id='request-list']//a[contains(., 'delivery')])[1]")
+    inspector.shows("#deliveries-tally", "2 of 4 match.")
+    inspector.click("(//*[@id='delivery-list']//summary)[1]")
+    inspector.shows("#delivery-list .moments", "after 31 s")
+    inspector.shows("#delivery-list details[open]", "X-Interactor-Signature")
+    inspector.shows("#delivery-list details[open]", "ConnectError")
+    inspector.click("//a[.='Show all deliveries']")
+    eventually(inspector.browser, lambda: inspector.text("#deliveries-tally") == "")
+
+
+def test_older_entries_come_page_by_page(inspector: Page, caller: Caller) -> None:
+    for number in range(110):
+        caller.tool(f"tool_{number}")
+    inspector.open("assistants")
+    inspector.shows("#tools-tally", "The newest 100 of 110 are shown.")
+    inspector.press("Older")
+    inspector.shows("#tools-tally", "Numbers 101 to 110 of 110 are shown.")
+    inspector.shows("#tool-list", "tool_0")
+    inspector.press("Newer")
+    inspector.shows("#tool-list", "tool_109")
 
 
 def act(sandbox: Sandbox, **headers: str) -> httpx.Response:

@@ -126,6 +126,7 @@ def test_inspector_and_consent_page_have_no_accessibility_violation_in_any_view(
         "/oauth/initiate", provider="google", redirect_uri="https://app.test/back", scopes=["a.b", f"https://{LONG}"]
     )
     look("credentials", "#flow-list", "google", "credentials")
+    look("assistants", "#tool-list", "get_weather", "assistants")
     look("control", "#tool-call-list", "Oslo", "control")
     inspector.press("Remove all faults")
     inspector.shows("#fault .outcome.good", "No fault is in force")
@@ -138,7 +139,7 @@ def test_inspector_and_consent_page_have_no_accessibility_violation_in_any_view(
     looks.check(inspector.browser, "reset")
     inspector.open("deliveries")
     inspector.click("//*[@id='delivery-list']//summary")
-    inspector.shows("#delivery-list details[open] pre", "room.message.created")
+    inspector.shows("#delivery-list details[open]", "Payload")
     looks.check(inspector.browser, "webhooks")
     look("requests", "#request-list", "create_room", "requests")
     inspector.click("//*[@id='request-list']//summary[contains(., 'initiate_oauth')]")

@@ -38,7 +38,9 @@ class Page:
         eventually(self.browser, clicked)
 
     def press(self, button: str) -> None:
-        self.click(f"//section[not(@hidden)]//button[normalize-space()='{button}']")
+        self.click(
+            f"//main/section[not(@hidden)]//button[normalize-space()='{button}'] | //main/p//button[.='{button}']"
+        )
 
     def write(self, selector: str, text: str) -> None:
         eventually(self.browser, lambda: self.browser.find_element("css selector", selector).is_displayed())

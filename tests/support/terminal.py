@@ -58,6 +58,13 @@ class Terminal:
         assert self.child.exitstatus == status, shown
         return shown
 
+    def finish(self) -> str:
+        """The whole output with its control sequences, once the command has ended."""
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        assert self.child.exitstatus == 0
+        return str(self.seen + self.child.before)
+
     def interrupt(self) -> None:
         self.child.sendintr()
 

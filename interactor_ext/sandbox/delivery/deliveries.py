@@ -58,7 +58,8 @@ class Delivery:
     All attempts of one delivery have the same `id`; `attempt` counts from 1. `status` is
     the receiver's status code, None without a response; `error` then says why. `duration` is in real seconds.
     `next_attempt_at` is None after the last attempt. `is_duplicate` marks the copy made by
-    `DeliveryOptions.duplicate`; a copy has one attempt.
+    `DeliveryOptions.duplicate`; a copy has one attempt. `headers` are those that the sandbox sent, the signature among
+    them, and `answer` is the beginning of the response's body.
     """
 
     id: str
@@ -74,6 +75,8 @@ class Delivery:
     duration: float
     next_attempt_at: str | None
     is_duplicate: bool
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    answer: str = field(default="", repr=False)
 
     @property
     def event_id(self) -> str:

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ else:
 
 # Seconds of the clock after which a held delivery is sent even if none has overtaken it.
 HOLD_SECONDS = 1.0
+# Bytes of an answer that a delivery keeps.
+KEPT_OF_ANSWER = 2000
 # Concurrent attempts to all webhooks together: each has a socket.
 AT_ONCE = 128
 _random = random.SystemRandom()  # `random.seed` of the program does not reach it
@@ -210,6 +213,8 @@ class Outbox:
                 duration=time.monotonic() - started,
                 next_attempt_at=next_attempt,
                 is_duplicate=kept["is_duplicate"],
+                headers=dict(outcome.sent),
+                answer=outcome.content[:KEPT_OF_ANSWER].decode(errors="replace"),
             ),
             size=len(compact(pending.public)),
         )
@@ -246,7 +251,8 @@ class Outbox:
             signed[SIGNATURE] = signed[SIGNATURE].removeprefix("sha256=")
         headers = {**signed, "X-Request-Id": request_id, "User-Agent": "Interactor-Webhooks/1.0"}
         options = self.options
-        return await post(url, body, headers, timeout_seconds=options.timeout, public=options.public)
+        outcome = await post(url, body, headers, timeout_seconds=options.timeout, public=options.public)
+        return replace(outcome, sent=headers)
 
     def _drop_queues(self) -> None:
         self._cancel_attempts()

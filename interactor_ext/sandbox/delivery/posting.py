@@ -32,6 +32,8 @@ class Outcome:
     status: int | None = None
     error: str | None = None
     content: bytes = field(default=b"", repr=False)
+    # The headers of the request.
+    sent: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def is_success(self) -> bool:

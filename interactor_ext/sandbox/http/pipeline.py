@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from starlette.requests import HTTPConnection
 from starlette.routing import Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import http_date
@@ -30,7 +30,7 @@ from interactor_ext.sandbox.platform.faults import Fault
 from interactor_ext.sandbox.platform.handlers import HANDLERS, STATUSES, ApiCall
 from interactor_ext.sandbox.platform.idempotency import ApiResponse
 from interactor_ext.sandbox.platform.limits import Allowance
-from interactor_ext.sandbox.platform.state import State
+from interactor_ext.sandbox.platform.state import State, cause
 from interactor_ext.sandbox.platform.streams import Subscription
 from interactor_ext.sandbox.problems import FAILED, ConnectionCut, Problem, conflict, invalid, not_stored, unauthorized
 from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
@@ -69,6 +69,7 @@ class Exchange:
     fault: Fault | None = None
     headers: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
+    kept: ResponseRecord = field(init=False)
 
 
 class Platform:
@@ -114,9 +115,9 @@ class Platform:
         except Exception:
             logger.exception("the sandbox failed at request %s", exchange.request_id)
             response = ApiResponse.of(500, Problem(500, FAILED).envelope(exchange.request_id))
-        self._record(exchange, response)
         replaced = {name for name, _ in extra}
         headers = [*(each for each in self._headers(exchange) if each[0] not in replaced), *extra]
+        self._record(exchange, response, headers)
         try:
             await self._send(exchange, receive, send, response, headers)
         except ConnectionCut as interruption:
@@ -124,10 +125,12 @@ class Platform:
 
     async def _respond(self, exchange: Exchange, receive: Receive) -> ApiResponse | Subscription:
         """Handles a request and commits what it wrote. ResetMeanwhile goes before every other error."""
+        token = cause.set(exchange.request_id)
         try:
             try:
                 return await self._process(exchange, receive)
             finally:
+                cause.reset(token)
                 self._check_generation(exchange)
                 self._state.persistence.commit()
         except NotStored as error:
@@ -154,8 +157,13 @@ class Platform:
         if isinstance(response, ApiResponse):
             await wire.send_response(send, response, headers, fault)
             return
+
+        async def send_and_keep(message: Message) -> None:
+            exchange.kept.add(message.get("body", b""))
+            await send(message)
+
         keepalive, retry = self._state.settings.keepalive, self._state.settings.retry
-        await wire.send_stream(receive, send, response, headers, keepalive=keepalive, retry=retry, fault=fault)
+        await wire.send_stream(receive, send_and_keep, response, headers, keepalive=keepalive, retry=retry, fault=fault)
 
     async def _process(self, exchange: Exchange, receive: Receive) -> ApiResponse | Subscription:
         scope = exchange.scope
@@ -290,7 +298,9 @@ class Platform:
             headers.extend(deprecated.headers(is_date=is_date))
         return headers
 
-    def _record(self, exchange: Exchange, response: ApiResponse | Subscription | None) -> None:
+    def _record(
+        self, exchange: Exchange, response: ApiResponse | Subscription | None, headers: RawHeaders | None = None
+    ) -> None:
         scope = exchange.scope
         status = response.status if isinstance(response, ApiResponse) else 200 if response else 0
         record = RequestRecord(
@@ -306,11 +316,17 @@ class Platform:
             fault=exchange.fault.kind if exchange.fault else "",
             time=exchange.arrived,
             duration=time.monotonic() - exchange.began,
+            query_string=scope["query_string"],
         )
         self._state.requests.append(record, record.size)
-        if isinstance(response, ApiResponse):
-            kept = ResponseRecord.of(exchange.request_id, response.content or b"")
-            self._state.responses.append(kept, len(kept.content or b""))
+        if headers is not None:
+            of_content = (
+                wire.content_headers(response, headers) if isinstance(response, ApiResponse) else wire.STREAM_HEADERS
+            )
+            exchange.kept = ResponseRecord(exchange.request_id, [*headers, *of_content])
+            if isinstance(response, ApiResponse):
+                exchange.kept.add(response.content or b"")
+            self._state.responses.append(exchange.kept)
         # Only the path: a stream's query contains a token.
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
 

@@ -29,6 +29,7 @@ JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNOREC
 HOST = re.compile(rb"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 
 RawHeaders = list[tuple[bytes, bytes]]
+STREAM_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
 
 class ClientGone(Exception):
@@ -42,6 +43,15 @@ def response_of(problem: Problem, request_id: str) -> tuple[ApiResponse, RawHead
     headers |= problem.headers
     raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
     return ApiResponse(problem.status, (body if isinstance(body, str) else compact(body)).encode()), raw
+
+
+def content_headers(response: ApiResponse, given: RawHeaders) -> RawHeaders:
+    """What describes the content, as far as the headers that are given don't."""
+    is_described = response.content is None or any(name == b"content-type" for name, _ in given)
+    content_type = [] if is_described else [(b"content-type", b"application/json")]
+    # RFC 9110 section 8.6: a 204 has no Content-Length.
+    length = [(b"content-length", b"%d" % len(response.content or b""))] if response.status != 204 else []
+    return content_type + length
 
 
 def encode_page(body: dict[str, Any]) -> bytes:
@@ -134,13 +144,9 @@ async def send_response(send: Send, response: ApiResponse, headers: RawHeaders, 
     """Send a complete response. Raises ConnectionCut if a `fault` ends the connection in the middle."""
     content = response.content or b""
     sent = content[: len(content) // 2] if fault is not None and fault.kind in OF_A_BODY else content
-    if fault is not None and fault.kind == "malformed":
-        content = sent
-    if response.content is not None and not any(name == b"content-type" for name, _ in headers):
-        headers = [*headers, (b"content-type", b"application/json")]
-    # RFC 9110 section 8.6: a 204 has no Content-Length.
-    if response.status != 204:
-        headers = [*headers, (b"content-length", b"%d" % len(content))]
+    if fault is not None and fault.kind == "malformed" and content:
+        content, response = sent, ApiResponse(response.status, sent)
+    headers = [*headers, *content_headers(response, headers)]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if len(sent) < len(content):
         await send({"type": "http.response.body", "body": sent, "more_body": True})
@@ -168,11 +174,6 @@ async def send_stream(
             pass
         subscription.close()
 
-    stream_headers = [
-        *headers,
-        (b"content-type", b"text/event-stream; charset=utf-8"),
-        (b"cache-control", b"no-cache"),
-    ]
     chunks = subscription.chunks(keepalive, retry)
     if fault is not None and fault.kind == "dropped_stream":
         chunks = cut_short(chunks, events=fault.after_events, size=fault.after_bytes)
@@ -180,7 +181,7 @@ async def send_stream(
         chunks = end_with_error(chunks, fault)
     watcher = asyncio.create_task(watch())
     try:
-        await send({"type": "http.response.start", "status": 200, "headers": stream_headers})
+        await send({"type": "http.response.start", "status": 200, "headers": [*headers, *STREAM_HEADERS]})
         async for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})

@@ -12,13 +12,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import attrs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from interactor_ext.sandbox.delivery.deliveries import Delivery
 from interactor_ext.sandbox.http.guard import check_action, check_host, check_origin
 from interactor_ext.sandbox.http.wire import origin_of, read_json
-from interactor_ext.sandbox.inspector.snapshot import exchange, snapshot
+from interactor_ext.sandbox.inspector.snapshot import Wanted, attempts, exchange, snapshot
 from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.faults import KINDS
 from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
@@ -61,6 +63,7 @@ class Inspector:
             Route("/_sandbox/page/state", self.state),
             Route("/_sandbox/page/contract", self.contract),
             Route("/_sandbox/page/requests/{request_id}", self.exchange),
+            Route("/_sandbox/page/deliveries/{delivery_id}", self.delivery),
             Route("/_sandbox/page/rooms/{room_id}/stream", self.stream),
             Route("/_sandbox/page/act", self.act, methods=["POST"]),
             Route("/_sandbox/page/redeliver", self.redeliver, methods=["POST"]),
@@ -81,8 +84,10 @@ class Inspector:
     async def state(self, request: Request) -> Response:
         self._admit_reader(request)
         query = request.query_params
-        chosen = {name: query.get(name, "") for name in ("room", "instance", "status", "path")}
-        return JSONResponse(snapshot(self._state, query.get("namespace"), **chosen), headers=HEADERS)
+        chosen: JsonObject = {each.name: query[each.name] for each in attrs.fields(Wanted) if each.name in query}
+        skip = query.get("skip", "")
+        chosen["skip"] = int(skip) if skip.isdecimal() and len(skip) < 10 else 0
+        return JSONResponse(snapshot(self._state, Wanted(**chosen)), headers=HEADERS)
 
     async def contract(self, request: Request) -> Response:
         """What the forms offer: operations, kinds of faults, and the contract's example of each event."""
@@ -103,8 +108,14 @@ class Inspector:
             raise Problem(404, "There is no request with this id, or it is too old to be kept.")
         response = _newest(self._state.responses, request_id)
         # Up to 128 KiB are parsed and masked.
-        shown = await run_in_thread(lambda: exchange(self._contract, record, response))
+        shown = await run_in_thread(lambda: exchange(self._state, self._contract, record, response))
         return JSONResponse(shown, headers=HEADERS)
+
+    async def delivery(self, request: Request) -> Response:
+        """The attempts of a delivery, with payload, headers and answers."""
+        self._admit_reader(request)
+        made = self._attempts(request.path_params["delivery_id"])
+        return JSONResponse(await run_in_thread(lambda: attempts(made)), headers=HEADERS)
 
     async def stream(self, request: Request) -> Response:
         """The events of a room, as the API streams them."""
@@ -154,15 +165,17 @@ class Inspector:
     async def redeliver(self, request: Request) -> Response:
         """Send a delivery again; the body is `{delivery_id}`."""
         delivery_id = _text(await self._read_action(request), "delivery_id")
-        journal = reversed(self._state.outbox.journal.snapshot())
-        delivery = next((each for each in journal if each.id == delivery_id), None)
-        if delivery is None:
-            raise Problem(404, "There is no delivery with this id, or it is too old to be kept.")
         try:
-            self._state.redeliver(delivery)
+            self._state.redeliver(self._attempts(delivery_id)[-1])
         except ValueError as error:
             raise conflict(f"Not delivered again: {error}.") from None
         return Response(status_code=204, headers=HEADERS)
+
+    def _attempts(self, delivery_id: str) -> list[Delivery]:
+        made = [each for each in self._state.outbox.journal if each.id == delivery_id]
+        if not made:
+            raise Problem(404, "There is no delivery with this id, or it is too old to be kept.")
+        return made
 
     def _admit_reader(self, request: Request) -> None:
         check_host(request, self._state.settings.allowed_hosts)

@@ -7,8 +7,10 @@ its headers and bodies, is a request of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+import attrs
 
 from interactor_ext.sandbox.delivery.deliveries import Delivery
 from interactor_ext.sandbox.platform.contract import Contract
@@ -25,74 +27,108 @@ from interactor_ext.sandbox.storage.journal import (
     RequestRecord,
     ResponseRecord,
     masked,
+    masked_headers,
     masked_text,
 )
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.strict_json import parse_json, size_of
 
+T = TypeVar("T")
+
 # Entries of each list.
 NEWEST = 100
+# Lists of records that are shown as they are, and all whose records are counted.
+PLAIN = {"assistants": "assistant", "tools": "tool", "data_sources": "data source", "webhooks": "webhook"}
+COUNTED = {**PLAIN, "rooms": "room", "instances": "workflow instance", "credentials": "credential"}
 # Characters and values; of larger values only the size is shown.
 MAX_SHOWN = 10_000
 LARGE = f"Larger than {MAX_RESPONSE // 1024} KiB, so it is not shown."
-SHOWN = ("room", "workflow instance", "credential", "flow", "webhook")
+SHOWN = ("assistant", "tool", "data source", "room", "workflow instance", "credential", "flow", "webhook")
 
 
-def snapshot(
-    state: State, namespace: str | None, *, room: str = "", instance: str = "", status: str = "", path: str = ""
-) -> JsonObject:
-    """Newest first. `namespace` None means all. If an id is unknown, the newest room or instance is open.
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """What the page asks for. `namespace` None means all; an unknown `room` or `instance` opens the newest.
 
-    `status` is the first digit of a status and `path` a part of "METHOD path operation"; both select requests.
-    `counts` has for each list how many there are, and for each journal how many it dropped.
+    `skip` leaves out the newest of each list. `status` is the first digit of a status, `path` a part of "METHOD path
+    operation", `body` a part of either body; all three select requests. `delivery` is the id of one to show alone.
     """
-    rooms = _newest(state, "room", namespace)
-    instances = _newest(state, "workflow instance", namespace)
+
+    namespace: str | None = None
+    room: str = ""
+    instance: str = ""
+    skip: int = 0
+    status: str = ""
+    path: str = ""
+    body: str = ""
+    delivery: str = ""
+
+    def window(self, entries: Sequence[T]) -> Sequence[T]:
+        """Those of a list, newest first, that are shown."""
+        return entries[self.skip : self.skip + NEWEST]
+
+    def includes(self, record: RequestRecord, response: ResponseRecord | None) -> bool:
+        """Whether a request is selected."""
+        row = (record.method, record.path, str(record.operation))
+        if not f"{record.status}".startswith(self.status) or (self.path and not _holds(" ".join(row), self.path)):
+            return False
+        bodies = (record.content, response.content if response else b"")
+        return not self.body or any(_holds(each.decode(errors="replace"), self.body) for each in bodies)
+
+
+def _holds(text: str, part: str) -> bool:
+    return part.lower() in text.lower()
+
+
+def snapshot(state: State, wanted: Wanted) -> JsonObject:
+    """Newest first. `counts` has for each list how many there are, and for each journal how many it dropped."""
+    namespace = wanted.namespace
+    rooms = _newest(state, "room", wanted)
+    instances = _newest(state, "workflow instance", wanted)
     flows = [each for each in _all(state, "flow", namespace) if is_pending(state, each)]
     tool_calls = [each for each in _all(state, "tool call", namespace) if each.public["status"] == "pending"]
     faults, replies = state.faults.snapshot(), all_replies(state.store)
     deliveries = _within(state.outbox.journal, namespace)
+    listed = [each for each in deliveries if wanted.delivery in {"", each.id}]
     kept = _within(state.requests, namespace)
-    requests = [each for each in kept if _is_wanted(each, status, path.lower())] if status or path else kept
+    responses = {each.request_id: each for each in state.responses} if wanted.body else {}
+    requests = [each for each in kept if wanted.includes(each, responses.get(each.request_id))]
     return {
         "namespaces": sorted(_namespaces(state)),
         "time": state.clock.stamp(),
         "rooms": [_room(state, record) for record in rooms],
-        "room": _open_room(state, _chosen(state, "room", namespace, room, rooms)),
+        "room": _open_room(state, _chosen(state, "room", namespace, wanted.room, rooms)),
         "instances": [_instance(state, record) for record in instances],
-        "instance": _open_instance(state, _chosen(state, "workflow instance", namespace, instance, instances)),
-        "credentials": [_shown(record) for record in _newest(state, "credential", namespace)],
-        "flows": [_flow(record) for record in flows[:NEWEST]],
+        "instance": _open_instance(state, _chosen(state, "workflow instance", namespace, wanted.instance, instances)),
+        "credentials": [_credential(record) for record in _newest(state, "credential", wanted)],
+        "flows": [_flow(record) for record in wanted.window(flows)],
         "tool_calls": [_tool_call(record) for record in tool_calls[:NEWEST]],
-        "webhooks": [_shown(record) for record in _newest(state, "webhook", namespace)],
-        "deliveries": [_delivery(each) for each in deliveries[:NEWEST]],
-        "requests": [summary(each) for each in requests[:NEWEST]],
+        **{name: [_shown(each, "config") for each in _newest(state, kind, wanted)] for name, kind in PLAIN.items()},
+        "deliveries": [_delivery(each) for each in wanted.window(listed)],
+        "requests": [summary(each) for each in wanted.window(requests)],
         "faults": [_fault(each) for each in faults[:NEWEST]],
         "replies": [_shown(each, namespace=_clipped(each.public["namespace"])) for each in replies[:NEWEST]],
         "counts": {
-            "rooms": {"all": state.store.count("room", namespace)},
-            "instances": {"all": state.store.count("workflow instance", namespace)},
-            "credentials": {"all": state.store.count("credential", namespace)},
-            "webhooks": {"all": state.store.count("webhook", namespace)},
+            **{name: {"all": state.store.count(kind, namespace)} for name, kind in COUNTED.items()},
             "faults": {"all": len(faults)},
             "replies": {"all": len(replies)},
             "flows": {"all": len(flows)},
             "tool_calls": {"all": len(tool_calls)},
-            "deliveries": {"all": len(deliveries), "dropped": state.outbox.journal.dropped},
+            "deliveries": {"all": len(deliveries), "matching": len(listed), "dropped": state.outbox.journal.dropped},
             "requests": {"all": len(kept), "matching": len(requests), "dropped": state.requests.dropped},
         },
     }
 
 
-def _newest(state: State, kind: str, namespace: str | None) -> list[Record]:
-    records = state.store.newest(kind, namespace, NEWEST)
-    if namespace is None:
+def _newest(state: State, kind: str, wanted: Wanted) -> Sequence[Record]:
+    records = state.store.newest(kind, wanted.namespace, wanted.skip + NEWEST)
+    if wanted.namespace is None:
         # Each namespace is in order already; creation times only interleave namespaces.
         records.sort(key=lambda record: str(record.public.get("created_at", "")), reverse=True)
-    return records[:NEWEST]
+    return wanted.window(records)
 
 
-def _chosen(state: State, kind: str, namespace: str | None, record_id: str, listed: list[Record]) -> Record | None:
+def _chosen(state: State, kind: str, namespace: str | None, record_id: str, listed: Sequence[Record]) -> Record | None:
     found = state.store.search(kind, record_id)
     if found is not None and namespace in {None, found.namespace}:
         return found
@@ -106,10 +142,6 @@ def _all(state: State, kind: str, namespace: str | None) -> Iterator[Record]:
 def _within(journal: Journal[Any], namespace: str | None) -> list[Any]:
     """The entries of a namespace, newest first."""
     return [each for each in reversed(journal.snapshot()) if namespace is None or each.namespace == namespace]
-
-
-def _is_wanted(record: RequestRecord, status: str, path: str) -> bool:
-    return f"{record.status}".startswith(status) and path in f"{record.method} {record.path} {record.operation}".lower()
 
 
 def _namespaces(state: State) -> set[str]:
@@ -165,6 +197,16 @@ def _open_instance(state: State, instance: Record | None) -> JsonObject | None:
         "context": _clipped(instance.public["context"]),
         "states": _states(state, instance),
         "presentation": presentation if isinstance(presentation, dict) else None,
+        "history": [_moment(each) for each in state.events if each["data"].get("instance_id") == instance.id][-NEWEST:],
+    }
+
+
+def _moment(event: JsonObject) -> JsonObject:
+    return {
+        "id": event["id"],
+        "time": event["timestamp"],
+        "event": event["event"],
+        "state": _clipped(event["data"].get("current_state")),
     }
 
 
@@ -176,6 +218,10 @@ def _states(state: State, instance: Record) -> list[JsonObject]:
     names = ("name", "type", "transitions")
     drawn = ({name: each[name] for name in names if name in each} for each in states)
     return sorted(drawn, key=lambda each: each["name"] != initial)
+
+
+def _credential(credential: Record) -> JsonObject:
+    return _shown(credential, account=_clipped(credential.private.get("account", "")))
 
 
 def _flow(flow: Record) -> JsonObject:
@@ -207,15 +253,47 @@ def summary(record: RequestRecord) -> JsonObject:
     return {**facts, **sent, "milliseconds": round(record.duration * 1000)}
 
 
-def exchange(contract: Contract, record: RequestRecord, response: ResponseRecord | None) -> JsonObject:
-    """`request` and `response` have the `size` in bytes with a `text` of at most MAX_RESPONSE bytes, or a `note`."""
+def exchange(state: State, contract: Contract, record: RequestRecord, response: ResponseRecord | None) -> JsonObject:
+    """`request` and `response` have the `size` in bytes with a `text` of at most MAX_RESPONSE bytes, or a `note`.
+
+    `events` are those that the request caused, each with its `deliveries`.
+    """
     content = record.content if len(record.content) <= MAX_RESPONSE else None
+    caused = {event_id for request_id, event_id in state.causes if request_id == record.request_id}
+    deliveries = [each for each in state.outbox.journal if each.event_id in caused]
     return {
         **summary(record),
+        "query": masked_text(f"?{record.query_string.decode('latin-1')}")[1:],
         "headers": record.headers,
         "request": _body(len(record.content), content, CODE),
-        "response": _absent(contract, record) if response is None else _body(response.size, response.content),
+        "response_headers": masked_headers(response.raw_headers) if response else {},
+        "response": _response(contract, record, response),
+        "events": [
+            {**_moment(event), "deliveries": [_delivery(each) for each in deliveries if each.event_id == event["id"]]}
+            for event in state.events
+            if event["id"] in caused
+        ],
     }
+
+
+def attempts(deliveries: Sequence[Delivery]) -> JsonObject:
+    """The payload of a delivery, and all its attempts with what was sent beside it and what came back."""
+    payload = json.dumps(deliveries[0].event)
+    return {
+        "payload": _body(len(payload), payload.encode() if len(payload) <= MAX_RESPONSE else None),
+        "attempts": [
+            {**_delivery(each), "headers": each.headers, "answer": _text(each.answer.encode())} for each in deliveries
+        ],
+    }
+
+
+def _response(contract: Contract, record: RequestRecord, response: ResponseRecord | None) -> JsonObject:
+    if record.status == 0:
+        return {"note": "None: a fault cut the connection."}
+    if response is None:
+        return {"note": f"Not kept any more: only the responses of the newest {RESPONSES} requests are."}
+    is_stream = record.operation is not None and contract.operations[record.operation].stream
+    return _body(response.size, response.content if is_stream or response.size <= MAX_RESPONSE else None)
 
 
 def _body(size: int, content: bytes | None, *secret: str) -> JsonObject:
@@ -232,11 +310,3 @@ def _text(content: bytes, *secret: str) -> str:
         return json.dumps(masked(parse_json(text), *secret), indent=2, ensure_ascii=False)
     except ValueError:
         return masked_text(text)
-
-
-def _absent(contract: Contract, record: RequestRecord) -> JsonObject:
-    if record.status == 0:
-        return {"note": "None: a fault cut the connection."}
-    if record.operation is not None and contract.operations[record.operation].stream:
-        return {"note": "An event stream. Its events are not kept."}
-    return {"note": f"Not kept any more: only the responses of the newest {RESPONSES} requests are."}

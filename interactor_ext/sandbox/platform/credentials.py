@@ -1,16 +1,16 @@
 """Handlers of credentials: the OAuth flow that connects one, its token, refresh and expiry.
 
 The sandbox plays the provider as well: `authorization_url` leads to its own `/_sandbox/authorize`, which sends the user
-on to the redirect_uri with a code, or with `error=access_denied`. A flow lives ten minutes and is `pending` until the
-code was brought back by complete_oauth. A credential's token lasts an hour of the sandbox's clock and is refreshed when
-it is asked for in the last 30 seconds or after that; a credential that can't be refreshed becomes `expired`, and
-whoever wants its token gets 409 REFRESH_FAILED: the user must connect again.
+on to the redirect_uri with a code, or with an error such as `access_denied`. A flow lives ten minutes and is `pending`
+until the code was brought back by complete_oauth. A credential's token lasts an hour of the sandbox's clock and is
+refreshed when it is asked for in the last 30 seconds or after that; a credential that can't be refreshed becomes
+`expired`, and whoever wants its token gets 409 REFRESH_FAILED: the user must connect again.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles, list_page
@@ -64,7 +64,8 @@ def complete_oauth(call: ApiCall) -> JsonObject:
         call.namespace,
         provider=flow.private["provider"],
         service_id=flow.private["service_id"],
-        scopes=flow.private["scopes"],
+        scopes=flow.private["granted"],
+        account=flow.private["account"],
     )
     call.state.store.change(flow, {"status": "completed", "credential_id": credential.id}, private={"code": ""})
     return data(credential.public)
@@ -132,9 +133,11 @@ def connect(
     expires_in: float = TOKEN_LIFETIME,
     refreshable: bool = True,
     status: str = "active",
+    account: str = "",
 ) -> Record:
     """Create a credential, as the end of a flow does. Without a service it is of one that is named as the provider.
 
+    The `account` at the provider is in the event's `metadata`.
     Raises ValueError for an expiry that can't be formatted.
     """
     service_id = service_id or f"svc_{provider}"
@@ -152,10 +155,12 @@ def connect(
         "refreshable": refreshable,
         "expires_at": state.clock.now() + expires_in,
         "access_token": _new_token(),
+        "account": account,
     }
     credential = state.store.add("credential", namespace, public, private=private)
     if status == "active":
-        _publish(state, "credential.connected", credential, service_id=service_id, scopes=public["scopes"], metadata={})
+        more = {"scopes": public["scopes"], "metadata": {"account": account} if account else {}}
+        _publish(state, "credential.connected", credential, service_id=service_id, **more)
         state.timed.watch(credential)
     return credential
 
@@ -171,13 +176,23 @@ def expire(state: State, credential_id: str) -> Record:
     return credential
 
 
-def authorize(state: State, flow_id: str, *, approve: bool) -> str:
-    """Record the user's decision; returns the redirect URL. Raises Problem for an ended or unknown flow."""
+def authorize(
+    state: State, flow_id: str, *, error: str = "", scopes: Collection[str] | None = None, account: str = ""
+) -> str:
+    """Record the user's decision; returns the redirect URL. Raises Problem for an ended or unknown flow.
+
+    `error` is what the provider answers instead of a code. `scopes` are those that the user grants (None: all), and
+    `account` the one at the provider.
+    """
     flow = pending_flow(state, flow_id)
-    if not approve:
-        state.store.change(flow, {"status": "failed", "error": "access_denied"})
-        return _with_query(flow.private["redirect_uri"], error="access_denied", state=flow.private["state"])
-    state.store.change(flow, private={"code": secrets.token_urlsafe(16)})
+    if error:
+        state.store.change(flow, {"status": "failed", "error": error})
+        return _with_query(flow.private["redirect_uri"], error=error, state=flow.private["state"])
+    asked = flow.private["scopes"]
+    if unknown := set(scopes or ()) - set(asked):
+        raise invalid(("scope", f"this flow does not ask for {', '.join(sorted(unknown))}"))
+    granted = asked if scopes is None else [each for each in asked if each in scopes]
+    state.store.change(flow, private={"code": secrets.token_urlsafe(16), "granted": granted, "account": account})
     return _with_query(flow.private["redirect_uri"], code=flow.private["code"], state=flow.private["state"])
 
 

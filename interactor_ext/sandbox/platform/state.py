@@ -10,6 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from dataclasses import astuple, dataclass
 from typing import Any
 from weakref import WeakValueDictionary
@@ -32,6 +33,8 @@ from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
 from interactor_ext.sandbox.storage.strict_json import compact
 
+# The id of the request that is being handled, or that began what is being done.
+cause: ContextVar[str] = ContextVar("cause", default="")
 # Final statuses of a workflow instance.
 FINISHED = {"completed", "failed", "cancelled"}
 # Maximum event ids of a stream in one run.
@@ -87,6 +90,8 @@ class State:
         # For the inspector. Apart from the requests, so that long responses do not make the journal forget requests.
         self.responses: Journal[ResponseRecord] = Journal(RESPONSES)
         self.events: Journal[JsonObject] = Journal(settings.history)
+        # Ids: of a request, and of an event that it caused.
+        self.causes: Journal[tuple[str, str]] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
         bare = "bare_signature" in settings.dialect
         self.outbox = Outbox(
@@ -114,6 +119,8 @@ class State:
             "data": data,
         }
         self.events.append(body, len(compact(body)))
+        if request_id := cause.get():
+            self.causes.append((request_id, body["id"]))
         self.outbox.post(body)
         return body
 
@@ -225,7 +232,7 @@ class State:
         self.outbox.clear()
         for part in (self.store, self.streams, self.limits, self.idempotency, self.timetable):
             part.clear()
-        for journal in (self.requests, self.responses, self.events, self.emails):
+        for journal in (self.requests, self.responses, self.events, self.causes, self.emails):
             journal.clear()
         self.persistence.clear()
         self.accounts.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
@@ -80,9 +80,9 @@ class Journal(Sequence[T]):
 class RequestRecord:
     """One request with its response status. `operation` is None if the contract has no such operation.
 
-    `fault` is the kind of the applied wire fault, or "". `status` is 0 if it prevented a response. `time` is when the
-    request arrived, by the sandbox's clock, in the API's format. `duration` is in real seconds, until the response
-    began.
+    `query_string` is as sent. `fault` is the kind of the applied wire fault, or "". `status` is 0 if it prevented a
+    response. `time` is when the request arrived, by the sandbox's clock, in the API's format. `duration` is in real
+    seconds, until the response began.
     """
 
     method: str
@@ -97,6 +97,7 @@ class RequestRecord:
     fault: str = ""
     time: str = ""
     duration: float = 0.0
+    query_string: bytes = field(default=b"", repr=False)
 
     @property
     def size(self) -> int:
@@ -106,8 +107,7 @@ class RequestRecord:
     @property
     def headers(self) -> dict[str, str]:
         """Lower-case names; secrets are masked."""
-        decoded = ((name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in self.raw_headers)
-        return {name: MASK if is_secret_name(name) else masked_text(value) for name, value in decoded}
+        return masked_headers(self.raw_headers)
 
     @property
     def body(self) -> Any:
@@ -122,17 +122,24 @@ class RequestRecord:
         return masked(body, CODE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseRecord:
-    """The body of the response to a request. `content` is None if it was larger than MAX_RESPONSE."""
+    """The response to a request: its headers and the first MAX_RESPONSE bytes of its body, which a stream adds to."""
 
     request_id: str
-    size: int
-    content: bytes | None = field(repr=False)
+    raw_headers: Sequence[tuple[bytes, bytes]] = field(repr=False)
+    size: int = 0
+    content: bytes = field(default=b"", repr=False)
 
-    @classmethod
-    def of(cls, request_id: str, content: bytes) -> ResponseRecord:
-        return cls(request_id, len(content), content if len(content) <= MAX_RESPONSE else None)
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        self.content += chunk[: MAX_RESPONSE - len(self.content)]
+
+
+def masked_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by their lower-case names, with secrets masked."""
+    decoded = ((name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in raw)
+    return {name: MASK if is_secret_name(name) else masked_text(value) for name, value in decoded}
 
 
 def masked(value: Any, *secret: str) -> Any:

@@ -4,22 +4,28 @@ import { at, element, fill, fillRows, report } from "./dom.js";
 import { showControl, startControl } from "./control.js";
 import { filters, showRequests, startRequests } from "./requests.js";
 import { showRooms, startRooms } from "./rooms.js";
-import { attemptKey, credentialRow, deliveryRow, flowRow, tell, webhookRow } from "./rows.js";
-import { afterActions, perform, read, send } from "./server.js";
+import { attemptKey, attemptRow } from "./deliveries.js";
+import { assistantRow, credentialRow, dataSourceRow, flowRow, startAt, tell, toolRow, webhookRow } from "./rows.js";
+import { afterActions, read } from "./server.js";
 import { showWorkflows } from "./workflows.js";
 
 const EVERY = 1000;
-const COUNTED = ["rooms", "instances", "credentials", "deliveries", "requests"];
+const COUNTED = ["rooms", "instances", "assistants", "credentials", "deliveries", "requests"];
+// The lists of a section that page by page show older entries.
+const LISTS = { assistants: ["assistants", "tools", "data_sources"], credentials: ["flows", "credentials"] };
+LISTS.deliveries = ["webhooks", "deliveries"];
+const WINDOW = 100;
 const SECTIONS = [...COUNTED, "control"];
 
 // "" is all namespaces, "=" with a name one of them: the name itself may be empty.
-const shown = { section: "rooms", namespace: "", room: "", instance: "" };
+const shown = { section: "rooms", namespace: "", room: "", instance: "", delivery: "", skip: 0 };
 let newest = 0;
 let isPaused = false;
 
 async function refresh() {
   const number = ++newest;
-  const query = new URLSearchParams({ room: shown.room, instance: shown.instance, ...filters() });
+  const { room, instance, delivery, skip } = shown;
+  const query = new URLSearchParams({ room, instance, delivery, skip, ...filters() });
   if (shown.namespace) query.set("namespace", shown.namespace.slice(1));
   try {
     const state = await read(`state?${query}`);
@@ -33,6 +39,9 @@ async function refresh() {
 function show(state) {
   report(at("status"), isPaused ? "paused" : "live", isPaused ? "" : "good");
   showNamespaces(state.namespaces);
+  startAt(shown.skip);
+  showPager(state.counts);
+  at("one-delivery").hidden = shown.delivery === "";
   for (const name of COUNTED) at(`${name}-count`).textContent = state.counts[name].all;
   showRooms(state);
   showWorkflows(state);
@@ -42,15 +51,33 @@ function show(state) {
   rows("credentials", "credential-list", state, (credential) => credential.id, credentialRow, "No credentials yet.");
   rows("webhooks", "webhook-list", state, (webhook) => webhook.id, webhookRow, "No webhooks yet.");
   rows("deliveries", "delivery-list", state, attemptKey, attemptRow, "Nothing was delivered yet.");
+  rows("assistants", "assistant-list", state, (assistant) => assistant.id, assistantRow, "No assistants yet.");
+  rows("tools", "tool-list", state, (tool) => tool.id, toolRow, "No tools yet.");
+  rows("data_sources", "data-source-list", state, (source) => source.id, dataSourceRow, "No data sources yet.");
+}
+
+function showPager(counts) {
+  const lists = (LISTS[shown.section] ?? [shown.section]).map((name) => counts[name]).filter(Boolean);
+  const longest = Math.max(0, ...lists.map(({ all, matching = all }) => matching));
+  at("older").disabled = shown.skip + WINDOW >= longest;
+  at("newer").disabled = shown.skip === 0;
+  at("pager").hidden = at("older").disabled && at("newer").disabled;
+}
+
+function page(step) {
+  shown.skip = Math.max(0, shown.skip + step);
+  refresh();
+}
+
+/** Show the newest again, as of another list. */
+function restart() {
+  shown.skip = 0;
+  refresh();
 }
 
 function rows(name, list, state, keyOf, make, empty) {
   tell(name, state[name].length, state.counts[name]);
   fillRows(at(list), state[name], keyOf, make, empty);
-}
-
-function attemptRow(delivery) {
-  return deliveryRow(delivery, () => perform(() => send("POST", "page/redeliver", { delivery_id: delivery.id })));
 }
 
 function showNamespaces(namespaces) {
@@ -69,6 +96,8 @@ function navigate() {
   shown.section = SECTIONS.includes(section) ? section : "rooms";
   if (id && section === "rooms") shown.room = id;
   if (id && section === "instances") shown.instance = id;
+  shown.delivery = section === "deliveries" ? (id ?? "") : "";
+  if (at(shown.section).hidden) shown.skip = 0;
   for (const name of SECTIONS) at(name).hidden = name !== shown.section;
   for (const anchor of at("sections").children) {
     const isHere = anchor.getAttribute("href") === `#${shown.section}`;
@@ -81,11 +110,13 @@ function navigate() {
 
 afterActions(refresh);
 startRooms(refresh);
-startRequests(refresh);
+startRequests(restart);
+at("older").addEventListener("click", () => page(WINDOW));
+at("newer").addEventListener("click", () => page(-WINDOW));
 startControl().catch((error) => report(at("problem"), error.message, "bad"));
 at("namespace").addEventListener("change", () => {
   shown.namespace = at("namespace").value;
-  refresh();
+  restart();
 });
 at("pause").addEventListener("click", () => {
   isPaused = !isPaused;

@@ -1,8 +1,11 @@
 // Requests: filters, a row for each, and its headers and bodies, which are asked for when the row is unfolded.
 
-import { at, element, fillRows, passage, pretty } from "./dom.js";
-import { badge, clock, space, tell } from "./rows.js";
+import { asCurl, asPython } from "./copies.js";
+import { outcome } from "./deliveries.js";
+import { at, button, element, fillRows, passage, pretty, report } from "./dom.js";
+import { badge, clock, created, space, tell } from "./rows.js";
 import { read } from "./server.js";
+import { part, unfold } from "./unfold.js";
 
 /** Listen to the filters. `renew` gets the page's state again. */
 export function startRequests(renew) {
@@ -12,7 +15,8 @@ export function startRequests(renew) {
 
 /** What the filters ask for, as a query of the state. */
 export function filters() {
-  return { status: at("filter-status").value, path: at("filter-path").value.trim() };
+  const [path, body] = ["filter-path", "filter-body"].map((id) => at(id).value.trim());
+  return { status: at("filter-status").value, path, body };
 }
 
 export function showRequests({ requests, counts }) {
@@ -33,33 +37,48 @@ function requestRow(request) {
     space(request.namespace),
     element("span", { class: "took" }, `${request.milliseconds} ms`),
   );
-  const row = element("details", {}, summary);
-  row.addEventListener("toggle", () => row.open && unfold(row, request), { once: true });
+  const body = element("div", { class: "unfolded" });
+  const row = element("details", {}, summary, body);
+  unfold(row, body, async () => exchange(await read(`requests/${encodeURIComponent(request.request_id)}`)));
   return element("li", {}, row);
 }
 
-async function unfold(row, request) {
-  const body = element("div", { class: "unfolded" }, element("p", { class: "empty" }, "Loading"));
-  row.append(body);
-  try {
-    body.replaceChildren(...exchange(await read(`requests/${encodeURIComponent(request.request_id)}`)));
-  } catch (error) {
-    body.replaceChildren(element("p", { class: "bad" }, error.message));
-  }
-}
-
-function exchange({ headers, request, response, ...facts }) {
-  const who = facts.client_id && `client ${facts.client_id}`;
-  const ids = [facts.time, facts.request_id, who, facts.fault && `fault ${facts.fault}`].filter(Boolean);
+function exchange(shown) {
+  const who = shown.client_id && `client ${shown.client_id}`;
+  const ids = [shown.time, shown.request_id, who, shown.fault && `fault ${shown.fault}`].filter(Boolean);
   return [
     element("p", { class: "ids" }, ids.join(" · ")),
-    ...part("Request headers", { text: pretty(headers) }),
-    ...part("Request body", request),
-    ...part("Response body", response),
+    copies(shown),
+    ...(shown.events.length > 0 ? [element("h3", {}, "Events"), caused(shown.events)] : []),
+    ...part("Request headers", { text: pretty(shown.headers) }),
+    ...part("Request body", shown.request),
+    ...part("Response headers", { text: pretty(shown.response_headers) }),
+    ...part("Response body", shown.response),
   ];
 }
 
-function part(title, { size, text, note }) {
-  const bytes = size ? element("span", { class: "size" }, ` ${size.toLocaleString("en")} bytes`) : null;
-  return [element("h3", {}, title, bytes), note ? element("p", { class: "note" }, note) : passage(text, title)];
+/** Buttons that copy the request; a page that may not use the clipboard shows the text. */
+function copies(shown) {
+  const told = element("span", { role: "status" });
+  const text = element("div");
+  const copy = (made) => async () => {
+    try {
+      await navigator.clipboard.writeText(made);
+      report(told, "Copied.", "good");
+    } catch {
+      text.replaceChildren(passage(made, "Copy"));
+    }
+  };
+  const python = asPython(shown);
+  const buttons = [button("Copy as curl", copy(asCurl(shown)))];
+  if (python !== null) buttons.push(button("Copy as Python", copy(python)));
+  return element("div", {}, element("p", { class: "buttons" }, ...buttons, told), text);
+}
+
+function caused(events) {
+  const items = events.map(({ id, time, event, deliveries }) => {
+    const sent = deliveries.map((each) => element("a", { href: `#deliveries/${each.id}` }, "delivery ", outcome(each)));
+    return element("li", {}, created({ created_at: time }), element("strong", {}, event), element("code", {}, id), ...sent);
+  });
+  return element("ul", { class: "moments" }, ...items);
 }

@@ -1,6 +1,13 @@
-// The lines of the lists: links, credentials, webhooks, deliveries; and how many there are.
+// The lines of the lists: links, assistants, tools, credentials, webhooks; and how many there are.
 
-import { at, button, element, passage, pretty } from "./dom.js";
+import { at, element, passage, pretty } from "./dom.js";
+
+let skipped = 0;
+
+/** How many of the newest the lists leave out. */
+export function startAt(skip) {
+  skipped = skip;
+}
 
 /**
  * What a list leaves out: those that do not match the filters, that are beyond the newest, and that the sandbox has
@@ -9,11 +16,16 @@ import { at, button, element, passage, pretty } from "./dom.js";
 export function tally(shown, { all, matching = all, dropped = 0 }) {
   return [
     matching < all ? `${number(matching)} of ${number(all)} match.` : "",
-    shown < matching ? `The newest ${number(shown)} of ${number(matching)} are shown.` : "",
+    shown < matching ? `${part(shown, matching)} are shown.` : "",
     dropped > 0 ? `${number(dropped)} older ones were dropped to make room.` : "",
   ]
     .filter(Boolean)
     .join(" ");
+}
+
+function part(shown, matching) {
+  const last = `${number(skipped + shown)} of ${number(matching)}`;
+  return skipped === 0 ? `The newest ${last}` : `Numbers ${number(skipped + 1)} to ${last}`;
 }
 
 export function tell(name, shown, count) {
@@ -47,7 +59,8 @@ export function flowRow(flow) {
 export function credentialRow(credential) {
   const scopes = credential.scopes.length > 0 ? element("span", {}, credential.scopes.join(" ")) : null;
   const provider = element("strong", {}, credential.provider);
-  return line(credential, badge(credential.status), provider, scopes, expiry(credential));
+  const account = credential.account ? element("span", {}, credential.account) : null;
+  return line(credential, badge(credential.status), provider, account, scopes, expiry(credential));
 }
 
 function expiry(credential) {
@@ -62,19 +75,19 @@ export function webhookRow(webhook) {
   return unfolding(webhook, parts, passage(pretty(webhook.events), "Events"));
 }
 
-export function deliveryRow(delivery, redeliver) {
-  const outcome = badge(delivery.status ?? "no answer", delivery.succeeded ? "completed" : "failed");
-  const attempt = delivery.is_duplicate ? "copy" : `attempt ${delivery.attempt}`;
-  const took = element("span", {}, `${attempt}, ${delivery.milliseconds} ms`);
-  const sent = created({ created_at: delivery.sent_at });
-  const parts = [sent, outcome, element("strong", {}, delivery.event_type), took];
-  const row = unfolding(delivery, parts, passage(pretty(delivery), "Delivery"));
-  row.append(button("Redeliver", redeliver));
-  return row;
+export function assistantRow(assistant) {
+  const parts = [element("strong", {}, assistant.name), element("span", {}, assistant.model)];
+  return unfolding(assistant, parts, passage(pretty(assistant), "Assistant"));
 }
 
-export function attemptKey(delivery) {
-  return `${delivery.id} ${delivery.attempt} ${delivery.request_id}`;
+export function toolRow(tool) {
+  const parts = [element("strong", {}, tool.name), element("span", { class: "long" }, tool.description)];
+  return unfolding(tool, parts, passage(pretty(tool), "Tool"));
+}
+
+export function dataSourceRow(source) {
+  const parts = [element("strong", {}, source.name), element("span", {}, source.type)];
+  return unfolding(source, parts, passage(pretty(source), "Data source"));
 }
 
 function line(item, ...parts) {
@@ -82,7 +95,7 @@ function line(item, ...parts) {
 }
 
 /** One line, and what there is to know of it to unfold. */
-function unfolding(item, parts, more) {
+export function unfolding(item, parts, more) {
   const summary = element("summary", { class: "line" }, ...parts, ...whose(item));
   return element("li", {}, element("details", {}, summary, more));
 }

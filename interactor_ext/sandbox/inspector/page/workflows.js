@@ -3,7 +3,7 @@
 import { eventButtons, question } from "./answer.js";
 import { diagram } from "./diagram.js";
 import { at, element, fill, pretty, renew } from "./dom.js";
-import { badge, link, mark, tell } from "./rows.js";
+import { badge, created, link, mark, tell } from "./rows.js";
 import { call, perform } from "./server.js";
 
 const FINISHED = ["completed", "failed", "cancelled"];
@@ -18,6 +18,7 @@ export function showWorkflows({ instances, instance, counts }) {
   if (instance === null) return;
   mark("instance-list", `#instances/${instance.id}`);
   at("context").textContent = pretty(instance.context);
+  fill(at("history"), instance.history, (each) => each.id, moment);
   // Not made anew without need: somebody may be writing an answer.
   const key = JSON.stringify([instance.id, instance.current_state, instance.status, instance.updated_at]);
   if (key === drawn) return;
@@ -25,6 +26,11 @@ export function showWorkflows({ instances, instance, counts }) {
   at("instance-facts").replaceChildren(instanceFacts(instance));
   at("diagram").replaceChildren(diagram(instance.states, instance.current_state));
   renew(at("answer"), ...answers(instance));
+}
+
+function moment({ time, event, state }) {
+  const what = element("strong", {}, event.replace("workflow.instance.", ""));
+  return element("li", {}, created({ created_at: time }), what, element("span", {}, state ?? ""));
 }
 
 function instanceLink(instance) {

@@ -1,0 +1,93 @@
+"""The built documentation in a real Chromium: its search, its colours in both schemes, its longest page on a phone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.browser import chromium, eventually
+from tests.support.looks import Looks
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
+pytestmark = pytest.mark.full  # drives a browser
+
+ROOT = Path(__file__).parents[2]
+# One of each kind: code, tables, diagrams, classes that unfold, pictures.
+PAGES = ("index", "how-to/sandbox", "how-to/inspect-the-sandbox", "explanation/layers", "reference/models")
+RESULTS = "return [...document.querySelectorAll('.md-search-result__link')].map((each) => each.getAttribute('href'))"
+
+STILL = """
+const style = document.createElement("style");
+style.textContent = "*, *::before, *::after { transition: none !important; }";
+document.head.append(style);
+"""
+
+
+class Files(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Keep the output of the tests clean."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the site, as `make docs` builds it."""
+    pytest.importorskip("material", reason="needs the packages of `make docs`")
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder)]
+    built = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True
+    )
+    assert built.returncode == 0, built.stderr
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(folder))) as server:
+        serving = threading.Thread(target=server.serve_forever, daemon=True)
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        serving.join()
+
+
+@pytest.fixture(scope="module")
+def window(site: str) -> Iterator[WebDriver]:
+    with chromium() as window:
+        window.get(f"{site}/index.html")
+        yield window
+
+
+def test_search_finds_a_word_in_brackets(window: WebDriver, site: str) -> None:
+    window.get(f"{site}/index.html")
+    window.find_element("css selector", ".md-search__input").send_keys("CORS")
+    found = eventually(window, lambda: window.execute_script(RESULTS))
+    assert any("how-to/sandbox.html" in each for each in found)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_site_has_no_accessibility_violation(
+    request: pytest.FixtureRequest, window: WebDriver, site: str, page: str
+) -> None:
+    looks = Looks(request, "site")
+    window.execute_script("localStorage.clear()")  # the theme keeps the scheme of the first page
+    window.get(f"{site}/{page}.html")
+    # A colour that is on its way to another would be measured.
+    window.execute_script(STILL)
+    looks.check(window, page.replace("/", "-"))
+
+
+def test_long_page_of_the_reference_is_folded_and_opens_at_the_address_of_a_class(window: WebDriver, site: str) -> None:
+    window.set_window_size(500, 900)
+    window.get(f"{site}/reference/models.html")
+    height = window.execute_script("return document.documentElement.scrollHeight")
+    assert height < 15_000
+    window.get(f"{site}/reference/models.html#interactor_client.models.Assistant")
+    opened = "return [...document.querySelectorAll('details.fold[open] h2')].map((each) => each.id)"
+    assert eventually(window, lambda: window.execute_script(opened)) == ["interactor_client.models.Assistant"]
