@@ -134,7 +134,7 @@ async function open(options = { room: "room_1" }) {
   return session;
 }
 
-const texts = () => session.messages.map(({ content }) => content);
+const texts = () => session.history.map(({ content }) => content);
 
 /** A request that is answered when the test says so. */
 function held(matches) {
@@ -172,10 +172,10 @@ test("an answer that is faster than the response to its question comes after it"
   await relay.write("Here");
   await relay.complete("Here.");
   assert.deepEqual([texts(), session.outgoing], [["Where?", "Here."], []]);
-  assert.equal(session.keyOf(session.messages[0]), key);
+  assert.equal(session.keyOf(session.history[0]), key);
   await respond();
   await sent;
-  assert.equal(session.keyOf(session.messages[0]), key);
+  assert.equal(session.keyOf(session.history[0]), key);
   assert.deepEqual(texts(), ["Where?", "Here."]);
 });
 
@@ -390,7 +390,7 @@ test("a tool call that is done does not run again for an older list", async () =
   relay.say("assistant", "", { tool_calls: [call] });
   const done = { ...call, status: "completed", result: 1 };
   await relay.tell({ type: "tool_call.complete", tool_call: done });
-  assert.deepEqual([session.calls, session.messages[0].tool_calls], [[], [call]]);
+  assert.deepEqual([session.calls, session.history[0].tool_calls], [[], [call]]);
   assert.deepEqual(session.latest(call), done);
 });
 

@@ -21,6 +21,7 @@ while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
 const label = node?.labels?.[0]?.innerText ?? node?.getAttribute?.("aria-label") ?? node?.innerText ?? "";
 return label.trim();
 """
+MESSAGES = ".log .message:not([part~=streaming]) .bubble"
 STEPS = 40
 
 
@@ -46,7 +47,7 @@ class Chat:
 
     @property
     def messages(self) -> list[str]:
-        return self.texts(".log .message .bubble")
+        return self.texts(MESSAGES)
 
     @property
     def streaming(self) -> str:
@@ -67,7 +68,7 @@ class Chat:
         self._wait(lambda: self.texts(selector), list(texts))
 
     def shows_messages(self, *texts: str) -> None:
-        self.shows(".log .message .bubble", *texts)
+        self.shows(MESSAGES, *texts)
 
     def streams(self, text: str) -> None:
         self._wait(lambda: self.streaming, text)
