@@ -150,7 +150,8 @@ export class MessageList {
     const [text, retry, edit] = foot.children;
     foot.hidden = state !== "failed";
     foot.classList.toggle("failure", state === "failed");
-    setText(text, foot.hidden ? "" : `${texts.notSent} ${errorText(texts, error)}`);
+    if (foot.hidden) return;
+    setText(text, `${texts.notSent} ${errorText(texts, error)}`);
     setText(retry, texts.retry);
     setText(edit, texts.edit);
   }

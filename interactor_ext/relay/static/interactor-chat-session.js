@@ -92,7 +92,11 @@ export class ChatSession {
   #unseen = 0;
   /** Calls that the stream told of, by id. @type {Map<string, ToolCall>} */
   #calls = new Map();
+  /** Whether the question is newer than the state that is known. */
+  #isNewQuestion = false;
   #text = "";
+  /** The keys of messages that were sent while it was written: it goes before them. @type {Set<string>} */
+  #later = new Set();
   /** The newest message when the text began: the answer comes after it. @type {string | undefined} */
   #textFollows;
   #readHistory;
@@ -154,13 +158,13 @@ export class ChatSession {
 
   /** @returns {ChatMessage[]} */
   #toShow() {
-    const place = this.#text ? this.history.findIndex((message) => message.id === this.#textFollows) + 1 : 0;
-    const [before, after] = [this.history.slice(0, place || undefined), place ? this.history.slice(place) : []];
     const calls = this.calls.map((call) => ({ key: call.id, role: "assistant", content: "", toolCalls: [call], state: SENT }));
     const outgoing = this.outgoing.map(({ key, content, state, error }) => {
       return { key, role: "user", content, toolCalls: [], state, error };
     });
-    return [...this.#shown(before), ...calls, ...this.#shownAnswer(), ...this.#shown(after), ...outgoing];
+    const said = [...this.#shownHistory(), ...outgoing];
+    const place = said.findIndex(({ key }) => this.#later.has(key));
+    return said.toSpliced(place < 0 ? said.length : place, 0, ...calls, ...this.#shownAnswer());
   }
 
   /** Messages on their way, or not sent. One that is in the list already, though its response is not here, is left out. */
@@ -215,6 +219,7 @@ export class ChatSession {
     /** @type {Outgoing} */
     const message = { key: newKey(), content, state: "sending", known };
     this.#outgoing.push(message);
+    if (this.answer) this.#later.add(message.key);
     return this.#send(message);
   }
 
@@ -301,12 +306,9 @@ export class ChatSession {
     return `answer-${this.#answers}`;
   }
 
-  /**
-   * @param {Message[]} messages
-   * @returns {ChatMessage[]}
-   */
-  #shown(messages) {
-    const listed = messages.filter(({ role, content, tool_calls }) => role !== "tool" && (content || tool_calls?.length));
+  /** @returns {ChatMessage[]} */
+  #shownHistory() {
+    const listed = this.history.filter(({ role, content, tool_calls }) => role !== "tool" && (content || tool_calls?.length));
     return listed.map((message) => {
       const { id, role, content, created_at, tool_calls } = message;
       const key = this.keyOf(message);
@@ -420,6 +422,7 @@ export class ChatSession {
   /** @param {StreamEvent} event */
   #onWorkflowEvent(event) {
     if (event.type === "workflow.halted") {
+      this.#isNewQuestion = true;
       // A repetition leaves the form as it is, with what was entered.
       if (JSON.stringify(event.presentation) !== JSON.stringify(this.presentation)) {
         this.presentation = event.presentation;
@@ -451,6 +454,7 @@ export class ChatSession {
   /** The answer is complete, and what comes then is another. @param {string} id */
   #finish(id) {
     this.#text = "";
+    this.#later.clear();
     this.#answered.set(id, this.#answerKey);
     this.#answers += 1;
   }
@@ -531,7 +535,8 @@ export class ChatSession {
 
   /** @param {WorkflowInstance} workflow */
   #move(workflow) {
-    const hasMoved = this.workflow !== undefined && this.workflow.current_state !== workflow.current_state;
+    const hasMoved = !this.#isNewQuestion && this.workflow?.current_state !== workflow.current_state;
+    this.#isNewQuestion = false;
     if (hasMoved || workflow.status !== "halted") this.presentation = undefined;
     this.workflow = workflow;
     if (ENDS.has(workflow.status)) this.#instance?.stream.disconnect();

@@ -583,7 +583,8 @@ export class InteractorChatElement extends Base {
 
   /** To screen readers. @param {string} text */
   #announce(text) {
-    setText(this.#nodes.announcer, text);
+    const { announcer } = this.#nodes;
+    if (announcer.textContent !== text) announcer.textContent = text;
   }
 }
 
