@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DEADLINE = 12.0
+DEADLINE = 60.0
 FLAGS = (
     "--headless=new",
     "--no-sandbox",

@@ -14,6 +14,17 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
+ * However many there are: an argument each would be too many for a call.
+ *
+ * @param {(Node | string)[]} nodes
+ */
+export function fragmentOf(nodes) {
+  const fragment = document.createDocumentFragment();
+  for (const node of nodes) fragment.append(node);
+  return fragment;
+}
+
+/**
  * @param {string} kind the part and the class that it has beside `button`
  * @param {(event: Event) => void} onClick
  */

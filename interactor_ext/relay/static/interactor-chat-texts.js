@@ -30,6 +30,7 @@ export const TEXTS = Object.freeze({
   stopped: "Stopped. The rest of this answer is not shown.",
   copy: "Copy",
   copied: "Copied",
+  notCopied: "Not copied",
   askAgain: "Ask again",
   writing: "{name} is writing",
   tool: "{name}",

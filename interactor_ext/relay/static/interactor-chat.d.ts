@@ -31,6 +31,7 @@ export interface InteractorChatTexts {
   stopped: string;
   copy: string;
   copied: string;
+  notCopied: string;
   askAgain: string;
   /** With `{name}` of the assistant. */
   writing: string;

@@ -359,11 +359,14 @@ export class InteractorChatElement extends Base {
    * @param {Element} copies the button that says so
    */
   async #copy(text, copies) {
-    await navigator.clipboard.writeText(text);
-    const { copy, copied } = this.#texts;
+    const { copy, copied, notCopied } = this.#texts;
+    const said = await navigator.clipboard.writeText(text).then(
+      () => copied,
+      () => notCopied,
+    );
     copies.setAttribute("data-copied", "");
-    setText(copies, copied);
-    this.#announce(copied);
+    setText(copies, said);
+    this.#announce(said);
     setTimeout(() => {
       copies.removeAttribute("data-copied");
       setText(copies, copy);

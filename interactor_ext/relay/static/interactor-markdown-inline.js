@@ -4,7 +4,7 @@
  * @typedef {{mark: string, start: number}} Frame what has been opened, and where its mark is among the nodes
  */
 
-import { element } from "./interactor-chat-dom.js";
+import { element, fragmentOf } from "./interactor-chat-dom.js";
 
 const SPECIAL = /\\[\s\S]|`+|\*+|_+|~~|!?\[|\]|<[^\s<>]+>|https?:\/\/[^\s<>\]`]{1,2000}|\n/g;
 const TARGET = /\([ \n]*(?:<([^<>\n]*)>|([^\s()]*(?:\([^\s()]*\)[^\s()]*)*))(?:[ \n]+(?:"[^"]*"|'[^']*'))?[ \n]*\)/y;
@@ -14,7 +14,6 @@ const TAGS = /** @type {const} */ ({ "*": "em", _: "em", "**": "strong", __: "st
 
 /**
  * @param {string} text
- * @returns {(Node | string)[]}
  */
 export function inline(text) {
   const reader = new Reader(text);
@@ -58,7 +57,7 @@ class Reader {
 
   /** What was opened and never closed is text. */
   end() {
-    return this.#nodes;
+    return fragmentOf(this.#nodes);
   }
 
   /**
@@ -121,7 +120,7 @@ class Reader {
   #angle(found, at) {
     const inner = found.slice(1, -1);
     const isMail = /^[\w.+-]+@[\w-]+\.[\w.-]+$/.test(inner);
-    const node = isMail || /^https?:/i.test(inner) ? link(isMail ? `mailto:${inner}` : inner, [inner]) : undefined;
+    const node = isMail || /^https?:/i.test(inner) ? link(isMail ? `mailto:${inner}` : inner, inner) : undefined;
     this.add(node ?? "<");
     return node ? at + found.length : at + 1;
   }
@@ -135,7 +134,7 @@ class Reader {
   #address(found, at) {
     const balanced = /^[^()]*(?:\([^()]*\)[^()]*)*/.exec(found)?.[0] ?? "";
     const address = balanced.replace(/[.,:;!?*_~"']+$/, "");
-    this.add((this.#open["["] ? undefined : link(address, [address])) ?? address);
+    this.add((this.#open["["] ? undefined : link(address, address)) ?? address);
     return at + address.length;
   }
 
@@ -159,9 +158,9 @@ class Reader {
 
   /** Closes a frame, and gives what is in it. @param {number} index */
   #take(index) {
-    const [, ...nodes] = this.#nodes.splice(this.#frames[index].start);
+    const nodes = this.#nodes.splice(this.#frames[index].start);
     this.#forget(index);
-    return nodes;
+    return fragmentOf(nodes.slice(1));
   }
 
   /** @param {number} at of a closing bracket */
@@ -179,9 +178,9 @@ class Reader {
     const nodes = this.#take(index);
     const address = (target[1] ?? target[2]).replace(/\\([!-/:-@[-`{-~])/g, "$1");
     // An image is a link to it, as a strict policy loads none; within a link it is its text.
-    const made = isImage && this.#open["["] ? undefined : link(address, nodes.length ? nodes : [address]);
-    if (!made) for (const node of nodes) this.add(node);
-    else this.#addLink(made);
+    const made = isImage && this.#open["["] ? undefined : link(address, nodes.hasChildNodes() ? nodes : address);
+    if (made) this.#addLink(made);
+    else this.add(nodes);
     return end;
   }
 
@@ -218,7 +217,7 @@ class Reader {
       if (index < 0 || this.#frames[index].start === this.#nodes.length - 1) break;
       const { mark } = this.#frames[index];
       const nodes = this.#take(index);
-      this.add(element(TAGS[/** @type {keyof typeof TAGS} */ (mark)], {}, ...nodes));
+      this.add(element(TAGS[/** @type {keyof typeof TAGS} */ (mark)], {}, nodes));
       run = run.slice(mark.length);
     }
     return run;
@@ -227,9 +226,9 @@ class Reader {
 
 /**
  * @param {string} address
- * @param {(Node | string)[]} nodes
+ * @param {Node | string} content
  */
-function link(address, nodes) {
+function link(address, content) {
   let url;
   try {
     url = new URL(address, document.baseURI);
@@ -237,5 +236,5 @@ function link(address, nodes) {
     return undefined;
   }
   if (!PROTOCOLS.has(url.protocol)) return undefined;
-  return element("a", { href: url.href, target: "_blank", rel: "noopener noreferrer", part: "link" }, ...nodes);
+  return element("a", { href: url.href, target: "_blank", rel: "noopener noreferrer", part: "link" }, content);
 }

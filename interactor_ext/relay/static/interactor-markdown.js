@@ -6,7 +6,7 @@
  * @typedef {{lines: string[], at: number, depth: number, copy: string, headings: number[]}} Source
  */
 
-import { element } from "./interactor-chat-dom.js";
+import { element, fragmentOf } from "./interactor-chat-dom.js";
 import { inline } from "./interactor-markdown-inline.js";
 
 /** Quotes and lists within each other; what is deeper is text. */
@@ -29,9 +29,7 @@ const DELIMITERS = /^\|? *:?-+:?(?: *\| *:?-+:?)* *\|?$/;
  */
 export function renderMarkdown(text, { copy = "Copy" } = {}) {
   const lines = text.split(/\r\n|\r|\n/);
-  const fragment = document.createDocumentFragment();
-  fragment.append(...blocks({ lines, at: 0, depth: 0, copy, headings: [] }));
-  return fragment;
+  return fragmentOf(blocks({ lines, at: 0, depth: 0, copy, headings: [] }));
 }
 
 /**
@@ -88,7 +86,7 @@ function headingOf(above, depth, text) {
   above.push(depth);
   const level = Math.min(6, FIRST_HEADING + above.length - 1);
   const tag = /** @type {"h2"} */ (`h${level}`);
-  return element(tag, { dir: "auto", class: `level-${depth}` }, ...inline(text.trim()));
+  return element(tag, { dir: "auto", class: `level-${depth}` }, inline(text.trim()));
 }
 
 /** The parts of the line that opens a block of code. @param {string} line */
@@ -120,7 +118,7 @@ function code(source) {
 function quote(source) {
   const lines = [];
   for (; QUOTE.test(source.lines[source.at] ?? ""); source.at++) lines.push(source.lines[source.at].replace(QUOTE, ""));
-  return element("blockquote", { dir: "auto" }, ...within(source, lines));
+  return element("blockquote", { dir: "auto" }, fragmentOf(within(source, lines)));
 }
 
 /**
@@ -185,10 +183,12 @@ function indentOf(spaces) {
 function itemOf(source, lines) {
   const task = TASK.exec(lines[0]);
   if (task) lines[0] = `${task[1] === " " ? "☐" : "☑"} ${lines[0].slice(task[0].length)}`;
-  const [first, ...others] = within(source, lines);
-  // A paragraph is an item's own text.
-  if (first?.tagName !== "P") return element("li", {}, ...(first ? [first] : []), ...others);
-  return element("li", {}, ...Array.from(first.childNodes), ...others);
+  const found = within(source, lines);
+  const item = element("li", {}, fragmentOf(found));
+  // Its first paragraph is its own text.
+  const [first] = found;
+  if (first?.tagName === "P") first.replaceWith(fragmentOf(Array.from(first.childNodes)));
+  return item;
 }
 
 /** @param {Source} source */
@@ -203,9 +203,10 @@ function table(source) {
   const sides = cells(source.lines[source.at + 1]).map(sideOf);
   const row = (/** @type {"th" | "td"} */ tag, /** @type {string} */ line) => {
     const texts = cells(line);
-    return element("tr", {}, ...sides.map((side, index) => {
-      return element(tag, { dir: "auto", ...(side && { class: side }) }, ...inline(texts[index] ?? ""));
-    }));
+    const made = sides.map((side, index) => {
+      return element(tag, { dir: "auto", ...(side && { class: side }) }, inline(texts[index] ?? ""));
+    });
+    return element("tr", {}, fragmentOf(made));
   };
   const head = element("thead", {}, row("th", source.lines[source.at]));
   const body = element("tbody");
@@ -229,7 +230,7 @@ function cells(line) {
 function paragraph(source) {
   const lines = [source.lines[source.at]];
   for (source.at += 1; isText(source.lines[source.at]) && !isTable(source); source.at++) lines.push(source.lines[source.at]);
-  return element("p", { dir: "auto" }, ...inline(lines.map((line) => line.trimStart()).join("\n").trimEnd()));
+  return element("p", { dir: "auto" }, inline(lines.map((line) => line.trimStart()).join("\n").trimEnd()));
 }
 
 /** @param {string | undefined} line */
