@@ -14,8 +14,8 @@ export interface InteractorChatProps
   assistantName?: string;
   tools?: "hidden" | "";
   keepOpen?: boolean;
-  "onInteractor-event"?: (event: CustomEvent<StreamEvent>) => void;
-  "onInteractor-error"?: (event: CustomEvent<Error>) => void;
+  onInteractorEvent?: (event: CustomEvent<StreamEvent>) => void;
+  onInteractorError?: (event: CustomEvent<Error>) => void;
 }
 
 declare module "vue" {
