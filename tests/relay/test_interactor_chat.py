@@ -139,7 +139,12 @@ def test_chat_by_keyboard_survives_a_restart_of_the_relay_and_answers_a_workflow
         each.shows_messages(*conversation_now)
     if path:
         assert "message.complete" in chat.run("return document.getElementById('root').dataset.seen")
-        assert chat.run("return [chat.className, chat.style.maxInlineSize]") == ["chat", "48rem"]
+        assert chat.run(
+            "return [chat.className, chat.style.maxInlineSize, chat.id, chat.ariaLabel, chat.innerText]"
+        ) == [
+            *("chat", "48rem", "support", "Help", "Help"),
+        ]
+        assert chat.run("return document.getElementById('root').dataset.ref") == "interactor-chat"
     with sandbox.client(namespace=NAMESPACE) as user:
         context = user.workflow_instances.get(instance).context
     answers = {"approved": True, "note": "gift", "carrier": "Post", "parcels": 3, "insured": True}

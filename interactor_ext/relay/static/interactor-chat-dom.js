@@ -8,8 +8,9 @@
  */
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
+  // Last, as a browser looks for the direction of `dir="auto"` anew at each child.
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   return node;
 }
 
@@ -20,7 +21,17 @@ export function element(tag, attributes = {}, ...children) {
  */
 export function fragmentOf(nodes) {
   const fragment = document.createDocumentFragment();
-  for (const node of nodes) fragment.append(node);
+  let text = "";
+  for (const node of nodes) {
+    if (typeof node === "string") {
+      text += node;
+    } else {
+      if (text) fragment.append(text);
+      fragment.append(node);
+      text = "";
+    }
+  }
+  if (text) fragment.append(text);
   return fragment;
 }
 

@@ -131,6 +131,8 @@ export class MessageList {
     const rendered = isRendered ? attempt(() => this.#view.render(content, shown)) : undefined;
     bubble.classList.toggle("rendered", rendered !== undefined);
     bubble.classList.toggle("text", rendered === undefined);
+    // What is rendered has a direction for each block.
+    bubble.dir = rendered ? "" : "auto";
     bubble.classList.toggle("caret", state === "writing" && content !== "");
     if (!rendered) {
       setText(bubble, content);

@@ -133,10 +133,7 @@ function within(source, lines) {
 function list(source) {
   const [, before, mark] = /** @type {RegExpExecArray} */ (ITEM.exec(source.lines[source.at]));
   const least = indentOf(before) + 2;
-  const isOrdered = mark.length > 1;
-  const node = isOrdered
-    ? element("ol", { dir: "auto", ...(parseInt(mark) !== 1 && { start: String(parseInt(mark)) }) })
-    : element("ul", { dir: "auto" });
+  const items = [];
   const isNext = (/** @type {string} */ line) => {
     const item = RULE.test(line) ? null : ITEM.exec(line);
     return item !== null && indentOf(item[1]) < least && item[2].at(-1) === mark.at(-1) ? item : null;
@@ -145,9 +142,11 @@ function list(source) {
   while ((item = isNext(source.lines[source.at] ?? ""))) {
     source.at += 1;
     const lines = [item[4] ?? "", ...restOfItem(source, least, indentOf(item[1]) + item[2].length + 1)];
-    node.append(itemOf(source, lines));
+    items.push(itemOf(source, lines));
   }
-  return node;
+  const number = parseInt(mark);
+  if (Number.isNaN(number)) return element("ul", { dir: "auto" }, fragmentOf(items));
+  return element("ol", { dir: "auto", ...(number !== 1 && { start: String(number) }) }, fragmentOf(items));
 }
 
 /**
