@@ -176,10 +176,10 @@ test("an answer that is faster than the response to its question comes after it"
   await relay.write("Here");
   await relay.complete("Here.");
   assert.deepEqual([texts(), session.outgoing], [["Where?", "Here."], []]);
-  assert.equal(session.keyOf(session.history[0]), key);
+  assert.equal(session.messages[0].key, key);
   await respond();
   await sent;
-  assert.equal(session.keyOf(session.history[0]), key);
+  assert.equal(session.messages[0].key, key);
   assert.deepEqual(texts(), ["Where?", "Here."]);
 });
 

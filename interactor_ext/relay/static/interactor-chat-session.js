@@ -207,12 +207,6 @@ export class ChatSession {
     return call.status === "pending" ? (this.#calls.get(call.id) ?? call) : call;
   }
 
-  /** The same for a message before and after it is sent. @param {Message} message */
-  keyOf({ id }) {
-    const key = this.#asked.get(id) ?? this.#answered.get(id) ?? this.#arrived().get(id);
-    return key ?? (id === this.#finishedAnswer()?.id ? this.#answerKey : id);
-  }
-
   /** @param {string} content */
   send(content) {
     const known = this.isLoaded ? new Set(this.history.map((message) => message.id)) : undefined;
@@ -308,10 +302,11 @@ export class ChatSession {
 
   /** @returns {ChatMessage[]} */
   #shownHistory() {
+    const keys = this.#keys();
     const listed = this.history.filter(({ role, content, tool_calls }) => role !== "tool" && (content || tool_calls?.length));
     return listed.map((message) => {
       const { id, role, content, created_at, tool_calls } = message;
-      const key = this.keyOf(message);
+      const key = keys.get(id) ?? id;
       const stopped = this.#stopped.get(key);
       const toolCalls = (tool_calls ?? []).map((call) => this.latest(call));
       const state = stopped === undefined ? SENT : "stopped";
@@ -326,6 +321,13 @@ export class ChatSession {
     if (this.#finishedAnswer()) return [];
     const state = this.isWriting ? "writing" : stopped === undefined ? SENT : "stopped";
     return [{ key: this.#answerKey, role: "assistant", content: stopped ?? this.answer, toolCalls: [], state }];
+  }
+
+  /** The keys of messages that were shown before they were in the list, by its ids. */
+  #keys() {
+    const keys = new Map([...this.#answered, ...this.#arrived(), ...this.#asked]);
+    const finished = this.#finishedAnswer();
+    return finished && !keys.has(finished.id) ? keys.set(finished.id, this.#answerKey) : keys;
   }
 
   /** The keys of outgoing messages that the list holds, by its ids. */
@@ -646,6 +648,7 @@ export class ChatSession {
  */
 function isSame(one, other) {
   const hasFields = one.content === other.content && one.state === other.state && one.id === other.id && one.error === other.error;
+  if (!one.toolCalls.length && !other.toolCalls.length) return hasFields;
   return hasFields && JSON.stringify(one.toolCalls) === JSON.stringify(other.toolCalls);
 }
 

@@ -62,7 +62,7 @@ p { margin: 0; }
 .prompts { display: flex; flex-wrap: wrap; justify-content: center; gap: 8px; margin-block-end: auto; }
 .prompts button { max-inline-size: 100%; overflow-wrap: anywhere; }
 
-.message { max-inline-size: min(85%, 44rem); align-self: flex-start; }
+.message { contain: layout style; max-inline-size: min(85%, 44rem); align-self: flex-start; }
 .message.user { align-self: flex-end; }
 .message.other { align-self: center; font-size: .875em; color: var(--soft); }
 .meta { display: flex; gap: 8px; margin-block-end: 2px; padding-inline: 2px; color: var(--soft); font-size: .75em; }

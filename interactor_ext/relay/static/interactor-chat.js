@@ -4,6 +4,7 @@
  * Changes of the session are drawn once a frame, onto the nodes that are there.
  *
  * @typedef {import("./interactor-chat.js").InteractorChatTexts} Texts
+ * @typedef {import("./interactor-chat-session.js").ChatMessage} ChatMessage
  * @typedef {import("./interactor-chat-session.js").ChatToolCall} ToolCall
  */
 
@@ -422,16 +423,18 @@ export class InteractorChatElement extends Base {
     const wasInForm = formBox.contains(focused);
     const oldest = log.firstElementChild;
     const fromEnd = this.#isAtEnd ? 0 : scroller.scrollHeight - scroller.scrollTop;
-    this.#drawFrame();
-    this.#drawMessages();
+    const messages = this.#session?.messages ?? [];
+    this.#drawFrame(messages.length === 0);
+    this.#drawMessages(messages);
     this.#drawWorkflow();
-    this.#drawProblem();
+    this.#drawProblem(messages);
     if (this.#isAtEnd) this.#scrollToEnd();
     else if (log.firstElementChild !== oldest) scroller.scrollTop = scroller.scrollHeight - fromEnd;
     this.#keepFocus(focused, wasInForm);
   }
 
-  #drawFrame() {
+  /** @param {boolean} hasNone no message */
+  #drawFrame(hasNone) {
     const { log, status, scroller, empty, earlier, newest, composer, label, input, send, stop } = this.#nodes;
     const session = this.#session;
     const texts = this.#texts;
@@ -454,7 +457,7 @@ export class InteractorChatElement extends Base {
     earlier.hidden = !session?.hasEarlier;
     earlier.setAttribute("aria-disabled", String(session?.isLoadingEarlier === true));
     composer.hidden = !this.room;
-    const isEmpty = this.room !== "" && !session?.messages.length && !session?.hasEarlier;
+    const isEmpty = this.room !== "" && hasNone && !session?.hasEarlier;
     empty.hidden = !isEmpty || Boolean(session?.error);
     setText(empty, session && !session.isLoaded ? texts.loading : texts.empty);
     this.#drawPrompts(!empty.hidden && session?.isLoaded === true);
@@ -489,8 +492,8 @@ export class InteractorChatElement extends Base {
     });
   }
 
-  #drawMessages() {
-    const messages = this.#session?.messages ?? [];
+  /** @param {readonly ChatMessage[]} messages */
+  #drawMessages(messages) {
     this.#messages.draw(messages, Boolean(this.#session?.answeredQuestion));
     const writing = messages.find(({ state }) => state === "writing")?.key;
     if (writing === this.#written) return;
@@ -531,12 +534,13 @@ export class InteractorChatElement extends Base {
     setText(problem, text);
   }
 
-  #drawProblem() {
+  /** @param {readonly ChatMessage[]} messages */
+  #drawProblem(messages) {
     const { problem, alert } = this.#nodes;
     const session = this.#session;
     const texts = this.#texts;
     // However many were not sent, it is said once.
-    const failed = session?.messages.findLast(({ state }) => state === "failed");
+    const failed = messages.findLast(({ state }) => state === "failed");
     setText(alert, failed ? `${texts.notSent} ${errorText(texts, failed.error)}` : "");
     const error = session?.error;
     const pause = session?.pause ? filled(texts.pause, { seconds: String(session.pause) }) : "";
