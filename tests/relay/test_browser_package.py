@@ -13,8 +13,10 @@ import pytest
 
 from tests.support.node import STATIC, run_script
 from tests.support.npm import npm_package
+from tests.support.pages import DOCS, blocks
 
 ROOT = Path(__file__).parents[2]
+GUIDE = DOCS / "how-to" / "chat-in-frameworks.md"
 TYPESCRIPT = "typescript@7.0.2"
 STREAM = """
 import { InteractorStream, StreamError, type Message, type StreamEvent, type StreamStatus } from "@interactor/browser";
@@ -155,7 +157,11 @@ def test_packed_package_holds_every_module_and_what_it_exports(project: Path) ->
 def test_compiler_accepts_pages_that_use_the_package(project: Path, resolution: str) -> None:
     (project / "stream.ts").write_text(STREAM)
     (project / "hook.tsx").write_text(HOOK)
-    assert problems(project, *resolution.split(), "stream.ts", "hook.tsx") == []
+    shown = {block.title: block.code for block in blocks(GUIDE) if block.language == "tsx"}
+    for number, code in enumerate(shown.values()):
+        (project / f"guide{number}.tsx").write_text(code)
+    guide = [f"guide{number}.tsx" for number in range(len(shown))]
+    assert problems(project, *resolution.split(), "stream.ts", "hook.tsx", *guide) == []
 
 
 def test_compiler_rejects_each_misspelt_name(project: Path) -> None:
