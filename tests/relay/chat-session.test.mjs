@@ -13,6 +13,8 @@ class Relay {
   posts = [];
   streams = [];
   workflow = { id: "wfi_1", current_state: "review", status: "halted" };
+  /** What is not for browsers. */
+  hides = () => false;
   /** Before a request is answered: a promise to wait for, an error to fail with, or a status. */
   before = () => undefined;
   #count = 0;
@@ -49,13 +51,14 @@ class Relay {
     await comeBack();
   }
 
-  fetch = async (url, { method = "GET", headers, body, signal }) => {
+  fetch = async (url, { method = "GET", headers: sent, body, signal }) => {
     const { pathname, searchParams } = new URL(url, "http://page");
     if (pathname.endsWith("/stream")) return this.#stream(signal);
-    const answer = this.#answer(method, pathname, searchParams, headers, body && JSON.parse(body));
+    const answer = this.#answer(method, pathname, searchParams, sent, body && JSON.parse(body));
     const outcome = await this.before(method, pathname);
     if (outcome instanceof Error) throw outcome;
-    return outcome ? new Response(JSON.stringify({ error: outcome }), { status: 409 }) : Response.json(answer);
+    const headers = outcome?.retryAfter ? { "Retry-After": outcome.retryAfter } : {};
+    return outcome ? new Response(JSON.stringify({ error: outcome }), { status: 409, headers }) : Response.json(answer);
   };
 
   #answer(method, pathname, searchParams, headers, body) {
@@ -72,7 +75,8 @@ class Relay {
     const [page, size] = ["page", "per_page"].map((name) => Number(searchParams.get(name)));
     const newestFirst = structuredClone(this.messages).reverse();
     const meta = { has_more: page * size < newestFirst.length };
-    return { data: newestFirst.slice((page - 1) * size, page * size), meta };
+    const data = newestFirst.slice((page - 1) * size, page * size);
+    return { data: data.filter((message) => !this.hides(message)), meta };
   }
 
   #stream(signal) {
@@ -134,7 +138,7 @@ async function open(options = { room: "room_1" }) {
   return session;
 }
 
-const texts = () => session.messages.map(({ content }) => content);
+const texts = () => session.history.map(({ content }) => content);
 
 /** A request that is answered when the test says so. */
 function held(matches) {
@@ -172,10 +176,10 @@ test("an answer that is faster than the response to its question comes after it"
   await relay.write("Here");
   await relay.complete("Here.");
   assert.deepEqual([texts(), session.outgoing], [["Where?", "Here."], []]);
-  assert.equal(session.keyOf(session.messages[0]), key);
+  assert.equal(session.messages[0].key, key);
   await respond();
   await sent;
-  assert.equal(session.keyOf(session.messages[0]), key);
+  assert.equal(session.messages[0].key, key);
   assert.deepEqual(texts(), ["Where?", "Here."]);
 });
 
@@ -263,6 +267,71 @@ test("a message that failed can be taken back, one on its way cannot", async () 
   await sent;
   assert.equal(session.takeBack(key), "Where?");
   assert.deepEqual(session.outgoing, []);
+});
+
+const shown = () => session.messages.map(({ content, state }) => `${content} (${state})`);
+
+test("a message that is sent while an answer is written is shown after it, with one key from first to last", async () => {
+  await open();
+  await session.send("Where?");
+  await relay.write("On ");
+  const keys = session.messages.map(({ key }) => key);
+  const respond = held((method) => method === "POST");
+  const sent = session.send("And when?");
+  assert.deepEqual(shown(), ["Where? (sent)", "On  (writing)", "And when? (sending)"]);
+  await respond();
+  await sent;
+  assert.deepEqual(shown(), ["Where? (sent)", "On  (writing)", "And when? (sent)"]);
+  await relay.complete("On its way.");
+  assert.deepEqual(shown(), ["Where? (sent)", "And when? (sent)", "On its way. (sent)"]);
+  assert.deepEqual([session.messages[0].key, session.messages[2].key], keys);
+});
+
+test("an answer that is stopped stays as it is, and the next one is shown", async () => {
+  await open();
+  await session.send("Where?");
+  await relay.write("On ");
+  session.stop();
+  await relay.write("its ");
+  assert.deepEqual([shown(), session.isWriting], [["Where? (sent)", "On  (stopped)"], false]);
+  await relay.complete("On its way.");
+  assert.deepEqual(shown(), ["Where? (sent)", "On  (stopped)"]);
+  assert.equal(session.answeredQuestion, "Where?");
+  await session.send("And when?");
+  await relay.write("Soon");
+  assert.deepEqual(shown().slice(2), ["And when? (sent)", "Soon (writing)"]);
+});
+
+test("messages that the server refuses for now are sent in their order when it accepts more", async () => {
+  await open();
+  let isFull = true;
+  relay.before = (method) => (method === "POST" && isFull ? { code: "RATE_LIMITED", retryAfter: "7" } : undefined);
+  relay.posts.length = 0;
+  await Promise.all(["1", "2", "3"].map((content) => session.send(content)));
+  await session.send("4");
+  assert.deepEqual([shown(), session.pause], [["1 (waiting)", "2 (waiting)", "3 (waiting)", "4 (waiting)"], 7]);
+  isFull = false;
+  relay.posts.length = relay.messages.length = 0;
+  await comeBack();
+  assert.deepEqual(relay.posts.map(({ message }) => message.content), ["1", "2", "3", "4"]);
+  assert.deepEqual([session.pause, session.outgoing], [0, []]);
+});
+
+test("a workflow that has come to its end needs no connection", async () => {
+  relay.workflow.status = "completed";
+  await open({ instance: "wfi_1" });
+  assert.equal(session.status, "ended");
+});
+
+test("pages without anything for a browser are passed over", async () => {
+  for (let number = 1; number <= 160; number++) relay.say(number % 160 > 100 ? "system" : "user", `${number}`);
+  relay.hides = ({ role }) => role === "system";
+  await open();
+  assert.deepEqual([texts(), session.hasEarlier], [["160"], true]);
+  await session.loadEarlier();
+  await session.loadEarlier();
+  await session.loadEarlier();
+  assert.deepEqual(texts().map(Number), [...Array(100).keys(), 159].map((number) => number + 1));
 });
 
 test("the question of another tab appears when its answer begins", async () => {
@@ -390,7 +459,7 @@ test("a tool call that is done does not run again for an older list", async () =
   relay.say("assistant", "", { tool_calls: [call] });
   const done = { ...call, status: "completed", result: 1 };
   await relay.tell({ type: "tool_call.complete", tool_call: done });
-  assert.deepEqual([session.calls, session.messages[0].tool_calls], [[], [call]]);
+  assert.deepEqual([session.calls, session.history[0].tool_calls], [[], [call]]);
   assert.deepEqual(session.latest(call), done);
 });
 
@@ -442,6 +511,17 @@ test("a question that was answered while nobody listened is gone when the stream
   await relay.tell({ type: "workflow.halted", presentation: question });
   await relay.restart(() => void (relay.workflow = { ...relay.workflow, current_state: "other" }));
   assert.deepEqual([session.presentation, session.workflow.current_state], [undefined, "other"]);
+});
+
+test("a question of a state that was missed stays when that state is read", async () => {
+  await open({ instance: "wfi_1" });
+  await relay.tell({ type: "workflow.halted", presentation: question });
+  const next = { type: "form", title: "And now?" };
+  const respond = held((method, path) => path.endsWith("wfi_1"));
+  await relay.restart(() => void (relay.workflow = { ...relay.workflow, current_state: "other" }));
+  await relay.tell({ type: "workflow.halted", presentation: next });
+  await respond();
+  assert.deepEqual([session.presentation, session.workflow.current_state], [next, "other"]);
 });
 
 test("an answer that is not enough leaves the question, one that is refused says why, the right one takes it", async () => {

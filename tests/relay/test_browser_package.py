@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import tomllib
@@ -13,8 +14,10 @@ import pytest
 from tests.support.cases import NIGHTLY
 from tests.support.node import STATIC, run_script
 from tests.support.npm import npm_package
+from tests.support.pages import DOCS, blocks
 
 ROOT = Path(__file__).parents[2]
+GUIDE = DOCS / "how-to" / "chat-in-frameworks.md"
 TYPESCRIPT = "typescript@7.0.2"
 STREAM = """
 import { InteractorStream, StreamError, type Message, type StreamEvent, type StreamStatus } from "@interactor/browser";
@@ -56,11 +59,27 @@ stream.disconnect();
 HOOK = """
 import { useEffect } from "react";
 import { InteractorChatElement } from "@interactor/browser/chat";
-import { InteractorChat, useInteractorStream } from "@interactor/browser/react";
+import { InteractorChat, useInteractorChat, useInteractorStream } from "@interactor/browser/react";
+import { renderMarkdown } from "@interactor/browser/markdown";
+import { ChatSession, type ChatMessage } from "@interactor/browser/session";
+import { useRef } from "react";
 
 export function Page() {
-  return <InteractorChat room="room_1" endpoint="/interactor" onEvent={(event) => console.log(event.type)} />;
+  const chat = useRef<InteractorChatElement>(null);
+  const { messages, send } = useInteractorChat({ room: "room_1" });
+  const row = ({ key, content }: ChatMessage) => <p key={key} onClick={() => send(content)}>{content}</p>;
+  return (
+    <>
+      {messages.map(row)}
+      <InteractorChat ref={chat} aria-label="Support" room="room_1" onEvent={(event) => console.log(event.type)}>
+        <h2 slot="header">Support</h2>
+      </InteractorChat>
+      <InteractorChat room="room_1" renderMarkdown={(text) => <em>{text}</em>} toolLabels={{ get_order: "Order" }} />
+      <interactor-chat room="room_1" assistant-name="Ada" tools="hidden" keep-open="" />
+    </>
+  );
 }
+new ChatSession({ room: "room_1", onChange: () => document.body.append(renderMarkdown("**Hello**")) }).open();
 document.querySelector<InteractorChatElement>("interactor-chat")!.credentials = "include";
 
 export function Answer({ room }: { room: string }) {
@@ -82,8 +101,8 @@ REACTS = ["19.3", "18.3"] if NIGHTLY else ["19.3"]
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of a frontend team: React, and the package as `npm pack` makes it."""
     react: str = request.param
-    types = f"@types/react@{react.split('.')[0]}"
-    modules = npm_package(request, TYPESCRIPT, f"react@{react}", f"react-dom@{react}", types)
+    types = [f"@types/{name}@{react.split('.')[0]}" for name in ("react", "react-dom")]
+    modules = npm_package(request, TYPESCRIPT, f"react@{react}", f"react-dom@{react}", *types)
     folder = tmp_path_factory.mktemp("project")
     (folder / "package.json").write_text('{"private": true, "type": "module"}')
     tarball = npm(folder, "pack", str(STATIC))
@@ -114,6 +133,22 @@ def test_package_has_the_version_and_the_license_of_the_project() -> None:
     assert (STATIC / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 
+def test_manifest_of_custom_elements_is_what_the_declarations_say() -> None:
+    declarations = (STATIC / "interactor-chat.d.ts").read_text()
+    [element] = json.loads((STATIC / "custom-elements.json").read_text())["modules"][0]["declarations"]
+    observed = re.findall(r"observedAttributes = \[(.*?)\]", (STATIC / "interactor-chat.js").read_text())[0]
+    attributes = {each["name"] for each in element["attributes"]}
+    assert attributes == {*re.findall('"(.*?)"', observed), "keep-open"} - {"aria-label"}
+    for member in element["members"]:
+        assert re.search(rf"^  (get |readonly )?{member['name']}\b", declarations, re.MULTILINE), member["name"]
+    page = (ROOT / "docs" / "reference" / "chat-component.md").read_text()
+    shown = [
+        *attributes,
+        *(each["name"] for kind in ("members", "cssProperties", "cssParts") for each in element[kind]),
+    ]
+    assert [each for each in shown if f"`{each}`" not in page] == []
+
+
 def test_packed_package_holds_every_module_and_what_it_exports(project: Path) -> None:
     package = project / "node_modules" / "@interactor" / "browser"
     assert {path.name for path in package.iterdir()} == {path.name for path in STATIC.iterdir()}
@@ -126,7 +161,11 @@ def test_packed_package_holds_every_module_and_what_it_exports(project: Path) ->
 def test_compiler_accepts_pages_that_use_the_package(project: Path, resolution: str) -> None:
     (project / "stream.ts").write_text(STREAM)
     (project / "hook.tsx").write_text(HOOK)
-    assert problems(project, *resolution.split(), "stream.ts", "hook.tsx") == []
+    shown = {block.title: block.code for block in blocks(GUIDE) if block.language == "tsx"}
+    for number, code in enumerate(shown.values()):
+        (project / f"guide{number}.tsx").write_text(code)
+    guide = [f"guide{number}.tsx" for number in range(len(shown))]
+    assert problems(project, *resolution.split(), "stream.ts", "hook.tsx", *guide) == []
 
 
 def test_compiler_rejects_each_misspelt_name(project: Path) -> None:
@@ -142,7 +181,8 @@ def test_compiler_rejects_each_misspelt_name(project: Path) -> None:
         assert right in STREAM
         (project / f"misspelt{number}.ts").write_text(STREAM.replace(right, wrong, 1))
     (project / "misspelt.tsx").write_text(HOOK.replace("message.complete", "message.completed"))
-    files = ["misspelt.tsx", *(f"misspelt{number}.ts" for number in range(len(misspelt)))]
+    (project / "misspelt-element.tsx").write_text(HOOK.replace('tools="hidden"', 'tools="hiden"'))
+    files = ["misspelt.tsx", "misspelt-element.tsx", *(f"misspelt{number}.ts" for number in range(len(misspelt)))]
     found = problems(project, "--module", "nodenext", *files)
     assert {line.partition("(")[0] for line in found if line.startswith("misspelt")} == {*files}
     assert any("message.detla" in line for line in found)
@@ -151,8 +191,11 @@ def test_compiler_rejects_each_misspelt_name(project: Path) -> None:
 def test_modules_are_sound_and_fit_their_declarations(project: Path) -> None:
     folder = shutil.copytree(STATIC, project / "checked")
     checks = ""
-    for name in (path.name.removesuffix(".js") for path in STATIC.glob("*.js")):
-        if (STATIC / f"{name}.d.ts").exists():
+    for name in ("interactor-vue", "interactor-svelte"):  # which are types of frameworks that are not here
+        for kind in ("js", "d.ts"):
+            (folder / f"{name}.{kind}").unlink()
+    for name in [path.name.removesuffix(".js") for path in folder.glob("*.js")]:
+        if (folder / f"{name}.d.ts").exists():
             # Under another name, as the compiler would take the declarations for the module.
             (folder / f"{name}.js").rename(folder / f"made-{name}.js")
             checks += f'{{ const fits: typeof import("./{name}.js") = await import("./made-{name}.js"); }}\n'

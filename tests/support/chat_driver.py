@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from tests.support.browser import eventually
@@ -21,7 +22,28 @@ while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
 const label = node?.labels?.[0]?.innerText ?? node?.getAttribute?.("aria-label") ?? node?.innerText ?? "";
 return label.trim();
 """
+MESSAGES = ".log .message:not([part~=streaming]) .bubble"
 STEPS = 40
+# What a browser writes on its console when a server cannot be reached.
+LOST = "net::ERR_"
+
+
+class Words:
+    """Holds the answers of a sandbox: the first word comes at once, each of the others when it is let go."""
+
+    def __init__(self) -> None:
+        self._allowed: float = 0
+
+    def let(self, count: float) -> None:
+        self._allowed += count
+
+    def let_all(self) -> None:
+        self.let(float("inf"))
+
+    async def sleep(self, seconds: float) -> None:
+        while self._allowed < 1:
+            await asyncio.sleep(0.002)
+        self._allowed -= 1
 
 
 class Chat:
@@ -46,7 +68,7 @@ class Chat:
 
     @property
     def messages(self) -> list[str]:
-        return self.texts(".log .message .bubble")
+        return self.texts(MESSAGES)
 
     @property
     def streaming(self) -> str:
@@ -67,7 +89,7 @@ class Chat:
         self._wait(lambda: self.texts(selector), list(texts))
 
     def shows_messages(self, *texts: str) -> None:
-        self.shows(".log .message .bubble", *texts)
+        self.shows(MESSAGES, *texts)
 
     def streams(self, text: str) -> None:
         self._wait(lambda: self.streaming, text)

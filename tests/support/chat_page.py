@@ -26,13 +26,15 @@ from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
-CSP = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'"
+CSP = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; require-trusted-types-for 'script'"
 STYLE = """
 :root { color-scheme: light dark; font-family: system-ui, sans-serif; }
 body { margin: 0; }
 main { max-inline-size: 48rem; margin-inline: auto; padding: 1rem; }
 h1 { font-size: 1.25rem; }
 interactor-chat { block-size: calc(100dvh - 6rem); }
+/* The accent of the guide; the pages of React have the chat's own. */
+main > interactor-chat { --interactor-accent: #0b6e4f; }
 """
 PAGE = """<!doctype html>
 <html lang="{lang}" dir="{dir}">

@@ -8,8 +8,40 @@
  */
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
+  // Last, as a browser looks for the direction of `dir="auto"` anew at each child.
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}
+
+/**
+ * However many there are: an argument each would be too many for a call.
+ *
+ * @param {(Node | string)[]} nodes
+ */
+export function fragmentOf(nodes) {
+  const fragment = document.createDocumentFragment();
+  let text = "";
+  for (const node of nodes) {
+    if (typeof node === "string") {
+      text += node;
+    } else {
+      if (text) fragment.append(text);
+      fragment.append(node);
+      text = "";
+    }
+  }
+  if (text) fragment.append(text);
+  return fragment;
+}
+
+/**
+ * @param {string} kind the part and the class that it has beside `button`
+ * @param {(event: Event) => void} onClick
+ */
+export function button(kind, onClick) {
+  const node = element("button", { type: "button", class: `small ${kind}`, part: `button ${kind}` });
+  node.addEventListener("click", onClick);
   return node;
 }
 
@@ -19,7 +51,7 @@ export function element(tag, attributes = {}, ...children) {
  *
  * @template Item
  * @param {HTMLElement} parent
- * @param {Item[]} items
+ * @param {readonly Item[]} items
  * @param {{key: (item: Item) => string, make: (item: Item) => HTMLElement, update: (node: HTMLElement, item: Item) => void}} how
  */
 export function showEach(parent, items, { key, make, update }) {
@@ -46,6 +78,58 @@ export function showEach(parent, items, { key, make, update }) {
  */
 export function setText(node, text) {
   const child = node.firstChild;
-  if (child instanceof Text && child.data !== text && text.startsWith(child.data)) child.appendData(text.slice(child.data.length));
+  if (child instanceof Text && node.lastChild === child) setData(child, text);
   else if (node.textContent !== text) node.textContent = text;
+}
+
+/**
+ * @param {CharacterData} node
+ * @param {string} text
+ */
+function setData(node, text) {
+  if (node.data === text) return;
+  if (text.startsWith(node.data)) node.appendData(text.slice(node.data.length));
+  else node.data = text;
+}
+
+/**
+ * Has a node show other children. Those that are alike stay, and are renewed in turn.
+ *
+ * @param {Node} node
+ * @param {Node} wanted holds the children
+ */
+export function renew(node, wanted) {
+  const fresh = Array.from(wanted.childNodes);
+  fresh.forEach((child, index) => {
+    const shown = node.childNodes[index];
+    if (!shown) node.appendChild(child);
+    else if (shown.isEqualNode(child)) return;
+    else if (shown instanceof Text && child instanceof Text) setData(shown, child.data);
+    else if (isAlike(shown, child)) renew(shown, child);
+    else node.replaceChild(child, shown);
+  });
+  while (node.childNodes.length > fresh.length) node.lastChild?.remove();
+}
+
+/**
+ * @param {Node} shown
+ * @param {Node} wanted
+ */
+function isAlike(shown, wanted) {
+  return shown instanceof Element && shown.cloneNode(false).isEqualNode(wanted.cloneNode(false));
+}
+
+/**
+ * What a function of the page gives. Its error is the page's, and the chat goes on.
+ *
+ * @template T
+ * @param {() => T} call
+ */
+export function attempt(call) {
+  try {
+    return call();
+  } catch (error) {
+    reportError(error);
+    return undefined;
+  }
 }

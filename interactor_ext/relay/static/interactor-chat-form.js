@@ -68,7 +68,7 @@ export function presentationForm(presentation, texts, submit) {
 function controlsOf(said, presentation, texts) {
   const controls = listOf(said.fields)
     .filter((field) => typeof field?.name === "string" && field.name !== ANYTHING)
-    .map(control);
+    .map((field) => control(field, texts));
   if (said.type === "approval") return controls;
   const options = listOf(said.options);
   if (said.type === "selection" && options.length) return [...controls, choice(nameOf(said, CHOSEN), options)];
@@ -96,9 +96,10 @@ function button(type, text, kind = "") {
 
 /**
  * @param {Field} field
+ * @param {Texts} texts
  * @returns {Control}
  */
-function control({ name, type, label, required, options }) {
+function control({ name, type, label, required, options }, texts) {
   const text = String(label ?? name);
   if (type === "boolean") {
     // A required one must be in the input, not be true.
@@ -114,7 +115,10 @@ function control({ name, type, label, required, options }) {
     if (values.length) return valueOf(values[Number(input.value)]);
     return INPUTS[type]?.type === "number" ? Number(input.value) : input.value;
   };
-  return { name, value, node: labelled(text, input) };
+  const node = labelled(text, input);
+  // Screen readers are told by the attribute.
+  if (input.required) node.firstElementChild?.append(" ", element("span", { class: "required", "aria-hidden": "true" }, `(${texts.required})`));
+  return { name, value, node };
 }
 
 /** @param {string} type */

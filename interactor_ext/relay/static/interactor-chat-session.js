@@ -5,46 +5,51 @@
  * laid over what the stream told.
  *
  * @typedef {import("./interactor-types.js").Message} Message
- * @typedef {import("./interactor-types.js").ToolCall} ToolCall
  * @typedef {import("./interactor-types.js").StreamEvent} StreamEvent
  * @typedef {import("./interactor-types.js").HaltingPresentation} HaltingPresentation
  * @typedef {import("./interactor-types.js").WorkflowInstance} WorkflowInstance
- * @typedef {import("./interactor-stream.js").StreamStatus} StreamStatus
- * @typedef {{
- *   endpoint: string, room: string, instance: string, credentials?: RequestCredentials,
- *   headers: () => Record<string, string> | Promise<Record<string, string>>,
- *   onChange: () => void, onEvent: (event: StreamEvent) => void, onError: (error: Error) => void,
- * }} ChatOptions
- * @typedef {{key: string, content: string, state: "sending" | "failed", error?: Error, known?: Set<string>}} Outgoing
+ * @typedef {import("./interactor-chat-session.js").ChatMessage} ChatMessage
+ * @typedef {import("./interactor-chat-session.js").ChatSessionOptions} ChatSessionOptions
+ * @typedef {import("./interactor-chat-session.js").ChatStatus} ChatStatus
+ * @typedef {import("./interactor-chat-session.js").ChatToolCall} ToolCall
+ * @typedef {{key: string, content: string, state: "sending" | "waiting" | "failed", error?: Error, known?: Set<string>}} Outgoing
  * @typedef {{path: string, stream: InteractorStream, error?: import("./interactor-stream.js").StreamError}} Source
  */
 
+import { waitOf } from "./interactor-retry-after.js";
 import { InteractorStream } from "./interactor-stream.js";
 
 const PER_PAGE = 50;
+/** @type {"sent"} */
+const SENT = "sent";
 /** Milliseconds. */
 const REQUEST_TIMEOUT = 60_000;
-/** From good to bad. @type {(StreamStatus | "ended")[]} */
-const STATUSES = ["ended", "open", "connecting", "waiting", "closed"];
+/** Milliseconds. A message that would have to wait for longer is not sent by itself. */
+const LONGEST_WAIT = 300_000;
+/** From good to bad. @type {ChatStatus[]} */
+const STATUSES = ["ended", "open", "paused", "connecting", "waiting", "closed"];
+/** A workflow that has come to its end. */
+const ENDS = new Set(["completed", "failed", "cancelled"]);
 
 /** A request that was refused, or got no answer. */
 export class ChatError extends Error {
   /**
    * @param {string} code one of the relay's, or NETWORK where no answer came
    * @param {string} message
-   * @param {{status?: number, cause?: unknown}} [details]
+   * @param {{status?: number, retryAfter?: number, cause?: unknown}} [details]
    */
-  constructor(code, message, { status, cause } = {}) {
+  constructor(code, message, { status, retryAfter, cause } = {}) {
     super(message, { cause });
     this.name = "ChatError";
     this.code = code;
     this.status = status;
+    this.retryAfter = retryAfter;
   }
 }
 
 export class ChatSession {
-  /** Oldest first, without gaps up to the newest. @type {Message[]} */
-  messages = [];
+  /** What the server lists: oldest first, without gaps up to the newest. @type {Message[]} */
+  history = [];
   isLoaded = false;
   hasEarlier = false;
   isLoadingEarlier = false;
@@ -60,6 +65,8 @@ export class ChatSession {
   presentation;
   /** `isTooLittle`: the input was taken, and the workflow waits on. @type {{isSending: boolean, error?: Error, isTooLittle?: boolean}} */
   submission = { isSending: false };
+  /** Seconds that the server had messages wait, while they do. */
+  pause = 0;
 
   #options;
   #closing = new AbortController();
@@ -71,17 +78,38 @@ export class ChatSession {
   #outgoing = [];
   /** The keys of the messages that were sent here, by id. @type {Map<string, string>} */
   #asked = new Map();
+  /** The keys of the answers that were written before the eyes of the user, by id. @type {Map<string, string>} */
+  #answered = new Map();
+  /** Number of the answer that is being written, or comes next. */
+  #answers = 0;
+  /** As much of an answer as was there when it was stopped, by its key. @type {Map<string, string>} */
+  #stopped = new Map();
+  /** Until messages that wait are sent. @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** What was shown last, by its key. @type {Map<string, ChatMessage>} */
+  #kept = new Map();
+  /** How many items of the server's list, shown or not, `history` reaches beyond its own. */
+  #unseen = 0;
   /** Calls that the stream told of, by id. @type {Map<string, ToolCall>} */
   #calls = new Map();
+  /** Whether the question is newer than the state that is known. */
+  #isNewQuestion = false;
   #text = "";
+  /** The keys of messages that were sent while it was written: it goes before them. @type {Set<string>} */
+  #later = new Set();
   /** The newest message when the text began: the answer comes after it. @type {string | undefined} */
   #textFollows;
   #readHistory;
   #readWorkflow;
+  #roomPath;
+  #instancePath;
 
-  /** @param {ChatOptions} options */
+  /** @param {ChatSessionOptions} options */
   constructor(options) {
     this.#options = options;
+    const endpoint = (options.endpoint ?? "/interactor").replace(/\/+$/, "");
+    this.#roomPath = `${endpoint}/rooms/${encodeURIComponent(options.room ?? "")}`;
+    this.#instancePath = `${endpoint}/workflow-instances/${encodeURIComponent(options.instance ?? "")}`;
     this.#readHistory = inTurn(() => this.#refreshHistory());
     this.#readWorkflow = inTurn((isOvertaken) => this.#refreshWorkflow(isOvertaken));
   }
@@ -102,6 +130,7 @@ export class ChatSession {
 
   close() {
     this.#closing.abort();
+    clearTimeout(this.#timer);
     for (const source of this.#sources) source.stream.disconnect();
   }
 
@@ -111,9 +140,31 @@ export class ChatSession {
     return statuses.reduce((one, other) => (STATUSES.indexOf(one) > STATUSES.indexOf(other) ? one : other), "ended");
   }
 
-  /** Why the connection was given up. */
-  get connectionError() {
-    return this.#sources.find(wasGivenUp)?.error;
+  /** Why the connection was given up, or something could not be read. */
+  get error() {
+    return this.#sources.find(wasGivenUp)?.error ?? this.historyError ?? this.workflowError;
+  }
+
+  /** What to show, oldest first. A message that is unchanged is the same object. @returns {ChatMessage[]} */
+  get messages() {
+    const messages = this.#toShow();
+    const kept = messages.map((message) => {
+      const before = this.#kept.get(message.key);
+      return before && isSame(before, message) ? before : message;
+    });
+    this.#kept = new Map(kept.map((message) => [message.key, message]));
+    return kept;
+  }
+
+  /** @returns {ChatMessage[]} */
+  #toShow() {
+    const calls = this.calls.map((call) => ({ key: call.id, role: "assistant", content: "", toolCalls: [call], state: SENT }));
+    const outgoing = this.outgoing.map(({ key, content, state, error }) => {
+      return { key, role: "user", content, toolCalls: [], state, error };
+    });
+    const said = [...this.#shownHistory(), ...outgoing];
+    const place = said.findIndex(({ key }) => this.#later.has(key));
+    return said.toSpliced(place < 0 ? said.length : place, 0, ...calls, ...this.#shownAnswer());
   }
 
   /** Messages on their way, or not sent. One that is in the list already, though its response is not here, is left out. */
@@ -124,17 +175,25 @@ export class ChatSession {
 
   /** Tool calls that no message in the list holds yet. */
   get calls() {
-    const held = new Set(this.messages.flatMap((message) => message.tool_calls ?? []).map((call) => call.id));
+    const held = new Set(this.history.flatMap((message) => message.tool_calls ?? []).map((call) => call.id));
     return [...this.#calls.values()].filter((call) => !held.has(call.id));
   }
 
-  /** The answer as far as it has come. */
+  /** The answer as far as it has come, also if it was stopped. */
   get answer() {
     return this.#finishedAnswer() ? "" : this.#text;
   }
 
   get isWriting() {
-    return !this.reportedError && (this.answer !== "" || this.#asked.has(this.#question?.id ?? ""));
+    if (this.reportedError || this.#stopped.has(this.#answerKey)) return false;
+    return this.answer !== "" || this.#asked.has(this.#question?.id ?? "");
+  }
+
+  /** The newest question, if it is answered. */
+  get answeredQuestion() {
+    const newest = this.history.at(-1);
+    if (newest?.role !== "assistant" || !newest.content || this.isWriting || this.#outgoing.length) return "";
+    return this.history.findLast(({ role }) => role === "user")?.content ?? "";
   }
 
   /** What was asked here and got an error for an answer. While the stream connects again, the answer may yet come. */
@@ -148,24 +207,27 @@ export class ChatSession {
     return call.status === "pending" ? (this.#calls.get(call.id) ?? call) : call;
   }
 
-  /** The same for a message before and after it is sent. @param {Message} message */
-  keyOf({ id }) {
-    return this.#asked.get(id) ?? this.#arrived().get(id) ?? id;
-  }
-
   /** @param {string} content */
   send(content) {
-    const known = this.isLoaded ? new Set(this.messages.map((message) => message.id)) : undefined;
+    const known = this.isLoaded ? new Set(this.history.map((message) => message.id)) : undefined;
     /** @type {Outgoing} */
     const message = { key: newKey(), content, state: "sending", known };
     this.#outgoing.push(message);
-    return this.#post(message);
+    if (this.answer) this.#later.add(message.key);
+    return this.#send(message);
+  }
+
+  /** Shows no more of the answer that is being written. The server writes it to its end. */
+  stop() {
+    if (!this.isWriting) return;
+    this.#stopped.set(this.#answerKey, this.answer);
+    this.#changed();
   }
 
   /** Sends a message that failed once more, with the same Idempotency-Key. @param {string} key */
   async retry(key) {
     const message = this.#outgoing.find((each) => each.key === key);
-    if (message?.state === "failed") await this.#post(message);
+    if (message?.state === "failed") await this.#send(message);
   }
 
   /** Takes a message that failed back, and returns its text. @param {string} key */
@@ -181,14 +243,17 @@ export class ChatSession {
     if (this.isLoadingEarlier || !this.hasEarlier) return;
     this.isLoadingEarlier = true;
     this.#changed();
-    const oldest = this.messages[0]?.id;
+    const oldest = this.history[0]?.id;
     try {
-      const page = await this.#page(Math.floor(this.messages.length / PER_PAGE) + 1);
-      // A gap may have emptied the list meanwhile.
-      if (this.messages[0]?.id === oldest) {
-        const known = new Set(this.messages.map((message) => message.id));
-        this.messages = [...page.messages.filter((message) => !known.has(message.id)), ...this.messages];
+      // A page may hold nothing for a browser. A gap may have emptied the list meanwhile.
+      while (this.hasEarlier && this.history[0]?.id === oldest) {
+        const number = Math.floor((this.history.length + this.#unseen) / PER_PAGE) + 1;
+        const page = await this.#page(number);
+        if (this.history[0]?.id !== oldest) break;
+        const known = new Set(this.history.map((message) => message.id));
+        this.history = [...page.messages.filter((message) => !known.has(message.id)), ...this.history];
         this.hasEarlier = page.hasMore;
+        this.#unseen = number * PER_PAGE - this.history.length;
       }
       this.historyError = undefined;
     } catch (error) {
@@ -231,6 +296,40 @@ export class ChatSession {
     this.#changed();
   }
 
+  get #answerKey() {
+    return `answer-${this.#answers}`;
+  }
+
+  /** @returns {ChatMessage[]} */
+  #shownHistory() {
+    const keys = this.#keys();
+    const listed = this.history.filter(({ role, content, tool_calls }) => role !== "tool" && (content || tool_calls?.length));
+    return listed.map((message) => {
+      const { id, role, content, created_at, tool_calls } = message;
+      const key = keys.get(id) ?? id;
+      const stopped = this.#stopped.get(key);
+      const toolCalls = (tool_calls ?? []).map((call) => this.latest(call));
+      const state = stopped === undefined ? SENT : "stopped";
+      return { key, id, role, content: stopped ?? content ?? "", created_at, toolCalls, state };
+    });
+  }
+
+  /** @returns {ChatMessage[]} */
+  #shownAnswer() {
+    const stopped = this.#stopped.get(this.#answerKey);
+    if (!this.isWriting && stopped === undefined && !this.answer) return [];
+    if (this.#finishedAnswer()) return [];
+    const state = this.isWriting ? "writing" : stopped === undefined ? SENT : "stopped";
+    return [{ key: this.#answerKey, role: "assistant", content: stopped ?? this.answer, toolCalls: [], state }];
+  }
+
+  /** The keys of messages that were shown before they were in the list, by its ids. */
+  #keys() {
+    const keys = new Map([...this.#answered, ...this.#arrived(), ...this.#asked]);
+    const finished = this.#finishedAnswer();
+    return finished && !keys.has(finished.id) ? keys.set(finished.id, this.#answerKey) : keys;
+  }
+
   /** The keys of outgoing messages that the list holds, by its ids. */
   #arrived() {
     /** @type {Map<string, string>} */
@@ -238,7 +337,7 @@ export class ChatSession {
     for (const { key, content, known } of this.#outgoing) {
       const isIt = (/** @type {Message} */ { id, role, content: said }) =>
         role === "user" && said === content && known?.has(id) === false && !this.#asked.has(id) && !arrived.has(id);
-      const message = this.messages.find(isIt);
+      const message = this.history.find(isIt);
       if (message) arrived.set(message.id, key);
     }
     return arrived;
@@ -246,22 +345,12 @@ export class ChatSession {
 
   /** The newest message of a user, unless it is answered. */
   get #question() {
-    const newest = this.messages.findLast(({ role, content }) => role === "user" || (role === "assistant" && content));
+    const newest = this.history.findLast(({ role, content }) => role === "user" || (role === "assistant" && content));
     return newest?.role === "user" ? newest : undefined;
   }
 
   get #sources() {
     return [this.#room, this.#instance].filter((source) => source !== undefined);
-  }
-
-  get #roomPath() {
-    const { endpoint, room } = this.#options;
-    return `${endpoint.replace(/\/+$/, "")}/rooms/${encodeURIComponent(room)}`;
-  }
-
-  get #instancePath() {
-    const { endpoint, instance } = this.#options;
-    return `${endpoint.replace(/\/+$/, "")}/workflow-instances/${encodeURIComponent(instance)}`;
   }
 
   /**
@@ -275,15 +364,18 @@ export class ChatSession {
       get credentials() {
         return options.credentials;
       },
+      get keepOpen() {
+        return options.keepOpen;
+      },
       headers: options.headers,
       onEvent: (event) => {
         onEvent(event);
-        options.onEvent(event);
+        options.onEvent?.(event);
         this.#changed();
       },
       onError: (error) => {
         source.error = error;
-        options.onError(error);
+        options.onError?.(error);
         this.#changed();
       },
       onStatus: (status) => {
@@ -313,7 +405,8 @@ export class ChatSession {
         break;
       case "message.complete":
         this.reportedError = "";
-        this.#text = "";
+        // One that only calls tools comes before the answer.
+        if (event.message.content) this.#finish(event.message.id);
         this.#put(event.message);
         this.#readHistory();
         break;
@@ -331,6 +424,7 @@ export class ChatSession {
   /** @param {StreamEvent} event */
   #onWorkflowEvent(event) {
     if (event.type === "workflow.halted") {
+      this.#isNewQuestion = true;
       // A repetition leaves the form as it is, with what was entered.
       if (JSON.stringify(event.presentation) !== JSON.stringify(this.presentation)) {
         this.presentation = event.presentation;
@@ -352,17 +446,26 @@ export class ChatSession {
       this.#text = text;
       return;
     }
+    if (finished) this.#finish(finished.id);
     // The question may come from another tab.
     if (!this.isWriting) this.#readHistory();
     this.#text = delta;
-    this.#textFollows = this.messages.at(-1)?.id;
+    this.#textFollows = this.history.at(-1)?.id;
+  }
+
+  /** The answer is complete, and what comes then is another. @param {string} id */
+  #finish(id) {
+    this.#text = "";
+    this.#later.clear();
+    this.#answered.set(id, this.#answerKey);
+    this.#answers += 1;
   }
 
   /** The message in the list that the text has become, where the event of its end was missed. */
   #finishedAnswer() {
     if (!this.#text) return undefined;
-    const begin = this.messages.findIndex((message) => message.id === this.#textFollows) + 1;
-    return this.messages.slice(begin).find(({ role, content }) => role === "assistant" && content);
+    const begin = this.history.findIndex((message) => message.id === this.#textFollows) + 1;
+    return this.history.slice(begin).find(({ role, content }) => role === "assistant" && content);
   }
 
   async #refreshHistory() {
@@ -384,35 +487,39 @@ export class ChatSession {
    */
   #lay(page, hasMore) {
     const listed = new Set(page.map((message) => message.id));
-    const begin = this.messages.findIndex((message) => listed.has(message.id));
-    const later = this.messages.slice(begin + 1).filter((message) => !listed.has(message.id));
+    const begin = this.history.findIndex((message) => listed.has(message.id));
+    const later = this.history.slice(begin + 1).filter((message) => !listed.has(message.id));
     if (begin >= 0 && this.isLoaded) {
-      this.messages = [...this.messages.slice(0, begin), ...page, ...later];
+      this.history = [...this.history.slice(0, begin), ...page, ...later];
     } else {
       // The first page, or one that has nothing in common with the list: what is between them is read with "earlier".
       const newest = page.at(-1);
-      this.messages = [...page, ...later.filter((message) => !newest || sentAt(message) > sentAt(newest))];
+      this.history = [...page, ...later.filter((message) => !newest || sentAt(message) > sentAt(newest))];
       this.hasEarlier = hasMore;
+      this.#unseen = PER_PAGE - this.history.length;
       if (this.#text) this.#startTextAfter(newest);
     }
     this.isLoaded = true;
-    if (!this.#question) this.reportedError = "";
+    if (this.#question) return;
+    this.reportedError = "";
+    // Stopped before its first word, and missed.
+    if (!this.#text && this.#stopped.has(this.#answerKey)) this.#answers += 1;
   }
 
   /** The history comes when the answer is being written already, or has just been. @param {Message | undefined} newest */
   #startTextAfter(newest) {
     const isAnswer = newest?.role === "assistant" && newest.content?.startsWith(this.#text);
-    this.#textFollows = isAnswer ? this.messages[this.messages.indexOf(newest) - 1]?.id : newest?.id;
+    this.#textFollows = isAnswer ? this.history[this.history.indexOf(newest) - 1]?.id : newest?.id;
   }
 
   /** @param {Message} message */
   #put(message) {
-    const index = this.messages.findIndex((each) => each.id === message.id);
+    const index = this.history.findIndex((each) => each.id === message.id);
     if (index >= 0) {
-      this.messages = this.messages.with(index, message);
+      this.history = this.history.with(index, message);
     } else {
-      const before = this.messages.findLastIndex((each) => sentAt(each) <= sentAt(message));
-      this.messages = this.messages.toSpliced(before + 1, 0, message);
+      const before = this.history.findLastIndex((each) => sentAt(each) <= sentAt(message));
+      this.history = this.history.toSpliced(before + 1, 0, message);
     }
   }
 
@@ -430,9 +537,11 @@ export class ChatSession {
 
   /** @param {WorkflowInstance} workflow */
   #move(workflow) {
-    const hasMoved = this.workflow !== undefined && this.workflow.current_state !== workflow.current_state;
+    const hasMoved = !this.#isNewQuestion && this.workflow?.current_state !== workflow.current_state;
+    this.#isNewQuestion = false;
     if (hasMoved || workflow.status !== "halted") this.presentation = undefined;
     this.workflow = workflow;
+    if (ENDS.has(workflow.status)) this.#instance?.stream.disconnect();
   }
 
   /** @param {number} number */
@@ -441,6 +550,30 @@ export class ChatSession {
       `${this.#roomPath}/messages?order=desc&page=${number}&per_page=${PER_PAGE}`,
     );
     return { messages: /** @type {Message[]} */ (data).reverse(), hasMore: meta?.has_more === true };
+  }
+
+  /** Behind messages that wait, it waits too. @param {Outgoing} message */
+  async #send(message) {
+    if (this.#outgoing.some(({ state }) => state === "waiting")) {
+      message.state = "waiting";
+      this.#changed();
+    } else {
+      await this.#post(message);
+    }
+  }
+
+  /** @param {number} retryAfter milliseconds */
+  #wait(retryAfter) {
+    clearTimeout(this.#timer);
+    this.pause = Math.ceil(retryAfter / 1000);
+    this.#timer = setTimeout(() => this.#sendWaiting(), retryAfter);
+  }
+
+  /** One after the other, in their order, until they have to wait again. */
+  async #sendWaiting() {
+    this.pause = 0;
+    let message;
+    while (!this.pause && (message = this.#outgoing.find(({ state }) => state === "waiting"))) await this.#post(message);
   }
 
   /** @param {Outgoing} message */
@@ -457,8 +590,11 @@ export class ChatSession {
       this.#asked.set(data.id, message.key);
       this.#put(data);
     } catch (error) {
-      message.state = "failed";
       message.error = this.#failed(error);
+      const { retryAfter = Infinity } = error instanceof ChatError ? error : {};
+      const isForLater = retryAfter <= LONGEST_WAIT;
+      message.state = isForLater ? "waiting" : "failed";
+      if (isForLater) this.#wait(retryAfter);
     }
     this.#changed();
   }
@@ -470,7 +606,7 @@ export class ChatSession {
    * @returns {Promise<any>}
    */
   async #request(url, body, headers = {}) {
-    const { credentials = "same-origin", headers: ofPage } = this.#options;
+    const { credentials = "same-origin", headers: ofPage = () => ({}) } = this.#options;
     const isWrite = body !== undefined;
     let response, answer;
     try {
@@ -488,7 +624,8 @@ export class ChatSession {
     }
     if (!response.ok || !answer?.data) {
       const { code = "UPSTREAM_ERROR", message = "The answer cannot be read." } = answer?.error ?? {};
-      throw new ChatError(code, message, { status: response.status });
+      const retryAfter = waitOf(response.headers.get("Retry-After"));
+      throw new ChatError(code, message, { status: response.status, retryAfter });
     }
     return answer;
   }
@@ -496,13 +633,23 @@ export class ChatSession {
   /** @param {unknown} error */
   #failed(error) {
     const failure = error instanceof Error ? error : new Error(String(error));
-    if (!this.#closing.signal.aborted) this.#options.onError(failure);
+    if (!this.#closing.signal.aborted) this.#options.onError?.(failure);
     return failure;
   }
 
   #changed() {
-    if (!this.#closing.signal.aborted) this.#options.onChange();
+    if (!this.#closing.signal.aborted) this.#options.onChange?.();
   }
+}
+
+/**
+ * @param {ChatMessage} one
+ * @param {ChatMessage} other
+ */
+function isSame(one, other) {
+  const hasFields = one.content === other.content && one.state === other.state && one.id === other.id && one.error === other.error;
+  if (!one.toolCalls.length && !other.toolCalls.length) return hasFields;
+  return hasFields && JSON.stringify(one.toolCalls) === JSON.stringify(other.toolCalls);
 }
 
 /** @param {Source} source */

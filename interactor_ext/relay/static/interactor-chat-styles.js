@@ -4,7 +4,10 @@ export const styles = `
 :host {
   color-scheme: light dark;
   --accent: var(--interactor-accent, light-dark(#3450c8, #9db1ff));
-  --on-accent: var(--interactor-on-accent, light-dark(#fff, #10131a));
+  /* White on a dark accent and black on a light one, by its luminance y: at least 4.5:1 for any accent. */
+  --light: clamp(0, (.179 - y) * 1e6, 1);
+  --on-accent: var(--interactor-on-accent, color(from var(--accent) xyz-d65 calc(.9505 * var(--light)) var(--light) calc(1.089 * var(--light))));
+  --accent-line: color-mix(in oklab, var(--accent) 60%, var(--text));
   --background: var(--interactor-background, light-dark(#fff, #16191f));
   --text: var(--interactor-text, light-dark(#1b1f27, #e6e9ee));
   --soft: var(--interactor-soft-text, light-dark(#586171, #a5afbd));
@@ -36,7 +39,7 @@ export const styles = `
 :host([hidden]), [hidden] { display: none !important; }
 :host, *, ::before { box-sizing: border-box; }
 p { margin: 0; }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+:focus-visible { outline: 2px solid var(--accent-line); outline-offset: 2px; }
 .unseen { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 
 .top { display: flex; align-items: center; gap: var(--gap); padding: 8px var(--gap); border-block-end: 1px solid var(--line); }
@@ -56,8 +59,10 @@ p { margin: 0; }
 .earlier, .newest { align-self: center; }
 .newest { position: absolute; inset-block-end: 100%; inset-inline: 0; inline-size: fit-content; margin: 0 auto 8px; border-radius: 99px; box-shadow: 0 2px 8px light-dark(#0003, #0008); }
 .empty { margin: auto; color: var(--soft); text-align: center; }
+.prompts { display: flex; flex-wrap: wrap; justify-content: center; gap: 8px; margin-block-end: auto; }
+.prompts button { max-inline-size: 100%; overflow-wrap: anywhere; }
 
-.message { max-inline-size: min(85%, 44rem); align-self: flex-start; }
+.message { contain: layout style; max-inline-size: min(85%, 44rem); align-self: flex-start; }
 .message.user { align-self: flex-end; }
 .message.other { align-self: center; font-size: .875em; color: var(--soft); }
 .meta { display: flex; gap: 8px; margin-block-end: 2px; padding-inline: 2px; color: var(--soft); font-size: .75em; }
@@ -68,15 +73,39 @@ p { margin: 0; }
 .text { white-space: pre-wrap; }
 .user .bubble { inline-size: fit-content; margin-inline-start: auto; background: var(--own); }
 .message:not(.user) .bubble { inline-size: fit-content; max-inline-size: 100%; }
+[data-state=sending] .bubble, [data-state=waiting] .bubble { opacity: .75; }
+[data-state=failed] .bubble { border-color: var(--bad); }
+.foot { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 10px; margin-block-start: 6px; }
+.failure { justify-content: flex-end; color: var(--bad); font-size: .875em; }
+.stopped { color: var(--soft); font-size: .875em; }
+
+.rendered > * { margin-block: .6em; }
 .rendered > :first-child { margin-block-start: 0; }
 .rendered > :last-child { margin-block-end: 0; }
-.rendered pre { overflow-x: auto; }
-.outgoing .bubble { opacity: .75; }
-.outgoing.failed .bubble { opacity: 1; border-color: var(--bad); }
-.failure { display: flex; flex-wrap: wrap; align-items: center; justify-content: flex-end; gap: 6px 10px; margin-block-start: 6px; color: var(--bad); font-size: .875em; }
+.rendered :is(h2, h3, h4, h5, h6) { margin-block: .9em .4em; font-size: 1em; line-height: 1.3; }
+.rendered .level-1 { font-size: 1.3em; }
+.rendered .level-2 { font-size: 1.15em; }
+.rendered :is(ul, ol) { margin-block: .4em; padding-inline-start: 1.5em; }
+.rendered li > p { margin-block: .3em; }
+.rendered blockquote { margin-inline: 0; padding-inline-start: .8em; border-inline-start: 3px solid var(--line); color: var(--soft); }
+.rendered hr { border: 0; border-block-start: 1px solid var(--line); }
+/* The color of the text is readable in any case. */
+.rendered a { color: inherit; text-decoration-color: var(--accent-line); text-underline-offset: .15em; }
+.rendered code { font: .875em/1.5 ui-monospace, monospace; }
+.rendered :not(pre) > code { padding: .1em .3em; border-radius: 4px; background: var(--background); }
+.code-block { border: 1px solid var(--line); border-radius: 8px; overflow: hidden; background: var(--background); }
+.code-top { display: flex; align-items: center; justify-content: space-between; gap: 8px; padding: 4px 4px 4px 10px; color: var(--soft); font-size: .8125em; }
+.code-block pre { border-radius: 0; background: none; white-space: pre; overflow-wrap: normal; overflow-x: auto; }
+.code-block pre:focus-visible, .table:focus-visible { outline-offset: -2px; }
+.table { overflow-x: auto; }
+.rendered table { border-collapse: collapse; font-size: .9375em; }
+.rendered :is(th, td) { padding: 4px 10px; border: 1px solid var(--line); text-align: start; vertical-align: top; overflow-wrap: normal; }
+.rendered .center { text-align: center; }
+.rendered .end { text-align: end; }
 
 .tool { margin-block-start: 6px; border: 1px solid var(--line); border-radius: calc(var(--radius) * .7); font-size: .875em; }
-.tool summary { display: flex; align-items: center; gap: 8px; padding: 6px 10px; border-radius: inherit; cursor: pointer; list-style: none; overflow-wrap: anywhere; }
+.tool .summary { display: flex; align-items: center; gap: 8px; padding: 6px 10px; border-radius: inherit; list-style: none; overflow-wrap: anywhere; }
+.tool summary { cursor: pointer; }
 .tool summary::-webkit-details-marker { display: none; }
 .tool summary::after { content: ""; flex: none; inline-size: 6px; block-size: 6px; margin-inline-start: auto; border: solid var(--soft); border-width: 0 2px 2px 0; rotate: 45deg; }
 .tool[open] summary::after { rotate: -135deg; }
@@ -95,12 +124,13 @@ pre { margin: 0; padding: 8px; border-radius: 8px; background: var(--other); whi
 .caret::after { content: ""; display: inline-block; inline-size: 7px; block-size: 1em; margin-inline-start: 2px; vertical-align: -.15em; border-radius: 2px; background: var(--accent); }
 
 .workflow { color: var(--soft); font-size: .875em; overflow-wrap: anywhere; }
-form[part=form] { max-inline-size: 36rem; display: flex; flex-direction: column; gap: var(--gap); padding: 14px; border: 1px solid var(--accent); border-radius: var(--radius); background: var(--background); }
+form[part=form] { max-inline-size: 36rem; display: flex; flex-direction: column; gap: var(--gap); padding: 14px; border: 1px solid var(--accent-line); border-radius: var(--radius); background: var(--background); }
 form[part=form] > p { white-space: pre-line; overflow-wrap: anywhere; }
 #question { font-weight: 600; }
 form label { display: flex; flex-direction: column; gap: 4px; font-weight: 500; overflow-wrap: anywhere; }
 form label.check { flex-direction: row; align-items: baseline; gap: 8px; font-weight: 400; }
 .check input { flex: none; inline-size: 1.1em; block-size: 1.1em; margin: 0; accent-color: var(--accent); translate: 0 .15em; }
+.required { color: var(--soft); font-weight: 400; }
 .anything, .choice { display: flex; flex-direction: column; gap: 10px; }
 .actions { display: flex; flex-wrap: wrap; gap: 8px; }
 
@@ -109,7 +139,7 @@ input:not([type=checkbox], [type=radio]), select, textarea { inline-size: 100%; 
 textarea.code { font-family: ui-monospace, monospace; }
 ::placeholder { color: var(--soft); opacity: 1; }
 button { cursor: pointer; font-size: .9375em; }
-button:hover { border-color: var(--accent); }
+button:hover { border-color: var(--accent-line); }
 button.primary { border-color: var(--accent); background: var(--accent); color: var(--on-accent); font-weight: 600; }
 button[aria-disabled=true] { opacity: .6; cursor: default; }
 button.small { padding: 3px 10px; font-size: .875rem; color: var(--text); }

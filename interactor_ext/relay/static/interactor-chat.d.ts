@@ -1,6 +1,7 @@
-import type { StreamEvent, ToolCall } from "./interactor-types.js";
+import type { ChatSession, ChatToolCall } from "./interactor-chat-session.js";
+import type { StreamEvent } from "./interactor-types.js";
 
-/** What the chat says. `{name}`, `{status}` and `{state}` are filled in. */
+/** What the chat says. `{name}`, `{seconds}`, `{status}` and `{state}` are filled in. */
 export interface InteractorChatTexts {
   /** Names of regions, for screen readers. */
   conversation: string;
@@ -9,6 +10,8 @@ export interface InteractorChatTexts {
   assistant: string;
   system: string;
   empty: string;
+  /** Name of the group of starter prompts, for screen readers. */
+  prompts: string;
   loading: string;
   earlier: string;
   newest: string;
@@ -17,26 +20,40 @@ export interface InteractorChatTexts {
   placeholder: string;
   send: string;
   sending: string;
+  /** Of a message that is sent when the server accepts more. */
+  waiting: string;
+  /** With `{seconds}`. */
+  pause: string;
   notSent: string;
   edit: string;
   retry: string;
+  stop: string;
+  stopped: string;
+  copy: string;
+  copied: string;
+  notCopied: string;
   askAgain: string;
+  /** With `{name}` of the assistant. */
   writing: string;
   /** With `{name}`. */
   tool: string;
+  /** Where neither `toolLabels` nor the relay has a name. */
+  unnamedTool: string;
   arguments: string;
   result: string;
   /** With `{status}` and `{state}`. */
   workflow: string;
   /** Heading of a form that has none. */
   question: string;
+  /** Beside the label of a field that must be filled in. */
+  required: string;
   submit: string;
   approve: string;
   reject: string;
   anyInput: string;
   invalidInput: string;
   tooLittle: string;
-  /** Of the connection: `connecting`, `open`, `waiting`, `closed`, `ended`. */
+  /** Of the connection: `connecting`, `open`, `waiting`, `paused`, `closed`, `ended`. */
   statuses: Readonly<Record<string, string>>;
   toolStatuses: Readonly<Record<string, string>>;
   workflowStatuses: Readonly<Record<string, string>>;
@@ -54,8 +71,7 @@ export const TEXTS: Readonly<InteractorChatTexts>;
  * `<interactor-chat room="room_4Kd9" instance="wfi_6Py1" endpoint="/interactor">`: a chat with an assistant, a form for what a
  * halted workflow asks, or both.
  *
- * `room` and `instance` each keep a connection open. Over HTTP/1.1 a browser has six for a server, all tabs together: serve over
- * HTTP/2 what people open in many tabs.
+ * `room` and `instance` each keep a connection open while the page is shown, or always with the attribute `keep-open`.
  *
  * Events: `interactor-event` with each `StreamEvent`, and `interactor-error` with each error, as `detail`.
  *
@@ -66,8 +82,9 @@ export const TEXTS: Readonly<InteractorChatTexts>;
  * overrides it. Its height is `block-size`.
  *
  * Parts: `header`, `status`, `scroller`, `messages`, `message` (with `user`, `assistant` or `other`, and `streaming`), `meta`,
- * `text`, `tool`, `empty`, `workflow`, `form`, `form-title`, `form-description`, `error`, `composer`, `input`, `button` (with
- * `primary` or `send`). The slot `header` takes a title.
+ * `text`, `code`, `table`, `link`, `stopped`, `tool`, `empty`, `prompts`, `workflow`, `form`, `form-title`, `form-description`,
+ * `error`, `composer`, `input`, `button` (with `primary`, `send`, `stop`, `copy`, `ask-again`, `retry`, `edit` or `prompt`). The
+ * slot `header` takes a title.
  */
 export class InteractorChatElement extends HTMLElement {
   /** Id of the room, or "". As an attribute too. */
@@ -83,10 +100,27 @@ export class InteractorChatElement extends HTMLElement {
   headers: (() => Record<string, string> | Promise<Record<string, string>>) | undefined;
   /** Whether cookies are sent, as for `fetch`. Default: "same-origin". */
   credentials: RequestCredentials | undefined;
-  /** What an answer is shown as; without it, as plain text. What it returns is not sanitized. */
-  renderMarkdown: ((text: string) => Node) | undefined;
-  /** The name to show for a tool call, in place of the tool's id. */
-  toolName: ((call: ToolCall) => string) | undefined;
+  /** The assistant's name, as the attribute `assistant-name`; without it, that of the texts. */
+  get assistantName(): string;
+  set assistantName(value: string | null | undefined);
+  /** "hidden": calls of tools are not shown. As an attribute too. */
+  get tools(): string;
+  set tools(value: string | null | undefined);
+  /** Names of tools for people, by the tool's name or id, or a function that returns one. */
+  toolLabels: Readonly<Record<string, string>> | ((call: ChatToolCall) => string | undefined) | undefined;
+  /** Starter prompts for an empty room. As an attribute, they are separated by "|". */
+  get prompts(): readonly string[];
+  set prompts(value: readonly string[] | undefined);
+  /** Whether the streams stay open while the page is hidden. As the attribute `keep-open` too. */
+  keepOpen: boolean;
+  /**
+   * What an answer is shown as, in place of the chat's own Markdown. `shown` is what this returned for the same message before,
+   * if it is a single node: it may be changed and returned. Nodes that are shown already stay where the new ones are alike. What
+   * it returns is not sanitized.
+   */
+  renderMarkdown: ((text: string, shown: Node | null) => Node) | undefined;
+  /** What the chat knows and can be told to do; undefined without a room and an instance. */
+  readonly session: ChatSession | undefined;
   /** What the chat says, in place of the English texts. */
   get texts(): Readonly<InteractorChatTexts>;
   set texts(value: InteractorChatTextsOverride | null | undefined);

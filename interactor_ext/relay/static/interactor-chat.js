@@ -1,88 +1,30 @@
 /**
  * `<interactor-chat room="room_4Kd9" endpoint="/interactor">`: a chat on a page.
  *
- * Each change of the session draws the whole chat anew, onto the nodes that are there.
+ * Changes of the session are drawn once a frame, onto the nodes that are there.
  *
  * @typedef {import("./interactor-chat.js").InteractorChatTexts} Texts
- * @typedef {import("./interactor-types.js").Message} Message
- * @typedef {import("./interactor-types.js").ToolCall} ToolCall
- * @typedef {import("./interactor-chat-session.js").Outgoing} Outgoing
- * @typedef {{message: Message} | {outgoing: Outgoing} | {call: ToolCall}} Entry
+ * @typedef {import("./interactor-chat-session.js").ChatMessage} ChatMessage
+ * @typedef {import("./interactor-chat-session.js").ChatToolCall} ToolCall
  */
 
-import { element, setText, showEach } from "./interactor-chat-dom.js";
+import { attempt, button, element, setText, showEach } from "./interactor-chat-dom.js";
 import { presentationForm } from "./interactor-chat-form.js";
+import { MessageList } from "./interactor-chat-messages.js";
 import { ChatSession } from "./interactor-chat-session.js";
 import { styles } from "./interactor-chat-styles.js";
+import { TEXTS, completed, errorText, filled } from "./interactor-chat-texts.js";
+import { renderMarkdown } from "./interactor-markdown.js";
 
-/** @type {Readonly<Texts>} */
-export const TEXTS = Object.freeze({
-  conversation: "Conversation",
-  messages: "Messages",
-  you: "You",
-  assistant: "Assistant",
-  system: "System",
-  empty: "No messages yet",
-  loading: "Loading messages",
-  earlier: "Earlier messages",
-  newest: "Newest messages",
-  message: "Message",
-  placeholder: "Write a message",
-  send: "Send",
-  sending: "Sending",
-  notSent: "Not sent.",
-  edit: "Edit",
-  retry: "Try again",
-  askAgain: "Ask again",
-  writing: "The assistant is writing",
-  tool: "Tool {name}",
-  arguments: "Arguments",
-  result: "Result",
-  workflow: "Workflow {status}: {state}",
-  question: "The workflow needs an answer",
-  submit: "Submit",
-  approve: "Approve",
-  reject: "Reject",
-  anyInput: "Answer, as a JSON object",
-  invalidInput: "This is not a JSON object.",
-  tooLittle: "The workflow is still waiting.",
-  statuses: Object.freeze({
-    connecting: "Connecting",
-    open: "Connected",
-    waiting: "Connection lost, trying again",
-    closed: "Not connected",
-    ended: "Ended",
-  }),
-  toolStatuses: Object.freeze({ pending: "running", completed: "done", failed: "failed" }),
-  workflowStatuses: Object.freeze({
-    running: "running",
-    halted: "waiting for an answer",
-    completed: "completed",
-    failed: "failed",
-    cancelled: "cancelled",
-  }),
-  errors: Object.freeze({
-    NETWORK: "The server cannot be reached.",
-    AUTH_ERROR: "You are not signed in.",
-    FORBIDDEN: "This page may not use the chat.",
-    NOT_FOUND: "This conversation does not exist.",
-    CONFLICT: "This is not possible any more.",
-    TOO_LARGE: "This is too long.",
-    VALIDATION_ERROR: "This was not accepted.",
-    RATE_LIMITED: "Too many requests. Wait a moment.",
-    UPSTREAM_ERROR: "The service did not answer as expected.",
-    UNAVAILABLE: "The service is not available at the moment.",
-  }),
-});
-/** @type {Record<number, string>} */
-const CODES = { 401: "AUTH_ERROR", 403: "FORBIDDEN", 404: "NOT_FOUND" };
-/** @type {Record<string, string>} */
-const MARKS = { pending: "…", completed: "✓", failed: "✕" };
-const PROPERTIES = /** @type {const} */ (["headers", "credentials", "renderMarkdown", "toolName", "texts"]);
+export { TEXTS };
+
+const PROPERTIES = /** @type {const} */ (["headers", "credentials", "renderMarkdown", "toolLabels", "prompts", "texts"]);
 /** Pixels within which the end counts as shown. */
 const NEAR_END = 40;
 /** Milliseconds until screen readers are told of what is added, after a page of history. */
 const QUIET = 500;
+/** Milliseconds that a button says that it has copied. */
+const COPIED = 2000;
 
 // Where a server renders the page, there are no elements.
 const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
@@ -90,7 +32,7 @@ const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class 
 let sheet;
 
 export class InteractorChatElement extends Base {
-  static observedAttributes = ["room", "instance", "endpoint"];
+  static observedAttributes = ["room", "instance", "endpoint", "assistant-name", "tools", "prompts", "aria-label"];
 
   #nodes;
   /** @type {ChatSession | undefined} */
@@ -100,20 +42,22 @@ export class InteractorChatElement extends Base {
   #headers;
   /** @type {RequestCredentials | undefined} */
   #credentials;
-  /** @type {((text: string) => Node) | undefined} */
+  /** @type {((text: string, shown: Node | null) => Node) | undefined} */
   #renderMarkdown;
-  /** @type {((call: ToolCall) => string) | undefined} */
-  #toolName;
+  /** @type {Record<string, string> | ((call: ToolCall) => string | undefined) | undefined} */
+  #toolLabels;
+  /** @type {readonly string[] | undefined} */
+  #prompts;
+  #messages;
   /** @type {Texts} */
   #texts = TEXTS;
   #isDrawing = false;
   #isAtEnd = true;
-  #wasWriting = false;
+  /** The answer that was being written when the chat was drawn last. @type {string | undefined} */
+  #written;
   #lastStatus = "";
   /** Until the log is announced again. @type {ReturnType<typeof setTimeout> | undefined} */
   #quiet;
-  /** What a rendered text or a tool call was drawn from. @type {WeakMap<Node, unknown>} */
-  #drawn = new WeakMap();
   /** The presentation of the form that is shown. @type {object | undefined} */
   #asked;
   /** Where the focus went when a form was answered; the next form takes it from there. @type {Element | undefined} */
@@ -128,6 +72,7 @@ export class InteractorChatElement extends Base {
     }
     root.adoptedStyleSheets = [sheet];
     this.#nodes = build(root);
+    this.#messages = new MessageList(this.#nodes.log, this.#view());
     this.#listen();
   }
 
@@ -178,19 +123,56 @@ export class InteractorChatElement extends Base {
   set renderMarkdown(value) {
     if (value === this.#renderMarkdown) return;
     this.#renderMarkdown = value;
-    this.#drawn = new WeakMap();
+    this.#drawAnew();
+  }
+
+  get toolLabels() {
+    return this.#toolLabels;
+  }
+
+  set toolLabels(value) {
+    if (value === this.#toolLabels) return;
+    this.#toolLabels = value;
+    this.#drawAnew();
+  }
+
+  /** @returns {readonly string[]} */
+  get prompts() {
+    return this.#prompts ?? (this.getAttribute("prompts") ?? "").split("|").map((prompt) => prompt.trim()).filter(Boolean);
+  }
+
+  set prompts(value) {
+    this.#prompts = value;
     this.#draw();
   }
 
-  get toolName() {
-    return this.#toolName;
+  get assistantName() {
+    return this.getAttribute("assistant-name") ?? "";
   }
 
-  set toolName(value) {
-    if (value === this.#toolName) return;
-    this.#toolName = value;
-    this.#drawn = new WeakMap();
-    this.#draw();
+  set assistantName(value) {
+    this.#setAttribute("assistant-name", value);
+  }
+
+  get tools() {
+    return this.getAttribute("tools") ?? "";
+  }
+
+  set tools(value) {
+    this.#setAttribute("tools", value);
+  }
+
+  get keepOpen() {
+    return this.hasAttribute("keep-open");
+  }
+
+  set keepOpen(value) {
+    this.#setAttribute("keep-open", value ? "" : null);
+  }
+
+  /** What the chat knows, and can be told to do. */
+  get session() {
+    return this.#session;
   }
 
   get texts() {
@@ -198,20 +180,11 @@ export class InteractorChatElement extends Base {
   }
 
   set texts(value) {
-    const { statuses, toolStatuses, workflowStatuses, errors } = TEXTS;
-    const texts = {
-      ...TEXTS,
-      ...value,
-      statuses: { ...statuses, ...value?.statuses },
-      toolStatuses: { ...toolStatuses, ...value?.toolStatuses },
-      workflowStatuses: { ...workflowStatuses, ...value?.workflowStatuses },
-      errors: { ...errors, ...value?.errors },
-    };
+    const texts = completed(value);
     if (JSON.stringify(texts) === JSON.stringify(this.#texts)) return;
     this.#texts = texts;
-    this.#drawn = new WeakMap();
     this.#asked = undefined;
-    this.#draw();
+    this.#drawAnew();
   }
 
   connectedCallback() {
@@ -231,6 +204,7 @@ export class InteractorChatElement extends Base {
 
   attributeChangedCallback() {
     this.#reopen();
+    this.#drawAnew();
   }
 
   /** @param {FocusOptions} [options] */
@@ -273,6 +247,9 @@ export class InteractorChatElement extends Base {
       get credentials() {
         return chat.credentials;
       },
+      get keepOpen() {
+        return chat.keepOpen;
+      },
       headers: () => this.#headers?.() ?? {},
       onChange: () => this.#draw(),
       onEvent: (event) => this.#tell("interactor-event", event),
@@ -280,6 +257,40 @@ export class InteractorChatElement extends Base {
     });
     session.open();
     return session;
+  }
+
+  /** @returns {import("./interactor-chat-messages.js").View} */
+  #view() {
+    const chat = this;
+    return {
+      get texts() {
+        return chat.#texts;
+      },
+      get language() {
+        return chat.closest("[lang]")?.getAttribute("lang") ?? "";
+      },
+      get assistant() {
+        return chat.assistantName || chat.#texts.assistant;
+      },
+      get hidesTools() {
+        return chat.tools === "hidden";
+      },
+      render: (text, shown) => {
+        return this.#renderMarkdown ? this.#renderMarkdown(text, shown) : renderMarkdown(text, this.#texts);
+      },
+      labelOf: (call) => this.#labelOf(call),
+      retry: (key) => void this.#session?.retry(key),
+      edit: (key) => this.#edit(key),
+      copy: (text, copies) => void this.#copy(text, copies),
+      askAgain: () => this.#askAgain(),
+    };
+  }
+
+  /** @param {ToolCall} call */
+  #labelOf(call) {
+    const labels = this.#toolLabels;
+    if (typeof labels === "function") return attempt(() => labels(call));
+    return labels?.[call.tool_name ?? ""] ?? labels?.[call.tool_id];
   }
 
   /**
@@ -291,13 +302,20 @@ export class InteractorChatElement extends Base {
   }
 
   #listen() {
-    const { scroller, earlier, newest, composer, input } = this.#nodes;
+    const { scroller, log, earlier, newest, composer, input, stop } = this.#nodes;
     scroller.addEventListener("scroll", () => {
       this.#isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END;
       newest.hidden = this.#isAtEnd;
     });
+    log.addEventListener("click", ({ target }) => {
+      const copies = target instanceof Element ? target.closest(".code-block .copy") : null;
+      if (copies) this.#copy(copies.closest(".code-block")?.querySelector("pre")?.textContent ?? "", copies);
+    });
+    stop.addEventListener("click", () => this.#session?.stop());
     // A keyboard on the screen, a turned phone.
-    new ResizeObserver(() => this.#isAtEnd && this.#scrollToEnd()).observe(scroller);
+    const sizes = new ResizeObserver(() => this.#isAtEnd && this.#scrollToEnd());
+    sizes.observe(scroller);
+    sizes.observe(log);
     earlier.addEventListener("click", () => this.#session?.loadEarlier());
     newest.addEventListener("click", () => {
       this.#scrollToEnd();
@@ -323,8 +341,38 @@ export class InteractorChatElement extends Base {
     if (!content || !this.#session) return;
     input.value = "";
     this.#fitInput();
+    this.#say(content);
+  }
+
+  /** @param {string} content */
+  #say(content) {
     this.#isAtEnd = true;
-    this.#session.send(content);
+    this.#session?.send(content);
+  }
+
+  #askAgain() {
+    const question = this.#session?.unanswered || this.#session?.answeredQuestion;
+    if (question) this.#say(question);
+  }
+
+  /**
+   * @param {string} text
+   * @param {Element} copies the button that says so
+   */
+  async #copy(text, copies) {
+    const { copy, copied, notCopied } = this.#texts;
+    const said = await navigator.clipboard.writeText(text).then(
+      () => copied,
+      () => notCopied,
+    );
+    copies.setAttribute("data-copied", "");
+    setText(copies, said);
+    this.#announce(said);
+    setTimeout(() => {
+      copies.removeAttribute("data-copied");
+      setText(copies, copy);
+      this.#announce("");
+    }, COPIED);
   }
 
   /** @param {string} key */
@@ -344,19 +392,29 @@ export class InteractorChatElement extends Base {
     input.dir = input.value ? "auto" : "";
   }
 
+  /** But not beyond the title of a form. */
   #scrollToEnd() {
-    const { scroller } = this.#nodes;
-    scroller.scrollTop = scroller.scrollHeight;
+    const { scroller, formBox } = this.#nodes;
+    const above = formBox.getBoundingClientRect().top - scroller.getBoundingClientRect().top - scroller.clientTop;
+    const title = formBox.hidden ? Infinity : scroller.scrollTop + above - parseFloat(getComputedStyle(scroller).paddingTop);
+    scroller.scrollTop = Math.min(scroller.scrollHeight, title);
   }
 
-  /** Once for all changes of one task: the events of a chunk, say. */
+  #drawAnew() {
+    this.#messages.forget();
+    this.#draw();
+  }
+
+  /** Once a frame. A hidden page has none. */
   #draw() {
     if (this.#isDrawing) return;
     this.#isDrawing = true;
-    queueMicrotask(() => {
+    const draw = () => {
       this.#isDrawing = false;
       this.#drawNow();
-    });
+    };
+    if (document.visibilityState === "hidden") queueMicrotask(draw);
+    else requestAnimationFrame(draw);
   }
 
   #drawNow() {
@@ -364,19 +422,20 @@ export class InteractorChatElement extends Base {
     const focused = /** @type {ShadowRoot} */ (this.shadowRoot).activeElement;
     const wasInForm = formBox.contains(focused);
     const oldest = log.firstElementChild;
-    const fromEnd = scroller.scrollHeight - scroller.scrollTop;
-    this.#drawFrame();
-    this.#drawMessages();
-    this.#drawAnswer();
+    const fromEnd = this.#isAtEnd ? 0 : scroller.scrollHeight - scroller.scrollTop;
+    const messages = this.#session?.messages ?? [];
+    this.#drawFrame(messages.length === 0);
+    this.#drawMessages(messages);
     this.#drawWorkflow();
-    this.#drawProblem();
+    this.#drawProblem(messages);
     if (this.#isAtEnd) this.#scrollToEnd();
     else if (log.firstElementChild !== oldest) scroller.scrollTop = scroller.scrollHeight - fromEnd;
     this.#keepFocus(focused, wasInForm);
   }
 
-  #drawFrame() {
-    const { log, status, scroller, empty, earlier, newest, composer, label, input, send } = this.#nodes;
+  /** @param {boolean} hasNone no message */
+  #drawFrame(hasNone) {
+    const { log, status, scroller, empty, earlier, newest, composer, label, input, send, stop } = this.#nodes;
     const session = this.#session;
     const texts = this.#texts;
     const connection = session?.status ?? "closed";
@@ -386,19 +445,22 @@ export class InteractorChatElement extends Base {
       this.#announce(texts.statuses[connection]);
     }
     if (connection !== "connecting") this.#lastStatus = connection;
-    scroller.setAttribute("aria-label", texts.conversation);
+    scroller.setAttribute("aria-label", this.getAttribute("aria-label") ?? texts.conversation);
     log.setAttribute("aria-label", texts.messages);
     setText(label, texts.message);
     input.placeholder = texts.placeholder;
     setText(send, texts.send);
+    setText(stop, texts.stop);
+    stop.hidden = !session?.isWriting;
     setText(newest, texts.newest);
     setText(earlier, texts.earlier);
     earlier.hidden = !session?.hasEarlier;
     earlier.setAttribute("aria-disabled", String(session?.isLoadingEarlier === true));
     composer.hidden = !this.room;
-    const isEmpty = this.room !== "" && !session?.messages.length && !session?.outgoing.length && !session?.isWriting;
-    empty.hidden = !isEmpty || Boolean(session?.historyError);
+    const isEmpty = this.room !== "" && hasNone && !session?.hasEarlier;
+    empty.hidden = !isEmpty || Boolean(session?.error);
     setText(empty, session && !session.isLoaded ? texts.loading : texts.empty);
+    this.#drawPrompts(!empty.hidden && session?.isLoaded === true);
     this.#quieten(!session?.isLoaded || session.isLoadingEarlier);
   }
 
@@ -417,143 +479,32 @@ export class InteractorChatElement extends Base {
     }
   }
 
-  #drawMessages() {
-    const session = this.#session;
-    const messages = session?.messages.filter(({ role, content, tool_calls }) => {
-      return role !== "tool" && (content || tool_calls?.length);
-    });
-    /** @type {Entry[]} */
-    const entries = [
-      ...(messages ?? []).map((message) => ({ message })),
-      ...(session?.outgoing ?? []).map((outgoing) => ({ outgoing })),
-      ...(session?.calls ?? []).map((call) => ({ call })),
-    ];
-    showEach(this.#nodes.log, entries, {
-      key: (entry) => {
-        if ("message" in entry) return session?.keyOf(entry.message) ?? "";
-        return "call" in entry ? entry.call.id : entry.outgoing.key;
-      },
-      make: (entry) => article("outgoing" in entry ? "user" : "call" in entry ? "assistant" : entry.message.role),
-      update: (node, entry) => {
-        if ("message" in entry) this.#drawMessage(node, entry.message);
-        else if ("call" in entry) this.#drawMessage(node, { role: "assistant", tool_calls: [entry.call] });
-        else this.#drawOutgoing(node, entry.outgoing);
-      },
+  /** @param {boolean} isShown */
+  #drawPrompts(isShown) {
+    const { prompts } = this.#nodes;
+    const offered = isShown ? this.prompts : [];
+    prompts.hidden = !offered.length;
+    prompts.ariaLabel = this.#texts.prompts;
+    showEach(prompts, offered, {
+      key: (prompt) => prompt,
+      make: (prompt) => button("prompt", () => this.#say(prompt)),
+      update: setText,
     });
   }
 
-  /**
-   * @param {HTMLElement} node
-   * @param {Pick<Message, "role" | "content" | "tool_calls"> & {created_at?: string}} message
-   */
-  #drawMessage(node, { role, content, tool_calls, created_at }) {
-    const { author, time, bubble, tools } = partsOf(node);
-    node.classList.remove("outgoing", "failed");
-    node.querySelector(".failure")?.remove();
-    setText(author, this.#author(role));
-    if (created_at && time.getAttribute("datetime") !== created_at) {
-      time.setAttribute("datetime", created_at);
-      setText(time, this.#time(created_at));
-    }
-    this.#drawText(bubble, content ?? "", role);
-    showEach(tools, tool_calls ?? [], {
-      key: (call) => call.id,
-      make: makeTool,
-      update: (tool, call) => this.#drawTool(tool, this.#session?.latest(call) ?? call),
-    });
-  }
-
-  /**
-   * @param {HTMLElement} node
-   * @param {Outgoing} outgoing
-   */
-  #drawOutgoing(node, { key, content, state, error }) {
-    const { author, time, bubble } = partsOf(node);
-    node.classList.add("outgoing");
-    node.classList.toggle("failed", state === "failed");
-    setText(author, this.#author("user"));
-    setText(time, state === "sending" ? this.#texts.sending : "");
-    this.#drawText(bubble, content, "user");
-    let failure = node.querySelector(".failure");
-    if (state === "failed" && !failure) {
-      const retry = element("button", { type: "button", class: "small", part: "button" });
-      const edit = element("button", { type: "button", class: "small", part: "button" });
-      retry.addEventListener("click", () => this.#session?.retry(key));
-      edit.addEventListener("click", () => this.#edit(key));
-      failure = element("div", { class: "failure", part: "error", role: "alert" }, element("span"), retry, edit);
-      node.append(failure);
-    }
-    if (!failure) return;
-    if (state === "sending") {
-      failure.remove();
-      return;
-    }
-    const [text, retry, edit] = failure.children;
-    setText(text, `${this.#texts.notSent} ${this.#errorText(error)}`);
-    setText(retry, this.#texts.retry);
-    setText(edit, this.#texts.edit);
-  }
-
-  /**
-   * @param {HTMLElement} node
-   * @param {ToolCall} call
-   */
-  #drawTool(node, call) {
-    if (this.#drawn.get(node) === call) return;
-    this.#drawn.set(node, call);
-    const texts = this.#texts;
-    const [summary, details] = node.children;
-    const [mark, name, state] = summary.children;
-    node.dataset.status = call.status;
-    setText(mark, MARKS[call.status] ?? "");
-    setText(name, filled(texts.tool, { name: this.#nameOf(call) }));
-    setText(state, texts.toolStatuses[call.status] ?? call.status);
-    const [argumentsName, argumentsText, resultName, resultText] = details.children;
-    setText(argumentsName, texts.arguments);
-    setText(argumentsText.children[0], JSON.stringify(call.arguments ?? {}, null, 2));
-    const hasResult = call.result !== undefined;
-    for (const part of [resultName, resultText]) /** @type {HTMLElement} */ (part).hidden = !hasResult;
-    setText(resultName, texts.result);
-    setText(resultText.children[0], hasResult ? JSON.stringify(call.result, null, 2) : "");
-  }
-
-  /** @param {ToolCall} call */
-  #nameOf(call) {
-    return String(attempt(() => this.#toolName?.(call)) ?? call.tool_id);
-  }
-
-  #drawAnswer() {
-    const { answer } = this.#nodes;
-    const session = this.#session;
-    const isWriting = session?.isWriting === true;
-    if (isWriting !== this.#wasWriting) this.#announce(isWriting ? this.#texts.writing : "");
-    this.#wasWriting = isWriting;
-    const { author, bubble } = partsOf(answer);
-    setText(author, this.#author("assistant"));
-    const text = session?.answer ?? "";
-    answer.hidden = !isWriting && !text;
-    this.#drawText(bubble, text, "assistant");
-    /** @type {HTMLElement} */ (answer.querySelector(".dots")).hidden = text !== "";
-    bubble.classList.toggle("caret", isWriting && text !== "");
-  }
-
-  /**
-   * @param {HTMLElement} node
-   * @param {string} text
-   * @param {string} role
-   */
-  #drawText(node, text, role) {
-    const isRendered = this.#renderMarkdown !== undefined && role === "assistant" && text !== "";
-    if (isRendered && this.#drawn.get(node) === text) return;
-    const rendered = isRendered ? attempt(() => this.#renderMarkdown?.(text)) : undefined;
-    node.classList.toggle("rendered", rendered !== undefined);
-    node.classList.toggle("text", rendered === undefined);
-    if (rendered) {
-      this.#drawn.set(node, text);
-      node.replaceChildren(rendered);
+  /** @param {readonly ChatMessage[]} messages */
+  #drawMessages(messages) {
+    this.#messages.draw(messages, Boolean(this.#session?.answeredQuestion));
+    const writing = messages.find(({ state }) => state === "writing")?.key;
+    if (writing === this.#written) return;
+    if (writing) {
+      this.#announce(filled(this.#texts.writing, { name: this.assistantName || this.#texts.assistant }));
     } else {
-      setText(node, text);
+      const article = Array.from(this.#nodes.log.children).find((each) => this.#written === each.getAttribute("data-key"));
+      const isStopped = article?.getAttribute("data-state") === "stopped";
+      this.#announce(isStopped ? this.#texts.stopped : (article?.children[1].textContent ?? ""));
     }
+    this.#written = writing;
   }
 
   #drawWorkflow() {
@@ -579,17 +530,22 @@ export class InteractorChatElement extends Base {
     if (!presentation) return;
     const [form, problem] = formBox.children;
     for (const button of form.querySelectorAll("button")) button.ariaDisabled = String(submission?.isSending === true);
-    const text = submission?.error ? this.#errorText(submission.error) : submission?.isTooLittle ? texts.tooLittle : "";
+    const text = submission?.error ? errorText(texts, submission.error) : submission?.isTooLittle ? texts.tooLittle : "";
     setText(problem, text);
   }
 
-  #drawProblem() {
-    const { problem } = this.#nodes;
+  /** @param {readonly ChatMessage[]} messages */
+  #drawProblem(messages) {
+    const { problem, alert } = this.#nodes;
     const session = this.#session;
     const texts = this.#texts;
-    const error = session?.connectionError ?? session?.historyError ?? session?.workflowError;
-    const text = error ? this.#errorText(error) : (session?.reportedError ?? "");
-    const question = error ? "" : session?.unanswered;
+    // However many were not sent, it is said once.
+    const failed = messages.findLast(({ state }) => state === "failed");
+    setText(alert, failed ? `${texts.notSent} ${errorText(texts, failed.error)}` : "");
+    const error = session?.error;
+    const pause = session?.pause ? filled(texts.pause, { seconds: String(session.pause) }) : "";
+    const text = error ? errorText(texts, error) : pause || (session?.reportedError ?? "");
+    const question = error || pause ? "" : session?.unanswered;
     const isOffered = Boolean(error || question);
     if (!text) {
       problem.replaceChildren();
@@ -598,8 +554,7 @@ export class InteractorChatElement extends Base {
     if (!problem.firstChild) {
       const retry = element("button", { type: "button", class: "small", part: "button" });
       retry.addEventListener("click", () => {
-        const { unanswered } = this.#session ?? {};
-        if (retry.dataset.asks) this.#session?.send(unanswered ?? "");
+        if (retry.dataset.asks) this.#askAgain();
         else this.#session?.refresh();
       });
       problem.append(element("span", { dir: "auto" }), retry);
@@ -625,7 +580,7 @@ export class InteractorChatElement extends Base {
     const control = formBox.querySelector("input, select, textarea, button");
     const isWaited = this.#afterForm !== undefined && root.activeElement === this.#afterForm;
     if (control instanceof HTMLElement && ((isGone && wasInForm) || isWaited)) {
-      control.focus();
+      control.focus({ preventScroll: true });
       this.#afterForm = undefined;
     } else if (isGone) {
       this.focus();
@@ -635,33 +590,8 @@ export class InteractorChatElement extends Base {
 
   /** To screen readers. @param {string} text */
   #announce(text) {
-    setText(this.#nodes.announcer, text);
-  }
-
-  /** @param {string} role */
-  #author(role) {
-    const { you, assistant, system } = this.#texts;
-    return { user: you, assistant, system }[role] ?? role;
-  }
-
-  /** @param {string} created_at */
-  #time(created_at) {
-    const moment = new Date(created_at);
-    if (Number.isNaN(moment.getTime())) return "";
-    const isToday = moment.toDateString() === new Date().toDateString();
-    /** @type {Intl.DateTimeFormatOptions} */
-    const style = { timeStyle: "short", ...(!isToday && { dateStyle: "medium" }) };
-    try {
-      return moment.toLocaleString(this.closest("[lang]")?.getAttribute("lang") || undefined, style);
-    } catch {
-      return moment.toLocaleString(undefined, style); // the page's `lang` is no language, such as "en_US"
-    }
-  }
-
-  /** @param {Error | undefined} error */
-  #errorText(error) {
-    const { code, status, message = "" } = /** @type {any} */ (error) ?? {};
-    return this.#texts.errors[code ?? CODES[status] ?? "NETWORK"] ?? message;
+    const { announcer } = this.#nodes;
+    if (announcer.textContent !== text) announcer.textContent = text;
   }
 }
 
@@ -672,73 +602,25 @@ function build(root) {
   const earlier = element("button", { type: "button", class: "earlier small", part: "button", hidden: "" });
   const log = element("div", { class: "log", part: "messages", role: "log", "aria-live": "off" });
   log.setAttribute("aria-relevant", "additions");
-  // Beside the log: its words would be announced one by one.
-  const answer = article("assistant");
-  answer.part.add("streaming");
-  answer.hidden = true;
-  const dots = element("div", { class: "dots", "aria-hidden": "true" }, ...[1, 2, 3].map(() => element("i")));
-  answer.append(dots);
   const empty = element("p", { class: "empty", part: "empty" });
+  const prompts = element("div", { class: "prompts", part: "prompts", role: "group", hidden: "" });
   const workflow = element("p", { class: "workflow", part: "workflow", dir: "auto", hidden: "" });
   const formBox = element("div", { class: "form-box", hidden: "" });
   const scroller = element("div", { class: "scroller", part: "scroller", role: "region", tabindex: "0" });
-  scroller.append(earlier, empty, log, answer, workflow, formBox);
+  scroller.append(earlier, empty, prompts, log, workflow, formBox);
   const problem = element("div", { class: "problem", part: "error", role: "alert" });
   const newest = element("button", { type: "button", class: "newest small", part: "button", hidden: "" });
   const label = element("label", { class: "unseen", for: "input" });
   const input = element("textarea", { id: "input", part: "input", rows: "1", enterkeyhint: "send" });
+  const stop = element("button", { type: "button", part: "button stop", hidden: "" });
   const send = element("button", { type: "submit", class: "primary", part: "button send" });
-  const composer = element("form", { class: "composer", part: "composer" }, label, input, send);
+  const composer = element("form", { class: "composer", part: "composer" }, label, input, stop, send);
   const bottom = element("div", { class: "bottom" }, newest, problem, composer);
   const announcer = element("div", { class: "unseen", role: "status" });
-  root.append(top, scroller, bottom, announcer);
-  return { status, scroller, earlier, log, answer, empty, workflow, formBox, problem, newest, composer, label, input, send, announcer };
-}
-
-/** @param {string} role */
-function article(role) {
-  const kind = role === "user" || role === "assistant" ? role : "other";
-  const meta = element("div", { class: "meta", part: "meta" }, element("span"), element("time"));
-  const bubble = element("div", { class: "bubble text", part: "text", dir: "auto" });
-  return element("article", { class: `message ${kind}`, part: `message ${kind}` }, meta, bubble, element("div"));
-}
-
-/** @param {HTMLElement} node */
-function partsOf(node) {
-  const [meta, bubble, tools] = /** @type {HTMLElement[]} */ (Array.from(node.children));
-  const [author, time] = /** @type {HTMLElement[]} */ (Array.from(meta.children));
-  return { author, time, bubble, tools };
-}
-
-function makeTool() {
-  const mark = element("span", { class: "mark", "aria-hidden": "true" });
-  const summary = element("summary", {}, mark, element("span", { dir: "auto" }), element("span", { class: "state" }));
-  const value = () => element("dd", {}, element("pre", { dir: "ltr" }));
-  const details = element("dl", {}, element("dt"), value(), element("dt"), value());
-  return element("details", { class: "tool", part: "tool" }, summary, details);
-}
-
-/**
- * What a function of the page gives. Its error is the page's, and the chat goes on.
- *
- * @template T
- * @param {() => T} call
- */
-function attempt(call) {
-  try {
-    return call();
-  } catch (error) {
-    reportError(error);
-    return undefined;
-  }
-}
-
-/**
- * @param {string} text
- * @param {Record<string, string>} values for the names in braces
- */
-function filled(text, values) {
-  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  const alert = element("div", { class: "unseen", role: "alert" });
+  root.append(top, scroller, bottom, announcer, alert);
+  const frame = { status, scroller, earlier, log, empty, prompts, workflow, formBox, problem, newest, announcer, alert };
+  return { ...frame, composer, label, input, stop, send };
 }
 
 if (globalThis.customElements && !customElements.get("interactor-chat")) {

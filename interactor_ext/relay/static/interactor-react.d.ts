@@ -1,7 +1,8 @@
-import type { CSSProperties, ReactElement } from "react";
+import type { ForwardRefExoticComponent, HTMLAttributes, ReactNode, RefAttributes } from "react";
 
-import type { InteractorChatTextsOverride } from "./interactor-chat.js";
-import type { InteractorStreamOptions, StreamEvent, StreamStatus, ToolCall } from "./interactor-stream.js";
+import type { ChatSession, ChatSessionOptions } from "./interactor-chat-session.js";
+import type { InteractorChatElement, InteractorChatTextsOverride } from "./interactor-chat.js";
+import type { InteractorStreamOptions, StreamEvent, StreamStatus } from "./interactor-stream.js";
 
 /** They may change from one render to the next: the newest are used, and the stream stays connected. */
 export type UseInteractorStreamOptions = InteractorStreamOptions;
@@ -28,8 +29,50 @@ export interface UseInteractorStreamResult {
  */
 export function useInteractorStream(options?: UseInteractorStreamOptions): UseInteractorStreamResult;
 
-/** `room`, `instance` or both. Functions and texts may be new at each render: the chat stays connected. */
-export interface InteractorChatProps {
+/** They may change from one render to the next: the newest are used. Another room, instance or endpoint is another session. */
+export type UseInteractorChatOptions = Omit<ChatSessionOptions, "onChange">;
+
+/** What a `ChatSession` holds, as it is described there. */
+export type UseInteractorChatState = Pick<
+  ChatSession,
+  | "messages"
+  | "status"
+  | "isLoaded"
+  | "isWriting"
+  | "hasEarlier"
+  | "isLoadingEarlier"
+  | "error"
+  | "reportedError"
+  | "unanswered"
+  | "pause"
+  | "workflow"
+  | "presentation"
+  | "submission"
+>;
+
+/** The functions are the same at every render. */
+export interface UseInteractorChatResult extends UseInteractorChatState {
+  send(this: void, content: string): Promise<void>;
+  retry(this: void, key: string): Promise<void>;
+  takeBack(this: void, key: string): string;
+  stop(this: void): void;
+  loadEarlier(this: void): Promise<void>;
+  refresh(this: void): void;
+  submit(this: void, input: Record<string, unknown>): Promise<void>;
+}
+
+/**
+ * A conversation without a box, for one of your own.
+ *
+ *     const { messages, send } = useInteractorChat({ room });
+ */
+export function useInteractorChat(options: UseInteractorChatOptions): UseInteractorChatResult;
+
+/**
+ * `room`, `instance` or both, and any attribute of an element: `id`, `className`, `style`, `aria-label`, `data-...`. Functions,
+ * labels and texts may be new at each render: the chat stays connected.
+ */
+export interface InteractorChatProps extends Omit<HTMLAttributes<InteractorChatElement>, "onError"> {
   /** Id of the room. */
   room?: string;
   /** Id of a workflow instance, whose questions are shown as forms. */
@@ -40,21 +83,49 @@ export interface InteractorChatProps {
   headers?: () => Record<string, string> | Promise<Record<string, string>>;
   /** Whether cookies are sent, as for `fetch`. Default: "same-origin". */
   credentials?: RequestCredentials;
-  /** What an answer is shown as; without it, as plain text. What it returns is not sanitized. */
-  renderMarkdown?: (text: string) => Node;
-  /** The name to show for a tool call, in place of the tool's id. */
-  toolName?: (call: ToolCall) => string;
+  /** Whether the streams stay open while the page is hidden. Default: false. */
+  keepOpen?: boolean;
+  /** The assistant's name. */
+  assistantName?: string;
+  /** "hidden": calls of tools are not shown. */
+  tools?: "hidden" | "";
+  /** Names of tools for people, by the tool's name or id, or a function that returns one. */
+  toolLabels?: InteractorChatElement["toolLabels"];
+  /** Starter prompts for an empty room. */
+  prompts?: readonly string[];
+  /** What an answer is shown as, in place of the chat's own Markdown. What it returns is not sanitized. */
+  renderMarkdown?: (text: string) => ReactNode | Node;
   /** In place of the English texts. */
   texts?: InteractorChatTextsOverride;
   onEvent?: (event: StreamEvent) => void;
   onError?: (error: Error) => void;
-  className?: string;
-  style?: CSSProperties;
 }
 
 /**
- * A chat with an assistant, a form for what a halted workflow asks, or both, as `<interactor-chat>`.
+ * A chat with an assistant, a form for what a halted workflow asks, or both, as `<interactor-chat>`. `ref` gets the element;
+ * a child with `slot="header"` is its title.
  *
  *     <InteractorChat room={room} endpoint="/interactor" />
  */
-export function InteractorChat(props: InteractorChatProps): ReactElement;
+export const InteractorChat: ForwardRefExoticComponent<InteractorChatProps & RefAttributes<InteractorChatElement>>;
+
+/** `<interactor-chat>` itself, in JSX. */
+export interface InteractorChatAttributes extends HTMLAttributes<InteractorChatElement>, RefAttributes<InteractorChatElement> {
+  room?: string;
+  instance?: string;
+  endpoint?: string;
+  "assistant-name"?: string;
+  tools?: "hidden" | "";
+  prompts?: string;
+  "keep-open"?: boolean | "";
+  /** React before 19 knows no `className` on a custom element. */
+  class?: string;
+}
+
+declare module "react" {
+  namespace JSX {
+    interface IntrinsicElements {
+      "interactor-chat": InteractorChatAttributes;
+    }
+  }
+}

@@ -2,8 +2,11 @@ import type { StreamEvent } from "./interactor-types.js";
 
 export type * from "./interactor-types.js";
 
-/** `waiting` is the pause before the next attempt; `closed` is before `connect`, after `disconnect`, and at the end. */
-export type StreamStatus = "connecting" | "open" | "waiting" | "closed";
+/**
+ * `waiting` is the time before the next attempt; `paused` is while the page is hidden; `closed` is before `connect`, after
+ * `disconnect`, and at the end.
+ */
+export type StreamStatus = "connecting" | "open" | "waiting" | "paused" | "closed";
 
 export interface InteractorStreamOptions {
   /**
@@ -27,6 +30,12 @@ export interface InteractorStreamOptions {
   idleTimeout?: number;
   /** Whether cookies are sent, as for `fetch`. Default: "same-origin". */
   credentials?: RequestCredentials;
+  /**
+   * True: the connection stays open while the page is hidden, for a page that tells of events in the background. Default:
+   * false. A hidden page closes it and goes on after the last event when it is shown, so that many tabs share the six
+   * connections that a browser has for a server by HTTP/1.1.
+   */
+  keepOpen?: boolean;
   /** Headers for each attempt, for a page that signs in by a header. It is called anew before every one. */
   headers?: () => Record<string, string> | Promise<Record<string, string>>;
 }

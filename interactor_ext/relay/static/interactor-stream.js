@@ -10,6 +10,8 @@
  * @typedef {{event: string, data: string, id: string, hasId: boolean}} ServerSentEvent
  */
 
+import { waitOf } from "./interactor-retry-after.js";
+
 const KEPT_EVENTS = 1000;
 const REMEMBERED_IDS = 4096;
 /** Characters of one event. */
@@ -186,6 +188,8 @@ export class InteractorStream {
   #failures = 0; // in a row
   /** @type {number | undefined} */
   #retry;
+  /** When the server is ready for the next attempt, if it said so. */
+  #notBefore = 0;
 
   /** @param {InteractorStreamOptions} [options] */
   constructor(options = {}) {
@@ -221,12 +225,38 @@ export class InteractorStream {
     this.#seen = new Seen();
     this.#failures = 0;
     this.#retry = undefined;
+    this.#notBefore = 0;
+    globalThis.document?.addEventListener("visibilitychange", this.#onVisibility);
     this.#open();
   }
 
   disconnect() {
     this.#stop();
     this.#setStatus("closed");
+  }
+
+  /** A page that nobody sees leaves its connection to others: by HTTP/1.1, a browser has six for a server. */
+  get #isHidden() {
+    return this.#options.keepOpen !== true && globalThis.document?.visibilityState === "hidden";
+  }
+
+  #onVisibility = () => {
+    if (this.#isHidden) {
+      this.#stop();
+      this.#setStatus("paused");
+    } else if (this.#status === "paused") {
+      this.#openIn(this.#notBefore - Date.now());
+    }
+  };
+
+  /** @param {number} wait milliseconds */
+  #openIn(wait) {
+    if (wait <= 0) {
+      this.#open();
+      return;
+    }
+    this.#timer = setTimeout(this.#open, wait);
+    this.#setStatus("waiting");
   }
 
   #stop() {
@@ -239,6 +269,10 @@ export class InteractorStream {
   /** Makes one connection, and plans the next when it has broken off. */
   #open = async () => {
     this.#stop();
+    if (this.#isHidden) {
+      this.#setStatus("paused");
+      return;
+    }
     const attempt = new AbortController();
     this.#attempt = attempt;
     let isOver = false;
@@ -257,7 +291,9 @@ export class InteractorStream {
     isOver ||= this.#options.autoReconnect === false;
     if (!isOver) {
       this.#failures += 1;
-      this.#timer = setTimeout(this.#open, this.#nextWait(failure?.retryAfter));
+      const wait = this.#nextWait(failure?.retryAfter);
+      this.#notBefore = failure?.retryAfter === undefined ? 0 : Date.now() + wait;
+      this.#timer = setTimeout(this.#open, wait);
       // Back on the network, there is nothing to wait for, unless the server asked for it.
       if (failure?.retryAfter === undefined) globalThis.addEventListener?.("online", this.#open);
     }
@@ -332,6 +368,7 @@ export class InteractorStream {
 
   /** @param {StreamStatus} status */
   #setStatus(status) {
+    if (status === "closed") globalThis.document?.removeEventListener("visibilitychange", this.#onVisibility);
     if (status === this.#status) return;
     this.#status = status;
     callSafely(() => this.#options.onStatus?.(status));
@@ -380,22 +417,12 @@ function refuseUnlessStream(response) {
   const { status, headers } = response;
   if (!response.ok) {
     const isFinal = status < 500 && !TRANSIENT.has(status);
-    const retryAfter = milliseconds(headers.get("Retry-After"));
+    const retryAfter = waitOf(headers.get("Retry-After"));
     throw new StreamError(`The event stream was answered with status ${status}.`, { status, isFinal, retryAfter });
   }
   const type = headers.get("Content-Type") ?? "";
   if (!/^text\/event-stream(;|$)/i.test(type.replaceAll(" ", "")))
     throw new StreamError(`The answer is no event stream but "${type}".`, { status, isFinal: true });
-}
-
-/**
- * @param {string | null} retryAfter seconds, or a date
- * @returns {number | undefined}
- */
-function milliseconds(retryAfter) {
-  if (retryAfter === null) return undefined;
-  const wait = /^[0-9]+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
-  return wait > 0 ? wait : undefined;
 }
 
 /**

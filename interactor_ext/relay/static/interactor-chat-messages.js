@@ -1,0 +1,195 @@
+/**
+ * The messages of a chat, each an article that is kept from its first sign to its place in the history.
+ *
+ * @typedef {import("./interactor-chat.js").InteractorChatTexts} Texts
+ * @typedef {import("./interactor-chat-session.js").ChatMessage} ChatMessage
+ * @typedef {import("./interactor-chat-session.js").ChatToolCall} ToolCall
+ * @typedef {object} View what the chat has set, and what it does
+ * @property {Texts} texts
+ * @property {string} language
+ * @property {string} assistant its name
+ * @property {boolean} hidesTools
+ * @property {(text: string, shown: Node | null) => Node} render
+ * @property {(call: ToolCall) => string | undefined} labelOf
+ * @property {(key: string) => void} retry
+ * @property {(key: string) => void} edit
+ * @property {(text: string, button: Element) => void} copy
+ * @property {() => void} askAgain
+ */
+
+import { attempt, button, element, renew, setText, showEach } from "./interactor-chat-dom.js";
+import { drawTool, makeTool, toolKey } from "./interactor-chat-tools.js";
+import { errorText } from "./interactor-chat-texts.js";
+
+export class MessageList {
+  #log;
+  #view;
+  /** What each article was drawn from. @type {WeakMap<Node, {message: ChatMessage, canAskAgain: boolean}>} */
+  #drawn = new WeakMap();
+
+  /**
+   * @param {HTMLElement} log
+   * @param {View} view
+   */
+  constructor(log, view) {
+    this.#log = log;
+    this.#view = view;
+  }
+
+  /** Has the next `draw` draw each message anew. */
+  forget() {
+    this.#drawn = new WeakMap();
+  }
+
+  /**
+   * @param {readonly ChatMessage[]} messages
+   * @param {boolean} canAskAgain after the last of them
+   */
+  draw(messages, canAskAgain) {
+    const { hidesTools } = this.#view;
+    const shown = messages.filter(({ content, toolCalls, state }) => content || state !== "sent" || (toolCalls.length && !hidesTools));
+    const newest = canAskAgain ? shown.at(-1) : undefined;
+    showEach(this.#log, shown, {
+      key: (message) => message.key,
+      make: (message) => this.#make(message),
+      update: (node, message) => this.#update(node, message, message === newest),
+    });
+  }
+
+  /** @param {ChatMessage} message */
+  #make({ role, key, state }) {
+    const kind = role === "user" || role === "assistant" ? role : "other";
+    const meta = element("div", { class: "meta", part: "meta" }, element("span"), element("time"));
+    const bubble = element("div", { class: "bubble text", part: "text", dir: "auto" });
+    const node = element("article", { class: `message ${kind}`, part: `message ${kind}` }, meta, bubble, element("div"));
+    // The words of an answer are not announced one by one; it is announced as a whole.
+    if (state === "writing") node.ariaLive = "off";
+    const foot = element("div", { class: "foot" });
+    if (role === "user") {
+      const { retry, edit } = this.#view;
+      foot.append(element("span", { part: "error" }), button("retry", () => retry(key)), button("edit", () => edit(key)));
+    } else {
+      const { copy, askAgain } = this.#view;
+      const copies = button("copy", (event) => copy(this.#drawnContent(node), /** @type {Element} */ (event.currentTarget)));
+      const dots = element("div", { class: "dots", "aria-hidden": "true" }, ...[1, 2, 3].map(() => element("i")));
+      foot.append(dots, element("p", { class: "stopped", part: "stopped" }), copies, button("ask-again", () => askAgain()));
+    }
+    node.append(foot);
+    return node;
+  }
+
+  /** @param {Node} node */
+  #drawnContent(node) {
+    return this.#drawn.get(node)?.message.content ?? "";
+  }
+
+  /**
+   * @param {HTMLElement} node
+   * @param {ChatMessage} message
+   * @param {boolean} canAskAgain
+   */
+  #update(node, message, canAskAgain) {
+    const drawn = this.#drawn.get(node);
+    if (drawn?.message === message && drawn.canAskAgain === canAskAgain) return;
+    this.#drawn.set(node, { message, canAskAgain });
+    const [meta, bubble, tools, foot] = /** @type {HTMLElement[]} */ (Array.from(node.children));
+    node.dataset.state = message.state;
+    node.part.toggle("streaming", message.state === "writing");
+    this.#drawMeta(meta, message);
+    this.#drawText(bubble, message);
+    showEach(tools, this.#view.hidesTools ? [] : message.toolCalls, {
+      key: toolKey,
+      make: makeTool,
+      update: (tool, call) => drawTool(tool, call, this.#view.texts, this.#view.labelOf(call)),
+    });
+    if (message.role === "user") this.#drawFailure(foot, message);
+    else this.#drawActions(foot, message, canAskAgain);
+  }
+
+  /**
+   * @param {HTMLElement} meta
+   * @param {ChatMessage} message
+   */
+  #drawMeta(meta, { role, created_at, state }) {
+    const { texts, assistant, language } = this.#view;
+    const [author, time] = meta.children;
+    /** @type {Record<string, string>} */
+    const authors = { user: texts.you, assistant, system: texts.system };
+    setText(author, authors[role] ?? role);
+    const said = state === "sending" ? texts.sending : state === "waiting" ? texts.waiting : undefined;
+    if (created_at) time.setAttribute("datetime", created_at);
+    setText(time, said ?? (created_at ? timeOf(created_at, language) : ""));
+  }
+
+  /**
+   * @param {HTMLElement} bubble
+   * @param {ChatMessage} message
+   */
+  #drawText(bubble, { role, content, state }) {
+    const isRendered = role === "assistant" && content !== "";
+    const shown = bubble.classList.contains("rendered") ? bubble.firstChild : null;
+    const rendered = isRendered ? attempt(() => this.#view.render(content, shown)) : undefined;
+    bubble.classList.toggle("rendered", rendered !== undefined);
+    bubble.classList.toggle("text", rendered === undefined);
+    // What is rendered has a direction for each block.
+    bubble.dir = rendered ? "" : "auto";
+    bubble.classList.toggle("caret", state === "writing" && content !== "");
+    if (!rendered) {
+      setText(bubble, content);
+    } else if (rendered !== shown) {
+      const wanted = new DocumentFragment();
+      wanted.append(rendered);
+      renew(bubble, wanted);
+    }
+  }
+
+  /**
+   * @param {HTMLElement} foot
+   * @param {ChatMessage} message
+   */
+  #drawFailure(foot, { state, error }) {
+    const { texts } = this.#view;
+    const [text, retry, edit] = foot.children;
+    foot.hidden = state !== "failed";
+    foot.classList.toggle("failure", state === "failed");
+    if (foot.hidden) return;
+    setText(text, `${texts.notSent} ${errorText(texts, error)}`);
+    setText(retry, texts.retry);
+    setText(edit, texts.edit);
+  }
+
+  /**
+   * @param {HTMLElement} foot
+   * @param {ChatMessage} message
+   * @param {boolean} canAskAgain
+   */
+  #drawActions(foot, { state, content }, canAskAgain) {
+    const { texts } = this.#view;
+    const [dots, stopped, copy, askAgain] = /** @type {HTMLElement[]} */ (Array.from(foot.children));
+    dots.hidden = state !== "writing" || content !== "";
+    stopped.hidden = state !== "stopped";
+    setText(stopped, texts.stopped);
+    copy.hidden = !content || state === "writing" || !navigator.clipboard;
+    if (copy.dataset.copied === undefined) setText(copy, texts.copy);
+    askAgain.hidden = !canAskAgain;
+    setText(askAgain, texts.askAgain);
+    foot.hidden = dots.hidden && stopped.hidden && copy.hidden && askAgain.hidden;
+  }
+}
+
+/**
+ * @param {string} created_at
+ * @param {string} language
+ */
+function timeOf(created_at, language) {
+  const moment = new Date(created_at);
+  if (Number.isNaN(moment.getTime())) return "";
+  const isToday = moment.toDateString() === new Date().toDateString();
+  /** @type {Intl.DateTimeFormatOptions} */
+  const style = { timeStyle: "short", ...(!isToday && { dateStyle: "medium" }) };
+  try {
+    return moment.toLocaleString(language || undefined, style);
+  } catch {
+    return moment.toLocaleString(undefined, style); // the page's `lang` is no language, such as "en_US"
+  }
+}

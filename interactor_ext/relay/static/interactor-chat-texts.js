@@ -1,0 +1,112 @@
+/**
+ * What the chat says, in English, and how a page replaces it.
+ *
+ * @typedef {import("./interactor-chat.js").InteractorChatTexts} Texts
+ * @typedef {import("./interactor-chat.js").InteractorChatTextsOverride} Override
+ */
+
+/** @type {Readonly<Texts>} */
+export const TEXTS = Object.freeze({
+  conversation: "Conversation",
+  messages: "Messages",
+  you: "You",
+  assistant: "Assistant",
+  system: "System",
+  empty: "No messages yet",
+  prompts: "Suggestions",
+  loading: "Loading messages",
+  earlier: "Earlier messages",
+  newest: "Newest messages",
+  message: "Message",
+  placeholder: "Write a message",
+  send: "Send",
+  sending: "Sending",
+  waiting: "Waiting",
+  pause: "Too many messages at once. The others are sent in {seconds} s.",
+  notSent: "Not sent.",
+  edit: "Edit",
+  retry: "Try again",
+  stop: "Stop",
+  stopped: "Stopped. The rest of this answer is not shown.",
+  copy: "Copy",
+  copied: "Copied",
+  notCopied: "Not copied",
+  askAgain: "Ask again",
+  writing: "{name} is writing",
+  tool: "{name}",
+  unnamedTool: "Tool",
+  arguments: "Arguments",
+  result: "Result",
+  workflow: "Workflow {status}: {state}",
+  question: "The workflow needs an answer",
+  required: "required",
+  submit: "Submit",
+  approve: "Approve",
+  reject: "Reject",
+  anyInput: "Answer, as a JSON object",
+  invalidInput: "This is not a JSON object.",
+  tooLittle: "The workflow is still waiting.",
+  statuses: Object.freeze({
+    connecting: "Connecting",
+    open: "Connected",
+    waiting: "Connection lost, trying again",
+    paused: "Paused",
+    closed: "Not connected",
+    ended: "Ended",
+  }),
+  toolStatuses: Object.freeze({ pending: "running", completed: "done", failed: "failed" }),
+  workflowStatuses: Object.freeze({
+    running: "running",
+    halted: "waiting for an answer",
+    completed: "completed",
+    failed: "failed",
+    cancelled: "cancelled",
+  }),
+  errors: Object.freeze({
+    NETWORK: "The server cannot be reached.",
+    AUTH_ERROR: "You are not signed in.",
+    FORBIDDEN: "This page may not use the chat.",
+    NOT_FOUND: "This conversation does not exist.",
+    CONFLICT: "This is not possible any more.",
+    TOO_LARGE: "This is too long.",
+    VALIDATION_ERROR: "This was not accepted.",
+    RATE_LIMITED: "Too many requests. Wait a moment.",
+    UPSTREAM_ERROR: "The service did not answer as expected.",
+    UNAVAILABLE: "The service is not available at the moment.",
+  }),
+});
+/** @type {Record<number, string>} */
+const CODES = { 401: "AUTH_ERROR", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "RATE_LIMITED" };
+
+/**
+ * @param {Override | null | undefined} value
+ * @returns {Texts}
+ */
+export function completed(value) {
+  const { statuses, toolStatuses, workflowStatuses, errors } = TEXTS;
+  return {
+    ...TEXTS,
+    ...value,
+    statuses: { ...statuses, ...value?.statuses },
+    toolStatuses: { ...toolStatuses, ...value?.toolStatuses },
+    workflowStatuses: { ...workflowStatuses, ...value?.workflowStatuses },
+    errors: { ...errors, ...value?.errors },
+  };
+}
+
+/**
+ * @param {Texts} texts
+ * @param {Error | undefined} error
+ */
+export function errorText(texts, error) {
+  const { code, status, message = "" } = /** @type {any} */ (error) ?? {};
+  return texts.errors[code ?? CODES[status] ?? "NETWORK"] ?? message;
+}
+
+/**
+ * @param {string} text
+ * @param {Record<string, string>} values for the names in braces
+ */
+export function filled(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}

@@ -1,0 +1,59 @@
+"""Fixtures of a chat in a browser, as a plugin: a page, whose answers come word by word when a test lets them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import pytest
+
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.platform import conversation
+from tests.support.chat_driver import Chat, Words
+from tests.support.chat_page import ChatPage
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch) -> Iterator[Words]:
+    words = Words()
+    monkeypatch.setattr(conversation, "asyncio", SimpleNamespace(sleep=words.sleep, Lock=asyncio.Lock))
+    yield words
+    words.let_all()
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bundles")
+
+
+@pytest.fixture(scope="module")
+def page(sandbox_server: Sandbox, bundles: Path) -> Iterator[ChatPage]:
+    with ChatPage(sandbox_server.env, bundles) as page:
+        yield page
+
+
+@pytest.fixture
+def expected() -> list[str]:
+    """Patterns of what the browser may complain of on its console."""
+    return []
+
+
+@pytest.fixture
+def open_chat(browser: WebDriver, page: ChatPage, expected: list[str]) -> Iterator[Callable[..., Chat]]:
+    """Opens a chat in the current tab. At the end the console must be empty, but for what is expected."""
+
+    def open_chat(path: str = "", **query: str) -> Chat:
+        browser.get(f"{page.url}/{path}?{urlencode(query)}")
+        return Chat(browser)
+
+    yield open_chat
+    said = [entry["message"] for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert [each for each in said if not any(re.search(pattern, each) for pattern in expected)] == []
