@@ -35,6 +35,7 @@ from interactor_ext._errors import (
 from interactor_ext._redaction import clean_text
 from interactor_ext.chat._answer_order import NOT_THE_ASSISTANT, AnswerOrder
 from interactor_ext.logs import logger
+from interactor_ext.tools._approval import ApprovalError, WaitingCall
 from interactor_ext.tools._calls import FINISHED
 
 # Seconds between lists of a room whose stream is lost, or whose list lags behind it.
@@ -103,6 +104,8 @@ class ReplyState:
         # The calls whose results another client has to submit, by id; and those that were not looked into yet.
         self.others_to_run: dict[str, ToolCall] = {}
         self.to_look_into: deque[ToolCall] = deque()
+        # The calls that wait until a person approves them.
+        self.waiting: list[WaitingCall] = []
         self._started: set[str] = set()
         self._poll_pauses: deque[float] | None = None
         self._is_resumable = False
@@ -206,7 +209,21 @@ class ReplyState:
         else:
             self._set_action(Done())  # with the stream's error
 
+    def waits(self, call: WaitingCall) -> None:
+        """A person has to approve a call before it is run."""
+        self.waiting.append(call)
+        self.events.append(call)
+
     def ran(self) -> None:
+        if self.waiting:
+            names = ", ".join(f"{call.tool} ({clean_text(call.id)})" for call in self.waiting)
+            self.failed(
+                ApprovalError(
+                    f"The answer waits for the approval of {names}: `tools.approve(user, call, by=...)` or "
+                    "`tools.reject(...)` for each of `reply.waiting`. The platform answers after that.",
+                    code="approval_needed",
+                )
+            )
         self._turn = _Turn.UNKNOWN
         self._continue()
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Telemetry,
         TokenInUse,
         TokenRequested,
+        ToolDecided,
         WebhookReceived,
     )
     from interactor_ext.telemetry._opentelemetry import OpenTelemetryTelemetry
@@ -51,6 +52,7 @@ __all__ = [
     "Telemetry",
     "TokenInUse",
     "TokenRequested",
+    "ToolDecided",
     "WebhookReceived",
 ]
 
@@ -69,6 +71,7 @@ __getattr__, __dir__ = lazy_names(
             "Telemetry",
             "TokenInUse",
             "TokenRequested",
+            "ToolDecided",
             "WebhookReceived",
         ),
         "._opentelemetry": ("OpenTelemetryTelemetry",),

@@ -138,6 +138,14 @@ class WebhookReceived(NamedTuple):
     seconds: float
 
 
+class ToolDecided(NamedTuple):
+    """A person has approved or rejected a call of a tool."""
+
+    tool: str
+    decision: Literal["approved", "rejected"]
+    namespace: str | None
+
+
 class Pool(Protocol):
     """A `Transport` or an `AsyncTransport` of `interactor_ext.transports`."""
 
@@ -152,7 +160,16 @@ class PoolOpened(NamedTuple):
     pool: Pool
 
 
-Event = RequestEnded | TokenRequested | TokenInUse | StreamConnected | StreamDisconnected | WebhookReceived | PoolOpened
+Event = (
+    RequestEnded
+    | TokenRequested
+    | TokenInUse
+    | StreamConnected
+    | StreamDisconnected
+    | WebhookReceived
+    | ToolDecided
+    | PoolOpened
+)
 """What `Telemetry.record` receives."""
 
 
