@@ -52,7 +52,7 @@ class _Answers(Generic[A]):
             said = clean_text(message.content or "")[:_MOST_QUOTED]
             name = self._shape.__name__
             raise ResponseValidationError(
-                f"The assistant gave no {name}, although it was asked twice to call {self.tool.name}. It said: {said!r}",
+                f"The assistant was asked for a {name} twice, and did not call {self.tool.name}. It said: {said!r}",
                 model=name,
             )
         return self._given[-1]

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import attrs
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 @attrs.frozen
 class WaitingCall:
     """A call that waits until a person approves or rejects it. The platform keeps it, however long that takes."""
+
+    type: ClassVar[str] = "tool_call.needs_approval"
 
     id: str
     tool: str

@@ -16,7 +16,7 @@ from interactor_ext._effects import Effects, Pause, seconds_until
 from interactor_ext._errors import APITimeoutError, InteractorError
 from interactor_ext._redaction import clean_text
 from interactor_ext.logs import tools_logger as logger
-from interactor_ext.tools._calls import PendingCall, error_result, has_result, newest_messages
+from interactor_ext.tools._calls import ErrorResult, PendingCall, error_result, has_result, newest_messages
 from interactor_ext.webhooks._threads import StoreCalls
 from interactor_ext.webhooks.stores._contract import ClaimState
 from interactor_ext.webhooks.stores._memory import MemoryEventStore
@@ -71,8 +71,12 @@ class LedgerEntry:
             return _SETTLED
         if not self._is_begun:
             is_first = yield from self._ask(self._ledger.store.complete, f"{self._key}:begun", self._token)
-            if not is_first and not self._is_idempotent:
-                return (yield from self._outcome_unknown(ends_at))
+            if not is_first:
+                messages = yield from newest_messages(self._user, self._call, ends_at)
+                if has_result(messages, self._call):
+                    return _SETTLED
+                if not self._is_idempotent:
+                    return self._outcome_unknown()
             self._is_begun = True
         renewal = self._ledger.calls.renewal(claim, self._key, self._token, _LEASE)
         return (yield from run.result(ends_at, renewal))
@@ -88,10 +92,7 @@ class LedgerEntry:
             logger.exception("the ledger does not know that the call %s is done", clean_text(self._call.id))
         return message
 
-    def _outcome_unknown(self, ends_at: float | None) -> Effects[Any]:
-        messages = yield from newest_messages(self._user, self._call, ends_at)
-        if has_result(messages, self._call):
-            return _SETTLED
+    def _outcome_unknown(self) -> ErrorResult:
         name, call_id = self._name, clean_text(self._call.id)
         logger.error("the outcome of the tool %s is unknown: the process that ran it ended (call %s)", name, call_id)
         self._ledger.unknown.append(self._call)

@@ -255,6 +255,7 @@ def test_sleeping_tool_does_not_hold_a_chat_beyond_its_deadline(mode: str, what:
 
     @tools.tool
     def sleep() -> str:
+        """Sleep."""
         end.wait(TIMEOUT)
         return "rested"
 

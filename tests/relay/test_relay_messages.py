@@ -88,6 +88,7 @@ def test_tools_run_in_the_backend_while_the_page_that_has_its_answer_watches(
 
     @tools.tool
     def get_weather(city: str) -> str:
+        """Get weather."""
         assert go_on.wait(60)
         return f"rain in {city}"
 

@@ -7,12 +7,14 @@ from typing import assert_type
 
 from interactor_client.models import Message, OAuthFlow, RoomToolCallPendingEvent, StreamEvent, Tool, WorkflowInstance
 from interactor_ext import AsyncInteractorClient, AsyncReply, InteractorClient, Reply, ToolSet
+from interactor_ext.tools import WaitingCall
 
 tools = ToolSet()
 
 
 @tools.tool
 def add(a: int, b: int = 0) -> int:
+    """Add."""
     return a + b
 
 
