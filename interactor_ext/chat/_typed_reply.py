@@ -9,6 +9,7 @@ from interactor_ext._effects import Call, Effects, view_until
 from interactor_ext._errors import ResponseValidationError
 from interactor_ext._redaction import clean_text
 from interactor_ext.chat._reply import AsyncReply, Reply
+from interactor_ext.chat._shared import SharedReply
 from interactor_ext.tools._answer_tool import answer_tool
 from interactor_ext.tools._tool_set import ToolSet, tool_set
 
@@ -58,9 +59,7 @@ class _Answers(Generic[A]):
         return self._given[-1]
 
 
-class TypedReply(Reply, Generic[A]):
-    """A `Reply` whose answer has a shape."""
-
+class _Typed(SharedReply, Generic[A]):
     def __init__(
         self, user: Any, room_id: str, content: str, tools: Tools | None, tool_timeout: float | None, shape: type[A]
     ) -> None:
@@ -69,6 +68,10 @@ class TypedReply(Reply, Generic[A]):
 
     def _prepare(self) -> Effects[None]:
         return self._answers.bind(self._user, self._room.id, self._ends_at)
+
+
+class TypedReply(_Typed[A], Reply):
+    """A `Reply` whose answer has a shape."""
 
     def answer(self) -> A:
         """The answer, an instance of the class. An assistant that did not give one is asked for it once more.
@@ -82,17 +85,8 @@ class TypedReply(Reply, Generic[A]):
         return self._answers.last(message)
 
 
-class AsyncTypedReply(AsyncReply, Generic[A]):
+class AsyncTypedReply(_Typed[A], AsyncReply):
     """An `AsyncReply` whose answer has a shape."""
-
-    def __init__(
-        self, user: Any, room_id: str, content: str, tools: Tools | None, tool_timeout: float | None, shape: type[A]
-    ) -> None:
-        self._answers = _Answers(shape, tools)
-        super().__init__(user, room_id, content, self._answers.tools, tool_timeout)
-
-    def _prepare(self) -> Effects[None]:
-        return self._answers.bind(self._user, self._room.id, self._ends_at)
 
     async def answer(self) -> A:
         """The answer, an instance of the class. An assistant that did not give one is asked for it once more.

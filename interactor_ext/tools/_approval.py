@@ -38,15 +38,15 @@ class WaitingCall:
     shown: dict[str, Any] = attrs.field(repr=False)
     """Those that the tool's `show=` names: for a browser."""
     digest: str
-    """Of the tool and all arguments. An approval with the digest is void if they are others by then."""
+    """Of the tool and all arguments. If they are others when it is approved, nothing is run."""
 
 
 class ApprovalError(InteractorError):
     """A call can't be approved or rejected, or an answer can't be had without an approval. `code` says why.
 
-    `approval_needed`: the answer of a chat waits for it. `call_not_found`: there is no such call in the room, or none
-    that the tenant can see. `call_finished`: it has a result already. `call_changed`: its arguments are others than
-    those that were shown. `unknown_tool`: this ToolSet has no such tool, or its calls need no approval.
+    `approval_needed`: the answer of a chat waits for it. `call_not_found`: the tenant has no such call.
+    `call_finished`: it has a result already. `call_changed`: its arguments are others than those that were shown.
+    `unknown_tool`: this ToolSet has no such tool, or its calls need no approval.
     """
 
 
@@ -63,14 +63,14 @@ def waiting_call(tool: ToolFunction, call: PendingCall) -> WaitingCall | None:
     return WaitingCall(call.id, tool.name, call.room_id, call.namespace, call.arguments, shown, digest)
 
 
-def require_open(call: ToolCall, waiting: WaitingCall | None, digest: str | None) -> WaitingCall:
+def require_open(call: ToolCall, waiting: WaitingCall | None, named: WaitingCall | str) -> WaitingCall:
     """Raises ApprovalError for a call about which nobody has to decide, or no longer."""
     name = clean_text(call.id)
     if call.status in FINISHED:
         raise ApprovalError(f"The call {name} is {call.status} already.", code="call_finished")
     if waiting is None:
         raise ApprovalError(f"The call {name} needs no approval by this ToolSet.", code="unknown_tool")
-    if digest is not None and digest != waiting.digest:
+    if isinstance(named, WaitingCall) and named.digest != waiting.digest:
         raise ApprovalError(
             f"The arguments of the call {name} are others than those that were shown. `tools.pending` has them.",
             code="call_changed",
@@ -94,23 +94,22 @@ def open_calls(user: Any, room_id: str) -> Effects[list[ToolCall]]:
     return [call for call in calls if call.status not in FINISHED]
 
 
-def find_call(user: Any, call_id: str, room_id: str | None) -> Effects[tuple[ToolCall, str]]:
-    """The call and its room. Without the room it is looked for in all rooms of the tenant.
+def find_call(user: Any, named: WaitingCall | str) -> Effects[tuple[ToolCall, str]]:
+    """The call and its room. An id is looked for in all rooms of the tenant.
 
     Raises ApprovalError if it is not there.
     """
-    if room_id is None:
-        rooms = [room.id for room in (yield from everything(user.rooms.iterate(per_page=100)))]
+    if isinstance(named, WaitingCall):
+        call_id, rooms = named.id, [named.room_id]
     else:
-        rooms = [room_id]
-    for each in rooms:
-        messages = user.messages.iterate(each, order="desc", per_page=100)
-        is_async = isinstance(messages, AsyncIterable)
-        call = yield Call(partial(_search_async if is_async else _search, messages, call_id))
+        call_id, rooms = named, [room.id for room in (yield from everything(user.rooms.iterate(per_page=100)))]
+    for room_id in rooms:
+        messages = user.messages.iterate(room_id, order="desc", per_page=100)
+        search = _search_async if isinstance(messages, AsyncIterable) else _search
+        call = yield Call(search, (messages, call_id))
         if call is not None:
-            return call, each
-    place = f"in the room {clean_text(room_id)}" if room_id else "in the tenant's rooms"
-    raise ApprovalError(f"There is no call {clean_text(call_id)!r} {place}.", code="call_not_found")
+            return call, room_id
+    raise ApprovalError(f"The tenant has no call {clean_text(call_id)!r} of a tool.", code="call_not_found")
 
 
 def everything(items: Any) -> Effects[list[Any]]:

@@ -230,70 +230,35 @@ class ToolSet:
         return waiting
 
     @overload
-    def approve(
-        self,
-        user: Resources,
-        call: WaitingCall | str,
-        *,
-        by: str,
-        room_id: str | None = None,
-        digest: str | None = None,
-    ) -> Message: ...
+    def approve(self, user: Resources, call: WaitingCall | str, *, by: str) -> Message: ...
     @overload
+    def approve(self, user: AsyncResources, call: WaitingCall | str, *, by: str) -> Awaitable[Message]: ...
     def approve(
-        self,
-        user: AsyncResources,
-        call: WaitingCall | str,
-        *,
-        by: str,
-        room_id: str | None = None,
-        digest: str | None = None,
-    ) -> Awaitable[Message]: ...
-    def approve(
-        self,
-        user: Resources | AsyncResources,
-        call: WaitingCall | str,
-        *,
-        by: str,
-        room_id: str | None = None,
-        digest: str | None = None,
+        self, user: Resources | AsyncResources, call: WaitingCall | str, *, by: str
     ) -> Message | Awaitable[Message]:
         """Run a call that waits for approval, in any process and however late, and submit its result.
 
-        `call` is what `pending`, `run` or `reply.waiting` gave, or its id. With an id, `room_id` saves a search through
-        the tenant's rooms, and `digest` is that of what was shown to the person. `by` is who decided: the logger
-        `interactor.tools` has a record with it and the arguments, telemetry a `ToolDecided`. With several processes,
-        give the set a ledger: else two approvals at the same time can run the function twice. With an asynchronous
-        client, await it.
+        `call` is what `pending`, `run` or `reply.waiting` gave, as it was shown to the person, or its id, which is
+        looked for in all rooms of the tenant. `by` is who decided: the logger `interactor.tools` has a record with it
+        and the arguments, telemetry a `ToolDecided`. With several processes, give the set a ledger: else two approvals
+        at the same time can run the function twice. With an asynchronous client, await it.
 
         Raises:
             ApprovalError: there is no such call; it has its result; or its arguments have changed since.
             InteractorError: the result could not be submitted. Call it again for that: the function does not run twice.
         """
-        decided: Message | Awaitable[Message] = self._decide(user, call, room_id, digest, _Decision("approved", by))
-        return decided
+        client: Any = user
+        message: Message | Awaitable[Message]
+        message = client._run_effects(self._decided(user, call, _Decision("approved", by)))
+        return message
 
     @overload
     def reject(
-        self,
-        user: Resources,
-        call: WaitingCall | str,
-        *,
-        reason: str = ...,
-        by: str | None = None,
-        room_id: str | None = None,
-        digest: str | None = None,
+        self, user: Resources, call: WaitingCall | str, *, reason: str = ..., by: str | None = None
     ) -> Message: ...
     @overload
     def reject(
-        self,
-        user: AsyncResources,
-        call: WaitingCall | str,
-        *,
-        reason: str = ...,
-        by: str | None = None,
-        room_id: str | None = None,
-        digest: str | None = None,
+        self, user: AsyncResources, call: WaitingCall | str, *, reason: str = ..., by: str | None = None
     ) -> Awaitable[Message]: ...
     def reject(
         self,
@@ -302,16 +267,15 @@ class ToolSet:
         *,
         reason: str = "It was not approved.",
         by: str | None = None,
-        room_id: str | None = None,
-        digest: str | None = None,
     ) -> Message | Awaitable[Message]:
         """Answer a call that waits for approval with an error, whose text is `reason`: the model reads it.
 
         Otherwise as `approve`.
         """
-        decision = _Decision("rejected", by, reason)
-        decided: Message | Awaitable[Message] = self._decide(user, call, room_id, digest, decision)
-        return decided
+        client: Any = user
+        message: Message | Awaitable[Message]
+        message = client._run_effects(self._decided(user, call, _Decision("rejected", by, reason)))
+        return message
 
     def unknown(self) -> list[PendingCall]:
         """The calls whose outcome is unknown, as this process found them: with a ledger, the newest thousand."""
@@ -398,20 +362,11 @@ class ToolSet:
         name, _ = yield from self._identify(user, call, ends_at)
         return waiting_call(self._tools[name], call) if name in self else None
 
-    def _decide(
-        self, user: Any, call: WaitingCall | str, room_id: str | None, digest: str | None, decision: _Decision
-    ) -> Any:
-        if isinstance(call, WaitingCall):
-            return user._run_effects(self._decided(user, call.id, call.room_id, call.digest, decision))
-        return user._run_effects(self._decided(user, call, room_id, digest, decision))
-
-    def _decided(
-        self, user: Any, call_id: str, room_id: str | None, digest: str | None, decision: _Decision
-    ) -> Effects[Message]:
+    def _decided(self, user: Any, named: WaitingCall | str, decision: _Decision) -> Effects[Message]:
         ends_at = user._view.ends_at()
-        found, room_id = yield from find_call(view_until(user, ends_at), call_id, room_id)
+        found, room_id = yield from find_call(view_until(user, ends_at), named)
         call = PendingCall.of(found, room_id, user._view.namespace)
-        waiting = require_open(found, (yield from self._waiting(user, call, ends_at)), digest)
+        waiting = require_open(found, (yield from self._waiting(user, call, ends_at)), named)
         key = _key(user, call)
         first = self._decisions.setdefault(key, decision)
         if first.kind != decision.kind:

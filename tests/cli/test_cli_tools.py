@@ -92,7 +92,5 @@ def test_approval_is_asked_for_on_a_terminal(
         ("tool_shop:missing", "The module 'tool_shop' has no 'missing'."),
     ],
 )
-def test_name_that_is_no_tool_set_is_refused(
-    name: str, message: str, shop: Path, shown_by: Callable[..., str]
-) -> None:
+def test_name_that_is_no_tool_set_is_refused(name: str, message: str, shop: Path, shown_by: Callable[..., str]) -> None:
     assert message in shown_by("tools", "pending", name, "room_1", "-n", NAMESPACE, status=1)
