@@ -1,4 +1,4 @@
-"""What a browser gets: of the platform's models only the fields that are listed here; and the modules that show them."""
+"""What a browser gets: of the platform's models only the fields listed here; and the modules that show them."""
 
 from __future__ import annotations
 

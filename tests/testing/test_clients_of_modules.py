@@ -69,8 +69,7 @@ def test_clients_of_modules_reach_the_sandbox_of_the_fixture_and_nothing_else(
     assert (status, "5 passed" in output) == (0, True), output
 
 
-# What closes its client when it ends, as a web application does: with a client that its module holds, and with one that it
-# asks for.
+# It closes the client when it ends, and has one relay that asks for the client and one that was given it.
 WEB_APPLICATION = """
 from contextlib import asynccontextmanager
 from fastapi import FastAPI
