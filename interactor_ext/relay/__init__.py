@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.relay import _asgi, _wsgi
-from interactor_ext.relay._decisions import Authorize, Decision, MayEnter, OnMessage
+from interactor_ext.relay._decisions import Approver, Authorize, Decision, MayEnter, OnMessage
 from interactor_ext.relay._http import Origins
 from interactor_ext.relay._public import Show
 from interactor_ext.relay._quota import Quota
@@ -51,6 +51,9 @@ class Relay:
     True is answered as one that does not exist. For a room that is to be created the id is "". With a third parameter
     they are given the scope too, which says who asks and, by its method, for what.
 
+    `approvals(namespace, room_id)` returns the name of the signed-in person where they may approve or reject the calls
+    of `tools` that wait for it, else None; with a third parameter it is given the scope. Without it nobody may.
+
     `on_message(namespace, room_id, content)`, with a fourth parameter for the scope, sees each message before it is
     sent: it returns None, or a text for the user, and then the message is not sent. `show` says what browsers get
     beside texts, names and states.
@@ -80,6 +83,7 @@ class Relay:
         trust_forwarded_host: bool = False,
         rooms: MayEnter | None = None,
         instances: MayEnter | None = None,
+        approvals: Approver | None = None,
         on_message: OnMessage | None = None,
         show: Show = _NOTHING_MORE,
         tools: Tools | None = None,
@@ -103,10 +107,13 @@ class Relay:
             from interactor_ext.tools._tool_set import tool_set
 
             tools = tool_set(tools)
+        elif approvals is not None:
+            raise ConfigurationError("approvals= is about the calls of tools=, which is missing.")
         options = Options(
             authorize=Decision.of("authorize", authorize, 1),
             rooms=Decision.of("rooms", rooms, 2) if rooms is not None else None,
             instances=Decision.of("instances", instances, 2) if instances is not None else None,
+            approvals=Decision.of("approvals", approvals, 2) if approvals is not None else None,
             on_message=Decision.of("on_message", on_message, 3) if on_message is not None else None,
             show=show,
             tools=tools,

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 from interactor_ext._effects import Call, Effects
 from interactor_ext._errors import ConfigurationError, InteractorError
+from interactor_ext._lazy import LazyModule
 from interactor_ext.logs import relay_logger as logger
 from interactor_ext.relay._decisions import Decision
 from interactor_ext.relay._event_ids import END, EventIds
@@ -43,7 +44,10 @@ from interactor_ext.transports._per_loop import PerLoop
 if TYPE_CHECKING:
     from interactor_client.models import Message
     from interactor_ext import AsyncInteractorClient
+    from interactor_ext.relay import _approvals
     from interactor_ext.tools._tool_set import ToolSet
+else:
+    _approvals = LazyModule("interactor_ext.relay._approvals")
 
 _MOST_PER_PAGE = 100
 _WRITES = frozenset({"POST", "PATCH", "DELETE"})
@@ -59,6 +63,7 @@ class Options(NamedTuple):
     authorize: Decision
     rooms: Decision | None
     instances: Decision | None
+    approvals: Decision | None
     on_message: Decision | None
     show: Show
     tools: ToolSet | None
@@ -136,6 +141,10 @@ class Routes:
                 return {"PATCH": partial(self._name_room, room), "DELETE": partial(self._delete_room, room)}
             case ["rooms", room, "messages"] if is_id(room):
                 return {"GET": partial(self._list_messages, room), "POST": partial(self._send_message, room)}
+            case ["rooms", room, "approvals"] if is_id(room) and self._options.approvals is not None:
+                return {"GET": partial(self._list_approvals, room)}
+            case ["rooms", room, "approvals", call] if is_id(room) and self._options.approvals is not None:
+                return {"POST": partial(self._decide, room, call)}
             case ["rooms", room, "stream"] if is_id(room):
                 return {"GET": partial(self._stream_room, room)}
             case ["workflow-instances", instance] if is_id(instance):
@@ -219,6 +228,32 @@ class Routes:
         else:
             message = yield Call(self._send_and_follow, (view, room, content))
         return self._response(message, 201)
+
+    def _list_approvals(self, room: str, request: Request) -> Effects[Response]:
+        user = yield from self._user(request)
+        yield from self._approver(user, room, request)
+        return json_response({"data": (yield from self._approvals().waiting(user.view, room))})
+
+    def _decide(self, room: str, call: str, request: Request) -> Effects[Response]:
+        user, body = yield from self._write(request)
+        by = yield from self._approver(user, room, request)
+        view = user.view.with_options(deadline=self._options.answer_seconds)
+        yield from self._approvals().decide(view, room, call, body, by)
+        return json_response({"data": {"id": call, "decision": body["decision"]}})
+
+    def _approver(self, user: User, room: str, request: Request) -> Effects[str]:
+        """Who decides. Nobody who may not learns that there is something to decide about."""
+        assert self._options.approvals is not None
+        name = yield self._options.approvals.call(request.scope, user.namespace, room)
+        if name is None:
+            raise Refused(404)
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"approvals= returned {type(name).__name__}, and neither None nor a name")
+        return name
+
+    def _approvals(self) -> _approvals.Approvals:
+        assert self._options.tools is not None
+        return _approvals.Approvals(self._options.tools, self._hubs.get().run)
 
     def _get_instance(self, instance: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
@@ -339,7 +374,8 @@ class Routes:
             view = view.with_options(deadline=self._options.answer_seconds)
             async with view.chat(room, content, tools=self._options.tools) as reply:
                 sent.set_result(reply.sent)
-                await reply.message()
+                async for _ in reply:  # to its end, or until a call waits for approval
+                    pass
         except Exception as error:
             if sent.done():
                 log_failure("An answer with tools", error)
