@@ -82,12 +82,14 @@ class Renewal(NamedTuple):
 class Join(NamedTuple):
     """Wait until a future of another thread or task is done. A caller that gives up does not cancel it.
 
-    At `ends_at`, an instant of `time.monotonic()`, an APITimeoutError is thrown in that says `meanwhile`.
+    At `ends_at`, an instant of `time.monotonic()`, an APITimeoutError is thrown in that says `meanwhile`. `renewal` is
+    as that of a `Call`.
     """
 
     future: Future[Any]
     ends_at: float | None
     meanwhile: str
+    renewal: Renewal | None = None
 
 
 class Pause(NamedTuple):
@@ -141,7 +143,7 @@ async def run_async(effects: Effects[T]) -> T:
 
 def _perform(effect: Effect) -> Any:
     match effect:
-        case Call(renewal=Renewal() as renewal):
+        case Call(renewal=Renewal() as renewal) | Join(renewal=Renewal() as renewal):
             with _renewed(renewal):
                 return _perform(effect._replace(renewal=None))
         case Call(function, args, threads, timeout):
@@ -166,7 +168,7 @@ async def _perform_async(effect: Effect, cancellation: _Cancellation) -> Any:
     if not (isinstance(effect, Call) and effect.shielded):
         cancellation.raise_if_due()
     match effect:
-        case Call(renewal=Renewal() as renewal):
+        case Call(renewal=Renewal() as renewal) | Join(renewal=Renewal() as renewal):
             async with _renewed_async(renewal, cancellation):
                 return await _perform_async(effect._replace(renewal=None), cancellation)
         case Call(function, args, threads, timeout, shielded):

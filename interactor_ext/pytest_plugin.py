@@ -185,9 +185,10 @@ def interactor_sandbox(
     request: pytest.FixtureRequest, interactor_sandbox_server: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Sandbox]:
     """The sandbox after a reset. Code under test that reads the environment, such as `get_client()`, uses it, without
-    the settings and proxies that the environment had before. So do clients that were made before without settings.
+    the settings and proxies that the environment had before. So do clients that were made before without settings, also
+    shared ones that the application closed in an earlier test.
     """
-    from interactor_ext._client.shared_clients import close_clients, kept
+    from interactor_ext._client.shared_clients import close_clients, kept, reopen_closed_clients
     from interactor_ext.testing.environment import PLACEHOLDERS, environment_of
 
     # Modules may hold them.
@@ -195,6 +196,7 @@ def interactor_sandbox(
     interactor_sandbox_server.reset()
     with made_on_import():
         close_clients("the fixture interactor_sandbox, at the start of a test")
+    reopen_closed_clients()
     for name, value in environment_of(interactor_sandbox_server).items():
         if value is None:
             monkeypatch.delenv(name, raising=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from interactor_ext._lazy import LazyModule
 
@@ -12,17 +12,20 @@ if TYPE_CHECKING:
     from interactor_ext import _effects
     from interactor_ext._client import ensuring, waiting
     from interactor_ext._effects import Effects
-    from interactor_ext.chat import _reply
+    from interactor_ext.chat import _reply, _typed_reply
     from interactor_ext.chat._reply import AsyncReply, Reply
+    from interactor_ext.chat._typed_reply import AsyncTypedReply, TypedReply
     from interactor_ext.tools._tool_set import Tools
 else:
     # Batteries, loaded by the first call of a method.
     _effects = LazyModule("interactor_ext._effects")
     _reply = LazyModule("interactor_ext.chat._reply")
+    _typed_reply = LazyModule("interactor_ext.chat._typed_reply")
     ensuring = LazyModule("interactor_ext._client.ensuring")
     waiting = LazyModule("interactor_ext._client.waiting")
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 _RESTING: frozenset[KnownWorkflowInstanceStatus] = frozenset({"completed", "halted"})
 
@@ -30,8 +33,28 @@ _RESTING: frozenset[KnownWorkflowInstanceStatus] = frozenset({"completed", "halt
 class Sequences:
     """The part of `InteractorClient` that makes several calls at a time."""
 
+    @overload
     def chat(
         self, room_id: str, content: str, *, tools: Tools | None = None, tool_timeout: float | None = None
+    ) -> Reply: ...
+    @overload
+    def chat(
+        self,
+        room_id: str,
+        content: str,
+        *,
+        tools: Tools | None = None,
+        tool_timeout: float | None = None,
+        answer: type[A],
+    ) -> TypedReply[A]: ...
+    def chat(
+        self,
+        room_id: str,
+        content: str,
+        *,
+        tools: Tools | None = None,
+        tool_timeout: float | None = None,
+        answer: type[Any] | None = None,
     ) -> Reply:
         """Send a message and follow its answer: enter it, then read `text()`, `message()` or the events.
 
@@ -43,11 +66,16 @@ class Sequences:
         Without `tools`, a call of a tool that has no `callback_url` is a RuntimeWarning, and the chat waits for a
         result that somebody else submits: after `tool_timeout` seconds, with an APITimeoutError.
 
+        With `answer`, a dataclass, attrs class, TypedDict or pydantic class, `reply.answer()` is an instance of it: the
+        room's assistant is given a tool of that shape, which it keeps, and is asked to call it if it does not.
+
         The platform's events do not name the message that they answer, so in one room one chat goes on at a time. The
         next one, of this process or of another, waits for its end: as long as events come, or half a minute in silence.
         Where two messages are sent at the same time nevertheless, the order of the room's messages decides which answer
         is whose, and it comes in one piece; where the order is ambiguous, a StreamError is raised.
         """
+        if answer is not None:
+            return _typed_reply.TypedReply(self, room_id, content, tools, tool_timeout, answer)
         return _reply.Reply(self, room_id, content, tools, tool_timeout)
 
     def wait_for_workflow(
@@ -91,8 +119,28 @@ class Sequences:
 class AsyncSequences:
     """The part of `AsyncInteractorClient` that makes several calls at a time."""
 
+    @overload
     def chat(
         self, room_id: str, content: str, *, tools: Tools | None = None, tool_timeout: float | None = None
+    ) -> AsyncReply: ...
+    @overload
+    def chat(
+        self,
+        room_id: str,
+        content: str,
+        *,
+        tools: Tools | None = None,
+        tool_timeout: float | None = None,
+        answer: type[A],
+    ) -> AsyncTypedReply[A]: ...
+    def chat(
+        self,
+        room_id: str,
+        content: str,
+        *,
+        tools: Tools | None = None,
+        tool_timeout: float | None = None,
+        answer: type[Any] | None = None,
     ) -> AsyncReply:
         """Send a message and follow its answer: enter it, then read `text()`, `message()` or the events.
 
@@ -104,11 +152,16 @@ class AsyncSequences:
         Without `tools`, a call of a tool that has no `callback_url` is a RuntimeWarning, and the chat waits for a
         result that somebody else submits: after `tool_timeout` seconds, with an APITimeoutError.
 
+        With `answer`, a dataclass, attrs class, TypedDict or pydantic class, `reply.answer()` is an instance of it: the
+        room's assistant is given a tool of that shape, which it keeps, and is asked to call it if it does not.
+
         The platform's events do not name the message that they answer, so in one room one chat goes on at a time. The
         next one, of this process or of another, waits for its end: as long as events come, or half a minute in silence.
         Where two messages are sent at the same time nevertheless, the order of the room's messages decides which answer
         is whose, and it comes in one piece; where the order is ambiguous, a StreamError is raised.
         """
+        if answer is not None:
+            return _typed_reply.AsyncTypedReply(self, room_id, content, tools, tool_timeout, answer)
         return _reply.AsyncReply(self, room_id, content, tools, tool_timeout)
 
     async def wait_for_workflow(

@@ -131,6 +131,14 @@ def kept(core_api_url: str) -> Iterator[None]:
     _clients.update(clients)
 
 
+def reopen_closed_clients() -> None:
+    """Make those anew, in place, that an application closed when it ended: its modules hold them."""
+    for made in _clients.values():
+        if made.client.is_closed:
+            vars(made.client).clear()
+            made.client.__init__(**made.options)
+
+
 def _close_now(client: AsyncInteractorClient, by: str) -> None:
     import asyncio
 

@@ -20,12 +20,15 @@ from interactor_ext.tools._calls import TOOL_THREADS
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, StreamEvent, ToolCall
+    from interactor_ext.tools._approval import WaitingCall
 
 _cancelled: set[asyncio.Task[None]] = set()
 
 
 class Reply(SharedReply):
     """A message that was sent, and its answer as it comes: a context manager, and an iterator of typed events.
+
+    A call of a tool that needs approval comes as a `WaitingCall`, after which the events end; `waiting` lists them.
 
     Entering opens the room's stream and sends the message; leaving closes everything at once. Everything that has come
     can still be read after that. Chats of one room wait for each other, as far as they are of one process; one that
@@ -58,7 +61,7 @@ class Reply(SharedReply):
         else:
             self.close()
 
-    def __iter__(self) -> Iterator[StreamEvent]:
+    def __iter__(self) -> Iterator[StreamEvent | WaitingCall]:
         self._require_entered()
         while (event := run_sync(self._next_event())) is not None:
             yield event
@@ -70,7 +73,8 @@ class Reply(SharedReply):
     def message(self) -> Message:
         """The answer, when it is complete. If the stream failed for good, it is looked for among the room's messages.
 
-        Events that were not iterated over are kept, so `text()` can still be read.
+        Events that were not iterated over are kept, so `text()` can still be read. Raises ApprovalError if the answer
+        waits for the approval of a call.
         """
         return run_sync(self._answer())
 
@@ -140,14 +144,14 @@ class AsyncReply(SharedReply):
     ) -> None:
         await self.aclose()
 
-    def __aiter__(self) -> AsyncIterator[StreamEvent]:
+    def __aiter__(self) -> AsyncIterator[StreamEvent | WaitingCall]:
         return AsyncEvents(self._next, _unguarded())
 
     def text(self) -> AsyncIterator[str]:
         """The text of the answer as it comes, and what the assistant says before it calls tools."""
         return AsyncEvents(self._next_text, _unguarded())
 
-    async def _next(self) -> StreamEvent:
+    async def _next(self) -> StreamEvent | WaitingCall:
         self._require_entered()
         event = await run_async(self._next_event())
         if event is None:
@@ -162,7 +166,8 @@ class AsyncReply(SharedReply):
     async def message(self) -> Message:
         """The answer, when it is complete. If the stream failed for good, it is looked for among the room's messages.
 
-        Events that were not iterated over are kept, so `text()` can still be read.
+        Events that were not iterated over are kept, so `text()` can still be read. Raises ApprovalError if the answer
+        waits for the approval of a call.
         """
         return await run_async(self._answer())
 

@@ -29,6 +29,7 @@ from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, to
 from interactor_ext.chat._state import WAYS, ListMessages, ReadStream, ReplyState, RunTools, Sleep
 from interactor_ext.logs import depth_of_caller
 from interactor_ext.streams._shared import Gap
+from interactor_ext.tools._approval import WaitingCall
 from interactor_ext.tools._calls import PendingCall
 
 if TYPE_CHECKING:
@@ -102,11 +103,16 @@ class SharedReply:
         """Wait until the room is quiet, open the stream, then send: so no event of the answer is missed."""
         yield from self._await_turn(place)
         self._state.quiet((yield from ROOMS.until_quiet(self._user, self._room, self._ends_at, self._has_events)))
+        yield from self._prepare()
         yield from despite_open_circuit(self._user, self._ends_at, self._open_stream)
         message = yield from despite_open_circuit(self._user, self._ends_at, self._send_message)
         # A caller that chooses the key may be repeating a chat that broke off.
         self._state.sent(message, is_repeat=self._user._view.idempotency_key is not None)
         yield from self._release_if_over()
+
+    def _prepare(self) -> Effects[None]:
+        """What has to be there before the message is sent."""
+        yield from ()
 
     def _await_turn(self, place: Place) -> Effects[None]:
         for ahead in place.those_ahead():
@@ -142,14 +148,19 @@ class SharedReply:
     def _list_messages(self, view: Any) -> Any:
         return view.messages.list(self._room.id, order="desc")
 
-    def _next_event(self) -> Effects[StreamEvent | None]:
+    @property
+    def waiting(self) -> list[WaitingCall]:
+        """The calls that wait until a person approves them. Then the chat ends without an answer."""
+        return list(self._state.waiting)
+
+    def _next_event(self) -> Effects[StreamEvent | WaitingCall | None]:
         """The next event to hand out; None at the end. Raises if what there should have been was lost."""
         while not self._state.events and not self._state.is_done:
             yield from self._step()
         if self._state.events:
-            event: StreamEvent = self._state.events.popleft()
+            event: StreamEvent | WaitingCall = self._state.events.popleft()
             return event
-        if self._state.error is not None:
+        if self._state.error is not None and not self._state.waiting:
             raise self._state.error
         return None
 
@@ -242,10 +253,15 @@ class SharedReply:
     def _tool_runs(self, calls: tuple[ToolCall, ...]) -> Iterator[Effects[Any]]:
         for call in calls:
             assert self._tools is not None
-            yield self._tools._answer(self._user, self._pending(call), self._ends_at, only_ours=True)
+            yield self._run_tool(self._tools, self._pending(call))
+
+    def _run_tool(self, tools: ToolSet, call: PendingCall) -> Effects[None]:
+        outcome = yield from tools._answer(self._user, call, self._ends_at, only_ours=True)
+        if isinstance(outcome, WaitingCall):
+            self._state.waits(outcome)
 
     def _pending(self, call: ToolCall) -> PendingCall:
-        return PendingCall(call.id, self._room.id, call.tool_id, None, call.arguments, self._room.namespace)
+        return PendingCall.of(call, self._room.id, self._room.namespace)
 
     def _tools_too_slow(self, calls: tuple[ToolCall, ...]) -> APITimeoutError:
         names = ", ".join(clean_text(call.id) for call in calls)

@@ -35,6 +35,7 @@ from interactor_ext._errors import (
 from interactor_ext._redaction import clean_text
 from interactor_ext.chat._answer_order import NOT_THE_ASSISTANT, AnswerOrder
 from interactor_ext.logs import logger
+from interactor_ext.tools._approval import ApprovalError, WaitingCall
 from interactor_ext.tools._calls import FINISHED
 
 # Seconds between lists of a room whose stream is lost, or whose list lags behind it.
@@ -103,6 +104,8 @@ class ReplyState:
         # The calls whose results another client has to submit, by id; and those that were not looked into yet.
         self.others_to_run: dict[str, ToolCall] = {}
         self.to_look_into: deque[ToolCall] = deque()
+        # The calls that wait until a person approves them.
+        self.waiting: list[WaitingCall] = []
         self._started: set[str] = set()
         self._poll_pauses: deque[float] | None = None
         self._is_resumable = False
@@ -181,6 +184,8 @@ class ReplyState:
             return
         if self._to_run:
             self._run_tools()
+        elif self.waiting:
+            self._wait_for_approval({call.id: call for call in order.calls})
         elif isinstance(self.action, ReadStream):
             self._continue()
 
@@ -194,7 +199,7 @@ class ReplyState:
             held = None
         if self._to_run:
             self._run_tools()
-        elif is_transient and held is not None and not isinstance(held, MessageDelta):
+        elif is_transient and (self.waiting or (held is not None and not isinstance(held, MessageDelta))):
             self._list_again_later(held, error)
         elif is_transient:
             if self._turn is _Turn.UNKNOWN:
@@ -206,9 +211,18 @@ class ReplyState:
         else:
             self._set_action(Done())  # with the stream's error
 
+    def waits(self, call: WaitingCall) -> None:
+        """A person has to approve a call before it is run."""
+        self.waiting.append(call)
+        self.events.append(call)
+
     def ran(self) -> None:
         self._turn = _Turn.UNKNOWN
-        self._continue()
+        if self.waiting:
+            # The assistant may have called more tools at the same time, whose events are still to come.
+            self._set_action(ListMessages())
+        else:
+            self._continue()
 
     def woken(self) -> None:
         self._set_action(ListMessages())
@@ -352,6 +366,8 @@ class ReplyState:
             self._to_run |= {call.id: call for call in pending if self._is_ours(call)}
             if self._to_run:
                 self._run_tools()
+            elif self.waiting:
+                self._set_action(ListMessages())
 
     def _finish(self, event: MessageComplete) -> None:
         """The answer is complete; text of it that came in no delta is handed out before it."""
@@ -401,6 +417,24 @@ class ReplyState:
         if self._poll_pauses is not None:
             self._poll_pauses = deque(_POLL_PAUSES)
         self._set_action(RunTools(calls))
+
+    def _wait_for_approval(self, calls: dict[str, ToolCall]) -> None:
+        """All that this chat could run has run: it ends, unless the calls have been decided about meanwhile."""
+        missing = [call for call in self.waiting if call.id not in calls]
+        if missing and self._lag_pauses:
+            self._set_action(Sleep(self._lag_pauses.popleft()))
+        elif not missing and all(calls[call.id].status in FINISHED for call in self.waiting):
+            self.waiting.clear()
+            self._continue()
+        else:
+            names = ", ".join(f"{call.tool} ({clean_text(call.id)})" for call in self.waiting)
+            self.failed(
+                ApprovalError(
+                    f"The answer waits for the approval of {names}: `tools.approve(user, call, by=...)` or "
+                    "`tools.reject(...)` for each of `reply.waiting`. The platform answers after that.",
+                    code="approval_needed",
+                )
+            )
 
     def _list_again_later(self, held: Any, error: InteractorError) -> None:
         """The list lags behind the stream, or cannot be had for now."""

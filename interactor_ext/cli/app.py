@@ -32,12 +32,14 @@ def command_line(*, sandbox_alone: bool = False) -> Callable[..., object]:
         from interactor_ext.cli.api import api
         from interactor_ext.cli.chat import chat
         from interactor_ext.cli.doctor import doctor
+        from interactor_ext.cli.tools import tools
         from interactor_ext.cli.webhooks import webhooks
 
         app.command()(doctor)
         app.command()(chat)
         app.command(no_args_is_help=False)(api)
         app.add_typer(webhooks, name="webhooks")
+        app.add_typer(tools, name="tools")
         app.command()(demo)
     # What follows the program's name belongs to the program.
     app.command(context_settings={"allow_interspersed_args": False})(sandbox)

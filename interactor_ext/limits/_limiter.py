@@ -69,6 +69,11 @@ class RateLimiter:
         place = Place(keys[-1], TaskWaiter())
         return await run_async(self._wait(keys, time_left, place, closing, closing.wait_async, closing.pause_async))
 
+    def take(self, keys: Sequence[Key]) -> Effects[float]:
+        """0 for a call that may start at once, and counts from now on; else the seconds until it may."""
+        delay, reserved = yield from self._buckets.reserve(keys, 0.0)
+        return 0.0 if reserved else delay
+
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
         """Take over the rate limits in a response. Does no I/O."""
         self._buckets.observe(keys, status, headers, retry_after)

@@ -65,6 +65,7 @@ def _kept(logger: logging.Logger) -> logging.Logger:
 logger = _kept(logging.getLogger("interactor"))
 logger.addHandler(_LastResort(logging.ERROR))
 webhooks_logger = _kept(logging.getLogger("interactor.webhooks"))
+tools_logger = _kept(logging.getLogger("interactor.tools"))
 relay_logger = _kept(logging.getLogger("interactor.relay"))
 sandbox_logger = _kept(logging.getLogger("interactor.sandbox"))
 _OURS = frozenset({"interactor_ext", "interactor_client", "httpx"})

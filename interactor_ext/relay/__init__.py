@@ -1,6 +1,6 @@
 """The relay: a browser follows and writes to a room of its own user, and no key of the platform leaves the backend.
 
-from interactor_ext import AsyncInteractorClient
+from interactor_ext import get_async_client
 from interactor_ext.relay import Relay
 
 async def authorize(scope) -> str | None:
@@ -8,7 +8,7 @@ async def authorize(scope) -> str | None:
     return None if user is None else user.id     # the namespace of that user at the platform
 
 app = FastAPI()
-app.mount("/interactor", Relay(AsyncInteractorClient(), authorize=authorize))
+app.mount("/interactor", Relay(get_async_client, authorize=authorize))
 """
 
 from __future__ import annotations
@@ -19,33 +19,51 @@ from typing import TYPE_CHECKING, Any
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.relay import _asgi, _wsgi
-from interactor_ext.relay._http import allowed_origins as normalized_origins
+from interactor_ext.relay._decisions import Approver, Authorize, Decision, MayEnter, OnMessage
+from interactor_ext.relay._http import Origins
+from interactor_ext.relay._public import Show
 from interactor_ext.relay._quota import Quota
 from interactor_ext.relay._reader import HubOptions
-from interactor_ext.relay._routes import Authorize, MayEnter, Options, Routes
+from interactor_ext.relay._routes import Options, Routes
 from interactor_ext.webhooks.asgi import answer_other
 
 if TYPE_CHECKING:
     from interactor_ext import AsyncInteractorClient
+    from interactor_ext.limits import RateLimiter
     from interactor_ext.tools._tool_set import Tools
     from interactor_ext.webhooks.asgi import Receive, Scope, Send
 
-__all__ = ["Relay"]
+__all__ = ["Relay", "Show"]
+
+Show.__module__ = __name__
+_NOTHING_MORE = Show()
 
 
 class Relay:
     """An ASGI application to mount, and with `wsgi` a WSGI application, that stands between browsers and the platform.
 
+    `client` may be a function, such as `get_async_client`: each request calls it, so nothing is made at import.
+
     `authorize(scope)` returns the namespace of the signed-in user, or None: then the answer is 401. It is the caller's
     whole responsibility who is who; it gets the ASGI scope (under WSGI the environ), and may be a coroutine function. A
-    function that is none runs in a thread, under WSGI in that of the request. `rooms(namespace, room_id)` may narrow
-    further: a room for which it does not return True is answered as one that does not exist.
+    function that is none runs in a thread, under WSGI in that of the request. `rooms(namespace, room_id)` and
+    `instances(namespace, instance_id)` may narrow further: a room or workflow instance for which they do not return
+    True is answered as one that does not exist. For a room that is to be created the id is "". With a third parameter
+    they are given the scope too, which says who asks and, by its method, for what.
 
-    Pages of the relay's own host may use it, and those of `allowed_origins`. `tools`, a ToolSet or a list of functions,
-    are run in the backend for the answers to messages that are sent through the relay, for at most `answer_timeout`
-    seconds each.
+    `approvals(namespace, room_id)` returns the name of the signed-in person where they may approve or reject the calls
+    of `tools` that wait for it, else None; with a third parameter it is given the scope. Without it nobody may.
+
+    `on_message(namespace, room_id, content)`, with a fourth parameter for the scope, sees each message before it is
+    sent: it returns None, or a text for the user, and then the message is not sent. `show` says what browsers get
+    beside texts, names and states.
+
+    Pages of the relay's own host may use it, and those of `allowed_origins`. `trust_forwarded_host` takes the host from
+    X-Forwarded-Host, which a proxy in front must set. `tools`, a ToolSet or a list of functions, are run in the backend
+    for the answers to messages that are sent through the relay, for at most `answer_timeout` seconds each.
 
     `max_body` is in bytes. `writes_per_minute` and `streams_per_namespace` are limits of one namespace in this process.
+    With a `rate_limiter`, its tier `namespace` limits the writes instead; a RedisRateLimiter counts for all processes.
     All readers of a room share one stream of the platform; it is closed `grace` seconds after the last of them has
     gone. A reader that is more than `max_queued` bytes behind is disconnected, and comes back with the id of its last
     event. An idle stream says something every `heartbeat` seconds.
@@ -58,12 +76,18 @@ class Relay:
 
     def __init__(
         self,
-        client: AsyncInteractorClient,
+        client: AsyncInteractorClient | Callable[[], AsyncInteractorClient],
         *,
         authorize: Authorize,
         allowed_origins: Iterable[str] = (),
+        trust_forwarded_host: bool = False,
         rooms: MayEnter | None = None,
+        instances: MayEnter | None = None,
+        approvals: Approver | None = None,
+        on_message: OnMessage | None = None,
+        show: Show = _NOTHING_MORE,
         tools: Tools | None = None,
+        rate_limiter: RateLimiter | None = None,
         max_body: int = 64 * 1024,
         writes_per_minute: int = 60,
         streams_per_namespace: int = 20,
@@ -72,8 +96,8 @@ class Relay:
         heartbeat: float = 15.0,
         answer_timeout: float = 300.0,
     ) -> None:
-        if not callable(authorize) or not (rooms is None or callable(rooms)):
-            raise ConfigurationError("authorize= and rooms= take functions")
+        if not isinstance(show, Show):
+            raise ConfigurationError(f"show= takes a Show, such as Show(tool_results=True), not {show!r}.")
         seconds = {"heartbeat": heartbeat, "answer_timeout": answer_timeout}
         if not all(math.isfinite(each) and each > 0 for each in seconds.values()) or not 0 <= grace < math.inf:
             raise ConfigurationError("grace=, heartbeat= and answer_timeout= are numbers of seconds above 0")
@@ -83,16 +107,23 @@ class Relay:
             from interactor_ext.tools._tool_set import tool_set
 
             tools = tool_set(tools)
+        elif approvals is not None:
+            raise ConfigurationError("approvals= is about the calls of tools=, which is missing.")
         options = Options(
-            authorize=authorize,
-            rooms=rooms,
+            authorize=Decision.of("authorize", authorize, 1),
+            rooms=Decision.of("rooms", rooms, 2) if rooms is not None else None,
+            instances=Decision.of("instances", instances, 2) if instances is not None else None,
+            approvals=Decision.of("approvals", approvals, 2) if approvals is not None else None,
+            on_message=Decision.of("on_message", on_message, 3) if on_message is not None else None,
+            show=show,
             tools=tools,
-            allowed_origins=normalized_origins(allowed_origins),
+            origins=Origins(allowed_origins, trust_forwarded_host=trust_forwarded_host),
             max_body=max_body,
             answer_seconds=answer_timeout,
             hub=HubOptions(grace, heartbeat, max_queued),
         )
-        self._routes = Routes(client, options, Quota(writes_per_minute, streams_per_namespace))
+        quota = Quota(writes_per_minute, rate_limiter, streams_per_namespace)
+        self._routes = Routes(client if callable(client) else lambda: client, options, quota)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -39,6 +39,8 @@ _HEADER_NAMES = re.compile(r"[A-Za-z0-9-]{1,64}(?:\s*,\s*[A-Za-z0-9-]{1,64}){0,3
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _RETRY_SECONDS = 5.0
 _PREFLIGHT_SECONDS = 600
+_MOST_WARNINGS = 20
+_LONGEST_NAMED = 200
 # Beyond some hundreds, to encode it again would exceed Python's limit of recursion.
 _MOST_NESTED = 100
 
@@ -101,9 +103,12 @@ class Response:
 class Refused(Exception):
     """A response in place of the one that was asked for."""
 
-    def __init__(self, status: int, *, retry_after: float | None = None, **headers: str) -> None:
+    def __init__(
+        self, status: int, *, words: tuple[str, str] | None = None, retry_after: float | None = None, **headers: str
+    ) -> None:
         super().__init__(status)
-        self.response = json_response({"error": dict(zip(("code", "message"), _WORDS[status], strict=True))}, status)
+        code, message = words or _WORDS[status]
+        self.response = json_response({"error": {"code": code, "message": message}}, status)
         self.response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
         if retry_after is not None:
             self.response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
@@ -169,21 +174,46 @@ def _normalized(origin: str) -> str | None:
     return f"{scheme}://{host.removesuffix(_DEFAULT_PORTS[scheme])}"
 
 
-def origin_of(request: Request, allowed: frozenset[str]) -> Origin:
-    """A page of the relay's own host is its own; one by https also where a proxy in front took off the TLS.
+class Origins:
+    """Which pages may use the relay: those of its own host, and of the hosts that were allowed."""
 
-    Browsers send no Origin for an image or a script, but say in Sec-Fetch-Site that the page is of another site.
-    """
-    sent = request.headers.get("origin")
-    if sent is None:
-        return Origin.FOREIGN if request.headers.get("sec-fetch-site") == "cross-site" else Origin.UNSAID
-    origin = _normalized(sent)
-    if origin is None:
+    def __init__(self, allowed: Iterable[str], *, trust_forwarded_host: bool) -> None:
+        self._allowed = allowed_origins(allowed)
+        self._trusts_forwarded = trust_forwarded_host
+        self._warned: set[tuple[str, str]] = set()
+
+    def of(self, request: Request) -> Origin:
+        """A page by https is of the relay's own host also where a proxy in front took off the TLS.
+
+        Browsers send no Origin for an image or a script, but say in Sec-Fetch-Site that the page is of another site.
+        """
+        sent = request.headers.get("origin")
+        if sent is None:
+            return Origin.FOREIGN if request.headers.get("sec-fetch-site") == "cross-site" else Origin.UNSAID
+        origin = _normalized(sent)
+        if origin is None:
+            return Origin.FOREIGN
+        host = request.headers.get("host", "")
+        if self._trusts_forwarded:
+            # Of several proxies, the first has added what the browser asked for.
+            host = request.headers.get("x-forwarded-host", host).partition(",")[0].strip()
+        if origin in {_normalized(f"{scheme}://{host}") for scheme in (request.scheme, "https")}:
+            return Origin.OWN
+        if origin in self._allowed:
+            return Origin.ALLOWED
+        self._warn(origin[:_LONGEST_NAMED], clean_text(host)[:_LONGEST_NAMED])
         return Origin.FOREIGN
-    host = request.headers.get("host", "")
-    if origin in {_normalized(f"{scheme}://{host}") for scheme in (request.scheme, "https")}:
-        return Origin.OWN
-    return Origin.ALLOWED if origin in allowed else Origin.FOREIGN
+
+    def _warn(self, origin: str, host: str) -> None:
+        """Once for each pair of the first few: anybody can send any."""
+        if (origin, host) not in self._warned and len(self._warned) < _MOST_WARNINGS:
+            self._warned.add((origin, host))
+            logger.warning(
+                'The relay refused a page of "%s": the Host of its request is "%s". If a proxy (Vite, Next.js, nginx) '
+                "replaced Host, have it keep Host, or have it set X-Forwarded-Host and pass trust_forwarded_host=True "
+                'to the Relay. If the page is of another host, pass allowed_origins=["%s"].',
+                *(origin, host, origin),
+            )
 
 
 def cors_headers(request: Request, origin: Origin) -> dict[str, str]:

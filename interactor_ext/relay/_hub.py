@@ -11,10 +11,10 @@ import copy
 import itertools
 import signal
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, NamedTuple
 
-from interactor_client.models import MessageComplete, MessageDelta, UnknownEvent
+from interactor_client.models import MessageComplete, MessageDelta
 from interactor_ext._errors import (
     APITimeoutError,
     ConfigurationError,
@@ -25,7 +25,7 @@ from interactor_ext._errors import (
 from interactor_ext._waiting.threads import with_timeout
 from interactor_ext.relay._event_ids import END, EventIds, Numbering, Position
 from interactor_ext.relay._http import log_failure
-from interactor_ext.relay._public import dump, public_json
+from interactor_ext.relay._public import dump
 from interactor_ext.relay._reader import Entry, HubOptions, Reader
 from interactor_ext.streams._shared import Gap
 
@@ -40,20 +40,25 @@ _MOST_UNUSED = 5
 _LOOK_SECONDS = 0.25
 # What an event takes beyond its text.
 _ENTRY_BYTES = 300
+_DONE = f"event: done\ndata: {dump({'type': 'done'})}\n\n".encode()
 _FAILED = f"data: {dump({'type': 'error', 'error': 'The stream broke off.'})}\n\n".encode()
 
-OpenStream = Callable[[str], Any]
-"""Makes a stream of the platform, from a Last-Event-ID on; it is entered here."""
+
+class Source(NamedTuple):
+    """`open` makes a stream of the platform, from a Last-Event-ID on; it is entered here. `publish` returns an event as
+    browsers get it, or None.
+    """
+
+    open: Callable[[str], Any]
+    publish: Callable[[Any], Awaitable[dict[str, Any] | None]]
 
 
 class Hub:
     """One stream and its readers. `forget` is called as soon as no reader can join it any more."""
 
-    def __init__(
-        self, open_stream: OpenStream, ids: EventIds, options: HubOptions, forget: Callable[[Hub], None]
-    ) -> None:
+    def __init__(self, source: Source, ids: EventIds, options: HubOptions, forget: Callable[[Hub], None]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._open_stream = open_stream
+        self._source = source
         self._ids = ids
         self._options = options
         self._forget = forget
@@ -156,15 +161,16 @@ class Hub:
 
     async def _follow(self) -> bytes:
         """Returns the last block for the readers."""
-        stream = self._stream = self._open_stream(self._start)
+        stream = self._stream = self._source.open(self._start)
         try:
             await _enter(stream)
             self._settle(not stream.is_over)
             if stream.is_over:
                 return b""
             numbering = Numbering()
-            async for event in _events(stream):
-                self._add(event, numbering.next(stream.last_event_id))
+            async for event, public in _events(stream, self._source.publish):
+                self._note_answer(event)
+                self._add(self._entry(public, numbering.next(stream.last_event_id)))
             return self._end_block()
         except Exception as error:
             log_failure("A stream", error)
@@ -187,12 +193,12 @@ class Hub:
 
     async def _catch_up(self, reader: Reader, resume: Position) -> None:
         last: tuple[bytes, ...] = ()
-        stream = self._open_stream(resume.id)
+        stream = self._source.open(resume.id)
         try:
             await _enter(stream)
             numbering = Numbering()
-            async for event in _events(stream):
-                entry = self._entry(event, numbering.next(stream.last_event_id))
+            async for _, public in _events(stream, self._source.publish):
+                entry = self._entry(public, numbering.next(stream.last_event_id))
                 if not entry.position.repeats(resume):
                     reader.put(entry)
                 following = self._after(entry.position)
@@ -217,12 +223,10 @@ class Hub:
         return self._ids.line(Position(event_id, 0)) + _FAILED if event_id else _FAILED
 
     def _end_block(self) -> bytes:
-        return self._ids.line(END) + b"\n"
+        return self._ids.line(END) + _DONE
 
-    def _add(self, event: Any, position: Position) -> None:
-        entry = self._entry(event, position)
-        self._note_answer(event)
-        self._last = position
+    def _add(self, entry: Entry) -> None:
+        position = self._last = entry.position
         self._numbers[position] = self._first + len(self._kept)
         self._kept.append(entry)
         self._kept_bytes += len(entry.block) + _ENTRY_BYTES
@@ -249,8 +253,8 @@ class Hub:
             self._answer.clear()
             self._answer_size = 0
 
-    def _entry(self, event: Any, position: Position) -> Entry:
-        data = f"data: {dump(public_json(event))}\n\n".encode("utf-8", "replace")
+    def _entry(self, event: dict[str, Any], position: Position) -> Entry:
+        data = f"data: {dump(event)}\n\n".encode("utf-8", "replace")
         return Entry(position, self._ids.line(position) + data)
 
     def _attach(self, reader: Reader, resume: Position | None) -> None:
@@ -263,7 +267,8 @@ class Hub:
             reader.catching_up = self._loop.create_task(self._catch_up(reader, resume))
         elif self._answer and self._last is not None:
             # From its beginning, which may no longer be among the events that are kept.
-            reader.put_missed(self._entry(MessageDelta(content="".join(self._answer)), self._last))
+            answer = {"type": "message.delta", "content": "".join(self._answer)}
+            reader.put_missed(self._entry(answer, self._last))
 
     def _after(self, place: Position) -> int | None:
         """The number of the event that follows, if all are kept from there on."""
@@ -294,7 +299,7 @@ class Hubs:
     async def join(
         self,
         name: tuple[str, ...],
-        open_stream: OpenStream,
+        source: Source,
         ids: EventIds,
         resume: Position | None,
         options: HubOptions,
@@ -311,7 +316,7 @@ class Hubs:
             unused = [each for other, each in self._hubs.items() if other[0] == name[0] and each.is_unused]
             for each in unused[:-_MOST_UNUSED]:
                 each.close_if_unused()
-            hub = self._hubs[name] = Hub(open_stream, ids, options, forget)
+            hub = self._hubs[name] = Hub(source, ids, options, forget)
             hub.start(resume)
             if not self._is_watched:
                 self._is_watched = True
@@ -351,9 +356,11 @@ async def _enter(stream: Any) -> None:
         raise APITimeoutError("The stream could not be opened in time.") from error
 
 
-async def _events(stream: Any) -> AsyncIterator[Any]:
-    """What the stream of the SDK gives, through its reconnects, without events that cannot be read and those of types
-    that nothing documents.
+async def _events(
+    stream: Any, publish: Callable[[Any], Awaitable[dict[str, Any] | None]]
+) -> AsyncIterator[tuple[Any, dict[str, Any]]]:
+    """What the stream of the SDK gives, through its reconnects, and how browsers get it: without events that cannot be
+    read and those that are not for them.
     """
     while True:
         try:
@@ -363,5 +370,5 @@ async def _events(stream: Any) -> AsyncIterator[Any]:
             continue
         if event is None:
             return
-        if not (event is Gap.GAP or isinstance(event, UnknownEvent)):
-            yield event
+        if event is not Gap.GAP and (public := await publish(event)) is not None:
+            yield event, public

@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
+from interactor_ext._effects import Effects
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
-from interactor_ext.limits._buckets import Buckets, Tier, Tiers
+from interactor_ext.limits import RateLimiter, Tier, Tiers
 
 
 class Quota:
-    """Counts by namespace, in this process alone."""
+    """Counts by namespace; streams in this process alone, and writes as the rate limiter counts."""
 
-    def __init__(self, writes_per_minute: int, streams: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, writes_per_minute: int, rate_limiter: RateLimiter | None, streams: int) -> None:
         if writes_per_minute < 1 or streams < 1:
             raise ConfigurationError("writes_per_minute and streams_per_namespace must be at least 1")
-        self._tier = Tier(writes_per_minute, max(1, writes_per_minute // 3))
+        tier = Tier(writes_per_minute, max(1, writes_per_minute // 3))
+        self._writes = rate_limiter or RateLimiter(Tiers(namespace=tier))
         self._most_streams = streams
-        self._clock = clock
         self._lock = fork_safe_lock()
         self._reset()
         after_fork_in_child(self._reset)
 
     def _reset(self) -> None:
-        self._writes = Buckets(Tiers(namespace=self._tier))
         self._streams: dict[str, int] = {}
 
-    def count_write(self, namespace: str) -> float:
+    def count_write(self, namespace: str) -> Effects[float]:
         """0 for a write that is allowed, else the seconds until the next one is."""
-        now = self._clock()
-        with self._lock:
-            bucket = self._writes.bucket(("namespace", namespace), now)
-            if bucket.level < 1:
-                return (1 - bucket.level) * self._tier.interval
-            bucket.level -= 1
-            return 0.0
+        return self._writes.take([("namespace", "relay", namespace)])
 
     def open_stream(self, namespace: str) -> bool:
         """Whether the namespace may have one more. Each is to be given back by `close_stream`."""

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
 from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
-from interactor_client.models import HaltingPresentation, WorkflowHalted
 from interactor_ext._effects import Call, Effects
-from interactor_ext._errors import ConfigurationError, InteractorError, NotFoundError
-from interactor_ext._waiting.threads import DaemonThreads
+from interactor_ext._errors import ConfigurationError, InteractorError
+from interactor_ext._lazy import LazyModule
 from interactor_ext.logs import relay_logger as logger
+from interactor_ext.relay._decisions import Decision
 from interactor_ext.relay._event_ids import END, EventIds
 from interactor_ext.relay._http import (
     Disconnected,
     Origin,
+    Origins,
     Refused,
     Request,
     Response,
@@ -29,14 +29,14 @@ from interactor_ext.relay._http import (
     json_object,
     json_response,
     log_failure,
-    origin_of,
     preflight,
     refusal_for,
     require_json,
     segments,
 )
-from interactor_ext.relay._hub import Hubs
-from interactor_ext.relay._public import StaticFile, dump, public_json, static_file
+from interactor_ext.relay._hub import Hubs, Source
+from interactor_ext.relay._lookups import ToolNames, question_of
+from interactor_ext.relay._public import ROOM_NAME, Show, StaticFile, dump, public_json, static_file
 from interactor_ext.relay._quota import Quota
 from interactor_ext.relay._reader import HubOptions, Reader
 from interactor_ext.transports._per_loop import PerLoop
@@ -44,23 +44,30 @@ from interactor_ext.transports._per_loop import PerLoop
 if TYPE_CHECKING:
     from interactor_client.models import Message
     from interactor_ext import AsyncInteractorClient
+    from interactor_ext.relay import _approvals
     from interactor_ext.tools._tool_set import ToolSet
+else:
+    _approvals = LazyModule("interactor_ext.relay._approvals")
 
-Authorize = Callable[[Any], "str | Awaitable[str | None] | None"]
-MayEnter = Callable[[str, str], "bool | Awaitable[bool]"]
-
-_THREADS = DaemonThreads("interactor-relay-authorize", most=32)
 _MOST_PER_PAGE = 100
+_WRITES = frozenset({"POST", "PATCH", "DELETE"})
+_LONGEST_NAME = 200
 _BUSY_SECONDS = 10.0
-# The events wait for it.
-_QUESTION_SECONDS = 5.0
+# In the list of rooms; the totals would count the rooms of others.
+_META_OF_ROOMS = ("page", "per_page", "has_more")
+_META_OF_MESSAGES = (*_META_OF_ROOMS, "total", "total_pages")
+_REFUSED = ("MESSAGE_REFUSED", "This message is not allowed.")
 
 
 class Options(NamedTuple):
-    authorize: Authorize
-    rooms: MayEnter | None
+    authorize: Decision
+    rooms: Decision | None
+    instances: Decision | None
+    approvals: Decision | None
+    on_message: Decision | None
+    show: Show
     tools: ToolSet | None
-    allowed_origins: frozenset[str]
+    origins: Origins
     max_body: int
     answer_seconds: float
     hub: HubOptions
@@ -74,13 +81,13 @@ class User(NamedTuple):
 
 
 class Routes:
-    def __init__(self, client: AsyncInteractorClient, options: Options, quota: Quota) -> None:
-        self._client = client
+    def __init__(self, get_client: Callable[[], AsyncInteractorClient], options: Options, quota: Quota) -> None:
+        self._get_client = get_client
         self._options = options
         self._quota = quota
-        secret = client.config.client_secret
-        # What a function gives may change any time: then the ids of events are those of this process.
-        self._secret = secret if isinstance(secret, str) else token_hex()
+        self._names = ToolNames()
+        # A client secret that a function gives may change any time: then the ids of events are those of this process.
+        self._own_secret = token_hex()
         self._hubs: PerLoop[Hubs] = PerLoop(Hubs, Hubs.aclose)
         self._is_closed = False
 
@@ -90,7 +97,7 @@ class Routes:
 
     def answer(self, request: Request) -> Effects[Response | None]:
         """The response to any request; None if the browser has gone. Sends nothing upstream before all checks."""
-        origin = origin_of(request, self._options.allowed_origins)
+        origin = self._options.origins.of(request)
         try:
             response: Response = yield from self._answer(request, origin)
         except Disconnected:
@@ -117,7 +124,7 @@ class Routes:
         handler = methods.get(request.method)
         if handler is None:
             raise Refused(405, Allow=", ".join((*methods, "OPTIONS")))
-        if origin is Origin.FOREIGN or (origin is Origin.UNSAID and request.method == "POST"):
+        if origin is Origin.FOREIGN or (origin is Origin.UNSAID and request.method in _WRITES):
             raise Refused(403)
         if self._is_closed:
             raise Refused(503, retry_after=_BUSY_SECONDS)
@@ -128,8 +135,16 @@ class Routes:
         match parts:
             case ["static", name] if (file := static_file(name)) is not None:
                 return dict.fromkeys(("GET", "HEAD"), partial(self._static, file))
+            case ["rooms"]:
+                return {"GET": self._list_rooms, "POST": self._create_room}
+            case ["rooms", room] if is_id(room):
+                return {"PATCH": partial(self._name_room, room), "DELETE": partial(self._delete_room, room)}
             case ["rooms", room, "messages"] if is_id(room):
                 return {"GET": partial(self._list_messages, room), "POST": partial(self._send_message, room)}
+            case ["rooms", room, "approvals"] if is_id(room) and self._options.approvals is not None:
+                return {"GET": partial(self._list_approvals, room)}
+            case ["rooms", room, "approvals", call] if is_id(room) and self._options.approvals is not None:
+                return {"POST": partial(self._decide, room, call)}
             case ["rooms", room, "stream"] if is_id(room):
                 return {"GET": partial(self._stream_room, room)}
             case ["workflow-instances", instance] if is_id(instance):
@@ -148,54 +163,135 @@ class Routes:
         return Response(200, headers, b"" if request.method == "HEAD" else file.body)
         yield  # a generator as the others, without an effect
 
-    def _list_messages(self, room: str, request: Request) -> Effects[Response]:
-        asked = _page(request.query)
+    def _list_rooms(self, request: Request) -> Effects[Response]:
+        asked: dict[str, Any] = _page(request.query)
+        if (assistant := _query(request.query).get("assistant_id")) is not None:
+            asked["assistant_id"] = _known_id(assistant)
         user = yield from self._user(request)
-        yield from self._require_room(user, room)
+        page = yield Call(partial(user.view.rooms.list, **asked))
+        rooms: list[Any] = []
+        for room in page.data:
+            may_enter = yield from self._may(self._options.rooms, user, room.id, request)
+            rooms.append(room if may_enter else None)
+        return self._list_response(rooms, page.meta, _META_OF_ROOMS)
+
+    def _create_room(self, request: Request) -> Effects[Response]:
+        key = idempotency_key(request)
+        user, body = yield from self._write(request)
+        assistant = _known_id(body.get("assistant_id"))
+        metadata = {ROOM_NAME: _name(body)} if "name" in body else {}
+        yield from self._require(self._options.rooms, user, "", request)
+        view = user.view.with_options(idempotency_key=key)
+        return self._response((yield Call(partial(view.rooms.create, assistant, metadata=metadata))), 201)
+
+    def _name_room(self, room: str, request: Request) -> Effects[Response]:
+        user, body = yield from self._write(request)
+        name = _name(body)
+        yield from self._require(self._options.rooms, user, room, request)
+        metadata = (yield Call(user.view.rooms.get, (room,))).metadata | {ROOM_NAME: name}
+        return self._response((yield Call(partial(user.view.rooms.update, room, metadata=metadata))))
+
+    def _delete_room(self, room: str, request: Request) -> Effects[Response]:
+        user = yield from self._writer(request)
+        yield from self._require(self._options.rooms, user, room, request)
+        yield Call(user.view.rooms.delete, (room,))
+        return Response(204, {"Cache-Control": "no-store"})
+
+    def _list_messages(self, room: str, request: Request) -> Effects[Response]:
+        asked: dict[str, Any] = _page(request.query)
+        if (order := _query(request.query).get("order")) is not None:
+            if order not in ("asc", "desc"):
+                raise Refused(422)
+            asked["order"] = order
+        user = yield from self._user(request)
+        yield from self._require(self._options.rooms, user, room, request)
         page = yield Call(partial(user.view.messages.list, room, **asked))
-        # In the contract a number that is not known is left out, never null.
-        meta = {name: value for name, value in asdict(page.meta).items() if value is not None}
-        return json_response({"data": [public_json(each) for each in page.data], "meta": meta})
+        yield Call(self._names.add, (user.namespace, user.view, page.data))
+        return self._list_response(page.data, page.meta, _META_OF_MESSAGES)
 
     def _send_message(self, room: str, request: Request) -> Effects[Response]:
-        require_json(request)
         key = idempotency_key(request)
-        user = yield from self._writer(request)
-        content = json_object((yield Call(request.read_body, (self._options.max_body,)))).get("content")
+        user, body = yield from self._write(request)
+        content = body.get("content")
         if not isinstance(content, str) or not content.strip():
             raise Refused(422)
-        yield from self._require_room(user, room)
-        view = user.view if key is None else user.view.with_options(idempotency_key=key)
+        yield from self._require(self._options.rooms, user, room, request)
+        if self._options.on_message is not None:
+            reason = yield self._options.on_message.call(request.scope, user.namespace, room, content)
+            if isinstance(reason, str):
+                raise Refused(422, words=(_REFUSED[0], reason or _REFUSED[1]))
+            if reason is not None:
+                raise TypeError(f"on_message= returned {type(reason).__name__}, and neither None nor a text")
+        view = user.view.with_options(idempotency_key=key)
         if self._options.tools is None:
             message = yield Call(partial(view.messages.send, room, content=content, stream=True))
         else:
             message = yield Call(self._send_and_follow, (view, room, content))
-        return json_response({"data": public_json(message)}, 201)
+        return self._response(message, 201)
+
+    def _list_approvals(self, room: str, request: Request) -> Effects[Response]:
+        user = yield from self._user(request)
+        yield from self._approver(user, room, request)
+        return json_response({"data": (yield from self._approvals().waiting(user.view, room))})
+
+    def _decide(self, room: str, call: str, request: Request) -> Effects[Response]:
+        user, body = yield from self._write(request)
+        by = yield from self._approver(user, room, request)
+        view = user.view.with_options(deadline=self._options.answer_seconds)
+        yield from self._approvals().decide(view, room, call, body, by)
+        return json_response({"data": {"id": call, "decision": body["decision"]}})
+
+    def _approver(self, user: User, room: str, request: Request) -> Effects[str]:
+        """Who decides. Nobody who may not learns that there is something to decide about."""
+        assert self._options.approvals is not None
+        name = yield self._options.approvals.call(request.scope, user.namespace, room)
+        if name is None:
+            raise Refused(404)
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"approvals= returned {type(name).__name__}, and neither None nor a name")
+        return name
+
+    def _approvals(self) -> _approvals.Approvals:
+        assert self._options.tools is not None
+        return _approvals.Approvals(self._options.tools, self._hubs.get().run)
 
     def _get_instance(self, instance: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
-        found = yield Call(user.view.workflow_instances.get, (instance,))
-        return json_response({"data": public_json(found)})
+        yield from self._require(self._options.instances, user, instance, request)
+        return self._response((yield Call(user.view.workflow_instances.get, (instance,))))
 
     def _submit_input(self, instance: str, request: Request) -> Effects[Response]:
-        require_json(request)
-        user = yield from self._writer(request)
-        body = json_object((yield Call(request.read_body, (self._options.max_body,))))
-        moved = yield Call(partial(user.view.workflow_instances.submit_input, instance, body=body))
-        return json_response({"data": public_json(moved)})
+        user, body = yield from self._write(request)
+        yield from self._require(self._options.instances, user, instance, request)
+        return self._response((yield Call(partial(user.view.workflow_instances.submit_input, instance, body=body))))
+
+    def _response(self, model: Any, status: int = 200) -> Response:
+        return json_response({"data": public_json(model, self._options.show)}, status)
+
+    def _list_response(self, models: Iterable[Any], meta: Any, names: Iterable[str]) -> Response:
+        """Without what no browser gets, which is counted: pages of the platform are counted by all that they hold."""
+        documents = [public_json(each, self._options.show) for each in models]
+        data = [each for each in documents if each is not None]
+        # In the contract a number that is not known is left out, never null.
+        about = {name: getattr(meta, name) for name in names if getattr(meta, name) is not None}
+        if left_out := len(documents) - len(data):
+            about["left_out"] = left_out
+        return json_response({"data": data, "meta": about})
 
     def _stream_room(self, room: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
-        yield from self._require_room(user, room)
+        yield from self._require(self._options.rooms, user, room, request)
         return (yield from self._stream(user, "rooms", room, request))
 
     def _stream_instance(self, instance: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
+        yield from self._require(self._options.instances, user, instance, request)
         return (yield from self._stream(user, "workflow_instances", instance, request))
 
     def _stream(self, user: User, kind: str, record: str, request: Request) -> Effects[Response]:
         name = (user.namespace, kind, record)
-        ids = EventIds(self._secret, *name)
+        secret = user.view.config.client_secret
+        ids = EventIds(secret if isinstance(secret, str) else self._own_secret, *name)
         last_event_id = request.headers.get("last-event-id") or _query(request.query).get("last_event_id", "")
         resume = ids.decode(last_event_id)
         if resume == END:
@@ -205,13 +301,18 @@ class Routes:
         place = ExitStack()  # given back once, whoever closes it
         place.callback(self._quota.close_stream, user.namespace)
 
+        async def publish(event: Any) -> dict[str, Any] | None:
+            await self._names.add(user.namespace, user.view, [event])
+            return public_json(event, self._options.show)
+
         async def join() -> Reader | None:
             stream = getattr(user.view, kind).stream
-            open_stream = lambda last: stream(record, last_event_id=last)  # noqa: E731
-            reader = await self._hubs.get().join(name, open_stream, ids, resume, self._options.hub, place.close)
+            source = Source(lambda last: stream(record, last_event_id=last), publish)
+            reader = await self._hubs.get().join(name, source, ids, resume, self._options.hub, place.close)
             if reader is not None and resume is None and kind == "workflow_instances":
                 try:
-                    await _tell_question(user.view, record, reader)
+                    if (question := await question_of(user.view, record, self._options.show)) is not None:
+                        reader.tell(dump(question))
                 except BaseException:
                     await reader.aclose()
                     raise
@@ -227,29 +328,40 @@ class Routes:
             return Response(204, {"Cache-Control": "no-store"})
         return Response(200, dict(_EVENT_STREAM), reader)
 
+    def _write(self, request: Request) -> Effects[tuple[User, dict[str, Any]]]:
+        """Who writes, and the JSON object that they sent."""
+        require_json(request)
+        user = yield from self._writer(request)
+        return user, json_object((yield Call(request.read_body, (self._options.max_body,))))
+
     def _writer(self, request: Request) -> Effects[User]:
         user = yield from self._user(request)
-        wait = self._quota.count_write(user.namespace)
+        wait = yield from self._quota.count_write(user.namespace)
         if wait > 0:
             raise Refused(429, retry_after=wait)
         return user
 
     def _user(self, request: Request) -> Effects[User]:
-        namespace = yield Call(self._options.authorize, (request.scope,), threads=_THREADS)
+        namespace = yield self._options.authorize.call(request.scope, request.scope)
         if namespace is None:
             raise Refused(401)
         try:
+            client = self._get_client()
+        except ConfigurationError as error:
+            raise RuntimeError("the Relay's function could not make a client") from error
+        try:
             if not isinstance(namespace, str):
                 raise TypeError(f"authorize= returned {type(namespace).__name__}, and no namespace")
-            return User(namespace, self._client.namespace(namespace))
+            return User(namespace, client.namespace(namespace))
         except ConfigurationError as error:
             raise ValueError("authorize= returned a string that is no namespace") from error
 
-    def _require_room(self, user: User, room: str) -> Effects[None]:
-        if self._options.rooms is not None:
-            may_enter = yield Call(self._options.rooms, (user.namespace, room), threads=_THREADS)
-            if may_enter is not True:
-                raise Refused(404)
+    def _may(self, decision: Decision | None, user: User, record: str, request: Request) -> Effects[bool]:
+        return decision is None or (yield decision.call(request.scope, user.namespace, record)) is True
+
+    def _require(self, decision: Decision | None, user: User, record: str, request: Request) -> Effects[None]:
+        if not (yield from self._may(decision, user, record, request)):
+            raise Refused(404)
 
     async def _send_and_follow(self, view: Any, room: str, content: str) -> Message:
         """Send a message, and run the tools of its answer in the background."""
@@ -262,7 +374,8 @@ class Routes:
             view = view.with_options(deadline=self._options.answer_seconds)
             async with view.chat(room, content, tools=self._options.tools) as reply:
                 sent.set_result(reply.sent)
-                await reply.message()
+                async for _ in reply:  # to its end, or until a call waits for approval
+                    pass
         except Exception as error:
             if sent.done():
                 log_failure("An answer with tools", error)
@@ -272,25 +385,6 @@ class Routes:
             if not sent.done():
                 sent.set_exception(ConfigurationError("The relay is closed."))
             sent.exception()  # looked at, so that asyncio does not report it
-
-
-async def _tell_question(view: Any, instance_id: str, reader: Reader) -> None:
-    """Tell a reader who comes when the instance is halted already what it asks."""
-    view = view.with_options(deadline=_QUESTION_SECONDS)
-    try:
-        instance = await view.workflow_instances.get(instance_id)
-        if instance.status != "halted":
-            return
-        try:
-            states = (await view.workflows.get(instance.workflow_id)).states
-        except NotFoundError:
-            states = []
-    except InteractorError as error:
-        log_failure("What a workflow asks", error)
-        return
-    asked = [state.presentation for state in states if state.name == instance.current_state and state.presentation]
-    presentation = asked[0] if asked else HaltingPresentation(type="form")
-    reader.tell(dump(public_json(WorkflowHalted(presentation=presentation))))
 
 
 _EVENT_STREAM = {
@@ -309,9 +403,9 @@ def _query(query: str) -> dict[str, str]:
         raise Refused(422) from None
 
 
-def _page(query: str) -> dict[str, Any]:
+def _page(query: str) -> dict[str, int]:
     """The parameters of a list. Raises Refused for one that is out of its range."""
-    asked: dict[str, Any] = {}
+    asked: dict[str, int] = {}
     given = _query(query)
     for name, most in (("page", 1_000_000), ("per_page", _MOST_PER_PAGE)):
         if name in given:
@@ -319,8 +413,17 @@ def _page(query: str) -> dict[str, Any]:
             if not (text.isascii() and text.isdigit() and len(text) <= 7 and 1 <= int(text) <= most):
                 raise Refused(422)
             asked[name] = int(text)
-    if "order" in given:
-        if given["order"] not in ("asc", "desc"):
-            raise Refused(422)
-        asked["order"] = given["order"]
     return asked
+
+
+def _known_id(value: Any) -> str:
+    if not isinstance(value, str) or not is_id(value):
+        raise Refused(422)
+    return value
+
+
+def _name(body: Mapping[str, Any]) -> str:
+    name = body.get("name")
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= _LONGEST_NAME:
+        raise Refused(422)
+    return name.strip()

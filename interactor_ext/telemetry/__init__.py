@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Telemetry,
         TokenInUse,
         TokenRequested,
+        ToolDecided,
         WebhookQueue,
         WebhookReceived,
     )
@@ -52,6 +53,7 @@ __all__ = [
     "Telemetry",
     "TokenInUse",
     "TokenRequested",
+    "ToolDecided",
     "WebhookQueue",
     "WebhookReceived",
 ]
@@ -71,6 +73,7 @@ __getattr__, __dir__ = lazy_names(
             "Telemetry",
             "TokenInUse",
             "TokenRequested",
+            "ToolDecided",
             "WebhookQueue",
             "WebhookReceived",
         ),

@@ -153,6 +153,14 @@ class WebhookQueue(NamedTuple):
     """How many seconds the oldest of those that wait has waited; 0 without any."""
 
 
+class ToolDecided(NamedTuple):
+    """A person has approved or rejected a call of a tool."""
+
+    tool: str
+    decision: Literal["approved", "rejected"]
+    namespace: str | None
+
+
 class Pool(Protocol):
     """A `Transport` or an `AsyncTransport` of `interactor_ext.transports`."""
 
@@ -166,8 +174,8 @@ class PoolOpened(NamedTuple):
     pool: Pool
 
 
-_OfWebhooks = WebhookReceived | WebhookQueue
-Event = RequestEnded | TokenRequested | TokenInUse | StreamConnected | StreamDisconnected | PoolOpened | _OfWebhooks
+_OfCalls = RequestEnded | TokenRequested | TokenInUse | StreamConnected | StreamDisconnected | PoolOpened
+Event = _OfCalls | WebhookReceived | WebhookQueue | ToolDecided
 """What `Telemetry.record` receives."""
 
 

@@ -15,7 +15,8 @@
 
 `user.chat(room_id, "...", tools=tools)` runs them for a conversation, `tools.run(user, event)` for a webhook. The model
 gets a description and a JSON Schema made of the function's docstring and signature. Arguments are validated and
-converted; invalid arguments and exceptions become results that the model can read and act on.
+converted; invalid arguments and exceptions become results that the model can read: of an exception, what a `ToolError`
+says, and of any other that the tool failed.
 """
 
 from __future__ import annotations
@@ -25,14 +26,18 @@ from typing import TYPE_CHECKING
 from interactor_ext._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from interactor_ext.tools._approval import ApprovalError, WaitingCall
+    from interactor_ext.tools._calls import PendingCall, ToolError
     from interactor_ext.tools._function import ToolContext, ToolFunction
     from interactor_ext.tools._tool_set import ToolSet
 
-__all__ = ["ToolContext", "ToolFunction", "ToolSet"]
+__all__ = ["ApprovalError", "PendingCall", "ToolContext", "ToolError", "ToolFunction", "ToolSet", "WaitingCall"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "._approval": ("ApprovalError", "WaitingCall"),
+        "._calls": ("PendingCall", "ToolError"),
         "._tool_set": ("ToolSet",),
         "._function": ("ToolContext", "ToolFunction"),
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from interactor_ext._effects import Call, Effects, Join, Pause, despite_open_circuit, seconds_until
+from interactor_ext._effects import Call, Effects, Join, Pause, Renewal, despite_open_circuit, seconds_until
 from interactor_ext._errors import (
     APIConnectionError,
     APIStatusError,
@@ -22,14 +23,14 @@ from interactor_ext._errors import (
 )
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
-from interactor_ext.logs import logger
+from interactor_ext.logs import tools_logger as logger
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tools._function import ToolContext, ToolFunction
 from interactor_ext.tools._jsonable import NotJSONError, to_json
 from interactor_ext.tools._shapes import InvalidArgumentError, error_text
 
 if TYPE_CHECKING:
-    from interactor_client.models import Message
+    from interactor_client.models import Message, ToolCall
 
 
 FINISHED = frozenset({"completed", "failed"})
@@ -52,6 +53,11 @@ class PendingCall:
     arguments: dict[str, Any] = attrs.field(repr=False)
     namespace: str | None
 
+    @classmethod
+    def of(cls, call: ToolCall, room_id: str, namespace: str | None) -> PendingCall:
+        """The call of a message or a stream."""
+        return cls(call.id, room_id, call.tool_id, None, call.arguments, namespace)
+
     @property
     def context(self) -> ToolContext:
         return ToolContext(self.namespace, self.room_id, self.id)
@@ -69,7 +75,7 @@ def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, Pend
             raise ValueError(f"the tool call {source.id} does not name its room: pass room_id=")
         if source.status in FINISHED:
             raise ValueError(f"the tool call {source.id} is {source.status} already")
-        return user, PendingCall(source.id, room_id, source.tool_id, None, source.arguments, view_namespace)
+        return user, PendingCall.of(source, room_id, view_namespace)
     data = source.data if isinstance(source, RoomToolCallPendingEvent) else source
     owned = source if source.namespace else data
     namespace = owned.namespace or view_namespace
@@ -82,8 +88,8 @@ def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, Pend
     return user, PendingCall(data.tool_call_id, data.room_id, data.tool_id, data.tool_name, data.arguments, namespace)
 
 
-class ToolFailedError(Exception):
-    """The tool was called, and says itself what went wrong, in words for the model."""
+class ToolError(Exception):
+    """Raised by a tool: its text is what the model reads, word for word. The text of any other exception is not."""
 
 
 class ErrorResult(dict[str, Any]):
@@ -93,14 +99,23 @@ class ErrorResult(dict[str, Any]):
 class ToolRun:
     """Runs the function of one call, once: a caller that gives up waiting for it leaves its thread to the next."""
 
-    def __init__(self, tool: ToolFunction | None, name: str, call: PendingCall, *, is_async: bool = False) -> None:
+    def __init__(
+        self,
+        tool: ToolFunction | None,
+        name: str,
+        call: PendingCall,
+        *,
+        is_async: bool = False,
+        exposes_errors: bool = False,
+    ) -> None:
         self._tool = tool
+        self._exposes_errors = exposes_errors
         self._name = tool.name if tool is not None else clean_text(name)
         self._call = call
         self._is_async = is_async
         self._running: Future[Any] | None = None
 
-    def result(self, ends_at: float | None = None) -> Effects[Any]:
+    def result(self, ends_at: float | None = None, renewal: Renewal | None = None) -> Effects[Any]:
         """The result as JSON. What goes wrong becomes a result that the model can read, and a line in the log.
 
         A synchronous function runs in a thread if there is a deadline, or an event loop that must not be blocked.
@@ -119,14 +134,13 @@ class ToolRun:
             details = [{"field": field, "message": message} for field, message in invalid.details]
             return error_result("invalid_arguments", f"The arguments are invalid: {invalid}", details)
         except Exception as error:
-            logger.exception("the tool %s could not be called (call %s)", name, call_id)
-            return error_result("tool_failed", _describe(error))
+            return self._failed(error)
         if self._running is not None:
-            yield Join(self._running, ends_at, f"the tool {name} was running")
-            function = self._running.result
+            yield Join(self._running, ends_at, f"the tool {name} was running", renewal)
+            function, renewal = self._running.result, None
         try:
-            value = yield Call(function, timeout=seconds_until(ends_at))
-        except ToolFailedError as error:
+            value = yield Call(function, timeout=seconds_until(ends_at), renewal=renewal)
+        except ToolError as error:
             logger.warning("the tool %s failed (call %s)", name, call_id, exc_info=error.__cause__)
             return error_result("tool_failed", str(error))
         except (Exception, SystemExit, asyncio.CancelledError) as error:
@@ -134,18 +148,26 @@ class ToolRun:
                 raise
             if self._running is None and isinstance(error, TimeoutError) and seconds_until(ends_at) == 0:
                 raise APITimeoutError(f"The deadline has come while the tool {name} was running.") from error
-            logger.exception("the tool %s failed (call %s)", name, call_id)
-            return error_result("tool_failed", _describe(error))
+            return self._failed(error)
         try:
             return to_json(value)
         except NotJSONError as error:
             logger.error("the tool %s gave a result that is not JSON (call %s): %s", name, call_id, error)
             return error_result("invalid_result", f"The result of the tool is not JSON: {error}")
 
+    def _failed(self, error: BaseException) -> ErrorResult:
+        """What the model reads of an exception, which may say what a customer must not know: an id of the log."""
+        error_id = f"err_{secrets.token_hex(4)}"
+        logger.error(
+            "the tool %s failed (call %s, error %s)", self._name, clean_text(self._call.id), error_id, exc_info=error
+        )
+        said = _describe(error) if self._exposes_errors else "The tool failed."
+        return error_result("tool_failed", said, id=error_id)
 
-def error_result(kind: str, message: str, details: list[dict[str, str]] | None = None) -> ErrorResult:
+
+def error_result(kind: str, message: str, details: list[dict[str, str]] | None = None, **more: str) -> ErrorResult:
     """An error as the result of a call. Its text is cleaned: a call may hold lone surrogates, which JSON cannot."""
-    error = {"type": kind, "message": clean_text(message)}
+    error = {"type": kind, "message": clean_text(message), **more}
     details = [{key: clean_text(text) for key, text in detail.items()} for detail in details or ()]
     return ErrorResult(error={**error, "details": details} if details else error)
 
@@ -169,13 +191,13 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
             if failures:
                 pause, left = _SUBMISSIONS.backoff(failures - 1), seconds_until(ends_at)
                 yield Pause(pause if left is None else min(pause, left))
-                messages = yield from _newest(user, call, ends_at)
-                if not _waits(messages, call):
+                messages = yield from newest_messages(user, call, ends_at)
+                if has_result(messages, call):
                     return messages[0]
             message = yield from despite_open_circuit(user, ends_at, partial(_send_result, call, result))
         except ConflictError:
             # It has a result: this one, if the answer to it got lost, or one from another process.
-            messages = yield from _newest(user, call, ends_at)
+            messages = yield from newest_messages(user, call, ends_at)
             if not messages:
                 raise
             return messages[0]
@@ -214,16 +236,16 @@ def _unanswerable(call: PendingCall) -> ResponseValidationError:
     )
 
 
-def _newest(user: Any, call: PendingCall, ends_at: float | None) -> Effects[list[Message]]:
+def newest_messages(user: Any, call: PendingCall, ends_at: float | None) -> Effects[list[Message]]:
     page = yield from despite_open_circuit(user, ends_at, lambda view: view.messages.list(call.room_id, order="desc"))
     messages: list[Message] = page.data
     return messages
 
 
-def _waits(messages: list[Message], call: PendingCall) -> bool:
-    """Whether the call has no result yet, as far as the messages show."""
+def has_result(messages: list[Message], call: PendingCall) -> bool:
+    """Whether the call has its result, as far as the messages show."""
     calls = [each for message in messages for each in message.tool_calls or () if each.id == call.id]
-    return not calls or calls[0].status not in FINISHED
+    return bool(calls) and calls[0].status in FINISHED
 
 
 def _is_being_cancelled() -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import inspect
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -24,6 +26,20 @@ class ToolContext:
     room_id: str
     tool_call_id: str
 
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt at this call, and different for any other: for the API that the tool calls."""
+        return hashlib.sha256(json.dumps(attrs.astuple(self)).encode()).hexdigest()[:32]
+
+
+@attrs.frozen
+class ToolOptions:
+    """How a tool is run. See `ToolSet.tool`."""
+
+    approval: bool | Callable[[dict[str, Any]], object] = False
+    show: Sequence[str] = ()
+    idempotent: bool = False
+
 
 @attrs.frozen
 class ToolFunction:
@@ -36,6 +52,7 @@ class ToolFunction:
     _shape: Shape = attrs.field(repr=False)
     _signature: inspect.Signature = attrs.field(repr=False)
     _context: str | None = attrs.field(repr=False)
+    options: ToolOptions = attrs.field(repr=False, factory=ToolOptions)
 
     @property
     def takes_context(self) -> bool:
@@ -43,7 +60,13 @@ class ToolFunction:
         return self._context is not None
 
     @classmethod
-    def of(cls, function: Callable[..., Any], name: str | None, description: str | None) -> ToolFunction:
+    def of(
+        cls,
+        function: Callable[..., Any],
+        name: str | None,
+        description: str | None,
+        options: ToolOptions = ToolOptions(),
+    ) -> ToolFunction:
         """Raises TypeError for a signature that JSON Schema cannot describe."""
         # A partial, and an object with `__call__`, have their hints and their docstring elsewhere.
         source, bound = _without_partials(function)
@@ -69,7 +92,27 @@ class ToolFunction:
         shape = record("call", fields, dict)
         schema = {**shape.schema, **({"$defs": shapes.definitions} if shapes.definitions else {})}
         text = about.text if description is None else description
-        return cls(label, text, schema, function, shape, signature, context)
+        if unknown := set(options.show) - fields.keys():
+            raise TypeError(f"{label}() has no parameter {min(unknown)!r} that show= could name")
+        return cls(label, text, schema, function, shape, signature, context, options)
+
+    def needs_approval(self, arguments: Any, context: ToolContext) -> bool:
+        """Whether a person decides about a call. Not about one whose arguments are invalid: the model is told that.
+
+        Raises what the function `approval=` raises.
+        """
+        approval = self.options.approval
+        if approval is False:
+            return False
+        try:
+            args, kwargs = self.bind(arguments, context)
+        except InvalidArgumentError:
+            return False
+        if approval is True:
+            return True
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bool(approval({name: value for name, value in bound.arguments.items() if name != self._context}))
 
     def bind(self, arguments: Any, context: ToolContext) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The positional and keyword arguments to call the function with. Raises InvalidArgumentError."""

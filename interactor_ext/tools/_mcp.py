@@ -15,7 +15,7 @@ from interactor_ext._effects import run_async
 from interactor_ext._errors import APIConnectionError, ConfigurationError
 from interactor_ext._redaction import clean_text
 from interactor_ext.logs import logger
-from interactor_ext.tools._calls import ErrorResult, PendingCall, ToolFailedError, ToolRun
+from interactor_ext.tools._calls import ErrorResult, PendingCall, ToolError, ToolRun
 from interactor_ext.tools._function import ToolFunction
 from interactor_ext.tools._shapes import InvalidArgumentError, Schema, Shape, error_text, mismatch_words
 
@@ -164,7 +164,7 @@ class McpServer:
             try:
                 result = await self._in_loop(partial(self._caller.call_tool, tool.name, arguments))
             except Exception as error:
-                raise ToolFailedError(f"The MCP server {self._name} gave no result: {error_text(error)}") from error
+                raise ToolError(f"The MCP server {self._name} gave no result.") from error
             return readable(result)
 
         def read(value: Any, path: str) -> dict[str, Any]:
@@ -203,11 +203,11 @@ def _described(tools: Tools) -> dict[str, tuple[str, Schema]]:
 
 
 def readable(result: Any) -> Any:
-    """What the model reads of a CallToolResult. Raises ToolFailedError for an error."""
+    """What the model reads of a CallToolResult. Raises ToolError for an error."""
     parts = [_part(block.model_dump(mode="json", by_alias=True, exclude_none=True)) for block in result.content]
     if result.is_error:
         texts = (part if isinstance(part, str) else json.dumps(part, ensure_ascii=False) for part in parts)
-        raise ToolFailedError("\n".join(texts) or "The tool failed, and does not say why.")
+        raise ToolError("\n".join(texts) or "The tool failed, and does not say why.")
     if "structured_content" in result.model_fields_set and result.structured_content is not None:
         # Its texts say the same once more.
         others = [part for part, block in zip(parts, result.content, strict=True) if block.type != "text"]
@@ -235,7 +235,9 @@ def _size(base64: str) -> int:
     return len(base64.rstrip("=")) * 3 // 4
 
 
-def mcp_server(tools: Callable[[], Iterator[ToolFunction]], name: str, namespace: str | None) -> Server:
+def mcp_server(
+    tools: Callable[[], Iterator[ToolFunction]], name: str, namespace: str | None, *, exposes_errors: bool
+) -> Server:
     """The official SDK's server of a set of tools, which may change."""
     try:
         from mcp import types
@@ -244,7 +246,7 @@ def mcp_server(tools: Callable[[], Iterator[ToolFunction]], name: str, namespace
         raise ImportError("ToolSet.serve_mcp needs an extra: pip install 'interactor-sdk[mcp]'") from error
 
     def served() -> Tools:
-        found = {tool.name: tool for tool in tools()}
+        found = {tool.name: tool for tool in tools() if not tool.options.approval}
         if namespace is None and (asking := [tool.name for tool in found.values() if tool.takes_context]):
             raise ConfigurationError(f"The tool {asking[0]} takes a ToolContext: pass serve_mcp(namespace=...).")
         return found
@@ -259,7 +261,9 @@ def mcp_server(tools: Callable[[], Iterator[ToolFunction]], name: str, namespace
 
     async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         call = PendingCall(str(context.request_id), "", "", params.name, params.arguments or {}, namespace)
-        result = await run_async(ToolRun(served().get(params.name), params.name, call, is_async=True).result())
+        tool = served().get(params.name)
+        run = ToolRun(tool, params.name, call, is_async=True, exposes_errors=exposes_errors)
+        result = await run_async(run.result())
         is_error = isinstance(result, ErrorResult)
         text = result["error"]["message"] if is_error else result
         return types.CallToolResult(

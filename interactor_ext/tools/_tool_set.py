@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 from interactor_ext._effects import Call, Effects, despite_open_circuit, view_until
 from interactor_ext._errors import ConfigurationError, NotFoundError, ValidationError
 from interactor_ext._fork import fork_safe_lock
-from interactor_ext.tools._calls import PendingCall, ToolRun, pending_call, require_sendable, submit
-from interactor_ext.tools._function import ToolFunction
+from interactor_ext._lazy import LazyModule
+from interactor_ext.tools._approval import (
+    ApprovalError,
+    WaitingCall,
+    everything,
+    find_call,
+    open_calls,
+    record_decision,
+    require_open,
+    waiting_call,
+)
+from interactor_ext.tools._calls import PendingCall, ToolRun, error_result, pending_call, require_sendable, submit
+from interactor_ext.tools._function import ToolFunction, ToolOptions
 from interactor_ext.tools._mcp import McpServer, mcp_server
 from interactor_ext.tools._once_registry import OnceRegistry
 
@@ -28,8 +40,12 @@ if TYPE_CHECKING:
         ToolCall,
         ToolCallStart,
     )
+    from interactor_ext.tools import _ledger
+    from interactor_ext.webhooks.stores._contract import EventStore
 
     AnyCall = ToolCall | ToolCallStart | RoomToolCallPendingEvent | RoomToolCallPendingData
+else:
+    _ledger = LazyModule("interactor_ext.tools._ledger")
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -44,12 +60,23 @@ class ToolSet:
     Each call is run once and its result submitted once, however many callers ask for it at once; that holds within a
     process and for the latest few thousand calls. Beyond that the platform refuses a second result.
 
+    With a `ledger`, a store of `interactor_ext.webhooks` that all processes share, it holds for all of them, and for a
+    process that dies: a call that was begun, and whose process ended, is not run again unless its tool is
+    `idempotent`. The model is told that the outcome is unknown, the log has an ERROR, and `unknown()` lists it. What
+    the store forgets after its ttl can run again.
+
+    The model reads "The tool failed." of an exception that is not a ToolError, with an id that the log has too;
+    `expose_errors`, for development, has it read the exception's text.
+
     With an asynchronous client, a synchronous function runs in a worker thread. With a synchronous one, an asynchronous
     function runs in an event loop that the process keeps in a thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ledger: EventStore | None = None, expose_errors: bool = False) -> None:
         self._tools: dict[str, ToolFunction] = {}
+        self._ledger = None if ledger is None else _ledger.Ledger(ledger)
+        self._exposes_errors = expose_errors
+        self._decisions: dict[object, _Decision] = {}
         # A set may serve several platforms, a sandbox and the real one say, whose ids may be the same.
         self._names: dict[tuple[str, str], str] = {}
         self._lock = fork_safe_lock()
@@ -59,9 +86,24 @@ class ToolSet:
     @overload
     def tool(self, function: F) -> F: ...
     @overload
-    def tool(self, *, name: str | None = None, description: str | None = None) -> Callable[[F], F]: ...
     def tool(
-        self, function: F | None = None, *, name: str | None = None, description: str | None = None
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        approval: bool | Callable[[dict[str, Any]], object] = False,
+        show: Sequence[str] = (),
+        idempotent: bool = False,
+    ) -> Callable[[F], F]: ...
+    def tool(
+        self,
+        function: F | None = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        approval: bool | Callable[[dict[str, Any]], object] = False,
+        show: Sequence[str] = (),
+        idempotent: bool = False,
     ) -> F | Callable[[F], F]:
         """Add a function, which stays as it is: `@tools.tool`, or `@tools.tool(name=..., description=...)`.
 
@@ -69,13 +111,21 @@ class ToolSet:
         describe the parameters), results and errors. `Annotated[str, "..."]` describes a parameter as well. A parameter
         of the type `ToolContext` is given the tenant, the room and the call.
 
+        With `approval`, a call is not run until `approve`: True, or a function that is given the arguments, as in
+        `approval=lambda arguments: arguments["amount"] > 100`. Where that function fails, a person decides. `show`
+        names the arguments that a browser shows to whoever approves. `idempotent` says that running a call again does
+        no harm, as with an API that is given `ToolContext.idempotency_key`.
+
         Raises:
-            TypeError: a parameter has no type hint, or one that has no form in JSON, or is `*args` or `**kwargs`.
+            TypeError: a parameter has no type hint, or one that has no form in JSON, or is `*args` or `**kwargs`; or
+                there is no description.
             ValueError: the set has a tool of this name.
         """
 
         def add(function: F) -> F:
-            tool = ToolFunction.of(function, name, description)
+            tool = ToolFunction.of(function, name, description, ToolOptions(approval, tuple(show), idempotent))
+            if not tool.description.strip():
+                raise TypeError(f"the tool {tool.name} has no description: write a docstring, or pass description=")
             self._replace({}, {tool.name: tool})
             return function
 
@@ -104,7 +154,7 @@ class ToolSet:
         A `ToolContext` has this namespace, no room, and the id of the request. Raises ConfigurationError if there is a
         tool that takes one and no namespace, and ImportError without the extra `[mcp]`.
         """
-        return mcp_server(self.__iter__, name, namespace)
+        return mcp_server(self.__iter__, name, namespace, exposes_errors=self._exposes_errors)
 
     def __iter__(self) -> Iterator[ToolFunction]:
         return iter(self._tools.values())
@@ -134,17 +184,21 @@ class ToolSet:
         asynchronous client, await it.
         """
         client: Any = user
-        tools: list[Tool] | Awaitable[list[Tool]] = client._run_effects(self._registration(user))
+        tools: list[Tool] | Awaitable[list[Tool]] = client._run_effects(self.registration(user))
         return tools
 
     @overload
-    def run(self, user: Resources, tool_call: AnyCall, *, room_id: str | None = None) -> Message: ...
+    def run(self, user: Resources, tool_call: AnyCall, *, room_id: str | None = None) -> Message | WaitingCall: ...
     @overload
-    def run(self, user: AsyncResources, tool_call: AnyCall, *, room_id: str | None = None) -> Awaitable[Message]: ...
+    def run(
+        self, user: AsyncResources, tool_call: AnyCall, *, room_id: str | None = None
+    ) -> Awaitable[Message | WaitingCall]: ...
     def run(
         self, user: Resources | AsyncResources, tool_call: AnyCall, *, room_id: str | None = None
-    ) -> Message | Awaitable[Message]:
+    ) -> Message | WaitingCall | Awaitable[Message | WaitingCall]:
         """Run the function for one call, submit its result, and return the message that the platform answers with.
+
+        A call that needs approval is not run, but returned as a `WaitingCall`: tell whoever decides.
 
         `tool_call` is a `room.tool_call.pending` event or its data, or a call of a message or a stream; the latter two
         do not name their room, so they need `room_id`. An event's own namespace is used. With an asynchronous client,
@@ -156,8 +210,82 @@ class ToolSet:
             InteractorError: the result could not be submitted. Call it again for that: the function does not run twice.
         """
         view, call = pending_call(user, tool_call, room_id)
-        answer: Message | Awaitable[Message] = view._run_effects(self._answer(view, call, view._view.ends_at()))
+        answer: Message | WaitingCall | Awaitable[Message | WaitingCall]
+        answer = view._run_effects(self._answer(view, call, view._view.ends_at()))
         return answer
+
+    @overload
+    def pending(self, user: Resources, room_id: str) -> list[WaitingCall]: ...
+    @overload
+    def pending(self, user: AsyncResources, room_id: str) -> Awaitable[list[WaitingCall]]: ...
+    def pending(
+        self, user: Resources | AsyncResources, room_id: str
+    ) -> list[WaitingCall] | Awaitable[list[WaitingCall]]:
+        """The calls of a room that wait for approval, oldest first: all its messages are listed.
+
+        With an asynchronous client, await it.
+        """
+        client: Any = user
+        waiting: list[WaitingCall] | Awaitable[list[WaitingCall]] = client._run_effects(self._pending(user, room_id))
+        return waiting
+
+    @overload
+    def approve(self, user: Resources, call: WaitingCall | str, *, by: str) -> Message: ...
+    @overload
+    def approve(self, user: AsyncResources, call: WaitingCall | str, *, by: str) -> Awaitable[Message]: ...
+    def approve(
+        self, user: Resources | AsyncResources, call: WaitingCall | str, *, by: str
+    ) -> Message | Awaitable[Message]:
+        """Run a call that waits for approval, in any process and however late, and submit its result.
+
+        `call` is what `pending`, `run` or `reply.waiting` gave, as it was shown to the person, or its id, which is
+        looked for in all rooms of the tenant. `by` is who decided: the logger `interactor.tools` has a record with it
+        and the arguments, telemetry a `ToolDecided`. With several processes, give the set a ledger: else two approvals
+        at the same time can run the function twice. With an asynchronous client, await it.
+
+        Raises:
+            ApprovalError: there is no such call; it has its result; or its arguments have changed since.
+            InteractorError: the result could not be submitted. Call it again for that: the function does not run twice.
+        """
+        client: Any = user
+        message: Message | Awaitable[Message]
+        message = client._run_effects(self._decided(user, call, _Decision("approved", by)))
+        return message
+
+    @overload
+    def reject(
+        self, user: Resources, call: WaitingCall | str, *, reason: str = ..., by: str | None = None
+    ) -> Message: ...
+    @overload
+    def reject(
+        self, user: AsyncResources, call: WaitingCall | str, *, reason: str = ..., by: str | None = None
+    ) -> Awaitable[Message]: ...
+    def reject(
+        self,
+        user: Resources | AsyncResources,
+        call: WaitingCall | str,
+        *,
+        reason: str = "It was not approved.",
+        by: str | None = None,
+    ) -> Message | Awaitable[Message]:
+        """Answer a call that waits for approval with an error, whose text is `reason`: the model reads it.
+
+        Otherwise as `approve`.
+        """
+        client: Any = user
+        message: Message | Awaitable[Message]
+        message = client._run_effects(self._decided(user, call, _Decision("rejected", by, reason)))
+        return message
+
+    def unknown(self) -> list[PendingCall]:
+        """The calls whose outcome is unknown, as this process found them: with a ledger, the newest thousand."""
+        return [] if self._ledger is None else list(self._ledger.unknown)
+
+    def with_tool(self, tool: ToolFunction) -> ToolSet:
+        """A copy with one tool more, which shares everything else with this set."""
+        other = copy(self)
+        other._tools = {**self._tools, tool.name: tool}
+        return other
 
     def _replace(self, old: Iterable[str], new: dict[str, ToolFunction]) -> None:
         """In one step, as other threads see it."""
@@ -167,10 +295,9 @@ class ToolSet:
                 raise ValueError(f"this ToolSet has a tool {min(taken)!r} already")
             self._tools = {**kept, **new}
 
-    def _registration(self, user: Any) -> Effects[list[Tool]]:
+    def registration(self, user: Any) -> Effects[list[Tool]]:
         ends_at = user._view.ends_at()
-        tools = user.tools.iterate(per_page=100)
-        existing: list[Tool] = yield Call(partial(_list_async if isinstance(tools, AsyncIterable) else list, tools))
+        existing: list[Tool] = yield from everything(user.tools.iterate(per_page=100))
         registered: list[Tool] = []
         for tool in self:
             about = {"description": tool.description, "parameters": tool.parameters}
@@ -193,15 +320,62 @@ class ToolSet:
 
     def _answer(
         self, user: Any, call: PendingCall, ends_at: float | None, *, only_ours: bool = False
-    ) -> Effects[Message | None]:
+    ) -> Effects[Message | WaitingCall | None]:
         """None, with `only_ours`, for a call of an unknown tool that the platform posts to a `callback_url`."""
         require_sendable(call)
         name, has_callback = yield from self._identify(user, call, ends_at)
         if only_ours and has_callback and name not in self:
             return None
-        run = ToolRun(self._tools.get(name), name, call, is_async=inspect.iscoroutinefunction(user._run_effects))
-        key = (user.config.core_api_url, call.namespace, call.room_id, call.id)
-        return (yield from self._registry.once(key, run.result, partial(submit, user, call, ends_at), ends_at))
+        tool = self._tools.get(name)
+        if tool is not None and (waiting := waiting_call(tool, call)) is not None:
+            return waiting
+        return (yield from self._run(user, call, name, ends_at))
+
+    def _run(
+        self, user: Any, call: PendingCall, name: str, ends_at: float | None, decision: _Decision | None = None
+    ) -> Effects[Message]:
+        """Run the function, or reject the call, and submit the result."""
+        is_async = inspect.iscoroutinefunction(user._run_effects)
+        tool = self._tools.get(name)
+        run: ToolRun | _Decision
+        if decision is not None and decision.kind == "rejected":
+            run = decision
+        else:
+            run = ToolRun(tool, name, call, is_async=is_async, exposes_errors=self._exposes_errors)
+        key = _key(user, call)
+        send = partial(submit, user, call, ends_at)
+        if self._ledger is None or tool is None:
+            return (yield from self._registry.once(key, run.result, send, ends_at))
+        entry = _ledger.LedgerEntry(self._ledger, user, call, name, is_idempotent=tool.options.idempotent)
+        result = partial(entry.result, run)
+        return (yield from self._registry.once(key, result, partial(entry.submit, send, ends_at), ends_at))
+
+    def _pending(self, user: Any, room_id: str) -> Effects[list[WaitingCall]]:
+        ends_at = user._view.ends_at()
+        waiting = []
+        for call in (yield from open_calls(view_until(user, ends_at), room_id)):
+            each = PendingCall.of(call, room_id, user._view.namespace)
+            waiting.append((yield from self._waiting(user, each, ends_at)))
+        return [each for each in waiting if each is not None]
+
+    def _waiting(self, user: Any, call: PendingCall, ends_at: float | None) -> Effects[WaitingCall | None]:
+        name, _ = yield from self._identify(user, call, ends_at)
+        return waiting_call(self._tools[name], call) if name in self else None
+
+    def _decided(self, user: Any, named: WaitingCall | str, decision: _Decision) -> Effects[Message]:
+        ends_at = user._view.ends_at()
+        found, room_id = yield from find_call(view_until(user, ends_at), named)
+        call = PendingCall.of(found, room_id, user._view.namespace)
+        waiting = require_open(found, (yield from self._waiting(user, call, ends_at)), named)
+        key = _key(user, call)
+        first = self._decisions.setdefault(key, decision)
+        if first.kind != decision.kind:
+            raise ApprovalError(f"The call {call.id} is being {first.kind} at this moment.", code="call_finished")
+        if first is decision:
+            record_decision(user, waiting, decision.kind, decision.by)
+        message = yield from self._run(user, call, waiting.tool, ends_at, decision)
+        self._decisions.pop(key, None)
+        return message
 
     def _identify(self, user: Any, call: PendingCall, ends_at: float | None) -> Effects[tuple[str, bool]]:
         """The name of the tool that is called, and whether the platform posts its calls to a URL."""
@@ -249,5 +423,17 @@ def tool_set(tools: Tools) -> ToolSet:
     return made
 
 
-async def _list_async(items: AsyncIterable[T]) -> list[T]:
-    return [item async for item in items]
+class _Decision(NamedTuple):
+    """What a person decided. Of a rejection, in the place of a ToolRun."""
+
+    kind: Literal["approved", "rejected"]
+    by: str | None
+    reason: str = ""
+
+    def result(self, ends_at: float | None = None, renewal: object = None) -> Effects[Any]:
+        yield from ()
+        return error_result("rejected", self.reason)
+
+
+def _key(user: Any, call: PendingCall) -> object:
+    return user.config.core_api_url, call.namespace, call.room_id, call.id

@@ -171,7 +171,7 @@ async def test_cancelled_tools_run_does_not_wait_for_the_thread(sandbox: Sandbox
 
 
 def test_tool_without_a_thread_gives_an_error_result(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    tools = ToolSet()
+    tools = ToolSet(expose_errors=True)
 
     @tools.tool
     def nothing() -> None:

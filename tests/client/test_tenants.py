@@ -267,6 +267,7 @@ def test_tools_answer_an_event_in_its_namespace_where_one_is_required(
 
     @tools.tool
     def look_up() -> str:
+        """Look up."""
         return "found"
 
     data = {"tool_call_id": "tc_1", "room_id": "room_1", "tool_id": "tool_1", "tool_name": "look_up", "arguments": {}}

@@ -286,7 +286,9 @@ def test_celery_example_runs_tools_in_a_worker() -> None:
 
 
 @pytest.mark.full
-def test_pytest_project_passes() -> None:
+@pytest.mark.parametrize(("title", "count"), [("pytest project", 5), ("Refunds", 4)])
+def test_example_with_tests_passes_them(title: str, count: int, tmp_path: Path) -> None:
     # With the plugins of its install command alone.
     plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p interactor -p no:cacheprovider"}
-    assert re.search(r"\b5 passed\b", run("pytest project", **plugins))
+    said = run(title, REFUNDS_DB=str(tmp_path / "refunds.db"), **plugins)
+    assert re.search(rf"\b{count} passed\b", said)

@@ -41,7 +41,7 @@ def environment(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def variables(page: Path, sandbox: Sandbox) -> dict[str, str]:
     """The variables that the page says to set; with the credentials come the sandbox's URLs."""
-    values = {"INTERACTOR_WEBHOOK_SECRET": "whsec_example"}
+    values = {"INTERACTOR_WEBHOOK_SECRET": "whsec_example", "SESSION_SECRET": "for-the-cookies-of-the-page"}
     if "INTERACTOR_CLIENT_ID" in to_set(page):
         values |= sandbox.env
     return {name: value for name, value in values.items() if name in to_set(page) or name in sandbox.env}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import httpx
+import itsdangerous
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
@@ -23,12 +27,15 @@ from tests.support.chat_driver import Chat
 from tests.support.conversations import NAMESPACE, new_room
 from tests.support.pages import DOCS, blocks
 from tests.support.react_bundles import react_bundle
+from tests.support.relay_server import MOUNT, Page, text_of
+from tests.support.served import Served
 from tests.support.waiting import eventually as eventually_here
 
 pytestmark = pytest.mark.full  # drives a browser
 
 PAGE = DOCS / "how-to" / "web-page.md"
 POLICY = re.findall(r"`Content-Security-Policy: ([^`]+)`", PAGE.read_text())[0]
+SECRET = "for-the-cookies-of-the-page"
 REACT_PAGE = """
 import { createRoot } from "react-dom/client";
 createRoot(document.getElementById("root")).render(<Support room="room_4Kd9" />);
@@ -80,7 +87,7 @@ def run(code: str) -> dict[str, Any]:
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     with Sandbox().run() as sandbox:
-        for name, value in sandbox.env.items():
+        for name, value in {**sandbox.env, "SESSION_SECRET": SECRET}.items():
             monkeypatch.setenv(name, value)
         yield sandbox
         reset_clients()
@@ -162,3 +169,57 @@ def test_django_backend_serves_a_signed_in_user(sandbox: Sandbox, tmp_path: Path
     command = [sys.executable, "-c", DJANGO, room]
     done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, timeout=300)
     assert done.stdout.split() == ["200", "401", "404"], done.stderr
+
+
+def starlette_cookie() -> str:
+    session = base64.b64encode(json.dumps({"namespace": NAMESPACE}).encode())
+    return f"session={itsdangerous.TimestampSigner(SECRET).sign(session).decode()}"
+
+
+def flask_cookie() -> str:
+    from flask import Flask
+    from flask.sessions import SecureCookieSessionInterface
+
+    app = Flask(__name__)
+    app.secret_key = SECRET
+    serializer = SecureCookieSessionInterface().get_signing_serializer(app)
+    assert serializer is not None
+    return f"session={serializer.dumps({'namespace': NAMESPACE})}"
+
+
+# The file, the cookie of a user who has signed in, and how each server is given its socket.
+BACKENDS = {
+    "uvicorn": ("page_backend.py", starlette_cookie, ["--fd", "{fd}"]),
+    "gunicorn": (
+        "flask_chat.py",
+        flask_cookie,
+        ["--bind", "fd://{fd}", "--graceful-timeout", "1", "--no-control-socket"],
+    ),
+}
+
+
+@pytest.mark.parametrize("server", BACKENDS)
+def test_backend_serves_a_signed_in_user_in_three_workers(sandbox: Sandbox, tmp_path: Path, server: str) -> None:
+    title, cookie, socket = BACKENDS[server]
+    (tmp_path / title).write_text(block(title))
+    [command] = [each.code.split() for each in blocks(PAGE) if each.language == "sh" and each.code.startswith(server)]
+    assert command[command.index("--workers") + 1] == "3"
+    room = new_room(sandbox)
+    with (
+        closing(Served([sys.executable, "-m", *command, *socket], dict(os.environ), tmp_path)) as served,
+        ExitStack() as pages,
+    ):
+        served.wait_until_it_answers(f"{MOUNT}/static/interactor-stream.js")
+
+        def page() -> Page:
+            """On a connection of its own, which any worker may have."""
+            opened = pages.enter_context(Page(served.origin + MOUNT, served.origin, None, {}))
+            opened.headers["cookie"] = cookie()
+            return opened
+
+        streams = [pages.enter_context(page().room_events(room)) for _ in range(8)]
+        assert [stream.status for stream in streams] == [200] * 8, served.printed()
+        assert page().say(room, "Hi").status_code == 201, served.printed()
+        assert {text_of(stream.until("message.complete")) for stream in streams} == {"Bot here. You said: Hi"}
+        # One worker may get most of them, and refuse some for their number.
+        assert {page().say(room, "Hi").status_code for _ in range(24)} <= {201, 429}, served.printed()

@@ -156,7 +156,7 @@ def test_earlier_messages_come_by_a_button_and_what_is_read_stays_in_place(
 ) -> None:
     room = new_room(sandbox)
     with sandbox.client(namespace=NAMESPACE) as user:
-        for number in range(30):
+        for number in range(45):
             user.messages.send(room, content=f"Message {number}")
     with sandbox.client(namespace=NAMESPACE) as user:
         count = user.messages.list(room).meta.total

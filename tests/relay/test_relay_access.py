@@ -26,6 +26,8 @@ ROOM_ROUTES = [
     ("GET", "/rooms/{}/messages", None),
     ("POST", "/rooms/{}/messages", {"content": "Hello!"}),
     ("GET", "/rooms/{}/stream", None),
+    ("PATCH", "/rooms/{}", {"name": "Orders"}),
+    ("DELETE", "/rooms/{}", None),
 ]
 INSTANCE_ROUTES = [
     ("GET", "/workflow-instances/{}", None),
@@ -33,8 +35,10 @@ INSTANCE_ROUTES = [
     ("GET", "/workflow-instances/{}/stream", None),
 ]
 ROUTES = [*ROOM_ROUTES, *INSTANCE_ROUTES]
-WRITES = [route for route in ROUTES if route[0] == "POST"]
-READS = [route for route in ROUTES if route[0] == "GET"]
+ALL = [*ROUTES, ("GET", "/rooms", None), ("POST", "/rooms", {"assistant_id": "asst_1"})]
+BODIES = [route for route in ALL if route[2] is not None]
+WRITES = [route for route in ALL if route[0] != "GET"]
+READS = [route for route in ALL if route[0] == "GET"]
 NOT_FOUND = b'{"error":{"code":"NOT_FOUND","message":"There is nothing here."}}'
 
 
@@ -102,11 +106,11 @@ def without_date(answer: httpx.Response) -> dict[str, str]:
 # What is sent (None: without that header), to which routes, and how it is answered.
 REFUSALS: dict[str, tuple[list[Any], dict[str, str | None], int, str]] = {
     **{
-        f"cookie {cookie!r}": (ROUTES, {"cookie": cookie}, 401, "AUTH_ERROR")
+        f"cookie {cookie!r}": (ALL, {"cookie": cookie}, 401, "AUTH_ERROR")
         for cookie in ("", "session=user_1.0000", "session=user_1", "session=.", cookie_for("user_2")[:-1])
     },
     **{
-        f"origin {origin!r}": (ROUTES, {"origin": origin}, 403, "FORBIDDEN")
+        f"origin {origin!r}": (ALL, {"origin": origin}, 403, "FORBIDDEN")
         for origin in (
             *("https://evil.example", "null", "http://127.0.0.1", "http://127.0.0.1:1", "file://", ""),
             "https://app.example.evil.example",
@@ -116,7 +120,7 @@ REFUSALS: dict[str, tuple[list[Any], dict[str, str | None], int, str]] = {
     # As for <img src="https://app.example/interactor/rooms/.../stream">.
     "read for another site": (READS, {"origin": None, "sec-fetch-site": "cross-site"}, 403, "FORBIDDEN"),
     **{
-        f"content type {content_type!r}": (WRITES, {"content-type": content_type}, 415, "UNSUPPORTED_MEDIA_TYPE")
+        f"content type {content_type!r}": (BODIES, {"content-type": content_type}, 415, "UNSUPPORTED_MEDIA_TYPE")
         for content_type in (None, "text/plain", "application/x-www-form-urlencoded", "application/jsonp")
     },
 }
@@ -150,26 +154,38 @@ INVALID_BODIES = [
     *(b'{"content": "Hi", "more": 1e999}', b'{"content": "Hi", "more": ' + b"[" * 800 + b"]" * 800 + b"}"),
 ]
 INVALID = [
-    *((route, content) for content in INVALID_BODIES for _, route, _ in WRITES),
+    *((method, route, content) for content in INVALID_BODIES for method, route, _ in BODIES),
     *(
-        ("/rooms/{}/messages", json.dumps(body).encode())
+        ("POST", "/rooms/{}/messages", json.dumps(body).encode())
         for body in ({}, {"content": ""}, {"content": " \n"}, {"content": 3}, {"content": None})
     ),
+    *(("PATCH", "/rooms/{}", json.dumps({"name": name}).encode()) for name in (None, "", " ", 3, "x" * 201)),
     *(
-        (f"/rooms/{{}}/messages?{query}", None)
+        ("POST", "/rooms", json.dumps({"assistant_id": "asst_1", **body}).encode())
+        for body in ({"assistant_id": None}, {"assistant_id": "../asst_1"}, {"name": ""}, {"name": 3})
+    ),
+    *(
+        ("GET", f"/rooms{path}?{query}", None)
+        for path in ("", "/{}/messages")
         for query in (
-            *("page=0", "page=x", "page=-1", "page=1e9", "page=99999999", "per_page=101", "per_page=0", "order=up"),
+            *("page=0", "page=x", "page=-1", "page=1e9", "page=99999999", "per_page=101", "per_page=0"),
             "page=1&" * 30,
         )
     ),
+    ("GET", "/rooms/{}/messages?order=up", None),
+    ("GET", "/rooms?assistant_id=..", None),
 ]
 
 
-@pytest.mark.parametrize(("route", "content"), INVALID, ids=[f"{route} {str(body)[:40]}" for route, body in INVALID])
+@pytest.mark.parametrize(
+    ("method", "route", "content"),
+    INVALID,
+    ids=[f"{method} {route} {str(body)[:40]}" for method, route, body in INVALID],
+)
 def test_invalid_body_or_query_gets_422_and_sends_nothing_upstream(
-    sandbox: Sandbox, relay: RelayServer, route: str, content: bytes | None
+    sandbox: Sandbox, relay: RelayServer, method: str, route: str, content: bytes | None
 ) -> None:
-    method, headers = ("GET", {}) if content is None else ("POST", {"content-type": "application/json"})
+    headers = {} if content is None else {"content-type": "application/json"}
     with nothing_upstream(sandbox), relay.page() as page:
         answer = page.request(method, route.format("room_0123456789abcdef"), content=content, headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "VALIDATION_ERROR")
@@ -243,7 +259,7 @@ def test_path_that_holds_no_plain_id_gets_404_and_sends_nothing_upstream(
 @pytest.mark.parametrize(
     "path",
     [
-        *("", "rooms", "assistants", "rooms/room_1", "rooms/room_1/tool-results", "workflow-instances/wfi_1/cancel"),
+        *("", "assistants", "rooms/room_1/tool-results", "workflow-instances", "workflow-instances/wfi_1/cancel"),
         *("/rooms/room_1/messages", "rooms/room_1/messages/"),
         *("rooms/../workflow-instances/wfi_1", "rooms/%2e%2e/workflow-instances/wfi_1"),
         *("static/", "static/package.json", "static/../_http.py", "static/..%2f_http.py"),
@@ -266,7 +282,7 @@ def test_wrong_method_gets_405_and_says_which_are_allowed(
     assert answer.headers["allow"] == "GET, POST, OPTIONS"
 
 
-@pytest.mark.parametrize(("method", "route", "body"), WRITES)
+@pytest.mark.parametrize(("method", "route", "body"), BODIES)
 def test_oversize_body_gets_413_and_sends_nothing_upstream(
     sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom, method: str, route: str, body: Any
 ) -> None:
@@ -275,7 +291,8 @@ def test_oversize_body_gets_413_and_sends_nothing_upstream(
     chunks = [large[start : start + 100] for start in range(0, len(large), 100)]
     with nothing_upstream(sandbox), start_relay(max_body=1000).page() as page:
         for content in (large, iter(chunks)):
-            answer = page.post(route.format(room), content=content, headers={"content-type": "application/json"})
+            headers = {"content-type": "application/json"}
+            answer = page.request(method, route.format(room), content=content, headers=headers)
             assert (answer.status_code, answer.json()["error"]["code"]) == (413, "TOO_LARGE")
 
 
@@ -291,25 +308,86 @@ def test_body_that_does_not_arrive_gets_408(
     assert status == 408
 
 
-@pytest.mark.parametrize(("method", "route", "body"), ROOM_ROUTES)
+@pytest.mark.parametrize(("method", "route", "body"), ROUTES)
 @pytest.mark.parametrize("is_async", [False, True])
-def test_room_that_rooms_refuses_is_answered_as_one_that_does_not_exist_and_sends_nothing_upstream(
-    sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom, method: str, route: str, body: Any, is_async: bool
+@pytest.mark.parametrize("takes_scope", [False, True])
+def test_record_that_the_application_refuses_is_answered_as_one_that_does_not_exist_and_sends_nothing_upstream(
+    sandbox: Sandbox,
+    start_relay: StartRelay,
+    new_room: NewRoom,
+    new_instance: Callable[[], str],
+    method: str,
+    route: str,
+    body: Any,
+    is_async: bool,
+    takes_scope: bool,
 ) -> None:
-    mine, other = new_room(), new_room()
+    name, make = ("rooms", new_room) if route in [each[1] for each in ROOM_ROUTES] else ("instances", new_instance)
+    mine, other = make(), make()
 
-    def may_enter(namespace: str, room_id: str) -> bool:
-        return (namespace, room_id) == ("user_1", mine)
+    def may_enter(namespace: str, record: str) -> bool:
+        return (namespace, record) == ("user_1", mine)
 
-    async def may_enter_async(namespace: str, room_id: str) -> bool:
-        return may_enter(namespace, room_id)
+    def may_enter_for(namespace: str, record: str, scope: Any) -> bool:
+        return scope["method"] == method and may_enter(namespace, record)
 
-    with start_relay(rooms=may_enter_async if is_async else may_enter).page() as page:
+    async def may_enter_async(namespace: str, record: str) -> bool:
+        return may_enter(namespace, record)
+
+    async def may_enter_async_for(namespace: str, record: str, scope: Any) -> bool:
+        return may_enter_for(namespace, record, scope)
+
+    decide = {
+        (False, False): may_enter,
+        (False, True): may_enter_for,
+        (True, False): may_enter_async,
+        (True, True): may_enter_async_for,
+    }[is_async, takes_scope]
+    with start_relay(**{name: decide}).page() as page:
         with nothing_upstream(sandbox):
             answer = page.request(method, route.format(other), json=body)
         assert (answer.status_code, answer.content) == (404, NOT_FOUND)
         with page.stream(method, route.format(mine), json=body) as allowed:
             assert allowed.is_success
+
+
+def test_proxy_that_replaced_host_is_named_once_with_the_cure(
+    start_relay: StartRelay, new_room: NewRoom, caplog: pytest.LogCaptureFixture
+) -> None:
+    relay, room = start_relay(), new_room()
+    with relay.page(origin="http://localhost:5173", host="127.0.0.1:8000") as page:
+        assert [page.say(room, "Hi").status_code for _ in range(3)] == [403] * 3
+        page.options(f"/rooms/{room}/messages")
+    with relay.page(origin="null") as page:
+        assert page.say(room, "Hi").status_code == 403
+    [record] = [record for record in caplog.records if record.name == "interactor.relay"]
+    assert record.levelno == logging.WARNING
+    for words in ('"http://localhost:5173"', '"127.0.0.1:8000"', "trust_forwarded_host=True", "allowed_origins=["):
+        assert words in record.getMessage()
+    with relay.page(host="x\ty") as page:
+        for number in range(100):
+            page.get("/rooms", headers={"origin": f"https://evil{number}.example"})
+    told = [record.getMessage() for record in caplog.records if record.name == "interactor.relay"]
+    assert len(told) == 20
+    assert not [text for text in told if "\t" in text]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "host", "status"),
+    [
+        (True, "localhost:5173", 201),
+        (True, "localhost:5173, 10.0.0.1", 201),
+        (True, "evil.example", 403),
+        (True, None, 403),
+        (False, "localhost:5173", 403),
+    ],
+)
+def test_forwarded_host_counts_where_the_application_trusts_its_proxy(
+    start_relay: StartRelay, new_room: NewRoom, trusted: bool, host: str | None, status: int
+) -> None:
+    forwarded = {} if host is None else {"x-forwarded-host": host}
+    with start_relay(trust_forwarded_host=trusted).page(origin="http://localhost:5173", **forwarded) as page:
+        assert page.say(new_room(), "Hi").status_code == status
 
 
 @pytest.mark.parametrize("outcome", [RuntimeError("the key is s3cr3t"), 7, "", "a\nb", True])

@@ -77,7 +77,7 @@ def test_halted_workflow_takes_its_input(relay: RelayServer, new_instance: Calla
         ended = page.post(f"/workflow-instances/{instance}/input", json={"approved": True})
     assert (halted["status"], halted["id"]) == ("halted", instance)
     assert "namespace" not in halted
-    assert moved.json()["data"]["context"] == {"approved": True}
+    assert moved.json()["data"]["status"] == "completed"
     assert ended.status_code in {409, 422}
 
 
@@ -88,6 +88,7 @@ def test_tools_run_in_the_backend_while_the_page_that_has_its_answer_watches(
 
     @tools.tool
     def get_weather(city: str) -> str:
+        """Get weather."""
         assert go_on.wait(60)
         return f"rain in {city}"
 
@@ -189,7 +190,8 @@ def test_module_is_served_to_anybody_and_once(relay: RelayServer, sandbox: Sandb
             for each in ("https://app.example", ["*"], ["https://app.example/"], ["app.example"], [7])
         ),
         {"authorize": "user_1"},
-        {"rooms": ["room_1"]},
+        *({name: each} for name in ("rooms", "instances", "on_message") for each in (["room_1"], [], lambda one: True)),
+        {"show": True},
         {"grace": -1},
         {"heartbeat": 0},
         {"answer_timeout": float("inf")},

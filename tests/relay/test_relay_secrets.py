@@ -1,4 +1,6 @@
-"""What a browser never sees: the token, the client secret, and the words of the platform's errors."""
+"""What a browser never sees: the token, the client secret, the words of the platform's errors, and, unless the
+application names it, what tools and workflows work with.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
+from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext import InteractorClient, ToolSet
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import Page, RelayServer
@@ -16,6 +19,10 @@ from tests.support.relay_server import Page, RelayServer
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
 
 WORDS = "The database of host db7.internal refused the query"
+# What tools and workflows work with; the assistant's own text is for the user.
+ARGUMENT, RESULT, EXCEPTION, SYSTEM, CONTEXT, INPUT = (
+    f"internal-{each}" for each in ("argument", "result", "exception", "system", "context", "input")
+)
 FAULTS: list[dict[str, Any]] = [
     *(
         {"status": status, "code": f"INTERNAL_CODE_{status}"}
@@ -56,59 +63,93 @@ def test_whole_session_with_faults_shows_no_token_no_secret_and_no_word_of_the_p
     start_relay: Callable[..., RelayServer],
     new_room: Callable[..., str],
     emit: Callable[..., None],
-    new_instance: Callable[[], str],
     backend: InteractorClient,
 ) -> None:
-    tools = ToolSet()
+    user, tools = backend.namespace("user_1"), ToolSet()
 
     @tools.tool
     def get_weather(city: str) -> str:
         """The weather."""
-        return f"rain in {city}"
+        return RESULT
 
-    room = new_room(tools=[tool.id for tool in tools.register(backend.namespace("user_1"))])
-    instance = new_instance()
+    room = new_room(tools=[tool.id for tool in tools.register(user)])
+    sandbox.replies.add(when="weather", call=("get_weather", {"city": ARGUMENT}), then="Rain in Oslo.")
+    user.messages.send(room, content=SYSTEM, role="system")
+    user.rooms.update(room, metadata={"customer": CONTEXT, "room_name": "Weather"})
+    instance = halted_instance(user)
+    call = {"id": "tc_1", "tool_id": "tool_1", "status": "failed", "arguments": {"city": ARGUMENT}}
+    call["result"] = {"error": {"message": EXCEPTION}}
+    message = {"id": "msg_1", "room_id": room, "created_at": "2026-01-01T00:00:00Z", "content": ""}
     recorder = Recorder()
-    requests: list[tuple[str, str, str, Any]] = [
-        ("list_messages", "GET", f"/rooms/{room}/messages", None),
-        ("send_message", "POST", f"/rooms/{room}/messages", {"content": "Hi"}),
-        ("get_workflow_instance", "GET", f"/workflow-instances/{instance}", None),
-        ("submit_workflow_input", "POST", f"/workflow-instances/{instance}/input", {"a": 1}),
+    requests: list[tuple[tuple[str, ...], str, str, Any]] = [
+        (("list_messages",), "GET", f"/rooms/{room}/messages", None),
+        (("send_message",), "POST", f"/rooms/{room}/messages", {"content": "Hi"}),
+        (("list_rooms",), "GET", "/rooms", None),
+        (("create_room",), "POST", "/rooms", {"assistant_id": "asst_1"}),
+        (("get_room", "update_room"), "PATCH", f"/rooms/{room}", {"name": "Weather"}),
+        (("delete_room",), "DELETE", "/rooms/room_1", None),
+        (("get_workflow_instance",), "GET", f"/workflow-instances/{instance}", None),
+        (("submit_workflow_input",), "POST", f"/workflow-instances/{halted_instance(user)}/input", {"a": INPUT}),
     ]
     streams = [
-        ("stream_room", f"/rooms/{room}/stream"),
-        ("stream_workflow_instance", f"/workflow-instances/{instance}/stream"),
+        (("stream_room",), f"/rooms/{room}/stream"),
+        (("stream_workflow_instance", "get_workflow"), f"/workflow-instances/{instance}/stream"),
     ]
-    relay = start_relay(writes_per_minute=1000, grace=0, client={"max_retries": 0})
+    relay = start_relay(writes_per_minute=10_000, grace=0, client={"max_retries": 0})
     with relay.page() as page:
         recorder.watch(page)
-        for fault in FAULTS:
-            for operation, method, path, body in requests:
-                sandbox.faults.add(operation, message=WORDS, **fault)
-                page.request(method, path, json=body)
-            for operation, path in streams:
-                if fault.get("kind") not in ("malformed", "truncated"):
+        for number, fault in enumerate(FAULTS):
+            for operations, method, path, body in requests:
+                for operation in operations:
                     sandbox.faults.add(operation, message=WORDS, **fault)
-                with page.events(path) as stream:
-                    recorder.received += b"" if stream.status == 200 else stream.response.read()
+                    page.request(method, path, json=body)
+            for operations, path in streams:
+                for operation in operations:
+                    if fault.get("kind") not in ("malformed", "truncated"):
+                        sandbox.faults.add(operation, message=WORDS, **fault)
+                    with page.events(path) as stream:
+                        recorder.received += b"" if stream.status == 200 else stream.response.read()
+            sandbox.faults.add("get_tool", message=WORDS, **fault)
+            with page.room_events(room) as stream:
+                emit(room, "tool_call.start", tool_call={**call, "tool_id": f"tool_{number}"})
+                assert stream.next()["tool_call"] == {"id": "tc_1", "tool_id": f"tool_{number}", "status": "failed"}
+                recorder.received += stream.received
+        assert [each.operation for each in sandbox.faults.snapshot()] == []
         with page.room_events(room) as stream:
             emit(room, "message.delta", content="Hi", request_id="req_7", trace=WORDS)
+            emit(room, "tool_call.start", tool_call=call)
+            emit(room, "tool_call.complete", tool_call=call)
+            emit(room, "message.complete", message={**message, "role": "tool", "content": EXCEPTION})
+            emit(room, "message.complete", message={**message, "role": "assistant", "tool_calls": [call]})
+            emit(room, "tool_call.progress", tool_call=call)
             emit(room, "error", error={"code": "INTERNAL_CODE", "message": WORDS, "details": [{"message": WORDS}]})
             list(stream)
             recorder.received += stream.received
     with start_relay(tools=tools).page() as page:
         recorder.watch(page)
         with page.room_events(room) as stream:
-            page.say(room, '/tool get_weather {"city": "Oslo"}')
+            page.say(room, "How is the weather?")
             stream.until("tool_call.complete")
             stream.until("message.complete")
             recorder.received += stream.received
         with page.events(f"/workflow-instances/{instance}/stream") as stream:
-            page.post(f"/workflow-instances/{instance}/input", json={"approved": True})
+            page.post(f"/workflow-instances/{instance}/input", json={"note": INPUT})
+            assert [event["type"] for event in stream][-1] == "done"
             recorder.received += stream.received
-        for path in ("/static/interactor-stream.js", "/nothing", f"/rooms/{room}/messages?page=0"):
+        paths = (
+            f"/rooms/{room}/messages",
+            "/rooms",
+            f"/rooms/{room}/messages?page=0",
+            f"/workflow-instances/{instance}",
+        )
+        for path in (*paths, "/static/interactor-stream.js", "/nothing"):
             page.get(path)
-    assert b"rain in Oslo" in recorder.received
+        page.patch(f"/rooms/{room}", json={"name": "Oslo"})
+    assert user.rooms.get(room).metadata == {"customer": CONTEXT, "room_name": "Oslo"}
+    assert user.workflow_instances.get(instance).context == {"note": CONTEXT, "order_id": 7} | {"note": INPUT}
+    assert b"Rain in Oslo." in recorder.received
+    for words in (ARGUMENT, RESULT, EXCEPTION, SYSTEM, CONTEXT, INPUT):
+        assert words.encode() not in recorder.received
     assert b"UPSTREAM_ERROR" in recorder.received
     assert b"The stream broke off" in recorder.received
     secrets = {sandbox.client_secret, *tokens_of(sandbox)}
@@ -118,6 +159,15 @@ def test_whole_session_with_faults_shows_no_token_no_secret_and_no_word_of_the_p
             assert form not in recorder.received
     for words in (WORDS, "db7.internal", "INTERNAL_CODE", "req_", sandbox.client_id, "Bearer", "user_1", "x-ratelimit"):
         assert words.encode() not in recorder.received
+
+
+def halted_instance(user: InteractorClient) -> str:
+    states = [
+        WorkflowState(name="ask", type="halting", transitions=[WorkflowTransition(to="end")]),
+        WorkflowState(name="end", type="terminal"),
+    ]
+    workflow = user.workflows.create(name="Ask", states=states, initial_state="ask")
+    return user.workflow_instances.start(workflow.id, context={"note": CONTEXT, "order_id": 7}).id
 
 
 def tokens_of(sandbox: Sandbox) -> set[str]:

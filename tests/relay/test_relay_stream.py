@@ -11,6 +11,7 @@ import pytest
 
 from interactor_client.models import WorkflowState
 from interactor_ext import InteractorClient
+from interactor_ext.relay import Show
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import Page, RelayServer, cookie_for, text_of
 from tests.support.scripted_server import RawServer
@@ -47,8 +48,9 @@ def test_message_is_answered_word_by_word_on_the_stream(relay: RelayServer, new_
 
 
 def test_only_documented_events_and_fields_that_json_can_say_are_passed_on(
-    relay: RelayServer, new_room: NewRoom, emit: Emit
+    start_relay: StartRelay, new_room: NewRoom, emit: Emit
 ) -> None:
+    relay = start_relay(show=Show(tool_arguments=True))
     room = new_room()
     call = {"id": "tc_1", "tool_id": "tool_1", "status": "pending", "arguments": {"x": 1.5, "far": [{"y": math.inf}]}}
     with relay.page() as page, page.room_events(room) as stream:
@@ -216,7 +218,7 @@ def test_forged_id_starts_from_now(
             assert stream.contents(1) == ["3"]
 
 
-def test_stream_of_a_finished_workflow_ends_and_its_reconnect_gets_204(
+def test_stream_of_a_finished_workflow_ends_with_done_and_its_reconnect_gets_204(
     sandbox: Sandbox, relay: RelayServer, backend: InteractorClient, new_instance: Callable[[], str]
 ) -> None:
     instance = new_instance()
@@ -225,7 +227,8 @@ def test_stream_of_a_finished_workflow_ends_and_its_reconnect_gets_204(
         with page.events(path) as stream:
             backend.namespace("user_1").workflow_instances.submit_input(instance, body={"ok": True})
             events = list(stream)
-        assert events[-1]["type"] == "workflow.state_changed"
+        assert [event["type"] for event in events][-2:] == ["workflow.state_changed", "done"]
+        assert b"event: done\n" in stream.received
         sent = len(sandbox.requests)
         with page.events(path, stream.last_event_id) as again:
             assert (again.status, again.response.read()) == (204, b"")

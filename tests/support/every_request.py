@@ -104,6 +104,7 @@ def tool_set() -> ToolSet:
 
     @tools.tool
     def look_up() -> str:
+        """Look up."""
         return "found"
 
     return tools

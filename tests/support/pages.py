@@ -83,7 +83,7 @@ def to_install(page: Path) -> frozenset[str]:
 def to_set(page: Path) -> frozenset[str]:
     """The variables that the page says to set."""
     needs = re.findall(r"^> Needs (?:[^\n]*\n)(?:>[^\n]*\n)*", page.read_text(), re.MULTILINE)
-    return frozenset(re.findall(r"`(INTERACTOR_\w+)`", "".join(needs)))
+    return frozenset(re.findall(r"`(INTERACTOR_\w+|SESSION_SECRET)`", "".join(needs)))
 
 
 def run_page(page: Path, folder: Path) -> None:

@@ -11,11 +11,13 @@ from interactor_ext.tools import ToolFunction
 from interactor_ext.tools._calls import PendingCall, ToolRun
 
 
-def run(tool: ToolFunction | None, arguments: Any, *, mode: str = "sync", name: str = "") -> Any:
+def run(
+    tool: ToolFunction | None, arguments: Any, *, mode: str = "sync", name: str = "", exposes_errors: bool = False
+) -> Any:
     """The result that the platform would be sent."""
     name = name or (tool.name if tool else "")
     call = PendingCall("tc_1", "room_1", "tool_1", name, arguments, "user_1")
-    effects = ToolRun(tool, name, call, is_async=mode == "async").result()
+    effects = ToolRun(tool, name, call, is_async=mode == "async", exposes_errors=exposes_errors).result()
     return run_sync(effects) if mode == "sync" else asyncio.run(run_async(effects))
 
 
@@ -23,6 +25,7 @@ def result_of(value: Any) -> Any:
     """The result of a tool that returns this."""
 
     def give() -> Any:
+        """Gives the value."""
         return value
 
     tools = ToolSet()

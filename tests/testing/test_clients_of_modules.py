@@ -67,3 +67,45 @@ def test_clients_of_modules_reach_the_sandbox_of_the_fixture_and_nothing_else(
     files = {"application": APPLICATION, "conftest": conftest, "test_it": TEST}
     output, status = run(tmp_path, plugins="-p asyncio", ini=AUTO, **files)
     assert (status, "5 passed" in output) == (0, True), output
+
+
+# It closes the client when it ends, and has one relay that asks for the client and one that was given it.
+WEB_APPLICATION = """
+from contextlib import asynccontextmanager
+from fastapi import FastAPI
+from interactor_ext import get_async_client
+from interactor_ext.relay import Relay
+
+@asynccontextmanager
+async def lifespan(app):
+    async with get_async_client():
+        yield
+
+held = get_async_client(deadline=30)
+app = FastAPI(lifespan=lifespan)
+app.mount("/asked", Relay(get_async_client, authorize=lambda scope: "user_1"))
+app.mount("/held", Relay(held, authorize=lambda scope: "user_1"))
+"""
+TEST_OF_WEB = """
+import pytest
+from fastapi.testclient import TestClient
+from web import app, held
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("relay", ["asked", "held"])
+def test_app(interactor_sandbox, interactor_client, number, relay):
+    with TestClient(app, base_url="http://localhost", headers={"origin": "http://localhost"}) as browser:
+        assert browser.get(f"/{relay}/rooms").json()["data"] == []
+        user = interactor_client.namespace("user_1")
+        bot = user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
+        assert browser.post(f"/{relay}/rooms", json={"assistant_id": bot.id}).status_code == 201
+"""
+
+
+def test_application_that_closes_its_shared_client_is_tested_more_than_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*PLACEHOLDERS, "INTERACTOR_ENVIRONMENT"):
+        monkeypatch.delenv(name, raising=False)
+    output, status = run(tmp_path, plugins="-p asyncio", ini=AUTO, web=WEB_APPLICATION, test_it=TEST_OF_WEB)
+    assert (status, "6 passed" in output) == (0, True), output

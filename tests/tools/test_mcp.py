@@ -39,7 +39,7 @@ from tests.support.waiting import eventually, eventually_async
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
-GONE = "gave no result: the event loop of its session no longer runs here"
+GONE = "gave no result."
 EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"
 
 
@@ -172,7 +172,7 @@ def test_server_that_dies_gives_an_error_and_the_chat_goes_on(
         assert outcome.message is not None
         died, after = outcome.text.split(" add answered ")
         for answer in (died, after):
-            assert '"type": "tool_failed", "message": "The MCP server demo gave no result: ' in answer
+            assert '"type": "tool_failed", "message": "The MCP server demo gave no result."' in answer
         assert outcome.text == outcome.message.content
 
 
@@ -192,7 +192,7 @@ async def test_chat_in_the_loop_of_the_session(sandbox: Sandbox) -> None:
     assert text.endswith(
         text_of(
             "die",
-            {"error": {"type": "tool_failed", "message": "The MCP server demo gave no result: Connection closed"}},
+            {"error": {"type": "tool_failed", "message": "The MCP server demo gave no result."}},
         )
     )
 
@@ -249,7 +249,7 @@ def test_call_ends_when_the_event_loop_of_its_session_ends_meanwhile() -> None:
     asyncio.run(main())
     thread.join(60)
     assert results[0]["error"]["type"] == "tool_failed"
-    assert results[0]["error"]["message"].startswith("The MCP server paged gave no result: ")
+    assert results[0]["error"]["message"] == "The MCP server paged gave no result."
 
 
 class Hanging:
@@ -332,7 +332,8 @@ async def test_name_that_is_taken_is_an_error_and_adds_nothing() -> None:
     tools = ToolSet()
 
     @tools.tool
-    def b() -> None: ...
+    def b() -> None:
+        """B."""
 
     async with Client(lowlevel([["a", "b"]])) as client:
         with pytest.raises(
@@ -371,7 +372,8 @@ async def test_change_whose_tools_are_taken_leaves_the_set_as_it_was(caplog: pyt
         await tools.add_mcp(client)
 
         @tools.tool
-        def b() -> None: ...
+        def b() -> None:
+            """B."""
 
         pages[0] = ["a", "b"]
         await client.session._message_handler(types.ToolListChangedNotification())
@@ -519,7 +521,7 @@ async def use_shop(client: Client) -> None:
         assert json.loads(bought.content[0].text) == {"article": "a", "cents": 500}  # type: ignore[union-attr]
         for name, arguments, message in [
             ("price", {"pieces": "2"}, "article: is missing; pieces: must be an integer, not a string"),
-            ("fail", {}, "RuntimeError: the database is away"),
+            ("fail", {}, "The tool failed."),
             ("nothing", {}, "There is no tool nothing here."),
         ]:
             refused = await client.call_tool(name, arguments)
@@ -539,7 +541,12 @@ async def test_served_set_has_what_is_added_later_and_gives_the_namespace() -> N
 
     @tools.tool
     def who(context: ToolContext) -> list[Any]:
+        """Who."""
         return [context.namespace, context.room_id, bool(context.tool_call_id)]
+
+    @tools.tool(approval=True)
+    def pay() -> None:
+        """Waits for a person, whom an MCP client can't ask."""
 
     async with Client(server) as client:
         assert [tool.name for tool in (await client.list_tools()).tools] == ["who"]
@@ -553,6 +560,7 @@ async def test_set_whose_tools_take_a_context_is_not_served_without_a_namespace(
 
     @tools.tool
     def who(context: ToolContext) -> str | None:
+        """Who."""
         return context.namespace
 
     with pytest.raises(ConfigurationError, match=r"The tool who takes a ToolContext: pass serve_mcp\(namespace="):

@@ -25,6 +25,7 @@ from interactor_ext import (
     ValidationError,
 )
 from interactor_ext.sandbox import Sandbox
+from interactor_ext.tools import ToolError
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier, parse_event, sign
 from tests.support.chaos_proxy import LOST, ChaosProxy
 from tests.support.conversations import NAMESPACE, asked, chat, new_room, room_with
@@ -45,7 +46,7 @@ FIVE_CALLS = """/tool get_weather {"city": "Oslo"}
 /tool add {"a": "1"}
 /then
 /tool add {"a": 1, "b": 2.0}"""
-FAILED = {"error": {"type": "tool_failed", "message": "RuntimeError: the database is away"}}
+FAILED = {"error": {"type": "tool_failed", "message": "The database is away."}}
 INVALID = {
     "error": {
         "type": "invalid_arguments",
@@ -85,7 +86,7 @@ class Tools(ToolSet):
         async def fail() -> None:
             """Fails."""
             self.runs["fail"] += 1
-            raise RuntimeError("the database is away")
+            raise ToolError("The database is away.")
 
         @self.tool
         def add(a: int, b: int) -> int:
@@ -230,7 +231,7 @@ def test_tool_context_has_namespace_room_and_call_id(mode: str, sandbox: Sandbox
 
 @sync_and_async
 def test_tool_that_chats_in_its_own_room_gets_an_error(mode: str, sandbox: Sandbox) -> None:
-    tools = ToolSet()
+    tools = ToolSet(expose_errors=True)
 
     @tools.tool
     def ask(context: ToolContext) -> str:
@@ -432,10 +433,12 @@ def test_equal_tool_ids_of_two_platforms_are_kept_apart() -> None:
 
     @tools.tool
     def first(number: int) -> str:
+        """First."""
         return f"first {number}"
 
     @tools.tool
     def second(number: int) -> str:
+        """Second."""
         return f"second {number}"
 
     tool = {"id": "tool_1", "description": "", "parameters": {}}

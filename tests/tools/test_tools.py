@@ -182,7 +182,8 @@ def test_recursive_class_is_defined_once() -> None:
     tools = ToolSet()
 
     @tools.tool
-    def plant(root: Node, other: Node) -> None: ...
+    def plant(root: Node, other: Node) -> None:
+        """Plant."""
 
     schema = tools["plant"].parameters
     assert schema["properties"] == {"root": {"$ref": "#/$defs/Node"}, "other": {"$ref": "#/$defs/Node"}}
@@ -193,7 +194,8 @@ def test_recursive_class_is_defined_once() -> None:
     assert keywords == {"root": Node("a", [Node("b")]), "other": Node("c")}
 
     @tools.tool
-    def join(left: Node, right: Outer.Node) -> None: ...
+    def join(left: Node, right: Outer.Node) -> None:
+        """Join."""
 
     schema = tools["join"].parameters
     assert schema["properties"] == {"left": {"$ref": "#/$defs/Node"}, "right": {"$ref": "#/$defs/Node2"}}
@@ -386,6 +388,7 @@ def generator() -> Iterator[int]:
 
 class Service:
     def method(self, a: int) -> int:
+        """Gives it back."""
         return a
 
 
@@ -574,6 +577,7 @@ def test_positional_only_parameters_and_context_are_bound() -> None:
 
     @tools.tool
     def where(first: int, second: int = 2, /, third: int = 3, *, context: ToolContext) -> list[Any]:
+        """Where."""
         return [first, second, third, context.namespace, context.room_id, context.tool_call_id]
 
     assert "context" not in tools["where"].parameters["properties"]
@@ -599,9 +603,10 @@ class Unspeakable(Exception):
     ],
     ids=repr,
 )
+@pytest.mark.parametrize("exposed", [False, True])
 @pytest.mark.parametrize("kind", ["sync", "async", "sync in async"])
 def test_exception_of_a_tool_becomes_an_error_result_and_is_logged(
-    error: BaseException, message: str, kind: str, caplog: pytest.LogCaptureFixture
+    error: BaseException, message: str, kind: str, exposed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(city: str) -> None:
         raise error
@@ -615,11 +620,14 @@ def test_exception_of_a_tool_becomes_an_error_result_and_is_logged(
         message = f"RuntimeError: {what} raised StopIteration" + ("" if kind == "async" else ".")
     tool = ToolFunction.of(fail_async if kind == "async" else fail, "fail", None)
     with caplog.at_level(logging.INFO, "interactor"):
-        result = run(tool, {"city": "secret-place"}, mode="sync" if kind == "sync" else "async")
-    assert result == {"error": {"type": "tool_failed", "message": message}}
+        mode = "sync" if kind == "sync" else "async"
+        result = run(tool, {"city": "secret-place"}, mode=mode, exposes_errors=exposed)
+    error_id = result["error"].pop("id")
+    assert result == {"error": {"type": "tool_failed", "message": message if exposed else "The tool failed."}}
     assert [(record.levelname, record.message) for record in caplog.records] == [
-        ("ERROR", "the tool fail failed (call tc_1)")
+        ("ERROR", f"the tool fail failed (call tc_1, error {error_id})")
     ]
+    assert caplog.records[0].exc_info
     assert "secret-place" not in caplog.text
 
 

@@ -706,7 +706,7 @@ class Address:
 def search(query: Annotated[str, "What."], where: Address | None = None) -> list[Address]: ...
 
 tools = ToolSet()
-tools.tool(search)
+tools.tool(description="Searches.")(search)
 assert "pydantic" not in sys.modules and "annotated_types" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True)

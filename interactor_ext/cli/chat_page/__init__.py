@@ -28,7 +28,7 @@ from starlette.routing import Mount, Route
 
 from interactor_ext import AsyncInteractorClient
 from interactor_ext.cli.output import write
-from interactor_ext.relay import Relay
+from interactor_ext.relay import Relay, Show
 from interactor_ext.sandbox.http.server import Server, origin
 
 if TYPE_CHECKING:
@@ -53,7 +53,12 @@ class ChatPage:
         self._token = token_urlsafe()
         self._namespace = namespace
         self._room_id = room_id
-        self.relay = Relay(client, authorize=self._authorize, rooms=lambda _, asked: asked == room_id)
+        self.relay = Relay(
+            client,
+            authorize=self._authorize,
+            rooms=lambda _, asked: asked == room_id,
+            show=Show(tool_arguments=True, tool_results=True),  # to the developer whose own page it is
+        )
 
         @asynccontextmanager
         async def lifespan(_: Starlette) -> AsyncIterator[None]:

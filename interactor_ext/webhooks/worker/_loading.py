@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from functools import reduce
-from importlib import import_module
-from typing import Any
-
+from interactor_ext._config.named_object import load_named
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.webhooks.router import WebhookRouter
 from interactor_ext.webhooks.worker._worker import QueueLoop, WebhookWorker
@@ -37,21 +32,7 @@ def load_router(name: str) -> WebhookRouter:
 
 
 def _load(name: str) -> WebhookRouter | QueueLoop:
-    module, _, attributes = name.partition(":")
-    if not all(part.isidentifier() for part in (*module.split("."), *attributes.split("."))):
-        raise ConfigurationError(f"{name!r} names no router: write module:name, for instance shop.webhooks:router.")
-    if not {"", os.getcwd()} & set(sys.path):
-        sys.path.insert(0, os.getcwd())
-    try:
-        found: Any = import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise
-        raise ConfigurationError(f"There is no module {error.name!r} here, nor installed.") from None
-    try:
-        found = reduce(getattr, attributes.split("."), found)
-    except AttributeError:
-        raise ConfigurationError(f"The module {module!r} has no {attributes!r}.") from None
+    found = load_named(name, "router", "shop.webhooks:router")
     if not isinstance(found, WebhookRouter | QueueLoop):
         raise ConfigurationError(f"{name!r} is neither a WebhookRouter nor a worker, but {type(found).__name__}.")
     return found

@@ -1,0 +1,100 @@
+"""Answers with a shape, `user.chat(..., answer=Booking)`: the assistant gives them by calling a tool of that shape."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from interactor_ext._effects import Call, Effects, view_until
+from interactor_ext._errors import ResponseValidationError
+from interactor_ext._redaction import clean_text
+from interactor_ext.chat._reply import AsyncReply, Reply
+from interactor_ext.chat._shared import SharedReply
+from interactor_ext.tools._answer_tool import answer_tool
+from interactor_ext.tools._tool_set import ToolSet, tool_set
+
+if TYPE_CHECKING:
+    from interactor_client.models import Message
+    from interactor_ext.tools._tool_set import Tools
+
+A = TypeVar("A")
+
+_MOST_QUOTED = 300
+
+
+class _Answers(Generic[A]):
+    """The answers that came so far, and the tool that takes them."""
+
+    def __init__(self, shape: type[A], tools: Tools | None) -> None:
+        self._shape = shape
+        self._given: list[A] = []
+        self.tool = answer_tool(shape, self._given.append)
+        self.tools = tool_set(() if tools is None else tools).with_tool(self.tool)
+
+    def bind(self, user: Any, room_id: str, ends_at: float | None) -> Effects[None]:
+        """Give the room's assistant the tool, which it keeps."""
+        (known,) = yield from ToolSet().with_tool(self.tool).registration(user)
+        room = yield Call(partial(view_until(user, ends_at).rooms.get, room_id))
+        assistant = yield Call(partial(view_until(user, ends_at).assistants.get, room.assistant_id))
+        ids = [each if isinstance(each, str) else each.id for each in assistant.tools or ()]
+        if known.id not in ids:
+            yield Call(partial(view_until(user, ends_at).assistants.update, assistant.id, tools=[*ids, known.id]))
+
+    @property
+    def is_missing(self) -> bool:
+        return not self._given
+
+    @property
+    def question(self) -> str:
+        return f"Please give your answer by calling the tool {self.tool.name}."
+
+    def last(self, message: Message) -> A:
+        if self.is_missing:
+            said = clean_text(message.content or "")[:_MOST_QUOTED]
+            name = self._shape.__name__
+            raise ResponseValidationError(
+                f"The assistant was asked for a {name} twice, and did not call {self.tool.name}. It said: {said!r}",
+                model=name,
+            )
+        return self._given[-1]
+
+
+class _Typed(SharedReply, Generic[A]):
+    def __init__(
+        self, user: Any, room_id: str, content: str, tools: Tools | None, tool_timeout: float | None, shape: type[A]
+    ) -> None:
+        self._answers = _Answers(shape, tools)
+        super().__init__(user, room_id, content, self._answers.tools, tool_timeout)
+
+    def _prepare(self) -> Effects[None]:
+        return self._answers.bind(self._user, self._room.id, self._ends_at)
+
+
+class TypedReply(_Typed[A], Reply):
+    """A `Reply` whose answer has a shape."""
+
+    def answer(self) -> A:
+        """The answer, an instance of the class. An assistant that did not give one is asked for it once more.
+
+        Raises ResponseValidationError, with what it said, if there is none then.
+        """
+        message = self.message()
+        if self._answers.is_missing:
+            with self._user.chat(self._room.id, self._answers.question, tools=self._tools) as again:
+                message = again.message()
+        return self._answers.last(message)
+
+
+class AsyncTypedReply(_Typed[A], AsyncReply):
+    """An `AsyncReply` whose answer has a shape."""
+
+    async def answer(self) -> A:
+        """The answer, an instance of the class. An assistant that did not give one is asked for it once more.
+
+        Raises ResponseValidationError, with what it said, if there is none then.
+        """
+        message = await self.message()
+        if self._answers.is_missing:
+            async with self._user.chat(self._room.id, self._answers.question, tools=self._tools) as again:
+                message = await again.message()
+        return self._answers.last(message)

@@ -1,0 +1,118 @@
+"""`interactor tools`: lists the calls of a room that wait for a person, and approves or rejects them."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._redaction import clean_text
+from interactor_ext.cli.output import confirmed, masked, write, write_json
+from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
+
+if TYPE_CHECKING:
+    from interactor_ext import InteractorClient, ToolSet
+    from interactor_ext.tools import WaitingCall
+
+tools = typer.Typer(help="Decide about calls of tools that need approval.", no_args_is_help=True, rich_markup_mode=None)
+
+Tools = Annotated[str, typer.Argument(metavar="module:name", help="Where the ToolSet stands.")]
+Room = Annotated[str, typer.Argument(help="The room's id.")]
+CallId = Annotated[str, typer.Argument(help="As `pending` shows it.")]
+By = Annotated[str | None, typer.Option(help="Who decides; you, if left out.", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", help="Without being asked.")]
+
+
+@tools.command()
+def pending(
+    tool_set: Tools,
+    room: Room,
+    namespace: Namespace = None,
+    environment: Environment = None,
+    insecure: Insecure = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the calls of a room that wait for approval, with their arguments."""
+    with _opened(tool_set, environment, namespace, insecure) as (found, user):
+        waiting = found.pending(user, room)
+    for call in waiting:
+        if as_json:
+            about = {"id": call.id, "tool": call.tool, "arguments": masked(call.arguments), "digest": call.digest}
+            write_json(about, compact=True)
+        else:
+            _show(call)
+    if not as_json and not waiting:
+        write("Nothing waits here.")
+
+
+@tools.command()
+def approve(
+    tool_set: Tools,
+    room: Room,
+    call_id: CallId,
+    by: By = None,
+    yes: Yes = False,
+    namespace: Namespace = None,
+    environment: Environment = None,
+    insecure: Insecure = False,
+) -> None:
+    """Run a call here, and submit its result."""
+    with _opened(tool_set, environment, namespace, insecure) as (found, user):
+        call = _chosen(found, user, room, call_id)
+        _show(call)
+        if not yes and not confirmed("Run it?", "--yes"):
+            raise ConfigurationError("Nothing was run.")
+        found.approve(user, call, by=by or getpass.getuser())
+    write("Run, and its result submitted.", "green")
+
+
+@tools.command()
+def reject(
+    tool_set: Tools,
+    room: Room,
+    call_id: CallId,
+    reason: Annotated[str, typer.Option(help="The model reads it.")] = "It was not approved.",
+    by: By = None,
+    namespace: Namespace = None,
+    environment: Environment = None,
+    insecure: Insecure = False,
+) -> None:
+    """Tell the model that a call is not run."""
+    with _opened(tool_set, environment, namespace, insecure) as (found, user):
+        found.reject(user, _chosen(found, user, room, call_id), reason=reason, by=by or getpass.getuser())
+    write("Rejected.")
+
+
+@contextmanager
+def _opened(
+    name: str, environment: str | None, namespace: str | None, insecure: bool
+) -> Iterator[tuple[ToolSet, InteractorClient]]:
+    from interactor_ext import InteractorClient, ToolSet
+    from interactor_ext._config.named_object import load_named
+
+    found: Any = load_named(name, "ToolSet", "shop.tools:tools")
+    if not isinstance(found, ToolSet):
+        raise ConfigurationError(f"{name!r} is not a ToolSet, but {type(found).__name__}.")
+    with InteractorClient(**settings(environment, namespace, insecure)) as user:
+        yield found, user
+
+
+def _chosen(found: ToolSet, user: InteractorClient, room: str, call_id: str) -> WaitingCall:
+    for call in found.pending(user, room):
+        if call.id == call_id:
+            return call
+    raise ConfigurationError(
+        f"No call {clean_text(call_id)!r} waits in this room. `interactor tools pending` lists them."
+    )
+
+
+def _show(call: WaitingCall) -> None:
+    write(f"{call.id} ", "bold cyan", end="")
+    write(clean_text(call.tool))
+    for line in json.dumps(masked(call.arguments), indent=2, ensure_ascii=False).splitlines():
+        write(f"  {line}")

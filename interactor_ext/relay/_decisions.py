@@ -1,0 +1,56 @@
+"""The functions of the application that decide who may do what."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from interactor_ext._effects import Call
+from interactor_ext._errors import ConfigurationError
+from interactor_ext._waiting.threads import DaemonThreads
+
+Authorize = Callable[[Any], "str | Awaitable[str | None] | None"]
+MayEnter = Callable[[str, str], "bool | Awaitable[bool]"] | Callable[[str, str, Any], "bool | Awaitable[bool]"]
+Approver = (
+    Callable[[str, str], "str | Awaitable[str | None] | None"]
+    | Callable[[str, str, Any], "str | Awaitable[str | None] | None"]
+)
+OnMessage = (
+    Callable[[str, str, str], "str | Awaitable[str | None] | None"]
+    | Callable[[str, str, str, Any], "str | Awaitable[str | None] | None"]
+)
+
+_THREADS = DaemonThreads("interactor-relay-authorize", most=32)
+
+
+class Decision(NamedTuple):
+    """A function of the application. One that is no coroutine function runs in a thread."""
+
+    function: Callable[..., Any]
+    takes_scope: bool = False
+    """Whether the scope of the request is its last argument."""
+
+    @classmethod
+    def of(cls, name: str, function: Callable[..., Any], arguments: int) -> Decision:
+        """Of a function with so many parameters, or with one more, which is given the scope.
+
+        Raises:
+            ConfigurationError: it is neither.
+        """
+        if callable(function):
+            try:
+                signature = inspect.signature(function)
+            except ValueError:  # a function of C may have none
+                return cls(function)
+            for more in (0, 1):
+                with suppress(TypeError):
+                    signature.bind(*range(arguments + more))
+                    return cls(function, bool(more))
+        raise ConfigurationError(
+            f"{name}= takes a function of {arguments} arguments, or of one more, the request's scope: not {function!r}."
+        )
+
+    def call(self, scope: Any, *arguments: Any) -> Call:
+        return Call(self.function, (*arguments, scope) if self.takes_scope else arguments, threads=_THREADS)

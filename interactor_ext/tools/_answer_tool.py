@@ -1,0 +1,42 @@
+"""The tool by which an assistant gives an answer with a shape."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from interactor_ext.tools._function import ToolFunction
+from interactor_ext.tools._hints import ShapeBuilder
+from interactor_ext.tools._shapes import Shape
+
+A = TypeVar("A")
+
+
+def answer_tool(cls: type[A], take: Callable[[A], object]) -> ToolFunction:
+    """A tool whose parameters are the fields of a class, and which hands each instance to `take`.
+
+    Raises TypeError for a class that is no JSON object.
+    """
+    builder = ShapeBuilder()
+    read = builder.shape(cls, cls.__name__)
+    schema = read.schema
+    if "$ref" in schema:
+        schema = builder.definitions[schema["$ref"].rpartition("/")[2]]
+    if schema.get("type") != "object" or "properties" not in schema:
+        raise TypeError(f"answer= takes a class with fields, such as a dataclass, and {cls!r} is not one")
+    if builder.definitions:
+        schema = {**schema, "$defs": builder.definitions}
+
+    def give(answer: A) -> str:
+        take(answer)
+        return "The answer was taken."
+
+    def bound(value: Any, path: str) -> dict[str, Any]:
+        return {"answer": read.read(value, path)}
+
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+    description = f"Gives the answer to the user's last message: a {cls.__name__}. Call it in place of writing one."
+    shape = Shape(schema, "an object", bound)
+    return ToolFunction(f"answer_{name}", description, schema, give, shape, inspect.signature(give), None)

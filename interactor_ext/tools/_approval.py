@@ -1,0 +1,137 @@
+"""Calls of tools that wait for a person: what is shown of them, how they are found again, and who decided what."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import attrs
+
+from interactor_ext._effects import Call, Effects
+from interactor_ext._errors import InteractorError
+from interactor_ext._redaction import clean_text
+from interactor_ext.logs import tools_logger as logger
+from interactor_ext.telemetry._events import ToolDecided
+from interactor_ext.tools._calls import FINISHED, PendingCall
+from interactor_ext.tools._function import ToolFunction
+
+if TYPE_CHECKING:
+    from interactor_client.models import Message, ToolCall
+
+
+@attrs.frozen
+class WaitingCall:
+    """A call that waits until a person approves or rejects it. The platform keeps it, however long that takes."""
+
+    type: ClassVar[str] = "tool_call.needs_approval"
+
+    id: str
+    tool: str
+    """The tool's name."""
+    room_id: str
+    namespace: str | None
+    arguments: dict[str, Any] = attrs.field(repr=False)
+    """All of them, as the model wrote them: for the server."""
+    shown: dict[str, Any] = attrs.field(repr=False)
+    """Those that the tool's `show=` names: for a browser."""
+    digest: str
+    """Of the tool and all arguments. If they are others when it is approved, nothing is run."""
+
+
+class ApprovalError(InteractorError):
+    """A call can't be approved or rejected, or an answer can't be had without an approval. `code` says why.
+
+    `approval_needed`: the answer of a chat waits for it. `call_not_found`: the tenant has no such call.
+    `call_finished`: it has a result already. `call_changed`: its arguments are others than those that were shown.
+    `unknown_tool`: this ToolSet has no such tool, or its calls need no approval.
+    """
+
+
+def waiting_call(tool: ToolFunction, call: PendingCall) -> WaitingCall | None:
+    """The call, if a person has to decide about it; also where the function `approval=` fails."""
+    try:
+        if not tool.needs_approval(call.arguments, call.context):
+            return None
+    except Exception:
+        logger.exception("approval= of the tool %s failed, so a person decides (call %s)", tool.name, call.id)
+    written = json.dumps([tool.name, call.arguments], sort_keys=True)
+    shown = {name: call.arguments[name] for name in tool.options.show if name in call.arguments}
+    digest = hashlib.sha256(written.encode()).hexdigest()
+    return WaitingCall(call.id, tool.name, call.room_id, call.namespace, call.arguments, shown, digest)
+
+
+def require_open(call: ToolCall, waiting: WaitingCall | None, named: WaitingCall | str) -> WaitingCall:
+    """Raises ApprovalError for a call about which nobody has to decide, or no longer."""
+    name = clean_text(call.id)
+    if call.status in FINISHED:
+        raise ApprovalError(f"The call {name} is {call.status} already.", code="call_finished")
+    if waiting is None:
+        raise ApprovalError(f"The call {name} needs no approval by this ToolSet.", code="unknown_tool")
+    if isinstance(named, WaitingCall) and named.digest != waiting.digest:
+        raise ApprovalError(
+            f"The arguments of the call {name} are others than those that were shown. `tools.pending` has them.",
+            code="call_changed",
+        )
+    return waiting
+
+
+def record_decision(user: Any, call: WaitingCall, decision: Literal["approved", "rejected"], by: str | None) -> None:
+    fields: dict[str, Any] = {"tool": call.tool, "tool_call_id": call.id, "decision": decision, "decided_by": by}
+    fields |= {"namespace": call.namespace, "room_id": call.room_id, "arguments": call.arguments}
+    logger.info("%s %s the tool %s (call %s)", by or "somebody", decision, call.tool, call.id, extra=fields)
+    reporter = user._http.reporter
+    if reporter is not None:
+        reporter.record(ToolDecided(call.tool, decision, call.namespace))
+
+
+def open_calls(user: Any, room_id: str) -> Effects[list[ToolCall]]:
+    """The calls of a room that have no result, oldest first."""
+    messages = yield from everything(user.messages.iterate(room_id, order="asc", per_page=100))
+    calls = [call for message in messages for call in message.tool_calls or ()]
+    return [call for call in calls if call.status not in FINISHED]
+
+
+def find_call(user: Any, named: WaitingCall | str) -> Effects[tuple[ToolCall, str]]:
+    """The call and its room. An id is looked for in all rooms of the tenant.
+
+    Raises ApprovalError if it is not there.
+    """
+    if isinstance(named, WaitingCall):
+        call_id, rooms = named.id, [named.room_id]
+    else:
+        call_id, rooms = named, [room.id for room in (yield from everything(user.rooms.iterate(per_page=100)))]
+    for room_id in rooms:
+        messages = user.messages.iterate(room_id, order="desc", per_page=100)
+        search = _search_async if isinstance(messages, AsyncIterable) else _search
+        call = yield Call(search, (messages, call_id))
+        if call is not None:
+            return call, room_id
+    raise ApprovalError(f"The tenant has no call {clean_text(call_id)!r} of a tool.", code="call_not_found")
+
+
+def everything(items: Any) -> Effects[list[Any]]:
+    """The items of an iterator, sync or async."""
+    found: list[Any] = yield Call(partial(_list_async if isinstance(items, AsyncIterable) else list, items))
+    return found
+
+
+async def _list_async(items: AsyncIterable[Any]) -> list[Any]:
+    return [item async for item in items]
+
+
+def _search(messages: Any, call_id: str) -> ToolCall | None:
+    return next(filter(None, (_call_in(message, call_id) for message in messages)), None)
+
+
+async def _search_async(messages: Any, call_id: str) -> ToolCall | None:
+    async for message in messages:
+        if (call := _call_in(message, call_id)) is not None:
+            return call
+    return None
+
+
+def _call_in(message: Message, call_id: str) -> ToolCall | None:
+    return next((call for call in message.tool_calls or () if call.id == call_id), None)

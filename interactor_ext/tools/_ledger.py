@@ -1,0 +1,108 @@
+"""The ledger of a ToolSet: a call that was begun is not run again, whichever process sees it.
+
+A store of `interactor_ext.webhooks` holds two entries for a call. The first is claimed for as long as a process works
+on it, and completed when the platform has the result. The second is completed right before the function is called: who
+finds it so, and the first one free, knows that a process has ended in between.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from interactor_ext._effects import Effects, Pause, seconds_until
+from interactor_ext._errors import APITimeoutError, InteractorError
+from interactor_ext._redaction import clean_text
+from interactor_ext.logs import tools_logger as logger
+from interactor_ext.tools._calls import ErrorResult, PendingCall, error_result, has_result, newest_messages
+from interactor_ext.webhooks._threads import StoreCalls
+from interactor_ext.webhooks.stores._contract import ClaimState
+from interactor_ext.webhooks.stores._memory import MemoryEventStore
+
+if TYPE_CHECKING:
+    from interactor_client.models import Message
+    from interactor_ext.webhooks.stores._contract import EventStore
+
+# Seconds until a call whose process has died is looked at by another. Renewed while the function runs.
+_LEASE = 60.0
+_POLL_PAUSE = 1.0
+_MOST_UNKNOWN = 1000
+_UNKNOWN = (
+    "The outcome is unknown: the tool was begun, and the process that ran it ended. It may have had its effect or not. "
+    "Do not call it again for this; say that somebody has to look."
+)
+_SETTLED = object()
+"""In place of a result: the platform has one."""
+
+
+class Ledger:
+    """`unknown` are the newest calls whose outcome nobody knows."""
+
+    def __init__(self, store: EventStore) -> None:
+        self.store = store
+        self.calls = StoreCalls(in_memory=isinstance(store, MemoryEventStore))
+        self.unknown: deque[PendingCall] = deque(maxlen=_MOST_UNKNOWN)
+
+
+class LedgerEntry:
+    """One call, as one process sees it."""
+
+    def __init__(self, ledger: Ledger, user: Any, call: PendingCall, name: str, *, is_idempotent: bool) -> None:
+        self._ledger = ledger
+        self._user = user
+        self._call = call
+        self._name = name
+        self._is_idempotent = is_idempotent
+        self._token = secrets.token_hex(8)
+        self._key = f"tool:{call.context.idempotency_key}"
+        self._is_begun = False
+
+    def result(self, run: Any, ends_at: float | None) -> Effects[Any]:
+        """The result of the function, for `submit`. Called again, it goes on where it was interrupted."""
+        claim = self._ledger.store.claim
+        while (state := (yield from self._ask(claim, self._key, self._token, _LEASE))) == ClaimState.IN_PROGRESS:
+            left = seconds_until(ends_at)
+            if left == 0:
+                raise APITimeoutError(f"The deadline has come while another process ran the tool {self._name}.")
+            yield Pause(_POLL_PAUSE if left is None else min(_POLL_PAUSE, left))
+        if state == ClaimState.COMPLETED:
+            return _SETTLED
+        if not self._is_begun:
+            is_first = yield from self._ask(self._ledger.store.complete, f"{self._key}:begun", self._token)
+            if not is_first:
+                messages = yield from newest_messages(self._user, self._call, ends_at)
+                if has_result(messages, self._call):
+                    return _SETTLED
+                if not self._is_idempotent:
+                    return self._outcome_unknown()
+            self._is_begun = True
+        renewal = self._ledger.calls.renewal(claim, self._key, self._token, _LEASE)
+        return (yield from run.result(ends_at, renewal))
+
+    def submit(self, send: Callable[[Any], Effects[Message]], ends_at: float | None, result: Any) -> Effects[Message]:
+        if result is _SETTLED:
+            messages = yield from newest_messages(self._user, self._call, ends_at)
+            return messages[0]
+        message = yield from send(result)
+        try:
+            yield from self._ledger.calls.record(self._ledger.store.complete, self._key, self._token)
+        except Exception:  # the platform refuses another result
+            logger.exception("the ledger does not know that the call %s is done", clean_text(self._call.id))
+        return message
+
+    def _outcome_unknown(self) -> ErrorResult:
+        name, call_id = self._name, clean_text(self._call.id)
+        logger.error("the outcome of the tool %s is unknown: the process that ran it ended (call %s)", name, call_id)
+        self._ledger.unknown.append(self._call)
+        return error_result("outcome_unknown", _UNKNOWN)
+
+    def _ask(self, method: Callable[..., Any], *arguments: object) -> Effects[Any]:
+        try:
+            return (yield self._ledger.calls.call(method, *arguments))
+        except Exception as error:
+            kind, call_id = type(error).__name__, clean_text(self._call.id)
+            raise InteractorError(
+                f"The ledger failed ({kind}), so the tool {self._name} was not run (call {call_id})."
+            ) from error

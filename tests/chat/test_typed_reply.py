@@ -1,0 +1,122 @@
+"""Answers with a shape: `chat(answer=Class)` and `reply.answer()`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import attrs
+import pytest
+from pydantic import BaseModel
+
+from interactor_ext import ResponseValidationError, ToolSet
+from interactor_ext.sandbox import Sandbox
+from tests.support.conversations import NAMESPACE, new_room
+from tests.support.modes import call, sync_and_async
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
+
+@dataclass
+class Guest:
+    name: str
+    children: list[Guest] | None = None
+
+
+@dataclass
+class RoomBooking:
+    room: str
+    guests: list[Guest]
+
+
+@attrs.frozen
+class Stay:
+    room: str
+
+
+class Night(TypedDict):
+    room: str
+
+
+class Trip(BaseModel):
+    room: str
+    nights: int = 1
+
+
+def answer_in(mode: str, sandbox: Sandbox, room: str, content: str, shape: Any, **options: Any) -> Any:
+    def ask(user: Any) -> Any:
+        if mode == "sync":
+            with user.chat(room, content, answer=shape, **options) as reply:
+                return reply.answer()
+
+        async def main() -> Any:
+            async with user.chat(room, content, answer=shape, **options) as reply:
+                return await reply.answer()
+
+        return main()
+
+    return call(mode, sandbox._with_connection({"namespace": NAMESPACE}), ask)
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    ("tool", "shape", "answer"),
+    [
+        ("answer_room_booking", RoomBooking, RoomBooking("blue", [Guest("Ada", [Guest("Ann")])])),
+        ("answer_stay", Stay, Stay("blue")),
+        ("answer_night", Night, {"room": "blue"}),
+        ("answer_trip", Trip, Trip(room="blue", nights=1)),
+    ],
+    ids=["dataclass", "attrs", "TypedDict", "pydantic"],
+)
+def test_answer_is_an_instance_of_the_class(mode: str, tool: str, shape: Any, answer: Any, sandbox: Sandbox) -> None:
+    fields: dict[str, Any] = {"room": "blue"}
+    if shape is RoomBooking:
+        fields["guests"] = [{"name": "Ada", "children": [{"name": "Ann"}]}]
+    content = f"/tool {tool} {json.dumps(fields)}"
+    room = new_room(sandbox)
+    for _ in range(2):  # the assistant keeps the tool
+        assert answer_in(mode, sandbox, room, content, shape) == answer
+    with sandbox.client(namespace=NAMESPACE) as user:
+        assert [each.name for each in user.tools.iterate()] == [tool]
+
+
+@sync_and_async
+def test_assistant_that_gives_no_answer_is_asked_once_more(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    with pytest.raises(ResponseValidationError, match=r"asked for a Stay twice, .* It said: 'Bot here") as caught:
+        answer_in(mode, sandbox, room, "Which room?", Stay)
+    assert caught.value.model == "Stay"
+    with sandbox.client(namespace=NAMESPACE) as user:
+        asked = [message.content for message in user.messages.iterate(room, order="asc") if message.role == "user"]
+    assert asked == ["Which room?", "Please give your answer by calling the tool answer_stay."]
+
+
+@sync_and_async
+def test_invalid_answer_is_told_to_the_model_and_given_again(mode: str, sandbox: Sandbox) -> None:
+    """Beside a tool of the chat."""
+    tools, looked_up = ToolSet(), []
+
+    @tools.tool
+    def look_up(order: str) -> str:
+        """Looks up an order."""
+        looked_up.append(order)
+        return "blue"
+
+    with sandbox.client(namespace=NAMESPACE) as user:
+        room = new_room(sandbox, *(tool.id for tool in tools.register(user)))
+    calls = ['/tool look_up {"order": "o_1"}', '/tool answer_stay {"room": 1}', '/tool answer_stay {"room": "blue"}']
+    content = "\n/then\n".join(calls)
+    assert answer_in(mode, sandbox, room, content, Stay, tools=tools) == Stay("blue")
+    assert looked_up == ["o_1"]
+    assert len(tools) == 1
+
+
+def test_class_without_fields_is_refused(sandbox: Sandbox) -> None:
+    with (
+        sandbox.client(namespace=NAMESPACE) as user,
+        pytest.raises(TypeError, match="answer= takes a class with fields"),
+    ):
+        user.chat("room_1", "Hello!", answer=int)

@@ -1,0 +1,107 @@
+"""Calls of tools that wait for a person, through the relay: decided by those who may, and by nobody else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from interactor_ext import ConfigurationError, InteractorClient, ToolSet
+from interactor_ext.relay import Relay
+from tests.support.relay_server import RelayServer
+from tests.support.waiting import eventually
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
+CAROL = {"x-person": "carol"}
+REFUND = {"content": '/tool refund {"order": "o_1", "amount": 250, "score": "fraud"}'}
+
+
+class Refunds(ToolSet):
+    def __init__(self) -> None:
+        super().__init__()
+        self.paid: list[str] = []
+        self.go = threading.Event()
+        self.go.set()
+
+        @self.tool(approval=True, show=("order", "amount"))
+        def refund(order: str, amount: int, score: str = "") -> str:
+            """Pays a customer back."""
+            assert self.go.wait(60)
+            self.paid.append(order)
+            return "paid"
+
+
+def manager(namespace: str, room: str, scope: Any) -> str | None:
+    cookie = dict(scope["headers"]).get(b"x-person", b"").decode()
+    return cookie if cookie == "carol" else None
+
+
+def ask(relay: RelayServer, room: str, **headers: str) -> Any:
+    with relay.page(**headers) as page:
+        assert page.post(f"/rooms/{room}/messages", json=REFUND).status_code == 201
+    found: list[Any] = []
+
+    def shown() -> bool:
+        with relay.page(**CAROL) as page:
+            found[:] = page.get(f"/rooms/{room}/approvals").json()["data"]
+        return bool(found)
+
+    assert eventually(shown)
+    return found[0]
+
+
+def test_manager_sees_what_is_shown_and_approves(
+    start_relay: Callable[..., RelayServer], new_room: Callable[..., str], backend: InteractorClient
+) -> None:
+    tools, user = Refunds(), backend.namespace("user_1")
+    room = new_room(tools=[tool.id for tool in tools.register(user)])
+    relay = start_relay(tools=tools, approvals=manager)
+    waiting = ask(relay, room)
+    assert set(waiting) == {"id", "tool", "shown", "digest"}
+    assert (waiting["tool"], waiting["shown"]) == ("refund", {"order": "o_1", "amount": 250})
+    path = f"/rooms/{room}/approvals"
+    decision = {"decision": "approve", "digest": waiting["digest"]}
+    with relay.page() as customer:
+        assert customer.get(path).status_code == 404
+        assert customer.post(f"{path}/{waiting['id']}", json=decision).status_code == 404
+    with relay.page(**CAROL) as page:
+        changed = page.post(f"{path}/{waiting['id']}", json={**decision, "digest": "0" * 64})
+        odd = page.post(f"{path}/{waiting['id']}", json={"decision": "maybe", "digest": waiting["digest"]})
+        unknown = page.post(f"{path}/tc_0", json=decision)
+        assert [each.status_code for each in (changed, odd, unknown)] == [409, 422, 409]
+        assert tools.paid == []
+        approved = page.post(f"{path}/{waiting['id']}", json=decision)
+        assert (approved.status_code, approved.json()["data"]) == (200, {"id": waiting["id"], "decision": "approve"})
+        assert tools.paid == ["o_1"]
+        assert page.get(path).json() == {"data": []}
+        assert page.post(f"{path}/{waiting['id']}", json=decision).status_code == 409
+        newest = page.get(f"/rooms/{room}/messages", params={"order": "desc"}).json()["data"][0]
+    assert newest["role"] == "assistant"
+    assert "fraud" not in newest["content"]
+    assert tools.paid == ["o_1"]
+
+
+def test_rejection_tells_the_model_why(
+    start_relay: Callable[..., RelayServer], new_room: Callable[..., str], backend: InteractorClient
+) -> None:
+    tools, user = Refunds(), backend.namespace("user_1")
+    room = new_room(tools=[tool.id for tool in tools.register(user)])
+    relay = start_relay(tools=tools, approvals=manager)
+    waiting = ask(relay, room)
+    with relay.page(**CAROL) as page:
+        body = {"decision": "reject", "digest": waiting["digest"], "reason": "It was delivered."}
+        assert page.post(f"/rooms/{room}/approvals/{waiting['id']}", json=body).status_code == 200
+    assert tools.paid == []
+    assert "It was delivered." in user.messages.list(room, order="desc").data[0].content
+
+
+def test_without_approvals_there_is_no_such_route(
+    start_relay: Callable[..., RelayServer], new_room: Callable[..., str]
+) -> None:
+    room = new_room()
+    with start_relay().page(**CAROL) as page:
+        assert page.get(f"/rooms/{room}/approvals").status_code == 404
+    with pytest.raises(ConfigurationError, match="approvals= is about the calls of tools=, which is missing"):
+        Relay(None, authorize=lambda scope: "user_1", approvals=manager)  # type: ignore[arg-type]

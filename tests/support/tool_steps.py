@@ -1,0 +1,95 @@
+"""A process that runs one call of a tool step by step, so that a test can kill it at each of them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from interactor_ext import InteractorClient, ToolContext, ToolSet
+from interactor_ext.tools import _ledger
+
+STEPS = ["claim", "claimed", "begin", "begun", "act", "acted", "submitted", "done"]
+"""What a call goes through. Before `act` there is no effect; `submitted` comes after the platform has the result."""
+
+
+class _Stepping:
+    """A ledger that stops before and after each of its steps until the parent says go."""
+
+    def __init__(self, inner: Any, step: Callable[[str], None]) -> None:
+        self._inner, self._step = inner, step
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def claim(self, key: str, token: str, lease: float) -> Any:
+        self._step("claim")
+        state = self._inner.claim(key, token, lease)
+        self._step("claimed")
+        return state
+
+    def complete(self, key: str, token: str) -> Any:
+        before, after = ("begin", "begun") if key.endswith(":begun") else ("submitted", "done")
+        self._step(before)
+        is_first = self._inner.complete(key, token)
+        self._step(after)
+        return is_first
+
+
+def _run(
+    parent: Connection, settings: dict[str, Any], open_ledger: Callable[[], Any], effects: Path, call: Any, room: str
+) -> None:
+    _ledger._LEASE, _ledger._POLL_PAUSE = 0.2, 0.02
+
+    def step(name: str) -> None:
+        parent.send(name)
+        parent.recv()
+
+    tools = ToolSet(ledger=_Stepping(open_ledger(), step))
+
+    def charge(context: ToolContext) -> str:
+        """Charges the customer."""
+        step("act")
+        with effects.open("a") as file:
+            file.write(f"{context.idempotency_key}\n")
+        step("acted")
+        return "charged"
+
+    tools.tool(charge)
+    tools.tool(name="charge_again", idempotent=True)(charge)
+    with InteractorClient(**settings) as client:
+        tools.run(client, call, room_id=room)
+    parent.send([each.id for each in tools.unknown()])
+
+
+class Runner:
+    """A process in which a call is run."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._connection, theirs = multiprocessing.Pipe()
+        self._process = multiprocessing.get_context("fork").Process(target=_run, args=(theirs, *arguments))
+        self._process.start()
+        theirs.close()
+
+    def kill_at(self, step: str) -> None:
+        while self._connection.recv() != step:
+            self._connection.send("go")
+        assert self._process.pid is not None
+        os.kill(self._process.pid, 9)
+        self._end()
+
+    def finish(self) -> list[str]:
+        """Lets it run to its end, and returns the ids of the calls whose outcome it does not know."""
+        while isinstance(said := self._connection.recv(), str):
+            self._connection.send("go")
+        self._end()
+        unknown: list[str] = said
+        return unknown
+
+    def _end(self) -> None:
+        self._process.join()
+        self._process.close()
+        self._connection.close()
