@@ -13,10 +13,8 @@ from interactor_ext._waiting.threads import DaemonThreads
 
 Authorize = Callable[[Any], "str | Awaitable[str | None] | None"]
 MayEnter = Callable[[str, str], "bool | Awaitable[bool]"] | Callable[[str, str, Any], "bool | Awaitable[bool]"]
-OnMessage = (
-    Callable[[str, str, str], "str | Awaitable[str | None] | None"]
-    | Callable[[str, str, str, Any], "str | Awaitable[str | None] | None"]
-)
+Reason = str | Awaitable[str | None] | None
+OnMessage = Callable[[str, str, str], Reason] | Callable[[str, str, str, Any], Reason]
 
 _THREADS = DaemonThreads("interactor-relay-authorize", most=32)
 
