@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,9 +36,11 @@ async def authorize(scope: Any) -> str | None:
 
 
 app = FastAPI(lifespan=lifespan)
-# The signed cookie. A key of your own keeps users signed in across restarts; https_only=True goes with HTTPS.
-app.add_middleware(SessionMiddleware, secret_key=secrets.token_hex(), same_site="strict")
-app.mount("/interactor", Relay(get_async_client(require_namespace=True), authorize=authorize))
+# The key of the signed cookie: your own keeps users signed in across restarts, and in all worker processes.
+# https_only=True goes with HTTPS.
+SESSION_SECRET = os.environ.get("SESSION_SECRET") or secrets.token_hex()
+app.add_middleware(SessionMiddleware, secret_key=SESSION_SECRET, same_site="strict")
+app.mount("/interactor", Relay(get_async_client, authorize=authorize))
 
 
 @app.get("/")

@@ -1,5 +1,6 @@
 """The web application: a page with the chat for each customer, and the team's inbox."""
 
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,8 @@ SIGN_IN = """<!doctype html>
 <form method="post" action="/sign-in/bob"><button>Sign in as Bob</button></form>
 """
 PAGE = Template((Path(__file__).parent / "page.html").read_text())
+# The key of the signed cookie: your own keeps users signed in across restarts, and in all worker processes.
+SESSION_SECRET = os.environ.get("SESSION_SECRET") or secrets.token_hex()
 
 
 @asynccontextmanager
@@ -39,8 +42,8 @@ async def authorize(scope: Any) -> str | None:
 
 
 app = FastAPI(lifespan=lifespan)
-app.add_middleware(SessionMiddleware, secret_key=secrets.token_hex(), same_site="strict")
-app.mount("/interactor", Relay(get_async_client(require_namespace=True), authorize=authorize, tools=tools))
+app.add_middleware(SessionMiddleware, secret_key=SESSION_SECRET, same_site="strict")
+app.mount("/interactor", Relay(get_async_client, authorize=authorize, tools=tools))
 app.include_router(inbox.router.fastapi(), prefix="/webhooks/interactor")
 
 

@@ -13,14 +13,9 @@ from interactor_ext._waiting.threads import DaemonThreads
 
 Authorize = Callable[[Any], "str | Awaitable[str | None] | None"]
 MayEnter = Callable[[str, str], "bool | Awaitable[bool]"] | Callable[[str, str, Any], "bool | Awaitable[bool]"]
-Approver = (
-    Callable[[str, str], "str | Awaitable[str | None] | None"]
-    | Callable[[str, str, Any], "str | Awaitable[str | None] | None"]
-)
-OnMessage = (
-    Callable[[str, str, str], "str | Awaitable[str | None] | None"]
-    | Callable[[str, str, str, Any], "str | Awaitable[str | None] | None"]
-)
+Text = str | Awaitable[str | None] | None
+Approver = Callable[[str, str], Text] | Callable[[str, str, Any], Text]
+OnMessage = Callable[[str, str, str], Text] | Callable[[str, str, str, Any], Text]
 
 _THREADS = DaemonThreads("interactor-relay-authorize", most=32)
 
