@@ -28,4 +28,6 @@ def test_nobody_else_reads_it(interactor_sandbox: Sandbox) -> None:
 
 
 def room_on(page: str) -> str:
-    return re.findall('room="(.+?)"', page)[0]
+    found = re.search('room="(.+?)"', page)
+    assert found is not None
+    return found[1]
