@@ -29,11 +29,11 @@ class _Answers(Generic[A]):
         self._shape = shape
         self._given: list[A] = []
         self.tool = answer_tool(shape, self._given.append)
-        self.tools = tool_set(() if tools is None else tools).with_tool(self.tool)
+        self.tools = tool_set(() if tools is None else tools)._with_tool(self.tool)
 
     def bind(self, user: Any, room_id: str, ends_at: float | None) -> Effects[None]:
         """Give the room's assistant the tool, which it keeps."""
-        (known,) = yield from ToolSet().with_tool(self.tool).registration(user)
+        (known,) = yield from ToolSet()._with_tool(self.tool)._registration(user)
         room = yield Call(partial(view_until(user, ends_at).rooms.get, room_id))
         assistant = yield Call(partial(view_until(user, ends_at).assistants.get, room.assistant_id))
         ids = [each if isinstance(each, str) else each.id for each in assistant.tools or ()]

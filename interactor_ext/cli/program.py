@@ -19,21 +19,31 @@ _OF_TERMINALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGQUIT") if
 _NOT_FOUND, _NOT_EXECUTABLE, _ENDED_BY_SIGNAL = 127, 126, 128
 
 
-def run_program(command: Sequence[str], variables: Mapping[str, str | None]) -> int:
-    """The exit status of `command`, as a shell would give it. A variable that is None is removed."""
+def run_program(command: Sequence[str], variables: Mapping[str, str | None], announce: Callable[[], object]) -> int:
+    """The exit status of `command`, as a shell would give it. A variable that is None is removed.
+
+    `announce` is called when signals are passed on already.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in variables}
     environment |= {name: value for name, value in variables.items() if value is not None}
-    try:
-        program = subprocess.Popen(command, env=environment)  # noqa: S603  # what the user asks for
-    except OSError as error:
-        complain(OSError(f"can't run {command[0]}: {error.strerror}"), verbose=False)
-        return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+    early: list[int] = []
+    program: subprocess.Popen[bytes] | None = None
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        if number not in _OF_TERMINALS or not _is_in_foreground():
+        if program is None:
+            early.append(number)
+        elif number not in _OF_TERMINALS or not _is_in_foreground():
             program.send_signal(number)
 
     with signals_handled(_PASSED_ON, pass_on):
+        announce()
+        try:
+            program = subprocess.Popen(command, env=environment)  # noqa: S603  # what the user asks for
+        except OSError as error:
+            complain(OSError(f"can't run {command[0]}: {error.strerror}"), verbose=False)
+            return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+        for number in early:
+            program.send_signal(number)
         status = _wait(program)
     return status if status >= 0 else _ENDED_BY_SIGNAL - status
 

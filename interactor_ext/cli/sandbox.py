@@ -146,8 +146,9 @@ def _run(served: Sandbox, program: list[str], host: str, port: int, env_path: Pa
     with served.run(port, host=host):
         if env_path:
             write_env_file(env_path, _variables(served))
-        note(f"Interactor sandbox at {served.core_api_url}. Look inside at {inspector_url(served.core_api_url)}")
-        return run_program(program, environment_of(served))
+        url = served.core_api_url
+        where = f"Interactor sandbox at {url}. Look inside at {inspector_url(url)}"
+        return run_program(program, environment_of(served), lambda: note(where))
 
 
 def _announce(served: Sandbox, env_path: Path | None) -> None:

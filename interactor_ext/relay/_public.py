@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -62,7 +61,7 @@ class Show:
 
     tool_arguments: bool = False
     tool_results: bool = False
-    context: Collection[str] = ()
+    context: tuple[str, ...] | list[str] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.context, str) or not all(isinstance(key, str) for key in self.context):

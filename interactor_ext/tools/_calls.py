@@ -60,6 +60,7 @@ class PendingCall:
 
     @property
     def context(self) -> ToolContext:
+        """Where it comes from, as the tool is told."""
         return ToolContext(self.namespace, self.room_id, self.id)
 
 

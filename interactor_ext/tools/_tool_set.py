@@ -184,7 +184,7 @@ class ToolSet:
         asynchronous client, await it.
         """
         client: Any = user
-        tools: list[Tool] | Awaitable[list[Tool]] = client._run_effects(self.registration(user))
+        tools: list[Tool] | Awaitable[list[Tool]] = client._run_effects(self._registration(user))
         return tools
 
     @overload
@@ -281,7 +281,7 @@ class ToolSet:
         """The calls whose outcome is unknown, as this process found them: with a ledger, the newest thousand."""
         return [] if self._ledger is None else list(self._ledger.unknown)
 
-    def with_tool(self, tool: ToolFunction) -> ToolSet:
+    def _with_tool(self, tool: ToolFunction) -> ToolSet:
         """A copy with one tool more, which shares everything else with this set."""
         other = copy(self)
         other._tools = {**self._tools, tool.name: tool}
@@ -295,7 +295,7 @@ class ToolSet:
                 raise ValueError(f"this ToolSet has a tool {min(taken)!r} already")
             self._tools = {**kept, **new}
 
-    def registration(self, user: Any) -> Effects[list[Tool]]:
+    def _registration(self, user: Any) -> Effects[list[Tool]]:
         ends_at = user._view.ends_at()
         existing: list[Tool] = yield from everything(user.tools.iterate(per_page=100))
         registered: list[Tool] = []

@@ -97,7 +97,6 @@ client.with_options(every=3) -> there are timeout, max_retries, deadline, idempo
 list_assistants.sync(client=user) -> client must be a low-level Client, not InteractorClient: pass its .api
 list_assistants.sync_detailed(client=None) -> client must be a low-level Client, not NoneType
 WebhookVerifier("new", "old") -> the newest first: WebhookVerifier(["new", "old"])
-with Sandbox() as sandbox: pass -> with Sandbox().run() as sandbox:
 from interactor_ext import AsyncClient -> write AsyncInteractorClient
 from interactor_ext import WebhookVerifyer -> cannot import name 'WebhookVerifyer'
 """

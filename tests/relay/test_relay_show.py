@@ -37,6 +37,7 @@ def test_tool_calls_have_a_name_and_a_state_and_more_where_show_names_it(
 
     @tools.tool
     def look_up(product: str) -> dict[str, str]:
+        """Looks up a product."""
         if product == "internal-product-2":
             raise RuntimeError("this product is unknown")
         return {"purchase_price": "internal-price"}
