@@ -19,7 +19,9 @@ _OF_TERMINALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGQUIT") if
 _NOT_FOUND, _NOT_EXECUTABLE, _ENDED_BY_SIGNAL = 127, 126, 128
 
 
-def run_program(command: Sequence[str], variables: Mapping[str, str | None], announce: Callable[[], object]) -> int:
+def run_program(
+    command: Sequence[str], variables: Mapping[str, str | None], announce: Callable[[], object] = lambda: None
+) -> int:
     """The exit status of `command`, as a shell would give it. A variable that is None is removed.
 
     `announce` is called when signals are passed on already.
