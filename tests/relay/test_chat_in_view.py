@@ -135,12 +135,15 @@ def test_message_that_is_sent_while_an_answer_streams_or_offline_is_in_view(
     chat.write("Second")
     chat.shows_messages("First", "Second")
     assert chat.run(IN_VIEW, ".message.user .bubble")
+    eventually(chat.browser, lambda: not chat.run("return root.querySelector('[data-state=sending]') !== null"))
     expected.append(LOST)
     page.kill()
-    chat.write("Third")
-    chat.shows(".failure span", "Not sent. The server cannot be reached.")
-    assert chat.run(IN_VIEW, ".message.user .bubble")
-    page.start()
+    try:
+        chat.write("Third")
+        chat.shows(".failure span", "Not sent. The server cannot be reached.")
+        assert chat.run(IN_VIEW, ".message.user .bubble")
+    finally:
+        page.start()
 
 
 def test_quick_messages_beyond_the_limit_give_one_alert_and_follow_by_themselves(

@@ -96,12 +96,12 @@ def test_stream_of_a_workflow_instance_is_asked_for_once_after_its_end(
 
 @pytest.fixture
 def foreign(browser: WebDriver) -> Iterator[str]:
-    """The origin of a page that the browser shows, and that has its own copy of the module."""
+    """The origin of a page that the browser shows, and that has its own copies of the modules."""
 
     def handle(connection: Connection) -> None:
-        is_page = connection.request.target == "/"
-        connection.head(content_type="text/html" if is_page else "text/javascript")
-        connection.send(PAGE if is_page else (STATIC / "interactor-stream.js").read_bytes())
+        name = connection.request.target.removeprefix("/")
+        connection.head(content_type="text/javascript" if name else "text/html")
+        connection.send((STATIC / name).read_bytes() if name else PAGE)
 
     with RawServer(handle) as server:
         browser.get(server.url)
