@@ -38,6 +38,7 @@ from interactor_ext.sandbox.storage.records import JsonObject
 from interactor_ext.sandbox.work import running_loop
 
 if TYPE_CHECKING:
+    from interactor_client.models import OAuthAuthorization
     from interactor_ext import AsyncInteractorClient, InteractorClient
 
 T = TypeVar("T")
@@ -395,22 +396,23 @@ class Sandbox:
 
     def decide(
         self,
-        flow_id: str,
+        flow_id: str | OAuthAuthorization,
         *,
         approve: bool = True,
         scopes: Collection[str] | None = None,
         account: str = "",
         error: str = "access_denied",
     ) -> str:
-        """Approve or deny an OAuth flow as the user would; returns the URL that the browser is sent to.
+        """Approve or deny an OAuth flow, or one of this id, as the user would; returns where the browser is sent to.
 
         `scopes` are those that the user grants (None: all), `account` is the one at the provider, and `error` what the
         provider answers if `approve` is False, such as "server_error". Raises ValueError if there is no such flow, it
         is over, or it doesn't ask for one of the scopes.
         """
         error = "" if approve else error
+        found = flow_id if isinstance(flow_id, str) else str(flow_id.flow_id)
         return self._told(
-            lambda: credentials.authorize(self._state, flow_id, error=error, scopes=scopes, account=account)
+            lambda: credentials.authorize(self._state, found, error=error, scopes=scopes, account=account)
         )
 
     def emit(self, stream_id: str, event: JsonObject) -> None:
