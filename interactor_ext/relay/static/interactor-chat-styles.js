@@ -154,6 +154,7 @@ button.small { padding: 3px 10px; font-size: .875rem; color: var(--text); }
 .problem { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 12px; color: var(--bad); overflow-wrap: anywhere; }
 .problem:not(:empty) { margin: 0 var(--gap) 8px; padding: 8px 12px; border-radius: calc(var(--radius) * .7); background: var(--bad-tint); }
 .approval .problem:not(:empty) { margin: 0; }
+.approval .problem:empty { position: absolute; }
 
 .bottom { position: relative; }
 .composer { display: flex; align-items: flex-end; gap: 8px; padding: var(--gap); border-block-start: 1px solid var(--line); }
