@@ -134,15 +134,17 @@ def test_picture_of_a_call_that_waits_for_approval(
 ) -> None:
     sandbox.replies.add(when="money back", call=("refund", {"order": "4711", "amount": 250}))
     room = room_with(sandbox, refunds)
+    with sandbox.client(namespace="user_1") as user:
+        user.messages.send(room, content="The lamp came broken. Can I have my money back?")
     with ChatPage(sandbox.env, tmp_path, "refunds") as page:
-        window.get(f"{page.url}/?room={room}")
+        window.get(f"{page.url}/page.css")
         window.add_cookie({"name": "person", "value": "carol"})
+        window.get(f"{page.url}/?room={room}")
         chat = Chat(window)
         chat.shows("[part=status]", "Connected")
         chat.run("chat.toolLabels = { refund: 'Refund' }")
-        chat.write("The lamp came broken. Can I have my money back?")
         chat.shows("[part=approval-title]", "This needs your approval.")
-        take(window, folder, "approval", 760, 500)
+        take(window, folder, "approval", 760, 580)
 
 
 @pytest.mark.full

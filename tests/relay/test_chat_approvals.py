@@ -1,4 +1,4 @@
-"""The card of a call that waits for a person, in a real Chromium: from the question, over a restart, to the decision."""
+"""The card of a call that waits for a person, in a real Chromium: asked, everything restarted, then decided."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def test_refund_that_waited_over_a_restart_of_everything_is_decided_by_the_manag
 
         carol.write(ASKED)
         carol.shows("[part=approval-title]", "This needs your approval.")
+        carol.shows("[part~=stop]")
         carol.tab_to("Reason for a rejection (optional)")
         carol.press("It was delivered.", ENTER)
         carol.tab_to("Reject")

@@ -317,7 +317,8 @@ def test_tool_shows_what_it_was_given_only_if_the_relay_sends_it(
           done(arguments[0].map((call) => {
             const node = makeTool(call);
             drawTool(node, call, { texts: TEXTS, labelOf: () => undefined });
-            return [...node.querySelectorAll("span, dt, pre, [role=alert]")].filter((each) => !each.closest("[hidden]")).map((each) => each.textContent);
+            return [...node.querySelectorAll("span, dt, pre, [role=alert]")]
+              .filter((each) => !each.closest("[hidden]")).map((each) => each.textContent);
           }));
         });
     """

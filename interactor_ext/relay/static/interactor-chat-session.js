@@ -196,7 +196,8 @@ export class ChatSession {
 
   get isWriting() {
     if (this.reportedError || this.#stopped.has(this.#answerKey)) return false;
-    return this.answer !== "" || this.#asked.has(this.#question?.id ?? "");
+    // An answer that waits for the user's decision is not being written.
+    return this.answer !== "" || (this.#asked.has(this.#question?.id ?? "") && !this.approvals.length);
   }
 
   /** The newest question, if it is answered. */
