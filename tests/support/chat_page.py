@@ -133,4 +133,5 @@ def app(folder: Path, *tools: str) -> Starlette:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app(*map(Path, sys.argv[2:3]), *sys.argv[3:]), port=int(sys.argv[1]), log_level="warning")
+    port, folder, *tools = sys.argv[1:]
+    uvicorn.run(app(Path(folder), *tools), port=int(port), log_level="warning")
