@@ -22,7 +22,8 @@ from interactor_client.models import WorkflowState
 from interactor_ext.sandbox import Sandbox
 from tests.support.browser import chromium, eventually
 from tests.support.chat_driver import Chat
-from tests.support.chat_page import ChatPage
+from tests.support.chat_page import ChatPage, refunds
+from tests.support.conversations import room_with
 from tests.support.inspector_page import Page, origin
 from tests.support.npm import npm_package
 from tests.support.pages import DOCS, blocks
@@ -125,6 +126,25 @@ def test_pictures_of_the_chat(window: WebDriver, folder: Path, sandbox: Sandbox,
         window.get(f"{page.url}/?instance={instance}")
         chat.shows("#question", "Refund order 4711?")
         take(window, folder, "form", 760, 460)
+
+
+@pytest.mark.full
+def test_picture_of_a_call_that_waits_for_approval(
+    window: WebDriver, folder: Path, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.replies.add(when="money back", call=("refund", {"order": "4711", "amount": 250}))
+    room = room_with(sandbox, refunds)
+    with sandbox.client(namespace="user_1") as user:
+        user.messages.send(room, content="The lamp came broken. Can I have my money back?")
+    with ChatPage(sandbox.env, tmp_path, "refunds") as page:
+        window.get(f"{page.url}/page.css")
+        window.add_cookie({"name": "person", "value": "carol"})
+        window.get(f"{page.url}/?room={room}")
+        chat = Chat(window)
+        chat.shows("[part=status]", "Connected")
+        chat.run("chat.toolLabels = { refund: 'Refund' }")
+        chat.shows("[part=approval-title]", "This needs your approval.")
+        take(window, folder, "approval", 760, 580)
 
 
 @pytest.mark.full

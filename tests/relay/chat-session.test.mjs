@@ -13,6 +13,9 @@ class Relay {
   posts = [];
   streams = [];
   workflow = { id: "wfi_1", current_state: "review", status: "halted" };
+  /** What waits for a decision, and who asked for it and decided. */
+  approvals = [];
+  asked = [];
   /** What is not for browsers. */
   hides = () => false;
   /** Before a request is answered: a promise to wait for, an error to fail with, or a status. */
@@ -58,12 +61,16 @@ class Relay {
     const outcome = await this.before(method, pathname);
     if (outcome instanceof Error) throw outcome;
     const headers = outcome?.retryAfter ? { "Retry-After": outcome.retryAfter } : {};
-    return outcome ? new Response(JSON.stringify({ error: outcome }), { status: 409, headers }) : Response.json(answer);
+    return outcome ? new Response(JSON.stringify({ error: outcome }), { status: outcome.status ?? 409, headers }) : Response.json(answer);
   };
 
   #answer(method, pathname, searchParams, headers, body) {
     if (pathname === "/relay/workflow-instances/wfi_1") return { data: { ...this.workflow } };
     if (pathname === "/relay/workflow-instances/wfi_1/input") return { data: this.input(body) };
+    if (pathname.startsWith("/relay/rooms/room_1/approvals")) {
+      this.asked.push(body ?? pathname.slice("/relay".length));
+      return { data: body ? {} : structuredClone(this.approvals) };
+    }
     assert.equal(pathname, "/relay/rooms/room_1/messages");
     if (method === "POST") {
       const key = headers["Idempotency-Key"];
@@ -96,8 +103,8 @@ beforeEach(() => {
   [relay, errors, timers] = [new Relay(), [], new Set()];
   globalThis.fetch = relay.fetch;
   // Timers come when the test says so.
-  globalThis.setTimeout = (callback) => {
-    const timer = { callback };
+  globalThis.setTimeout = (callback, pause) => {
+    const timer = { callback, pause };
     timers.add(timer);
     return timer;
   };
@@ -113,9 +120,9 @@ async function settle() {
   for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
 }
 
-/** The pause before a new connection is over. */
-async function comeBack() {
-  for (const timer of [...timers]) {
+/** Pauses up to this long are over, such as that before a new connection. */
+async function comeBack(longest = Infinity) {
+  for (const timer of [...timers].filter(({ pause }) => pause <= longest)) {
     timers.delete(timer);
     timer.callback();
   }
@@ -461,6 +468,64 @@ test("a tool call that is done does not run again for an older list", async () =
   await relay.tell({ type: "tool_call.complete", tool_call: done });
   assert.deepEqual([session.calls, session.history[0].tool_calls], [[], [call]]);
   assert.deepEqual(session.latest(call), done);
+});
+
+/** Milliseconds: the longest pause between two looks at what waits. */
+const LOOKS = 16_000;
+const refund = { id: "tc_1", tool_id: "tool_1", status: "pending" };
+const waiting = { id: "tc_1", tool: "refund", shown: { amount: 250 }, digest: "1" };
+const told = () => session.messages.at(-1).toolCalls[0].approval;
+
+async function openWithApproval() {
+  relay.say("assistant", "", { tool_calls: [refund] });
+  relay.approvals = [waiting];
+  await open();
+  assert.deepEqual(relay.asked, []);
+  await comeBack(LOOKS);
+  assert.deepEqual(session.approvals, [{ ...waiting, state: "waiting", isChanged: false }]);
+  assert.equal(told(), session.approvals[0]);
+}
+
+test("a call that waits is approved once, by the digest of what was shown, and is shown until it has its result", async () => {
+  await openWithApproval();
+  const respond = held((method) => method === "POST");
+  const approved = session.approve("tc_1");
+  await session.reject("tc_1", "Too late.");
+  await settle();
+  assert.equal(told().state, "sending");
+  await respond();
+  await approved;
+  assert.deepEqual(relay.asked.slice(1), [{ decision: "approve", digest: "1" }]);
+  await relay.tell({ type: "tool_call.complete", tool_call: { ...refund, status: "completed" } });
+  assert.deepEqual([session.approvals, told()], [[], undefined]);
+});
+
+test("a call that somebody else decided says so, one whose arguments have changed shows them", async () => {
+  await openWithApproval();
+  relay.before = (method) => (method === "POST" ? { code: "CONFLICT", message: "No." } : undefined);
+  relay.approvals = [{ ...waiting, shown: { amount: 9 }, digest: "2" }];
+  await session.reject("tc_1", "Delivered.");
+  assert.deepEqual([told().state, told().isChanged, told().shown], ["waiting", true, { amount: 9 }]);
+  relay.approvals = [];
+  await session.approve("tc_1");
+  await relay.tell({ type: "tool_call.complete", tool_call: { ...refund, status: "completed" } });
+  assert.deepEqual([session.approvals, told().state], [[], "decided"]);
+  const decisions = relay.asked.filter(({ decision }) => decision);
+  assert.deepEqual(decisions, [{ decision: "reject", digest: "1", reason: "Delivered." }, { decision: "approve", digest: "2" }]);
+});
+
+test("a call that begins is asked about a few times, and never again by somebody who may not decide", async () => {
+  await open();
+  await comeBack(LOOKS);
+  await relay.tell({ type: "tool_call.start", tool_call: refund });
+  for (let turn = 0; turn < 10; turn++) await comeBack(LOOKS);
+  assert.equal(relay.asked.length, 5);
+  relay.before = (_, path) => (path.endsWith("approvals") ? { code: "NOT_FOUND", message: "No.", status: 404 } : undefined);
+  for (const id of ["tc_2", "tc_3"]) {
+    await relay.tell({ type: "tool_call.start", tool_call: { ...refund, id } });
+    await comeBack(LOOKS);
+  }
+  assert.deepEqual([relay.asked.length, session.approvals, errors], [6, [], []]);
 });
 
 test("an error in place of an answer offers the question again, and its text is not continued", async () => {

@@ -319,13 +319,16 @@ def test_tool_shows_what_it_was_given_only_if_the_relay_sends_it(
         Promise.all(modules).then(([{ makeTool, drawTool }, { TEXTS }]) => {
           done(arguments[0].map((call) => {
             const node = makeTool(call);
-            drawTool(node, call, TEXTS, undefined);
-            return [...node.querySelectorAll("span, dt, pre")].map((each) => each.textContent);
+            drawTool(node, call, { texts: TEXTS, labelOf: () => undefined });
+            return [...node.querySelectorAll("span, dt, pre, [role=alert]")]
+              .filter((each) => !each.closest("[hidden]")).map((each) => each.textContent);
           }));
         });
     """
     call = {"id": "tc_1", "tool_id": "tool_1", "status": "completed"}
     named = {**call, "tool_name": "get_weather", "arguments": {"city": "Oslo"}, "result": 21}
-    shown = browser.execute_async_script(draw, [call, named])
+    decided = {**call, "approval": {"shown": {"order": "o_1"}, "state": "decided"}}
+    shown = browser.execute_async_script(draw, [call, named, decided])
+    late = ["✓", "Tool", "done", "order", "This has been decided already."]
     given = ["Arguments", '{\n  "city": "Oslo"\n}', "Result", "21"]
-    assert shown == [["✓", "Tool", "done"], ["✓", "get_weather", "done", *given]]
+    assert shown == [["✓", "Tool", "done"], ["✓", "get_weather", "done", *given], late]

@@ -1,6 +1,7 @@
 """A page with a chat and its relay, in a process of its own that can be killed and started again on its port.
 
-`python -m tests.support.chat_page PORT FOLDER` serves: `/` has the web component, `/react` a bundle of the folder.
+`python -m tests.support.chat_page PORT FOLDER` serves: `/` has the web component, `/react` a bundle of the folder. With
+`refunds` as a third argument, the relay runs the tool `refund`, which whoever has the cookie `person=carol` approves.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
@@ -19,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from interactor_ext import AsyncInteractorClient
+from interactor_ext import AsyncInteractorClient, ToolSet
 from interactor_ext.relay import Relay
 from tests.support.conversations import NAMESPACE
 from tests.support.ports import free_port
@@ -46,15 +48,26 @@ PAGE = """<!doctype html>
 <main><h1>Support</h1>{content}</main>
 </html>
 """
+refunds = ToolSet()
+
+
+@refunds.tool(approval=True, show=("order", "amount"))
+def refund(order: str, amount: int, score: str = "") -> str:
+    """Pays a customer back."""
+    return f"{amount} euros are on their way."
+
+
+def manager(namespace: str, room: str, scope: Any) -> str | None:
+    return "carol" if b"person=carol" in dict(scope["headers"]).get(b"cookie", b"") else None
 
 
 class ChatPage:
     """The process, with the settings of a sandbox."""
 
-    def __init__(self, env: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, env: Mapping[str, str], folder: Path, *tools: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._command = [sys.executable, "-m", __name__, str(self.port), str(folder)]
+        self._command = [sys.executable, "-m", __name__, str(self.port), str(folder), *tools]
         self._env = {**os.environ, **env}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -84,7 +97,7 @@ class ChatPage:
             return False
 
 
-def app(folder: Path) -> Starlette:
+def app(folder: Path, *tools: str) -> Starlette:
     def page(request: Request, scripts: str, content: str) -> Response:
         lang, direction = request.query_params.get("lang", "en"), request.query_params.get("dir", "ltr")
         html = PAGE.format(lang=escape(lang), dir=escape(direction), scripts=scripts, content=content)
@@ -105,7 +118,8 @@ def app(folder: Path) -> Starlette:
     def bundle(request: Request) -> Response:
         return Response((folder / f"{request.path_params['bundle']}.js").read_text(), media_type="text/javascript")
 
-    relay = Relay(AsyncInteractorClient(), authorize=lambda scope: NAMESPACE)
+    options: dict[str, Any] = {"tools": refunds, "approvals": manager} if tools else {}
+    relay = Relay(AsyncInteractorClient(), authorize=lambda scope: NAMESPACE, **options)
     return Starlette(
         routes=[
             Route("/", element),
@@ -119,4 +133,5 @@ def app(folder: Path) -> Starlette:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app(Path(sys.argv[2])), port=int(sys.argv[1]), log_level="warning")
+    port, folder, *tools = sys.argv[1:]
+    uvicorn.run(app(Path(folder), *tools), port=int(port), log_level="warning")

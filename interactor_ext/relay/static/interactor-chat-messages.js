@@ -15,6 +15,8 @@
  * @property {(key: string) => void} edit
  * @property {(text: string, button: Element) => void} copy
  * @property {() => void} askAgain
+ * @property {(id: string) => void} approve a call of a tool
+ * @property {(id: string, reason: string) => void} reject
  */
 
 import { attempt, button, element, renew, setText, showEach } from "./interactor-chat-dom.js";
@@ -100,7 +102,7 @@ export class MessageList {
     showEach(tools, this.#view.hidesTools ? [] : message.toolCalls, {
       key: toolKey,
       make: makeTool,
-      update: (tool, call) => drawTool(tool, call, this.#view.texts, this.#view.labelOf(call)),
+      update: (tool, call) => drawTool(tool, call, this.#view),
     });
     if (message.role === "user") this.#drawFailure(foot, message);
     else this.#drawActions(foot, message, canAskAgain);

@@ -8,6 +8,26 @@ export type ChatStatus = StreamStatus | "ended";
 export interface ChatToolCall extends ToolCall {
   /** The tool's name, such as `get_weather`, where the relay knows it. */
   tool_name?: string;
+  /** That the call waits for a decision, where the user is one who may decide. */
+  approval?: ChatApproval;
+}
+
+/** A call of a tool that waits for a decision. */
+export interface ChatApproval {
+  /** Id of the call. */
+  readonly id: string;
+  /** The tool's name. */
+  readonly tool: string;
+  /** The arguments that the tool shows to whoever decides. */
+  readonly shown: Readonly<Record<string, unknown>>;
+  /** Of all arguments. */
+  readonly digest: string;
+  /** `sending` until the call has its result; `decided` if somebody else was faster. */
+  readonly state: "waiting" | "sending" | "decided";
+  /** Whether the arguments have changed since they were shown first. */
+  readonly isChanged: boolean;
+  /** Why the decision was not taken. */
+  readonly error?: Error;
 }
 
 /** A message to show: one of the history, one on its way, or the answer that is being written. */
@@ -94,6 +114,12 @@ export class ChatSession {
   readonly presentation: HaltingPresentation | undefined;
   /** The last answer to the workflow. `isTooLittle`: it was taken, and the workflow waits on. */
   readonly submission: { readonly isSending: boolean; readonly error?: Error; readonly isTooLittle?: boolean };
+  /** Calls of tools that wait for a decision, where the user is one who may decide. */
+  readonly approvals: readonly ChatApproval[];
+  /** Has a call of a tool run. It never rejects: see the `approval` of the call. */
+  approve(id: string): Promise<void>;
+  /** Has a call of a tool not run, and tells the assistant why. */
+  reject(id: string, reason?: string): Promise<void>;
   /** Sends a message. It never rejects: see the `state` of the message. */
   send(content: string): Promise<void>;
   /** Sends a message that failed once more. The server takes it once, even if it had come. */

@@ -16,6 +16,7 @@
  * @typedef {{path: string, stream: InteractorStream, error?: import("./interactor-stream.js").StreamError}} Source
  */
 
+import { Approvals } from "./interactor-chat-approvals.js";
 import { waitOf } from "./interactor-retry-after.js";
 import { InteractorStream } from "./interactor-stream.js";
 
@@ -99,6 +100,7 @@ export class ChatSession {
   #later = new Set();
   /** The newest message when the text began: the answer comes after it. @type {string | undefined} */
   #textFollows;
+  #approvals;
   #readHistory;
   #readWorkflow;
   #roomPath;
@@ -110,6 +112,11 @@ export class ChatSession {
     const endpoint = (options.endpoint ?? "/interactor").replace(/\/+$/, "");
     this.#roomPath = `${endpoint}/rooms/${encodeURIComponent(options.room ?? "")}`;
     this.#instancePath = `${endpoint}/workflow-instances/${encodeURIComponent(options.instance ?? "")}`;
+    this.#approvals = new Approvals({
+      request: (call, body) => this.#request([this.#roomPath, "approvals", ...(call ? [encodeURIComponent(call)] : [])].join("/"), body),
+      failed: (error) => this.#failed(error),
+      changed: () => this.#changed(),
+    });
     this.#readHistory = inTurn(() => this.#refreshHistory());
     this.#readWorkflow = inTurn((isOvertaken) => this.#refreshWorkflow(isOvertaken));
   }
@@ -131,6 +138,7 @@ export class ChatSession {
   close() {
     this.#closing.abort();
     clearTimeout(this.#timer);
+    this.#approvals.close();
     for (const source of this.#sources) source.stream.disconnect();
   }
 
@@ -158,7 +166,9 @@ export class ChatSession {
 
   /** @returns {ChatMessage[]} */
   #toShow() {
-    const calls = this.calls.map((call) => ({ key: call.id, role: "assistant", content: "", toolCalls: [call], state: SENT }));
+    const calls = this.calls.map((call) => {
+      return { key: call.id, role: "assistant", content: "", toolCalls: [this.latest(call)], state: SENT };
+    });
     const outgoing = this.outgoing.map(({ key, content, state, error }) => {
       return { key, role: "user", content, toolCalls: [], state, error };
     });
@@ -186,7 +196,8 @@ export class ChatSession {
 
   get isWriting() {
     if (this.reportedError || this.#stopped.has(this.#answerKey)) return false;
-    return this.answer !== "" || this.#asked.has(this.#question?.id ?? "");
+    // An answer that waits for the user's decision is not being written.
+    return this.answer !== "" || (this.#asked.has(this.#question?.id ?? "") && !this.approvals.length);
   }
 
   /** The newest question, if it is answered. */
@@ -204,7 +215,25 @@ export class ChatSession {
 
   /** As the stream or the list knows it, whichever is further. @param {ToolCall} call */
   latest(call) {
-    return call.status === "pending" ? (this.#calls.get(call.id) ?? call) : call;
+    return this.#approvals.with(call.status === "pending" ? (this.#calls.get(call.id) ?? call) : call);
+  }
+
+  /** Calls of tools that wait for a decision of the user, where the user is one who may decide. */
+  get approvals() {
+    return this.#approvals.waiting;
+  }
+
+  /** @param {string} id of the call */
+  approve(id) {
+    return this.#decide(id, "approve");
+  }
+
+  /**
+   * @param {string} id of the call
+   * @param {string} [reason] for the assistant
+   */
+  reject(id, reason) {
+    return this.#decide(id, "reject", reason);
   }
 
   /** @param {string} content */
@@ -255,6 +284,7 @@ export class ChatSession {
         this.hasEarlier = page.hasMore;
         this.#unseen = number * PER_PAGE - this.history.length;
       }
+      this.#followCalls();
       this.historyError = undefined;
     } catch (error) {
       this.historyError = this.#failed(error);
@@ -294,6 +324,22 @@ export class ChatSession {
     // After an error: somebody else may have answered.
     this.#readWorkflow();
     this.#changed();
+  }
+
+  /**
+   * @param {string} id
+   * @param {"approve" | "reject"} decision
+   * @param {string} [reason]
+   */
+  async #decide(id, decision, reason) {
+    await this.#approvals.decide(id, decision, reason);
+    this.#readHistory();
+  }
+
+  #followCalls() {
+    const calls = this.history.flatMap((message) => message.tool_calls ?? []).map((call) => this.latest(call));
+    const open = [...calls, ...this.calls].filter(({ status }) => status === "pending").map(({ id }) => id);
+    this.#approvals.follow(open, (id) => this.#calls.has(id));
   }
 
   get #answerKey() {
@@ -476,6 +522,7 @@ export class ChatSession {
     } catch (error) {
       this.historyError = this.#failed(error);
     }
+    this.#followCalls();
     this.#changed();
   }
 

@@ -108,7 +108,7 @@ p { margin: 0; }
 .tool summary { cursor: pointer; }
 .tool summary::-webkit-details-marker { display: none; }
 .tool summary::after { content: ""; flex: none; inline-size: 6px; block-size: 6px; margin-inline-start: auto; border: solid var(--soft); border-width: 0 2px 2px 0; rotate: 45deg; }
-.tool[open] summary::after { rotate: -135deg; }
+.tool [open] summary::after { rotate: -135deg; }
 .tool .mark { flex: none; inline-size: 1.1em; text-align: center; color: var(--soft); }
 .tool[data-status=completed] .mark { color: var(--good); }
 .tool[data-status=failed] .mark { color: var(--bad); }
@@ -116,6 +116,13 @@ p { margin: 0; }
 .tool dl { margin: 0; padding: 0 10px 8px; }
 .tool dt { color: var(--soft); }
 .tool dd { margin: 0; }
+.tool:has(.approval) { border-color: var(--accent-line); }
+.approval, .decision { display: flex; flex-direction: column; gap: 8px; }
+.approval { padding: 4px 10px 10px; overflow-wrap: anywhere; }
+.approval p { font-weight: 600; }
+.approval dl { padding: 0; }
+.approval dl > div { display: flex; flex-wrap: wrap; gap: 0 8px; }
+.approval dd { white-space: pre-wrap; }
 pre, .code { font: .8125rem/1.5 ui-monospace, monospace; }
 pre { margin: 0; padding: 8px; border-radius: 8px; background: var(--other); white-space: pre-wrap; overflow-wrap: anywhere; }
 
@@ -127,7 +134,7 @@ pre { margin: 0; padding: 8px; border-radius: 8px; background: var(--other); whi
 form[part=form] { max-inline-size: 36rem; display: flex; flex-direction: column; gap: var(--gap); padding: 14px; border: 1px solid var(--accent-line); border-radius: var(--radius); background: var(--background); }
 form[part=form] > p { white-space: pre-line; overflow-wrap: anywhere; }
 #question { font-weight: 600; }
-form label { display: flex; flex-direction: column; gap: 4px; font-weight: 500; overflow-wrap: anywhere; }
+:is(form, .approval) label { display: flex; flex-direction: column; gap: 4px; font-weight: 500; overflow-wrap: anywhere; }
 form label.check { flex-direction: row; align-items: baseline; gap: 8px; font-weight: 400; }
 .check input { flex: none; inline-size: 1.1em; block-size: 1.1em; margin: 0; accent-color: var(--accent); translate: 0 .15em; }
 .required { color: var(--soft); font-weight: 400; }
@@ -146,7 +153,8 @@ button.small { padding: 3px 10px; font-size: .875rem; color: var(--text); }
 
 .problem { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 12px; color: var(--bad); overflow-wrap: anywhere; }
 .problem:not(:empty) { margin: 0 var(--gap) 8px; padding: 8px 12px; border-radius: calc(var(--radius) * .7); background: var(--bad-tint); }
-form .problem:not(:empty) { margin: 0; }
+.approval .problem:not(:empty) { margin: 0; }
+.approval .problem:empty { position: absolute; }
 
 .bottom { position: relative; }
 .composer { display: flex; align-items: flex-end; gap: 8px; padding: var(--gap); border-block-start: 1px solid var(--line); }

@@ -1,27 +1,28 @@
 /**
- * The calls of tools in a message: a name and a state each, and what the call was given and gave if the relay sends it.
+ * The calls of tools in a message: a name and a state each, and what the call was given and gave if the relay sends it. A call
+ * that waits for a decision of the user has a card, which shows what the tool's author chose to show.
  *
- * What a call that waits for a decision needs belongs into its card, below the summary.
- *
- * @typedef {import("./interactor-chat.js").InteractorChatTexts} Texts
+ * @typedef {import("./interactor-chat-messages.js").View} View
  * @typedef {import("./interactor-chat-session.js").ChatToolCall} ToolCall
  */
 
-import { element, setText } from "./interactor-chat-dom.js";
-import { filled } from "./interactor-chat-texts.js";
+import { element, setText, showEach } from "./interactor-chat-dom.js";
+import { errorText, filled } from "./interactor-chat-texts.js";
 
 /** @type {Record<string, string>} */
 const MARKS = { pending: "…", completed: "✓", failed: "✕" };
+/** Of the relay, for a reason. */
+const LONGEST = "1000";
 
 /** @param {ToolCall} call */
 export function makeTool(call) {
   const mark = element("span", { class: "mark", "aria-hidden": "true" });
   const parts = [mark, element("span", { dir: "auto" }), element("span", { class: "state" })];
-  if (!hasDetails(call)) return element("div", { class: "tool", part: "tool" }, element("div", { class: "summary" }, ...parts));
+  const isFolded = hasDetails(call);
+  const summary = element(isFolded ? "summary" : "div", { class: "summary" }, ...parts);
   const value = () => element("dd", {}, element("pre", { dir: "ltr" }));
-  const details = element("dl", {}, element("dt"), value(), element("dt"), value());
-  const summary = element("summary", { class: "summary" }, ...parts);
-  return element("details", { class: "tool", part: "tool" }, summary, details);
+  const details = isFolded ? [element("dl", {}, element("dt"), value(), element("dt"), value())] : [];
+  return element("div", { class: "tool", part: "tool" }, element(isFolded ? "details" : "div", {}, summary, ...details));
 }
 
 /** The call as `showEach` knows it: with details it is another node. @param {ToolCall} call */
@@ -32,20 +33,71 @@ export function toolKey(call) {
 /**
  * @param {HTMLElement} node
  * @param {ToolCall} call
- * @param {Texts} texts
- * @param {string | undefined} label
+ * @param {Pick<View, "texts" | "labelOf" | "approve" | "reject">} view
  */
-export function drawTool(node, call, texts, label) {
-  const [summary, details] = node.children;
+export function drawTool(node, call, view) {
+  const { texts } = view;
+  const [summary, details] = node.children[0].children;
   const [mark, name, state] = summary.children;
+  const label = filled(texts.tool, { name: view.labelOf(call) ?? call.tool_name ?? texts.unnamedTool });
   node.dataset.status = call.status;
   setText(mark, MARKS[call.status] ?? "");
-  setText(name, filled(texts.tool, { name: label ?? call.tool_name ?? texts.unnamedTool }));
+  setText(name, label);
   setText(state, texts.toolStatuses[call.status] ?? call.status);
-  if (!details) return;
-  const [argumentsName, argumentsText, resultName, resultText] = /** @type {HTMLElement[]} */ (Array.from(details.children));
-  drawValue(argumentsName, argumentsText, texts.arguments, call.arguments);
-  drawValue(resultName, resultText, texts.result, call.result);
+  if (details) {
+    const [argumentsName, argumentsText, resultName, resultText] = /** @type {HTMLElement[]} */ (Array.from(details.children));
+    drawValue(argumentsName, argumentsText, texts.arguments, call.arguments);
+    drawValue(resultName, resultText, texts.result, call.result);
+  }
+  if (call.approval && !node.children[1]) node.append(makeCard(call.id, view));
+  const card = /** @type {HTMLElement | undefined} */ (node.children[1]);
+  if (call.approval && card) drawCard(card, call.approval, texts, label);
+  else card?.remove();
+}
+
+/**
+ * @param {string} id of the call
+ * @param {Pick<View, "approve" | "reject">} view
+ */
+function makeCard(id, view) {
+  const title = element("p", { part: "approval-title" });
+  const reason = element("input", { autocomplete: "off", maxlength: LONGEST, dir: "auto" });
+  const approve = element("button", { type: "button", class: "primary", part: "button primary approve" });
+  const reject = element("button", { type: "button", part: "button reject" });
+  approve.addEventListener("click", () => view.approve(id));
+  reject.addEventListener("click", () => view.reject(id, reason.value.trim()));
+  const decision = element("div", { class: "decision" }, element("label", {}, element("span"), reason));
+  decision.append(element("div", { class: "actions" }, approve, reject));
+  const problem = element("div", { class: "problem", part: "error", role: "alert" });
+  const shown = element("dl", { part: "approval-arguments" });
+  return element("div", { class: "approval", part: "approval", role: "group" }, title, shown, decision, problem);
+}
+
+/**
+ * @param {HTMLElement} card
+ * @param {import("./interactor-chat-session.js").ChatApproval} approval
+ * @param {View["texts"]} texts
+ * @param {string} label
+ */
+function drawCard(card, { shown, state, isChanged, error }, texts, label) {
+  const [title, list, decision, problem] = /** @type {HTMLElement[]} */ (Array.from(card.children));
+  card.ariaLabel = label;
+  setText(title, isChanged ? texts.changed : texts.needsApproval);
+  title.hidden = decision.hidden = state === "decided";
+  showEach(list, Object.entries(shown), {
+    key: ([name]) => name,
+    make: () => element("div", {}, element("dt", { dir: "auto" }), element("dd", { dir: "auto" })),
+    update: ({ children }, [name, value]) => {
+      setText(children[0], name);
+      setText(children[1], typeof value === "string" ? value : JSON.stringify(value, null, 2));
+    },
+  });
+  const [reason, approve, reject] = decision.querySelectorAll("span, button");
+  setText(reason, texts.reason);
+  setText(approve, texts.approve);
+  setText(reject, texts.reject);
+  approve.ariaDisabled = reject.ariaDisabled = String(state === "sending");
+  setText(problem, state === "decided" ? texts.decided : error ? errorText(texts, error) : "");
 }
 
 /** @param {ToolCall} call */

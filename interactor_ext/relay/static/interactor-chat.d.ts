@@ -41,6 +41,13 @@ export interface InteractorChatTexts {
   unnamedTool: string;
   arguments: string;
   result: string;
+  /** Above the arguments of a call that waits for the user's decision. */
+  needsApproval: string;
+  /** In its place if the arguments are others than before. */
+  changed: string;
+  reason: string;
+  /** Where somebody else was faster. */
+  decided: string;
   /** With `{status}` and `{state}`. */
   workflow: string;
   /** Heading of a form that has none. */
@@ -82,9 +89,9 @@ export const TEXTS: Readonly<InteractorChatTexts>;
  * overrides it. Its height is `block-size`.
  *
  * Parts: `header`, `status`, `scroller`, `messages`, `message` (with `user`, `assistant` or `other`, and `streaming`), `meta`,
- * `text`, `code`, `table`, `link`, `stopped`, `tool`, `empty`, `prompts`, `workflow`, `form`, `form-title`, `form-description`,
- * `error`, `composer`, `input`, `button` (with `primary`, `send`, `stop`, `copy`, `ask-again`, `retry`, `edit` or `prompt`). The
- * slot `header` takes a title.
+ * `text`, `code`, `table`, `link`, `stopped`, `tool`, `approval`, `approval-title`, `approval-arguments`, `empty`, `prompts`,
+ * `workflow`, `form`, `form-title`, `form-description`, `error`, `composer`, `input`, `button` (with `primary`, `send`, `stop`, `copy`,
+ * `ask-again`, `retry`, `edit`, `prompt`, `approve` or `reject`). The slot `header` takes a title.
  */
 export class InteractorChatElement extends HTMLElement {
   /** Id of the room, or "". As an attribute too. */

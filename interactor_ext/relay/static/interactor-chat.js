@@ -283,6 +283,8 @@ export class InteractorChatElement extends Base {
       edit: (key) => this.#edit(key),
       copy: (text, copies) => void this.#copy(text, copies),
       askAgain: () => this.#askAgain(),
+      approve: (id) => void this.#session?.approve(id),
+      reject: (id, reason) => void this.#session?.reject(id, reason),
     };
   }
 

@@ -47,6 +47,7 @@ export type UseInteractorChatState = Pick<
   | "pause"
   | "workflow"
   | "presentation"
+  | "approvals"
   | "submission"
 >;
 
@@ -59,6 +60,8 @@ export interface UseInteractorChatResult extends UseInteractorChatState {
   loadEarlier(this: void): Promise<void>;
   refresh(this: void): void;
   submit(this: void, input: Record<string, unknown>): Promise<void>;
+  approve(this: void, id: string): Promise<void>;
+  reject(this: void, id: string, reason?: string): Promise<void>;
 }
 
 /**

@@ -102,6 +102,7 @@ const NOTHING = {
   pause: 0,
   workflow: undefined,
   presentation: undefined,
+  approvals: [],
   submission: { isSending: false },
 };
 
@@ -165,6 +166,8 @@ function actionsOf(session) {
     loadEarlier: async () => session.current?.loadEarlier(),
     refresh: () => session.current?.refresh(),
     submit: async (input) => session.current?.submit(input),
+    approve: async (id) => session.current?.approve(id),
+    reject: async (id, reason) => session.current?.reject(id, reason),
   };
 }
 
