@@ -77,6 +77,17 @@ def test_removing_each_item_leaves_none(prefetch: int, total: bool) -> None:
     assert rows.requests <= 13 + 1 + prefetch, "each page is requested once while none of its items stay"
 
 
+def test_removing_whole_pages_that_were_read_loses_none() -> None:
+    rows = Rows(250, 20)
+    gone = {99: 80, 159: 60}
+
+    def remove(row: int) -> None:
+        del rows.rows[: gone.get(row, 0)]
+
+    assert walk(rows, then=remove) == list(range(250))
+    assert rows.requests < 30
+
+
 @prefetching
 @pytest.mark.parametrize("where", ["front", "end"])
 def test_replacing_each_item_reaches_all_and_ends(prefetch: int, where: str) -> None:
