@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from interactor_ext._errors import APITimeoutError, CircuitOpenError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting import TaskWaiter, require_asyncio
-from interactor_ext._waiting.threads import DaemonThreads, loop_thread, remaining, timed_out, with_timeout
+from interactor_ext._waiting.event_loop import loop_thread, with_timeout
+from interactor_ext._waiting.threads import DaemonThreads, timed_out
 from interactor_ext.logs import logger
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _perform(effect: Effect) -> Any:
             else:
                 result = function(*args)
             if inspect.isawaitable(result):
-                return loop_thread.result_of(result, remaining(timeout, began))
+                return loop_thread.result_of(result, _remaining(timeout, began))
             return result
         case Join(future, ends_at, meanwhile):
             wait([future], seconds_until(ends_at))
@@ -184,11 +185,11 @@ async def _perform_async(effect: Effect, cancellation: _Cancellation) -> Any:
             if not inspect.isawaitable(result):
                 return result
             if shielded:
-                return await cancellation.outlast(asyncio.ensure_future(result), remaining(timeout, began))
+                return await cancellation.outlast(asyncio.ensure_future(result), _remaining(timeout, began))
             if cancellation.is_due and inspect.iscoroutine(result):
                 result.close()
             cancellation.raise_if_due()
-            return await (result if timeout is None else with_timeout(result, remaining(timeout, began)))
+            return await (result if timeout is None else with_timeout(result, _remaining(timeout, began)))
         case Join(future, ends_at, meanwhile):
             waiter = TaskWaiter()
             future.add_done_callback(lambda _: waiter.wake())
@@ -272,7 +273,7 @@ class _Cancellation:
             if timeout is not None:
                 timeout = min(timeout, time.monotonic() - began + _GRACE_SECONDS)
             with _no_scope_of_anyio():
-                while not future.done() and (left := remaining(timeout, began)) != 0:
+                while not future.done() and (left := _remaining(timeout, began)) != 0:
                     with suppress(asyncio.CancelledError):
                         await asyncio.wait([future], timeout=left)
         if not future.done() and timeout is not None:
@@ -344,3 +345,8 @@ def despite_open_circuit(user: Any, ends_at: float | None, call: Callable[[Any],
 def view_until(user: Any, ends_at: float | None) -> Any:
     """The view, for one call or one stream that ends when all of them must: at an instant of `time.monotonic()`."""
     return user if ends_at is None else user.with_options(deadline=max(ends_at - time.monotonic(), _NO_TIME))
+
+
+def _remaining(timeout: float | None, began: float) -> float | None:
+    """What is left of a time limit, in seconds, at least 0. `began` is an instant of `time.monotonic()`."""
+    return None if timeout is None else max(0.0, timeout - (time.monotonic() - began))

@@ -22,7 +22,7 @@ from interactor_ext._errors import (
     ResponseValidationError,
     StreamError,
 )
-from interactor_ext._waiting.threads import with_timeout
+from interactor_ext._waiting.event_loop import with_timeout
 from interactor_ext.relay._event_ids import END, EventIds, Numbering, Position
 from interactor_ext.relay._http import log_failure
 from interactor_ext.relay._public import dump

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from interactor_ext._effects import Effects, run_sync
-from interactor_ext._waiting.threads import loop_thread
+from interactor_ext._waiting.event_loop import loop_thread
 from interactor_ext.relay._http import EventBlocks, Refused, Request, Response
 from interactor_ext.webhooks.wsgi import read_body
 

@@ -29,9 +29,7 @@ from tests.support.scripted_server import (
     SECRET,
     Answer,
     Asked,
-    Broken,
     OddServer,
-    Reset,
     http,
     js,
     refusing_url,
@@ -253,41 +251,6 @@ def test_redirect_to_invalid_location_raises_interactor_error(mode: str, locatio
         get(mode, http(302, b"", f"Location: {location}"))
 
 
-WIRE_FAULTS: dict[str, Answer] = {
-    "hangs up": None,
-    "no http": b"SSH-2.0-OpenSSH_9.2\r\n",
-    "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
-    "status 99": http(99, b"{}"),
-    "status text": b"HTTP/1.1 abc OK\r\n\r\n",
-    "a body that is too short": http(200, b"{}").replace(b"Content-Length: 2", b"Content-Length: 200"),
-    "two lengths": http(200, b"{}", "Content-Length: 7"),
-    "no number for a length": http(200, b"{}").replace(b"Content-Length: 2", b"Content-Length: two"),
-    "a chunk that is none": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
-    "a header without a name": b"HTTP/1.1 200 OK\r\n: x\r\nContent-Length: 0\r\n\r\n",
-    "a control character in a header": b"HTTP/1.1 200 OK\r\nA: \x00\x01\r\nContent-Length: 0\r\n\r\n",
-    "gzip that is none": http(200, b"no gzip", "Content-Encoding: gzip"),
-    "gzip that breaks off": http(200, gzip.compress(b"{}" * 99)[:-12], "Content-Encoding: gzip"),
-    "an endless head": b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 50_000,
-}
-
-
-@sync_and_async
-@pytest.mark.parametrize("fault", WIRE_FAULTS)
-@pytest.mark.parametrize("where", ["call", "token"])
-def test_malformed_http_raises_connection_or_validation_error(mode: str, fault: str, where: str) -> None:
-    def answer(asked: Asked) -> Answer:
-        return None if WIRE_FAULTS[fault] is None else Broken(WIRE_FAULTS[fault])
-
-    server = OddServer(answer) if where == "call" else OddServer(lambda asked: js(200, {"data": ASSISTANT}), answer)
-    with server:
-        with pytest.raises(InteractorError) as caught:
-            call(mode, server.settings, lambda client: client.assistants.get("asst_1"))
-        # What can be read as an answer is one; the rest is a connection that failed.
-        assert isinstance(caught.value, APIConnectionError | ResponseValidationError)
-        assert type(caught.value).__module__.startswith("interactor_ext")
-        assert SECRET not in str(caught.value)
-
-
 @sync_and_async
 def test_headers_in_unknown_encoding_are_read(mode: str) -> None:
     headers = ["X-Request-Id: r\xe9q_\xff", "X-RateLimit-Limit: \xb2", "X-RateLimit-Scope: \xe9", "Retry-After: \xb9"]
@@ -315,8 +278,9 @@ def test_refused_connection_raises_api_connection_error(mode: str) -> None:
 def test_unknown_host_raises_api_connection_error(mode: str, host: str) -> None:
     url = f"http://{host}"
     settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
-    with pytest.raises(APIConnectionError):
+    with pytest.raises(APIConnectionError) as caught:
         call(mode, {**settings, "max_retries": 0}, lambda client: client.assistants.list())
+    assert not caught.value.sent
 
 
 @sync_and_async
@@ -327,11 +291,3 @@ def test_response_after_timeout_raises_api_timeout_error(mode: str) -> None:
         with pytest.raises(APITimeoutError) as caught:
             call(mode, {**settings, "max_retries": 0, "timeout": 0.1}, lambda client: client.assistants.list())
     assert caught.value.code == "TIMEOUT"
-
-
-@sync_and_async
-def test_connection_reset_raises_api_connection_error(mode: str) -> None:
-    with OddServer(lambda asked: Reset()) as server, pytest.raises(APIConnectionError) as caught:
-        call(mode, server.settings, lambda client: client.assistants.create(name="x", model="m", system_prompt="s"))
-    assert not isinstance(caught.value, APITimeoutError)
-    assert len(server.calls) == 1

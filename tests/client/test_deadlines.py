@@ -112,15 +112,6 @@ def test_hanging_resolver_does_not_hold_a_call_beyond_its_timeout(monkeypatch: p
     assert not caught.value.sent
 
 
-def test_unresolvable_host_raises_api_connection_error() -> None:
-    with (
-        InteractorClient(**settings("http://nowhere.local", max_retries=0)) as client,
-        pytest.raises(APIConnectionError) as caught,
-    ):
-        client.assistants.get("asst_1")
-    assert not caught.value.sent
-
-
 def test_connect_timeout_is_shared_among_several_addresses_of_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.support.scripted_server import deaf_url
 

@@ -78,13 +78,3 @@ def test_every_operation_is_an_endpoint_module_in_sync_and_async(operation_id: s
         assert parameters(getattr(endpoint, sync)) == parameters(getattr(endpoint, other))
         assert inspect.iscoroutinefunction(getattr(endpoint, other))
     assert "client" in inspect.signature(endpoint.sync).parameters
-
-
-@pytest.mark.parametrize("name", ["namespace", "token", "idempotency_key", "x_namespace"])
-def test_no_method_takes_token_namespace_or_idempotency_key(name: str) -> None:
-    for tag in METHODS:
-        module = import_module(f"interactor_client.api.{tag}")
-        cls = getattr(module, "".join(word.capitalize() for word in tag.split("_")))
-        for method in vars(cls):
-            if not method.startswith("_") and (tag, method, name) != ("oauth", "revoke_token", "token"):
-                assert name not in inspect.signature(getattr(cls, method)).parameters, f"{tag}.{method}"

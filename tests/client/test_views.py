@@ -21,7 +21,6 @@ from interactor_ext import (
     APIStatusError,
     APITimeoutError,
     AsyncInteractorClient,
-    AuthenticationError,
     ConfigurationError,
     InteractorClient,
     InteractorError,
@@ -547,13 +546,3 @@ async def test_rate_limit_has_the_last_limits_by_scope(mode: str) -> None:
 
 def _utf8(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in headers.items()]
-
-
-@sync_and_async
-def test_refused_credentials_raise_authentication_error(mode: str) -> None:
-    for status, body in ((401, {}), (400, {"error": "invalid_client", "error_description": f"no {SECRET}"})):
-        refusal = httpx.MockTransport(lambda request: httpx.Response(status, json=body))  # noqa: B023
-        with pytest.raises(AuthenticationError, match="client secret") as caught:
-            call(mode, {**Wire().settings, "transport": refusal}, lambda client: client.assistants.list())
-        assert caught.value.status == status
-        assert SECRET not in str(caught.value)

@@ -14,7 +14,6 @@ import interactor_ext
 from interactor_ext import AsyncInteractorClient, InteractorClient
 from tests.support.cases import for_each
 from tests.support.pages import DOCS
-from tests.support.reference_clients import PYTHON_ASYNC, PYTHON_SYNC
 
 PAGE = DOCS / "migration.md"
 
@@ -28,8 +27,17 @@ TYPESCRIPT = """
     sendWorkflowThreadMessage startWorkflowInstance submitToolResult submitWorkflowInput syncDataSource
     triggerWorkflowEvent updateAssistant updateWebhook validateInteractorEnv withRetry
 """.split()  # noqa: SIM905
-PYTHON = {"InteractorClient", "InteractorClientSync", "get_sync_client", "validate_env"}
-PYTHON |= {*PYTHON_ASYNC.split(), *PYTHON_SYNC.split()}
+PYTHON = """
+    InteractorClient InteractorClientSync cancel_workflow_instance complete_oauth create_assistant create_data_source
+    create_room create_tool create_webhook create_workflow delete_assistant delete_credential delete_data_source
+    delete_room delete_tool delete_webhook delete_workflow get_assistant get_credential get_credential_token
+    get_data_source get_oauth_status get_room get_room_stream_url get_sync_client get_tool get_webhook get_workflow
+    get_workflow_instance get_workflow_stream_url get_workflow_thread initiate_oauth list_assistants list_credentials
+    list_data_sources list_messages list_rooms list_tools list_webhooks list_workflow_instances list_workflows
+    refresh_credential revoke_credential rotate_webhook_secret send_message send_workflow_thread_message
+    start_workflow_instance submit_tool_result submit_workflow_input sync_data_source trigger_workflow_event
+    update_assistant update_room update_webhook validate_env
+""".split()  # noqa: SIM905
 
 
 def rows() -> Iterator[list[list[str]]]:

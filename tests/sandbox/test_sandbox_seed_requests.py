@@ -1,5 +1,5 @@
-"""Requests of the platform's own Python clients: every method, null for what the caller leaves out, and a flow's status
-without a namespace. The sandbox answers them as the platform does.
+"""Requests of the platform's own Python clients: null for what the caller leaves out, and the status
+of a flow without a namespace. The sandbox answers them as the platform does.
 """
 
 from __future__ import annotations
@@ -7,69 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from interactor_client.models import DataSource
 from interactor_ext.sandbox import Sandbox
-from tests.support.reference_clients import ASYNC_STEPS, PYTHON_ASYNC, PYTHON_SYNC, STATES, SYNC_STEPS, Step
-from tests.support.sandbox_caller import Caller, fetch_token
+from tests.support.sandbox_caller import Caller
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
-
-STREAMS = {"get_room_stream_url": "/rooms/{id}/stream", "get_workflow_stream_url": "/workflow-instances/{id}/stream"}
-HEADERS = {"Content-Type": "application/json"}  # of every request, with a body or without
-
-
-@pytest.mark.parametrize(
-    ("steps", "methods"),
-    [
-        (ASYNC_STEPS, set(PYTHON_ASYNC.split()) - STREAMS.keys()),
-        (SYNC_STEPS, set(PYTHON_SYNC.split()) - {"create_webhook"}),  # sends `enabled`
-    ],
-)
-def test_every_method_of_reference_clients_is_answered(
-    sandbox: Sandbox, caller: Caller, another: Callable[..., Caller], steps: list[Step], methods: set[str]
-) -> None:
-    assert {step.method for step in steps} == methods
-    known: dict[str, Any] = {
-        "connected": sandbox.add_credential("google", namespace="user_1"),
-        "hooked": caller.make("/webhooks", url="https://app.example.com/hooks", events=["credential.expired"]),
-    }
-    for step in steps:
-        sends = filled(step.sends, known)
-        response = (caller if step.namespace else another(None)).request(
-            step.verb,
-            step.path.format(**known),
-            headers=HEADERS,
-            **({"params": sends} if step.verb == "GET" else {"json": sends}),
-        )
-        assert response.is_success, f"{step.method}: {response.text}"
-        # They read no body of 204, and JSON with `data` of everything else.
-        kept = None if response.status_code == 204 else response.json()["data"]
-        if step.keep:
-            known[step.keep] = kept
-        if step.keep == "flow":
-            # The user's answer at the provider.
-            known["code"] = httpx.URL(sandbox.decide(known["flow"]["flow_id"])).params["code"]
-
-
-def filled(value: Any, known: dict[str, Any]) -> Any:
-    if isinstance(value, dict):
-        return {name: filled(each, known) for name, each in value.items()}
-    if isinstance(value, list):
-        return [filled(each, known) for each in value]
-    return value.format(**known) if isinstance(value, str) else value
-
-
-@pytest.mark.parametrize("path", STREAMS.values())
-def test_stream_urls_of_reference_clients_need_no_header(sandbox: Sandbox, caller: Caller, path: str) -> None:
-    workflow = caller.make("/workflows", name="Order", states=STATES, initial_state="review")
-    resource = caller.room() if "rooms" in path else caller.make("/workflow-instances", workflow_id=workflow["id"])
-    url = f"{sandbox.core_api_url}{path.format(**resource)}?token={fetch_token(sandbox)}&namespace=user_1"
-    with httpx.stream("GET", url) as response:
-        assert response.status_code == 200
-        assert response.headers["content-type"].startswith("text/event-stream")
 
 
 def test_secret_of_webhook_is_made_where_reference_client_sends_null(caller: Caller) -> None:

@@ -156,17 +156,6 @@ def test_deadline_ends_a_silent_stream_over_a_transport_that_wraps_httpx() -> No
     assert time.monotonic() - started < 30
 
 
-@sync_and_async
-def test_missing_response_is_waited_for_no_longer_than_the_timeout(mode: str) -> None:
-    def stream(connection: Connection) -> None:
-        assert connection.wait_for_client_to_leave()
-
-    started = time.monotonic()
-    with RawServer(Platform(stream)) as server, pytest.raises(APITimeoutError):
-        read(mode, server.url, options={"timeout": 0.2}, max_reconnects=0)
-    assert time.monotonic() - started < 30
-
-
 def test_stream_of_a_closed_client_raises_configuration_error() -> None:
     client = InteractorClient(client_id="id", client_secret="a-secret")
     client.close()

@@ -6,14 +6,11 @@ import json
 import tracemalloc
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from interactor_ext import (
     APIConnectionError,
     CircuitOpenError,
     InteractorError,
-    StreamError,
 )
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.streams._events import event_reader
@@ -21,7 +18,6 @@ from interactor_ext.streams._state import GIVE_UP_AFTER, LONGEST_WAIT, Backoff, 
 
 FULL = RetryPolicy(jitter=lambda: 1.0)
 BROKEN = APIConnectionError("broken")
-HEADERS = {"Accept": b"text/event-stream", "Accept-Encoding": b"identity", "Cache-Control": b"no-store"}
 
 
 def state(
@@ -44,11 +40,6 @@ def state(
 def event(number: int | None = None, **data: object) -> bytes:
     head = b"" if number is None else b"id: %d\n" % number
     return head + b"data: " + json.dumps({"type": "message.delta", "content": "x", **data}).encode() + b"\n\n"
-
-
-def headers_of(stream: StreamState) -> dict[str, bytes]:
-    assert isinstance(stream.action, Connect), stream.action
-    return stream.action.headers
 
 
 def wait_of(stream: StreamState) -> float:
@@ -97,17 +88,6 @@ def test_healthy_connection_without_events_resets_the_backoff() -> None:
         stream.failed(None, 31.0)
         assert wait_of(stream) == 1.0
         reconnect(stream)
-
-
-def test_silent_connection_does_not_reset_the_backoff() -> None:
-    stream = state()
-    stream.connected(0.0)
-    for _ in range(GIVE_UP_AFTER):
-        stream.failed(BROKEN, 45.0)
-        wait_of(stream)
-        reconnect(stream)
-    stream.failed(BROKEN, 45.0)
-    assert isinstance(error_of(stream), StreamError)
 
 
 @pytest.mark.parametrize(
@@ -227,39 +207,3 @@ def test_long_ids_take_bounded_memory() -> None:
     stream.connected(0.0)
     stream.received(one + two, 0.0)
     assert texts(stream) == ""
-
-
-@given(st.data())
-def test_events_come_once_and_in_order_wherever_connections_break(data: st.DataObject) -> None:
-    """A server that resumes, or repeats more than it should; events with an id of their own, and some without."""
-    owned = data.draw(st.lists(st.booleans(), min_size=1, max_size=12), label="has an id of its own")
-    owned[0] = True
-    events = [event(index if own else None, content=str(index)) for index, own in enumerate(owned)]
-    stream = state(policy=RetryPolicy(base_delay=0.0), max_reconnects=1000)
-    for _ in range(data.draw(st.integers(0, 6), label="breaks")):
-        assert isinstance(stream.action, Connect)
-        resume = int(stream.action.headers.get("Last-Event-ID", b"0"))
-        stream.connected(0.0)
-        start = data.draw(st.integers(0, resume), label="the server goes back to")
-        while not owned[start]:
-            start -= 1
-        sent = b"".join(events[start:])
-        stream.received(sent[: data.draw(st.integers(0, len(sent)), label="bytes")], 0.0)
-        stream.failed(None, 0.0)
-        stream.woken()
-    stream.connected(0.0)
-    stream.received(b"".join(events) + event(None, type="done"), 0.0)
-    assert [received.payload["content"] for received in stream.ready if received.payload] == [
-        str(index) for index in range(len(owned))
-    ]
-
-
-@given(st.lists(st.binary(max_size=40), max_size=8), st.floats(0, 1e9))
-def test_no_bytes_and_no_time_make_the_state_raise(chunks: list[bytes], now: float) -> None:
-    stream = state(deadline=1e6)
-    stream.connected(0.0)
-    for chunk in chunks:
-        stream.received(chunk, now)
-        stream.failed(None, now)
-        assert isinstance(stream.action, Backoff | End)
-        reconnect(stream, now)

@@ -344,26 +344,18 @@ class FaultServer(Server):
             return [request for request in self.seen if request.is_for_token]
 
     def respond(self, connection: Connection, request: Request) -> bool:
-        return self.next_action(request)(connection, request)
-
-    def next_action(self, request: Request) -> Action:
         with self._lock:
             self.seen.append(request)
             script = self.token_script if request.is_for_token else self.script
-            return script.pop(0) if len(script) > 1 else script[0]
+            act = script.pop(0) if len(script) > 1 else script[0]
+        return act(connection, request)
 
 
 # A function from a request to the bytes of its answer.
 
 
-class Broken(bytes):
-    """An answer after which the server hangs up, orderly or with a reset."""
-
-    reset = False
-
-
-class Reset(Broken):
-    reset = True
+class Reset(bytes):
+    """An answer after which the server resets the connection."""
 
 
 Asked = Request
@@ -411,7 +403,7 @@ class OddServer(Server):
         connection.send(answer)
         if isinstance(answer, Reset):
             connection.reset()
-        return not isinstance(answer, Broken)
+        return not isinstance(answer, Reset)
 
 
 # A function that has the connection to itself.

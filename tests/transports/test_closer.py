@@ -9,13 +9,11 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
 from interactor_ext._waiting import closer
-from interactor_ext._waiting.closer import close_later, close_when_dropped, forget, start_closer
-from tests.support.waiting import collect_garbage
+from interactor_ext._waiting.closer import close_later, start_closer
 
 PATIENCE = 60.0
 
@@ -29,18 +27,6 @@ class Owner:
     """Something that can be dropped."""
 
 
-def note_thread(done: threading.Event, names: list[str]) -> None:
-    names.append(threading.current_thread().name)
-    done.set()
-
-
-def test_close_later_closes_in_the_closer_thread() -> None:
-    done, names = threading.Event(), list[str]()
-    close_later(partial(note_thread, done, names))
-    assert done.wait(PATIENCE)
-    assert names == ["interactor-closer"]
-
-
 def test_error_while_closing_does_not_end_the_closer_thread() -> None:
     def fail() -> None:
         raise ValueError("broken")
@@ -49,32 +35,6 @@ def test_error_while_closing_does_not_end_the_closer_thread() -> None:
     close_later(fail)
     close_later(done.set)
     assert done.wait(PATIENCE)
-
-
-def test_close_when_dropped_closes_after_the_owner_is_dropped() -> None:
-    owner, done, names = Owner(), threading.Event(), list[str]()
-    close_when_dropped(owner, partial(note_thread, done, names))
-    del owner
-    assert done.wait(PATIENCE)
-    assert names == ["interactor-closer"]
-
-
-def test_close_when_dropped_closes_after_an_owner_in_a_reference_cycle() -> None:
-    owner, done = Owner(), threading.Event()
-    owner.__dict__["itself"] = owner
-    close_when_dropped(owner, done.set)
-    del owner
-    collect_garbage()
-    assert done.wait(PATIENCE)
-
-
-def test_forgotten_watch_closes_nothing() -> None:
-    owner, closed, later = Owner(), threading.Event(), threading.Event()
-    forget(close_when_dropped(owner, closed.set))
-    del owner
-    close_later(later.set)
-    assert later.wait(PATIENCE)
-    assert not closed.is_set()
 
 
 def test_closer_outlives_a_reference_that_an_interrupt_kept_out_of_its_watches() -> None:

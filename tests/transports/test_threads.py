@@ -26,31 +26,6 @@ def until(come_true: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def test_pool_starts_threads_as_needed_and_reuses_idle_ones() -> None:
-    threads, go_on = DaemonThreads("test"), threading.Event()
-    for number in range(3):
-        assert threads.submit(int, str(number)).result(60) == number
-        until(lambda: threads._idle == 1)
-    assert threads._threads == 1
-    waiting = [threads.submit(go_on.wait, 60) for _ in range(_threads._MOST_THREADS + 3)]
-    assert threads._threads == _threads._MOST_THREADS
-    go_on.set()
-    assert all(future.result(60) for future in waiting)
-
-
-def test_errors_are_raised_to_the_caller_and_cancelled_calls_are_dropped() -> None:
-    threads, go_on, ran = DaemonThreads("test"), threading.Event(), list[int]()
-    blocking = [threads.submit(go_on.wait, 60) for _ in range(_threads._MOST_THREADS)]
-    dropped = threads.submit(ran.append, 1)
-    assert dropped.cancel()
-    failing = threads.submit(int, "x")
-    go_on.set()
-    with pytest.raises(ValueError, match="invalid literal"):
-        failing.result(60)
-    assert all(future.result(60) for future in blocking)
-    assert ran == []
-
-
 def test_thread_of_an_abandoned_call_is_replaced() -> None:
     threads, go_on, ran = DaemonThreads("test", most=2), threading.Event(), list[int]()
     hanging = [threads.submit(go_on.wait, 60) for _ in range(2)]

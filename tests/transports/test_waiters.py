@@ -58,9 +58,3 @@ def test_waiter_woken_before_it_waits_does_not_sleep_and_sleeps_the_next_time() 
     waiter.wake()
     assert waiter.wait(SECONDS)
     assert not waiter.wait(0)
-
-
-def test_thread_that_waits_is_woken_by_another() -> None:
-    waiter = ThreadWaiter()
-    threading.Thread(target=waiter.wake).start()
-    assert waiter.wait(SECONDS)

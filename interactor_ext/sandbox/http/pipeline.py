@@ -278,8 +278,6 @@ class Platform:
         if (dialect := self._state.settings.dialect) and result is not None and "data" in result:
             result = speak(dialect, call.operation.tag, call.namespace, result, self._state.store)
         status = STATUSES.get(call.operation.id, call.operation.status)
-        if result is not None and isinstance(result.get("data"), list):
-            return ApiResponse(status, wire.encode_page(result))
         return ApiResponse.of(status, result)
 
     def _headers(self, exchange: Exchange) -> RawHeaders:

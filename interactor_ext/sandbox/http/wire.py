@@ -22,8 +22,6 @@ from interactor_ext.sandbox.work import run_in_thread
 # Bodies up to this size are parsed and validated on the loop, larger ones in a thread.
 INLINE_SIZE = 32 * 1024
 MAX_BODY = 8 * 1024 * 1024
-# Bytes of a list in a response.
-MAX_PAGE = 32 * 1024 * 1024
 MAX_QUERY_FIELDS = 100
 JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 HOST = re.compile(rb"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
@@ -52,14 +50,6 @@ def content_headers(response: ApiResponse, given: RawHeaders) -> RawHeaders:
     # RFC 9110 section 8.6: a 204 has no Content-Length.
     length = [(b"content-length", b"%d" % len(response.content or b""))] if response.status != 204 else []
     return content_type + length
-
-
-def encode_page(body: dict[str, Any]) -> bytes:
-    """Encode a list response. Raises Problem 422 for one that is too large."""
-    encoded = compact(body).encode()
-    if len(encoded) > MAX_PAGE:
-        raise invalid(("per_page", f"this page would be larger than {MAX_PAGE >> 20} MiB; ask for fewer"))
-    return encoded
 
 
 async def read_body(receive: Receive) -> bytes:

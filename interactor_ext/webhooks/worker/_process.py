@@ -16,7 +16,7 @@ from typing import Any
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redaction import escape_controls
 from interactor_ext._waiting import ThreadWaiter
-from interactor_ext._waiting.threads import loop_thread
+from interactor_ext._waiting.event_loop import loop_thread
 from interactor_ext.logs import is_handled
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.logs._filter import log_to_stderr
