@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from typing import assert_type
 
 from interactor_client.models import Message, OAuthFlow, RoomToolCallPendingEvent, StreamEvent, Tool, WorkflowInstance
@@ -10,6 +11,11 @@ from interactor_ext import AsyncInteractorClient, AsyncReply, InteractorClient, 
 from interactor_ext.tools import WaitingCall
 
 tools = ToolSet()
+
+
+@dataclass
+class Visit:
+    day: str
 
 
 @tools.tool
@@ -38,6 +44,11 @@ def sync_surface(user: InteractorClient, event: RoomToolCallPendingEvent, messag
         assert_type(reply.text(), Iterator[str])
         assert_type(reply.message(), Message)
         assert_type(iter(reply), Iterator[StreamEvent | WaitingCall])
+    for waiting in assert_type(tools.pending(user, "room_1"), list[WaitingCall]):
+        assert_type(tools.approve(user, waiting, by="alice"), Message)
+        assert_type(tools.reject(user, waiting.id, reason="No."), Message)
+    with user.chat("room_1", "Hello!", answer=Visit) as typed:
+        assert_type(typed.answer(), Visit)
     assert_type(user.wait_for_workflow("wfi_1", until={"halted", "completed"}, timeout=5), WorkflowInstance)
     assert_type(user.wait_for_oauth("flow_1", timeout=None), OAuthFlow)
 
@@ -50,5 +61,10 @@ async def async_surface(user: AsyncInteractorClient, event: RoomToolCallPendingE
         assert_type(reply.text(), AsyncIterator[str])
         assert_type(await reply.message(), Message)
         assert_type(aiter(reply), AsyncIterator[StreamEvent | WaitingCall])
+    for waiting in assert_type(await tools.pending(user, "room_1"), list[WaitingCall]):
+        assert_type(await tools.approve(user, waiting, by="alice"), Message)
+        assert_type(await tools.reject(user, waiting.id, reason="No."), Message)
+    async with user.chat("room_1", "Hello!", answer=Visit) as typed:
+        assert_type(await typed.answer(), Visit)
     assert_type(await user.wait_for_workflow("wfi_1"), WorkflowInstance)
     assert_type(await user.wait_for_oauth("flow_1"), OAuthFlow)
