@@ -166,6 +166,7 @@ class Pool(Protocol):
 
     def connections(self) -> Connections:
         """The numbers at this instant. May be asked from any thread."""
+        ...
 
 
 class PoolOpened(NamedTuple):
@@ -187,9 +188,11 @@ class Telemetry(Protocol):
 
     def sending(self, request: Sending) -> object:
         """Called right before a request is sent. The return value is `RequestEnded.started` later."""
+        ...
 
     def record(self, event: Event) -> None:
         """Called when something has happened."""
+        ...
 
 
 class Reporter:

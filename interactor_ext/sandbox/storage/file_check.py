@@ -61,7 +61,8 @@ def _damage(connection: sqlite3.Connection) -> str | None:
             return "SQLite finds it inconsistent"
         connection.execute('SELECT value FROM "values"').fetchall()
         for public, private in connection.execute("SELECT public, private FROM records"):
-            json.loads(public), json.loads(private)
+            json.loads(public)
+            json.loads(private)
     except (sqlite3.DatabaseError, ValueError) as error:
         if getattr(error, "sqlite_errorcode", None) in LOCKED:
             raise
