@@ -44,7 +44,7 @@ class Looks:
                 if not browser.execute_script("return 'axe' in window"):
                     browser.execute_script(self._axe)
                 violations = browser.execute_async_script(AXE)
-                assert violations == [], (state, width, scheme)
+                assert violations == [], (state, width, scheme, violations)
                 assert browser.execute_script(OVERFLOW) == 0, (state, width, scheme)
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
