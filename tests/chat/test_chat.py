@@ -510,7 +510,7 @@ def test_browser_that_leaves_ends_its_chat_at_once(tmp_path: Path, sandbox: Sand
         served.wait_until_it_answers("/docs")
         with httpx.stream("GET", f"{served.origin}/rooms/{room}/answer", params={"question": "Hello?"}) as answer:
             assert next(answer.iter_text())
-            assert sandbox.open_streams == 1
+            assert eventually(lambda: sandbox.open_streams == 1)
         assert eventually(lambda: sandbox.open_streams == 0), served.printed()
     finally:
         served.close()
