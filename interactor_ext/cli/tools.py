@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 tools = typer.Typer(help="Decide about calls of tools that need approval.", no_args_is_help=True, rich_markup_mode=None)
 
-Tools = Annotated[str, typer.Argument(metavar="module:name", help="Where the ToolSet stands.")]
+Tools = Annotated[str, typer.Argument(metavar="module:name", help="Where the ToolSet is defined.")]
 Room = Annotated[str, typer.Argument(help="The room's id.")]
 CallId = Annotated[str, typer.Argument(help="As `pending` shows it.")]
 By = Annotated[str | None, typer.Option(help="Who decides; you, if left out.", show_default=False)]

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from interactor_ext._effects import Call, Effects
+from interactor_ext._errors import ConfigurationError
 from interactor_ext.relay._http import Refused, log_failure
 from interactor_ext.tools._approval import ApprovalError, WaitingCall
 from interactor_ext.tools._tool_set import ToolSet
@@ -51,14 +52,14 @@ class Approvals:
         async def run() -> None:
             try:
                 await work()
+                done.set_result(None)
             except Exception as error:
-                if done.done():
-                    log_failure("An approved call", error)
-                else:
-                    done.set_exception(error)
+                log_failure("A decision about a call", error)
+                done.set_exception(error)
             finally:
                 if not done.done():
-                    done.set_result(None)
+                    done.set_exception(ConfigurationError("The relay is closed."))
+                done.exception()  # looked at, so that asyncio does not report it
 
         self._in_background(run())
         await asyncio.shield(done)

@@ -374,8 +374,11 @@ class Routes:
             view = view.with_options(deadline=self._options.answer_seconds)
             async with view.chat(room, content, tools=self._options.tools) as reply:
                 sent.set_result(reply.sent)
-                async for _ in reply:  # to its end, or until a call waits for approval
-                    pass
+                try:
+                    await reply.message()
+                except InteractorError:
+                    if not reply.waiting:
+                        raise
         except Exception as error:
             if sent.done():
                 log_failure("An answer with tools", error)

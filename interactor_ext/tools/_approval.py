@@ -56,7 +56,9 @@ def waiting_call(tool: ToolFunction, call: PendingCall) -> WaitingCall | None:
         if not tool.needs_approval(call.arguments, call.context):
             return None
     except Exception:
-        logger.exception("approval= of the tool %s failed, so a person decides (call %s)", tool.name, call.id)
+        logger.exception(
+            "approval= of the tool %s failed, so a person decides (call %s)", tool.name, clean_text(call.id)
+        )
     written = json.dumps([tool.name, call.arguments], sort_keys=True)
     shown = {name: call.arguments[name] for name in tool.options.show if name in call.arguments}
     digest = hashlib.sha256(written.encode()).hexdigest()
@@ -81,7 +83,7 @@ def require_open(call: ToolCall, waiting: WaitingCall | None, named: WaitingCall
 def record_decision(user: Any, call: WaitingCall, decision: Literal["approved", "rejected"], by: str | None) -> None:
     fields: dict[str, Any] = {"tool": call.tool, "tool_call_id": call.id, "decision": decision, "decided_by": by}
     fields |= {"namespace": call.namespace, "room_id": call.room_id, "arguments": call.arguments}
-    logger.info("%s %s the tool %s (call %s)", by or "somebody", decision, call.tool, call.id, extra=fields)
+    logger.info("%s %s the tool %s (call %s)", by or "somebody", decision, call.tool, clean_text(call.id), extra=fields)
     reporter = user._http.reporter
     if reporter is not None:
         reporter.record(ToolDecided(call.tool, decision, call.namespace))

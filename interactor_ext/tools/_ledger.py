@@ -101,6 +101,8 @@ class LedgerEntry:
     def _ask(self, method: Callable[..., Any], *arguments: object) -> Effects[Any]:
         try:
             return (yield self._ledger.calls.call(method, *arguments))
+        except InteractorError:  # which says itself what is wrong, such as a table that is missing
+            raise
         except Exception as error:
             kind, call_id = type(error).__name__, clean_text(self._call.id)
             raise InteractorError(

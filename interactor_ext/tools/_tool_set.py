@@ -6,12 +6,15 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from interactor_ext._effects import Call, Effects, despite_open_circuit, view_until
+import attrs
+
+from interactor_ext._effects import Call, Effects, Renewal, despite_open_circuit, view_until
 from interactor_ext._errors import ConfigurationError, NotFoundError, ValidationError
 from interactor_ext._fork import fork_safe_lock
 from interactor_ext._lazy import LazyModule
+from interactor_ext._redaction import clean_text
 from interactor_ext.tools._approval import (
     ApprovalError,
     WaitingCall,
@@ -337,11 +340,8 @@ class ToolSet:
         """Run the function, or reject the call, and submit the result."""
         is_async = inspect.iscoroutinefunction(user._run_effects)
         tool = self._tools.get(name)
-        run: ToolRun | _Decision
-        if decision is not None and decision.kind == "rejected":
-            run = decision
-        else:
-            run = ToolRun(tool, name, call, is_async=is_async, exposes_errors=self._exposes_errors)
+        tool_run = ToolRun(tool, name, call, is_async=is_async, exposes_errors=self._exposes_errors)
+        run = tool_run if decision is None else decision.taken_by(tool_run)
         key = _key(user, call)
         send = partial(submit, user, call, ends_at)
         if self._ledger is None or tool is None:
@@ -369,12 +369,17 @@ class ToolSet:
         waiting = require_open(found, (yield from self._waiting(user, call, ends_at)), named)
         key = _key(user, call)
         first = self._decisions.setdefault(key, decision)
+        name = clean_text(call.id)
         if first.kind != decision.kind:
-            raise ApprovalError(f"The call {call.id} is being {first.kind} at this moment.", code="call_finished")
-        if first is decision:
-            record_decision(user, waiting, decision.kind, decision.by)
+            raise ApprovalError(
+                f"The call {name} has been {first.kind}, and that has not ended. If it failed, do the same again.",
+                code="call_finished",
+            )
+        decision.record = partial(record_decision, user, waiting, decision.kind, decision.by)
         message = yield from self._run(user, call, waiting.tool, ends_at, decision)
         self._decisions.pop(key, None)
+        if not first.is_taken:
+            raise ApprovalError(f"Another process has decided about the call {name} before.", code="call_finished")
         return message
 
     def _identify(self, user: Any, call: PendingCall, ends_at: float | None) -> Effects[tuple[str, bool]]:
@@ -423,15 +428,28 @@ def tool_set(tools: Tools) -> ToolSet:
     return made
 
 
-class _Decision(NamedTuple):
-    """What a person decided. Of a rejection, in the place of a ToolRun."""
+@attrs.define(eq=False)
+class _Decision:
+    """What a person decided, and the run of the tool that it allows or takes the place of."""
 
     kind: Literal["approved", "rejected"]
     by: str | None
     reason: str = ""
+    record: Callable[[], None] = attrs.field(init=False)
+    is_taken: bool = attrs.field(init=False, default=False)
+    """Whether it came first: no other process had decided."""
+    _run: ToolRun = attrs.field(init=False)
 
-    def result(self, ends_at: float | None = None, renewal: object = None) -> Effects[Any]:
-        yield from ()
+    def taken_by(self, run: ToolRun) -> _Decision:
+        self._run = run
+        return self
+
+    def result(self, ends_at: float | None = None, renewal: Renewal | None = None) -> Effects[Any]:
+        if not self.is_taken:
+            self.record()
+            self.is_taken = True
+        if self.kind == "approved":
+            return (yield from self._run.result(ends_at, renewal))
         return error_result("rejected", self.reason)
 
 

@@ -16,7 +16,7 @@ from interactor_ext import NotFoundError, ToolContext, ToolSet
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import ToolDecided
 from interactor_ext.tools import ApprovalError, WaitingCall
-from interactor_ext.webhooks import parse_event
+from interactor_ext.webhooks import MemoryEventStore, parse_event
 from tests.support.conversations import NAMESPACE, chat, room_with
 from tests.support.modes import call, sync_and_async
 
@@ -241,11 +241,51 @@ def test_one_of_two_decisions_at_once_is_taken(sandbox: Sandbox) -> None:
         first = threading.Thread(target=lambda: tools.approve(user, waiting, by="alice"))
         first.start()
         assert running.wait(60)
-        with pytest.raises(ApprovalError, match="is being approved at this moment"):
+        with pytest.raises(ApprovalError, match="has been approved, and that has not ended"):
             tools.reject(user, waiting, by="bob")
         go.set()
         first.join(60)
         assert "paid" in user.messages.list(room, order="desc").data[0].content
+
+
+def test_rejection_that_comes_after_the_approval_in_another_process_says_so(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two sets with one ledger, as two processes have them."""
+    ledger, running, waits, refused = MemoryEventStore(), threading.Event(), threading.Event(), list[ApprovalError]()
+
+    class Second(MemoryEventStore):
+        def claim(self, key: str, token: str, lease: float) -> Any:
+            state = ledger.claim(key, token, lease)
+            waits.set()
+            return state
+
+    def pay() -> str:
+        """Pays."""
+        running.set()
+        assert waits.wait(60)
+        return "paid"
+
+    first, second = ToolSet(ledger=ledger), ToolSet(ledger=Second())
+    for tools in (first, second):
+        tools.tool(approval=True)(pay)
+    room = room_with(sandbox, first)
+    chat("sync", sandbox, room, "/tool pay", tools=first)
+
+    def reject() -> None:
+        assert running.wait(60)
+        with sandbox.client(namespace=NAMESPACE) as user, pytest.raises(ApprovalError) as caught:
+            second.reject(user, waiting, by="bob")
+        refused.append(caught.value)
+
+    with sandbox.client(namespace=NAMESPACE) as user, caplog.at_level(logging.INFO, "interactor.tools"):
+        (waiting,) = first.pending(user, room)
+        other = threading.Thread(target=reject)
+        other.start()
+        first.approve(user, waiting, by="alice")
+        other.join(60)
+    assert [error.code for error in refused] == ["call_finished"]
+    assert [vars(record)["decided_by"] for record in caplog.records if "decided_by" in vars(record)] == ["alice"]
 
 
 @pytest.mark.parametrize(
