@@ -11,10 +11,8 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.http.pipeline import HANDLERS
 from interactor_ext.sandbox.platform.contract import load_contract
 from tests.support.sandbox_caller import (
-    DOCUMENT,
     OPERATIONS,
     Caller,
-    check_event,
     fetch_token,
     listening,
     problem,
@@ -48,19 +46,6 @@ def test_every_operation_returns_documented_response(sandbox: Sandbox, caller: C
     use_webhooks(caller)
     used = {record.operation for record in sandbox.requests if record.status < 300}
     assert used == set(OPERATIONS), "one of the functions use_... of this file calls each operation"
-
-
-def test_every_event_type_is_published(sandbox: Sandbox, caller: Caller) -> None:
-    use_credentials(sandbox, caller)
-    use_agents(sandbox, caller)
-    use_workflows(caller)
-    for event in sandbox.events:
-        check_event("WebhookEvent", "event", event)
-        assert event["namespace"] == "user_1" == event["data"]["namespace"]
-    # A failure of a workflow and of a credential have tests of their own.
-    expected = set(DOCUMENT["webhooks"]) - {"workflow.instance.failed", "credential.error", "credential.expired"}
-    assert {event["event"] for event in sandbox.events} == expected
-    assert len({event["id"] for event in sandbox.events}) == len(sandbox.events)
 
 
 def use_account_server(sandbox: Sandbox) -> None:
