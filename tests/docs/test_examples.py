@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.metadata
 import json
 import os
@@ -11,16 +12,20 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 from packaging.utils import canonicalize_name
 
+from interactor_ext import ConflictError, InteractorClient
+from interactor_ext.sandbox import Sandbox
 from tests.support.browser import chromium, eventually
 from tests.support.cases import for_each
 from tests.support.chat_driver import Chat
@@ -145,6 +150,29 @@ def test_quickstart_shows_conversation_pages_and_error() -> None:
     assert lines[4].startswith("NotFoundError: ")
 
 
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[str, str], Any]]:
+    """Imports a module of an example, in a folder of the test's own; it is forgotten after the test."""
+    before = set(sys.modules)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", "whsec_example")
+
+    def module(folder: str, name: str) -> Any:
+        monkeypatch.syspath_prepend(EXAMPLES / folder)
+        return importlib.import_module(name)
+
+    yield module
+    for name in set(sys.modules) - before:
+        if str(EXAMPLES) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def at_once(work: Callable[[], Any]) -> list[Any]:
+    """What eight calls at the same moment return."""
+    with ThreadPoolExecutor(8) as threads:
+        return [each.result() for each in [threads.submit(work) for _ in range(8)]]
+
+
 @pytest.mark.parametrize(("said", "end"), [("y\n", "'paid'"), pytest.param("n\n", "'refused'", marks=pytest.mark.full)])
 def test_workflow_halts_and_ends_as_approval_says(said: str, end: str) -> None:
     printed = run("Workflow with approval", said)
@@ -152,23 +180,77 @@ def test_workflow_halts_and_ends_as_approval_says(said: str, end: str) -> None:
     assert printed.endswith(f"is completed at {end}\n")
 
 
-@pytest.mark.full
-def test_multi_tenant_api_keeps_tenants_apart() -> None:
-    with started("Multi-tenant isolation", "/docs") as url:
-        acme, globex = (
-            httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
-            for key in ("key_of_acme", "key_of_globex")
-        )
-        with acme, globex:
-            made = acme.post("/assistants", json={"name": "Bot", "instructions": "Be brief."})
-            assert made.status_code == 201
-            path = f"/assistants/{made.json()['id']}"
-            assert acme.get(path).json()["name"] == "Bot"
-            assert acme.get("/assistants").json()["meta"]["total"] == 1
-            assert globex.get("/assistants").json()["data"] == []
-            assert globex.get(path).status_code == globex.delete(path).status_code == 404
-            assert acme.delete(path).status_code == 204
-            assert acme.get(path, headers={"Authorization": "Bearer stolen"}).status_code == 401
+def test_order_is_refunded_once(load: Callable[[str, str], Any], interactor_client: InteractorClient) -> None:
+    example, user = load("", "workflow_approval"), interactor_client.namespace("org_acme")
+    (waiting, *_) = refunds = at_once(lambda: example.refund(user, "ord_1", 59_900))
+    assert {refund.id for refund in refunds} == {waiting.id}
+    assert example.decide(user, waiting, approved=True).current_state == "paid"
+    assert example.decide(user, waiting, approved=False).current_state == "paid"  # it comes second
+    assert example.refund(user, "ord_1", 59_900).id == waiting.id
+    with pytest.raises(ConflictError):
+        example.refund(user, "ord_1", 100)
+    assert len(list(user.workflow_instances.iterate())) == 1
+
+
+@pytest.mark.parametrize("amount", ["-5", "0", "0.00", "nan", "1e9", "5.999"])
+def test_refund_is_an_amount_of_money(load: Callable[[str, str], Any], amount: str) -> None:
+    with pytest.raises(ValueError, match=amount):
+        load("", "workflow_approval").cents(amount)
+    with pytest.raises(ValueError, match="-1 cents"):
+        load("", "workflow_approval").refund(None, "ord_1", -1)
+
+
+def test_multi_tenant_api_keeps_tenants_apart_and_says_what_is_wrong(
+    load: Callable[[str, str], Any], interactor_sandbox: Sandbox
+) -> None:
+    with TestClient(load("", "multi_tenant").app, raise_server_exceptions=False) as api:
+        acme, globex, thief = ({"Authorization": f"Bearer key_of_{name}"} for name in ("acme", "globex", "nobody"))
+        bot = {"name": " Bot ", "instructions": "Be brief."}
+        made = api.post("/assistants", json=bot, headers=acme)
+        assert made.status_code == 201
+        path = f"/assistants/{made.json()['id']}"
+        assert api.get(path, headers=acme).json()["name"] == "Bot"
+        assert api.get("/assistants", headers=acme).json()["meta"]["total"] == 1
+        assert api.get("/assistants", headers=globex).json()["data"] == []
+        wrong: list[tuple[int, str, str, dict[str, str], Any]] = [
+            (404, "GET", path, globex, None),
+            (404, "DELETE", path, globex, None),
+            (401, "GET", path, thief, None),
+            (401, "GET", path, {}, None),
+            *((422, "GET", f"/assistants?page={page}", acme, None) for page in (0, -1, "x")),
+            *((422, method, "/assistants/%2E%2E", acme, None) for method in ("GET", "DELETE")),
+            *((422, "POST", "/assistants", acme, bot | {"name": name}) for name in ("", "  ", "x" * 101, None)),
+            (422, "POST", "/assistants", acme, None),
+        ]
+        for status, method, url, headers, body in wrong:
+            refused = api.request(method, url, headers=headers, json=body)
+            assert (refused.status_code, method, url) == (status, method, url)
+            assert refused.json()["detail"]
+        for status, answered in ((422, 422), (403, 503)):
+            interactor_sandbox.faults.add("create_assistant", status=status)
+            assert api.post("/assistants", json=bot, headers=acme).status_code == answered
+        assert api.delete(path, headers=acme).status_code == 204
+
+
+@pytest.mark.parametrize(("folder", "module"), [("support_bot", "app"), ("fastapi_chat", "main")])
+def test_tabs_share_a_room_and_get_another_when_it_is_deleted(
+    load: Callable[[str, str], Any], folder: str, module: str, interactor_client: InteractorClient
+) -> None:
+    local = {"base_url": "http://localhost", "headers": {"origin": "http://localhost"}}
+    with TestClient(load(folder, module).app, **local) as tab:  # type: ignore[arg-type]
+        tab.post("/sign-in/alice")
+
+        def room() -> str:
+            (found,) = re.findall('room="(.+?)"', tab.get("/").text)
+            return str(found)
+
+        (first,) = set(at_once(room))
+        assert tab.delete(f"/interactor/rooms/{first}").status_code == 204
+        (second,) = set(at_once(room))
+        assert tab.get(f"/interactor/rooms/{second}/messages").status_code == 200
+    alice = interactor_client.namespace("user_alice")
+    made = [kind.list().meta.total for kind in (alice.rooms, alice.assistants, alice.webhooks)]
+    assert made == [1, 1, int(folder == "support_bot")]
 
 
 @pytest.mark.full
