@@ -9,29 +9,34 @@ import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import prometheus_client
 import pytest
+import yaml
+from dockerfile_parse import DockerfileParser
 from fastapi.testclient import TestClient
 from packaging.utils import canonicalize_name
 
 from interactor_ext import ConflictError, InteractorClient
 from interactor_ext.sandbox import Sandbox
+from interactor_ext.testing import WebhookFactory
 from tests.support.browser import chromium, eventually
 from tests.support.cases import for_each
 from tests.support.chat_driver import Chat
 from tests.support.npm import npm_package
 from tests.support.pages import blocks
-from tests.support.part_of_environment import required
+from tests.support.part_of_environment import python_with_only, required
 from tests.support.ports import free_port
 from tests.support.redis_server import redis_on_port
 from tests.support.waiting import eventually as eventually_here
@@ -79,28 +84,33 @@ def run(title: str, said: str = "", **variables: str) -> str:
 
 
 @contextmanager
-def started(title: str, path: str = "/", **variables: str) -> Iterator[str]:
-    """The URL of an example that serves, with a port of the test's own."""
+def started(title: str, path: str = "/", sandbox: Sandbox | None = None, **variables: str) -> Iterator[str]:
+    """The URL of an example that serves, with a port of the test's own; beside its own sandbox, or this one."""
     port = str(free_port())
     ports = dict.fromkeys(("PORT", "UVICORN_PORT", "FLASK_RUN_PORT"), port)
+    command = commands(title)[1].replace("PUBLIC_URL=http://127.0.0.1:5000", f"PUBLIC_URL=http://127.0.0.1:{port}")
+    if sandbox is not None:
+        command = re.sub(r"interactor sandbox.* -- ", "", command)
+        variables |= sandbox.env
     with subprocess.Popen(
-        commands(title)[1], shell=True, cwd=ROOT, env=environment(**ports, **variables), start_new_session=True
+        command, shell=True, cwd=ROOT, env=environment(**ports, **variables), start_new_session=True
     ) as process:
         url = f"http://127.0.0.1:{port}"
 
-        def answers() -> bool:
-            assert process.poll() is None
-            try:
-                return httpx.get(url + path).status_code < 500
-            except httpx.TransportError:
-                return False
-
         try:
-            eventually_here(answers, f"{title} at {url}")
+            eventually_here(partial(answers, process, url + path), f"{title} at {url}")
             yield url
         finally:
             with suppress(ProcessLookupError):  # it has ended by itself
                 os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+
+
+def answers(process: subprocess.Popen[bytes], url: str) -> bool:
+    assert process.poll() is None
+    try:
+        return httpx.get(url).status_code < 500
+    except httpx.TransportError:
+        return False
 
 
 def test_every_example_is_in_the_index() -> None:
@@ -230,6 +240,12 @@ def test_multi_tenant_api_keeps_tenants_apart_and_says_what_is_wrong(
             interactor_sandbox.faults.add("create_assistant", status=status)
             assert api.post("/assistants", json=bot, headers=acme).status_code == answered
         assert api.delete(path, headers=acme).status_code == 204
+
+
+@pytest.mark.full
+def test_multi_tenant_api_starts() -> None:
+    with started("Multi-tenant isolation", "/docs") as url:
+        assert httpx.get(f"{url}/assistants").status_code == 401
 
 
 @pytest.mark.parametrize(("folder", "module"), [("support_bot", "app"), ("fastapi_chat", "main")])
@@ -368,7 +384,103 @@ def test_celery_example_runs_tools_in_a_worker() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("title", "count"), [("pytest project", 5), ("Refunds", 4)])
+def test_production_service_shares_its_token_and_handles_events_in_the_worker(tmp_path: Path) -> None:
+    own = {"QUEUE": str(tmp_path / "queue.db"), "METRICS_PORT": str(free_port())}
+    with (
+        redis_on_port() as redis,
+        Sandbox().run() as sandbox,
+        started("Production service", "/healthz", sandbox, REDIS_URL=f"redis://127.0.0.1:{redis}/0", **own) as url,
+        httpx.Client(base_url=url, headers={"Authorization": "Bearer key_of_acme"}, timeout=60) as acme,
+    ):
+        asked = acme.post("/questions", json={"text": "Are you open?"})
+        assert "Are you open?" in asked.json()
+        assert acme.get("/readyz").json() == "ready"
+        assert acme.get("/health/interactor").json()["status"] == "healthy"
+        credential = sandbox.add_credential("google", namespace="org_acme")
+        sandbox.expire_credential(credential["id"])
+        eventually_here(lambda: acme.get("/expired").json() == ["google"])
+        sandbox.add_credential("google", namespace="org_acme")
+        assert acme.get("/expired").json() == []
+        assert [each.operation for each in sandbox.requests].count("create_token") == 1
+        assert 'interactor_requests_total{endpoint="/assistants"' in acme.get("/metrics/").text
+        worker = httpx.get(f"http://127.0.0.1:{own['METRICS_PORT']}/metrics").text
+        assert 'interactor_webhook_received_total{event="credential.expired",status="processed"}' in worker
+        assert 'endpoint="/credentials/{credential_id}"' in worker
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics of a module that is imported again for each test."""
+    monkeypatch.setattr(prometheus_client, "REGISTRY", prometheus_client.CollectorRegistry())
+
+
+@pytest.mark.usefixtures("registry")
+def test_production_service_stays_up_while_what_it_needs_is_down(
+    load: Callable[[str, str], Any],
+    interactor_sandbox: Sandbox,
+    interactor_webhook: WebhookFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")  # nobody is there
+    monkeypatch.setenv("QUEUE", str(tmp_path / "missing" / "queue.db"))
+    service = load("production", "service")
+    delivery = interactor_webhook("credential.expired", namespace="org_acme")
+    with TestClient(service.app, headers={"Authorization": "Bearer key_of_acme"}, raise_server_exceptions=False) as api:
+        assert api.post("/questions", json={"text": "Hello!"}).status_code == 200  # with a token of its own
+        assert api.get("/expired").status_code == 503
+        assert api.post("/questions", json={"text": ""}).status_code == 422
+        assert api.get("/expired", headers={"Authorization": "Bearer x"}).status_code == 401
+        assert api.get("/readyz").status_code == 503
+
+        def deliver() -> int:
+            return api.post("/webhooks/interactor", content=delivery.body, headers=delivery.headers).status_code
+
+        assert deliver() == 503
+        (tmp_path / "missing").mkdir()
+        assert deliver() == 200
+        interactor_sandbox.faults.add(status=500, times=None)
+        statuses = {path: api.get(path).status_code for path in ("/healthz", "/readyz", "/health/interactor")}
+        assert statuses == {"/healthz": 200, "/readyz": 200, "/health/interactor": 503}
+        assert deliver() == 200
+
+
+@pytest.mark.full
+def test_image_is_linted_and_its_commands_run_with_its_files_and_packages_alone(tmp_path: Path) -> None:
+    folder, image = EXAMPLES / "production", tmp_path / "image"
+    image.mkdir()
+    subprocess.run(["hadolint", folder / "Dockerfile"], env=environment(), check=True)
+    steps = DockerfileParser(str(folder / "Dockerfile")).structure
+    values = {step["instruction"]: step["value"] for step in steps}
+    assert values["USER"] == "10001"
+    for name in (name for step in steps if step["instruction"] == "COPY" for name in step["value"].split()[:-1]):
+        shutil.copy(folder / name, image)
+    wanted = (image / "requirements.txt").read_text().split()
+    python = python_with_only(tmp_path / "environment", frozenset(wanted))
+    services = yaml.safe_load((folder / "compose.yaml").read_text())["services"]
+    ports = {"8000": free_port(), "9100": free_port()}
+    settings = {"PATH": f"{python.parent}", "QUEUE": str(tmp_path / "queue.db"), "UVICORN_PORT": str(ports["8000"])}
+    settings |= {"INTERACTOR_WEBHOOK_SECRET": "whsec_example", "PYTHONPATH": ""}
+    with Sandbox().run() as sandbox:
+        for command, port, path in (
+            (json.loads(values["CMD"]), "8000", "/readyz"),
+            (services["worker"]["command"], "9100", "/healthz"),
+        ):
+            words = [str(ports.get(word, word)) for word in command]
+            words[0] = str(python.with_name(words[0]))
+            with subprocess.Popen(words, cwd=image, env={**os.environ, **sandbox.env, **settings}) as process:
+                try:
+                    serves = partial(answers, process, f"http://127.0.0.1:{ports[port]}{path}")
+                    eventually_here(serves, " ".join(command))
+                finally:
+                    process.terminate()
+            assert process.returncode in (0, -signal.SIGTERM)  # as uvicorn ends after it has shut down
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("title", "count"), [("pytest project", 5), ("Refunds", 4), ("Nightly job", 3), ("Connected account", 9)]
+)
 def test_example_with_tests_passes_them(title: str, count: int, tmp_path: Path) -> None:
     # With the plugins of its install command alone.
     plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p interactor -p no:cacheprovider"}
