@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import httpx
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Path, Request
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.middleware.sessions import SessionMiddleware
 
@@ -50,7 +50,7 @@ User = Annotated[AsyncInteractorClient, Depends(signed_in)]
 
 
 @app.post("/sign-in/{user}")
-async def sign_in(user: str, request: Request) -> None:
+async def sign_in(user: Annotated[str, Path(pattern="^[a-z]+$")], request: Request) -> None:
     request.session["user"] = user  # a real application asks for more than a name
 
 

@@ -50,6 +50,7 @@ def test_link_of_somebody_else_connects_nothing(browser: TestClient) -> None:
     assert browser.get("/calendars").status_code == 409
     with TestClient(example.app, base_url="http://localhost") as nobody:
         assert nobody.get(link).status_code == 401
+        assert nobody.post("/sign-in/%00").status_code == 422
 
 
 def test_link_works_once_and_with_its_own_code(browser: TestClient) -> None:

@@ -334,6 +334,7 @@ def test_support_bot_looks_up_own_orders_and_fills_the_inbox() -> None:
 @pytest.mark.full
 def test_flask_example_connects_and_asks_to_connect_again_after_the_webhook() -> None:
     with started("Flask webhook") as url, httpx.Client(base_url=url, follow_redirects=True, timeout=60) as alice:
+        assert alice.post("/sign-in", data={"user": "a/b"}).status_code == 400
         assert "Calendars of alice" in alice.post("/sign-in", data={"user": "alice"}).text
         consent = alice.post("/connect")  # the provider's page
         back = httpx.get(f"{consent.url}&decision=approve")
@@ -376,6 +377,8 @@ def test_celery_example_runs_tools_in_a_worker() -> None:
         httpx.Client(base_url=url, timeout=60) as shop,
     ):
         question = {"question": "How were the sales in January?"}
+        for company, body in (("acme", {}), ("acme", {"question": ""}), ("acme", []), ("a b", question)):
+            assert shop.post(f"/companies/{company}/questions", json=body).status_code in (400, 404)
         asked = shop.post("/companies/acme/questions", json=question)
         assert asked.status_code == 202
         eventually_here(lambda: shop.get(asked.json()["url"]).json())
