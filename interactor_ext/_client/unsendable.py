@@ -75,7 +75,7 @@ def _problem(value: Any, path: str) -> str | None:
         advice = "an `await` is missing"
     else:
         advice = "pass its id" if hasattr(value, "id") else "convert it, for example with str() or list()"
-    return f"{where} is a {type(value).__name__}, which JSON can't represent: {advice}"
+    return f"{where} is of type {type(value).__name__}, which JSON can't represent: {advice}"
 
 
 def _problem_of_item(name: Any, item: Any, path: str) -> str | None:
