@@ -313,7 +313,7 @@ export class InteractorChatElement extends Base {
       if (copies) this.#copy(copies.closest(".code-block")?.querySelector("pre")?.textContent ?? "", copies);
     });
     stop.addEventListener("click", () => this.#session?.stop());
-    // A keyboard on the screen, a turned phone, and whatever is drawn: once a frame is laid out, measuring it costs nothing.
+    // A keyboard on the screen, a turned phone, anything drawn. Measuring after layout is free; in `draw` it would force one.
     const sizes = new ResizeObserver(() => this.#isAtEnd && this.#scrollToEnd());
     for (const node of [scroller, ...scroller.children]) sizes.observe(node);
     earlier.addEventListener("click", () => this.#session?.loadEarlier());

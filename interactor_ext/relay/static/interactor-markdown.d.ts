@@ -6,11 +6,11 @@
 export function renderMarkdown(text: string, texts?: { copy?: string }): DocumentFragment;
 
 /**
- * Shows Markdown that grows, such as an answer that is being written, in a node that has no other children. Blocks, items and
- * rows that are complete are left alone, so that a selection in them stays, and a long answer costs no more than a short one.
+ * Shows Markdown that grows, such as an answer that is being written, in a node that has no other children. Complete blocks,
+ * items and rows of tables are left alone.
  */
 export class GrowingMarkdown {
   constructor(node: Node, texts?: { copy?: string });
-  /** `text`: all of it, each time. One that does not go on from the text before is drawn anew. */
+  /** `text` is the whole text so far. If it doesn't continue the previous text, everything is drawn again. */
   show(text: string): void;
 }

@@ -4,10 +4,10 @@
  * the time that any text takes grows with its length alone.
  *
  * @typedef {{lines: string[], at: number, depth: number, copy: string, headings: number[], open?: Open}} Source
- * @typedef {object} Open a list or a table, to go on with where its text has ended
+ * @typedef {object} Open a list or table that may go on
  * @property {number} at the line of its first item, or row
  * @property {readonly number[]} headings before it
- * @property {(source: Source) => Iterable<HTMLElement>} partsOf reads items, or rows, as far as there are some
+ * @property {(source: Source) => Iterable<HTMLElement>} partsOf reads the items or rows at the start of a source
  * @property {(block: Node) => Node} parentIn their parent
  */
 
@@ -37,17 +37,21 @@ export function renderMarkdown(text, { copy = "Copy" } = {}) {
   return fragmentOf(blocks(sourceOf(text, copy, [])));
 }
 
-/** Shows Markdown that grows at its end. What no more text can change stays as it is, and is not read again. */
+/** Shows Markdown that grows at its end. What more text can't change stays as it is, and isn't parsed again. */
 export class GrowingMarkdown {
   #node;
   #copy;
-  /** The text that is settled: more text changes nothing of what it shows. */
+  /** The settled text: what it shows can't change. */
   #text = "";
   /** How many blocks it has. */
   #count = 0;
   /** The depths of the headings that the next one may be below. @type {number[]} */
   #headings = [];
-  /** The list or the table in which it ends, and how many items or rows of it are settled. @type {(Open & {parent: Node, count: number}) | undefined} */
+  /**
+   * The list or table in which it ends, and how many items or rows of it are settled.
+   *
+   * @type {(Open & {parent: Node, count: number}) | undefined}
+   */
   #open;
 
   /**
@@ -83,7 +87,12 @@ export class GrowingMarkdown {
     this.#text += rest.slice(0, startOf(rest, end));
   }
 
-  /** Shows what is new of the list or the table in which the settled text ends. Returns the line at which it is settled now. @param {Source} source */
+  /**
+   * Shows what is new of the list or table in which the settled text ends.
+   *
+   * @param {Source} source
+   * @returns {number} the line up to which it is settled now
+   */
   #goOn(source) {
     const open = this.#open;
     if (!open) return 0;
@@ -114,7 +123,12 @@ export class GrowingMarkdown {
   }
 }
 
-/** Whether the block that has been read is complete. That is seen from the two lines after it, which have to be so, too. @param {Source} source */
+/**
+ * Whether more text can't change the block that was just read. Where it ends depends on the two lines after it, so these must
+ * be complete, too.
+ *
+ * @param {Source} source
+ */
 function isSettled({ at, lines }) {
   return at + 2 < lines.length;
 }
