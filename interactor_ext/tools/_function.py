@@ -19,16 +19,16 @@ from interactor_ext.tools._shapes import InvalidArgumentError, Schema, Shape, re
 
 @attrs.frozen
 class ToolContext:
-    """Where a call comes from. A parameter with this type is filled in, and is no part of the JSON Schema."""
+    """Where a call comes from. A parameter of this type is filled in, and isn't part of the JSON Schema."""
 
     namespace: str | None
-    """The tenant. None where the view that runs the tool has none."""
+    """The tenant. None if the view that runs the tool has none."""
     room_id: str
     tool_call_id: str
 
     @property
     def idempotency_key(self) -> str:
-        """The same for every attempt at this call, and different for any other: for the API that the tool calls."""
+        """The same for every attempt at this call, different for any other: for the API that the tool calls."""
         return hashlib.sha256(json.dumps(attrs.astuple(self)).encode()).hexdigest()[:32]
 
 
