@@ -112,13 +112,13 @@ class RetryPolicy:
     `retry_after` of the error says how long. `jitter` supplies the random numbers, from 0 to 1.
 
     A request that may have arrived is only retried if that does no harm: its method is idempotent, or it carries an
-    Idempotency-Key. A negative or infinite wait is a ValueError, and so is a number of retries that isn't an integer.
+    Idempotency-Key. A negative or infinite wait is a ValueError, and so is a number of retries that isn't whole.
 
     `retry_on` is called with each APIStatusError and APIConnectionError that could end a call: True retries although
-    `statuses` wouldn't, False doesn't retry, None leaves it to the policy. It must not block: the async client
-    calls it in the event loop. It can't override the other rules: requests that may have arrived without a key, the number of retries, the
-    deadline, `Retry-After`. It isn't called for a 401 that leads to a new token, for certificate errors, or for
-    streams, which have their own rules for reconnecting. Its exceptions are logged and count as None.
+    `statuses` wouldn't, False doesn't retry, None leaves it to the policy. It must not block: the async client calls it
+    in the event loop. It can't override the other rules: requests that may have arrived without a key, the number of
+    retries, the deadline, `Retry-After`. It isn't called for a 401 that leads to a new token, for certificate errors,
+    or for streams, which have their own rules for reconnecting. Its exceptions are logged and count as None.
     """
 
     max_retries: int = 3

@@ -56,7 +56,7 @@ class ToolFunction:
 
     @property
     def takes_context(self) -> bool:
-        """Whether a parameter of it is a `ToolContext`."""
+        """Whether one of its parameters is a `ToolContext`."""
         return self._context is not None
 
     @classmethod
@@ -67,7 +67,7 @@ class ToolFunction:
         description: str | None,
         options: ToolOptions = ToolOptions(),
     ) -> ToolFunction:
-        """Raises TypeError for a signature that JSON Schema cannot describe."""
+        """Raises TypeError for a signature that JSON Schema can't describe."""
         # A partial, and an object with `__call__`, have their hints and their docstring elsewhere.
         source, bound = _without_partials(function)
         label = name or str(getattr(source, "__name__", ""))
@@ -97,9 +97,9 @@ class ToolFunction:
         return cls(label, text, schema, function, shape, signature, context, options)
 
     def needs_approval(self, arguments: Any, context: ToolContext) -> bool:
-        """Whether a person decides about a call. Not about one whose arguments are invalid: the model is told that.
+        """Whether a person decides about a call. If its arguments are invalid, nobody does: the model is told.
 
-        Raises what the function `approval=` raises.
+        Raises the errors of the function `approval=`.
         """
         approval = self.options.approval
         if approval is False:
