@@ -99,7 +99,8 @@ check-rest: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/openapi-spec-validator openapi.yaml
-	$(BIN)/yamllint --strict openapi.yaml
+	$(BIN)/yamllint --strict openapi.yaml .github .pre-commit-config.yaml
+	$(BIN)/zizmor --quiet --offline --min-severity medium .github
 	$(BIN)/python generator-templates/generate.py --check
 	$(BIN)/python -m pytest -q tests/generated/test_spec.py tests/house/test_house_rules.py
 
