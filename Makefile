@@ -92,7 +92,7 @@ check-pyright: $(READY)
 	@# Each public symbol has a type. It looks into the environment of the Python that it finds on the path.
 	@for package in interactor_client interactor_ext; do \
 		PATH="$(abspath $(BIN)):$$PATH" pyright --verifytypes $$package --ignoreexternal >$(VENV)/types.txt || \
-		{ grep -B 1 -A 1 'error: ' $(VENV)/types.txt; exit 1; }; \
+		{ grep 'error: ' $(VENV)/types.txt | grep -v 'partially unknown'; exit 1; }; \
 	done
 
 check-rest: $(READY)
