@@ -112,6 +112,21 @@ def test_hanging_resolver_does_not_hold_a_call_beyond_its_timeout(monkeypatch: p
     assert not caught.value.sent
 
 
+@sync_and_async
+@pytest.mark.parametrize(("timeout", "most"), [(30, 5), (2, 2)])
+def test_connecting_takes_five_seconds_of_the_timeout_at_most(mode: str, timeout: float, most: float) -> None:
+    seconds: list[float] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seconds.append(request.extensions["timeout"]["connect"])
+        return httpx.Response(503)
+
+    options = settings("http://dead.internal", timeout=timeout, max_retries=0, transport=httpx.MockTransport(answer))
+    with pytest.raises(ServerError):
+        call(mode, options, lambda client: client.get_access_token())
+    assert most - 1 < seconds[0] <= most
+
+
 def test_connect_timeout_is_shared_among_several_addresses_of_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.support.scripted_server import deaf_url
 

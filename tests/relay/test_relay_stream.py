@@ -373,6 +373,16 @@ def test_reader_that_missed_more_than_may_be_queued_is_sent_all_of_it(
             assert stream.contents(len(pieces)) == pieces
 
 
+def test_event_larger_than_what_may_be_queued_reaches_its_reader(
+    start_relay: StartRelay, new_room: NewRoom, emit: Emit
+) -> None:
+    room = new_room()
+    with start_relay(max_queued=100).page() as page, page.room_events(room) as stream:
+        for piece in ("a" * 1000, "b" * 1000):
+            deltas(emit, room, piece)
+            assert stream.contents(1) == [piece]
+
+
 def test_reader_that_takes_nothing_is_disconnected_and_costs_the_others_nothing(
     start_relay: StartRelay, new_room: NewRoom, emit: Emit
 ) -> None:

@@ -392,6 +392,21 @@ def test_sync_calls_reuse_a_connection_and_wait_for_a_place(server: FaultServer)
         assert most == 2
 
 
+def address(response: httpx.Response) -> object:
+    return response.extensions["network_stream"].get_extra_info("client_addr")
+
+
+def test_call_takes_the_connection_that_was_used_last(server: FaultServer) -> None:
+    """The others expire then. The async transport has the same stack."""
+    with httpx.Client(transport=Transport(), base_url=server.url, timeout=60) as client:
+        with client.stream("GET", PATH) as first, client.stream("GET", PATH) as second:
+            addresses = [address(first), address(second)]
+            first.read()
+            second.read()
+        assert [address(client.get(PATH)) for _ in range(2)] == [addresses[1]] * 2
+        assert addresses[0] != addresses[1]
+
+
 def test_sync_calls_that_wait_for_a_place_are_served_in_order(server: FaultServer) -> None:
     transport = Transport(max_connections=1)
     with httpx.Client(transport=transport, base_url=server.url, timeout=60) as client, ThreadPoolExecutor(8) as threads:
