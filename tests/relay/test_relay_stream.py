@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import socket
 from collections.abc import Callable
@@ -12,9 +13,13 @@ import pytest
 from interactor_client.models import WorkflowState
 from interactor_ext import InteractorClient
 from interactor_ext.relay import Show
+from interactor_ext.relay._event_ids import EventIds
+from interactor_ext.relay._hub import Hubs, Source
+from interactor_ext.relay._reader import HubOptions
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import Page, RelayServer, cookie_for, text_of
 from tests.support.scripted_server import RawServer
+from tests.support.virtual_time import run_in_virtual_time
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
@@ -322,6 +327,40 @@ def test_upstream_closes_some_time_after_the_last_reader_left(
             assert sandbox.open_streams == 1
         eventually(lambda: sandbox.open_streams == 0)
         assert is_open(page, room)
+
+
+class Silent:
+    """A stream of the platform on which nothing comes. `ended` gets the time of its end."""
+
+    is_over = False
+    resume_id = last_event_id = ""
+
+    def __init__(self, ended: asyncio.Future[float]) -> None:
+        self._ended = ended
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def next_or_gap(self) -> None:
+        await asyncio.Event().wait()
+
+    async def aclose(self) -> None:
+        self._ended.set_result(asyncio.get_running_loop().time())
+
+
+def test_grace_period_begins_anew_when_the_last_of_several_readers_has_left() -> None:
+    async def main() -> float:
+        ended = asyncio.get_running_loop().create_future()
+        source = Source(lambda last_event_id: Silent(ended), lambda event: asyncio.sleep(0, {}))
+        hubs, options = Hubs(), HubOptions(grace=10, heartbeat=60, most_queued=1000)
+        for pause in (6, 6, 0):
+            reader = await hubs.join(("user_1", "room_1"), source, EventIds("s3cret"), None, options, lambda: None)
+            assert reader is not None
+            await reader.aclose()
+            await asyncio.sleep(pause)
+        return await ended
+
+    assert run_in_virtual_time(main()) == pytest.approx(22)
 
 
 def test_reload_within_the_grace_period_keeps_the_stream_of_the_platform(
