@@ -350,7 +350,7 @@ class Silent:
 
 def test_grace_period_begins_anew_when_the_last_of_several_readers_has_left() -> None:
     async def main() -> float:
-        ended = asyncio.get_running_loop().create_future()
+        ended: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         source = Source(lambda last_event_id: Silent(ended), lambda event: asyncio.sleep(0, {}))
         hubs, options = Hubs(), HubOptions(grace=10, heartbeat=60, most_queued=1000)
         for pause in (6, 6, 0):

@@ -429,14 +429,18 @@ def test_sync_calls_that_wait_for_a_place_are_woken(server: FaultServer, monkeyp
 
     server.script = [fine, fine, meet, meet, fine]
     transport = Transport(max_connections=2)
-    with httpx.Client(transport=transport, base_url=server.url, timeout=60) as client, ThreadPoolExecutor(4) as threads:
-        with client.stream("GET", PATH) as first, client.stream("GET", PATH) as second:
-            waiting = [threads.submit(client.get, PATH) for _ in range(4)]
-            eventually(lambda: transport.connections().waiting == 4)
-            with transport._lock:  # both wake the same call, which wakes the next
-                first.close()
-                second.close()
-            assert [call.result().status_code for call in waiting] == [200] * 4
+    with (
+        httpx.Client(transport=transport, base_url=server.url, timeout=60) as client,
+        ThreadPoolExecutor(4) as threads,
+        client.stream("GET", PATH) as first,
+        client.stream("GET", PATH) as second,
+    ):
+        waiting = [threads.submit(client.get, PATH) for _ in range(4)]
+        eventually(lambda: transport.connections().waiting == 4)
+        with transport._lock:  # both wake the same call, which wakes the next
+            first.close()
+            second.close()
+        assert [call.result().status_code for call in waiting] == [200] * 4
 
 
 def test_sync_call_that_waits_for_a_place_raises_pool_timeout(server: FaultServer) -> None:

@@ -30,7 +30,7 @@ from interactor_ext import (
 )
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from tests.support.scripted_server import Connection, FaultServer, Request, Server, fine, refusing_url, slow
-from tests.support.waiting import collect_garbage, with_enough_time
+from tests.support.waiting import PATIENCE, collect_garbage, in_time, with_enough_time
 
 TRANSPORTS = [Transport, AsyncTransport, AiohttpTransport]
 
@@ -328,6 +328,12 @@ def test_answer_through_a_proxy_may_take_longer_than_connecting(
             assert call(make(proxy=f"http://{proxy.address}"), server.url, timeout=60) == "asst_1"
 
     with_enough_time(attempt, 0.3, 2, 10)
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_silent_server_behind_a_proxy_ends_the_call_at_its_timeout(make: Any, proxy: Proxy) -> None:
+    with FaultServer([slow(PATIENCE, fine)]) as server, pytest.raises(APITimeoutError, match="no answer within"):
+        in_time(lambda: call(make(proxy=f"http://{proxy.address}"), server.url, timeout=0.5))
 
 
 @pytest.mark.parametrize("make", [Transport, AsyncTransport])
