@@ -57,7 +57,11 @@ _CLASSES: Mapping[int, type[APIStatusError]] = {
     422: ValidationError,
     429: RateLimitError,
 }
-_ADVICE: Mapping[type[APIStatusError], str] = {
+# By what the server calls the error, which says more than its status.
+_ADVICE_BY_CODE: Mapping[str, str] = {
+    "REFRESH_FAILED": "The user must connect the credential again.",
+}
+_ADVICE: Mapping[type, str] = {
     AuthenticationError: "Check the client id and the client secret, and that they belong to this environment.",
     PermissionDeniedError: "Check that the OAuth client has the scope for this operation and may use this namespace.",
     ConflictError: "What it is now does not allow this: get it, and see its status.",
@@ -90,7 +94,7 @@ def status_error(response: httpx.Response) -> APIStatusError:
         about["request_id"] = clean_text(body.request_id, secrets)[:_LONGEST_NAME]
     message = clean_text(body.message, secrets) if body.message else f"The server answered {status}"
     sentence = _sentence(message, describe_request(response.request), about, _advice(cls, about, response))
-    if cls is GoneError:
+    if issubclass(cls, GoneError):
         sentence += deprecation.sunset_notice(response)
     return cls(sentence, **about)
 
@@ -125,21 +129,21 @@ def _sentence(message: str, request: str, about: Mapping[str, Any], advice: str)
 
 def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
     """The advice at the end of an error message."""
-    if about["code"] == "REFRESH_FAILED":
-        return "The user must connect the credential again."
-    if cls is RateLimitError and about["retry_after"] is not None:
+    if about["code"] in _ADVICE_BY_CODE:
+        return _ADVICE_BY_CODE[about["code"]]
+    if issubclass(cls, RateLimitError) and about["retry_after"] is not None:
         return f"The next request is welcome in {about['retry_after']:g} s."
     if 300 <= about["status"] < 400:
         return "Redirects are not followed, for they would carry the token elsewhere: check the configured URLs."
-    if cls is NotFoundError:
+    if issubclass(cls, NotFoundError):
         return clean_text(_not_found_advice(response.request), secrets_of(response.request))
     if about["status"] == 501:
         return "This server does not have the operation: nothing was done, and trying again will not help."
-    if cls is AuthenticationError and (quoted := _quoted_fields(response.request)):
+    if issubclass(cls, AuthenticationError) and (quoted := _quoted_fields(response.request)):
         return f"{quoted} is sent with the quotes around it: remove them where it is set."
-    if cls is ConflictError and "idempotency-key" in response.request.headers:
+    if issubclass(cls, ConflictError) and "idempotency-key" in response.request.headers:
         return "An idempotency key goes with one request body: use a new key for another."
-    return _ADVICE.get(cls, "")
+    return next((_ADVICE[each] for each in cls.__mro__ if each in _ADVICE), "")
 
 
 def _quoted_fields(request: httpx.Request) -> str:

@@ -16,14 +16,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
+from interactor_ext._client import http
 from interactor_ext.testing.masking import BodyMasker, masked_headers, masked_uri
 
 RECORD = "INTERACTOR_RECORD"
 SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "idempotency-key"})
-# Headers that differ between recordings or describe the transfer; bodies on a cassette are not compressed.
-LEFT_OUT = frozenset(
-    {"accept-encoding", "connection", "content-encoding", "content-length", "host", "traceparent", "user-agent"}
-)
+# Beside those of the client: headers that differ between recordings or describe the transfer. Bodies on a cassette are
+# not compressed.
+LEFT_OUT = frozenset({"connection", "content-encoding", "content-length", "host", "traceparent"})
 
 # With its scheme and what stands before an `@`.
 _LOCAL_SERVER = re.compile(r"(https?://(?:[^/@\s\"]*@)?)(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?(?![\w.:-])")
@@ -337,7 +337,8 @@ def _clean_response(request: Any, response: dict[str, Any]) -> dict[str, Any]:
 
 
 def _clean_headers(headers: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in headers.items() if name.lower() not in LEFT_OUT}
+    left_out = LEFT_OUT | {name.lower() for name in http.headers_of_client()}
+    kept = {name: value for name, value in headers.items() if name.lower() not in left_out}
     return masked_headers(kept, SECRET_HEADERS)
 
 

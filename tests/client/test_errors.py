@@ -6,12 +6,13 @@ import copy
 import json
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 
 import interactor_ext
+from interactor_client.models import KnownErrorCode
 from interactor_ext import (
     APIConnectionError,
     APIStatusError,
@@ -37,6 +38,7 @@ from interactor_ext import (
     WebhookStoreError,
     WebhookVerificationError,
 )
+from tests.support.cases import for_each
 from tests.support.wire import BODY, SECRET, Wire
 
 TOKEN = "tok_51a7"
@@ -216,6 +218,14 @@ def test_message_gives_advice_for_the_status(status: int, advice: str) -> None:
     assert advice in str(error_of(status, headers={"Location": "https://elsewhere.example/"}))
 
 
+@for_each(set(get_args(KnownErrorCode)) - {"API_ERROR", *(code for _, code in STATUSES.values())})
+def test_message_gives_advice_for_each_code_that_says_more_than_its_status(code: str) -> None:
+    message = str(error_of(400, json.dumps({"error": {"code": code, "message": "No"}})))
+    assert not message.endswith(f"400 {code})."), (
+        f"_ADVICE_BY_CODE in interactor_ext/_responses/_status_error.py says what to do after {code}"
+    )
+
+
 def test_404_without_id_in_the_path_advises_to_check_the_url() -> None:
     assert "check INTERACTOR_CORE_API_URL" in str(error_of(404, use=lambda client: client.assistants.list()))
     assert "check INTERACTOR_ACCOUNT_SERVER_URL" in str(error_of(404, use=revoke_token))
@@ -234,7 +244,9 @@ def test_message_names_every_detail() -> None:
 def test_conflict_with_idempotency_key_advises_to_use_a_new_key() -> None:
     assert "use a new key" in str(error_of(409, use=lambda client: client.assistants.create(**BODY)))
     assert "key" not in str(error_of(409))
-    assert "connect the credential again" in str(error_of(409, '{"error": {"code": "REFRESH_FAILED"}}'))
+    expired = '{"error": {"code": "REFRESH_FAILED"}}'
+    for use in (lambda client: client.credentials.list(), lambda client: client.assistants.create(**BODY)):
+        assert str(error_of(409, expired, use=use)).endswith("The user must connect the credential again.")
 
 
 @pytest.mark.parametrize(

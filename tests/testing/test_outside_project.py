@@ -99,6 +99,9 @@ def test_wheel_contains_needed_files(wheel: Path) -> None:
     # The relay serves them.
     static = (ROOT / "interactor_ext" / "relay" / "static").iterdir()
     assert {f"interactor_ext/relay/static/{path.name}" for path in static} <= {*names}
+    # `interactor docs` shows them.
+    pages = re.findall(r"\((.+?)\.html\)", (ROOT / "docs" / "llms.txt").read_text())
+    assert {f"interactor_ext/cli/pages/{page}.md" for page in pages} <= {*names}
     assert {name.split("/")[0].split("-")[0] for name in names} == {
         "interactor_client",
         "interactor_ext",

@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+import yaml
 
 from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient, NotFoundError
+from interactor_ext._client import http
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import recorder
 from interactor_ext.transports import AiohttpTransport
@@ -194,6 +196,15 @@ def test_error_names_a_header_that_differs(sandbox: Sandbox, tape: Tape) -> None
     difference = pytest.raises(APIConnectionError, match=r"the header user-agent is .*, recorded is absent")
     with by_headers.use_cassette("walk"), sandbox.client() as client, difference:
         client.get_access_token()
+
+
+def test_header_of_the_client_is_left_out(sandbox: Sandbox, tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever says something of the client alone would differ on another machine."""
+    known = http.headers_of_client
+    monkeypatch.setattr(http, "headers_of_client", lambda *of: {**known(*of), "X-Machine": "7"})
+    tape.record(lambda: walk(sandbox))
+    sent = {name.lower() for each in yaml.safe_load(tape.text())["interactions"] for name in each["request"]["headers"]}
+    assert sent == {"accept", "authorization", "content-type", "idempotency-key", "x-namespace"}
 
 
 def test_cassette_of_another_port_replays(tape: Tape) -> None:
