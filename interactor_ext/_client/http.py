@@ -59,7 +59,7 @@ class _NoCookies(httpx.Cookies):
         pass
 
     def set(self, name: str, value: str, domain: str = "", path: str = "/") -> None:
-        raise ConfigurationError("this client sends no cookies")
+        raise ConfigurationError("this client doesn't send cookies")
 
 
 _NO_COOKIES = _NoCookies()
@@ -125,7 +125,7 @@ class _OfView(OfOneProcess):
 
     @cookies.setter
     def cookies(self, cookies: object) -> None:
-        raise ConfigurationError("this client sends no cookies")
+        raise ConfigurationError("this client doesn't send cookies")
 
 
 class ViewClient(_OfView, httpx.Client):

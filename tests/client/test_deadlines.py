@@ -48,7 +48,7 @@ def silence() -> Any:
 def test_deadline_before_timeout_raises_error_that_names_the_deadline(mode: str) -> None:
     def attempt(deadline: float) -> None:
         with FaultServer([silence()]) as server:
-            what = r"GET /assistants/\{assistant_id\} had no answer when its deadline came\. It may have arrived"
+            what = r"GET /assistants/\{assistant_id\} had no response when its deadline came\. It may have arrived"
             with pytest.raises(APITimeoutError, match=what) as caught:
                 call(mode, settings(server.url, deadline=deadline), lambda client: client.assistants.get("asst_1"))
             assert caught.value.sent

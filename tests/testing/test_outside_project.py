@@ -153,7 +153,7 @@ def test_pytest_before_7_0_is_told(request: pytest.FixtureRequest, wheel: Path, 
         timeout=120,
     )
     told = (
-        "ERROR: the plugin of interactor-sdk needs pytest 7.0 or newer, and this is 6.2.5: upgrade pytest, or leave the"
+        "ERROR: The pytest plugin of interactor-sdk needs pytest 7.0 or newer, not 6.2.5: upgrade pytest, or leave the"
     )
     assert (done.returncode, told in done.stderr) == (4, True), done.stdout + done.stderr
 

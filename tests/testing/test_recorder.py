@@ -138,7 +138,9 @@ def test_call_not_on_cassette_raises(sandbox: Sandbox, tape: Tape) -> None:
     asked = len(sandbox.requests)
     with recorder(tape.folder).use_cassette("walk"), sandbox.client(max_retries=0) as client:
         user = client.namespace("user_1")
-        wrong = r"walk\.yaml has no unused answer to POST http://localhost/api/v1/assistants\. .* INTERACTOR_RECORD=1"
+        wrong = (
+            r"walk\.yaml has no unused response for POST http://localhost/api/v1/assistants\. .* INTERACTOR_RECORD=1"
+        )
         with pytest.raises(APIConnectionError, match=wrong):
             user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
         with pytest.raises(APIConnectionError, match=r"walk\.yaml"):
@@ -164,7 +166,10 @@ def test_call_not_on_cassette_raises(sandbox: Sandbox, tape: Tape) -> None:
             lambda user: user.webhooks.create(url="https://b.example", events=["credential.expired"], secret="s_9b2e"),
             "body.url is 'https://b.example', recorded is 'https://a.example'",
         ),
-        (lambda user: user.rooms.list(), "recorded ones are used up: it was called less often when it was recorded"),
+        (
+            lambda user: user.rooms.list(),
+            "recorded ones have been used: the test made fewer requests when it was recorded",
+        ),
     ],
 )
 def test_error_says_how_the_nearest_recorded_request_differs(
@@ -344,5 +349,5 @@ def test_missing_vcrpy_names_install_command(tmp_path: Path, monkeypatch: pytest
 
 def test_old_vcrpy_names_the_version_that_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vcr.__version__", "8.2.1")
-    with pytest.raises(ImportError, match=r"cassettes need vcrpy 9 or newer, and this is 8\.2\.1"):
+    with pytest.raises(ImportError, match=r"Cassettes need vcrpy 9 or newer, not 8\.2\.1"):
         recorder(tmp_path)

@@ -223,7 +223,7 @@ def test_database_of_another_kind_raises_configuration_error(store: Any) -> None
         pools = pytest.importorskip("psycopg_pool")
         wrong.append((pools.AsyncConnectionPool if "Async" in twin else pools.ConnectionPool)("host=a", open=False))
     for each in wrong:
-        with pytest.raises(ConfigurationError, match="takes a"):
+        with pytest.raises(ConfigurationError, match="needs a"):
             store(each)
 
 
