@@ -7,6 +7,7 @@ import os
 import signal
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, settings
 
 from interactor_ext.testing.environment import PLACEHOLDERS
@@ -34,6 +35,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("suite")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("full") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(600))
 
 
 def pytest_collection_finish() -> None:
