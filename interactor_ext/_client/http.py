@@ -59,10 +59,19 @@ class _NoCookies(httpx.Cookies):
         pass
 
     def set(self, name: str, value: str, domain: str = "", path: str = "/") -> None:
-        raise ConfigurationError("this client sends no cookies")
+        raise ConfigurationError("this client doesn't send cookies")
 
 
 _NO_COOKIES = _NoCookies()
+
+
+def headers_of_client(user_agent_suffix: str | None = None) -> dict[str, str]:
+    """The headers that say something of the client, the same for all its calls. Cassettes leave them out."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    agent = f"interactor-sdk-python/{__version__} (python/{python}; httpx/{httpx.__version__})"
+    if user_agent_suffix:
+        agent = f"{agent} {user_agent_suffix}"
+    return {"User-Agent": agent, "Accept-Encoding": ACCEPT_ENCODING}
 
 
 class HttpContext(NamedTuple):
@@ -76,11 +85,7 @@ class HttpContext(NamedTuple):
 
     @classmethod
     def of(cls, config: InteractorConfig, policy: RetryPolicy, reporter: Reporter | None) -> HttpContext:
-        python = ".".join(map(str, sys.version_info[:3]))
-        agent = f"interactor-sdk-python/{__version__} (python/{python}; httpx/{httpx.__version__})"
-        if config.user_agent_suffix:
-            agent = f"{agent} {config.user_agent_suffix}"
-        headers = httpx.Headers({"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING})
+        headers = httpx.Headers({"Accept": "application/json", **headers_of_client(config.user_agent_suffix)})
         return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy, reporter)
 
 
@@ -120,7 +125,7 @@ class _OfView(OfOneProcess):
 
     @cookies.setter
     def cookies(self, cookies: object) -> None:
-        raise ConfigurationError("this client sends no cookies")
+        raise ConfigurationError("this client doesn't send cookies")
 
 
 class ViewClient(_OfView, httpx.Client):

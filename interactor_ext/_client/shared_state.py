@@ -67,7 +67,7 @@ def require_kind(name: str, value: object, kind: type[T]) -> T:
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIO" else "a"
         is_httpx2 = any(base.__module__ == "httpx2" for base in type(value).__mro__)
-        advice = " of httpx2, whose classes are not those of httpx: make the same of httpx" if is_httpx2 else ""
+        advice = " from httpx2, whose classes differ from httpx's: use the same class from httpx" if is_httpx2 else ""
         raise ConfigurationError(f"{name} must be {article} {kind.__name__}, not {type(value).__name__}{advice}")
     return value
 

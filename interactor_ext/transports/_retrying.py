@@ -175,7 +175,7 @@ def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Respons
             for chunk in stream:  # type: ignore[union-attr]
                 body.add(chunk)
                 if time.monotonic() > ends_at:
-                    raise httpx.ReadTimeout("no complete answer in time")
+                    raise httpx.ReadTimeout("no complete response in time")
             body.finish()
         elif len(response.content) > limit:  # a foreign transport has read it itself
             raise too_large(limit)

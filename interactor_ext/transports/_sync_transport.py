@@ -162,7 +162,7 @@ class Transport(httpx.BaseTransport):
                 raise httpx.ConnectError("the transport was closed while this call waited for a connection")
             left = ends_at - time.monotonic()
             if left <= 0:
-                raise httpx.PoolTimeout("every connection is in use", request=request)
+                raise httpx.PoolTimeout("all connections are in use", request=request)
             waiter.wait(min(left, _CHECK_SECONDS))
             self._start_closer()
 
@@ -177,7 +177,7 @@ class Transport(httpx.BaseTransport):
         if connection is None:
             connection = use.connection = SyncConnection(origin, *self._connect(origin))
         if self._closed:  # asked after the connection is in use, where `close` finds it
-            raise httpx.ConnectError("the transport was closed meanwhile")
+            raise httpx.ConnectError("the transport was closed in the meantime")
         return connection
 
     def release(self, use: _Use) -> None:
