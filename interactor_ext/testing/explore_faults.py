@@ -48,11 +48,16 @@ REDELIVERED = {"failed", "killed"}
 class Placement:
     """One run: its schedule, and the places that it meets."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, *, by_namespace: bool = True) -> None:
+        self._by_namespace = by_namespace
         self.met: list[Place] = []
         self.sandbox: Sandbox | None = None
         self.slow: Counter[str] = Counter()
         """Operations whose next error, on the client's side, is its timeout."""
+        self.sent: Counter[str] = Counter()
+        """Requests of this process that are under way, by operation; others come from another process."""
+        self.handled: set[str] = set()
+        """Events whose handlers of a WebhookRouter of this process have returned."""
         self._steps: dict[Key, Step] = {step.key: step for step in schedule}
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._requests: dict[str, Place] = {}
@@ -95,6 +100,8 @@ class Placement:
                     place.size = answer.size
                     if place.key.kind == "s":
                         place.ends = list(_ends_of_events(answer.content))
+        for (event_id, _), place in self._posted.items():
+            place.is_handled = event_id in self.handled
 
     @property
     def is_busy(self) -> bool:
@@ -108,7 +115,13 @@ class Placement:
         place, fault = self._meet("s" if operation.stream else "r", operation.id, namespace)
         place.is_open = operation.open
         self._requests[cause.get()] = place
-        if self._alive() and not operation.stream:
+        self.sent[operation.id] -= 1
+        if self.sent[operation.id] < 0:
+            self.sent[operation.id] = 0
+            is_foreign = self._alive() and not operation.stream
+        else:
+            is_foreign = False
+        if is_foreign:
             _, crash = self._meet("p", operation.id, namespace)
             fault = fault or crash
         if fault == "killed":
@@ -140,7 +153,7 @@ class Placement:
             place, fault = self._meet(kind, event["event"], event["namespace"])
             place.url = url
             self._posted[event["id"], url] = place
-            if self._alive():
+            if kind == "d" and self._alive():
                 process, crash = self._meet("p", event["event"], event["namespace"])
                 process.url, fault = url, fault or crash
         self._posting += 1
@@ -156,6 +169,7 @@ class Placement:
                 answer = Answer(error=f"the answer was lost: {fault} by the explorer")
             if fault == "failed":
                 answer = Answer(500)
+            self._posted[event["id"], url].is_acknowledged |= answer.is_success
             return answer
         finally:
             self._posting -= 1
@@ -172,6 +186,7 @@ class Placement:
                     await asyncio.wait_for(self._progress.wait(), OVERTAKEN)
 
     def _meet(self, kind: str, name: str, namespace: str) -> tuple[Place, str]:
+        namespace = namespace if self._by_namespace else ""
         self._counts[kind, name, namespace] += 1
         place = Place(Key(kind, name, namespace, self._counts[kind, name, namespace]))
         if self._is_over:
@@ -197,7 +212,7 @@ class Placement:
             if sys._getframe(1).f_code is not brief:
                 self._processes.append((popen, args, kwargs))
 
-        subprocess.Popen.__init__ = starting  # type: ignore[method-assign]
+        subprocess.Popen.__init__ = starting  # type: ignore[method-assign, assignment]
         try:
             yield
         finally:

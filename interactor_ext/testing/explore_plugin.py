@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 import interactor_ext
-from interactor_ext.testing.explore import Outcome, Places, Schedule, in_order, pairs, report, smallest_first
+from interactor_ext.testing.explore import Outcome, Places, Schedule, counted, in_order, pairs, report, smallest_first
 from interactor_ext.testing.explore_run import END, MARK, PLACEMENT, Run, run_forked
 from interactor_ext.testing.explore_waits import clocks
 
 # Real seconds after which a run hangs, at least, and by how much it may be slower than the undisturbed one.
-PATIENCE, SLOWER = 10.0, 10
+PATIENCE, SLOWER, FIRST_PATIENCE = 10.0, 10, 600.0
 _UNDER_TEST = ("_client", "transports", "streams", "chat", "tokens", "retry", "limits", "tools", "_waiting")
 PROPERTY = "interactor_explore"
 
@@ -67,7 +67,7 @@ class Explorer:
     def _explored(self, item: pytest.Item) -> list[pytest.TestReport]:
         """The reports of the undisturbed run, with the outcome of all others in them."""
         began = time.monotonic()
-        undisturbed = run_forked(item, (), None, 60 * PATIENCE)
+        undisturbed = run_forked(item, FIRST_PATIENCE)
         seconds = time.monotonic() - began
         reports = [_read(item, each) for each in undisturbed.reports]
         call = next((each for each in reports if each.when == "call"), None)
@@ -77,36 +77,37 @@ class Explorer:
             return [*reports[:1], call, *reports[2:]]
         if call is None or any(not each.passed for each in reports):
             return reports
-        places = Places(undisturbed.met)
-        patience = max(PATIENCE, SLOWER * seconds)
         began = time.monotonic()
+        self._patience = max(PATIENCE, SLOWER * seconds)
+        places = Places(undisturbed.met, run_forked(item, self._patience).met)
         try:
             planned = [places.parse(self._text)] if self._text else in_order(places.singles(), self._seed)
         except ValueError as error:
             _fail(call, f"--interactor-schedule={self._text}: {error}")
             return reports
         progress = _Progress(item)
-        outcomes = self._tried(item, planned, undisturbed, patience, progress)
+        outcomes = self._tried(item, places, planned, undisturbed, progress)
         untried = len(planned) - len(outcomes)
         if self._depth > 1 and not self._text and not untried:
             further = in_order(pairs(places, outcomes), self._seed)
-            more = self._tried(item, further, undisturbed, patience, progress)
+            more = self._tried(item, places, further, undisturbed, progress)
             untried = len(further) - len(more)
             outcomes += more
         progress.end()
         call.duration += time.monotonic() - began
         if smallest_first(places, outcomes):
             _fail(call, report(item.nodeid, places, outcomes, untried, self._budget))
-        told = f"{len(outcomes)} schedules at {len(places.met)} places" + (f", {untried} not tried" if untried else "")
+        told = f"{counted(len(outcomes), 'schedule')} at {counted(len(places.met), 'place')}"
+        told += f", {untried} not tried" if untried else ""
         call.user_properties.append((PROPERTY, told))
         return reports
 
     def _tried(
         self,
         item: pytest.Item,
+        places: Places,
         schedules: Sequence[Schedule],
         undisturbed: Run,
-        patience: float,
         progress: _Progress,
     ) -> list[Outcome]:
         """The outcomes of the schedules for which the budget suffices."""
@@ -115,7 +116,7 @@ class Explorer:
         for schedule in schedules:
             if progress.seconds > self._budget and not self._text:
                 break
-            run = run_forked(item, schedule, undisturbed, patience)
+            run = run_forked(item, self._patience, schedule, undisturbed, by_namespace=places.by_namespace)
             outcomes.append(Outcome(schedule, run.failure, run.details, run.met))
             progress.step(failed=bool(run.failure))
         return outcomes

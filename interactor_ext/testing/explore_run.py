@@ -13,6 +13,8 @@ import json
 import logging
 import os
 import pickle
+import random
+import re
 import select
 import signal
 import tempfile
@@ -23,11 +25,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
+from interactor_ext.sandbox.storage import records
 from interactor_ext.testing.explore import Place, Schedule
 from interactor_ext.testing.explore_faults import Placement
 from interactor_ext.testing.explore_waits import short_waits
@@ -54,15 +58,23 @@ class Run:
     """Exceptions that nobody caught, in threads and tasks."""
 
 
-def run_forked(item: pytest.Item, schedule: Schedule, undisturbed: Run | None, patience: float) -> Run:
+def run_forked(
+    item: pytest.Item,
+    patience: float,
+    schedule: Schedule = (),
+    undisturbed: Run | None = None,
+    *,
+    by_namespace: bool = True,
+) -> Run:
     """Run a test in a fork. `undisturbed` is the run to compare it with; after `patience` seconds, it hangs."""
+    placement = Placement(schedule, by_namespace=by_namespace)
     with tempfile.TemporaryFile() as stacks:
         read, write = os.pipe()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # about threads: see `forkable`
             child = os.fork()
         if child == 0:
-            _be_child(write, lambda: _run(item, schedule, undisturbed), stacks.fileno(), patience)
+            _be_child(write, lambda: _run(item, placement, undisturbed), stacks.fileno(), patience)
         os.close(write)
         try:
             content = _received(read, time.monotonic() + patience + 1)
@@ -76,7 +88,7 @@ def run_forked(item: pytest.Item, schedule: Schedule, undisturbed: Run | None, p
             run: Run = pickle.loads(content)  # noqa: S301  # of our own child
             return run
         stacks.seek(0)
-        where = stacks.read().decode(errors="replace")
+        where = _frames_of_test(stacks.read().decode(errors="replace"))
     if where:
         return Run(failure=f"It hangs: it was not over after {patience:g} s.", details=where)
     return Run(failure=f"The process of the run ended early, with status {os.waitstatus_to_exitcode(status)}.")
@@ -111,9 +123,12 @@ def _received(read: int, ends_at: float) -> bytes | None:
     return content[8:]
 
 
-def _run(item: pytest.Item, schedule: Schedule, undisturbed: Run | None) -> Run:
+def _run(item: pytest.Item, placement: Placement, undisturbed: Run | None) -> Run:
     config = item.config
-    placement = config.stash[PLACEMENT] = Placement(schedule)
+    config.stash[PLACEMENT] = placement
+    # Ids of the platform stand in messages, which have to be the same in each run.
+    ids = random.Random(0)  # noqa: S311
+    records.secrets = SimpleNamespace(token_hex=lambda size: ids.randbytes(size).hex())  # type: ignore[assignment]
     end = config.stash[END] = EndOfTest(placement)
     with (
         short_waits(placement),
@@ -122,21 +137,31 @@ def _run(item: pytest.Item, schedule: Schedule, undisturbed: Run | None) -> Run:
         _lost_errors_of_tasks() as noises,
     ):
         reports = runtestprotocol(item, log=False, nextitem=None)
-    noises += [_last_line(f"{each.message}") for each in warned if _is_of_thread(each.category)]
-    failure, details = _failure(reports) or end.failure or ("", "")
-    if undisturbed is not None and not failure:
-        failure = _compared(end.created, noises, undisturbed)
+    noises += [f"{each.message}" for each in warned if _is_of_thread(each.category)]
+    run = Run([], placement.met, "", "", end.created, noises)
+    run.failure, run.details = _failure(reports) or end.failure or _compared(run, undisturbed) or ("", "")
     to_json = config.hook.pytest_report_to_serializable
-    kept = [to_json(config=config, report=each) for each in reports] if undisturbed is None else []
-    return Run(kept, placement.met, failure, details, end.created, noises)
+    if undisturbed is None:
+        run.reports = [to_json(config=config, report=each) for each in reports]
+    return run
 
 
-def _compared(created: Counter[str], noises: list[str], undisturbed: Run) -> str:
-    for what, count in created.items():
+def _compared(run: Run, undisturbed: Run | None) -> tuple[str, str] | None:
+    """What the test does not look at, and no run may do."""
+    if undisturbed is None:
+        return None
+    for what, count in run.created.items():
         if count > max(usual := undisturbed.created[what], 1):
-            return f"Created {count} times on the platform, not {max(usual, 1)}: {what}"
-    new = [each for each in noises if each not in undisturbed.noises]
-    return f"Raised in the background: {new[0]}" if new else ""
+            return f"Created {count} times on the platform, not {max(usual, 1)}: {what}", ""
+    handled = {place.key for place in undisturbed.met if place.is_handled}
+    for place in run.met:
+        if place.key in handled and place.is_acknowledged and not place.is_handled:
+            return f"Acknowledged and never handled: the event {place.key}", ""
+    usual_noises = {_last_line(each) for each in undisturbed.noises}
+    for noise in run.noises:
+        if _last_line(noise) not in usual_noises:
+            return f"Raised in the background: {_last_line(noise)}", noise
+    return None
 
 
 def _failure(reports: list[pytest.TestReport]) -> tuple[str, str] | None:
@@ -173,7 +198,9 @@ class EndOfTest:
                 self.created[f"{kind} {json.dumps(kept, sort_keys=True)} of namespace {namespace!r}"] += 1
 
     def _check(self, item: pytest.Item) -> tuple[str, str] | None:
-        expected = [("expect", each) for each in getattr(item, "funcargs", {}).get("interactor_explore", ())]
+        expectations = getattr(item, "funcargs", {}).get("interactor_explore", [])
+        expected = [("What the test expects", each) for each in expectations]
+        expectations[:] = []  # checked here, while all fixtures are there
         for name, check in [*_invariants(item), *expected]:
             try:
                 names = inspect.signature(check).parameters
@@ -220,7 +247,7 @@ def _lost_errors_of_tasks() -> Iterator[list[str]]:
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if record.exc_info and record.exc_info[1] is not None:
-                found.append(f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}")
+                found.append(f"{self.format(record)}")
 
     handler = Handler(logging.ERROR)
     logging.getLogger("asyncio").addHandler(handler)
@@ -235,9 +262,25 @@ def _is_of_thread(category: type[Warning]) -> bool:
 
 
 def _first_line(text: str) -> str:
-    return (text.strip().splitlines() or [""])[0][:300]
+    return _steady((text.strip().splitlines() or [""])[0])
+
+
+def _steady(line: str) -> str:
+    """A line as it is in each run: without ports and addresses in memory."""
+    return re.sub(r"(?<=127\.0\.0\.1):\d+|(?<=localhost):\d+|(?<= at )0x[0-9a-f]+", "", line)[:300]
 
 
 def _last_line(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line and not line.startswith((" ", "Enable tracemalloc"))]
-    return (lines or [""])[-1][:300]
+    text = text.partition("\nEnable tracemalloc")[0]
+    return _steady((text.strip().splitlines() or [""])[-1])
+
+
+def _frames_of_test(stacks: str) -> str:
+    """The stacks of a hanging run without the frames of pytest, and without the threads of the sandbox."""
+    kept = []
+    for stack in stacks.split("\n\n"):
+        lines = stack.splitlines()
+        end = next((number for number, line in enumerate(lines) if f"{os.sep}_pytest{os.sep}" in line), len(lines))
+        if not any("sandbox/http/server.py" in line for line in lines):
+            kept.append("\n".join(lines[:end]))
+    return "\n\n".join(kept)

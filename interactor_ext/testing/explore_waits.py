@@ -21,9 +21,11 @@ from typing import Any
 
 import httpx
 
+from interactor_ext._errors import InteractorError
 from interactor_ext._waiting import Closing, TaskWaiter, ThreadWaiter
 from interactor_ext.testing.explore_faults import Placement
 from interactor_ext.transports._attempts import Attempts
+from interactor_ext.webhooks import WebhookEvent, WebhookRouter, WebhookVerifier
 
 # Real seconds: what a wait has at most to be left alone; the least that a longer one takes; between two looks.
 POLL, LEAST, LOOK = 0.2, 0.02, 0.004
@@ -35,7 +37,8 @@ PAUSE = 0.001
 def short_waits(placement: Placement) -> Iterator[None]:
     """Within the block, in this process, waits are short."""
     sleep, sleep_async, after_error = time.sleep, asyncio.sleep, Attempts.after_error
-    wait, wait_async = Closing.wait, Closing.wait_async
+    wait, wait_async, begin = Closing.wait, Closing.wait_async, Attempts.begin
+    verify, run_handlers = WebhookVerifier.verify, WebhookRouter.run_handlers
 
     monotonic, clock_time = time.monotonic, time.time
     ahead = 0.0
@@ -83,7 +86,23 @@ def short_waits(placement: Placement) -> Iterator[None]:
             passed(self.ends_at - monotonic() - ahead)
         return after_error(self, error)
 
+    def sent(self: Attempts) -> InteractorError | None:
+        placement.sent["" if self.call.operation is None else self.call.operation.id] += 1
+        return begin(self)
+
+    def verified(self: WebhookVerifier, body: Any, headers: Any) -> WebhookEvent:
+        if self.clock is clock_time:
+            self.clock = lambda: clock_time() + ahead
+        return verify(self, body, headers)
+
+    def handled(self: WebhookRouter, event: WebhookEvent, run: Any, renewal: Any) -> Any:
+        yield from run_handlers(self, event, run, renewal)
+        placement.handled.add(event.id)
+
     replaced: list[tuple[Any, str, Any, Any]] = [
+        (Attempts, "begin", begin, sent),
+        (WebhookVerifier, "verify", verify, verified),
+        (WebhookRouter, "run_handlers", run_handlers, handled),
         (Closing, "wait", wait, short_wait),
         (Closing, "wait_async", wait_async, short_wait_async),
         (Attempts, "after_error", after_error, timed_out),
