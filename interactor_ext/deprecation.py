@@ -141,7 +141,7 @@ def describe(deprecation: Deprecation, secrets: Iterable[str] = ()) -> str:
 
 
 def sunset_notice(response: httpx.Response) -> str:
-    """A sentence with the sunset date of a 410 response; "" where it has none."""
+    """A sentence with the sunset date of a 410 response; "" if it has none."""
     deprecation = parse_deprecation(response.headers, base_url=_url(response))
     if deprecation is None or deprecation.sunset is None:
         return ""

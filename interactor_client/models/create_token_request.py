@@ -20,7 +20,7 @@ class CreateTokenRequest(_Model):
         client_id: Id of your client.
         client_secret: Secret of your client. Never log it.
         scope: Scopes to request, separated by spaces. By default the token has every scope of the client.
-        resource: The URL of the only part of the Core API that the token shall open (RFC 8707); `*` matches
+        resource: The URL of the only part of the Core API that the token may open (RFC 8707); `*` matches
             any segment of its path. A server that does not know this field may ignore it, and then only the
             scopes count.
     """
@@ -34,8 +34,8 @@ class CreateTokenRequest(_Model):
     scope: str | None | Unset = UNSET
     """Scopes to request, separated by spaces. By default the token has every scope of the client."""
     resource: str | None | Unset = UNSET
-    """The URL of the only part of the Core API that the token shall open (RFC 8707); `*` matches any segment of
-    its path. A server that does not know this field may ignore it, and then only the scopes count.
+    """The URL of the only part of the Core API that the token may open (RFC 8707); `*` matches any segment of its
+    path. A server that does not know this field may ignore it, and then only the scopes count.
     """
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""

@@ -19,7 +19,8 @@ class CreateToolRequest(_Model):
         name: Name by which the assistant calls it.
         description: What it does and when to use it, in words for the assistant.
         parameters: A free JSON object. In Python it is a plain `dict`.
-        callback_url: Where the platform shall post calls of this tool. By default they only come as events.
+        callback_url: Where the platform should post calls of this tool. By default they only come as
+            events.
     """
 
     name: str
@@ -29,7 +30,7 @@ class CreateToolRequest(_Model):
     parameters: JsonObject
     """A free JSON object. In Python it is a plain `dict`."""
     callback_url: str | None | Unset = UNSET
-    """Where the platform shall post calls of this tool. By default they only come as events."""
+    """Where the platform should post calls of this tool. By default they only come as events."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
 

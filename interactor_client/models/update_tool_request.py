@@ -19,7 +19,7 @@ class UpdateToolRequest(_Model):
         name: Name by which the assistant calls it.
         description: What it does and when to use it, in words for the assistant.
         parameters: JSON Schema of the arguments.
-        callback_url: Where the platform shall post calls of this tool.
+        callback_url: Where the platform should post calls of this tool.
     """
 
     name: str | None | Unset = UNSET
@@ -29,7 +29,7 @@ class UpdateToolRequest(_Model):
     parameters: JsonObject | None | Unset = UNSET
     """JSON Schema of the arguments."""
     callback_url: str | None | Unset = UNSET
-    """Where the platform shall post calls of this tool."""
+    """Where the platform should post calls of this tool."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
 

@@ -21,7 +21,7 @@ class WorkflowThread(_Model):
         id: Id of the thread (`thr_...`).
         instance_id: The instance that it belongs to (`wfi_...`).
         created_at: When the conversation began.
-        messages: All that was said, oldest first.
+        messages: All messages, oldest first.
     """
 
     id: str
@@ -31,7 +31,7 @@ class WorkflowThread(_Model):
     created_at: datetime.datetime
     """When the conversation began."""
     messages: list[ThreadMessage] = _field(factory=list)
-    """All that was said, oldest first."""
+    """All messages, oldest first."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
 

@@ -18,7 +18,7 @@ class WorkflowTransition(_Model):
     Attributes:
         to: Name of the state that it leads to.
         condition: An expression over the context that must hold, such as `approved == true`.
-        event: The event that takes it, from `workflow_instances.trigger_event`.
+        event: The event that triggers it, from `workflow_instances.trigger_event`.
     """
 
     to: str
@@ -26,7 +26,7 @@ class WorkflowTransition(_Model):
     condition: str | None | Unset = UNSET
     """An expression over the context that must hold, such as `approved == true`."""
     event: str | None | Unset = UNSET
-    """The event that takes it, from `workflow_instances.trigger_event`."""
+    """The event that triggers it, from `workflow_instances.trigger_event`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
 

@@ -44,7 +44,7 @@ class Oauth(Advised):
             client_id: Id of your client.
             client_secret: Secret of your client. Never log it.
             scope: Scopes to request, separated by spaces. By default the token has every scope of the client.
-            resource: The URL of the only part of the Core API that the token shall open (RFC 8707); `*` matches
+            resource: The URL of the only part of the Core API that the token may open (RFC 8707); `*` matches
                 any segment of its path. A server that does not know this field may ignore it, and then only the
                 scopes count.
         """
@@ -127,7 +127,7 @@ class AsyncOauth(Advised):
             client_id: Id of your client.
             client_secret: Secret of your client. Never log it.
             scope: Scopes to request, separated by spaces. By default the token has every scope of the client.
-            resource: The URL of the only part of the Core API that the token shall open (RFC 8707); `*` matches
+            resource: The URL of the only part of the Core API that the token may open (RFC 8707); `*` matches
                 any segment of its path. A server that does not know this field may ignore it, and then only the
                 scopes count.
         """

@@ -87,7 +87,8 @@ class Tools(Advised):
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
             parameters: A free JSON object. In Python it is a plain `dict`.
-            callback_url: Where the platform shall post calls of this tool. By default they only come as events.
+            callback_url: Where the platform should post calls of this tool. By default they only come as
+                events.
         """
         from ...models.create_tool_request import CreateToolRequest
         from . import create_tool as _endpoint
@@ -141,7 +142,7 @@ class Tools(Advised):
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
             parameters: JSON Schema of the arguments.
-            callback_url: Where the platform shall post calls of this tool.
+            callback_url: Where the platform should post calls of this tool.
         """
         from ...models.update_tool_request import UpdateToolRequest
         from . import update_tool as _endpoint
@@ -230,7 +231,8 @@ class AsyncTools(Advised):
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
             parameters: A free JSON object. In Python it is a plain `dict`.
-            callback_url: Where the platform shall post calls of this tool. By default they only come as events.
+            callback_url: Where the platform should post calls of this tool. By default they only come as
+                events.
         """
         from ...models.create_tool_request import CreateToolRequest
         from . import create_tool as _endpoint
@@ -286,7 +288,7 @@ class AsyncTools(Advised):
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
             parameters: JSON Schema of the arguments.
-            callback_url: Where the platform shall post calls of this tool.
+            callback_url: Where the platform should post calls of this tool.
         """
         from ...models.update_tool_request import UpdateToolRequest
         from . import update_tool as _endpoint

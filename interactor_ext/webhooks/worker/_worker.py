@@ -42,7 +42,7 @@ class QueueLoop(ABC):
         # The events that are being handled, by token. None while the queue is asked.
         self._taken: dict[str, QueuedEvent | None] = {}
         self.reaches_queue: bool = True
-        """Whether the queue answered the last time; True before."""
+        """Whether the queue responded the last time; True before."""
 
     @property
     def running(self) -> int:
