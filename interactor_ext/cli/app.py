@@ -32,6 +32,7 @@ def command_line(*, sandbox_alone: bool = False) -> Callable[..., object]:
         from interactor_ext.cli.api import api
         from interactor_ext.cli.chat import chat
         from interactor_ext.cli.doctor import doctor
+        from interactor_ext.cli.explore import explore
         from interactor_ext.cli.tools import tools
         from interactor_ext.cli.webhooks import webhooks
 
@@ -41,6 +42,8 @@ def command_line(*, sandbox_alone: bool = False) -> Callable[..., object]:
         app.add_typer(webhooks, name="webhooks")
         app.add_typer(tools, name="tools")
         app.command()(demo)
+        # As with `sandbox` below.
+        app.command(context_settings={"allow_interspersed_args": False})(explore)
     # What follows the program's name belongs to the program.
     app.command(context_settings={"allow_interspersed_args": False})(sandbox)
     return typer.main.get_command(app)
