@@ -247,9 +247,9 @@ def interactor_sandbox(
             monkeypatch.setenv(name, value)
     request.config.stash[FIRST_USE].lead_to(interactor_sandbox_server)
     if _explores(request.config):
-        from interactor_ext.testing.explore_plugin import placement_of
+        from interactor_ext.testing.explore_plugin import attach
 
-        placement_of(request.config, interactor_sandbox_server)
+        attach(request.config, interactor_sandbox_server)
     yield interactor_sandbox_server
     request.config.stash[FIRST_USE].lead_to(None)
     with made_on_import():

@@ -9,9 +9,10 @@ does not shift the others. Nothing here does I/O.
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -49,7 +50,9 @@ FAULTS = {
         "died": "the process is killed once it has acknowledged the event, and started again",
     },
 }
-ROWS = 40
+# Rows of a table, and schedules of a cause, that are shown.
+ROWS, SHOWN = 40, 8
+_FULL_NAME = re.compile(rf"([{''.join(FAULTS)}])\.(.+)\.(\d+)(?:@(.+))?")
 
 
 class Key(NamedTuple):
@@ -62,8 +65,7 @@ class Key(NamedTuple):
     nth: int
 
     def __str__(self) -> str:
-        kind = "" if self.kind == "r" else f"{self.kind}."
-        return f"{kind}{self.name}.{self.nth}" + (f"@{self.namespace}" if self.namespace else "")
+        return f"{self.kind}.{self.name}.{self.nth}" + (f"@{self.namespace}" if self.namespace else "")
 
 
 @dataclass
@@ -73,7 +75,6 @@ class Place:
     key: Key
     is_open: bool = False
     """Whether the operation needs no token."""
-    status: int = 0
     size: int = 0
     """Bytes of the answer."""
     ends: list[int] = field(default_factory=list)
@@ -117,34 +118,29 @@ class Places:
     """The places of the undisturbed run, numbered by kind in the order in which it met them: `r7`, `d2`."""
 
     def __init__(self, met: Sequence[Place], again: Sequence[Place]) -> None:
-        """`again` are those of a second undisturbed run.
-
-        Namespaces that the test draws by chance do not tell places apart. Where the order differs, as threads are
-        faster or slower, a number would be another place in the next run: places have their full names then.
+        """`again` are those of a second undisturbed run. Where their order differs, as threads are faster or slower, a
+        number would be another place in the next run: places have their full names then.
         """
-        self.by_namespace = _keys(met) == _keys(again)
-        self.is_steady = self.by_namespace or _keys(_without_namespaces(met)) == _keys(_without_namespaces(again))
-        self.met = list(met) if self.by_namespace else _without_namespaces(met)
-        orders = [[each.key for each in places] for places in (self.met, again)]
-        is_in_order = self.is_steady and (orders[0] == orders[1] or not self.by_namespace)
-        self.numbers: dict[Key, str] = {}
+        self.met = met
+        keys, others = [place.key for place in met], [place.key for place in again]
+        self.is_steady = sorted(keys) == sorted(others)
         counts: Counter[str] = Counter()
-        for key in orders[0]:
+        self.numbers: dict[Key, str] = {}
+        for key in keys:
             counts[key.kind] += 1
-            self.numbers[key] = f"{key.kind}{counts[key.kind]}" if is_in_order else str(key)
+            self.numbers[key] = f"{key.kind}{counts[key.kind]}" if keys == others else str(key)
 
     def steps_of(self, place: Place) -> list[Step]:
-        index = self.met.index(place) if place in self.met else len(self.met)
-        following = sum(
-            each.key.kind == "d" and each.url == place.url for each in self.met[index + 1 :] if place.key.kind == "d"
-        )
-        return [Step(place.key, fault, _at(place, fault, following)) for fault in place.faults(following)]
+        keys = [each.key for each in self.met]
+        index = keys.index(place.key) if place.key in keys else len(keys)
+        later = [each for each in self.met[index + 1 :] if (each.key.kind, each.url) == ("d", place.url)]
+        return [Step(place.key, fault, _at(place, fault, len(later))) for fault in place.faults(len(later))]
 
     def singles(self) -> list[Schedule]:
         return [(step,) for place in self.met for step in self.steps_of(place)]
 
     def named(self, step: Step) -> str:
-        """`r7:lost`; a place that only disturbed runs meet is named in full, as `create_room.2:lost`."""
+        """`r7:lost`; a place that only disturbed runs meet is named in full, as `r.create_room.2:lost`."""
         return f"{self.numbers.get(step.key) or step.key}:{step.fault}"
 
     def text(self, schedule: Schedule) -> str:
@@ -163,27 +159,12 @@ class Places:
                     return steps[fault]
                 raise ValueError(f"{name} has no fault {fault!r}, only {', '.join(steps) or 'none'}.")
         # One that only a run with the faults before it meets.
-        path, _, namespace = name.partition("@")
-        operation, _, nth = path.rpartition(".")
-        kind, _, rest = operation.partition(".") if operation[1:2] == "." else ("r", "", operation)
-        if rest and nth.isdigit() and fault in FAULTS.get(kind, ()):
-            return Step(Key(kind, rest, namespace, int(nth)), fault)
+        if known := _FULL_NAME.fullmatch(name):
+            kind, operation, nth, namespace = known.groups("")
+            if fault in FAULTS[kind]:
+                return Step(Key(kind, operation, namespace, int(nth)), fault)
         there = ", ".join(self.numbers.values())
         raise ValueError(f"There is no place {name!r}. The undisturbed run has {there or 'none'}.")
-
-
-def _keys(places: Iterable[Place]) -> list[Key]:
-    return sorted(place.key for place in places)
-
-
-def _without_namespaces(places: Iterable[Place]) -> list[Place]:
-    counts: Counter[tuple[str, str]] = Counter()
-    found = []
-    for place in places:
-        kind, name = place.key[:2]
-        counts[kind, name] += 1
-        found.append(replace(place, key=Key(kind, name, "", counts[kind, name])))
-    return found
 
 
 def _at(place: Place, fault: str, following: int) -> int:
@@ -293,12 +274,14 @@ def repetition(test: str, schedule: str) -> str:
 
 
 def smallest_first(places: Places, outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """The failed runs, in the order of their places."""
-    order = {place.key: number for number, place in enumerate(places.met)}
+    """The failed runs, in the order of their places and of faults."""
+    keys = list(places.numbers)
+    ranks = {key: number for number, key in enumerate(keys)}
+    order = [fault for faults in FAULTS.values() for fault in faults]
 
-    def rank(outcome: Outcome) -> tuple[int, list[tuple[int, str]]]:
-        steps = [(order.get(step.key, len(order)), places.named(step)) for step in outcome.schedule]
-        return len(steps), steps
+    def rank(outcome: Outcome) -> tuple[int, list[tuple[int, Key, int]]]:
+        steps = outcome.schedule
+        return len(steps), [(ranks.get(step.key, len(keys)), step.key, order.index(step.fault)) for step in steps]
 
     return sorted((outcome for outcome in outcomes if outcome.failure), key=rank)
 
@@ -332,4 +315,8 @@ def _causes(places: Places, failed: Sequence[Outcome]) -> list[str]:
     causes: dict[str, list[str]] = defaultdict(list)
     for outcome in failed:
         causes[outcome.failure].append(places.text(outcome.schedule))
-    return [f"{', '.join(schedules)}\n  {failure}" for failure, schedules in causes.items()]
+    lines = []
+    for failure, schedules in causes.items():
+        more = f" and {len(schedules) - SHOWN} more" if len(schedules) > SHOWN else ""
+        lines += [", ".join(schedules[:SHOWN]) + more, f"  {failure}"]
+    return lines

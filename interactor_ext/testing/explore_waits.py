@@ -9,51 +9,47 @@ not. Waits of up to `POLL` seconds are those of a test that looks again and agai
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import sysconfig
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from types import ModuleType
 from typing import Any
 
 import httpx
 
-from interactor_ext._errors import InteractorError
-from interactor_ext._waiting import Closing, TaskWaiter, ThreadWaiter
+from interactor_ext._waiting import Closing
 from interactor_ext.testing.explore_faults import Placement
 from interactor_ext.transports._attempts import Attempts
-from interactor_ext.webhooks import WebhookEvent, WebhookRouter, WebhookVerifier
+from interactor_ext.webhooks import WebhookRouter
 
 # Real seconds: what a wait has at most to be left alone; the least that a longer one takes; between two looks.
 POLL, LEAST, LOOK = 0.2, 0.02, 0.004
 # Of a pause of a client: nothing else can come of it.
 PAUSE = 0.001
+_NOT_UNDER_TEST = ("interactor_ext.sandbox", "interactor_ext.testing")
 
 
-@contextmanager
-def short_waits(placement: Placement) -> Iterator[None]:
-    """Within the block, in this process, waits are short."""
-    sleep, sleep_async, after_error = time.sleep, asyncio.sleep, Attempts.after_error
-    wait, wait_async, begin = Closing.wait, Closing.wait_async, Attempts.begin
-    verify, run_handlers = WebhookVerifier.verify, WebhookRouter.run_handlers
-
-    monotonic, clock_time = time.monotonic, time.time
+def short_waits(placement: Placement) -> None:
+    """From now on, waits in this process are short."""
+    sleep, sleep_async, monotonic, wall = time.sleep, asyncio.sleep, time.monotonic, time.time
+    wait, wait_async, begin, after_error = Closing.wait, Closing.wait_async, Attempts.begin, Attempts.after_error
+    run_handlers = WebhookRouter.run_handlers
     ahead = 0.0
 
     def passed(seconds: float) -> None:
         nonlocal ahead
-        sandbox = placement.sandbox
-        if sandbox is not None and seconds > 0:
+        if placement.sandbox is not None and seconds > 0:
             ahead += seconds
-            if not sandbox.clock.is_frozen:
-                sandbox.clock.advance(seconds)
+            if not placement.sandbox.clock.is_frozen:
+                placement.sandbox.clock.advance(seconds)
 
     def looks(seconds: float) -> Iterator[float]:
-        began = time.monotonic()
-        while (gone := time.monotonic() - began) < seconds and (gone < LEAST or placement.is_busy):
+        began = monotonic()
+        while (gone := monotonic() - began) < seconds and (gone < LEAST or placement.is_busy):
             yield LOOK
         # A worker that sleeps in a loop of its own would make time race.
         if threading.current_thread() is threading.main_thread():
@@ -69,73 +65,78 @@ def short_waits(placement: Placement) -> Iterator[None]:
             await sleep_async(each)
         return result
 
-    def short_wait(self: Closing, seconds: float, waiter: ThreadWaiter | None = None) -> bool:
+    def short_wait(self: Closing, seconds: float, waiter: Any = None) -> bool:
         passed(seconds - PAUSE)
         return wait(self, min(seconds, PAUSE), waiter)
 
-    async def short_wait_async(self: Closing, seconds: float, waiter: TaskWaiter | None = None) -> bool:
+    async def short_wait_async(self: Closing, seconds: float, waiter: Any = None) -> bool:
         passed(seconds - PAUSE)
         return await wait_async(self, min(seconds, PAUSE), waiter)
 
+    def sent(self: Attempts) -> Any:
+        placement.sent[_operation(self)] += 1
+        return begin(self)
+
     def timed_out(self: Attempts, error: httpx.TransportError) -> float:
         """An attempt whose answer is slow has used up its time, and its call as much of its deadline."""
-        name = "" if self.call.operation is None else self.call.operation.id
-        if placement.slow[name]:
-            placement.slow[name] -= 1
+        if placement.slow[_operation(self)]:
+            placement.slow[_operation(self)] -= 1
             error = httpx.ReadTimeout("The explorer keeps the answer back.", request=self.request)
             passed(self.ends_at - monotonic() - ahead)
         return after_error(self, error)
 
-    def sent(self: Attempts) -> InteractorError | None:
-        placement.sent["" if self.call.operation is None else self.call.operation.id] += 1
-        return begin(self)
-
-    def verified(self: WebhookVerifier, body: Any, headers: Any) -> WebhookEvent:
-        if self.clock is clock_time:
-            self.clock = lambda: clock_time() + ahead
-        return verify(self, body, headers)
-
-    def handled(self: WebhookRouter, event: WebhookEvent, run: Any, renewal: Any) -> Any:
+    def handled(self: WebhookRouter, event: Any, run: Any, renewal: Any) -> Any:
         yield from run_handlers(self, event, run, renewal)
         placement.handled.add(event.id)
 
-    replaced: list[tuple[Any, str, Any, Any]] = [
-        (Attempts, "begin", begin, sent),
-        (WebhookVerifier, "verify", verify, verified),
-        (WebhookRouter, "run_handlers", run_handlers, handled),
-        (Closing, "wait", wait, short_wait),
-        (Closing, "wait_async", wait_async, short_wait_async),
-        (Attempts, "after_error", after_error, timed_out),
-    ]
+    def shown_monotonic() -> float:
+        return monotonic() + ahead
+
+    def shown_wall() -> float:
+        return wall() + ahead
+
     shown = ModuleType("time")
-    vars(shown).update(vars(time))
-    shown.sleep, shown.monotonic = short_sleep, lambda: monotonic() + ahead  # type: ignore[attr-defined]
-    shown.time = lambda: clock_time() + ahead  # type: ignore[attr-defined]
-    news: dict[Any, Any] = {sleep: short_sleep, sleep_async: short_sleep_async, time: shown}
-    news |= {monotonic: vars(shown)["monotonic"], clock_time: vars(shown)["time"]}
-    replaced += [(module, name, real, news[real]) for module, name, real in clocks()]
-    for owner, name, _, short in replaced:
-        setattr(owner, name, short)
-    try:
-        yield
-    finally:
-        for owner, name, real, _ in replaced:
-            setattr(owner, name, real)
+    vars(shown).update(vars(time), sleep=short_sleep, monotonic=shown_monotonic, time=shown_wall)
+    news = {
+        sleep: short_sleep,
+        sleep_async: short_sleep_async,
+        time: shown,
+        monotonic: shown_monotonic,
+        wall: shown_wall,
+    }
+    for names, name, real in clocks():
+        names[name] = news[real]
+    own: Any
+    for own, name, new in (
+        (Closing, "wait", short_wait),
+        (Closing, "wait_async", short_wait_async),
+        (Attempts, "begin", sent),
+        (Attempts, "after_error", timed_out),
+        (WebhookRouter, "run_handlers", handled),
+    ):
+        setattr(own, name, new)
 
 
-_NOT_UNDER_TEST = ("interactor_ext.sandbox", "interactor_ext.testing")
+def _operation(attempts: Attempts) -> str:
+    return "" if attempts.call.operation is None else attempts.call.operation.id
 
 
 @cache
-def clocks() -> list[tuple[ModuleType, str, Any]]:
-    """Where modules have the functions of a clock, by whatever name: to be asked before a fork, as it takes long."""
-    found: list[tuple[ModuleType, str, Any]] = []
+def clocks() -> list[tuple[dict[str, Any], str, Any]]:
+    """Where modules have the functions of a clock, by whatever name, and what has one as its `clock`, by default or by
+    argument. To be asked before a fork, as it takes long.
+    """
+    found: list[tuple[dict[str, Any], str, Any]] = []
     for module in list(sys.modules.values()):
         wanted: tuple[Any, ...] = (time.sleep, asyncio.sleep)
         if _is_under_test(module):
             wanted += (time, time.monotonic, time.time)
-        values = list(getattr(module, "__dict__", {}).items())
-        found += [(module, name, value) for name, value in values if any(value is each for each in wanted)]
+        names = getattr(module, "__dict__", {})
+        found += [(names, name, value) for name, value in names.items() if any(value is each for each in wanted)]
+    for real in (time.monotonic, time.time):
+        for owner in gc.get_referrers(real):
+            names = owner if isinstance(owner, dict) else getattr(owner, "__dict__", {})
+            found += [(names, name, real) for name in ("clock", "_clock") if names.get(name) is real]
     return found
 
 
@@ -144,5 +145,4 @@ def _is_under_test(module: ModuleType) -> bool:
     name, path = getattr(module, "__name__", ""), getattr(module, "__file__", None) or ""
     if name.startswith("interactor_ext"):
         return not name.startswith(_NOT_UNDER_TEST)
-    installed = tuple(sysconfig.get_path(each) for each in ("stdlib", "purelib", "platlib"))
-    return bool(path) and not path.startswith(installed)
+    return bool(path) and not path.startswith(tuple(map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))))
