@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from interactor_ext.sandbox.platform.contract import ContractOperation
 
 # Real seconds: how long a delivery waits for others to overtake it, and any for a process to listen again.
-OVERTAKEN, RESTARTED = 0.3, 10.0
+OVERTAKEN, RESTARTED = 2.0, 10.0
 # What looks the same to the sandbox.
 AS_FOR_SANDBOX = {"slow": "lost", "killed": "lost", "repeated": "cut-after"}
 # Namespaces that a test draws by chance are one.
@@ -54,6 +54,7 @@ class Placement:
         self._posted: dict[tuple[str, str], Place] = {}
         self._delivered: Counter[str] = Counter()
         self._posting = 0
+        self._held: list[Callable[..., None]] = []
         self._repeats = self._is_over = False
 
     def attach(self, sandbox: Sandbox) -> None:
@@ -123,7 +124,7 @@ class Placement:
         self._posting += 1
         try:
             if fault in ("reordered", "late"):
-                await self._overtaken(url, at)
+                await self._overtaken(url, event["id"], at)
             answer = await send()
             if fault == "twice" and answer.is_success:
                 answer = await send()
@@ -136,17 +137,40 @@ class Placement:
         finally:
             self._posting -= 1
             self._delivered[url] += 1
+            for each in self._held:
+                each()
 
-    async def _overtaken(self, url: str, others: int) -> None:
-        """Wait until so many others were delivered to this URL, or none has come for a while."""
-        wanted, last, since = self._delivered[url] + others, -1, 0.0
-        loop = asyncio.get_running_loop()
-        while self._delivered[url] < wanted:
-            if self._delivered[url] != last:
-                last, since = self._delivered[url], loop.time()
-            if loop.time() > since + OVERTAKEN:
-                return
-            await asyncio.sleep(0.005)
+    async def _overtaken(self, url: str, event_id: str, others: int) -> None:
+        """Wait until so many others were delivered to this URL, none has come for a while, or the test is over.
+
+        Nobody waits for this delivery before: `wait_for_deliveries` returns, so that the test gets to the others.
+        """
+        assert self.sandbox is not None
+        outbox, wanted, released = self.sandbox._state.outbox, self._delivered[url] + others, asyncio.Event()
+        queues = [each for each in outbox._queues.values() if each.webhook.public["url"] == url]
+        held = [(queue, each) for queue in queues for each in queue.in_flight if each.public["event"]["id"] == event_id]
+
+        def release(*, is_over: bool = False) -> None:
+            if is_over or self._delivered[url] >= wanted:
+                for queue, each in held:
+                    queue.in_flight.add(each)
+                released.set()
+
+        for queue, each in held:
+            queue.in_flight.discard(each)
+        outbox._finished.set()
+        self._held.append(release)
+        self._posting -= 1
+        with suppress(TimeoutError):
+            await asyncio.wait_for(released.wait(), OVERTAKEN)
+        release(is_over=True)
+        self._held.remove(release)
+        self._posting += 1
+
+    def release(self) -> None:
+        """Deliver what waits to be overtaken: the test is over."""
+        for each in self._held:
+            each(is_over=True)
 
     def _meet(self, kind: str, name: str, namespace: str) -> tuple[Place, str, int]:
         namespace = DRAWN.sub("*", namespace)

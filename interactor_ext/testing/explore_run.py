@@ -126,6 +126,7 @@ class Running:
         sandbox = self.placement.sandbox
         if sandbox is None:
             return
+        sandbox._on_loop(self.placement.release)
         with suppress(TimeoutError):
             sandbox.wait_for_deliveries(SETTLED)
         if has_passed:
