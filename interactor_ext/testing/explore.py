@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import re
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -63,6 +64,10 @@ class Key(NamedTuple):
     """The operation, or the type of the event."""
     namespace: str
     nth: int
+
+    @property
+    def described(self) -> str:
+        return f"{self.name} ({self.namespace})" if self.namespace else self.name
 
     def __str__(self) -> str:
         return f"{self.kind}.{self.name}.{self.nth}" + (f"@{self.namespace}" if self.namespace else "")
@@ -216,13 +221,12 @@ def pairs(places: Places, singles: Iterable[Outcome]) -> list[Schedule]:
 
     So a failing pair is a smallest schedule: neither half of it fails.
     """
-    survived = {outcome.schedule[0]: outcome for outcome in singles if not outcome.failure and outcome.is_met}
     failing = {outcome.schedule[0] for outcome in singles if outcome.failure}
     found: list[Schedule] = []
-    for first, outcome in survived.items():
-        disturbed = next((number for number, place in enumerate(outcome.line) if place.fault), len(outcome.line))
-        for place in outcome.line[disturbed + 1 :]:
-            found += [(first, step) for step in places.steps_of(place) if step not in failing]
+    for outcome in (each for each in singles if not each.failure and each.is_met):
+        disturbed = next(number for number, place in enumerate(outcome.line) if place.fault)
+        steps = [step for place in outcome.line[disturbed + 1 :] for step in places.steps_of(place)]
+        found += [(*outcome.schedule, step) for step in steps if step not in failing]
     return found
 
 
@@ -260,7 +264,8 @@ def report(test: str, places: Places, outcomes: Sequence[Outcome], untried: int,
     lines.append("")
     if untried:
         lines += [f"{counted(untried, 'schedule')} not tried: the budget of {budget:g} s is used up.", ""]
-    lines += ["Repeat it with:", f"  {repetition(test, places.text(smallest.schedule))}"]
+    again = shlex.quote(f"--interactor-schedule={places.text(smallest.schedule)}")
+    lines += ["Repeat it with:", f"  pytest {shlex.quote(test)} {again}"]
     return "\n".join(lines)
 
 
@@ -268,20 +273,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def repetition(test: str, schedule: str) -> str:
-    quoted = test if all(each.isalnum() or each in "_-./:" for each in test) else f"'{test}'"
-    return f"pytest {quoted} --interactor-schedule={schedule}"
-
-
 def smallest_first(places: Places, outcomes: Iterable[Outcome]) -> list[Outcome]:
     """The failed runs, in the order of their places and of faults."""
-    keys = list(places.numbers)
-    ranks = {key: number for number, key in enumerate(keys)}
-    order = [fault for faults in FAULTS.values() for fault in faults]
+    keys, order = list(places.numbers), [fault for faults in FAULTS.values() for fault in faults]
 
     def rank(outcome: Outcome) -> tuple[int, list[tuple[int, Key, int]]]:
         steps = outcome.schedule
-        return len(steps), [(ranks.get(step.key, len(keys)), step.key, order.index(step.fault)) for step in steps]
+        known = [keys.index(step.key) if step.key in places.numbers else len(keys) for step in steps]
+        return len(steps), [(rank, each.key, order.index(each.fault)) for rank, each in zip(known, steps, strict=True)]
 
     return sorted((outcome for outcome in outcomes if outcome.failure), key=rank)
 
@@ -299,15 +298,10 @@ def _table(kind: str, places: Places, outcomes: Iterable[Outcome]) -> list[str]:
     if not faults or not shown:
         return []
     rows = [[KINDS[kind], "", *faults]]
-    rows += [[places.numbers[key], _described(key), *(cells[key].get(each, "") for each in faults)] for key in shown]
+    rows += [[places.numbers[key], key.described, *(cells[key].get(each, "") for each in faults)] for key in shown]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    hidden = [f"and {len(keys) - len(shown)} more that survive all of them"] if len(keys) > len(shown) else []
-    return [*lines, *hidden, ""]
-
-
-def _described(key: Key) -> str:
-    return f"{key.name} ({key.namespace})" if key.namespace else key.name
+    return [*lines, *([f"and {len(keys) - len(shown)} more that survive all of them"] * (shown != keys)), ""]
 
 
 def _causes(places: Places, failed: Sequence[Outcome]) -> list[str]:

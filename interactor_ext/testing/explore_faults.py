@@ -173,7 +173,7 @@ class Placement:
             each(is_over=True)
 
     def _meet(self, kind: str, name: str, namespace: str) -> tuple[Place, str, int]:
-        namespace = DRAWN.sub("*", namespace)
+        namespace = DRAWN.sub("X", namespace)
         self._counts[kind, name, namespace] += 1
         place = Place(Key(kind, name, namespace, self._counts[kind, name, namespace]))
         if self._is_over:

@@ -8,8 +8,8 @@ import os
 import pkgutil
 import sys
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from interactor_ext.testing.explore_run import RUN, Run, run_forked
 from interactor_ext.testing.explore_waits import clocks
 
 # Real seconds after which a run hangs, at least, and by how much it may be slower than the undisturbed one.
-PATIENCE, SLOWER, FIRST_PATIENCE = 10.0, 10, 600.0
+PATIENCE, SLOWER, FIRST_PATIENCE = 10.0, 10, 120.0
 PROPERTY = "interactor_explore"
 # Rooms whose modules have to see the same time: imported before the forks.
 _UNDER_TEST = ("_client", "transports", "streams", "chat", "tokens", "retry", "limits", "tools", "_waiting")
@@ -46,9 +46,9 @@ class Explorer:
         if "interactor_sandbox" not in getattr(item, "fixturenames", ()) or item.get_closest_marker("live"):
             return None
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        with self._forkable(item):
-            for each in self._explored(item):
-                item.ihook.pytest_runtest_logreport(report=each)
+        self._prepare(item)
+        for each in self._explored(item):
+            item.ihook.pytest_runtest_logreport(report=each)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
@@ -78,15 +78,14 @@ class Explorer:
         except ValueError as error:
             call.outcome, call.longrepr = "failed", f"--interactor-schedule={self._text}: {error}"
             return reports
-        progress = _Progress(item)
-        outcomes = self._tried(item, planned, undisturbed, progress)
+        outcomes = self._tried(item, planned, undisturbed, began)
         untried = len(planned) - len(outcomes)
         if self._depth > 1 and not self._text:
             further = in_order(pairs(places, outcomes), self._seed)
-            more = self._tried(item, further, undisturbed, progress)
+            more = self._tried(item, further, undisturbed, began)
             untried += len(further) - len(more)
             outcomes += more
-        progress.show("")
+        _show_progress(item, "")
         call.duration = time.monotonic() - began
         if smallest_first(places, outcomes):
             call.outcome, call.longrepr = "failed", report(item.nodeid, places, outcomes, untried, self._budget)
@@ -94,22 +93,19 @@ class Explorer:
         call.user_properties.append((PROPERTY, told + (f", {untried} not tried" if untried else "")))
         return reports
 
-    def _tried(
-        self, item: pytest.Item, schedules: Sequence[Schedule], undisturbed: Run, progress: _Progress
-    ) -> list[Outcome]:
+    def _tried(self, item: pytest.Item, schedules: Sequence[Schedule], undisturbed: Run, began: float) -> list[Outcome]:
         """The outcomes of the schedules for which the budget suffices."""
         outcomes: list[Outcome] = []
         for schedule in schedules:
-            if time.monotonic() - progress.began > self._budget and not self._text:
+            if time.monotonic() - began > self._budget and not self._text:
                 break
             run = run_forked(item, self._patience, schedule, undisturbed)
             outcomes.append(Outcome(schedule, run.failure, run.details, run.met))
             failed = sum(bool(each.failure) for each in outcomes)
-            progress.show(f"{len(outcomes)}/{len(schedules)}, {failed} failed", len(outcomes) / len(schedules))
+            _show_progress(item, f"{len(outcomes)}/{len(schedules)}, {failed} failed", len(outcomes) / len(schedules))
         return outcomes
 
-    @contextmanager
-    def _forkable(self, item: pytest.Item) -> Iterator[None]:
+    def _prepare(self, item: pytest.Item) -> None:
         """No fixture of this process is alive in the forks, so that no connection or thread is shared."""
         item.session._setupstate.teardown_exact(None)
         if not self._is_warm:
@@ -117,12 +113,7 @@ class Explorer:
             _import_what_runs_need(item.config)
         if (hook := getattr(item.ihook, "pytest_timeout_cancel_timer", None)) is not None:
             hook(item=item)  # it is about a single run
-        gc.collect()
-        gc.freeze()
-        try:
-            yield
-        finally:
-            gc.unfreeze()
+        gc.freeze()  # else the collector of a fork would copy what it looks at
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("interactor explore")
@@ -151,15 +142,8 @@ def _import_what_runs_need(config: pytest.Config) -> None:
         factory.getbasetemp()
 
 
-class _Progress:
+def _show_progress(item: pytest.Item, text: str, share: float = 0.0) -> None:
     """A line on the terminal, if there is one."""
-
-    def __init__(self, item: pytest.Item) -> None:
-        reporter: Any = item.config.pluginmanager.get_plugin("terminalreporter")
-        self._reporter = reporter if sys.__stdout__ is not None and sys.__stdout__.isatty() else None
-        self._name = item.nodeid
-        self.began = time.monotonic()
-
-    def show(self, text: str, share: float = 0.0) -> None:
-        if self._reporter is not None:
-            self._reporter.rewrite(f"{self._name} [{'#' * int(20 * share):<20}] {text}" if text else "", erase=True)
+    reporter: Any = item.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and sys.__stdout__ is not None and sys.__stdout__.isatty():
+        reporter.rewrite(f"{item.nodeid} [{'#' * int(20 * share):<20}] {text}" if text else "", erase=True)

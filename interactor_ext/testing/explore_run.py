@@ -136,7 +136,7 @@ class Running:
             kept = {name: value for name, value in json.loads(public).items() if not name.endswith(VOLATILE)}
             if kind not in HIDDEN:
                 self.run.created[
-                    f"{kind} {json.dumps(kept, sort_keys=True)} of namespace {DRAWN.sub('*', namespace)!r}"
+                    f"{kind} {json.dumps(kept, sort_keys=True)} of namespace {DRAWN.sub('X', namespace)!r}"
                 ] += 1
 
 
