@@ -21,7 +21,7 @@ ERRORS = {
     "charge_before_claim": ("credential.connected", {"twice", "failed"}),
     "cut_stream": ("stream_room", {"cut-before", "cut-within", "cut-after", "repeated"}),
     "early_answer": ("credential.expired", {"died"}),
-    "kept_token": ("list_assistants|list_rooms", {"revoked"}),
+    "kept_token": ("(list|create)_(assistants?|rooms?)", {"revoked"}),
     "retry_loop": ("create_room", {"lost", "slow", "cut"}),
     "swallowed_conflict": ("get_credential_token", {"expired"}),
     "tool_twice": ("submit_tool_result", {"refused", "lost", "unavailable", "slow", "cut"}),
