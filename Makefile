@@ -25,7 +25,7 @@ TESTS_OF_DEPENDENCIES = $(addprefix tests/,cli limits relay sandbox telemetry to
 # Else each of the hundreds of processes that tests start would compile the packages anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-full test-rooms test-lowest coverage nightly check check-mypy check-pyright check-rest format generate sandbox cassettes pictures bench docs docs-serve clean
+.PHONY: help demo test test-full test-rooms test-lowest coverage nightly check check-mypy check-pyright check-rest dist format generate sandbox cassettes pictures bench docs docs-serve clean
 
 help:
 	@echo "demo       walk the quickstart with the real client on the embedded sandbox"
@@ -36,6 +36,7 @@ help:
 	@echo "test-lowest  the tests that can depend on dependencies, with their oldest versions"
 	@echo "nightly    all tests, with many more examples and minutes"
 	@echo "check      format, lint, types, spec, generated code up to date"
+	@echo "dist       the wheel and the source distribution of the last commit, in dist/, built twice and checked"
 	@echo "generate   write interactor_client/ and the types for browsers anew from openapi.yaml and generator-templates/"
 	@echo "sandbox    serve the sandbox of the platform on this machine"
 	@echo "cassettes  record tests/cassettes/ anew from the sandbox"
@@ -88,14 +89,35 @@ check-mypy: $(READY)
 
 check-pyright: $(READY)
 	$(BIN)/pyright --warnings
+	@# Each public symbol has a type. It looks into the environment of the Python that it finds on the path.
+	@for package in interactor_client interactor_ext; do \
+		PATH="$(abspath $(BIN)):$$PATH" pyright --verifytypes $$package --ignoreexternal >$(VENV)/types.txt || \
+		{ grep 'error: ' $(VENV)/types.txt | grep -v 'partially unknown'; exit 1; }; \
+	done
 
 check-rest: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/openapi-spec-validator openapi.yaml
-	$(BIN)/yamllint --strict openapi.yaml
+	$(BIN)/yamllint --strict openapi.yaml .github .pre-commit-config.yaml
+	$(BIN)/zizmor --quiet --offline --min-severity medium .github
 	$(BIN)/python generator-templates/generate.py --check
 	$(BIN)/python -m pytest -q tests/generated/test_spec.py tests/house/test_house_rules.py
+
+# The files of the commit alone are built, and a second time from the unpacked source distribution: the bytes are the same.
+dist: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
+dist: $(READY)
+	@$(PIP) install --group release
+	@rm -rf dist && mkdir -p dist/commit dist/again
+	@git archive HEAD | tar -x -C dist/commit
+	$(BIN)/python -m build --no-isolation --outdir dist dist/commit
+	@tar -xf dist/*.tar.gz -C dist/again --strip-components 1
+	$(BIN)/python -m build --no-isolation --outdir dist/again/dist dist/again
+	@for file in dist/*.*; do cmp $$file dist/again/$$file || exit 1; done
+	@rm -r dist/commit dist/again
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	@sha256sum dist/*
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sqlite3
 from contextlib import closing
@@ -59,6 +60,8 @@ def home() -> str:
 
 @app.post("/sign-in")
 def sign_in() -> Response:
+    if not re.fullmatch("[a-z]+", request.form["user"]):
+        abort(400)
     session["user"] = request.form["user"]  # a real application asks for more than a name
     url = urljoin(request.host_url, "/webhooks/interactor")
     tenant().webhooks.ensure(url=url, events=router.events, secret=SECRET)

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, HTTPException, Request, status
+from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request, status
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 
 from interactor_client.models import Assistant
 from interactor_client.types import Page
-from interactor_ext import AsyncInteractorClient, InteractorError, NotFoundError, get_async_client
+from interactor_ext import AsyncInteractorClient, InteractorError, NotFoundError, ValidationError, get_async_client
 from interactor_ext.limits import RateLimiter
 
 logger = logging.getLogger(__name__)
@@ -39,10 +39,11 @@ async def tenant(key: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer
 
 
 Tenant = Annotated[AsyncInteractorClient, Depends(tenant)]
+AssistantId = Annotated[str, Path(pattern=r"^\w{1,100}$")]  # ".." would be another path at the platform
 
 
 class NewAssistant(BaseModel):
-    name: str
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
     instructions: str
 
 
@@ -52,23 +53,29 @@ async def create(new: NewAssistant, tenant: Tenant) -> Assistant:
 
 
 @app.get("/assistants")
-async def list_all(tenant: Tenant, page: int = 1) -> Page[Assistant]:
+async def list_all(tenant: Tenant, page: Annotated[int, Query(ge=1)] = 1) -> Page[Assistant]:
     return await tenant.assistants.list(page=page)
 
 
 @app.get("/assistants/{assistant_id}")
-async def get(assistant_id: str, tenant: Tenant) -> Assistant:
+async def get(assistant_id: AssistantId, tenant: Tenant) -> Assistant:
     return await tenant.assistants.get(assistant_id)
 
 
 @app.delete("/assistants/{assistant_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete(assistant_id: str, tenant: Tenant) -> None:
+async def delete(assistant_id: AssistantId, tenant: Tenant) -> None:
     await tenant.assistants.delete(assistant_id)
 
 
 @app.exception_handler(NotFoundError)
 async def not_found(request: Request, error: NotFoundError) -> JSONResponse:
     return JSONResponse({"detail": "no such assistant"}, status.HTTP_404_NOT_FOUND)  # or another tenant's
+
+
+@app.exception_handler(ValidationError)
+async def not_valid(request: Request, error: ValidationError) -> JSONResponse:
+    """The platform's rules may be stricter than those above."""
+    return JSONResponse({"detail": error.details}, status.HTTP_422_UNPROCESSABLE_CONTENT)
 
 
 @app.exception_handler(InteractorError)

@@ -78,6 +78,7 @@ def render(api: Api) -> dict[str, str]:
         "models/__init__.py": text("models_init.py"),
         **{f"models/{model.module}.py": text("model.py", model=model) for model in api.models},
         **{f"models/{enum.module}.py": text("literal_enum.py", enum=enum) for enum in api.enums},
+        **{f"models/{family.module}.py": text("event_family.py", family=family) for family in api.families},
         "api/__init__.py": text("api_init.py"),
         "methods.py": text("methods.py"),
         **{f"api/{tag.name}/__init__.py": text("endpoint_init.py", tag=tag) for tag in api.tags},

@@ -127,6 +127,16 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Family:
+    """`x-event-family`: the models of events that come one for another, and the union of them."""
+
+    name: str
+    module: str
+    models: dict[str, Model]
+    """By the constant, quoted; under "" the model for those that are not listed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Enumeration:
     """A schema with a list of values."""
 
@@ -282,8 +292,7 @@ class Api:
     """The same by the ids of the specification, quoted, as its descriptions name operations."""
     models: tuple[Model, ...]
     enums: tuple[Enumeration, ...]
-    families: dict[str, dict[str, str]]
-    """By family of events, the model for each constant, quoted; under "" the model for those that are not listed."""
+    families: tuple[Family, ...]
 
 
 def imports_of(typed: Iterable[Field | Answer]) -> Imports:

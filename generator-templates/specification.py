@@ -26,6 +26,7 @@ from plan import (
     Api,
     Body,
     Enumeration,
+    Family,
     Field,
     Model,
     Objects,
@@ -98,6 +99,7 @@ def parse(document: dict[str, Any]) -> Api:
     operations = [operation for tag in tags for operation in tag.operations]
     ensured = {each.result.annotation for each in operations if each.body and each.body.ensured_by}
     methods = {operation.id: f"{tag.name}.{operation.method}" for tag in tags for operation in tag.operations}
+    models = tuple(_model(each, ensured) for each in data.models)
     return Api(
         title=in_docstring(data.title),
         version=in_docstring(data.version),
@@ -106,9 +108,9 @@ def parse(document: dict[str, Any]) -> Api:
         methods_by_written_id={
             quoted(each["operationId"]): methods[name] for name, each in written.items() if name in methods
         },
-        models=tuple(_model(each, ensured) for each in data.models),
+        models=models,
         enums=tuple(map(_enumeration, data.enums)),
-        families=_families(data.models),
+        families=tuple(_families(zip(data.models, models, strict=True))),
     )
 
 
@@ -299,13 +301,14 @@ def _enumeration(enum: Any) -> Enumeration:
     )
 
 
-def _families(models: list[parsed.ModelProperty]) -> dict[str, dict[str, str]]:
-    families: dict[str, dict[str, str]] = {}
-    for model in models:
-        if family := _extra(model.data).get("x-event-family"):
-            constant = next(iter(_constants(model).values()), "")
-            families.setdefault(quoted(family), {})[constant] = str(model.class_info.name)
-    return families
+def _families(models: Iterable[tuple[parsed.ModelProperty, Model]]) -> Iterator[Family]:
+    families: dict[str, dict[str, Model]] = {}
+    for each, model in models:
+        if family := _extra(each.data).get("x-event-family"):
+            constant = next(iter(_constants(each).values()), "")
+            families.setdefault(family, {})[constant] = model
+    for name, members in families.items():
+        yield Family(name=quoted(name), module=PythonIdentifier(name, ""), models=members)
 
 
 # Operations

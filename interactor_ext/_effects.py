@@ -49,7 +49,7 @@ _SHORTEST_PAUSE = 0.05
 # In place of a deadline that has passed: a view takes none of 0.
 _NO_TIME = 1e-6
 _LOST_ANSWERS = RetryPolicy(base_delay=0.5)
-_NOT_RENEWED = "A lease could not be renewed: another process may take the event when it ends."
+_NOT_RENEWED = "A lease couldn't be renewed: another process may take the event when it expires."
 
 
 class Call(NamedTuple):
@@ -161,7 +161,7 @@ def _perform(effect: Effect) -> Any:
         case Join(future, ends_at, meanwhile):
             wait([future], seconds_until(ends_at))
             if not future.done():
-                raise APITimeoutError(f"The deadline has come while {meanwhile}.")
+                raise APITimeoutError(f"The deadline came while {meanwhile}.")
         case Pause(seconds):
             time.sleep(seconds)
     return None
@@ -197,7 +197,7 @@ async def _perform_async(effect: Effect, cancellation: _Cancellation) -> Any:
             future.add_done_callback(lambda _: waiter.wake())
             await waiter.wait(seconds_until(ends_at))
             if not future.done():
-                raise APITimeoutError(f"The deadline has come while {meanwhile}.")
+                raise APITimeoutError(f"The deadline came while {meanwhile}.")
         case Pause(seconds):
             await asyncio.sleep(seconds)
     return None

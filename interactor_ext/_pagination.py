@@ -159,8 +159,10 @@ class PageWalk(Generic[T]):
         self._fruitless = 0 if new else self._fruitless + (not revisited)
         if self._fruitless >= _MOST_FRUITLESS and not self.done:
             raise ResponseValidationError(
-                f"The responses to {self._request} say that more follows, but the last {self._fruitless} pages (up to "
-                f"page {number}) hold nothing new. Report it to the platform's support.",
+                (
+                    f"The responses to {self._request} say that there is more, but the last {self._fruitless} "
+                    f"pages (up to page {number}) contain nothing new. Report it to the platform's support."
+                ),
                 model="PaginationMeta",
                 field="has_more",
                 path="meta.has_more",
@@ -187,7 +189,7 @@ class PageWalk(Generic[T]):
         if grown >= 0 if self._sure else grown == 0 and not self._suspicious:
             return True
         if self._fruitless >= _MOST_REFUSED and page.meta.total == self._refused:
-            logger.warning("%s: the total changes with each page, so items may be missing", self._request)
+            logger.warning("%s: the total changes with each page, so items may be missed", self._request)
             return True
         self._held, self._refused, self._changed = page, page.meta.total, True
         self.next = self._furthest = self._place

@@ -127,7 +127,7 @@ def warn_if_deprecated(response: httpx.Response) -> None:
         try:
             hook(operation, deprecation)
         except Exception:
-            logger.exception("What was registered for deprecations failed.")
+            logger.exception("A function registered with on_deprecation failed.")
     warnings.warn(text, InteractorDeprecationWarning, stacklevel=depth_of_caller())
 
 
@@ -135,7 +135,7 @@ def describe(deprecation: Deprecation, secrets: Iterable[str] = ()) -> str:
     """The end of a sentence that begins with the name of the operation. Without any of `secrets`."""
     text = "is deprecated" if deprecation.date is None else f"is deprecated from {_day(deprecation.date)} on"
     if deprecation.sunset is not None:
-        text += f", and is no longer served from {_day(deprecation.sunset)} on"
+        text += f", and won't be available from {_day(deprecation.sunset)} on"
     return f"{text}{_see(deprecation, secrets)}"
 
 
@@ -145,7 +145,7 @@ def sunset_notice(response: httpx.Response) -> str:
     if deprecation is None or deprecation.sunset is None:
         return ""
     see = _see(deprecation, secrets_of(response.request))
-    return f" It is no longer served from {_day(deprecation.sunset)} on{see}"
+    return f" It won't be available from {_day(deprecation.sunset)} on{see}"
 
 
 _hooks: list[Hook] = []

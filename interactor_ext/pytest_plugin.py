@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 if not hasattr(pytest, "StashKey"):
     raise pytest.UsageError(
-        f"the plugin of interactor-sdk needs pytest 7.0 or newer, and this is {pytest.__version__}: upgrade pytest, or "
-        "leave the plugin out by `-p no:interactor`"
+        f"The pytest plugin of interactor-sdk needs pytest 7.0 or newer, not {pytest.__version__}. "
+        "Upgrade pytest, or turn the plugin off with `-p no:interactor`."
     )
 
 WEBHOOK_SECRET = "INTERACTOR_WEBHOOK_SECRET"  # noqa: S105  # the name of the variable

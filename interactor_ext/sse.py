@@ -58,7 +58,7 @@ class SSEDecoder:
     """
 
     def __init__(self, last_event_id: str = "", max_event_size: int = DEFAULT_MAX_EVENT_SIZE) -> None:
-        self.last_event_id = last_event_id
+        self.last_event_id: str = last_event_id
         """The Last-Event-ID of a reconnect. Changes when an event ends, not at its `id` line."""
         self.retry_ms: int | None = None
         """The server's `retry` field: the wait before a reconnect in milliseconds. Not bounded here."""
@@ -156,9 +156,9 @@ class SSEDecoder:
         self._line.clear()
         self._data.clear()
         error = EventTooLargeError(
-            f"an event of the stream is larger than {self._max} bytes. If it is meant to be, raise max_response_size= "
-            "of the client, a quarter of which an event may have (max_event_size= of a decoder of your own); otherwise "
-            "see to it that less is sent at once, as the result of a tool for instance"
+            f"an event of the stream is larger than {self._max} bytes. If that is expected, raise the "
+            "client's max_response_size=, a quarter of which an event can have (max_event_size= of your "
+            "own decoder); otherwise send less at a time, for example in a tool's result"
         )
         error.blocks = blocks
         raise error

@@ -7,11 +7,13 @@ import os
 import signal
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, settings
 
 from interactor_ext.testing.environment import PLACEHOLDERS
 
 pytest_plugins = ["interactor_ext.pytest_plugin"]
+pytest.register_assert_rewrite("tests.support")  # their asserts say what they compared, too
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts a job in the background has it ignore Ctrl-C, and so would every process that a test starts.

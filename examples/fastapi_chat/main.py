@@ -73,11 +73,11 @@ async def style() -> FileResponse:
 async def room_of(user: AsyncInteractorClient) -> str:
     """The id of the user's room. It and the assistant are made at the first visit, once, also by two at a time."""
     bot = await user.assistants.ensure(name="Support Bot", model="gpt-4", system_prompt="You are helpful.")
-    rooms = await user.rooms.list(assistant_id=bot.id, per_page=1)
-    if rooms.data:
-        return rooms.data[0].id
-    once = user.with_options(idempotency_key=f"room-of-{bot.id}")
-    return (await once.rooms.create(assistant_id=bot.id)).id
+    key = f"room-of-{bot.id}"
+    while not (rooms := await user.rooms.list(assistant_id=bot.id, per_page=1)).data:
+        room = await user.with_options(idempotency_key=key).rooms.create(assistant_id=bot.id)
+        key = f"room-after-{room.id}"  # for 24 hours a key gives the same room, also after it was deleted
+    return rooms.data[0].id
 
 
 def render(name: str, **values: str) -> HTMLResponse:

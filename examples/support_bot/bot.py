@@ -15,11 +15,11 @@ async def room_of(customer: AsyncInteractorClient) -> str:
         system_prompt="You help the customers of a shop.",
         tools=tools,
     )
-    rooms = await customer.rooms.list(assistant_id=bot.id, per_page=1)
-    if rooms.data:
-        return rooms.data[0].id
-    once = customer.with_options(idempotency_key=f"room-of-{bot.id}")
-    return (await once.rooms.create(assistant_id=bot.id)).id
+    key = f"room-of-{bot.id}"
+    while not (rooms := await customer.rooms.list(assistant_id=bot.id, per_page=1)).data:
+        room = await customer.with_options(idempotency_key=key).rooms.create(assistant_id=bot.id)
+        key = f"room-after-{room.id}"  # for 24 hours a key gives the same room, also after it was deleted
+    return rooms.data[0].id
 
 
 async def main() -> None:

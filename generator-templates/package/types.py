@@ -157,7 +157,7 @@ class AsyncEventStream(Protocol[E_co]):
 def assign_method(resource: Any, name: str, value: object) -> None:
     """The `__setattr__` of a resource: a method can be replaced, as `unittest.mock.patch.object` does, and no more."""
     if name != "_sender" and not (callable(value) and callable(getattr(type(resource), name, None))):
-        raise AttributeError(f"{name} of {type(resource).__name__} cannot be assigned, since it would change nothing")
+        raise AttributeError(f"{name} of {type(resource).__name__} can't be assigned, because it would change nothing")
     object.__setattr__(resource, name, value)
 
 

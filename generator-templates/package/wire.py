@@ -50,14 +50,16 @@ def path_segment(name: str, value: str) -> str:
         ValueError: `value` is no string, or one that would lead to another path: "", "." or "..".
     """
     if not isinstance(value, str):
-        kind = f"{type(value).__name__}: it lacks an `await`" if isinstance(value, Awaitable) else type(value).__name__
+        kind = (
+            f"{type(value).__name__}: an `await` is missing" if isinstance(value, Awaitable) else type(value).__name__
+        )
         raise ValueError(f"{name} must be a string, not {kind}" + (": pass its id" if hasattr(value, "id") else ""))
     if value in ("", ".", ".."):
         raise ValueError(f"{name} must not be {value!r}: it would address another resource")
     try:
         return quote(value, safe="")
     except UnicodeEncodeError:
-        raise ValueError(f"{name} holds a lone surrogate, which no URL can carry") from None
+        raise ValueError(f"{name} contains a lone surrogate, which a URL can't represent") from None
 
 
 def to_json(value: Any) -> Any:
@@ -69,7 +71,7 @@ def to_json(value: Any) -> Any:
     try:
         return _to_json(value)
     except RecursionError:
-        raise ValueError("the value is nested too deeply, or holds itself") from None
+        raise ValueError("the value is nested too deeply, or contains itself") from None
 
 
 def _to_json(value: Any) -> Any:
@@ -98,7 +100,7 @@ def decode(response: httpx.Response, name: str, build: Callable[[Any], T]) -> T:
         problem = "is nested too deeply"
     except ValueError:
         # Broken JSON, broken UTF-8, or an integer of more digits than Python converts.
-        problem = "is not JSON that can be read"
+        problem = "isn't readable JSON"
     raise DecodeError(name, "", problem)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-from functools import reduce
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +83,7 @@ if TYPE_CHECKING:
     from .sort_order import KnownSortOrder, SortOrder
     from .start_workflow_instance_request import StartWorkflowInstanceRequest
     from .stream_error_event import StreamErrorEvent
+    from .stream_event import StreamEvent
     from .submit_tool_result_request import SubmitToolResultRequest
     from .thread_message import ThreadMessage
     from .thread_message_response import ThreadMessageResponse
@@ -105,6 +104,7 @@ if TYPE_CHECKING:
     from .update_tool_request import UpdateToolRequest
     from .update_webhook_request import UpdateWebhookRequest
     from .webhook import Webhook
+    from .webhook_event import WebhookEvent
     from .webhook_event_type import KnownWebhookEventType, WebhookEventType
     from .webhook_list_response import WebhookListResponse
     from .webhook_response import WebhookResponse
@@ -136,37 +136,6 @@ if TYPE_CHECKING:
     from .workflow_thread import WorkflowThread
     from .workflow_thread_response import WorkflowThreadResponse
     from .workflow_transition import WorkflowTransition
-
-    StreamEvent = (
-        MessageDelta
-        | MessageComplete
-        | ToolCallStart
-        | ToolCallComplete
-        | WorkflowStateChanged
-        | WorkflowHalted
-        | StreamErrorEvent
-        | UnknownEvent
-    )
-    """The models of the family `StreamEvent`, those of types that are not listed included."""
-    WebhookEvent = (
-        CredentialConnectedEvent
-        | CredentialRefreshedEvent
-        | CredentialExpiredEvent
-        | CredentialRevokedEvent
-        | CredentialErrorEvent
-        | RoomMessageCreatedEvent
-        | RoomMessageUpdatedEvent
-        | RoomToolCallPendingEvent
-        | RoomToolCallCompletedEvent
-        | WorkflowInstanceStartedEvent
-        | WorkflowInstanceStateChangedEvent
-        | WorkflowInstanceHaltedEvent
-        | WorkflowInstanceCompletedEvent
-        | WorkflowInstanceFailedEvent
-        | WorkflowInstanceCancelledEvent
-        | UnknownWebhookEvent
-    )
-    """The models of the family `WebhookEvent`, those of types that are not listed included."""
 
 EVENT_MODELS: dict[str, dict[str, str]] = {
     "StreamEvent": {
@@ -291,6 +260,7 @@ _MODULES = {
     "SortOrder": "sort_order",
     "StartWorkflowInstanceRequest": "start_workflow_instance_request",
     "StreamErrorEvent": "stream_error_event",
+    "StreamEvent": "stream_event",
     "SubmitToolResultRequest": "submit_tool_result_request",
     "ThreadMessage": "thread_message",
     "ThreadMessageResponse": "thread_message_response",
@@ -311,6 +281,7 @@ _MODULES = {
     "UpdateToolRequest": "update_tool_request",
     "UpdateWebhookRequest": "update_webhook_request",
     "Webhook": "webhook",
+    "WebhookEvent": "webhook_event",
     "WebhookEventType": "webhook_event_type",
     "WebhookListResponse": "webhook_list_response",
     "WebhookResponse": "webhook_response",
@@ -349,12 +320,9 @@ _MODULES = {
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        if name in _MODULES:
-            value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-        elif name in EVENT_MODELS:
-            value = reduce(operator.or_, [__getattr__(model) for model in EVENT_MODELS[name].values()])
-        else:
+        if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
         globals()[name] = value
         return value
 
@@ -365,8 +333,6 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "EVENT_MODELS",
-    "StreamEvent",
-    "WebhookEvent",
     "AccessToken",
     "AccessTokenResponse",
     "Assistant",
@@ -457,6 +423,7 @@ __all__ = [
     "SortOrder",
     "StartWorkflowInstanceRequest",
     "StreamErrorEvent",
+    "StreamEvent",
     "SubmitToolResultRequest",
     "ThreadMessage",
     "ThreadMessageResponse",
@@ -477,6 +444,7 @@ __all__ = [
     "UpdateToolRequest",
     "UpdateWebhookRequest",
     "Webhook",
+    "WebhookEvent",
     "WebhookEventType",
     "WebhookListResponse",
     "WebhookResponse",

@@ -122,8 +122,9 @@ class _Destinations:
         may_be_redirect = Call.of(request).token is not None
         if may_be_redirect and self._allowed is None:
             raise ConfigurationError(
-                f"{self._what} is for the host of the first call, but this one was sent before, and may be a redirect "
-                "to somebody else. Name the provider's hosts in credential_auth(..., hosts=[...])"
+                f"{self._what} is for the host of the first call, but this request was already sent once and "
+                "may have been redirected elsewhere. Name the provider's hosts in credential_auth(..., "
+                "hosts=[...])."
             )
         problem = self._problem(request.url)
         if problem is None:
@@ -139,7 +140,7 @@ class _Destinations:
                 raise httpx.InvalidURL("it has a backslash")
             problem = self._problem(httpx.URL(url))
         except (httpx.InvalidURL, UnicodeError) as error:
-            problem = f"{self._what} was asked for a URL that is none: {error}"
+            problem = f"{self._what} was requested for an invalid URL: {error}"
         if problem is not None:
             raise ConfigurationError(problem)
 
@@ -147,17 +148,17 @@ class _Destinations:
         self._closing.check()
         origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
         if not url.host:
-            return f"{self._what} needs to know where it goes: give the client a base_url, or call an absolute URL"
+            return f"{self._what} needs the host of the call: give the client a base_url, or call an absolute URL."
         if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.raw_host.decode("ascii"))):
-            return f"{self._what} is sent over https alone, and over http on this machine, but not to {origin}"
+            return f"{self._what} is only sent over https, or over http to this machine, but not to {origin}."
         with self._lock:
             if self._allowed is None:
                 self._allowed = frozenset({_origin(url)})
         if _origin(url) in self._allowed:
             return None
         return (
-            f"{self._what} is not for {origin}. If it is the provider's, name it in credential_auth(..., hosts=[...]) "
-            "together with the others; if not, make this call without the auth"
+            f"{self._what} isn't for {origin}. If that is the provider's host, add it to "
+            "credential_auth(..., hosts=[...]); if not, make this call without the auth."
         )
 
 
@@ -173,13 +174,13 @@ def _origins(hosts: Iterable[str]) -> frozenset[Origin]:
         for each in urls:
             if not isinstance(host, str) or url_problem("hosts", each) or "*" in host or httpx.URL(each).path != "/":
                 raise ConfigurationError(
-                    f"hosts holds {clean_text(repr(host))}, which is no host: it takes names such as "
-                    "'www.googleapis.com', each in full, with a port if it is another than 443"
+                    f"hosts contains {clean_text(repr(host))}, which isn't a host name. Write names such as "
+                    "'www.googleapis.com' in full, with the port if it isn't 443."
                 )
             origins.add(_origin(httpx.URL(each)))
     if not origins:
         raise ConfigurationError(
-            "hosts is empty: name the provider's hosts, or leave it out for that of the first call"
+            "hosts is empty: name the provider's hosts, or leave it out to use the host of the first call."
         )
     return frozenset(origins)
 
@@ -241,7 +242,7 @@ class CredentialAuth(OfOneProcess, BearerAuth):
     def async_auth_flow(self, request: httpx.Request) -> NoReturn:
         """Raises ConfigurationError: this auth is for `httpx.Client`."""
         raise ConfigurationError(
-            "This auth is an InteractorClient's: httpx.AsyncClient takes that of an AsyncInteractorClient"
+            "This auth belongs to an InteractorClient. httpx.AsyncClient needs one from an AsyncInteractorClient."
         )
 
 
@@ -284,7 +285,7 @@ class AsyncCredentialAuth(OfOneProcess, AsyncBearerAuth):
     def sync_auth_flow(self, request: httpx.Request) -> NoReturn:
         """Raises ConfigurationError: this auth is for `httpx.AsyncClient`."""
         raise ConfigurationError(
-            "This auth is an AsyncInteractorClient's: httpx.Client takes that of an InteractorClient"
+            "This auth belongs to an AsyncInteractorClient. httpx.Client needs one from an InteractorClient."
         )
 
 

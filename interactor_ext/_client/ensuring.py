@@ -45,8 +45,8 @@ def ensure(user: Any, tag: str, by: str, fields: Mapping[str, Any], changeable: 
     different = {name: value for name, value in given.items() if _differs(found, name, value, name in changeable)}
     if fixed := [name for name in different if name not in changeable]:
         raise ConfigurationError(
-            f"The {tag.removesuffix('s')} {given[by]!r} has another {' and '.join(fixed)}, which cannot be changed: "
-            f"delete it, or choose another {by}. Nothing was changed."
+            f"The {tag.removesuffix('s')} {given[by]!r} has another {' and '.join(fixed)}, which can't be "
+            f"changed. Nothing was changed. Delete it, or choose another {by}."
         )
     found.outcome = "unchanged"
     if different:

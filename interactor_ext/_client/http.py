@@ -24,7 +24,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._connection_error import connection_error, interrupt_behind
 from interactor_ext._responses._read import ACCEPT_ENCODING, read_response
 from interactor_ext._version import __version__
-from interactor_ext._waiting import require_asyncio
+from interactor_ext._waiting import Closing, require_asyncio
 from interactor_ext.logs import logger
 from interactor_ext.logs._calls import log_answer, log_failure
 
@@ -59,10 +59,19 @@ class _NoCookies(httpx.Cookies):
         pass
 
     def set(self, name: str, value: str, domain: str = "", path: str = "/") -> None:
-        raise ConfigurationError("this client sends no cookies")
+        raise ConfigurationError("this client doesn't send cookies")
 
 
 _NO_COOKIES = _NoCookies()
+
+
+def headers_of_client(user_agent_suffix: str | None = None) -> dict[str, str]:
+    """The headers that say something of the client, the same for all its calls. Cassettes leave them out."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    agent = f"interactor-sdk-python/{__version__} (python/{python}; httpx/{httpx.__version__})"
+    if user_agent_suffix:
+        agent = f"{agent} {user_agent_suffix}"
+    return {"User-Agent": agent, "Accept-Encoding": ACCEPT_ENCODING}
 
 
 class HttpContext(NamedTuple):
@@ -76,11 +85,7 @@ class HttpContext(NamedTuple):
 
     @classmethod
     def of(cls, config: InteractorConfig, policy: RetryPolicy, reporter: Reporter | None) -> HttpContext:
-        python = ".".join(map(str, sys.version_info[:3]))
-        agent = f"interactor-sdk-python/{__version__} (python/{python}; httpx/{httpx.__version__})"
-        if config.user_agent_suffix:
-            agent = f"{agent} {config.user_agent_suffix}"
-        headers = httpx.Headers({"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": ACCEPT_ENCODING})
+        headers = httpx.Headers({"Accept": "application/json", **headers_of_client(config.user_agent_suffix)})
         return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy, reporter)
 
 
@@ -102,8 +107,8 @@ class _OfView(OfOneProcess):
         super().__init__(**settings)
         self.view = view
         self.context = context
-        self.reporter = context.reporter
-        self.closing = transport.closing
+        self.reporter: Reporter | None = context.reporter
+        self.closing: Closing = transport.closing
 
     def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
         try:
@@ -120,7 +125,7 @@ class _OfView(OfOneProcess):
 
     @cookies.setter
     def cookies(self, cookies: object) -> None:
-        raise ConfigurationError("this client sends no cookies")
+        raise ConfigurationError("this client doesn't send cookies")
 
 
 class ViewClient(_OfView, httpx.Client):

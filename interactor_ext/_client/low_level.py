@@ -30,7 +30,7 @@ class _ViewApi(Immutable, AuthenticatedClient):
         return read_response(response, parse)
 
     def _with(self, **changes: Any) -> NoReturn:
-        raise ConfigurationError("views are made with .namespace() and .with_options() of the client")
+        raise ConfigurationError("views are created with .namespace() and .with_options() of the client")
 
 
 class ViewApi(_ViewApi):
@@ -41,7 +41,9 @@ class ViewApi(_ViewApi):
         self.set_httpx_client(http)
 
     def get_async_httpx_client(self) -> httpx.AsyncClient:
-        raise ConfigurationError("this .api is an InteractorClient's: asyncio() takes that of an AsyncInteractorClient")
+        raise ConfigurationError(
+            "this .api belongs to an InteractorClient: asyncio() needs that of an AsyncInteractorClient"
+        )
 
 
 class AsyncViewApi(_ViewApi):
@@ -52,4 +54,6 @@ class AsyncViewApi(_ViewApi):
         self.set_async_httpx_client(http)
 
     def get_httpx_client(self) -> httpx.Client:
-        raise ConfigurationError("this .api is an AsyncInteractorClient's: sync() takes that of an InteractorClient")
+        raise ConfigurationError(
+            "this .api belongs to an AsyncInteractorClient: sync() needs that of an InteractorClient"
+        )

@@ -67,7 +67,7 @@ OnResponse = Callable[[ResponseInfo], object]
 
 def check_callback(callback: object) -> None:
     if not callable(callback) or inspect.iscoroutinefunction(callback):
-        raise ConfigurationError("on_response must be a function that is no coroutine function, in both clients")
+        raise ConfigurationError("on_response must be a regular function, not a coroutine function, in both clients")
 
 
 def tell(callbacks: Iterable[OnResponse], request: httpx.Request, response: httpx.Response, elapsed: float) -> None:
@@ -85,7 +85,7 @@ def tell(callbacks: Iterable[OnResponse], request: httpx.Request, response: http
         try:
             callback(info)
         except Exception:
-            logger.exception("on_response failed; the call goes on.")
+            logger.exception("on_response failed. The call goes on.")
 
 
 class RateLimit(NamedTuple):

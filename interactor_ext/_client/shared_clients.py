@@ -92,9 +92,9 @@ def _shared(kind: type[C], keywords: Any) -> C:
                     name for name in options.keys() | made.options if options.get(name) != made.options.get(name)
                 )
                 raise ConfigurationError(
-                    f"The shared client was made by {made.where} with other options: {', '.join(others)}. Give all "
-                    "options there and none here. To replace it, as after a change to a notebook's cell, call "
-                    "interactor_ext.reset_clients() first."
+                    f"The shared client was created by {made.where} with other options: {', '.join(others)}. Pass "
+                    "all options there and none here. To replace the client, for instance after changing a "
+                    "notebook cell, call interactor_ext.reset_clients() first."
                 )
         else:
             options = options or (made.options if made is not None else {})

@@ -19,15 +19,15 @@ ERRORS = (httpx.InvalidURL, TypeError, ValueError, RecursionError)
 def explained(error: Exception, method: str, arguments: Mapping[str, Any], url: object) -> Exception:
     """The error to raise for one of `ERRORS`: ValueError, or TypeError for a type that JSON has not."""
     if isinstance(error, httpx.InvalidURL):
-        return ValueError(f"an id or a parameter makes no URL: {error}")
+        return ValueError(f"an id or a parameter makes the URL invalid: {error}")
     operation = (arguments.get("extensions") or {}).get("operation")
     request = f"{method} {url if operation is None else operation.path}"
     try:
         problem = _problem(arguments.get("json"), "")
     except RecursionError:
-        problem = "the body is nested too deeply, or holds itself"
+        problem = "the body is nested too deeply, or contains itself"
     if problem is None and isinstance(error, UnicodeEncodeError):
-        problem = "a text holds a lone surrogate, which UTF-8 cannot carry"
+        problem = "a string contains a lone surrogate, which UTF-8 can't represent"
     if problem is None:
         return error
     return (TypeError if isinstance(error, TypeError) else ValueError)(f"{request}: {problem}. Nothing was sent.")
@@ -47,14 +47,14 @@ def namespace_of(request: httpx.Request, named: set[str], own: str | None, *, is
         return namespace
     whose = f"namespace {own!r}" if own is not None else "one tenant" if is_free else "the default namespace"
     others = " and ".join(repr(name) for name in sorted(named - {own})) or "none"
-    problem = f"{what} is for {whose}, but its header X-Namespace or its query names {others}. Nothing was sent."
-    raise ConfigurationError(f'{problem} Leave it out, or make a view of the other tenant: client.namespace("...").')
+    problem = f"{what} is for {whose}, but its X-Namespace header or its query names {others}. Nothing was sent."
+    raise ConfigurationError(f'{problem} Leave it out, or create a view for the other tenant: client.namespace("...").')
 
 
 def without_namespace(what: str) -> ConfigurationError:
     problem = f"{what} has no namespace, and this client requires one (require_namespace). Nothing was sent."
     return ConfigurationError(
-        f'{problem} Make a view: client.namespace("..."), or client.for_event(event) in a handler.'
+        f'{problem} Create a view: client.namespace("..."), or client.for_event(event) in a handler.'
     )
 
 
@@ -66,21 +66,21 @@ def _problem(value: Any, path: str) -> str | None:
         return next(filter(None, (_problem(item, f"{path}[{index}]") for index, item in enumerate(value))), None)
     where = path or "the body"
     if isinstance(value, str):
-        return None if _is_utf8(value) else f"{where} holds a lone surrogate, which UTF-8 cannot carry"
+        return None if _is_utf8(value) else f"{where} contains a lone surrogate, which UTF-8 can't represent"
     if isinstance(value, float):
-        return None if math.isfinite(value) else f"{where} is {value}, a number that JSON has not"
+        return None if math.isfinite(value) else f"{where} is {value}, a number that JSON can't represent"
     if value is None or isinstance(value, int):
         return None
     if isinstance(value, Awaitable):
-        advice = "it lacks an `await`"
+        advice = "an `await` is missing"
     else:
-        advice = "pass its id" if hasattr(value, "id") else "convert it, such as with str() or list()"
-    return f"{where} is of type {type(value).__name__}, which JSON has not: {advice}"
+        advice = "pass its id" if hasattr(value, "id") else "convert it, for example with str() or list()"
+    return f"{where} is of type {type(value).__name__}, which JSON can't represent: {advice}"
 
 
 def _problem_of_item(name: Any, item: Any, path: str) -> str | None:
     if name is not None and not isinstance(name, str | int | float):
-        return f"{path or 'the body'} has a key of type {type(name).__name__}, and those of JSON are strings"
+        return f"{path or 'the body'} has a key of type {type(name).__name__}; JSON keys are strings"
     return _problem(item, f"{path}.{name}" if path else str(name))
 
 

@@ -50,8 +50,8 @@ class OfOneProcess:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(
-            "a client, a view or a part of one cannot be pickled or copied, for it holds connections: make it in the "
-            "worker, with get_client() or get_async_client()"
+            "A client, a view or a part of one can't be pickled or copied, because it holds connections. "
+            "Create it in the worker, with get_client() or get_async_client()."
         )
 
     def __copy__(self) -> Self:
@@ -72,8 +72,8 @@ class Immutable(OfOneProcess):
             )
             if not name.startswith("_") and not is_replaced:
                 raise ImmutableError(
-                    f"{name} cannot be assigned, since clients and their views never change: make a view with "
-                    'client.namespace("...") or client.with_options(...), or another client'
+                    f"{name} can't be assigned, because clients and their views never change. Create a view with "
+                    'client.namespace("...") or client.with_options(...), or another client.'
                 )
             object.__setattr__(self, name, value)
 
@@ -107,7 +107,7 @@ class View(NamedTuple):
 
     def for_event(self, event: WebhookEvent) -> View:
         if not hasattr(event, "namespace"):
-            raise ConfigurationError(f"for_event takes a webhook event, as handlers get it, not {type(event).__name__}")
+            raise ConfigurationError(f"for_event needs a webhook event, as handlers get it, not {type(event).__name__}")
         if event.namespace:
             return self.with_namespace(event.namespace)
         return self._replace(namespace=None, is_of_default=True)

@@ -75,7 +75,7 @@ class _Poll(Generic[W]):
         if seen.status in self._until:
             return seen
         if seen.status in _FINAL:
-            raise UnexpectedStateError(f"{self._what} is {_describe(seen)}, and stays so.", last=seen)
+            raise UnexpectedStateError(f"{self._what} is {_describe(seen)}, which is final.", last=seen)
         return None
 
     def run(self) -> Effects[W]:
@@ -102,7 +102,7 @@ class _Poll(Generic[W]):
 
     def _timed_out(self) -> WaitTimeoutError:
         seconds = time.monotonic() - self._started_at
-        state = "was not seen" if self._last is None else f"is still {_describe(self._last)}"
+        state = "wasn't seen" if self._last is None else f"is still {_describe(self._last)}"
         return WaitTimeoutError(f"{self._what} {state} after {seconds:.1f} s.", last=self._last)
 
 
@@ -141,12 +141,14 @@ def _statuses(until: Collection[str]) -> frozenset[str]:
 
     known = get_args(KnownWorkflowInstanceStatus)
     given = {until} if isinstance(until, str) else until
-    advice = f"give one or several of {', '.join(map(repr, known))}, the statuses of an instance"
+    advice = f"pass one or more of {', '.join(map(repr, known))}, the statuses of an instance"
     if not isinstance(given, Collection) or not given:
         raise ValueError(f"until is empty: {advice}")
     unknown = [value for value in given if value not in known]
     if unknown:
-        raise ValueError(f"until has {unknown[0]!r}, which no instance will ever be: {advice}, not a state's name")
+        raise ValueError(
+            f"until contains {unknown[0]!r}, which isn't a status of an instance: {advice}, not a state's name"
+        )
     return frozenset(given)
 
 

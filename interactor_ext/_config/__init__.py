@@ -147,11 +147,11 @@ class InteractorConfig:
                 continue
             if environment != self.environment:
                 return (
-                    f"{name} is that of {environment!r}, but environment is {self.environment!r}: pass "
-                    f"environment={environment!r}, or leave {name} out and {_VARIABLES[name]} unset"
+                    f"{name} belongs to {environment!r}, but environment is {self.environment!r}: pass "
+                    f"environment={environment!r}, or leave out {name} and unset {_VARIABLES[name]}"
                 )
             if given.scheme != "https":
-                return f"{name} must begin with https://: the platform's secrets and tokens do not travel in the clear"
+                return f"{name} must begin with https://, so that the platform's secrets and tokens are encrypted"
         return None if self.allow_insecure_http is True else checks.insecure_problem(name, given)
 
     @classmethod
@@ -227,8 +227,7 @@ def _check_environment(overrides: ConfigFields, variables: Mapping[str, str]) ->
     ]
     if others:
         raise ConfigurationError(
-            f"{given}, but another server is named by {' and '.join(others)}: unset that to use {environment!r}, or "
-            f"{advice}"
+            f"{given}, but {' and '.join(others)} names another server: unset that to use {environment!r}, or {advice}"
         )
 
 

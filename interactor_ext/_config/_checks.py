@@ -26,22 +26,22 @@ _LONGEST_USUAL_TIMEOUT = 1000
 _BY_HTTP = "HTTP itself sets it"
 _REFUSED_HEADERS = {
     "authorization": "the access token goes there",
-    "x-namespace": "make a view with client.namespace(...)",
+    "x-namespace": "create a view with client.namespace(...)",
     "idempotency-key": "pass idempotency_key= to with_options",
     "last-event-id": "pass last_event_id= to the stream",
-    "accept-encoding": "the client says by itself what it can unpack",
-    "content-type": "the body says it",
-    "content-encoding": "the body says it",
-    "cookie": "this client sends no cookies",
+    "accept-encoding": "the client itself says which encodings it can decode",
+    "content-type": "the body determines it",
+    "content-encoding": "the body determines it",
+    "cookie": "this client doesn't send cookies",
     **dict.fromkeys(("host", "content-length", "expect"), _BY_HTTP),
     # https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
     **dict.fromkeys(("connection", "keep-alive", "proxy-connection", "te", "trailer"), _BY_HTTP),
     **dict.fromkeys(("proxy-authenticate", "proxy-authorization", "transfer-encoding", "upgrade"), _BY_HTTP),
 }
 _REFUSED_QUERY = {
-    "namespace": "make a view with client.namespace(...)",
-    "token": "URLs are logged, so no secret goes there",
-    "access_token": "URLs are logged, so no secret goes there",
+    "namespace": "create a view with client.namespace(...)",
+    "token": "URLs are logged, so they must not contain secrets",
+    "access_token": "URLs are logged, so they must not contain secrets",
 }
 # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
 _TOKEN_CHARACTERS = frozenset("!#$%&'*+-.^_`|~" + string.ascii_letters + string.digits)
@@ -63,12 +63,12 @@ def namespace_problem(value: object) -> str | None:
     if not isinstance(value, str):
         return f"namespace must be a string, not {type(value).__name__}"
     if not value:
-        return "namespace is empty: it must name a tenant (leave it out for calls without one)"
+        return "namespace is empty: name a tenant, or leave it out for calls without one"
     if value != value.strip():
         # HTTP strips white space around a header's value, so another namespace would arrive.
-        return f"namespace {value!r} begins or ends with white space, which does not reach the server"
+        return f"namespace {value!r} begins or ends with white space, which wouldn't reach the server"
     if _holds_control(value):
-        return f"namespace {value!r} holds a control character, which a header cannot hold"
+        return f"namespace {value!r} contains a control character, which isn't allowed in a header"
     return None
 
 
@@ -85,7 +85,7 @@ def idempotency_key_problem(value: object) -> str | None:
     if not isinstance(value, str):
         return f"idempotency_key must be a string, not {type(value).__name__}"
     if not _is_printable_ascii(value):
-        return "idempotency_key must be printable ASCII, not empty, without spaces at its ends"
+        return "idempotency_key must be printable ASCII, not empty, and must not begin or end with a space"
     if len(value) > _LONGEST_KEY:
         return f"idempotency_key has {len(value)} characters; the limit is {_LONGEST_KEY}"
     return None
@@ -98,17 +98,17 @@ def header_problem(name: object, value: object, namespace: str | None, allowed: 
     No message quotes the value, which may be a secret. None as a value takes the header out.
     """
     if not isinstance(name, str) or not name or not _TOKEN_CHARACTERS.issuperset(name):
-        return f"headers: {name!r} is no name of a header"
+        return f"headers: {name!r} isn't a valid header name"
     reason = _REFUSED_HEADERS.get(name.lower())
     if reason is not None and name.lower() not in allowed and (name.lower(), value) != ("x-namespace", namespace):
-        return f"headers: {name} cannot be given: {reason}"
+        return f"headers: {name} can't be set: {reason}"
     if value is None:
         return None
     if not isinstance(value, str):
         return f"headers: the value of {name} must be a string, not {type(value).__name__}"
     if value != value.strip():
-        return f"headers: the value of {name} begins or ends with white space, which does not reach the server"
-    return f"headers: the value of {name} holds a control character" if _holds_control(value) else None
+        return f"headers: the value of {name} begins or ends with white space, which wouldn't reach the server"
+    return f"headers: the value of {name} contains a control character" if _holds_control(value) else None
 
 
 def query_problem(name: object, value: object, namespace: str | None) -> str | None:
@@ -116,14 +116,16 @@ def query_problem(name: object, value: object, namespace: str | None) -> str | N
     out.
     """
     if not isinstance(name, str) or not name or _holds_control(name):
-        return f"query: {name!r} is no name of a parameter"
+        return f"query: {name!r} isn't a valid parameter name"
     if (reason := _REFUSED_QUERY.get(name.lower())) and (name.lower(), value) != ("namespace", namespace):
-        return f"query: {name} cannot be given: {reason}"
+        return f"query: {name} can't be set: {reason}"
     for one in value if isinstance(value, list | tuple) else () if value is None else (value,):
         if not isinstance(one, str | int | float):
-            return f"query: {name} must be text, a number, True or False, or a list of these, not {type(one).__name__}"
+            return (
+                f"query: {name} must be a string, a number, True or False, or a list of these, not {type(one).__name__}"
+            )
         if isinstance(one, str) and _holds_control(one):
-            return f"query: the value of {name} holds a control character"
+            return f"query: the value of {name} contains a control character"
     return None
 
 
@@ -131,22 +133,22 @@ def path_problem(path: object) -> str | None:
     """What is wrong with a path to be appended to the Core API's URL: it must lead nowhere else, decoded or not."""
     if not isinstance(path, str) or not path.startswith("/"):
         return (
-            f"the path must begin with a slash, as /assistants does, not be {path!r}: it continues the Core API's URL"
+            f"the path must begin with a slash, like /assistants, not be {path!r}: it is appended to the Core API's URL"
         )
     if "?" in path or "#" in path:
-        return "the path must not have a query or a fragment: pass the query as params="
+        return "the path must not contain a query or a fragment: pass the query as params="
     if "" in path.split("/")[1:]:
-        return f"the path {path!r} has an empty part: an id is missing?"
+        return f"the path {path!r} has an empty part: is an id missing?"
     while True:
         parts = [part.partition(";")[0].strip() for part in path.split("/")]
         if "\\" in path or "." in parts or ".." in parts:
             return f"the path {path!r} would lead to another resource"
         if _holds_control(path):
-            return f"the path {path!r} holds a control character"
+            return f"the path {path!r} contains a control character"
         try:
             decoded = unquote(path, errors="strict")
         except UnicodeDecodeError:
-            return f"the path {path!r} does not decode to UTF-8"
+            return f"the path {path!r} can't be decoded as UTF-8"
         if decoded == path:
             return None
         path = decoded
@@ -158,7 +160,7 @@ def credential_problem(name: str, variable: str, value: object) -> str | None:
     if not isinstance(value, str):
         return f"{name} must be a string, not {type(value).__name__}"
     if value != value.strip() or not value.isprintable():
-        return f"{name} has white space at its ends or a control character in it (the line break of a file?)"
+        return f"{name} begins or ends with white space, or contains a control character (such as a file's line break)"
     return None
 
 
@@ -166,18 +168,18 @@ def url_problem(name: str, value: object) -> str | None:
     if not isinstance(value, str):
         return f"{name} must be a string, not {type(value).__name__}"
     if "@" in value:
-        return f"{name} holds a user name or a password: URLs are logged, so they must not"
+        return f"{name} contains a user name or a password. URLs are logged, so remove them."
     if "?" in value or "#" in value:
-        return f"{name} must not have a query or a fragment: paths are appended to it"
+        return f"{name} must not contain a query or a fragment, because paths are appended to it"
     try:
         url = httpx.URL(value)
         host = url.host
     except (httpx.InvalidURL, UnicodeError) as error:
-        return f"{name} is no URL: {error}"
+        return f"{name} isn't a valid URL: {error}"
     if url.scheme not in ("http", "https") or not host or "%" in host or ".." in host:
         return f"{name} must look like https://host/path, not {value!r}"
     if url.port is not None and not 0 < url.port < 65536:
-        return f"{name} has the port {url.port}, and ports go from 1 to 65535"
+        return f"{name} has the port {url.port}; ports range from 1 to 65535"
     return None
 
 
@@ -186,8 +188,9 @@ def insecure_problem(name: str, url: httpx.URL) -> str | None:
     if url.scheme == "https" or is_local(url.raw_host.decode("ascii")):
         return None
     return (
-        f"{name} begins with http:// and {url.host} is not local: the client secret and the access tokens would travel "
-        "unencrypted. Use https://, or pass allow_insecure_http=True if the network between is trusted"
+        f"{name} begins with http:// and {url.host} isn't local: the client secret and the access "
+        "tokens would travel unencrypted. Use https://, or pass allow_insecure_http=True if you "
+        "trust the network in between."
     )
 
 
@@ -240,9 +243,9 @@ def warn_of_milliseconds(timeout: float) -> None:
 
 @functools.lru_cache(maxsize=100)
 def _warn_of_milliseconds(timeout: float) -> None:
-    meant = f"timeout={timeout:g} is {timeout / 60:.0f} minutes, for the unit is seconds"
+    meant = f"timeout={timeout:g} is {timeout / 60:.0f} minutes, because the unit is seconds"
     warnings.warn(
-        f"{meant}: write {timeout / 1000:g} if milliseconds are meant", RuntimeWarning, stacklevel=depth_of_caller()
+        f"{meant}: write {timeout / 1000:g} if you mean milliseconds", RuntimeWarning, stacklevel=depth_of_caller()
     )
 
 
@@ -250,7 +253,7 @@ def flag_problem(name: str, value: object) -> str | None:
     if isinstance(value, bool):
         return None
     if name == "require_namespace" and isinstance(value, str):
-        return f"{name} must be True or False, in INTERACTOR_REQUIRE_NAMESPACE 1 or 0, not {value!r}"
+        return f"{name} must be True or False, or 1 or 0 in INTERACTOR_REQUIRE_NAMESPACE, not {value!r}"
     return f"{name} must be True or False, not {type(value).__name__}"
 
 
@@ -262,10 +265,10 @@ def number_problem(name: str, value: object, least: int) -> str | None:
 
 def scopes_problem(value: object) -> str | None:
     if not isinstance(value, tuple) or not all(isinstance(scope, str) for scope in value):
-        return "scopes must be strings: a sequence of them, or one with spaces in between"
+        return "scopes must be strings: a sequence of them, or one string with spaces in between"
     # https://www.rfc-editor.org/rfc/rfc6749#section-3.3
     unusable = [scope for scope in value if not _is_printable_ascii(scope) or set(scope) & set(' "\\')]
-    return f"scopes holds {unusable[0]!r}, which no OAuth scope can be" if unusable else None
+    return f"scopes contains {unusable[0]!r}, which isn't a valid OAuth scope" if unusable else None
 
 
 def user_agent_problem(value: object) -> str | None:
@@ -278,7 +281,7 @@ def environment_problem(value: object, known: list[str]) -> str | None:
     if not isinstance(value, str) or value not in known:
         names = ", ".join(map(repr, known))
         return (
-            f"environment {value!r} is unknown: choose from {names}, in INTERACTOR_ENVIRONMENT as well, or leave it "
-            "out and give the two URLs"
+            f"Unknown environment {value!r}: use one of {names}, in INTERACTOR_ENVIRONMENT too, or leave "
+            "it out and set the two URLs"
         )
     return None

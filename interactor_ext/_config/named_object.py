@@ -18,7 +18,7 @@ def load_named(name: str, what: str, example: str) -> Any:
     """
     module, _, attributes = name.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), *attributes.split("."))):
-        raise ConfigurationError(f"{name!r} names no {what}: write module:name, for instance {example}.")
+        raise ConfigurationError(f"{name!r} doesn't name a {what}: write module:name, for example {example}.")
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.insert(0, os.getcwd())
     try:
@@ -26,7 +26,7 @@ def load_named(name: str, what: str, example: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
-        raise ConfigurationError(f"There is no module {error.name!r} here, nor installed.") from None
+        raise ConfigurationError(f"There is no module {error.name!r} in this folder, and none is installed.") from None
     try:
         return reduce(getattr, attributes.split("."), found)
     except AttributeError:

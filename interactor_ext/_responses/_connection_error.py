@@ -56,37 +56,45 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
         )
     if not sent and _is_out_of_files(error):
         return APIConnectionError(
-            f"{what}: this process has too many open files and sockets for another connection. Nothing was sent. Close "
-            "those that are not needed (one client serves a whole process), or raise the limit (`ulimit -n`)",
+            (
+                f"{what}: this process has too many open files and sockets for another connection. Nothing "
+                "was sent. Close those you don't need (one client serves a whole process), or raise the "
+                "limit (`ulimit -n`)"
+            ),
             sent=False,
         )
     if isinstance(error, httpx.TimeoutException):
         # The `read` timeout of a stream bounds its silence after the response has begun.
         waited = timeouts.get("pool" if Call.of(request).is_stream else "read")
-        return APITimeoutError(f"{what}: no answer within {waited} s. The request may have arrived.")
+        return APITimeoutError(f"{what}: no response within {waited} s. The request may have arrived.")
     if isinstance(error, httpx.LocalProtocolError):
-        return APIConnectionError(f"{what}: the request breaks the rules of HTTP")
+        return APIConnectionError(f"{what}: the request violates HTTP")
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         # Before a request is sent, only the lookup of its host starts a thread.
         return APIConnectionError(
-            f"{what}: no thread could be started to look up the host. Nothing was sent. This process has as many "
-            "threads as it may have: use fewer, or raise the limit (`ulimit -u`, the pids limit of a container)",
+            (
+                f"{what}: couldn't start a thread to look up the host. Nothing was sent. This process has "
+                "reached its limit of threads: use fewer, or raise the limit (`ulimit -u`, or the "
+                "container's pids limit)"
+            ),
             sent=False,
         )
     text = clean_text(str(error), secrets_of(request)) or "no reason was given"
     if isinstance(error, httpx.DecodingError):
-        problem = "was refused" if isinstance(error, BodyRefused) else "cannot be unpacked"
-        return APIConnectionError(f"{what}: the answer {problem}: {text}")
+        problem = "was refused" if isinstance(error, BodyRefused) else "can't be unpacked"
+        return APIConnectionError(f"{what}: the response {problem}: {text}")
     if isinstance(error, httpx.ConnectError) and any(reason in text for reason in _NO_TLS):
         return APIConnectionError(
-            f"{what}: what answers at this port speaks no TLS. Nothing was sent. If it is the right server, "
-            f"{Call.of(request).url_variable} begins with http://, not https://",
+            (
+                f"{what}: the server at this port doesn't use TLS. Nothing was sent. If it is the right "
+                f"server, {Call.of(request).url_variable} must begin with http://, not https://"
+            ),
             sent=False,
         )
     advice = f". Check {Call.of(request).url_variable}" if isinstance(error, httpx.ConnectError) else ""
     if advice and request.url.host in ("localhost", "127.0.0.1", "::1"):
         advice = f"{advice}. Is the sandbox running? `interactor sandbox` starts it"
-    return APIConnectionError(f"{what}: no answer came: {text} ({type(error).__name__}){advice}", sent=sent)
+    return APIConnectionError(f"{what}: no response: {text} ({type(error).__name__}){advice}", sent=sent)
 
 
 def _is_out_of_files(error: BaseException | None) -> bool:

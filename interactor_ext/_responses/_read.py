@@ -116,8 +116,8 @@ def gunzip_of(response: httpx.Response) -> Gunzip | None:
                 return Gunzip()
             if coding not in ("", "identity"):
                 raise BodyRefused(
-                    f"it is packed as {coding[:40]!r}, which was not asked for. Make the server, or the proxy in front "
-                    f"of it, obey the request's `Accept-Encoding: {ACCEPT_ENCODING}`"
+                    f"its encoding is {coding[:40]!r}, which wasn't requested. The server, or a proxy in front of "
+                    f"it, must respect the request's `Accept-Encoding: {ACCEPT_ENCODING}`"
                 )
             break
     return None
@@ -125,8 +125,9 @@ def gunzip_of(response: httpx.Response) -> Gunzip | None:
 
 def too_large(limit: int) -> BodyRefused:
     return BodyRefused(
-        f"it has more than {limit} bytes, which is max_response_size. Ask for less at once, by a smaller per_page "
-        "for instance, or raise max_response_size= of the client if you trust the server"
+        f"it has more than {limit} bytes, the limit of max_response_size. Request less at a time, for "
+        "example with a smaller per_page, or raise the client's max_response_size= if you trust the "
+        "server"
     )
 
 
@@ -148,7 +149,7 @@ def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]
 def validation_error(response: httpx.Response, error: DecodeError, item: Any = None) -> ResponseValidationError:
     """The error for a success whose body, or one item of it, does not fit its model. It does not quote the body."""
     about = _status_error.described(response, secrets_of(response.request))
-    message = f"The answer to {describe_request(response.request)} does not fit its model: {error}"
+    message = f"The response to {describe_request(response.request)} doesn't fit its model: {error}"
     if about["request_id"]:
         message += f" (request id {about['request_id']})"
     return ResponseValidationError(message, model=error.model, field=error.field, path=error.path, item=item, **about)

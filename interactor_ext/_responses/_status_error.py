@@ -57,12 +57,16 @@ _CLASSES: Mapping[int, type[APIStatusError]] = {
     422: ValidationError,
     429: RateLimitError,
 }
-_ADVICE: Mapping[type[APIStatusError], str] = {
-    AuthenticationError: "Check the client id and the client secret, and that they belong to this environment.",
-    PermissionDeniedError: "Check that the OAuth client has the scope for this operation and may use this namespace.",
-    ConflictError: "What it is now does not allow this: get it, and see its status.",
-    GoneError: "This part of the API has been switched off: a newer version of the SDK may have its successor.",
-    ServerError: "The platform failed: try again later; if it lasts, give the request id to its support.",
+# By what the server calls the error, which says more than its status.
+_ADVICE_BY_CODE: Mapping[str, str] = {
+    "REFRESH_FAILED": "The user must connect the credential again.",
+}
+_ADVICE: Mapping[type, str] = {
+    AuthenticationError: "Check the client id and the client secret, and that they are for this environment.",
+    PermissionDeniedError: "Check that the OAuth client has the scope for this operation and access to this namespace.",
+    ConflictError: "Its current state doesn't allow this. Fetch it to check its status.",
+    GoneError: "This part of the API was switched off. A newer version of the SDK may have its successor.",
+    ServerError: "The platform failed. Try again later; if it keeps failing, give its support the request id.",
 }
 # Headers that can hold a secret, and that no caller needs.
 _WITHHELD = frozenset({"set-cookie", "authorization", "proxy-authorization", "www-authenticate"})
@@ -88,9 +92,9 @@ def status_error(response: httpx.Response) -> APIStatusError:
     about["details"] = clean_json(body.details, secrets)
     if body.request_id:
         about["request_id"] = clean_text(body.request_id, secrets)[:_LONGEST_NAME]
-    message = clean_text(body.message, secrets) if body.message else f"The server answered {status}"
+    message = clean_text(body.message, secrets) if body.message else f"The server responded with {status}"
     sentence = _sentence(message, describe_request(response.request), about, _advice(cls, about, response))
-    if cls is GoneError:
+    if issubclass(cls, GoneError):
         sentence += deprecation.sunset_notice(response)
     return cls(sentence, **about)
 
@@ -125,21 +129,21 @@ def _sentence(message: str, request: str, about: Mapping[str, Any], advice: str)
 
 def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
     """The advice at the end of an error message."""
-    if about["code"] == "REFRESH_FAILED":
-        return "The user must connect the credential again."
-    if cls is RateLimitError and about["retry_after"] is not None:
-        return f"The next request is welcome in {about['retry_after']:g} s."
+    if about["code"] in _ADVICE_BY_CODE:
+        return _ADVICE_BY_CODE[about["code"]]
+    if issubclass(cls, RateLimitError) and about["retry_after"] is not None:
+        return f"Retry after {about['retry_after']:g} s."
     if 300 <= about["status"] < 400:
-        return "Redirects are not followed, for they would carry the token elsewhere: check the configured URLs."
-    if cls is NotFoundError:
+        return "Redirects aren't followed, because they would send the token elsewhere. Check the configured URLs."
+    if issubclass(cls, NotFoundError):
         return clean_text(_not_found_advice(response.request), secrets_of(response.request))
     if about["status"] == 501:
-        return "This server does not have the operation: nothing was done, and trying again will not help."
-    if cls is AuthenticationError and (quoted := _quoted_fields(response.request)):
-        return f"{quoted} is sent with the quotes around it: remove them where it is set."
-    if cls is ConflictError and "idempotency-key" in response.request.headers:
-        return "An idempotency key goes with one request body: use a new key for another."
-    return _ADVICE.get(cls, "")
+        return "This server doesn't have the operation. Nothing was done, and retrying won't help."
+    if issubclass(cls, AuthenticationError) and (quoted := _quoted_fields(response.request)):
+        return f"{quoted} is sent with the quotes around it. Remove them where it is set."
+    if issubclass(cls, ConflictError) and "idempotency-key" in response.request.headers:
+        return "An idempotency key belongs to one request body. Use a new key for another body."
+    return next((_ADVICE[each] for each in cls.__mro__ if each in _ADVICE), "")
 
 
 def _quoted_fields(request: httpx.Request) -> str:
@@ -157,15 +161,15 @@ def _not_found_advice(request: httpx.Request) -> str:
     operation, namespace = call.operation, call.namespace
     where = "without a namespace" if namespace is None else f"in the namespace {_short(namespace)}"
     if operation is None:
-        return f"Check the path and its ids: this was asked for {where}."
+        return f"Check the path and its ids: the request was {where}."
     if "{" not in operation.path:
-        return f"Nothing there has an id, so it is the URL: check {call.url_variable}, which ends in /api/v1."
+        return f"The path contains no id, so the URL is wrong: check {call.url_variable}, which ends in /api/v1."
     steps = zip(operation.path.split("/"), call.path.partition("?")[0].split("/"), strict=False)
     ids = [f"{name.strip('{}')} {_short(unquote(step))}" for name, step in steps if name.startswith("{")]
     advice = (
-        "what belongs to a namespace is found in that alone, client.namespace(...)"
+        "resources of a namespace are only visible there, through client.namespace(...)"
         if namespace is None
-        else "check both, for what belongs to another namespace is not found"
+        else "check both, because resources in other namespaces aren't visible here"
     )
     return f"No {' and '.join(ids)} {where}: {advice}."
 

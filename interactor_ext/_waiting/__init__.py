@@ -16,7 +16,7 @@ from typing import NoReturn, Protocol
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child
 
-TRANSPORT_CLOSED = "the transport is closed, by close() or because the program ends: make a new one"
+TRANSPORT_CLOSED = "the transport is closed, by close() or because the program is ending: create a new one"
 
 
 def require_asyncio() -> None:
@@ -27,8 +27,9 @@ def require_asyncio() -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         raise ConfigurationError(
-            "This needs a running event loop of asyncio, and there is none: under trio, use InteractorClient in "
-            "threads (trio.to_thread.run_sync), or run this part with trio-asyncio or asyncio.run"
+            "This needs a running asyncio event loop, and there is none. Under trio, use "
+            "InteractorClient in threads (trio.to_thread.run_sync), or run this part with trio-asyncio "
+            "or asyncio.run."
         ) from None
 
 
@@ -109,7 +110,7 @@ class Latch:
     """An event that is set once, for any number of threads and tasks."""
 
     def __init__(self) -> None:
-        self.is_set = False
+        self.is_set: bool = False
         self._waiters: set[Waiter] = set()
 
     def set(self) -> None:
@@ -143,7 +144,7 @@ class Latch:
 def closed(by: str) -> ConfigurationError:
     """The error of a call to a client that `by` has closed, where that is known."""
     who = f", by {by}" if by else ""
-    return ConfigurationError(f"the client is closed{who}: make a new one, or close it later")
+    return ConfigurationError(f"The client is closed{who}. Create a new one, or close it only when you're done.")
 
 
 class Closing(Latch):
@@ -151,7 +152,7 @@ class Closing(Latch):
 
     def __init__(self) -> None:
         super().__init__()
-        self.by = ""
+        self.by: str = ""
         after_fork_in_child(self._forget_waiters)
 
     def _forget_waiters(self) -> None:

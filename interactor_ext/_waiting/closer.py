@@ -79,7 +79,7 @@ class _Closer:
                 if close is not None:
                     close()
             except Exception:
-                logger.debug("A dropped object could not be closed.", exc_info=True)
+                logger.debug("A dropped object couldn't be closed.", exc_info=True)
             del item, close  # they may hold the last reference to something large
 
     def finish(self) -> None:

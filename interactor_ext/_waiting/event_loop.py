@@ -51,7 +51,8 @@ class LoopThread:
         try:
             if self._thread is threading.current_thread():
                 raise RuntimeError(
-                    "A synchronous call in an asynchronous function waits for itself: await its twin there."
+                    "A synchronous call in an asynchronous function would wait for itself. Await the "
+                    "asynchronous version there."
                 )
             loop = self._running_loop()
         except BaseException:
@@ -91,13 +92,15 @@ class LoopThread:
                 loop.run_forever()
             except BaseException:
                 # The caller that waits for the task gets the error as well.
-                logger.exception("An asynchronous function raised an error that ends event loops. This one goes on.")
+                logger.exception(
+                    "An asynchronous function raised an error that would end the event loop. The loop goes on."
+                )
                 # Under gevent, the loop of another greenlet may be in its way, and has to go on.
                 time.sleep(_PAUSE)
 
     def _replace(self, loop: asyncio.AbstractEventLoop) -> None:
         """Leave a loop that a function blocks to those who wait in it; the next caller starts another."""
-        logger.error("An asynchronous function blocks the event loop that runs it. The next one runs in another.")
+        logger.error("An asynchronous function is blocking its event loop. The next one runs in another loop.")
         with self._lock:
             if self._loop is loop:
                 self._loop = self._thread = None

@@ -147,11 +147,11 @@ def _run(future: Future[Any], call: Callable[[], Any]) -> None:
 
 
 def timed_out(timeout: float) -> TimeoutError:
-    return TimeoutError(f"It did not end within {timeout:.3g} s.")
+    return TimeoutError(f"It didn't end within {timeout:.3g} s.")
 
 
 def no_thread() -> ConfigurationError:
     return ConfigurationError(
-        "No thread could be started: the process has as many as it may have, or is about to end. "
-        "Allow it more threads (`ulimit -u`, or the limit of processes of its container)."
+        "Couldn't start a thread: the process has reached its limit of threads, or is ending. Raise "
+        "the limit (`ulimit -u`, or the container's limit of processes)."
     )

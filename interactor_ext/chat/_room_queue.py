@@ -31,7 +31,7 @@ _LISTEN_SECONDS = 5.0
 _LONGEST_ANSWER = timedelta(minutes=5)
 _NEWEST = 20
 
-ANOTHER_CHAT = "another chat of this room was not over. Nothing was sent"
+ANOTHER_CHAT = "another chat in this room hadn't ended. Nothing was sent"
 
 HasEvents = Callable[[float], Effects[bool]]
 """Whether an event comes on the stream of the room within so many seconds."""
@@ -116,11 +116,11 @@ class RoomQueue:
                 return newest
             wait = next(pauses, None)
             if wait == _POLL_PAUSES[0]:
-                logger.info("Room %s: an answer is still to come, and the chat waits for it.", clean_text(room.id))
+                logger.info("Room %s: a reply is still expected, and the chat waits for it.", clean_text(room.id))
             if wait is None:
                 if not (yield from has_events(_within(_LISTEN_SECONDS, ends_at))):
                     logger.warning(
-                        "No answer came to the messages in room %s before: the chat goes on.", clean_text(room.id)
+                        "The earlier messages in room %s got no reply: the chat goes on.", clean_text(room.id)
                     )
                     self._give_up(room, newest)
                     return newest
@@ -149,7 +149,7 @@ class RoomQueue:
 
 
 def too_long() -> APITimeoutError:
-    return APITimeoutError(f"The deadline has come while {ANOTHER_CHAT}.")
+    return APITimeoutError(f"The deadline came while {ANOTHER_CHAT}.")
 
 
 def _within(seconds: float, ends_at: float | None) -> float:

@@ -70,7 +70,7 @@ class SharedReply:
         self._require_entered()
         sent = self._state.sent_message
         if sent is None:
-            raise RuntimeError("the message has not been sent")
+            raise RuntimeError("the message hasn't been sent")
         return sent
 
     def _advance(self) -> Any:
@@ -86,9 +86,9 @@ class SharedReply:
 
     def _join_queue(self, owner: object) -> Place:
         if self._place is not None:
-            raise RuntimeError("a reply is entered once; a new message is a new chat")
+            raise RuntimeError("A reply can be entered once. For a new message, start a new chat.")
         if self._room in SERVING.get():
-            raise RuntimeError("a tool cannot chat in the room that waits for its result")
+            raise RuntimeError("a tool can't chat in the room that waits for its result")
         self._ends_at = self._user._view.ends_at()
         start_closer()
         place = Place(weakref.ref(self), self._room, owner)
@@ -219,7 +219,7 @@ class SharedReply:
             name, has_callback = "", True
         self._state.to_look_into.popleft()
         if not has_callback:
-            waits = f"The assistant waits for the tool {clean_text(name)!r}, which this chat does not run"
+            waits = f"The assistant waits for the tool {clean_text(name)!r}, which this chat doesn't run"
             warnings.warn(f"{waits}: {WAYS}.", RuntimeWarning, stacklevel=depth_of_caller())
 
     def _report_event(self, event: Any) -> None:
@@ -232,7 +232,7 @@ class SharedReply:
 
     def _report_failure(self, error: InteractorError) -> None:
         if isinstance(error, APITimeoutError) and seconds_until(self._tools_end_at) == 0:
-            error = APITimeoutError(f"No result came within {self._tool_timeout:g} s (tool_timeout=).")
+            error = APITimeoutError(f"No result arrived within {self._tool_timeout:g} s (tool_timeout=).")
         if isinstance(error, ResponseValidationError):
             self._state.missed()
         else:
@@ -265,11 +265,11 @@ class SharedReply:
 
     def _tools_too_slow(self, calls: tuple[ToolCall, ...]) -> APITimeoutError:
         names = ", ".join(clean_text(call.id) for call in calls)
-        return APITimeoutError(f"The deadline of the chat has come while tools were running (calls {names}).")
+        return APITimeoutError(f"The deadline of the chat came while tools were running (calls {names}).")
 
     def _require_entered(self) -> None:
         if self._place is None:
-            raise RuntimeError("nothing has been sent: enter it first, `with user.chat(...) as reply:`")
+            raise RuntimeError("nothing was sent yet: enter the chat first, `with user.chat(...) as reply:`")
 
     def _time_left(self) -> float | None:
         return seconds_until(self._ends_at)

@@ -44,7 +44,7 @@ WAYS = (
     "pass tools= to the chat, give the tool a callback_url, or submit the result in a webhook handler of "
     "room.tool_call.pending"
 )
-_ADVICE = f"Unless something runs it already, {WAYS}."
+_ADVICE = f"Unless something else already runs it, {WAYS}."
 
 
 class ReadStream(NamedTuple):
@@ -230,7 +230,7 @@ class ReplyState:
     def ended(self) -> None:
         """The server ended the stream. The answer may be among the room's messages nevertheless."""
         if not self.is_done:
-            self.stream_failed(StreamError("The stream ended before the answer was complete."))
+            self.stream_failed(StreamError("The stream ended before the reply was complete."))
             self._look_without_stream()
 
     def stream_failed(self, error: InteractorError) -> None:
@@ -252,7 +252,7 @@ class ReplyState:
     def closed(self) -> None:
         """The caller left. May be called from any thread."""
         self._is_closed = True
-        self.failed(StreamError("The chat was left before the answer was complete."))
+        self.failed(StreamError("The chat ended before the reply was complete."))
 
     @property
     def reason(self) -> InteractorError:
@@ -430,8 +430,10 @@ class ReplyState:
             names = ", ".join(f"{call.tool} ({clean_text(call.id)})" for call in self.waiting)
             self.failed(
                 ApprovalError(
-                    f"The answer waits for the approval of {names}: `tools.approve(user, call, by=...)` or "
-                    "`tools.reject(...)` for each of `reply.waiting`. The platform answers after that.",
+                    (
+                        f"The reply waits for the approval of {names}: call `tools.approve(user, call, by=...)` or "
+                        "`tools.reject(...)` for each of `reply.waiting`. The platform replies after that."
+                    ),
                     code="approval_needed",
                 )
             )
@@ -447,8 +449,9 @@ class ReplyState:
     def _ambiguous_error(self) -> StreamError:
         assert self.sent_message is not None
         return StreamError(
-            f"Another message was sent to the room at the same time as {clean_text(self.sent_message.id)}, and it is "
-            "ambiguous which answer belongs to which. `client.messages.list` shows both."
+            "Another message was sent to the room at the same time as "
+            f"{clean_text(self.sent_message.id)}, and it's ambiguous which reply belongs to which. "
+            "`client.messages.list` shows both."
         )
 
     def _order(self, newest_first: list[Message]) -> AnswerOrder:

@@ -53,7 +53,7 @@ class _Answers(Generic[A]):
             said = clean_text(message.content or "")[:_MOST_QUOTED]
             name = self._shape.__name__
             raise ResponseValidationError(
-                f"The assistant was asked for a {name} twice, and did not call {self.tool.name}. It said: {said!r}",
+                (f"The assistant was asked for a {name} twice and didn't call {self.tool.name}. It said: {said!r}"),
                 model=name,
             )
         return self._given[-1]

@@ -31,8 +31,10 @@ def command_line(*, sandbox_alone: bool = False) -> Callable[..., object]:
     if not sandbox_alone:
         from interactor_ext.cli.api import api
         from interactor_ext.cli.chat import chat
+        from interactor_ext.cli.docs import docs
         from interactor_ext.cli.doctor import doctor
         from interactor_ext.cli.explore import explore
+        from interactor_ext.cli.mcp import mcp
         from interactor_ext.cli.tools import tools
         from interactor_ext.cli.webhooks import webhooks
 
@@ -41,6 +43,8 @@ def command_line(*, sandbox_alone: bool = False) -> Callable[..., object]:
         app.command(no_args_is_help=False)(api)
         app.add_typer(webhooks, name="webhooks")
         app.add_typer(tools, name="tools")
+        app.command()(docs)
+        app.command()(mcp)
         app.command()(demo)
         # As with `sandbox` below.
         app.command(context_settings={"allow_interspersed_args": False})(explore)

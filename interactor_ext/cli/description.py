@@ -16,7 +16,7 @@ _NULL = {"type": "null"}
 def show(described: Described, *, as_json: bool) -> None:
     """Print an operation as text, or as one JSON object with the schemas of its parameters and body."""
     if as_json:
-        write_json(_as_json(described), compact=True, show_secrets=True)  # those of its examples
+        write_json(as_json_of(described), compact=True, show_secrets=True)  # those of its examples
         return
     operation = described.operation
     write(operation.id, "bold cyan", end="")
@@ -67,7 +67,7 @@ def _paragraph(text: str) -> str:
     return " ".join(text.split())
 
 
-def _as_json(described: Described) -> dict[str, Any]:
+def as_json_of(described: Described) -> dict[str, Any]:
     operation = described.operation
     return {
         "operation": operation.id,

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from interactor_ext import InteractorClient, ToolSet
     from interactor_ext.tools import WaitingCall
 
-tools = typer.Typer(help="Decide about calls of tools that need approval.", no_args_is_help=True, rich_markup_mode=None)
+tools: typer.Typer = typer.Typer(
+    help="Decide about calls of tools that need approval.", no_args_is_help=True, rich_markup_mode=None
+)
 
 Tools = Annotated[str, typer.Argument(metavar="module:name", help="Where the ToolSet is defined.")]
 Room = Annotated[str, typer.Argument(help="The room's id.")]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 else:
     httpx = LazyModule("httpx")
 
-webhooks = typer.Typer(
+webhooks: typer.Typer = typer.Typer(
     help="Receive, trigger, sign, check and repeat webhook deliveries.", no_args_is_help=True, rich_markup_mode=None
 )
 webhooks.command()(listen)

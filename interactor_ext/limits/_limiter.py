@@ -152,6 +152,6 @@ class RedisRateLimiter(RateLimiter):
         """As `RateLimiter.wait`."""
         if self._is_async:
             raise ConfigurationError(
-                "A redis.asyncio client serves AsyncInteractorClient only: pass a redis.Redis here."
+                "A redis.asyncio client only works for AsyncInteractorClient: pass a redis.Redis here."
             )
         return super().wait(keys, time_left, closing)

@@ -151,7 +151,7 @@ class RedisBuckets:
             self._rests_until = now + _REST
             if now >= self._warns_at:
                 self._warns_at = now + _SECONDS_BETWEEN_WARNINGS
-                logger.warning("the rate limits in Redis cannot be used, so this process counts alone: %r", error)
+                logger.warning("the rate limits in Redis can't be used, so this process counts on its own: %r", error)
         else:
             self._rests_until = None
 

@@ -55,7 +55,7 @@ def log_retry(
         if response is not None:
             status, request_id = response.status_code, _loggable_id(request, response.headers.get("x-request-id"))
         fields = _fields(request, status, request_id)
-        _log(logging.WARNING, "%s %s is sent again in %.3g s, after attempt %d: %s", fields, delay, attempt, reason)
+        _log(logging.WARNING, "%s %s is retried in %.3g s, after attempt %d: %s", fields, delay, attempt, reason)
 
 
 def log_attempt(request: httpx.Request, outcome: httpx.Response | BaseException, number: int, seconds: float) -> None:

@@ -84,7 +84,7 @@ def log_to_stderr(logger: logging.Logger, value: str) -> None:
     """
     level = _LEVELS.get(value.lower())
     if level is None:
-        warnings.warn(f"INTERACTOR_LOG is {value!r}, which is neither info nor debug: nothing is logged", stacklevel=2)
+        warnings.warn(f"INTERACTOR_LOG is {value!r}, which is neither info nor debug: logging stays off", stacklevel=2)
         return
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -97,18 +97,18 @@ class Relay:
         answer_timeout: float = 300.0,
     ) -> None:
         if not isinstance(show, Show):
-            raise ConfigurationError(f"show= takes a Show, such as Show(tool_results=True), not {show!r}.")
+            raise ConfigurationError(f"show= must be a Show, such as Show(tool_results=True), not {show!r}.")
         seconds = {"heartbeat": heartbeat, "answer_timeout": answer_timeout}
         if not all(math.isfinite(each) and each > 0 for each in seconds.values()) or not 0 <= grace < math.inf:
-            raise ConfigurationError("grace=, heartbeat= and answer_timeout= are numbers of seconds above 0")
+            raise ConfigurationError("grace=, heartbeat= and answer_timeout= must be numbers of seconds above 0")
         if max_body < 1 or max_queued < 1:
-            raise ConfigurationError("max_body= and max_queued= are numbers of bytes, at least 1")
+            raise ConfigurationError("max_body= and max_queued= must be numbers of bytes, at least 1")
         if tools is not None:
             from interactor_ext.tools._tool_set import tool_set
 
             tools = tool_set(tools)
         elif approvals is not None:
-            raise ConfigurationError("approvals= is about the calls of tools=, which is missing.")
+            raise ConfigurationError("approvals= needs tools=, whose calls it is about.")
         options = Options(
             authorize=Decision.of("authorize", authorize, 1),
             rooms=Decision.of("rooms", rooms, 2) if rooms is not None else None,

@@ -44,7 +44,8 @@ class Decision(NamedTuple):
                     signature.bind(*range(arguments + more))
                     return cls(function, bool(more))
         raise ConfigurationError(
-            f"{name}= takes a function of {arguments} arguments, or of one more, the request's scope: not {function!r}."
+            f"{name}= must be a function of {arguments} parameters, or one more for the request's scope, "
+            f"not {function!r}."
         )
 
     def call(self, scope: Any, *arguments: Any) -> Call:

@@ -45,21 +45,21 @@ _LONGEST_NAMED = 200
 _MOST_NESTED = 100
 
 _WORDS = {
-    400: ("BAD_REQUEST", "The request was cut off."),
+    400: ("BAD_REQUEST", "The request was incomplete."),
     401: ("AUTH_ERROR", "Sign in first."),
     403: ("FORBIDDEN", "Requests from this origin are not allowed."),
-    404: ("NOT_FOUND", "There is nothing here."),
-    405: ("METHOD_NOT_ALLOWED", "This method is not allowed here."),
+    404: ("NOT_FOUND", "Not found."),
+    405: ("METHOD_NOT_ALLOWED", "This method isn't allowed here."),
     408: ("TIMEOUT", "The request took too long to arrive."),
-    409: ("CONFLICT", "This contradicts what was sent before."),
+    409: ("CONFLICT", "This contradicts an earlier request."),
     411: ("LENGTH_REQUIRED", "The request needs a Content-Length."),
     413: ("TOO_LARGE", "The request is too large."),
     415: ("UNSUPPORTED_MEDIA_TYPE", "The content type must be application/json."),
-    422: ("VALIDATION_ERROR", "The request is not valid."),
-    429: ("RATE_LIMITED", "That was too much at once. Try again later."),
+    422: ("VALIDATION_ERROR", "The request isn't valid."),
+    429: ("RATE_LIMITED", "Too many requests. Try again later."),
     500: ("INTERNAL_ERROR", "Something went wrong."),
-    502: ("UPSTREAM_ERROR", "The service could not answer."),
-    503: ("UNAVAILABLE", "The service is not available now. Try again later."),
+    502: ("UPSTREAM_ERROR", "The service couldn't respond."),
+    503: ("UNAVAILABLE", "The service isn't available right now. Try again later."),
 }
 
 
@@ -156,12 +156,12 @@ def allowed_origins(origins: Iterable[str]) -> frozenset[str]:
         ConfigurationError: one is no origin.
     """
     if isinstance(origins, str):
-        raise ConfigurationError('allowed_origins takes a list of origins: allowed_origins=["https://app.example"]')
+        raise ConfigurationError('allowed_origins must be a list of origins: allowed_origins=["https://app.example"]')
     normalized = {origin: _normalized(origin) if isinstance(origin, str) else None for origin in origins}
     for origin, known in normalized.items():
         if known is None:
             raise ConfigurationError(
-                f"allowed_origins takes origins such as https://app.example, without a path, and no *; not {origin!r}"
+                f"allowed_origins must contain origins such as https://app.example, without a path or *, not {origin!r}"
             )
     return frozenset(filter(None, normalized.values()))
 
@@ -209,9 +209,12 @@ class Origins:
         if (origin, host) not in self._warned and len(self._warned) < _MOST_WARNINGS:
             self._warned.add((origin, host))
             logger.warning(
-                'The relay refused a page of "%s": the Host of its request is "%s". If a proxy (Vite, Next.js, nginx) '
-                "replaced Host, have it keep Host, or have it set X-Forwarded-Host and pass trust_forwarded_host=True "
-                'to the Relay. If the page is of another host, pass allowed_origins=["%s"].',
+                (
+                    'The relay refused a page of "%s": the Host of its request is "%s". If a proxy (Vite, '
+                    "Next.js, nginx) replaced Host, let it keep Host, or let it set X-Forwarded-Host and pass "
+                    "trust_forwarded_host=True to the Relay. If the page is on another host, pass "
+                    'allowed_origins=["%s"].'
+                ),
                 *(origin, host, origin),
             )
 

@@ -41,7 +41,7 @@ _LOOK_SECONDS = 0.25
 # What an event takes beyond its text.
 _ENTRY_BYTES = 300
 _DONE = f"event: done\ndata: {dump({'type': 'done'})}\n\n".encode()
-_FAILED = f"data: {dump({'type': 'error', 'error': 'The stream broke off.'})}\n\n".encode()
+_FAILED = f"data: {dump({'type': 'error', 'error': 'The stream was interrupted.'})}\n\n".encode()
 
 
 class Source(NamedTuple):
@@ -353,7 +353,7 @@ async def _enter(stream: Any) -> None:
     try:
         await with_timeout(stream.__aenter__(), _OPEN_SECONDS)
     except TimeoutError as error:
-        raise APITimeoutError("The stream could not be opened in time.") from error
+        raise APITimeoutError("The stream couldn't be opened in time.") from error
 
 
 async def _events(

@@ -65,7 +65,7 @@ class Show:
 
     def __post_init__(self) -> None:
         if isinstance(self.context, str) or not all(isinstance(key, str) for key in self.context):
-            raise ConfigurationError(f'context= takes a list of keys, such as ["order_id"], not {self.context!r}.')
+            raise ConfigurationError(f'context= must be a list of keys, such as ["order_id"], not {self.context!r}.')
 
 
 def public_json(model: Any, show: Show) -> dict[str, Any] | None:

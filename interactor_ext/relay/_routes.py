@@ -56,7 +56,7 @@ _BUSY_SECONDS = 10.0
 # In the list of rooms; the totals would count the rooms of others.
 _META_OF_ROOMS = ("page", "per_page", "has_more")
 _META_OF_MESSAGES = (*_META_OF_ROOMS, "total", "total_pages")
-_REFUSED = ("MESSAGE_REFUSED", "This message is not allowed.")
+_REFUSED = ("MESSAGE_REFUSED", "This message isn't allowed.")
 
 
 class Options(NamedTuple):
@@ -221,7 +221,7 @@ class Routes:
             if isinstance(reason, str):
                 raise Refused(422, words=(_REFUSED[0], reason or _REFUSED[1]))
             if reason is not None:
-                raise TypeError(f"on_message= returned {type(reason).__name__}, and neither None nor a text")
+                raise TypeError(f"on_message= returned {type(reason).__name__}, which is neither None nor a string")
         view = user.view.with_options(idempotency_key=key)
         if self._options.tools is None:
             message = yield Call(partial(view.messages.send, room, content=content, stream=True))
@@ -248,7 +248,7 @@ class Routes:
         if name is None:
             raise Refused(404)
         if not isinstance(name, str) or not name:
-            raise TypeError(f"approvals= returned {type(name).__name__}, and neither None nor a name")
+            raise TypeError(f"approvals= returned {type(name).__name__}, which is neither None nor a name")
         return name
 
     def _approvals(self) -> _approvals.Approvals:
@@ -348,13 +348,13 @@ class Routes:
         try:
             client = self._get_client()
         except ConfigurationError as error:
-            raise RuntimeError("the Relay's function could not make a client") from error
+            raise RuntimeError("the Relay's function couldn't create a client") from error
         try:
             if not isinstance(namespace, str):
-                raise TypeError(f"authorize= returned {type(namespace).__name__}, and no namespace")
+                raise TypeError(f"authorize= returned {type(namespace).__name__}, not a namespace")
             return User(namespace, client.namespace(namespace))
         except ConfigurationError as error:
-            raise ValueError("authorize= returned a string that is no namespace") from error
+            raise ValueError("authorize= returned a string that isn't a valid namespace") from error
 
     def _may(self, decision: Decision | None, user: User, record: str, request: Request) -> Effects[bool]:
         return decision is None or (yield decision.call(request.scope, user.namespace, record)) is True

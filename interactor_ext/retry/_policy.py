@@ -131,13 +131,13 @@ class RetryPolicy:
     def __post_init__(self) -> None:
         object.__setattr__(self, "statuses", frozenset(self.statuses))
         if isinstance(self.max_retries, bool) or not isinstance(self.max_retries, int) or self.max_retries < 0:
-            raise ValueError(f"max_retries must be a whole number that is not negative, not {self.max_retries!r}")
+            raise ValueError(f"max_retries must be a whole number that isn't negative, not {self.max_retries!r}")
         for name in ("base_delay", "max_delay"):
             seconds = getattr(self, name)
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
-                raise ValueError(f"{name} must be a finite number that is not negative, not {seconds!r}")
+                raise ValueError(f"{name} must be a finite number that isn't negative, not {seconds!r}")
         if self.retry_on is not None and (not callable(self.retry_on) or inspect.iscoroutinefunction(self.retry_on)):
-            raise ValueError("retry_on must be a function that is no coroutine function, also for the async client")
+            raise ValueError("retry_on must be a regular function, not a coroutine function, for the async client too")
 
     def asked_about(self, error: InteractorError) -> bool | None:
         """What `retry_on` says; None without one, or where it raises."""
@@ -146,7 +146,7 @@ class RetryPolicy:
         try:
             answer = self.retry_on(error)
         except Exception:
-            logger.exception("retry_on failed; the policy decides without it.")
+            logger.exception("retry_on failed. The policy decides without it.")
             return None
         return None if answer is None else bool(answer)
 
@@ -188,7 +188,7 @@ class RetryPolicy:
         if time_left is not None and not wait < time_left:
             return Decision(None, f"the deadline comes before the next attempt (in {wait:.3g} s)")
         if wanted:
-            return Decision(wait, "retry_on asks for it")
+            return Decision(wait, "retry_on requests it")
         return Decision(wait, f"status {status}" if status is not None else "no response")
 
     def backoff(self, failures: int) -> float:

@@ -40,7 +40,7 @@ def with_retry(
     kinds = retry_on if isinstance(retry_on, tuple) else (retry_on,)
     if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):
         raise TypeError(
-            "retry_on must be a subclass of Exception, or a tuple of them; a function goes into RetryPolicy"
+            "retry_on must be a subclass of Exception, or a tuple of them. Pass a function to RetryPolicy instead."
         )
     if max_retries is not None:
         policy = replace(policy, max_retries=max_retries)
@@ -104,5 +104,5 @@ def _delay_or_raise(error: Exception, attempt: int, policy: RetryPolicy, kinds: 
     decision = policy.decide(method="GET", attempt=attempt, wanted=wanted, **about)
     if decision.delay is None:
         raise error
-    logger.info("trying again in %.3g s, after attempt %d: %s", decision.delay, attempt, decision.reason)
+    logger.info("retrying in %.3g s, after attempt %d: %s", decision.delay, attempt, decision.reason)
     return decision.delay

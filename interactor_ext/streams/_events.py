@@ -75,7 +75,7 @@ class EventReader:
             return build(payload)
         except DecodeError as error:
             raise ResponseValidationError(
-                f"An event of the type {clean_text(event_type)} does not fit its model: {error}",
+                f"A {clean_text(event_type)} event doesn't fit its model: {error}",
                 model=error.model,
                 field=error.field,
             ) from error
@@ -90,7 +90,7 @@ def event_reader(family: str) -> EventReader:
 def stream_error(event: Received, request: str) -> StreamError:
     """The error in an `error` event, in any of the forms of an error response."""
     body = _status_error.read_error_body(event.sent.data.encode())
-    message = body.message or (event.sent.data if event.payload is None else "") or "The stream reports an error"
+    message = body.message or (event.sent.data if event.payload is None else "") or "The stream reported an error"
     known = body.code or StreamError.default_code
     if body.request_id:
         known += f", request id {body.request_id}"

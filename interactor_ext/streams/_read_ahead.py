@@ -66,7 +66,7 @@ async def _read(response: httpx.Response, chunks: _Chunks) -> None:
     except asyncio.CancelledError:  # perhaps while the response is being closed: a caller may still wait for the end
         while not chunks.empty():
             chunks.get_nowait()
-        chunks.put_nowait(httpx.ReadError("the task that reads it was cancelled"))
+        chunks.put_nowait(httpx.ReadError("the task that was reading it was cancelled"))
         raise
     except Exception as error:
         end = error

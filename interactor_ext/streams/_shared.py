@@ -58,8 +58,8 @@ class SharedStream(Generic[E]):
         if not isinstance(last_event_id, str):
             kind = type(last_event_id).__name__
             raise ConfigurationError(
-                f"last_event_id must be a string, not {kind}: the id of the last event that was handled, "
-                'or "" to begin with what happens from now on'
+                f'last_event_id must be a string, not {kind}: the id of the last event you handled, or "" to '
+                "start with new events"
             )
         self._client = client
         self._client_closing: Latch = getattr(client, "closing", None) or Latch()  # a plain httpx client has none
@@ -121,7 +121,7 @@ class SharedStream(Generic[E]):
     def _require_entered(self, statement: str) -> None:
         if not self._is_entered:
             raise ConfigurationError(
-                f"the stream is not open: iterate within `{statement} ... as stream:`, which also closes its connection"
+                f"The stream isn't open. Iterate inside `{statement} ... as stream:`, which also closes its connection."
             )
 
     def _request(self, headers: dict[str, bytes]) -> httpx.Request:
@@ -200,7 +200,7 @@ class SharedStream(Generic[E]):
             silent = f"The stream was silent for {self._idle_timeout:g} s ({_name(self._kwargs)})."
             self._state.failed(_caused(APITimeoutError(silent), error), now)
         else:
-            broken = f"The connection of the stream broke off ({_name(self._kwargs)}: {type(error).__name__})."
+            broken = f"The connection of the stream was lost ({_name(self._kwargs)}: {type(error).__name__})."
             self._state.failed(_caused(APIConnectionError(broken), error), now)
 
     def _on_chunk(self, chunk: bytes | None) -> None:
@@ -238,15 +238,19 @@ def _is_event_stream(response: httpx.Response) -> bool:
 
 def _no_event_stream(response: httpx.Response) -> StreamError:
     return StreamError(
-        f"Expected an event stream, but the answer has another content type ({describe_request(response.request)}).",
+        (
+            "Expected an event stream, but the response has another content type "
+            f"({describe_request(response.request)})."
+        ),
         **_status_error.described(response, secrets_of(response.request)),
     )
 
 
 def two_readers() -> StreamError:
     return StreamError(
-        "Another thread is reading this stream, which has one reader at a time: let one thread read it and hand the "
-        "events over, by a queue.Queue for instance, or open a stream for each thread."
+        "Another thread is reading this stream, which can only have one reader at a time. Let one "
+        "thread read it and pass the events on, with a queue.Queue for example, or open a stream for "
+        "each thread."
     )
 
 

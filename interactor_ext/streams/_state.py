@@ -245,7 +245,10 @@ class StreamState:
     def _given_up(self, error: InteractorError | None) -> InteractorError:
         reason = str(error) if error is not None else "The server ended it without a `done`."
         given_up = StreamError(
-            f"The stream broke off and cannot be resumed ({self._request}, reconnects: {self.reconnects}). {reason}",
+            (
+                f"The stream was interrupted and can't be resumed ({self._request}, reconnects: "
+                f"{self.reconnects}). {reason}"
+            ),
             status=error.status if error is not None else None,
             request_id=error.request_id if error is not None else None,
             retry_after=error.retry_after if error is not None else None,
@@ -253,7 +256,7 @@ class StreamState:
         return self._end_of(given_up, error)
 
     def _too_late(self, error: InteractorError | None) -> InteractorError:
-        return self._end_of(APITimeoutError(f"The deadline of the stream has come ({self._request})."), error)
+        return self._end_of(APITimeoutError(f"The stream reached its deadline ({self._request})."), error)
 
     def _end_of(self, end: InteractorError, error: InteractorError | None) -> InteractorError:
         """The error that ends the stream: `end`, caused by that of the last connection; the latter if none was made."""

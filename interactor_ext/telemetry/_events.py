@@ -43,7 +43,7 @@ class Sending:
         self.method: str = request.method
         self.endpoint: str = "other" if call.operation is None else call.operation.path
         self.namespace: str = call.namespace or ""
-        self.resends = resends
+        self.resends: int = resends
 
     def __repr__(self) -> str:
         return f"Sending({self.method} {self.endpoint})"
@@ -96,7 +96,7 @@ class RequestEnded:
     """The error, if there was no response."""
 
     def __repr__(self) -> str:
-        outcome = self.status if self.code is None else f"{self.status or 'no answer'}, {self.code}"
+        outcome = self.status if self.code is None else f"{self.status or 'no response'}, {self.code}"
         return f"RequestEnded({self.request.method} {self.request.endpoint}: {outcome}, {self.seconds:.3g} s)"
 
 
@@ -208,14 +208,14 @@ class Reporter:
         try:
             return self._telemetry.sending(request)
         except Exception:
-            logger.exception("The telemetry failed; the call goes on.")
+            logger.exception("The telemetry failed. The call goes on.")
             return None
 
     def record(self, event: Event) -> None:
         try:
             self._telemetry.record(event)
         except Exception:
-            logger.exception("The telemetry failed; the call goes on.")
+            logger.exception("The telemetry failed. The call goes on.")
 
     def pool_opened(self, pool: Pool) -> None:
         self.record(PoolOpened(pool))

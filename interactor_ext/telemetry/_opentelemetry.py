@@ -79,22 +79,22 @@ class OpenTelemetryTelemetry:
         self._token_requests = meter.create_counter(
             "interactor.token.refreshes", "{refresh}", "Token refresh attempts."
         )
-        self._streams = meter.create_up_down_counter("interactor.stream.active", "{stream}", "Streams that are open.")
+        self._streams = meter.create_up_down_counter("interactor.stream.active", "{stream}", "Open streams.")
         self._disconnects = meter.create_counter("interactor.stream.disconnects", "{disconnect}", "Streams that ended.")
         self._webhooks = meter.create_histogram(
             "interactor.webhook.processing.duration",
             "s",
-            "Duration of the processing of webhooks.",
+            "Processing time of webhooks.",
             explicit_bucket_boundaries_advisory=_BUCKETS,
         )
         self._queued = meter.create_gauge("interactor.webhook.queue.events", "{event}", "Events in the webhook queue.")
-        self._oldest = meter.create_gauge("interactor.webhook.queue.oldest", "s", "Age of the oldest that waits there.")
+        self._oldest = meter.create_gauge("interactor.webhook.queue.oldest", "s", "Age of the oldest waiting event.")
         self._pools: weakref.WeakSet[Pool] = weakref.WeakSet()
         meter.create_observable_up_down_counter(
             "interactor.pool.connections",
             [self._observe_pools],
             "{connection}",
-            "Connections open and idle, and requests that wait for one.",
+            "Open and idle connections, and requests waiting for one.",
         )
 
     def __eq__(self, other: object) -> bool:

@@ -97,7 +97,7 @@ class PrometheusTelemetry:
                 (prometheus_client.REGISTRY if registry is None else registry).register(metric)
         except ValueError as error:
             raise ConfigurationError(
-                f"{error}. One PrometheusTelemetry serves all clients: make one for each registry."
+                f"{error}. One PrometheusTelemetry serves all clients: create one per registry."
             ) from error
 
     def _make(self) -> list[Collector]:
@@ -125,7 +125,7 @@ class PrometheusTelemetry:
         latest = partial(make, Gauge, multiprocess_mode="livemostrecent")
         self._expiry = latest("token_expiry_seconds", "Seconds until current token expires")
         self._queued = latest("webhook_queue_events", "Events in the webhook queue", "service", "state")
-        self._oldest = latest("webhook_queue_oldest_seconds", "Age of the oldest event that waits there", "service")
+        self._oldest = latest("webhook_queue_oldest_seconds", "Age of the oldest waiting event", "service")
         self._webhooks = make(Counter, "webhook_received_total", "Webhooks received", "event", "status")
         self._webhook_durations = make(
             Histogram, "webhook_processing_duration_ms", "Webhook processing time", "event", buckets=BUCKETS
@@ -134,7 +134,7 @@ class PrometheusTelemetry:
         self._streams = total("sse_connections_active", "Active SSE connections", "type")
         self._disconnects = make(Counter, "sse_disconnects_total", "SSE disconnection events", "type", "reason")
         self._errors = make(Counter, "errors_total", "API errors by type", "type", "code")
-        connections = total("pool_connections", "Connections open and idle, and requests that wait for one", "state")
+        connections = total("pool_connections", "Open and idle connections, and requests waiting for one", "state")
         self._states = {state: connections.labels(state) for state in Connections._fields}
         if not self._pushes:
             self._expiry.set_function(self._seconds_left)

@@ -79,7 +79,7 @@ class SignedDelivery:
                 asyncio.get_running_loop()
             except RuntimeError:
                 return asyncio.run(self.asend(app, path))
-            raise RuntimeError("an event loop is running here: use `await delivery.asend(app)`")
+            raise RuntimeError("an event loop is running: use `await delivery.asend(app)`")
         with httpx.Client(transport=httpx.WSGITransport(app=app), base_url=IN_PROCESS) as client:
             return _answer(client.post(path, content=self.body, headers=self.headers))
 
@@ -122,7 +122,7 @@ class WebhookFactory:
             ValueError: the contract has no such event, or its data no such field.
         """
         if not allow_unknown and (problem := _unknown(event, data or {})):
-            raise ValueError(f"{problem}, or pass allow_unknown=True for a test of what the platform may add later")
+            raise ValueError(f"{problem}, or pass allow_unknown=True to test what the platform may add later")
         moment = _moment(timestamp)
         document = {
             "id": event_id or f"evt_{secrets.token_hex(8)}",
@@ -177,7 +177,7 @@ def contract_events() -> dict[str, ContractEvent]:
 def _unknown(event: str, data: Mapping[str, Any]) -> str | None:
     """What the contract does not have of an event or of its data."""
     if event not in contract_events():
-        return f"There is no webhook event {event!r}: {_meant(event, contract_events())}"
+        return f"Unknown webhook event {event!r}: {_meant(event, contract_events())}"
     fields = contract_events()[event].fields
     unknown = next((name for name in data if name not in fields), None)
     return None if unknown is None else f"The data of {event} has no field {unknown!r}: {_meant(unknown, fields)}"

@@ -26,7 +26,7 @@ def example(model: type[M], **fields: Any) -> M:
         DecodeError: a value does not fit its field.
     """
     if not (isinstance(model, type) and issubclass(model, Model) and model is not Model):
-        raise TypeError(f"example() takes a class of interactor_client.models, such as Assistant, not {model!r:.100}.")
+        raise TypeError(f"example() needs a class of interactor_client.models, such as Assistant, not {model!r:.100}.")
     made: Any = model.from_dict(component_of(model)["examples"][0])
     known = [attribute.name for attribute in attrs.fields(type(made))]
     for name in fields:

@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # The kinds of places by their letter, and for each fault what happens.
 KINDS = {"r": "request", "s": "stream", "d": "delivery", "t": "tool call", "p": "process"}
@@ -78,8 +78,6 @@ class Place:
     """A place that a run has met, and what is known of it there."""
 
     key: Key
-    is_open: bool = False
-    """Whether the operation needs no token."""
     size: int = 0
     """Bytes of the answer."""
     ends: list[int] = field(default_factory=list)
@@ -96,7 +94,7 @@ class Place:
         name = self.key.name
         fitting = {
             "cut": self.size > 1,
-            "revoked": not self.is_open,
+            "revoked": name not in ("create_token", "revoke_token"),
             "expired": name == "get_credential_token",
             "cut-within": bool(self.ends),
             "cut-after": bool(self.ends),
@@ -201,22 +199,27 @@ def in_order(schedules: Iterable[Schedule], seed: int) -> list[Schedule]:
 
 
 @dataclass
-class Outcome:
-    """How one run ended: `failure` is why it failed, in one line, and `details` all that is known of it."""
+class Run:
+    """How one run ended: `failure` is why it failed, in one line, "" if it did not, and `details` all that is known."""
 
-    schedule: Schedule
+    schedule: Schedule = ()
+    met: list[Place] = field(default_factory=list)
     failure: str = ""
     details: str = ""
-    line: list[Place] = field(default_factory=list)
-    """The places that it met."""
+    created: Counter[str] = field(default_factory=Counter)
+    """The records of the platform at the end, by their content."""
+    noises: list[str] = field(default_factory=list)
+    """Exceptions that nobody has caught, in threads and tasks."""
+    reports: list[Any] = field(default_factory=list)
+    """Those of pytest, as it serializes them, of an undisturbed run."""
 
     @property
     def is_met(self) -> bool:
         """Whether each fault happened: what came before may have kept the run from getting there."""
-        return sum(bool(place.fault) for place in self.line) >= len(self.schedule)
+        return sum(bool(place.fault) for place in self.met) >= len(self.schedule)
 
 
-def pairs(places: Places, singles: Iterable[Outcome]) -> list[Schedule]:
+def pairs(places: Places, singles: Iterable[Run]) -> list[Schedule]:
     """Two faults, each of which the test survives by itself; the second later in the run that the first has disturbed.
 
     So a failing pair is a smallest schedule: neither half of it fails.
@@ -224,16 +227,16 @@ def pairs(places: Places, singles: Iterable[Outcome]) -> list[Schedule]:
     failing = {outcome.schedule[0] for outcome in singles if outcome.failure}
     found: list[Schedule] = []
     for outcome in (each for each in singles if not each.failure and each.is_met):
-        disturbed = next(number for number, place in enumerate(outcome.line) if place.fault)
-        steps = [step for place in outcome.line[disturbed + 1 :] for step in places.steps_of(place)]
+        disturbed = next(number for number, place in enumerate(outcome.met) if place.fault)
+        steps = [step for place in outcome.met[disturbed + 1 :] for step in places.steps_of(place)]
         found += [(*outcome.schedule, step) for step in steps if step not in failing]
     return found
 
 
-def line_of_time(places: Places, outcome: Outcome) -> str:
+def line_of_time(places: Places, outcome: Run) -> str:
     """The places of a run in the order in which it met them, with its faults."""
     parts = []
-    for place in outcome.line:
+    for place in outcome.met:
         if place.key.kind == "p" and not place.fault:
             continue
         number = places.numbers.get(place.key)
@@ -242,42 +245,38 @@ def line_of_time(places: Places, outcome: Outcome) -> str:
     return " -> ".join(parts)
 
 
-def report(test: str, places: Places, outcomes: Sequence[Outcome], untried: int, budget: float) -> str:
+def report(test: str, places: Places, outcomes: Sequence[Run], untried: int, budget: float) -> str:
     """The report of a test that does not survive."""
     failed = smallest_first(places, outcomes)
     unmet = sum(not outcome.failure and not outcome.is_met for outcome in outcomes)
-    lines = [f"It fails under {len(failed)} of {counted(len(outcomes), 'schedule')}.", ""]
+    lines = [f"It fails under {len(failed)} of {len(outcomes)} schedules.", ""]
     if not places.is_steady:
         lines += ["Two undisturbed runs made different requests, so a schedule may not repeat what it has found.", ""]
     for kind in FAULTS:
         lines += _table(kind, places, outcomes)
     if unmet:
-        lines += [f"?: {counted(unmet, 'run')} did not come to the place of the fault.", ""]
+        lines += [f"?: {unmet} runs did not come to the place of the fault.", ""]
     lines += _causes(places, failed)
     smallest = failed[0]
     lines += ["", f"The smallest failing schedule is {places.text(smallest.schedule)}:"]
     lines += [f"  {places.named(step)}  {step.key}: {FAULTS[step.key.kind][step.fault]}" for step in smallest.schedule]
-    if smallest.line:
+    if smallest.met:
         lines.append(f"  {line_of_time(places, smallest)}")
     if smallest.details:
         lines += ["", smallest.details.rstrip()]
     lines.append("")
     if untried:
-        lines += [f"{counted(untried, 'schedule')} not tried: the budget of {budget:g} s is used up.", ""]
+        lines += [f"{untried} schedules not tried: the budget of {budget:g} s is used up.", ""]
     again = shlex.quote(f"--interactor-schedule={places.text(smallest.schedule)}")
     lines += ["Repeat it with:", f"  pytest {shlex.quote(test)} {again}"]
     return "\n".join(lines)
 
 
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def smallest_first(places: Places, outcomes: Iterable[Outcome]) -> list[Outcome]:
+def smallest_first(places: Places, outcomes: Iterable[Run]) -> list[Run]:
     """The failed runs, in the order of their places and of faults."""
     keys, order = list(places.numbers), [fault for faults in FAULTS.values() for fault in faults]
 
-    def rank(outcome: Outcome) -> tuple[int, list[tuple[int, Key, int]]]:
+    def rank(outcome: Run) -> tuple[int, list[tuple[int, Key, int]]]:
         steps = outcome.schedule
         known = [keys.index(step.key) if step.key in places.numbers else len(keys) for step in steps]
         return len(steps), [(rank, each.key, order.index(each.fault)) for rank, each in zip(known, steps, strict=True)]
@@ -285,7 +284,7 @@ def smallest_first(places: Places, outcomes: Iterable[Outcome]) -> list[Outcome]
     return sorted((outcome for outcome in outcomes if outcome.failure), key=rank)
 
 
-def _table(kind: str, places: Places, outcomes: Iterable[Outcome]) -> list[str]:
+def _table(kind: str, places: Places, outcomes: Iterable[Run]) -> list[str]:
     """The singles of one kind of places: `.` survived, `FAIL`, `?` did not come about; empty does not fit."""
     cells: dict[Key, dict[str, str]] = defaultdict(dict)
     for outcome in outcomes:
@@ -304,7 +303,7 @@ def _table(kind: str, places: Places, outcomes: Iterable[Outcome]) -> list[str]:
     return [*lines, *([f"and {len(keys) - len(shown)} more that survive all of them"] * (shown != keys)), ""]
 
 
-def _causes(places: Places, failed: Sequence[Outcome]) -> list[str]:
+def _causes(places: Places, failed: Sequence[Run]) -> list[str]:
     """The failures by what they say."""
     causes: dict[str, list[str]] = defaultdict(list)
     for outcome in failed:

@@ -92,7 +92,6 @@ class Placement:
 
     def _meet_request(self, operation: ContractOperation, namespace: str) -> tuple[str, int]:
         place, fault, at = self._meet("s" if operation.stream else "r", operation.id, namespace)
-        place.is_open = operation.open
         self._requests[cause.get()] = place
         if self.sent[operation.id] > 0:
             self.sent[operation.id] -= 1

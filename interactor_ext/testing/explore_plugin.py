@@ -17,8 +17,8 @@ import pytest
 import interactor_ext
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.platform.signing import process_key
-from interactor_ext.testing.explore import Outcome, Places, Schedule, counted, in_order, pairs, report, smallest_first
-from interactor_ext.testing.explore_run import RUN, Run, run_forked
+from interactor_ext.testing.explore import Places, Run, Schedule, in_order, pairs, report, smallest_first
+from interactor_ext.testing.explore_run import RUN, run_forked
 from interactor_ext.testing.explore_waits import clocks
 
 # Real seconds after which a run hangs, at least, and by how much it may be slower than the undisturbed one.
@@ -34,10 +34,11 @@ class Explorer:
     def __init__(self, config: pytest.Config) -> None:
         if not hasattr(os, "fork"):
             raise pytest.UsageError("--interactor-explore needs os.fork, which Windows lacks: use WSL or a container.")
-        self._depth: int = config.getoption("interactor_explore")
-        self._budget: float = config.getoption("interactor_budget")
-        self._seed: int = config.getoption("interactor_seed")
-        self._text: str = config.getoption("interactor_schedule")
+        option: Any = config.option
+        self._depth: int = option.interactor_explore
+        self._budget: float = option.interactor_budget
+        self._seed: int = option.interactor_seed
+        self._text: str = option.interactor_schedule
         self._is_warm = False
         self._patience = PATIENCE
 
@@ -89,18 +90,17 @@ class Explorer:
         call.duration = time.monotonic() - began
         if smallest_first(places, outcomes):
             call.outcome, call.longrepr = "failed", report(item.nodeid, places, outcomes, untried, self._budget)
-        told = f"{counted(len(outcomes), 'schedule')} at {counted(len(places.met), 'place')}"
+        told = f"{len(outcomes)} schedules at {len(places.met)} places"
         call.user_properties.append((PROPERTY, told + (f", {untried} not tried" if untried else "")))
         return reports
 
-    def _tried(self, item: pytest.Item, schedules: Sequence[Schedule], undisturbed: Run, began: float) -> list[Outcome]:
+    def _tried(self, item: pytest.Item, schedules: Sequence[Schedule], undisturbed: Run, began: float) -> list[Run]:
         """The outcomes of the schedules for which the budget suffices."""
-        outcomes: list[Outcome] = []
+        outcomes: list[Run] = []
         for schedule in schedules:
             if time.monotonic() - began > self._budget and not self._text:
                 break
-            run = run_forked(item, self._patience, schedule, undisturbed)
-            outcomes.append(Outcome(schedule, run.failure, run.details, run.met))
+            outcomes.append(run_forked(item, self._patience, schedule, undisturbed))
             failed = sum(bool(each.failure) for each in outcomes)
             _show_progress(item, f"{len(outcomes)}/{len(schedules)}, {failed} failed", len(outcomes) / len(schedules))
         return outcomes

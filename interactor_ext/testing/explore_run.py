@@ -17,10 +17,8 @@ import signal
 import tempfile
 import traceback
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-from interactor_ext.testing.explore import Place, Schedule
+from interactor_ext.testing.explore import Run, Schedule
 from interactor_ext.testing.explore_faults import DRAWN, Placement
 from interactor_ext.testing.explore_waits import short_waits
 
@@ -41,19 +39,6 @@ VOLATILE = ("id", "_ids", "_at", "tools", "data_sources")
 HIDDEN = {"client", "delivery", "response", "revocation", "reply"}
 # What differs from run to run in a message: ports, ids of the sandbox, addresses in memory.
 CHANGING = re.compile(r"(?<=127\.0\.0\.1):\d+|(?<=localhost):\d+|(?<=[a-z]_)[0-9a-f]{20}\b|\b0x[0-9a-f]+")
-
-
-@dataclass
-class Run:
-    """What a run has left, and its failure in one line: "" if there is none."""
-
-    reports: list[Any] = field(default_factory=list)
-    met: list[Place] = field(default_factory=list)
-    failure: str = ""
-    details: str = ""
-    created: Counter[str] = field(default_factory=Counter)
-    noises: list[str] = field(default_factory=list)
-    """Exceptions that nobody has caught, in threads and tasks."""
 
 
 def run_forked(item: pytest.Item, patience: float, schedule: Schedule = (), undisturbed: Run | None = None) -> Run:
@@ -75,7 +60,7 @@ def run_forked(item: pytest.Item, patience: float, schedule: Schedule = (), undi
             why = (
                 f"It hangs: it was not over after {patience:g} s." if where else "Its process has ended in the middle."
             )
-            return Run(failure=why, details=where or f"The status is {child.exitcode}.")
+            return Run(schedule, failure=why, details=where or f"The status is {child.exitcode}.")
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid or 0, signal.SIGKILL)
@@ -90,7 +75,7 @@ def _be_child(
 ) -> None:
     os.setpgid(0, 0)
     faulthandler.dump_traceback_later(patience, file=stacks, exit=True)
-    running = item.config.stash[RUN] = Running(Placement(schedule))
+    running = item.config.stash[RUN] = Running(schedule)
     try:
         running.go(item, undisturbed)
     except BaseException:
@@ -103,9 +88,9 @@ def _be_child(
 class Running:
     """The run of this process, a fork."""
 
-    def __init__(self, placement: Placement) -> None:
-        self.placement = placement
-        self.run = Run(met=placement.met)
+    def __init__(self, schedule: Schedule) -> None:
+        self.placement = placement = Placement(schedule)
+        self.run = Run(schedule, placement.met)
         self._broken: tuple[str, str] | None = None
 
     def go(self, item: pytest.Item, undisturbed: Run | None) -> None:

@@ -89,13 +89,8 @@ def short_waits(placement: Placement) -> None:
         yield from run_handlers(self, event, run, renewal)
         placement.handled.add(event.id)
 
-    def shown_monotonic() -> float:
-        return monotonic() + ahead
-
-    def shown_wall() -> float:
-        return wall() + ahead
-
     shown = ModuleType("time")
+    shown_monotonic, shown_wall = (lambda: monotonic() + ahead), (lambda: wall() + ahead)
     vars(shown).update(vars(time), sleep=short_sleep, monotonic=shown_monotonic, time=shown_wall)
     news = {
         sleep: short_sleep,

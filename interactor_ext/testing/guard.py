@@ -22,8 +22,9 @@ _INHERITED = object()
 # What the placeholder of a sandbox resolves to: an address of this machine that nobody else uses.
 _STANDS_FOR_SANDBOX = "127.83.68.75"
 _NO_SANDBOX = (
-    "This client was made with the settings that the pytest plugin gives to clients of modules, and those are for its "
-    "sandbox alone: request the fixture `interactor_sandbox` in the test, and make no call on import."
+    "This client was created with the pytest plugin's placeholder settings, which only work with "
+    "its sandbox. Request the fixture `interactor_sandbox` in the test, and don't make calls on "
+    "import."
 )
 
 
@@ -34,9 +35,9 @@ class PlatformRefused(RuntimeError):
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f"{host} belongs to the real platform, and a test asked for it. Take the client from the fixture "
-            "`interactor_client`, or let `interactor_sandbox` set the environment; a test that is meant to talk to the "
-            "platform is marked `live`."
+            f"A test tried to reach {host}, which belongs to the real platform. Use the fixture "
+            "`interactor_client`, or let `interactor_sandbox` set the environment. Mark the test `live` "
+            "if it should reach the platform."
         )
         self.host = host
 

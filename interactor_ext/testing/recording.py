@@ -16,14 +16,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
+from interactor_ext._client import http
 from interactor_ext.testing.masking import BodyMasker, masked_headers, masked_uri
 
 RECORD = "INTERACTOR_RECORD"
 SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "idempotency-key"})
-# Headers that differ between recordings or describe the transfer; bodies on a cassette are not compressed.
-LEFT_OUT = frozenset(
-    {"accept-encoding", "connection", "content-encoding", "content-length", "host", "traceparent", "user-agent"}
-)
+# Beside those of the client: headers that differ between recordings or describe the transfer. Bodies on a cassette are
+# not compressed.
+LEFT_OUT = frozenset({"connection", "content-encoding", "content-length", "host", "traceparent"})
 
 # With its scheme and what stands before an `@`.
 _LOCAL_SERVER = re.compile(r"(https?://(?:[^/@\s\"]*@)?)(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?(?![\w.:-])")
@@ -45,9 +45,9 @@ def recorder(folder: str | Path, **settings: Any) -> Any:
     try:
         import vcr
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("cassettes need vcrpy: pip install vcrpy", name="vcr") from error
+        raise ModuleNotFoundError("Cassettes need vcrpy: pip install vcrpy", name="vcr") from error
     if int(vcr.__version__.partition(".")[0]) < 9:
-        raise ImportError(f"cassettes need vcrpy 9 or newer, and this is {vcr.__version__}", name="vcr")
+        raise ImportError(f"Cassettes need vcrpy 9 or newer, not {vcr.__version__}", name="vcr")
     _record_streams_as_they_come()
     recording = is_recording()
     made: Any = vcr.VCR(
@@ -208,10 +208,10 @@ class _RecordedContent:
 def _with_advice(error: Any) -> Any:
     """vcrpy's error for a request that is not on the cassette, with what to do: its own names settings of vcrpy."""
     path, request = error.cassette._path, error.failed_request
-    lacks = f"{path} has no unused answer to" if os.path.exists(path) else f"There is no cassette {path} for"
+    lacks = f"{path} has no unused response for" if os.path.exists(path) else f"There is no cassette {path} for"
     with_headers = any(each.__name__ == "headers" for each in error.cassette._match_on)
     nearest = _nearest(_parts(request, with_headers), [_parts(each, with_headers) for each in error.cassette.requests])
-    advice = f"If the request is right, run this test once with {RECORD}=1, which records anew"
+    advice = f"If the request is right, run this test once with {RECORD}=1, which records it again"
     error.args = (f"{lacks} {request.method} {_clean_uri(request.uri)}.{nearest} {advice}",)
     return error
 
@@ -250,11 +250,11 @@ def _nearest(request: dict[str, Any], recorded: list[dict[str, Any]]) -> str:
         return ""
     nearest = min(recorded, key=distance)
     if not (names := differing(nearest)):
-        return " The recorded ones are used up: it was called less often when it was recorded."
+        return " All recorded ones have been used: the test made fewer requests when it was recorded."
     values = [tuple(f"{each.get(name, _ABSENT)!r:.80}" for each in (request, nearest)) for name in names[:_MOST_SHOWN]]
     shown = [f"the {name} is {new}, recorded is {old}" for name, (new, old) in zip(names, values, strict=False)]
     more = f"; and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return f" The nearest recorded request differs: {'; '.join(shown)}{more}."
+    return f" The closest recorded request differs: {'; '.join(shown)}{more}."
 
 
 class _Absent:
@@ -337,7 +337,8 @@ def _clean_response(request: Any, response: dict[str, Any]) -> dict[str, Any]:
 
 
 def _clean_headers(headers: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in headers.items() if name.lower() not in LEFT_OUT}
+    left_out = LEFT_OUT | {name.lower() for name in http.headers_of_client()}
+    kept = {name: value for name, value in headers.items() if name.lower() not in left_out}
     return masked_headers(kept, SECRET_HEADERS)
 
 

@@ -40,11 +40,11 @@ class PendingFetch:
 
     def __init__(self, fetch: Any) -> None:
         self.fetch = fetch
-        self.done = Latch()
+        self.done: Latch = Latch()
         self.outcome: Token | Exception | None = None
         """None if the request was abandoned: then a waiter starts another."""
-        self.started_at = time.monotonic()
-        self.running = threading.Lock()
+        self.started_at: float = time.monotonic()
+        self.running: threading.Lock = threading.Lock()
         """Held by the thread that makes the request. An asynchronous request has a `task` instead."""
         self.task: asyncio.Task[Token] | None = None
 
@@ -157,7 +157,7 @@ class _Cache(Generic[F]):
                 self.on_token(token)
         elif outcome is not None and valid is not None:
             left = valid.expires_at - now
-            logger.warning("no new access token; the old one is valid for %.0f s more: %s", left, outcome)
+            logger.warning("couldn't renew the access token, which is valid for %.0f s more: %s", left, outcome)
 
     def _start(self, pending: PendingFetch) -> None:
         raise NotImplementedError
@@ -180,7 +180,7 @@ class _Cache(Generic[F]):
             seconds = _CHECK_SECONDS if ends_at is None else min(_CHECK_SECONDS, ends_at - time.monotonic())
             if seconds <= 0:
                 raise APITimeoutError(
-                    "The deadline came before there was an access token. The call was not sent.", sent=False
+                    "The deadline came before an access token was available. The call was not sent.", sent=False
                 )
             if self._is_abandoned(pending):
                 self.complete(pending, None)
@@ -239,7 +239,7 @@ class TokenCache(_Cache[Callable[[], Token]]):
                 if not in_own_thread and not isinstance(error, InteractorError):
                     raise
                 # One that is no Exception, such as that of `pytest.fail` in a transport, would come with each try.
-                given_up = APIConnectionError(f"The token request was given up: {type(error).__name__}", sent=False)
+                given_up = APIConnectionError(f"The token request was abandoned: {type(error).__name__}", sent=False)
                 outcome = error if isinstance(error, Exception) else given_up
             finally:
                 self.complete(pending, outcome)

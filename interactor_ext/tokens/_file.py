@@ -82,20 +82,20 @@ class FileTokenStore:
             return {}
         with os.fdopen(descriptor, "rb") as file:
             if others & 0o022:
-                raise ValueError(f"others could write to {self._path}, so its tokens are not trusted")
+                raise ValueError(f"others can write to {self._path}, so its tokens aren't trusted")
             if others:
                 logger.warning(
-                    "others could read the tokens in %s (mode %o more than 600); now they cannot", self._path, others
+                    "others could read the tokens in %s (mode %o beyond 600); now they can't", self._path, others
                 )
                 os.fchmod(descriptor, 0o600)
             text = file.read(_LARGEST)
         try:
             content = json.loads(text)
         except (ValueError, RecursionError):
-            raise ValueError(f"{self._path} holds no JSON") from None
+            raise ValueError(f"{self._path} doesn't contain JSON") from None
         tokens = content.get("tokens") if isinstance(content, dict) else None
         if not isinstance(tokens, dict):
-            raise ValueError(f"{self._path} holds no tokens")
+            raise ValueError(f"{self._path} doesn't contain tokens")
         return tokens
 
     def _replace(self, text: str) -> None:
@@ -137,16 +137,16 @@ def _open(path: Path, flags: int) -> tuple[int, int]:
         descriptor = os.open(path, flags | _SAFE_FLAGS, 0o600)
     except OSError as error:
         if path.is_symlink():
-            raise PermissionError(f"{path} is a symbolic link, which is not followed: name the file itself") from error
+            raise PermissionError(f"{path} is a symbolic link, which isn't followed: name the file itself") from error
         raise
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise PermissionError(f"{path} is no regular file, so it is not used")
+            raise PermissionError(f"{path} isn't a regular file, so it isn't used")
         if not hasattr(os, "geteuid"):  # on Windows, the folder's access list protects it
             return descriptor, 0
         if status.st_uid != os.geteuid():
-            raise PermissionError(f"{path} belongs to another user, so it is not trusted")
+            raise PermissionError(f"{path} belongs to another user, so it isn't trusted")
         return descriptor, status.st_mode & 0o077
     except BaseException:
         os.close(descriptor)

@@ -64,9 +64,9 @@ class NarrowToken:
 
     def _refused(self, reason: str) -> NotNarrowedError:
         self._refusal = (
-            f"The account server gave no token with the scope {self._scope} alone, so the URL would carry every right "
-            "of this client. Relay the stream with interactor_ext.relay, or let the URL carry them with "
-            f"allow_broad_token=True. {reason}"
+            f"The account server issued no token with only the scope {self._scope}, so the URL would have "
+            "all rights of this client. Relay the stream with interactor_ext.relay, or accept those "
+            f"rights with allow_broad_token=True. {reason}"
         )
         self._refused_until = time.monotonic() + _REFUSAL_LASTS
         return NotNarrowedError(self._refusal)

@@ -78,7 +78,7 @@ class RedisTokenStore:
             value = self._redis.get(self._prefix + key)
         except Exception as error:
             if "WRONGTYPE" in str(error):  # only the text of Redis's errors says so
-                raise ValueError("what is stored is no token: the key holds something else than a text") from None
+                raise ValueError("what is stored isn't a token: the key doesn't contain a string") from None
             raise
         return None if value is None else parse_token(value)
 
@@ -127,8 +127,8 @@ def blocking(redis: Any) -> Any:
     if pool is None or kind is None:
         # A cluster or sentinels: their settings do not name their nodes.
         raise ConfigurationError(
-            f"A {type(redis).__module__}.{type(redis).__name__} cannot be used here: pass its synchronous twin, which "
-            "serves AsyncInteractorClient as well."
+            f"A {type(redis).__module__}.{type(redis).__name__} can't be used here: pass its synchronous "
+            "version, which works for AsyncInteractorClient as well."
         )
     settings = {
         name: value for name, value in pool.connection_kwargs.items() if name in _SETTINGS or name.startswith("ssl_")

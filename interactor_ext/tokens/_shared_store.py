@@ -105,7 +105,7 @@ class SharedStore:
             timeout = _PATIENCE * _SHARE_OF_LOCK
             with self._store.lock(self._key, timeout) as held:
                 if not held:
-                    logger.warning("no lock of the token store within %.3g s: going on without it", timeout)
+                    logger.warning("couldn't get the token store's lock within %.3g s: going on without it", timeout)
                 if self._finds(search, adopt):  # another process was quicker
                     return
                 search.set()
@@ -131,7 +131,7 @@ class SharedStore:
         if not search.is_set:
             self._rests_until = time.monotonic() + _REST
             logger.warning(
-                "the token store %s did not answer within %g s: going on without it for now", self._name, _PATIENCE
+                "the token store %s didn't respond within %g s: going on without it for now", self._name, _PATIENCE
             )
         return search.token
 

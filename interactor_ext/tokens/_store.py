@@ -97,17 +97,17 @@ def read_token(content: bytes, issued_at: float, model: str = "AccessToken") -> 
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
-        raise DecodeError(model, "", "is not JSON that can be read") from None
+        raise DecodeError(model, "", "isn't readable JSON") from None
     if not isinstance(body, Mapping):
         raise DecodeError(model, "", "must be an object")
     data = body.get("data")
     fields = data if isinstance(data, Mapping) else body
     access_token = fields.get("access_token")
     if not isinstance(access_token, str) or not access_token:
-        problem = "is missing" if access_token is None else "must be a string that is not empty"
+        problem = "is missing" if access_token is None else "must be a string that isn't empty"
         raise DecodeError(model, "access_token", problem)
     if not _SENDABLE.fullmatch(access_token):
-        raise DecodeError(model, "access_token", "holds a character that no header can carry")
+        raise DecodeError(model, "access_token", "contains a character that isn't allowed in a header")
     lifetime = _lifetime(fields.get("expires_in"))
     return Token(access_token, issued_at + lifetime, lifetime)
 
@@ -128,7 +128,7 @@ def load_token(value: object) -> Token:
     fields = value if isinstance(value, Mapping) else {}
     access_token, expires_at, lifetime = (fields.get(name) for name in Token._fields)
     if not isinstance(access_token, str) or not _SENDABLE.fullmatch(access_token):
-        raise ValueError("what is stored is no token: its access_token is missing or unusable")
+        raise ValueError("what is stored isn't a token: its access_token is missing or unusable")
     return Token(access_token, _number("expires_at", expires_at), _number("lifetime", lifetime))
 
 
@@ -136,11 +136,11 @@ def parse_token(text: str | bytes) -> Token:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("what is stored is no JSON") from None
+        raise ValueError("what is stored isn't JSON") from None
     return load_token(value)
 
 
 def _number(name: str, value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _FAR_FUTURE:
         return float(value)
-    raise ValueError(f"what is stored is no token: its {name} is missing or unusable")
+    raise ValueError(f"what is stored isn't a token: its {name} is missing or unusable")

@@ -25,18 +25,18 @@ def answer_tool(cls: type[A], take: Callable[[A], object]) -> ToolFunction:
     if "$ref" in schema:
         schema = builder.definitions[schema["$ref"].rpartition("/")[2]]
     if schema.get("type") != "object" or "properties" not in schema:
-        raise TypeError(f"answer= takes a class with fields, such as a dataclass, and {cls!r} is not one")
+        raise TypeError(f"answer= must be a class with fields, such as a dataclass, not {cls!r}")
     if builder.definitions:
         schema = {**schema, "$defs": builder.definitions}
 
     def give(answer: A) -> str:
         take(answer)
-        return "The answer was taken."
+        return "The answer was accepted."
 
     def bound(value: Any, path: str) -> dict[str, Any]:
         return {"answer": read.read(value, path)}
 
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
-    description = f"Gives the answer to the user's last message: a {cls.__name__}. Call it in place of writing one."
+    description = f"Answers the user's last message with a {cls.__name__}. Call it instead of writing text."
     shape = Shape(schema, "an object", bound)
     return ToolFunction(f"answer_{name}", description, schema, give, shape, inspect.signature(give), None)

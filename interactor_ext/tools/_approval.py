@@ -69,12 +69,15 @@ def require_open(call: ToolCall, waiting: WaitingCall | None, named: WaitingCall
     """Raises ApprovalError for a call about which nobody has to decide, or no longer."""
     name = clean_text(call.id)
     if call.status in FINISHED:
-        raise ApprovalError(f"The call {name} is {call.status} already.", code="call_finished")
+        raise ApprovalError(f"The call {name} is already {call.status}.", code="call_finished")
     if waiting is None:
-        raise ApprovalError(f"The call {name} needs no approval by this ToolSet.", code="unknown_tool")
+        raise ApprovalError(f"The call {name} doesn't need the approval of this ToolSet.", code="unknown_tool")
     if isinstance(named, WaitingCall) and named.digest != waiting.digest:
         raise ApprovalError(
-            f"The arguments of the call {name} are others than those that were shown. `tools.pending` has them.",
+            (
+                f"The arguments of the call {name} have changed since they were shown. `tools.pending` has "
+                "the current ones."
+            ),
             code="call_changed",
         )
     return waiting
@@ -111,7 +114,7 @@ def find_call(user: Any, named: WaitingCall | str) -> Effects[tuple[ToolCall, st
         call = yield Call(search, (messages, call_id))
         if call is not None:
             return call, room_id
-    raise ApprovalError(f"The tenant has no call {clean_text(call_id)!r} of a tool.", code="call_not_found")
+    raise ApprovalError(f"The tenant has no tool call {clean_text(call_id)!r}.", code="call_not_found")
 
 
 def everything(items: Any) -> Effects[list[Any]]:

@@ -73,9 +73,9 @@ def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, Pend
     view_namespace = user._view.namespace
     if isinstance(source, ToolCall):
         if not room_id:
-            raise ValueError(f"the tool call {source.id} does not name its room: pass room_id=")
+            raise ValueError(f"the tool call {source.id} doesn't name its room: pass room_id=")
         if source.status in FINISHED:
-            raise ValueError(f"the tool call {source.id} is {source.status} already")
+            raise ValueError(f"the tool call {source.id} is already {source.status}")
         return user, PendingCall.of(source, room_id, view_namespace)
     data = source.data if isinstance(source, RoomToolCallPendingEvent) else source
     owned = source if source.namespace else data
@@ -84,7 +84,8 @@ def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, Pend
         user = user.for_event(owned)
     elif namespace != view_namespace:
         raise ValueError(
-            f"the tool call {data.tool_call_id} belongs to the namespace {namespace!r}, this view to {view_namespace!r}"
+            f"the tool call {data.tool_call_id} belongs to the namespace {namespace!r}, but this view to "
+            f"{view_namespace!r}"
         )
     return user, PendingCall(data.tool_call_id, data.room_id, data.tool_id, data.tool_name, data.arguments, namespace)
 
@@ -123,7 +124,7 @@ class ToolRun:
         """
         name, call_id = self._name, clean_text(self._call.id)
         if self._tool is None:
-            logger.warning("no tool %s in this ToolSet: its call is answered with an error (call %s)", name, call_id)
+            logger.warning("this ToolSet has no tool %s: its call gets an error (call %s)", name, call_id)
             return error_result("unknown_tool", f"There is no tool {name} here.")
         try:
             args, kwargs = self._tool.bind(self._call.arguments, self._call.context)
@@ -148,13 +149,13 @@ class ToolRun:
             if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
                 raise
             if self._running is None and isinstance(error, TimeoutError) and seconds_until(ends_at) == 0:
-                raise APITimeoutError(f"The deadline has come while the tool {name} was running.") from error
+                raise APITimeoutError(f"The deadline came while the tool {name} was running.") from error
             return self._failed(error)
         try:
             return to_json(value)
         except NotJSONError as error:
-            logger.error("the tool %s gave a result that is not JSON (call %s): %s", name, call_id, error)
-            return error_result("invalid_result", f"The result of the tool is not JSON: {error}")
+            logger.error("the tool %s returned a result that isn't JSON (call %s): %s", name, call_id, error)
+            return error_result("invalid_result", f"The result of the tool isn't JSON: {error}")
 
     def _failed(self, error: BaseException) -> ErrorResult:
         """What the model reads of an exception, which may say what a customer must not know: an id of the log."""
@@ -175,7 +176,7 @@ def error_result(kind: str, message: str, details: list[dict[str, str]] | None =
 
 _CONTENT_TOO_LARGE = 413
 _TOO_LARGE = error_result(
-    "result_too_large", "The result of the tool is larger than the platform takes. Ask for less of it."
+    "result_too_large", "The result of the tool is too large for the platform. Ask for less of it."
 )
 
 
@@ -231,7 +232,7 @@ def require_sendable(call: PendingCall) -> None:
 
 def _unanswerable(call: PendingCall) -> ResponseValidationError:
     return ResponseValidationError(
-        f"The call {clean_text(call.id)[:100]!r} of a tool cannot be answered: no request can carry its ids.",
+        (f"The tool call {clean_text(call.id)[:100]!r} can't get a result: its ids aren't valid in a request."),
         model="ToolCall",
         field="id",
     )

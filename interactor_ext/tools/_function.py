@@ -72,9 +72,9 @@ class ToolFunction:
         source, bound = _without_partials(function)
         label = name or str(getattr(source, "__name__", ""))
         if not label.strip() or label == "<lambda>":
-            raise TypeError(f"{function!r} has no name: give it one with name=")
+            raise TypeError(f"{function!r} has no name: pass name=")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError(f"{label}() is a generator, and the result of a tool is one JSON value")
+            raise TypeError(f"{label}() is a generator, but the result of a tool is one JSON value")
         about = read_docstring(inspect.getdoc(source))
         hints = hints_of(source if hasattr(source, "__annotations__") else type(source).__call__)
         signature = inspect.signature(function)
@@ -93,7 +93,7 @@ class ToolFunction:
         schema = {**shape.schema, **({"$defs": shapes.definitions} if shapes.definitions else {})}
         text = about.text if description is None else description
         if unknown := set(options.show) - fields.keys():
-            raise TypeError(f"{label}() has no parameter {min(unknown)!r} that show= could name")
+            raise TypeError(f"show= names {min(unknown)!r}, which isn't a parameter of {label}()")
         return cls(label, text, schema, function, shape, signature, context, options)
 
     def needs_approval(self, arguments: Any, context: ToolContext) -> bool:
@@ -119,7 +119,7 @@ class ToolFunction:
         try:
             values = self._shape.read(arguments, "")
         except RecursionError:
-            raise InvalidArgumentError(("", "is nested too deep")) from None
+            raise InvalidArgumentError(("", "is nested too deeply")) from None
         if self._context is not None:
             values[self._context] = context
         positional = [
@@ -141,7 +141,7 @@ def _without_partials(function: Callable[..., Any]) -> tuple[Callable[..., Any],
 
 def _member(tool: str, parameter: inspect.Parameter, hints: dict[str, Any], descriptions: dict[str, str]) -> Member:
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-        raise TypeError(f"{tool}({parameter}): a tool's parameters must be named one by one")
+        raise TypeError(f"{tool}({parameter}): each parameter of a tool needs its own name")
     if parameter.name not in hints:
         is_method = parameter.name in ("self", "cls")
         hint = "to make a method a tool, pass it bound" if is_method else f"write one, as in `{parameter.name}: str`"

@@ -48,7 +48,7 @@ class ShapeBuilder:
         try:
             shape = self.shape(hint, place)
         except RecursionError:
-            raise TypeError(f"{place}: a type alias that contains itself is not supported; use a class") from None
+            raise TypeError(f"{place}: a type alias that contains itself isn't supported; use a class") from None
         more: Schema = {"description": member.description} if member.description else {}
         if member.default is not MISSING:
             default = _default(member.default, shape)
@@ -84,7 +84,7 @@ class ShapeBuilder:
             if is_for_pydantic(key, place):
                 return pydantic_shape(hint, place, self.definitions)
             if unwrapped(key)[0] not in (str, Any):
-                raise TypeError(f"{place}: the keys of a JSON object are text, so this must be dict[str, ...]")
+                raise TypeError(f"{place}: the keys of a JSON object are strings, so this must be dict[str, ...]")
             return mapping(self.shape(item, place))
         if isinstance(hint, type) and issubclass(hint, Enum):
             return _choice(hint, place)
@@ -93,9 +93,10 @@ class ShapeBuilder:
         if origin is None and (known := _SCALARS.get(hint)):
             return known
         raise TypeError(
-            f"{place}: {hint if origin else getattr(hint, '__name__', hint)} has no form in JSON. What has one: str, "
-            "int, float, bool, None, dates and times, Decimal, UUID, Enum, Literal, list, tuple, set, dict[str, ...], "
-            "Optional, dataclasses, attrs classes, TypedDicts, named tuples and pydantic models"
+            f"{place}: JSON can't represent {hint if origin else getattr(hint, '__name__', hint)}. "
+            "Supported types: str, int, float, bool, None, dates and times, Decimal, UUID, Enum, "
+            "Literal, list, tuple, set, dict[str, ...], Optional, dataclasses, attrs classes, "
+            "TypedDicts, named tuples and pydantic models"
         )
 
     def _record(self, cls: type, place: str) -> Shape:

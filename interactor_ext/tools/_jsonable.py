@@ -29,14 +29,14 @@ def to_json(value: Any) -> Any:
         plain = _plain(value)
         json.dumps(plain, allow_nan=False, ensure_ascii=False).encode()
     except RecursionError:
-        raise NotJSONError("it is nested too deep, or contains itself") from None
+        raise NotJSONError("it is nested too deeply, or contains itself") from None
     except ValueError as error:
-        raise NotJSONError(f"JSON cannot hold it: {error}") from None
+        raise NotJSONError(f"JSON can't represent it: {error}") from None
     except NotJSONError:
         raise
     except Exception as error:
         # The objects are the caller's: a field that was never set, say, or a lazy list of a database that is down.
-        raise NotJSONError(f"it cannot be read, {type(error).__name__}: {error_text(error)}") from error
+        raise NotJSONError(f"it can't be read, {type(error).__name__}: {error_text(error)}") from error
     return plain
 
 
@@ -62,15 +62,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         plain = {_key(key): _plain(item) for key, item in value.items()}
         if len(plain) != len(value):
-            raise NotJSONError("two keys of an object are the same text")
+            raise NotJSONError("two keys of an object are the same string")
         return plain
     if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
         return [_plain(item) for item in value]
-    raise NotJSONError(f"{type(value).__name__} has no form in JSON")
+    raise NotJSONError(f"JSON can't represent {type(value).__name__}")
 
 
 def _key(key: Any) -> str:
     plain = _plain(key)
     if isinstance(plain, bool) or not isinstance(plain, str | int):
-        raise NotJSONError(f"a key of an object must be text, not {type(key).__name__}")
+        raise NotJSONError(f"a key of an object must be a string, not {type(key).__name__}")
     return str(plain)

@@ -30,8 +30,9 @@ _LEASE = 60.0
 _POLL_PAUSE = 1.0
 _MOST_UNKNOWN = 1000
 _UNKNOWN = (
-    "The outcome is unknown: the tool was begun, and the process that ran it ended. It may have had its effect or not. "
-    "Do not call it again for this; say that somebody has to look."
+    "The outcome is unknown: the tool was started, and the process that ran it ended. It may or "
+    "may not have taken effect. Don't call it again for this; tell the user that somebody must "
+    "check."
 )
 _SETTLED = object()
 """In place of a result: the platform has one."""
@@ -65,7 +66,7 @@ class LedgerEntry:
         while (state := (yield from self._ask(claim, self._key, self._token, _LEASE))) == ClaimState.IN_PROGRESS:
             left = seconds_until(ends_at)
             if left == 0:
-                raise APITimeoutError(f"The deadline has come while another process ran the tool {self._name}.")
+                raise APITimeoutError(f"The deadline came while another process ran the tool {self._name}.")
             yield Pause(_POLL_PAUSE if left is None else min(_POLL_PAUSE, left))
         if state == ClaimState.COMPLETED:
             return _SETTLED
@@ -89,7 +90,7 @@ class LedgerEntry:
         try:
             yield from self._ledger.calls.record(self._ledger.store.complete, self._key, self._token)
         except Exception:  # the platform refuses another result
-            logger.exception("the ledger does not know that the call %s is done", clean_text(self._call.id))
+            logger.exception("the ledger couldn't record that the call %s is done", clean_text(self._call.id))
         return message
 
     def _outcome_unknown(self) -> ErrorResult:
@@ -106,5 +107,5 @@ class LedgerEntry:
         except Exception as error:
             kind, call_id = type(error).__name__, clean_text(self._call.id)
             raise InteractorError(
-                f"The ledger failed ({kind}), so the tool {self._name} was not run (call {call_id})."
+                f"The ledger failed ({kind}), so the tool {self._name} didn't run (call {call_id})."
             ) from error

@@ -57,14 +57,14 @@ class McpServer:
         from mcp.client.subscriptions import ListenNotSupportedError, listen
 
         if self._session.protocol_version is None:
-            raise ConfigurationError("The MCP session is not initialized: `await session.initialize()` first.")
+            raise ConfigurationError("The MCP session isn't initialized. Call `await session.initialize()` first.")
         try:
             tools = await self._fetch()
         except ConfigurationError:
             raise
         except Exception as error:
             raise APIConnectionError(
-                f"The MCP server {self._name} did not list its tools: {error_text(error)}"
+                f"The MCP server {self._name} didn't list its tools: {error_text(error)}"
             ) from error
         self._put(tools)
         self._hear_notifications()
@@ -79,7 +79,7 @@ class McpServer:
 
         handler = getattr(self._session, "_message_handler", None)
         if handler is None:
-            logger.warning("this version of the MCP SDK does not let a ToolSet hear of changed tools")
+            logger.warning("this version of the MCP SDK doesn't report changed tools to a ToolSet")
             return
 
         async def hear(message: Any) -> None:
@@ -102,7 +102,7 @@ class McpServer:
             except not_supported:
                 return
             except Exception as error:
-                logger.debug("the MCP server %s does not tell of changes: %s", self._name, error_text(error))
+                logger.debug("the MCP server %s doesn't report changes: %s", self._name, error_text(error))
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
             if not await self._list_again():
@@ -122,11 +122,11 @@ class McpServer:
         try:
             async with self._listing:
                 if self._put(await self._fetch()):
-                    logger.info("the MCP server %s has changed its tools; register them again", self._name)
+                    logger.info("the MCP server %s has changed its tools: register them again", self._name)
         except Exception as error:
             # A session that was closed is no news to those who closed it.
             level = logging.DEBUG if getattr(error, "code", None) == CONNECTION_CLOSED else logging.WARNING
-            logger.log(level, "the MCP server %s did not list its tools again: %s", self._name, error_text(error))
+            logger.log(level, "the MCP server %s didn't list its tools again: %s", self._name, error_text(error))
             return False
         return True
 
@@ -145,7 +145,7 @@ class McpServer:
             if cursor is None:
                 break
         else:
-            raise ConfigurationError(f"The MCP server {self._name} lists the same page of tools again and again.")
+            raise ConfigurationError(f"The MCP server {self._name} keeps listing the same page of tools.")
         if "" in tools:
             raise ConfigurationError(f"The MCP server {self._name} has a tool without a name: pass prefix=.")
         return tools
@@ -155,7 +155,7 @@ class McpServer:
         try:
             self._replace(self._tools, tools)
         except ValueError as error:
-            raise ValueError(f"{error}: give those of the MCP server {self._name} another prefix=") from None
+            raise ValueError(f"{error}: add the tools of the MCP server {self._name} with another prefix=") from None
         before, self._tools = self._tools, tools
         return _described(before) != _described(tools)
 
@@ -164,7 +164,7 @@ class McpServer:
             try:
                 result = await self._in_loop(partial(self._caller.call_tool, tool.name, arguments))
             except Exception as error:
-                raise ToolError(f"The MCP server {self._name} gave no result.") from error
+                raise ToolError(f"The MCP server {self._name} returned no result.") from error
             return readable(result)
 
         def read(value: Any, path: str) -> dict[str, Any]:
@@ -181,7 +181,7 @@ class McpServer:
         """The result of a coroutine of the session, run in the session's loop, whichever one this is."""
         if asyncio.get_running_loop() is self._loop:
             return await call()
-        gone = RuntimeError("the event loop of its session no longer runs here")
+        gone = RuntimeError("the event loop of its session isn't running anymore")
         if os.getpid() != self._pid or not self._loop.is_running():
             raise gone
         work = asyncio.run_coroutine_threadsafe(call(), self._loop)
@@ -207,7 +207,7 @@ def readable(result: Any) -> Any:
     parts = [_part(block.model_dump(mode="json", by_alias=True, exclude_none=True)) for block in result.content]
     if result.is_error:
         texts = (part if isinstance(part, str) else json.dumps(part, ensure_ascii=False) for part in parts)
-        raise ToolError("\n".join(texts) or "The tool failed, and does not say why.")
+        raise ToolError("\n".join(texts) or "The tool failed without giving a reason.")
     if "structured_content" in result.model_fields_set and result.structured_content is not None:
         # Its texts say the same once more.
         others = [part for part, block in zip(parts, result.content, strict=True) if block.type != "text"]
@@ -248,7 +248,9 @@ def mcp_server(
     def served() -> Tools:
         found = {tool.name: tool for tool in tools() if not tool.options.approval}
         if namespace is None and (asking := [tool.name for tool in found.values() if tool.takes_context]):
-            raise ConfigurationError(f"The tool {asking[0]} takes a ToolContext: pass serve_mcp(namespace=...).")
+            raise ConfigurationError(
+                f"The tool {asking[0]} has a ToolContext parameter: pass serve_mcp(namespace=...)."
+            )
         return found
 
     async def list_tools(context: Any, params: Any) -> types.ListToolsResult:

@@ -40,7 +40,7 @@ class OnceRegistry(Generic[A]):
             if is_ours:
                 return (yield from self._do(job, submit, ends_at))
             answers = job.answers
-            yield Join(answers, ends_at, "another run of the same call was going on")
+            yield Join(answers, ends_at, "another run of the same call was in progress")
             # Empty if the other gave up: then it is our turn, or a third one's.
             if answers.result():
                 return answers.result()[0]

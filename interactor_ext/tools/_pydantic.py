@@ -76,11 +76,11 @@ def _is_constraint(note: Any, place: str) -> bool:
     kind = note if isinstance(note, type) else type(note)
     origins = {base.__module__.partition(".")[0] for base in kind.__mro__}
     if "annotated_types" in origins and "pydantic" not in origins and kind.__name__ not in _CHECKED:
-        raise TypeError(f"{place}: {note!r} is not supported")
+        raise TypeError(f"{place}: {note!r} isn't supported")
     if origins & {"annotated_types", "pydantic", "pydantic_core"} or hasattr(kind, "__get_pydantic_core_schema__"):
         return True
     if any(getattr(note, name, None) is not None for name in _CONSTRAINTS):
-        raise TypeError(f"{place}: {note!r} is not supported; use pydantic.Field(...) or annotated_types")
+        raise TypeError(f"{place}: {note!r} isn't supported; use pydantic.Field(...) or annotated_types")
     return False
 
 
@@ -104,7 +104,7 @@ def with_field(member: Member, place: str) -> tuple[Member, Callable[[], Any] | 
     if not optional:
         return member, None
     if getattr(optional[-1], "default_factory_takes_validated_data", False):
-        raise TypeError(f"{place}: a default_factory must not take the other values")
+        raise TypeError(f"{place}: a default_factory must not use the other values")
     return member._replace(required=False), lambda: optional[-1].get_default(call_default_factory=True)
 
 
@@ -124,17 +124,19 @@ def pydantic_shape(hint: Any, place: str, definitions: dict[str, Schema]) -> Sha
         adapter = pydantic.TypeAdapter(hint, config={"strict": True} if _is_strict(hint) else None)
         schema = _with_definitions(adapter, definitions)
     except ImportError as error:
-        raise TypeError(f"{place}: pydantic, or what it needs for this, is not installed: {error}") from None
+        raise TypeError(f"{place}: pydantic, or a package that it needs, isn't installed: {error}") from None
     except Exception as error:
-        raise TypeError(f"{place}: pydantic makes no JSON Schema of it: {str(error).partition(chr(10))[0]}") from error
+        raise TypeError(
+            f"{place}: pydantic can't create a JSON Schema for it: {str(error).partition(chr(10))[0]}"
+        ) from error
     if misplaced := {*_misplaced([schema, *definitions.values()]), *_of_text_alone(hint, schema)}:
-        raise TypeError(f"{place}: the constraint {', '.join(sorted(misplaced))} does not go with the type")
+        raise TypeError(f"{place}: the constraint {', '.join(sorted(misplaced))} doesn't fit the type")
 
     def read(value: Any, path: str) -> Any:
         try:
             text = json.dumps(_whole_numbers(value), allow_nan=False)
         except ValueError:
-            raise InvalidArgumentError((path, "must hold no number that is not finite")) from None
+            raise InvalidArgumentError((path, "must not contain infinite numbers or NaN")) from None
         try:
             return adapter.validate_json(text)
         except pydantic.ValidationError as invalid:
@@ -235,7 +237,7 @@ def _words(error: Any) -> str:
     if kind == "missing":
         return "is missing"
     if kind == "extra_forbidden":
-        return "is not known"
+        return "is unknown"
     if kind in ("literal_error", "enum"):
         return f"must be one of {error['ctx']['expected']}"
     key = "the key " if error["loc"][-1:] == ("[key]",) else ""

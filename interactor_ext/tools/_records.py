@@ -45,8 +45,8 @@ def hints_of(thing: Any) -> dict[str, Any]:
         return typing.get_type_hints(thing, include_extras=True)
     except NameError as error:
         raise TypeError(
-            f"the type hints of {getattr(thing, '__qualname__', thing)} cannot be resolved: {error}. What they name "
-            "must be there in their module: not local to a function, nor imported under TYPE_CHECKING alone"
+            f"the type hints of {getattr(thing, '__qualname__', thing)} can't be resolved: {error}. Their "
+            "names must exist in the module, not only in a function or under TYPE_CHECKING"
         ) from error
 
 

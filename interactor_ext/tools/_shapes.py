@@ -61,7 +61,7 @@ def choice(values: Iterable[tuple[Any, Any]]) -> Shape:
     pairs = list(values)
     for value, _ in pairs:
         if not (value is None or isinstance(value, str | int | float)):
-            raise TypeError(f"{value!r} is no text, number, boolean or null")
+            raise TypeError(f"{value!r} isn't a string, number, boolean or null")
     schema: Schema = {"enum": [value for value, _ in pairs]}
     kinds = {json_type(value) for value, _ in pairs}
     if kinds == {"a string"}:
@@ -148,7 +148,7 @@ def record(name: str, fields: Mapping[str, Field], build: Callable[[dict[str, An
             (path_of(path, key), "is missing") for key, field in fields.items() if field.required and key not in given
         ]
         known = ", ".join(fields) or "none"
-        details += [(path_of(path, key), f"is not known; known are: {known}") for key in given if key not in fields]
+        details += [(path_of(path, key), f"is unknown; known keys: {known}") for key in given if key not in fields]
         values = read_all(((fields[key].shape, given[key], path_of(path, key)) for key in present), *details)
         made = {key: make() for key, (_, _, make) in fields.items() if make is not None and key not in given}
         return _build(build, {**dict(zip(present, values, strict=True)), **made}, path, name)
@@ -212,7 +212,7 @@ def _build(build: Callable[[Any], Any], content: Any, path: str, name: str) -> A
         raise
     except Exception as error:
         # The class is the caller's, and its checks raise whatever they like.
-        raise InvalidArgumentError((path, f"is no valid {name}: {error_text(error)}")) from error
+        raise InvalidArgumentError((path, f"isn't a valid {name}: {error_text(error)}")) from error
 
 
 def error_text(error: BaseException) -> str:

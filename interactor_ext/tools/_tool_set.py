@@ -268,7 +268,7 @@ class ToolSet:
         user: Resources | AsyncResources,
         call: WaitingCall | str,
         *,
-        reason: str = "It was not approved.",
+        reason: str = "It wasn't approved.",
         by: str | None = None,
     ) -> Message | Awaitable[Message]:
         """Answer a call that waits for approval with an error, whose text is `reason`: the model reads it.
@@ -295,7 +295,7 @@ class ToolSet:
         with self._lock:
             kept = {name: tool for name, tool in self._tools.items() if name not in old}
             if taken := kept.keys() & new.keys():
-                raise ValueError(f"this ToolSet has a tool {min(taken)!r} already")
+                raise ValueError(f"this ToolSet already has a tool {min(taken)!r}")
             self._tools = {**kept, **new}
 
     def _registration(self, user: Any) -> Effects[list[Tool]]:
@@ -314,7 +314,7 @@ class ToolSet:
                 try:
                     known: Tool = yield Call(partial(create, name=tool.name, **about))
                 except ValidationError as error:
-                    error.add_note(f"The platform refuses the tool {tool.name!r} of the ToolSet.")
+                    error.add_note(f"The platform refused the tool {tool.name!r} of the ToolSet.")
                     raise
             elif (namesakes[0].description, namesakes[0].parameters) != (tool.description, tool.parameters):
                 known = yield Call(partial(view_until(user, ends_at).tools.update, namesakes[0].id, **about))
@@ -376,14 +376,14 @@ class ToolSet:
         name = clean_text(call.id)
         if first.kind != decision.kind:
             raise ApprovalError(
-                f"The call {name} has been {first.kind}, and that has not ended. If it failed, do the same again.",
+                (f"The call {name} has been {first.kind}, and that hasn't finished. If it failed, do the same again."),
                 code="call_finished",
             )
         decision.record = partial(record_decision, user, waiting, decision.kind, decision.by)
         message = yield from self._run(user, call, waiting.tool, ends_at, decision)
         self._decisions.pop(key, None)
         if not first.is_taken:
-            raise ApprovalError(f"Another process has decided about the call {name} before.", code="call_finished")
+            raise ApprovalError(f"Another process has already decided about the call {name}.", code="call_finished")
         return message
 
     def _identify(self, user: Any, call: PendingCall, ends_at: float | None) -> Effects[tuple[str, bool]]:
@@ -423,8 +423,9 @@ def tool_set(tools: Tools) -> ToolSet:
     functions: list[Any] = list(tools) if isinstance(tools, Iterable) and not isinstance(tools, str | bytes) else [None]
     if not all(callable(function) for function in functions):
         raise ConfigurationError(
-            "tools= takes a ToolSet, or a list of functions (`tools=[get_weather]`). The ids of tools belong to the "
-            "assistant: `user.assistants.create(..., tools=[tool.id for tool in tool_set.register(user)])`."
+            "tools= must be a ToolSet, or a list of functions (`tools=[get_weather]`). Ids of tools "
+            "belong to the assistant: `user.assistants.create(..., tools=[tool.id for tool in "
+            "tool_set.register(user)])`."
         )
     made = ToolSet()
     for function in functions:

@@ -86,13 +86,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         dead = self._aiohttp.ClientProxyConnectionError, self._aiohttp.ClientConnectorDNSError
         hung_up = isinstance(cause, self._aiohttp.ServerDisconnectedError) and not is_connected
         if proxy and (hung_up or isinstance(cause, dead)):  # with a proxy, aiohttp looks up no other host
-            return httpx.ProxyError(f"{proxy} cannot be used: {cause}")
+            return httpx.ProxyError(f"{proxy} can't be used: {cause}")
         if isinstance(cause, self._aiohttp.ClientConnectorError):
             return httpx.ConnectError(str(cause))
         if isinstance(cause, self._aiohttp.ClientResponseError):
             if isinstance(error, httpx.ProxyError):
-                return httpx.ProxyError(f"the proxy answers with status {cause.status}")
-            return httpx.RemoteProtocolError("the answer breaks the rules of HTTP")
+                return httpx.ProxyError(f"the proxy responded with status {cause.status}")
+            return httpx.RemoteProtocolError("the response violates HTTP")
         if isinstance(error, httpx.ConnectTimeout):
             if isinstance(cause, TimeoutError):
                 return httpx.ConnectTimeout(proxy)

@@ -21,7 +21,7 @@ from interactor_ext.transports._idle_connections import Connections, IdleConnect
 from interactor_ext.transports._per_loop import PerLoop
 from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify, connector
 
-_NO_CONNECTION_FREE = functools.partial(httpx.PoolTimeout, "every connection is in use")
+_NO_CONNECTION_FREE = functools.partial(httpx.PoolTimeout, "all connections are in use")
 
 
 class AsyncTransport(httpx.AsyncBaseTransport):

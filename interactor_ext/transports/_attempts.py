@@ -111,7 +111,7 @@ class Attempts:
         if self.call.ends_at is not None:
             self.ends_at = min(self.ends_at, self.call.ends_at)
             if now >= self.ends_at:
-                why = f"{self._name()} was not sent: its deadline came before its turn."
+                why = f"{self._name()} was not sent: the deadline came before its turn."
                 return APITimeoutError(why, sent=False)
         if self._rules.breaker is not None:
             url = self.request.url
@@ -163,8 +163,10 @@ class Attempts:
     def would_wait(self, seconds: float) -> InteractorError:
         """Why no attempt may be sent where the rate limits allow one only in so many seconds."""
         return APITimeoutError(
-            f"{self._name()} was not sent: the rate limits would have it wait for {seconds:.1f} s, "
-            "longer than its deadline allows.",
+            (
+                f"{self._name()} was not sent: it would have to wait {seconds:.1f} s for the rate limits, "
+                "longer than its deadline allows."
+            ),
             retry_after=seconds,
             sent=False,
         )
@@ -190,7 +192,7 @@ class Attempts:
                 if (delay := self._decide(status=status, retry_after=retry_after)) is not None:
                     return delay
         if status == 404 and self.call.may_be_deleted:
-            logger.info("%s: the repeat answers 404, so an earlier attempt has deleted it", self._name())
+            logger.info("%s: the retry got 404, so an earlier attempt has deleted it", self._name())
             return without_body(response, 204)
         return response
 
@@ -207,7 +209,9 @@ class Attempts:
         sent = may_have_been_sent(error)
         if self._is_out_of_time(error):
             what = "It may have arrived." if sent else "Nothing was sent."
-            raise APITimeoutError(f"{self._name()} had no answer when its deadline came. {what}", sent=sent) from error
+            raise APITimeoutError(
+                f"{self._name()} had no response when its deadline came. {what}", sent=sent
+            ) from error
         if sent:
             self._note_deletion()
         if not (self.is_stream or isinstance(error, _NEVER_RETRIED) or _is_about_certificates(error)):
@@ -250,7 +254,7 @@ class Attempts:
             self.call.retries += 1
             log_retry(self.request, response, delay=decision.delay, attempt=self._made, reason=decision.reason)
         elif status is None or status in self._policy.statuses:
-            logger.debug("%s is not sent again: %s", self._name(), decision.reason)
+            logger.debug("%s isn't retried: %s", self._name(), decision.reason)
         return decision.delay
 
     def _last_error(self) -> InteractorError:

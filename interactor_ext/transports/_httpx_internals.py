@@ -41,7 +41,7 @@ network_deadline: ContextVar[float] = ContextVar("interactor_network_deadline", 
 """When each wait for the network ends: an instant of `time.monotonic()`. httpcore hands through numbers alone."""
 
 
-NO_ANSWER: Late = functools.partial(httpx.ReadTimeout, "no complete answer in time")
+NO_ANSWER: Late = functools.partial(httpx.ReadTimeout, "no complete response in time")
 late: ContextVar[Late] = ContextVar("interactor_late", default=NO_ANSWER)
 """Makes the error of an async attempt whose time is over now: cancelled as a whole, it cannot say how far it is."""
 
@@ -147,7 +147,7 @@ class Network(httpcore.NetworkBackend):
         opened = self.opened_last = _Stream(stream)
         if self.closed:  # asked after `opened_last` is set, where a thread that closes meanwhile finds it
             opened.close()
-            raise httpcore.ConnectError("the transport was closed meanwhile")
+            raise httpcore.ConnectError("the transport was closed in the meantime")
         return opened
 
 
@@ -211,7 +211,7 @@ class AsyncNetwork(httpcore.AsyncNetworkBackend):
             stream = _AsyncStream(inner, _proxied.begins_request)
         if self.closed:
             await stream.aclose()
-            raise httpcore.ConnectError("the transport was closed meanwhile")
+            raise httpcore.ConnectError("the transport was closed in the meantime")
         self.opened_last = stream
         return stream
 

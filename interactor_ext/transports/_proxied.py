@@ -30,22 +30,23 @@ def checked_proxy(proxy: httpx.Proxy | httpx.URL | str, source: str = "proxy") -
         checked = proxy if isinstance(proxy, httpx.Proxy) else httpx.Proxy(proxy)
         problem = _problem(checked.url)
     except (httpx.InvalidURL, ValueError, TypeError):
-        checked, problem = None, "it is no URL with the scheme http, https, socks5 or socks5h"
+        checked, problem = None, "it isn't a URL with the scheme http, https, socks5 or socks5h"
     if checked is None or problem is not None:
         raise ConfigurationError(
-            f"{source} cannot be used: {problem}. Write it as http://host:port or http://user:password@host:port, "
-            "with the special characters of user name and password percent-encoded (# as %23, / as %2F, @ as %40)."
+            f"{source} can't be used: {problem}. Write it as http://host:port or "
+            "http://user:password@host:port, with special characters in the user name and password "
+            "percent-encoded (# as %23, / as %2F, @ as %40)."
         )
     return checked
 
 
 def _problem(url: httpx.URL) -> str | None:
     if not url.host:
-        return "it names no host"
+        return "it has no host"
     if url.port is not None and not 0 < url.port < 65536:
-        return "ports go from 1 to 65535"
+        return "ports range from 1 to 65535"
     if "@" in f"{url.raw_path!r}{url.fragment}":
-        return "its user name or password holds a character that ends them"
+        return "its user name or password contains a character that would end it"
     return None
 
 
@@ -58,7 +59,7 @@ def not_connected(error: Exception, proxy: str) -> Exception:
     if isinstance(error, httpcore.TimeoutException):
         return httpcore.ConnectTimeout(proxy)
     if isinstance(error, httpcore.NetworkError):
-        return httpcore.ProxyError(f"{proxy} cannot be used: {error}")
+        return httpcore.ProxyError(f"{proxy} can't be used: {error}")
     return error
 
 
@@ -84,7 +85,7 @@ class _State:
 
     def _checked(self, data: bytes) -> bytes:
         if not data and not self._is_over:
-            raise httpcore.ReadError("it hung up")
+            raise httpcore.ReadError("it closed the connection")
         return data
 
     @contextmanager

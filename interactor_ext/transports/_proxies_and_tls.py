@@ -95,17 +95,17 @@ def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) ->
     except (OSError, ValueError) as error:
         if key_log and isinstance(error, OSError) and error.filename == key_log:
             raise ConfigurationError(
-                f"The TLS settings cannot be used (SSLKEYLOGFILE={key_log}): {error.strerror}. This process must be "
-                "able to write the file; unset the variable to write none."
+                f"The TLS settings can't be used (SSLKEYLOGFILE={key_log}): {error.strerror}. Let this "
+                "process write the file, or unset the variable."
             ) from error
         sources = [f"{name}={value}" for name, value in zip(_VARIABLES, named, strict=False) if value]
         sources += ["verify="] if isinstance(verify, str) else []
         sources += ["cert="] if cert is not None else []
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigurationError(
-            f"The TLS settings cannot be used ({', '.join(sources) or 'the defaults of this system'}): {reason}. "
-            "The file must exist, be readable, and hold certificates in PEM format; unset the variable to trust the "
-            "authorities that come with certifi."
+            f"The TLS settings can't be used ({', '.join(sources) or 'the defaults of this system'}): "
+            f"{reason}. The file must exist, be readable, and contain certificates in PEM format. Unset "
+            "the variable to trust certifi's certificate authorities."
         ) from error
 
 

@@ -22,7 +22,7 @@ def resolve(host: str, port: int, seconds: float | None) -> list[str]:
     try:
         return _RESOLVERS.call(partial(_look_up, host, port), seconds)
     except TimeoutError:
-        raise httpcore.ConnectTimeout(f"no address of {host} in time") from None
+        raise httpcore.ConnectTimeout(f"couldn't resolve {host} in time") from None
     except ConfigurationError as error:
         no_thread = error.__cause__ or error
     # The RuntimeError of the system, as asyncio's resolver raises it: it becomes an error of this one call. If it were

@@ -43,7 +43,7 @@ class CallTransport(httpx.BaseTransport):
     def __init__(self, inner: httpx.BaseTransport, rules: Rules) -> None:
         self._inner = inner
         self._rules = rules
-        self.closing = Closing()
+        self.closing: Closing = Closing()
         self._inner_closed = False
         watch_network(inner)
 
@@ -103,7 +103,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
     def __init__(self, inner: httpx.AsyncBaseTransport, rules: Rules) -> None:
         self._inner = inner
         self._rules = rules
-        self.closing = Closing()
+        self.closing: Closing = Closing()
         self._inner_closed = False
         watch_async_network(inner)
 
@@ -175,7 +175,7 @@ def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Respons
             for chunk in stream:  # type: ignore[union-attr]
                 body.add(chunk)
                 if time.monotonic() > ends_at:
-                    raise httpx.ReadTimeout("no complete answer in time")
+                    raise httpx.ReadTimeout("no complete response in time")
             body.finish()
         elif len(response.content) > limit:  # a foreign transport has read it itself
             raise too_large(limit)

@@ -44,9 +44,9 @@ class SyncConnection:
     __slots__ = ("_network", "idle_since", "origin", "transport")
 
     def __init__(self, origin: Origin, transport: httpx.HTTPTransport, proxy_source: str) -> None:
-        self.origin = origin
-        self.transport = transport
-        self.idle_since = 0.0
+        self.origin: Origin = origin
+        self.transport: httpx.HTTPTransport = transport
+        self.idle_since: float = 0.0
         network = watch_network(transport, proxy_source)
         assert network is not None
         self._network = network
@@ -162,7 +162,7 @@ class Transport(httpx.BaseTransport):
                 raise httpx.ConnectError("the transport was closed while this call waited for a connection")
             left = ends_at - time.monotonic()
             if left <= 0:
-                raise httpx.PoolTimeout("every connection is in use", request=request)
+                raise httpx.PoolTimeout("all connections are in use", request=request)
             waiter.wait(min(left, _CHECK_SECONDS))
             self._start_closer()
 
@@ -177,7 +177,7 @@ class Transport(httpx.BaseTransport):
         if connection is None:
             connection = use.connection = SyncConnection(origin, *self._connect(origin))
         if self._closed:  # asked after the connection is in use, where `close` finds it
-            raise httpx.ConnectError("the transport was closed meanwhile")
+            raise httpx.ConnectError("the transport was closed in the meantime")
         return connection
 
     def release(self, use: _Use) -> None:

@@ -20,105 +20,82 @@ from typing import TYPE_CHECKING
 from interactor_client.models import EVENT_MODELS
 from interactor_ext._lazy import lazy_names
 
+_EVENTS = ("WebhookEvent", *EVENT_MODELS["WebhookEvent"].values())
+
 if TYPE_CHECKING:
-    from interactor_client.models import (
-        CredentialConnectedEvent,
-        CredentialErrorEvent,
-        CredentialExpiredEvent,
-        CredentialRefreshedEvent,
-        CredentialRevokedEvent,
-        RoomMessageCreatedEvent,
-        RoomMessageUpdatedEvent,
-        RoomToolCallCompletedEvent,
-        RoomToolCallPendingEvent,
-        UnknownWebhookEvent,
-        WebhookEvent,
-        WorkflowInstanceCancelledEvent,
-        WorkflowInstanceCompletedEvent,
-        WorkflowInstanceFailedEvent,
-        WorkflowInstanceHaltedEvent,
-        WorkflowInstanceStartedEvent,
-        WorkflowInstanceStateChangedEvent,
+    from interactor_client.models.webhook_event import *  # noqa: F403 - the class of each event
+    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent as InvalidWebhookEvent
+    from interactor_ext.webhooks.answers import WebhookAnswer as WebhookAnswer
+    from interactor_ext.webhooks.events import parse_event as parse_event
+    from interactor_ext.webhooks.queue._contract import DeadLetter as DeadLetter
+    from interactor_ext.webhooks.queue._contract import EventQueue as EventQueue
+    from interactor_ext.webhooks.queue._contract import EventSink as EventSink
+    from interactor_ext.webhooks.queue._contract import QueuedEvent as QueuedEvent
+    from interactor_ext.webhooks.queue._postgres import PostgresEventQueue as PostgresEventQueue
+    from interactor_ext.webhooks.queue._sqlite import SQLiteEventQueue as SQLiteEventQueue
+    from interactor_ext.webhooks.rotation import SecretRotation as SecretRotation
+    from interactor_ext.webhooks.rotation import arotate_secret as arotate_secret
+    from interactor_ext.webhooks.rotation import rotate_secret as rotate_secret
+    from interactor_ext.webhooks.router import WebhookRouter as WebhookRouter
+    from interactor_ext.webhooks.signature import WebhookVerifier as WebhookVerifier
+    from interactor_ext.webhooks.signature import sign as sign
+    from interactor_ext.webhooks.stores._contract import ClaimState as ClaimState
+    from interactor_ext.webhooks.stores._contract import EventStore as EventStore
+    from interactor_ext.webhooks.stores._memory import MemoryEventStore as MemoryEventStore
+    from interactor_ext.webhooks.stores._postgres import AsyncPostgresEventStore as AsyncPostgresEventStore
+    from interactor_ext.webhooks.stores._postgres import PostgresEventStore as PostgresEventStore
+    from interactor_ext.webhooks.stores._redis import AsyncRedisEventStore as AsyncRedisEventStore
+    from interactor_ext.webhooks.stores._redis import RedisEventStore as RedisEventStore
+    from interactor_ext.webhooks.stores._sqlite import SQLiteEventStore as SQLiteEventStore
+    from interactor_ext.webhooks.worker._worker import WebhookWorker as WebhookWorker
+else:
+    # Type checkers read no names from a table, so they export what is imported above.
+    __all__ = [
+        "AsyncPostgresEventStore",
+        "AsyncRedisEventStore",
+        "ClaimState",
+        "DeadLetter",
+        "EventQueue",
+        "EventSink",
+        "EventStore",
+        "InvalidWebhookEvent",
+        "MemoryEventStore",
+        "PostgresEventQueue",
+        "PostgresEventStore",
+        "QueuedEvent",
+        "RedisEventStore",
+        "SQLiteEventQueue",
+        "SQLiteEventStore",
+        "SecretRotation",
+        "WebhookAnswer",
+        "WebhookRouter",
+        "WebhookVerifier",
+        "WebhookWorker",
+        "arotate_secret",
+        "parse_event",
+        "rotate_secret",
+        "sign",
+    ]
+    __all__ += _EVENTS
+    # A receiver loads what it uses: most use no Redis, no worker, and few of the events.
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "interactor_ext.webhooks._invalid_event": ("InvalidWebhookEvent",),
+            "interactor_ext.webhooks.answers": ("WebhookAnswer",),
+            "interactor_ext.webhooks.events": ("parse_event",),
+            "interactor_ext.webhooks.queue._contract": ("DeadLetter", "EventQueue", "EventSink", "QueuedEvent"),
+            "interactor_ext.webhooks.queue._postgres": ("PostgresEventQueue",),
+            "interactor_ext.webhooks.queue._sqlite": ("SQLiteEventQueue",),
+            "interactor_ext.webhooks.rotation": ("SecretRotation", "arotate_secret", "rotate_secret"),
+            "interactor_ext.webhooks.router": ("WebhookRouter",),
+            "interactor_ext.webhooks.signature": ("WebhookVerifier", "sign"),
+            "interactor_ext.webhooks.stores._contract": ("ClaimState", "EventStore"),
+            "interactor_ext.webhooks.stores._memory": ("MemoryEventStore",),
+            "interactor_ext.webhooks.stores._postgres": ("AsyncPostgresEventStore", "PostgresEventStore"),
+            "interactor_ext.webhooks.stores._redis": ("AsyncRedisEventStore", "RedisEventStore"),
+            "interactor_ext.webhooks.stores._sqlite": ("SQLiteEventStore",),
+            "interactor_ext.webhooks.worker._worker": ("WebhookWorker",),
+            "interactor_client.models": _EVENTS,
+        },
     )
-    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent
-    from interactor_ext.webhooks.answers import WebhookAnswer
-    from interactor_ext.webhooks.events import parse_event
-    from interactor_ext.webhooks.queue._contract import DeadLetter, EventQueue, EventSink, QueuedEvent
-    from interactor_ext.webhooks.queue._postgres import PostgresEventQueue
-    from interactor_ext.webhooks.queue._sqlite import SQLiteEventQueue
-    from interactor_ext.webhooks.rotation import SecretRotation, arotate_secret, rotate_secret
-    from interactor_ext.webhooks.router import WebhookRouter
-    from interactor_ext.webhooks.signature import WebhookVerifier, sign
-    from interactor_ext.webhooks.stores._contract import ClaimState, EventStore
-    from interactor_ext.webhooks.stores._memory import MemoryEventStore
-    from interactor_ext.webhooks.stores._postgres import AsyncPostgresEventStore, PostgresEventStore
-    from interactor_ext.webhooks.stores._redis import AsyncRedisEventStore, RedisEventStore
-    from interactor_ext.webhooks.stores._sqlite import SQLiteEventStore
-    from interactor_ext.webhooks.worker._worker import WebhookWorker
-
-__all__ = [
-    "AsyncPostgresEventStore",
-    "AsyncRedisEventStore",
-    "ClaimState",
-    "CredentialConnectedEvent",
-    "CredentialErrorEvent",
-    "CredentialExpiredEvent",
-    "CredentialRefreshedEvent",
-    "CredentialRevokedEvent",
-    "DeadLetter",
-    "EventQueue",
-    "EventSink",
-    "EventStore",
-    "InvalidWebhookEvent",
-    "MemoryEventStore",
-    "PostgresEventQueue",
-    "PostgresEventStore",
-    "QueuedEvent",
-    "RedisEventStore",
-    "RoomMessageCreatedEvent",
-    "RoomMessageUpdatedEvent",
-    "RoomToolCallCompletedEvent",
-    "RoomToolCallPendingEvent",
-    "SQLiteEventQueue",
-    "SQLiteEventStore",
-    "SecretRotation",
-    "UnknownWebhookEvent",
-    "WebhookAnswer",
-    "WebhookEvent",
-    "WebhookRouter",
-    "WebhookVerifier",
-    "WebhookWorker",
-    "WorkflowInstanceCancelledEvent",
-    "WorkflowInstanceCompletedEvent",
-    "WorkflowInstanceFailedEvent",
-    "WorkflowInstanceHaltedEvent",
-    "WorkflowInstanceStartedEvent",
-    "WorkflowInstanceStateChangedEvent",
-    "arotate_secret",
-    "parse_event",
-    "rotate_secret",
-    "sign",
-]
-
-# A receiver loads what it uses: most use no Redis, no worker, and few of the events.
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "interactor_ext.webhooks._invalid_event": ("InvalidWebhookEvent",),
-        "interactor_ext.webhooks.answers": ("WebhookAnswer",),
-        "interactor_ext.webhooks.events": ("parse_event",),
-        "interactor_ext.webhooks.queue._contract": ("DeadLetter", "EventQueue", "EventSink", "QueuedEvent"),
-        "interactor_ext.webhooks.queue._postgres": ("PostgresEventQueue",),
-        "interactor_ext.webhooks.queue._sqlite": ("SQLiteEventQueue",),
-        "interactor_ext.webhooks.rotation": ("SecretRotation", "arotate_secret", "rotate_secret"),
-        "interactor_ext.webhooks.router": ("WebhookRouter",),
-        "interactor_ext.webhooks.signature": ("WebhookVerifier", "sign"),
-        "interactor_ext.webhooks.stores._contract": ("ClaimState", "EventStore"),
-        "interactor_ext.webhooks.stores._memory": ("MemoryEventStore",),
-        "interactor_ext.webhooks.stores._postgres": ("AsyncPostgresEventStore", "PostgresEventStore"),
-        "interactor_ext.webhooks.stores._redis": ("AsyncRedisEventStore", "RedisEventStore"),
-        "interactor_ext.webhooks.stores._sqlite": ("SQLiteEventStore",),
-        "interactor_ext.webhooks.worker._worker": ("WebhookWorker",),
-        "interactor_client.models": ("WebhookEvent", *EVENT_MODELS["WebhookEvent"].values()),
-    },
-)

@@ -14,17 +14,17 @@ from interactor_ext.webhooks._headers import EVENT, SIGNATURE, TIMESTAMP
 from interactor_ext.webhooks.asgi import ASGIReceiver, ClientGone
 
 _ANSWERS = {
-    200: "Handled, a duplicate, accepted for later, or an event without a handler: it is not sent again.",
-    400: "The body names no event, or one so old that it may be a replay.",
+    200: "Handled, a duplicate, stored for later, or an event without a handler. It isn't retried.",
+    400: "The body isn't an event, or the event is so old that it may be a replay.",
     401: "Not genuine: the signature or the timestamp is wrong or missing.",
     413: "The body is too large.",
-    500: "A handler failed, or the event does not fit the class that its handlers take: deliver again.",
-    503: "The event is being handled, or cannot be recorded: deliver again.",
+    500: "A handler failed, or the event doesn't fit its class. Retry.",
+    503: "The event is being handled, or can't be recorded. Retry.",
 }
 _HEADERS = {
     SIGNATURE: (True, "`sha256=` and the hexadecimal HMAC-SHA256 of the raw body."),
     TIMESTAMP: (True, "When the delivery was sent, in Unix seconds."),
-    EVENT: (False, "The type of the event. The body's `event` is what counts."),
+    EVENT: (False, "The event's type. The body's `event` takes precedence."),
 }
 
 
@@ -33,7 +33,7 @@ def api_router(receiver: ASGIReceiver) -> APIRouter:
 
     @routes.post(
         "",
-        summary="Take an event of Interactor.",
+        summary="Receive an event from Interactor.",
         response_description=_ANSWERS[200],
         responses={status: _response(status, text) for status, text in _ANSWERS.items()},
         openapi_extra={

@@ -78,7 +78,7 @@ class PostgresBacked:
             self._new_pool = partial(kind, kwargs=settings, min_size=0, max_size=MOST_CONNECTIONS, num_workers=1)
         elif not isinstance(database, kind):
             expected = f"a dsn or a psycopg_pool.{kind.__name__}"
-            raise ConfigurationError(f"{name} takes {expected}, not {type(database).__name__!r}.")
+            raise ConfigurationError(f"{name} needs {expected}, not {type(database).__name__!r}.")
         # Those that were made for a dsn, by event loop; that of threads has None.
         self._pools: dict[Any, Future[Any]] = {}
         self._is_inherited = False
@@ -94,8 +94,8 @@ class PostgresBacked:
         # What is wrong is not quoted: it can be the password.
         if given is None or "@" in str(given.get("host", ""))[1:]:
             raise ConfigurationError(
-                "The dsn is neither like postgresql://user:password@host/database, with special characters of the "
-                "password as %XX, nor like 'host=... dbname=... user=...'."
+                "The dsn must look like postgresql://user:password@host/database, with special characters of "
+                "the password as %XX, or like 'host=... dbname=... user=...'."
             )
         seconds = math.ceil(self._timeout)
         return {
@@ -132,8 +132,9 @@ class PostgresBacked:
                 yield Call(connection.execute, (f"{_LOCK}ALTER TABLE {self._table} {', '.join(changes.values())}",))
         except self._psycopg.Error as error:
             raise ConfigurationError(
-                f"The table {self._table} in this database is of another version, and cannot be brought up to date in "
-                f"{', '.join(map(repr, changes))}: {_first_line(error)}. Rename or drop it, then call `create()` again."
+                f"The table {self._table} in this database has another version and can't be upgraded in "
+                f"{', '.join(map(repr, changes))}: {_first_line(error)}. Rename or drop it, then call "
+                "`create()` again."
             ) from error
 
     def _sweep(self, connection: Any) -> Effects[None]:
@@ -157,8 +158,8 @@ class PostgresBacked:
             raise
         except (self._psycopg.errors.UndefinedTable, self._psycopg.errors.UndefinedColumn) as error:
             raise ConfigurationError(
-                f"The table {self._table} is not in this database, or is of another version: call `create()` of the "
-                f"{self._kind} once, when you deploy or when your application starts."
+                f"The table {self._table} is missing from this database, or has another version. Call "
+                f"`create()` of the {self._kind} once, when you deploy or when your application starts."
             ) from error
         except Exception as error:
             raise WebhookStoreError(f"The webhook {self._kind} in PostgreSQL failed: {_first_line(error)}") from error
@@ -186,8 +187,8 @@ class PostgresBacked:
         if self._given is not None:
             if self._is_inherited:
                 raise ConfigurationError(
-                    "This connection pool was opened before this process was forked, and its connections are the "
-                    "parent's: open a pool in each process, or pass a dsn in its place."
+                    "This connection pool was opened before the process was forked, and its connections belong "
+                    "to the parent. Open a pool in each process, or pass a dsn instead."
                 )
             return self._given
         mine = promise()
@@ -205,7 +206,7 @@ class PostgresBacked:
                 self._pools.pop(place, None)
                 mine.set_exception(error if isinstance(error, Exception) else self._timed_out())
                 raise
-        yield Join(opened, None, "another call connects")
+        yield Join(opened, None, "another call is connecting")
         return opened.result()
 
     def _close_own(self, pool: Any = None) -> Effects[None]:
@@ -225,7 +226,7 @@ class PostgresBacked:
         self._is_inherited = self._given is not None and not self._given.closed
 
     def _timed_out(self) -> WebhookStoreError:
-        return WebhookStoreError(f"PostgreSQL did not answer within {self._timeout:.3g} s.")
+        return WebhookStoreError(f"PostgreSQL didn't respond within {self._timeout:.3g} s.")
 
 
 class SyncPostgresBacked(PostgresBacked):

@@ -11,13 +11,13 @@ from interactor_ext._errors import ConfigurationError
 def above_zero(value: Any, what: str, *, endless: bool = False) -> Any:
     """The value. `endless` permits infinity."""
     if not (is_number(value) and value > 0 and (endless or math.isfinite(value))):
-        raise ConfigurationError(f"{what} is a number above 0, not {value!r}.")
+        raise ConfigurationError(f"{what} must be a number above 0, not {value!r}.")
     return value
 
 
 def at_least_zero(value: Any, what: str) -> Any:
     if not (is_number(value) and value >= 0 and math.isfinite(value)):
-        raise ConfigurationError(f"{what} is a number from 0 up, not {value!r}.")
+        raise ConfigurationError(f"{what} must be a number from 0 up, not {value!r}.")
     return value
 
 

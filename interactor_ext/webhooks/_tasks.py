@@ -37,7 +37,7 @@ def from_text(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as error:
-        raise WebhookPayloadError("The message in the task queue is not what `hand_over` has put there.") from error
+        raise WebhookPayloadError("The message in the task queue isn't what `hand_over` put there.") from error
 
 
 def next_attempt(error: Exception, failures: int, delays: Sequence[float]) -> tuple[float, int] | None:
@@ -56,8 +56,10 @@ def prepare(router: WebhookRouter, retry_delays: Sequence[float]) -> tuple[float
     """The checked delays. Warns if workers would not know what others have handled."""
     if isinstance(router.store, MemoryEventStore):
         warnings.warn(
-            "This webhook router remembers events in the memory of one process: another worker would handle a "
-            "duplicate again. Give it a store that all workers share, such as RedisEventStore.",
+            (
+                "This webhook router remembers events in the memory of one process, so another worker would "
+                "handle a duplicate again. Give it a store that all workers share, such as RedisEventStore."
+            ),
             stacklevel=3,
         )
     return tuple(at_least_zero(delay, "Each of retry_delays") for delay in retry_delays)

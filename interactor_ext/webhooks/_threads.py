@@ -46,7 +46,9 @@ class StoreCalls:
                 pause = next(pauses, None)
                 if pause is None or time.monotonic() + pause > ends_at:
                     raise
-                logger.warning("What came of webhook event %r could not be recorded: %r. Trying again.", args[0], error)
+                logger.warning(
+                    "The outcome of webhook event %r couldn't be recorded: %r. Trying again.", args[0], error
+                )
             # Not Pause: a cancellation would end it.
             yield Call(time.sleep, (pause,), shielded=True, threads=self._threads)
 

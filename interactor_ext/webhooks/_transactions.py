@@ -36,7 +36,7 @@ def claim(connection: Any, key: str) -> bool:
     result = _execute(connection, key)
     if inspect.isawaitable(result):
         result.close()  # type: ignore[attr-defined]
-        raise ConfigurationError("This connection is async: write `await router.aclaim_in(event, connection)`.")
+        raise ConfigurationError("This connection is asynchronous. Write `await router.aclaim_in(event, connection)`.")
     return bool(result.rowcount == 1)
 
 
@@ -44,7 +44,7 @@ async def aclaim(connection: Any, key: str) -> bool:
     """`claim` in an async connection."""
     result = _execute(connection, key)
     if not inspect.isawaitable(result):
-        raise ConfigurationError("This connection is not async: write `router.claim_in(event, connection)`.")
+        raise ConfigurationError("This connection isn't asynchronous. Write `router.claim_in(event, connection)`.")
     return bool((await result).rowcount == 1)
 
 
@@ -52,9 +52,9 @@ def _execute(connection: Any, key: str) -> Any:
     """A result with a `rowcount`, or an awaitable of one."""
     database, is_in_transaction, (name, until), execute = _way_of(connection)
     if not is_in_transaction:
-        raise ConfigurationError("The connection commits each statement by itself. Begin a transaction, then claim.")
+        raise ConfigurationError("The connection commits each statement on its own. Begin a transaction, then claim.")
     if database not in _UNTIL:
-        raise ConfigurationError(f"An event can be claimed in PostgreSQL and in SQLite, not in {database!r}.")
+        raise ConfigurationError(f"Events can be claimed in PostgreSQL and SQLite, not in {database!r}.")
     statement = _INSERT.format(key=name, until=_UNTIL[database].format(until))
     return execute(statement, (_PREFIX + key, time.time() + DEFAULT_TTL))
 
@@ -78,8 +78,8 @@ def _way_of(connection: Any) -> _Way:
     if hasattr(connection, "in_atomic_block"):
         return connection.vendor, connection.in_atomic_block, ("%s", "%s"), partial(_execute_in_django, connection)
     raise ConfigurationError(
-        f"An event is claimed in a connection of psycopg, sqlite3 or Django, or in a session or connection of "
-        f"SQLAlchemy, not in a {type(connection).__name__}."
+        "Events can be claimed in a connection of psycopg, sqlite3 or Django, or in a session or "
+        f"connection of SQLAlchemy, not in a {type(connection).__name__}."
     )
 
 

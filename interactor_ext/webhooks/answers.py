@@ -52,25 +52,27 @@ def too_large(limit: int) -> WebhookAnswer:
 
 
 def length_required() -> WebhookAnswer:
-    return refused(411, "length_required", "This server reads no body without a Content-Length.")
+    return refused(411, "length_required", "This server requires a Content-Length.")
 
 
 def body_incomplete() -> WebhookAnswer:
-    return refused(400, "body_incomplete", "The connection broke before the body was complete.")
+    return refused(400, "body_incomplete", "The connection was lost before the body was complete.")
 
 
 def too_old(age: float) -> WebhookAnswer:
     return refused(
         400,
         "too_old",
-        f"The event is {age / 86_400:.1f} days old, and what was handled so long ago is forgotten here: it may be a "
-        "replay. A store with a longer `ttl` takes it.",
+        (
+            f"The event is {age / 86400:.1f} days old. The store no longer remembers events of that age, "
+            "so this may be a replay. A store with a longer `ttl` accepts it."
+        ),
     )
 
 
 def handler_failed() -> WebhookAnswer:
     # The handler's error stays in this machine's log: it may hold data that the platform must not see.
-    return refused(500, "handler_failed", "The handler failed. Deliver again.")
+    return refused(500, "handler_failed", "The handler failed. Retry.")
 
 
 def in_progress() -> WebhookAnswer:
@@ -78,15 +80,13 @@ def in_progress() -> WebhookAnswer:
     return refused(
         503,
         "in_progress",
-        "Another delivery of this event is being handled. Deliver again.",
+        "Another delivery of this event is being handled. Retry.",
         Retry_After=_RETRY_AFTER_SECONDS,
     )
 
 
 def store_down() -> WebhookAnswer:
-    return refused(
-        503, "store_unavailable", "The event could not be recorded. Deliver again.", Retry_After=_RETRY_AFTER_SECONDS
-    )
+    return refused(503, "store_unavailable", "The event couldn't be recorded. Retry.", Retry_After=_RETRY_AFTER_SECONDS)
 
 
 def _json(document: dict[str, object], status: int, headers: dict[str, str] | None = None) -> WebhookAnswer:

@@ -24,8 +24,9 @@ def answer_event(router: DeliveryHandler, event: Any) -> dict[str, Any]:
             body = base64.b64decode(body)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(
-            "lambda_handler takes the events of API Gateway (REST and HTTP APIs, payload format 1.0 or 2.0), of an "
-            "Application Load Balancer and of a function URL. This is none: which trigger does the function have?"
+            "lambda_handler accepts events of API Gateway (REST and HTTP APIs, payload format 1.0 or "
+            "2.0), of an Application Load Balancer and of a function URL. This event comes from none of "
+            "them: check the function's trigger."
         ) from error
     by_load_balancer = "elb" in context
     if by_load_balancer and method == "GET" and _is_health_check(headers):

@@ -46,8 +46,8 @@ def hand_over_to(
     # Celery itself would keep the first of two tasks of one name, and run its handlers for the events of both.
     if _routers.setdefault(app, {}).setdefault(task_name, router) is not router:
         raise ConfigurationError(
-            f"This Celery application has a task {task_name!r}, of another webhook router: give each router a name, "
-            'WebhookRouter(name="..."), or pass task_name=.'
+            f"This Celery application already has a task {task_name!r}, from another webhook router. Give "
+            'each router a name, WebhookRouter(name="..."), or pass task_name=.'
         )
 
     def run(task: Any, text: str, failures: int = 0, due: float = 0.0) -> None:

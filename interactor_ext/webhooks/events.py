@@ -34,8 +34,8 @@ def raw_body(body: Body) -> bytes:
     if isinstance(body, bytearray | memoryview):
         return bytes(body)
     raise TypeError(
-        f"The raw body is needed, as bytes or str, not {type(body).__name__}: the signature covers the bytes that were "
-        "sent, and a parsed body cannot be turned back into them."
+        f"The raw body is required, as bytes or str, not {type(body).__name__}: the signature covers "
+        "the bytes that were sent, and a parsed body can't be turned back into them."
     )
 
 
@@ -69,13 +69,13 @@ def _read_alternative(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
     """The event of a body with alternative or malformed envelope fields."""
     kind = next((kind for name in ("event", "type") if (kind := document.get(name)) and isinstance(kind, str)), None)
     if kind is None:
-        raise WebhookPayloadError("The body names no event: neither `event` nor `type` holds a text.")
+        raise WebhookPayloadError("The body isn't an event: neither `event` nor `type` is a string.")
     document["event"] = kind
     key, own_id = _id_text(document.get("idempotency_key") or None), _id_text(document.get("id"))
     document["idempotency_key"], document["id"] = key or own_id, own_id or key
     if not document["id"]:
         raise WebhookPayloadError(
-            "The body has neither `idempotency_key` nor `id`, so a replay could not be told apart."
+            "The body has neither `idempotency_key` nor `id`, so a replay couldn't be recognized."
         )
     _fill_gaps(document)
     if is_number(document["namespace"]):
@@ -86,7 +86,7 @@ def _read_alternative(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
         return event
     except Exception as error:
         # Not only DecodeError: data may be nested too deep.
-        what = str(error) if isinstance(error, DecodeError) else f"cannot be read ({type(error).__name__})"
+        what = str(error) if isinstance(error, DecodeError) else f"can't be read ({type(error).__name__})"
     if not isinstance(document["namespace"], str | None):
         document["namespace"] = None
     from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent  # late, as all models are
@@ -139,7 +139,7 @@ def _json_object(raw: bytes) -> dict[str, Any]:
         if end != len(text):
             raise json.JSONDecodeError("Extra data", text, end)
     except (ValueError, RecursionError) as error:
-        raise WebhookPayloadError(f"The body is not JSON that can be read: {error}.") from error
+        raise WebhookPayloadError(f"The body isn't readable JSON: {error}.") from error
     if not isinstance(document, dict):
-        raise WebhookPayloadError(f"The body is a JSON {type(document).__name__}, and an event is an object.")
+        raise WebhookPayloadError(f"The body is a JSON {type(document).__name__}; an event is an object.")
     return document

@@ -10,8 +10,8 @@ from interactor_ext._errors import WebhookError
 from interactor_ext.webhooks.signature import WebhookVerifier
 
 _KNOWN_HERE_ALONE = (
-    "The platform signs with the new secret already and this process verifies with it, but it was not stored: "
-    "rotate again, or deliveries will be refused after a restart."
+    "The platform already signs with the new secret and this process verifies with it, but it "
+    "wasn't stored. Rotate again, or deliveries will be refused after a restart."
 )
 
 
@@ -71,7 +71,7 @@ def _rotate(
     webhook = yield Call(webhooks.rotate_secret, (webhook_id,))
     secret = webhook.secret
     if not isinstance(secret, str) or not secret:
-        raise WebhookError("The platform rotated the secret and did not say what it is now: rotate again.")
+        raise WebhookError("The platform rotated the secret but didn't return the new one. Rotate again.")
     rotation = SecretRotation(verifier, secret)
     try:
         yield Call(hand_over, (secret,))

@@ -126,29 +126,29 @@ class WebhookRouter:
         telemetry: Telemetry | None = None,
     ) -> None:
         if store is not None and queue is not None:
-            raise ConfigurationError(
-                "A queue remembers events by itself: give the router a store or a queue, not both."
-            )
+            raise ConfigurationError("A queue remembers events itself. Give the router a store or a queue, not both.")
         if hand_over is not None and queue is not None:
-            raise ConfigurationError("Events go to one place: give the router `queue` or `hand_over`, not both.")
+            raise ConfigurationError("Give the router `queue` or `hand_over`, not both.")
         if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
-            raise ConfigurationError("The name of a webhook router is 1 to 64 ASCII letters, digits, '_', '.' or '-'.")
+            raise ConfigurationError("A webhook router's name must be 1 to 64 ASCII letters, digits, '_', '.' or '-'.")
         self._verifier = verifier
-        self.store = MemoryEventStore() if store is None else store
+        self.store: EventStore = MemoryEventStore() if store is None else store
         self.queue = queue
         self.hand_over = hand_over
-        self.store_calls = StoreCalls(
+        self.store_calls: StoreCalls = StoreCalls(
             in_memory=queue is None and hand_over is None and isinstance(self.store, MemoryEventStore)
         )
         shared = queue or self.store
         if name is None and getattr(shared, "is_shared", False):
             warnings.warn(
-                f"This webhook router has no name, and another service may use the same {type(shared).__name__}: "
-                'each would take events that the other has handled for duplicates. Pass name="...", the same in every '
-                "process of this service.",
+                (
+                    "This webhook router has no name, and another service may use the same "
+                    f"{type(shared).__name__}. Each would then treat events handled by the other as duplicates. "
+                    'Pass name="...", the same in every process of this service.'
+                ),
                 stacklevel=2,
             )
-        self.key_prefix = "" if name is None else f"{name}:"
+        self.key_prefix: str = "" if name is None else f"{name}:"
         self.lease: float = above_zero(lease, "The lease of a webhook router")
         self.handler_timeout = handler_timeout
         self.around = around
@@ -157,7 +157,7 @@ class WebhookRouter:
         self._in_loop = HandlerRun(HANDLER_THREADS, timeout)
         self.max_body: int = at_least_zero(max_body, "max_body")
         self._duplicate_wait: float = at_least_zero(duplicate_wait, "duplicate_wait")
-        self.reporter = None if telemetry is None else Reporter(telemetry)
+        self.reporter: Reporter | None = None if telemetry is None else Reporter(telemetry)
         self._registrations: list[Registration] = []
         self._default: Handler | None = None
 
@@ -177,7 +177,7 @@ class WebhookRouter:
             )
         for each in patterns:
             if meant := _similar_event_type(each):
-                warnings.warn(f"no event is called {each!r}: is {meant!r} meant?", stacklevel=2)
+                warnings.warn(f"Unknown event {each!r}. Did you mean {meant!r}?", stacklevel=2)
         pattern = pattern_of(patterns)
 
         def register(handler: H) -> H:
@@ -189,7 +189,7 @@ class WebhookRouter:
     def default(self, handler: H) -> H:
         """Register the handler of events that match no other. Without one they are answered 200 and dropped."""
         if self._default is not None:
-            raise ConfigurationError("This router has a default handler already.")
+            raise ConfigurationError("This router already has a default handler.")
         self._default = handler
         return handler
 
@@ -300,7 +300,7 @@ class WebhookRouter:
         problems: list[str] = []
         cause: Exception | None = None
         if self._default is None and not self._registrations and self.queue is None and self.hand_over is None:
-            problems.append("It has no handler: import the module with its handlers before.")
+            problems.append("It has no handlers: import the module with its handlers first.")
         try:
             if self.queue is None:
                 key, token = f"{self.key_prefix}check:{secrets.token_hex(8)}", secrets.token_hex(16)
@@ -309,10 +309,10 @@ class WebhookRouter:
             elif callable(look := getattr(self.queue, "dead_letters", None)):
                 yield self.store_calls.call(look, 1)
         except Exception as error:
-            problems.append(f"Its {'store' if self.queue is None else 'queue'} cannot be used: {error}")
+            problems.append(f"Its {'store' if self.queue is None else 'queue'} can't be used: {error}")
             cause = error
         if problems:
-            raise ConfigurationError(f"This webhook router is not ready. {' '.join(problems)}") from cause
+            raise ConfigurationError(f"This webhook router isn't ready. {' '.join(problems)}") from cause
 
     @property
     def events(self) -> list[KnownWebhookEventType]:
@@ -339,7 +339,7 @@ class WebhookRouter:
             wrapped = wrapped if run.wrap is None else run.wrap(wrapped)
             yield Call(wrapped, (event,), threads=run.threads, timeout=left, renewal=renewal)
         if problem is not None and not all(each.takes_any_event for each in matching):
-            raise WebhookPayloadError(f"It does not fit the class that its handlers take: {problem}.")
+            raise WebhookPayloadError(f"It doesn't fit the class that its handlers expect: {problem}.")
 
     def refuse_unread(self, answer: WebhookAnswer) -> WebhookAnswer:
         """Log and return the answer to a delivery whose body was not read to its end."""
@@ -371,7 +371,7 @@ class WebhookRouter:
         watch.event = event
         if (problem := validation_error_of(event)) is not None:
             logger.error(
-                "Webhook event %r is genuine and does not fit its type, %r: %s.", event.id, event.event, problem
+                "Webhook event %r is genuine but doesn't fit its type, %r: %s.", event.id, event.event, problem
             )
         if age := self._age_beyond_memory(event):
             return answers.too_old(age)
@@ -392,7 +392,7 @@ class WebhookRouter:
 
     def _accept_unreadable(self, body: bytes, error: WebhookPayloadError) -> Effects[WebhookAnswer]:
         """A genuine delivery without event type or id: a queue takes it, and a worker makes it a dead letter."""
-        logger.error("A genuine webhook delivery was not understood: %s", error)
+        logger.error("A genuine webhook delivery couldn't be read: %s", error)
         if self.queue is None and self.hand_over is None:
             return answers.refused(400, "not_understood", str(error))
         return (yield from self._accept(body_key(body), body))
@@ -417,7 +417,7 @@ class WebhookRouter:
             elif self.hand_over is not None:
                 yield self.store_calls.call(self.hand_over, body)
         except Exception:
-            logger.exception("Webhook event %r could not be queued.", key)
+            logger.exception("Webhook event %r couldn't be queued.", key)
             return answers.store_down()
         return answers.handled("accepted" if is_new else "duplicate")
 
@@ -429,9 +429,9 @@ class WebhookRouter:
         try:
             state = yield from self._claim(key, token)
         except Exception as error:
-            logger.exception("Webhook event %r could not be claimed.", event.id)
+            logger.exception("Webhook event %r couldn't be claimed.", event.id)
             busy = WebhookBusyError(
-                "The store of webhook events is out of reach: no handler ran.", retry_after=_STORE_RETRY_SECONDS
+                "The store of webhook events is unavailable. No handler ran.", retry_after=_STORE_RETRY_SECONDS
             )
             busy.__cause__ = error
             return answers.store_down(), busy
@@ -445,7 +445,7 @@ class WebhookRouter:
             return answers.handled("duplicate"), None
         if state == ClaimState.IN_PROGRESS:
             return answers.in_progress(), WebhookBusyError(
-                "Another process is handling this webhook event, or died while it did: no handler ran here.",
+                "Another process is handling this webhook event, or died while it did. No handler ran here.",
                 retry_after=self.lease,
             )
         try:
@@ -463,7 +463,7 @@ class WebhookRouter:
             yield from self.store_calls.record(self.store.complete, key, token)
         except Exception:
             # Still 200: the handlers ran, and a retry would run them again.
-            logger.exception("Webhook event %r was handled, but that could not be recorded.", event.id)
+            logger.exception("Webhook event %r was handled, but this couldn't be recorded.", event.id)
         return answers.handled("handled"), None
 
     def _claim(self, key: str, token: str) -> Effects[ClaimState]:
@@ -479,7 +479,7 @@ class WebhookRouter:
         try:
             yield self.store_calls.call(self.store.release, key, token, shielded=True)
         except Exception:
-            logger.exception("The claim of webhook event %r stays until its lease runs out.", key)
+            logger.exception("The claim of webhook event %r remains until its lease expires.", key)
 
 
 def handler_timeout_of(given: float | None, lease: float) -> float | None:

@@ -48,7 +48,7 @@ def sign(
     }
     if event is not None:
         if not (event.isascii() and event.isprintable()):
-            raise ValueError("An event type in a header is printable ASCII.")
+            raise ValueError("An event type in a header must be printable ASCII.")
         headers[EVENT] = event
     return headers
 
@@ -75,10 +75,12 @@ class WebhookVerifier:
         clock: Callable[[], float] = time.time,
     ) -> None:
         if others:
-            raise TypeError('Several secrets are one argument, the newest first: WebhookVerifier(["new", "old"]).')
+            raise TypeError('Pass several secrets as one argument, the newest first: WebhookVerifier(["new", "old"]).')
         self._keys = _keys(secrets)
         if tolerance is not None and not (math.isfinite(tolerance) and tolerance >= 0):
-            raise ConfigurationError("A webhook tolerance is a number of seconds from 0 up, or None to switch it off.")
+            raise ConfigurationError(
+                "The tolerance must be a number of seconds from 0 up, or None to turn the check off."
+            )
         self._tolerance = tolerance
         self.clock = clock
 
@@ -126,8 +128,8 @@ class WebhookVerifier:
             )
         if not (self._matches(raw, candidates) or self._matches_with_timestamp(raw, candidates, timestamps)):
             raise WebhookVerificationError(
-                f"No secret matched the signature ({len(self._keys)} tried). Check the webhook's secret, and that the "
-                "body is the raw one: decoding and encoding it again changes its bytes."
+                f"No secret matched the signature ({len(self._keys)} tried). Check the webhook's secret, and "
+                "that the body is the raw one: decoding and encoding it again changes its bytes."
             )
         if self._tolerance is not None:
             self._check_clock(timestamps, self._tolerance)
@@ -151,7 +153,7 @@ class WebhookVerifier:
         if not timestamps:
             raise WebhookVerificationError(f"The header {TIMESTAMP} is missing.")
         if len(timestamps) > 1 and len(set(timestamps)) > 1:
-            raise WebhookVerificationError(f"The header {TIMESTAMP} stands more than once, with different values.")
+            raise WebhookVerificationError(f"The header {TIMESTAMP} appears more than once, with different values.")
         sent_at = _parse_timestamp(timestamps[0])
         if sent_at is None:
             raise WebhookVerificationError(f"{TIMESTAMP} is neither Unix seconds nor ISO 8601.")
@@ -159,7 +161,7 @@ class WebhookVerifier:
         if not -tolerance <= skew <= tolerance:
             direction = "ahead of" if skew > 0 else "behind"
             raise WebhookVerificationError(
-                f"{TIMESTAMP} is {abs(skew):.0f} s {direction} this machine's clock; {tolerance:g} s are tolerated."
+                f"{TIMESTAMP} is {abs(skew):.0f} s {direction} this machine's clock; the tolerance is {tolerance:g} s."
             )
 
 
@@ -168,7 +170,7 @@ def _keys(secrets: Secret | Iterable[Secret]) -> tuple[bytes, ...]:
         return (_key(secrets),)
     if not isinstance(secrets, Iterable):
         raise ConfigurationError(
-            f"Webhook secrets are str or bytes, not {type(secrets).__name__}. Is the variable set?"
+            f"Webhook secrets must be str or bytes, not {type(secrets).__name__}. Is the variable set?"
         )
     keys = tuple(_key(secret) for secret in secrets)
     if not keys:
@@ -178,7 +180,9 @@ def _keys(secrets: Secret | Iterable[Secret]) -> tuple[bytes, ...]:
 
 def _key(secret: Any) -> bytes:
     if not isinstance(secret, str | bytes):
-        raise ConfigurationError(f"A webhook secret is str or bytes, not {type(secret).__name__}. Is the variable set?")
+        raise ConfigurationError(
+            f"A webhook secret must be str or bytes, not {type(secret).__name__}. Is the variable set?"
+        )
     secret = secret.strip()  # of a file, its last newline
     # Anyone can sign with an empty key, and a blank one usually comes from an unset variable.
     if not secret:
@@ -187,7 +191,7 @@ def _key(secret: Any) -> bytes:
         return secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
     except UnicodeEncodeError:
         # From None, for that error holds the secret.
-        raise ConfigurationError("A webhook secret holds a character that no UTF-8 text can.") from None
+        raise ConfigurationError("A webhook secret contains a character that UTF-8 can't represent.") from None
 
 
 def _digests(values: Sequence[str]) -> list[bytes]:

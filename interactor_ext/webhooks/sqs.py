@@ -107,7 +107,7 @@ class SQSWorker(QueueLoop):
         attempt = next_attempt(error, queued.attempt - 1, self._delays)
         delay = attempt[0] if attempt is not None else self._delays[-1] if self._delays else 0.0
         logger.warning(
-            "The event of SQS message %s was not handled, and comes back in %.0f s: %r", queued.key, delay, error
+            "The event of SQS message %s was not handled, and is retried in %.0f s: %r", queued.key, delay, error
         )
         if attempt is None or attempt[1] == queued.attempt:
             self._hide(receipt, delay)
@@ -159,10 +159,10 @@ def _warn_without_redrive_policy(client: Any, queue_url: str) -> None:
     try:
         found = client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy"])
     except Exception as error:
-        logger.debug("The redrive policy of the SQS queue could not be read: %r", error)
+        logger.debug("The redrive policy of the SQS queue couldn't be read: %r", error)
     else:
         if "RedrivePolicy" not in found.get("Attributes", {}):
             logger.warning(
-                "The SQS queue has no redrive policy: an event that fails for good is tried until SQS drops it. Give "
-                "the queue a dead-letter queue."
+                "The SQS queue has no redrive policy: an event that fails for good is retried until SQS "
+                "drops it. Give the queue a dead-letter queue."
             )

@@ -191,7 +191,7 @@ def test_tool_without_a_thread_gives_an_error_result(sandbox: Sandbox, monkeypat
             monkeypatch.setattr("_thread.start_new_thread", refuse)
             return await tools.run(user, asking.tool_calls[0], room_id=room)
 
-    assert "No thread could be started" in asyncio.run(main()).content
+    assert "Couldn't start a thread" in asyncio.run(main()).content
 
 
 @sync_and_async

@@ -166,7 +166,7 @@ def test_reports_of_another_thread_after_close_are_ignored() -> None:
     state.listed([message("msg_2", "", "assistant", call("tc_1")), QUESTION])
     state.list_failed(APIConnectionError("away"))
     assert (state.action, list(state.events)) == (Done(), [])
-    assert "left" in str(state.reason)
+    assert "before the reply was complete" in str(state.reason)
 
 
 def test_older_answers_and_unknown_messages_are_ignored() -> None:

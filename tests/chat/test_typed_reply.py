@@ -86,7 +86,7 @@ def test_answer_is_an_instance_of_the_class(mode: str, tool: str, shape: Any, an
 @sync_and_async
 def test_assistant_that_gives_no_answer_is_asked_once_more(mode: str, sandbox: Sandbox) -> None:
     room = new_room(sandbox)
-    with pytest.raises(ResponseValidationError, match=r"asked for a Stay twice, .* It said: 'Bot here") as caught:
+    with pytest.raises(ResponseValidationError, match=r"asked for a Stay twice .* It said: 'Bot here") as caught:
         answer_in(mode, sandbox, room, "Which room?", Stay)
     assert caught.value.model == "Stay"
     with sandbox.client(namespace=NAMESPACE) as user:
@@ -117,6 +117,6 @@ def test_invalid_answer_is_told_to_the_model_and_given_again(mode: str, sandbox:
 def test_class_without_fields_is_refused(sandbox: Sandbox) -> None:
     with (
         sandbox.client(namespace=NAMESPACE) as user,
-        pytest.raises(TypeError, match="answer= takes a class with fields"),
+        pytest.raises(TypeError, match="answer= must be a class with fields"),
     ):
         user.chat("room_1", "Hello!", answer=int)

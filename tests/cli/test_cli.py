@@ -252,7 +252,7 @@ def test_webhooks_listen_saves_deliveries_and_replay_sends_them(
     listening.until("Refused with 400")
     invalid, signed = delivery(key="k2", data=None)
     assert httpx.post(url, content=invalid, headers=signed).status_code == 200
-    listening.until("does not fit its type", "data must be an object")
+    listening.until("but doesn't fit its type", "data must be an object")
     file, refused, unnamed, other = sorted(kept.iterdir())
     assert [each.name for each in (refused, unnamed, other)] == [
         "0002-refused-401-room.message.created-evt_k1.json",

@@ -87,7 +87,7 @@ def test_approval_is_asked_for_on_a_terminal(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("tool_shop", "'tool_shop' names no ToolSet: write module:name, for instance shop.tools:tools."),
+        ("tool_shop", "'tool_shop' doesn't name a ToolSet: write module:name, for example shop.tools:tools."),
         ("tool_shop:pathlib", "'tool_shop:pathlib' is not a ToolSet, but module."),
         ("tool_shop:missing", "The module 'tool_shop' has no 'missing'."),
     ],

@@ -110,7 +110,7 @@ CASES = {
         detail="core.interactor.invalid",
         advice="INTERACTOR_CORE_API_URL",
     ),
-    "unusable proxy": Case("DNS", {"http_proxy": PROXY}, detail="HTTP_PROXY cannot be used"),
+    "unusable proxy": Case("DNS", {"http_proxy": PROXY}, detail="HTTP_PROXY can't be used"),
     "nobody listens": Case(
         "connection", {"INTERACTOR_ACCOUNT_SERVER_URL": "http://127.0.0.1:9/api/v1"}, detail="127.0.0.1:9"
     ),
@@ -282,8 +282,8 @@ ROUTERS = {
         "SQLiteEventQueue",
     ),
     "memory": (f"{SHOP}WebhookRouter(verifier){HANDLER}", "warning", "remembers events in memory"),
-    "no handler": (STORE, "failed", "It has no handler"),
-    "no disk": (STORE.replace("events.db", "no/where") + HANDLER, "failed", "store cannot be used: unable to open"),
+    "no handler": (STORE, "failed", "It has no handlers"),
+    "no disk": (STORE.replace("events.db", "no/where") + HANDLER, "failed", "store can't be used: unable to open"),
     "no router": ("", "failed", "has no 'router'"),
     "no variable": ("import os; os.environ['SHOP_SECRET']", "failed", "KeyError: 'SHOP_SECRET'"),
     "exit": ("import sys; sys.exit('Set the secret.')", "failed", "Set the secret."),

@@ -240,7 +240,7 @@ def test_total_that_is_the_number_of_items_on_the_page_loses_none(caplog: pytest
     assert [item.row for item in iterate(fetch, 0, request="GET /rows")] == rows.rows
     assert rows.requests < 30
     assert [record.getMessage() for record in caplog.records] == [
-        "GET /rows: the total changes with each page, so items may be missing"
+        "GET /rows: the total changes with each page, so items may be missed"
     ]
 
 

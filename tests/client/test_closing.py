@@ -115,7 +115,7 @@ def test_closing_ends_calls_that_wait_for_a_response(mode: str, over: str, held:
         eventually(lambda: not server.open_connections)
         assert len(server.calls) == 3
     assert [type(error) for error in errors] == [ConfigurationError] * 3
-    assert "the client is closed" in str(errors[0])
+    assert "The client is closed" in str(errors[0])
     # It was no fault of the host's.
     host = server.url.removeprefix("http://")
     assert hasattr(breaker.enter(host), "end")
@@ -140,7 +140,7 @@ async def test_closed_client_gives_no_token_away(mode: str, stored: bool, tmp_pa
                 lambda closed=closed: closed.workflow_stream_url("wfi_1"),
                 lambda closed=closed: closed.assistants.get("a"),
             ):
-                with pytest.raises(ConfigurationError, match="the client is closed"):
+                with pytest.raises(ConfigurationError, match="The client is closed"):
                     await done(use())
         assert len(server.token_requests) == requests
 
@@ -271,7 +271,7 @@ def test_error_of_a_closed_client_says_who_closed_it(mode: str, way: str) -> Non
 
         asyncio.run(close())
         who = f"aclose\\(\\) in {here}" if way == "close" else f"the end of the `async with` block in {here}"
-    with pytest.raises(ConfigurationError, match=f"the client is closed, by {who}"):
+    with pytest.raises(ConfigurationError, match=f"The client is closed, by {who}"):
         asyncio.run(client.namespace("user_1").assistants.list())
 
 
@@ -281,7 +281,7 @@ def test_pickled_or_deep_copied_client_says_what_to_do(mode: str) -> None:
     user = client.namespace("user_1")
     for each in (client, user, user.assistants, user.workflow_instances, user.api, user.credential_auth("cred_1")):
         for work in (pickle.dumps, copy.deepcopy, lambda thing: pickle.dumps({"args": [thing]})):
-            with pytest.raises(TypeError, match=r"make it in the worker, with get_client\(\)"):
+            with pytest.raises(TypeError, match=r"Create it in the worker, with get_client\(\)"):
                 work(each)
     assert copy.copy(user) is user
 

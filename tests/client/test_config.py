@@ -94,7 +94,7 @@ def test_require_namespace_that_is_no_flag_raises_configuration_error(
     value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INTERACTOR_REQUIRE_NAMESPACE", value)
-    with pytest.raises(ConfigurationError, match=f"INTERACTOR_REQUIRE_NAMESPACE 1 or 0, not '{value}'"):
+    with pytest.raises(ConfigurationError, match=f"or 1 or 0 in INTERACTOR_REQUIRE_NAMESPACE, not '{value}'"):
         InteractorConfig.from_env(**GIVEN)
     with pytest.raises(ConfigurationError, match=r"client_secret is missing.*INTERACTOR_REQUIRE_NAMESPACE"):
         InteractorClient(client_id="client_x")
@@ -155,32 +155,32 @@ def test_validate_env_names_all_missing_variables_at_once(monkeypatch: pytest.Mo
     [
         ({"client_id": ""}, "client_id is missing.*INTERACTOR_CLIENT_ID"),
         ({"client_id": 7}, "client_id must be a string, not int"),
-        ({"client_secret": "abc\n"}, "client_secret has white space"),
+        ({"client_secret": "abc\n"}, "client_secret begins or ends with white space"),
         ({"client_secret": "a\x00c"}, "control character"),
-        ({"environment": "staging"}, "environment 'staging' is unknown.*'production', 'sandbox'"),
-        ({"environment": ["production"]}, "environment .* is unknown"),
-        ({"environment": "sandbox", "core_api_url": "https://core.interactor.com/api/v1"}, "is that of 'production'"),
+        ({"environment": "staging"}, "Unknown environment 'staging'.*'production', 'sandbox'"),
+        ({"environment": ["production"]}, "Unknown environment"),
+        ({"environment": "sandbox", "core_api_url": "https://core.interactor.com/api/v1"}, "belongs to 'production'"),
         (
             {"environment": "sandbox", "core_api_url": "HTTPS://core.interactor.com:443/api/v1"},
-            "is that of 'production'",
+            "belongs to 'production'",
         ),
         ({"core_api_url": "http://core.interactor.com/api/v1"}, "core_api_url must begin with https://"),
-        ({"core_api_url": "https://h/api?"}, "core_api_url must not have a query"),
-        ({"core_api_url": "https://h/api#"}, "core_api_url must not have a query or a fragment"),
+        ({"core_api_url": "https://h/api?"}, "core_api_url must not contain a query"),
+        ({"core_api_url": "https://h/api#"}, "core_api_url must not contain a query or a fragment"),
         ({"core_api_url": "core.interactor.com/api/v1"}, "core_api_url must look like https://"),
         ({"core_api_url": "ftp://core.interactor.com"}, "core_api_url must look like https://"),
         ({"core_api_url": "https://"}, "core_api_url must look like https://"),
         ({"core_api_url": "http://a b/"}, "core_api_url must look like https://"),
         ({"core_api_url": "http://a..b/"}, "core_api_url must look like https://"),
-        ({"core_api_url": "http://[::1"}, "core_api_url is no URL"),
-        ({"core_api_url": "http://h\x01/"}, "core_api_url is no URL"),
-        ({"core_api_url": "http://xn--a.example/"}, "core_api_url is no URL"),
+        ({"core_api_url": "http://[::1"}, "core_api_url isn't a valid URL"),
+        ({"core_api_url": "http://h\x01/"}, "core_api_url isn't a valid URL"),
+        ({"core_api_url": "http://xn--a.example/"}, "core_api_url isn't a valid URL"),
         ({"core_api_url": "http://h:99999"}, "port 99999"),
         ({"core_api_url": 5}, "core_api_url must be a string"),
-        ({"account_server_url": "https://user:hunter2@h/"}, "account_server_url holds a user name or a password"),
-        ({"account_server_url": "https//user:hunter2@h/"}, "account_server_url holds a user name or a password"),
-        ({"account_server_url": "https://user:hun/ter2@h/"}, "account_server_url holds a user name or a password"),
-        ({"account_server_url": "https://h/api?key=hunter2"}, "account_server_url must not have a query"),
+        ({"account_server_url": "https://user:hunter2@h/"}, "account_server_url contains a user name or a password"),
+        ({"account_server_url": "https//user:hunter2@h/"}, "account_server_url contains a user name or a password"),
+        ({"account_server_url": "https://user:hun/ter2@h/"}, "account_server_url contains a user name or a password"),
+        ({"account_server_url": "https://h/api?key=hunter2"}, "account_server_url must not contain a query"),
         ({"require_namespace": "yes"}, "require_namespace must be True or False, .* not 'yes'"),
         ({"require_namespace": 1}, "require_namespace must be True or False, not int"),
         ({"allow_insecure_http": "no"}, "allow_insecure_http must be True or False, not str"),
@@ -208,9 +208,9 @@ def test_validate_env_names_all_missing_variables_at_once(monkeypatch: pytest.Mo
         ({"namespace": b"user"}, "namespace must be a string, not bytes"),
         ({"scopes": 5}, "scopes must be strings"),
         ({"scopes": ["a", 5]}, "scopes must be strings"),
-        ({"scopes": ["a b"]}, "scopes holds 'a b'"),
-        ({"scopes": ['a"']}, "scopes holds"),
-        ({"scopes": [""]}, "scopes holds"),
+        ({"scopes": ["a b"]}, "scopes contains 'a b'"),
+        ({"scopes": ['a"']}, "scopes contains"),
+        ({"scopes": [""]}, "scopes contains"),
         ({"user_agent_suffix": "a\nb"}, "user_agent_suffix must be printable ASCII"),
         ({"user_agent_suffix": "café"}, "user_agent_suffix must be printable ASCII"),
     ],
@@ -297,7 +297,7 @@ def test_interactor_environment_stands_for_the_two_urls(monkeypatch: pytest.Monk
     given = InteractorConfig.from_env(core_api_url="http://localhost:9000/api/v1")
     assert given.core_api_url == "http://localhost:9000/api/v1"
     monkeypatch.setenv("INTERACTOR_ENVIRONMENT", "staging")
-    with pytest.raises(ConfigurationError, match=r"environment 'staging' is unknown.*INTERACTOR_ENVIRONMENT"):
+    with pytest.raises(ConfigurationError, match=r"Unknown environment 'staging'.*INTERACTOR_ENVIRONMENT"):
         InteractorConfig.from_env()
 
 
@@ -308,7 +308,7 @@ def test_environment_argument_conflicting_with_url_variable_raises_error(
     client: Any, url: str, environment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INTERACTOR_CORE_API_URL", url)
-    with pytest.raises(ConfigurationError, match=r"another server is named by INTERACTOR_CORE_API_URL: unset that"):
+    with pytest.raises(ConfigurationError, match=r"but INTERACTOR_CORE_API_URL names another server: unset that"):
         client(**GIVEN, environment=environment)
     client(**GIVEN)
     client(**GIVEN, environment=environment, core_api_url=url)  # keywords that somebody chose together
@@ -323,8 +323,8 @@ def test_url_of_another_environment_is_refused_with_advice() -> None:
     with pytest.raises(ConfigurationError) as caught:
         InteractorConfig(**GIVEN, core_api_url="https://sandbox-core.interactor.com/api/v1")
     assert str(caught.value) == (
-        "core_api_url is that of 'sandbox', but environment is 'production': pass environment='sandbox', or leave "
-        "core_api_url out and INTERACTOR_CORE_API_URL unset"
+        "core_api_url belongs to 'sandbox', but environment is 'production': pass environment='sandbox', or leave out "
+        "core_api_url and unset INTERACTOR_CORE_API_URL"
     )
 
 
@@ -366,7 +366,7 @@ def test_replace_with_new_environment_changes_its_urls() -> None:
     assert own.core_api_url == "http://localhost:1/x"
     assert own.account_server_url == "https://sandbox-auth.interactor.com/api/v1"
     # What does not go through `replace` must not send sandbox credentials to production.
-    with pytest.raises(ConfigurationError, match="is that of 'production'"):
+    with pytest.raises(ConfigurationError, match="belongs to 'production'"):
         dataclasses.replace(config.replace(environment="production"), environment="sandbox")
 
 

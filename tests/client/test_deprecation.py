@@ -225,7 +225,7 @@ def test_deprecated_operation_warns_once_a_process() -> None:
             warn_if_deprecated(response)
     first, second = (str(warning.message) for warning in caught)
     assert first == (
-        "GET /assistants is deprecated from 2023-06-30 on, and is no longer served from 2025-07-01 on: "
+        "GET /assistants is deprecated from 2023-06-30 on, and won't be available from 2025-07-01 on: "
         "see https://core.example/v2"
     )
     assert second == "GET /rooms is deprecated."

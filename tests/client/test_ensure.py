@@ -59,7 +59,7 @@ async def test_assistant_is_created_then_found_then_updated(mode: str, sandbox: 
         assert written(sandbox) == {"create_assistant": 1, "update_assistant": 1}
         other = await client.namespace("user_2").assistants.ensure(**BOT)
         assert (other.outcome, other.id == first.id) == ("created", False)
-        with pytest.raises(ConfigurationError, match="'Support Bot' has another model, which cannot be changed"):
+        with pytest.raises(ConfigurationError, match="'Support Bot' has another model, which can't be changed"):
             await user.assistants.ensure(**{**BOT, "model": "gpt-5"})
 
 

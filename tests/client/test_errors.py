@@ -6,12 +6,13 @@ import copy
 import json
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 
 import interactor_ext
+from interactor_client.models import KnownErrorCode
 from interactor_ext import (
     APIConnectionError,
     APIStatusError,
@@ -37,6 +38,7 @@ from interactor_ext import (
     WebhookStoreError,
     WebhookVerificationError,
 )
+from tests.support.cases import for_each
 from tests.support.wire import BODY, SECRET, Wire
 
 TOKEN = "tok_51a7"
@@ -146,22 +148,22 @@ def test_error_envelope_of_the_contract_is_read() -> None:
         ('{"error": "invalid_scope"}', "invalid_scope", "invalid_scope"),
         ('{"message": "Not today"}', "API_ERROR", "Not today"),
         ('{"detail": "Not today", "code": "NOPE"}', "NOPE", "Not today"),
-        ("<html><body>502 Bad Gateway</body></html>", "API_ERROR", "The server answered 400"),
-        ("", "API_ERROR", "The server answered 400"),
-        ("null", "API_ERROR", "The server answered 400"),
-        ("[1, 2]", "API_ERROR", "The server answered 400"),
-        ('"text"', "API_ERROR", "The server answered 400"),
-        ('{"error": null}', "API_ERROR", "The server answered 400"),
+        ("<html><body>502 Bad Gateway</body></html>", "API_ERROR", "The server responded with 400"),
+        ("", "API_ERROR", "The server responded with 400"),
+        ("null", "API_ERROR", "The server responded with 400"),
+        ("[1, 2]", "API_ERROR", "The server responded with 400"),
+        ('"text"', "API_ERROR", "The server responded with 400"),
+        ('{"error": null}', "API_ERROR", "The server responded with 400"),
         ('{"error": 7}', "API_ERROR", "7"),
-        ('{"error": []}', "API_ERROR", "The server answered 400"),
-        ('{"error": {}}', "API_ERROR", "The server answered 400"),
-        ('{"error": {"code": {"a": 1}, "message": [1], "details": "x"}}', "API_ERROR", "The server answered 400"),
-        (b"\xff\xfe\x00 garbage \x80", "API_ERROR", "The server answered 400"),
-        (b'{"error": {"message": "caf\xc3"}}', "API_ERROR", "The server answered 400"),
-        ("[" * 200_000, "API_ERROR", "The server answered 400"),
-        ('{"error":' * 50_000 + "1" + "}" * 50_000, "API_ERROR", "The server answered 400"),
-        ('{"error": {"message": ' + "9" * 5000 + "}}", "API_ERROR", "The server answered 400"),
-        ('{"error": {"message": "' + "m" * 3_000_000 + '"}}', "API_ERROR", "The server answered 400"),
+        ('{"error": []}', "API_ERROR", "The server responded with 400"),
+        ('{"error": {}}', "API_ERROR", "The server responded with 400"),
+        ('{"error": {"code": {"a": 1}, "message": [1], "details": "x"}}', "API_ERROR", "The server responded with 400"),
+        (b"\xff\xfe\x00 garbage \x80", "API_ERROR", "The server responded with 400"),
+        (b'{"error": {"message": "caf\xc3"}}', "API_ERROR", "The server responded with 400"),
+        ("[" * 200_000, "API_ERROR", "The server responded with 400"),
+        ('{"error":' * 50_000 + "1" + "}" * 50_000, "API_ERROR", "The server responded with 400"),
+        ('{"error": {"message": ' + "9" * 5000 + "}}", "API_ERROR", "The server responded with 400"),
+        ('{"error": {"message": "' + "m" * 3_000_000 + '"}}', "API_ERROR", "The server responded with 400"),
         ('{"error": {"message": "' + "m" * 100_000 + '"}}', "API_ERROR", "mmm"),
     ],
     ids=range(23),
@@ -206,14 +208,22 @@ def test_deep_or_wide_details_are_truncated() -> None:
         (401, "client id and the client secret"),
         (403, "scope"),
         (404, "namespace"),
-        (409, "see its status"),
+        (409, "to check its status"),
         (410, "switched off"),
-        (502, "try again later"),
-        (302, "Redirects are not followed"),
+        (502, "Try again later"),
+        (302, "Redirects aren't followed"),
     ],
 )
 def test_message_gives_advice_for_the_status(status: int, advice: str) -> None:
     assert advice in str(error_of(status, headers={"Location": "https://elsewhere.example/"}))
+
+
+@for_each(set(get_args(KnownErrorCode)) - {"API_ERROR", *(code for _, code in STATUSES.values())})
+def test_message_gives_advice_for_each_code_that_says_more_than_its_status(code: str) -> None:
+    message = str(error_of(400, json.dumps({"error": {"code": code, "message": "No"}})))
+    assert not message.endswith(f"400 {code})."), (
+        f"_ADVICE_BY_CODE in interactor_ext/_responses/_status_error.py says what to do after {code}"
+    )
 
 
 def test_404_without_id_in_the_path_advises_to_check_the_url() -> None:
@@ -232,9 +242,11 @@ def test_message_names_every_detail() -> None:
 
 
 def test_conflict_with_idempotency_key_advises_to_use_a_new_key() -> None:
-    assert "use a new key" in str(error_of(409, use=lambda client: client.assistants.create(**BODY)))
+    assert "Use a new key" in str(error_of(409, use=lambda client: client.assistants.create(**BODY)))
     assert "key" not in str(error_of(409))
-    assert "connect the credential again" in str(error_of(409, '{"error": {"code": "REFRESH_FAILED"}}'))
+    expired = '{"error": {"code": "REFRESH_FAILED"}}'
+    for use in (lambda client: client.credentials.list(), lambda client: client.assistants.create(**BODY)):
+        assert str(error_of(409, expired, use=use)).endswith("The user must connect the credential again.")
 
 
 @pytest.mark.parametrize(
@@ -244,7 +256,7 @@ def test_conflict_with_idempotency_key_advises_to_use_a_new_key() -> None:
 def test_retry_after_header_sets_retry_after_of_the_error(value: str, seconds: float | None) -> None:
     error = error_of(429, headers={"Retry-After": value})
     assert error.retry_after == seconds
-    assert ("welcome in" in str(error)) == (seconds is not None)
+    assert ("Retry after" in str(error)) == (seconds is not None)
 
 
 def test_refused_token_request_raises_authentication_error() -> None:

@@ -37,9 +37,7 @@ def test_404_names_ids_and_namespace(interactor_client: InteractorClient) -> Non
 
 
 def test_404_of_request_by_hand_names_the_namespace(interactor_client: InteractorClient) -> None:
-    with pytest.raises(
-        NotFoundError, match=r"Check the path and its ids: this was asked for in the namespace 'user_1'"
-    ):
+    with pytest.raises(NotFoundError, match=r"Check the path and its ids: the request was in the namespace 'user_1'"):
         interactor_client.namespace("user_1").request("GET", "/things/th_1")
 
 
@@ -54,7 +52,7 @@ def test_operation_that_the_sandbox_lacks_says_so(
     interactor_client: InteractorClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(HANDLERS, "list_rooms")
-    with pytest.raises(ServerError, match=r"The sandbox lacks the operation list_rooms .*This server does not have"):
+    with pytest.raises(ServerError, match=r"The sandbox lacks the operation list_rooms .*This server doesn't have"):
         interactor_client.rooms.list()
 
 
@@ -104,11 +102,11 @@ async def test_with_and_async_with_name_each_other(
 @pytest.mark.parametrize(
     ("metadata", "problem"),
     [
-        ({"tags": {"a"}}, "metadata.tags is of type set, which JSON has not"),
+        ({"tags": {"a"}}, "metadata.tags is of type set, which JSON can't represent"),
         ({"a": [1, {"b": decimal.Decimal(1)}]}, r"metadata.a\[1\].b is of type Decimal"),
-        ({"a": (1.5, float("inf"))}, r"metadata.a\[1\] is inf, a number that JSON has not"),
+        ({"a": (1.5, float("inf"))}, r"metadata.a\[1\] is inf, a number that JSON can't represent"),
         ({"a": {b"k": 1}}, "metadata.a has a key of type bytes"),
-        ({"a": "\ud800"}, "metadata.a holds a lone surrogate"),
+        ({"a": "\ud800"}, "metadata.a contains a lone surrogate"),
     ],
 )
 def test_body_that_is_no_json_names_the_field(metadata: Any, problem: str) -> None:
@@ -123,16 +121,16 @@ def test_body_by_hand_that_is_no_json_names_the_field() -> None:
     with InteractorClient(**KEYS) as client:
         with pytest.raises(TypeError, match=r"^POST /things: the body is of type object"):
             client.request("POST", "/things", json=object())
-        with pytest.raises(ValueError, match=r"^POST /things: the body is nested too deeply, or holds itself"):
+        with pytest.raises(ValueError, match=r"^POST /things: the body is nested too deeply, or contains itself"):
             client.request("POST", "/things", json=cycle)
 
 
 async def test_forgotten_await_in_an_argument_says_so() -> None:
     async with AsyncInteractorClient(**KEYS) as client:
         forgotten = client.health()
-        with pytest.raises(ValueError, match="room_id must be a string, not coroutine: it lacks an `await`"):
+        with pytest.raises(ValueError, match="room_id must be a string, not coroutine: an `await` is missing"):
             await client.rooms.get(forgotten)  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match=r"assistant_id is of type coroutine, .*: it lacks an `await`"):
+        with pytest.raises(TypeError, match=r"assistant_id is of type coroutine, .*: an `await` is missing"):
             await client.rooms.create(assistant_id=forgotten)  # type: ignore[arg-type]
         forgotten.close()
 
@@ -141,7 +139,7 @@ def test_object_in_place_of_its_id_says_so(interactor_client: InteractorClient) 
     bot = interactor_client.assistants.create(name="Bot", model="gpt-4", system_prompt="")
     with pytest.raises(ValueError, match="assistant_id must be a string, not Assistant: pass its id"):
         interactor_client.assistants.get(bot)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="assistant_id is of type Assistant, which JSON has not: pass its id"):
+    with pytest.raises(TypeError, match="assistant_id is of type Assistant, which JSON can't represent: pass its id"):
         interactor_client.rooms.create(assistant_id=bot)  # type: ignore[arg-type]
 
 
@@ -150,7 +148,9 @@ def test_https_to_a_port_without_tls_says_so(interactor_sandbox: Sandbox, name: 
     url = getattr(interactor_sandbox, name).replace("http://", "https://")
     with (
         interactor_sandbox.client(**{name: url, "max_retries": 0}) as client,
-        pytest.raises(APIConnectionError, match=rf"speaks no TLS. .*INTERACTOR_{name.upper()} begins with http://"),
+        pytest.raises(
+            APIConnectionError, match=rf"doesn't use TLS. .*INTERACTOR_{name.upper()} must begin with http://"
+        ),
     ):
         client.assistants.list()
 
@@ -165,7 +165,7 @@ def test_timeout_in_milliseconds_warns_once_that_the_unit_is_seconds() -> None:
         client.with_options(timeout=999)
     (warning,) = caught
     assert warning.category is RuntimeWarning
-    assert str(warning.message).startswith("timeout=30000 is 500 minutes, for the unit is seconds: write 30 if")
+    assert str(warning.message).startswith("timeout=30000 is 500 minutes, because the unit is seconds: write 30 if")
     assert warning.filename == __file__
 
 

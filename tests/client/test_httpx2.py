@@ -64,7 +64,7 @@ async def test_httpx2_auth_replays_no_consumed_body(world: World, client: Any) -
 
 async def test_httpx2_auth_gives_no_other_host_the_token(world: World, client: Any) -> None:
     auth = world.auth(client, hosts=[world.provider.url])
-    with pytest.raises(ConfigurationError, match="is not for"):
+    with pytest.raises(ConfigurationError, match="isn't for"):
         await send(auth, "GET", world.stranger.url)
     assert world.stranger.calls == []
     world.answer = lambda asked: http(307, b"", f"Location: {world.stranger.url}/401")
@@ -101,5 +101,5 @@ async def test_httpx2_auth_without_httpx2_says_what_to_install(client: Any, monk
 )
 def test_transport_of_httpx2_says_what_to_do(kind: Any, transport: Any) -> None:
     for each in (transport, type("Logged", (transport,), {})):
-        with pytest.raises(ConfigurationError, match=f"{each.__name__} of httpx2, .* make the same of httpx"):
+        with pytest.raises(ConfigurationError, match=f"{each.__name__} from httpx2, .* use the same class from httpx"):
             kind(client_id="a", client_secret="b", transport=each())

@@ -92,7 +92,7 @@ def test_on_invalid_gets_each_invalid_item_and_the_others_are_yielded(mode: str,
     assert all(isinstance(error, ResponseValidationError) for error in told)
     assert [error.request_id for error in told] == ["req_1", *["req_2"] * 4, "req_3"]
     assert str(told[1]).startswith(
-        "The answer to GET /assistants does not fit its model: Tool.name is missing "
+        "The response to GET /assistants doesn't fit its model: Tool.name is missing "
         "(at data[0].tools[1].name of AssistantListResponse)"
     )
     copied = pickle.loads(pickle.dumps(told[0]))

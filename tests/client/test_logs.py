@@ -99,7 +99,7 @@ def test_each_retry_logs_a_warning_and_is_counted(sandbox: Sandbox, mode: str, l
             call(mode, settings(sandbox), lambda c: c.rooms.get("room_ä/1"))
     finally:
         user_id.reset(token)
-    retries = [record for record in log.records if "is sent again" in record.getMessage()]
+    retries = [record for record in log.records if "is retried" in record.getMessage()]
     assert [record.levelname for record in retries] == ["WARNING", "WARNING"]
     assert [vars(record)["retry_count"] for record in retries] == [1, 2]
     assert [vars(record)["status_code"] for record in retries] == [503, 503]
@@ -204,7 +204,7 @@ def test_attempt_without_response_is_logged_with_its_error(mode: str, caplog: py
 
 def test_unknown_interactor_log_is_a_warning_and_logs_nothing(sandbox: Sandbox) -> None:
     written = run_with_log(sandbox, "verbose", USE)
-    assert "UserWarning: INTERACTOR_LOG is 'verbose', which is neither info nor debug: nothing is logged" in written
+    assert "UserWarning: INTERACTOR_LOG is 'verbose', which is neither info nor debug: logging stays off" in written
     assert "oauth" not in written
 
 

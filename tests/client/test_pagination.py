@@ -186,7 +186,9 @@ def test_too_many_empty_pages_in_a_row_raise_response_validation_error(mode: str
         asked.add(number)
         return page(items("a") if number == 1 else [])
 
-    with pytest.raises(ResponseValidationError, match=r"the last 100 pages \(up to page 101\) hold nothing") as caught:
+    with pytest.raises(
+        ResponseValidationError, match=r"the last 100 pages \(up to page 101\) contain nothing"
+    ) as caught:
         run(mode, fetch, prefetch)
     assert (caught.value.model, caught.value.field) == ("PaginationMeta", "has_more")
     assert max(asked) <= 1 + MOST_EMPTY_PAGES + prefetch

@@ -108,7 +108,7 @@ def test_closed_client_ends_the_iteration_with_configuration_error() -> None:
         assert [next(items).id for _ in range(3)] == ["a0", "a1", "a2"]
         eventually(ahead(server, 3))
         client.close()
-        with pytest.raises(ConfigurationError, match="the client is closed"):
+        with pytest.raises(ConfigurationError, match="The client is closed"):
             next(items)
         eventually(lambda: not page_threads())
 

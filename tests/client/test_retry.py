@@ -476,7 +476,7 @@ async def asks_later(error: InteractorError) -> bool:
 
 @pytest.mark.parametrize("retry_on", [asks_later, (KeyError,), "yes", 5])
 def test_retry_on_of_a_policy_that_is_no_plain_function_raises_value_error(retry_on: Any) -> None:
-    with pytest.raises(ValueError, match="retry_on must be a function"):
+    with pytest.raises(ValueError, match="retry_on must be a regular function"):
         RetryPolicy(retry_on=retry_on)
 
 

@@ -246,8 +246,8 @@ async def test_for_event_is_the_view_of_the_events_tenant(mode: str, wire: Wire)
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        ("user_1", "takes a webhook event, as handlers get it, not str"),
-        ({"namespace": "user_1"}, "takes a webhook event, as handlers get it, not dict"),
+        ("user_1", "needs a webhook event, as handlers get it, not str"),
+        ({"namespace": "user_1"}, "needs a webhook event, as handlers get it, not dict"),
         (None, "not NoneType"),
         (event_of("a\nb"), "control character"),
         (event_of(" a"), "white space"),

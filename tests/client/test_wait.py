@@ -306,13 +306,13 @@ def test_open_circuit_is_waited_for_within_the_timeout(mode: str, what: str, san
     assert seen.status in ("completed", "halted")
     # And no longer than the wait may take.
     options = outage(60)
-    with pytest.raises(WaitTimeoutError, match=r"was not seen after \d+\.\d s"):
+    with pytest.raises(WaitTimeoutError, match=r"wasn't seen after \d+\.\d s"):
         waited(mode, sandbox, lambda user: waiting(user, 0.1), **options)
 
 
 @sync_and_async
 def test_unreachable_platform_raises_wait_timeout(mode: str, sandbox: Sandbox) -> None:
-    with pytest.raises(WaitTimeoutError, match="wfi_1 was not seen after") as caught:
+    with pytest.raises(WaitTimeoutError, match="wfi_1 wasn't seen after") as caught:
         waited(
             mode,
             sandbox,

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.metadata
 import json
 import os
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
+import prometheus_client
 import pytest
+import yaml
+from dockerfile_parse import DockerfileParser
+from fastapi.testclient import TestClient
 from packaging.utils import canonicalize_name
 
+from interactor_ext import ConflictError, InteractorClient
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.testing import WebhookFactory
 from tests.support.browser import chromium, eventually
 from tests.support.cases import for_each
 from tests.support.chat_driver import Chat
 from tests.support.npm import npm_package
 from tests.support.pages import blocks
-from tests.support.part_of_environment import required
+from tests.support.part_of_environment import python_with_only, required
 from tests.support.ports import free_port
 from tests.support.redis_server import redis_on_port
 from tests.support.waiting import eventually as eventually_here
@@ -74,28 +84,33 @@ def run(title: str, said: str = "", **variables: str) -> str:
 
 
 @contextmanager
-def started(title: str, path: str = "/", **variables: str) -> Iterator[str]:
-    """The URL of an example that serves, with a port of the test's own."""
+def started(title: str, path: str = "/", sandbox: Sandbox | None = None, **variables: str) -> Iterator[str]:
+    """The URL of an example that serves, with a port of the test's own; beside its own sandbox, or this one."""
     port = str(free_port())
     ports = dict.fromkeys(("PORT", "UVICORN_PORT", "FLASK_RUN_PORT"), port)
+    command = commands(title)[1].replace("PUBLIC_URL=http://127.0.0.1:5000", f"PUBLIC_URL=http://127.0.0.1:{port}")
+    if sandbox is not None:
+        command = re.sub(r"interactor sandbox.* -- ", "", command)
+        variables |= sandbox.env
     with subprocess.Popen(
-        commands(title)[1], shell=True, cwd=ROOT, env=environment(**ports, **variables), start_new_session=True
+        command, shell=True, cwd=ROOT, env=environment(**ports, **variables), start_new_session=True
     ) as process:
         url = f"http://127.0.0.1:{port}"
 
-        def answers() -> bool:
-            assert process.poll() is None
-            try:
-                return httpx.get(url + path).status_code < 500
-            except httpx.TransportError:
-                return False
-
         try:
-            eventually_here(answers, f"{title} at {url}")
+            eventually_here(partial(answers, process, url + path), f"{title} at {url}")
             yield url
         finally:
             with suppress(ProcessLookupError):  # it has ended by itself
                 os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+
+
+def answers(process: subprocess.Popen[bytes], url: str) -> bool:
+    assert process.poll() is None
+    try:
+        return httpx.get(url).status_code < 500
+    except httpx.TransportError:
+        return False
 
 
 def test_every_example_is_in_the_index() -> None:
@@ -145,6 +160,29 @@ def test_quickstart_shows_conversation_pages_and_error() -> None:
     assert lines[4].startswith("NotFoundError: ")
 
 
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[str, str], Any]]:
+    """Imports a module of an example, in a folder of the test's own; it is forgotten after the test."""
+    before = set(sys.modules)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", "whsec_example")
+
+    def module(folder: str, name: str) -> Any:
+        monkeypatch.syspath_prepend(EXAMPLES / folder)
+        return importlib.import_module(name)
+
+    yield module
+    for name in set(sys.modules) - before:
+        if str(EXAMPLES) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def at_once(work: Callable[[], Any]) -> list[Any]:
+    """What eight calls at the same moment return."""
+    with ThreadPoolExecutor(8) as threads:
+        return [each.result() for each in [threads.submit(work) for _ in range(8)]]
+
+
 @pytest.mark.parametrize(("said", "end"), [("y\n", "'paid'"), pytest.param("n\n", "'refused'", marks=pytest.mark.full)])
 def test_workflow_halts_and_ends_as_approval_says(said: str, end: str) -> None:
     printed = run("Workflow with approval", said)
@@ -152,23 +190,83 @@ def test_workflow_halts_and_ends_as_approval_says(said: str, end: str) -> None:
     assert printed.endswith(f"is completed at {end}\n")
 
 
+def test_order_is_refunded_once(load: Callable[[str, str], Any], interactor_client: InteractorClient) -> None:
+    example, user = load("", "workflow_approval"), interactor_client.namespace("org_acme")
+    (waiting, *_) = refunds = at_once(lambda: example.refund(user, "ord_1", 59_900))
+    assert {refund.id for refund in refunds} == {waiting.id}
+    assert example.decide(user, waiting, approved=True).current_state == "paid"
+    assert example.decide(user, waiting, approved=False).current_state == "paid"  # it comes second
+    assert example.refund(user, "ord_1", 59_900).id == waiting.id
+    with pytest.raises(ConflictError):
+        example.refund(user, "ord_1", 100)
+    assert len(list(user.workflow_instances.iterate())) == 1
+
+
+@pytest.mark.parametrize("amount", ["-5", "0", "0.00", "nan", "1e9", "5.999"])
+def test_refund_is_an_amount_of_money(load: Callable[[str, str], Any], amount: str) -> None:
+    with pytest.raises(ValueError, match=amount):
+        load("", "workflow_approval").cents(amount)
+    with pytest.raises(ValueError, match="-1 cents"):
+        load("", "workflow_approval").refund(None, "ord_1", -1)
+
+
+def test_multi_tenant_api_keeps_tenants_apart_and_says_what_is_wrong(
+    load: Callable[[str, str], Any], interactor_sandbox: Sandbox
+) -> None:
+    with TestClient(load("", "multi_tenant").app, raise_server_exceptions=False) as api:
+        acme, globex, thief = ({"Authorization": f"Bearer key_of_{name}"} for name in ("acme", "globex", "nobody"))
+        bot = {"name": " Bot ", "instructions": "Be brief."}
+        made = api.post("/assistants", json=bot, headers=acme)
+        assert made.status_code == 201
+        path = f"/assistants/{made.json()['id']}"
+        assert api.get(path, headers=acme).json()["name"] == "Bot"
+        assert api.get("/assistants", headers=acme).json()["meta"]["total"] == 1
+        assert api.get("/assistants", headers=globex).json()["data"] == []
+        wrong: list[tuple[int, str, str, dict[str, str], Any]] = [
+            (404, "GET", path, globex, None),
+            (404, "DELETE", path, globex, None),
+            (401, "GET", path, thief, None),
+            (401, "GET", path, {}, None),
+            *((422, "GET", f"/assistants?page={page}", acme, None) for page in (0, -1, "x")),
+            *((422, method, "/assistants/%2E%2E", acme, None) for method in ("GET", "DELETE")),
+            *((422, "POST", "/assistants", acme, bot | {"name": name}) for name in ("", "  ", "x" * 101, None)),
+            (422, "POST", "/assistants", acme, None),
+        ]
+        for status, method, url, headers, body in wrong:
+            refused = api.request(method, url, headers=headers, json=body)
+            assert (refused.status_code, method, url) == (status, method, url)
+            assert refused.json()["detail"]
+        for status, answered in ((422, 422), (403, 503)):
+            interactor_sandbox.faults.add("create_assistant", status=status)
+            assert api.post("/assistants", json=bot, headers=acme).status_code == answered
+        assert api.delete(path, headers=acme).status_code == 204
+
+
 @pytest.mark.full
-def test_multi_tenant_api_keeps_tenants_apart() -> None:
+def test_multi_tenant_api_starts() -> None:
     with started("Multi-tenant isolation", "/docs") as url:
-        acme, globex = (
-            httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
-            for key in ("key_of_acme", "key_of_globex")
-        )
-        with acme, globex:
-            made = acme.post("/assistants", json={"name": "Bot", "instructions": "Be brief."})
-            assert made.status_code == 201
-            path = f"/assistants/{made.json()['id']}"
-            assert acme.get(path).json()["name"] == "Bot"
-            assert acme.get("/assistants").json()["meta"]["total"] == 1
-            assert globex.get("/assistants").json()["data"] == []
-            assert globex.get(path).status_code == globex.delete(path).status_code == 404
-            assert acme.delete(path).status_code == 204
-            assert acme.get(path, headers={"Authorization": "Bearer stolen"}).status_code == 401
+        assert httpx.get(f"{url}/assistants").status_code == 401
+
+
+@pytest.mark.parametrize(("folder", "module"), [("support_bot", "app"), ("fastapi_chat", "main")])
+def test_tabs_share_a_room_and_get_another_when_it_is_deleted(
+    load: Callable[[str, str], Any], folder: str, module: str, interactor_client: InteractorClient
+) -> None:
+    local = {"base_url": "http://localhost", "headers": {"origin": "http://localhost"}}
+    with TestClient(load(folder, module).app, **local) as tab:  # type: ignore[arg-type]
+        tab.post("/sign-in/alice")
+
+        def room() -> str:
+            (found,) = re.findall('room="(.+?)"', tab.get("/").text)
+            return str(found)
+
+        (first,) = set(at_once(room))
+        assert tab.delete(f"/interactor/rooms/{first}").status_code == 204
+        (second,) = set(at_once(room))
+        assert tab.get(f"/interactor/rooms/{second}/messages").status_code == 200
+    alice = interactor_client.namespace("user_alice")
+    made = [kind.list().meta.total for kind in (alice.rooms, alice.assistants, alice.webhooks)]
+    assert made == [1, 1, int(folder == "support_bot")]
 
 
 @pytest.mark.full
@@ -236,6 +334,7 @@ def test_support_bot_looks_up_own_orders_and_fills_the_inbox() -> None:
 @pytest.mark.full
 def test_flask_example_connects_and_asks_to_connect_again_after_the_webhook() -> None:
     with started("Flask webhook") as url, httpx.Client(base_url=url, follow_redirects=True, timeout=60) as alice:
+        assert alice.post("/sign-in", data={"user": "a/b"}).status_code == 400
         assert "Calendars of alice" in alice.post("/sign-in", data={"user": "alice"}).text
         consent = alice.post("/connect")  # the provider's page
         back = httpx.get(f"{consent.url}&decision=approve")
@@ -278,6 +377,8 @@ def test_celery_example_runs_tools_in_a_worker() -> None:
         httpx.Client(base_url=url, timeout=60) as shop,
     ):
         question = {"question": "How were the sales in January?"}
+        for company, body in (("acme", {}), ("acme", {"question": ""}), ("acme", []), ("a b", question)):
+            assert shop.post(f"/companies/{company}/questions", json=body).status_code in (400, 404)
         asked = shop.post("/companies/acme/questions", json=question)
         assert asked.status_code == 202
         eventually_here(lambda: shop.get(asked.json()["url"]).json())
@@ -286,7 +387,103 @@ def test_celery_example_runs_tools_in_a_worker() -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("title", "count"), [("pytest project", 5), ("Refunds", 4)])
+def test_production_service_shares_its_token_and_handles_events_in_the_worker(tmp_path: Path) -> None:
+    own = {"QUEUE": str(tmp_path / "queue.db"), "METRICS_PORT": str(free_port())}
+    with (
+        redis_on_port() as redis,
+        Sandbox().run() as sandbox,
+        started("Production service", "/healthz", sandbox, REDIS_URL=f"redis://127.0.0.1:{redis}/0", **own) as url,
+        httpx.Client(base_url=url, headers={"Authorization": "Bearer key_of_acme"}, timeout=60) as acme,
+    ):
+        asked = acme.post("/questions", json={"text": "Are you open?"})
+        assert "Are you open?" in asked.json()
+        assert acme.get("/readyz").json() == "ready"
+        assert acme.get("/health/interactor").json()["status"] == "healthy"
+        credential = sandbox.add_credential("google", namespace="org_acme")
+        sandbox.expire_credential(credential["id"])
+        eventually_here(lambda: acme.get("/expired").json() == ["google"])
+        sandbox.add_credential("google", namespace="org_acme")
+        assert acme.get("/expired").json() == []
+        assert [each.operation for each in sandbox.requests].count("create_token") == 1
+        assert 'interactor_requests_total{endpoint="/assistants"' in acme.get("/metrics/").text
+        worker = httpx.get(f"http://127.0.0.1:{own['METRICS_PORT']}/metrics").text
+        assert 'interactor_webhook_received_total{event="credential.expired",status="processed"}' in worker
+        assert 'endpoint="/credentials/{credential_id}"' in worker
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics of a module that is imported again for each test."""
+    monkeypatch.setattr(prometheus_client, "REGISTRY", prometheus_client.CollectorRegistry())
+
+
+@pytest.mark.usefixtures("registry")
+def test_production_service_stays_up_while_what_it_needs_is_down(
+    load: Callable[[str, str], Any],
+    interactor_sandbox: Sandbox,
+    interactor_webhook: WebhookFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")  # nobody is there
+    monkeypatch.setenv("QUEUE", str(tmp_path / "missing" / "queue.db"))
+    service = load("production", "service")
+    delivery = interactor_webhook("credential.expired", namespace="org_acme")
+    with TestClient(service.app, headers={"Authorization": "Bearer key_of_acme"}, raise_server_exceptions=False) as api:
+        assert api.post("/questions", json={"text": "Hello!"}).status_code == 200  # with a token of its own
+        assert api.get("/expired").status_code == 503
+        assert api.post("/questions", json={"text": ""}).status_code == 422
+        assert api.get("/expired", headers={"Authorization": "Bearer x"}).status_code == 401
+        assert api.get("/readyz").status_code == 503
+
+        def deliver() -> int:
+            return api.post("/webhooks/interactor", content=delivery.body, headers=delivery.headers).status_code
+
+        assert deliver() == 503
+        (tmp_path / "missing").mkdir()
+        assert deliver() == 200
+        interactor_sandbox.faults.add(status=500, times=None)
+        statuses = {path: api.get(path).status_code for path in ("/healthz", "/readyz", "/health/interactor")}
+        assert statuses == {"/healthz": 200, "/readyz": 200, "/health/interactor": 503}
+        assert deliver() == 200
+
+
+@pytest.mark.full
+def test_image_is_linted_and_its_commands_run_with_its_files_and_packages_alone(tmp_path: Path) -> None:
+    folder, image = EXAMPLES / "production", tmp_path / "image"
+    image.mkdir()
+    subprocess.run(["hadolint", folder / "Dockerfile"], env=environment(), check=True)
+    steps = DockerfileParser(str(folder / "Dockerfile")).structure
+    values = {step["instruction"]: step["value"] for step in steps}
+    assert values["USER"] == "10001"
+    for name in (name for step in steps if step["instruction"] == "COPY" for name in step["value"].split()[:-1]):
+        shutil.copy(folder / name, image)
+    wanted = (image / "requirements.txt").read_text().split()
+    python = python_with_only(tmp_path / "environment", frozenset(wanted))
+    services = yaml.safe_load((folder / "compose.yaml").read_text())["services"]
+    ports = {"8000": free_port(), "9100": free_port()}
+    settings = {"PATH": f"{python.parent}", "QUEUE": str(tmp_path / "queue.db"), "UVICORN_PORT": str(ports["8000"])}
+    settings |= {"INTERACTOR_WEBHOOK_SECRET": "whsec_example", "PYTHONPATH": ""}
+    with Sandbox().run() as sandbox:
+        for command, port, path in (
+            (json.loads(values["CMD"]), "8000", "/readyz"),
+            (services["worker"]["command"], "9100", "/healthz"),
+        ):
+            words = [str(ports.get(word, word)) for word in command]
+            words[0] = str(python.with_name(words[0]))
+            with subprocess.Popen(words, cwd=image, env={**os.environ, **sandbox.env, **settings}) as process:
+                try:
+                    serves = partial(answers, process, f"http://127.0.0.1:{ports[port]}{path}")
+                    eventually_here(serves, " ".join(command))
+                finally:
+                    process.terminate()
+            assert process.returncode in (0, -signal.SIGTERM)  # as uvicorn ends after it has shut down
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("title", "count"), [("pytest project", 5), ("Refunds", 4), ("Nightly job", 3), ("Connected account", 9)]
+)
 def test_example_with_tests_passes_them(title: str, count: int, tmp_path: Path) -> None:
     # With the plugins of its install command alone.
     plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p interactor -p no:cacheprovider"}

@@ -220,10 +220,10 @@ def test_decode_error_names_the_path_and_not_the_value() -> None:
 
 @for_each(
     [
-        (b"", "is not JSON that can be read"),
-        (b"<html>", "is not JSON that can be read"),
-        (b'{"id": "\xff"}', "is not JSON that can be read"),
-        (b'{"id": ' + b"1" * 5000 + b"}", "is not JSON that can be read"),
+        (b"", "isn't readable JSON"),
+        (b"<html>", "isn't readable JSON"),
+        (b'{"id": "\xff"}', "isn't readable JSON"),
+        (b'{"id": ' + b"1" * 5000 + b"}", "isn't readable JSON"),
         (b"[" * 200_000, "is nested too deeply"),
         (b"[]", "must be an object, not an array"),
         (b"null", "must be an object, not null"),

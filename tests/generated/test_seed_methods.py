@@ -100,7 +100,7 @@ def test_new_method_exists_and_takes_the_arguments_of_the_table(call: str, clien
         signature.bind(*positional, **keywords)
         if name.startswith("user."):
             named = {each.name for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD}
-            assert named == {*positional, *keywords}, "the table has all that the method takes"
+            assert named == {*positional, *keywords}, "the row of the method in docs/migration.md has all that it takes"
 
 
 def found(target: str, clients: list[Any]) -> list[Callable[..., Any]]:

@@ -15,7 +15,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from tests.support.cases import for_each
-from tests.support.contract import platform_operations
+from tests.support.contract import EVENTS, platform_operations
 
 Json = dict[str, Any]
 
@@ -39,15 +39,7 @@ EVERY_RESPONSE = {
     *(f"X-RateLimit-{name}" for name in ("Limit", "Remaining", "Reset", "Scope")),
     *("Deprecation", "Sunset", "Link"),
 }
-EVENTS = [
-    *(f"credential.{name}" for name in ("connected", "refreshed", "expired", "revoked", "error")),
-    *(f"room.message.{name}" for name in ("created", "updated")),
-    *(f"room.tool_call.{name}" for name in ("pending", "completed")),
-    *(
-        f"workflow.instance.{name}"
-        for name in ("started", "state_changed", "halted", "completed", "failed", "cancelled")
-    ),
-]
+LISTED = "openapi.yaml and EVENTS in tests/support/contract.py differ (for a stream, STREAM_EVENTS here): edit one"
 STREAM_EVENTS = {
     *("message.delta", "message.complete", "tool_call.start", "tool_call.complete"),
     *("workflow.state_changed", "workflow.halted", "error"),
@@ -320,13 +312,16 @@ def test_event_family_is_discriminated_by_a_constant(union: str, key: str, fallb
     constants = [schema["properties"][key]["const"] for name, schema in members.items() if name != fallback]
     assert "const" not in members[fallback]["properties"][key]
     assert len(constants) == len(members) - 1
-    assert set(constants) == types
+    assert set(constants) == types, f"each event has a schema with `x-event-family: {union}`; {LISTED}"
     assert all(key in schema["required"] for name, schema in members.items() if name != fallback)
-    assert [each["$ref"].rpartition("/")[2] for each in SCHEMAS[union]["anyOf"]] == list(members)
+    variants = [each["$ref"].rpartition("/")[2] for each in SCHEMAS[union]["anyOf"]]
+    assert variants == list(members), f"`anyOf` of {union} in openapi.yaml names the schemas in their order"
 
 
 def test_webhooks_are_the_events_that_can_be_subscribed_to() -> None:
-    assert list(SPEC["webhooks"]) == EVENTS == SCHEMAS["WebhookEventType"]["enum"]
+    events = list(SPEC["webhooks"])
+    assert events == EVENTS, LISTED
+    assert events == SCHEMAS["WebhookEventType"]["enum"], "`webhooks` and WebhookEventType in openapi.yaml differ"
     for event, _, _, operation in operations("webhooks"):
         name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         assert SCHEMAS[name]["properties"]["event"]["const"] == event

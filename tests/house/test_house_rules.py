@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from tests.support import webhook_stores
 
 ROOT = Path(__file__).parents[2]
 CORE_DEPENDENCIES = {"attr", "attrs", "httpx", "dateutil"}
@@ -20,6 +23,8 @@ EXTRA_ROOMS = {
     "cli": {"typer", "rich", "starlette"},
     "sandbox": {"starlette", "uvicorn", "h11", "jsonschema", "jwt", "cryptography"},
     "pytest_plugin.py": {"pytest"},
+    "testing/explore_plugin.py": {"pytest"},
+    "testing/explore_run.py": {"pytest", "_pytest"},
     "transports": {"httpcore"},
     "_client/httpx2_auth.py": {"httpx2"},
     "webhooks/_fastapi.py": {"fastapi", "pydantic", "starlette"},
@@ -137,6 +142,11 @@ def test_no_test_replaces_the_clock_of_the_process() -> None:
     """Event loops of other threads, such as that of a sandbox, would wait for times that never come."""
     replaced = re.compile(r"""time(\.|, ['"])(monotonic|time|perf_counter)['"],""")
     assert [path.name for path in (ROOT / "tests").rglob("*.py") if replaced.search(path.read_text())] == []
+
+
+def test_asserts_of_the_support_modules_say_what_they_compared() -> None:
+    with pytest.raises(AssertionError, match=r"assert \(0, 'claim', 2\) == \(0, 'claim', 1\)"):
+        webhook_stores.check(SimpleNamespace(claim=lambda: 2), [("claim", (), 1)], print)
 
 
 def test_the_core_depends_on_four_packages() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from interactor_client.models import WorkflowState
 from interactor_ext.sandbox import Sandbox
 from tests.support.browser import eventually
+from tests.support.cases import NIGHTLY
 from tests.support.chat_driver import LOST, Chat, Words
 from tests.support.chat_page import ChatPage
 from tests.support.conversations import NAMESPACE, new_room
@@ -97,6 +99,68 @@ function Page({ room }) {
 createRoot(root).render(<StrictMode><Page room={root.dataset.room} /></StrictMode>);
 """
 HOSTILE = ["[", "](", "**a ", "*a _b ", "`", "``a`", "[a](b", "![[", "> ", "- ", "|-", "~~a", "https://a)", "<a", "# "]
+# Lines that open, close or continue a block, or change what a line before them is.
+LINES = [
+    "",
+    "",
+    "text **b**",
+    "- item",
+    "- [x] done",
+    "  - in",
+    "   more",
+    "* star",
+    "2. two",
+    "   1. in",
+    "- # In",
+    "# One",
+    "#### Four",
+]
+LINES += [
+    "> quote",
+    "> - in",
+    "| a | b |",
+    "|---|--:|",
+    "| 1 | `2` |",
+    "a | b",
+    "---",
+    "```py",
+    "```",
+    "~~~",
+    "**open",
+    "-",
+    "\t- tab",
+    "|",
+]
+# Markdown that grows against the same text drawn at once. A mark in what is complete shows that it is not drawn again.
+GROW = """
+const done = arguments[1];
+import("/interactor/static/interactor-markdown.js").then(({ renderMarkdown, GrowingMarkdown }) => {
+  const boxes = () => [document.createElement("div"), document.createElement("div")];
+  const differs = ([text, step]) => {
+    const [box, whole] = boxes();
+    const growing = new GrowingMarkdown(box);
+    for (let end = 1; end < text.length + step; end += step) {
+      growing.show(text.slice(0, end));
+      whole.replaceChildren(renderMarkdown(text.slice(0, end)));
+      if (box.innerHTML !== whole.innerHTML) return true;
+    }
+    return false;
+  };
+  const [box] = boxes();
+  const growing = new GrowingMarkdown(box);
+  let text = "";
+  const table = "|a|b|\\n|-|-|\\n|1|2|\\n|3|4|\\n|5";
+  const steps = [["text\\n\\n- one\\n- two\\n- thr", "li"], [`ee\\n\\n${table}`, "tr"]];
+  steps.push(["|6|\\n\\nend\\n\\n> a\\n> an", "p"], ["d", "hr"]);
+  for (const [more, what] of steps) {
+    for (const letter of more) growing.show((text += letter));
+    box.querySelectorAll(what).forEach((node) => (node.title = "kept"));
+  }
+  const kept = Array.from(box.querySelectorAll("[title]"), (node) => node.textContent);
+  growing.show("other");
+  done([arguments[0].filter(differs), kept, box.textContent]);
+});
+"""
 TIMES = """
 const done = arguments[1];
 import("/interactor/static/interactor-markdown.js").then(({ renderMarkdown }) => {
@@ -277,6 +341,23 @@ def test_markdown_becomes_safe_nodes_in_a_time_that_grows_with_its_length(
     assert dict(zip(MARKDOWN, rendered, strict=True)) == MARKDOWN
     browser.set_script_timeout(300)
     assert len(browser.execute_async_script(TIMES, HOSTILE)) == len(HOSTILE)
+
+
+def test_markdown_that_grows_is_at_each_step_what_it_is_at_once_and_leaves_alone_what_is_complete(
+    open_chat: Callable[..., Chat], browser: WebDriver
+) -> None:
+    open_chat()
+    chance = random.Random(1)
+    texts = ["\n".join(MARKDOWN), "\n".join(HOSTILE), "text\n|a|b|\n|-|-|c", "- #### Four\n  # One\n- item"]
+    for _ in range(2000 if NIGHTLY else 60):
+        ends = ["\n"] * 8 + ["\r", "\r\n"]
+        texts.append("".join(chance.choice(LINES) + chance.choice(ends) for _ in range(chance.randint(2, 20))))
+    browser.set_script_timeout(300)
+    cases = [(text, step) for text in texts for step in (1, 7)]
+    differ, kept, other = browser.execute_async_script(GROW, cases)
+    assert differ == []
+    assert kept == ["text", "one", "ab", "12", "end"]
+    assert other == "other"
 
 
 @pytest.mark.parametrize("react", REACT_VERSIONS)

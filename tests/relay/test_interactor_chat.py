@@ -344,7 +344,7 @@ def has_a_conversation(sandbox: Sandbox, room: str, tools: list[str]) -> None:
         user.assistants.update(bot, tools=[user.tools.create(name=n, description=n, parameters={}).id for n in tools])
         for text in ("Hello!", f"<b>Not bold</b>\n\nhttps://example.com/{'long/' * 40}", "متى تصل طلبيتي رقم 1234؟"):
             user.messages.send(room, content=text)
-        for result in ({"temperature": 21, "unit": "°C"}, {"error": "Oslo is not known"}):
+        for result in ({"temperature": 21, "unit": "°C"}, {"error": "Oslo is unknown"}):
             asking = user.messages.send(room, content='/tool get_weather {"city": "Oslo"}')
             assert asking.tool_calls
             user.tools.submit_result(room, tool_call_id=asking.tool_calls[0].id, result=result)

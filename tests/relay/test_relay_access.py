@@ -39,7 +39,7 @@ ALL = [*ROUTES, ("GET", "/rooms", None), ("POST", "/rooms", {"assistant_id": "as
 BODIES = [route for route in ALL if route[2] is not None]
 WRITES = [route for route in ALL if route[0] != "GET"]
 READS = [route for route in ALL if route[0] == "GET"]
-NOT_FOUND = b'{"error":{"code":"NOT_FOUND","message":"There is nothing here."}}'
+NOT_FOUND = b'{"error":{"code":"NOT_FOUND","message":"Not found."}}'
 
 
 @contextmanager

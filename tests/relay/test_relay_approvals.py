@@ -103,5 +103,5 @@ def test_without_approvals_there_is_no_such_route(
     room = new_room()
     with start_relay().page(**CAROL) as page:
         assert page.get(f"/rooms/{room}/approvals").status_code == 404
-    with pytest.raises(ConfigurationError, match="approvals= is about the calls of tools=, which is missing"):
+    with pytest.raises(ConfigurationError, match="approvals= needs tools="):
         Relay(None, authorize=lambda scope: "user_1", approvals=manager)  # type: ignore[arg-type]

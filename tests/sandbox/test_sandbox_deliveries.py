@@ -22,7 +22,7 @@ from interactor_ext.sandbox import Delivery, DeliveryOptions, Sandbox
 from interactor_ext.sandbox.delivery import outbox, posting, webhook_queue
 from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
 from tests.sandbox.test_sandbox_operations import use_agents, use_credentials, use_workflows
-from tests.support.sandbox_caller import DOCUMENT, Caller, credentials_of
+from tests.support.sandbox_caller import DOCUMENT, Caller, check_event, credentials_of
 from tests.support.scripted_server import RawServer, Receiver, receiving
 from tests.support.waiting import eventually
 
@@ -91,7 +91,13 @@ def test_every_event_type_is_delivered_signed_and_typed(
     publish_every_event(sandbox, caller)
     sandbox.wait_for_deliveries(60)
     handled = handled_by_router(sandbox, receiver)
-    assert {event.event for event in handled} == set(CATALOGUE)
+    assert {event.event for event in handled} == set(CATALOGUE), (
+        "`call.state.publish` it in interactor_ext/sandbox/platform/, and have `publish_every_event` here lead to it"
+    )
+    for event in sandbox.events:
+        check_event("WebhookEvent", "event", event)
+        assert event["namespace"] == event["data"]["namespace"]
+    assert len({event["id"] for event in sandbox.events}) == len(sandbox.events)
     assert "UnknownWebhookEvent" not in {type(event).__name__ for event in handled}
     typed = {event.id: (event.event, event.namespace, event.data.to_dict().keys()) for event in handled}
     assert typed == {each["id"]: (each["event"], "user_1", each["data"].keys()) for each in sandbox.events}

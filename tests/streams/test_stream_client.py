@@ -180,7 +180,7 @@ async def test_iterating_without_entering_raises_configuration_error(mode: str, 
         connection.send(delta(1) + b"event: done\ndata: {}\n\n")
 
     platform = Platform(stream)
-    words = r"within `with .* as stream:`" if mode == "sync" else r"within `async with .* as stream:`"
+    words = r"inside `with .* as stream:`" if mode == "sync" else r"inside `async with .* as stream:`"
     with RawServer(platform) as server:
         async with opened(mode, settings(server.url)) as client:
             unentered = getattr(client, resource).stream("id_1")

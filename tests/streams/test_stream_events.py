@@ -152,8 +152,8 @@ ERRORS: list[tuple[bytes, str, str, str | None]] = [
         "req_1",
     ),
     (sse({"type": "error", "code": "X", "message": "flat"}), "flat", "X", None),
-    (sse({"type": "error"}), "reports an error", "STREAM_ERROR", None),
-    (sse({"type": "error", "error": {"details": [{"field": "a", "message": "b"}]}}), "reports", "STREAM_ERROR", None),
+    (sse({"type": "error"}), "reported an error", "STREAM_ERROR", None),
+    (sse({"type": "error", "error": {"details": [{"field": "a", "message": "b"}]}}), "reported", "STREAM_ERROR", None),
 ]
 
 

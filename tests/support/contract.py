@@ -1,4 +1,4 @@
-"""The operations of the contract: as the platform has them, by hand, and as the package ships them."""
+"""The operations and events of the contract: as the platform has them, by hand, and as the package ships them."""
 
 from __future__ import annotations
 
@@ -75,6 +75,16 @@ webhooks:
   delete_webhook                delete               DELETE  /webhooks/{webhook_id}                              204
   rotate_webhook_secret         rotate_secret        POST    /webhooks/{webhook_id}/rotate-secret                200
 """
+# What a webhook can subscribe to, by hand as well, in the order of openapi.yaml.
+EVENTS = [
+    *(f"credential.{name}" for name in ("connected", "refreshed", "expired", "revoked", "error")),
+    *(f"room.message.{name}" for name in ("created", "updated")),
+    *(f"room.tool_call.{name}" for name in ("pending", "completed")),
+    *(
+        f"workflow.instance.{name}"
+        for name in ("started", "state_changed", "halted", "completed", "failed", "cancelled")
+    ),
+]
 _METHODS = {"get", "put", "post", "delete", "patch"}
 
 

@@ -47,7 +47,7 @@ def follow(user: InteractorClient) -> None:
                 case MessageComplete(message=message):
                     assert message.content == text
                     return
-    raise AssertionError("the stream ended before the answer was complete")
+    raise AssertionError("the stream ended before the reply was complete")
 
 
 def page_through(user: InteractorClient) -> None:

@@ -76,7 +76,7 @@ def _wait_until_it_answers(socket: str, server: subprocess.Popen[bytes]) -> None
             try:
                 client.ping()
             except redis.ConnectionError:
-                assert time.monotonic() < deadline, "redis-server does not answer"
+                assert time.monotonic() < deadline, "redis-server doesn't answer"
                 time.sleep(0.01)
             else:
                 return

@@ -9,20 +9,10 @@ import time
 from typing import Any
 
 from interactor_ext import AsyncInteractorClient, InteractorClient
-from interactor_ext.tokens import FileTokenStore, RedisTokenStore, TokenStore, _shared_store
+from interactor_ext.tokens import TokenStore, _shared_store
+from tests.support.token_stores import open_store
 
 THREADS = 50
-
-
-def open_store(name: str, lock_expiry: float = 300) -> TokenStore:
-    kind, _, where = name.partition(":")
-    if kind == "file":
-        return FileTokenStore(where)
-    import redis
-
-    if kind == "redis":
-        return RedisTokenStore(redis.Redis(unix_socket_path=where), lock_expiry=lock_expiry)
-    return RedisTokenStore(redis.asyncio.Redis(unix_socket_path=where), lock_expiry=lock_expiry)
 
 
 def settings(store: TokenStore, url: str) -> dict[str, Any]:

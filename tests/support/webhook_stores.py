@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from interactor_ext.webhooks import (
     AsyncPostgresEventStore,
@@ -18,8 +19,6 @@ from interactor_ext.webhooks import (
     SQLiteEventStore,
 )
 
-POSTGRES = ["postgres", "postgres, pool", "async postgres", "async postgres, pool"]
-REDIS = ["redis", "redis, decoded", "async redis"]
 Step = tuple[str, tuple[Any, ...], Any]
 
 
@@ -47,56 +46,76 @@ class Clock:
         self.now += seconds
 
 
-class Stores:
-    """Makes stores of one kind, which share what they store if the kind can. Nothing is created in PostgreSQL.
+def redis_client(place: str, stack: ExitStack, runner: asyncio.Runner | None, **options: Any) -> Any:
+    import redis.asyncio
 
-    `place` is the folder of the file, the socket of Redis or the dsn.
+    if runner is None:
+        return stack.enter_context(redis.Redis(unix_socket_path=place, **options))
+    client = OneLoop(redis.asyncio.Redis(unix_socket_path=place, **options), runner)
+    stack.callback(client.aclose)
+    return client.store
+
+
+def postgres_pool(place: str, stack: ExitStack, runner: asyncio.Runner | None) -> Any:
+    from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+    if runner is None:
+        return stack.enter_context(ConnectionPool(place, open=True))
+    pool = OneLoop(AsyncConnectionPool(place, open=False), runner)
+    pool.open()
+    stack.callback(pool.close)
+    return pool.store
+
+
+class Kind(NamedTuple):
+    """A class of stores, where they store (`file`, `redis`, `postgres`, or "" for their own memory), and what makes
+    their first argument of the path, socket or dsn of that place.
     """
 
+    store: Any
+    place: str = ""
+    connect: Callable[..., Any] = lambda place, *_: place
+
+    @property
+    def is_async(self) -> bool:
+        return inspect.iscoroutinefunction(self.store.claim)
+
+
+KINDS = {
+    "memory": Kind(MemoryEventStore),
+    "sqlite": Kind(SQLiteEventStore, "file"),
+    "redis": Kind(RedisEventStore, "redis", redis_client),
+    "redis, decoded": Kind(RedisEventStore, "redis", partial(redis_client, decode_responses=True)),
+    "async redis": Kind(AsyncRedisEventStore, "redis", redis_client),
+    "postgres": Kind(PostgresEventStore, "postgres"),
+    "postgres, pool": Kind(PostgresEventStore, "postgres", postgres_pool),
+    "async postgres": Kind(AsyncPostgresEventStore, "postgres"),
+    "async postgres, pool": Kind(AsyncPostgresEventStore, "postgres", postgres_pool),
+}
+"""What keeps the contract of event stores: a new store is a line here. One of a new server needs a fixture of it in
+server_fixtures.py, and a case in the fixtures `place` and `pass_time` of tests/webhooks/test_webhook_stores.py.
+"""
+POSTGRES = [name for name, kind in KINDS.items() if kind.place == "postgres"]
+
+
+class Stores:
+    """Makes stores of one kind, which share what they store if the kind can. Nothing is created in PostgreSQL."""
+
     def __init__(self, kind: str, place: Any, stack: ExitStack) -> None:
-        self.kind, self.place, self._stack = kind, place, stack
+        self.kind, self._stack = KINDS[kind], stack
         self.clock = Clock()
-        self._runner = stack.enter_context(asyncio.Runner()) if "async" in kind else None
-        self._client = self._connect()
+        self._runner = stack.enter_context(asyncio.Runner()) if self.kind.is_async else None
+        self._arguments = [self.kind.connect(place, stack, self._runner)] if self.kind.place else []
 
     def __call__(self, **options: Any) -> Any:
-        if self.kind == "memory":
-            return MemoryEventStore(clock=self.clock, **options)
-        if self.kind == "sqlite":
-            path = Path(self.place, "events.db")
-            return self._stack.enter_context(SQLiteEventStore(path, clock=self.clock, **options))
-        if self._runner is None:
-            kind: Any = RedisEventStore if "redis" in self.kind else PostgresEventStore
-            store = kind(self._client, **options)
-            return self._stack.enter_context(store) if kind is PostgresEventStore else store
-        if "redis" in self.kind:
-            return OneLoop(AsyncRedisEventStore(self._client, **options), self._runner)
-        store = OneLoop(AsyncPostgresEventStore(self._client, **options), self._runner)
-        self._stack.callback(store.aclose)
+        if "clock" in inspect.signature(self.kind.store).parameters:
+            options["clock"] = self.clock
+        store = self.kind.store(*self._arguments, **options)
+        if self._runner is not None:
+            store = OneLoop(store, self._runner)
+        if close := getattr(store, "aclose" if self._runner else "close", None):
+            self._stack.callback(close)
         return store
-
-    def _connect(self) -> Any:
-        if self.kind in ("memory", "sqlite"):
-            return None
-        if "redis" in self.kind:
-            import redis.asyncio
-
-            decoded = "decoded" in self.kind
-            if self._runner is None:
-                return self._stack.enter_context(redis.Redis(unix_socket_path=self.place, decode_responses=decoded))
-            client = OneLoop(redis.asyncio.Redis(unix_socket_path=self.place), self._runner)
-            self._stack.callback(client.aclose)
-            return client.store
-        if "pool" not in self.kind:
-            return self.place
-        from psycopg_pool import AsyncConnectionPool, ConnectionPool
-
-        if self._runner is None:
-            return self._stack.enter_context(ConnectionPool(self.place, open=True))
-        pool = OneLoop(AsyncConnectionPool(self.place, open=False), self._runner)
-        pool.open()
-        self._stack.callback(pool.close)
-        return pool.store
 
 
 def claim(key: str, token: str, state: Any, lease: float = 60) -> Step:

@@ -646,7 +646,7 @@ def test_repr_of_request_ended_shows_no_secret() -> None:
     assert [re.sub(r", \S+ s\)", ")", repr(event)) for event in told] == [
         "RequestEnded(POST /oauth/token: 200)",
         "RequestEnded(GET /tools: 503, API_ERROR)",
-        "RequestEnded(GET /tools: no answer, NETWORK_ERROR)",
+        "RequestEnded(GET /tools: no response, NETWORK_ERROR)",
     ]
     assert [event.started for event in told] == [1, 2, 3]
     assert told[1].headers["set-cookie"] == "session=s3cr3t"

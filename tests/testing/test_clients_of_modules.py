@@ -24,13 +24,13 @@ from interactor_ext import APIConnectionError
 from application import async_client, client, get_client, shared, user
 
 def test_without_the_fixture():
-    with pytest.raises(APIConnectionError, match="request the fixture `interactor_sandbox`"):
+    with pytest.raises(APIConnectionError, match="Request the fixture `interactor_sandbox`"):
         client.assistants.list()
-    with pytest.raises(APIConnectionError, match="request the fixture `interactor_sandbox`"):
+    with pytest.raises(APIConnectionError, match="Request the fixture `interactor_sandbox`"):
         shared.assistants.list()
 
 async def test_without_the_fixture_async():
-    with pytest.raises(APIConnectionError, match="request the fixture `interactor_sandbox`"):
+    with pytest.raises(APIConnectionError, match="Request the fixture `interactor_sandbox`"):
         await async_client.assistants.list()
 
 @pytest.mark.parametrize("number", [1, 2])

@@ -69,10 +69,10 @@ def test_changing_an_example_changes_no_other_and_a_subclass_has_that_of_its_mod
             dict,
             {},
             TypeError,
-            r"^example\(\) takes a class of interactor_client\.models, such as Assistant, not <class",
+            r"^example\(\) needs a class of interactor_client\.models, such as Assistant, not <class",
         ),
-        (StreamEvent, {}, TypeError, r"^example\(\) takes a class"),
-        (models.MessageRole, {}, TypeError, r"^example\(\) takes a class"),
+        (StreamEvent, {}, TypeError, r"^example\(\) needs a class"),
+        (models.MessageRole, {}, TypeError, r"^example\(\) needs a class"),
     ]
 )
 def test_mistake_is_named(model: Any, fields: dict[str, Any], error: type[Exception], message: str) -> None:

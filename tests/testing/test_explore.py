@@ -292,7 +292,7 @@ def test_two_faults(tmp_path: Path) -> None:
     options = ("--interactor-explore=2", "--interactor-budget=5m", "-k", "repeat")
     output = section(explore(tmp_path, *options, test_p=PAIR), "test_one_repeat")
     assert "FAIL" not in output
-    assert "The smallest failing schedule is r1:refused,r.create_token.2:" in output
+    assert "The smallest failing schedule is r1:refused,r2:refused:" in output
 
 
 def test_hang(tmp_path: Path) -> None:

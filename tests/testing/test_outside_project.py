@@ -99,6 +99,9 @@ def test_wheel_contains_needed_files(wheel: Path) -> None:
     # The relay serves them.
     static = (ROOT / "interactor_ext" / "relay" / "static").iterdir()
     assert {f"interactor_ext/relay/static/{path.name}" for path in static} <= {*names}
+    # `interactor docs` shows them.
+    pages = re.findall(r"\((.+?)\.html\)", (ROOT / "docs" / "llms.txt").read_text())
+    assert {f"interactor_ext/cli/pages/{page}.md" for page in pages} <= {*names}
     assert {name.split("/")[0].split("-")[0] for name in names} == {
         "interactor_client",
         "interactor_ext",
@@ -150,7 +153,7 @@ def test_pytest_before_7_0_is_told(request: pytest.FixtureRequest, wheel: Path, 
         timeout=120,
     )
     told = (
-        "ERROR: the plugin of interactor-sdk needs pytest 7.0 or newer, and this is 6.2.5: upgrade pytest, or leave the"
+        "ERROR: The pytest plugin of interactor-sdk needs pytest 7.0 or newer, not 6.2.5: upgrade pytest, or leave the"
     )
     assert (done.returncode, told in done.stderr) == (4, True), done.stdout + done.stderr
 

@@ -88,7 +88,7 @@ def test_one(interactor_client, async_interactor_client):
 NAMES = ["interactor_client", "async_interactor_client", "interactor_sandbox"]
 @pytest.mark.parametrize(("number", "name"), list(enumerate(NAMES)))
 def test_two(number, name):
-    with pytest.raises(ConfigurationError, match=f"closed, by the fixture {name}, at the end of its test: make"):
+    with pytest.raises(ConfigurationError, match=f"closed, by the fixture {name}, at the end of its test"):
         asyncio.run(leaked[number].assistants.list())
 """
 

@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+import yaml
 
 from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient, NotFoundError
+from interactor_ext._client import http
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import recorder
 from interactor_ext.transports import AiohttpTransport
@@ -136,7 +138,9 @@ def test_call_not_on_cassette_raises(sandbox: Sandbox, tape: Tape) -> None:
     asked = len(sandbox.requests)
     with recorder(tape.folder).use_cassette("walk"), sandbox.client(max_retries=0) as client:
         user = client.namespace("user_1")
-        wrong = r"walk\.yaml has no unused answer to POST http://localhost/api/v1/assistants\. .* INTERACTOR_RECORD=1"
+        wrong = (
+            r"walk\.yaml has no unused response for POST http://localhost/api/v1/assistants\. .* INTERACTOR_RECORD=1"
+        )
         with pytest.raises(APIConnectionError, match=wrong):
             user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
         with pytest.raises(APIConnectionError, match=r"walk\.yaml"):
@@ -162,7 +166,10 @@ def test_call_not_on_cassette_raises(sandbox: Sandbox, tape: Tape) -> None:
             lambda user: user.webhooks.create(url="https://b.example", events=["credential.expired"], secret="s_9b2e"),
             "body.url is 'https://b.example', recorded is 'https://a.example'",
         ),
-        (lambda user: user.rooms.list(), "recorded ones are used up: it was called less often when it was recorded"),
+        (
+            lambda user: user.rooms.list(),
+            "recorded ones have been used: the test made fewer requests when it was recorded",
+        ),
     ],
 )
 def test_error_says_how_the_nearest_recorded_request_differs(
@@ -194,6 +201,15 @@ def test_error_names_a_header_that_differs(sandbox: Sandbox, tape: Tape) -> None
     difference = pytest.raises(APIConnectionError, match=r"the header user-agent is .*, recorded is absent")
     with by_headers.use_cassette("walk"), sandbox.client() as client, difference:
         client.get_access_token()
+
+
+def test_header_of_the_client_is_left_out(sandbox: Sandbox, tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever says something of the client alone would differ on another machine."""
+    known = http.headers_of_client
+    monkeypatch.setattr(http, "headers_of_client", lambda *of: {**known(*of), "X-Machine": "7"})
+    tape.record(lambda: walk(sandbox))
+    sent = {name.lower() for each in yaml.safe_load(tape.text())["interactions"] for name in each["request"]["headers"]}
+    assert sent == {"accept", "authorization", "content-type", "idempotency-key", "x-namespace"}
 
 
 def test_cassette_of_another_port_replays(tape: Tape) -> None:
@@ -333,5 +349,5 @@ def test_missing_vcrpy_names_install_command(tmp_path: Path, monkeypatch: pytest
 
 def test_old_vcrpy_names_the_version_that_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vcr.__version__", "8.2.1")
-    with pytest.raises(ImportError, match=r"cassettes need vcrpy 9 or newer, and this is 8\.2\.1"):
+    with pytest.raises(ImportError, match=r"Cassettes need vcrpy 9 or newer, not 8\.2\.1"):
         recorder(tmp_path)

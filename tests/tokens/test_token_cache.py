@@ -346,7 +346,7 @@ async def test_aclose_cancels_the_fetch_and_waiters_are_told(issuer: Issuer, clo
     waiting = asyncio.create_task(source.get())
     await asyncio.sleep(0)
     await source.aclose("the test")
-    with pytest.raises(ConfigurationError, match="the client is closed"):
+    with pytest.raises(ConfigurationError, match="The client is closed"):
         await waiting
     await source.aclose("the test")
     assert issuer.count == 0

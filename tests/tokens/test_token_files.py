@@ -9,7 +9,6 @@ import logging
 import os
 import pickle
 import stat
-import threading
 import time
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interactor_ext import InteractorClient
-from interactor_ext.tokens import FileTokenStore, MemoryTokenStore, Token, TokenStore
+from interactor_ext.tokens import FileTokenStore, Token
 from interactor_ext.tokens._store import parse_token
 from tests.support.scripted_server import ASSISTANT, OddServer, js
 from tests.support.waiting import in_time
@@ -69,14 +68,6 @@ def test_relative_path_keeps_to_the_folder_that_the_store_was_made_in(
     store.save(KEY, fresh())
     assert os.listdir() == []
     assert (tmp_path / "tokens.json").exists()
-
-
-def test_clients_that_share_a_file_keep_their_own_tokens(store: FileTokenStore) -> None:
-    store.save(KEY, fresh("one"))
-    store.save(OTHER, fresh("two"))
-    store.save(KEY, fresh("three"))
-    tokens = [store.load(KEY), store.load(OTHER)]
-    assert [token and token.access_token for token in tokens] == ["three", "two"]
 
 
 def test_save_removes_expired_tokens_of_other_clients(store: FileTokenStore, path: Path) -> None:
@@ -161,7 +152,7 @@ def test_named_pipe_is_refused_without_blocking(store: FileTokenStore, path: Pat
     os.mkfifo(path.with_name(FILES[which]), 0o600)
 
     def refused() -> None:
-        with pytest.raises(PermissionError, match="no regular file"):
+        with pytest.raises(PermissionError, match="isn't a regular file"):
             use(store)
 
     in_time(refused)
@@ -173,7 +164,7 @@ def test_token_in_a_writable_file_is_replaced(store: FileTokenStore, path: Path,
     path.parent.mkdir()
     path.write_text(json.dumps({"tokens": {KEY: fresh("planted")._asdict()}}))
     path.chmod(mode)
-    with pytest.raises(ValueError, match="others could write"):
+    with pytest.raises(ValueError, match="others can write"):
         store.load(KEY)
     token = fresh("ours")
     store.save(KEY, token)
@@ -284,34 +275,6 @@ def test_stored_token_that_no_header_can_carry_raises_value_error() -> None:
     with pytest.raises(ValueError, match="access_token") as caught:
         parse_token(json.dumps({"access_token": "s3cret\r\nx: y", "expires_at": 1, "lifetime": 1}))
     assert "s3cret" not in str(caught.value)
-
-
-def stores(path: Path) -> list[TokenStore]:
-    return [MemoryTokenStore(), FileTokenStore(path)]
-
-
-@pytest.mark.parametrize("kind", [0, 1], ids=["memory", "file"])
-def test_lock_is_held_by_one_process_at_a_time(path: Path, kind: int) -> None:
-    store = stores(path)[kind]
-    with store.lock(KEY, 1) as held:
-        assert held
-        outcomes: list[bool] = []
-        seconds: list[float] = []
-
-        def try_it(key: str) -> None:
-            began = time.monotonic()
-            with store.lock(key, 0.2) as got:
-                outcomes.append(got)
-                seconds.append(time.monotonic() - began)
-
-        for key in (KEY, OTHER):
-            thread = threading.Thread(target=try_it, args=(key,))
-            thread.start()
-            thread.join()
-        assert outcomes == [False, True]
-        assert seconds[0] > 0.15
-    with store.lock(KEY, 0.05) as held:
-        assert held
 
 
 def test_unwritable_folder_raises_os_error(tmp_path: Path) -> None:

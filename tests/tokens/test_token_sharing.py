@@ -1,37 +1,44 @@
-"""One token for several clients and processes, in a file or in Redis: concurrent starts, a killed lock holder."""
+"""The contract of token stores; one token for several clients and processes: concurrent starts, killed lock holders."""
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from interactor_ext import ConfigurationError, InteractorClient
-from interactor_ext.tokens import RedisTokenStore, Token
+from interactor_ext.tokens import RedisTokenStore, Token, _shared_store
 from tests.support.modes import call, sync_and_async
 from tests.support.redis_server import redis_cluster, redis_server
 from tests.support.scripted_server import ASSISTANT, Asked, FaultServer, OddServer, fine, js, slow
-from tests.support.token_stores import RecordedStore
-from tests.support.token_worker import THREADS, open_store, settings
+from tests.support.token_stores import KINDS, RecordedStore, open_store
+from tests.support.token_worker import THREADS, settings
 from tests.support.waiting import PATIENCE, eventually
 
 PROCESSES = 2
-KEY = "k" * 32
+KEY, OTHER = "k" * 32, "o" * 32
 
 
-@pytest.fixture(params=["file", "redis", pytest.param("redis.asyncio", marks=pytest.mark.full)])
+def kinds(names: Iterable[str]) -> list[Any]:
+    """As parameters: a Redis takes a while to start, and one of its clients is enough for tests of every change."""
+    return [pytest.param(name, marks=[pytest.mark.full] if name == "redis.asyncio" else []) for name in names]
+
+
+@pytest.fixture(params=kinds(name for name, kind in KINDS.items() if kind.place))
 def store_name(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "file":
-        yield f"file:{tmp_path / 'tokens.json'}"
-    else:
-        with redis_server() as socket:
-            yield f"{request.param}:{socket}"
+    match KINDS[request.param].place:
+        case "redis":
+            with redis_server() as socket:
+                yield f"{request.param}:{socket}"
+        case _:
+            yield f"{request.param}:{tmp_path / 'tokens.json'}"
 
 
 @pytest.fixture
@@ -61,6 +68,61 @@ def workers(count: int, *arguments: str) -> Iterator[list[subprocess.Popen[str]]
         for process in processes:
             process.kill()
             process.communicate()
+
+
+every_kind = pytest.mark.parametrize("store_name", kinds(KINDS), indirect=True)
+
+
+def fresh(text: str) -> Token:
+    return Token(text, time.time() + 900, 900.0)
+
+
+@every_kind
+def test_store_returns_what_was_saved_last_for_each_key(store_name: str) -> None:
+    store = open_store(store_name)
+    other = open_store(store_name) if KINDS[store_name.partition(":")[0]].place else store
+    assert (store.load(KEY), store.load(OTHER)) == (None, None)
+    for key, text in ((KEY, "one"), (OTHER, "two"), (KEY, "three")):
+        store.save(key, saved := fresh(text))
+        assert other.load(key) == saved
+    assert [getattr(other.load(key), "access_token", None) for key in (KEY, OTHER)] == ["three", "two"]
+    assert saved.access_token not in f"{store!r}{saved!r}"
+
+
+@every_kind
+def test_lock_is_held_by_one_at_a_time(store_name: str) -> None:
+    store = open_store(store_name)
+    with store.lock(KEY, 1) as held:
+        assert held
+        outcomes: list[bool] = []
+        seconds: list[float] = []
+
+        def try_it(key: str) -> None:
+            began = time.monotonic()
+            with store.lock(key, 0.2) as got:
+                outcomes.append(got)
+                seconds.append(time.monotonic() - began)
+
+        for key in (KEY, OTHER):
+            thread = threading.Thread(target=try_it, args=(key,))
+            thread.start()
+            thread.join()
+        assert outcomes == [False, True]
+        assert seconds[0] > 0.15
+    with store.lock(KEY, 0.05) as held:
+        assert held
+
+
+@every_kind
+def test_second_client_of_a_store_uses_the_token_of_the_first(
+    store_name: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_shared_store, "_PATIENCE", PATIENCE)  # the machine may be busy
+    store = open_store(store_name)
+    for _ in range(2):
+        with InteractorClient(**settings(store, server.url)) as client:
+            client.assistants.get("asst_1")
+    assert len(server.token_requests()) == 1
 
 
 @pytest.mark.parametrize(
@@ -162,7 +224,7 @@ def test_redis_key_of_another_type_is_replaced(command: tuple[str, ...], connect
     store = RedisTokenStore(connection)
     for suffix in ("", ":lock"):
         connection.execute_command(command[0], f"interactor:token:{KEY}{suffix}", *command[1:])
-    with pytest.raises(ValueError, match="no token"):
+    with pytest.raises(ValueError, match="isn't a token"):
         store.load(KEY)
     with store.lock(KEY, 0) as held, store.lock(KEY, 0) as another:
         assert (held, another) == (True, False)
@@ -205,5 +267,5 @@ def test_async_redis_cluster_or_sentinel_raises_configuration_error() -> None:
     from redis.asyncio.sentinel import Sentinel
 
     for client in (RedisCluster(host="127.0.0.1"), Sentinel([("127.0.0.1", 1)]).master_for("x")):
-        with pytest.raises(ConfigurationError, match="synchronous twin"):
+        with pytest.raises(ConfigurationError, match="synchronous version"):
             RedisTokenStore(client)

@@ -74,7 +74,7 @@ def test_refusal_is_remembered_until_the_server_may_be_asked_again() -> None:
         state = TokenState(60)
         state.failed(error, NOW)
         for instant in (NOW, NOW + 0.999 * seconds) if seconds else ():
-            with pytest.raises(type(error), match=f"^{error} .*the next is made in") as caught:
+            with pytest.raises(type(error), match=f"^{error} .*The next request is sent in") as caught:
                 state.check_refusal(instant)
             assert caught.value is not error
             assert caught.value.retry_after == pytest.approx(NOW + seconds - instant)

@@ -39,7 +39,7 @@ from tests.support.waiting import eventually, eventually_async
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
-GONE = "gave no result."
+GONE = "returned no result."
 EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"
 
 
@@ -172,7 +172,7 @@ def test_server_that_dies_gives_an_error_and_the_chat_goes_on(
         assert outcome.message is not None
         died, after = outcome.text.split(" add answered ")
         for answer in (died, after):
-            assert '"type": "tool_failed", "message": "The MCP server demo gave no result."' in answer
+            assert '"type": "tool_failed", "message": "The MCP server demo returned no result."' in answer
         assert outcome.text == outcome.message.content
 
 
@@ -192,7 +192,7 @@ async def test_chat_in_the_loop_of_the_session(sandbox: Sandbox) -> None:
     assert text.endswith(
         text_of(
             "die",
-            {"error": {"type": "tool_failed", "message": "The MCP server demo gave no result."}},
+            {"error": {"type": "tool_failed", "message": "The MCP server demo returned no result."}},
         )
     )
 
@@ -249,7 +249,7 @@ def test_call_ends_when_the_event_loop_of_its_session_ends_meanwhile() -> None:
     asyncio.run(main())
     thread.join(60)
     assert results[0]["error"]["type"] == "tool_failed"
-    assert results[0]["error"]["message"] == "The MCP server paged gave no result."
+    assert results[0]["error"]["message"] == "The MCP server paged returned no result."
 
 
 class Hanging:
@@ -310,8 +310,8 @@ def odd_list() -> Server:
 UNREADABLE: list[tuple[Callable[[], Server], type[Exception], str]] = [
     (lambda: lowlevel([["a"], ["b"], ["c"]], cursors=["x", "x", "x"]), ConfigurationError, "the same page of tools"),
     (lambda: lowlevel([[""]]), ConfigurationError, "a tool without a name"),
-    (lambda: Server("empty"), APIConnectionError, "MCP server empty did not list its tools: Method not found"),
-    (odd_list, APIConnectionError, "The MCP server paged did not list its tools"),
+    (lambda: Server("empty"), APIConnectionError, "MCP server empty didn't list its tools: Method not found"),
+    (odd_list, APIConnectionError, "The MCP server paged didn't list its tools"),
 ]
 
 
@@ -337,7 +337,7 @@ async def test_name_that_is_taken_is_an_error_and_adds_nothing() -> None:
 
     async with Client(lowlevel([["a", "b"]])) as client:
         with pytest.raises(
-            ValueError, match="has a tool 'b' already: give those of the MCP server paged another prefix="
+            ValueError, match="already has a tool 'b': add the tools of the MCP server paged with another prefix="
         ):
             await tools.add_mcp(client)
         assert [tool.name for tool in tools] == ["b"]
@@ -356,7 +356,7 @@ def test_name_that_the_platform_refuses_is_told_at_register(sandbox: Sandbox) ->
     sandbox.faults.add("create_tool", status=422)
     with sandbox.client(namespace=NAMESPACE) as user, pytest.raises(ValidationError) as caught:
         tools.register(user)
-    assert caught.value.__notes__ == ["The platform refuses the tool 'odd name' of the ToolSet."]
+    assert caught.value.__notes__ == ["The platform refused the tool 'odd name' of the ToolSet."]
 
 
 async def test_session_that_is_not_initialized_is_an_error() -> None:
@@ -377,7 +377,7 @@ async def test_change_whose_tools_are_taken_leaves_the_set_as_it_was(caplog: pyt
 
         pages[0] = ["a", "b"]
         await client.session._message_handler(types.ToolListChangedNotification())
-        await eventually_async(lambda: "did not list its tools again" in caplog.text)
+        await eventually_async(lambda: "didn't list its tools again" in caplog.text)
         assert sorted(tool.name for tool in tools) == ["a", "b"]
         assert tools["b"].function is b
 
@@ -454,7 +454,7 @@ async def test_result_of_a_server_is_made_readable(
     [
         ([text("No."), text("Never.")], "No. Never."),
         ([LINK], json.dumps({"name": "a.txt", "uri": "file:///a.txt", "type": "resource_link"})),
-        ([], "The tool failed, and does not say why."),
+        ([], "The tool failed without giving a reason."),
     ],
     ids=str,
 )
@@ -563,7 +563,9 @@ async def test_set_whose_tools_take_a_context_is_not_served_without_a_namespace(
         """Who."""
         return context.namespace
 
-    with pytest.raises(ConfigurationError, match=r"The tool who takes a ToolContext: pass serve_mcp\(namespace="):
+    with pytest.raises(
+        ConfigurationError, match=r"The tool who has a ToolContext parameter: pass serve_mcp\(namespace="
+    ):
         tools.serve_mcp()
     async with Client(server) as client:
         with pytest.raises(MCPError):

@@ -124,7 +124,7 @@ def test_approved_call_is_run_once_and_recorded(
     assert vars(record)["arguments"] == waiting.arguments
     assert decide(mode, sandbox, lambda user: tools.pending(user, room)) == []
     for again in (tools.approve, tools.reject):
-        with pytest.raises(ApprovalError, match="is completed already") as caught:
+        with pytest.raises(ApprovalError, match="is already completed") as caught:
             decide(mode, sandbox, lambda user, again=again: again(user, target, by="bob"))
         assert caught.value.code == "call_finished"
     assert len(tools.paid) == 1
@@ -211,15 +211,15 @@ def test_only_what_was_shown_is_approved_and_only_by_its_tenant(mode: str, sandb
     def approving(call: WaitingCall | str) -> Any:
         return lambda user: tools.approve(user, call, by="mallory")
 
-    with pytest.raises(ApprovalError, match="others than those that were shown") as caught:
+    with pytest.raises(ApprovalError, match="have changed since they were shown") as caught:
         decide(mode, sandbox, approving(attrs.evolve(waiting, digest="0" * 64)))
     assert caught.value.code == "call_changed"
     with pytest.raises(NotFoundError):
         decide(mode, sandbox, approving(waiting), namespace="user_2")
-    with pytest.raises(ApprovalError, match=r"The tenant has no call 'tc_") as caught:
+    with pytest.raises(ApprovalError, match=r"The tenant has no tool call 'tc_") as caught:
         decide(mode, sandbox, approving(waiting.id), namespace="user_2")
     assert caught.value.code == "call_not_found"
-    with pytest.raises(ApprovalError, match="needs no approval by this ToolSet"):
+    with pytest.raises(ApprovalError, match="doesn't need the approval of this ToolSet"):
         decide(mode, sandbox, lambda user: ToolSet().approve(user, waiting, by="alice"))
     assert tools.paid == []
 
@@ -241,7 +241,7 @@ def test_one_of_two_decisions_at_once_is_taken(sandbox: Sandbox) -> None:
         first = threading.Thread(target=lambda: tools.approve(user, waiting, by="alice"))
         first.start()
         assert running.wait(60)
-        with pytest.raises(ApprovalError, match="has been approved, and that has not ended"):
+        with pytest.raises(ApprovalError, match="has been approved, and that hasn't finished"):
             tools.reject(user, waiting, by="bob")
         go.set()
         first.join(60)
@@ -290,7 +290,7 @@ def test_rejection_that_comes_after_the_approval_in_another_process_says_so(
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"show": ["ordre"]}, "has no parameter 'ordre' that show= could name"), ({"description": " "}, "no description")],
+    [({"show": ["ordre"]}, "show= names 'ordre', which isn't a parameter"), ({"description": " "}, "no description")],
 )
 def test_tool_that_cannot_be_shown_or_described_is_refused(options: Any, message: str) -> None:
     tools = ToolSet()

@@ -163,7 +163,7 @@ def test_call_is_not_run_while_the_ledger_fails(mode: str, sandbox: Sandbox) -> 
     room = room_with(sandbox, tools)
     outcome = chat(mode, sandbox, room, "/tool charge", tools=tools)
     assert type(outcome.error) is InteractorError
-    assert "The ledger failed (OSError), so the tool charge was not run" in str(outcome.error)
+    assert "The ledger failed (OSError), so the tool charge didn't run" in str(outcome.error)
     assert isinstance(outcome.error.__cause__, OSError)
     assert runs == []
     assert call(mode, sandbox._with_connection({"namespace": NAMESPACE}), lambda user: tools.pending(user, room)) == []

@@ -398,8 +398,8 @@ class Service:
         (unhinted, r"unhinted\(a\) has no type hint"),
         (variadic, r"variadic\(\*rest: .*\)"),
         (keywords, r"keywords\(\*\*rest: .*\)"),
-        (in_bytes, r"in_bytes\(value\): bytes has no form in JSON"),
-        (nested, r"nested\(value\): complex has no form in JSON"),
+        (in_bytes, r"in_bytes\(value\): JSON can't represent bytes"),
+        (nested, r"nested\(value\): JSON can't represent complex"),
         (by_number, r"by_number\(value\): the keys"),
         (odd_literal, r"odd_literal\(value\): b'x'"),
         (unresolved, "Missing"),
@@ -527,12 +527,12 @@ def test_valid_arguments_are_converted(hint: Any, value: Any, expected: Any) -> 
             {"stret": "x", "tags": [1]},
             {
                 "value.street": "is missing",
-                "value.stret": "is not known; known are: street, zip_code, tags, country",
+                "value.stret": "is unknown; known keys: street, zip_code, tags, country",
                 "value.tags.0": "must be a string, not a number",
             },
         ),
-        (Range, {"low": 11}, {"value": "is no valid Range: low is above high"}),
-        (set[Any], [[]], {"value": "is no valid array: unhashable type: 'list'"}),
+        (Range, {"low": 11}, {"value": "isn't a valid Range: low is above high"}),
+        (set[Any], [[]], {"value": "isn't a valid array: unhashable type: 'list'"}),
         (datetime, "yesterday", {"value": "must be a string with a date and a time, such as 2024-01-15T10:30:00Z"}),
         (date, 5, {"value": "must be a string with a date, such as 2024-01-15, not a number"}),
     ],
@@ -645,11 +645,11 @@ def test_invalid_arguments_become_an_error_result(caplog: pytest.LogCaptureFixtu
     assert result == {
         "error": {
             "type": "invalid_arguments",
-            "message": "The arguments are invalid: city: is missing; City: is not known; known are: city, days; "
+            "message": "The arguments are invalid: city: is missing; City: is unknown; known keys: city, days; "
             "days: must be an integer, not a string",
             "details": [
                 {"field": "city", "message": "is missing"},
-                {"field": "City", "message": "is not known; known are: city, days"},
+                {"field": "City", "message": "is unknown; known keys: city, days"},
                 {"field": "days", "message": "must be an integer, not a string"},
             ],
         }
@@ -724,7 +724,7 @@ def test_any_exception_of_a_record_class_is_an_invalid_argument(kind: type) -> N
     error = run(tool_of(list[kind]), {"value": [{"number": 0}]})["error"]  # type: ignore[valid-type]
     assert error["type"] == "invalid_arguments"
     assert error["details"][0]["field"] == "value.0"
-    assert error["details"][0]["message"].startswith(f"is no valid {kind.__name__}: ")
+    assert error["details"][0]["message"].startswith(f"isn't a valid {kind.__name__}: ")
 
 
 @dataclasses.dataclass

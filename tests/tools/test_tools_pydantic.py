@@ -172,7 +172,7 @@ TABLE: list[Row] = [
             "1.5": "value: must be an integer, not a number",
             "true": "value: must be an integer, not a boolean",
             "null": "value: must be an integer, not null",
-            "NaN": "value: must hold no number that is not finite",
+            "NaN": "value: must not contain infinite numbers or NaN",
         },
     ),
     (
@@ -353,7 +353,7 @@ TABLE: list[Row] = [
         pydantic.JsonValue,
         {},
         {'{"a": [1]}': {"a": [1]}},
-        {"NaN": "value: must hold no number that is not finite"},
+        {"NaN": "value: must not contain infinite numbers or NaN"},
     ),
     (
         Address,
@@ -396,7 +396,7 @@ TABLE: list[Row] = [
         },
         {'{"number": 1, "day": "2024-01-15"}': Closed(number=1, day=date(2024, 1, 15))},
         {
-            '{"number": "1", "more": 1}': "value.number: must be an integer, not a string; value.more: is not known",
+            '{"number": "1", "more": 1}': "value.number: must be an integer, not a string; value.more: is unknown",
         },
     ),
     (
@@ -484,7 +484,7 @@ TABLE: list[Row] = [
         },
         {'{"n": 1}': Plain(1, 3)},
         {
-            '{"n": 0, "m": 10, "o": 1}': "value.o: is not known; known are: n, m; "
+            '{"n": 0, "m": 10, "o": 1}': "value.o: is unknown; known keys: n, m; "
             "value.n: must be greater than or equal to 1; value.m: must be less than or equal to 9"
         },
     ),
@@ -567,25 +567,25 @@ class Meta(NamedTuple):
 @pytest.mark.parametrize(
     ("hint", "message"),
     [
-        (Annotated[str, at.Ge(1)], "the constraint ge does not go with the type"),
-        (Annotated[bool, at.Ge(1)], "the constraint ge does not go with the type"),
-        (Annotated[Any, at.Ge(1)], "the constraint ge does not go with the type"),
-        (Annotated[int | str, at.Ge(1)], "the constraint ge does not go with the type"),
-        (Annotated[list[int], at.MultipleOf(2)], "the constraint multiple_of does not go with the type"),
-        (Annotated[int, at.MaxLen(3)], "the constraint maxLength does not go with the type"),
-        (Annotated[Address, at.MinLen(1)], "the constraint minLength does not go with the type"),
-        (list[Annotated[str, Field(decimal_places=2)]], "the constraint decimal_places does not go with the type"),
-        (Annotated[int, Field(pattern="x")], "the constraint pattern does not go with the type"),
-        (Annotated[int, StringConstraints(to_lower=True)], "the constraint to_lower does not go with the type"),
-        (Annotated[int, Field(discriminator="kind")], "pydantic makes no JSON Schema of it"),
-        (Annotated[Callable[[], int], Field(description="x")], "pydantic makes no JSON Schema of it"),
-        (Annotated[Defined, Field(description="x")], "pydantic makes no JSON Schema of it"),
+        (Annotated[str, at.Ge(1)], "the constraint ge doesn't fit the type"),
+        (Annotated[bool, at.Ge(1)], "the constraint ge doesn't fit the type"),
+        (Annotated[Any, at.Ge(1)], "the constraint ge doesn't fit the type"),
+        (Annotated[int | str, at.Ge(1)], "the constraint ge doesn't fit the type"),
+        (Annotated[list[int], at.MultipleOf(2)], "the constraint multiple_of doesn't fit the type"),
+        (Annotated[int, at.MaxLen(3)], "the constraint maxLength doesn't fit the type"),
+        (Annotated[Address, at.MinLen(1)], "the constraint minLength doesn't fit the type"),
+        (list[Annotated[str, Field(decimal_places=2)]], "the constraint decimal_places doesn't fit the type"),
+        (Annotated[int, Field(pattern="x")], "the constraint pattern doesn't fit the type"),
+        (Annotated[int, StringConstraints(to_lower=True)], "the constraint to_lower doesn't fit the type"),
+        (Annotated[int, Field(discriminator="kind")], "pydantic can't create a JSON Schema for it"),
+        (Annotated[Callable[[], int], Field(description="x")], "pydantic can't create a JSON Schema for it"),
+        (Annotated[Defined, Field(description="x")], "pydantic can't create a JSON Schema for it"),
         (Annotated[int, Field(alias="other")], r"Field\(alias=...\) has no effect here"),
         (Annotated[int, Field(validation_alias="other")], r"Field\(validation_alias=...\) has no effect here"),
         (Annotated[int, Field(validate_default=True)], r"Field\(validate_default=...\) has no effect here"),
-        (Annotated[datetime, at.Timezone("UTC")], r"Timezone\(tz='UTC'\) is not supported"),
-        (Annotated[int, Meta(ge=1)], r"Meta\(ge=1\) is not supported; use pydantic.Field"),
-        (dict[Annotated[str, Meta(ge=1)], int], r"Meta\(ge=1\) is not supported"),
+        (Annotated[datetime, at.Timezone("UTC")], r"Timezone\(tz='UTC'\) isn't supported"),
+        (Annotated[int, Meta(ge=1)], r"Meta\(ge=1\) isn't supported; use pydantic.Field"),
+        (dict[Annotated[str, Meta(ge=1)], int], r"Meta\(ge=1\) isn't supported"),
     ],
     ids=named,
 )
@@ -728,4 +728,4 @@ except TypeError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert done.stdout.startswith("search(limit): pydantic, or what it needs for this, is not installed: ")
+    assert done.stdout.startswith("search(limit): pydantic, or a package that it needs, isn't installed: ")

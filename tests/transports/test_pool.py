@@ -409,7 +409,7 @@ def test_sync_call_that_waits_for_a_place_raises_pool_timeout(server: FaultServe
     transport = Transport(max_connections=1)
     with httpx.Client(transport=transport, base_url=server.url, timeout=60) as client:
         with client.stream("GET", PATH):
-            with pytest.raises(httpx.PoolTimeout, match="every connection is in use"):
+            with pytest.raises(httpx.PoolTimeout, match="all connections are in use"):
                 client.get(PATH, timeout=httpx.Timeout(60, pool=0.05))
             assert transport.connections() == (1, 0, 0)
         server.script = [fine]

@@ -273,9 +273,9 @@ def test_unescaped_password_in_proxy_variable_raises_configuration_error_with_ad
 ) -> None:
     url = f"http://{USER}:{PASSWORD}{character}@127.0.0.1:9"
     monkeypatch.setenv("https_proxy", url)
-    with pytest.raises(ConfigurationError, match=r"HTTPS_PROXY cannot be used.*percent-encoded"):
+    with pytest.raises(ConfigurationError, match=r"HTTPS_PROXY can't be used.*percent-encoded"):
         call(make(), "https://127.0.0.1:9")
-    with pytest.raises(ConfigurationError, match=r"^proxy cannot be used.*percent-encoded"):
+    with pytest.raises(ConfigurationError, match=r"^proxy can't be used.*percent-encoded"):
         make(proxy=url)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with pytest.raises(APIConnectionError):
@@ -292,7 +292,7 @@ def test_dead_proxy_is_named_with_where_it_is_set(make: Any, given: str, monkeyp
                 monkeypatch.setenv(given, proxy)
             with pytest.raises(APIConnectionError) as caught:
                 call(make(proxy=proxy) if given == "proxy=" else make(), "https://127.0.0.1:9")
-            assert f"the proxy http://{address} ({given}) cannot be used: " in str(caught.value)
+            assert f"the proxy http://{address} ({given}) can't be used: " in str(caught.value)
             assert "INTERACTOR_" not in str(caught.value)
             assert not caught.value.sent
     monkeypatch.setenv("HTTPS_PROXY", "not a URL")
@@ -303,7 +303,7 @@ def test_dead_proxy_is_named_with_where_it_is_set(make: Any, given: str, monkeyp
 def test_dead_proxy_of_an_httpx_transport_is_named() -> None:
     with refusing_url() as url:
         for make in (httpx.HTTPTransport, httpx.AsyncHTTPTransport):
-            with pytest.raises(APIConnectionError, match=rf"the proxy {url} \(transport=\) cannot be used"):
+            with pytest.raises(APIConnectionError, match=rf"the proxy {url} \(transport=\) can't be used"):
                 call(make(proxy=url), "https://127.0.0.1:9")
 
 
@@ -352,7 +352,7 @@ def test_silent_socks_proxy_ends_a_call_of_another_client(make: Any) -> None:
 @pytest.mark.parametrize("make", TRANSPORTS)
 def test_invalid_proxy_raises_configuration_error(make: Any) -> None:
     for proxy in (5, b"http://127.0.0.1:9", object()):
-        with pytest.raises(ConfigurationError, match="proxy cannot be used"):
+        with pytest.raises(ConfigurationError, match="proxy can't be used"):
             make(proxy=proxy)
 
 

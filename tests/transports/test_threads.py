@@ -74,7 +74,7 @@ def test_submit_without_a_thread_raises_configuration_error(monkeypatch: pytest.
     threads, ran = DaemonThreads("test"), list[int]()
     with monkeypatch.context() as patch:
         patch.setattr(_thread, "start_new_thread", fail)
-        with pytest.raises(ConfigurationError, match="No thread"):
+        with pytest.raises(ConfigurationError, match="Couldn't start a thread"):
             threads.submit(ran.append, 1)
     assert threads.submit(int, "7").result(60) == 7
     assert ran == []

@@ -246,7 +246,7 @@ async def test_refused_connection_is_retried_for_every_method(make: Any, caplog:
             with pytest.raises(interactor_ext.APIConnectionError) as caught:
                 await client.assistants.update("asst_1", name="x")
     assert not caught.value.sent
-    assert [record.getMessage() for record in caplog.records if "is sent again" in record.getMessage()]
+    assert [record.getMessage() for record in caplog.records if "is retried" in record.getMessage()]
 
 
 @pytest.mark.parametrize("fault", ["garbage", "refused", "reset before the headers", "silence"])

@@ -48,7 +48,7 @@ def test_unreadable_ca_file_raises_configuration_error(
     if content is not None:
         path.write_text(content)
     monkeypatch.setenv(variable, str(path))
-    with pytest.raises(ConfigurationError, match=f"{variable}={path}.*unset the variable"):
+    with pytest.raises(ConfigurationError, match=f"{variable}={path}.*Unset the variable"):
         make(**(SETTINGS if "Interactor" in make.__name__ else {}))
 
 
@@ -72,7 +72,7 @@ def test_unreadable_client_certificate_raises_configuration_error(tmp_path: Path
 @pytest.mark.parametrize("make", [InteractorClient, AsyncInteractorClient])
 @pytest.mark.parametrize("value", [None, 7, b"7"])
 def test_last_event_id_that_is_no_string_is_refused(make: Any, value: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r'last_event_id must be a string.*or "" to begin'):
+    with pytest.raises(ConfigurationError, match=r'last_event_id must be a string.*or "" to start'):
         make(**SETTINGS).rooms.stream("room", last_event_id=value)
 
 
@@ -193,7 +193,7 @@ def test_no_thread_for_the_resolver_raises_connection_error(monkeypatch: pytest.
     settings = {**SETTINGS, "account_server_url": "http://somewhere.internal/api", "allow_insecure_http": True}
     with (
         InteractorClient(**settings) as client,
-        pytest.raises(APIConnectionError, match=r"no thread could be started.*raise the limit") as caught,
+        pytest.raises(APIConnectionError, match=r"couldn't start a thread.*raise the limit") as caught,
     ):
         client.assistants.get("a")
     assert not caught.value.sent
@@ -204,7 +204,7 @@ async def test_no_thread_for_the_resolver_raises_connection_error_async(monkeypa
     async with AsyncInteractorClient(**settings) as client:
         with monkeypatch.context() as patched:
             patched.setattr(threading.Thread, "start", refuse_threads)
-            with pytest.raises(APIConnectionError, match=r"no thread could be started.*raise the limit"):
+            with pytest.raises(APIConnectionError, match=r"couldn't start a thread.*raise the limit"):
                 await client.assistants.get("a")
 
 

@@ -1,14 +1,16 @@
-"""Checked, not run: what may be passed as `queue=` and `hand_over=`."""
+"""Checked, not run: the classes of events; what may be passed as `queue=` and `hand_over=`."""
 
 from __future__ import annotations
 
 from typing import assert_type
 
 from interactor_ext.webhooks import (
+    CredentialExpiredEvent,
     EventQueue,
     EventSink,
     PostgresEventQueue,
     SQLiteEventQueue,
+    WebhookEvent,
     WebhookRouter,
     WebhookVerifier,
 )
@@ -27,6 +29,9 @@ async def send_async(body: bytes) -> str:
 
 
 verifier = WebhookVerifier("whsec_1")
+event: WebhookEvent = verifier.verify(b"", {})
+if isinstance(event, CredentialExpiredEvent):
+    assert_type(event.data.credential_id, str)
 queue: EventQueue = SQLiteEventQueue("queue.db")
 queue = PostgresEventQueue("host=db")
 sinks: list[EventSink] = [PutOnly(), queue]

@@ -51,7 +51,7 @@ def test_health_check_of_a_load_balancer_returns_200(front_end: str) -> None:
     ],
 )
 def test_lambda_event_of_another_trigger_raises_configuration_error(event: Any) -> None:
-    with pytest.raises(ConfigurationError, match="which trigger"):
+    with pytest.raises(ConfigurationError, match="check the function's trigger"):
         make().lambda_handler(event)
 
 

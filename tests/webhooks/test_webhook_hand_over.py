@@ -73,7 +73,7 @@ def test_failed_hand_over_is_answered_503_and_logged(handle: Handle, caplog: pyt
     assert status(answer) == (503, "store_unavailable")
     assert answer.headers["Retry-After"] == "30"
     assert b"hunter2" not in answer.body
-    assert "could not be queued" in caplog.text
+    assert "couldn't be queued" in caplog.text
 
 
 def test_handed_over_event_is_handled_once(run: Run) -> None:
@@ -134,7 +134,7 @@ def test_event_that_does_not_fit_its_class_raises_payload_error_after_handlers_o
     router, typed, got = make(), [], []
     router.on("room.*")(typed.append)
     router.on("*")(got.append)
-    with pytest.raises(WebhookPayloadError, match="does not fit"):
+    with pytest.raises(WebhookPayloadError, match="doesn't fit"):
         run(router, body_of(data={"message_id": 5}))
     assert typed == []
     assert [type(event) for event in got] == [InvalidWebhookEvent]
@@ -157,7 +157,7 @@ def test_event_that_is_being_handled_raises_busy_error_until_the_lease_ends(run:
 def test_store_out_of_reach_raises_busy_error_and_runs_no_handler(run: Run) -> None:
     router, got = make(Failing(MemoryEventStore(), claim=1)), []
     router.on("*")(got.append)
-    with pytest.raises(WebhookBusyError, match="out of reach") as caught:
+    with pytest.raises(WebhookBusyError, match="unavailable") as caught:
         run(router, body_of())
     assert (caught.value.retry_after, got) == (30.0, [])
     assert isinstance(caught.value.__cause__, ConnectionError)

@@ -94,7 +94,7 @@ def test_secret_whose_hand_over_failed_still_verifies(mode: str) -> None:
 
     with pytest.raises(OSError, match="no space") as caught:
         rotate(mode, "whsec_new", verifier, full)
-    assert "rotate again" in caught.value.__notes__[0]
+    assert "Rotate again" in caught.value.__notes__[0]
     assert "whsec_new" not in caught.value.__notes__[0]
     assert verifies(verifier, "whsec_new")
     assert verifies(verifier, OLD_SECRET)
@@ -103,7 +103,7 @@ def test_secret_whose_hand_over_failed_still_verifies(mode: str) -> None:
 @pytest.mark.parametrize("secret", [None, "", 7])
 def test_rotation_without_secret_in_response_raises(mode: str, secret: Any) -> None:
     verifier = WebhookVerifier(OLD_SECRET)
-    with pytest.raises(WebhookError, match="rotate again"):
+    with pytest.raises(WebhookError, match="Rotate again"):
         rotate(mode, secret, verifier, print)
     assert verifies(verifier, OLD_SECRET)
 

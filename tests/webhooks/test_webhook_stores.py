@@ -25,14 +25,11 @@ import pytest
 
 from interactor_ext import ConfigurationError, WebhookStoreError, webhooks
 from interactor_ext.webhooks import (
-    AsyncPostgresEventStore,
-    AsyncRedisEventStore,
     ClaimState,
     EventQueue,
     EventStore,
     MemoryEventStore,
     PostgresEventQueue,
-    PostgresEventStore,
     RedisEventStore,
     SQLiteEventQueue,
     SQLiteEventStore,
@@ -43,22 +40,35 @@ from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import collect_garbage
 from tests.support.webhook_deliveries import SECRET, delivery
-from tests.support.webhook_stores import POSTGRES, REDIS, Clock, OneLoop, Step, Stores, check, claim, complete, release
+from tests.support.webhook_stores import KINDS, Clock, OneLoop, Step, Stores, check, claim, complete, release
 
 pytest_plugins = ["tests.support.server_fixtures"]
 
 CLAIMED, IN_PROGRESS, COMPLETED = ClaimState.CLAIMED, ClaimState.IN_PROGRESS, ClaimState.COMPLETED
 
 
-@pytest.fixture(params=["memory", "sqlite", *REDIS, *POSTGRES])
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
-    kind: str = request.param
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    match KINDS[kind].place:
+        case "redis":
+            return request.getfixturevalue("redis_socket")
+        case "postgres":
+            return request.getfixturevalue("postgres").dsn
+    return tmp_path / "events.db"
+
+
+@pytest.fixture
+def stores(kind: str, place: Any) -> Iterator[Stores]:
     with ExitStack() as stack:
-        if kind in POSTGRES:
-            stores = Stores(kind, request.getfixturevalue("postgres").dsn, stack)
+        stores = Stores(kind, place, stack)
+        if KINDS[kind].place == "postgres":
             stores().create()
-        else:
-            stores = Stores(kind, request.getfixturevalue("redis_socket") if kind in REDIS else tmp_path, stack)
         yield stores
 
 
@@ -68,13 +78,14 @@ def pass_time(stores: Stores, request: pytest.FixtureRequest) -> Callable[[float
 
     def pass_time(seconds: float) -> None:
         stores.clock.now += seconds
-        if stores.kind in REDIS:
-            redis = request.getfixturevalue("redis")
-            for key in redis.keys("*"):
-                redis.pexpire(key, max(0, int(redis.pttl(key) - 1000 * seconds)))
-        elif stores.kind in POSTGRES:
-            moved = f"UPDATE interactor_webhook_claims SET until = until - interval '{seconds} s'"
-            request.getfixturevalue("postgres").run(moved)
+        match stores.kind.place:
+            case "redis":
+                redis = request.getfixturevalue("redis")
+                for key in redis.keys("*"):
+                    redis.pexpire(key, max(0, int(redis.pttl(key) - 1000 * seconds)))
+            case "postgres":
+                moved = f"UPDATE interactor_webhook_claims SET until = until - interval '{seconds} s'"
+                request.getfixturevalue("postgres").run(moved)
 
     return pass_time
 
@@ -158,9 +169,7 @@ def test_store_keeps_its_contract(
     check(store, steps, pass_time)
 
 
-@pytest.mark.parametrize(
-    "stores", ["memory", "sqlite", *(each for each in (*REDIS, *POSTGRES) if "async" not in each)], indirect=True
-)
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if not kind.is_async], indirect=True)
 def test_concurrent_threads_complete_each_event_once(stores: Stores) -> None:
     store = stores()
 
@@ -173,39 +182,40 @@ def test_concurrent_threads_complete_each_event_once(stores: Stores) -> None:
     assert outcomes == [True] * 20
 
 
-STORES = [
-    *(MemoryEventStore, SQLiteEventStore, SQLiteEventQueue, RedisEventStore, AsyncRedisEventStore),
-    *(PostgresEventStore, AsyncPostgresEventStore, PostgresEventQueue),
-]
+STORES = {kind.store: kind.place for kind in KINDS.values()} | {
+    SQLiteEventQueue: "file",
+    PostgresEventQueue: "postgres",
+}
 WRONG = [
-    *((kind, "ttl", value) for kind in STORES for value in (0, -1, math.nan, "5")),
-    *((kind, "timeout", value) for kind in STORES[1:] for value in (-1, math.nan, math.inf, "5")),
-    *((kind, "ttl", math.inf) for kind in (RedisEventStore, AsyncRedisEventStore)),
+    *((store, "ttl", value) for store in STORES for value in (0, -1, math.nan, "5")),
+    *((store, "timeout", value) for store in STORES if STORES[store] for value in (-1, math.nan, math.inf, "5")),
+    *((store, "ttl", math.inf) for store in STORES if STORES[store] == "redis"),
 ]
 
 
-def place_for(kind: Any) -> list[Any]:
-    """Where a store of this kind may be, that nobody asks."""
-    if "Redis" in kind.__name__:
-        redis = pytest.importorskip("redis.asyncio" if "Async" in kind.__name__ else "redis")
-        return [redis.Redis()]
-    if "Postgres" in kind.__name__:
-        pytest.importorskip("psycopg")
-        return ["host=nowhere"]
-    return [] if kind is MemoryEventStore else ["events.db"]
+def place_for(store: Any) -> list[Any]:
+    """Where a store of this class may be, that nobody asks."""
+    match STORES[store]:
+        case "redis":
+            redis = pytest.importorskip("redis.asyncio" if "Async" in store.__name__ else "redis")
+            return [redis.Redis()]
+        case "postgres":
+            pytest.importorskip("psycopg")
+            return ["host=nowhere"]
+    return ["events.db"] if STORES[store] else []
 
 
-@pytest.mark.parametrize(("kind", "setting", "value"), WRONG)
-def test_setting_out_of_range_raises_configuration_error(kind: Any, setting: str, value: Any) -> None:
+@pytest.mark.parametrize(("store", "setting", "value"), WRONG)
+def test_setting_out_of_range_raises_configuration_error(store: Any, setting: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=setting):
-        kind(*place_for(kind), **{setting: value})
-    if "SQLite" in kind.__name__:
+        store(*place_for(store), **{setting: value})
+    if STORES[store] == "file":
         collect_garbage()  # pytest fails a test that leaves an error in a finalizer
 
 
-@pytest.mark.parametrize("kind", STORES[3:])
-def test_database_of_another_kind_raises_configuration_error(kind: Any) -> None:
-    twin = f"Async{kind.__name__}" if "Async" not in kind.__name__ else kind.__name__.removeprefix("Async")
+@pytest.mark.parametrize("store", [store for store, place in STORES.items() if place in ("redis", "postgres")])
+def test_database_of_another_kind_raises_configuration_error(store: Any) -> None:
+    twin = f"Async{store.__name__}" if "Async" not in store.__name__ else store.__name__.removeprefix("Async")
     wrong: list[Any] = [None, object()]
     if "Redis" in twin:
         wrong = place_for(getattr(webhooks, twin))
@@ -213,8 +223,8 @@ def test_database_of_another_kind_raises_configuration_error(kind: Any) -> None:
         pools = pytest.importorskip("psycopg_pool")
         wrong.append((pools.AsyncConnectionPool if "Async" in twin else pools.ConnectionPool)("host=a", open=False))
     for each in wrong:
-        with pytest.raises(ConfigurationError, match="takes a"):
-            kind(each)
+        with pytest.raises(ConfigurationError, match="needs a"):
+            store(each)
 
 
 @pytest.fixture
@@ -487,7 +497,7 @@ def test_redis_keys_have_prefix_and_expiry(redis: Any) -> None:
     assert 604_000 < redis.ttl("interactor:webhook:k") <= 604_800
 
 
-@pytest.mark.parametrize("stores", REDIS, indirect=True)
+@pytest.mark.parametrize("kind", [name for name in KINDS if "redis" in name], indirect=True)
 @pytest.mark.parametrize(("policy", "is_warned_of"), [("allkeys-lru", True), ("noeviction", False), (None, False)])
 def test_redis_that_may_evict_is_warned_of_once(
     stores: Stores, redis: Any, policy: str | None, is_warned_of: bool, caplog: pytest.LogCaptureFixture

@@ -440,9 +440,9 @@ def test_async_manager_around_a_regular_handler_is_an_error_that_says_what_to_do
 @pytest.mark.parametrize(
     ("options", "problems"),
     [
-        ({}, ["It has no handler"]),
-        ({"store": SQLiteEventStore("/nowhere/events.db"), "name": "shop"}, ["has no handler", "store cannot be used"]),
-        ({"queue": SQLiteEventQueue("/nowhere/events.db")}, ["Its queue cannot be used: unable to open"]),
+        ({}, ["It has no handlers"]),
+        ({"store": SQLiteEventStore("/nowhere/events.db"), "name": "shop"}, ["has no handlers", "store can't be used"]),
+        ({"queue": SQLiteEventQueue("/nowhere/events.db")}, ["Its queue can't be used: unable to open"]),
     ],
     ids=["memory", "store", "queue"],
 )
@@ -459,7 +459,7 @@ def test_check_of_a_postgres_store_names_the_missing_table(postgres: PostgresSer
     with PostgresEventStore(postgres.dsn) as store:
         router = make(store, name="shop")
         router.on("*")(print)
-        with pytest.raises(ConfigurationError, match=r"call `create\(\)`"):
+        with pytest.raises(ConfigurationError, match=r"Call `create\(\)`"):
             router.check()
         store.create()
         router.check()

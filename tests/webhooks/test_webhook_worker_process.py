@@ -114,7 +114,7 @@ class Shop:
                 stderr=log,
             )
         self.processes.append(process)
-        self.has_logged("takes events", number)
+        self.has_logged("is ready", number)
         return number
 
     def log(self, number: int = 0) -> str:
@@ -191,7 +191,7 @@ def test_event_that_outlasts_grace_is_taken_by_another_worker_before_its_lease_e
     # The lease is 300 s, and a test waits for `PATIENCE`.
     shop.has_run("began k1", times=2)
     assert shop.status(first) == 3
-    assert "'shop:k1' is given back unfinished" in shop.log(first)
+    assert "'shop:k1' goes back into the queue unfinished" in shop.log(first)
     shop.release("k1")
     shop.has_run("ended k1")
     shop.send(second)
@@ -265,7 +265,7 @@ def test_event_without_handler_stays_in_queue_and_is_logged_once_per_type(shop: 
     shop.has_run("ended k4")
     shop.send(0)
     assert shop.status() == 0
-    said = re.findall(r"no handler for events of the type '([a-z.]+)'", shop.log())
+    said = re.findall(r"no handler for '([a-z.]+)'", shop.log())
     assert sorted(said) == ["custom.one", "custom.two"]
     assert shop.queue.dead_letters() == []
     assert [shop.queue.discard(f"shop:{key}") for key in ("k1", "k2", "k3")] == [False] * 3
@@ -351,12 +351,12 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("odd_shop", "names no router"),
-        ("odd_shop:", "names no router"),
-        (".odd_shop:router", "names no router"),
+        ("odd_shop", "doesn't name a router"),
+        ("odd_shop:", "doesn't name a router"),
+        (".odd_shop:router", "doesn't name a router"),
         ("no_shop:router", "no module 'no_shop'"),
         ("odd_shop:other", "no 'other'"),
-        ("odd_shop:make", "neither a WebhookRouter nor a worker"),
+        ("odd_shop:make", "must be a WebhookRouter or a worker"),
         ("odd_shop:alone", "queue="),
     ],
 )
@@ -369,7 +369,7 @@ def test_name_that_is_no_router_is_one_clear_error_and_exit_1(work: Work, name: 
 def test_dead_letters_of_sqs_are_an_error_that_says_where_they_are(work: Work) -> None:
     status, errors = work("odd_shop:on_sqs", verb="dead list")
     assert status == 1
-    assert "'odd_shop:on_sqs' is on SQS, where dead letters are in a queue of their own" in errors
+    assert "'odd_shop:on_sqs' uses SQS, which keeps dead letters in a separate queue" in errors
 
 
 @pytest.mark.parametrize(
@@ -402,4 +402,4 @@ def test_give_back_without_queue_is_logged(queue: SQLiteEventQueue, caplog: pyte
     router.on("*")(lambda event: worker.give_back())
     queue.put("shop:k1", body_of(key="k1"))
     assert worker.run_once()
-    assert "could not be given back" in caplog.text
+    assert "couldn't be put back" in caplog.text

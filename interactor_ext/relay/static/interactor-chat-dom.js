@@ -17,7 +17,7 @@ export function element(tag, attributes = {}, ...children) {
 /**
  * However many there are: an argument each would be too many for a call.
  *
- * @param {(Node | string)[]} nodes
+ * @param {Iterable<Node | string>} nodes
  */
 export function fragmentOf(nodes) {
   const fragment = document.createDocumentFragment();
@@ -45,6 +45,9 @@ export function button(kind, onClick) {
   return node;
 }
 
+/** The children that `showEach` has given a parent, by their keys. @type {WeakMap<Node, Map<string, HTMLElement>>} */
+const shownIn = new WeakMap();
+
 /**
  * Shows one child for each item. The child of an item that is known by its key is kept, so that focus, selection and
  * what is unfolded stay as they are.
@@ -55,19 +58,26 @@ export function button(kind, onClick) {
  * @param {{key: (item: Item) => string, make: (item: Item) => HTMLElement, update: (node: HTMLElement, item: Item) => void}} how
  */
 export function showEach(parent, items, { key, make, update }) {
-  const shown = /** @type {HTMLElement[]} */ (Array.from(parent.children));
-  const before = new Map(shown.map((node) => [node.dataset.key, node]));
-  const wanted = new Set(items.map(key));
-  for (const [name, node] of before) if (!wanted.has(name ?? "")) node.remove();
-  items.forEach((item, index) => {
-    let node = before.get(key(item));
+  const before = shownIn.get(parent);
+  /** @type {Map<string, HTMLElement>} */
+  const after = new Map();
+  for (const item of items) {
+    const name = key(item);
+    let node = before?.get(name);
     if (!node) {
       node = make(item);
-      node.dataset.key = key(item);
+      node.dataset.key = name;
     }
+    after.set(name, node);
     update(node, item);
-    if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null);
-  });
+  }
+  shownIn.set(parent, after);
+  before?.forEach((node, name) => after.has(name) || node.remove());
+  let place = parent.firstElementChild;
+  for (const node of after.values()) {
+    if (node === place) place = place.nextElementSibling;
+    else parent.insertBefore(node, place);
+  }
 }
 
 /**
@@ -97,18 +107,19 @@ function setData(node, text) {
  *
  * @param {Node} node
  * @param {Node} wanted holds the children
+ * @param {number} from how many children of the node stay without being looked at
  */
-export function renew(node, wanted) {
+export function renew(node, wanted, from = 0) {
   const fresh = Array.from(wanted.childNodes);
   fresh.forEach((child, index) => {
-    const shown = node.childNodes[index];
+    const shown = node.childNodes[from + index];
     if (!shown) node.appendChild(child);
     else if (shown.isEqualNode(child)) return;
     else if (shown instanceof Text && child instanceof Text) setData(shown, child.data);
     else if (isAlike(shown, child)) renew(shown, child);
     else node.replaceChild(child, shown);
   });
-  while (node.childNodes.length > fresh.length) node.lastChild?.remove();
+  while (node.childNodes.length > from + fresh.length) node.lastChild?.remove();
 }
 
 /**

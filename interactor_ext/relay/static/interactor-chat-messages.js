@@ -9,7 +9,7 @@
  * @property {string} language
  * @property {string} assistant its name
  * @property {boolean} hidesTools
- * @property {(text: string, shown: Node | null) => Node} render
+ * @property {((text: string, shown: Node | null) => Node) | undefined} renderMarkdown the page's
  * @property {(call: ToolCall) => string | undefined} labelOf
  * @property {(key: string) => void} retry
  * @property {(key: string) => void} edit
@@ -22,12 +22,15 @@
 import { attempt, button, element, renew, setText, showEach } from "./interactor-chat-dom.js";
 import { drawTool, makeTool, toolKey } from "./interactor-chat-tools.js";
 import { errorText } from "./interactor-chat-texts.js";
+import { GrowingMarkdown } from "./interactor-markdown.js";
 
 export class MessageList {
   #log;
   #view;
   /** What each article was drawn from. @type {WeakMap<Node, {message: ChatMessage, canAskAgain: boolean}>} */
   #drawn = new WeakMap();
+  /** What draws the chat's own Markdown, by its bubble. @type {WeakMap<Node, GrowingMarkdown>} */
+  #markdown = new WeakMap();
 
   /**
    * @param {HTMLElement} log
@@ -41,6 +44,7 @@ export class MessageList {
   /** Has the next `draw` draw each message anew. */
   forget() {
     this.#drawn = new WeakMap();
+    this.#markdown = new WeakMap();
   }
 
   /**
@@ -128,21 +132,38 @@ export class MessageList {
    * @param {ChatMessage} message
    */
   #drawText(bubble, { role, content, state }) {
-    const isRendered = role === "assistant" && content !== "";
-    const shown = bubble.classList.contains("rendered") ? bubble.firstChild : null;
-    const rendered = isRendered ? attempt(() => this.#view.render(content, shown)) : undefined;
-    bubble.classList.toggle("rendered", rendered !== undefined);
-    bubble.classList.toggle("text", rendered === undefined);
+    const isRendered = role === "assistant" && content !== "" && (attempt(() => this.#render(bubble, content)) ?? false);
+    bubble.classList.toggle("rendered", isRendered);
+    bubble.classList.toggle("text", !isRendered);
     // What is rendered has a direction for each block.
-    bubble.dir = rendered ? "" : "auto";
+    bubble.dir = isRendered ? "" : "auto";
     bubble.classList.toggle("caret", state === "writing" && content !== "");
-    if (!rendered) {
-      setText(bubble, content);
-    } else if (rendered !== shown) {
+    if (isRendered) return;
+    this.#markdown.delete(bubble);
+    setText(bubble, content);
+  }
+
+  /**
+   * @param {HTMLElement} bubble
+   * @param {string} content
+   * @returns {boolean} whether there is something to show
+   */
+  #render(bubble, content) {
+    const { renderMarkdown, texts } = this.#view;
+    if (!renderMarkdown) {
+      const markdown = this.#markdown.get(bubble) ?? new GrowingMarkdown(bubble, texts);
+      this.#markdown.set(bubble, markdown);
+      markdown.show(content);
+      return true;
+    }
+    const shown = bubble.classList.contains("rendered") ? bubble.firstChild : null;
+    const rendered = renderMarkdown(content, shown);
+    if (rendered && rendered !== shown) {
       const wanted = new DocumentFragment();
       wanted.append(rendered);
       renew(bubble, wanted);
     }
+    return Boolean(rendered);
   }
 
   /**

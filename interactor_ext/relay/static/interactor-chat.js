@@ -14,7 +14,6 @@ import { MessageList } from "./interactor-chat-messages.js";
 import { ChatSession } from "./interactor-chat-session.js";
 import { styles } from "./interactor-chat-styles.js";
 import { TEXTS, completed, errorText, filled } from "./interactor-chat-texts.js";
-import { renderMarkdown } from "./interactor-markdown.js";
 
 export { TEXTS };
 
@@ -275,8 +274,8 @@ export class InteractorChatElement extends Base {
       get hidesTools() {
         return chat.tools === "hidden";
       },
-      render: (text, shown) => {
-        return this.#renderMarkdown ? this.#renderMarkdown(text, shown) : renderMarkdown(text, this.#texts);
+      get renderMarkdown() {
+        return chat.#renderMarkdown;
       },
       labelOf: (call) => this.#labelOf(call),
       retry: (key) => void this.#session?.retry(key),
@@ -314,10 +313,9 @@ export class InteractorChatElement extends Base {
       if (copies) this.#copy(copies.closest(".code-block")?.querySelector("pre")?.textContent ?? "", copies);
     });
     stop.addEventListener("click", () => this.#session?.stop());
-    // A keyboard on the screen, a turned phone.
+    // A keyboard on the screen, a turned phone, anything drawn. Measuring after layout is free; in `draw` it would force one.
     const sizes = new ResizeObserver(() => this.#isAtEnd && this.#scrollToEnd());
-    sizes.observe(scroller);
-    sizes.observe(log);
+    for (const node of [scroller, ...scroller.children]) sizes.observe(node);
     earlier.addEventListener("click", () => this.#session?.loadEarlier());
     newest.addEventListener("click", () => {
       this.#scrollToEnd();
@@ -397,8 +395,12 @@ export class InteractorChatElement extends Base {
   /** But not beyond the title of a form. */
   #scrollToEnd() {
     const { scroller, formBox } = this.#nodes;
+    if (formBox.hidden) {
+      scroller.scrollTop = scroller.scrollHeight;
+      return;
+    }
     const above = formBox.getBoundingClientRect().top - scroller.getBoundingClientRect().top - scroller.clientTop;
-    const title = formBox.hidden ? Infinity : scroller.scrollTop + above - parseFloat(getComputedStyle(scroller).paddingTop);
+    const title = scroller.scrollTop + above - parseFloat(getComputedStyle(scroller).paddingTop);
     scroller.scrollTop = Math.min(scroller.scrollHeight, title);
   }
 
@@ -430,8 +432,7 @@ export class InteractorChatElement extends Base {
     this.#drawMessages(messages);
     this.#drawWorkflow();
     this.#drawProblem(messages);
-    if (this.#isAtEnd) this.#scrollToEnd();
-    else if (log.firstElementChild !== oldest) scroller.scrollTop = scroller.scrollHeight - fromEnd;
+    if (!this.#isAtEnd && log.firstElementChild !== oldest) scroller.scrollTop = scroller.scrollHeight - fromEnd;
     this.#keepFocus(focused, wasInForm);
   }
 

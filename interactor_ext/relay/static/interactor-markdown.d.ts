@@ -4,3 +4,13 @@
  * chat handles; on a page of your own, listen for clicks on `button.copy`.
  */
 export function renderMarkdown(text: string, texts?: { copy?: string }): DocumentFragment;
+
+/**
+ * Shows Markdown that grows, such as an answer that is being written, in a node that has no other children. Complete blocks,
+ * items and rows of tables are left alone.
+ */
+export class GrowingMarkdown {
+  constructor(node: Node, texts?: { copy?: string });
+  /** `text` is the whole text so far. If it doesn't continue the previous text, everything is drawn again. */
+  show(text: string): void;
+}

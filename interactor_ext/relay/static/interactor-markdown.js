@@ -3,10 +3,15 @@
  * that is neither http, https, mailto, tel nor of the page. Answers are untrusted, so no step makes markup of them, and
  * the time that any text takes grows with its length alone.
  *
- * @typedef {{lines: string[], at: number, depth: number, copy: string, headings: number[]}} Source
+ * @typedef {{lines: string[], at: number, depth: number, copy: string, headings: number[], open?: Open}} Source
+ * @typedef {object} Open a list or table that may go on
+ * @property {number} at the line of its first item, or row
+ * @property {readonly number[]} headings before it
+ * @property {(source: Source) => Iterable<HTMLElement>} partsOf reads the items or rows at the start of a source
+ * @property {(block: Node) => Node} parentIn their parent
  */
 
-import { element, fragmentOf } from "./interactor-chat-dom.js";
+import { element, fragmentOf, renew } from "./interactor-chat-dom.js";
 import { inline } from "./interactor-markdown-inline.js";
 
 /** Quotes and lists within each other; what is deeper is text. */
@@ -14,6 +19,7 @@ const DEEPEST = 8;
 /** The page around the chat has its own first heading. */
 const FIRST_HEADING = 2;
 
+const LINE_END = /\r\n|\r|\n/g;
 const FENCE = /^( {0,3})(`{3,}|~{3,})(.*)$/;
 const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*))?$/;
 const RULE = /^ {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$/;
@@ -28,22 +34,141 @@ const DELIMITERS = /^\|? *:?-+:?(?: *\| *:?-+:?)* *\|?$/;
  * @returns {DocumentFragment}
  */
 export function renderMarkdown(text, { copy = "Copy" } = {}) {
-  const lines = text.split(/\r\n|\r|\n/);
-  return fragmentOf(blocks({ lines, at: 0, depth: 0, copy, headings: [] }));
+  return fragmentOf(blocks(sourceOf(text, copy, [])));
+}
+
+/** Shows Markdown that grows at its end. What more text can't change stays as it is, and isn't parsed again. */
+export class GrowingMarkdown {
+  #node;
+  #copy;
+  /** The settled text: what it shows can't change. */
+  #text = "";
+  /** How many blocks it has. */
+  #count = 0;
+  /** The depths of the headings that the next one may be below. @type {number[]} */
+  #headings = [];
+  /**
+   * The list or table in which it ends, and how many items or rows of it are settled.
+   *
+   * @type {(Open & {parent: Node, count: number}) | undefined}
+   */
+  #open;
+
+  /**
+   * @param {Node} node
+   * @param {{copy?: string}} [texts]
+   */
+  constructor(node, { copy = "Copy" } = {}) {
+    this.#node = node;
+    this.#copy = copy;
+  }
+
+  /** @param {string} text all of it */
+  show(text) {
+    if (!text.startsWith(this.#text)) [this.#text, this.#count, this.#headings, this.#open] = ["", 0, [], undefined];
+    const rest = text.slice(this.#text.length);
+    const source = sourceOf(rest, this.#copy, [...this.#headings]);
+    let end = this.#goOn(source);
+    const shown = this.#count + (this.#open ? 1 : 0);
+    const found = [];
+    for (const block of blocks(source)) {
+      found.push(block);
+      if (!isSettled(source)) continue;
+      end = source.at;
+      this.#settle(shown + found.length, source.headings);
+    }
+    renew(this.#node, fragmentOf(found), shown);
+    const { open } = source;
+    const count = shown + found.length - 1;
+    if (open && this.#count <= count && open.at + 1 < source.lines.length) {
+      end = open.at;
+      this.#settle(count, open.headings, { ...open, parent: open.parentIn(this.#node.childNodes[count]), count: 0 });
+    }
+    this.#text += rest.slice(0, startOf(rest, end));
+  }
+
+  /**
+   * Shows what is new of the list or table in which the settled text ends.
+   *
+   * @param {Source} source
+   * @returns {number} the line up to which it is settled now
+   */
+  #goOn(source) {
+    const open = this.#open;
+    if (!open) return 0;
+    let end = 0;
+    const found = [];
+    for (const part of open.partsOf(source)) {
+      found.push(part);
+      // An item ends before a line that is complete.
+      if (source.at + 1 >= source.lines.length) continue;
+      end = source.at;
+      this.#settle(this.#count, source.headings, { ...open, count: open.count + found.length });
+    }
+    renew(open.parent, fragmentOf(found), open.count);
+    if (!isSettled(source)) return end;
+    this.#settle(this.#count + 1, source.headings);
+    return source.at;
+  }
+
+  /**
+   * @param {number} count
+   * @param {readonly number[]} headings
+   * @param {Open & {parent: Node, count: number}} [open]
+   */
+  #settle(count, headings, open) {
+    this.#count = count;
+    this.#headings = [...headings];
+    this.#open = open;
+  }
+}
+
+/**
+ * Whether more text can't change the block that was just read. Where it ends depends on the two lines after it, so these must
+ * be complete, too.
+ *
+ * @param {Source} source
+ */
+function isSettled({ at, lines }) {
+  return at + 2 < lines.length;
+}
+
+/**
+ * @param {string} text
+ * @param {string} copy
+ * @param {number[]} headings
+ * @returns {Source}
+ */
+function sourceOf(text, copy, headings) {
+  return { lines: text.split(LINE_END), at: 0, depth: 0, copy, headings };
+}
+
+/**
+ * Where a line of a text starts.
+ *
+ * @param {string} text
+ * @param {number} line
+ */
+function startOf(text, line) {
+  LINE_END.lastIndex = 0;
+  for (; line > 0; line--) LINE_END.exec(text);
+  return LINE_END.lastIndex;
 }
 
 /**
  * @param {Source} source
- * @returns {HTMLElement[]}
+ * @returns {Generator<HTMLElement>}
  */
-function blocks(source) {
-  const found = [];
+function* blocks(source) {
   while (source.at < source.lines.length) {
     const line = source.lines[source.at];
-    if (line.trim() === "") source.at += 1;
-    else found.push(nested(source, line) ?? leaf(source, line));
+    if (line.trim() === "") {
+      source.at += 1;
+    } else {
+      source.open = undefined;
+      yield nested(source, line) ?? leaf(source, line);
+    }
   }
-  return found;
 }
 
 /**
@@ -132,8 +257,21 @@ function within(source, lines) {
 /** @param {Source} source */
 function list(source) {
   const [, before, mark] = /** @type {RegExpExecArray} */ (ITEM.exec(source.lines[source.at]));
-  const least = indentOf(before) + 2;
-  const items = [];
+  const partsOf = (/** @type {Source} */ source) => items(source, mark, indentOf(before) + 2);
+  const open = { at: source.at, headings: [...source.headings], partsOf, parentIn: (/** @type {Node} */ block) => block };
+  const found = fragmentOf(partsOf(source));
+  source.open = open;
+  const number = parseInt(mark);
+  if (Number.isNaN(number)) return element("ul", { dir: "auto" }, found);
+  return element("ol", { dir: "auto", ...(number !== 1 && { start: String(number) }) }, found);
+}
+
+/**
+ * @param {Source} source
+ * @param {string} mark of the first
+ * @param {number} least spaces before what belongs to an item
+ */
+function* items(source, mark, least) {
   const isNext = (/** @type {string} */ line) => {
     const item = RULE.test(line) ? null : ITEM.exec(line);
     return item !== null && indentOf(item[1]) < least && item[2].at(-1) === mark.at(-1) ? item : null;
@@ -142,11 +280,8 @@ function list(source) {
   while ((item = isNext(source.lines[source.at] ?? ""))) {
     source.at += 1;
     const lines = [item[4] ?? "", ...restOfItem(source, least, indentOf(item[1]) + item[2].length + 1)];
-    items.push(itemOf(source, lines));
+    yield itemOf(source, lines);
   }
-  const number = parseInt(mark);
-  if (Number.isNaN(number)) return element("ul", { dir: "auto" }, fragmentOf(items));
-  return element("ol", { dir: "auto", ...(number !== 1 && { start: String(number) }) }, fragmentOf(items));
 }
 
 /**
@@ -182,7 +317,7 @@ function indentOf(spaces) {
 function itemOf(source, lines) {
   const task = TASK.exec(lines[0]);
   if (task) lines[0] = `${task[1] === " " ? "☐" : "☑"} ${lines[0].slice(task[0].length)}`;
-  const found = within(source, lines);
+  const found = [...within(source, lines)];
   const item = element("li", {}, fragmentOf(found));
   // Its first paragraph is its own text.
   const [first] = found;
@@ -200,17 +335,37 @@ function isTable({ lines, at }) {
 /** @param {Source} source */
 function table(source) {
   const sides = cells(source.lines[source.at + 1]).map(sideOf);
-  const row = (/** @type {"th" | "td"} */ tag, /** @type {string} */ line) => {
-    const texts = cells(line);
-    const made = sides.map((side, index) => {
-      return element(tag, { dir: "auto", ...(side && { class: side }) }, inline(texts[index] ?? ""));
-    });
-    return element("tr", {}, fragmentOf(made));
-  };
-  const head = element("thead", {}, row("th", source.lines[source.at]));
-  const body = element("tbody");
-  for (source.at += 2; isText(source.lines[source.at]); source.at++) body.append(row("td", source.lines[source.at]));
+  const head = element("thead", {}, row("th", sides, source.lines[source.at]));
+  source.at += 2;
+  const partsOf = (/** @type {Source} */ source) => rows(source, sides);
+  const parentIn = (/** @type {any} */ block) => block.querySelector("tbody");
+  source.open = { at: source.at, headings: [...source.headings], partsOf, parentIn };
+  const body = element("tbody", {}, fragmentOf(partsOf(source)));
   return element("div", { class: "table", tabindex: "0" }, element("table", { part: "table" }, head, body));
+}
+
+/**
+ * @param {Source} source
+ * @param {string[]} sides
+ */
+function* rows(source, sides) {
+  for (let line; isText((line = source.lines[source.at])); ) {
+    source.at += 1;
+    yield row("td", sides, line);
+  }
+}
+
+/**
+ * @param {"th" | "td"} tag
+ * @param {string[]} sides
+ * @param {string} line
+ */
+function row(tag, sides, line) {
+  const texts = cells(line);
+  const made = sides.map((side, index) => {
+    return element(tag, { dir: "auto", ...(side && { class: side }) }, inline(texts[index] ?? ""));
+  });
+  return element("tr", {}, fragmentOf(made));
 }
 
 /** @param {string} delimiter */

@@ -61,7 +61,7 @@ class Outbox:
         bare_signature: bool,
     ) -> None:
         self.journal: Journal[Delivery] = Journal(history)
-        self.options = attrs.evolve(options)
+        self.options: DeliveryOptions = attrs.evolve(options)
         self._initial = attrs.evolve(options)
         self._store = store
         self._clock = clock

@@ -18,7 +18,7 @@ from interactor_ext.sandbox.platform.handlers import (
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
 handle_list_and_get("assistant", "list_assistants", "get_assistant")
-handle_list_and_get("room", "list_rooms", "get_room", "assistant_id")
+handle_list_and_get("room", "list_rooms", "get_room")
 handle_list_and_get("tool", "list_tools", "get_tool")
 handle_update("room", "update_room")
 handle_update("tool", "update_tool")
@@ -90,7 +90,7 @@ def create_data_source(call: ApiCall) -> JsonObject:
 def list_data_sources(call: ApiCall) -> JsonObject:
     for source in call.state.store.all("data source", call.namespace):
         call.state.timed.update_sync(source)
-    return list_page(call, "data source", "type")
+    return list_page(call, "data source")
 
 
 @handles("get_data_source")

@@ -85,7 +85,7 @@ def get_oauth_status(call: ApiCall) -> JsonObject:
 def list_credentials(call: ApiCall) -> JsonObject:
     for record in call.state.store.all("credential", call.namespace):
         call.state.timed.expire_if_due(record)
-    return list_page(call, "credential", "provider", "status")
+    return list_page(call, "credential")
 
 
 @handles("get_credential")

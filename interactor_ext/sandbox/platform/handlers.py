@@ -37,6 +37,8 @@ class ApiCall:
 
 Handler = Callable[[ApiCall], Result] | Callable[[ApiCall], Awaitable[Result]]
 
+# Query parameters of lists; each other one is a filter.
+NO_FILTERS = frozenset({"page", "per_page", "order", "namespace"})
 HANDLERS: dict[str, Handler] = {}
 # The success status of operations whose contract documents several.
 STATUSES: dict[str, int] = {}
@@ -54,9 +56,9 @@ def handles(operation_id: str, *, status: int | None = None) -> Callable[[Handle
     return register
 
 
-def handle_list_and_get(kind: str, list_id: str, get_id: str, *filters: str) -> None:
+def handle_list_and_get(kind: str, list_id: str, get_id: str) -> None:
     """Register handlers of the operations that list records and get one by its id."""
-    handles(list_id)(lambda call: list_page(call, kind, *filters))
+    handles(list_id)(lambda call: list_page(call, kind))
     handles(get_id)(lambda call: data(call.record(kind).public))
 
 
@@ -84,13 +86,13 @@ def data(value: Any) -> JsonObject:
     return {"data": value}
 
 
-def list_page(call: ApiCall, kind: str, *filters: str, parent: str = "", per_page: int = 20) -> JsonObject:
-    """One page of the records that match the query parameters named in `filters`.
+def list_page(call: ApiCall, kind: str, *, parent: str = "", per_page: int = 20) -> JsonObject:
+    """One page of the records that have the value of each filter, a query parameter named like a field of theirs.
 
     Oldest first unless `order=desc`, with the canonical meta. `per_page` is the default page size.
     """
     records = list(call.state.store.all(kind, call.namespace, parent=parent))
-    if wanted := {name: call.query[name] for name in filters if name in call.query}:
+    if wanted := {name: value for name, value in call.query.items() if name not in NO_FILTERS}:
         records = [record for record in records if wanted.items() <= record.public.items()]
     if call.query.get("order") == "desc":
         records.reverse()

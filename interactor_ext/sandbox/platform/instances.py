@@ -14,7 +14,7 @@ from interactor_ext.sandbox.platform.streams import Subscription
 from interactor_ext.sandbox.problems import Problem, conflict
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
-handle_list_and_get("workflow instance", "list_workflow_instances", "get_workflow_instance", "workflow_id", "status")
+handle_list_and_get("workflow instance", "list_workflow_instances", "get_workflow_instance")
 
 
 @handles("start_workflow_instance")

@@ -29,10 +29,10 @@ try:
     from asgiref.sync import sync_to_async
     from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, transaction
     from django.http import HttpRequest, HttpResponse
-except ModuleNotFoundError as error:
-    if str(error.name).partition(".")[0] != "django":
+except ModuleNotFoundError as _missing:
+    if str(_missing.name).partition(".")[0] != "django":
         raise
-    raise ImportError("interactor_ext.webhooks.django needs Django: pip install django") from error
+    raise ImportError("interactor_ext.webhooks.django needs Django: pip install django") from _missing
 
 __all__ = ["HandlerScope", "awebhook_view", "webhook_view"]
 

@@ -58,7 +58,7 @@ class _RedisBacked:
         timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
         if is_async(redis) is not self._takes_async:
-            raise ConfigurationError("RedisEventStore takes a redis.Redis, AsyncRedisEventStore a redis.asyncio.Redis.")
+            raise ConfigurationError("RedisEventStore needs a redis.Redis, AsyncRedisEventStore a redis.asyncio.Redis.")
         self._redis = redis
         self.ttl: float = above_zero(ttl, "The ttl of a webhook store")
         self._prefix = prefix
@@ -84,7 +84,7 @@ class _RedisBacked:
             try:
                 _warn_of_eviction((yield self._eval(_POLICY, key)))
             except Exception as error:
-                logger.debug("The eviction policy of Redis could not be read: %r", error)
+                logger.debug("The eviction policy of Redis couldn't be read: %r", error)
         return result
 
     def _eval(self, script: str, key: str, *args: Any) -> Call:
@@ -95,8 +95,10 @@ def _warn_of_eviction(memory: str | bytes) -> None:
     found = _POLICY_LINE.search(memory if isinstance(memory, str) else memory.decode("utf-8", "replace"))
     if found is not None and found[1] != "noeviction":
         logger.warning(
-            "This Redis may evict what it has stored (maxmemory-policy %s): a webhook event that was handled would run "
-            "again. Set maxmemory-policy to noeviction, or use a Redis that is no cache.",
+            (
+                "This Redis may evict what it stores (maxmemory-policy %s): a webhook event that was handled "
+                "would then run again. Set maxmemory-policy to noeviction, or use a Redis that isn't a cache."
+            ),
             found[1],
         )
 

@@ -24,7 +24,7 @@ def letters_of(worker: WebhookWorker) -> list[DeadLetter]:
 def chosen(worker: WebhookWorker, keys: list[str] | None, every: bool = False) -> list[DeadLetter]:
     """Those with these keys, or all. Raises ConfigurationError."""
     if bool(keys) == every:
-        raise ConfigurationError("Name the keys of dead letters, or pass --all, not both.")
+        raise ConfigurationError("Pass keys of dead letters or --all, not both.")
     letters = letters_of(worker)
     if every:
         return letters

@@ -21,7 +21,7 @@ def load_queue_worker(name: str) -> WebhookWorker:
     """As `load_worker`, one whose queue has a list of dead letters."""
     worker = load_worker(name)
     if not isinstance(worker, WebhookWorker):
-        raise ConfigurationError(f"{name!r} is on SQS, where dead letters are in a queue of their own: look there.")
+        raise ConfigurationError(f"{name!r} uses SQS, which keeps dead letters in a separate queue: look there.")
     return worker
 
 
@@ -34,5 +34,5 @@ def load_router(name: str) -> WebhookRouter:
 def _load(name: str) -> WebhookRouter | QueueLoop:
     found = load_named(name, "router", "shop.webhooks:router")
     if not isinstance(found, WebhookRouter | QueueLoop):
-        raise ConfigurationError(f"{name!r} is neither a WebhookRouter nor a worker, but {type(found).__name__}.")
+        raise ConfigurationError(f"{name!r} must be a WebhookRouter or a worker, not {type(found).__name__}.")
     return found

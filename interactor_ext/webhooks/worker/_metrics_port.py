@@ -61,7 +61,7 @@ class MetricsPort(ThreadingHTTPServer):
             return 200, prometheus_client.CONTENT_TYPE_LATEST, text
         if path == "/metrics":
             return 404, _JSON, _json({"error": "Metrics need an extra: pip install 'interactor-sdk[prometheus]'"})
-        return 404, _JSON, _json({"error": "There are /healthz and /metrics."})
+        return 404, _JSON, _json({"error": "Try /healthz or /metrics."})
 
     def _answer_health(self) -> tuple[int, str, bytes]:
         health = self._health()
@@ -102,8 +102,8 @@ def _metrics_of(health: Callable[[], Health]) -> CollectorRegistry | None:
     registry = CollectorRegistry()
     gauges: dict[str, tuple[str, Callable[[], float]]] = {
         "running": ("Events being handled", lambda: health().running),
-        "left_behind": ("Threads kept by handlers that did not end in time", lambda: health().left_behind),
-        "queue_up": ("1 if the queue answered the last time, else 0", lambda: health().reaches_queue),
+        "left_behind": ("Threads held by handlers that didn't end in time", lambda: health().left_behind),
+        "queue_up": ("1 if the queue responded last time, else 0", lambda: health().reaches_queue),
     }
     for name, (what, value) in gauges.items():
         Gauge(f"interactor_webhook_worker_{name}", what, registry=registry).set_function(value)

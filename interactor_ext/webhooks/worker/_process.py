@@ -27,13 +27,14 @@ from interactor_ext.webhooks.worker._worker import QueueLoop
 
 # Exit status. 1 is any error before the work begins, 2 invalid usage.
 FINISHED, FAILED, UNFINISHED, EXHAUSTED = 0, 1, 3, 4
-DESCRIPTION = "Runs the handlers of a router for the events in its queue."
-ROUTER = "where the WebhookRouter with the queue is, or a WebhookWorker or SQSWorker"
+DESCRIPTION = "Runs a router's handlers for the events in its queue."
+ROUTER = "the WebhookRouter with the queue, or a WebhookWorker or SQSWorker"
 FORMATTER = argparse.ArgumentDefaultsHelpFormatter
 EPILOG = (
-    "SIGTERM and Ctrl-C stop it: it takes no more events, and gives back what does not end within --grace. A second "
-    "signal does so at once. Exit status: 0 stopped, and all that ran has ended; 1 it could not start; 2 wrong usage; "
-    "3 stopped, with events given back; 4 too many handlers hang: start it again."
+    "After SIGTERM or Ctrl-C, the worker takes no more events, waits up to --grace seconds for "
+    "running handlers, and puts the rest back. A second signal skips the wait. Exit status: 0 "
+    "stopped, all handlers finished; 1 couldn't start; 2 wrong usage; 3 stopped, events were put "
+    "back; 4 too many handlers hang, restart it."
 )
 # Threads of handlers that hang. Each keeps its memory, and its connections.
 _MOST_LEFT_BEHIND = 100
@@ -57,11 +58,15 @@ def main(arguments: list[str] | None = None, *, prog: str = "python -m interacto
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that `work` takes."""
-    parser.add_argument("--concurrency", type=_number(1, 1000), default=4, help="events handled at once, in threads")
+    parser.add_argument(
+        "--concurrency", type=_number(1, 1000), default=4, help="number of events handled at once, in threads"
+    )
     seconds = _number(0, 86400, float)
-    parser.add_argument("--grace", type=seconds, default=25.0, help="seconds for what runs when a signal comes")
+    parser.add_argument(
+        "--grace", type=seconds, default=25.0, help="seconds to wait for running handlers after a signal"
+    )
     port = _number(0, 65535)
-    parser.add_argument("--metrics-port", type=port, help="serves /healthz and /metrics; 0 takes a free port")
+    parser.add_argument("--metrics-port", type=port, help="port for /healthz and /metrics; 0 chooses a free one")
     parser.add_argument("--metrics-host", default="127.0.0.1", help="address of the metrics port")
 
 
@@ -111,7 +116,7 @@ class WorkerProcess:
         with self._signals():
             for thread in (*self._threads, threading.Thread(target=self._report, daemon=True)):
                 thread.start()
-            logger.info("Webhook worker %d takes events, in %d threads.", os.getpid(), len(self._threads))
+            logger.info("Webhook worker %d is ready, with %d threads.", os.getpid(), len(self._threads))
             status = self._wait_for_stop()
             self._stop.set()
             if not self._wait_for_threads():
@@ -126,7 +131,7 @@ class WorkerProcess:
                 self.worker.run(self._stop)
             except BaseException:
                 # Without a time limit, handlers run in this very thread.
-                logger.exception("A webhook handler raised what would end its worker, which goes on.")
+                logger.exception("A webhook handler raised an exception that would end its worker. The worker goes on.")
         self._tell(None)
 
     def _report(self) -> None:
@@ -143,13 +148,13 @@ class WorkerProcess:
         while not self._news:
             if self.left_behind >= _MOST_LEFT_BEHIND:
                 logger.critical(
-                    "%d webhook handlers hang in threads that cannot be stopped: this worker ends, start it again.",
+                    ("%d webhook handlers hang in threads that can't be stopped. This worker is ending; restart it."),
                     self.left_behind,
                 )
                 return EXHAUSTED
             self._waiter.wait(_CHECK_SECONDS)
         number = self._news.popleft()
-        logger.info("Webhook worker %d stops (signal %s): it takes no more events.", os.getpid(), number)
+        logger.info("Webhook worker %d is stopping (signal %s) and takes no more events.", os.getpid(), number)
         return FINISHED
 
     def _wait_for_threads(self) -> bool:
@@ -215,6 +220,6 @@ def _number(least: int, most: int, kind: Callable[[str], float] = int) -> Callab
         with suppress(ValueError):
             if text.isascii() and least <= (number := kind(text)) <= most:
                 return number
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        raise argparse.ArgumentTypeError(f"{text!r} isn't a number from {least} to {most}")
 
     return read

@@ -41,7 +41,7 @@ class QueueLoop(ABC):
     def __init__(self) -> None:
         # The events that are being handled, by token. None while the queue is asked.
         self._taken: dict[str, QueuedEvent | None] = {}
-        self.reaches_queue = True
+        self.reaches_queue: bool = True
         """Whether the queue answered the last time; True before."""
 
     @property
@@ -75,7 +75,7 @@ class QueueLoop(ABC):
                 found = self.run_once()
                 self.reaches_queue = True
             except Exception:
-                logger.exception("The webhook queue is out of reach; trying again.")
+                logger.exception("The webhook queue is unavailable. Trying again.")
                 found = self.reaches_queue = False
             if not found:
                 stop.wait(self._poll_interval)
@@ -94,9 +94,11 @@ class QueueLoop(ABC):
                 continue
             try:
                 if self._put_back(queued, token, 0.0):
-                    logger.warning("Webhook event %r is given back unfinished, for another worker.", queued.key)
+                    logger.warning(
+                        "Webhook event %r goes back into the queue unfinished, for another worker.", queued.key
+                    )
             except Exception:
-                logger.exception("Webhook event %r could not be given back: it waits for its lease's end.", queued.key)
+                logger.exception("Webhook event %r couldn't be put back. It waits until its lease expires.", queued.key)
 
 
 class WebhookWorker(QueueLoop):
@@ -128,10 +130,10 @@ class WebhookWorker(QueueLoop):
         # By name: for a protocol, Python 3.12 and newer do not see methods that come from `__getattr__`.
         if not callable(getattr(router.queue, "take", None)):
             raise ConfigurationError(
-                "A webhook worker needs a router that was made with `queue=`, and an `EventQueue` there."
+                "A webhook worker needs a router that was created with `queue=`, and an `EventQueue` there."
             )
         self.router = router
-        self.queue = cast("EventQueue", router.queue)
+        self.queue: EventQueue = cast("EventQueue", router.queue)
         self._calls = router.store_calls
         self._lease: float = router.lease if lease is None else above_zero(lease, "The lease of a webhook worker")
         timeout = handler_timeout_of(
@@ -158,9 +160,9 @@ class WebhookWorker(QueueLoop):
         while True:
             try:
                 found = await self.arun_once()
-                self.reaches_queue = True
+                self.reaches_queue: bool = True
             except Exception:
-                logger.exception("The webhook queue is out of reach; trying again.")
+                logger.exception("The webhook queue is unavailable. Trying again.")
                 found = self.reaches_queue = False
             # Yields to the event loop and to a cancellation even if the queue is never empty.
             await asyncio.sleep(0 if found else self._poll_interval)
@@ -185,7 +187,7 @@ class WebhookWorker(QueueLoop):
     def _handle(self, queued: QueuedEvent, token: str, run: HandlerRun) -> Effects[None]:
         if queued.attempt > len(self._retry_delays) + 1:
             yield from self._calls.record(
-                self.queue.bury, queued.key, token, "Every attempt ended without an outcome: its worker died or hung."
+                self.queue.bury, queued.key, token, "Every attempt ended without an outcome: the worker died or hung."
             )
             return
         try:
@@ -209,15 +211,14 @@ class WebhookWorker(QueueLoop):
     def _skip(self, queued: QueuedEvent, token: str, kind: str) -> Effects[None]:
         """Leave an event to other workers, each time for as long as it has waited; bury it when its time is over."""
         if queued.age > getattr(self.queue, "ttl", DEFAULT_TTL):
-            reason = f"No worker had a handler for events of the type {kind!r}."
+            reason = f"No worker had a handler for {kind!r} events."
             logger.error("Webhook event %r becomes a dead letter. %s", queued.key, reason)
             yield from self._calls.record(self.queue.bury, queued.key, token, reason)
             return
         # setdefault: of several threads, one is the first.
         if len(self._warned) < _MAX_WARNINGS and self._warned.setdefault(kind, token) == token:
             logger.warning(
-                "This worker has no handler for events of the type %r: it leaves them in the queue, for a worker that "
-                "has one.",
+                ("This worker has no handler for %r events, and leaves them in the queue for a worker that has one."),
                 kind,
             )
         delay = min(max(self._poll_interval, _SKIP_SECONDS, queued.age), _LONGEST_SKIP)
@@ -227,7 +228,7 @@ class WebhookWorker(QueueLoop):
         try:
             yield from self._calls.record(self.queue.complete, key, token)
         except Exception:
-            logger.exception("Webhook event %r was handled, but that could not be recorded: it will run again.", key)
+            logger.exception("Webhook event %r was handled, but this couldn't be recorded. It will run again.", key)
 
     def _give_back(self, queued: QueuedEvent, token: str, error: BaseException) -> Effects[None]:
         reason = f"The worker was stopped: {_error_text(error)}"
@@ -237,9 +238,7 @@ class WebhookWorker(QueueLoop):
             else:
                 yield self._calls.call(self.queue.retry, queued.key, token, 0.0, reason, shielded=True)
         except Exception:
-            logger.exception(
-                "Webhook event %r stays with the worker that was stopped until its lease runs out.", queued.key
-            )
+            logger.exception("Webhook event %r stays with the stopped worker until its lease expires.", queued.key)
 
     def _failed(self, queued: QueuedEvent, token: str, error: Exception) -> Effects[None]:
         cause = error.__cause__ if isinstance(error, _HandlerExit) and error.__cause__ is not None else error

@@ -26,15 +26,15 @@ class Command(BaseCommand):
             commands.add_parser(name, help=what, description=what, epilog=epilog, formatter_class=FORMATTER)
             for name, what, epilog in (
                 ("work", DESCRIPTION, EPILOG),
-                ("check", "Checks what the first delivery needs, as `router.check()` does.", None),
-                ("dead", "Lists dead letters, the oldest first.", None),
+                ("check", "Checks what the first delivery needs, like `router.check()`.", None),
+                ("dead", "Lists dead letters, oldest first.", None),
                 ("replay", "Queues dead letters again, with all attempts.", None),
             )
         )
         for each in commands.choices.values():
             each.add_argument("router", metavar="module:name", help=ROUTER)
         add_options(worker)
-        replay.add_argument("keys", nargs="*", metavar="key", help="as `dead` shows it")
+        replay.add_argument("keys", nargs="*", metavar="key", help="a key that `dead` lists")
         replay.add_argument("--all", action="store_true", help="all dead letters of this router")
 
     def handle(self, *_: Any, **options: Any) -> None:

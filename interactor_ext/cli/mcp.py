@@ -1,0 +1,143 @@
+"""`interactor mcp`: serves the documentation, the operations and a sandbox to coding assistants, over stdio.
+
+Its sandbox is its own, and it reads none of the variables INTERACTOR_...: an assistant can't reach an account with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from interactor_ext._errors import ConfigurationError, InteractorError
+from interactor_ext.cli import docs
+from interactor_ext.cli.sandbox import inspector_url, needs_sandbox
+
+if TYPE_CHECKING:
+    from interactor_ext import InteractorClient
+    from interactor_ext.sandbox import Sandbox
+    from interactor_ext.tools import ToolSet
+
+_NEWEST = 20
+
+
+def mcp() -> None:
+    """Serve the documentation, the operations and a sandbox of its own to a coding assistant, over stdio.
+
+    It never uses your credentials.
+    """
+    try:
+        from mcp.server.stdio import stdio_server
+    except ImportError:
+        raise ConfigurationError("This command needs an extra: pip install 'interactor-sdk[cli,mcp]'") from None
+    try:
+        from interactor_ext.sandbox import Sandbox
+    except ImportError:
+        raise needs_sandbox() from None
+
+    async def serve(tools: ToolSet) -> None:
+        server = tools.serve_mcp(name="interactor")
+        async with stdio_server() as (reads, writes):
+            await server.run(reads, writes, server.create_initialization_options())
+
+    with Sandbox().run() as sandbox, sandbox.client() as client:
+        asyncio.run(serve(_tools(sandbox, client)))
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """The assistant reads what is wrong with its call."""
+    from interactor_ext.tools import ToolError
+
+    try:
+        yield
+    except (InteractorError, ValueError) as error:
+        raise ToolError(str(error)) from None
+
+
+def _tools(sandbox: Sandbox, client: InteractorClient) -> ToolSet:
+    from interactor_ext.cli import description, operations
+    from interactor_ext.tools import ToolSet
+
+    tools = ToolSet()
+
+    @tools.tool
+    def search_docs(words: str) -> list[dict[str, Any]]:
+        """Search the documentation of the Interactor SDK for Python. Begin here: it has code for most tasks.
+
+        Args:
+            words: What to search for, such as "verify webhook signature".
+        """
+        return [found._asdict() for found in docs.search(words)]
+
+    @tools.tool
+    def read_docs(page: str) -> str:
+        """Read a page of the documentation, as Markdown.
+
+        Args:
+            page: Its name as search_docs has it, such as "how-to/webhooks". "tutorial" is a good start.
+        """
+        with _said():
+            return docs.text_of(page)
+
+    @tools.tool
+    def list_operations() -> list[dict[str, str]]:
+        """List the operations of the Interactor API. `create_room` is `client.rooms.create` in the SDK."""
+        return [
+            {"operation": name, "resource": each.operation.tag, "summary": each.summary}
+            for name, each in operations.operations().items()
+        ]
+
+    @tools.tool
+    def describe_operation(operation: str) -> dict[str, Any]:
+        """Get the parameters, the scopes and the JSON Schema of the body of an operation.
+
+        Args:
+            operation: Its name as list_operations has it, such as "create_room".
+        """
+        with _said():
+            return description.as_json_of(operations.describe(operation))
+
+    @tools.tool
+    def call_operation(
+        operation: str,
+        namespace: str = "user_123",
+        parameters: dict[str, str] | None = None,
+        body: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call an operation on the sandbox, a simulation of the platform: nothing real happens.
+
+        Args:
+            operation: Its name as list_operations has it, such as "create_room".
+            namespace: The tenant that the call acts for.
+            parameters: Those of the path and the query.
+            body: The JSON of the request.
+        """
+        with _said():
+            described = operations.describe(operation)
+            if described.operation.stream or described.operation.server != "core":
+                raise ConfigurationError(f"{operation} can't be called from here, but by a program with the SDK.")
+            view = client.namespace(namespace) if described.namespaced else client
+            return operations.send(view, operations.arguments(described, parameters or {}, body))
+
+    @tools.tool(name="sandbox")
+    def look_at_sandbox() -> dict[str, Any]:
+        """Get the environment variables with which a program uses the sandbox, and its newest requests and events."""
+        return {
+            "variables": sandbox.env,
+            "inspector": inspector_url(sandbox.core_api_url),
+            "requests": [
+                {"operation": each.operation, "path": each.path, "namespace": each.namespace, "status": each.status}
+                for each in sandbox.requests[-_NEWEST:]
+            ],
+            "events": sandbox.events[-_NEWEST:],
+        }
+
+    @tools.tool
+    def reset_sandbox() -> str:
+        """Delete all that the sandbox holds."""
+        sandbox.reset()
+        return "The sandbox is empty."
+
+    return tools
