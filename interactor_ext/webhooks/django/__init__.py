@@ -51,7 +51,6 @@ class HandlerScope(AbstractContextManager[None], AbstractAsyncContextManager[Non
 
     def __init__(self, *, atomic: bool = True) -> None:
         self._atomic = atomic
-        self._transactions = ExitStack()
 
     def __enter__(self) -> None:
         close_old_connections()
