@@ -50,7 +50,7 @@ def list_letters(
             write(f"{about['event'] or 'unreadable'}, {letter.attempts} attempts, {about['failed_at']}")
             write(f"  {clean_text(letter.error)}")
     if not as_json:
-        rest = f"Only the first {limit} are shown. Raise --limit to see more." if len(letters) > limit else ""
+        rest = f" Only the first {limit} are shown. Raise --limit to see more." if len(letters) > limit else ""
         write(f"{how_many(len(letters))}.{rest}")
 
 

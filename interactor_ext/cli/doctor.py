@@ -72,7 +72,7 @@ def _verdict(findings: list[Finding], healthy: bool) -> str:
         ", ".join(dict.fromkeys(each.check for each in findings if each.status == status))
         for status in ("failed", "warning")
     )
-    warnings = f"Check: {warned}." if warned else ""
+    warnings = f"Warnings: {warned}." if warned else ""
     if not healthy:
         return f"Not ready. {f'Failed: {failed}. ' if failed else ''}{warnings}".rstrip()
     return f"Ready. {warnings or 'All is well.'}"
