@@ -47,7 +47,7 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
     except OSError as error:
         advice = f"Check the host in {variable}, and this machine's DNS resolver."
         yield Finding(
-            "DNS", "failed", f"the name of the {name}, {host}, can't be resolved: {error.strerror or error}", advice
+            "DNS", "failed", f"the host of the {name}, {host}, can't be resolved: {error.strerror or error}", advice
         )
         return
     yield Finding("DNS", "ok", f"{host}, the {name}, resolves to {', '.join(addresses[:3])}")

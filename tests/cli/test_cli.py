@@ -284,7 +284,7 @@ def test_webhooks_sign_and_verify_round_trip(shown_by: Callable[..., str], tmp_p
     signed = ["--signature", headers["X-Interactor-Signature"], "--timestamp", headers["X-Interactor-Timestamp"]]
     assert "Genuine" in shown_by("webhooks", "verify", str(file), *signed)
     assert "pass --signature and --timestamp from" in shown_by("webhooks", "verify", str(file), status=1)
-    assert "pass --timestamp of" in shown_by("webhooks", "verify", str(file), *signed[:2], status=1)
+    assert "pass --timestamp from" in shown_by("webhooks", "verify", str(file), *signed[:2], status=1)
     old = [*signed[:2], "--timestamp", "1700000000"]
     assert "behind this machine's clock" in shown_by("webhooks", "verify", str(file), *old, status=1)
     assert "Genuine" in shown_by("webhooks", "verify", str(file), *old, "--any-age")

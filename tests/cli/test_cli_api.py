@@ -124,8 +124,8 @@ def test_field_shows_one_part_of_the_answer(shell: Shell, sandbox: Sandbox) -> N
     assert shell.run(f"api list_assistants {of} data[].id").split() == ids
     assert shell.run(f"api list_assistants {of} data[-1].id").split() == ids[1:]
     assert "at 'id', it is a list of 2: write [0], or [] for all" in shell.run(f"api list_assistants {of} data.id", 1)
-    assert "at 'idd' there are id, " in shell.run(f"api get_assistant assistant_id={ids[0]} {of} data.idd", 1)
-    assert "'data..id' is no path" in shell.run(f"api list_assistants {of} data..id", 1)
+    assert "at 'idd', it has id, " in shell.run(f"api get_assistant assistant_id={ids[0]} {of} data.idd", 1)
+    assert "'data..id' isn't a valid field path" in shell.run(f"api list_assistants {of} data..id", 1)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_http_to_a_host_that_is_not_local_is_allowed_on_demand(shell: Shell, tmp
     then = {
         "api get_room": "Arguments are missing",
         "chat --web": "--web needs",
-        "doctor": "core.test.invalid, the Core",
+        "doctor": "the Core API, core.test.invalid",
     }
     for line, complaint in then.items():
         assert "core.test.invalid isn't local" in shell.run(f"--env-file {file} {line}", 1)

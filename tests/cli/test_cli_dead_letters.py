@@ -118,9 +118,9 @@ def test_drop_deletes_letters_for_good(dead: Callable[..., str], queue: SQLiteEv
 
 def test_drop_without_a_terminal_needs_yes(dead: Callable[..., str], queue: SQLiteEventQueue) -> None:
     assert (
-        "Dropping 1 dead letter can't be undone. Continue? This isn't a terminal, so there is nobody to ask: pass --yes."
-        in dead("drop", "shop:a", status=1)
-    )
+        "Dropping 1 dead letter can't be undone. Continue? "
+        "This isn't a terminal, so there is nobody to ask: pass --yes."
+    ) in dead("drop", "shop:a", status=1)
     assert keys(queue) == ["shop:a", "shop:b", "shop:c", "other:a"]
 
 

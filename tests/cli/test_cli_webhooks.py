@@ -112,7 +112,7 @@ def test_listen_registers_itself_forwards_and_removes_itself(
     to = f"{application.url}/hooks"
     kept = tmp_path / "kept"
     listening = terminal("webhooks", "listen", "--port", "0", "-n", NAMESPACE, "--forward-to", to, "--save", str(kept))
-    listening.until("Registered wh_", "of user_1 for all events", "forwarding to", "Ctrl-C")
+    listening.until("Registered wh_", "in user_1 for all events", "forwarding to", "Ctrl-C")
     [webhook] = webhooks_of(sandbox)
     assert webhook.url in listening.seen
     shown = shell.run(f"webhooks trigger credential.expired -n {NAMESPACE} --set data.provider=because")

@@ -114,7 +114,7 @@ def test_result_that_was_submitted_first_stays(sandbox: Sandbox, caller: Caller,
     room = caller.room_with_tools("get_order", callback_url=url)
     [call] = caller.say(room, "/tool get_order")["tool_calls"]
     receiver.wait(1)
-    assert caller.submit(room, call, "early")["content"].endswith('answered "early".')
+    assert caller.submit(room, call, "early")["content"].endswith('returned "early".')
     receiver.go_on.set()
     again = {"tool_call_id": call["id"], "result": "early"}
     problem(caller.post(f"/rooms/{room['id']}/tool-results", json=again), 409, "CONFLICT")
