@@ -8,8 +8,18 @@ EXTRAS := aiohttp,cli,mcp,otel,postgres,prometheus,redis,sandbox
 PIP = $(BIN)/pip --quiet --disable-pip-version-check
 # What is installed: dev, or test where nothing but the tests is run.
 GROUP ?= dev
+# The versions that tests, checks and documentation run with: `make constraints` writes the newest ones.
+CONSTRAINTS = .ci/constraints.txt
 # More workers than cores: much of the suite waits for processes, sockets and deadlines.
 PYTEST = $(BIN)/python -m pytest --dist worksteal -n 4
+# Warnings are errors with these versions alone: others may have new ones. redis and psycopg draw from `random` in threads
+# of their own, also while Hypothesis looks whether a strategy does.
+STRICT = -W error -W 'ignore:Do not use the `random` module inside strategies'
+# The generator's own environment, for it holds back packages that users get newer.
+GENERATOR = .venv-generate
+LOWEST = .venv-lowest
+NEWEST = .venv-newest
+GENERATE = $(GENERATOR)/bin/python generator-templates/generate.py
 # What depends on how Python runs threads, event loops, signals, forks and the end of a process, on what it says of types
 # and in messages of its own, and on its modules for sockets, TLS, logging and SQLite.
 TESTS_OF_PYTHON = $(addprefix tests/,streams tokens tools transports) \
@@ -25,7 +35,7 @@ TESTS_OF_DEPENDENCIES = $(addprefix tests/,cli limits relay sandbox telemetry to
 # Else each of the hundreds of processes that tests start would compile the packages anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-full test-rooms test-lowest coverage nightly check check-mypy check-pyright check-rest format generate sandbox cassettes pictures bench docs docs-serve clean
+.PHONY: help demo test test-full test-rooms test-lowest test-newest constraints coverage nightly check check-mypy check-pyright check-rest dist format generate sandbox cassettes pictures bench docs docs-serve clean
 
 help:
 	@echo "demo       walk the quickstart with the real client on the embedded sandbox"
@@ -34,8 +44,11 @@ help:
 	@echo "coverage   the test suite with the coverage gate"
 	@echo "test-rooms   the tests that can depend on the version of Python: make test-rooms PYTHON=python3.13 VENV=.venv-3.13"
 	@echo "test-lowest  the tests that can depend on dependencies, with their oldest versions"
+	@echo "test-newest  these and those of test-rooms with the newest versions, as users get them; PYTHON=python3.14 names a Python"
 	@echo "nightly    all tests, with many more examples and minutes"
 	@echo "check      format, lint, types, spec, generated code up to date"
+	@echo "constraints  write the newest versions of all tools into .ci/constraints*.txt"
+	@echo "dist       the wheel and the source distribution of the last commit, in dist/, built twice and checked"
 	@echo "generate   write interactor_client/ and the types for browsers anew from openapi.yaml and generator-templates/"
 	@echo "sandbox    serve the sandbox of the platform on this machine"
 	@echo "cassettes  record tests/cassettes/ anew from the sandbox"
@@ -44,41 +57,78 @@ help:
 	@echo "docs       build the documentation into site/; a broken link fails"
 	@echo "docs-serve   show the documentation at http://127.0.0.1:8000 while you write it"
 
-$(READY): pyproject.toml
-	@echo "Setting up $(VENV) (once) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install --upgrade 'pip>=25.1'  # the first that knows dependency groups
-	@$(PIP) install --editable '.[$(EXTRAS)]' --group $(GROUP)
+# $(call install,what): an environment that has it. pip 25.1 is the first that knows dependency groups.
+define install
+@echo "Setting up $(VENV) ..."
+@$(PYTHON) -m venv $(VENV)
+@$(PIP) install --upgrade 'pip>=25.1'
+@$(PIP) install $(1)
+endef
+
+$(READY): pyproject.toml $(CONSTRAINTS)
+	$(call install,--constraint $(CONSTRAINTS) --editable '.[$(EXTRAS)]' --group $(GROUP))
 	@touch $@
+
+$(GENERATOR)/.ready: VENV := $(GENERATOR)
+$(GENERATOR)/.ready: pyproject.toml .ci/constraints-generate.txt
+	$(call install,--constraint .ci/constraints-generate.txt --group generate)
+	@touch $@
+
+# The oldest versions that pyproject.toml allows of what users install, and the newest tools that go with them. The
+# generator and the type checkers need newer ones.
+$(LOWEST)/.ready: VENV := $(LOWEST)
+$(LOWEST)/.ready: pyproject.toml
+	@$(PYTHON) .ci/lowest.py > $(VENV).txt
+	$(call install,--constraint $(VENV).txt --editable '.[$(EXTRAS)]' --group test)
+	@touch $@
+
+# What users get today, and the tools of tests that hold none of it back: one that does fails the installation.
+$(NEWEST)/.ready: VENV := $(NEWEST)
+$(NEWEST)/.ready: pyproject.toml
+	@rm -rf $(VENV)
+	$(call install,--editable '.[$(EXTRAS)]')
+	@$(BIN)/pip freeze --exclude-editable > $(VENV).txt
+	@$(PIP) install --constraint $(VENV).txt --group test-newest
+	@touch $@
+
+constraints: VENV := .venv-constraints
+constraints:
+	@rm -rf $(VENV)
+	$(call install,--editable '.[$(EXTRAS)]' --group dev --group docs --group bench)
+	@$(BIN)/pip freeze --exclude-editable > $(CONSTRAINTS)
+	@rm -rf $(VENV)
+	$(call install,--group generate)
+	@$(BIN)/pip freeze > .ci/constraints-generate.txt
 
 demo: $(READY)
 	@$(BIN)/python -m interactor_ext.cli.demo
 
-test: $(READY)
-	$(PYTEST) -m "not full"
+test: $(READY) $(GENERATOR)/.ready
+	$(PYTEST) $(STRICT) -m "not full"
 
-coverage: $(READY)
-	$(PYTEST) -m "not full" --cov --cov-report=term:skip-covered
+coverage: $(READY) $(GENERATOR)/.ready
+	$(PYTEST) $(STRICT) -m "not full" --cov --cov-report=term:skip-covered
 
 # Only the files that have such tests: each of the eight workers collects for itself.
-test-full: $(READY)
-	$(PYTEST) -m full -n 8 $(shell grep -l 'mark\.full' tests/*/test_*.py)
+test-full: $(READY) $(GENERATOR)/.ready
+	$(PYTEST) $(STRICT) -m full -n 8 $(shell grep -l 'mark\.full' tests/*/test_*.py)
 
 test-rooms: $(READY)
-	$(PYTEST) -m "not full" $(TESTS_OF_PYTHON)
+	$(PYTEST) $(STRICT) -m "not full" $(TESTS_OF_PYTHON)
 
-# The oldest versions that pyproject.toml allows of what users install, and the newest tools that go with them. The
-# generator and the type checkers need newer ones.
-test-lowest: VENV := .venv-lowest
-test-lowest: pyproject.toml
-	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install --upgrade 'pip>=25.1'
-	@$(BIN)/python .ci/lowest.py > $(VENV)/lowest.txt
-	@$(PIP) install --constraint $(VENV)/lowest.txt --editable '.[$(EXTRAS)]' --group test
+test-lowest: VENV := $(LOWEST)
+test-lowest: $(LOWEST)/.ready
 	$(PYTEST) -m "not full" $(TESTS_OF_DEPENDENCIES)
 
-nightly: $(READY)
-	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(PYTEST) -n 4
+# The next run takes the versions that are the newest then. Tests that need another tool are skipped.
+test-newest: VENV := $(NEWEST)
+test-newest: $(NEWEST)/.ready
+	@rm $(NEWEST)/.ready
+	@$(BIN)/python --version && cat $(VENV).txt
+	$(PYTEST) -m "not full" $(sort $(TESTS_OF_DEPENDENCIES) $(TESTS_OF_PYTHON))
+
+nightly: $(READY) $(GENERATOR)/.ready
+	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(PYTEST) $(STRICT)
 
 # `make -j2 check` uses two cores.
 check: check-mypy check-pyright check-rest
@@ -88,21 +138,42 @@ check-mypy: $(READY)
 
 check-pyright: $(READY)
 	$(BIN)/pyright --warnings
+	@# Each public symbol has a type. It looks into the environment of the Python that it finds on the path.
+	@for package in interactor_client interactor_ext; do \
+		PATH="$(abspath $(BIN)):$$PATH" pyright --verifytypes $$package --ignoreexternal >$(VENV)/types.txt || \
+		{ grep 'error: ' $(VENV)/types.txt | grep -v 'partially unknown'; exit 1; }; \
+	done
 
-check-rest: $(READY)
+check-rest: $(READY) $(GENERATOR)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/openapi-spec-validator openapi.yaml
-	$(BIN)/yamllint --strict openapi.yaml
-	$(BIN)/python generator-templates/generate.py --check
-	$(BIN)/python -m pytest -q tests/generated/test_spec.py tests/house/test_house_rules.py
+	$(BIN)/yamllint --strict openapi.yaml .github .pre-commit-config.yaml
+	$(BIN)/zizmor --quiet --offline --min-severity medium .github
+	$(GENERATE) --check
+	$(BIN)/python -m pytest $(STRICT) -q tests/generated/test_spec.py tests/house/test_house_rules.py
+
+# The files of the commit alone are built, and a second time from the unpacked source distribution: the bytes are the same.
+dist: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
+dist: $(READY)
+	@$(PIP) install --constraint $(CONSTRAINTS) --group release
+	@rm -rf dist && mkdir -p dist/commit dist/again
+	@git archive HEAD | tar -x -C dist/commit
+	$(BIN)/python -m build --no-isolation --outdir dist dist/commit
+	@tar -xf dist/*.tar.gz -C dist/again --strip-components 1
+	$(BIN)/python -m build --no-isolation --outdir dist/again/dist dist/again
+	@for file in dist/*.*; do cmp $$file dist/again/$$file || exit 1; done
+	@rm -r dist/commit dist/again
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	@sha256sum dist/*
 
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-generate: $(READY)
-	$(BIN)/python generator-templates/generate.py
+generate: $(GENERATOR)/.ready
+	$(GENERATE)
 
 sandbox: $(READY)
 	@$(BIN)/python -m interactor_ext.sandbox
@@ -114,17 +185,17 @@ pictures: $(READY)
 	INTERACTOR_PICTURES=docs/pictures $(BIN)/python -m pytest -m full tests/docs/test_pictures.py
 
 bench: $(READY)
-	@$(PIP) install --group bench
+	@$(PIP) install --constraint $(CONSTRAINTS) --group bench
 	$(BIN)/python -m tests.benchmarks
 
 # Not --quiet: it would hide the warnings from strict mode.
 docs: $(READY)
-	@$(PIP) install --group docs
+	@$(PIP) install --constraint $(CONSTRAINTS) --group docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 
 docs-serve: $(READY)
-	@$(PIP) install --group docs
+	@$(PIP) install --constraint $(CONSTRAINTS) --group docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 clean:
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .coverage dist site examples/*/dist examples/*/node_modules
+	rm -rf .venv .venv-* .python-* .mypy_cache .pytest_cache .ruff_cache .coverage dist site examples/*/dist examples/*/node_modules

@@ -60,11 +60,11 @@ class DecodeError(ValueError):
 
     def __init__(self, model: str, field: str, problem: str) -> None:
         super().__init__(model, field, problem)
-        self.model = model
-        self.field = field
+        self.model: str = model
+        self.field: str = field
         self.problem = problem
-        self.root = model
-        self.path = field
+        self.root: str = model
+        self.path: str = field
 
     def at(self, model: str, step: str) -> Self:
         """The same error, seen from `model`, whose field `step` holds the value that does not fit."""

@@ -106,19 +106,20 @@ __all__ = [
     "with_retry",
 ]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "interactor_client.types": ("UNSET", "Unset"),
-        ".transports._circuit_breaker": ("CircuitBreaker",),
-        ".chat._reply": ("AsyncReply", "Reply"),
-        "._client.credential_auth": ("AsyncCredentialAuth", "CredentialAuth"),
-        "._client.client": ("AsyncInteractorClient", "InteractorClient"),
-        "._config": ("InteractorConfig", "validate_env"),
-        "._client.reports": ("Health", "RateLimit", "ResponseInfo"),
-        "._client.shared_clients": ("get_async_client", "get_client", "reset_clients"),
-        ".limits": ("RateLimiter", "RedisRateLimiter"),
-        ".retry": ("RetryPolicy", "with_retry"),
-        ".tools": ("ToolContext", "ToolSet"),
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "interactor_client.types": ("UNSET", "Unset"),
+            ".transports._circuit_breaker": ("CircuitBreaker",),
+            ".chat._reply": ("AsyncReply", "Reply"),
+            "._client.credential_auth": ("AsyncCredentialAuth", "CredentialAuth"),
+            "._client.client": ("AsyncInteractorClient", "InteractorClient"),
+            "._config": ("InteractorConfig", "validate_env"),
+            "._client.reports": ("Health", "RateLimit", "ResponseInfo"),
+            "._client.shared_clients": ("get_async_client", "get_client", "reset_clients"),
+            ".limits": ("RateLimiter", "RedisRateLimiter"),
+            ".retry": ("RetryPolicy", "with_retry"),
+            ".tools": ("ToolContext", "ToolSet"),
+        },
+    )

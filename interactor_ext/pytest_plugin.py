@@ -8,6 +8,7 @@
 | `interactor_vcr` | a `vcr.VCR` that replays cassettes, and masks secrets when recording |
 | `interactor_sandbox_server` | the sandbox server of the session; override it for another configuration |
 | `interactor_webhook_secret` | the secret of deliveries; override it if the application has its own |
+| `interactor_explore` | `interactor_explore.expect(lambda world: ...)`: what holds at the end of the test |
 
 Tests can't reach the real platform unless they are marked `live`; `interactor_guard = false` in the pytest settings
 disables that. A project that does not use the SDK is left alone: the guard, and the settings in the environment, come
@@ -18,9 +19,10 @@ them, and nothing else. Needs pytest 7.0 or newer.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -140,6 +142,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "interactor_guard", "refuse the real platform's hosts in tests not marked `live`", type="bool", default=True
     )
+    group = parser.getgroup("interactor", "interactor: does a test survive a fault at each of its requests?")
+    # With nargs="?" it would take the name of the file behind it for its value.
+    for ending, depth, what in (("", 1, "one fault"), ("=1", 1, argparse.SUPPRESS), ("=2", 2, "two faults")):
+        group.addoption(
+            f"--interactor-explore{ending}",
+            action="store_const",
+            dest="interactor_explore",
+            const=depth,
+            default=0,
+            help=what
+            if ending == "=1"
+            else f"Run each test that uses interactor_sandbox again for each place and {what}.",
+        )
+    group.addoption(
+        "--interactor-budget",
+        type=_seconds,
+        default=60.0,
+        metavar="60s",
+        help="How long to explore each test, at most (default: 60s).",
+    )
+    group.addoption(
+        "--interactor-seed", type=int, default=0, metavar="N", help="Choose another order of schedules (default: 0)."
+    )
+    group.addoption(
+        "--interactor-schedule", default="", metavar="r7:lost", help="Run one schedule alone, as a report names it."
+    )
+
+
+def _seconds(text: str) -> float:
+    """`60`, `60s` or `5m`."""
+    number = float(text.rstrip("sm"))
+    return number * 60 if text.endswith("m") else number
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -149,7 +183,16 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "live: may talk to the real Interactor platform")
+    config.addinivalue_line("markers", "interactor_invariant: a function to check at the end of each explored test")
     _wait_for_first_use(config)
+    if _explores(config):
+        from interactor_ext.testing.explore_plugin import Explorer
+
+        config.pluginmanager.register(Explorer(config))
+
+
+def _explores(config: pytest.Config) -> bool:
+    return bool(config.getoption("interactor_explore") or config.getoption("interactor_schedule"))
 
 
 def _wait_for_first_use(config: pytest.Config) -> None:
@@ -203,6 +246,10 @@ def interactor_sandbox(
         else:
             monkeypatch.setenv(name, value)
     request.config.stash[FIRST_USE].lead_to(interactor_sandbox_server)
+    if _explores(request.config):
+        from interactor_ext.testing.explore_plugin import attach
+
+        attach(request.config, interactor_sandbox_server)
     yield interactor_sandbox_server
     request.config.stash[FIRST_USE].lead_to(None)
     with made_on_import():
@@ -236,6 +283,24 @@ def async_interactor_client(
         loop.run_until_complete(client._close("the fixture async_interactor_client, at the end of its test"))
     finally:
         loop.close()
+
+
+class Expectations(list[Callable[..., Any]]):
+    """What has to hold at the end of a test."""
+
+    def expect(self, check: Callable[[Sandbox], object]) -> None:
+        """Call `check` with the sandbox when the test is over: it raises, or returns something false, if not."""
+        self.append(check)
+
+
+@pytest.fixture
+def interactor_explore(interactor_sandbox: Sandbox) -> Iterator[Expectations]:
+    """States what holds at the end of a test, explored or not."""
+    expectations = Expectations()
+    yield expectations
+    for check in expectations:
+        result = check(interactor_sandbox)
+        assert result is None or result, f"{check} does not hold"
 
 
 @pytest.fixture

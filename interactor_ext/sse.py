@@ -58,7 +58,7 @@ class SSEDecoder:
     """
 
     def __init__(self, last_event_id: str = "", max_event_size: int = DEFAULT_MAX_EVENT_SIZE) -> None:
-        self.last_event_id = last_event_id
+        self.last_event_id: str = last_event_id
         """The Last-Event-ID of a reconnect. Changes when an event ends, not at its `id` line."""
         self.retry_ms: int | None = None
         """The server's `retry` field: the wait before a reconnect in milliseconds. Not bounded here."""

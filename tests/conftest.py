@@ -38,6 +38,12 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("full") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(600))
+
+
 def pytest_collection_finish() -> None:
     """Take thousands of tests out of the sight of the collector, which tests call, and wait for, hundreds of times."""
     for name in PLACEHOLDERS:

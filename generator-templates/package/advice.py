@@ -64,7 +64,7 @@ def missing_name(module: Any, name: str) -> AttributeError | ImportError:
     meant = next((each for each in module.__all__ if asked and _words(each) - idle == asked), None)
     if meant and sys._getframe(2).f_code.co_name == "_handle_fromlist":
         # `from module import name`, of which that is the machinery, would drop the message of an AttributeError.
-        problem = f"can't import name {name!r} from {module.__name__!r}: write {meant}"
+        problem = f"cannot import name {name!r} from {module.__name__!r}: write {meant}"
         return ImportError(problem, name=module.__name__, path=module.__file__)
     advice = f": write {meant}" if meant else ""
     return AttributeError(f"module {module.__name__!r} has no attribute {name!r}{advice}")

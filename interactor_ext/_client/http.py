@@ -24,7 +24,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._connection_error import connection_error, interrupt_behind
 from interactor_ext._responses._read import ACCEPT_ENCODING, read_response
 from interactor_ext._version import __version__
-from interactor_ext._waiting import require_asyncio
+from interactor_ext._waiting import Closing, require_asyncio
 from interactor_ext.logs import logger
 from interactor_ext.logs._calls import log_answer, log_failure
 
@@ -107,8 +107,8 @@ class _OfView(OfOneProcess):
         super().__init__(**settings)
         self.view = view
         self.context = context
-        self.reporter = context.reporter
-        self.closing = transport.closing
+        self.reporter: Reporter | None = context.reporter
+        self.closing: Closing = transport.closing
 
     def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import httpx
 
 from interactor_ext._client.http import AsyncViewClient, AsyncViewSender, HttpContext, ViewClient, ViewSender
+from interactor_ext._client.reports import RateLimits
 from interactor_ext._client.view import OfOneProcess, StreamURL, View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError
@@ -87,11 +89,11 @@ class _SharedState(OfOneProcess, Generic[C]):
             self._secret = _secret_function.CurrentSecret(config.client_secret)
         self.credentials: dict[tuple[str | None, str], Any] = {}
         """By namespace and id, the one that was used last at the end; each has its `tokens`."""
-        self.credential_lock = fork_safe_lock()
+        self.credential_lock: threading.RLock = fork_safe_lock()
         policy = options.retry_policy or RetryPolicy(max_retries=config.max_retries)
         self._reporter = None if options.telemetry is None else _events.Reporter(options.telemetry)
         self._context = HttpContext.of(config, policy, self._reporter)
-        self.limits = self._context.limits
+        self.limits: RateLimits = self._context.limits
         self._store = None if options.token_store is None else _shared_store.SharedStore(options.token_store, config)
         if options.rate_limiter is not None:
             require_kind("rate_limiter", options.rate_limiter, _limiter.RateLimiter)
@@ -140,12 +142,12 @@ class SharedState(_SharedState[TokenCache]):
         super().__init__(config, options)
         reporter = self._reporter
         network = require_kind("transport", options.transport or Transport(), httpx.BaseTransport)
-        self.transport = CallTransport(network, self._rules)
+        self.transport: CallTransport = CallTransport(network, self._rules)
         if isinstance(network, Transport) and network is not options.transport:
             # For whoever forgets to close. It also runs when the interpreter ends, while daemon threads make calls.
             weakref.finalize(self.transport, network.retire)
         self._account = ViewClient(View.of(config), self._context, self.transport, auth=None)
-        self.tokens = self._cache(functools.partial(own_token, config), self._store)
+        self.tokens: TokenCache = self._cache(functools.partial(own_token, config), self._store)
         self._auth = BearerAuth(self.tokens, is_for_core_api(config.core_api_url), deadline_of_call)
         if reporter is not None:
             self.tokens.on_token = reporter.token_in_use
@@ -178,9 +180,9 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
         network = require_kind(
             "transport", options.transport or _async_transport.AsyncTransport(), httpx.AsyncBaseTransport
         )
-        self.transport = AsyncCallTransport(network, self._rules)
+        self.transport: AsyncCallTransport = AsyncCallTransport(network, self._rules)
         self._account = AsyncViewClient(View.of(config), self._context, self.transport, auth=None)
-        self.tokens = self._cache(functools.partial(own_token, config), self._store)
+        self.tokens: AsyncTokenCache = self._cache(functools.partial(own_token, config), self._store)
         self._auth = AsyncBearerAuth(self.tokens, is_for_core_api(config.core_api_url), deadline_of_call)
         if reporter is not None:
             self.tokens.on_token = reporter.token_in_use

@@ -110,7 +110,7 @@ class Latch:
     """An event that is set once, for any number of threads and tasks."""
 
     def __init__(self) -> None:
-        self.is_set = False
+        self.is_set: bool = False
         self._waiters: set[Waiter] = set()
 
     def set(self) -> None:
@@ -152,7 +152,7 @@ class Closing(Latch):
 
     def __init__(self) -> None:
         super().__init__()
-        self.by = ""
+        self.by: str = ""
         after_fork_in_child(self._forget_waiters)
 
     def _forget_waiters(self) -> None:

@@ -80,7 +80,7 @@ def api(
     field: Field = None,
     output: Output = None,
     show_secret: Annotated[bool, typer.Option("--show-secret", help="Don't mask secrets in the response.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete without being asked.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking for confirmation.")] = False,
     as_json: Annotated[
         bool,
         typer.Option(

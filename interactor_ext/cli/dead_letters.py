@@ -16,7 +16,7 @@ from interactor_ext.webhooks.worker._dead_letters import chosen, how_many, lette
 if TYPE_CHECKING:
     from interactor_ext.webhooks import DeadLetter, WebhookWorker
 
-dead = typer.Typer(
+dead: typer.Typer = typer.Typer(
     help="List, show, replay and drop events whose handlers failed for good.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -30,7 +30,7 @@ Router = Annotated[
 ]
 Key = Annotated[str, typer.Argument(help="The key, as shown by `list`.")]
 Keys = Annotated[list[str] | None, typer.Argument(help="The keys, as shown by `list`.")]
-All = Annotated[bool, typer.Option("--all", help="All dead letters of this router.")]
+All = Annotated[bool, typer.Option("--all", help="Apply to all dead letters of this router.")]
 
 
 @dead.command(name="list")

@@ -44,12 +44,12 @@ def listen(
         typer.Option(
             "--event",
             autocompletion=complete_event,
-            help="With --forward-to: a type of event. May be repeated; all of them, if left out.",
+            help="With --forward-to: event type to receive. Repeatable (default: all).",
         ),
     ] = None,
     public_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="With --forward-to: where the platform reaches this port, as by a tunnel."),
+        typer.Option(metavar="URL", help="With --forward-to: URL that leads to this port, such as a tunnel's."),
     ] = None,
     namespace: Namespace = None,
     environment: Environment = None,

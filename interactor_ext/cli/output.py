@@ -26,8 +26,8 @@ from interactor_ext._redaction import CONTROLS, MASK, clean_json, clean_text, es
 # Newer versions of Typer have a copy of click in them, which only they name.
 UsageError: Any = typer.BadParameter.__base__
 
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console: Console = Console(highlight=False, soft_wrap=True)
+errors: Console = Console(stderr=True, highlight=False, soft_wrap=True)
 _CONTROL = re.compile(f"[{CONTROLS}]")
 
 

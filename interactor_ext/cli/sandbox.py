@@ -36,7 +36,7 @@ Program = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[-- PROGRAM [ARGUMENTS]...]",
-        help=("Program to run with the variables set. The sandbox stops when it ends, and exits with its status."),
+        help="Program to run with the variables set. The sandbox stops when it ends, and exits with its status.",
         show_default=False,
     ),
 ]

@@ -18,7 +18,7 @@ Insecure = Annotated[
     bool,
     typer.Option("--allow-insecure-http", help="Allow http:// to a host that isn't local, unencrypted."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 CREDENTIALS = ("INTERACTOR_CLIENT_ID", "INTERACTOR_CLIENT_SECRET")
 WITHOUT_ACCOUNT = "Without an account: `interactor sandbox` serves the platform on this machine."

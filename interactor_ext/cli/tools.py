@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from interactor_ext import InteractorClient, ToolSet
     from interactor_ext.tools import WaitingCall
 
-tools = typer.Typer(
+tools: typer.Typer = typer.Typer(
     help="Approve or reject tool calls that need approval.", no_args_is_help=True, rich_markup_mode=None
 )
 
@@ -27,7 +27,7 @@ Tools = Annotated[str, typer.Argument(metavar="module:name", help="Module and na
 Room = Annotated[str, typer.Argument(help="Id of the room.")]
 CallId = Annotated[str, typer.Argument(help="The call's id, as shown by `pending`.")]
 By = Annotated[str | None, typer.Option(help="Who decides (default: your user name).", show_default=False)]
-Yes = Annotated[bool, typer.Option("--yes", help="Without being asked.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Run without asking for confirmation.")]
 
 
 @tools.command()

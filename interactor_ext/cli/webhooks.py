@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 else:
     httpx = LazyModule("httpx")
 
-webhooks = typer.Typer(
+webhooks: typer.Typer = typer.Typer(
     help="Receive, trigger, sign, verify and replay webhook deliveries.", no_args_is_help=True, rich_markup_mode=None
 )
 webhooks.command()(listen)
@@ -48,7 +48,7 @@ Bodies = Annotated[list[str], typer.Argument(help=_BODY, metavar="BODY...")]
 @webhooks.command(name="sign")
 def sign_body(
     body: Body,
-    event: Annotated[str | None, typer.Option(help="Adds X-Interactor-Event.")] = None,
+    event: Annotated[str | None, typer.Option(help="Event type, for the X-Interactor-Event header.")] = None,
     timestamp: Annotated[float | None, typer.Option(help="Unix time in seconds (default: now).")] = None,
     secret_file: SecretFile = None,
     as_json: AsJson = False,

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["RateLimiter", "RedisRateLimiter", "Tier", "Tiers"]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "._buckets": ("Tier", "Tiers"),
-        "._limiter": ("RateLimiter", "RedisRateLimiter"),
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "._buckets": ("Tier", "Tiers"),
+            "._limiter": ("RateLimiter", "RedisRateLimiter"),
+        },
+    )

@@ -166,10 +166,9 @@ class LocalBuckets:
 
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
         affected, remaining, closed_for = observed(keys, status, headers, retry_after)
-        if affected:
-            with self._lock:
-                for key in affected:
-                    self._buckets.observe(key, self._clock(), remaining, closed_for)
+        with self._lock:
+            for key in affected:
+                self._buckets.observe(key, self._clock(), remaining, closed_for)
 
     def _reset(self) -> None:
         self._buckets = Buckets(self._tiers)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RedactingFilter", "user_id"]
 
-__getattr__, __dir__ = lazy_names(__name__, {"._filter": ("RedactingFilter",)})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(__name__, {"._filter": ("RedactingFilter",)})
 
 user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
 """The field `user_id` of the log records of calls: `user_id.set("u_1")` holds for the task or thread that sets it."""
@@ -62,12 +63,12 @@ def _kept(logger: logging.Logger) -> logging.Logger:
 
 
 # All code of the SDK takes its logger from here. The loggers below the first find its handler as well.
-logger = _kept(logging.getLogger("interactor"))
+logger: logging.Logger = _kept(logging.getLogger("interactor"))
 logger.addHandler(_LastResort(logging.ERROR))
-webhooks_logger = _kept(logging.getLogger("interactor.webhooks"))
-tools_logger = _kept(logging.getLogger("interactor.tools"))
-relay_logger = _kept(logging.getLogger("interactor.relay"))
-sandbox_logger = _kept(logging.getLogger("interactor.sandbox"))
+webhooks_logger: logging.Logger = _kept(logging.getLogger("interactor.webhooks"))
+tools_logger: logging.Logger = _kept(logging.getLogger("interactor.tools"))
+relay_logger: logging.Logger = _kept(logging.getLogger("interactor.relay"))
+sandbox_logger: logging.Logger = _kept(logging.getLogger("interactor.sandbox"))
 _OURS = frozenset({"interactor_ext", "interactor_client", "httpx"})
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Decision", "RetryPolicy", "parse_retry_after", "with_retry"]
 
-__getattr__, __dir__ = lazy_names(
-    __name__, {"._policy": ("Decision", "RetryPolicy", "parse_retry_after"), "._with_retry": ("with_retry",)}
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__, {"._policy": ("Decision", "RetryPolicy", "parse_retry_after"), "._with_retry": ("with_retry",)}
+    )

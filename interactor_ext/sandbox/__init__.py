@@ -35,10 +35,10 @@ from interactor_ext._lazy import lazy_names
 
 try:
     from interactor_ext.sandbox import _sandbox as _needs_the_extra  # noqa: F401
-except ModuleNotFoundError as error:
-    if (error.name or "").startswith("interactor"):
+except ModuleNotFoundError as _missing:
+    if (_missing.name or "").startswith("interactor"):
         raise
-    raise ImportError("interactor_ext.sandbox needs an extra: pip install 'interactor-sdk[sandbox]'") from error
+    raise ImportError("interactor_ext.sandbox needs an extra: pip install 'interactor-sdk[sandbox]'") from _missing
 
 if TYPE_CHECKING:
     from interactor_ext.sandbox._sandbox import Sandbox
@@ -63,15 +63,16 @@ __all__ = [
     "ScriptedReply",
 ]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "._sandbox": ("Sandbox",),
-        ".clock": ("Clock",),
-        ".delivery.deliveries": ("Delivery", "DeliveryOptions"),
-        ".http.dialects": ("Dialect",),
-        ".platform.faults": ("Fault", "Faults"),
-        ".platform.scripts": ("Replies", "ScriptedReply"),
-        ".storage.journal": ("Journal", "RequestRecord"),
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "._sandbox": ("Sandbox",),
+            ".clock": ("Clock",),
+            ".delivery.deliveries": ("Delivery", "DeliveryOptions"),
+            ".http.dialects": ("Dialect",),
+            ".platform.faults": ("Fault", "Faults"),
+            ".platform.scripts": ("Replies", "ScriptedReply"),
+            ".storage.journal": ("Journal", "RequestRecord"),
+        },
+    )

@@ -73,7 +73,9 @@ class Sandbox:
     _loop: asyncio.AbstractEventLoop | None = None
     _origin: str | None = None
 
-    __aenter__ = NoContextManager("Write `with {0}() as sandbox:`, also in coroutines: {0} runs in its own thread")
+    __aenter__: NoContextManager = NoContextManager(
+        "Write `with {0}() as sandbox:`, also in coroutines: {0} runs in its own thread"
+    )
     _running: AbstractContextManager[Sandbox] | None = None
 
     def __init__(
@@ -101,8 +103,8 @@ class Sandbox:
         contract = load_contract()
         self.client_id = client_id
         self.client_secret = client_secret
-        self.clock = clock or Clock()
-        self.faults = Faults(contract.operations)
+        self.clock: Clock = clock or Clock()
+        self.faults: Faults = Faults(contract.operations)
         settings = Settings(
             keeps_clock=clock is None,
             token_lifetime=token_lifetime,
@@ -131,7 +133,7 @@ class Sandbox:
         try:
             self._state = fresh(self._persistence)
             self._accounts = self._state.accounts
-            self.replies = Replies(self._state.store, self._on_loop)
+            self.replies: Replies = Replies(self._state.store, self._on_loop)
             self.app: Starlette = build_app(contract, self._state, self._remember_loop, self)
             self._fill(scopes, seeds)
         except BaseException:

@@ -41,9 +41,9 @@ class Problem(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
-        self.code = code or CODES.get(status, "API_ERROR")
-        self.details = list(details)[:MAX_DETAILS]
-        self.headers = headers or {}
+        self.code: str = code or CODES.get(status, "API_ERROR")
+        self.details: list[Detail] = list(details)[:MAX_DETAILS]
+        self.headers: dict[str, str] = headers or {}
         self.body = body
 
     def envelope(self, request_id: str) -> dict[str, Any]:

@@ -58,26 +58,27 @@ __all__ = [
     "WebhookReceived",
 ]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "interactor_ext.transports._idle_connections": ("Connections",),
-        "._events": (
-            "Event",
-            "Pool",
-            "PoolOpened",
-            "RequestEnded",
-            "Sending",
-            "StreamConnected",
-            "StreamDisconnected",
-            "Telemetry",
-            "TokenInUse",
-            "TokenRequested",
-            "ToolDecided",
-            "WebhookQueue",
-            "WebhookReceived",
-        ),
-        "._opentelemetry": ("OpenTelemetryTelemetry",),
-        "._prometheus": ("DASHBOARD", "RULES", "PrometheusTelemetry"),
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "interactor_ext.transports._idle_connections": ("Connections",),
+            "._events": (
+                "Event",
+                "Pool",
+                "PoolOpened",
+                "RequestEnded",
+                "Sending",
+                "StreamConnected",
+                "StreamDisconnected",
+                "Telemetry",
+                "TokenInUse",
+                "TokenRequested",
+                "ToolDecided",
+                "WebhookQueue",
+                "WebhookReceived",
+            ),
+            "._opentelemetry": ("OpenTelemetryTelemetry",),
+            "._prometheus": ("DASHBOARD", "RULES", "PrometheusTelemetry"),
+        },
+    )

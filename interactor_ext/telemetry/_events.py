@@ -43,7 +43,7 @@ class Sending:
         self.method: str = request.method
         self.endpoint: str = "other" if call.operation is None else call.operation.path
         self.namespace: str = call.namespace or ""
-        self.resends = resends
+        self.resends: int = resends
 
     def __repr__(self) -> str:
         return f"Sending({self.method} {self.endpoint})"

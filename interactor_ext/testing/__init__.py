@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["PlatformGuard", "PlatformRefused", "SignedDelivery", "WebhookFactory", "example", "recorder"]
 
 # The guard is active in every test run of every project with the SDK: it must not import a client or a model.
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        ".deliveries": ("SignedDelivery", "WebhookFactory"),
-        ".examples": ("example",),
-        ".guard": ("PlatformGuard", "PlatformRefused"),
-        ".recording": ("recorder",),
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".deliveries": ("SignedDelivery", "WebhookFactory"),
+            ".examples": ("example",),
+            ".guard": ("PlatformGuard", "PlatformRefused"),
+            ".recording": ("recorder",),
+        },
+    )

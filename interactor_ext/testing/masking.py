@@ -25,7 +25,7 @@ _LINES = re.compile(r"(\r\n|\r|\n)")  # not `splitlines`, which splits at more c
 class BodyMasker(Masker):
     """Masks bodies sent to a URL, or those of its answers: some names are secret in some places only."""
 
-    pairs = ()  # in JSON, `["token", "id"]` is a list
+    pairs: tuple[type, ...] = ()  # in JSON, `["token", "id"]` is a list
 
     def __init__(self, uri: str = "", *, is_sent: bool = True) -> None:
         super().__init__(self._string)

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FileTokenStore", "MemoryTokenStore", "RedisTokenStore", "Token", "TokenStore"]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "._file": ("FileTokenStore",),
-        "._redis": ("RedisTokenStore",),
-        "._store": ("MemoryTokenStore", "Token", "TokenStore"),
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "._file": ("FileTokenStore",),
+            "._redis": ("RedisTokenStore",),
+            "._store": ("MemoryTokenStore", "Token", "TokenStore"),
+        },
+    )

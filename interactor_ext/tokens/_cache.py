@@ -40,11 +40,11 @@ class PendingFetch:
 
     def __init__(self, fetch: Any) -> None:
         self.fetch = fetch
-        self.done = Latch()
+        self.done: Latch = Latch()
         self.outcome: Token | Exception | None = None
         """None if the request was abandoned: then a waiter starts another."""
-        self.started_at = time.monotonic()
-        self.running = threading.Lock()
+        self.started_at: float = time.monotonic()
+        self.running: threading.Lock = threading.Lock()
         """Held by the thread that makes the request. An asynchronous request has a `task` instead."""
         self.task: asyncio.Task[Token] | None = None
 

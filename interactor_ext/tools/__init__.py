@@ -33,12 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ApprovalError", "PendingCall", "ToolContext", "ToolError", "ToolFunction", "ToolSet", "WaitingCall"]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "._approval": ("ApprovalError", "WaitingCall"),
-        "._calls": ("PendingCall", "ToolError"),
-        "._tool_set": ("ToolSet",),
-        "._function": ("ToolContext", "ToolFunction"),
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "._approval": ("ApprovalError", "WaitingCall"),
+            "._calls": ("PendingCall", "ToolError"),
+            "._tool_set": ("ToolSet",),
+            "._function": ("ToolContext", "ToolFunction"),
+        },
+    )

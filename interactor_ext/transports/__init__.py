@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["AiohttpTransport", "AsyncTransport", "Transport"]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "._aiohttp": ("AiohttpTransport",),
-        "._async_transport": ("AsyncTransport",),
-        "._sync_transport": ("Transport",),
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "._aiohttp": ("AiohttpTransport",),
+            "._async_transport": ("AsyncTransport",),
+            "._sync_transport": ("Transport",),
+        },
+    )

@@ -16,7 +16,7 @@ import httpx
 
 from interactor_ext._call import Call
 from interactor_ext._fork import release_inherited
-from interactor_ext.transports._httpx_internals import NO_ANSWER, has_idle_connection, late, watch_async_network
+from interactor_ext.transports._httpx_internals import has_idle_connection, late, watch_async_network
 from interactor_ext.transports._idle_connections import Connections, IdleConnections, Origin, origin_of
 from interactor_ext.transports._per_loop import PerLoop
 from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify, connector
@@ -148,8 +148,6 @@ class ConnectionPool:
                 await slots.acquire()
         except TimeoutError as error:
             raise _NO_CONNECTION_FREE() from error
-        else:
-            late.set(NO_ANSWER)
         finally:
             self._waiting -= 1
 

@@ -43,7 +43,7 @@ class CallTransport(httpx.BaseTransport):
     def __init__(self, inner: httpx.BaseTransport, rules: Rules) -> None:
         self._inner = inner
         self._rules = rules
-        self.closing = Closing()
+        self.closing: Closing = Closing()
         self._inner_closed = False
         watch_network(inner)
 
@@ -103,7 +103,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
     def __init__(self, inner: httpx.AsyncBaseTransport, rules: Rules) -> None:
         self._inner = inner
         self._rules = rules
-        self.closing = Closing()
+        self.closing: Closing = Closing()
         self._inner_closed = False
         watch_async_network(inner)
 

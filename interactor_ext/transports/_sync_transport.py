@@ -44,9 +44,9 @@ class SyncConnection:
     __slots__ = ("_network", "idle_since", "origin", "transport")
 
     def __init__(self, origin: Origin, transport: httpx.HTTPTransport, proxy_source: str) -> None:
-        self.origin = origin
-        self.transport = transport
-        self.idle_since = 0.0
+        self.origin: Origin = origin
+        self.transport: httpx.HTTPTransport = transport
+        self.idle_since: float = 0.0
         network = watch_network(transport, proxy_source)
         assert network is not None
         self._network = network

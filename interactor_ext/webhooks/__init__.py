@@ -77,26 +77,25 @@ else:
         "sign",
     ]
     __all__ += _EVENTS
-
-# A receiver loads what it uses: most use no Redis, no worker, and few of the events.
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "interactor_ext.webhooks._invalid_event": ("InvalidWebhookEvent",),
-        "interactor_ext.webhooks.answers": ("WebhookAnswer",),
-        "interactor_ext.webhooks.events": ("parse_event",),
-        "interactor_ext.webhooks.queue._contract": ("DeadLetter", "EventQueue", "EventSink", "QueuedEvent"),
-        "interactor_ext.webhooks.queue._postgres": ("PostgresEventQueue",),
-        "interactor_ext.webhooks.queue._sqlite": ("SQLiteEventQueue",),
-        "interactor_ext.webhooks.rotation": ("SecretRotation", "arotate_secret", "rotate_secret"),
-        "interactor_ext.webhooks.router": ("WebhookRouter",),
-        "interactor_ext.webhooks.signature": ("WebhookVerifier", "sign"),
-        "interactor_ext.webhooks.stores._contract": ("ClaimState", "EventStore"),
-        "interactor_ext.webhooks.stores._memory": ("MemoryEventStore",),
-        "interactor_ext.webhooks.stores._postgres": ("AsyncPostgresEventStore", "PostgresEventStore"),
-        "interactor_ext.webhooks.stores._redis": ("AsyncRedisEventStore", "RedisEventStore"),
-        "interactor_ext.webhooks.stores._sqlite": ("SQLiteEventStore",),
-        "interactor_ext.webhooks.worker._worker": ("WebhookWorker",),
-        "interactor_client.models": _EVENTS,
-    },
-)
+    # A receiver loads what it uses: most use no Redis, no worker, and few of the events.
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "interactor_ext.webhooks._invalid_event": ("InvalidWebhookEvent",),
+            "interactor_ext.webhooks.answers": ("WebhookAnswer",),
+            "interactor_ext.webhooks.events": ("parse_event",),
+            "interactor_ext.webhooks.queue._contract": ("DeadLetter", "EventQueue", "EventSink", "QueuedEvent"),
+            "interactor_ext.webhooks.queue._postgres": ("PostgresEventQueue",),
+            "interactor_ext.webhooks.queue._sqlite": ("SQLiteEventQueue",),
+            "interactor_ext.webhooks.rotation": ("SecretRotation", "arotate_secret", "rotate_secret"),
+            "interactor_ext.webhooks.router": ("WebhookRouter",),
+            "interactor_ext.webhooks.signature": ("WebhookVerifier", "sign"),
+            "interactor_ext.webhooks.stores._contract": ("ClaimState", "EventStore"),
+            "interactor_ext.webhooks.stores._memory": ("MemoryEventStore",),
+            "interactor_ext.webhooks.stores._postgres": ("AsyncPostgresEventStore", "PostgresEventStore"),
+            "interactor_ext.webhooks.stores._redis": ("AsyncRedisEventStore", "RedisEventStore"),
+            "interactor_ext.webhooks.stores._sqlite": ("SQLiteEventStore",),
+            "interactor_ext.webhooks.worker._worker": ("WebhookWorker",),
+            "interactor_client.models": _EVENTS,
+        },
+    )

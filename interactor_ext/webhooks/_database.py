@@ -40,7 +40,7 @@ class SQLiteBacked:
         clock: Callable[[], float] = time.time,
     ) -> None:
         path = os.fspath(path)
-        self.is_shared = path not in _WITHOUT_FILE
+        self.is_shared: bool = path not in _WITHOUT_FILE
         """Whether other processes can open the same database."""
         # Opened again after a fork, when a daemon may have changed its working directory.
         self._path = os.path.abspath(path) if self.is_shared else path

@@ -77,7 +77,6 @@ def _read_alternative(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
         raise WebhookPayloadError(
             "The body has neither `idempotency_key` nor `id`, so a replay couldn't be recognized."
         )
-    _fill_gaps(document)
     if is_number(document["namespace"]):
         document["namespace"] = str(document["namespace"])
     document["timestamp"] = _time_or_none(document["timestamp"])

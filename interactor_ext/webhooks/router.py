@@ -132,10 +132,10 @@ class WebhookRouter:
         if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
             raise ConfigurationError("A webhook router's name must be 1 to 64 ASCII letters, digits, '_', '.' or '-'.")
         self._verifier = verifier
-        self.store = MemoryEventStore() if store is None else store
+        self.store: EventStore = MemoryEventStore() if store is None else store
         self.queue = queue
         self.hand_over = hand_over
-        self.store_calls = StoreCalls(
+        self.store_calls: StoreCalls = StoreCalls(
             in_memory=queue is None and hand_over is None and isinstance(self.store, MemoryEventStore)
         )
         shared = queue or self.store
@@ -148,7 +148,7 @@ class WebhookRouter:
                 ),
                 stacklevel=2,
             )
-        self.key_prefix = "" if name is None else f"{name}:"
+        self.key_prefix: str = "" if name is None else f"{name}:"
         self.lease: float = above_zero(lease, "The lease of a webhook router")
         self.handler_timeout = handler_timeout
         self.around = around
@@ -157,7 +157,7 @@ class WebhookRouter:
         self._in_loop = HandlerRun(HANDLER_THREADS, timeout)
         self.max_body: int = at_least_zero(max_body, "max_body")
         self._duplicate_wait: float = at_least_zero(duplicate_wait, "duplicate_wait")
-        self.reporter = None if telemetry is None else Reporter(telemetry)
+        self.reporter: Reporter | None = None if telemetry is None else Reporter(telemetry)
         self._registrations: list[Registration] = []
         self._default: Handler | None = None
 

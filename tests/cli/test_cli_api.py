@@ -18,7 +18,7 @@ pytest.importorskip("typer", reason="pip install typer rich")
 from interactor_ext.cli import answers, operations
 from interactor_ext.sandbox import Sandbox
 from tests.cli.test_cli_webhooks import webhooks_of
-from tests.support.terminal import NAMESPACE, Shell, pexpect
+from tests.support.terminal import NAMESPACE, Shell, spawn
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.command_fixtures"]
 BIN = str(Path(sys.executable).parent)
@@ -220,7 +220,7 @@ def test_tab_completes_operations_and_parameters_in_bash() -> None:
     if bash is None or shutil.which("interactor", path=BIN) is None:
         pytest.skip("needs bash, and the command interactor beside this Python (pip install .)")
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "TERM": "dumb", "PS1": "ready> "}
-    shell = pexpect.spawn(bash, ["--norc", "--noprofile"], env=environment, encoding="utf-8", timeout=60)
+    shell = spawn(bash, ["--norc", "--noprofile"], env=environment)
     try:
         shell.expect_exact("ready> ")
         shell.sendline('eval "$(_INTERACTOR_COMPLETE=source_bash interactor)"; echo "read"y')

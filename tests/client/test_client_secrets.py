@@ -151,6 +151,7 @@ def test_secret_echoed_by_the_server_reaches_no_error_and_no_log(
         lambda client, secret: client.oauth.revoke_token(token=secret, client_id="c", client_secret="x" * 12),
         lambda client, secret: client.oauth.revoke_token(token="t" * 12, client_id="c", client_secret=secret),
         lambda client, secret: client.webhooks.create(url="https://x.example", events=[], secret=secret),
+        lambda client, secret: client.credentials.complete_oauth(provider="google", code=secret, state="s"),
     ],
 )
 def test_error_does_not_quote_secret_fields_of_the_request_body(call: Any) -> None:

@@ -48,7 +48,8 @@ def silence() -> Any:
 def test_deadline_before_timeout_raises_error_that_names_the_deadline(mode: str) -> None:
     def attempt(deadline: float) -> None:
         with FaultServer([silence()]) as server:
-            with pytest.raises(APITimeoutError, match=r"deadline came\. It may have arrived") as caught:
+            what = r"GET /assistants/\{assistant_id\} had no response when its deadline came\. It may have arrived"
+            with pytest.raises(APITimeoutError, match=what) as caught:
                 call(mode, settings(server.url, deadline=deadline), lambda client: client.assistants.get("asst_1"))
             assert caught.value.sent
 
@@ -110,6 +111,21 @@ def test_hanging_resolver_does_not_hold_a_call_beyond_its_timeout(monkeypatch: p
     client.close()
     done.set()
     assert not caught.value.sent
+
+
+@sync_and_async
+@pytest.mark.parametrize(("timeout", "most"), [(30, 5), (2, 2)])
+def test_connecting_takes_five_seconds_of_the_timeout_at_most(mode: str, timeout: float, most: float) -> None:
+    seconds: list[float] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seconds.append(request.extensions["timeout"]["connect"])
+        return httpx.Response(503)
+
+    options = settings("http://dead.internal", timeout=timeout, max_retries=0, transport=httpx.MockTransport(answer))
+    with pytest.raises(ServerError):
+        call(mode, options, lambda client: client.get_access_token())
+    assert most - 1 < seconds[0] <= most
 
 
 def test_connect_timeout_is_shared_among_several_addresses_of_a_host(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,12 +92,14 @@ async def test_with_and_async_with_name_each_other(
     sync, other = interactor_client.namespace("user_1"), async_interactor_client.namespace("user_1")
     for thing in (sync, sync.rooms.stream("room_1"), sync.chat("room_1", "Hello!")):
         assert not hasattr(thing, "__aenter__")
-        with pytest.raises(TypeError, match="is sync: write `with`, not `async with`"):
+        with pytest.raises(
+            TypeError, match=r"is sync: write `with`, not `async with`|Did you mean to use 'with'"
+        ):  # 3.14's own
             async with thing:  # type: ignore[attr-defined]
                 pass
     for thing in (other, other.rooms.stream("room_1"), other.chat("room_1", "Hello!")):
         assert not hasattr(thing, "__enter__")
-        with pytest.raises(TypeError, match="is async: write `async with`, not `with`"), thing:
+        with pytest.raises(TypeError, match=r"is async: write `async with`, not `with`|use 'async with'"), thing:
             pass
 
 

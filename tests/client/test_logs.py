@@ -120,6 +120,18 @@ def test_each_retry_logs_a_warning_and_is_counted(sandbox: Sandbox, mode: str, l
     }
 
 
+@pytest.mark.parametrize(("level", "statuses"), [(logging.INFO, [200, 404]), (logging.WARNING, [404])])
+def test_level_of_the_logger_decides_whether_calls_that_succeed_are_logged(
+    sandbox: Sandbox, log: pytest.LogCaptureFixture, level: int, statuses: list[int]
+) -> None:
+    log.set_level(level, "interactor")
+    with InteractorClient(**settings(sandbox)) as client:
+        client.rooms.list()
+        with pytest.raises(NotFoundError):
+            client.rooms.get("room_none")
+    assert [record["status_code"] for record in of_calls(log.records)] == statuses
+
+
 @sync_and_async
 def test_call_without_response_logs_a_warning(sandbox: Sandbox, mode: str, log: pytest.LogCaptureFixture) -> None:
     nobody = settings(sandbox, account_server_url="http://127.0.0.1:9/api", max_retries=0, retry_policy=None)

@@ -531,6 +531,19 @@ def test_policy_of_a_client_asks_retry_on_about_errors_that_may_end_a_call(
 
 
 @sync_and_async
+@pytest.mark.parametrize("kind", [httpx.LocalProtocolError, httpx.UnsupportedProtocol])
+def test_request_that_httpx_refuses_is_not_tried_again(mode: str, kind: type[httpx.TransportError]) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        raise kind("Illegal header value")
+
+    wire = Wire(respond)
+    settings = {**wire.settings, "max_retries": None, "retry_policy": RetryPolicy(base_delay=0)}
+    with pytest.raises(APIConnectionError):
+        call(mode, settings, lambda client: client.assistants.list())
+    assert len(wire.requests) == 1
+
+
+@sync_and_async
 def test_retry_on_is_asked_about_an_error_whose_body_broke_off(mode: str) -> None:
     class Broken(httpx.SyncByteStream, httpx.AsyncByteStream):
         def __iter__(self) -> Iterator[bytes]:

@@ -26,6 +26,7 @@ from interactor_ext import (
     InteractorError,
     NotFoundError,
     RateLimit,
+    __version__,
 )
 from tests.support.modes import call, client_of, done, opened, sync_and_async
 from tests.support.wire import ACCOUNT, BODY, CORE, SECRET, Wire
@@ -134,7 +135,7 @@ def test_every_request_has_user_agent_accept_and_authorization_headers(mode: str
     assert headers["accept"] == "application/json"
     assert headers["authorization"] == "Bearer token_1"
     agent = headers["user-agent"]
-    assert agent.startswith("interactor-sdk-python/2.0.0 (python/3.")
+    assert agent.startswith(f"interactor-sdk-python/{__version__} (python/3.")
     assert agent.endswith(f"httpx/{httpx.__version__}) acme/4.2")
     token_request = wire.token_requests[0]
     assert "authorization" not in token_request.headers

@@ -8,58 +8,15 @@ import inspect
 import itertools
 import re
 import sys
-from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tests.support.contract import operations
+from tests.support.public_names import MODULES, public_members, public_names
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "reference"
-MODULES = (
-    "interactor_ext",
-    "interactor_ext.deprecation",
-    "interactor_ext.limits",
-    "interactor_ext.logs",
-    "interactor_ext.relay",
-    "interactor_ext.retry",
-    "interactor_ext.sandbox",
-    "interactor_ext.sse",
-    "interactor_ext.telemetry",
-    "interactor_ext.testing",
-    "interactor_ext.tokens",
-    "interactor_ext.tools",
-    "interactor_ext.transports",
-    "interactor_ext.webhooks",
-    "interactor_ext.webhooks.django",
-    "interactor_client.models",
-    *sorted({f"interactor_client.api.{operation.tag}" for operation in operations()}),
-)
-
-
-def public_names() -> Iterator[tuple[str, str, Any]]:
-    for module in map(importlib.import_module, MODULES):
-        for name in module.__all__:
-            yield module.__name__, name, getattr(module, name)
-
-
-def public_members(cls: type) -> Iterator[tuple[str, Any]]:
-    """Methods and properties that a reader meets: those of private base classes too, not those of other libraries."""
-    for name in dir(cls):
-        if name.startswith("_"):
-            continue
-        owner = next(base for base in cls.__mro__ if name in vars(base))
-        member = vars(owner)[name]
-        if isinstance(member, classmethod | staticmethod):
-            member = member.__func__
-        if owner.__module__.startswith("interactor") and (
-            inspect.isfunction(member) or isinstance(member, property | cached_property)
-        ):
-            yield name, member
-
-
 DIRECTIVE = re.compile(r"^::: (?P<name>\S+)\n(?P<options>(?: {4,}\S.*\n)*)", re.MULTILINE)
 
 

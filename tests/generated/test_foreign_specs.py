@@ -16,9 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.support import generator
 from tests.support.pages import DOCS, ROOT, blocks
 
-pytest.importorskip("openapi_python_client", reason="pip install --group generate")
+generator.skip_without_generator()
 
 SPECIFICATIONS = ROOT / "tests" / "support" / "foreign_specs"
 GUIDE = {block.title: block.code for block in blocks(DOCS / "how-to" / "generate-your-own-client.md") if block.title}
@@ -126,19 +127,22 @@ def serving() -> Iterator[str]:
             thread.join()
 
 
-def run(folder: Path, *command: str) -> str:
+def run(folder: Path, *command: str, python: str | Path = sys.executable) -> str:
     ended = subprocess.run(
-        [sys.executable, *command], cwd=folder, env={**os.environ, "NO_PROXY": "*"}, capture_output=True, text=True
+        [python, *command], cwd=folder, env={**os.environ, "NO_PROXY": "*"}, capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
 
 
 def generate(folder: Path, api: str) -> None:
-    generator = str(ROOT / "generator-templates" / "generate.py")
-    specification = str(SPECIFICATIONS / f"{api}.yaml")
-    run(folder, generator, "--specification", specification, "--output", f"{api}_client")
-    run(folder, generator, "--specification", specification, "--output", f"{api}_client", "--check")
+    command = [
+        str(ROOT / "generator-templates" / "generate.py"),
+        "--specification",
+        str(SPECIFICATIONS / f"{api}.yaml"),
+    ]
+    run(folder, *command, "--output", f"{api}_client", python=generator.PYTHON)
+    run(folder, *command, "--output", f"{api}_client", "--check", python=generator.PYTHON)
     assert {path.name for path in folder.iterdir()} == {f"{api}_client"}
 
 
@@ -173,7 +177,7 @@ def test_package_of_a_foreign_document_is_typed_and_calls_its_server(
 
 
 def test_specification_without_output_is_refused(tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "generator-templates" / "generate.py"), "--specification", "openapi.yaml"]
+    command = [generator.PYTHON, str(ROOT / "generator-templates" / "generate.py"), "--specification", "openapi.yaml"]
     refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert refused.returncode == 2
     assert "--specification needs --output" in refused.stderr

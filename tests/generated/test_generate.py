@@ -18,9 +18,11 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
-pytest.importorskip("openapi_python_client", reason="pip install --group generate")
-YAML = pytest.importorskip("ruamel.yaml", reason="pip install --group generate").YAML
+from tests.support import generator
+
+generator.skip_without_generator()
 
 ROOT = Path(__file__).parents[2]
 DECLARATIONS = Path("interactor_ext", "relay", "static", "interactor-types.d.ts")
@@ -139,7 +141,7 @@ def make_tree(folder: Path, document: dict[str, Any] | None = None) -> Path:
 
 
 def run_generate(tree: Path, *arguments: str, seed: str = "0") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(tree / "generator-templates" / "generate.py"), *arguments]
+    command = [generator.PYTHON, str(tree / "generator-templates" / "generate.py"), *arguments]
     # The hash seed decides the order of sets, of which the generator has many.
     environment = {**os.environ, "PYTHONHASHSEED": seed, "PATH": os.defpath}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -205,7 +207,7 @@ def test_check_option_writes_nothing_and_prints_the_diff(tmp_path: Path) -> None
 
 @pytest.mark.full
 def test_change_of_an_event_shows_in_the_declarations_for_the_browser(tmp_path: Path) -> None:
-    document = YAML(typ="safe").load(ROOT / "openapi.yaml")
+    document = yaml.load((ROOT / "openapi.yaml").read_text(), yaml.CSafeLoader)
     schemas = document["components"]["schemas"]
     schemas["MessageDelta"]["properties"]["language"] = {**TEXT, "description": "The language it is in."}
     schemas["MessageRead"] = record("type reader", type={**TEXT, "const": "message.read"}, reader=reference("Reader"))

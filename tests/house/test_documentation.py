@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,14 @@ def entries(nav: Any) -> Iterator[str]:
 def test_readme_has_at_most_250_lines() -> None:
     """Put what is longer into a page of docs/."""
     assert len((ROOT / "README.md").read_text().splitlines()) <= 250
+
+
+def test_links_of_the_readme_are_absolute_on_a_package_index() -> None:
+    """`substitutions` in pyproject.toml edits them when the package is built."""
+    hook = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["metadata"]["hooks"]
+    [rule] = hook["fancy-pypi-readme"]["substitutions"]
+    text = re.sub(rule["pattern"], rule["replacement"], (ROOT / "README.md").read_text())
+    assert [link for link in re.findall(r"\]\(([^)]*)", text) if not link.startswith("https://")] == []
 
 
 def test_every_page_is_in_the_navigation_once() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-import tomllib
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -102,10 +101,6 @@ def test_public_names_match_annotations_and_dir() -> None:
     assert set(interactor_ext.__all__) <= set(dir(interactor_ext))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         interactor_ext.nonsense  # noqa: B018
-
-
-def test_version_matches_pyproject() -> None:
-    assert interactor_ext.__version__ == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 def test_sandbox_without_its_extra_raises_import_error_that_says_what_to_install() -> None:

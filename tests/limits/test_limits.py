@@ -105,6 +105,17 @@ def test_rate_limit_headers_of_a_response_are_followed(
     assert wait_after(status, headers, retry_after, "other") == of_another
 
 
+def test_answer_that_comes_late_allows_no_more_than_a_newer_one() -> None:
+    limiter = RateLimiter(clock=lambda: 0.0)
+    for seconds, left in ((9.0, "1"), (3.0, "40")):
+        limiter.observe(user("u"), 429, {SCOPE: "namespace", REMAINING: left}, seconds)
+    assert limiter.wait(user("u"), 0.0) == 9.0
+    limiter = RateLimiter(clock=lambda: 0.0)
+    for left in ("0", "40"):
+        limiter.observe(user("u"), 200, {SCOPE: "namespace", REMAINING: left}, None)
+    assert limiter.wait(user("u"), 0.0) is not None
+
+
 def test_calls_are_spread_out_as_x_ratelimit_remaining_runs_out() -> None:
     waits = [wait_after(200, {SCOPE: "namespace", REMAINING: str(left)}, None) for left in (50, 10, 4, 1)]
     assert waits[0] == 0

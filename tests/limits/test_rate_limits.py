@@ -177,6 +177,9 @@ def test_redis_script_and_local_buckets_give_the_same_waits(redis_socket: str, m
         if step == 20:
             limiter.observe(keys, 429, {"x-ratelimit-scope": "namespace"}, 30.0)
             buckets.observe(keys[1], now, None, 30.0)
+        if step == 24:  # a shorter one changes nothing
+            limiter.observe(keys, 429, {"x-ratelimit-scope": "namespace"}, 1.0)
+            buckets.observe(keys[1], now, None, 1.0)
         if step == 30:
             run_sync(limiter._buckets.give_back(keys))
             buckets.give_back(keys, now)

@@ -6,11 +6,11 @@ import json
 import re
 import shutil
 import subprocess
-import tomllib
 from pathlib import Path
 
 import pytest
 
+import interactor_ext
 from tests.support.cases import NIGHTLY
 from tests.support.node import STATIC, run_script
 from tests.support.npm import npm_package
@@ -128,8 +128,8 @@ def problems(project: Path, *arguments: str, folder: str = ".") -> list[str]:
 
 
 def test_package_has_the_version_and_the_license_of_the_project() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert json.loads((STATIC / "package.json").read_text())["version"] == version
+    """Write the version of interactor_ext/_version.py into package.json."""
+    assert json.loads((STATIC / "package.json").read_text())["version"] == interactor_ext.__version__
     assert (STATIC / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 

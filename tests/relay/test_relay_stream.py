@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import re
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,9 +14,13 @@ import pytest
 from interactor_client.models import WorkflowState
 from interactor_ext import InteractorClient
 from interactor_ext.relay import Show
+from interactor_ext.relay._event_ids import EventIds, Position
+from interactor_ext.relay._hub import Hubs, Source
+from interactor_ext.relay._reader import HubOptions, Reader
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import Page, RelayServer, cookie_for, text_of
 from tests.support.scripted_server import RawServer
+from tests.support.virtual_time import run_in_virtual_time
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
@@ -324,6 +330,70 @@ def test_upstream_closes_some_time_after_the_last_reader_left(
         assert is_open(page, room)
 
 
+class Upstream:
+    """A stream of the platform: events with their ids, then silence. `ended` gets the time of its end."""
+
+    is_over = False
+    resume_id = last_event_id = ""
+
+    def __init__(self, *events: tuple[str, str]) -> None:
+        self._events = list(events)
+        self.ended: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def next_or_gap(self) -> str:
+        if not self._events:
+            await asyncio.Event().wait()
+        self.last_event_id, text = self._events.pop(0)
+        return text
+
+    async def aclose(self) -> None:
+        self.ended.set_result(asyncio.get_running_loop().time())
+
+
+def joining(streams: dict[str, Upstream]) -> Callable[[Position | None], Awaitable[Reader | None]]:
+    """Joins a hub, whose streams are these, by the Last-Event-ID that they are opened with."""
+
+    async def publish(text: str) -> dict[str, Any]:
+        return {"text": text}
+
+    hubs, options = Hubs(), HubOptions(grace=10, heartbeat=60, most_queued=1000)
+    source, ids = Source(streams.__getitem__, publish), EventIds("s3cret")
+    return lambda resume: hubs.join(("user_1", "room_1"), source, ids, resume, options, lambda: None)
+
+
+def test_grace_period_begins_anew_when_the_last_of_several_readers_has_left() -> None:
+    async def main() -> float:
+        stream = Upstream()
+        join = joining({"": stream})
+        for pause in (6, 6, 0):
+            reader = await join(None)
+            assert reader is not None
+            await reader.aclose()
+            await asyncio.sleep(pause)
+        return await stream.ended
+
+    assert run_in_virtual_time(main()) == pytest.approx(22)
+
+
+def test_reader_that_catches_up_gets_no_event_twice_of_several_with_one_id() -> None:
+    async def main() -> bytes:
+        join = joining(
+            {"": Upstream(("e2", "third")), "e1": Upstream(("e1", "first"), ("e1", "second"), ("e2", "third"))}
+        )
+        await join(None)
+        await asyncio.sleep(1)
+        reader, got = await join(Position("e1", 1)), b""
+        assert reader is not None
+        while b"third" not in got:
+            got += await reader.next() or b""
+        return got
+
+    assert re.findall(b'"text":"(.*?)"', run_in_virtual_time(main())) == [b"second", b"third"]
+
+
 def test_reload_within_the_grace_period_keeps_the_stream_of_the_platform(
     sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom
 ) -> None:
@@ -371,6 +441,16 @@ def test_reader_that_missed_more_than_may_be_queued_is_sent_all_of_it(
             live.next()
         with page.room_events(room, seen["id"]) as stream:
             assert stream.contents(len(pieces)) == pieces
+
+
+def test_event_larger_than_what_may_be_queued_reaches_its_reader(
+    start_relay: StartRelay, new_room: NewRoom, emit: Emit
+) -> None:
+    room = new_room()
+    with start_relay(max_queued=100).page() as page, page.room_events(room) as stream:
+        for piece in ("a" * 1000, "b" * 1000):
+            deltas(emit, room, piece)
+            assert stream.contents(1) == [piece]
 
 
 def test_reader_that_takes_nothing_is_disconnected_and_costs_the_others_nothing(

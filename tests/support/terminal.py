@@ -5,19 +5,27 @@ from __future__ import annotations
 import os
 import re
 import sys
+from typing import Any
 
 import pytest
 
 from tests.support.webhook_deliveries import SECRET
 
 pytest.importorskip("typer", reason="pip install typer rich")
-pexpect = pytest.importorskip("pexpect", reason="pip install pexpect")
-if not hasattr(pexpect, "spawn"):
-    pytest.skip("there are no terminals of this kind on Windows", allow_module_level=True)
+try:
+    import pexpect
+except ImportError:  # it is not installed, or this Python has no termios
+    pexpect = None
 
 COMMAND = [sys.executable, "-m", "interactor_ext.cli"]
 NAMESPACE = "user_1"
 ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+def spawn(*arguments: Any, **options: Any) -> Any:
+    if not hasattr(pexpect, "spawn"):
+        pytest.skip("no pseudo-terminals: they need pexpect (pip install pexpect) and a Python with termios")
+    return pexpect.spawn(*arguments, encoding="utf-8", timeout=60, **options)
 
 
 class Terminal:
@@ -30,15 +38,8 @@ class Terminal:
         # The size is the terminal's own.
         inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         environment = {**inherited, "TERM": "xterm-256color", "INTERACTOR_WEBHOOK_SECRET": SECRET, **env}
-        self.child = pexpect.spawn(
-            sys.executable,
-            [*self.program, *arguments],
-            env=environment,
-            encoding="utf-8",
-            timeout=60,
-            dimensions=(50, columns),
-            echo=self.echo,
-        )
+        command = [*self.program, *arguments]
+        self.child = spawn(sys.executable, command, env=environment, dimensions=(50, columns), echo=self.echo)
         self.seen = ""
 
     def until(self, *texts: str) -> None:

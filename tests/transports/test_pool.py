@@ -392,6 +392,21 @@ def test_sync_calls_reuse_a_connection_and_wait_for_a_place(server: FaultServer)
         assert most == 2
 
 
+def address(response: httpx.Response) -> object:
+    return response.extensions["network_stream"].get_extra_info("client_addr")
+
+
+def test_call_takes_the_connection_that_was_used_last(server: FaultServer) -> None:
+    """The others expire then. The async transport has the same stack."""
+    with httpx.Client(transport=Transport(), base_url=server.url, timeout=60) as client:
+        with client.stream("GET", PATH) as first, client.stream("GET", PATH) as second:
+            addresses = [address(first), address(second)]
+            first.read()
+            second.read()
+        assert [address(client.get(PATH)) for _ in range(2)] == [addresses[1]] * 2
+        assert addresses[0] != addresses[1]
+
+
 def test_sync_calls_that_wait_for_a_place_are_served_in_order(server: FaultServer) -> None:
     transport = Transport(max_connections=1)
     with httpx.Client(transport=transport, base_url=server.url, timeout=60) as client, ThreadPoolExecutor(8) as threads:
@@ -402,6 +417,30 @@ def test_sync_calls_that_wait_for_a_place_are_served_in_order(server: FaultServe
                 eventually(lambda count=number + 1: transport.connections().waiting == count)
         assert {call.result().status_code for call in waiting} == {200}
     assert [request.target.rpartition("/")[2] for request in server.seen[1:]] == list("01234567")
+
+
+def test_sync_calls_that_wait_for_a_place_are_woken(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interactor_ext.transports._sync_transport._CHECK_SECONDS", 3600.0)
+    together = threading.Barrier(2)
+
+    def meet(connection: Connection, request: Request) -> bool:
+        together.wait(60)
+        return fine(connection, request)
+
+    server.script = [fine, fine, meet, meet, fine]
+    transport = Transport(max_connections=2)
+    with (
+        httpx.Client(transport=transport, base_url=server.url, timeout=60) as client,
+        ThreadPoolExecutor(4) as threads,
+        client.stream("GET", PATH) as first,
+        client.stream("GET", PATH) as second,
+    ):
+        waiting = [threads.submit(client.get, PATH) for _ in range(4)]
+        eventually(lambda: transport.connections().waiting == 4)
+        with transport._lock:  # both wake the same call, which wakes the next
+            first.close()
+            second.close()
+        assert [call.result().status_code for call in waiting] == [200] * 4
 
 
 def test_sync_call_that_waits_for_a_place_raises_pool_timeout(server: FaultServer) -> None:
@@ -438,9 +477,10 @@ def test_sync_call_to_a_new_origin_evicts_an_idle_connection_when_the_pool_is_fu
         eventually(lambda: server.open_connections + other.open_connections <= 2)
 
 
-def test_closing_sync_transport_wakes_waiting_threads(server: FaultServer) -> None:
+def test_closing_sync_transport_wakes_waiting_threads(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interactor_ext.transports._sync_transport._CHECK_SECONDS", 3600.0)
     server.script = [send_and(b"", lambda connection: connection.stall())]
-    transport = Transport()
+    transport = Transport(max_connections=1)
     errors: list[BaseException] = []
 
     def call() -> None:
@@ -449,12 +489,14 @@ def test_closing_sync_transport_wakes_waiting_threads(server: FaultServer) -> No
         except httpx.TransportError as error:
             errors.append(error)
 
-    thread = threading.Thread(target=call)
-    thread.start()
-    eventually(lambda: len(server.seen) == 1)
+    threads = [threading.Thread(target=call, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: (len(server.seen), transport.connections().waiting) == (1, 1))
     transport.close()
-    thread.join(60)
-    assert len(errors) == 1
+    for thread in threads:
+        thread.join(60)
+    assert len(errors) == 2
     eventually(lambda: server.open_connections == 0)
 
 
@@ -485,14 +527,17 @@ async def test_second_cancellation_while_a_body_is_closed_leaves_no_dead_connect
         assert not connections(client)._used
 
 
-def test_connection_that_becomes_idle_after_the_transport_closed_is_closed(server: FaultServer) -> None:
+@pytest.mark.parametrize("end", [Transport.close, Transport.retire])
+def test_connection_that_becomes_idle_after_the_transport_closed_is_closed(
+    server: FaultServer, end: Callable[[Transport], None]
+) -> None:
     transport = Transport()
     response = transport.handle_request(httpx.Request("GET", f"{server.url}{PATH}"))
     body = response.stream
     assert isinstance(body, httpx.SyncByteStream)
     for _ in body:
         pass
-    transport.close()
+    end(transport)
     body.close()
     assert transport.connections() == (0, 0, 0)
     eventually(lambda: server.open_connections == 0)

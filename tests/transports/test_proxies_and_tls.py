@@ -29,8 +29,8 @@ from interactor_ext import (
     InteractorError,
 )
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
-from tests.support.scripted_server import Connection, FaultServer, Request, Server, refusing_url
-from tests.support.waiting import collect_garbage
+from tests.support.scripted_server import Connection, FaultServer, Request, Server, fine, refusing_url, slow
+from tests.support.waiting import PATIENCE, collect_garbage, in_time, with_enough_time
 
 TRANSPORTS = [Transport, AsyncTransport, AiohttpTransport]
 
@@ -316,6 +316,24 @@ def test_proxy_that_hangs_up_has_sent_nothing(make: Any) -> None:
     with HangsUp() as server, pytest.raises(APIConnectionError, match="the proxy http://") as caught:
         call(make(proxy=server.url), "https://127.0.0.1:9")
     assert not caught.value.sent
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_answer_through_a_proxy_may_take_longer_than_connecting(
+    make: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def attempt(seconds: float) -> None:
+        monkeypatch.setattr("interactor_ext._client.http._CONNECT_TIMEOUT", seconds)
+        with FaultServer([slow(1.5 * seconds, fine)]) as server:
+            assert call(make(proxy=f"http://{proxy.address}"), server.url, timeout=60) == "asst_1"
+
+    with_enough_time(attempt, 0.3, 2, 10)
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_silent_server_behind_a_proxy_ends_the_call_at_its_timeout(make: Any, proxy: Proxy) -> None:
+    with FaultServer([slow(PATIENCE, fine)]) as server, pytest.raises(APITimeoutError, match="no response within"):
+        in_time(lambda: call(make(proxy=f"http://{proxy.address}"), server.url, timeout=0.5))
 
 
 @pytest.mark.parametrize("make", [Transport, AsyncTransport])

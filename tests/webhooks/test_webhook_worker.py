@@ -198,3 +198,20 @@ def test_running_worker_drains_a_queue_that_was_unreachable_at_first(
     in_time(lambda: worker.run(stop) if mode == "sync" else asyncio.run(run_until_stopped()))
     assert got == list("abcde")
     assert caplog.text.count("unavailable. Trying again") == 2
+
+
+def test_running_worker_pauses_only_when_its_queue_is_empty(queue: SQLiteEventQueue) -> None:
+    router, got = make(queue=queue), []
+    router.on("*")(got.append)
+    for key in "abc":
+        router.handle(*delivery(key=key))
+    pauses = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append((len(got), timeout))
+            self.set()
+            return True
+
+    in_time(lambda: WebhookWorker(router, poll_interval=7).run(Stop()))
+    assert pauses == [(3, 7)]

@@ -48,12 +48,12 @@ class ChatPage:
     """`app` serves the page, and a relay for the one room. `key` belongs behind the # of the link."""
 
     def __init__(self, client: AsyncInteractorClient, namespace: str, room_id: str) -> None:
-        self.key = token_urlsafe()
+        self.key: str = token_urlsafe()
         self._key_is_used = False
         self._token = token_urlsafe()
         self._namespace = namespace
         self._room_id = room_id
-        self.relay = Relay(
+        self.relay: Relay = Relay(
             client,
             authorize=self._authorize,
             rooms=lambda _, asked: asked == room_id,
@@ -65,7 +65,7 @@ class ChatPage:
             async with client:
                 yield
 
-        self.app = Starlette(
+        self.app: Starlette = Starlette(
             routes=[
                 Route("/", _file),
                 Route("/session", self._sign_in, methods=["POST"]),

@@ -51,7 +51,7 @@ class Server(uvicorn.Server):
             timeout_keep_alive=75,
         )
         super().__init__(config)
-        self.ready = threading.Event()
+        self.ready: threading.Event = threading.Event()
         self._before_shutdown = before_shutdown
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -86,10 +86,12 @@ class Contract:
     """The operations by id and by path, and the rate limit tiers."""
 
     def __init__(self, document: Document) -> None:
-        self.tiers = {name: RateTier.of(name, spec) for name, spec in document["x-rate-limit-tiers"].items()}
+        self.tiers: dict[str, RateTier] = {
+            name: RateTier.of(name, spec) for name, spec in document["x-rate-limit-tiers"].items()
+        }
         # The data of the contract's example of each webhook event.
-        self.events = dict(_events(document))
-        self.operations = {operation.id: operation for operation in _operations(document)}
+        self.events: dict[str, dict[str, Any]] = dict(_events(document))
+        self.operations: dict[str, ContractOperation] = {operation.id: operation for operation in _operations(document)}
         # By path and method. What has a name goes before an id: `{` sorts behind every letter.
         self.paths: dict[str, dict[str, ContractOperation]] = {}
         for operation in sorted(self.operations.values(), key=lambda each: each.path):

@@ -37,7 +37,7 @@ class Step:
     """
 
     def __init__(self, state: State, instance: Record) -> None:
-        self.public = instance.public
+        self.public: JsonObject = instance.public
         self._state = state
         self._instance = instance
         self._now = state.clock.stamp()

@@ -29,7 +29,7 @@ from interactor_ext.sandbox.storage.records import JsonObject, Record, Store
 
 T = TypeVar("T")
 
-TEXT = {"type": "string", "minLength": 1}
+TEXT: JsonObject = {"type": "string", "minLength": 1}
 REPLY = Validator(
     {
         "type": "object",

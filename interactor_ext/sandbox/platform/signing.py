@@ -36,7 +36,7 @@ class SigningKey:
         numbers: dict[str, Any] = RSAAlgorithm.to_jwk(self._verifying, as_dict=True)
         core = {name: numbers[name] for name in ("e", "kty", "n")}
         digest = hashlib.sha256(json.dumps(core, separators=(",", ":")).encode()).digest()
-        self.id = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        self.id: str = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         self.public: dict[str, Any] = {**core, "kid": self.id, "use": "sig", "alg": ALGORITHM}
 
     def to_pem(self) -> str:

@@ -79,13 +79,13 @@ class State:
         self.persistence = persistence
         self.load_seed: Callable[[State], None] = lambda _: None
         persistence.on_loss = self._reload
-        self.deprecations = Deprecations(clock)
-        self.timetable = Timetable(clock, on_move=self._keep_clock)
-        self.store = Store(persistence, self.timetable)
-        self.accounts = Accounts(clock, contract.scopes, settings.token_lifetime, self.store, persistence)
-        self.streams = Streams(keep=settings.replay)
-        self.limits = Limits(clock, contract.tiers, enforce=settings.enforce_limits)
-        self.idempotency = IdempotencyKeys(clock, self.store)
+        self.deprecations: Deprecations = Deprecations(clock)
+        self.timetable: Timetable = Timetable(clock, on_move=self._keep_clock)
+        self.store: Store = Store(persistence, self.timetable)
+        self.accounts: Accounts = Accounts(clock, contract.scopes, settings.token_lifetime, self.store, persistence)
+        self.streams: Streams = Streams(keep=settings.replay)
+        self.limits: Limits = Limits(clock, contract.tiers, enforce=settings.enforce_limits)
+        self.idempotency: IdempotencyKeys = IdempotencyKeys(clock, self.store)
         self.requests: Journal[RequestRecord] = Journal(settings.history)
         # For the inspector. Apart from the requests, so that long responses do not make the journal forget requests.
         self.responses: Journal[ResponseRecord] = Journal(RESPONSES)
@@ -94,16 +94,16 @@ class State:
         self.causes: Journal[tuple[str, str]] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
         bare = "bare_signature" in settings.dialect
-        self.outbox = Outbox(
+        self.outbox: Outbox = Outbox(
             self.store, clock, self.timetable, settings.delivery, settings.history, bare_signature=bare
         )
-        self.timed = TimedChanges(self.store, clock, self.timetable, self.publish, settings.sync_time)
+        self.timed: TimedChanges = TimedChanges(self.store, clock, self.timetable, self.publish, settings.sync_time)
         # One lock for each room that has a holder or waiters: replies are serialized.
         self.locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # Counts resets: a request that began before one must not write after it.
-        self.generation = 0
+        self.generation: int = 0
         # Set when the server stops: ends waits in responses.
-        self.stopping = asyncio.Event()
+        self.stopping: asyncio.Event = asyncio.Event()
         # Those that a test has asked for, by name.
         self.providers: dict[str, Provider] = {}
         self._tasks: set[asyncio.Task[object]] = set()

@@ -89,10 +89,10 @@ class Subscription:
     """The subscriber of one open stream. `chunks()` yields bytes until the stream ends or `close()` is called."""
 
     def __init__(self, channel: Channel, last_event_id: str, *, stays: bool = False) -> None:
-        self.wakeup = asyncio.Event()
+        self.wakeup: asyncio.Event = asyncio.Event()
         self._channel = channel
         self._stays = stays
-        self.sent = channel.resume_point(last_event_id)
+        self.sent: int = channel.resume_point(last_event_id)
         self._closed = False
         channel.subscribers.add(self)
 

@@ -49,7 +49,7 @@ class DataFile(Persistence):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if os.fspath(path) == ":memory:":
             raise ValueError("data must be a file; without it, state is only in memory")
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._connection: sqlite3.Connection | None = None
         self._opened = ""
         self.open()
@@ -75,7 +75,7 @@ class DataFile(Persistence):
         left = self.value("opened") or "0"
         changed, self._opened = left != self._opened, str(int(left) + 1)
         self.set_value("opened", self._opened)
-        self.earlier_runs = int(left)
+        self.earlier_runs: int = int(left)
         return changed
 
     def close(self) -> None:

@@ -33,7 +33,7 @@ class Journal(Sequence[T]):
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self.dropped = 0
+        self.dropped: int = 0
         self._entries: deque[tuple[int, T]] = deque()
         self._size = 0
         self._lock = threading.Lock()

@@ -28,7 +28,7 @@ class Persistence:
     # Whether anything is stored.
     is_durable = False
     # How often the storage was opened before.
-    earlier_runs = 0
+    earlier_runs: int = 0
     # Called when the writes since the last commit are lost, before NotStored is raised: memory must reload.
     on_loss: Callable[[], None] = staticmethod(lambda: None)
 

@@ -29,10 +29,10 @@ try:
     from asgiref.sync import sync_to_async
     from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, transaction
     from django.http import HttpRequest, HttpResponse
-except ModuleNotFoundError as error:
-    if str(error.name).partition(".")[0] != "django":
+except ModuleNotFoundError as _missing:
+    if str(_missing.name).partition(".")[0] != "django":
         raise
-    raise ImportError("interactor_ext.webhooks.django needs Django: pip install django") from error
+    raise ImportError("interactor_ext.webhooks.django needs Django: pip install django") from _missing
 
 __all__ = ["HandlerScope", "awebhook_view", "webhook_view"]
 
@@ -51,7 +51,6 @@ class HandlerScope(AbstractContextManager[None], AbstractAsyncContextManager[Non
 
     def __init__(self, *, atomic: bool = True) -> None:
         self._atomic = atomic
-        self._transactions = ExitStack()
 
     def __enter__(self) -> None:
         close_old_connections()

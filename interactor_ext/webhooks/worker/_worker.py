@@ -41,7 +41,7 @@ class QueueLoop(ABC):
     def __init__(self) -> None:
         # The events that are being handled, by token. None while the queue is asked.
         self._taken: dict[str, QueuedEvent | None] = {}
-        self.reaches_queue = True
+        self.reaches_queue: bool = True
         """Whether the queue answered the last time; True before."""
 
     @property
@@ -133,7 +133,7 @@ class WebhookWorker(QueueLoop):
                 "A webhook worker needs a router that was created with `queue=`, and an `EventQueue` there."
             )
         self.router = router
-        self.queue = cast("EventQueue", router.queue)
+        self.queue: EventQueue = cast("EventQueue", router.queue)
         self._calls = router.store_calls
         self._lease: float = router.lease if lease is None else above_zero(lease, "The lease of a webhook worker")
         timeout = handler_timeout_of(
@@ -160,7 +160,7 @@ class WebhookWorker(QueueLoop):
         while True:
             try:
                 found = await self.arun_once()
-                self.reaches_queue = True
+                self.reaches_queue: bool = True
             except Exception:
                 logger.exception("The webhook queue is unavailable. Trying again.")
                 found = self.reaches_queue = False

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
 
 from interactor_ext.webhooks.stores import _postgres, _sqlite
 
@@ -25,4 +27,4 @@ def _drop(_: Any, editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    operations: ClassVar = [migrations.RunPython(_create, _drop)]
+    operations: ClassVar[Sequence[Operation]] = [migrations.RunPython(_create, _drop)]
