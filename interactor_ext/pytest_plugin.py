@@ -11,10 +11,10 @@
 | `interactor_explore` | `interactor_explore.expect(lambda world: ...)`: what holds at the end of the test |
 
 Tests can't reach the real platform unless they are marked `live`; `interactor_guard = false` in the pytest settings
-disables that. A project that does not use the SDK is left alone: the guard, and the settings in the environment, come
-with the first import of anything else of the SDK. Those are the webhook secret and, unless the environment has any of
-them, the credentials and URLs of a server that nobody is: clients that modules make reach the sandbox of a fixture with
-them, and nothing else. Needs pytest 7.0 or newer.
+disables that. A project that doesn't use the SDK isn't affected: the guard and the environment settings come with the
+first import of anything else of the SDK. The settings are the webhook secret and, unless the environment has any of
+them, the credentials and URLs of a nonexistent server: with them, clients that modules create reach the sandbox of a
+fixture, and nothing else. Needs pytest 7.0 or newer.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, None]:
 
 @pytest.fixture(scope="session")
 def interactor_sandbox_server() -> Iterator[Sandbox]:
-    """One sandbox for the whole session. Override it for another: `with Sandbox(...).run() as sandbox: ...`."""
+    """One sandbox for the whole session. To change it, override it: `with Sandbox(...).run() as sandbox: ...`."""
     try:
         from interactor_ext.sandbox import Sandbox
     except ModuleNotFoundError as error:
@@ -227,9 +227,9 @@ def interactor_sandbox_server() -> Iterator[Sandbox]:
 def interactor_sandbox(
     request: pytest.FixtureRequest, interactor_sandbox_server: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Sandbox]:
-    """The sandbox after a reset. Code under test that reads the environment, such as `get_client()`, uses it, without
-    the settings and proxies that the environment had before. So do clients that were made before without settings, also
-    shared ones that the application closed in an earlier test.
+    """The sandbox after a reset. Code under test that reads the environment, such as `get_client()`, uses it instead of
+    the previous settings and proxies. So do clients that were created earlier without settings, including shared ones
+    that the application closed in an earlier test.
     """
     from interactor_ext._client.shared_clients import close_clients, kept, reopen_closed_clients
     from interactor_ext.testing.environment import PLACEHOLDERS, environment_of
@@ -305,7 +305,7 @@ def interactor_explore(interactor_sandbox: Sandbox) -> Iterator[Expectations]:
 
 @pytest.fixture
 def interactor_webhook_secret() -> str:
-    """INTERACTOR_WEBHOOK_SECRET: that of the environment, else a secret for tests."""
+    """INTERACTOR_WEBHOOK_SECRET from the environment, or else a secret for tests."""
     return os.environ.get(WEBHOOK_SECRET) or SECRET_FOR_TESTS
 
 
@@ -320,7 +320,7 @@ def interactor_webhook(interactor_webhook_secret: str, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def interactor_vcr(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A `vcr.VCR` for the folder `cassettes` beside the test's file.
+    """A `vcr.VCR` for the folder `cassettes` next to the test's file.
 
     `with interactor_vcr.use_cassette("conversation"): ...` replays. With INTERACTOR_RECORD=1 in the environment it
     records again, and the test may reach the platform.
