@@ -84,8 +84,8 @@ def test_unprompted_tool_call_is_followed_by_then(sandbox: Sandbox, caller: Call
 @pytest.mark.parametrize(
     ("then", "result", "answer"),
     [
-        (None, {"status": "sent"}, 'Bot here. get_order answered {"status": "sent"}.'),
-        ("It is on its way.", {"error": "down"}, 'Bot here. get_order answered {"error": "down"}.'),
+        (None, {"status": "sent"}, 'Bot here. get_order returned {"status": "sent"}.'),
+        ("It is on its way.", {"error": "down"}, 'Bot here. get_order returned {"error": "down"}.'),
     ],
 )
 def test_answer_quotes_result_without_then_and_after_failed_call(
@@ -131,7 +131,7 @@ def test_client_chat_follows_scripted_call_and_text(sandbox: Sandbox) -> None:
         assert reply.message().content == "It left on Monday."
         sandbox.replies.clear()
         sandbox.replies.add(call=("no_such", {}))
-        with pytest.raises(ValidationError, match="no_such, which this assistant does not list"):
+        with pytest.raises(ValidationError, match="no_such, which this assistant doesn't list"):
             client.messages.send(room.id, content="?")
 
 
@@ -144,7 +144,7 @@ def test_client_chat_follows_scripted_call_and_text(sandbox: Sandbox) -> None:
         ({"say": "x", "when": 5}, "when: must be a string"),
         ({"say": "x", "when": re.compile(b"x")}, "when: must be a pattern of text"),
         ({"say": "x", "times": 0}, "times: must be at least 1"),
-        ({"say": "x", "then": "y"}, "then: is the answer after the result of a call"),
+        ({"say": "x", "then": "y"}, "then: is said after the result of a call"),
         ({"call": "get_order"}, "call: must be a list"),
         ({"call": ("get_order",)}, "call: must be the name of a tool and its arguments"),
         ({"call": ("get_order", {"id": object()})}, "call: must be the name of a tool and its arguments"),

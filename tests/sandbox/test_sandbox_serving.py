@@ -37,7 +37,7 @@ pytest_plugins = ["tests.support.sandbox_fixtures"]
 
 def test_urls_exist_only_while_running() -> None:
     sandbox = Sandbox()
-    with pytest.raises(RuntimeError, match="not running"):
+    with pytest.raises(RuntimeError, match="isn't running"):
         _ = sandbox.core_api_url
     with sandbox.run() as running:
         assert running is sandbox
@@ -55,7 +55,7 @@ def test_sandbox_itself_is_a_context_manager() -> None:
         caller.room()
     with sandbox, Caller(sandbox) as caller:
         assert len(caller.read("/rooms")) == 1
-    with pytest.raises(RuntimeError, match="not running"):
+    with pytest.raises(RuntimeError, match="isn't running"):
         _ = sandbox.core_api_url
 
 
@@ -374,4 +374,4 @@ def test_command_reports_port_in_use(capsys: pytest.CaptureFixture[str]) -> None
         assert main(["sandbox", "--port", f"{sock.getsockname()[1]}"]) == 1
     said = capsys.readouterr().err
     assert "Can't listen on 127.0.0.1" in said
-    assert "Choose another with --port." in said
+    assert "Choose another port with --port." in said
