@@ -105,24 +105,6 @@ def test_every_event_type_is_delivered_signed_and_typed(
     assert Counter(statuses(sandbox)) == {200: len(sandbox.events)}
 
 
-@pytest.mark.full
-def test_duplicated_reordered_delayed_events_are_handled_once(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
-) -> None:
-    hook(caller, url)
-    sandbox.delivery.duplicate = 0.5
-    sandbox.delivery.reorder = 0.3
-    sandbox.delivery.delay = 0.2
-    connect(sandbox, 150)
-    sandbox.wait_for_deliveries(60)
-    happened = [event["id"] for event in sandbox.events]
-    handled = [event.id for event in handled_by_router(sandbox, receiver)]
-    assert sorted(handled) == sorted(happened)
-    assert handled != happened
-    assert 30 < sum(delivery.is_duplicate for delivery in sandbox.deliveries) < 120
-    assert {delivery.status for delivery in sandbox.deliveries} == {200}
-
-
 def test_delivery_has_documented_headers_and_body(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
 ) -> None:
