@@ -388,18 +388,6 @@ def test_reset_cancels_in_flight_deliveries(sandbox: Sandbox, caller: Caller, re
     assert only(sandbox).status == 200
 
 
-def test_any_number_of_deliveries_waits(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
-    hook(caller, url)
-    receiver.hang()
-    sandbox._on_loop(lambda: connect(sandbox, 1_200))
-    receiver.wait(webhook_queue.AT_ONCE)
-    assert list(sandbox.deliveries) == []
-    receiver.go_on.set()
-    sandbox.wait_for_deliveries(120)
-    assert Counter(statuses(sandbox)) == {200: 1_200}
-    assert len({json.loads(got.body)["id"] for got in receiver.got}) == 1_200
-
-
 def test_delivery_times_out_without_response(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
     assert sandbox.delivery.timeout == 30
     sandbox.delivery.timeout = 0.2

@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext.cli import main
 from interactor_ext.sandbox import Clock, Sandbox
 from interactor_ext.sandbox.http.pipeline import HANDLERS
 from interactor_ext.sandbox.http.server import listen, origin
@@ -311,11 +310,3 @@ def test_command_serves_until_signal_with_open_streams_and_partial_requests(sign
     assert process.returncode == (0 if signal_number == signal.SIGINT else 128 + signal.SIGTERM)
     assert "Traceback" not in said
     assert "ERROR" not in said
-
-
-def test_command_reports_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
-    with listen("127.0.0.1", 0) as sock:
-        assert main(["sandbox", "--port", f"{sock.getsockname()[1]}"]) == 1
-    said = capsys.readouterr().err
-    assert "Can't listen on 127.0.0.1" in said
-    assert "Choose another with --port." in said
