@@ -1,4 +1,4 @@
-"""The generated client of Interactor API 2.0.0. Models and endpoints are loaded when they are used."""
+"""The generated client of Interactor API 2.0.0. Models and endpoints are loaded on first use."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
         user = client.namespace("user_123")
         bot = user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="You are helpful.")
 
-Each name is loaded when it is first used: a webhook receiver, which imports `interactor_ext.webhooks`, loads no client.
+Names are loaded on first use, so a webhook receiver that only imports `interactor_ext.webhooks` doesn't load a client.
 """
 
 from __future__ import annotations

@@ -35,10 +35,10 @@ from typing import Any, ClassVar
 class InteractorError(Exception):
     """Base class of all errors of this SDK.
 
-    `code` is the server's own code where it gave one. `status` is None where no answer came. `details` says which
-    fields are at fault: dicts with `field` and `message`. `request_id` is what the platform's support asks for.
-    `headers` are the response's, looked up without regard to case. `retry_after` is in seconds, None where the server
-    named no time. Errors can be copied and pickled, so they pass between processes.
+    `code` is the server's error code, if it sent one. `status` is None without a response. `details` lists the invalid
+    fields, as dicts with `field` and `message`. Quote `request_id` to the platform's support. `headers` are the
+    response's, and case-insensitive. `retry_after` is in seconds, None if the server named no time. Errors can be
+    copied and pickled, so they can pass between processes.
     """
 
     default_code: ClassVar[str] = "UNKNOWN_ERROR"
@@ -64,17 +64,18 @@ class InteractorError(Exception):
 
 
 class ConfigurationError(InteractorError):
-    """Settings are missing or contradict each other, or a client is used after it was closed. Nothing was sent, unless
-    the client was closed during the call: then an earlier attempt may have arrived.
+    """Settings are missing or contradict each other, or a closed client is used. Nothing was sent, unless the client
+    was closed during the call: then an earlier attempt may have arrived.
     """
 
     default_code = "CONFIGURATION_ERROR"
 
 
 class APIConnectionError(InteractorError):
-    """No answer came: refused, reset, cut off, or not HTTP. A request that changes something may have arrived.
+    """No response: the connection was refused, reset or cut off, or the response wasn't HTTP. A request that changes
+    something may have arrived.
 
-    `sent` is False where it cannot have: the connection was never made.
+    `sent` is False if it can't have arrived, because no connection was established.
     """
 
     default_code = "NETWORK_ERROR"
@@ -85,13 +86,13 @@ class APIConnectionError(InteractorError):
 
 
 class APITimeoutError(APIConnectionError):
-    """No answer came in time. A request that changes something may have arrived."""
+    """No response in time. A request that changes something may have arrived."""
 
     default_code = "TIMEOUT"
 
 
 class WaitTimeoutError(APITimeoutError):
-    """The awaited status did not come in time. `last` is the workflow instance or OAuth flow as last seen, or None."""
+    """The status did not come in time. `last` is the workflow instance or OAuth flow as last seen, or None."""
 
     def __init__(self, message: str = "", *, last: Any = None, **about: Any) -> None:
         super().__init__(message, **about)
@@ -99,19 +100,19 @@ class WaitTimeoutError(APITimeoutError):
 
 
 class APIStatusError(InteractorError):
-    """The server answered with a status that is no success and has no class of its own."""
+    """The server responded with an error status that has no class of its own."""
 
     default_code = "API_ERROR"
 
 
 class AuthenticationError(APIStatusError):
-    """401, or a token request that was refused: the client id, the secret or the scopes are not accepted."""
+    """401, or a refused token request: the client id, the secret or the scopes are not accepted."""
 
     default_code = "AUTH_ERROR"
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the token is good, but lacks a scope."""
+    """403: the token is valid but lacks a scope."""
 
     default_code = "FORBIDDEN"
 
@@ -123,7 +124,7 @@ class NotFoundError(APIStatusError):
 
 
 class ConflictError(APIStatusError):
-    """409: for one, an idempotency key that was used before with another body."""
+    """409: for example, an idempotency key that was used before with another body."""
 
     default_code = "CONFLICT"
 
@@ -135,7 +136,7 @@ class GoneError(APIStatusError):
 
 
 class ValidationError(APIStatusError):
-    """422: the server does not accept the body; `details` names the fields."""
+    """422: the server rejects the body; `details` names the fields."""
 
     default_code = "VALIDATION_ERROR"
 
@@ -147,11 +148,11 @@ class RateLimitError(APIStatusError):
 
 
 class ServerError(APIStatusError):
-    """5xx: the platform, or something before it, failed."""
+    """5xx: the platform, or something in front of it, failed."""
 
 
 class CredentialExpiredError(APIStatusError):
-    """A credential has expired or was revoked, and the platform cannot refresh it: the user must connect it again.
+    """A credential has expired or was revoked, and the platform can't refresh it: the user must connect it again.
 
     Raised by calls to a provider with `credential_auth`. `user_action` is a sentence to show to the user.
     """
@@ -170,9 +171,9 @@ class CredentialExpiredError(APIStatusError):
 class ResponseValidationError(InteractorError):
     """A success response whose body does not fit its model.
 
-    `model` and `field` name the place; `field` is "" where the body as a whole is at fault. `path` leads there through
-    the body, as in `data[3].id`. The status says success: what was asked for has been done. `item` is what was sent in
-    that place of a list, for `iterate(on_invalid=...)`; it may hold secrets, so think before you log it.
+    `model` and `field` name the place; `field` is "" if the whole body is at fault. `path` leads there through the
+    body, as in `data[3].id`. The status is a success, so the request has taken effect. `item` is the item of a list as
+    the server sent it, for `iterate(on_invalid=...)`; it may hold secrets, so be careful about logging it.
     """
 
     default_code = "RESPONSE_VALIDATION_ERROR"
@@ -188,7 +189,7 @@ class ResponseValidationError(InteractorError):
 
 
 class UnexpectedStateError(InteractorError):
-    """The status is final, and not an awaited one. `last` is the workflow instance or OAuth flow."""
+    """The status is final, but not one that was waited for. `last` is the workflow instance or OAuth flow."""
 
     default_code = "UNEXPECTED_STATE"
 
@@ -198,45 +199,45 @@ class UnexpectedStateError(InteractorError):
 
 
 class CircuitOpenError(InteractorError):
-    """Refused by this client itself after a run of failures; nothing was sent. `retry_after` says when to try again."""
+    """Blocked by this client after a run of failures; nothing was sent. `retry_after` says when to try again."""
 
     default_code = "CIRCUIT_OPEN"
 
 
 class StreamError(InteractorError):
-    """The stream sent an `error` event, or broke off and cannot be resumed."""
+    """The stream sent an `error` event, or broke off and can't be resumed."""
 
     default_code = "STREAM_ERROR"
 
 
 class WebhookError(InteractorError):
-    """A webhook delivery that cannot be accepted."""
+    """A webhook delivery that can't be accepted."""
 
     default_code = "WEBHOOK_ERROR"
 
 
 class WebhookVerificationError(WebhookError):
-    """The delivery is not genuine, or too old: answer 401."""
+    """The delivery is not genuine, or too old: respond with 401."""
 
     default_code = "WEBHOOK_VERIFICATION_ERROR"
 
 
 class WebhookPayloadError(WebhookError):
-    """The delivery is genuine, but not understood: answer 400."""
+    """The delivery is genuine, but can't be understood: respond with 400."""
 
     default_code = "WEBHOOK_PAYLOAD_ERROR"
 
 
 class WebhookBusyError(WebhookError):
-    """No handler ran, for another process handles the event, or the store is out of reach. Run the event again after
-    `retry_after` seconds, and do not count this as a failed attempt.
+    """No handler ran, because another process is handling the event, or the store is unreachable. Run the event again
+    after `retry_after` seconds, and don't count this as a failed attempt.
     """
 
     default_code = "WEBHOOK_BUSY_ERROR"
 
 
 class WebhookStoreError(WebhookError):
-    """The store or the queue of a webhook router is unreachable, refuses, or does not answer in time: answer 503."""
+    """A webhook router's store or queue is unreachable, refuses, or doesn't respond in time: respond with 503."""
 
     default_code = "WEBHOOK_STORE_ERROR"
 

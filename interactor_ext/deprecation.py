@@ -5,8 +5,9 @@
     @on_deprecation
     def tell(operation: str, deprecation: Deprecation) -> None: ...
 
-The clients warn (`InteractorDeprecationWarning`) of an operation once a process, log that under `interactor`, and call
-what was registered. `warnings.filterwarnings("error", category=InteractorDeprecationWarning)` fails a test run instead.
+The clients warn (`InteractorDeprecationWarning`) about an operation once per process, log that under `interactor`, and
+call the registered functions. To fail a test run instead, use
+`warnings.filterwarnings("error", category=InteractorDeprecationWarning)`.
 """
 
 from __future__ import annotations
@@ -56,14 +57,14 @@ _UNDATED = frozenset({"true", "?1"})
 
 
 class InteractorDeprecationWarning(DeprecationWarning):
-    """An operation that was called is deprecated, or will be switched off."""
+    """A called operation is deprecated, or will be switched off."""
 
 
 class Deprecation(NamedTuple):
     """When an operation is deprecated and switched off. Times are UTC."""
 
     date: datetime | None = None
-    """Since when it is deprecated, or from when on; None where the server gave no date."""
+    """The start of the deprecation, past or future; None if the server gave no date."""
     sunset: datetime | None = None
     """When it will no longer be served."""
     link: str | None = None
@@ -75,14 +76,14 @@ class Deprecation(NamedTuple):
 def parse_deprecation(
     headers: Headers | None, *, base_url: str | None = None, now: float | None = None
 ) -> Deprecation | None:
-    """What the headers of a response say; None where there is neither a `Deprecation` nor a `Sunset` that can be read.
+    """What the headers of a response say; None if neither `Deprecation` nor `Sunset` is present and readable.
 
-    `headers` are those of any HTTP client, or pairs.
+    `headers` may come from any HTTP client, or be pairs.
 
-    Reads `Deprecation` as RFC 9745 has it (`@1688169599`), as `true` and as an HTTP date; `Sunset` by RFC 8594; `Link`
-    by RFC 8288. A link alone deprecates nothing. `base_url` is what relative links are resolved against; without it
-    they stay as they are. `now` (Unix seconds) places dates with a year of two digits. What cannot be read is ignored,
-    and nothing raises.
+    Reads `Deprecation` according to RFC 9745 (`@1688169599`), as `true` and as an HTTP date; `Sunset` according to RFC
+    8594; `Link` according to RFC 8288. A link without either deprecates nothing. `base_url` resolves relative links;
+    without it they stay relative. `now` (Unix seconds) is for dates with two-digit years. Unreadable values are
+    ignored. Never raises.
     """
     deprecated = sunset = False
     date = ends = None
@@ -103,8 +104,8 @@ def parse_deprecation(
 
 
 def on_deprecation(hook: H) -> H:
-    """Call this, too, when a deprecated operation is met for the first time in this process: with its name (`GET
-    /assistants/{assistant_id}`) and what is known. An exception that it raises is logged, no more."""
+    """Call this function, too, when this process first meets a deprecated operation: with its name (`GET
+    /assistants/{assistant_id}`) and what is known. Its exceptions are logged and otherwise ignored."""
     _hooks.append(hook)
     return hook
 
@@ -140,7 +141,7 @@ def describe(deprecation: Deprecation, secrets: Iterable[str] = ()) -> str:
 
 
 def sunset_notice(response: httpx.Response) -> str:
-    """A sentence with the sunset date of a 410 response; "" where it has none."""
+    """A sentence with the sunset date of a 410 response; "" if it has none."""
     deprecation = parse_deprecation(response.headers, base_url=_url(response))
     if deprecation is None or deprecation.sunset is None:
         return ""

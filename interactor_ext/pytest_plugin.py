@@ -8,19 +8,21 @@
 | `interactor_vcr` | a `vcr.VCR` that replays cassettes, and masks secrets when recording |
 | `interactor_sandbox_server` | the sandbox server of the session; override it for another configuration |
 | `interactor_webhook_secret` | the secret of deliveries; override it if the application has its own |
+| `interactor_explore` | `interactor_explore.expect(lambda world: ...)`: what holds at the end of the test |
 
 Tests can't reach the real platform unless they are marked `live`; `interactor_guard = false` in the pytest settings
-disables that. A project that does not use the SDK is left alone: the guard, and the settings in the environment, come
-with the first import of anything else of the SDK. Those are the webhook secret and, unless the environment has any of
-them, the credentials and URLs of a server that nobody is: clients that modules make reach the sandbox of a fixture with
-them, and nothing else. Needs pytest 7.0 or newer.
+disables that. A project that doesn't use the SDK isn't affected: the guard and the environment settings come with the
+first import of anything else of the SDK. The settings are the webhook secret and, unless the environment has any of
+them, the credentials and URLs of a nonexistent server: with them, clients that modules create reach the sandbox of a
+fixture, and nothing else. Needs pytest 7.0 or newer.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -140,6 +142,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "interactor_guard", "refuse the real platform's hosts in tests not marked `live`", type="bool", default=True
     )
+    group = parser.getgroup("interactor", "interactor: does a test survive a fault at each of its requests?")
+    # With nargs="?" it would take the name of the file behind it for its value.
+    for ending, depth, what in (("", 1, "one fault"), ("=1", 1, argparse.SUPPRESS), ("=2", 2, "two faults")):
+        group.addoption(
+            f"--interactor-explore{ending}",
+            action="store_const",
+            dest="interactor_explore",
+            const=depth,
+            default=0,
+            help=what
+            if ending == "=1"
+            else f"Run each test that uses interactor_sandbox again for each place and {what}.",
+        )
+    group.addoption(
+        "--interactor-budget",
+        type=_seconds,
+        default=60.0,
+        metavar="60s",
+        help="How long to explore each test, at most (default: 60s).",
+    )
+    group.addoption(
+        "--interactor-seed", type=int, default=0, metavar="N", help="Choose another order of schedules (default: 0)."
+    )
+    group.addoption(
+        "--interactor-schedule", default="", metavar="r7:lost", help="Run one schedule alone, as a report names it."
+    )
+
+
+def _seconds(text: str) -> float:
+    """`60`, `60s` or `5m`."""
+    number = float(text.rstrip("sm"))
+    return number * 60 if text.endswith("m") else number
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -149,7 +183,16 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "live: may talk to the real Interactor platform")
+    config.addinivalue_line("markers", "interactor_invariant: a function to check at the end of each explored test")
     _wait_for_first_use(config)
+    if _explores(config):
+        from interactor_ext.testing.explore_plugin import Explorer
+
+        config.pluginmanager.register(Explorer(config))
+
+
+def _explores(config: pytest.Config) -> bool:
+    return bool(config.getoption("interactor_explore") or config.getoption("interactor_schedule"))
 
 
 def _wait_for_first_use(config: pytest.Config) -> None:
@@ -171,7 +214,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, None]:
 
 @pytest.fixture(scope="session")
 def interactor_sandbox_server() -> Iterator[Sandbox]:
-    """One sandbox for the whole session. Override it for another: `with Sandbox(...).run() as sandbox: ...`."""
+    """One sandbox for the whole session. To change it, override it: `with Sandbox(...).run() as sandbox: ...`."""
     try:
         from interactor_ext.sandbox import Sandbox
     except ModuleNotFoundError as error:
@@ -184,9 +227,9 @@ def interactor_sandbox_server() -> Iterator[Sandbox]:
 def interactor_sandbox(
     request: pytest.FixtureRequest, interactor_sandbox_server: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Sandbox]:
-    """The sandbox after a reset. Code under test that reads the environment, such as `get_client()`, uses it, without
-    the settings and proxies that the environment had before. So do clients that were made before without settings, also
-    shared ones that the application closed in an earlier test.
+    """The sandbox after a reset. Code under test that reads the environment, such as `get_client()`, uses it instead of
+    the previous settings and proxies. So do clients that were created earlier without settings, including shared ones
+    that the application closed in an earlier test.
     """
     from interactor_ext._client.shared_clients import close_clients, kept, reopen_closed_clients
     from interactor_ext.testing.environment import PLACEHOLDERS, environment_of
@@ -203,6 +246,10 @@ def interactor_sandbox(
         else:
             monkeypatch.setenv(name, value)
     request.config.stash[FIRST_USE].lead_to(interactor_sandbox_server)
+    if _explores(request.config):
+        from interactor_ext.testing.explore_plugin import attach
+
+        attach(request.config, interactor_sandbox_server)
     yield interactor_sandbox_server
     request.config.stash[FIRST_USE].lead_to(None)
     with made_on_import():
@@ -238,9 +285,27 @@ def async_interactor_client(
         loop.close()
 
 
+class Expectations(list[Callable[..., Any]]):
+    """What has to hold at the end of a test."""
+
+    def expect(self, check: Callable[[Sandbox], object]) -> None:
+        """Call `check` with the sandbox when the test is over: it raises, or returns something false, if not."""
+        self.append(check)
+
+
+@pytest.fixture
+def interactor_explore(interactor_sandbox: Sandbox) -> Iterator[Expectations]:
+    """States what holds at the end of a test, explored or not."""
+    expectations = Expectations()
+    yield expectations
+    for check in expectations:
+        result = check(interactor_sandbox)
+        assert result is None or result, f"{check} does not hold"
+
+
 @pytest.fixture
 def interactor_webhook_secret() -> str:
-    """INTERACTOR_WEBHOOK_SECRET: that of the environment, else a secret for tests."""
+    """INTERACTOR_WEBHOOK_SECRET from the environment, or else a secret for tests."""
     return os.environ.get(WEBHOOK_SECRET) or SECRET_FOR_TESTS
 
 
@@ -255,7 +320,7 @@ def interactor_webhook(interactor_webhook_secret: str, monkeypatch: pytest.Monke
 
 @pytest.fixture
 def interactor_vcr(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A `vcr.VCR` for the folder `cassettes` beside the test's file.
+    """A `vcr.VCR` for the folder `cassettes` next to the test's file.
 
     `with interactor_vcr.use_cassette("conversation"): ...` replays. With INTERACTOR_RECORD=1 in the environment it
     records again, and the test may reach the platform.

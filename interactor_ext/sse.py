@@ -2,7 +2,7 @@
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 
-The decoder knows no socket and no JSON. It splits whole chunks with the methods of bytes objects, looks at no byte
+The decoder knows neither sockets nor JSON. It splits whole chunks with the methods of bytes objects, looks at no byte
 twice, and decodes the text of an event once: its time is linear in the number of bytes and lines, whatever the chunks.
 """
 
@@ -23,8 +23,8 @@ _MAX_RETRY_DIGITS = 640
 class ServerSentEvent(NamedTuple):
     """One event as the server sent it.
 
-    `event` is "message" where the server named no type. `id` is the last event id at the end of the event: an event
-    without an id of its own has that of its predecessor.
+    `event` is "message" if the server named no type. `id` is the last event id at the end of the event: an event
+    without its own id has its predecessor's.
     """
 
     event: str
@@ -40,21 +40,21 @@ class Block(NamedTuple):
 
 
 class EventTooLargeError(StreamError):
-    """An event larger than the decoder may hold."""
+    """An event larger than the decoder's limit."""
 
     blocks: list[Block]
 
     @property
     def events(self) -> list[ServerSentEvent]:
-        """The events that the same chunk completed before it."""
+        """The events of the same chunk that were complete before it."""
         return [block.sent for block in self.blocks]
 
 
 class SSEDecoder:
-    """Decodes the bytes of one connection. A reconnect takes a new decoder with the old one's `last_event_id`.
+    """Decodes the bytes of one connection. A reconnect needs a new decoder with the old one's `last_event_id`.
 
-    `max_event_size` bounds the bytes kept for an unfinished event: its `data` lines and the line that is being read.
-    A stream that goes beyond it raises `EventTooLargeError`, and so does every call after that.
+    `max_event_size` limits the bytes kept for an unfinished event: its `data` lines and the line that is being read.
+    A stream that exceeds it raises `EventTooLargeError`, and so does every later call.
     """
 
     def __init__(self, last_event_id: str = "", max_event_size: int = DEFAULT_MAX_EVENT_SIZE) -> None:
@@ -78,7 +78,7 @@ class SSEDecoder:
         return [block.sent for block in self.feed_blocks(chunk)]
 
     def feed_blocks(self, chunk: bytes) -> list[Block]:
-        """As `feed`, for a reader that must distinguish own and inherited ids."""
+        """Like `feed`, for a reader that must distinguish own and inherited ids."""
         if self._too_large:
             self._refuse([])
         if self._at_start:

@@ -20,7 +20,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 class Model:
-    """A model of the contract. Works as a type of pydantic and FastAPI, of which neither is imported by it.
+    """A model of the contract. Works as a pydantic and FastAPI type without importing either.
 
     Its JSON Schema is the contract's component, with `type: [string, "null"]` written as `anyOf`: pydantic writes it
     so, and older versions of FastAPI read nothing else.

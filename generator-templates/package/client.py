@@ -16,15 +16,15 @@ T = TypeVar("T")
 
 
 class Client:
-    """Where to send requests, and with what; the httpx clients are made when they are first needed.
+    """Where to send requests, and with what; the httpx clients are created on first use.
 
     Args:
-        base_url: What every path is relative to.
+        base_url: Base of every path.
         cookies: Sent with every request.
         headers: Sent with every request.
-        timeout: Seconds for each of connecting, sending, and waiting for more; None waits for ever.
-        verify_ssl: As `verify` of httpx.
-        follow_redirects: As in httpx.
+        timeout: Seconds for each of connecting, sending, and waiting for more; None waits forever.
+        verify_ssl: The `verify` of httpx.
+        follow_redirects: The same as in httpx.
         httpx_args: Further arguments of `httpx.Client` and `httpx.AsyncClient`.
     """
 
@@ -57,26 +57,26 @@ class Client:
         return f"{type(self).__name__}(base_url={httpx.URL(self._httpx_args['base_url'])!r})"
 
     def read(self, response: httpx.Response, parse: Callable[[httpx.Response], T]) -> T:
-        """What `parse` makes of a success. The one place where a status becomes an error.
+        """Parse a success with `parse`, and raise an error for any other status.
 
         Raises:
-            ApiError: The status is not 2xx.
-            DecodeError: The body does not fit what is documented.
+            ApiError: The status isn't 2xx.
+            DecodeError: The body does not fit its documentation.
         """
         if not response.is_success:
             raise ApiError(response.status_code, response.headers, response.content)
         return parse(response)
 
     def with_headers(self, headers: dict[str, str]) -> Self:
-        """A new client with these headers as well. This one, and its httpx clients, stay as they are."""
+        """A copy with these headers added. This client and its httpx clients stay unchanged."""
         return self._with(headers={**self._httpx_args["headers"], **headers})
 
     def with_cookies(self, cookies: dict[str, str]) -> Self:
-        """A new client with these cookies as well. This one, and its httpx clients, stay as they are."""
+        """A copy with these cookies added. This client and its httpx clients stay unchanged."""
         return self._with(cookies={**self._httpx_args["cookies"], **cookies})
 
     def with_timeout(self, timeout: httpx.Timeout | float | None) -> Self:
-        """A new client with this timeout. This one, and its httpx clients, stay as they are."""
+        """A copy with this timeout. This client and its httpx clients stay unchanged."""
         return self._with(timeout=timeout)
 
     def _with(self, **changes: Any) -> Self:
@@ -87,7 +87,7 @@ class Client:
         return other
 
     def set_httpx_client(self, client: httpx.Client) -> Self:
-        """Use this client, with its own settings, instead of one made from ours."""
+        """Use this client, with its own settings, instead of creating one."""
         self._client = client
         return self
 
@@ -107,7 +107,7 @@ class Client:
         self.get_httpx_client().__exit__(*exc_info)
 
     def set_async_httpx_client(self, async_client: httpx.AsyncClient) -> Self:
-        """Use this client, with its own settings, instead of one made from ours."""
+        """Use this client, with its own settings, instead of creating one."""
         self._async_client = async_client
         return self
 
@@ -131,11 +131,11 @@ class AuthenticatedClient(Client):
     """A client that sends a token with every request.
 
     Args:
-        base_url: What every path is relative to.
-        token: The secret; no repr shows it.
-        prefix: The scheme in front of it; "" for none.
-        auth_header_name: The header that carries both.
-        **settings: As for `Client`.
+        base_url: Base of every path.
+        token: The secret; never shown in a repr.
+        prefix: The scheme before it; "" for none.
+        auth_header_name: The header for both.
+        **settings: The same as for `Client`.
     """
 
     def __init__(

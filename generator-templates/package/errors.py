@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class ApiError(Exception):
-    """The server answered with an error status; what it said is in `content`.
+    """The server responded with an error status. Its body is in `content`.
 
-    `code` and `message` are those of the body, `{"error": {"code": ..., "message": ...}}` or without `error` around
-    them; None where it has none.
+    `code` and `message` come from the body, `{"error": {"code": ..., "message": ...}}` or without `error` around them;
+    None if it has none.
     """
 
     def __init__(self, status_code: int, headers: httpx.Headers, content: bytes) -> None:
@@ -54,7 +54,7 @@ def _text(value: object) -> str | None:
 class DecodeError(ValueError):
     """A success body that does not fit its model.
 
-    `model` and `field` name the innermost model concerned; `field` is "" where the body itself is at fault. `path`
+    `model` and `field` name the innermost model concerned; `field` is "" if the body itself is at fault. `path`
     leads there from the outermost model, `root`: for example `data[3].id` from `AssistantListResponse`.
     """
 

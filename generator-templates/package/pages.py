@@ -12,19 +12,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PageMeta(Advised):
-    """The position of a page in its list, in one form, whichever form the server sent."""
+    """The position of a page in its list, in the same form whichever one the server sent."""
 
     page: int
     per_page: int
     total: int | None
-    """None where the server did not say."""
+    """None if the server did not say."""
     total_pages: int | None
     has_more: bool
 
 
 @dataclass(slots=True)
 class Page(Advised, Generic[T]):
-    """One page of a list. Iterating gives this page's items; `iterate` of the resource gives those of every page."""
+    """One page of a list. Iterating yields its items; `iterate` of the resource yields the items of all pages."""
 
     data: list[T]
     meta: PageMeta

@@ -34,22 +34,22 @@ class Unset(Enum):
 
 
 UNSET: Final = Unset.UNSET
-"""Not given, and therefore not sent; in what was received: not there. Falsy, and other than None."""
+"""Not given, so not sent; in a response: not there. Falsy, and different from None."""
 
 
 class Operation(NamedTuple):
-    """One operation of the API, as httpx carries it in `request.extensions["operation"]`."""
+    """One operation of the API. httpx carries it in `request.extensions["operation"]`."""
 
     id: str
     tag: str
     method: str
     path: str
-    """The path's template, relative to the server, with the names of its parameters in braces."""
+    """Template of the path, relative to the server, with parameter names in braces."""
     server: Literal["core", "account"]
     idempotency_key: bool
-    """Whether it takes the header Idempotency-Key."""
+    """Whether it supports the header Idempotency-Key."""
     stream: bool
-    """Whether it answers with an event stream."""
+    """Whether it responds with an event stream."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Response(Generic[T]):
     content: bytes = field(repr=False)
     headers: httpx.Headers = field(repr=False)
     parsed: T | None
-    """The model documented for the status; None where the body does not fit it, or where there is none."""
+    """The model documented for the status; None if the body does not fit it, or if there is none."""
 
 
 class ListEnvelope(Protocol[T]):
@@ -74,7 +74,7 @@ class ListEnvelope(Protocol[T]):
 
 
 OnReconnect = Callable[[int, float], object]
-"""Called before each reconnect with its number, from 1, and the seconds waited before it."""
+"""Called before each reconnect with its number, from 1, and how many seconds it waited."""
 
 
 OnInvalid = Callable[[Any], object]
@@ -82,7 +82,7 @@ OnInvalid = Callable[[Any], object]
 
 
 class RawEvent(Protocol):
-    """An event as it was received."""
+    """An event as received."""
 
     @property
     def event(self) -> str: ...
@@ -104,7 +104,7 @@ class EventStream(Protocol[E_co]):
 
     @property
     def reconnects(self) -> int:
-        """How often it has connected again, or tried to."""
+        """How often it has reconnected, or tried to."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -118,7 +118,7 @@ class EventStream(Protocol[E_co]):
     def __next__(self) -> E_co: ...
 
     def raw(self) -> Iterator[RawEvent]:
-        """The same events as they were sent."""
+        """The same events, undecoded."""
         ...
 
     def close(self) -> None: ...
@@ -134,7 +134,7 @@ class AsyncEventStream(Protocol[E_co]):
 
     @property
     def reconnects(self) -> int:
-        """How often it has connected again, or tried to."""
+        """How often it has reconnected, or tried to."""
         ...
 
     async def __aenter__(self) -> Self: ...
@@ -148,7 +148,7 @@ class AsyncEventStream(Protocol[E_co]):
     async def __anext__(self) -> E_co: ...
 
     def raw(self) -> AsyncIterator[RawEvent]:
-        """The same events as they were sent."""
+        """The same events, undecoded."""
         ...
 
     async def aclose(self) -> None: ...

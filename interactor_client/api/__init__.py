@@ -1,4 +1,4 @@
-"""The resources of the API, one property a tag, each imported when it is first used."""
+"""The resources of the API, one property per tag, each imported on first use."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ class Resources(Advised):
 
     @cached_property
     def messages(self) -> Messages:
-        """What was said in a room, by the user, the assistant, the system or a tool."""
+        """The messages of a room, from the user, the assistant, the system or a tool."""
         from .messages import Messages
 
         return Messages(self._sender)
 
     @cached_property
     def tools(self) -> Tools:
-        """Functions of your application that an assistant may ask for. Your code runs them and submits the result."""
+        """Functions of your application that an assistant may call. Your code runs them and submits the result."""
         from .tools import Tools
 
         return Tools(self._sender)
@@ -92,7 +92,7 @@ class Resources(Advised):
 
     @cached_property
     def workflows(self) -> Workflows:
-        """State machines. A workflow is the definition; running it makes an instance."""
+        """State machines. A workflow is the definition; running it creates an instance."""
         from .workflows import Workflows
 
         return Workflows(self._sender)
@@ -106,9 +106,8 @@ class Resources(Advised):
 
     @cached_property
     def webhooks(self) -> Webhooks:
-        """Endpoints of yours that receive events. Deliveries come at least once and in no promised order, and an
-        endpoint has 30 seconds to answer with a 2xx. A failed delivery is tried again after 30 s, 2 min, 10 min, 30
-        min and 2 h.
+        """Your endpoints that receive events. Deliveries come at least once and in any order, and an endpoint has 30
+        seconds to respond with a 2xx. A failed delivery is retried after 30 s, 2 min, 10 min, 30 min and 2 h.
         """
         from .webhooks import Webhooks
 
@@ -152,14 +151,14 @@ class AsyncResources(Advised):
 
     @cached_property
     def messages(self) -> AsyncMessages:
-        """What was said in a room, by the user, the assistant, the system or a tool."""
+        """The messages of a room, from the user, the assistant, the system or a tool."""
         from .messages import AsyncMessages
 
         return AsyncMessages(self._sender)
 
     @cached_property
     def tools(self) -> AsyncTools:
-        """Functions of your application that an assistant may ask for. Your code runs them and submits the result."""
+        """Functions of your application that an assistant may call. Your code runs them and submits the result."""
         from .tools import AsyncTools
 
         return AsyncTools(self._sender)
@@ -173,7 +172,7 @@ class AsyncResources(Advised):
 
     @cached_property
     def workflows(self) -> AsyncWorkflows:
-        """State machines. A workflow is the definition; running it makes an instance."""
+        """State machines. A workflow is the definition; running it creates an instance."""
         from .workflows import AsyncWorkflows
 
         return AsyncWorkflows(self._sender)
@@ -187,9 +186,8 @@ class AsyncResources(Advised):
 
     @cached_property
     def webhooks(self) -> AsyncWebhooks:
-        """Endpoints of yours that receive events. Deliveries come at least once and in no promised order, and an
-        endpoint has 30 seconds to answer with a 2xx. A failed delivery is tried again after 30 s, 2 min, 10 min, 30
-        min and 2 h.
+        """Your endpoints that receive events. Deliveries come at least once and in any order, and an endpoint has 30
+        seconds to respond with a 2xx. A failed delivery is retried after 30 s, 2 min, 10 min, 30 min and 2 h.
         """
         from .webhooks import AsyncWebhooks
 

@@ -1,4 +1,4 @@
-"""The data models, each imported when it is first used."""
+"""The data models, each imported on first use."""
 
 from __future__ import annotations
 

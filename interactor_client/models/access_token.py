@@ -18,7 +18,7 @@ class AccessToken(_Model):
     Attributes:
         access_token: The token. Send it as `Authorization: Bearer <token>`, and never log it.
         token_type: Always `Bearer`.
-        expires_in: For how many seconds the token is good. When it is missing, count on 900.
+        expires_in: For how many seconds the token is valid. If missing, assume 900.
         scope: The scopes that were granted, separated by spaces.
     """
 
@@ -27,14 +27,14 @@ class AccessToken(_Model):
     token_type: str
     """Always `Bearer`."""
     expires_in: int | Unset = UNSET
-    """For how many seconds the token is good. When it is missing, count on 900."""
+    """For how many seconds the token is valid. If missing, assume 900."""
     scope: str | Unset = UNSET
     """The scopes that were granted, separated by spaces."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["access_token"] = self.access_token
         _json["token_type"] = self.token_type
@@ -46,10 +46,10 @@ class AccessToken(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("AccessToken", src_dict)
         access_token = _json.pop("access_token", ABSENT)

@@ -45,12 +45,12 @@ class Assistant(_Model):
     data_sources: list[DataSource | str] = _field(factory=list)
     """Data sources that it may consult, as ids or whole."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
     outcome: Literal["created", "updated", "unchanged"] | None = _field(default=None, eq=False, repr=False)
-    """What `ensure` did; None of what came from another method."""
+    """What `ensure` did; None if another method returned it."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["name"] = self.name
@@ -64,10 +64,10 @@ class Assistant(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Assistant", src_dict)
         id = _json.pop("id", ABSENT)

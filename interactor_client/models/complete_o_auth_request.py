@@ -12,25 +12,25 @@ from ..wire import ABSENT, as_object, as_str, names_only, redacted, to_json
 
 @_define(kw_only=True)
 class CompleteOAuthRequest(_Model):
-    """What the provider gave the user's browser on its way back.
+    """What the provider put into the redirect of the user's browser.
 
     Attributes:
         provider: The provider, such as `google`.
-        code: The `code` of the redirect. Good once.
+        code: The `code` of the redirect. Valid once.
         state: The `state` of the redirect.
     """
 
     provider: str
     """The provider, such as `google`."""
     code: str = _field(repr=redacted)
-    """The `code` of the redirect. Good once."""
+    """The `code` of the redirect. Valid once."""
     state: str = _field(repr=redacted)
     """The `state` of the redirect."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["provider"] = self.provider
         _json["code"] = self.code
@@ -39,10 +39,10 @@ class CompleteOAuthRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CompleteOAuthRequest", src_dict)
         provider = _json.pop("provider", ABSENT)

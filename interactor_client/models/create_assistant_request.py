@@ -21,9 +21,9 @@ class CreateAssistantRequest(_Model):
         system_prompt: The assistant's instructions for every conversation.
         tools: Ids of tools that it may call. They must exist in the namespace.
         data_sources: Ids of data sources that it may consult. They must exist in the namespace.
-        temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
+        temperature: How freely the model replies, from 0 (the likeliest words) to 2. By default the server
             chooses.
-        max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
+        max_tokens: How long a reply may get, in tokens of the model. By default the server chooses.
     """
 
     name: str
@@ -37,14 +37,14 @@ class CreateAssistantRequest(_Model):
     data_sources: list[str] | None | Unset = UNSET
     """Ids of data sources that it may consult. They must exist in the namespace."""
     temperature: float | None | Unset = UNSET
-    """How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server chooses."""
+    """How freely the model replies, from 0 (the likeliest words) to 2. By default the server chooses."""
     max_tokens: int | None | Unset = UNSET
-    """How long an answer may get, in tokens of the model. Left out, the server chooses."""
+    """How long a reply may get, in tokens of the model. By default the server chooses."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["name"] = self.name
         _json["model"] = self.model
@@ -61,10 +61,10 @@ class CreateAssistantRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateAssistantRequest", src_dict)
         name = _json.pop("name", ABSENT)

@@ -25,10 +25,10 @@ class CreateRoomRequest(_Model):
     metadata: JsonObject | None | Unset = UNSET
     """Data that you store with the room. The platform does not read it."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["assistant_id"] = self.assistant_id
         if self.metadata is not UNSET and self.metadata is not None:
@@ -37,10 +37,10 @@ class CreateRoomRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateRoomRequest", src_dict)
         assistant_id = _json.pop("assistant_id", ABSENT)

@@ -19,10 +19,10 @@ class CreateTokenRequest(_Model):
         grant_type: Always `client_credentials`.
         client_id: Id of your client.
         client_secret: Secret of your client. Never log it.
-        scope: Scopes to ask for, separated by spaces. Left out, the token has every scope of the client.
-        resource: The URL of the only part of the Core API that the token is to open (RFC 8707); `*` stands
-            for any segment of its path. A server that does not know this field may ignore it, and then the
-            scopes alone count.
+        scope: Scopes to request, separated by spaces. By default the token has every scope of the client.
+        resource: The URL of the only part of the Core API that the token may open (RFC 8707); `*` matches
+            any segment of its path. A server that does not know this field may ignore it, and then only the
+            scopes count.
     """
 
     grant_type: Literal["client_credentials"] = "client_credentials"
@@ -32,16 +32,16 @@ class CreateTokenRequest(_Model):
     client_secret: str = _field(repr=redacted)
     """Secret of your client. Never log it."""
     scope: str | None | Unset = UNSET
-    """Scopes to ask for, separated by spaces. Left out, the token has every scope of the client."""
+    """Scopes to request, separated by spaces. By default the token has every scope of the client."""
     resource: str | None | Unset = UNSET
-    """The URL of the only part of the Core API that the token is to open (RFC 8707); `*` stands for any segment of
-    its path. A server that does not know this field may ignore it, and then the scopes alone count.
+    """The URL of the only part of the Core API that the token may open (RFC 8707); `*` matches any segment of its
+    path. A server that does not know this field may ignore it, and then only the scopes count.
     """
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["grant_type"] = self.grant_type
         _json["client_id"] = self.client_id
@@ -54,10 +54,10 @@ class CreateTokenRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateTokenRequest", src_dict)
         grant_type = _json.pop("grant_type", ABSENT)

@@ -19,7 +19,8 @@ class CreateToolRequest(_Model):
         name: Name by which the assistant calls it.
         description: What it does and when to use it, in words for the assistant.
         parameters: A free JSON object. In Python it is a plain `dict`.
-        callback_url: Where the platform shall post calls of this tool. Left out, they come as events alone.
+        callback_url: Where the platform should post calls of this tool. By default they only come as
+            events.
     """
 
     name: str
@@ -29,12 +30,12 @@ class CreateToolRequest(_Model):
     parameters: JsonObject
     """A free JSON object. In Python it is a plain `dict`."""
     callback_url: str | None | Unset = UNSET
-    """Where the platform shall post calls of this tool. Left out, they come as events alone."""
+    """Where the platform should post calls of this tool. By default they only come as events."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["name"] = self.name
         _json["description"] = self.description
@@ -45,10 +46,10 @@ class CreateToolRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateToolRequest", src_dict)
         name = _json.pop("name", ABSENT)

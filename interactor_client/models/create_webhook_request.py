@@ -16,25 +16,25 @@ class CreateWebhookRequest(_Model):
     """A new endpoint.
 
     Attributes:
-        url: Where to post events. It must answer within 30 seconds.
+        url: Where to post events. It must respond within 30 seconds.
         events: The types of event to post.
-        secret: What to sign deliveries with. Left out, the server makes one.
-        active: Whether to post events from now on. Left out, it does.
+        secret: What to sign deliveries with. By default the server generates one.
+        active: Whether to post events from now on. Defaults to true.
     """
 
     url: str
-    """Where to post events. It must answer within 30 seconds."""
+    """Where to post events. It must respond within 30 seconds."""
     events: list[KnownWebhookEventType]
     """The types of event to post."""
     secret: str | None | Unset = _field(default=UNSET, repr=redacted)
-    """What to sign deliveries with. Left out, the server makes one."""
+    """What to sign deliveries with. By default the server generates one."""
     active: bool | None | Unset = UNSET
-    """Whether to post events from now on. Left out, it does."""
+    """Whether to post events from now on. Defaults to true."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["url"] = self.url
         _json["events"] = to_json(self.events)
@@ -46,10 +46,10 @@ class CreateWebhookRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateWebhookRequest", src_dict)
         url = _json.pop("url", ABSENT)

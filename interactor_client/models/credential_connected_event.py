@@ -19,8 +19,7 @@ class CredentialConnectedEvent(_Model):
     Attributes:
         id: Id of the event (`evt_...`).
         event: Always `credential.connected`.
-        timestamp: When it happened. Order events by it. Null where a delivery says nothing that can be
-            read.
+        timestamp: When it happened. Order events by it. Null if a delivery has no readable time.
         idempotency_key: The same in every delivery of the event: handle each key once.
         namespace: The tenant that it happened to; null for the default one.
         data: The new credential.
@@ -31,7 +30,7 @@ class CredentialConnectedEvent(_Model):
     event: Literal["credential.connected"] = "credential.connected"
     """Always `credential.connected`."""
     timestamp: datetime.datetime | None
-    """When it happened. Order events by it. Null where a delivery says nothing that can be read."""
+    """When it happened. Order events by it. Null if a delivery has no readable time."""
     idempotency_key: str
     """The same in every delivery of the event: handle each key once."""
     namespace: str | None
@@ -39,10 +38,10 @@ class CredentialConnectedEvent(_Model):
     data: CredentialConnectedData
     """The new credential."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["event"] = self.event
@@ -54,10 +53,10 @@ class CredentialConnectedEvent(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialConnectedEvent", src_dict)
         id = _json.pop("id", ABSENT)

@@ -14,6 +14,5 @@ CredentialStatus = KnownCredentialStatus | str
 """`active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or by the user at
 the provider.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownCredentialStatus`.
+Open: an unlisted value from a newer server is kept unchanged. Only send values of `KnownCredentialStatus`.
 """

@@ -13,13 +13,13 @@ from ..wire import ABSENT, as_int, as_object, as_str, names_only, redacted, to_j
 
 @_define(kw_only=True)
 class CredentialToken(_Model):
-    """A token of the provider, with which to call the provider on the user's behalf. Never log it.
+    """A token of the provider, for calling the provider on the user's behalf. Never log it.
 
     Attributes:
         access_token: The provider's token.
         token_type: How to send it, mostly `Bearer`.
-        expires_in: For how many seconds the token is still good.
-        refresh_token: The provider's refresh token, where your client may see it.
+        expires_in: For how many seconds the token is still valid.
+        refresh_token: The provider's refresh token, if your client may see it.
         scope: What the token allows, separated by spaces.
     """
 
@@ -28,16 +28,16 @@ class CredentialToken(_Model):
     token_type: str
     """How to send it, mostly `Bearer`."""
     expires_in: int | None = None
-    """For how many seconds the token is still good."""
+    """For how many seconds the token is still valid."""
     refresh_token: str | None | Unset = _field(default=UNSET, repr=redacted)
-    """The provider's refresh token, where your client may see it."""
+    """The provider's refresh token, if your client may see it."""
     scope: str | None | Unset = UNSET
     """What the token allows, separated by spaces."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["access_token"] = self.access_token
         _json["token_type"] = self.token_type
@@ -50,10 +50,10 @@ class CredentialToken(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialToken", src_dict)
         access_token = _json.pop("access_token", ABSENT)

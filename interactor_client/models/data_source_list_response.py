@@ -18,22 +18,22 @@ class DataSourceListResponse(_Model):
 
     Attributes:
         data: The items of the page. Empty beyond the last page.
-        meta: Where a page stands in its list. Servers use one of two forms, so every field may be missing:
-            `page`, `per_page`, `total`, `total_pages`, `has_more`, or `current_page`, `per_page`,
+        meta: The position of a page in its list. Servers use one of two forms, so every field may be
+            missing: `page`, `per_page`, `total`, `total_pages`, `has_more`, or `current_page`, `per_page`,
             `total_count`, `total_pages`.
     """
 
     data: list[DataSource]
     """The items of the page. Empty beyond the last page."""
     meta: PaginationMeta | Unset = UNSET
-    """Where a page stands in its list. Servers use one of two forms, so every field may be missing: `page`,
+    """The position of a page in its list. Servers use one of two forms, so every field may be missing: `page`,
     `per_page`, `total`, `total_pages`, `has_more`, or `current_page`, `per_page`, `total_count`, `total_pages`.
     """
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["data"] = to_json(self.data)
         if self.meta is not UNSET and self.meta is not None:
@@ -42,10 +42,10 @@ class DataSourceListResponse(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("DataSourceListResponse", src_dict)
         data = _json.pop("data", ABSENT)

@@ -13,7 +13,7 @@ from ..wire import ABSENT, as_object, as_str, names_only, to_json
 
 @_define(kw_only=True)
 class DataSourceSync(_Model):
-    """A synchronisation that was started. How much is said of it depends on the server's version.
+    """A synchronisation that was started. How much detail it has depends on the server's version.
 
     Attributes:
         id: Id of the data source (`ds_...`).
@@ -25,10 +25,10 @@ class DataSourceSync(_Model):
     sync_status: str | None | Unset = UNSET
     """How far it has come, such as `syncing`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         if self.id is not UNSET:
             _json["id"] = to_json(self.id)
@@ -38,10 +38,10 @@ class DataSourceSync(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("DataSourceSync", src_dict)
         id = _json.pop("id", ABSENT)

@@ -9,6 +9,5 @@ KnownDataSourceType = Literal["database", "file", "url"]
 DataSourceType = KnownDataSourceType | str
 """Where the data comes from, an uploaded file, a web address or a database.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownDataSourceType`.
+Open: an unlisted value from a newer server is kept unchanged. Only send values of `KnownDataSourceType`.
 """

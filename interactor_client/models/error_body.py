@@ -17,28 +17,28 @@ class ErrorBody(_Model):
     """What went wrong.
 
     Attributes:
-        code: What went wrong, for programs. `REFRESH_FAILED` asks for the user to connect the credential
-            again; `API_ERROR` is every error without a code of its own.
+        code: What went wrong, for programs. `REFRESH_FAILED` means that the user has to connect the
+            credential again; `API_ERROR` is any error without its own code.
         message: What went wrong, for people. The wording may change.
-        request_id: Id of the request, to name in a support request.
-        details: One entry for each field that was not acceptable. Only with `VALIDATION_ERROR`.
+        request_id: Id of the request, for support requests.
+        details: One entry for each invalid field. Only with `VALIDATION_ERROR`.
     """
 
     code: ErrorCode
-    """What went wrong, for programs. `REFRESH_FAILED` asks for the user to connect the credential again;
-    `API_ERROR` is every error without a code of its own.
+    """What went wrong, for programs. `REFRESH_FAILED` means that the user has to connect the credential again;
+    `API_ERROR` is any error without its own code.
     """
     message: str
     """What went wrong, for people. The wording may change."""
     request_id: str
-    """Id of the request, to name in a support request."""
+    """Id of the request, for support requests."""
     details: list[ErrorDetail] | Unset = UNSET
-    """One entry for each field that was not acceptable. Only with `VALIDATION_ERROR`."""
+    """One entry for each invalid field. Only with `VALIDATION_ERROR`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["code"] = self.code
         _json["message"] = self.message
@@ -49,10 +49,10 @@ class ErrorBody(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("ErrorBody", src_dict)
         code = _json.pop("code", ABSENT)

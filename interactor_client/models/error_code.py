@@ -1,5 +1,5 @@
-"""What went wrong, for programs. `REFRESH_FAILED` asks for the user to connect the credential again;
-`API_ERROR` is every error without a code of its own.
+"""What went wrong, for programs. `REFRESH_FAILED` means that the user has to connect the credential again;
+`API_ERROR` is any error without its own code.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ KnownErrorCode = Literal[
     "REFRESH_FAILED",
     "VALIDATION_ERROR",
 ]
-"""What went wrong, for programs. `REFRESH_FAILED` asks for the user to connect the credential again;
-`API_ERROR` is every error without a code of its own.
+"""What went wrong, for programs. `REFRESH_FAILED` means that the user has to connect the credential again;
+`API_ERROR` is any error without its own code.
 """
 ErrorCode = KnownErrorCode | str
-"""What went wrong, for programs. `REFRESH_FAILED` asks for the user to connect the credential again;
-`API_ERROR` is every error without a code of its own.
+"""What went wrong, for programs. `REFRESH_FAILED` means that the user has to connect the credential again;
+`API_ERROR` is any error without its own code.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownErrorCode`.
+Open: an unlisted value from a newer server is kept unchanged. Only send values of `KnownErrorCode`.
 """

@@ -14,7 +14,7 @@ from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, to_j
 
 @_define(kw_only=True)
 class HaltingPresentation(_Model):
-    """What to show to the person whose input is awaited. Servers say it in `config`, or in `title`, `description`
+    """What to show to the person whose input is awaited. Servers put it in `config`, or in `title`, `description`
     and `fields`: expect either.
 
     Attributes:
@@ -36,10 +36,10 @@ class HaltingPresentation(_Model):
     fields: list[PresentationField] | None | Unset = UNSET
     """The fields of the form."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["type"] = self.type
         if self.config is not UNSET:
@@ -54,10 +54,10 @@ class HaltingPresentation(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("HaltingPresentation", src_dict)
         type_ = _json.pop("type", ABSENT)

@@ -9,6 +9,5 @@ KnownHaltingPresentationType = Literal["approval", "form", "selection"]
 HaltingPresentationType = KnownHaltingPresentationType | str
 """What to show to the person whose input is awaited.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownHaltingPresentationType`.
+Open: an unlisted value from a newer server is kept unchanged. Only send values of `KnownHaltingPresentationType`.
 """

@@ -20,7 +20,8 @@ class InitiateOAuthRequest(_Model):
             absolute URI.
         provider: The provider, such as `google`.
         service_id: A service of the provider, such as `svc_google_calendar`.
-        scopes: What to ask the user for, in the provider's own words. Left out, the service's usual scopes.
+        scopes: What to ask the user for, in the provider's own words. Defaults to the service's usual
+            scopes.
     """
 
     redirect_uri: str
@@ -30,12 +31,12 @@ class InitiateOAuthRequest(_Model):
     service_id: str | None | Unset = UNSET
     """A service of the provider, such as `svc_google_calendar`."""
     scopes: list[str] | None | Unset = UNSET
-    """What to ask the user for, in the provider's own words. Left out, the service's usual scopes."""
+    """What to ask the user for, in the provider's own words. Defaults to the service's usual scopes."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["redirect_uri"] = self.redirect_uri
         if self.provider is not UNSET and self.provider is not None:
@@ -48,10 +49,10 @@ class InitiateOAuthRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("InitiateOAuthRequest", src_dict)
         redirect_uri = _json.pop("redirect_uri", ABSENT)

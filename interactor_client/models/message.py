@@ -23,7 +23,7 @@ class Message(_Model):
         role: Who speaks.
         created_at: When it was said.
         content: What was said. Empty when the message only calls tools.
-        tool_calls: Tools that the assistant asks for.
+        tool_calls: Tools that the assistant calls.
     """
 
     id: str
@@ -37,12 +37,12 @@ class Message(_Model):
     content: str = ""
     """What was said. Empty when the message only calls tools."""
     tool_calls: list[ToolCall] | None | Unset = UNSET
-    """Tools that the assistant asks for."""
+    """Tools that the assistant calls."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["room_id"] = self.room_id
@@ -55,10 +55,10 @@ class Message(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Message", src_dict)
         id = _json.pop("id", ABSENT)

@@ -17,18 +17,18 @@ class MessageDelta(_Model):
 
     Attributes:
         type: Always `message.delta`.
-        content: What to append, as it stands. May be a part of a word.
+        content: What to append, unchanged. May be a part of a word.
     """
 
     type: Literal["message.delta"] = "message.delta"
     """Always `message.delta`."""
     content: str = ""
-    """What to append, as it stands. May be a part of a word."""
+    """What to append, unchanged. May be a part of a word."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["type"] = self.type
         _json["content"] = to_json(self.content)
@@ -36,10 +36,10 @@ class MessageDelta(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("MessageDelta", src_dict)
         type_ = _json.pop("type", ABSENT)

@@ -9,6 +9,5 @@ KnownMessageRole = Literal["assistant", "system", "tool", "user"]
 MessageRole = KnownMessageRole | str
 """Who speaks.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownMessageRole`.
+Open: an unlisted value from a newer server is kept unchanged. Only send values of `KnownMessageRole`.
 """

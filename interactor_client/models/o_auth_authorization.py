@@ -16,22 +16,22 @@ class OAuthAuthorization(_Model):
     """Where to send the user's browser, and how to recognise and follow the flow.
 
     Attributes:
-        authorization_url: Where the user grants access. Good once, and not for long.
+        authorization_url: Where the user grants access. Valid once, and not for long.
         state: Comes back with the code. Remember it for this user, and compare.
         flow_id: Id of the flow for `credentials.get_oauth_status` (`flow_...`).
     """
 
     authorization_url: str = _field(repr=redacted)
-    """Where the user grants access. Good once, and not for long."""
+    """Where the user grants access. Valid once, and not for long."""
     state: str | Unset = _field(default=UNSET, repr=redacted)
     """Comes back with the code. Remember it for this user, and compare."""
     flow_id: str | Unset = UNSET
     """Id of the flow for `credentials.get_oauth_status` (`flow_...`)."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["authorization_url"] = self.authorization_url
         if self.state is not UNSET and self.state is not None:
@@ -42,10 +42,10 @@ class OAuthAuthorization(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("OAuthAuthorization", src_dict)
         authorization_url = _json.pop("authorization_url", ABSENT)

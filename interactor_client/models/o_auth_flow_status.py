@@ -14,6 +14,5 @@ OAuthFlowStatus = KnownOAuthFlowStatus | str
 """`pending` waits for the user, `completed` has its credential, `failed` was refused or went wrong, `expired`
 was not finished in time.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownOAuthFlowStatus`.
+Open: an unlisted value from a newer server is kept unchanged. Only send values of `KnownOAuthFlowStatus`.
 """

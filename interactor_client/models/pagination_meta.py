@@ -13,7 +13,7 @@ from ..wire import ABSENT, as_bool, as_int, as_object, names_only, number_in, to
 
 @_define(kw_only=True)
 class PaginationMeta(_Model):
-    """Where a page stands in its list. Servers use one of two forms, so every field may be missing: `page`,
+    """The position of a page in its list. Servers use one of two forms, so every field may be missing: `page`,
     `per_page`, `total`, `total_pages`, `has_more`, or `current_page`, `per_page`, `total_count`, `total_pages`.
 
     Attributes:
@@ -41,10 +41,10 @@ class PaginationMeta(_Model):
     total_count: int | Unset = UNSET
     """The other form's name for `total`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         if self.page is not UNSET and self.page is not None:
             _json["page"] = self.page
@@ -64,10 +64,10 @@ class PaginationMeta(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("PaginationMeta", src_dict)
         page = _json.pop("page", ABSENT)

@@ -18,7 +18,7 @@ class PresentationField(_Model):
     Attributes:
         name: Key of the value in the input.
         type: Type of the value, such as `boolean`, `text` or `number`.
-        label: What to show beside it, in words for people.
+        label: A label for people.
         required: Whether the input must have it.
     """
 
@@ -27,14 +27,14 @@ class PresentationField(_Model):
     type: str
     """Type of the value, such as `boolean`, `text` or `number`."""
     label: str | None | Unset = UNSET
-    """What to show beside it, in words for people."""
+    """A label for people."""
     required: bool | None | Unset = UNSET
     """Whether the input must have it."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["name"] = self.name
         _json["type"] = self.type
@@ -46,10 +46,10 @@ class PresentationField(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("PresentationField", src_dict)
         name = _json.pop("name", ABSENT)

@@ -12,7 +12,7 @@ from ..wire import ABSENT, as_object, as_str, names_only, redacted, to_json
 
 @_define(kw_only=True)
 class RevokeTokenRequest(_Model):
-    """The token to revoke, and the credentials of the client that it was given to.
+    """The token to revoke, and the credentials of the client that it was issued to.
 
     Attributes:
         token: The access token to revoke.
@@ -27,10 +27,10 @@ class RevokeTokenRequest(_Model):
     client_secret: str = _field(repr=redacted)
     """Secret of your client. Never log it."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["token"] = self.token
         _json["client_id"] = self.client_id
@@ -39,10 +39,10 @@ class RevokeTokenRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("RevokeTokenRequest", src_dict)
         token = _json.pop("token", ABSENT)

@@ -18,7 +18,7 @@ class Room(_Model):
 
     Attributes:
         id: Id of the room (`room_...`).
-        assistant_id: The assistant that answers in it (`asst_...`).
+        assistant_id: The assistant that replies in it (`asst_...`).
         created_at: When it was opened.
         namespace: The tenant that the room belongs to. Empty for the default namespace.
         metadata: Data that you store with the room. The platform does not read it. May be empty.
@@ -27,7 +27,7 @@ class Room(_Model):
     id: str
     """Id of the room (`room_...`)."""
     assistant_id: str
-    """The assistant that answers in it (`asst_...`)."""
+    """The assistant that replies in it (`asst_...`)."""
     created_at: datetime.datetime
     """When it was opened."""
     namespace: str = ""
@@ -35,10 +35,10 @@ class Room(_Model):
     metadata: JsonObject = _field(factory=dict)
     """Data that you store with the room. The platform does not read it. May be empty."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["assistant_id"] = self.assistant_id
@@ -49,10 +49,10 @@ class Room(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Room", src_dict)
         id = _json.pop("id", ABSENT)

@@ -21,7 +21,7 @@ class RoomMessageCreatedData(_Model):
         room_id: The room (`room_...`).
         role: Who speaks.
         content: What was said.
-        tool_calls: Tools that the assistant asks for; null or empty if there are none.
+        tool_calls: Tools that the assistant calls; null or empty if there are none.
         namespace: The tenant that it belongs to.
     """
 
@@ -34,14 +34,14 @@ class RoomMessageCreatedData(_Model):
     content: str
     """What was said."""
     tool_calls: list[ToolCall] | None | Unset = UNSET
-    """Tools that the assistant asks for; null or empty if there are none."""
+    """Tools that the assistant calls; null or empty if there are none."""
     namespace: str | Unset = UNSET
     """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["message_id"] = self.message_id
         _json["room_id"] = self.room_id
@@ -55,10 +55,10 @@ class RoomMessageCreatedData(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomMessageCreatedData", src_dict)
         message_id = _json.pop("message_id", ABSENT)

@@ -13,7 +13,7 @@ from ..wire import ABSENT, as_object, as_str, names_only, to_json
 
 @_define(kw_only=True)
 class RoomToolCallCompletedData(_Model):
-    """The call that was answered.
+    """The call that got its result.
 
     Attributes:
         tool_call_id: The call (`tc_...`).
@@ -21,7 +21,7 @@ class RoomToolCallCompletedData(_Model):
         tool_id: The tool that was run (`tool_...`).
         tool_name: Name of the tool.
         status: `pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and
-            will have none.
+            never will.
         result: Any JSON value.
         namespace: The tenant that it belongs to.
     """
@@ -35,16 +35,16 @@ class RoomToolCallCompletedData(_Model):
     tool_name: str | Unset = UNSET
     """Name of the tool."""
     status: ToolCallStatus | Unset = UNSET
-    """`pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and will have none."""
+    """`pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and never will."""
     result: Any | Unset = UNSET
     """Any JSON value."""
     namespace: str | Unset = UNSET
     """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["tool_call_id"] = self.tool_call_id
         _json["room_id"] = self.room_id
@@ -62,10 +62,10 @@ class RoomToolCallCompletedData(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomToolCallCompletedData", src_dict)
         tool_call_id = _json.pop("tool_call_id", ABSENT)

@@ -13,7 +13,7 @@ from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
 
 @_define(kw_only=True)
 class RoomToolCallPendingData(_Model):
-    """The call to answer with `tools.submit_result`.
+    """The call to respond to with `tools.submit_result`.
 
     Attributes:
         tool_call_id: The call, for `tools.submit_result` (`tc_...`).
@@ -37,10 +37,10 @@ class RoomToolCallPendingData(_Model):
     namespace: str | Unset = UNSET
     """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["tool_call_id"] = self.tool_call_id
         _json["room_id"] = self.room_id
@@ -53,10 +53,10 @@ class RoomToolCallPendingData(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomToolCallPendingData", src_dict)
         tool_call_id = _json.pop("tool_call_id", ABSENT)

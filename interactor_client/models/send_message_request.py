@@ -17,22 +17,22 @@ class SendMessageRequest(_Model):
 
     Attributes:
         content: What to say.
-        stream: True to answer at once and bring the reply through the room's stream. Left out, the call
+        stream: True to return at once and send the reply through the room's stream. By default the call
             waits for it.
-        role: Who speaks. Left out, the user.
+        role: Who speaks. Defaults to the user.
     """
 
     content: str
     """What to say."""
     stream: bool | None | Unset = UNSET
-    """True to answer at once and bring the reply through the room's stream. Left out, the call waits for it."""
+    """True to return at once and send the reply through the room's stream. By default the call waits for it."""
     role: KnownMessageRole | None | Unset = UNSET
-    """Who speaks. Left out, the user."""
+    """Who speaks. Defaults to the user."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["content"] = self.content
         if self.stream is not UNSET and self.stream is not None:
@@ -43,10 +43,10 @@ class SendMessageRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("SendMessageRequest", src_dict)
         content = _json.pop("content", ABSENT)

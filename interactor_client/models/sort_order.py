@@ -9,6 +9,5 @@ KnownSortOrder = Literal["asc", "desc"]
 SortOrder = KnownSortOrder | str
 """Oldest first (`asc`) or newest first (`desc`).
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownSortOrder`.
+Open: an unlisted value from a newer server is kept unchanged. Only send values of `KnownSortOrder`.
 """

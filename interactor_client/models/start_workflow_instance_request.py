@@ -17,18 +17,18 @@ class StartWorkflowInstanceRequest(_Model):
 
     Attributes:
         workflow_id: The workflow to run (`wf_...`).
-        context: The data that the instance begins with. Left out, none.
+        context: The data that the instance begins with. None by default.
     """
 
     workflow_id: str
     """The workflow to run (`wf_...`)."""
     context: JsonObject | None | Unset = UNSET
-    """The data that the instance begins with. Left out, none."""
+    """The data that the instance begins with. None by default."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["workflow_id"] = self.workflow_id
         if self.context is not UNSET and self.context is not None:
@@ -37,10 +37,10 @@ class StartWorkflowInstanceRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("StartWorkflowInstanceRequest", src_dict)
         workflow_id = _json.pop("workflow_id", ABSENT)

@@ -13,22 +13,22 @@ from ..wire import ABSENT, as_object, as_str, names_only, raise_decode_error, to
 
 @_define(kw_only=True)
 class SubmitToolResultRequest(_Model):
-    """What a tool gave.
+    """The result of a tool.
 
     Attributes:
-        tool_call_id: The call that is answered (`tc_...`).
+        tool_call_id: The call that the result belongs to (`tc_...`).
         result: Any JSON value.
     """
 
     tool_call_id: str
-    """The call that is answered (`tc_...`)."""
+    """The call that the result belongs to (`tc_...`)."""
     result: Any
     """Any JSON value."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["tool_call_id"] = self.tool_call_id
         _json["result"] = to_json(self.result)
@@ -36,10 +36,10 @@ class SubmitToolResultRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("SubmitToolResultRequest", src_dict)
         tool_call_id = _json.pop("tool_call_id", ABSENT)

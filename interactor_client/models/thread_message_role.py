@@ -9,6 +9,5 @@ KnownThreadMessageRole = Literal["system", "user", "workflow"]
 ThreadMessageRole = KnownThreadMessageRole | str
 """Who speaks in the conversation of an instance.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownThreadMessageRole`.
+Open: an unlisted value from a newer server is kept unchanged. Only send values of `KnownThreadMessageRole`.
 """

@@ -13,7 +13,7 @@ from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
 
 @_define(kw_only=True)
 class Tool(_Model):
-    """A function of your application that assistants may ask for.
+    """A function of your application that assistants may call.
 
     Attributes:
         id: Id of the tool (`tool_...`).
@@ -34,10 +34,10 @@ class Tool(_Model):
     callback_url: str | None | Unset = UNSET
     """Where the platform posts the calls of this tool."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["name"] = self.name
@@ -49,10 +49,10 @@ class Tool(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Tool", src_dict)
         id = _json.pop("id", ABSENT)

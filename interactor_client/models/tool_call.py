@@ -19,7 +19,7 @@ class ToolCall(_Model):
         id: Id of the call, for `tools.submit_result` (`tc_...`).
         tool_id: The tool to run (`tool_...`).
         status: `pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and
-            will have none.
+            never will.
         arguments: What to run it with. A model wrote it, so check it against the tool's schema first.
         result: Any JSON value.
     """
@@ -29,16 +29,16 @@ class ToolCall(_Model):
     tool_id: str
     """The tool to run (`tool_...`)."""
     status: ToolCallStatus
-    """`pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and will have none."""
+    """`pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and never will."""
     arguments: JsonObject = _field(factory=dict)
     """What to run it with. A model wrote it, so check it against the tool's schema first."""
     result: Any | Unset = UNSET
     """Any JSON value."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["tool_id"] = self.tool_id
@@ -50,10 +50,10 @@ class ToolCall(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("ToolCall", src_dict)
         id = _json.pop("id", ABSENT)

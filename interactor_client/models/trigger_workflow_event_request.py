@@ -16,19 +16,19 @@ class TriggerWorkflowEventRequest(_Model):
     """An event for an instance.
 
     Attributes:
-        event: Name of the event, as a transition of the current state has it.
+        event: Name of the event, as in a transition of the current state.
         payload: Data to merge into the instance's context.
     """
 
     event: str
-    """Name of the event, as a transition of the current state has it."""
+    """Name of the event, as in a transition of the current state."""
     payload: JsonObject | None | Unset = UNSET
     """Data to merge into the instance's context."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["event"] = self.event
         if self.payload is not UNSET and self.payload is not None:
@@ -37,10 +37,10 @@ class TriggerWorkflowEventRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("TriggerWorkflowEventRequest", src_dict)
         event = _json.pop("event", ABSENT)

@@ -18,10 +18,10 @@ class UpdateAssistantRequest(_Model):
     Attributes:
         name: Name of the assistant.
         system_prompt: The assistant's instructions for every conversation.
-        tools: Ids of tools that it may call. Replaces all of them; an empty list takes every tool away.
+        tools: Ids of tools that it may call. Replaces all of them; an empty list removes every tool.
         data_sources: Ids of data sources that it may consult. Replaces all of them.
-        temperature: How freely the model answers, from 0 (the likeliest words) to 2.
-        max_tokens: How long an answer may get, in tokens of the model.
+        temperature: How freely the model replies, from 0 (the likeliest words) to 2.
+        max_tokens: How long a reply may get, in tokens of the model.
     """
 
     name: str | None | Unset = UNSET
@@ -29,18 +29,18 @@ class UpdateAssistantRequest(_Model):
     system_prompt: str | None | Unset = UNSET
     """The assistant's instructions for every conversation."""
     tools: list[str] | None | Unset = UNSET
-    """Ids of tools that it may call. Replaces all of them; an empty list takes every tool away."""
+    """Ids of tools that it may call. Replaces all of them; an empty list removes every tool."""
     data_sources: list[str] | None | Unset = UNSET
     """Ids of data sources that it may consult. Replaces all of them."""
     temperature: float | None | Unset = UNSET
-    """How freely the model answers, from 0 (the likeliest words) to 2."""
+    """How freely the model replies, from 0 (the likeliest words) to 2."""
     max_tokens: int | None | Unset = UNSET
-    """How long an answer may get, in tokens of the model."""
+    """How long a reply may get, in tokens of the model."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         if self.name is not UNSET and self.name is not None:
             _json["name"] = to_json(self.name)
@@ -58,10 +58,10 @@ class UpdateAssistantRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateAssistantRequest", src_dict)
         name = _json.pop("name", ABSENT)

@@ -19,7 +19,7 @@ class UpdateDataSourceRequest(_Model):
     Attributes:
         name: Name of the data source.
         type: Where the data comes from.
-        config: How to reach the data. Replaces the whole of it.
+        config: How to reach the data. Replaces it as a whole.
         semantic_mappings: What its fields mean. Replaces all of them.
     """
 
@@ -28,14 +28,14 @@ class UpdateDataSourceRequest(_Model):
     type: KnownDataSourceType | None | Unset = UNSET
     """Where the data comes from."""
     config: JsonObject | None | Unset = _field(default=UNSET, repr=redacted)
-    """How to reach the data. Replaces the whole of it."""
+    """How to reach the data. Replaces it as a whole."""
     semantic_mappings: list[SemanticMapping] | None | Unset = UNSET
     """What its fields mean. Replaces all of them."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         if self.name is not UNSET and self.name is not None:
             _json["name"] = to_json(self.name)
@@ -49,10 +49,10 @@ class UpdateDataSourceRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateDataSourceRequest", src_dict)
         name = _json.pop("name", ABSENT)

@@ -19,7 +19,7 @@ class UpdateToolRequest(_Model):
         name: Name by which the assistant calls it.
         description: What it does and when to use it, in words for the assistant.
         parameters: JSON Schema of the arguments.
-        callback_url: Where the platform shall post calls of this tool.
+        callback_url: Where the platform should post calls of this tool.
     """
 
     name: str | None | Unset = UNSET
@@ -29,12 +29,12 @@ class UpdateToolRequest(_Model):
     parameters: JsonObject | None | Unset = UNSET
     """JSON Schema of the arguments."""
     callback_url: str | None | Unset = UNSET
-    """Where the platform shall post calls of this tool."""
+    """Where the platform should post calls of this tool."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         if self.name is not UNSET and self.name is not None:
             _json["name"] = to_json(self.name)
@@ -48,10 +48,10 @@ class UpdateToolRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateToolRequest", src_dict)
         name = _json.pop("name", ABSENT)

@@ -28,10 +28,10 @@ class UpdateWebhookRequest(_Model):
     active: bool | None | Unset = UNSET
     """Whether to post events."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         if self.url is not UNSET and self.url is not None:
             _json["url"] = to_json(self.url)
@@ -43,10 +43,10 @@ class UpdateWebhookRequest(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateWebhookRequest", src_dict)
         url = _json.pop("url", ABSENT)

@@ -14,16 +14,16 @@ from ..wire import ABSENT, as_bool, as_datetime, as_list, as_object, as_str, nam
 
 @_define(kw_only=True)
 class Webhook(_Model):
-    """An endpoint of yours that receives events.
+    """Your endpoint that receives events.
 
     Attributes:
         id: Id of the webhook (`wh_...`).
         url: Where events are posted.
         events: The types of event that are posted.
         created_at: When it was registered.
-        secret: What deliveries are signed with (`whsec_...`). Only in the answers of creation and rotation.
-            Never log it.
-        active: Whether events are posted at present.
+        secret: What deliveries are signed with (`whsec_...`). Only in the responses of creation and
+            rotation. Never log it.
+        active: Whether events are currently posted.
     """
 
     id: str
@@ -35,16 +35,16 @@ class Webhook(_Model):
     created_at: datetime.datetime
     """When it was registered."""
     secret: str | None | Unset = _field(default=UNSET, repr=redacted)
-    """What deliveries are signed with (`whsec_...`). Only in the answers of creation and rotation. Never log it."""
+    """What deliveries are signed with (`whsec_...`). Only in the responses of creation and rotation. Never log it."""
     active: bool = True
-    """Whether events are posted at present."""
+    """Whether events are currently posted."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
     outcome: Literal["created", "updated", "unchanged"] | None = _field(default=None, eq=False, repr=False)
-    """What `ensure` did; None of what came from another method."""
+    """What `ensure` did; None if another method returned it."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["url"] = self.url
@@ -57,10 +57,10 @@ class Webhook(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Webhook", src_dict)
         if "enabled" in _json:

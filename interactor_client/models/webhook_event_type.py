@@ -25,6 +25,5 @@ KnownWebhookEventType = Literal[
 WebhookEventType = KnownWebhookEventType | str
 """A type of event that a webhook can subscribe to.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownWebhookEventType`.
+Open: an unlisted value from a newer server is kept unchanged. Only send values of `KnownWebhookEventType`.
 """

@@ -24,7 +24,7 @@ class Workflow(_Model):
         initial_state: Name of the state in which instances begin.
         created_at: When it was created.
         updated_at: When it last changed.
-        description: What it is for. Empty if nothing was said.
+        description: What it is for. May be empty.
     """
 
     id: str
@@ -40,12 +40,12 @@ class Workflow(_Model):
     updated_at: datetime.datetime
     """When it last changed."""
     description: str = ""
-    """What it is for. Empty if nothing was said."""
+    """What it is for. May be empty."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["name"] = self.name
@@ -58,10 +58,10 @@ class Workflow(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Workflow", src_dict)
         id = _json.pop("id", ABSENT)

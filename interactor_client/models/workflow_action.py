@@ -12,7 +12,7 @@ from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
 
 @_define(kw_only=True)
 class WorkflowAction(_Model):
-    """One thing that a state does when it is entered.
+    """One thing that a state does on entry.
 
     Attributes:
         type: What an action does.
@@ -24,10 +24,10 @@ class WorkflowAction(_Model):
     config: JsonObject
     """A free JSON object. In Python it is a plain `dict`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["type"] = self.type
         _json["config"] = to_json(self.config)
@@ -35,10 +35,10 @@ class WorkflowAction(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowAction", src_dict)
         type_ = _json.pop("type", ABSENT)

@@ -9,6 +9,5 @@ KnownWorkflowActionType = Literal["ai_process", "email", "http", "transform"]
 WorkflowActionType = KnownWorkflowActionType | str
 """What an action does.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownWorkflowActionType`.
+Open: an unlisted value from a newer server is kept unchanged. Only send values of `KnownWorkflowActionType`.
 """

@@ -17,21 +17,21 @@ class WorkflowHalted(_Model):
 
     Attributes:
         type: Always `workflow.halted`.
-        presentation: What to show to the person whose input is awaited. Servers say it in `config`, or in
+        presentation: What to show to the person whose input is awaited. Servers put it in `config`, or in
             `title`, `description` and `fields`: expect either.
     """
 
     type: Literal["workflow.halted"] = "workflow.halted"
     """Always `workflow.halted`."""
     presentation: HaltingPresentation
-    """What to show to the person whose input is awaited. Servers say it in `config`, or in `title`, `description`
+    """What to show to the person whose input is awaited. Servers put it in `config`, or in `title`, `description`
     and `fields`: expect either.
     """
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["type"] = self.type
         _json["presentation"] = to_json(self.presentation)
@@ -39,10 +39,10 @@ class WorkflowHalted(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowHalted", src_dict)
         type_ = _json.pop("type", ABSENT)

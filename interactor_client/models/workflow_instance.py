@@ -47,10 +47,10 @@ class WorkflowInstance(_Model):
     context: JsonObject = _field(factory=dict)
     """Its data, from the start, from actions, from input and from events. May be empty."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["workflow_id"] = self.workflow_id
@@ -64,10 +64,10 @@ class WorkflowInstance(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowInstance", src_dict)
         id = _json.pop("id", ABSENT)

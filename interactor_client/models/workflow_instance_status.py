@@ -14,6 +14,5 @@ WorkflowInstanceStatus = KnownWorkflowInstanceStatus | str
 """`running` moves by itself, `halted` waits for `workflow_instances.submit_input`; `completed`, `failed` and
 `cancelled` have ended.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownWorkflowInstanceStatus`.
+Open: an unlisted value from a newer server is kept unchanged. Only send values of `KnownWorkflowInstanceStatus`.
 """

@@ -19,7 +19,7 @@ class WorkflowState(_Model):
     Attributes:
         name: Name of the state, unique in the workflow.
         type: `action` does something and moves on, `halting` waits for input, `terminal` ends the instance.
-        actions: What it does when it is entered, in order.
+        actions: What it does on entry, in order.
         transitions: Where it leads. The first one that applies is taken. A terminal state has none.
         presentation: What a halting state shows.
     """
@@ -29,16 +29,16 @@ class WorkflowState(_Model):
     type: WorkflowStateType
     """`action` does something and moves on, `halting` waits for input, `terminal` ends the instance."""
     actions: list[WorkflowAction] | None | Unset = UNSET
-    """What it does when it is entered, in order."""
+    """What it does on entry, in order."""
     transitions: list[WorkflowTransition] | None | Unset = UNSET
     """Where it leads. The first one that applies is taken. A terminal state has none."""
     presentation: HaltingPresentation | None | Unset = UNSET
     """What a halting state shows."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["name"] = self.name
         _json["type"] = self.type
@@ -52,10 +52,10 @@ class WorkflowState(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowState", src_dict)
         name = _json.pop("name", ABSENT)

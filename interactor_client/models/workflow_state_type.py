@@ -9,6 +9,5 @@ KnownWorkflowStateType = Literal["action", "halting", "terminal"]
 WorkflowStateType = KnownWorkflowStateType | str
 """`action` does something and moves on, `halting` waits for input, `terminal` ends the instance.
 
-Open: a value that is not listed, from a server that knows more of them, is kept as it came. What is sent is one of
-`KnownWorkflowStateType`.
+Open: an unlisted value from a newer server is kept unchanged. Only send values of `KnownWorkflowStateType`.
 """

@@ -21,7 +21,7 @@ class WorkflowThread(_Model):
         id: Id of the thread (`thr_...`).
         instance_id: The instance that it belongs to (`wfi_...`).
         created_at: When the conversation began.
-        messages: All that was said, oldest first.
+        messages: All messages, oldest first.
     """
 
     id: str
@@ -31,12 +31,12 @@ class WorkflowThread(_Model):
     created_at: datetime.datetime
     """When the conversation began."""
     messages: list[ThreadMessage] = _field(factory=list)
-    """All that was said, oldest first."""
+    """All messages, oldest first."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["instance_id"] = self.instance_id
@@ -46,10 +46,10 @@ class WorkflowThread(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowThread", src_dict)
         id = _json.pop("id", ABSENT)

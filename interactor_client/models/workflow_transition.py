@@ -18,7 +18,7 @@ class WorkflowTransition(_Model):
     Attributes:
         to: Name of the state that it leads to.
         condition: An expression over the context that must hold, such as `approved == true`.
-        event: The event that takes it, from `workflow_instances.trigger_event`.
+        event: The event that triggers it, from `workflow_instances.trigger_event`.
     """
 
     to: str
@@ -26,12 +26,12 @@ class WorkflowTransition(_Model):
     condition: str | None | Unset = UNSET
     """An expression over the context that must hold, such as `approved == true`."""
     event: str | None | Unset = UNSET
-    """The event that takes it, from `workflow_instances.trigger_event`."""
+    """The event that triggers it, from `workflow_instances.trigger_event`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
-    """What was sent beside the documented fields."""
+    """Undocumented fields."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, without what is UNSET."""
+        """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["to"] = self.to
         if self.condition is not UNSET:
@@ -42,10 +42,10 @@ class WorkflowTransition(_Model):
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """The model of a JSON object; what it does not document goes to `additional_properties`.
+        """The model of a JSON object. Undocumented fields go to `additional_properties`.
 
         Raises:
-            DecodeError: a field is missing, or not of its type.
+            DecodeError: a field is missing, or has the wrong type.
         """
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowTransition", src_dict)
         to = _json.pop("to", ABSENT)

@@ -98,7 +98,7 @@ class _Client(Immutable, Generic[S, N]):
 
     @property
     def config(self) -> InteractorConfig:
-        """The settings that the client was made with; a view may deviate from them."""
+        """The settings that the client was created with; a view may override some."""
         return self._config
 
     def __repr__(self) -> str:
@@ -112,16 +112,17 @@ class _Client(Immutable, Generic[S, N]):
         """A view whose calls all belong to this tenant.
 
         Raises:
-            ConfigurationError: it is empty, holds a control character, or begins or ends with white space.
+            ConfigurationError: the namespace is empty, contains a control character, or begins or ends with white
+                space.
         """
         return self._derive(self._view.with_namespace(namespace))
 
     def for_event(self: C, event: WebhookEvent) -> C:
-        """A view of the tenant that a webhook event belongs to; of the default namespace where `event.namespace` is
-        None, with `require_namespace` as well.
+        """A view of the tenant that a webhook event belongs to. If `event.namespace` is None, it is the default
+        namespace, even with `require_namespace`.
 
         Raises:
-            ConfigurationError: it is no event, or no header can hold its namespace.
+            ConfigurationError: not an event, or its namespace can't be sent in a header.
         """
         return self._derive(self._view.for_event(event))
 
@@ -137,21 +138,22 @@ class _Client(Immutable, Generic[S, N]):
         on_response: OnResponse | None = None,
         **unknown: Never,
     ) -> C:
-        """A view with other settings for its calls; None leaves one as it is.
+        """A view with other settings for its calls; None leaves a setting unchanged.
 
-        `timeout` and `deadline` are in seconds: for one attempt, and for a whole call. `max_retries` is how often a
-        call is sent again at most, 0 for never. `idempotency_key` goes with each call that takes one, in place of one
-        of its own: use such a view for a single call, and to repeat that call.
+        `timeout` (for one attempt) and `deadline` (for a whole call) are in seconds. `max_retries` is how often a call
+        is retried at most, 0 for never. `idempotency_key` replaces the random key of each call that supports one: use
+        such a view for a single call, and for repeating that call.
 
-        `headers` and `query` go with each request of the view, streams included, but not with the token request that
-        it may need. They are added to those of the view that they are given to, where a name with None takes one out
-        again; what a method sets itself stays. Those that the client or HTTP sets are refused.
+        `headers` and `query` are added to each request of the view, streams included, but not to token requests. They
+        extend those of the view they are called on; None removes a name. They don't override what a method sets
+        itself, and names that the client or HTTP sets are refused.
 
-        `on_response` is called with a `ResponseInfo` for each answer, errors included; after those given before. It
-        must not block, in the async client neither. What it raises is logged. A call without an answer tells nothing.
+        `on_response` is called with a `ResponseInfo` for each response, errors included, after any callbacks set
+        before. It must not block: the async client calls it in the event loop. Its exceptions are logged. Without a
+        response it isn't called.
 
         Raises:
-            ConfigurationError: one of them is out of its range or cannot be sent.
+            ConfigurationError: a value is out of range or can't be sent.
         """
         if unknown:
             from interactor_client import advice
@@ -168,35 +170,35 @@ class _Client(Immutable, Generic[S, N]):
         return view.oauth.get_jwks() if self.is_authenticated() else view.get_access_token()
 
     def is_authenticated(self) -> bool:
-        """Whether there is an access token that has not expired. Sends nothing."""
+        """Whether there is an unexpired access token. Sends nothing."""
         return self._shared.tokens.valid() is not None
 
     @property
     def rate_limit(self) -> dict[str, RateLimit]:
-        """The last rate limits that the server reported, by scope: "client", "namespace" (this view's own), and others.
+        """The latest rate limits from the server, by scope: "client", "namespace" (this view's own), and others.
 
-        Empty before the first answer.
+        Empty before the first response.
         """
         return self._shared.limits.seen(self._view.namespace)
 
     @property
     def is_closed(self) -> bool:
-        """Whether the client was closed; its views are closed with it."""
+        """Whether the client has been closed; its views close with it."""
         return self._shared.transport.closing.is_set
 
 
 class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, Resources):
-    """The platform, for threads. One client serves a whole process.
+    """The client for threads. One client serves a whole process.
 
-    The settings are the fields of `InteractorConfig`, as keywords; what is missing comes from `config` or, without one,
-    from the environment: `InteractorClient(config)`, `InteractorClient(timeout=5)`. `transport` takes the place of the
-    connection pool, and is closed with the client. `token_store` shares the access token with other clients.
-    `retry_policy` decides what is sent again and when. `rate_limiter` (see `interactor_ext.limits`) makes calls wait
-    rather than be refused. `circuit_breaker` refuses calls to a host that fails all the time; it may be another
-    `CircuitBreaker`, or False for none. `telemetry` (see `interactor_ext.telemetry`) gets an event for each request.
+    The settings are the fields of `InteractorConfig`, as keywords; the rest comes from `config` or, without one, from
+    the environment: `InteractorClient(config)`, `InteractorClient(timeout=5)`. `transport` replaces the connection
+    pool, and is closed with the client. `token_store` shares the access token with other clients. `retry_policy`
+    decides what is retried and when. `rate_limiter` (see `interactor_ext.limits`) makes calls wait instead of being
+    refused. `circuit_breaker` blocks calls to a host that keeps failing; pass another `CircuitBreaker`, or False for
+    none. `telemetry` (see `interactor_ext.telemetry`) gets an event for each request.
 
-    Views (`namespace`, `with_options`) are immutable, cheap, and share everything else. They own nothing: to close one
-    does nothing. A client that nobody closes lets go of its connections when it is collected.
+    Views (`namespace`, `with_options`) are immutable, cheap, and share everything else. They own nothing, so closing
+    one does nothing. A client that is never closed releases its connections when it is garbage collected.
 
     Raises:
         ConfigurationError: settings are missing or wrong. Nothing was sent.
@@ -214,26 +216,26 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
 
     @cached_property
     def api(self) -> ViewApi:
-        """This view for the functions of `interactor_client.api`, as their `client=`.
+        """The `client=` argument for the functions of `interactor_client.api`.
 
-        What they send has this view's token, namespace and options; what they raise are the errors of this package.
+        Requests have this view's token, namespace and options, and failures raise the errors of this package.
         """
         return low_level.ViewApi(self._http)
 
     def get_access_token(self) -> str:
-        """A token that is valid now, requested if there is none. It is a secret.
+        """A valid access token, requested if there is none yet. It is a secret.
 
         Raises:
             AuthenticationError: the client id, the secret or the scopes were refused.
-            APIConnectionError: the account server did not answer.
+            APIConnectionError: the account server did not respond.
         """
         return self._shared.tokens.get(self._view.ends_at()).access_token
 
     def health(self) -> Health:
-        """Get a token, if none is there, and ask the Core API for something small, once. Raises no InteractorError.
+        """Get a token if there is none yet, and send one small request to the Core API. Raises no InteractorError.
 
-        It takes no longer than the view's `timeout`, the token included. Where the client requires a namespace and the
-        view has none, it asks the account server alone: the Core API has nothing that belongs to no tenant.
+        Takes at most the view's `timeout`, token included. If the client requires a namespace and the view has none,
+        only the account server is checked: the Core API has nothing that belongs to no tenant.
         """
         started, error = time.perf_counter(), None
         try:
@@ -251,18 +253,18 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         json: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Call an endpoint that has no method here yet. It has the token, namespace and options of the view.
+        """Call an endpoint that has no method yet, with the view's token, namespace and options.
 
-        `path` continues the URL of the Core API: `client.request("GET", "/things/th_1")`. Percent-encode ids in it. The
-        body is read whole, so this is not for streams. A POST or PATCH that may have arrived is sent again only with
-        the header Idempotency-Key, given here or by `with_options`. Errors and logs quote the path; metrics do not.
+        `path` is relative to the Core API's URL: `client.request("GET", "/things/th_1")`. Percent-encode ids in it. The
+        whole body is read, so this isn't for streams. A POST or PATCH that may have arrived is only retried with an
+        Idempotency-Key header, set here or through `with_options`. Errors and logs quote the path; metrics don't.
 
         Raises:
-            APIStatusError: the status is no success.
-            APIConnectionError: no answer came.
+            APIStatusError: an error status.
+            APIConnectionError: no response.
             ConfigurationError: a header or a parameter is refused. Nothing was sent.
-            ValueError, TypeError: the method, the path or the body cannot be sent, such as a path that leads elsewhere
-                or a body that is no JSON. Nothing was sent.
+            ValueError, TypeError: the method, the path or the body can't be sent, such as a path to another place or a
+                body that isn't JSON. Nothing was sent.
         """
         arguments = extras.request_arguments(
             self._view.namespace, self._view.idempotency_key, method, path, params, json, headers
@@ -270,21 +272,21 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         return read_response(self._http.request(**arguments), _as_it_is)
 
     def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:
-        """The URL of a room's events for a browser's EventSource, which can send no header. It holds a token: hand it
-        to its user alone, and keep it out of logs.
+        """The URL of a room's events for a browser's EventSource, which can't send headers. It holds a token: give it
+        only to its user, and keep it out of logs.
 
-        The token has the scope `rooms:read`. Where the account server takes a `resource` (RFC 8707), as the sandbox
-        does, it opens room streams and nothing else. Elsewhere whoever has the URL can read all rooms and messages, in
-        any namespace that they name, until the token expires. `interactor_ext.relay` keeps the token in your backend.
+        The token has the scope `rooms:read`. If the account server supports `resource` (RFC 8707), as the sandbox does,
+        it only opens room streams. Otherwise anyone with the URL can read all rooms and messages, in any namespace,
+        until the token expires. `interactor_ext.relay` keeps the token in your backend.
 
         Raises:
-            ConfigurationError: the account server gives no token with that scope alone. With `allow_broad_token` the
-                URL then has the client's own token, with every right of the client.
+            ConfigurationError: the account server issues no token with only that scope. With `allow_broad_token` the
+                URL then has the client's own token, with all rights of the client.
         """
         return self._stream_url(room_stream(self._view, room_id), allow_broad_token)
 
     def workflow_stream_url(self, instance_id: str, *, allow_broad_token: bool = False) -> str:
-        """As `room_stream_url`, for a workflow instance; the scope is `workflows:read`."""
+        """Like `room_stream_url`, for a workflow instance; the scope is `workflows:read`."""
         return self._stream_url(workflow_stream(self._view, instance_id), allow_broad_token)
 
     def _stream_url(self, url: StreamURL, allow_broad_token: bool) -> str:
@@ -298,28 +300,28 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         return url.with_token(token.access_token)
 
     def credential_auth(self, credential_id: str, *, hosts: Iterable[str] | str | None = None) -> CredentialAuth:
-        """Signs your own calls to a provider with the token of a user's credential: for `httpx.Client(auth=...)`, for
-        httpx2 and `requests` by its `httpx2_auth()` and `requests_auth()`, and for anything else by its `headers(url)`.
+        """Signs your own calls to a provider with the token of a user's credential: `httpx.Client(auth=...)`, httpx2
+        with `httpx2_auth()`, `requests` with `requests_auth()`, and anything else with `headers(url)`.
 
-        The token is fetched at the first call and again a minute before it expires, or after a 401 of the provider;
-        that call is then sent once more. All such objects of one client, namespace and credential share it; what asks
-        for it first makes the request, with the options of its view. A view's deadline bounds its own wait alone.
+        The token is fetched at the first call, and again a minute before it expires or after the provider responds
+        with 401; that call is then sent once more. Auth objects of the same client, namespace and credential share the
+        token; the first to need it requests it, with its view's options. A view's deadline only limits its own wait.
 
-        `hosts` are those that may have the token, such as "www.googleapis.com": over https, and over http on this
-        machine alone. Without `hosts` it is that of the first call. A call to another raises ConfigurationError; where
-        a redirect leads to another, the request goes on without the token.
+        `hosts` may get the token, such as "www.googleapis.com": over https, and over http only on this machine.
+        Without `hosts` it is the host of the first call. A call to another raises ConfigurationError; a redirect to
+        another is followed without the token.
 
         Your calls then raise CredentialExpiredError if the user must connect the credential again, and any other
-        InteractorError that `credentials.get_token` and `credentials.refresh` raise.
+        InteractorError of `credentials.get_token` and `credentials.refresh`.
 
         Raises:
-            ConfigurationError: `hosts` names none, or one that is no host.
-            ValueError: the id cannot be part of a path.
+            ConfigurationError: `hosts` is empty, or contains something that isn't a host.
+            ValueError: the id can't be part of a path.
         """
         return credential_auth.CredentialAuth(self._shared, self._view, credential_id, hosts)
 
     def close(self) -> None:
-        """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
+        """Close the connections; later calls raise ConfigurationError. Closing twice does no harm."""
         self._close(f"close() in {line_of_caller()}")
 
     def _close(self, by: str) -> None:
@@ -338,7 +340,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
 
 
 class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport], AsyncSequences, AsyncResources):
-    """The platform, for tasks: `InteractorClient` with coroutines. One client serves all event loops of a process."""
+    """The client for asyncio: `InteractorClient` with coroutines. One client serves all event loops of a process."""
 
     _http: AsyncViewClient
 
@@ -352,24 +354,24 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
 
     @cached_property
     def api(self) -> AsyncViewApi:
-        """This view for the functions of `interactor_client.api`, as their `client=`.
+        """The `client=` argument for the functions of `interactor_client.api`.
 
-        What they send has this view's token, namespace and options; what they raise are the errors of this package.
+        Requests have this view's token, namespace and options, and failures raise the errors of this package.
         """
         return low_level.AsyncViewApi(self._http)
 
     async def get_access_token(self) -> str:
-        """A token that is valid now, requested if there is none. It is a secret.
+        """A valid access token, requested if there is none yet. It is a secret.
 
         Raises:
             AuthenticationError: the client id, the secret or the scopes were refused.
-            APIConnectionError: the account server did not answer.
+            APIConnectionError: the account server did not respond.
         """
         require_asyncio()
         return (await self._shared.tokens.get(self._view.ends_at())).access_token
 
     async def health(self) -> Health:
-        """As `InteractorClient.health`."""
+        """Like `InteractorClient.health`."""
         started, error = time.perf_counter(), None
         try:
             await self._ask_little()
@@ -386,18 +388,18 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
         json: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """As `InteractorClient.request`."""
+        """Like `InteractorClient.request`."""
         arguments = extras.request_arguments(
             self._view.namespace, self._view.idempotency_key, method, path, params, json, headers
         )
         return read_response(await self._http.request(**arguments), _as_it_is)
 
     async def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:
-        """As `InteractorClient.room_stream_url`."""
+        """Like `InteractorClient.room_stream_url`."""
         return await self._stream_url(room_stream(self._view, room_id), allow_broad_token)
 
     async def workflow_stream_url(self, instance_id: str, *, allow_broad_token: bool = False) -> str:
-        """As `InteractorClient.workflow_stream_url`."""
+        """Like `InteractorClient.workflow_stream_url`."""
         return await self._stream_url(workflow_stream(self._view, instance_id), allow_broad_token)
 
     async def _stream_url(self, url: StreamURL, allow_broad_token: bool) -> str:
@@ -412,11 +414,11 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
         return url.with_token(token.access_token)
 
     def credential_auth(self, credential_id: str, *, hosts: Iterable[str] | str | None = None) -> AsyncCredentialAuth:
-        """As `InteractorClient.credential_auth`, for `httpx.AsyncClient(auth=...)`; its `headers(url)` is awaited."""
+        """Like `InteractorClient.credential_auth`, for `httpx.AsyncClient(auth=...)`; await its `headers(url)`."""
         return credential_auth.AsyncCredentialAuth(self._shared, self._view, credential_id, hosts)
 
     async def aclose(self) -> None:
-        """Close the connections; calls after that raise ConfigurationError. Twice does no harm."""
+        """Close the connections; later calls raise ConfigurationError. Closing twice does no harm."""
         await self._close(f"aclose() in {line_of_caller()}")
 
     async def _close(self, by: str) -> None:

@@ -205,7 +205,7 @@ def _for_token_request(view: View) -> View:
 
 
 class CredentialAuth(OfOneProcess, BearerAuth):
-    """The auth of a provider's httpx.Client: what `InteractorClient.credential_auth` returns."""
+    """Auth for a provider's httpx.Client, returned by `InteractorClient.credential_auth`."""
 
     def __init__(self, shared: SharedState, view: View, credential_id: str, hosts: Iterable[str] | str | None) -> None:
         self._view = view
@@ -222,9 +222,9 @@ class CredentialAuth(OfOneProcess, BearerAuth):
         super()._reject(token)
 
     def headers(self, url: httpx.URL | str, *, refused: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The headers for a call to this URL by other means than httpx. They hold the token: keep them out of logs.
+        """The headers for a call to this URL without httpx. They hold the token: keep them out of logs.
 
-        `refused`: the headers that the provider has answered with 401, to get others. Errors are those of the calls.
+        `refused`: headers that the provider rejected with 401, to get new ones. Raises the same errors as such calls.
         """
         self._destinations.check(url)
         if refused is not None:
@@ -232,7 +232,7 @@ class CredentialAuth(OfOneProcess, BearerAuth):
         return _headers(self._tokens.get(self._view.ends_at(), self._fetch))
 
     def httpx2_auth(self) -> httpx2.Auth:
-        """The same auth for httpx2: `httpx2.Client(auth=...)`. ImportError without that package."""
+        """The same auth for httpx2: `httpx2.Client(auth=...)`. Raises ImportError if httpx2 isn't installed."""
         return httpx2_auth.Httpx2Auth(self)
 
     def requests_auth(self) -> Callable[[Any], Any]:
@@ -247,7 +247,7 @@ class CredentialAuth(OfOneProcess, BearerAuth):
 
 
 class AsyncCredentialAuth(OfOneProcess, AsyncBearerAuth):
-    """The auth of a provider's httpx.AsyncClient: what `AsyncInteractorClient.credential_auth` returns."""
+    """Auth for a provider's httpx.AsyncClient, returned by `AsyncInteractorClient.credential_auth`."""
 
     def __init__(
         self, shared: AsyncSharedState, view: View, credential_id: str, hosts: Iterable[str] | str | None
@@ -271,7 +271,7 @@ class AsyncCredentialAuth(OfOneProcess, AsyncBearerAuth):
         super()._reject(token)
 
     async def headers(self, url: httpx.URL | str, *, refused: Mapping[str, str] | None = None) -> dict[str, str]:
-        """As `CredentialAuth.headers`, for aiohttp and others."""
+        """Like `CredentialAuth.headers`, for aiohttp and others."""
         require_asyncio()
         self._destinations.check(url)
         if refused is not None:
@@ -279,7 +279,7 @@ class AsyncCredentialAuth(OfOneProcess, AsyncBearerAuth):
         return _headers(await self._tokens.get(self._view.ends_at(), self._fetch))
 
     def httpx2_auth(self) -> httpx2.Auth:
-        """The same auth for httpx2: `httpx2.AsyncClient(auth=...)`. ImportError without that package."""
+        """The same auth for httpx2: `httpx2.AsyncClient(auth=...)`. Raises ImportError if httpx2 isn't installed."""
         return httpx2_auth.Httpx2Auth(self)
 
     def sync_auth_flow(self, request: httpx.Request) -> NoReturn:

@@ -33,7 +33,7 @@ class Health(NamedTuple):
 
     status: Literal["healthy", "unhealthy"]
     latency_ms: float
-    """How long the request took, with a token request if one was due."""
+    """Duration of the request, including any token request."""
     token_valid: bool
     error: str | None = None
     """The error message, if the check failed."""
@@ -48,18 +48,18 @@ def health_from(error: InteractorError | None, seconds: float, *, token_valid: b
 
 
 class ResponseInfo(NamedTuple):
-    """The answer to a call, of any status; to a stream, once for each connection."""
+    """A response to a call, of any status; for a stream, one for each connection."""
 
     operation: str
-    """The operationId, such as "create_room"; "" for a call of `client.request`."""
+    """The operationId, such as "create_room"; "" for `client.request`."""
     status: int
     headers: Mapping[str, str]
-    """Of the response, looked up without regard to case. Secrets are masked."""
+    """Headers of the response, case-insensitive. Secrets are masked."""
     request_id: str | None
     elapsed: float
-    """Seconds that the call took, with its token request, its waits and its retries; of a stream, to its first byte."""
+    """Duration in seconds, including the token request, waits and retries; for a stream, until its first byte."""
     retries: int
-    """How many attempts of the call went before the one that was answered."""
+    """How many attempts of the call came before the one with this response."""
 
 
 OnResponse = Callable[[ResponseInfo], object]
@@ -89,14 +89,14 @@ def tell(callbacks: Iterable[OnResponse], request: httpx.Request, response: http
 
 
 class RateLimit(NamedTuple):
-    """The `X-RateLimit-*` headers of a response; None where one was missing or unreadable."""
+    """The `X-RateLimit-*` headers of a response; None for each that was missing or unreadable."""
 
     scope: str
-    """"client", "namespace" or another word of the server's."""
+    """"client", "namespace" or another scope that the server named."""
     limit: int | None
     remaining: int | None
     reset: float | None
-    """Unix time at which the window starts anew."""
+    """Unix time at which the window starts again."""
 
 
 class RateLimits:

@@ -56,23 +56,23 @@ class Sequences:
         tool_timeout: float | None = None,
         answer: type[Any] | None = None,
     ) -> Reply:
-        """Send a message and follow its answer: enter it, then read `text()`, `message()` or the events.
+        """Send a message and follow the reply: enter it, then read `text()`, `message()` or the events.
 
-        The stream is opened before the message is sent, so no event is missed. With `tools`, calls of tools are run and
-        their results submitted until the assistant answers: several at once where it calls several at once. The result
-        of an unknown tool is an error, unless the platform calls it by its `callback_url`. `tools` is a ToolSet or a
-        list of functions; they too must be registered and given to the assistant before.
+        The stream is opened before the message is sent, so no event is missed. With `tools`, tool calls are run and
+        their results submitted until the assistant replies; several calls at once run at once. Calling an unknown tool
+        results in an error, unless the platform calls the tool at its `callback_url`. `tools` is a ToolSet or a list of
+        functions; a list, too, must be registered and added to the assistant first.
 
-        Without `tools`, a call of a tool that has no `callback_url` is a RuntimeWarning, and the chat waits for a
-        result that somebody else submits: after `tool_timeout` seconds, with an APITimeoutError.
+        Without `tools`, a call of a tool that has no `callback_url` raises a RuntimeWarning, and the chat waits until
+        someone else submits the result; after `tool_timeout` seconds it raises an APITimeoutError.
 
-        With `answer`, a dataclass, attrs class, TypedDict or pydantic class, `reply.answer()` is an instance of it: the
-        room's assistant is given a tool of that shape, which it keeps, and is asked to call it if it does not.
+        With `answer`, a dataclass, attrs class, TypedDict or pydantic class, `reply.answer()` returns an instance of
+        it: the room's assistant gets a tool with these fields, which it keeps, and is asked to call it if it doesn't.
 
-        The platform's events do not name the message that they answer, so in one room one chat goes on at a time. The
-        next one, of this process or of another, waits for its end: as long as events come, or half a minute in silence.
-        Where two messages are sent at the same time nevertheless, the order of the room's messages decides which answer
-        is whose, and it comes in one piece; where the order is ambiguous, a StreamError is raised.
+        The platform's events don't name the message that they reply to, so only one chat runs in a room at a time. The
+        next one, in this or another process, waits for it to end: as long as events come, or half a minute of silence.
+        If two messages are sent at the same time anyway, the order of the room's messages decides which reply is
+        whose, and the reply comes in one piece; if the order is ambiguous, a StreamError is raised.
         """
         if answer is not None:
             return _typed_reply.TypedReply(self, room_id, content, tools, tool_timeout, answer)
@@ -84,28 +84,27 @@ class Sequences:
         until: Collection[KnownWorkflowInstanceStatus] = _RESTING,
         timeout: float | None = 300.0,
     ) -> WorkflowInstance:
-        """The instance, as soon as its status is one of `until`; at once if it is already.
+        """Wait until the status of the instance is one of `until`, and return the instance.
 
-        It follows the instance's stream, and polls if that fails. `timeout` is in seconds; None leaves it
-        to the view's deadline.
+        Follows the instance's stream, and polls if that fails. `timeout` is in seconds; None means the view's deadline.
 
         Raises:
             WaitTimeoutError: not in time. Its `last` is the instance as last seen.
-            UnexpectedStateError: its status is final, and another one.
-            ValueError: `until` is empty, or has a value that is no status of an instance.
+            UnexpectedStateError: it has another, final status.
+            ValueError: `until` is empty, or contains a value that isn't a status of instances.
         """
         return self._run_effects(waiting.workflow_wait(self, instance_id, until, timeout))
 
     def wait_for_oauth(self, flow: str | OAuthAuthorization | OAuthFlow, timeout: float | None = 300.0) -> OAuthFlow:
-        """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
+        """Wait until the user has connected the account. The `credential_id` of the flow is the new credential.
 
-        `flow` is what `credentials.initiate_oauth` gave, or its id. It polls, ever less often. `timeout` is in
-        seconds; None leaves it to the view's deadline.
+        `flow` is the result of `credentials.initiate_oauth`, or its id. Polls at growing intervals. `timeout` is in
+        seconds; None means the view's deadline.
 
         Raises:
             WaitTimeoutError: not in time.
-            UnexpectedStateError: the user refused, it failed, or it expired.
-            ValueError: the platform gave the flow no id.
+            UnexpectedStateError: the user refused, the flow failed, or it expired.
+            ValueError: the platform returned a flow without an id.
         """
         return self._run_effects(waiting.oauth_wait(self, flow, timeout))
 
@@ -142,23 +141,23 @@ class AsyncSequences:
         tool_timeout: float | None = None,
         answer: type[Any] | None = None,
     ) -> AsyncReply:
-        """Send a message and follow its answer: enter it, then read `text()`, `message()` or the events.
+        """Send a message and follow the reply: enter it, then read `text()`, `message()` or the events.
 
-        The stream is opened before the message is sent, so no event is missed. With `tools`, calls of tools are run and
-        their results submitted until the assistant answers: several at once where it calls several at once. The result
-        of an unknown tool is an error, unless the platform calls it by its `callback_url`. `tools` is a ToolSet or a
-        list of functions; they too must be registered and given to the assistant before.
+        The stream is opened before the message is sent, so no event is missed. With `tools`, tool calls are run and
+        their results submitted until the assistant replies; several calls at once run at once. Calling an unknown tool
+        results in an error, unless the platform calls the tool at its `callback_url`. `tools` is a ToolSet or a list of
+        functions; a list, too, must be registered and added to the assistant first.
 
-        Without `tools`, a call of a tool that has no `callback_url` is a RuntimeWarning, and the chat waits for a
-        result that somebody else submits: after `tool_timeout` seconds, with an APITimeoutError.
+        Without `tools`, a call of a tool that has no `callback_url` raises a RuntimeWarning, and the chat waits until
+        someone else submits the result; after `tool_timeout` seconds it raises an APITimeoutError.
 
-        With `answer`, a dataclass, attrs class, TypedDict or pydantic class, `reply.answer()` is an instance of it: the
-        room's assistant is given a tool of that shape, which it keeps, and is asked to call it if it does not.
+        With `answer`, a dataclass, attrs class, TypedDict or pydantic class, `reply.answer()` returns an instance of
+        it: the room's assistant gets a tool with these fields, which it keeps, and is asked to call it if it doesn't.
 
-        The platform's events do not name the message that they answer, so in one room one chat goes on at a time. The
-        next one, of this process or of another, waits for its end: as long as events come, or half a minute in silence.
-        Where two messages are sent at the same time nevertheless, the order of the room's messages decides which answer
-        is whose, and it comes in one piece; where the order is ambiguous, a StreamError is raised.
+        The platform's events don't name the message that they reply to, so only one chat runs in a room at a time. The
+        next one, in this or another process, waits for it to end: as long as events come, or half a minute of silence.
+        If two messages are sent at the same time anyway, the order of the room's messages decides which reply is
+        whose, and the reply comes in one piece; if the order is ambiguous, a StreamError is raised.
         """
         if answer is not None:
             return _typed_reply.AsyncTypedReply(self, room_id, content, tools, tool_timeout, answer)
@@ -170,30 +169,29 @@ class AsyncSequences:
         until: Collection[KnownWorkflowInstanceStatus] = _RESTING,
         timeout: float | None = 300.0,
     ) -> WorkflowInstance:
-        """The instance, as soon as its status is one of `until`; at once if it is already.
+        """Wait until the status of the instance is one of `until`, and return the instance.
 
-        It follows the instance's stream, and polls if that fails. `timeout` is in seconds; None leaves it
-        to the view's deadline.
+        Follows the instance's stream, and polls if that fails. `timeout` is in seconds; None means the view's deadline.
 
         Raises:
             WaitTimeoutError: not in time. Its `last` is the instance as last seen.
-            UnexpectedStateError: its status is final, and another one.
-            ValueError: `until` is empty, or has a value that is no status of an instance.
+            UnexpectedStateError: it has another, final status.
+            ValueError: `until` is empty, or contains a value that isn't a status of instances.
         """
         return await self._run_effects(waiting.workflow_wait(self, instance_id, until, timeout))
 
     async def wait_for_oauth(
         self, flow: str | OAuthAuthorization | OAuthFlow, timeout: float | None = 300.0
     ) -> OAuthFlow:
-        """The flow, as soon as the user has connected the account: its `credential_id` is the new credential.
+        """Wait until the user has connected the account. The `credential_id` of the flow is the new credential.
 
-        `flow` is what `credentials.initiate_oauth` gave, or its id. It polls, ever less often. `timeout` is in
-        seconds; None leaves it to the view's deadline.
+        `flow` is the result of `credentials.initiate_oauth`, or its id. Polls at growing intervals. `timeout` is in
+        seconds; None means the view's deadline.
 
         Raises:
             WaitTimeoutError: not in time.
-            UnexpectedStateError: the user refused, it failed, or it expired.
-            ValueError: the platform gave the flow no id.
+            UnexpectedStateError: the user refused, the flow failed, or it expired.
+            ValueError: the platform returned a flow without an id.
         """
         return await self._run_effects(waiting.oauth_wait(self, flow, timeout))
 

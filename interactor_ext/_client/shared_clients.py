@@ -63,14 +63,14 @@ _closing: set[asyncio.Task[None]] = set()
 
 
 def get_client(settings: InteractorConfig | None = None, /, **options: Unpack[ClientKeywords]) -> InteractorClient:
-    """The shared client, the same for all threads.
+    """The client shared by all threads.
 
-    The first call makes it, with `options` as `InteractorClient` takes them; later calls leave them out, or give equal
-    ones. If it was closed, a new one is made, with the same options unless others are given.
+    The first call creates it with `options`, those of `InteractorClient`; later calls omit them, or pass equal ones. If
+    it was closed, a new one is created, with the same options unless you pass others.
 
     Raises:
-        ConfigurationError: a setting is missing or wrong, or the client was made with other options. The error names
-            the line that made it.
+        ConfigurationError: a setting is missing or wrong, or the client was created with other options. The error names
+            the line that created it.
     """
     return _shared(InteractorClient, {"config": settings, **options})
 
@@ -78,7 +78,7 @@ def get_client(settings: InteractorConfig | None = None, /, **options: Unpack[Cl
 def get_async_client(
     settings: InteractorConfig | None = None, /, **options: Unpack[AsyncClientKeywords]
 ) -> AsyncInteractorClient:
-    """The shared async client, the same for all event loops; otherwise as `get_client`."""
+    """The async client shared by all event loops; otherwise like `get_client`."""
     return _shared(AsyncInteractorClient, {"config": settings, **options})
 
 
@@ -104,9 +104,9 @@ def _shared(kind: type[C], keywords: Any) -> C:
 
 
 def reset_clients() -> None:
-    """Close and forget both, so that the next call makes new ones: for tests, and when the environment has changed.
+    """Close and forget both, so the next call creates new ones: for tests, and when the environment has changed.
 
-    Where an event loop runs, the async client is closed by a task of that loop.
+    If an event loop is running, a task of that loop closes the async client.
     """
     close_clients(f"reset_clients() in {line_of_caller()}")
 

@@ -61,23 +61,23 @@ class ConfigFields(TypedDict, total=False):
 # A dataclass, for attrs takes a tenth of the time that httpx takes to import.
 @dataclass(frozen=True, init=False, repr=False)
 class InteractorConfig:
-    """Immutable settings of a client. All that is wrong with them is reported at once, as a ConfigurationError.
+    """Immutable settings of a client. A ConfigurationError lists everything that is wrong with them.
 
-    Times are in seconds. `environment` is "production" or "sandbox" and stands for the two URLs; a URL that is given
-    beats it. `token_refresh_buffer`: how long before its expiry a token is replaced. `timeout` bounds one attempt,
-    `deadline` the whole call with its retries. `max_response_size` is in bytes, after unpacking: a larger response is
-    refused while it comes, and so is an event of a stream that has more than a quarter of it. `scopes`: a sequence, or
-    one string with spaces; none means all that the OAuth client may have. With `require_namespace`, a call to the Core
-    API without a namespace is a ConfigurationError. `user_agent_suffix` tells the platform who calls, as in
-    "acme-crm/4.2". `allow_insecure_http` permits `http://` URLs of hosts that are not local, over which the secret
-    goes unencrypted. `client_secret` may also be pydantic's SecretStr; or a function, sync or async, that gives the
-    secret of now: it is called before the first token request, and again after one that was refused.
+    Times are in seconds. `environment` is "production" or "sandbox" and sets both URLs; an explicit URL overrides it.
+    `token_refresh_buffer` is how long before expiry a token is replaced. `timeout` limits one attempt, `deadline` the
+    whole call with its retries. `max_response_size` is in bytes, after unpacking: larger responses are refused while
+    they arrive, and so are events of a stream larger than a quarter of it. `scopes` is a sequence, or one string with
+    spaces; empty means all that the OAuth client has. With `require_namespace`, a call to the Core API without a
+    namespace is a ConfigurationError. `user_agent_suffix` identifies your application to the platform, as in
+    "acme-crm/4.2". `allow_insecure_http` permits `http://` URLs of hosts that aren't local, which send the secret
+    unencrypted. `client_secret` may also be pydantic's SecretStr, or a sync or async function that returns the current
+    secret: it is called before the first token request, and again after a refused one.
 
-    What is left out comes from the environment, then from the defaults. Read are INTERACTOR_CLIENT_ID,
-    INTERACTOR_CLIENT_SECRET, INTERACTOR_ENVIRONMENT, INTERACTOR_ACCOUNT_SERVER_URL, INTERACTOR_CORE_API_URL,
-    INTERACTOR_SCOPES (separated by spaces) and INTERACTOR_REQUIRE_NAMESPACE (1, true, yes or on; 0, false, no or off),
-    when the object is made; empty ones count as not set. It is an error if an environment is given and a URL variable
-    names a server of another one, for it is unclear which of the two is meant.
+    The rest comes from the environment, then from the defaults. These variables are read when the object is created:
+    INTERACTOR_CLIENT_ID, INTERACTOR_CLIENT_SECRET, INTERACTOR_ENVIRONMENT, INTERACTOR_ACCOUNT_SERVER_URL,
+    INTERACTOR_CORE_API_URL, INTERACTOR_SCOPES (separated by spaces) and INTERACTOR_REQUIRE_NAMESPACE (1, true, yes or
+    on; 0, false, no or off); empty ones count as unset. An environment that contradicts a URL variable is an error,
+    because it's unclear which of the two is meant.
     """
 
     client_id: str
@@ -156,11 +156,11 @@ class InteractorConfig:
 
     @classmethod
     def from_env(cls, **overrides: Unpack[ConfigFields]) -> InteractorConfig:
-        """The same, for whoever reads it: what `overrides` leave out comes from the environment."""
+        """The same as the constructor, but explicit: what `overrides` omit comes from the environment."""
         return cls(**overrides)
 
     def replace(self, **changes: Unpack[ConfigFields]) -> InteractorConfig:
-        """A copy with some fields changed. URLs that `environment` stands for change with it."""
+        """A copy with some fields changed. URLs that `environment` sets change with it."""
         fields: dict[str, Any] = {name: getattr(self, name) for name in ConfigFields.__annotations__}
         fields |= {name: value for name, value in changes.items() if value is not None}
         for name, old, new in zip(_URLS, ENVIRONMENTS[self.environment], _urls(fields["environment"]), strict=True):
@@ -178,10 +178,10 @@ InteractorConfig.__annotations__["client_secret"] = str | SecretFunction
 
 
 def validate_env() -> None:
-    """Check the environment variables alone, for instance when a service starts.
+    """Check only the environment variables, for example when a service starts.
 
     Raises:
-        ConfigurationError: names every variable that is missing, or else says what is wrong with those that are set.
+        ConfigurationError: names every missing variable, or else says what is wrong with those that are set.
     """
     environment = _environment()
     missing = [_VARIABLES[name] for name in _REQUIRED if name not in environment]

@@ -26,18 +26,18 @@ _cancelled: set[asyncio.Task[None]] = set()
 
 
 class Reply(SharedReply):
-    """A message that was sent, and its answer as it comes: a context manager, and an iterator of typed events.
+    """A sent message and its reply as it arrives: a context manager, and an iterator of typed events.
 
-    A call of a tool that needs approval comes as a `WaitingCall`, after which the events end; `waiting` lists them.
+    A tool call that needs approval comes as a `WaitingCall`, and the events end there; `waiting` lists such calls.
 
-    Entering opens the room's stream and sends the message; leaving closes everything at once. Everything that has come
-    can still be read after that. Chats of one room wait for each other, as far as they are of one process; one that
-    this thread has begun is read to its end first.
+    Entering opens the room's stream and sends the message; leaving closes everything at once. What has already arrived
+    can still be read. Chats of one process in one room wait for each other; one that this thread has begun is read to
+    its end first.
 
-    Raises, on entering or on iterating:
-        StreamError: the platform reports an error, or the stream cannot be resumed.
+    Raises, on entering or iterating:
+        StreamError: the platform reported an error, or the stream can't be resumed.
         APIStatusError, APIConnectionError: the message, or the result of a tool, could not be sent.
-        APITimeoutError: the view's deadline has come.
+        APITimeoutError: the view's deadline has passed.
     """
 
     __aenter__ = NO_ASYNC_WITH
@@ -67,19 +67,19 @@ class Reply(SharedReply):
             yield event
 
     def text(self) -> Iterator[str]:
-        """The text of the answer as it comes, and what the assistant says before it calls tools."""
+        """The text of the reply as it arrives, including what the assistant says before it calls tools."""
         return (event.content for event in self if isinstance(event, MessageDelta))
 
     def message(self) -> Message:
-        """The answer, when it is complete. If the stream failed for good, it is looked for among the room's messages.
+        """Wait for the complete reply. If the stream failed for good, it is looked up among the room's messages.
 
-        Events that were not iterated over are kept, so `text()` can still be read. Raises ApprovalError if the answer
-        waits for the approval of a call.
+        Events that weren't iterated over are kept, so `text()` can still be read. Raises ApprovalError if the reply
+        waits for a call to be approved.
         """
         return run_sync(self._answer())
 
     def close(self) -> None:
-        """Stop listening, at once. A thread that waits for the answer gets a StreamError."""
+        """Stop listening at once. A thread that waits for the reply gets a StreamError."""
         self._state.closed()
         run_sync(self._release_if_over())
 
@@ -120,9 +120,9 @@ def _run_all(runs: deque[Effects[Any]]) -> None:
 
 
 class AsyncReply(SharedReply):
-    """`Reply` for asyncio: `async with`, `async for`. A task that is cancelled leaves at once.
+    """`Reply` for asyncio: `async with`, `async for`. A cancelled task leaves at once.
 
-    A time limit on one event, as in `asyncio.wait_for(anext(events), 5)` where `events = aiter(reply)`, costs no event.
+    A time limit on one event, as in `asyncio.wait_for(anext(events), 5)` with `events = aiter(reply)`, loses no event.
     """
 
     _work: asyncio.Task[None] | None = None
@@ -148,7 +148,7 @@ class AsyncReply(SharedReply):
         return AsyncEvents(self._next, _unguarded())
 
     def text(self) -> AsyncIterator[str]:
-        """The text of the answer as it comes, and what the assistant says before it calls tools."""
+        """The text of the reply as it arrives, including what the assistant says before it calls tools."""
         return AsyncEvents(self._next_text, _unguarded())
 
     async def _next(self) -> StreamEvent | WaitingCall:
@@ -164,15 +164,15 @@ class AsyncReply(SharedReply):
         return event.content
 
     async def message(self) -> Message:
-        """The answer, when it is complete. If the stream failed for good, it is looked for among the room's messages.
+        """Wait for the complete reply. If the stream failed for good, it is looked up among the room's messages.
 
-        Events that were not iterated over are kept, so `text()` can still be read. Raises ApprovalError if the answer
-        waits for the approval of a call.
+        Events that weren't iterated over are kept, so `text()` can still be read. Raises ApprovalError if the reply
+        waits for a call to be approved.
         """
         return await run_async(self._answer())
 
     async def aclose(self) -> None:
-        """Stop listening, at once. Tools are cancelled; one in a thread finishes there, unheard."""
+        """Stop listening at once. Tools are cancelled; one in a thread runs to its end, and its result is dropped."""
         self._state.closed()
         await run_async(self._release_if_over())
 

@@ -66,7 +66,7 @@ class SharedReply:
 
     @property
     def sent(self) -> Message:
-        """The message that was sent, as the platform gave it back when the reply was entered."""
+        """The sent message, as the platform returned it on entering."""
         self._require_entered()
         sent = self._state.sent_message
         if sent is None:
@@ -150,7 +150,7 @@ class SharedReply:
 
     @property
     def waiting(self) -> list[WaitingCall]:
-        """The calls that wait until a person approves them. Then the chat ends without an answer."""
+        """The calls that wait for a person's approval. The chat then ends without a reply."""
         return list(self._state.waiting)
 
     def _next_event(self) -> Effects[StreamEvent | WaitingCall | None]:

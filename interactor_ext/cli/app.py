@@ -33,6 +33,7 @@ def command_line(*, sandbox_alone: bool = False) -> Callable[..., object]:
         from interactor_ext.cli.chat import chat
         from interactor_ext.cli.docs import docs
         from interactor_ext.cli.doctor import doctor
+        from interactor_ext.cli.explore import explore
         from interactor_ext.cli.mcp import mcp
         from interactor_ext.cli.tools import tools
         from interactor_ext.cli.webhooks import webhooks
@@ -45,6 +46,8 @@ def command_line(*, sandbox_alone: bool = False) -> Callable[..., object]:
         app.command()(docs)
         app.command()(mcp)
         app.command()(demo)
+        # As with `sandbox` below.
+        app.command(context_settings={"allow_interspersed_args": False})(explore)
     # What follows the program's name belongs to the program.
     app.command(context_settings={"allow_interspersed_args": False})(sandbox)
     return typer.main.get_command(app)

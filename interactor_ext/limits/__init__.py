@@ -1,11 +1,11 @@
-"""Client-side rate limiting: calls wait until the platform's limits allow them. Pass one as `rate_limiter=`.
+"""Client-side rate limiting: calls wait until the platform's limits allow them. Pass a limiter as `rate_limiter=`.
 
-    client = InteractorClient(rate_limiter=RateLimiter())                            # this process alone
-    client = InteractorClient(rate_limiter=RedisRateLimiter(redis.Redis(...)))       # all workers together
+    client = InteractorClient(rate_limiter=RateLimiter())                            # for this process
+    client = InteractorClient(rate_limiter=RedisRateLimiter(redis.Redis(...)))       # for all workers together
 
-The documented tiers are the default (by minute, and at once): 600/100 for a client, 300/50 for a namespace, 60/10 for
+The documented tiers are the default (per minute, and at once): 600/100 for a client, 300/50 for a namespace, 60/10 for
 opening streams, 20/5 for tokens. Calls are spread out as `X-RateLimit-Remaining` runs out. Each namespace has its own
-queue, and the first of each queue are served in turn, so a busy namespace delays itself rather than others.
+queue, and the queues are served in turn, so a busy namespace delays itself rather than others.
 """
 
 from __future__ import annotations

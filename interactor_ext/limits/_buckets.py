@@ -43,13 +43,13 @@ class Tier:
 
     @property
     def reserve(self) -> float:
-        """How few requests may be left of the burst before the next ones are spread out, at least 1."""
+        """How few requests may remain in the burst before the next ones are spread out, at least 1."""
         return max(1.0, self.burst * _RESERVE)
 
 
 @dataclass(frozen=True, slots=True)
 class Tiers:
-    """The documented limits; pass others where the platform has granted them."""
+    """The documented limits; pass others if the platform has granted them."""
 
     client: Tier = Tier(600, 100)
     namespace: Tier = Tier(300, 50)

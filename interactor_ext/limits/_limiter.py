@@ -24,8 +24,8 @@ _LONG_WAIT = 1.0
 class RateLimiter:
     """Keeps the calls of this process within the tiers, from any number of threads and event loops.
 
-    One limiter may serve several clients: calls are counted by OAuth client and by namespace. Limiters with the same
-    settings are equal, so that `get_client` may be called with them again; each counts for itself.
+    Several clients may share one limiter: calls are counted by OAuth client and by namespace. Limiters with the same
+    settings are equal, so `get_client` can be called with them again, but each counts separately.
     """
 
     def __init__(self, tiers: Tiers | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -44,7 +44,7 @@ class RateLimiter:
         return hash(self._settings)
 
     def keys_of(self, client: str, namespace: str, *, account: bool, stream: bool) -> tuple[Key, ...]:
-        """The buckets that a call counts against: of an OAuth client, and of a namespace, "" for none."""
+        """The buckets that a call counts against: by OAuth client, and by namespace ("" for none)."""
         if account:
             return (("tokens", client),)
         if stream:
@@ -52,8 +52,8 @@ class RateLimiter:
         return (("client", client), ("namespace", client, namespace)) if namespace else (("client", client),)
 
     def wait(self, keys: Sequence[Key], time_left: float | None = None, closing: Closing | None = None) -> float | None:
-        """Wait until a call that counts against `keys` may start. Where that is more than `time_left` seconds away,
-        return at once how many.
+        """Wait until a call that counts against `keys` may start. If that takes more than `time_left` seconds, return
+        the number of seconds at once.
 
         Raises ConfigurationError as soon as the client is closed.
         """
@@ -64,18 +64,18 @@ class RateLimiter:
     async def wait_async(
         self, keys: Sequence[Key], time_left: float | None = None, closing: Closing | None = None
     ) -> float | None:
-        """As `wait`, for tasks."""
+        """Like `wait`, for asyncio."""
         closing = closing or Closing()
         place = Place(keys[-1], TaskWaiter())
         return await run_async(self._wait(keys, time_left, place, closing, closing.wait_async, closing.pause_async))
 
     def take(self, keys: Sequence[Key]) -> Effects[float]:
-        """0 for a call that may start at once, and counts from now on; else the seconds until it may."""
+        """0 if the call may start at once, and is now counted; otherwise the seconds until it may."""
         delay, reserved = yield from self._buckets.reserve(keys, 0.0)
         return 0.0 if reserved else delay
 
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
-        """Take over the rate limits in a response. Does no I/O."""
+        """Adopt the rate limits of a response. Does no I/O."""
         self._buckets.observe(keys, status, headers, retry_after)
 
     def _wait(
@@ -133,13 +133,12 @@ class RedisRateLimiter(RateLimiter):
     """Keeps the calls of all processes that share a Redis within the tiers: one round trip to Redis before each call.
 
     `redis` is a `redis.Redis` or `redis.RedisCluster`, or for AsyncInteractorClient one of `redis.asyncio` (a
-    synchronous one is then called in a thread). An asynchronous one belongs to the event loop that uses it first: in
-    any other, as of a second `asyncio.run`, a synchronous one with its settings takes its place. `prefix` begins the
-    names of all keys.
+    synchronous one then runs in a thread). An asynchronous one belongs to the first event loop that uses it: in any
+    other, such as a second `asyncio.run`, a synchronous one with the same settings replaces it. All keys begin with
+    `prefix`.
 
-    A call waits two seconds for Redis at most, and no longer than half the time that is left to it. While Redis does
-    not answer, each process counts for itself, one call tries it again every ten seconds, and a warning says so once a
-    minute.
+    A call waits at most two seconds for Redis, and at most half its remaining time. While Redis doesn't respond, each
+    process counts separately, one call probes Redis every ten seconds, and a warning is logged once a minute.
     """
 
     def __init__(self, redis: Any, tiers: Tiers | None = None, *, prefix: str = "interactor:limits:") -> None:
@@ -149,7 +148,7 @@ class RedisRateLimiter(RateLimiter):
         self._is_async = is_async(redis)
 
     def wait(self, keys: Sequence[Key], time_left: float | None = None, closing: Closing | None = None) -> float | None:
-        """As `RateLimiter.wait`."""
+        """Like `RateLimiter.wait`."""
         if self._is_async:
             raise ConfigurationError(
                 "A redis.asyncio client only works for AsyncInteractorClient: pass a redis.Redis here."

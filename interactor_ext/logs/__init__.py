@@ -1,11 +1,11 @@
 """The log of the SDK: one record for each call and for each retry, under `interactor`; and a filter that masks secrets.
 
-Records carry, as attributes (`extra`): `request_id`, `namespace`, `endpoint` (the template of the path), `method`,
-`status_code` and `duration_ms`, None where unknown; and where known `user_id`, `resource_id`, `error_code` and
-`retry_count`. A call that succeeds is INFO; one that fails, and each retry, is WARNING. Each attempt is DEBUG, with
-`attempt`, `request_bytes` and `response_bytes` (after unpacking); bodies are never logged. The environment variable
-INTERACTOR_LOG, "info" or "debug", writes the log to stderr with secrets masked. In a program that configures no
-logging, errors alone (of a handler, a tool, a store) go to stderr, with their tracebacks.
+Records have these attributes (`extra`): `request_id`, `namespace`, `endpoint` (the template of the path), `method`,
+`status_code` and `duration_ms`, None if unknown; and if known `user_id`, `resource_id`, `error_code` and `retry_count`.
+A successful call is INFO; a failed one, and each retry, is WARNING. Each attempt is DEBUG, with `attempt`,
+`request_bytes` and `response_bytes` (after unpacking); bodies are never logged. The environment variable
+INTERACTOR_LOG, "info" or "debug", writes the log to stderr with secrets masked. In a program that doesn't configure
+logging, only errors (of a handler, a tool, a store) go to stderr, with their tracebacks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(__name__, {"._filter": ("RedactingFilter",)})
 
 user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
-"""The field `user_id` of the log records of calls: `user_id.set("u_1")` holds for the task or thread that sets it."""
+"""The field `user_id` of the log records of calls: `user_id.set("u_1")` applies to the task or thread that sets it."""
 
 
 def is_handled(source: logging.Logger | None) -> bool:

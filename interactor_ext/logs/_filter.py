@@ -18,13 +18,13 @@ _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 class RedactingFilter(logging.Filter):
-    """Takes secrets out of records: of the message, its arguments, the extra fields and the traceback.
+    """Removes secrets from records: from the message, its arguments, the extra fields and the traceback.
 
-    Masked are `secrets` and the values of INTERACTOR_CLIENT_SECRET and INTERACTOR_WEBHOOK_SECRET (of 8 characters and
-    more, as words of their own, so that no ordinary word is replaced), what looks like a secret (bearer tokens, JWTs,
-    keys with the prefix of their provider, passwords in URLs, `client_secret=...` and the like), and what is named like
-    one: an extra field, the value of a mapping, the second of a pair. All else stays as it is, white space and the
-    length of texts included. Put it on handlers, for a logger's own filters do not see what its children log:
+    It masks `secrets` and the values of INTERACTOR_CLIENT_SECRET and INTERACTOR_WEBHOOK_SECRET (from 8 characters on,
+    and only as whole words, so no ordinary word is replaced), what looks like a secret (bearer tokens, JWTs, keys with
+    their provider's prefix, passwords in URLs, `client_secret=...` and the like), and what has a secret's name: an
+    extra field, the value of a mapping, the second of a pair. Everything else stays unchanged, including white space
+    and the length of texts. Add it to handlers, because a logger's own filters don't see its children's records:
 
         handler.addFilter(RedactingFilter())
     """

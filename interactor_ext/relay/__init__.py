@@ -1,4 +1,4 @@
-"""The relay: a browser follows and writes to a room of its own user, and no key of the platform leaves the backend.
+"""The relay: a browser reads and writes its own user's rooms, and no key of the platform leaves the backend.
 
 from interactor_ext import get_async_client
 from interactor_ext.relay import Relay
@@ -40,38 +40,37 @@ _NOTHING_MORE = Show()
 
 
 class Relay:
-    """An ASGI application to mount, and with `wsgi` a WSGI application, that stands between browsers and the platform.
+    """An ASGI application to mount, and with `wsgi` a WSGI application, between browsers and the platform.
 
-    `client` may be a function, such as `get_async_client`: each request calls it, so nothing is made at import.
+    `client` may be a function, such as `get_async_client`: each request calls it, so nothing is created at import.
 
-    `authorize(scope)` returns the namespace of the signed-in user, or None: then the answer is 401. It is the caller's
-    whole responsibility who is who; it gets the ASGI scope (under WSGI the environ), and may be a coroutine function. A
-    function that is none runs in a thread, under WSGI in that of the request. `rooms(namespace, room_id)` and
-    `instances(namespace, instance_id)` may narrow further: a room or workflow instance for which they do not return
-    True is answered as one that does not exist. For a room that is to be created the id is "". With a third parameter
-    they are given the scope too, which says who asks and, by its method, for what.
+    `authorize(scope)` returns the namespace of the signed-in user, or None for a 401. Identifying the user is entirely
+    up to you; it gets the ASGI scope (under WSGI the environ), and may be a coroutine function. A regular function runs
+    in a thread, under WSGI in the request's. `rooms(namespace, room_id)` and `instances(namespace, instance_id)` may
+    restrict access further: unless they return True, the room or workflow instance looks nonexistent. For a room that
+    is to be created the id is "". With a third parameter they also get the scope, which says who wants what.
 
-    `approvals(namespace, room_id)` returns the name of the signed-in person where they may approve or reject the calls
-    of `tools` that wait for it, else None; with a third parameter it is given the scope. Without it nobody may.
+    `approvals(namespace, room_id)` returns the name of the signed-in person if they may approve or reject waiting calls
+    of `tools`, else None; with a third parameter it gets the scope. Without it nobody may.
 
     `on_message(namespace, room_id, content)`, with a fourth parameter for the scope, sees each message before it is
-    sent: it returns None, or a text for the user, and then the message is not sent. `show` says what browsers get
-    beside texts, names and states.
+    sent. It returns None, or a text for the user, and then the message isn't sent. `show` says what browsers get in
+    addition to texts, names and states.
 
-    Pages of the relay's own host may use it, and those of `allowed_origins`. `trust_forwarded_host` takes the host from
-    X-Forwarded-Host, which a proxy in front must set. `tools`, a ToolSet or a list of functions, are run in the backend
-    for the answers to messages that are sent through the relay, for at most `answer_timeout` seconds each.
+    Pages of the relay's own host may use it, and those of `allowed_origins`. `trust_forwarded_host` reads the host from
+    X-Forwarded-Host, which a proxy in front must set. `tools`, a ToolSet or a list of functions, run in the backend for
+    replies to messages sent through the relay, for at most `answer_timeout` seconds each.
 
-    `max_body` is in bytes. `writes_per_minute` and `streams_per_namespace` are limits of one namespace in this process.
-    With a `rate_limiter`, its tier `namespace` limits the writes instead; a RedisRateLimiter counts for all processes.
-    All readers of a room share one stream of the platform; it is closed `grace` seconds after the last of them has
-    gone. A reader that is more than `max_queued` bytes behind is disconnected, and comes back with the id of its last
-    event. An idle stream says something every `heartbeat` seconds.
+    `max_body` is in bytes. `writes_per_minute` and `streams_per_namespace` limit one namespace in this process. With a
+    `rate_limiter`, its tier `namespace` limits the writes instead; a RedisRateLimiter counts for all processes. All
+    readers of a room share one stream of the platform, which is closed `grace` seconds after the last one has left. A
+    reader that is more than `max_queued` bytes behind is disconnected, and comes back with the id of its last event. An
+    idle stream sends a sign of life every `heartbeat` seconds.
 
-    Streams end when uvicorn is told to end. Other servers may wait for open responses: give them a limit.
+    Streams end when uvicorn is told to stop. Other servers may wait for open responses: give them a limit.
 
     Raises:
-        ConfigurationError: an option is out of its range, or an origin is none.
+        ConfigurationError: an option is out of range, or an origin isn't valid.
     """
 
     def __init__(
@@ -132,11 +131,11 @@ class Relay:
             await answer_other(scope, receive, send, self.aclose)
 
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """The same as a WSGI application. Each open stream keeps a thread of the server for as long as it lasts, and
-        the end of a browser is noticed at the next event or heartbeat.
+        """The same as a WSGI application. Each open stream occupies a thread of the server as long as it lasts, and a
+        browser that left is only noticed at the next event or heartbeat.
         """
         return _wsgi.serve(environ, start_response, self._routes.answer)
 
     async def aclose(self) -> None:
-        """End all streams, for good. A server that runs the relay itself, not mounted, does so when it shuts down."""
+        """End all streams for good. A server that runs the relay itself rather than mounted does this at shutdown."""
         await self._routes.aclose()

@@ -52,11 +52,11 @@ _FIELDS: dict[type, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show:
-    """What a browser gets beside what each chat needs, in the history and in streams.
+    """What a browser gets in addition to what each chat needs, in the history and in streams.
 
-    Without it: texts of users and assistants, ids, times, the names and states of tools, what a halted workflow asks,
-    and the state and status of a workflow instance. `tool_arguments` and `tool_results` add what tools are called with
-    and what they return, and `context` names the keys of a workflow instance's context that may be seen.
+    By default: texts of users and assistants, ids, times, the names and states of tools, what a halted workflow asks,
+    and the state and status of a workflow instance. `tool_arguments` and `tool_results` add the arguments and results
+    of tool calls, and `context` names the visible keys of a workflow instance's context.
     """
 
     tool_arguments: bool = False

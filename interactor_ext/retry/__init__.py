@@ -1,4 +1,4 @@
-"""The retry policy, and `with_retry` for functions of the caller."""
+"""The retry policy, and `with_retry` for your own functions."""
 
 from __future__ import annotations
 

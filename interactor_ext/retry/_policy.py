@@ -48,11 +48,11 @@ _DATE_FORMS = (
 
 
 def parse_retry_after(value: object, *, now: float) -> float | None:
-    """The seconds that a `Retry-After` header asks for, or None where it says nothing usable.
+    """The seconds to wait according to a `Retry-After` header, or None if it isn't usable.
 
     `value` is the header as text or bytes: seconds, or a date in any of the three forms of RFC 9110. `now` is Unix time
-    in seconds; a date that has passed gives 0.0. What is malformed, negative, not finite or absurd (more than a year)
-    counts as absent. Nothing raises.
+    in seconds; a past date returns 0.0. A value that is malformed, negative, not finite or absurd (more than a year)
+    counts as absent. Never raises.
     """
     if isinstance(value, bytes):
         value = value.decode("latin-1")
@@ -96,7 +96,7 @@ def _valid_seconds(seconds: float) -> float | None:
 
 
 class Decision(NamedTuple):
-    """Send again after `delay` seconds, or stop where it is None; `reason` says why, for a log line."""
+    """Retry after `delay` seconds, or stop if it is None; `reason` says why, for a log line."""
 
     delay: float | None
     reason: str
@@ -105,20 +105,20 @@ class Decision(NamedTuple):
 # A dataclass, for attrs takes a fifth of the time that httpx takes to import.
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often, how soon and after what a request is sent again.
+    """How often, when and after which errors a call is retried.
 
-    Waits are in seconds, drawn evenly from nothing up to `base_delay`, then twice that, four times, and so on up to
-    `max_delay`. A server's `Retry-After` is a minimum. One that asks for more than `max_delay` is not waited for: the
-    call ends with its error, whose `retry_after` says how long. `jitter` supplies the draws, from 0 to 1.
+    Waits are random, in seconds: between 0 and `base_delay`, then twice that, four times, and so on up to `max_delay`.
+    A server's `Retry-After` is a minimum. If it exceeds `max_delay`, the call raises its error at once, and
+    `retry_after` of the error says how long. `jitter` supplies the random numbers, from 0 to 1.
 
-    A request that may have arrived is sent again only if that can do no harm: its method is idempotent, or it carries
-    an Idempotency-Key. Negative or endless waits are a ValueError, and so is a number of retries that is not whole.
+    A request that may have arrived is only retried if that does no harm: its method is idempotent, or it carries an
+    Idempotency-Key. A negative or infinite wait is a ValueError, and so is a number of retries that isn't whole.
 
-    `retry_on` is asked about each APIStatusError and APIConnectionError that may end a call: True to send the request
-    again where `statuses` would not, False not to, None to decide as without it. It must not block, in the async client
-    neither. All else holds whatever it says: what may have arrived and has no key, the number of retries, the deadline,
-    `Retry-After`. It is not asked about a 401, for which there is a new token, about certificates, or about streams,
-    which reconnect by rules of their own. What it raises is logged, and counts as None.
+    `retry_on` is called with each APIStatusError and APIConnectionError that could end a call: True retries although
+    `statuses` wouldn't, False doesn't retry, None leaves it to the policy. It must not block: the async client calls it
+    in the event loop. It can't override the other rules: requests that may have arrived without a key, the number of
+    retries, the deadline, `Retry-After`. It isn't called for a 401 that leads to a new token, for certificate errors,
+    or for streams, which have their own rules for reconnecting. Its exceptions are logged and count as None.
     """
 
     max_retries: int = 3
@@ -140,7 +140,7 @@ class RetryPolicy:
             raise ValueError("retry_on must be a regular function, not a coroutine function, for the async client too")
 
     def asked_about(self, error: InteractorError) -> bool | None:
-        """What `retry_on` says; None without one, or where it raises."""
+        """The result of `retry_on`; None without one, or if it raises."""
         if self.retry_on is None:
             return None
         try:
@@ -164,9 +164,9 @@ class RetryPolicy:
     ) -> Decision:
         """What to do after attempt number `attempt` (the first is 1) has failed.
 
-        `status` is None where no response came: a connection error or a timeout, and then `sent` is False where no
-        byte can have reached the server. `time_left` are the seconds until the deadline, None without one. `wanted` is
-        what `retry_on` said.
+        `status` is None without a response: a connection error or a timeout. `sent` is then False if no byte can have
+        reached the server. `time_left` is the number of seconds until the deadline, None without one. `wanted` is the
+        result of `retry_on`.
         """
         if wanted is False:
             return Decision(None, "retry_on declines")
@@ -192,11 +192,11 @@ class RetryPolicy:
         return Decision(wait, f"status {status}" if status is not None else "no response")
 
     def backoff(self, failures: int) -> float:
-        """Seconds to wait after `failures` earlier failures in a row, drawn anew at each call."""
+        """Random number of seconds to wait after `failures` earlier failures in a row."""
         # 2**64 is beyond any cap; a larger exponent would overflow.
         return self.draw() * min(self.max_delay, self.base_delay * 2.0 ** min(max(failures, 0), 64))
 
     def draw(self) -> float:
-        """A number from 0 to 1, whatever `jitter` gives."""
+        """A number from 0 to 1, whatever `jitter` returns."""
         number = self.jitter()
         return min(1.0, max(0.0, number)) if not math.isnan(number) else 1.0

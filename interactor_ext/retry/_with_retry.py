@@ -28,14 +28,14 @@ def with_retry(
     max_retries: int | None = None,
     retry_on: type[Exception] | tuple[type[Exception], ...] = (),
 ) -> Callable[P, R]:
-    """`fn` with retries: a function of the same signature, sync or async as `fn` is. It is not called here:
-    `with_retry(fn, max_retries=5)()` does. `max_retries` takes the place of the policy's.
+    """`fn` with retries: a function of the same signature, sync or async like `fn`. It isn't called here:
+    `with_retry(fn, max_retries=5)()` calls it. `max_retries` overrides the policy's.
 
     It is called again, as a whole, when it raises an APIConnectionError, an APIStatusError with one of the policy's
-    statuses, a CircuitOpenError (not before the circuit lets a call through), or one of the classes `retry_on`; the
-    policy's own `retry_on` is asked about each InteractorError before. The last error is raised unchanged. So give it
-    what may happen twice: where it creates something, choose the idempotency key outside of it. Calls of the client
-    retry by themselves already; this is for what spans several.
+    statuses, a CircuitOpenError (not before the circuit lets a call through), or one of the classes in `retry_on`; the
+    policy's own `retry_on` is called first with each InteractorError. The last error is raised unchanged. So only pass
+    what may run twice; if it creates something, choose the idempotency key outside of it. The client's calls already
+    retry themselves; use this for a function that makes several.
     """
     kinds = retry_on if isinstance(retry_on, tuple) else (retry_on,)
     if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):

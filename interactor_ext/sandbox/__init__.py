@@ -6,20 +6,20 @@
 Needs the extra `interactor-sdk[sandbox]`. `interactor sandbox` serves it to other processes, or runs a program inside
 it; `python -m interactor_ext.sandbox` is the same. Both need the extra `[cli]`.
 
-It validates every request against the contract that the client is generated from, and answers 422 with a detail for
-each invalid field. What the contract leaves open, it decides as follows:
+It validates every request against the contract that the client is generated from, and responds with 422 and a detail
+for each invalid field. Where the contract leaves something open, it decides as follows:
 
-- A request without a namespace belongs to the namespace `""`. Whatever is in another namespace is 404.
-- An id in the path that is not there is 404; one in the body is 422.
-- Lists are in the order of creation, so that a page stays what it was while things are added.
-- A token without a scope gets all that its client may have. `admin` is every scope.
+- A request without a namespace belongs to the namespace `""`. Anything in another namespace is 404.
+- A nonexistent id in the path is 404, in the body 422.
+- Lists are in order of creation, so a page stays the same while items are added.
+- A token without a scope gets all scopes that its client may have. `admin` is every scope.
 - Only successful responses are stored under an Idempotency-Key. The key is valid for one operation, path and body.
-- X-RateLimit-Remaining is the share of X-RateLimit-Limit that the bucket of the burst still holds, -Reset when that
-  bucket is full again.
+- X-RateLimit-Remaining is the share of X-RateLimit-Limit that is left in the burst bucket, -Reset is when that bucket
+  is full again.
 
 - No request blocks others. Work is bounded: bodies of 8 MiB and 250,000 values, which are read in a thread, pages of
-  32 MiB, URLs of 8,000 characters, contexts of workflows of 64 KiB, their definitions of 64 Ki characters and values,
-  and 100 tool calls a message. Journals hold 64 MiB each.
+  32 MiB, URLs of 8,000 characters, workflow contexts of 64 KiB, workflow definitions of 64 Ki characters and values,
+  and 100 tool calls per message. Journals hold 64 MiB each.
 
 The docstrings of its modules document further decisions: assistants, tools and streams in conversation.py, replies.py
 and streams.py, scripted replies in scripts.py, callbacks of tools in callbacks.py; workflows in engine.py,

@@ -48,26 +48,26 @@ class Sandbox:
     """A local simulation of the platform. Several may run at once; they share nothing.
 
     `with Sandbox() as sandbox:`, or `with Sandbox().run(port) as sandbox:`, serves it from a thread, for sync and async
-    callers. `.app` is an ASGI app for a server of your own. `client_id`, `client_secret` and `scopes` are those of the
-    OAuth client that exists from the start. `token_lifetime` and `keepalive` (of silent streams) are seconds. With
-    `enforce_limits` the documented rate limits answer 429; without, they are only counted and reported. `word_delay` is
+    callers. `.app` is an ASGI app for your own server. `client_id`, `client_secret` and `scopes` are those of the
+    initial OAuth client. `token_lifetime` and `keepalive` (of silent streams) are seconds. With `enforce_limits`,
+    exceeding the documented rate limits results in 429; otherwise they are only counted and reported. `word_delay` is
     the real time in seconds between two words of a streamed reply. `retry` is the delay, in milliseconds, that streams
-    ask for before a reconnect. A stream stores at least the newest `replay` events for a resumption, each journal the
+    ask for before a reconnect. A stream stores at least the newest `replay` events for resuming, each journal the
     newest `history` entries. Syncing a data source takes `sync_time` seconds of the clock. `delivery` says how webhooks
-    are delivered. All times come from `clock`. Calls with another host name than an address, a local name or one of
-    `allowed_hosts` get 403: they may come from a web page by DNS rebinding. Pages of `allow_origins`
-    (`["http://localhost:3000"]`) may call the API and read its streams from a browser (CORS); those of other origins
-    can't. `faults` and `replies` say what calls get, and what assistants answer. `dialect` names what to say as the
-    platform's guide does where it contradicts the contract (dialects.py): `current_page`, `whole_objects`, `enabled`,
+    are delivered. All times come from `clock`. Requests whose Host is not an address, a local name or one of
+    `allowed_hosts` get 403: they may come from a web page through DNS rebinding. Pages of `allow_origins`
+    (`["http://localhost:3000"]`) may call the API and read its streams from a browser (CORS); pages of other origins
+    can't. `faults` and `replies` control what calls get, and what assistants reply. `dialect` lists where to follow the
+    platform's guide when it contradicts the contract (dialects.py): `current_page`, `whole_objects`, `enabled`,
     `bare_signature`, `deprecation_true`. `/openapi.yaml` and `/api/v1/openapi.yaml` are the contract, with this sandbox
-    for its servers.
+    as its servers.
 
     State is in memory, or in the file `data`, which survives a restart and the death of the process (see datafile.py).
     One sandbox at a time may open it; it is closed when `run` or `serve` ends. `seed` is a file of initial data, loaded
-    at the start and after `reset` (see seeds.py), unless `data` holds something already. The constructor raises OSError
-    for a file that can't be opened, and ConfigurationError, which is a ValueError as well, for one that is damaged or
-    foreign; the file is unchanged. A seed is loaded completely or not at all. If `data` can't be written, the change is
-    rolled back: methods raise OSError, and calls of the API get 507.
+    at the start and after `reset` (see seeds.py), unless `data` already contains something. The constructor raises
+    OSError for a file that can't be opened, and ConfigurationError, which is also a ValueError, for one that is damaged
+    or foreign; the file is unchanged. A seed is loaded completely or not at all. If `data` can't be written, the change
+    is rolled back: methods raise OSError, and API calls get 507.
     """
 
     _loop: asyncio.AbstractEventLoop | None = None
@@ -155,15 +155,15 @@ class Sandbox:
 
     @contextmanager
     def run(self, port: int = 0, *, host: str = "127.0.0.1") -> Iterator[Sandbox]:
-        """Serve from a thread until the block ends; port 0 takes a free one. The state survives the block.
+        """Serve from a thread until the block ends; port 0 chooses a free one. The state survives the block.
 
-        Raises OSError if the port can't be used, RuntimeError if this sandbox is being served already.
+        Raises OSError if the port can't be used, RuntimeError if this sandbox is already being served.
         """
         with self._listening(host, port) as sock, serving(self._server(), sock):
             yield self
 
     def serve(self, port: int, *, host: str = "127.0.0.1", announce: Callable[[], None]) -> None:
-        """Serve from this thread until a signal; `announce` is called when the server listens. Raises as `run`.
+        """Serve from this thread until a signal; `announce` is called when the server listens. Raises like `run`.
 
         SIGTERM ends it with SystemExit 143, once the data file is closed.
         """
@@ -185,17 +185,17 @@ class Sandbox:
 
     @property
     def core_api_url(self) -> str:
-        """The base URL of the Core API. Raises RuntimeError while the sandbox is not served."""
+        """The base URL of the Core API. Raises RuntimeError while the sandbox isn't served."""
         return self._url() + CORE_PREFIX
 
     @property
     def account_server_url(self) -> str:
-        """The base URL of the account server. Raises RuntimeError while the sandbox is not served."""
+        """The base URL of the account server. Raises RuntimeError while the sandbox isn't served."""
         return self._url() + ACCOUNT_PREFIX
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment variables that point the SDK to this sandbox, the secret included."""
+        """The environment variables that point the SDK to this sandbox, including the secret."""
         return {
             "INTERACTOR_CLIENT_ID": self.client_id,
             "INTERACTOR_CLIENT_SECRET": self.client_secret,
@@ -218,7 +218,7 @@ class Sandbox:
         return client
 
     def async_client(self, **options: Any) -> AsyncInteractorClient:
-        """As `client`, for asyncio."""
+        """Like `client`, for asyncio."""
         from interactor_ext import AsyncInteractorClient
         from interactor_ext.transports._async_transport import AsyncTransport
 
@@ -229,7 +229,7 @@ class Sandbox:
 
     @property
     def requests(self) -> Journal[RequestRecord]:
-        """The requests of the API with their response status, oldest first."""
+        """The API requests with their response status, oldest first."""
         return self._state.requests
 
     @property
@@ -256,7 +256,7 @@ class Sandbox:
         """Send an event again, byte for byte the same, with six attempts.
 
         A Delivery, or its id, goes to its webhook again, an event id to every active webhook that subscribes to it now.
-        Raises ValueError if there is none, or if the event is not in `events` any more.
+        Raises ValueError if there is none, or if the event is no longer in `events`.
         """
         self._on_loop(lambda: self._state.redeliver(what))
 
@@ -270,13 +270,13 @@ class Sandbox:
     def run_until_idle(self, timeout: float = 10.0) -> None:
         """Let time pass until nothing is left to happen: retries of deliveries, expiries of credentials, syncs.
 
-        The clock jumps to the time of each; with a frozen clock they happen at exactly their times. Raises as
+        The clock jumps to the time of each; with a frozen clock they happen at exactly their times. Raises like
         `wait_for_deliveries`.
         """
         self._wait(self._state.run_until_idle, timeout)
 
     def snapshot(self) -> JsonObject:
-        """All that the platform holds and the time of the clock, as JSON for `restore`, here or in another sandbox."""
+        """The platform's whole state and the time of the clock, as JSON for `restore`, here or in another sandbox."""
         return self._on_loop(self._state.snapshot)
 
     def restore(self, snapshot: JsonObject) -> None:
@@ -284,15 +284,15 @@ class Sandbox:
         self._on_loop(lambda: self._state.return_to(snapshot))
 
     def export(self) -> Seed:
-        """What a seed file that leads to this state holds: see seeds.py.
+        """The contents of a seed file that leads to this state: see seeds.py.
 
-        Rooms have their messages, without the calls of tools; workflow instances begin anew.
+        Rooms have their messages, without tool calls; workflow instances start again.
         """
         return self._on_loop(lambda: export_seed(self._state, load_contract()))
 
     @property
     def open_streams(self) -> int:
-        """How many stream subscribers are connected now."""
+        """The number of connected stream subscribers."""
         return self._on_loop(lambda: self._state.streams.open)
 
     def reset(self) -> None:
@@ -323,7 +323,7 @@ class Sandbox:
         self._state.deprecations.add(operation, at, sunset, link)
 
     def close(self) -> None:
-        """Close the data file, as the end of `run` and `serve` does; needed only after serving `.app` by yourself."""
+        """Close the data file, like the end of `run` and `serve`; only needed after serving `.app` yourself."""
         self._persistence.close()
 
     def add_client(
@@ -334,9 +334,9 @@ class Sandbox:
         scopes: Iterable[str] = ("admin",),
         namespaces: Iterable[str] | None = None,
     ) -> None:
-        """Add another OAuth client; it sees the same data, or that of `namespaces` alone.
+        """Add another OAuth client; it sees the same data, or only that of `namespaces`.
 
-        Its calls with another namespace, or with none, get 403; "" in `namespaces` allows those with none. Raises
+        Its calls with another namespace, or without one, get 403; "" in `namespaces` allows those without. Raises
         ValueError for an unknown scope.
         """
         if isinstance(namespaces, str):
@@ -358,8 +358,8 @@ class Sandbox:
     ) -> JsonObject:
         """Create a credential without the OAuth flow; returns it as the API does.
 
-        Without a `service_id` it is of the service `svc_<provider>`. One that is not `refreshable` becomes `expired`
-        after `expires_in` seconds of the clock.
+        Without a `service_id` it belongs to the service `svc_<provider>`. Unless it is `refreshable`, it becomes
+        `expired` after `expires_in` seconds of the clock.
         """
         record = self._on_loop(
             lambda: credentials.connect(
@@ -376,23 +376,23 @@ class Sandbox:
         return dict(record.public)
 
     def provider(self, name: str) -> Provider:
-        """The API of a provider, as "google", on this sandbox: see providers.py. `reset` forgets its answers."""
+        """The API of a provider, such as "google", on this sandbox: see providers.py. `reset` forgets its responses."""
         made = Provider(name, self._state.store, self._state.timed, lambda: self._url())
         return self._on_loop(lambda: self._state.providers.setdefault(name, made))
 
     def expire_credential(self, credential_id: str) -> JsonObject:
-        """Expire an active credential for good: whoever wants its token gets 409 REFRESH_FAILED from now on.
+        """Expire an active credential for good: requests for its token get 409 REFRESH_FAILED from now on.
 
         Its namespace's webhooks get `credential.expired`. Returns the credential as the API does. Raises ValueError if
-        there is no such credential or it is not active.
+        there is no such credential or it isn't active.
         """
         return dict(self._told(lambda: credentials.expire(self._state, credential_id)).public)
 
     def fail_workflow(self, instance_id: str, *, error: str = FAILURE) -> JsonObject:
-        """Fail a workflow instance, whatever it does: its stream ends with an event `error`.
+        """Fail a workflow instance, whatever it is doing: its stream ends with an `error` event.
 
         Its namespace's webhooks get `workflow.instance.failed`. Returns the instance as the API does. Raises ValueError
-        if there is no such instance or it is over.
+        if there is no such instance or it has ended.
         """
         return dict(self._told(lambda: instances.fail(self._state, instance_id, error)).public)
 
@@ -405,11 +405,12 @@ class Sandbox:
         account: str = "",
         error: str = "access_denied",
     ) -> str:
-        """Approve or deny an OAuth flow, or one of this id, as the user would; returns where the browser is sent to.
+        """Approve or deny an OAuth flow, given as the object or its id, as the user would; returns where the browser is
+        sent.
 
-        `scopes` are those that the user grants (None: all), `account` is the one at the provider, and `error` what the
-        provider answers if `approve` is False, such as "server_error". Raises ValueError if there is no such flow, it
-        is over, or it doesn't ask for one of the scopes.
+        `scopes` are the ones that the user grants (None: all), `account` is the account at the provider, and `error` is
+        the provider's error if `approve` is False, such as "server_error". Raises ValueError if there is no such flow,
+        it has ended, or it doesn't request one of the scopes.
         """
         error = "" if approve else error
         found = flow_id if isinstance(flow_id, str) else str(flow_id.flow_id)
@@ -418,7 +419,7 @@ class Sandbox:
         )
 
     def emit(self, stream_id: str, event: JsonObject) -> None:
-        """Emit an event of your own on the stream of a room or a workflow instance."""
+        """Emit an event of your own on the stream of a room or workflow instance."""
         self._on_loop(lambda: self._state.streams.emit(stream_id, event))
 
     def disconnect_streams(self) -> None:

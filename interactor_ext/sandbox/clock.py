@@ -45,7 +45,7 @@ class Clock:
     """Unix time that a test can move or freeze instead of sleeping.
 
     `speed` is how many of its seconds pass in one real second. Real waits (a fault's latency, the pace of a streamed
-    reply, a stream's keepalive) do not follow it.
+    reply, a stream's keepalive) don't follow it.
     """
 
     def __init__(self, *, speed: float = 1.0) -> None:
@@ -77,7 +77,7 @@ class Clock:
         self._tell()
 
     def set(self, moment: float | datetime) -> None:
-        """Move to a time: Unix seconds, or a datetime with a zone. Thread-safe. Raises ValueError as `advance`."""
+        """Move to a time: Unix seconds, or a datetime with a zone. Thread-safe. Raises ValueError like `advance`."""
         with self._lock:
             self._show(unix_seconds("moment", moment), self._shown[2])
         self._tell()
@@ -89,13 +89,13 @@ class Clock:
         self._tell()
 
     def resume(self) -> None:
-        """Go on from the time that it shows."""
+        """Go on from the current time of this clock."""
         with self._lock:
             self._show(self.now(), self._speed)
         self._tell()
 
     def reset(self) -> None:
-        """Show real time again, and let it pass."""
+        """Return to real time, and let it pass."""
         self._show(time.time(), self._speed)
         self._tell()
 
@@ -113,7 +113,7 @@ class Clock:
     def stamp(self, seconds_from_now: float = 0.0) -> str:
         """The time now plus `seconds_from_now` in the API's format: ISO 8601, UTC, milliseconds.
 
-        Raises ValueError beyond the years 1 to 9999.
+        Raises ValueError outside the years 1 to 9999.
         """
         try:
             moment = datetime.fromtimestamp(self.now() + seconds_from_now, UTC)

@@ -40,15 +40,15 @@ _AS_SENT: Callable[[Received], ServerSentEvent] = operator.attrgetter("sent")
 class Stream(SharedStream[E]):
     """The events of one room or workflow instance as they happen: a context manager and an iterator.
 
-    It connects on entering, and again by itself when the connection breaks, is silent for 45 seconds, or ends without
-    a `done`; what the server can replay is not lost, and no event comes twice. Leaving the block closes the connection
-    at once, and so does leaving a `for` loop, where a thread of its own closes it; a later loop goes on after the last
-    event. One thread at a time reads a stream; any thread may close it.
+    It connects on entering, and reconnects by itself when the connection breaks, is silent for 45 seconds, or ends
+    without a `done`. No event that the server can replay is lost, and none comes twice. Leaving the block closes the
+    connection at once, and so does leaving a `for` loop, in a separate thread; a later loop goes on after the last
+    event. Only one thread at a time may read a stream; any thread may close it.
 
-    Raises, on entering or on iterating:
-        StreamError: an `error` event came, or the stream cannot be resumed.
-        APIStatusError, APIConnectionError: it cannot be opened.
-        APITimeoutError: the deadline has come.
+    Raises, on entering or iterating:
+        StreamError: an `error` event came, or the stream can't be resumed.
+        APIStatusError, APIConnectionError: it can't be opened.
+        APITimeoutError: the deadline has passed.
         ResponseValidationError: an event does not fit its model; iterating again goes on after it.
         ConfigurationError: it is iterated without having been entered.
     """
@@ -95,7 +95,7 @@ class Stream(SharedStream[E]):
         return model
 
     def raw(self) -> Generator[ServerSentEvent, None, None]:
-        """The same events as they were sent: by type, text and id."""
+        """The same events, undecoded: type, text and id."""
         self._require_entered("with")
         return self._loop(_AS_SENT)
 
@@ -106,7 +106,7 @@ class Stream(SharedStream[E]):
         return self._hand_out_or_gap()
 
     def close(self) -> None:
-        """End the stream. Iterating gives nothing from then on; a thread that waits for an event is woken."""
+        """End the stream. Iterating yields nothing more; a thread that waits for an event is woken."""
         self._state.closed()
         self._waiter.wake()
         if self._reader_thread is None:
@@ -210,10 +210,10 @@ class Stream(SharedStream[E]):
 
 
 class AsyncStream(SharedStream[E]):
-    """`Stream` for asyncio: `async with`, `async for`. A task that is cancelled closes the connection as well.
+    """`Stream` for asyncio: `async with`, `async for`. A cancelled task closes the connection as well.
 
-    A time limit on one event, as in `asyncio.wait_for(anext(stream), 5)`, costs neither the connection nor an event;
-    nor does one on `anext` of what `aiter(stream)` and `raw()` return.
+    A time limit on one event, as in `asyncio.wait_for(anext(stream), 5)`, loses neither the connection nor an event,
+    and neither does one on `anext` of `aiter(stream)` or `raw()`.
     `on_reconnect` may be a coroutine function.
     """
 
@@ -251,7 +251,7 @@ class AsyncStream(SharedStream[E]):
         return model
 
     def raw(self) -> AsyncEvents[ServerSentEvent]:
-        """The same events as they were sent: by type, text and id."""
+        """The same events, undecoded: type, text and id."""
         return self._events(_AS_SENT)
 
     async def next_or_gap(self) -> E | Gap | None:
@@ -261,7 +261,7 @@ class AsyncStream(SharedStream[E]):
         return self._hand_out_or_gap()
 
     async def aclose(self) -> None:
-        """End the stream. Iterating gives nothing from then on; a task that waits for an event is woken."""
+        """End the stream. Iterating yields nothing more; a task that waits for an event is woken."""
         self._state.closed()
         if self._waiter is not None:
             self._waiter.wake()

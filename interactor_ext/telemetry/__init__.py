@@ -1,14 +1,14 @@
-"""Metrics and traces of clients and webhook routers, for Prometheus, OpenTelemetry or an object of your own.
+"""Metrics and traces of clients and webhook routers, for Prometheus, OpenTelemetry or your own object.
 
     telemetry = PrometheusTelemetry()
     client = InteractorClient(telemetry=telemetry)
     router = WebhookRouter(verifier, telemetry=telemetry)
 
-`PrometheusTelemetry` has the platform's recommended metrics, `OpenTelemetryTelemetry` spans and metrics by the
-conventions for HTTP clients. An object of your own has the two methods of `Telemetry`, and receives the events below.
+`PrometheusTelemetry` has the platform's recommended metrics, `OpenTelemetryTelemetry` spans and metrics that follow the
+conventions for HTTP clients. Your own object has the two methods of `Telemetry`, and receives the events below.
 
 `RULES` and `DASHBOARD` are the paths of a Prometheus rules file with the platform's recommended alerts, and of a
-Grafana dashboard, over the metrics of `PrometheusTelemetry`.
+Grafana dashboard, both for the metrics of `PrometheusTelemetry`.
 """
 
 from __future__ import annotations

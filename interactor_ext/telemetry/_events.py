@@ -28,11 +28,11 @@ DisconnectReason = Literal["timeout", "error", "client_close", "done"]
 
 
 class Sending:
-    """A request that is about to be sent. A call that is retried sends several.
+    """A request that is about to be sent. A retried call sends several.
 
-    `endpoint` is the template of its path, such as `/assistants/{assistant_id}`, or "other" for one that is not in the
-    contract. `namespace` is the tenant, or "": an unbounded number of them makes an unbounded number of time series.
-    `resends` says how many requests of the same call went before it.
+    `endpoint` is the template of its path, such as `/assistants/{assistant_id}`, or "other" for one outside the
+    contract. `namespace` is the tenant, or "": an unbounded number of tenants makes an unbounded number of time series.
+    `resends` is the number of earlier requests of the same call.
     """
 
     __slots__ = ("_call", "_request", "endpoint", "method", "namespace", "resends")
@@ -55,7 +55,7 @@ class Sending:
 
     @property
     def url(self) -> str:
-        """Without the token that the URL of a stream can hold."""
+        """Without the token that the URL of a stream may contain."""
         url = self._request.url
         return str(url.copy_set_param("token", "***") if b"token=" in url.query else url)
 
@@ -66,19 +66,19 @@ class Sending:
 
     @property
     def port(self) -> int:
-        """The port that it goes to, that of the scheme where the URL names none."""
+        """The port that it goes to; the scheme's default if the URL names none."""
         url = self._request.url
         return url.port or _DEFAULT_PORTS.get(url.scheme, 0)
 
     @property
     def headers(self) -> MutableMapping[str, str]:
-        """May be added to, for instance a trace context. They hold the access token."""
+        """You may add to them, for example a trace context. They contain the access token."""
         return self._request.headers
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class RequestEnded:
-    """A request was answered and the response read (of a stream, its head), or it failed."""
+    """A request got its response and the response was read (only the headers, for a stream), or it failed."""
 
     request: Sending
     started: object
@@ -89,9 +89,9 @@ class RequestEnded:
     error: RequestError | None
     """401 and 403; 429; any other below 500; 5xx; no response; cancelled by the caller. None is success."""
     code: str | None
-    """The server's own code, or NETWORK_ERROR or TIMEOUT."""
+    """The server's error code, or NETWORK_ERROR or TIMEOUT."""
     headers: Mapping[str, str]
-    """Of the response."""
+    """The response's headers."""
     exception: BaseException | None
     """The error, if there was no response."""
 
@@ -115,13 +115,13 @@ class TokenInUse(NamedTuple):
 
 
 class StreamConnected(NamedTuple):
-    """A stream of a room or of a workflow instance has begun."""
+    """A stream of a room or workflow instance has begun."""
 
     kind: StreamKind
 
 
 class StreamDisconnected(NamedTuple):
-    """Follows each StreamConnected. A stream that connects again by itself has several of both."""
+    """Follows each StreamConnected. A stream that reconnects by itself has several of both."""
 
     kind: StreamKind
     reason: DisconnectReason
@@ -129,28 +129,28 @@ class StreamDisconnected(NamedTuple):
 
 
 class WebhookReceived(NamedTuple):
-    """A webhook delivery was answered, or an event from a queue was handled."""
+    """A webhook delivery got its response, or an event from a queue was handled."""
 
     event: str
     """The event type; "unknown" for a delivery that fails verification, "other" for a type outside the contract."""
     status: Literal["processed", "duplicate", "failed", "refused"]
-    """Refused: it was not genuine, or its body could not be read, which anybody can send."""
+    """Refused: it wasn't genuine, or its body couldn't be read. Anybody can send such deliveries."""
     seconds: float
 
 
 class WebhookQueue(NamedTuple):
-    """What is in the queue of a webhook worker, which says so now and then."""
+    """The contents of a webhook worker's queue, reported from time to time."""
 
     service: str
     """The name of the router, or ""."""
     waiting: int
-    """Events that no attempt has failed, those that are being handled included."""
+    """Events without a failed attempt, including those that are being handled."""
     retrying: int
-    """Events of which an attempt has failed."""
+    """Events with a failed attempt."""
     dead: int
     """Dead letters."""
     oldest: float
-    """How many seconds the oldest of those that wait has waited; 0 without any."""
+    """How many seconds the oldest waiting event has waited; 0 if there is none."""
 
 
 class ToolDecided(NamedTuple):
@@ -165,12 +165,12 @@ class Pool(Protocol):
     """A `Transport` or an `AsyncTransport` of `interactor_ext.transports`."""
 
     def connections(self) -> Connections:
-        """The numbers at this instant. May be asked from any thread."""
+        """The current numbers. May be called from any thread."""
         ...
 
 
 class PoolOpened(NamedTuple):
-    """A client was made. Hold the pool weakly: it lives as long as the client does."""
+    """A client was created. Hold the pool weakly: it lives as long as the client does."""
 
     pool: Pool
 
@@ -181,13 +181,13 @@ Event = _OfCalls | WebhookReceived | WebhookQueue | ToolDecided
 
 
 class Telemetry(Protocol):
-    """The protocol of `telemetry=`, of a client and of a webhook router. They may share one object.
+    """The protocol for `telemetry=` of clients and webhook routers. They may share one object.
 
-    Its methods are called from any thread or task, and must not block. What they raise is logged, and breaks no call.
+    Its methods are called from any thread or task, and must not block. Their exceptions are logged, and no call fails.
     """
 
     def sending(self, request: Sending) -> object:
-        """Called right before a request is sent. The return value is `RequestEnded.started` later."""
+        """Called right before a request is sent. The return value becomes `RequestEnded.started`."""
         ...
 
     def record(self, event: Event) -> None:

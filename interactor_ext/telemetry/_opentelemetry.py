@@ -37,15 +37,14 @@ _SCHEMA = "https://opentelemetry.io/schemas/1.27.0"
 
 class OpenTelemetryTelemetry:
     """A span for each request that is sent, and `http.client.request.duration`; instruments named `interactor.*` for
-    the rest. Extra `[otel]`, which is the API alone: the providers are yours, or the global ones.
+    the rest. The extra `[otel]` only installs the API: the providers are yours, or the global ones.
 
     Requests carry the trace context as the global propagator writes it. The span is the current one while its request
-    is sent, and instrumentations of HTTP clients, such as that of httpx, make no other of it. `namespace_attribute`
-    puts the tenant on the spans, as `interactor.namespace`; metrics never have it. Objects with the same settings are
-    equal.
+    is sent, and instrumentations of HTTP clients, such as httpx's, don't create another. `namespace_attribute` puts the
+    tenant on the spans, as `interactor.namespace`; metrics never have it. Objects with the same settings are equal.
 
     Raises:
-        ConfigurationError: opentelemetry-api is not installed.
+        ConfigurationError: opentelemetry-api isn't installed.
     """
 
     def __init__(
@@ -104,7 +103,7 @@ class OpenTelemetryTelemetry:
         return hash(self._settings)
 
     def sending(self, request: Sending) -> object:
-        """As `Telemetry.sending`."""
+        """Like `Telemetry.sending`."""
         attributes: dict[str, Any] = {
             **_about(request),
             "url.full": request.url,
@@ -122,7 +121,7 @@ class OpenTelemetryTelemetry:
         return span, self._context.attach(self._context.set_value(self._suppress, True, context))
 
     def record(self, event: Event) -> None:
-        """As `Telemetry.record`."""
+        """Like `Telemetry.record`."""
         match event:
             case RequestEnded():
                 self._ended(event)

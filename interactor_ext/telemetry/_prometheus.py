@@ -59,16 +59,16 @@ _COMMON_ERRORS = (
 class PrometheusTelemetry:
     """Metrics named `interactor_...`, in `registry` or else in the default one. Extra `[prometheus]`.
 
-    Give the same object to all clients and webhook routers of a process. Requests are counted as they are sent, so a
-    call that is retried counts more than once. `status` is the response's, or "error", "timeout" or "cancelled".
-    `namespace_label`: False leaves that label empty; "hash" puts the tenants into 256 groups, so that their number is
+    Pass the same object to all clients and webhook routers of a process. Requests are counted as they are sent, so a
+    retried call counts more than once. `status` is the response's, or "error", "timeout" or "cancelled".
+    `namespace_label`: False leaves that label empty; "hash" divides the tenants into 256 groups, so their number is
     bounded.
 
     Multi-process mode works as prometheus-client describes it (`PROMETHEUS_MULTIPROC_DIR`); the token's expiry and the
-    connections of a process are then those of when its last request ended.
+    connections of a process are then as of the end of its last request.
 
     Raises:
-        ConfigurationError: prometheus-client is not installed, or the registry has these metrics already.
+        ConfigurationError: prometheus-client isn't installed, or the registry already has these metrics.
     """
 
     def __init__(
@@ -154,10 +154,10 @@ class PrometheusTelemetry:
             self._errors.labels(error, code)
 
     def sending(self, request: Sending) -> None:
-        """As `Telemetry.sending`."""
+        """Like `Telemetry.sending`."""
 
     def record(self, event: Event) -> None:
-        """As `Telemetry.record`."""
+        """Like `Telemetry.record`."""
         match event:
             case RequestEnded():
                 self._ended(event)

@@ -1,4 +1,4 @@
-"""Testing kit: `example` makes models of the specification's examples, and the other names are the types of the pytest
+"""Testing kit: `example` creates models from the specification's examples; the other names are the types of the pytest
 plugin's fixtures, for annotations and for other test runners.
 
 The fixtures are in `interactor_ext.pytest_plugin` and need `pip install 'interactor-sdk[sandbox]' pytest`.

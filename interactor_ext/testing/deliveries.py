@@ -49,7 +49,7 @@ class SignedDelivery:
         return parse_event(self.body)
 
     def tampered(self) -> SignedDelivery:
-        """A copy with a changed body under the old signature: a receiver must answer 401."""
+        """A copy with a changed body under the old signature: a receiver must respond with 401."""
         return replace(self, body=self.body + b" ")
 
     def post(self, url: str) -> WebhookAnswer:
@@ -70,7 +70,7 @@ class SignedDelivery:
         """Call a WSGI or ASGI application in this process with the delivery at `path`.
 
         Raises RuntimeError for an ASGI application if an event loop is running: use `asend` there. The application's
-        lifespan is not started.
+        lifespan isn't started.
         """
         import httpx
 

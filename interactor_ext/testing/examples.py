@@ -13,16 +13,16 @@ M = TypeVar("M", bound=Model)
 
 
 def example(model: type[M], **fields: Any) -> M:
-    """A model of the contract as a response would make it, with the specification's example for its fields.
+    """A model as a response would create it, with the specification's example for its fields.
 
         bot = example(Assistant, name="Support Bot")
 
-    `fields` take the place of the example's; UNSET leaves one out. A field that holds another model takes one, such as
-    `example(AssistantResponse, data=bot)`. Models and events are those of `interactor_client.models` and
-    `interactor_ext.webhooks`. Each call makes an object of its own, always with the same values.
+    `fields` override the example's; UNSET omits one. A field that holds another model accepts one, such as
+    `example(AssistantResponse, data=bot)`. Supports the models and events of `interactor_client.models` and
+    `interactor_ext.webhooks`. Each call creates a new object, always with the same values.
 
     Raises:
-        TypeError: `model` is no model, or has no such field.
+        TypeError: `model` isn't a model, or has no such field.
         DecodeError: a value does not fit its field.
     """
     if not (isinstance(model, type) and issubclass(model, Model) and model is not Model):

@@ -43,7 +43,7 @@ class PlatformRefused(RuntimeError):
 
 
 class PlatformGuard:
-    """Blocks the platform's hosts in this process from `up()` until `down()`."""
+    """Blocks the platform's hosts in this process, from `up()` until `down()`."""
 
     def __init__(self) -> None:
         self.sandbox: tuple[str, int] | None = None
@@ -52,7 +52,7 @@ class PlatformGuard:
         self._patches: list[tuple[Any, str, Any, Any]] = []
 
     def up(self) -> None:
-        """Refuse connections to the platform from now on. Twice does no harm."""
+        """Refuse connections to the platform from now on. Calling it twice does no harm."""
         if self._is_up:
             return
         self._is_up = True
@@ -63,7 +63,7 @@ class PlatformGuard:
         self.watch()
 
     def watch(self) -> None:
-        """Patch libraries that were imported since; the guard does so itself at each connection."""
+        """Patch libraries imported since then; the guard itself does so at each connection."""
         # Importing them would slow down test runs that do not use them.
         if self._is_up and (ssl := sys.modules.get("ssl")) is not None:
             for name in ("wrap_socket", "wrap_bio"):
@@ -76,7 +76,7 @@ class PlatformGuard:
                 self._patch(getattr(httpcore, name, None), "create_connection", _proxied_host)
 
     def down(self) -> None:
-        """Let connections to the platform pass again."""
+        """Allow connections to the platform again."""
         if not self._is_up:
             return
         self._is_up = False

@@ -35,12 +35,12 @@ _recorded: set[str] = set()
 def recorder(folder: str | Path, **settings: Any) -> Any:
     """A `vcr.VCR` with cassettes in `folder`; `settings` are further settings of vcrpy.
 
-    It replays, and raises an error for a call that is not on the cassette. With INTERACTOR_RECORD in the environment it
+    It replays, and raises an error for a call that isn't on the cassette. With INTERACTOR_RECORD in the environment it
     records again; several blocks of one process append to a cassette. Calls are matched by method, URL, query and JSON
-    body, with secrets masked. Each server of this machine, such as a sandbox, is `localhost` without a port there, for
-    its port is another one in the next run. Webhook deliveries of a sandbox are neither recorded nor replayed.
+    body, with secrets masked. Servers on this machine, such as a sandbox, appear as `localhost` without a port, because
+    their port changes from run to run. Webhook deliveries of a sandbox are neither recorded nor replayed.
 
-    Raises ImportError without vcrpy, or with one before 9.0.
+    Raises ImportError without vcrpy 9.0 or newer.
     """
     try:
         import vcr

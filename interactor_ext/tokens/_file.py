@@ -24,13 +24,13 @@ _SAFE_FLAGS: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class FileTokenStore:
-    """Tokens in the file `path`, which only its owner can read, shared by all processes of this machine that name it.
+    """Tokens in the file `path`, readable only by its owner, and shared by all processes of this machine that use it.
 
-    Several clients may share one file: each finds its own token only. A symbolic link, a file of another user, and what
-    is no regular file are refused; a file that others could read is closed to them, with a warning; one that others
-    could write is replaced. Beside it stand lock files, of which the same is true, and which the kernel unlocks when
-    their holder dies, however it dies. The file should be on a local disk; where the platform has no locks, each
-    process requests a token of its own.
+    Several clients may share one file: each finds only its own token. Symbolic links, other users' files, and anything
+    but regular files are refused; if others could read the file, they lose access, with a warning; if others could
+    write it, it is replaced. The same is true of the lock files next to it, which the kernel unlocks when their holder
+    dies, however it dies. The file should be on a local disk; on platforms without locks, each process requests its
+    own token.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -49,12 +49,12 @@ class FileTokenStore:
         return FileTokenStore, (self._path,)  # a copy has no lock of the original
 
     def load(self, key: str) -> Token | None:
-        """As `TokenStore.load`."""
+        """Like `TokenStore.load`."""
         tokens = self._read()
         return load_token(tokens[key]) if key in tokens else None
 
     def save(self, key: str, token: Token) -> None:
-        """As `TokenStore.save`."""
+        """Like `TokenStore.save`."""
         with self._locked("lock", _WRITE_TIMEOUT) as held:
             if held:
                 self._remove_drafts()
@@ -68,7 +68,7 @@ class FileTokenStore:
             self._replace(json.dumps({"tokens": tokens}))
 
     def lock(self, key: str, timeout: float) -> AbstractContextManager[bool]:
-        """As `TokenStore.lock`."""
+        """Like `TokenStore.lock`."""
         # One lock a client, so that the slow account server of one holds up no other.
         return self._locked(f"{key[:16]}.lock", timeout)
 

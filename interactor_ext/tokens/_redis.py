@@ -47,11 +47,11 @@ _SETTINGS = frozenset(
 
 
 class RedisTokenStore:
-    """Tokens in Redis, under keys that begin with `prefix`; each goes with its token's expiry.
+    """Tokens in Redis, under keys that begin with `prefix` and expire with their token.
 
-    `redis` is a `redis.Redis`, a `redis.RedisCluster` or a `redis.asyncio.Redis`; of the latter only the settings are
-    used, as a store is called from threads. Whoever can read that Redis can act as your OAuth client until the token
-    expires. The lock of a process that died expires after `lock_expiry` seconds, which should be more than a
+    `redis` is a `redis.Redis`, a `redis.RedisCluster` or a `redis.asyncio.Redis`; of the last only the settings are
+    used, because a store is called from threads. Anyone who can read that Redis can act as your OAuth client until the
+    token expires. The lock of a process that died expires after `lock_expiry` seconds, which should be more than a
     token request takes. Stores with the same settings are equal.
     """
 
@@ -73,7 +73,7 @@ class RedisTokenStore:
         return hash(self._settings)
 
     def load(self, key: str) -> Token | None:
-        """As `TokenStore.load`."""
+        """Like `TokenStore.load`."""
         try:
             value = self._redis.get(self._prefix + key)
         except Exception as error:
@@ -83,14 +83,14 @@ class RedisTokenStore:
         return None if value is None else parse_token(value)
 
     def save(self, key: str, token: Token) -> None:
-        """As `TokenStore.save`."""
+        """Like `TokenStore.save`."""
         left = token.expires_at - time.time()
         if left > 0:
             self._redis.set(self._prefix + key, json.dumps(token._asdict()), px=math.ceil(left * 1000))
 
     @contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[bool]:
-        """As `TokenStore.lock`."""
+        """Like `TokenStore.lock`."""
         name = f"{self._prefix}{key}:lock"
         owner = secrets.token_hex(16)
         held = self._acquire(name, owner, time.monotonic() + timeout)

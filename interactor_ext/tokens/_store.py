@@ -24,7 +24,7 @@ class Token(NamedTuple):
 
     access_token: str
     expires_at: float
-    """Unix time: processes and machines share tokens, and the wall clock is the only clock that they share."""
+    """Unix time, because processes and machines that share tokens have no other clock in common."""
     lifetime: float
     """Seconds from issue to expiry."""
 
@@ -33,17 +33,17 @@ class Token(NamedTuple):
 
 
 class TokenStore(Protocol):
-    """The protocol of `token_store=`. A store may be shared by threads, event loops, clients and processes.
+    """The protocol for `token_store=`. Threads, event loops, clients and processes may share a store.
 
-    `key` identifies the account server, the client id, the scopes of a token and, for that of stream URLs, what it
-    opens; it is fit for a file name. The methods may block: they are called in a thread of their own, the same for all
-    that a token request needs of the store. What they raise costs a warning and a token request, never a call. So does
-    a store that does not answer within two seconds; it is not asked for the next ten. A token is saved after the calls
-    that waited for it have gone on.
+    `key` identifies the account server, the client id, the scopes of a token and, for a stream URL's token, what it
+    opens; it can be used as a file name. The methods may block: they are called in a separate thread, the same for all
+    steps of one token request. Their exceptions cost a warning and a token request, but never fail a call. So does a
+    store that doesn't respond within two seconds; it isn't used for the next ten. A token is saved after the calls that
+    waited for it have gone on.
     """
 
     def load(self, key: str) -> Token | None:
-        """The token that was saved last, expired or not."""
+        """The token that was last saved, expired or not."""
         ...
 
     def save(self, key: str, token: Token) -> None:
@@ -53,29 +53,29 @@ class TokenStore(Protocol):
     def lock(self, key: str, timeout: float) -> AbstractContextManager[bool]:
         """Held while a token is requested, so that other processes wait for that token.
 
-        Gives False if it could not be acquired within `timeout` seconds: then a token is requested regardless.
+        Yields False if it could not be acquired within `timeout` seconds: then a token is requested regardless.
         """
         ...
 
 
 class MemoryTokenStore:
-    """Tokens in this process, gone when it ends. What a client uses when it is given no other store."""
+    """Tokens in this process, gone when it ends. The default of a client."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
         self._locks: dict[str, threading.Lock] = {}
 
     def load(self, key: str) -> Token | None:
-        """As `TokenStore.load`."""
+        """Like `TokenStore.load`."""
         return self._tokens.get(key)
 
     def save(self, key: str, token: Token) -> None:
-        """As `TokenStore.save`."""
+        """Like `TokenStore.save`."""
         self._tokens[key] = token
 
     @contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[bool]:
-        """As `TokenStore.lock`."""
+        """Like `TokenStore.lock`."""
         lock = self._locks.setdefault(key, threading.Lock())
         held = lock.acquire(timeout=timeout)
         try:

@@ -14,9 +14,9 @@
     bot = user.assistants.create(name=..., model=..., system_prompt=..., tools=tools)
 
 `user.chat(room_id, "...", tools=tools)` runs them for a conversation, `tools.run(user, event)` for a webhook. The model
-gets a description and a JSON Schema made of the function's docstring and signature. Arguments are validated and
-converted; invalid arguments and exceptions become results that the model can read: of an exception, what a `ToolError`
-says, and of any other that the tool failed.
+gets a description and a JSON Schema, derived from the function's docstring and signature. Arguments are validated and
+converted. Invalid arguments and exceptions become results that the model can read: the text of a `ToolError`, and for
+any other exception that the tool failed.
 """
 
 from __future__ import annotations

@@ -34,18 +34,18 @@ class WaitingCall:
     room_id: str
     namespace: str | None
     arguments: dict[str, Any] = attrs.field(repr=False)
-    """All of them, as the model wrote them: for the server."""
+    """All arguments, as the model wrote them: for the server."""
     shown: dict[str, Any] = attrs.field(repr=False)
-    """Those that the tool's `show=` names: for a browser."""
+    """Those named by the tool's `show=`: for a browser."""
     digest: str
-    """Of the tool and all arguments. If they are others when it is approved, nothing is run."""
+    """Hash of the tool and all arguments. If they have changed when it is approved, nothing is run."""
 
 
 class ApprovalError(InteractorError):
-    """A call can't be approved or rejected, or an answer can't be had without an approval. `code` says why.
+    """A call can't be approved or rejected, or a reply isn't available without an approval. `code` says why.
 
-    `approval_needed`: the answer of a chat waits for it. `call_not_found`: the tenant has no such call.
-    `call_finished`: it has a result already. `call_changed`: its arguments are others than those that were shown.
+    `approval_needed`: the reply of a chat waits for it. `call_not_found`: the tenant has no such call.
+    `call_finished`: it already has a result. `call_changed`: its arguments differ from those that were shown.
     `unknown_tool`: this ToolSet has no such tool, or its calls need no approval.
     """
 

@@ -44,7 +44,7 @@ _UNSURE = (APIConnectionError, ServerError)
 
 @attrs.frozen
 class PendingCall:
-    """A call of a tool that has no result yet, whether it came by an event, a message or a stream."""
+    """A tool call that has no result yet, whether it came in an event, a message or a stream."""
 
     id: str
     room_id: str
@@ -55,12 +55,12 @@ class PendingCall:
 
     @classmethod
     def of(cls, call: ToolCall, room_id: str, namespace: str | None) -> PendingCall:
-        """The call of a message or a stream."""
+        """The call in a message or a stream."""
         return cls(call.id, room_id, call.tool_id, None, call.arguments, namespace)
 
     @property
     def context(self) -> ToolContext:
-        """Where it comes from, as the tool is told."""
+        """Where it comes from, for the tool."""
         return ToolContext(self.namespace, self.room_id, self.id)
 
 
@@ -91,7 +91,7 @@ def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, Pend
 
 
 class ToolError(Exception):
-    """Raised by a tool: its text is what the model reads, word for word. The text of any other exception is not."""
+    """Raised by a tool: the model reads its text word for word, unlike the text of any other exception."""
 
 
 class ErrorResult(dict[str, Any]):

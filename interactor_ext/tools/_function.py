@@ -19,16 +19,16 @@ from interactor_ext.tools._shapes import InvalidArgumentError, Schema, Shape, re
 
 @attrs.frozen
 class ToolContext:
-    """Where a call comes from. A parameter with this type is filled in, and is no part of the JSON Schema."""
+    """Where a call comes from. A parameter of this type is filled in, and isn't part of the JSON Schema."""
 
     namespace: str | None
-    """The tenant. None where the view that runs the tool has none."""
+    """The tenant. None if the view that runs the tool has none."""
     room_id: str
     tool_call_id: str
 
     @property
     def idempotency_key(self) -> str:
-        """The same for every attempt at this call, and different for any other: for the API that the tool calls."""
+        """The same for every attempt at this call, different for any other: for the API that the tool calls."""
         return hashlib.sha256(json.dumps(attrs.astuple(self)).encode()).hexdigest()[:32]
 
 
@@ -56,7 +56,7 @@ class ToolFunction:
 
     @property
     def takes_context(self) -> bool:
-        """Whether a parameter of it is a `ToolContext`."""
+        """Whether one of its parameters is a `ToolContext`."""
         return self._context is not None
 
     @classmethod
@@ -67,7 +67,7 @@ class ToolFunction:
         description: str | None,
         options: ToolOptions = ToolOptions(),
     ) -> ToolFunction:
-        """Raises TypeError for a signature that JSON Schema cannot describe."""
+        """Raises TypeError for a signature that JSON Schema can't describe."""
         # A partial, and an object with `__call__`, have their hints and their docstring elsewhere.
         source, bound = _without_partials(function)
         label = name or str(getattr(source, "__name__", ""))
@@ -97,9 +97,9 @@ class ToolFunction:
         return cls(label, text, schema, function, shape, signature, context, options)
 
     def needs_approval(self, arguments: Any, context: ToolContext) -> bool:
-        """Whether a person decides about a call. Not about one whose arguments are invalid: the model is told that.
+        """Whether a person decides about a call. If its arguments are invalid, nobody does: the model is told.
 
-        Raises what the function `approval=` raises.
+        Raises the errors of the function `approval=`.
         """
         approval = self.options.approval
         if approval is False:

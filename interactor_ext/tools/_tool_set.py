@@ -60,19 +60,19 @@ _REMEMBERED_IDS = 16_384
 class ToolSet:
     """A set of tools by name, for any number of tenants, conversations and threads at once, sync and async.
 
-    Each call is run once and its result submitted once, however many callers ask for it at once; that holds within a
-    process and for the latest few thousand calls. Beyond that the platform refuses a second result.
+    Each call is run once and its result submitted once, however many callers run it at the same time; this covers one
+    process and its latest few thousand calls. Beyond that the platform refuses a second result.
 
-    With a `ledger`, a store of `interactor_ext.webhooks` that all processes share, it holds for all of them, and for a
-    process that dies: a call that was begun, and whose process ended, is not run again unless its tool is
-    `idempotent`. The model is told that the outcome is unknown, the log has an ERROR, and `unknown()` lists it. What
-    the store forgets after its ttl can run again.
+    With a `ledger`, a store of `interactor_ext.webhooks` that all processes share, it covers all of them, and crashes:
+    a call whose process died isn't run again unless its tool is `idempotent`. The model is told that the outcome is
+    unknown, an ERROR is logged, and `unknown()` lists the call. Calls that the store forgets after its ttl can run
+    again.
 
-    The model reads "The tool failed." of an exception that is not a ToolError, with an id that the log has too;
-    `expose_errors`, for development, has it read the exception's text.
+    For an exception that isn't a ToolError, the model reads "The tool failed." with an id that is also in the log; with
+    `expose_errors`, for development, it reads the exception's text.
 
-    With an asynchronous client, a synchronous function runs in a worker thread. With a synchronous one, an asynchronous
-    function runs in an event loop that the process keeps in a thread.
+    With an asynchronous client, synchronous functions run in worker threads. With a synchronous one, asynchronous
+    functions run in an event loop in a background thread.
     """
 
     def __init__(self, *, ledger: EventStore | None = None, expose_errors: bool = False) -> None:
@@ -108,21 +108,21 @@ class ToolSet:
         show: Sequence[str] = (),
         idempotent: bool = False,
     ) -> F | Callable[[F], F]:
-        """Add a function, which stays as it is: `@tools.tool`, or `@tools.tool(name=..., description=...)`.
+        """Add a function, which stays unchanged: `@tools.tool`, or `@tools.tool(name=..., description=...)`.
 
-        The name is the function's own, and the description its docstring's, without the sections on parameters (those
+        Name and description default to the function's name and docstring, without the sections on parameters (they
         describe the parameters), results and errors. `Annotated[str, "..."]` describes a parameter as well. A parameter
-        of the type `ToolContext` is given the tenant, the room and the call.
+        of type `ToolContext` receives the tenant, the room and the call.
 
-        With `approval`, a call is not run until `approve`: True, or a function that is given the arguments, as in
-        `approval=lambda arguments: arguments["amount"] > 100`. Where that function fails, a person decides. `show`
-        names the arguments that a browser shows to whoever approves. `idempotent` says that running a call again does
-        no harm, as with an API that is given `ToolContext.idempotency_key`.
+        With `approval`, a call only runs after `approve`: True, or a function of the arguments, as in
+        `approval=lambda arguments: arguments["amount"] > 100`. If that function fails, a person decides. `show` names
+        the arguments that a browser shows to that person. `idempotent` says that running a call again does no harm, as
+        with an API that receives `ToolContext.idempotency_key`.
 
         Raises:
-            TypeError: a parameter has no type hint, or one that has no form in JSON, or is `*args` or `**kwargs`; or
+            TypeError: a parameter has no type hint, or one that JSON can't represent, or is `*args` or `**kwargs`; or
                 there is no description.
-            ValueError: the set has a tool of this name.
+            ValueError: the set already has a tool of this name.
         """
 
         def add(function: F) -> F:
@@ -135,15 +135,15 @@ class ToolSet:
         return add if function is None else add(function)
 
     async def add_mcp(self, session: ClientSession | Client, prefix: str = "") -> None:
-        """Add every tool of an MCP server, and follow its list: await it in the event loop that the session lives in.
+        """Add every tool of an MCP server, and follow changes of its list: await it in the session's event loop.
 
-        The names get the prefix, the JSON Schemas stay as they are, and the server checks the arguments. Then the set
-        serves any client, sync or async, in any thread, for as long as that loop runs: calls are handed to it. What
-        the server answers with an error, and a server or a loop that has gone, become results that the model can
-        read. After a change, `register` again; the set itself has followed.
+        The names get the prefix, the JSON Schemas stay unchanged, and the server checks the arguments. The set then
+        serves any client, sync or async, in any thread, as long as that loop runs. If the server responds with an
+        error, or the server or the loop is gone, the model reads that as the result. After a change, call `register`
+        again; the set itself is up to date.
 
         Raises:
-            ConfigurationError: the session is not initialized, or the server's list makes no sense.
+            ConfigurationError: the session is not initialized, or the server's list is invalid.
             ValueError: the set has a tool of the same name. Nothing was added.
             APIConnectionError: the tools could not be listed.
         """
@@ -154,8 +154,8 @@ class ToolSet:
     def serve_mcp(self, *, name: str = "interactor", namespace: str | None = None) -> Server:
         """The set as a server of the official MCP SDK, for `stdio_server()` or `.streamable_http_app()`.
 
-        A `ToolContext` has this namespace, no room, and the id of the request. Raises ConfigurationError if there is a
-        tool that takes one and no namespace, and ImportError without the extra `[mcp]`.
+        A `ToolContext` has this namespace, no room, and the id of the request. Raises ConfigurationError if a tool
+        needs one and there is no namespace, and ImportError without the extra `[mcp]`.
         """
         return mcp_server(self.__iter__, name, namespace, exposes_errors=self._exposes_errors)
 
@@ -183,8 +183,8 @@ class ToolSet:
     def register(self, user: Resources | AsyncResources) -> list[Tool] | Awaitable[list[Tool]]:
         """Create the tools that the tenant lacks, update those that differ, and return all, in the order of the set.
 
-        Tools are identified by name; others of the tenant are left alone. Called again it changes nothing. With an
-        asynchronous client, await it.
+        Tools are identified by name; the tenant's other tools aren't touched. Calling it again changes nothing. With
+        an asynchronous client, await it.
         """
         client: Any = user
         tools: list[Tool] | Awaitable[list[Tool]] = client._run_effects(self._registration(user))
@@ -199,18 +199,18 @@ class ToolSet:
     def run(
         self, user: Resources | AsyncResources, tool_call: AnyCall, *, room_id: str | None = None
     ) -> Message | WaitingCall | Awaitable[Message | WaitingCall]:
-        """Run the function for one call, submit its result, and return the message that the platform answers with.
+        """Run the function for one call, submit its result, and return the message that the platform responds with.
 
-        A call that needs approval is not run, but returned as a `WaitingCall`: tell whoever decides.
+        A call that needs approval isn't run, but returned as a `WaitingCall`: notify whoever decides.
 
-        `tool_call` is a `room.tool_call.pending` event or its data, or a call of a message or a stream; the latter two
-        do not name their room, so they need `room_id`. An event's own namespace is used. With an asynchronous client,
-        await it.
+        `tool_call` is a `room.tool_call.pending` event or its data, or a call from a message or a stream; the latter
+        two don't name their room, so they need `room_id`. An event's own namespace is used. With an asynchronous
+        client, await it.
 
         Raises:
             ValueError: the room is missing, or the event belongs to another tenant than `user`.
-            APITimeoutError: the view's deadline has come. A synchronous function that still runs is left to its thread.
-            InteractorError: the result could not be submitted. Call it again for that: the function does not run twice.
+            APITimeoutError: the view's deadline has passed. A synchronous function keeps running in its thread.
+            InteractorError: the result could not be submitted. Call it again: the function does not run twice.
         """
         view, call = pending_call(user, tool_call, room_id)
         answer: Message | WaitingCall | Awaitable[Message | WaitingCall]
@@ -224,7 +224,7 @@ class ToolSet:
     def pending(
         self, user: Resources | AsyncResources, room_id: str
     ) -> list[WaitingCall] | Awaitable[list[WaitingCall]]:
-        """The calls of a room that wait for approval, oldest first: all its messages are listed.
+        """The calls of a room that wait for approval, oldest first. Lists all messages of the room.
 
         With an asynchronous client, await it.
         """
@@ -241,14 +241,14 @@ class ToolSet:
     ) -> Message | Awaitable[Message]:
         """Run a call that waits for approval, in any process and however late, and submit its result.
 
-        `call` is what `pending`, `run` or `reply.waiting` gave, as it was shown to the person, or its id, which is
-        looked for in all rooms of the tenant. `by` is who decided: the logger `interactor.tools` has a record with it
-        and the arguments, telemetry a `ToolDecided`. With several processes, give the set a ledger: else two approvals
-        at the same time can run the function twice. With an asynchronous client, await it.
+        `call` comes from `pending`, `run` or `reply.waiting`, as it was shown to the person, or is its id, which is
+        looked up in all rooms of the tenant. `by` is who decided: it is logged with the arguments by the logger
+        `interactor.tools`, and telemetry gets a `ToolDecided`. With several processes, give the set a ledger:
+        otherwise two approvals at the same time can run the function twice. With an asynchronous client, await it.
 
         Raises:
             ApprovalError: there is no such call; it has its result; or its arguments have changed since.
-            InteractorError: the result could not be submitted. Call it again for that: the function does not run twice.
+            InteractorError: the result could not be submitted. Call it again: the function does not run twice.
         """
         client: Any = user
         message: Message | Awaitable[Message]
@@ -271,9 +271,9 @@ class ToolSet:
         reason: str = "It wasn't approved.",
         by: str | None = None,
     ) -> Message | Awaitable[Message]:
-        """Answer a call that waits for approval with an error, whose text is `reason`: the model reads it.
+        """Respond to a call that waits for approval with an error, whose text is `reason`: the model reads it.
 
-        Otherwise as `approve`.
+        Otherwise like `approve`.
         """
         client: Any = user
         message: Message | Awaitable[Message]
@@ -281,7 +281,7 @@ class ToolSet:
         return message
 
     def unknown(self) -> list[PendingCall]:
-        """The calls whose outcome is unknown, as this process found them: with a ledger, the newest thousand."""
+        """The calls with an unknown outcome that this process found: with a ledger, the newest thousand."""
         return [] if self._ledger is None else list(self._ledger.unknown)
 
     def _with_tool(self, tool: ToolFunction) -> ToolSet:

@@ -5,9 +5,9 @@ certificates.
     client = InteractorClient(transport=Transport(verify=ctx, cert=("client.pem", "client.key")))
     client = AsyncInteractorClient(transport=AsyncTransport(verify=ctx, proxy="http://proxy.internal:3128"))
 
-Any other `httpx.BaseTransport` or `httpx.AsyncBaseTransport` may be passed as well. What these add to httpx's: proxies
-of the environment, fork safety, several event loops (`httpx.AsyncHTTPTransport` works in one), and in `AsyncTransport`
-separate bounds for calls and streams.
+You may also pass any other `httpx.BaseTransport` or `httpx.AsyncBaseTransport`. These add to httpx's: proxies of the
+environment, fork safety, several event loops (`httpx.AsyncHTTPTransport` works in one), and in `AsyncTransport`
+separate limits for calls and streams.
 """
 
 from __future__ import annotations

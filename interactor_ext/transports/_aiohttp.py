@@ -26,14 +26,14 @@ from interactor_ext.transports._proxies_and_tls import (
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """A session of aiohttp for each event loop. Settings as in `AsyncTransport`; `max_connections` bounds calls and
-    streams together.
+    """An aiohttp session for each event loop. Settings are the same as in `AsyncTransport`; `max_connections` limits
+    calls and streams together.
 
-    aiohttp rejects a response with bytes after its end: where a server sends a 204 with a body, which it must not, the
+    aiohttp rejects a response with bytes after its end: if a server sends a 204 with a body, which it must not, the
     call fails with an APIConnectionError although the server carried it out. The other transports accept it.
 
     Raises:
-        ConfigurationError: httpx-aiohttp is not installed.
+        ConfigurationError: httpx-aiohttp isn't installed.
     """
 
     def __init__(

@@ -27,10 +27,10 @@ _NO_CONNECTION_FREE = functools.partial(httpx.PoolTimeout, "all connections are 
 class AsyncTransport(httpx.AsyncBaseTransport):
     """A connection pool for each event loop: works in several loops at once, one after another, and after a fork.
 
-    `max_connections` bounds the ordinary calls in flight in one loop; more of them wait, first come, first served, for
-    no longer than their `timeout`. `max_streams` bounds the open streams separately. A connection that was idle for
-    `keepalive_expiry` seconds is closed. `verify`, `cert` and `proxy` mean what they mean in httpx; without `proxy` the
-    proxies of the environment apply, unless `trust_env=False`.
+    `max_connections` limits the ordinary calls in flight in one loop; further calls wait, first come, first served, up
+    to their `timeout`. `max_streams` limits the open streams separately. A connection that was idle for
+    `keepalive_expiry` seconds is closed. `verify`, `cert` and `proxy` are the same as in httpx; without `proxy` the
+    environment's proxies apply, unless `trust_env=False`.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         return await self._pools.get().send(request)
 
     def connections(self) -> Connections:
-        """How many there are, in all event loops."""
+        """The numbers of connections, in all event loops."""
         return Connections.sum(connections.connections() for connections in self._pools.values())
 
     async def aclose(self) -> None:

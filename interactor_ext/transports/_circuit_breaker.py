@@ -19,13 +19,12 @@ else:
 
 
 class CircuitBreaker:
-    """Refuses calls to a host after `failures` failed attempts in a row, for `cool_down` seconds; then one call probes
-    it.
+    """Blocks calls to a host for `cool_down` seconds after `failures` failed attempts in a row; then a single call
+    probes the host.
 
-    A failed attempt is a connection error, a timeout or a status from 500 to 599. Every other answer shows that the
-    host lives. If all `failures` were of one namespace, calls of that namespace alone are refused; if of two or more,
-    all. One breaker may serve several clients: its circuits are by host and port. Breakers with the same settings are
-    equal.
+    A failed attempt is a connection error, a timeout or a status from 500 to 599. Any other response shows that the
+    host works. If all `failures` were in one namespace, only that namespace is blocked; if in two or more, all are.
+    Several clients may share one breaker: it counts by host and port. Breakers with the same settings are equal.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class CircuitBreaker:
         return permit
 
     def record(self, permit: Permit, failed: bool | None) -> None:
-        """Record how an attempt ended; `failed` is None where that says nothing about the host (a cancellation)."""
+        """Record how an attempt ended; `failed` is None if that says nothing about the host (a cancellation)."""
         if failed or self._circuits is not None:
             with self._lock:
                 if self._circuits is None:

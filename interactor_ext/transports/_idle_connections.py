@@ -18,18 +18,18 @@ def origin_of(url: httpx.URL) -> Origin:
 
 
 class Connections(NamedTuple):
-    """The numbers of a pool of connections."""
+    """Numbers of connections in a pool."""
 
     open: int
-    """Used or not."""
+    """All connections, used or not."""
     idle: int
-    """Those of them that no request uses."""
+    """Connections that no request uses."""
     waiting: int
-    """Requests for which no connection is free."""
+    """Requests that wait for a connection."""
 
     @classmethod
     def sum(cls, pools: Iterable[Connections]) -> Connections:
-        """The connections of several pools together."""
+        """The total of several pools."""
         return cls(*map(sum, zip((0, 0, 0), *pools, strict=True)))
 
 

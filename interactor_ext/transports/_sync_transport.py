@@ -73,8 +73,8 @@ class Transport(httpx.BaseTransport):
     """A connection pool for threads, safe after a fork and after interrupts: an exception that a signal handler raises
     during a call (Ctrl-C, an alarm, a task queue's time limit) costs that call its connection, and nothing else.
 
-    Settings as in `AsyncTransport`. `max_connections` bounds calls and streams together: each of them occupies a thread
-    of yours anyway.
+    Settings are the same as in `AsyncTransport`. `max_connections` limits calls and streams together, because each of
+    them occupies one of your threads anyway.
     """
 
     def __init__(
@@ -199,7 +199,7 @@ class Transport(httpx.BaseTransport):
             self._close_expired(now - self._keepalive_expiry)
 
     def discard(self, use: _Use) -> None:
-        """End the use of a connection, which is closed. Twice does no harm."""
+        """Stop using a connection, which is closed. Calling it twice does no harm."""
         if use.connection is not None:
             use.connection.close()
         use.chunks = None
@@ -224,7 +224,7 @@ class Transport(httpx.BaseTransport):
             connection.close()
 
     def connections(self) -> Connections:
-        """How many there are."""
+        """The numbers of connections."""
         used, idle = len(self._used), len(self._idle)
         return Connections(used + idle, idle, len(self._waiting))
 

@@ -6,11 +6,11 @@
     @router.on("credential.expired")
     def ask_to_reconnect(event: CredentialExpiredEvent) -> None: ...
 
-Put `router.asgi` or `router.wsgi` at a path, or give `router.handle` the raw body and the headers.
+Mount `router.asgi` or `router.wsgi` at a path, or pass the raw body and the headers to `router.handle`.
 
-A signature covers the body alone; the timestamp beside it is not authenticated. A captured delivery therefore verifies
-again under a fresh timestamp, and what stops it is the store: as long as it remembers the `idempotency_key` (seven
-days by default), a replay is a duplicate and runs nothing.
+A signature only covers the body; the timestamp is not authenticated. A captured delivery therefore passes again with a
+fresh timestamp, and only the store stops it: as long as it remembers the `idempotency_key` (seven days by default), a
+replay is a duplicate and runs nothing.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ class InvalidWebhookEvent(UnknownWebhookEvent):
 
     Attributes:
         validation_error: The model, the field and what is wrong with it.
-        raw: The body as it came.
+        raw: The body as received.
     """
 
     validation_error: str = ""

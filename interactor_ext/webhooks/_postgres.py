@@ -241,15 +241,15 @@ class SyncPostgresBacked(PostgresBacked):
         weakref.finalize(self, _close_all, self._pools)
 
     def create(self) -> None:
-        """Create the table, or bring it up to date. Can be called at every start, by any number of processes at once.
+        """Create the table, or migrate it. Can be called at every start, by any number of processes at once.
 
-        The role must be allowed to create tables only if the table is not there yet. Raises ConfigurationError, with
-        the names of the columns, if a table of another version cannot be brought up to date.
+        The role only needs the right to create tables if the table doesn't exist yet. Raises ConfigurationError, with
+        the names of the columns, if a table of another version can't be migrated.
         """
         self._run(self._create)
 
     def close(self) -> None:
-        """Close the connections that were made for a dsn; the next call opens one again. A pool stays open."""
+        """Close the connections that were opened for a dsn; the next call opens one again. A pool stays open."""
         run_sync(self._close_own())
 
     def __enter__(self) -> Self:

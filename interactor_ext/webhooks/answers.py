@@ -18,7 +18,7 @@ class WebhookAnswer(NamedTuple):
 
     @property
     def status_line(self) -> str:
-        """As WSGI takes it, such as "200 OK"."""
+        """In the form that WSGI needs, such as "200 OK"."""
         return f"{self.status} {HTTPStatus(self.status).phrase}"
 
 

@@ -1,4 +1,4 @@
-"""Runs webhook handlers in Celery workers: `hand_over_to(app, router)` beside the handlers of the router."""
+"""Runs webhook handlers in Celery workers: call `hand_over_to(app, router)` next to the router's handlers."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def hand_over_to(
     dead_letter_queue: str = "interactor_webhooks_dead",
     **options: Any,
 ) -> Any:
-    """Register the task that runs the router's handlers, send it every event, and return it.
+    """Register the task that runs the router's handlers, send every event to it, and return it.
 
-    Call it in the module that has the handlers, which receivers and workers import. `options` are Celery's own for the
-    task, such as `queue` or `time_limit`. The task is called `interactor.webhooks.run`, with the router's `name` after
-    it; ConfigurationError if another router of the application has that task.
+    Call it in the module with the handlers, which receivers and workers import. `options` are Celery's task options,
+    such as `queue` or `time_limit`. The task is named `interactor.webhooks.run`, followed by the router's `name`.
+    Raises ConfigurationError if another router of the application has that task.
 
-    The task is acknowledged late, so an event whose worker is killed comes to another: at once where the worker's
-    parent process has survived, else when the broker misses it (Redis: after its `visibility_timeout`). A failed event
-    runs again after each of `retry_delays` seconds in turn. Then, or at once if it can never be handled, the task is
-    sent to `dead_letter_queue`, which no worker reads unless it is told to: `celery worker -Q interactor_webhooks_dead`
-    gives dead letters all attempts again.
+    The task is acknowledged late, so an event whose worker is killed goes to another: at once if the worker's parent
+    process survived, otherwise when the broker notices (Redis: after its `visibility_timeout`). A failed event runs
+    again after each of `retry_delays` seconds in turn. Then, or at once if it can never be handled, the task is sent to
+    `dead_letter_queue`, which no worker reads unless you tell it to: `celery worker -Q interactor_webhooks_dead` gives
+    dead letters their full number of attempts again.
     """
     delays = prepare(router, retry_delays)
     task_name = task_name or ".".join(filter(None, ("interactor.webhooks.run", router.key_prefix.rstrip(":"))))

@@ -42,11 +42,11 @@ def raw_body(body: Body) -> bytes:
 def parse_event(body: Body) -> WebhookEvent:
     """Parse the event in a body whose signature was verified before; nothing is verified here.
 
-    Also reads bodies with the type in `type` and the time in `created_at`, bodies that lack `idempotency_key` (then
-    `id` serves, and the other way round) or `namespace` (then `data.namespace`, else None: the default one), whose ids
-    are numbers, and whose time is missing or cannot be read (None). A type that is not in the catalogue becomes
-    `UnknownWebhookEvent`; an event that does not fit the model of its type becomes `InvalidWebhookEvent`, which is one
-    as well and says what does not fit. Raises WebhookPayloadError where no type, or neither key nor id, can be found.
+    Also reads bodies with the type in `type` and the time in `created_at`, bodies without `idempotency_key` (`id` is
+    used instead, and the other way round) or `namespace` (then `data.namespace`, else None: the default one), ids that
+    are numbers, and a time that is missing or unreadable (None). A type that isn't in the catalogue becomes
+    `UnknownWebhookEvent`; an event that does not fit the model of its type becomes `InvalidWebhookEvent`, a subclass
+    that says what does not fit. Raises WebhookPayloadError if there is no type, or neither key nor id.
     """
     return read_event(raw_body(body))
 

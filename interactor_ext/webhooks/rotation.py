@@ -29,8 +29,8 @@ class SecretRotation:
         verifier.add_secret(secret)
 
     def finish(self) -> None:
-        """Stop accepting the secrets from before this rotation, not those of later ones. Call it after the platform's
-        last retries under them (2 h 42 min).
+        """Stop accepting the secrets from before this rotation, but not newer ones. Call it after the platform's last
+        retries with them (2 h 42 min).
         """
         self._verifier._forget(self._old)
 
@@ -38,12 +38,12 @@ class SecretRotation:
 def rotate_secret(
     webhooks: Webhooks, webhook_id: str, *, verifier: WebhookVerifier, hand_over: Callable[[str], object]
 ) -> SecretRotation:
-    """Rotate the secret on the platform and verify with the old and the new one from then on.
+    """Rotate the secret on the platform, and accept the old and the new one from then on.
 
-    `webhooks` is `client.webhooks`. `hand_over` gets the new secret, to put where your processes read it from (a
-    secrets manager); the platform shows it this once. Its errors are raised here, with the new secret in use already.
-    Other processes take the new secret with `verifier.add_secret`; until they do, they answer 401 and the platform
-    retries.
+    `webhooks` is `client.webhooks`. `hand_over` gets the new secret, to store it where your processes read it (a
+    secrets manager); the platform only shows it this once. Its errors are raised here, when the new secret is already
+    in use. Other processes get the new secret with `verifier.add_secret`; until then they respond with 401 and the
+    platform retries.
     """
     return run_sync(_rotate(webhooks, webhook_id, verifier, hand_over))
 

@@ -80,34 +80,34 @@ class HandlerRun(NamedTuple):
 
 
 class WebhookRouter:
-    """Verifies deliveries, runs the handlers of each event once, and answers.
+    """Verifies deliveries, runs the handlers of each event once, and responds.
 
     `store` remembers handled events (by default in memory) and is what stops replays, since a signature does not cover
-    the timestamp. With `queue` in its place an event is stored and answered at once, and a `WebhookWorker` runs the
-    handlers. With `hand_over` the work is done by a task queue of yours: the function, sync or async, gets the body of
-    each genuine delivery, and its return is answered with 200, an exception with 503. On the other side `run(body)` or
-    `arun(body)` runs the handlers. The receiver stores nothing then: `run` drops duplicates, by the store.
+    the timestamp. With `queue` instead, an event is stored and acknowledged at once, and a `WebhookWorker` runs the
+    handlers. With `hand_over`, your own task queue does the work: the function, sync or async, gets the body of each
+    genuine delivery; when it returns the response is 200, when it raises 503. In the task, `run(body)` or `arun(body)`
+    runs the handlers. The receiver then stores nothing: `run` drops duplicates, with the store.
 
-    `name` is the name of your service: events are remembered under it, so that services which share a store
-    or a queue do not take each other's events for duplicates. Never change it: under another name every event is new.
+    `name` is the name of your service: events are remembered under it, so services that share a store or a queue don't
+    take each other's events for duplicates. Never change it: under another name every event is new.
 
-    `lease` is how many seconds after the death of a process another may handle the event that it was handling; it is
-    renewed while handlers run. The platform waits 30 s for an answer. After `handler_timeout` seconds the handlers of
-    an event count as failed, even if they hang; the default is `lease`, and `math.inf` means no limit. `handle` runs
-    synchronous handlers in its caller's thread and cannot stop them there; with `handler_timeout` given, they run in
-    another.
+    `lease` is how many seconds after a process dies another may handle the event it was handling; it is renewed while
+    handlers run. The platform waits 30 s for a response. After `handler_timeout` seconds the handlers of an event count
+    as failed, even if they hang; the default is `lease`, and `math.inf` means no limit. `handle` runs synchronous
+    handlers in its caller's thread and can't stop them there; with `handler_timeout`, they run in another.
 
-    `around` returns a context manager in which a handler runs: `app.app_context` of Flask, a transaction, a check of
-    pooled connections. An async one serves handlers that are `async def`. What it raises at its end, such as a COMMIT
-    that fails, counts as the handler's own error, and the event is recorded as handled after it.
+    `around` returns a context manager that each handler runs in: Flask's `app.app_context`, a transaction, a check of
+    pooled connections. An async one is for `async def` handlers. An exception at its end, such as a failed COMMIT,
+    counts as the handler's own error, and the event is only recorded as handled after it.
 
     `max_body` is in bytes. A duplicate that arrives while the event is being handled waits up to `duplicate_wait`
     seconds for the outcome. `telemetry` (see `interactor_ext.telemetry`) records each delivery.
 
-    Answers: 200 handled, duplicate, or no handler; 400 no event in the body, or older than the store remembers (it may
-    be a replay); 401 not genuine; 405 not POST; 411 no Content-Length under a WSGI server that needs one; 413 too
-    large; 500 a handler failed, or the event does not fit the class that its handlers take (the next attempt may handle
-    it); 503 the store is unreachable, or the event is being handled. With `queue`, every genuine delivery gets 200.
+    Responses: 200 handled, duplicate, or no handler; 400 no event in the body, or older than the store remembers (it
+    may be a replay); 401 not genuine; 405 not POST; 411 no Content-Length under a WSGI server that needs one; 413 too
+    large; 500 a handler failed, or the event does not fit the class that its handlers expect (the next attempt may
+    succeed); 503 the store is unreachable, or the event is being handled. With `queue`, every genuine delivery gets
+    200.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class WebhookRouter:
         return register
 
     def default(self, handler: H) -> H:
-        """Register the handler of events that match no other. Without one they are answered 200 and dropped."""
+        """Register the handler of events that no other handles. Without one they get 200 and are dropped."""
         if self._default is not None:
             raise ConfigurationError("This router already has a default handler.")
         self._default = handler
@@ -206,22 +206,22 @@ class WebhookRouter:
         return await run_async(self._deliver(body, headers, method, self._in_loop))
 
     def run(self, body: Body) -> None:
-        """Run the handlers of an event that `hand_over` was given, unless the store knows it as handled.
+        """Run the handlers of an event that `hand_over` received, unless the store has it as handled.
 
-        Verifies no signature, for the receiver has: whoever can write to your task queue can run your handlers.
-        Returns when the event is done: handled now or before, or without a handler here. Raises otherwise, so that the
-        task queue tries again: WebhookBusyError if no handler ran, what a handler raised, or WebhookPayloadError for
-        what no attempt will change: the body names no event, or it does not fit the class that its handlers take.
-        Asynchronous handlers run on an event loop in a thread of this process.
+        Verifies no signature, because the receiver has: whoever can write to your task queue can run your handlers.
+        Returns when the event is done: handled now or before, or without a handler here. Otherwise it raises, so the
+        task queue tries again: WebhookBusyError if no handler ran, a handler's own error, or WebhookPayloadError if no
+        retry can help: the body names no event, or it does not fit the class that its handlers expect. Asynchronous
+        handlers run on an event loop in a thread of this process.
         """
         run_sync(self._run(body, self._in_caller))
 
     async def arun(self, body: Body) -> None:
-        """`run` for an event loop: synchronous handlers run in threads of their own, and so does the store."""
+        """`run` for an event loop: synchronous handlers and the store run in threads of their own."""
         await run_async(self._run(body, self._in_loop))
 
     def claim_in(self, event: WebhookEvent, connection: Any) -> bool:
-        """Claim an event in the transaction in which a handler writes: True, or False if it was handled before.
+        """Claim an event in the transaction that a handler writes in: True, or False if it was handled before.
 
             @router.on("room.message.created")
             def save(event: RoomMessageCreatedEvent) -> None:
@@ -229,17 +229,18 @@ class WebhookRouter:
                     if router.claim_in(event, connection):
                         connection.execute("INSERT INTO answers VALUES (%s)", (event.data.content,))
 
-        The claim is committed with what the handler writes, or not at all, so the effect happens once wherever a
-        process dies. `connection` is one of psycopg, sqlite3 or Django, or a session or connection of SQLAlchemy. The
-        database is PostgreSQL or SQLite and has the table `interactor_webhook_claims`: `PostgresEventStore.create`,
-        `SQLiteEventStore`, or `interactor webhooks schema`. One handler of an event may claim it.
+        The claim is committed together with the handler's writes, or not at all, so the effect happens once wherever a
+        process dies. `connection` is a psycopg, sqlite3 or Django connection, or a SQLAlchemy session or connection.
+        The database is PostgreSQL or SQLite and has the table `interactor_webhook_claims`, created by
+        `PostgresEventStore.create`, `SQLiteEventStore` or `interactor webhooks schema`. Only one handler of an event
+        may claim it.
 
-        Raises ConfigurationError outside of a transaction, and what the connection raises.
+        Raises ConfigurationError outside of a transaction, and the errors of the connection.
         """
         return _transactions.claim(connection, self.key_prefix + store_key(event.idempotency_key))
 
     async def aclaim_in(self, event: WebhookEvent, connection: Any) -> bool:
-        """`claim_in` for an `AsyncConnection` of psycopg, or an `AsyncSession` or `AsyncConnection` of SQLAlchemy."""
+        """`claim_in` for a psycopg `AsyncConnection`, or a SQLAlchemy `AsyncSession` or `AsyncConnection`."""
         return await _transactions.aclaim(connection, self.key_prefix + store_key(event.idempotency_key))
 
     @cached_property
@@ -253,7 +254,7 @@ class WebhookRouter:
         return WSGIReceiver(self)
 
     def fastapi(self) -> APIRouter:
-        """A router of FastAPI with one route, which is described in OpenAPI with the schemas of all events.
+        """A FastAPI router with one route, which OpenAPI describes with the schemas of all events.
 
             app.include_router(router.fastapi(), prefix="/webhooks/interactor")
 
@@ -264,11 +265,11 @@ class WebhookRouter:
         return api_router(self.asgi)
 
     def flask(self, path: str) -> Blueprint:
-        """A blueprint of Flask with one route.
+        """A Flask blueprint with one route.
 
             app.register_blueprint(router.flask("/webhooks/interactor"))
 
-        Takes a body that a `before_request` hook has read before. Raises ImportError without Flask.
+        Works even if a `before_request` hook has read the body. Raises ImportError without Flask.
         """
         from interactor_ext.webhooks._flask import blueprint
 
@@ -280,15 +281,15 @@ class WebhookRouter:
 
             lambda_handler = router.lambda_handler
 
-        A load balancer's health check is answered with 200. Raises ConfigurationError for the event of another trigger.
+        A load balancer's health check gets 200. Raises ConfigurationError for events of other triggers.
         """
         return answer_event(self, event)
 
     def check(self) -> None:
-        """Check, when an application starts, what would otherwise come out with the first delivery: the store or the
-        queue answers and has its table, and events without a task queue have handlers.
+        """Check, when an application starts, what would otherwise fail with the first delivery: the store or queue
+        responds and has its table, and events have handlers unless a task queue runs them.
 
-        Raises ConfigurationError that names all that is wrong.
+        Raises a ConfigurationError that names everything wrong.
         """
         run_sync(self._check())
 
@@ -342,7 +343,7 @@ class WebhookRouter:
             raise WebhookPayloadError(f"It doesn't fit the class that its handlers expect: {problem}.")
 
     def refuse_unread(self, answer: WebhookAnswer) -> WebhookAnswer:
-        """Log and return the answer to a delivery whose body was not read to its end."""
+        """Log and return the response to a delivery whose body was not read to its end."""
         DeliveryWatch(self.reporter).answered(answer)
         return answer
 

@@ -1,4 +1,4 @@
-"""Runs webhook handlers in RQ workers: `hand_over_to(queue, router, "shop.webhooks:router")` beside the handlers."""
+"""Runs webhook handlers in RQ workers: `hand_over_to(queue, router, "shop.webhooks:router")` next to them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def hand_over_to(
 ) -> None:
     """Enqueue every event of the router as a job, which runs the handlers of the router at `path` ("module:name").
 
-    Call it in the module that has the handlers. The worker needs a scheduler (`rq worker --with-scheduler`): a failed
+    Call it in the module with the handlers. The worker needs a scheduler (`rq worker --with-scheduler`): a failed
     event runs again after each of `retry_delays` seconds in turn, and then, or at once if it can never be handled,
     stays in RQ's FailedJobRegistry, the dead letters (`rq requeue`). An event whose worker was killed runs again when
     RQ misses its heartbeat, and that counts as a failure. The queue's `default_timeout` is the handlers' time limit.
@@ -38,7 +38,7 @@ def hand_over_to(
 
 
 def run_event(path: str, text: str) -> None:
-    """The job. RQ runs it again after a failure; a busy event is put off as a new job with the attempts left."""
+    """The job. RQ runs it again after a failure; a busy event becomes a later job with the remaining attempts."""
     from rq import Queue, get_current_job
 
     module, _, name = path.partition(":")

@@ -35,10 +35,10 @@ _MAX_TIMESTAMP_LENGTH: Final = 40
 def sign(
     body: Body, secret: Secret, *, timestamp: float | datetime | None = None, event: str | None = None
 ) -> dict[str, str]:
-    """The headers under which the platform would deliver `body`.
+    """The headers that the platform would send with `body`.
 
     `timestamp` is Unix seconds or an aware datetime, now by default; the signature does not cover it. `event` adds
-    `X-Interactor-Event`. Raises ConfigurationError for an empty secret, TypeError for a body that is not raw.
+    `X-Interactor-Event`. Raises ConfigurationError for an empty secret, TypeError for a body that isn't raw.
     """
     digest = hmac.digest(_key(secret), raw_body(body), "sha256")
     headers = {
@@ -56,15 +56,14 @@ def sign(
 class WebhookVerifier:
     """Checks that a delivery comes from someone who knows the webhook's secret, then reads its event.
 
-    `secrets` is one secret or several, the newest first; a delivery passes under any of them (see `rotate_secret`).
-    White space around a secret, such as the newline of a file, does not count.
-    `tolerance` is how many seconds the delivery's timestamp may lie from `clock`, in either direction; None asks for
-    no timestamp at all. Accepted are hex signatures with or without `sha256=`, over the body or over
-    `{timestamp}.{body}`; with several headers or signatures, one that matches is enough. Two different timestamp
-    headers are refused.
+    `secrets` is one secret or several, the newest first; any of them is accepted (see `rotate_secret`). White space
+    around a secret, such as the newline of a file, is ignored.
+    `tolerance` is how many seconds the delivery's timestamp may differ from `clock`, in either direction; None requires
+    no timestamp. Signatures are hex, with or without `sha256=`, over the body or over `{timestamp}.{body}`; with
+    several headers or signatures, one match is enough. Two different timestamp headers are refused.
 
-    The signature covers the body alone and not the timestamp, so this class cannot stop a replay: keep the
-    `idempotency_key` of what was handled, as `WebhookRouter` does with its store.
+    The signature only covers the body, not the timestamp, so this class can't stop a replay: remember the
+    `idempotency_key` of handled events, as `WebhookRouter` does with its store.
     """
 
     def __init__(
@@ -88,7 +87,7 @@ class WebhookVerifier:
         return f"WebhookVerifier({len(self._keys)} secret(s), tolerance={self._tolerance})"
 
     def add_secret(self, secret: Secret) -> None:
-        """Verify with `secret` as well, as the newest. Safe while other threads verify."""
+        """Accept `secret` as well, as the newest. Safe while other threads verify."""
         key = _key(secret)
         self._keys = (key, *(known for known in self._keys if known != key))
 
@@ -97,23 +96,23 @@ class WebhookVerifier:
         self._keys = (newest, *(key for key in others if key not in old))
 
     def forget_old_secrets(self) -> None:
-        """Verify with the newest secret only from now on."""
+        """Accept only the newest secret from now on."""
         self._keys = self._keys[:1]
 
     def verify(self, body: Body, headers: Headers) -> WebhookEvent:
-        """The event of a genuine delivery.
+        """Return the event of a genuine delivery.
 
         `body` is the raw body: a parsed one raises TypeError, because the signed bytes are gone. An event that does not
-        fit the class of its type is an `InvalidWebhookEvent`, and so an `UnknownWebhookEvent` (see `parse_event`): keep
-        it, or answer 500 for a retry.
+        fit the class of its type is an `InvalidWebhookEvent`, which is also an `UnknownWebhookEvent` (see
+        `parse_event`): keep it, or respond with 500 for a retry.
 
-        Raises WebhookVerificationError (not genuine: answer 401) before anything is parsed, and WebhookPayloadError
-        (genuine, but it names no event: answer 400). No other error, whatever arrives.
+        Raises WebhookVerificationError (not genuine: respond with 401) before anything is parsed, and
+        WebhookPayloadError (genuine, but it names no event: respond with 400). No other error, whatever arrives.
         """
         return read_event(self.verify_signature(body, headers))
 
     def verify_signature(self, body: Body, headers: Headers) -> bytes:
-        """The raw body of a genuine delivery, unparsed. Raises WebhookVerificationError."""
+        """Return the raw body of a genuine delivery, unparsed. Raises WebhookVerificationError."""
         raw = raw_body(body)
         signatures, timestamps = signature_and_timestamp(headers)
         if len(timestamps) == 1:  # WSGI servers make "t,t" of a repeated header

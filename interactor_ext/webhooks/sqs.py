@@ -27,7 +27,7 @@ _POLL_SECONDS = 5
 def hand_over_to(client: Any, queue_url: str, router: WebhookRouter) -> None:
     """Send every event of the router to the SQS queue. `client` is `boto3.client("sqs")`, or has its methods.
 
-    In a FIFO queue each event is a group of its own, so that none waits for another.
+    In a FIFO queue each event is its own group, so none waits for another.
     """
     is_fifo = queue_url.endswith(".fifo")
 
@@ -40,14 +40,14 @@ def hand_over_to(client: Any, queue_url: str, router: WebhookRouter) -> None:
 
 
 class SQSWorker(QueueLoop):
-    """Handles the events of an SQS queue: `run` in threads of your own, or `interactor webhooks work module:name`.
+    """Handles the events of an SQS queue: `run` in your own threads, or `interactor webhooks work module:name`.
 
     While handlers run, their message stays invisible to others; `visibility` is the number of seconds after which the
-    message of a worker that was killed comes back. A failed event comes back after each of `retry_delays` seconds in
-    turn, the last one again and again: the queue's redrive policy moves it to its dead-letter queue, so let
-    `maxReceiveCount` be one more than there are delays. A queue without one logs a warning, since it drops the event
-    in the end. An event that no handler has seen, because the store is out of reach or another worker has it, is sent
-    anew, with all attempts; a FIFO queue can't delay one message, so there it counts as received.
+    message of a killed worker comes back. A failed event comes back after each of `retry_delays` seconds in turn, the
+    last one repeatedly. The queue's redrive policy moves it to its dead-letter queue, so set `maxReceiveCount` to one
+    more than the number of delays. A queue without such a policy logs a warning, because it drops the event in the
+    end. An event that no handler has seen, because the store is unreachable or another worker has it, is sent again
+    with all its attempts; a FIFO queue can't delay one message, so there it counts as received.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class SQSWorker(QueueLoop):
         self._is_checked = False
 
     def run_once(self) -> bool:
-        """Handle the next event; returns False if none has come for some seconds. Handler errors are logged."""
+        """Handle the next event; returns False if none came for some seconds. Handler errors are logged."""
         if not self._is_checked:
             self._is_checked = True
             _warn_without_redrive_policy(self._client, self._url)

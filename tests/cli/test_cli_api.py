@@ -188,7 +188,7 @@ def test_http_to_a_host_that_is_not_local_is_allowed_on_demand(shell: Shell, tmp
         "doctor": "core.test.invalid, the Core",
     }
     for line, complaint in then.items():
-        assert "core.test.invalid is not local" in shell.run(f"--env-file {file} {line}", 1)
+        assert "core.test.invalid isn't local" in shell.run(f"--env-file {file} {line}", 1)
         assert complaint in shell.run(f"--env-file {file} {line} --allow-insecure-http", 1)
 
 

@@ -99,7 +99,7 @@ CASES = {
     "insecure URL": Case(
         "environment",
         {"INTERACTOR_CORE_API_URL": "http://core.example.com/api/v1"},
-        detail="core.example.com is not local",
+        detail="core.example.com isn't local",
     ),
     "wrong secret": Case(
         "token", {"INTERACTOR_CLIENT_SECRET": "hunter2-of-another"}, advice="INTERACTOR_CLIENT_SECRET is wrong"

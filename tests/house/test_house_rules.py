@@ -23,6 +23,8 @@ EXTRA_ROOMS = {
     "cli": {"typer", "rich", "starlette"},
     "sandbox": {"starlette", "uvicorn", "h11", "jsonschema", "jwt", "cryptography"},
     "pytest_plugin.py": {"pytest"},
+    "testing/explore_plugin.py": {"pytest"},
+    "testing/explore_run.py": {"pytest", "_pytest"},
     "transports": {"httpcore"},
     "_client/httpx2_auth.py": {"httpx2"},
     "webhooks/_fastapi.py": {"fastapi", "pydantic", "starlette"},

@@ -82,7 +82,7 @@ def to_install(page: Path) -> frozenset[str]:
 
 def to_set(page: Path) -> frozenset[str]:
     """The variables that the page says to set."""
-    needs = re.findall(r"^> Needs (?:[^\n]*\n)(?:>[^\n]*\n)*", page.read_text(), re.MULTILINE)
+    needs = re.findall(r"^> (?:Needs|Also needs) (?:[^\n]*\n)(?:>[^\n]*\n)*", page.read_text(), re.MULTILINE)
     return frozenset(re.findall(r"`(INTERACTOR_\w+|SESSION_SECRET)`", "".join(needs)))
 
 

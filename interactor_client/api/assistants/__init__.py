@@ -1,4 +1,4 @@
-"""The operations tagged `assistants`, a method each."""
+"""The operations tagged `assistants`, one method each."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Assistants(Advised):
         """List the assistants of a namespace.
 
         Args:
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_assistants as _endpoint
 
@@ -42,13 +42,13 @@ class Assistants(Advised):
     def iterate(
         self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> Iterator[Assistant]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_assistants as _endpoint
 
@@ -74,12 +74,12 @@ class Assistants(Advised):
             name: Name of the assistant. It need not be unique.
             model: The language model, such as `gpt-4`. It cannot be changed later.
             system_prompt: The assistant's instructions for every conversation.
-            tools: Ids of tools that it may call. They must exist in the namespace. A `ToolSet` is registered,
-                and stands for its ids.
+            tools: Ids of tools that it may call. They must exist in the namespace. A `ToolSet` is also
+                accepted, and is registered.
             data_sources: Ids of data sources that it may consult. They must exist in the namespace.
-            temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
+            temperature: How freely the model replies, from 0 (the likeliest words) to 2. By default the server
                 chooses.
-            max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
+            max_tokens: How long a reply may get, in tokens of the model. By default the server chooses.
         """
         from ...accepted import tool_ids as _tool_ids
         from ...models.create_assistant_request import CreateAssistantRequest
@@ -111,22 +111,22 @@ class Assistants(Advised):
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
     ) -> Assistant:
-        """The assistant with this name: found, or created, and updated where it differs.
+        """The assistant with this name: found or created, and updated if it differs.
 
-        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create one. What is
-        left out stays as it is, and what the server does not show is sent each time. What `update` does not take
-        counts at creation alone; where it is shown and differs, that is an error.
+        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
+        Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
+        does not have only count at creation; if the server shows one that differs, that is an error.
 
         Args:
             name: Name of the assistant. It need not be unique.
             model: The language model, such as `gpt-4`. It cannot be changed later.
             system_prompt: The assistant's instructions for every conversation.
-            tools: Ids of tools that it may call. They must exist in the namespace. A `ToolSet` is registered,
-                and stands for its ids.
+            tools: Ids of tools that it may call. They must exist in the namespace. A `ToolSet` is also
+                accepted, and is registered.
             data_sources: Ids of data sources that it may consult. They must exist in the namespace.
-            temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
+            temperature: How freely the model replies, from 0 (the likeliest words) to 2. By default the server
                 chooses.
-            max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
+            max_tokens: How long a reply may get, in tokens of the model. By default the server chooses.
         """
         from ...accepted import tool_ids as _tool_ids
         from ...accepted import user_of as _user_of
@@ -183,18 +183,18 @@ class Assistants(Advised):
     ) -> Assistant:
         """Change some fields of an assistant.
 
-        What is left out stays as it is. `tools` and `data_sources` are replaced whole, not added to. The model is
-        fixed at creation: for another model, create another assistant.
+        Omitted fields stay unchanged. `tools` and `data_sources` are replaced, not extended. The model is fixed at
+        creation: for another model, create another assistant.
 
         Args:
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
             name: Name of the assistant.
             system_prompt: The assistant's instructions for every conversation.
-            tools: Ids of tools that it may call. Replaces all of them; an empty list takes every tool away. A
-                `ToolSet` is registered, and stands for its ids.
+            tools: Ids of tools that it may call. Replaces all of them; an empty list removes every tool. A
+                `ToolSet` is also accepted, and is registered.
             data_sources: Ids of data sources that it may consult. Replaces all of them.
-            temperature: How freely the model answers, from 0 (the likeliest words) to 2.
-            max_tokens: How long an answer may get, in tokens of the model.
+            temperature: How freely the model replies, from 0 (the likeliest words) to 2.
+            max_tokens: How long a reply may get, in tokens of the model.
         """
         from ...accepted import tool_ids as _tool_ids
         from ...models.update_assistant_request import UpdateAssistantRequest
@@ -232,8 +232,8 @@ class AsyncAssistants(Advised):
         """List the assistants of a namespace.
 
         Args:
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_assistants as _endpoint
 
@@ -242,13 +242,13 @@ class AsyncAssistants(Advised):
     def iterate(
         self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> AsyncIterator[Assistant]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_assistants as _endpoint
 
@@ -274,12 +274,12 @@ class AsyncAssistants(Advised):
             name: Name of the assistant. It need not be unique.
             model: The language model, such as `gpt-4`. It cannot be changed later.
             system_prompt: The assistant's instructions for every conversation.
-            tools: Ids of tools that it may call. They must exist in the namespace. A `ToolSet` is registered,
-                and stands for its ids.
+            tools: Ids of tools that it may call. They must exist in the namespace. A `ToolSet` is also
+                accepted, and is registered.
             data_sources: Ids of data sources that it may consult. They must exist in the namespace.
-            temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
+            temperature: How freely the model replies, from 0 (the likeliest words) to 2. By default the server
                 chooses.
-            max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
+            max_tokens: How long a reply may get, in tokens of the model. By default the server chooses.
         """
         from ...accepted import tool_ids_async as _tool_ids
         from ...models.create_assistant_request import CreateAssistantRequest
@@ -313,22 +313,22 @@ class AsyncAssistants(Advised):
         temperature: float | None | Unset = UNSET,
         max_tokens: int | None | Unset = UNSET,
     ) -> Assistant:
-        """The assistant with this name: found, or created, and updated where it differs.
+        """The assistant with this name: found or created, and updated if it differs.
 
-        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create one. What is
-        left out stays as it is, and what the server does not show is sent each time. What `update` does not take
-        counts at creation alone; where it is shown and differs, that is an error.
+        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
+        Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
+        does not have only count at creation; if the server shows one that differs, that is an error.
 
         Args:
             name: Name of the assistant. It need not be unique.
             model: The language model, such as `gpt-4`. It cannot be changed later.
             system_prompt: The assistant's instructions for every conversation.
-            tools: Ids of tools that it may call. They must exist in the namespace. A `ToolSet` is registered,
-                and stands for its ids.
+            tools: Ids of tools that it may call. They must exist in the namespace. A `ToolSet` is also
+                accepted, and is registered.
             data_sources: Ids of data sources that it may consult. They must exist in the namespace.
-            temperature: How freely the model answers, from 0 (the likeliest words) to 2. Left out, the server
+            temperature: How freely the model replies, from 0 (the likeliest words) to 2. By default the server
                 chooses.
-            max_tokens: How long an answer may get, in tokens of the model. Left out, the server chooses.
+            max_tokens: How long a reply may get, in tokens of the model. By default the server chooses.
         """
         from ...accepted import tool_ids_async as _tool_ids
         from ...accepted import user_of as _user_of
@@ -385,18 +385,18 @@ class AsyncAssistants(Advised):
     ) -> Assistant:
         """Change some fields of an assistant.
 
-        What is left out stays as it is. `tools` and `data_sources` are replaced whole, not added to. The model is
-        fixed at creation: for another model, create another assistant.
+        Omitted fields stay unchanged. `tools` and `data_sources` are replaced, not extended. The model is fixed at
+        creation: for another model, create another assistant.
 
         Args:
             assistant_id: Id of the assistant, such as `asst_7Hq2`.
             name: Name of the assistant.
             system_prompt: The assistant's instructions for every conversation.
-            tools: Ids of tools that it may call. Replaces all of them; an empty list takes every tool away. A
-                `ToolSet` is registered, and stands for its ids.
+            tools: Ids of tools that it may call. Replaces all of them; an empty list removes every tool. A
+                `ToolSet` is also accepted, and is registered.
             data_sources: Ids of data sources that it may consult. Replaces all of them.
-            temperature: How freely the model answers, from 0 (the likeliest words) to 2.
-            max_tokens: How long an answer may get, in tokens of the model.
+            temperature: How freely the model replies, from 0 (the likeliest words) to 2.
+            max_tokens: How long a reply may get, in tokens of the model.
         """
         from ...accepted import tool_ids_async as _tool_ids
         from ...models.update_assistant_request import UpdateAssistantRequest

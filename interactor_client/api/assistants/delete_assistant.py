@@ -64,7 +64,7 @@ def sync(assistant_id: str, *, client: Client, x_namespace: str | Unset = UNSET)
 
     Args:
         assistant_id: Id of the assistant, such as `asst_7Hq2`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -78,7 +78,7 @@ def sync(assistant_id: str, *, client: Client, x_namespace: str | Unset = UNSET)
 
 
 def sync_detailed(assistant_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> Response[ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(assistant_id, x_namespace=x_namespace)))
 
@@ -90,7 +90,7 @@ async def asyncio(assistant_id: str, *, client: Client, x_namespace: str | Unset
 
     Args:
         assistant_id: Id of the assistant, such as `asst_7Hq2`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -107,6 +107,6 @@ async def asyncio(assistant_id: str, *, client: Client, x_namespace: str | Unset
 async def asyncio_detailed(
     assistant_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(assistant_id, x_namespace=x_namespace)))

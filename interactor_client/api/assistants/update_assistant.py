@@ -1,7 +1,7 @@
 """Change some fields of an assistant.
 
-What is left out stays as it is. `tools` and `data_sources` are replaced whole, not added to. The model is
-fixed at creation: for another model, create another assistant.
+Omitted fields stay unchanged. `tools` and `data_sources` are replaced, not extended. The model is fixed at
+creation: for another model, create another assistant.
 """
 
 from __future__ import annotations
@@ -66,12 +66,12 @@ def sync(
 ) -> AssistantResponse:
     """Change some fields of an assistant.
 
-    What is left out stays as it is. `tools` and `data_sources` are replaced whole, not added to. The model is
-    fixed at creation: for another model, create another assistant.
+    Omitted fields stay unchanged. `tools` and `data_sources` are replaced, not extended. The model is fixed at
+    creation: for another model, create another assistant.
 
     Args:
         assistant_id: Id of the assistant, such as `asst_7Hq2`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -88,7 +88,7 @@ def sync(
 def sync_detailed(
     assistant_id: str, *, client: Client, body: UpdateAssistantRequest, x_namespace: str | Unset = UNSET
 ) -> Response[AssistantResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(assistant_id, body=body, x_namespace=x_namespace)))
 
@@ -98,12 +98,12 @@ async def asyncio(
 ) -> AssistantResponse:
     """Change some fields of an assistant.
 
-    What is left out stays as it is. `tools` and `data_sources` are replaced whole, not added to. The model is
-    fixed at creation: for another model, create another assistant.
+    Omitted fields stay unchanged. `tools` and `data_sources` are replaced, not extended. The model is fixed at
+    creation: for another model, create another assistant.
 
     Args:
         assistant_id: Id of the assistant, such as `asst_7Hq2`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -120,7 +120,7 @@ async def asyncio(
 async def asyncio_detailed(
     assistant_id: str, *, client: Client, body: UpdateAssistantRequest, x_namespace: str | Unset = UNSET
 ) -> Response[AssistantResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(assistant_id, body=body, x_namespace=x_namespace))

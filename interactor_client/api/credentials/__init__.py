@@ -1,4 +1,4 @@
-"""The operations tagged `credentials`, a method each."""
+"""The operations tagged `credentials`, one method each."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Credentials(Advised):
             provider: Only credentials of this provider, such as `google`.
             status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
                 by the user at the provider.
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_credentials as _endpoint
 
@@ -68,16 +68,16 @@ class Credentials(Advised):
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
     ) -> Iterator[Credential]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
             provider: Only credentials of this provider, such as `google`.
             status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
                 by the user at the provider.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_credentials as _endpoint
 
@@ -109,11 +109,10 @@ class Credentials(Advised):
         self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)
 
     def get_token(self, credential_id: str) -> CredentialToken:
-        """Get a token with which to call the provider on the user's behalf.
+        """Get a token to call the provider on the user's behalf.
 
-        The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
-        says. When the provider refuses the refresh, the answer is 409 with the code `REFRESH_FAILED` and the user
-        has to connect again.
+        A token that is about to expire is refreshed first, so it is valid for `expires_in` seconds. If the provider
+        refuses the refresh, the response is 409 with the code `REFRESH_FAILED` and the user has to connect again.
 
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
@@ -125,8 +124,8 @@ class Credentials(Advised):
     def refresh(self, credential_id: str) -> Credential:
         """Refresh a credential now rather than when it is next needed.
 
-        Answers 409 with the code `REFRESH_FAILED` when the credential was revoked or cannot be refreshed: the user
-        has to connect again.
+        If the credential was revoked or cannot be refreshed, the response is 409 with the code `REFRESH_FAILED` and
+        the user has to connect again.
 
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
@@ -146,14 +145,16 @@ class Credentials(Advised):
         """Start connecting a user's account at a provider.
 
         Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-        answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
+        response. Finish the flow with `credentials.complete_oauth`, or follow it with
+        `credentials.get_oauth_status`.
 
         Args:
             redirect_uri: Where the user's browser comes back to, with `code` and `state` in the query. An
                 absolute URI.
             provider: The provider, such as `google`.
             service_id: A service of the provider, such as `svc_google_calendar`.
-            scopes: What to ask the user for, in the provider's own words. Left out, the service's usual scopes.
+            scopes: What to ask the user for, in the provider's own words. Defaults to the service's usual
+                scopes.
         """
         from ...models.initiate_o_auth_request import InitiateOAuthRequest
         from . import initiate_oauth as _endpoint
@@ -170,12 +171,12 @@ class Credentials(Advised):
     def complete_oauth(self, *, provider: str, code: str, state: str) -> Credential:
         """Finish a connection with the code that the provider gave the user's browser.
 
-        Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
-        what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
+        First compare `state` with the one that `credentials.initiate_oauth` returned for this user: that is what
+        stops a forged redirect. A code or state that is unknown, used or too old gets 422.
 
         Args:
             provider: The provider, such as `google`.
-            code: The `code` of the redirect. Good once.
+            code: The `code` of the redirect. Valid once.
             state: The `state` of the redirect.
         """
         from ...models.complete_o_auth_request import CompleteOAuthRequest
@@ -192,7 +193,7 @@ class Credentials(Advised):
         Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
 
         Args:
-            flow_id: Id of the flow, from the answer of `credentials.initiate_oauth`, such as `flow_2Vb6`.
+            flow_id: Id of the flow, from the response of `credentials.initiate_oauth`, such as `flow_2Vb6`.
         """
         from . import get_oauth_status as _endpoint
 
@@ -229,8 +230,8 @@ class AsyncCredentials(Advised):
             provider: Only credentials of this provider, such as `google`.
             status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
                 by the user at the provider.
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_credentials as _endpoint
 
@@ -248,16 +249,16 @@ class AsyncCredentials(Advised):
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
     ) -> AsyncIterator[Credential]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
             provider: Only credentials of this provider, such as `google`.
             status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
                 by the user at the provider.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_credentials as _endpoint
 
@@ -289,11 +290,10 @@ class AsyncCredentials(Advised):
         await self._sender.send(_endpoint._get_kwargs(credential_id), _endpoint._parse_success)
 
     async def get_token(self, credential_id: str) -> CredentialToken:
-        """Get a token with which to call the provider on the user's behalf.
+        """Get a token to call the provider on the user's behalf.
 
-        The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
-        says. When the provider refuses the refresh, the answer is 409 with the code `REFRESH_FAILED` and the user
-        has to connect again.
+        A token that is about to expire is refreshed first, so it is valid for `expires_in` seconds. If the provider
+        refuses the refresh, the response is 409 with the code `REFRESH_FAILED` and the user has to connect again.
 
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
@@ -305,8 +305,8 @@ class AsyncCredentials(Advised):
     async def refresh(self, credential_id: str) -> Credential:
         """Refresh a credential now rather than when it is next needed.
 
-        Answers 409 with the code `REFRESH_FAILED` when the credential was revoked or cannot be refreshed: the user
-        has to connect again.
+        If the credential was revoked or cannot be refreshed, the response is 409 with the code `REFRESH_FAILED` and
+        the user has to connect again.
 
         Args:
             credential_id: Id of the credential, such as `cred_5Tn8`.
@@ -326,14 +326,16 @@ class AsyncCredentials(Advised):
         """Start connecting a user's account at a provider.
 
         Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-        answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
+        response. Finish the flow with `credentials.complete_oauth`, or follow it with
+        `credentials.get_oauth_status`.
 
         Args:
             redirect_uri: Where the user's browser comes back to, with `code` and `state` in the query. An
                 absolute URI.
             provider: The provider, such as `google`.
             service_id: A service of the provider, such as `svc_google_calendar`.
-            scopes: What to ask the user for, in the provider's own words. Left out, the service's usual scopes.
+            scopes: What to ask the user for, in the provider's own words. Defaults to the service's usual
+                scopes.
         """
         from ...models.initiate_o_auth_request import InitiateOAuthRequest
         from . import initiate_oauth as _endpoint
@@ -352,12 +354,12 @@ class AsyncCredentials(Advised):
     async def complete_oauth(self, *, provider: str, code: str, state: str) -> Credential:
         """Finish a connection with the code that the provider gave the user's browser.
 
-        Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
-        what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
+        First compare `state` with the one that `credentials.initiate_oauth` returned for this user: that is what
+        stops a forged redirect. A code or state that is unknown, used or too old gets 422.
 
         Args:
             provider: The provider, such as `google`.
-            code: The `code` of the redirect. Good once.
+            code: The `code` of the redirect. Valid once.
             state: The `state` of the redirect.
         """
         from ...models.complete_o_auth_request import CompleteOAuthRequest
@@ -376,7 +378,7 @@ class AsyncCredentials(Advised):
         Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
 
         Args:
-            flow_id: Id of the flow, from the answer of `credentials.initiate_oauth`, such as `flow_2Vb6`.
+            flow_id: Id of the flow, from the response of `credentials.initiate_oauth`, such as `flow_2Vb6`.
         """
         from . import get_oauth_status as _endpoint
 

@@ -1,7 +1,7 @@
 """Finish a connection with the code that the provider gave the user's browser.
 
-Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
-what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
+First compare `state` with the one that `credentials.initiate_oauth` returned for this user: that is what
+stops a forged redirect. A code or state that is unknown, used or too old gets 422.
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ def _detail(response: httpx.Response) -> Response[CredentialResponse | ErrorResp
 def sync(*, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset = UNSET) -> CredentialResponse:
     """Finish a connection with the code that the provider gave the user's browser.
 
-    Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
-    what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
+    First compare `state` with the one that `credentials.initiate_oauth` returned for this user: that is what
+    stops a forged redirect. A code or state that is unknown, used or too old gets 422.
 
     Args:
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -83,7 +83,7 @@ def sync(*, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset
 def sync_detailed(
     *, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset = UNSET
 ) -> Response[CredentialResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))
 
@@ -93,11 +93,11 @@ async def asyncio(
 ) -> CredentialResponse:
     """Finish a connection with the code that the provider gave the user's browser.
 
-    Compare `state` with the one that `credentials.initiate_oauth` gave for this user before you call: that is
-    what stops a forged redirect. A code or state that is unknown, used or too old answers 422.
+    First compare `state` with the one that `credentials.initiate_oauth` returned for this user: that is what
+    stops a forged redirect. A code or state that is unknown, used or too old gets 422.
 
     Args:
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -112,6 +112,6 @@ async def asyncio(
 async def asyncio_detailed(
     *, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset = UNSET
 ) -> Response[CredentialResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))

@@ -64,7 +64,7 @@ def sync(credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 
     Args:
         credential_id: Id of the credential, such as `cred_5Tn8`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -78,7 +78,7 @@ def sync(credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 
 
 def sync_detailed(credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> Response[ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)))
 
@@ -90,7 +90,7 @@ async def asyncio(credential_id: str, *, client: Client, x_namespace: str | Unse
 
     Args:
         credential_id: Id of the credential, such as `cred_5Tn8`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -107,6 +107,6 @@ async def asyncio(credential_id: str, *, client: Client, x_namespace: str | Unse
 async def asyncio_detailed(
     credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)))

@@ -1,8 +1,7 @@
-"""Get a token with which to call the provider on the user's behalf.
+"""Get a token to call the provider on the user's behalf.
 
-The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
-says. When the provider refuses the refresh, the answer is 409 with the code `REFRESH_FAILED` and the user
-has to connect again.
+A token that is about to expire is refreshed first, so it is valid for `expires_in` seconds. If the provider
+refuses the refresh, the response is 409 with the code `REFRESH_FAILED` and the user has to connect again.
 """
 
 from __future__ import annotations
@@ -61,15 +60,14 @@ def _detail(response: httpx.Response) -> Response[CredentialTokenResponse | Erro
 
 
 def sync(credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> CredentialTokenResponse:
-    """Get a token with which to call the provider on the user's behalf.
+    """Get a token to call the provider on the user's behalf.
 
-    The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
-    says. When the provider refuses the refresh, the answer is 409 with the code `REFRESH_FAILED` and the user
-    has to connect again.
+    A token that is about to expire is refreshed first, so it is valid for `expires_in` seconds. If the provider
+    refuses the refresh, the response is 409 with the code `REFRESH_FAILED` and the user has to connect again.
 
     Args:
         credential_id: Id of the credential, such as `cred_5Tn8`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -85,21 +83,20 @@ def sync(credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 def sync_detailed(
     credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[CredentialTokenResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)))
 
 
 async def asyncio(credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> CredentialTokenResponse:
-    """Get a token with which to call the provider on the user's behalf.
+    """Get a token to call the provider on the user's behalf.
 
-    The token is refreshed first when it is about to expire, so it is good for the seconds that `expires_in`
-    says. When the provider refuses the refresh, the answer is 409 with the code `REFRESH_FAILED` and the user
-    has to connect again.
+    A token that is about to expire is refreshed first, so it is valid for `expires_in` seconds. If the provider
+    refuses the refresh, the response is 409 with the code `REFRESH_FAILED` and the user has to connect again.
 
     Args:
         credential_id: Id of the credential, such as `cred_5Tn8`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -116,6 +113,6 @@ async def asyncio(credential_id: str, *, client: Client, x_namespace: str | Unse
 async def asyncio_detailed(
     credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[CredentialTokenResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)))

@@ -64,8 +64,8 @@ def sync(flow_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> O
     Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
 
     Args:
-        flow_id: Id of the flow, from the answer of `credentials.initiate_oauth`, such as `flow_2Vb6`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        flow_id: Id of the flow, from the response of `credentials.initiate_oauth`, such as `flow_2Vb6`.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -81,7 +81,7 @@ def sync(flow_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> O
 def sync_detailed(
     flow_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[OAuthFlowResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(flow_id, x_namespace=x_namespace)))
 
@@ -92,8 +92,8 @@ async def asyncio(flow_id: str, *, client: Client, x_namespace: str | Unset = UN
     Poll no faster than every second or two, or subscribe to the `credential.connected` event instead.
 
     Args:
-        flow_id: Id of the flow, from the answer of `credentials.initiate_oauth`, such as `flow_2Vb6`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        flow_id: Id of the flow, from the response of `credentials.initiate_oauth`, such as `flow_2Vb6`.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -109,6 +109,6 @@ async def asyncio(flow_id: str, *, client: Client, x_namespace: str | Unset = UN
 async def asyncio_detailed(
     flow_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[OAuthFlowResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(flow_id, x_namespace=x_namespace)))

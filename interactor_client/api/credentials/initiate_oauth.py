@@ -1,7 +1,8 @@
 """Start connecting a user's account at a provider.
 
 Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
+response. Finish the flow with `credentials.complete_oauth`, or follow it with
+`credentials.get_oauth_status`.
 """
 
 from __future__ import annotations
@@ -65,10 +66,11 @@ def sync(*, client: Client, body: InitiateOAuthRequest, x_namespace: str | Unset
     """Start connecting a user's account at a provider.
 
     Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-    answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
+    response. Finish the flow with `credentials.complete_oauth`, or follow it with
+    `credentials.get_oauth_status`.
 
     Args:
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -83,7 +85,7 @@ def sync(*, client: Client, body: InitiateOAuthRequest, x_namespace: str | Unset
 def sync_detailed(
     *, client: Client, body: InitiateOAuthRequest, x_namespace: str | Unset = UNSET
 ) -> Response[OAuthAuthorizationResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))
 
@@ -94,10 +96,11 @@ async def asyncio(
     """Start connecting a user's account at a provider.
 
     Name a `provider`, a `service_id`, or both, and send the user's browser to the `authorization_url` of the
-    answer. The flow ends with `credentials.complete_oauth`, or is followed with `credentials.get_oauth_status`.
+    response. Finish the flow with `credentials.complete_oauth`, or follow it with
+    `credentials.get_oauth_status`.
 
     Args:
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -112,6 +115,6 @@ async def asyncio(
 async def asyncio_detailed(
     *, client: Client, body: InitiateOAuthRequest, x_namespace: str | Unset = UNSET
 ) -> Response[OAuthAuthorizationResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))

@@ -1,7 +1,7 @@
 """Refresh a credential now rather than when it is next needed.
 
-Answers 409 with the code `REFRESH_FAILED` when the credential was revoked or cannot be refreshed: the user
-has to connect again.
+If the credential was revoked or cannot be refreshed, the response is 409 with the code `REFRESH_FAILED` and
+the user has to connect again.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ def _detail(response: httpx.Response) -> Response[CredentialResponse | ErrorResp
 def sync(credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> CredentialResponse:
     """Refresh a credential now rather than when it is next needed.
 
-    Answers 409 with the code `REFRESH_FAILED` when the credential was revoked or cannot be refreshed: the user
-    has to connect again.
+    If the credential was revoked or cannot be refreshed, the response is 409 with the code `REFRESH_FAILED` and
+    the user has to connect again.
 
     Args:
         credential_id: Id of the credential, such as `cred_5Tn8`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -83,7 +83,7 @@ def sync(credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 def sync_detailed(
     credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[CredentialResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)))
 
@@ -91,12 +91,12 @@ def sync_detailed(
 async def asyncio(credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> CredentialResponse:
     """Refresh a credential now rather than when it is next needed.
 
-    Answers 409 with the code `REFRESH_FAILED` when the credential was revoked or cannot be refreshed: the user
-    has to connect again.
+    If the credential was revoked or cannot be refreshed, the response is 409 with the code `REFRESH_FAILED` and
+    the user has to connect again.
 
     Args:
         credential_id: Id of the credential, such as `cred_5Tn8`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -113,6 +113,6 @@ async def asyncio(credential_id: str, *, client: Client, x_namespace: str | Unse
 async def asyncio_detailed(
     credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[CredentialResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(credential_id, x_namespace=x_namespace)))

@@ -1,4 +1,4 @@
-"""The operations tagged `data_sources`, a method each."""
+"""The operations tagged `data_sources`, one method each."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class DataSources(Advised):
 
         Args:
             type: Where the data comes from, an uploaded file, a web address or a database.
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_data_sources as _endpoint
 
@@ -55,14 +55,14 @@ class DataSources(Advised):
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
     ) -> Iterator[DataSource]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
             type: Where the data comes from, an uploaded file, a web address or a database.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_data_sources as _endpoint
 
@@ -132,13 +132,13 @@ class DataSources(Advised):
     ) -> DataSource:
         """Change some fields of a data source.
 
-        What is left out stays as it is; `config` and `semantic_mappings` are replaced whole.
+        Omitted fields stay unchanged; `config` and `semantic_mappings` are replaced as a whole.
 
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
             name: Name of the data source.
             type: Where the data comes from.
-            config: How to reach the data. Replaces the whole of it.
+            config: How to reach the data. Replaces it as a whole.
             semantic_mappings: What its fields mean. Replaces all of them.
         """
         from ...models.update_data_source_request import UpdateDataSourceRequest
@@ -153,9 +153,9 @@ class DataSources(Advised):
         ).data
 
     def sync(self, data_source_id: str) -> DataSourceSync | None:
-        """Read a data source anew.
+        """Read a data source again.
 
-        The call starts the synchronisation and does not wait for it.
+        Starts the synchronisation without waiting for it.
 
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
@@ -185,8 +185,8 @@ class AsyncDataSources(Advised):
 
         Args:
             type: Where the data comes from, an uploaded file, a web address or a database.
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_data_sources as _endpoint
 
@@ -202,14 +202,14 @@ class AsyncDataSources(Advised):
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
     ) -> AsyncIterator[DataSource]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
             type: Where the data comes from, an uploaded file, a web address or a database.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_data_sources as _endpoint
 
@@ -283,13 +283,13 @@ class AsyncDataSources(Advised):
     ) -> DataSource:
         """Change some fields of a data source.
 
-        What is left out stays as it is; `config` and `semantic_mappings` are replaced whole.
+        Omitted fields stay unchanged; `config` and `semantic_mappings` are replaced as a whole.
 
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.
             name: Name of the data source.
             type: Where the data comes from.
-            config: How to reach the data. Replaces the whole of it.
+            config: How to reach the data. Replaces it as a whole.
             semantic_mappings: What its fields mean. Replaces all of them.
         """
         from ...models.update_data_source_request import UpdateDataSourceRequest
@@ -308,9 +308,9 @@ class AsyncDataSources(Advised):
         ).data
 
     async def sync(self, data_source_id: str) -> DataSourceSync | None:
-        """Read a data source anew.
+        """Read a data source again.
 
-        The call starts the synchronisation and does not wait for it.
+        Starts the synchronisation without waiting for it.
 
         Args:
             data_source_id: Id of the data source, such as `ds_3Bn6`.

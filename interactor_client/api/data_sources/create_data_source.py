@@ -66,7 +66,7 @@ def sync(*, client: Client, body: CreateDataSourceRequest, x_namespace: str | Un
     Nothing is read from it until `data_sources.sync`.
 
     Args:
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -81,7 +81,7 @@ def sync(*, client: Client, body: CreateDataSourceRequest, x_namespace: str | Un
 def sync_detailed(
     *, client: Client, body: CreateDataSourceRequest, x_namespace: str | Unset = UNSET
 ) -> Response[DataSourceResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))
 
@@ -94,7 +94,7 @@ async def asyncio(
     Nothing is read from it until `data_sources.sync`.
 
     Args:
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -109,6 +109,6 @@ async def asyncio(
 async def asyncio_detailed(
     *, client: Client, body: CreateDataSourceRequest, x_namespace: str | Unset = UNSET
 ) -> Response[DataSourceResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))

@@ -64,7 +64,7 @@ def sync(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSE
 
     Args:
         data_source_id: Id of the data source, such as `ds_3Bn6`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -78,7 +78,7 @@ def sync(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSE
 
 
 def sync_detailed(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> Response[ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(data_source_id, x_namespace=x_namespace)))
 
@@ -90,7 +90,7 @@ async def asyncio(data_source_id: str, *, client: Client, x_namespace: str | Uns
 
     Args:
         data_source_id: Id of the data source, such as `ds_3Bn6`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -107,7 +107,7 @@ async def asyncio(data_source_id: str, *, client: Client, x_namespace: str | Uns
 async def asyncio_detailed(
     data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(data_source_id, x_namespace=x_namespace))

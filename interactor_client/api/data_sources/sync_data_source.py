@@ -1,6 +1,6 @@
-"""Read a data source anew.
+"""Read a data source again.
 
-The call starts the synchronisation and does not wait for it.
+Starts the synchronisation without waiting for it.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def _detail(response: httpx.Response) -> Response[DataSourceSyncResponse | None 
 
 
 def sync(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> DataSourceSyncResponse | None:
-    """Read a data source anew.
+    """Read a data source again.
 
-    The call starts the synchronisation and does not wait for it.
+    Starts the synchronisation without waiting for it.
 
     Args:
         data_source_id: Id of the data source, such as `ds_3Bn6`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -83,7 +83,7 @@ def sync(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSE
 def sync_detailed(
     data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[DataSourceSyncResponse | None | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(data_source_id, x_namespace=x_namespace)))
 
@@ -91,13 +91,13 @@ def sync_detailed(
 async def asyncio(
     data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> DataSourceSyncResponse | None:
-    """Read a data source anew.
+    """Read a data source again.
 
-    The call starts the synchronisation and does not wait for it.
+    Starts the synchronisation without waiting for it.
 
     Args:
         data_source_id: Id of the data source, such as `ds_3Bn6`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -114,7 +114,7 @@ async def asyncio(
 async def asyncio_detailed(
     data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[DataSourceSyncResponse | None | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(data_source_id, x_namespace=x_namespace))

@@ -1,6 +1,6 @@
 """Change some fields of a data source.
 
-What is left out stays as it is; `config` and `semantic_mappings` are replaced whole.
+Omitted fields stay unchanged; `config` and `semantic_mappings` are replaced as a whole.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ def sync(
 ) -> DataSourceResponse:
     """Change some fields of a data source.
 
-    What is left out stays as it is; `config` and `semantic_mappings` are replaced whole.
+    Omitted fields stay unchanged; `config` and `semantic_mappings` are replaced as a whole.
 
     Args:
         data_source_id: Id of the data source, such as `ds_3Bn6`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -88,7 +88,7 @@ def sync(
 def sync_detailed(
     data_source_id: str, *, client: Client, body: UpdateDataSourceRequest, x_namespace: str | Unset = UNSET
 ) -> Response[DataSourceResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(data_source_id, body=body, x_namespace=x_namespace)))
 
@@ -98,11 +98,11 @@ async def asyncio(
 ) -> DataSourceResponse:
     """Change some fields of a data source.
 
-    What is left out stays as it is; `config` and `semantic_mappings` are replaced whole.
+    Omitted fields stay unchanged; `config` and `semantic_mappings` are replaced as a whole.
 
     Args:
         data_source_id: Id of the data source, such as `ds_3Bn6`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -121,7 +121,7 @@ async def asyncio(
 async def asyncio_detailed(
     data_source_id: str, *, client: Client, body: UpdateDataSourceRequest, x_namespace: str | Unset = UNSET
 ) -> Response[DataSourceResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(data_source_id, body=body, x_namespace=x_namespace))

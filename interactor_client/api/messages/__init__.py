@@ -1,4 +1,4 @@
-"""The operations tagged `messages`, a method each."""
+"""The operations tagged `messages`, one method each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Messages(Advised):
-    """What was said in a room, by the user, the assistant, the system or a tool."""
+    """The messages of a room, from the user, the assistant, the system or a tool."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
@@ -43,8 +43,8 @@ class Messages(Advised):
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
             order: Oldest first (`asc`) or newest first (`desc`).
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many messages a page has at most, 1 to 100. Defaults to 50.
         """
         from . import list_messages as _endpoint
 
@@ -61,15 +61,15 @@ class Messages(Advised):
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
     ) -> Iterator[Message]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
             order: Oldest first (`asc`) or newest first (`desc`).
-            per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many messages a page has at most, 1 to 100. Defaults to 50.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_messages as _endpoint
 
@@ -88,17 +88,17 @@ class Messages(Advised):
     ) -> Message:
         """Send a message into a room.
 
-        Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
-        many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-        through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
-        its `tool_calls` wait for `tools.submit_result`.
+        Without `stream` the call waits for the assistant and returns the assistant's message, which can take many
+        seconds. With `stream` true it returns the sent message at once, and the reply comes through `rooms.stream`:
+        open that stream first, or you miss its beginning. When the reply calls tools, its `tool_calls` wait for
+        `tools.submit_result`.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
             content: What to say.
-            stream: True to answer at once and bring the reply through the room's stream. Left out, the call
+            stream: True to return at once and send the reply through the room's stream. By default the call
                 waits for it.
-            role: Who speaks. Left out, the user.
+            role: Who speaks. Defaults to the user.
         """
         from ...models.send_message_request import SendMessageRequest
         from . import send_message as _endpoint
@@ -110,7 +110,7 @@ class Messages(Advised):
 
 
 class AsyncMessages(Advised):
-    """What was said in a room, by the user, the assistant, the system or a tool."""
+    """The messages of a room, from the user, the assistant, the system or a tool."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
@@ -136,8 +136,8 @@ class AsyncMessages(Advised):
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
             order: Oldest first (`asc`) or newest first (`desc`).
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many messages a page has at most, 1 to 100. Defaults to 50.
         """
         from . import list_messages as _endpoint
 
@@ -154,15 +154,15 @@ class AsyncMessages(Advised):
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
     ) -> AsyncIterator[Message]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
             order: Oldest first (`asc`) or newest first (`desc`).
-            per_page: How many messages a page has at most, 1 to 100. The server gives 50 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many messages a page has at most, 1 to 100. Defaults to 50.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_messages as _endpoint
 
@@ -181,17 +181,17 @@ class AsyncMessages(Advised):
     ) -> Message:
         """Send a message into a room.
 
-        Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
-        many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-        through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
-        its `tool_calls` wait for `tools.submit_result`.
+        Without `stream` the call waits for the assistant and returns the assistant's message, which can take many
+        seconds. With `stream` true it returns the sent message at once, and the reply comes through `rooms.stream`:
+        open that stream first, or you miss its beginning. When the reply calls tools, its `tool_calls` wait for
+        `tools.submit_result`.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
             content: What to say.
-            stream: True to answer at once and bring the reply through the room's stream. Left out, the call
+            stream: True to return at once and send the reply through the room's stream. By default the call
                 waits for it.
-            role: Who speaks. Left out, the user.
+            role: Who speaks. Defaults to the user.
         """
         from ...models.send_message_request import SendMessageRequest
         from . import send_message as _endpoint

@@ -1,9 +1,9 @@
 """Send a message into a room.
 
-Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
-many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
-its `tool_calls` wait for `tools.submit_result`.
+Without `stream` the call waits for the assistant and returns the assistant's message, which can take many
+seconds. With `stream` true it returns the sent message at once, and the reply comes through `rooms.stream`:
+open that stream first, or you miss its beginning. When the reply calls tools, its `tool_calls` wait for
+`tools.submit_result`.
 """
 
 from __future__ import annotations
@@ -77,17 +77,17 @@ def sync(
 ) -> MessageResponse:
     """Send a message into a room.
 
-    Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
-    many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-    through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
-    its `tool_calls` wait for `tools.submit_result`.
+    Without `stream` the call waits for the assistant and returns the assistant's message, which can take many
+    seconds. With `stream` true it returns the sent message at once, and the reply comes through `rooms.stream`:
+    open that stream first, or you miss its beginning. When the reply calls tools, its `tool_calls` wait for
+    `tools.submit_result`.
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
-        idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
-            For 24 hours the same key with the same body, in the same client and namespace, gives the first
-            response again; with another body it answers 409.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        idempotency_key: A key of your choice, such as a UUID, that makes it safe to repeat the request. For
+            24 hours the same key with the same body, in the same client and namespace, returns the first
+            response again; with another body it gets 409.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -111,7 +111,7 @@ def sync_detailed(
     idempotency_key: str | Unset = UNSET,
     x_namespace: str | Unset = UNSET,
 ) -> Response[MessageResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         client.get_httpx_client().request(
@@ -130,17 +130,17 @@ async def asyncio(
 ) -> MessageResponse:
     """Send a message into a room.
 
-    Without `stream` the call waits for the assistant and answers with the assistant's message, which can take
-    many seconds. With `stream` true it answers at once with the message that was sent, and the reply comes
-    through `rooms.stream`: open that stream first, or its beginning is missed. When the reply asks for tools,
-    its `tool_calls` wait for `tools.submit_result`.
+    Without `stream` the call waits for the assistant and returns the assistant's message, which can take many
+    seconds. With `stream` true it returns the sent message at once, and the reply comes through `rooms.stream`:
+    open that stream first, or you miss its beginning. When the reply calls tools, its `tool_calls` wait for
+    `tools.submit_result`.
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
-        idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
-            For 24 hours the same key with the same body, in the same client and namespace, gives the first
-            response again; with another body it answers 409.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        idempotency_key: A key of your choice, such as a UUID, that makes it safe to repeat the request. For
+            24 hours the same key with the same body, in the same client and namespace, returns the first
+            response again; with another body it gets 409.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -164,7 +164,7 @@ async def asyncio_detailed(
     idempotency_key: str | Unset = UNSET,
     x_namespace: str | Unset = UNSET,
 ) -> Response[MessageResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(

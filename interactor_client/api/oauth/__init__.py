@@ -1,4 +1,4 @@
-"""The operations tagged `oauth`, a method each."""
+"""The operations tagged `oauth`, one method each."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class Oauth(Advised):
         """Exchange the client id and secret for an access token.
 
         The grant is always `client_credentials`. Cache the token until shortly before it expires: only 20 token
-        requests a minute are allowed. A client cannot obtain a scope that it was not granted: that answers 403.
+        requests a minute are allowed. Requesting a scope that the client was not granted gets 403.
 
         Args:
             grant_type: Always `client_credentials`.
             client_id: Id of your client.
             client_secret: Secret of your client. Never log it.
-            scope: Scopes to ask for, separated by spaces. Left out, the token has every scope of the client.
-            resource: The URL of the only part of the Core API that the token is to open (RFC 8707); `*` stands
-                for any segment of its path. A server that does not know this field may ignore it, and then the
-                scopes alone count.
+            scope: Scopes to request, separated by spaces. By default the token has every scope of the client.
+            resource: The URL of the only part of the Core API that the token may open (RFC 8707); `*` matches
+                any segment of its path. A server that does not know this field may ignore it, and then only the
+                scopes count.
         """
         from ...models.create_token_request import CreateTokenRequest
         from . import create_token as _endpoint
@@ -67,8 +67,8 @@ class Oauth(Advised):
     def revoke_token(self, *, token: str, client_id: str, client_secret: str) -> None:
         """Revoke an access token before it expires.
 
-        Calls that still carry the token answer 401 from then on. A token that is unknown, expired or already
-        revoked is answered like a success, as RFC 7009 asks.
+        Calls with the token then get 401. Revoking a token that is unknown, expired or already revoked also
+        succeeds, as RFC 7009 requires.
 
         Args:
             token: The access token to revoke.
@@ -88,8 +88,8 @@ class Oauth(Advised):
     def get_jwks(self) -> JsonWebKeySet:
         """Fetch the public keys that access tokens are signed with.
 
-        The answer is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: when a token
-        names a `kid` that you do not know, fetch the set again before you refuse the token.
+        The response is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: if a token
+        names an unknown `kid`, fetch the set again before you refuse the token.
         """
         from . import get_jwks as _endpoint
 
@@ -120,16 +120,16 @@ class AsyncOauth(Advised):
         """Exchange the client id and secret for an access token.
 
         The grant is always `client_credentials`. Cache the token until shortly before it expires: only 20 token
-        requests a minute are allowed. A client cannot obtain a scope that it was not granted: that answers 403.
+        requests a minute are allowed. Requesting a scope that the client was not granted gets 403.
 
         Args:
             grant_type: Always `client_credentials`.
             client_id: Id of your client.
             client_secret: Secret of your client. Never log it.
-            scope: Scopes to ask for, separated by spaces. Left out, the token has every scope of the client.
-            resource: The URL of the only part of the Core API that the token is to open (RFC 8707); `*` stands
-                for any segment of its path. A server that does not know this field may ignore it, and then the
-                scopes alone count.
+            scope: Scopes to request, separated by spaces. By default the token has every scope of the client.
+            resource: The URL of the only part of the Core API that the token may open (RFC 8707); `*` matches
+                any segment of its path. A server that does not know this field may ignore it, and then only the
+                scopes count.
         """
         from ...models.create_token_request import CreateTokenRequest
         from . import create_token as _endpoint
@@ -152,8 +152,8 @@ class AsyncOauth(Advised):
     async def revoke_token(self, *, token: str, client_id: str, client_secret: str) -> None:
         """Revoke an access token before it expires.
 
-        Calls that still carry the token answer 401 from then on. A token that is unknown, expired or already
-        revoked is answered like a success, as RFC 7009 asks.
+        Calls with the token then get 401. Revoking a token that is unknown, expired or already revoked also
+        succeeds, as RFC 7009 requires.
 
         Args:
             token: The access token to revoke.
@@ -173,8 +173,8 @@ class AsyncOauth(Advised):
     async def get_jwks(self) -> JsonWebKeySet:
         """Fetch the public keys that access tokens are signed with.
 
-        The answer is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: when a token
-        names a `kid` that you do not know, fetch the set again before you refuse the token.
+        The response is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: if a token
+        names an unknown `kid`, fetch the set again before you refuse the token.
         """
         from . import get_jwks as _endpoint
 

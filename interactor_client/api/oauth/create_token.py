@@ -1,7 +1,7 @@
 """Exchange the client id and secret for an access token.
 
 The grant is always `client_credentials`. Cache the token until shortly before it expires: only 20 token
-requests a minute are allowed. A client cannot obtain a scope that it was not granted: that answers 403.
+requests a minute are allowed. Requesting a scope that the client was not granted gets 403.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def sync(*, client: Client, body: CreateTokenRequest) -> AccessTokenResponse:
     """Exchange the client id and secret for an access token.
 
     The grant is always `client_credentials`. Cache the token until shortly before it expires: only 20 token
-    requests a minute are allowed. A client cannot obtain a scope that it was not granted: that answers 403.
+    requests a minute are allowed. Requesting a scope that the client was not granted gets 403.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -67,7 +67,7 @@ def sync(*, client: Client, body: CreateTokenRequest) -> AccessTokenResponse:
 
 
 def sync_detailed(*, client: Client, body: CreateTokenRequest) -> Response[AccessTokenResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(body=body)))
 
@@ -76,7 +76,7 @@ async def asyncio(*, client: Client, body: CreateTokenRequest) -> AccessTokenRes
     """Exchange the client id and secret for an access token.
 
     The grant is always `client_credentials`. Cache the token until shortly before it expires: only 20 token
-    requests a minute are allowed. A client cannot obtain a scope that it was not granted: that answers 403.
+    requests a minute are allowed. Requesting a scope that the client was not granted gets 403.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -89,6 +89,6 @@ async def asyncio(*, client: Client, body: CreateTokenRequest) -> AccessTokenRes
 async def asyncio_detailed(
     *, client: Client, body: CreateTokenRequest
 ) -> Response[AccessTokenResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body)))

@@ -1,7 +1,7 @@
 """Fetch the public keys that access tokens are signed with.
 
-The answer is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: when a token
-names a `kid` that you do not know, fetch the set again before you refuse the token.
+The response is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: if a token
+names an unknown `kid`, fetch the set again before you refuse the token.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def _detail(response: httpx.Response) -> Response[JsonWebKeySet | ErrorResponse]
 def sync(*, client: Client) -> JsonWebKeySet:
     """Fetch the public keys that access tokens are signed with.
 
-    The answer is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: when a token
-    names a `kid` that you do not know, fetch the set again before you refuse the token.
+    The response is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: if a token
+    names an unknown `kid`, fetch the set again before you refuse the token.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -60,7 +60,7 @@ def sync(*, client: Client) -> JsonWebKeySet:
 
 
 def sync_detailed(*, client: Client) -> Response[JsonWebKeySet | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs()))
 
@@ -68,8 +68,8 @@ def sync_detailed(*, client: Client) -> Response[JsonWebKeySet | ErrorResponse]:
 async def asyncio(*, client: Client) -> JsonWebKeySet:
     """Fetch the public keys that access tokens are signed with.
 
-    The answer is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: when a token
-    names a `kid` that you do not know, fetch the set again before you refuse the token.
+    The response is a bare JSON Web Key Set (RFC 7517), without the usual envelope. Keys rotate: if a token
+    names an unknown `kid`, fetch the set again before you refuse the token.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -80,6 +80,6 @@ async def asyncio(*, client: Client) -> JsonWebKeySet:
 
 
 async def asyncio_detailed(*, client: Client) -> Response[JsonWebKeySet | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs()))

@@ -1,7 +1,7 @@
 """Revoke an access token before it expires.
 
-Calls that still carry the token answer 401 from then on. A token that is unknown, expired or already
-revoked is answered like a success, as RFC 7009 asks.
+Calls with the token then get 401. Revoking a token that is unknown, expired or already revoked also
+succeeds, as RFC 7009 requires.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def _detail(response: httpx.Response) -> Response[ErrorResponse]:
 def sync(*, client: Client, body: RevokeTokenRequest) -> None:
     """Revoke an access token before it expires.
 
-    Calls that still carry the token answer 401 from then on. A token that is unknown, expired or already
-    revoked is answered like a success, as RFC 7009 asks.
+    Calls with the token then get 401. Revoking a token that is unknown, expired or already revoked also
+    succeeds, as RFC 7009 requires.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -66,7 +66,7 @@ def sync(*, client: Client, body: RevokeTokenRequest) -> None:
 
 
 def sync_detailed(*, client: Client, body: RevokeTokenRequest) -> Response[ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(body=body)))
 
@@ -74,8 +74,8 @@ def sync_detailed(*, client: Client, body: RevokeTokenRequest) -> Response[Error
 async def asyncio(*, client: Client, body: RevokeTokenRequest) -> None:
     """Revoke an access token before it expires.
 
-    Calls that still carry the token answer 401 from then on. A token that is unknown, expired or already
-    revoked is answered like a success, as RFC 7009 asks.
+    Calls with the token then get 401. Revoking a token that is unknown, expired or already revoked also
+    succeeds, as RFC 7009 requires.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -86,6 +86,6 @@ async def asyncio(*, client: Client, body: RevokeTokenRequest) -> None:
 
 
 async def asyncio_detailed(*, client: Client, body: RevokeTokenRequest) -> Response[ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body)))

@@ -1,4 +1,4 @@
-"""The operations tagged `rooms`, a method each."""
+"""The operations tagged `rooms`, one method each."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Rooms(Advised):
 
         Args:
             assistant_id: Only rooms of this assistant.
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_rooms as _endpoint
 
@@ -52,14 +52,14 @@ class Rooms(Advised):
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
     ) -> Iterator[Room]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
             assistant_id: Only rooms of this assistant.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_rooms as _endpoint
 
@@ -71,7 +71,7 @@ class Rooms(Advised):
     def create(self, assistant_id: str, *, metadata: JsonObject | None | Unset = UNSET) -> Room:
         """Open a conversation with an assistant.
 
-        An `assistant_id` that does not exist in the namespace answers 422.
+        An `assistant_id` that does not exist in the namespace gets 422.
 
         Args:
             assistant_id: The assistant to talk to (`asst_...`).
@@ -108,7 +108,7 @@ class Rooms(Advised):
     def update(self, room_id: str, *, metadata: JsonObject) -> Room:
         """Replace the metadata of a room.
 
-        The metadata is replaced whole: a key that is left out is gone.
+        The metadata is replaced as a whole: omitted keys are removed.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
@@ -131,16 +131,15 @@ class Rooms(Advised):
     ) -> EventStream[StreamEvent]:
         """Follow the events of a room as they happen.
 
-        The connection stays open until a side closes it. The server sends a sign of life every 30 seconds: after 45
-        seconds of silence the connection is dead. To go on where it broke, send `Last-Event-ID`. A backend sends
-        the bearer header; `token` and `namespace` in the query exist for browsers, whose EventSource cannot set
-        headers.
+        The connection stays open until one side closes it. The server sends a sign of life every 30 seconds; after
+        45 seconds of silence the connection is dead. To resume, send `Last-Event-ID`. A backend sends the bearer
+        header; `token` and `namespace` in the query exist for browsers, whose EventSource cannot set headers.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
             last_event_id: Where to resume; "" for from now on.
-            max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
-            on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
+            max_reconnects: How often it may reconnect in total; None to go on until 20 in a row bring nothing.
+            on_reconnect: Called before each reconnect with its number, from 1, and how many seconds it waited.
         """
         from . import stream_room as _endpoint
 
@@ -172,8 +171,8 @@ class AsyncRooms(Advised):
 
         Args:
             assistant_id: Only rooms of this assistant.
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_rooms as _endpoint
 
@@ -189,14 +188,14 @@ class AsyncRooms(Advised):
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
     ) -> AsyncIterator[Room]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
             assistant_id: Only rooms of this assistant.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_rooms as _endpoint
 
@@ -208,7 +207,7 @@ class AsyncRooms(Advised):
     async def create(self, assistant_id: str, *, metadata: JsonObject | None | Unset = UNSET) -> Room:
         """Open a conversation with an assistant.
 
-        An `assistant_id` that does not exist in the namespace answers 422.
+        An `assistant_id` that does not exist in the namespace gets 422.
 
         Args:
             assistant_id: The assistant to talk to (`asst_...`).
@@ -247,7 +246,7 @@ class AsyncRooms(Advised):
     async def update(self, room_id: str, *, metadata: JsonObject) -> Room:
         """Replace the metadata of a room.
 
-        The metadata is replaced whole: a key that is left out is gone.
+        The metadata is replaced as a whole: omitted keys are removed.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
@@ -272,16 +271,15 @@ class AsyncRooms(Advised):
     ) -> AsyncEventStream[StreamEvent]:
         """Follow the events of a room as they happen.
 
-        The connection stays open until a side closes it. The server sends a sign of life every 30 seconds: after 45
-        seconds of silence the connection is dead. To go on where it broke, send `Last-Event-ID`. A backend sends
-        the bearer header; `token` and `namespace` in the query exist for browsers, whose EventSource cannot set
-        headers.
+        The connection stays open until one side closes it. The server sends a sign of life every 30 seconds; after
+        45 seconds of silence the connection is dead. To resume, send `Last-Event-ID`. A backend sends the bearer
+        header; `token` and `namespace` in the query exist for browsers, whose EventSource cannot set headers.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
             last_event_id: Where to resume; "" for from now on.
-            max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
-            on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
+            max_reconnects: How often it may reconnect in total; None to go on until 20 in a row bring nothing.
+            on_reconnect: Called before each reconnect with its number, from 1, and how many seconds it waited.
         """
         from . import stream_room as _endpoint
 

@@ -59,7 +59,7 @@ def sync(room_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> N
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -73,7 +73,7 @@ def sync(room_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> N
 
 
 def sync_detailed(room_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> Response[ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(room_id, x_namespace=x_namespace)))
 
@@ -83,7 +83,7 @@ async def asyncio(room_id: str, *, client: Client, x_namespace: str | Unset = UN
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -99,6 +99,6 @@ async def asyncio(room_id: str, *, client: Client, x_namespace: str | Unset = UN
 async def asyncio_detailed(
     room_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(room_id, x_namespace=x_namespace)))

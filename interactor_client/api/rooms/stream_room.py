@@ -1,9 +1,8 @@
 """Follow the events of a room as they happen.
 
-The connection stays open until a side closes it. The server sends a sign of life every 30 seconds: after 45
-seconds of silence the connection is dead. To go on where it broke, send `Last-Event-ID`. A backend sends
-the bearer header; `token` and `namespace` in the query exist for browsers, whose EventSource cannot set
-headers.
+The connection stays open until one side closes it. The server sends a sign of life every 30 seconds; after
+45 seconds of silence the connection is dead. To resume, send `Last-Event-ID`. A backend sends the bearer
+header; `token` and `namespace` in the query exist for browsers, whose EventSource cannot set headers.
 
 No function here opens the stream: `rooms.stream` of a client does, which reconnects and resumes.
 """

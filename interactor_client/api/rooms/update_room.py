@@ -1,6 +1,6 @@
 """Replace the metadata of a room.
 
-The metadata is replaced whole: a key that is left out is gone.
+The metadata is replaced as a whole: omitted keys are removed.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ def _detail(response: httpx.Response) -> Response[RoomResponse | ErrorResponse]:
 def sync(room_id: str, *, client: Client, body: UpdateRoomRequest, x_namespace: str | Unset = UNSET) -> RoomResponse:
     """Replace the metadata of a room.
 
-    The metadata is replaced whole: a key that is left out is gone.
+    The metadata is replaced as a whole: omitted keys are removed.
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -83,7 +83,7 @@ def sync(room_id: str, *, client: Client, body: UpdateRoomRequest, x_namespace: 
 def sync_detailed(
     room_id: str, *, client: Client, body: UpdateRoomRequest, x_namespace: str | Unset = UNSET
 ) -> Response[RoomResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(room_id, body=body, x_namespace=x_namespace)))
 
@@ -93,11 +93,11 @@ async def asyncio(
 ) -> RoomResponse:
     """Replace the metadata of a room.
 
-    The metadata is replaced whole: a key that is left out is gone.
+    The metadata is replaced as a whole: omitted keys are removed.
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -114,7 +114,7 @@ async def asyncio(
 async def asyncio_detailed(
     room_id: str, *, client: Client, body: UpdateRoomRequest, x_namespace: str | Unset = UNSET
 ) -> Response[RoomResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(room_id, body=body, x_namespace=x_namespace))

@@ -1,4 +1,4 @@
-"""The operations tagged `tools`, a method each."""
+"""The operations tagged `tools`, one method each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Tools(Advised):
-    """Functions of your application that an assistant may ask for. Your code runs them and submits the result."""
+    """Functions of your application that an assistant may call. Your code runs them and submits the result."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
@@ -29,14 +29,14 @@ class Tools(Advised):
         return f"{type(self).__name__}({self._sender!r})"
 
     def submit_result(self, room_id: str, tool_call_id: str, result: Any) -> Message:
-        """Answer a tool call of an assistant.
+        """Submit the result of an assistant's tool call.
 
-        The conversation goes on once every pending call of the message has its result. A call that already has a
-        result answers 409; to tell the assistant that your tool failed, submit a result that says so.
+        The conversation goes on once every pending call of the message has its result. A call that already has one
+        gets 409; to tell the assistant that your tool failed, submit a result that says so.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
-            tool_call_id: The call that is answered (`tc_...`).
+            tool_call_id: The call that the result belongs to (`tc_...`).
             result: Any JSON value.
         """
         from ...models.submit_tool_result_request import SubmitToolResultRequest
@@ -51,8 +51,8 @@ class Tools(Advised):
         """List the tools of a namespace.
 
         Args:
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_tools as _endpoint
 
@@ -61,13 +61,13 @@ class Tools(Advised):
     def iterate(
         self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> Iterator[Tool]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_tools as _endpoint
 
@@ -87,7 +87,8 @@ class Tools(Advised):
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
             parameters: A free JSON object. In Python it is a plain `dict`.
-            callback_url: Where the platform shall post calls of this tool. Left out, they come as events alone.
+            callback_url: Where the platform should post calls of this tool. By default they only come as
+                events.
         """
         from ...models.create_tool_request import CreateToolRequest
         from . import create_tool as _endpoint
@@ -134,14 +135,14 @@ class Tools(Advised):
     ) -> Tool:
         """Change some fields of a tool.
 
-        What is left out stays as it is; `parameters` is replaced whole.
+        Omitted fields stay unchanged; `parameters` is replaced as a whole.
 
         Args:
             tool_id: Id of the tool, such as `tool_5Rw3`.
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
             parameters: JSON Schema of the arguments.
-            callback_url: Where the platform shall post calls of this tool.
+            callback_url: Where the platform should post calls of this tool.
         """
         from ...models.update_tool_request import UpdateToolRequest
         from . import update_tool as _endpoint
@@ -158,7 +159,7 @@ class Tools(Advised):
 
 
 class AsyncTools(Advised):
-    """Functions of your application that an assistant may ask for. Your code runs them and submits the result."""
+    """Functions of your application that an assistant may call. Your code runs them and submits the result."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
@@ -170,14 +171,14 @@ class AsyncTools(Advised):
         return f"{type(self).__name__}({self._sender!r})"
 
     async def submit_result(self, room_id: str, tool_call_id: str, result: Any) -> Message:
-        """Answer a tool call of an assistant.
+        """Submit the result of an assistant's tool call.
 
-        The conversation goes on once every pending call of the message has its result. A call that already has a
-        result answers 409; to tell the assistant that your tool failed, submit a result that says so.
+        The conversation goes on once every pending call of the message has its result. A call that already has one
+        gets 409; to tell the assistant that your tool failed, submit a result that says so.
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
-            tool_call_id: The call that is answered (`tc_...`).
+            tool_call_id: The call that the result belongs to (`tc_...`).
             result: Any JSON value.
         """
         from ...models.submit_tool_result_request import SubmitToolResultRequest
@@ -194,8 +195,8 @@ class AsyncTools(Advised):
         """List the tools of a namespace.
 
         Args:
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_tools as _endpoint
 
@@ -204,13 +205,13 @@ class AsyncTools(Advised):
     def iterate(
         self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> AsyncIterator[Tool]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_tools as _endpoint
 
@@ -230,7 +231,8 @@ class AsyncTools(Advised):
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
             parameters: A free JSON object. In Python it is a plain `dict`.
-            callback_url: Where the platform shall post calls of this tool. Left out, they come as events alone.
+            callback_url: Where the platform should post calls of this tool. By default they only come as
+                events.
         """
         from ...models.create_tool_request import CreateToolRequest
         from . import create_tool as _endpoint
@@ -279,14 +281,14 @@ class AsyncTools(Advised):
     ) -> Tool:
         """Change some fields of a tool.
 
-        What is left out stays as it is; `parameters` is replaced whole.
+        Omitted fields stay unchanged; `parameters` is replaced as a whole.
 
         Args:
             tool_id: Id of the tool, such as `tool_5Rw3`.
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
             parameters: JSON Schema of the arguments.
-            callback_url: Where the platform shall post calls of this tool.
+            callback_url: Where the platform should post calls of this tool.
         """
         from ...models.update_tool_request import UpdateToolRequest
         from . import update_tool as _endpoint

@@ -60,7 +60,7 @@ def sync(*, client: Client, body: CreateToolRequest, x_namespace: str | Unset = 
     A tool does nothing until an assistant lists its id in `tools`.
 
     Args:
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -75,7 +75,7 @@ def sync(*, client: Client, body: CreateToolRequest, x_namespace: str | Unset = 
 def sync_detailed(
     *, client: Client, body: CreateToolRequest, x_namespace: str | Unset = UNSET
 ) -> Response[ToolResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))
 
@@ -86,7 +86,7 @@ async def asyncio(*, client: Client, body: CreateToolRequest, x_namespace: str |
     A tool does nothing until an assistant lists its id in `tools`.
 
     Args:
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -101,6 +101,6 @@ async def asyncio(*, client: Client, body: CreateToolRequest, x_namespace: str |
 async def asyncio_detailed(
     *, client: Client, body: CreateToolRequest, x_namespace: str | Unset = UNSET
 ) -> Response[ToolResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))

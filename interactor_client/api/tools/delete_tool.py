@@ -64,7 +64,7 @@ def sync(tool_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> N
 
     Args:
         tool_id: Id of the tool, such as `tool_5Rw3`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -78,7 +78,7 @@ def sync(tool_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> N
 
 
 def sync_detailed(tool_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> Response[ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(tool_id, x_namespace=x_namespace)))
 
@@ -90,7 +90,7 @@ async def asyncio(tool_id: str, *, client: Client, x_namespace: str | Unset = UN
 
     Args:
         tool_id: Id of the tool, such as `tool_5Rw3`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -106,6 +106,6 @@ async def asyncio(tool_id: str, *, client: Client, x_namespace: str | Unset = UN
 async def asyncio_detailed(
     tool_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(tool_id, x_namespace=x_namespace)))

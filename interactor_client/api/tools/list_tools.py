@@ -68,10 +68,10 @@ def sync(
     """List the tools of a namespace.
 
     Args:
-        page: Number of the page, counted from 1. The server begins with 1.
-        per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-        namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        page: Number of the page, counted from 1. Defaults to 1.
+        per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+        namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -94,7 +94,7 @@ def sync_detailed(
     namespace: str | Unset = UNSET,
     x_namespace: str | Unset = UNSET,
 ) -> Response[ToolListResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         client.get_httpx_client().request(
@@ -114,10 +114,10 @@ async def asyncio(
     """List the tools of a namespace.
 
     Args:
-        page: Number of the page, counted from 1. The server begins with 1.
-        per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-        namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        page: Number of the page, counted from 1. Defaults to 1.
+        per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+        namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -140,7 +140,7 @@ async def asyncio_detailed(
     namespace: str | Unset = UNSET,
     x_namespace: str | Unset = UNSET,
 ) -> Response[ToolListResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(

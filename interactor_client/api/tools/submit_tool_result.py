@@ -1,7 +1,7 @@
-"""Answer a tool call of an assistant.
+"""Submit the result of an assistant's tool call.
 
-The conversation goes on once every pending call of the message has its result. A call that already has a
-result answers 409; to tell the assistant that your tool failed, submit a result that says so.
+The conversation goes on once every pending call of the message has its result. A call that already has one
+gets 409; to tell the assistant that your tool failed, submit a result that says so.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ def _detail(response: httpx.Response) -> Response[MessageResponse | ErrorRespons
 def sync(
     room_id: str, *, client: Client, body: SubmitToolResultRequest, x_namespace: str | Unset = UNSET
 ) -> MessageResponse:
-    """Answer a tool call of an assistant.
+    """Submit the result of an assistant's tool call.
 
-    The conversation goes on once every pending call of the message has its result. A call that already has a
-    result answers 409; to tell the assistant that your tool failed, submit a result that says so.
+    The conversation goes on once every pending call of the message has its result. A call that already has one
+    gets 409; to tell the assistant that your tool failed, submit a result that says so.
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -87,7 +87,7 @@ def sync(
 def sync_detailed(
     room_id: str, *, client: Client, body: SubmitToolResultRequest, x_namespace: str | Unset = UNSET
 ) -> Response[MessageResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(room_id, body=body, x_namespace=x_namespace)))
 
@@ -95,14 +95,14 @@ def sync_detailed(
 async def asyncio(
     room_id: str, *, client: Client, body: SubmitToolResultRequest, x_namespace: str | Unset = UNSET
 ) -> MessageResponse:
-    """Answer a tool call of an assistant.
+    """Submit the result of an assistant's tool call.
 
-    The conversation goes on once every pending call of the message has its result. A call that already has a
-    result answers 409; to tell the assistant that your tool failed, submit a result that says so.
+    The conversation goes on once every pending call of the message has its result. A call that already has one
+    gets 409; to tell the assistant that your tool failed, submit a result that says so.
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -119,7 +119,7 @@ async def asyncio(
 async def asyncio_detailed(
     room_id: str, *, client: Client, body: SubmitToolResultRequest, x_namespace: str | Unset = UNSET
 ) -> Response[MessageResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(room_id, body=body, x_namespace=x_namespace))

@@ -1,6 +1,6 @@
 """Change some fields of a tool.
 
-What is left out stays as it is; `parameters` is replaced whole.
+Omitted fields stay unchanged; `parameters` is replaced as a whole.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ def _detail(response: httpx.Response) -> Response[ToolResponse | ErrorResponse]:
 def sync(tool_id: str, *, client: Client, body: UpdateToolRequest, x_namespace: str | Unset = UNSET) -> ToolResponse:
     """Change some fields of a tool.
 
-    What is left out stays as it is; `parameters` is replaced whole.
+    Omitted fields stay unchanged; `parameters` is replaced as a whole.
 
     Args:
         tool_id: Id of the tool, such as `tool_5Rw3`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -83,7 +83,7 @@ def sync(tool_id: str, *, client: Client, body: UpdateToolRequest, x_namespace: 
 def sync_detailed(
     tool_id: str, *, client: Client, body: UpdateToolRequest, x_namespace: str | Unset = UNSET
 ) -> Response[ToolResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(tool_id, body=body, x_namespace=x_namespace)))
 
@@ -93,11 +93,11 @@ async def asyncio(
 ) -> ToolResponse:
     """Change some fields of a tool.
 
-    What is left out stays as it is; `parameters` is replaced whole.
+    Omitted fields stay unchanged; `parameters` is replaced as a whole.
 
     Args:
         tool_id: Id of the tool, such as `tool_5Rw3`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -114,7 +114,7 @@ async def asyncio(
 async def asyncio_detailed(
     tool_id: str, *, client: Client, body: UpdateToolRequest, x_namespace: str | Unset = UNSET
 ) -> Response[ToolResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(tool_id, body=body, x_namespace=x_namespace))

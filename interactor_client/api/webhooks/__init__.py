@@ -1,4 +1,4 @@
-"""The operations tagged `webhooks`, a method each."""
+"""The operations tagged `webhooks`, one method each."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 
 class Webhooks(Advised):
-    """Endpoints of yours that receive events. Deliveries come at least once and in no promised order, and an
-    endpoint has 30 seconds to answer with a 2xx. A failed delivery is tried again after 30 s, 2 min, 10 min, 30
-    min and 2 h.
+    """Your endpoints that receive events. Deliveries come at least once and in any order, and an endpoint has 30
+    seconds to respond with a 2xx. A failed delivery is retried after 30 s, 2 min, 10 min, 30 min and 2 h.
     """
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
@@ -37,8 +36,8 @@ class Webhooks(Advised):
         Without their secrets.
 
         Args:
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_webhooks as _endpoint
 
@@ -47,13 +46,13 @@ class Webhooks(Advised):
     def iterate(
         self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> Iterator[Webhook]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_webhooks as _endpoint
 
@@ -72,13 +71,13 @@ class Webhooks(Advised):
     ) -> Webhook:
         """Register an endpoint for events.
 
-        The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
+        Only this response, and that of `webhooks.rotate_secret`, shows the signing secret: store it.
 
         Args:
-            url: Where to post events. It must answer within 30 seconds.
-            events: The types of event to post. `workflow.*` stands for all that it matches.
-            secret: What to sign deliveries with. Left out, the server makes one.
-            active: Whether to post events from now on. Left out, it does.
+            url: Where to post events. It must respond within 30 seconds.
+            events: The types of event to post. `workflow.*` means all that it matches.
+            secret: What to sign deliveries with. By default the server generates one.
+            active: Whether to post events from now on. Defaults to true.
         """
         from ...accepted import event_types as _event_types
         from ...models.create_webhook_request import CreateWebhookRequest
@@ -99,17 +98,17 @@ class Webhooks(Advised):
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
-        """The webhook with this url: found, or created, and updated where it differs.
+        """The webhook with this url: found or created, and updated if it differs.
 
-        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create one. What is
-        left out stays as it is, and what the server does not show is sent each time. What `update` does not take
-        counts at creation alone; where it is shown and differs, that is an error.
+        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
+        Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
+        does not have only count at creation; if the server shows one that differs, that is an error.
 
         Args:
-            url: Where to post events. It must answer within 30 seconds.
-            events: The types of event to post. `workflow.*` stands for all that it matches.
-            secret: What to sign deliveries with. Left out, the server makes one.
-            active: Whether to post events from now on. Left out, it does.
+            url: Where to post events. It must respond within 30 seconds.
+            events: The types of event to post. `workflow.*` means all that it matches.
+            secret: What to sign deliveries with. By default the server generates one.
+            active: Whether to post events from now on. Defaults to true.
         """
         from ...accepted import event_types as _event_types
         from ...accepted import user_of as _user_of
@@ -150,13 +149,13 @@ class Webhooks(Advised):
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.
 
-        What is left out stays as it is; `events` is replaced whole. While `active` is false nothing is delivered.
+        Omitted fields stay unchanged; `events` is replaced as a whole. While `active` is false nothing is
+        delivered.
 
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
             url: Where to post events.
-            events: The types of event to post. Replaces all of them. `workflow.*` stands for all that it
-                matches.
+            events: The types of event to post. Replaces all of them. `workflow.*` means all that it matches.
             active: Whether to post events.
         """
         from ...accepted import event_types as _event_types
@@ -173,7 +172,7 @@ class Webhooks(Advised):
     def rotate_secret(self, webhook_id: str) -> Webhook:
         """Replace the signing secret of a webhook.
 
-        Accept signatures of both secrets for a while: deliveries under way may still carry the old one.
+        Accept signatures of both secrets for a while: deliveries in flight may still carry the old one.
 
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
@@ -184,9 +183,8 @@ class Webhooks(Advised):
 
 
 class AsyncWebhooks(Advised):
-    """Endpoints of yours that receive events. Deliveries come at least once and in no promised order, and an
-    endpoint has 30 seconds to answer with a 2xx. A failed delivery is tried again after 30 s, 2 min, 10 min, 30
-    min and 2 h.
+    """Your endpoints that receive events. Deliveries come at least once and in any order, and an endpoint has 30
+    seconds to respond with a 2xx. A failed delivery is retried after 30 s, 2 min, 10 min, 30 min and 2 h.
     """
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
@@ -204,8 +202,8 @@ class AsyncWebhooks(Advised):
         Without their secrets.
 
         Args:
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_webhooks as _endpoint
 
@@ -214,13 +212,13 @@ class AsyncWebhooks(Advised):
     def iterate(
         self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> AsyncIterator[Webhook]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_webhooks as _endpoint
 
@@ -239,13 +237,13 @@ class AsyncWebhooks(Advised):
     ) -> Webhook:
         """Register an endpoint for events.
 
-        The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
+        Only this response, and that of `webhooks.rotate_secret`, shows the signing secret: store it.
 
         Args:
-            url: Where to post events. It must answer within 30 seconds.
-            events: The types of event to post. `workflow.*` stands for all that it matches.
-            secret: What to sign deliveries with. Left out, the server makes one.
-            active: Whether to post events from now on. Left out, it does.
+            url: Where to post events. It must respond within 30 seconds.
+            events: The types of event to post. `workflow.*` means all that it matches.
+            secret: What to sign deliveries with. By default the server generates one.
+            active: Whether to post events from now on. Defaults to true.
         """
         from ...accepted import event_types as _event_types
         from ...models.create_webhook_request import CreateWebhookRequest
@@ -268,17 +266,17 @@ class AsyncWebhooks(Advised):
         secret: str | None | Unset = UNSET,
         active: bool | None | Unset = UNSET,
     ) -> Webhook:
-        """The webhook with this url: found, or created, and updated where it differs.
+        """The webhook with this url: found or created, and updated if it differs.
 
-        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create one. What is
-        left out stays as it is, and what the server does not show is sent each time. What `update` does not take
-        counts at creation alone; where it is shown and differs, that is an error.
+        Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
+        Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
+        does not have only count at creation; if the server shows one that differs, that is an error.
 
         Args:
-            url: Where to post events. It must answer within 30 seconds.
-            events: The types of event to post. `workflow.*` stands for all that it matches.
-            secret: What to sign deliveries with. Left out, the server makes one.
-            active: Whether to post events from now on. Left out, it does.
+            url: Where to post events. It must respond within 30 seconds.
+            events: The types of event to post. `workflow.*` means all that it matches.
+            secret: What to sign deliveries with. By default the server generates one.
+            active: Whether to post events from now on. Defaults to true.
         """
         from ...accepted import event_types as _event_types
         from ...accepted import user_of as _user_of
@@ -321,13 +319,13 @@ class AsyncWebhooks(Advised):
     ) -> Webhook:
         """Change some fields of a webhook, or pause it.
 
-        What is left out stays as it is; `events` is replaced whole. While `active` is false nothing is delivered.
+        Omitted fields stay unchanged; `events` is replaced as a whole. While `active` is false nothing is
+        delivered.
 
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.
             url: Where to post events.
-            events: The types of event to post. Replaces all of them. `workflow.*` stands for all that it
-                matches.
+            events: The types of event to post. Replaces all of them. `workflow.*` means all that it matches.
             active: Whether to post events.
         """
         from ...accepted import event_types as _event_types
@@ -346,7 +344,7 @@ class AsyncWebhooks(Advised):
     async def rotate_secret(self, webhook_id: str) -> Webhook:
         """Replace the signing secret of a webhook.
 
-        Accept signatures of both secrets for a while: deliveries under way may still carry the old one.
+        Accept signatures of both secrets for a while: deliveries in flight may still carry the old one.
 
         Args:
             webhook_id: Id of the webhook, such as `wh_0Js4`.

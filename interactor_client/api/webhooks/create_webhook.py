@@ -1,6 +1,6 @@
 """Register an endpoint for events.
 
-The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
+Only this response, and that of `webhooks.rotate_secret`, shows the signing secret: store it.
 """
 
 from __future__ import annotations
@@ -73,13 +73,13 @@ def sync(
 ) -> WebhookResponse:
     """Register an endpoint for events.
 
-    The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
+    Only this response, and that of `webhooks.rotate_secret`, shows the signing secret: store it.
 
     Args:
-        idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
-            For 24 hours the same key with the same body, in the same client and namespace, gives the first
-            response again; with another body it answers 409.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        idempotency_key: A key of your choice, such as a UUID, that makes it safe to repeat the request. For
+            24 hours the same key with the same body, in the same client and namespace, returns the first
+            response again; with another body it gets 409.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -101,7 +101,7 @@ def sync_detailed(
     idempotency_key: str | Unset = UNSET,
     x_namespace: str | Unset = UNSET,
 ) -> Response[WebhookResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         client.get_httpx_client().request(
@@ -119,13 +119,13 @@ async def asyncio(
 ) -> WebhookResponse:
     """Register an endpoint for events.
 
-    The answer is the only one, besides `webhooks.rotate_secret`, that shows the signing secret: store it.
+    Only this response, and that of `webhooks.rotate_secret`, shows the signing secret: store it.
 
     Args:
-        idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
-            For 24 hours the same key with the same body, in the same client and namespace, gives the first
-            response again; with another body it answers 409.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        idempotency_key: A key of your choice, such as a UUID, that makes it safe to repeat the request. For
+            24 hours the same key with the same body, in the same client and namespace, returns the first
+            response again; with another body it gets 409.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -147,7 +147,7 @@ async def asyncio_detailed(
     idempotency_key: str | Unset = UNSET,
     x_namespace: str | Unset = UNSET,
 ) -> Response[WebhookResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(

@@ -1,6 +1,7 @@
 """Change some fields of a webhook, or pause it.
 
-What is left out stays as it is; `events` is replaced whole. While `active` is false nothing is delivered.
+Omitted fields stay unchanged; `events` is replaced as a whole. While `active` is false nothing is
+delivered.
 """
 
 from __future__ import annotations
@@ -65,11 +66,12 @@ def sync(
 ) -> WebhookResponse:
     """Change some fields of a webhook, or pause it.
 
-    What is left out stays as it is; `events` is replaced whole. While `active` is false nothing is delivered.
+    Omitted fields stay unchanged; `events` is replaced as a whole. While `active` is false nothing is
+    delivered.
 
     Args:
         webhook_id: Id of the webhook, such as `wh_0Js4`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -85,7 +87,7 @@ def sync(
 def sync_detailed(
     webhook_id: str, *, client: Client, body: UpdateWebhookRequest, x_namespace: str | Unset = UNSET
 ) -> Response[WebhookResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(webhook_id, body=body, x_namespace=x_namespace)))
 
@@ -95,11 +97,12 @@ async def asyncio(
 ) -> WebhookResponse:
     """Change some fields of a webhook, or pause it.
 
-    What is left out stays as it is; `events` is replaced whole. While `active` is false nothing is delivered.
+    Omitted fields stay unchanged; `events` is replaced as a whole. While `active` is false nothing is
+    delivered.
 
     Args:
         webhook_id: Id of the webhook, such as `wh_0Js4`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -116,7 +119,7 @@ async def asyncio(
 async def asyncio_detailed(
     webhook_id: str, *, client: Client, body: UpdateWebhookRequest, x_namespace: str | Unset = UNSET
 ) -> Response[WebhookResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(webhook_id, body=body, x_namespace=x_namespace))

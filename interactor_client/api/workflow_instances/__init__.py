@@ -1,4 +1,4 @@
-"""The operations tagged `workflow_instances`, a method each."""
+"""The operations tagged `workflow_instances`, one method each."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class WorkflowInstances(Advised):
             workflow_id: Only instances of this workflow.
             status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
                 `completed`, `failed` and `cancelled` have ended.
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_workflow_instances as _endpoint
 
@@ -66,16 +66,16 @@ class WorkflowInstances(Advised):
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
     ) -> Iterator[WorkflowInstance]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
             workflow_id: Only instances of this workflow.
             status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
                 `completed`, `failed` and `cancelled` have ended.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_workflow_instances as _endpoint
 
@@ -87,12 +87,12 @@ class WorkflowInstances(Advised):
     def start(self, workflow_id: str, *, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
         """Run a workflow.
 
-        The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
-        it halted or completed. A `workflow_id` that does not exist in the namespace answers 422.
+        The instance begins in the workflow's `initial_state` and moves on by itself, so the response may already
+        show it halted or completed. A `workflow_id` that does not exist in the namespace gets 422.
 
         Args:
             workflow_id: The workflow to run (`wf_...`).
-            context: The data that the instance begins with. Left out, none.
+            context: The data that the instance begins with. None by default.
         """
         from ...models.start_workflow_instance_request import StartWorkflowInstanceRequest
         from . import start_workflow_instance as _endpoint
@@ -121,12 +121,12 @@ class WorkflowInstances(Advised):
         until: Collection[KnownWorkflowInstanceStatus] = frozenset(("completed", "halted")),
         timeout: float | None = 300.0,
     ) -> WorkflowInstance:
-        """What it is as soon as its status is one of `until`: `wait_for_workflow` of the client.
+        """Wait until its status is one of `until`, and return it: `wait_for_workflow` of the client.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             until: The statuses to wait for, one or several.
-            timeout: In seconds. None leaves it to the deadline of the view.
+            timeout: In seconds. None means the view's deadline.
         """
         from ...accepted import user_of as _user_of
 
@@ -134,10 +134,10 @@ class WorkflowInstances(Advised):
         return _waited
 
     def submit_input(self, instance_id: str, body: JsonObject) -> WorkflowInstance:
-        """Give a halted instance the input that it waits for.
+        """Submit the input that a halted instance waits for.
 
         The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
-        merged into the instance's context, and the instance moves on. An instance that is not halted answers 409.
+        merged into the instance's context, and the instance moves on. An instance that is not halted gets 409.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
@@ -153,11 +153,11 @@ class WorkflowInstances(Advised):
         """Send an event to an instance.
 
         The instance takes the transition of its current state that names the event; `payload` is merged into its
-        context. An instance that has ended, or a state without such a transition, answers 409.
+        context. If the instance has ended, or its state has no such transition, the response is 409.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-            event: Name of the event, as a transition of the current state has it.
+            event: Name of the event, as in a transition of the current state.
             payload: Data to merge into the instance's context.
         """
         from ...models.trigger_workflow_event_request import TriggerWorkflowEventRequest
@@ -171,7 +171,7 @@ class WorkflowInstances(Advised):
     def cancel(self, instance_id: str) -> None:
         """Stop an instance for good.
 
-        An instance that has already ended answers 409.
+        An instance that has already ended gets 409.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
@@ -183,7 +183,7 @@ class WorkflowInstances(Advised):
     def get_thread(self, instance_id: str) -> WorkflowThread:
         """Get the conversation that belongs to an instance.
 
-        All its messages, oldest first, in one answer: a thread has no pages.
+        All its messages, oldest first, in one response: a thread has no pages.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
@@ -195,7 +195,7 @@ class WorkflowInstances(Advised):
     def send_thread_message(self, instance_id: str, content: str) -> ThreadMessage:
         """Write into the conversation of an instance.
 
-        The message stands in the thread as the user's. An instance that has ended answers 409.
+        The message appears in the thread as the user's. An instance that has ended gets 409.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
@@ -220,13 +220,13 @@ class WorkflowInstances(Advised):
         """Follow an instance as it moves.
 
         Behaves like `rooms.stream`: a sign of life every 30 seconds, dead after 45 seconds of silence, `Last-Event-
-        ID` to go on where it broke, `token` and `namespace` in the query for browsers only.
+        ID` to resume, `token` and `namespace` in the query for browsers only.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             last_event_id: Where to resume; "" for from now on.
-            max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
-            on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
+            max_reconnects: How often it may reconnect in total; None to go on until 20 in a row bring nothing.
+            on_reconnect: Called before each reconnect with its number, from 1, and how many seconds it waited.
         """
         from . import stream_workflow_instance as _endpoint
 
@@ -267,8 +267,8 @@ class AsyncWorkflowInstances(Advised):
             workflow_id: Only instances of this workflow.
             status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
                 `completed`, `failed` and `cancelled` have ended.
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_workflow_instances as _endpoint
 
@@ -286,16 +286,16 @@ class AsyncWorkflowInstances(Advised):
         prefetch: int = 0,
         on_invalid: OnInvalid | None = None,
     ) -> AsyncIterator[WorkflowInstance]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
             workflow_id: Only instances of this workflow.
             status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
                 `completed`, `failed` and `cancelled` have ended.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_workflow_instances as _endpoint
 
@@ -307,12 +307,12 @@ class AsyncWorkflowInstances(Advised):
     async def start(self, workflow_id: str, *, context: JsonObject | None | Unset = UNSET) -> WorkflowInstance:
         """Run a workflow.
 
-        The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
-        it halted or completed. A `workflow_id` that does not exist in the namespace answers 422.
+        The instance begins in the workflow's `initial_state` and moves on by itself, so the response may already
+        show it halted or completed. A `workflow_id` that does not exist in the namespace gets 422.
 
         Args:
             workflow_id: The workflow to run (`wf_...`).
-            context: The data that the instance begins with. Left out, none.
+            context: The data that the instance begins with. None by default.
         """
         from ...models.start_workflow_instance_request import StartWorkflowInstanceRequest
         from . import start_workflow_instance as _endpoint
@@ -343,12 +343,12 @@ class AsyncWorkflowInstances(Advised):
         until: Collection[KnownWorkflowInstanceStatus] = frozenset(("completed", "halted")),
         timeout: float | None = 300.0,
     ) -> WorkflowInstance:
-        """What it is as soon as its status is one of `until`: `wait_for_workflow` of the client.
+        """Wait until its status is one of `until`, and return it: `wait_for_workflow` of the client.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             until: The statuses to wait for, one or several.
-            timeout: In seconds. None leaves it to the deadline of the view.
+            timeout: In seconds. None means the view's deadline.
         """
         from ...accepted import user_of as _user_of
 
@@ -356,10 +356,10 @@ class AsyncWorkflowInstances(Advised):
         return _waited
 
     async def submit_input(self, instance_id: str, body: JsonObject) -> WorkflowInstance:
-        """Give a halted instance the input that it waits for.
+        """Submit the input that a halted instance waits for.
 
         The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
-        merged into the instance's context, and the instance moves on. An instance that is not halted answers 409.
+        merged into the instance's context, and the instance moves on. An instance that is not halted gets 409.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
@@ -375,11 +375,11 @@ class AsyncWorkflowInstances(Advised):
         """Send an event to an instance.
 
         The instance takes the transition of its current state that names the event; `payload` is merged into its
-        context. An instance that has ended, or a state without such a transition, answers 409.
+        context. If the instance has ended, or its state has no such transition, the response is 409.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-            event: Name of the event, as a transition of the current state has it.
+            event: Name of the event, as in a transition of the current state.
             payload: Data to merge into the instance's context.
         """
         from ...models.trigger_workflow_event_request import TriggerWorkflowEventRequest
@@ -395,7 +395,7 @@ class AsyncWorkflowInstances(Advised):
     async def cancel(self, instance_id: str) -> None:
         """Stop an instance for good.
 
-        An instance that has already ended answers 409.
+        An instance that has already ended gets 409.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
@@ -407,7 +407,7 @@ class AsyncWorkflowInstances(Advised):
     async def get_thread(self, instance_id: str) -> WorkflowThread:
         """Get the conversation that belongs to an instance.
 
-        All its messages, oldest first, in one answer: a thread has no pages.
+        All its messages, oldest first, in one response: a thread has no pages.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
@@ -419,7 +419,7 @@ class AsyncWorkflowInstances(Advised):
     async def send_thread_message(self, instance_id: str, content: str) -> ThreadMessage:
         """Write into the conversation of an instance.
 
-        The message stands in the thread as the user's. An instance that has ended answers 409.
+        The message appears in the thread as the user's. An instance that has ended gets 409.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
@@ -446,13 +446,13 @@ class AsyncWorkflowInstances(Advised):
         """Follow an instance as it moves.
 
         Behaves like `rooms.stream`: a sign of life every 30 seconds, dead after 45 seconds of silence, `Last-Event-
-        ID` to go on where it broke, `token` and `namespace` in the query for browsers only.
+        ID` to resume, `token` and `namespace` in the query for browsers only.
 
         Args:
             instance_id: Id of the workflow instance, such as `wfi_6Py1`.
             last_event_id: Where to resume; "" for from now on.
-            max_reconnects: How often it may connect again in all; None to go on until 20 times in a row bring nothing.
-            on_reconnect: Called before each reconnect with its number, from 1, and the seconds waited before it.
+            max_reconnects: How often it may reconnect in total; None to go on until 20 in a row bring nothing.
+            on_reconnect: Called before each reconnect with its number, from 1, and how many seconds it waited.
         """
         from . import stream_workflow_instance as _endpoint
 

@@ -1,6 +1,6 @@
 """Stop an instance for good.
 
-An instance that has already ended answers 409.
+An instance that has already ended gets 409.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ def _detail(response: httpx.Response) -> Response[ErrorResponse]:
 def sync(instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> None:
     """Stop an instance for good.
 
-    An instance that has already ended answers 409.
+    An instance that has already ended gets 409.
 
     Args:
         instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -78,7 +78,7 @@ def sync(instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET) 
 
 
 def sync_detailed(instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> Response[ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(instance_id, x_namespace=x_namespace)))
 
@@ -86,11 +86,11 @@ def sync_detailed(instance_id: str, *, client: Client, x_namespace: str | Unset 
 async def asyncio(instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> None:
     """Stop an instance for good.
 
-    An instance that has already ended answers 409.
+    An instance that has already ended gets 409.
 
     Args:
         instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -107,6 +107,6 @@ async def asyncio(instance_id: str, *, client: Client, x_namespace: str | Unset 
 async def asyncio_detailed(
     instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(instance_id, x_namespace=x_namespace)))

@@ -65,7 +65,7 @@ def sync(instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET) 
 
     Args:
         instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -81,7 +81,7 @@ def sync(instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET) 
 def sync_detailed(
     instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[WorkflowInstanceResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(instance_id, x_namespace=x_namespace)))
 
@@ -93,7 +93,7 @@ async def asyncio(instance_id: str, *, client: Client, x_namespace: str | Unset 
 
     Args:
         instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -110,6 +110,6 @@ async def asyncio(instance_id: str, *, client: Client, x_namespace: str | Unset 
 async def asyncio_detailed(
     instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[WorkflowInstanceResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(instance_id, x_namespace=x_namespace)))

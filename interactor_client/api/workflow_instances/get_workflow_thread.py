@@ -1,6 +1,6 @@
 """Get the conversation that belongs to an instance.
 
-All its messages, oldest first, in one answer: a thread has no pages.
+All its messages, oldest first, in one response: a thread has no pages.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ def _detail(response: httpx.Response) -> Response[WorkflowThreadResponse | Error
 def sync(instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> WorkflowThreadResponse:
     """Get the conversation that belongs to an instance.
 
-    All its messages, oldest first, in one answer: a thread has no pages.
+    All its messages, oldest first, in one response: a thread has no pages.
 
     Args:
         instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -81,7 +81,7 @@ def sync(instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET) 
 def sync_detailed(
     instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[WorkflowThreadResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(instance_id, x_namespace=x_namespace)))
 
@@ -89,11 +89,11 @@ def sync_detailed(
 async def asyncio(instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> WorkflowThreadResponse:
     """Get the conversation that belongs to an instance.
 
-    All its messages, oldest first, in one answer: a thread has no pages.
+    All its messages, oldest first, in one response: a thread has no pages.
 
     Args:
         instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -110,6 +110,6 @@ async def asyncio(instance_id: str, *, client: Client, x_namespace: str | Unset 
 async def asyncio_detailed(
     instance_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 ) -> Response[WorkflowThreadResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(instance_id, x_namespace=x_namespace)))

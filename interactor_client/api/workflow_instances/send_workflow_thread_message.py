@@ -1,6 +1,6 @@
 """Write into the conversation of an instance.
 
-The message stands in the thread as the user's. An instance that has ended answers 409.
+The message appears in the thread as the user's. An instance that has ended gets 409.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ def sync(
 ) -> ThreadMessageResponse:
     """Write into the conversation of an instance.
 
-    The message stands in the thread as the user's. An instance that has ended answers 409.
+    The message appears in the thread as the user's. An instance that has ended gets 409.
 
     Args:
         instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -88,7 +88,7 @@ def sync(
 def sync_detailed(
     instance_id: str, *, client: Client, body: SendWorkflowThreadMessageRequest, x_namespace: str | Unset = UNSET
 ) -> Response[ThreadMessageResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace)))
 
@@ -98,11 +98,11 @@ async def asyncio(
 ) -> ThreadMessageResponse:
     """Write into the conversation of an instance.
 
-    The message stands in the thread as the user's. An instance that has ended answers 409.
+    The message appears in the thread as the user's. An instance that has ended gets 409.
 
     Args:
         instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -119,7 +119,7 @@ async def asyncio(
 async def asyncio_detailed(
     instance_id: str, *, client: Client, body: SendWorkflowThreadMessageRequest, x_namespace: str | Unset = UNSET
 ) -> Response[ThreadMessageResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace))

@@ -1,7 +1,7 @@
 """Run a workflow.
 
-The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
-it halted or completed. A `workflow_id` that does not exist in the namespace answers 422.
+The instance begins in the workflow's `initial_state` and moves on by itself, so the response may already
+show it halted or completed. A `workflow_id` that does not exist in the namespace gets 422.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ def sync(
 ) -> WorkflowInstanceResponse:
     """Run a workflow.
 
-    The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
-    it halted or completed. A `workflow_id` that does not exist in the namespace answers 422.
+    The instance begins in the workflow's `initial_state` and moves on by itself, so the response may already
+    show it halted or completed. A `workflow_id` that does not exist in the namespace gets 422.
 
     Args:
-        idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
-            For 24 hours the same key with the same body, in the same client and namespace, gives the first
-            response again; with another body it answers 409.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        idempotency_key: A key of your choice, such as a UUID, that makes it safe to repeat the request. For
+            24 hours the same key with the same body, in the same client and namespace, returns the first
+            response again; with another body it gets 409.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -103,7 +103,7 @@ def sync_detailed(
     idempotency_key: str | Unset = UNSET,
     x_namespace: str | Unset = UNSET,
 ) -> Response[WorkflowInstanceResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         client.get_httpx_client().request(
@@ -121,14 +121,14 @@ async def asyncio(
 ) -> WorkflowInstanceResponse:
     """Run a workflow.
 
-    The instance begins in the workflow's `initial_state` and moves on by itself, so the answer may already show
-    it halted or completed. A `workflow_id` that does not exist in the namespace answers 422.
+    The instance begins in the workflow's `initial_state` and moves on by itself, so the response may already
+    show it halted or completed. A `workflow_id` that does not exist in the namespace gets 422.
 
     Args:
-        idempotency_key: A key of your choice, such as a UUID, that makes it safe to send the request again.
-            For 24 hours the same key with the same body, in the same client and namespace, gives the first
-            response again; with another body it answers 409.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        idempotency_key: A key of your choice, such as a UUID, that makes it safe to repeat the request. For
+            24 hours the same key with the same body, in the same client and namespace, returns the first
+            response again; with another body it gets 409.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -150,7 +150,7 @@ async def asyncio_detailed(
     idempotency_key: str | Unset = UNSET,
     x_namespace: str | Unset = UNSET,
 ) -> Response[WorkflowInstanceResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(

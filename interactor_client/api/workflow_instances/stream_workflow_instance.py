@@ -1,7 +1,7 @@
 """Follow an instance as it moves.
 
 Behaves like `rooms.stream`: a sign of life every 30 seconds, dead after 45 seconds of silence, `Last-Event-
-ID` to go on where it broke, `token` and `namespace` in the query for browsers only.
+ID` to resume, `token` and `namespace` in the query for browsers only.
 
 No function here opens the stream: `workflow_instances.stream` of a client does, which reconnects and resumes.
 """

@@ -1,7 +1,7 @@
-"""Give a halted instance the input that it waits for.
+"""Submit the input that a halted instance waits for.
 
 The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
-merged into the instance's context, and the instance moves on. An instance that is not halted answers 409.
+merged into the instance's context, and the instance moves on. An instance that is not halted gets 409.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ def _detail(response: httpx.Response) -> Response[WorkflowInstanceResponse | Err
 def sync(
     instance_id: str, *, client: Client, body: JsonObject, x_namespace: str | Unset = UNSET
 ) -> WorkflowInstanceResponse:
-    """Give a halted instance the input that it waits for.
+    """Submit the input that a halted instance waits for.
 
     The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
-    merged into the instance's context, and the instance moves on. An instance that is not halted answers 409.
+    merged into the instance's context, and the instance moves on. An instance that is not halted gets 409.
 
     Args:
         instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -88,7 +88,7 @@ def sync(
 def sync_detailed(
     instance_id: str, *, client: Client, body: JsonObject, x_namespace: str | Unset = UNSET
 ) -> Response[WorkflowInstanceResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace)))
 
@@ -96,14 +96,14 @@ def sync_detailed(
 async def asyncio(
     instance_id: str, *, client: Client, body: JsonObject, x_namespace: str | Unset = UNSET
 ) -> WorkflowInstanceResponse:
-    """Give a halted instance the input that it waits for.
+    """Submit the input that a halted instance waits for.
 
     The body is a free JSON object, whose keys are the fields that the state's presentation asks for. It is
-    merged into the instance's context, and the instance moves on. An instance that is not halted answers 409.
+    merged into the instance's context, and the instance moves on. An instance that is not halted gets 409.
 
     Args:
         instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -120,7 +120,7 @@ async def asyncio(
 async def asyncio_detailed(
     instance_id: str, *, client: Client, body: JsonObject, x_namespace: str | Unset = UNSET
 ) -> Response[WorkflowInstanceResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace))

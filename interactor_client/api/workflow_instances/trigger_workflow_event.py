@@ -1,7 +1,7 @@
 """Send an event to an instance.
 
 The instance takes the transition of its current state that names the event; `payload` is merged into its
-context. An instance that has ended, or a state without such a transition, answers 409.
+context. If the instance has ended, or its state has no such transition, the response is 409.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ def sync(
     """Send an event to an instance.
 
     The instance takes the transition of its current state that names the event; `payload` is merged into its
-    context. An instance that has ended, or a state without such a transition, answers 409.
+    context. If the instance has ended, or its state has no such transition, the response is 409.
 
     Args:
         instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -90,7 +90,7 @@ def sync(
 def sync_detailed(
     instance_id: str, *, client: Client, body: TriggerWorkflowEventRequest, x_namespace: str | Unset = UNSET
 ) -> Response[WorkflowInstanceResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace)))
 
@@ -101,11 +101,11 @@ async def asyncio(
     """Send an event to an instance.
 
     The instance takes the transition of its current state that names the event; `payload` is merged into its
-    context. An instance that has ended, or a state without such a transition, answers 409.
+    context. If the instance has ended, or its state has no such transition, the response is 409.
 
     Args:
         instance_id: Id of the workflow instance, such as `wfi_6Py1`.
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -122,7 +122,7 @@ async def asyncio(
 async def asyncio_detailed(
     instance_id: str, *, client: Client, body: TriggerWorkflowEventRequest, x_namespace: str | Unset = UNSET
 ) -> Response[WorkflowInstanceResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(
         await client.get_async_httpx_client().request(**_get_kwargs(instance_id, body=body, x_namespace=x_namespace))

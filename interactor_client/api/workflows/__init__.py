@@ -1,4 +1,4 @@
-"""The operations tagged `workflows`, a method each."""
+"""The operations tagged `workflows`, one method each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Workflows(Advised):
-    """State machines. A workflow is the definition; running it makes an instance."""
+    """State machines. A workflow is the definition; running it creates an instance."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
@@ -32,8 +32,8 @@ class Workflows(Advised):
         """List the workflows of a namespace.
 
         Args:
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_workflows as _endpoint
 
@@ -42,13 +42,13 @@ class Workflows(Advised):
     def iterate(
         self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> Iterator[Workflow]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_workflows as _endpoint
 
@@ -63,7 +63,7 @@ class Workflows(Advised):
         """Define a workflow.
 
         Names of states must be unique, and `initial_state` and every transition must name one of them: anything
-        else answers 422. A workflow cannot be changed later; define another one.
+        else gets 422. A workflow cannot be changed later; define another one.
 
         Args:
             name: Name of the workflow.
@@ -107,7 +107,7 @@ class Workflows(Advised):
 
 
 class AsyncWorkflows(Advised):
-    """State machines. A workflow is the definition; running it makes an instance."""
+    """State machines. A workflow is the definition; running it creates an instance."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
@@ -122,8 +122,8 @@ class AsyncWorkflows(Advised):
         """List the workflows of a namespace.
 
         Args:
-            page: Number of the page, counted from 1. The server begins with 1.
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
+            page: Number of the page, counted from 1. Defaults to 1.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
         from . import list_workflows as _endpoint
 
@@ -132,13 +132,13 @@ class AsyncWorkflows(Advised):
     def iterate(
         self, *, per_page: int | Unset = UNSET, prefetch: int = 0, on_invalid: OnInvalid | None = None
     ) -> AsyncIterator[Workflow]:
-        """Every item of every page, in order, as `list` gives them.
+        """Every item of every page, in order, as `list` returns them.
 
         Args:
-            per_page: How many items a page has at most, 1 to 100. The server gives 20 when it is left out.
-            prefetch: How many pages may be asked for before they are needed.
-            on_invalid: Called with an error for each item that does not fit its model, and the item is left out.
-                The error says where it stood (`path`) and what was sent (`item`). Without it, such an item raises.
+            per_page: How many items a page has at most, 1 to 100. Defaults to 20.
+            prefetch: How many pages to request ahead.
+            on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
+                The error says where it was (`path`) and what was sent (`item`). Without it, such an item raises.
         """
         from . import list_workflows as _endpoint
 
@@ -153,7 +153,7 @@ class AsyncWorkflows(Advised):
         """Define a workflow.
 
         Names of states must be unique, and `initial_state` and every transition must name one of them: anything
-        else answers 422. A workflow cannot be changed later; define another one.
+        else gets 422. A workflow cannot be changed later; define another one.
 
         Args:
             name: Name of the workflow.

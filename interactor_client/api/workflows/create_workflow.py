@@ -1,7 +1,7 @@
 """Define a workflow.
 
 Names of states must be unique, and `initial_state` and every transition must name one of them: anything
-else answers 422. A workflow cannot be changed later; define another one.
+else gets 422. A workflow cannot be changed later; define another one.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def sync(*, client: Client, body: CreateWorkflowRequest, x_namespace: str | Unse
     """Define a workflow.
 
     Names of states must be unique, and `initial_state` and every transition must name one of them: anything
-    else answers 422. A workflow cannot be changed later; define another one.
+    else gets 422. A workflow cannot be changed later; define another one.
 
     Args:
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -83,7 +83,7 @@ def sync(*, client: Client, body: CreateWorkflowRequest, x_namespace: str | Unse
 def sync_detailed(
     *, client: Client, body: CreateWorkflowRequest, x_namespace: str | Unset = UNSET
 ) -> Response[WorkflowResponse | ErrorResponse]:
-    """As `sync`, but returns whatever came: no status and no body is an error."""
+    """Like `sync`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(client.get_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))
 
@@ -92,10 +92,10 @@ async def asyncio(*, client: Client, body: CreateWorkflowRequest, x_namespace: s
     """Define a workflow.
 
     Names of states must be unique, and `initial_state` and every transition must name one of them: anything
-    else answers 422. A workflow cannot be changed later; define another one.
+    else gets 422. A workflow cannot be changed later; define another one.
 
     Args:
-        x_namespace: Name of a tenant of yours, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -110,6 +110,6 @@ async def asyncio(*, client: Client, body: CreateWorkflowRequest, x_namespace: s
 async def asyncio_detailed(
     *, client: Client, body: CreateWorkflowRequest, x_namespace: str | Unset = UNSET
 ) -> Response[WorkflowResponse | ErrorResponse]:
-    """As `asyncio`, but returns whatever came: no status and no body is an error."""
+    """Like `asyncio`, but returns any response: no status and no body is an error."""
     require_client(client)
     return _detail(await client.get_async_httpx_client().request(**_get_kwargs(body=body, x_namespace=x_namespace)))

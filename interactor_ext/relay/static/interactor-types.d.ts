@@ -1,7 +1,7 @@
 // Generated from openapi.yaml by `make generate`. Do not edit.
 
 /**
- * Where a page stands in its list. Servers use one of two forms, so every field may be missing: `page`, `per_page`,
+ * The position of a page in its list. Servers use one of two forms, so every field may be missing: `page`, `per_page`,
  * `total`, `total_pages`, `has_more`, or `current_page`, `per_page`, `total_count`, `total_pages`.
  */
 export interface PaginationMeta {
@@ -32,7 +32,7 @@ export interface FailureDetail {
 /** Why something failed, as a text or as an object, depending on the server's version. */
 export type FailureReason = FailureDetail | string;
 
-/** `pending` waits for `submit_tool_result`, `completed` has its result, `failed` has none and will have none. */
+/** `pending` waits for `submit_tool_result`, `completed` has its result, `failed` has none and never will. */
 export type ToolCallStatus = "pending" | "completed" | "failed" | (string & {});
 
 /** An assistant's request to run a tool. */
@@ -44,7 +44,7 @@ export interface ToolCall {
   /** What to run it with. A model wrote it, so check it against the tool's schema first. */
   arguments?: Record<string, unknown> | null;
   status: ToolCallStatus;
-  /** What the tool gave, once it is completed. */
+  /** The result of the tool, once it is completed. */
   result?: unknown;
 }
 
@@ -60,7 +60,7 @@ export interface Message {
   role: MessageRole;
   /** What was said. Empty when the message only calls tools. */
   content?: string | null;
-  /** Tools that the assistant asks for. */
+  /** Tools that the assistant calls. */
   tool_calls?: ToolCall[] | null;
   /** When it was said. */
   created_at: string;
@@ -75,14 +75,14 @@ export interface PresentationField {
   name: string;
   /** Type of the value, such as `boolean`, `text` or `number`. */
   type: string;
-  /** What to show beside it, in words for people. */
+  /** A label for people. */
   label?: string | null;
   /** Whether the input must have it. */
   required?: boolean | null;
 }
 
 /**
- * What to show to the person whose input is awaited. Servers say it in `config`, or in `title`, `description` and
+ * What to show to the person whose input is awaited. Servers put it in `config`, or in `title`, `description` and
  * `fields`: expect either.
  */
 export interface HaltingPresentation {
@@ -129,7 +129,7 @@ export interface MessageResponse {
 export interface MessageListResponse {
   /** The items of the page. Empty beyond the last page. */
   data: Message[];
-  /** Where the page stands. Left out, it is the only one. */
+  /** The position of the page. If missing, it is the only one. */
   meta?: PaginationMeta;
 }
 
@@ -142,7 +142,7 @@ export interface WorkflowInstanceResponse {
 export interface MessageDelta {
   /** Always `message.delta`. */
   type: "message.delta";
-  /** What to append, as it stands. May be a part of a word. */
+  /** What to append, unchanged. May be a part of a word. */
   content?: string | null;
 }
 
@@ -153,7 +153,7 @@ export interface MessageComplete {
   message: Message;
 }
 
-/** The assistant asks for a tool. Run it and call `submit_tool_result`. */
+/** The assistant calls a tool. Run it and call `submit_tool_result`. */
 export interface ToolCallStart {
   /** Always `tool_call.start`. */
   type: "tool_call.start";

@@ -40,7 +40,7 @@ class DeliveryOptions:
     held until another delivery to the same webhook has overtaken it, for at most one second. `delay`: the maximum
     random delay of the first attempt. Both are seconds of the clock. `time_scale` scales the waits between attempts:
     0.001 turns 2 hours into 7.2 s. `timeout`: the real seconds that a receiver has to respond. `public`: also deliver
-    to public internet addresses. The last two hold for the `callback_url` of tools, too.
+    to public internet addresses. The last two also apply to the `callback_url` of tools.
     """
 
     duplicate: float = attrs.field(default=0.0, validator=_share)
@@ -55,11 +55,10 @@ class DeliveryOptions:
 class Delivery:
     """One attempt to deliver an event to a webhook.
 
-    All attempts of one delivery have the same `id`; `attempt` counts from 1. `status` is
-    the receiver's status code, None without a response; `error` then says why. `duration` is in real seconds.
-    `next_attempt_at` is None after the last attempt. `is_duplicate` marks the copy made by
-    `DeliveryOptions.duplicate`; a copy has one attempt. `headers` are those that the sandbox sent, the signature among
-    them, and `answer` is the beginning of the response's body.
+    All attempts of one delivery have the same `id`; `attempt` counts from 1. `status` is the receiver's status code,
+    None without a response; `error` then says why. `duration` is in real seconds. `next_attempt_at` is None after the
+    last attempt. `is_duplicate` marks the copy made by `DeliveryOptions.duplicate`; a copy has one attempt. `headers`
+    are the ones that the sandbox sent, including the signature, and `answer` is the beginning of the response's body.
     """
 
     id: str
@@ -80,15 +79,15 @@ class Delivery:
 
     @property
     def event_id(self) -> str:
-        """The `id` in its body."""
+        """The `id` in the body."""
         return str(self.event["id"])
 
     @property
     def event_type(self) -> str:
-        """The `event` in its body, such as "room.message.created"."""
+        """The `event` in the body, such as "room.message.created"."""
         return str(self.event["event"])
 
     @property
     def succeeded(self) -> bool:
-        """Whether the receiver answered with a 2xx."""
+        """Whether the receiver responded with a 2xx."""
         return self.status is not None and 200 <= self.status < 300

@@ -61,7 +61,7 @@ MAX_SKEW = 100 * 365 * 86_400
 
 @dataclass(slots=True, eq=False)
 class Fault:
-    """One injected fault. `left` counts down; None means unlimited."""
+    """An injected fault. `left` counts down; None means unlimited."""
 
     id: int
     kind: Kind
@@ -97,7 +97,7 @@ class Fault:
             )
 
     def matches(self, operation: ContractOperation, namespace: str, kinds: Collection[Kind]) -> bool:
-        """Whether it is one of `kinds` and meant for this operation and namespace."""
+        """Whether it is one of `kinds` and applies to this operation and namespace."""
         if self.kind not in kinds or self.operation not in (None, operation.id):
             return False
         if (self.kind in OF_A_STREAM and not operation.stream) or (self.kind in OF_A_BODY and operation.stream):
@@ -105,7 +105,7 @@ class Fault:
         return self.namespace in (None, namespace)
 
     def is_drawn(self) -> bool:
-        """Whether it applies this time, by its `probability`."""
+        """Whether it applies this time, according to its `probability`."""
         return self.probability >= 1 or self._chance.random() < self.probability
 
     def to_json(self) -> dict[str, Any]:
@@ -144,15 +144,15 @@ class Faults:
     ) -> Fault:
         """Inject a fault of this `kind` into the next `times` matching requests (None: all of them).
 
-        Without a `kind` it is `status` if one is given, else `latency`. `operation` is an operationId and None matches
-        every one; so does `namespace=None`. `retry_after` is sent in the header unchanged, even if invalid; by default
-        it is 0 with 429 and 503. With a `status`, `body` takes the place of the error envelope: a text, which is HTML
-        unless `headers` have another `Content-Type`, or JSON; and `headers` are added, or replace those of the sandbox.
-        The status may be that of a success then. With a
-        `probability` below 1 some matching requests are skipped and not counted; `seed` decides which, reproducibly.
-        `after_bytes` takes precedence over `after_events`. `latency` and `skew` are in seconds.
+        Without a `kind` it is `status` if one is given, else `latency`. `operation` is an operationId, None matches
+        all; so does `namespace=None`. `retry_after` is sent in the header unchanged, even if invalid; the default is
+        0 with 429 and 503. With a `status`, `body` replaces the error envelope: a text, which is HTML unless `headers`
+        have another `Content-Type`, or JSON; `headers` are added to the sandbox's own, or replace them. The status may
+        then also be a success. With a `probability` below 1 some matching requests are skipped and not counted; `seed`
+        makes the choice reproducible. `after_bytes` takes precedence over `after_events`. `latency` and `skew` are in
+        seconds.
 
-        Raises ValueError for an unknown operation, or arguments that do not fit the kind.
+        Raises ValueError for an unknown operation, or arguments that don't fit the kind.
         """
         if operation is not None and operation not in self._operations:
             meant = get_close_matches(operation, self._operations, n=1)
@@ -206,7 +206,7 @@ class Faults:
         return found
 
     def snapshot(self) -> list[Fault]:
-        """The faults at this moment, in the order in which they were added."""
+        """The current faults, in the order in which they were added."""
         with self._lock:
             return list(self._faults)
 

@@ -53,7 +53,7 @@ FLAGS = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x",
 
 @dataclass(frozen=True, slots=True)
 class ScriptedReply:
-    """A scripted reply as it stands now. `left` is how many more messages it answers, None any number."""
+    """A scripted reply in its current state. `left` is how many more messages it replies to, None for any number."""
 
     id: str
     when: str | re.Pattern[str] | None
@@ -91,15 +91,15 @@ class Replies:
         then: str | None = None,
         times: int | None = None,
     ) -> ScriptedReply:
-        """Answer the messages that match with `say`, or by calling a tool: `call=("get_order", {"id": 7})`.
+        """Reply to matching messages with `say`, or by calling a tool: `call=("get_order", {"id": 7})`.
 
-        `when` is a text that the message contains, in upper or lower case, or a compiled pattern that is found in it;
-        `room` an id, `assistant` an id or a name. Replies that were added earlier go first. `times` is how many
-        messages it answers, None any number; a used-up reply is removed. With `call`, `say` is the text before the
-        call and `then` the answer after the result, which quotes the result if left out or if the call failed.
+        `when` is a text that the message contains, ignoring case, or a compiled pattern to search for; `room` is an id,
+        `assistant` an id or a name. Replies that were added earlier go first. `times` is how many messages it replies
+        to, None for any number; a used-up reply is removed. With `call`, `say` is the text before the call and `then`
+        the reply after the result, which quotes the result if omitted or if the call failed.
 
-        Raises ValueError for arguments that make no reply. A tool that the assistant lacks is an error of the message:
-        422, a ValidationError.
+        Raises ValueError for invalid arguments. Calling a tool that the assistant lacks makes the message fail: 422, a
+        ValidationError.
         """
         given: JsonObject = {
             **_condition(when),
@@ -121,11 +121,11 @@ class Replies:
         return self._on_loop(lambda: remove_reply(self._store, reply_id))
 
     def clear(self) -> None:
-        """Remove all replies, those of the seed included."""
+        """Remove all replies, including the seed's."""
         self._on_loop(lambda: clear_replies(self._store))
 
     def snapshot(self) -> list[ScriptedReply]:
-        """The replies as they stand now; iterating does the same."""
+        """The current replies; iterating returns the same."""
         return self._on_loop(lambda: [_shown(record) for record in all_replies(self._store)])
 
     def __iter__(self) -> Iterator[ScriptedReply]:

@@ -27,7 +27,7 @@ CODE = "code"
 class Journal(Sequence[T]):
     """The newest `limit` entries, oldest first. Reads work on a copy, so they are safe while the server writes.
 
-    Together they hold at most MAX_SIZE bytes, but the newest entry is always there. `dropped` counts the entries that
+    The entries hold at most MAX_SIZE bytes in total, but the newest one is always kept. `dropped` counts those that
     made room for newer ones.
     """
 
@@ -55,7 +55,7 @@ class Journal(Sequence[T]):
             self._size = self.dropped = 0
 
     def snapshot(self) -> list[T]:
-        """The entries at this moment, the oldest first."""
+        """The current entries, oldest first."""
         with self._lock:
             return [entry for _, entry in self._entries]
 
@@ -81,7 +81,7 @@ class RequestRecord:
     """One request with its response status. `operation` is None if the contract has no such operation.
 
     `query_string` is as sent. `fault` is the kind of the applied wire fault, or "". `status` is 0 if it prevented a
-    response. `time` is when the request arrived, by the sandbox's clock, in the API's format. `duration` is in real
+    response. `time` is when the request arrived, on the sandbox's clock, in the API's format. `duration` is in real
     seconds, until the response began.
     """
 
@@ -113,7 +113,7 @@ class RequestRecord:
     def body(self) -> Any:
         """The JSON body with secrets masked at any depth: values with secret names, and passwords in URLs.
 
-        None if there was no body or it was not valid JSON.
+        None if there was no body or it wasn't valid JSON.
         """
         try:
             body = parse_json(self.content.decode())

@@ -1,17 +1,17 @@
-"""WebhookRouter as a view of Django, sync or async. Needs Django 4.2 or newer.
+"""WebhookRouter as a Django view, sync or async. Needs Django 4.2 or newer.
 
     urlpatterns = [path("webhooks/interactor", webhook_view(router))]
 
-`webhook_view` suits WSGI, `awebhook_view` ASGI; each works under both. A view is exempt from the CSRF check and from
-`LoginRequiredMiddleware`: the signature proves where a delivery comes from. The body is read up to the router's
-`max_body`, whatever DATA_UPLOAD_MAX_MEMORY_SIZE says, also if a middleware has read `request.body` before.
+`webhook_view` suits WSGI, `awebhook_view` ASGI; each works under both. The views are exempt from the CSRF check and
+from `LoginRequiredMiddleware`, because the signature proves where a delivery comes from. The body is read up to the
+router's `max_body`, whatever DATA_UPLOAD_MAX_MEMORY_SIZE says, even if a middleware has already read `request.body`.
 
-Both views are outside of ATOMIC_REQUESTS, and have the router run each handler in a transaction of its own: an event is
-recorded as handled after its COMMIT, and a handler that raises is rolled back. Database connections are checked before
-and after each handler, as Django does for requests (CONN_MAX_AGE, CONN_HEALTH_CHECKS), in the router's threads too.
+Both views ignore ATOMIC_REQUESTS, and the router runs each handler in a transaction of its own: an event is recorded as
+handled after its COMMIT, and a handler that raises is rolled back. Database connections are checked before and after
+each handler, as Django does for requests (CONN_MAX_AGE, CONN_HEALTH_CHECKS), in the router's threads too.
 
-With `"interactor_ext.webhooks.django"` in INSTALLED_APPS there are the command `manage.py interactor_webhooks` and the
-migration of the table that `router.claim_in` needs.
+`"interactor_ext.webhooks.django"` in INSTALLED_APPS adds the command `manage.py interactor_webhooks` and the migration
+of the table that `router.claim_in` needs.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ V = TypeVar("V", bound=Callable[..., Any])
 
 
 class HandlerScope(AbstractContextManager[None], AbstractAsyncContextManager[None]):
-    """What a router's handlers need under Django: usable connections, and with `atomic` a transaction: in the default
-    database, and in each whose ATOMIC_REQUESTS is set.
+    """What a router's handlers need under Django: usable connections, and with `atomic` a transaction in the default
+    database and in each whose ATOMIC_REQUESTS is set.
 
         worker = WebhookWorker(WebhookRouter(verifier, queue=queue, around=HandlerScope))
 
-    The views set it by themselves. Django has no transactions for async handlers: those are rolled back by their own
-    `atomic` blocks, in functions that they call by `sync_to_async`.
+    The views use it automatically. Django has no transactions for async handlers: use `atomic` blocks in functions that
+    they call through `sync_to_async`.
     """
 
     def __init__(self, *, atomic: bool = True) -> None:
@@ -75,7 +75,7 @@ class HandlerScope(AbstractContextManager[None], AbstractAsyncContextManager[Non
 def webhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[HttpRequest], HttpResponse]:
     """A view that handles deliveries in the thread of the request.
 
-    With `atomic=False` handlers run outside of transactions. A router with an `around=` of its own keeps it.
+    With `atomic=False`, handlers run outside of transactions. A router with its own `around=` keeps it.
     """
     _surround(router, atomic)
 
@@ -88,7 +88,7 @@ def webhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[Htt
 def awebhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
     """A view that handles deliveries on the event loop; synchronous handlers run in threads of their own.
 
-    `atomic` as in `webhook_view`.
+    `atomic` is the same as in `webhook_view`.
     """
     _surround(router, atomic)
 

@@ -14,8 +14,8 @@ MAX_ERROR_LENGTH = 1000
 
 
 class QueuedEvent(NamedTuple):
-    """An event taken from a queue. `attempt` counts from 1, and counts attempts whose worker died. `age` is how many
-    seconds ago it was put there, or replayed.
+    """An event taken from a queue. `attempt` counts from 1, including attempts whose worker died. `age` is the number
+    of seconds since it was queued or replayed.
     """
 
     key: str
@@ -25,7 +25,7 @@ class QueuedEvent(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """An event that failed for good. `failed_at` is in Unix seconds, `error` is that of the last attempt."""
+    """An event that failed for good. `failed_at` is in Unix seconds, `error` is the error of the last attempt."""
 
     key: str
     body: bytes
@@ -35,21 +35,21 @@ class DeadLetter(NamedTuple):
 
     @property
     def event(self) -> WebhookEvent:
-        """The event, an `InvalidWebhookEvent` where it does not fit its type. Raises WebhookPayloadError where the body
-        names no event.
+        """The event, an `InvalidWebhookEvent` if it does not fit its type. Raises WebhookPayloadError if the body names
+        no event.
         """
         return parse_event(self.body)
 
 
 class EventSink(Protocol):
-    """The half of a queue that a receiver needs. One that several services can reach has `is_shared = True`; one that
-    forgets handled events has a `ttl`, see `EventStore`.
+    """The half of a queue that a receiver needs. If several services can reach it, it has `is_shared = True`; if it
+    forgets handled events, it has a `ttl`, see `EventStore`.
     """
 
     def put(self, key: str, body: bytes) -> bool:
         """Store an event durably. Returns False and stores nothing if its key is known: waiting, handled or dead.
 
-        May raise anything when the queue is out of reach: the answer is 503.
+        May raise anything when the queue is unreachable: the response is then 503.
         """
         ...
 
@@ -60,19 +60,19 @@ class EventQueue(EventSink, Protocol):
 
     Each method is one atomic step and may raise anything when the queue is unreachable. `token` identifies one attempt
     of one worker, so each `take` has a new one; a call with an older token changes nothing, except that a completion
-    always counts. One with a method `stats(service)`, which returns a `WebhookQueue` of `interactor_ext.telemetry`, is
-    seen in metrics.
+    always counts. A queue with a method `stats(service)`, which returns a `WebhookQueue` of `interactor_ext.telemetry`,
+    appears in metrics.
     """
 
     def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
-        """Take the event that is due for longest and lock it for `lease` seconds; None if none is due.
+        """Take the event that has been due longest and lock it for `lease` seconds; None if none is due.
 
-        With `service`, the name of a router, only of those whose keys begin with it and a colon.
+        With `service`, the name of a router, only events whose keys begin with it and a colon.
         """
         ...
 
     def renew(self, key: str, token: str, lease: float) -> bool:
-        """Lock the event for another `lease` seconds from now. Returns False if another worker has it by now."""
+        """Lock the event for another `lease` seconds from now. Returns False if another worker has taken it."""
         ...
 
     def complete(self, key: str, token: str) -> bool:
@@ -80,17 +80,17 @@ class EventQueue(EventSink, Protocol):
         ...
 
     def retry(self, key: str, token: str, delay: float, error: str) -> bool:
-        """Schedule another attempt in `delay` seconds. Returns False if another worker has the event by now."""
+        """Schedule another attempt in `delay` seconds. Returns False if another worker has taken the event."""
         ...
 
     def put_back(self, key: str, token: str, delay: float) -> bool:
-        """Like `retry`, but without counting the attempt, for an event that no handler has seen, or whose worker was
+        """Like `retry`, but without counting the attempt: for an event that no handler has seen, or whose worker was
         told to stop.
         """
         ...
 
     def bury(self, key: str, token: str, error: str) -> bool:
-        """Move the event to the dead letters. Returns False if another worker has it by now."""
+        """Move the event to the dead letters. Returns False if another worker has taken it."""
         ...
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
@@ -98,7 +98,7 @@ class EventQueue(EventSink, Protocol):
         ...
 
     def replay(self, key: str) -> bool:
-        """Queue a dead letter again with all attempts. Returns False if no dead letter has this key."""
+        """Queue a dead letter again with its full number of attempts. Returns False if no dead letter has this key."""
         ...
 
     def discard(self, key: str) -> bool:

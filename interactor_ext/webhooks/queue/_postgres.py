@@ -74,11 +74,11 @@ attempts = 0 WHERE key = %(key)s AND state = 'dead'
 
 
 class PostgresEventQueue(SyncPostgresBacked):
-    """See `EventQueue`. Any number of receivers and workers, on any number of machines, share the one table,
-    `interactor_webhook_queue`, which `create()` makes; it may be in the database of a `PostgresEventStore`.
+    """See `EventQueue`. Any number of receivers and workers, on any number of machines, share one table,
+    `interactor_webhook_queue`, which `create()` creates; it may be in the database of a `PostgresEventStore`.
 
-    Arguments and errors are those of `PostgresEventStore`. A put event is as durable as the server's
-    `synchronous_commit` says.
+    Arguments and errors are the same as in `PostgresEventStore`. A queued event is as durable as the server's
+    `synchronous_commit` setting makes it.
     """
 
     _kind = "queue"
@@ -87,37 +87,37 @@ class PostgresEventQueue(SyncPostgresBacked):
     _outdated = "state = 'done' AND at <= statement_timestamp()"
 
     def put(self, key: str, body: bytes) -> bool:
-        """As `EventQueue.put`."""
+        """Like `EventQueue.put`."""
         return self._run(partial(self._put, key, body))
 
     def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
-        """As `EventQueue.take`."""
+        """Like `EventQueue.take`."""
         statement = _TAKE_OF_SERVICE if service else _TAKE_OF_ALL
         taken = self._fetch(statement, token=token, seconds=min(lease, CENTURY), service=service)
         return QueuedEvent(*taken[0]) if taken else None
 
     def renew(self, key: str, token: str, lease: float) -> bool:
-        """As `EventQueue.renew`."""
+        """Like `EventQueue.renew`."""
         return self._write(_RENEW, key=key, token=token, seconds=lease)
 
     def complete(self, key: str, token: str) -> bool:
-        """As `EventQueue.complete`."""
+        """Like `EventQueue.complete`."""
         return self._write(_COMPLETE, key=key, token=token, seconds=self.ttl)
 
     def retry(self, key: str, token: str, delay: float, error: str) -> bool:
-        """As `EventQueue.retry`."""
+        """Like `EventQueue.retry`."""
         return self._end_attempt("open", key, token, delay, error)
 
     def put_back(self, key: str, token: str, delay: float) -> bool:
-        """As `EventQueue.put_back`."""
+        """Like `EventQueue.put_back`."""
         return self._write(_PUT_BACK, key=key, token=token, seconds=delay)
 
     def bury(self, key: str, token: str, error: str) -> bool:
-        """As `EventQueue.bury`."""
+        """Like `EventQueue.bury`."""
         return self._end_attempt("dead", key, token, 0.0, error)
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
-        """As `EventQueue.dead_letters`."""
+        """Like `EventQueue.dead_letters`."""
         return [DeadLetter(*row) for row in self._fetch(_DEAD, limit=limit)]
 
     def stats(self, service: str = "") -> WebhookQueue:
@@ -126,11 +126,11 @@ class PostgresEventQueue(SyncPostgresBacked):
         return WebhookQueue(service, *row)
 
     def replay(self, key: str) -> bool:
-        """As `EventQueue.replay`."""
+        """Like `EventQueue.replay`."""
         return self._write(_REPLAY, key=key)
 
     def discard(self, key: str) -> bool:
-        """As `EventQueue.discard`."""
+        """Like `EventQueue.discard`."""
         return self._write(_DISCARD, key=key, token="", seconds=self.ttl)
 
     def _end_attempt(self, state: str, key: str, token: str, delay: float, error: str) -> bool:

@@ -62,7 +62,7 @@ WHERE key = :key AND token = :token AND state = 'open'
 
 
 class SQLiteEventQueue(SQLiteBacked):
-    """See `EventQueue`. Every write is on the disk before its method returns, a power failure included.
+    """See `EventQueue`. Every write is on disk before its method returns, and survives a power failure.
 
     `path` may be that of a `SQLiteEventStore`; `ttl` and `timeout` mean the same as there.
     """
@@ -71,11 +71,11 @@ class SQLiteEventQueue(SQLiteBacked):
     _sweep = "DELETE FROM interactor_webhook_queue WHERE state = 'done' AND at <= :now"
 
     def put(self, key: str, body: bytes) -> bool:
-        """As `EventQueue.put`."""
+        """Like `EventQueue.put`."""
         return self._write(_PUT, key=key, body=body)
 
     def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
-        """As `EventQueue.take`."""
+        """Like `EventQueue.take`."""
         with self._transaction() as (connection, now):
             statement = _NEXT_OF_SERVICE if service else _NEXT_OF_ALL
             row = connection.execute(statement, {"now": now, "service": service}).fetchone()
@@ -86,27 +86,27 @@ class SQLiteEventQueue(SQLiteBacked):
             return QueuedEvent(key, body, attempts + 1, now - since)
 
     def renew(self, key: str, token: str, lease: float) -> bool:
-        """As `EventQueue.renew`."""
+        """Like `EventQueue.renew`."""
         return self._write(_RENEW, key=key, token=token, lease=lease)
 
     def complete(self, key: str, token: str) -> bool:
-        """As `EventQueue.complete`."""
+        """Like `EventQueue.complete`."""
         return self._write(_COMPLETE, key=key, ttl=self.ttl)
 
     def retry(self, key: str, token: str, delay: float, error: str) -> bool:
-        """As `EventQueue.retry`."""
+        """Like `EventQueue.retry`."""
         return self._put_back("open", key, token, delay, error)
 
     def put_back(self, key: str, token: str, delay: float) -> bool:
-        """As `EventQueue.put_back`."""
+        """Like `EventQueue.put_back`."""
         return self._write(_LEAVE, key=key, token=token, delay=delay)
 
     def bury(self, key: str, token: str, error: str) -> bool:
-        """As `EventQueue.bury`."""
+        """Like `EventQueue.bury`."""
         return self._put_back("dead", key, token, 0.0, error)
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
-        """As `EventQueue.dead_letters`."""
+        """Like `EventQueue.dead_letters`."""
         with self._transaction() as (connection, _):
             return [DeadLetter(*row) for row in connection.execute(_DEAD, {"limit": limit})]
 
@@ -117,11 +117,11 @@ class SQLiteEventQueue(SQLiteBacked):
             return WebhookQueue(service, *row)
 
     def replay(self, key: str) -> bool:
-        """As `EventQueue.replay`."""
+        """Like `EventQueue.replay`."""
         return self._write(_REPLAY, key=key)
 
     def discard(self, key: str) -> bool:
-        """As `EventQueue.discard`."""
+        """Like `EventQueue.discard`."""
         return self._write(_DISCARD, key=key, ttl=self.ttl)
 
     def _put_back(self, state: str, key: str, token: str, delay: float, error: str) -> bool:

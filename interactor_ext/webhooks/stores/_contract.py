@@ -31,9 +31,9 @@ class ClaimState(enum.IntEnum):
 class EventStore(Protocol):
     """Remembers which events were handled and which are being handled. Each method is one atomic step.
 
-    The signature of a delivery does not cover its timestamp, so this store is what stops a replay: for as long as it
+    The signature of a delivery does not cover its timestamp, so this store is what stops a replay: as long as it
     remembers an `idempotency_key`, no copy of that delivery runs a handler. Methods may raise anything when the store
-    is out of reach; the router answers 503 then. They may be coroutine functions as well.
+    is unreachable; the router then responds with 503. They may also be coroutine functions.
 
     A store that forgets has an attribute `ttl`: how many seconds it remembers handled events. The router refuses older
     events, because they may be replays. A store that several services can reach has `is_shared = True`.
@@ -42,12 +42,13 @@ class EventStore(Protocol):
     def claim(self, key: str, token: str, lease: float) -> ClaimState | Awaitable[ClaimState]:
         """Claim an event for `lease` seconds under the caller's random `token`, unless it is handled or claimed.
 
-        An expired claim can be taken: its holder died. The holder's own token renews the claim while handlers run.
+        An expired claim can be taken over: its holder died. The holder renews its claim with the same token while
+        handlers run.
         """
         ...
 
     def complete(self, key: str, token: str) -> bool | Awaitable[bool]:
-        """Record that the event was handled, whoever holds the claim by then. Returns True for the first completion.
+        """Record that the event was handled, whoever holds the claim now. Returns True for the first completion.
 
         A handler that outlived its lease did run to its end: the next duplicate must not run another.
         """

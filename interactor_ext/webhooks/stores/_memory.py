@@ -18,9 +18,9 @@ class _StoredEvent(NamedTuple):
 
 
 class MemoryEventStore:
-    """Deduplicates events within one process. Other processes and a restart let a replay through.
+    """Deduplicates events within one process. Other processes and restarts let a replay through.
 
-    `ttl` is in seconds. `max_events` bounds memory: the oldest handled events are forgotten first.
+    `ttl` is in seconds. `max_events` limits memory: the oldest handled events are forgotten first.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class MemoryEventStore:
         self._entries: dict[str, _StoredEvent] = {}
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
-        """As `EventStore.claim`."""
+        """Like `EventStore.claim`."""
         with self._lock:
             now = self._clock()
             entry = self._entries.get(key)
@@ -43,7 +43,7 @@ class MemoryEventStore:
             return ClaimState.CLAIMED
 
     def complete(self, key: str, token: str) -> bool:
-        """As `EventStore.complete`."""
+        """Like `EventStore.complete`."""
         with self._lock:
             now = self._clock()
             entry = self._entries.pop(key, None)
@@ -57,7 +57,7 @@ class MemoryEventStore:
             return True
 
     def release(self, key: str, token: str) -> None:
-        """As `EventStore.release`."""
+        """Like `EventStore.release`."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None and not entry.completed and entry.token == token:

@@ -69,30 +69,30 @@ class _Claims(PostgresBacked):
 
 
 class PostgresEventStore(_Claims, SyncPostgresBacked):
-    """Takes a dsn (`postgresql://...` or `host=...`) or an open `psycopg_pool.ConnectionPool`, whose connections must
-    be allowed to write; both serve any number of threads. With a dsn the store keeps up to 8 connections a process, and
-    works in forked children too. `create()` makes its one table, `interactor_webhook_claims`.
+    """Accepts a dsn (`postgresql://...` or `host=...`) or an open `psycopg_pool.ConnectionPool`, whose connections must
+    be writable; both serve any number of threads. With a dsn the store keeps up to 8 connections per process, and works
+    in forked children too. `create()` creates its one table, `interactor_webhook_claims`.
 
-    `ttl` is how long a handled event is remembered, in seconds. After `timeout` seconds without an answer of PostgreSQL
-    the router answers 503. What has been recorded is as durable as the server's `synchronous_commit` says.
+    `ttl` is how long a handled event is remembered, in seconds. If PostgreSQL doesn't respond within `timeout` seconds,
+    the router responds with 503. Records are as durable as the server's `synchronous_commit` setting makes them.
 
     An asynchronous receiver calls it in a thread; `AsyncPostgresEventStore` needs none.
 
     Raises:
-        WebhookStoreError: of each method: PostgreSQL is unreachable, refuses, or does not answer in time.
-        ConfigurationError: psycopg is not installed, a setting is wrong; of each method: the table is not there.
+        WebhookStoreError: in any method: PostgreSQL is unreachable, refuses, or doesn't respond in time.
+        ConfigurationError: psycopg isn't installed or a setting is wrong; in any method: the table doesn't exist.
     """
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
-        """As `EventStore.claim`."""
+        """Like `EventStore.claim`."""
         return self._run(partial(self._claim, key, token, lease))
 
     def complete(self, key: str, token: str) -> bool:
-        """As `EventStore.complete`."""
+        """Like `EventStore.complete`."""
         return self._run(partial(self._complete, key, token))
 
     def release(self, key: str, token: str) -> None:
-        """As `EventStore.release`."""
+        """Like `EventStore.release`."""
         self._run(partial(self._release, key, token))
 
 
@@ -114,19 +114,19 @@ class AsyncPostgresEventStore(_Claims):
         await self._run(self._create)
 
     async def claim(self, key: str, token: str, lease: float) -> ClaimState:
-        """As `EventStore.claim`."""
+        """Like `EventStore.claim`."""
         return await self._run(partial(self._claim, key, token, lease))
 
     async def complete(self, key: str, token: str) -> bool:
-        """As `EventStore.complete`."""
+        """Like `EventStore.complete`."""
         return await self._run(partial(self._complete, key, token))
 
     async def release(self, key: str, token: str) -> None:
-        """As `EventStore.release`."""
+        """Like `EventStore.release`."""
         await self._run(partial(self._release, key, token))
 
     async def aclose(self) -> None:
-        """As `PostgresEventStore.close`, with the connections of this event loop."""
+        """Like `PostgresEventStore.close`, for the connections of this event loop."""
         await run_async(self._close_own())
 
     async def __aenter__(self) -> Self:

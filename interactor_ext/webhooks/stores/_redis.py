@@ -104,9 +104,9 @@ def _warn_of_eviction(memory: str | bytes) -> None:
 
 
 class RedisEventStore(_RedisBacked):
-    """Takes a `redis.Redis`. `ttl` is how long a handled event is remembered, in seconds; keys begin with `prefix`.
-    After `timeout` seconds without a response of Redis the router answers 503. A warning is logged if Redis evicts keys
-    (`maxmemory-policy`).
+    """Accepts a `redis.Redis`. `ttl` is how long a handled event is remembered, in seconds; keys begin with `prefix`.
+    If Redis doesn't respond within `timeout` seconds, the router responds with 503. A warning is logged if Redis evicts
+    keys (`maxmemory-policy`).
 
     An asynchronous receiver calls it in a thread; `AsyncRedisEventStore` needs none.
     """
@@ -114,15 +114,15 @@ class RedisEventStore(_RedisBacked):
     _takes_async = False
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
-        """As `EventStore.claim`."""
+        """Like `EventStore.claim`."""
         return run_sync(self._claim(key, token, lease))
 
     def complete(self, key: str, token: str) -> bool:
-        """As `EventStore.complete`."""
+        """Like `EventStore.complete`."""
         return run_sync(self._complete(key))
 
     def release(self, key: str, token: str) -> None:
-        """As `EventStore.release`."""
+        """Like `EventStore.release`."""
         run_sync(self._release(key, token))
 
 
@@ -132,15 +132,15 @@ class AsyncRedisEventStore(_RedisBacked):
     _takes_async = True
 
     async def claim(self, key: str, token: str, lease: float) -> ClaimState:
-        """As `EventStore.claim`."""
+        """Like `EventStore.claim`."""
         return await run_async(self._claim(key, token, lease))
 
     async def complete(self, key: str, token: str) -> bool:
-        """As `EventStore.complete`."""
+        """Like `EventStore.complete`."""
         return await run_async(self._complete(key))
 
     async def release(self, key: str, token: str) -> None:
-        """As `EventStore.release`."""
+        """Like `EventStore.release`."""
         await run_async(self._release(key, token))
 
 

@@ -28,17 +28,17 @@ _STATE = "SELECT completed FROM interactor_webhook_claims WHERE key = :key"
 
 
 class SQLiteEventStore(SQLiteBacked):
-    """Shared by every thread and process of one machine that opens `path`; SQLite's locks do not work over a network.
+    """Shared by all threads and processes of one machine that open `path`; SQLite's locks don't work over a network.
 
     `ttl` is how many seconds a handled event is remembered; `timeout` how many seconds to wait for another writer
-    before the router answers 503. `clock` is the time of day, which the processes must share.
+    before the router responds with 503. `clock` returns the time of day, which all processes must share.
     """
 
     _schema = SCHEMA
     _sweep = "DELETE FROM interactor_webhook_claims WHERE until <= :now"
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
-        """As `EventStore.claim`."""
+        """Like `EventStore.claim`."""
         with self._transaction() as (connection, now):
             claim = {"key": key, "token": token, "until": now + lease, "now": now}
             if connection.execute(_CLAIM, claim).rowcount:
@@ -47,12 +47,12 @@ class SQLiteEventStore(SQLiteBacked):
             return ClaimState.COMPLETED if completed else ClaimState.IN_PROGRESS
 
     def complete(self, key: str, token: str) -> bool:
-        """As `EventStore.complete`."""
+        """Like `EventStore.complete`."""
         with self._transaction() as (connection, now):
             done = {"key": key, "until": now + self.ttl, "now": now}
             return connection.execute(_COMPLETE, done).rowcount > 0
 
     def release(self, key: str, token: str) -> None:
-        """As `EventStore.release`."""
+        """Like `EventStore.release`."""
         with self._transaction() as (connection, _):
             connection.execute(_RELEASE, {"key": key, "token": token})

@@ -42,7 +42,7 @@ class QueueLoop(ABC):
         # The events that are being handled, by token. None while the queue is asked.
         self._taken: dict[str, QueuedEvent | None] = {}
         self.reaches_queue: bool = True
-        """Whether the queue answered the last time; True before."""
+        """Whether the queue responded the last time; True before."""
 
     @property
     def running(self) -> int:
@@ -61,7 +61,7 @@ class QueueLoop(ABC):
 
     def report(self) -> None:
         """Tell the router's telemetry what is in the queue, if the queue has `stats`. A worker process does so every
-        15 seconds. Raises what the queue raises when it is out of reach.
+        15 seconds. Raises the queue's own errors when it is unreachable.
         """
         stats = getattr(self.router.queue, "stats", None)
         if self.router.reporter is not None and stats is not None:
@@ -81,10 +81,10 @@ class QueueLoop(ABC):
                 stop.wait(self._poll_interval)
 
     def give_back(self) -> None:
-        """Put the events that are being handled back into the queue, where another worker takes them at once.
+        """Put the events that are being handled back into the queue, so another worker can take them at once.
 
-        For a process that is about to end, after `run` was stopped: the handlers would go on here. What is given back
-        loses no attempt. An event that can't be given back is logged, and waits until its lease ends.
+        For a process that is about to end, after `run` was stopped: its handlers would otherwise go on. The events lose
+        no attempt. An event that can't be put back is logged, and waits until its lease ends.
         """
         ends_at = time.monotonic() + _TAKE_SECONDS
         while None in list(self._taken.values()) and time.monotonic() < ends_at:
@@ -102,19 +102,19 @@ class QueueLoop(ABC):
 
 
 class WebhookWorker(QueueLoop):
-    """Runs the handlers of `router` for the events in its queue. Any number may run, in any process.
+    """Runs the handlers of `router` for the events in its queue. Any number of workers may run, in any process.
 
     A failed handler is retried after each of `retry_delays` seconds in turn; then the event becomes a dead letter
     (`queue.dead_letters()`, `queue.replay(key)`). An event that does not fit the class of its handlers becomes one at
     once. An event without a handler here is left to other workers, and becomes one after the queue's `ttl`. `lease` is
-    how many seconds after the death of a worker another may take its event, that of the router by default; it is
-    renewed while handlers run. An attempt cut short that way counts too, so an event that kills its workers is buried
-    in the end. `poll_interval` is in seconds.
+    how many seconds after a worker dies another may take its event (default: the router's); it is renewed while
+    handlers run. Such an interrupted attempt counts too, so an event that kills its workers is buried in the end.
+    `poll_interval` is in seconds.
 
-    After `handler_timeout` seconds the handlers of an event count as failed, even if they hang; the default is that of
-    the router where it has one, else 300. An asynchronous handler is cancelled then. A synchronous one runs in a
-    thread of its own, which cannot be stopped: it is left behind, and the next event has another. SystemExit there
-    counts as a failure. With `math.inf` handlers run in the caller's thread, without limit.
+    After `handler_timeout` seconds the handlers of an event count as failed, even if they hang; the default is the
+    router's, or else 300. An asynchronous handler is then cancelled. A synchronous one runs in its own thread, which
+    can't be stopped: it is left behind, and the next event gets another. SystemExit in it counts as a failure. With
+    `math.inf`, handlers run in the caller's thread, without limit.
     """
 
     def __init__(

@@ -1,0 +1,37 @@
+"""`interactor explore -- pytest ...`: runs a command whose pytest explores its tests."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Annotated
+
+import typer
+
+from interactor_ext.cli.program import run_program
+
+_ADDED = "PYTEST_ADDOPTS"
+
+Program = Annotated[
+    list[str],
+    typer.Argument(metavar="-- pytest [ARGUMENTS]...", help="What runs the tests: pytest, or anything that starts it."),
+]
+Pairs = Annotated[bool, typer.Option("--pairs", help="Also try two faults in one run.")]
+Budget = Annotated[str, typer.Option(metavar="60s", help="How long to explore each test, at most.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Choose another order of schedules.")]
+Schedule = Annotated[str, typer.Option(metavar="r7:lost", help="Run one schedule alone, as a report names it.")]
+
+
+def explore(
+    program: Program, pairs: Pairs = False, budget: Budget = "60s", seed: Seed = 0, schedule: Schedule = ""
+) -> None:
+    """Run tests again for each request and fault: does the application survive a lost answer, a duplicate, a crash?"""
+    options = [
+        f"--interactor-explore={2 if pairs else 1}",
+        f"--interactor-budget={budget}",
+        f"--interactor-seed={seed}",
+    ]
+    if schedule:
+        options.append(f"--interactor-schedule={schedule}")
+    added = f"{os.environ.get(_ADDED, '')} {shlex.join(options)}".strip()
+    raise typer.Exit(run_program(program, {_ADDED: added}))

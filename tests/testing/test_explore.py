@@ -1,0 +1,315 @@
+"""`pytest --interactor-explore` in projects of their own, by the plugin's options alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from interactor_ext.cli.app import run as interactor
+
+INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+
+
+def explore(folder: Path, *options: str, **files: str) -> str:
+    """The output of pytest in a project of these files."""
+    for name, text in {**files, "pytest": INI}.items():
+        (folder / f"{name}{'.ini' if name == 'pytest' else '.py'}").write_text(text)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "interactor", "-p", "pytest_asyncio.plugin", *options]
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+    print(done.stdout + done.stderr)  # for whoever sees a test of this module fail
+    return done.stdout + done.stderr
+
+
+def section(output: str, test: str) -> str:
+    """The report of a test."""
+    return re.split(r"^_{3,} |^={3,} ", output.partition(f" {test} _")[2], flags=re.MULTILINE)[0].lstrip("_\n")
+
+
+def survivors(output: str) -> dict[str, bool]:
+    """The explored tests, and whether they have survived."""
+    explored = re.findall(r"^test_\w+\.py::(\S+): \d+ schedule", output, re.MULTILINE)
+    return {test: f"::{test} - " not in output for test in explored}
+
+
+REQUESTS = """
+import asyncio, threading, time, uuid
+import pytest
+from interactor_ext import InteractorError, get_client
+
+made = []
+
+def create(**options):
+    user = get_client(max_retries=0).namespace(f"user_{uuid.uuid4()}").with_options(**options)
+    for attempt in range(3):
+        try:
+            return user.assistants.create(name="Bot", model="m", system_prompt="")
+        except InteractorError:
+            time.sleep(2**attempt)
+    raise RuntimeError("given up")
+
+def test_with_key(interactor_sandbox):
+    made.append(create(idempotency_key="k"))
+    assert len(made) == 1  # a global is as new in each run
+
+def test_without_key(interactor_sandbox):
+    create()
+
+def test_expectation(interactor_client, interactor_explore):
+    interactor_explore.expect(lambda world: len(world.requests) == 2)
+    interactor_client.namespace("user_1").tools.list()
+
+async def test_async(async_interactor_client):
+    user = async_interactor_client.namespace("user_1").with_options(max_retries=0)
+    for attempt in range(4):
+        try:
+            return await user.tools.list()
+        except InteractorError:
+            await asyncio.sleep(2**attempt)
+
+def test_thread(interactor_client):
+    user = interactor_client.namespace("user_1").with_options(max_retries=0)
+    thread = threading.Thread(target=user.tools.list)
+    thread.start()
+    thread.join()
+
+@pytest.mark.xfail(strict=True)
+def test_fails_undisturbed(interactor_client):
+    assert interactor_client.namespace("user_1").tools.list().data
+
+def test_without_platform():
+    pass
+"""
+WITHOUT_KEY = """\
+It fails under 3 of 13 schedules.
+
+request                             refused  lost  limited  unavailable  slow  cut   revoked
+r1       create_token               .        .     .        .            .     .
+r2       create_assistant (user_X)  .        FAIL  .        .            FAIL  FAIL  .
+
+r2:lost, r2:slow, r2:cut
+  Created 2 times on the platform, not 1: assistant {"model": "m", "name": "Bot", "system_prompt": ""} of namespace \
+'user_X'
+
+The smallest failing schedule is r2:lost:
+  r2:lost  r.create_assistant.1@user_X: the request takes effect, and its answer is lost
+  r1 create_token -> r2 create_assistant [LOST] -> r.create_assistant.2@user_X
+
+Repeat it with:
+  pytest test_r.py::test_without_key --interactor-schedule=r2:lost
+"""
+
+
+def test_requests(tmp_path: Path) -> None:
+    output = explore(tmp_path, "--interactor-explore", test_r=REQUESTS)
+    survived = {"test_with_key": True, "test_async": True}
+    assert survivors(output) == {**survived, "test_without_key": False, "test_expectation": False, "test_thread": False}
+    assert section(output, "test_without_key") == WITHOUT_KEY
+    assert "What the test expects does not hold" in section(output, "test_expectation")
+    assert "Raised in the background: interactor_ext.APITimeoutError" in section(output, "test_thread")
+    assert "1 xfailed" in output
+
+
+# A receiver that handles each event once, and others that don't.
+DELIVERIES = """
+import json, socket, subprocess, sys, threading, time
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+import pytest
+from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
+
+verifier = WebhookVerifier("whsec_x")
+router = WebhookRouter(verifier, store=MemoryEventStore())
+handled = []
+
+@router.on("credential.*")
+def handle(event):
+    handled.append(event.event)
+
+def answer(handle):
+    def application(environ, start_response):
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        handle(json.loads(body)["event"])
+        start_response("200 OK", [])
+        return [b""]
+    return application
+
+def connected_first(name):
+    if name == "credential.connected":
+        handled.append(name)
+    elif "credential.connected" in handled:
+        handled.append(name)
+
+RECEIVERS = {"once": router.wsgi, "each": answer(handled.append), "assuming": answer(connected_first)}
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *args):
+        pass
+
+@pytest.fixture
+def url(request):
+    server = make_server("127.0.0.1", 0, RECEIVERS[request.param], handler_class=Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+@pytest.mark.interactor_invariant
+def handled_once(request):
+    if "url" in request.fixturenames:
+        assert sorted(handled) == ["credential.connected", "credential.expired"]
+
+@pytest.mark.parametrize("url", list(RECEIVERS), indirect=True)
+def test_events(interactor_sandbox, interactor_client, url):
+    user = interactor_client.namespace("user_1")
+    user.webhooks.create(url=url, events=["credential.connected", "credential.expired"], secret="whsec_x")
+    credential = interactor_sandbox.add_credential("google", namespace="user_1")
+    interactor_sandbox.expire_credential(credential["id"])
+    interactor_sandbox.wait_for_deliveries()
+
+def room(interactor_client):
+    user = interactor_client.namespace("user_1")
+    bot = user.assistants.create(name="Bot", model="m", system_prompt="")
+    return user, user.rooms.create(bot.id)
+
+def test_chat(interactor_client):
+    user, room_ = room(interactor_client)
+    with user.chat(room_.id, "Hello!") as reply:
+        assert "".join(reply.text()) == "Bot here. You said: Hello!"
+
+def test_first_connection(interactor_client):
+    user, room_ = room(interactor_client)
+    with user.rooms.stream(room_.id, max_reconnects=0) as stream:
+        user.messages.send(room_.id, "Hello!")
+        assert any(event.type == "message.complete" for event in stream)
+
+SERVER = '''
+import sys, threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Receiver(BaseHTTPRequestHandler):
+    def store(self, body):
+        with open("stored", "ab") as file:
+            file.write(body)
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if sys.argv[1] == "first":
+            self.store(body)
+        else:
+            threading.Timer(0.2, self.store, [body]).start()
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *args):
+        pass
+server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Receiver)
+print("ready", flush=True)
+server.serve_forever()
+'''
+
+@pytest.mark.parametrize("when", ["first", "afterwards"])
+def test_process(interactor_sandbox, interactor_client, when, tmp_path, interactor_explore):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", SERVER, when, str(port)]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        user = interactor_client.namespace("user_1")
+        user.webhooks.create(url=f"http://127.0.0.1:{port}/", events=["credential.connected"], secret="whsec_x")
+        interactor_sandbox.add_credential("google", namespace="user_1")
+        interactor_sandbox.wait_for_deliveries()
+        stored = tmp_path / "stored"
+        for _ in range(100):
+            if stored.exists():
+                break
+            time.sleep(0.01)
+        process.kill()
+    interactor_explore.expect(lambda world: stored.exists())
+"""
+
+
+@pytest.mark.full
+def test_deliveries_streams_and_processes(tmp_path: Path) -> None:
+    output = explore(tmp_path, "--interactor-explore", "--interactor-budget=5m", test_d=DELIVERIES)
+    survived = {test for test, has_survived in survivors(output).items() if has_survived}
+    assert survived == {"test_events[once]", "test_chat", "test_process[first]"}
+    failing = {
+        "test_events[each]": "d1:twice, d1:failed, d2:twice, d2:failed\n  The invariant handled_once does not hold",
+        "test_events[assuming]": "d1:reordered",
+        "test_first_connection": "s1:cut-before, s1:cut-within, s1:cut-after, s1:repeated",
+        "test_process[afterwards]": "p1:died\n  What the test expects does not hold",
+    }
+    for test, expected in failing.items():
+        assert expected in section(output, test), test
+
+
+def test_report_and_replay_are_the_same_each_time(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    test = "test_r.py::test_without_key"
+    explore(tmp_path, "--collect-only", test_r=REQUESTS)
+    distributed = explore(tmp_path, "--interactor-explore", "-p", "xdist", "-n", "2", test)
+    assert re.sub(r"\[gw\d\].*\n", "", section(distributed, "test_without_key")) == WITHOUT_KEY
+    for _ in range(3):
+        assert "r2       create_assistant (user_X)  FAIL\n" in explore(tmp_path, "--interactor-schedule=r2:lost", test)
+    full_name = "r.create_assistant.1@user_X:refused,r.create_assistant.2@user_X:lost"
+    output = explore(tmp_path, f"--interactor-schedule={full_name}", test)
+    assert "failing schedule is r2:refused,r.create_assistant.2@user_X:lost:\n" in output
+    capfd.readouterr()
+    command = [sys.executable, "-m", "pytest", str(tmp_path / "test_r.py"), "-k", "test_without_key"]
+    assert interactor(["explore", "--schedule", "r2:lots", "--", *command]) == 1
+    assert "r2 has no fault 'lots', only refused, lost" in capfd.readouterr().out
+    output = explore(tmp_path, "--interactor-schedule=r9:lost", test)
+    assert "There is no place 'r9'. The undisturbed run has r1, r2." in output
+
+
+PAIR = """
+import threading, time
+from interactor_ext import InteractorError, get_client
+
+def test_one_repeat(interactor_sandbox):
+    user = get_client(max_retries=0).namespace("user_1")
+    try:
+        user.tools.list()
+    except InteractorError:
+        time.sleep(2)
+        user.tools.list()
+
+def test_hang(interactor_client):
+    try:
+        interactor_client.namespace("user_1").with_options(max_retries=0).tools.list()
+    except InteractorError:
+        threading.Event().wait()
+"""
+
+
+@pytest.mark.full
+def test_two_faults(tmp_path: Path) -> None:
+    options = ("--interactor-explore=2", "--interactor-budget=5m", "-k", "repeat")
+    output = section(explore(tmp_path, *options, test_p=PAIR), "test_one_repeat")
+    assert "FAIL" not in output
+    assert "The smallest failing schedule is r1:refused,r2:refused:" in output
+
+
+def test_hang(tmp_path: Path) -> None:
+    output = explore(tmp_path, "--interactor-schedule=r2:limited", "-k", "hang", test_p=PAIR)
+    assert "r2:limited\n  It hangs: it was not over after " in output
+    assert re.search(r'File ".*test_p.py", line \d+ in test_hang$', output, re.MULTILINE)
+    assert "_pytest" not in section(output, "test_hang")
+
+
+NOTHING_LOADED = """
+import sys
+
+def test_modules(interactor_client, interactor_explore):
+    interactor_explore.expect(lambda world: len(world.requests) == 0)
+    assert not [name for name in sys.modules if "interactor_ext" in name and "explore" in name]
+"""
+
+
+def test_without_the_option_nothing_of_it_is_loaded(tmp_path: Path) -> None:
+    assert "1 passed" in explore(tmp_path, test_m=NOTHING_LOADED)
