@@ -25,12 +25,13 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from interactor_ext._errors import APITimeoutError, CircuitOpenError
+from interactor_ext._errors import APIConnectionError, APITimeoutError, CircuitOpenError, ServerError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting import TaskWaiter, require_asyncio
 from interactor_ext._waiting.event_loop import loop_thread, with_timeout
 from interactor_ext._waiting.threads import DaemonThreads, timed_out
 from interactor_ext.logs import logger
+from interactor_ext.retry._policy import RetryPolicy
 
 if TYPE_CHECKING:
     import asyncio
@@ -47,6 +48,7 @@ _LONGEST_OUTAGE = 300.0
 _SHORTEST_PAUSE = 0.05
 # In place of a deadline that has passed: a view takes none of 0.
 _NO_TIME = 1e-6
+_LOST_ANSWERS = RetryPolicy(base_delay=0.5)
 _NOT_RENEWED = "A lease couldn't be renewed: another process may take the event when it expires."
 
 
@@ -340,6 +342,23 @@ def despite_open_circuit(user: Any, ends_at: float | None, call: Callable[[Any],
             if time.monotonic() + seconds >= gives_up_at:
                 raise
             yield Pause(seconds)
+
+
+def despite_lost_answers(user: Any, ends_at: float | None, attempt: Callable[[], Effects[T]]) -> Effects[T]:
+    """What effects return that may be carried out twice, and are after an error that leaves open whether they were.
+
+    For requests without an idempotency key: as often as the view repeats its calls, and not beyond `ends_at`.
+    """
+    failures = 0
+    while True:
+        try:
+            return (yield from attempt())
+        except (APIConnectionError, ServerError):
+            if failures >= user._view.max_retries or seconds_until(ends_at) == 0:
+                raise
+        pause, left = _LOST_ANSWERS.backoff(failures), seconds_until(ends_at)
+        yield Pause(pause if left is None else min(pause, left))
+        failures += 1
 
 
 def view_until(user: Any, ends_at: float | None) -> Any:

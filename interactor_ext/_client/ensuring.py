@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from interactor_client.types import UNSET
-from interactor_ext._effects import Call, Effects, Pause, seconds_until, view_until
+from interactor_ext._effects import Call, Effects, Pause, despite_lost_answers, seconds_until, view_until
 from interactor_ext._errors import ConfigurationError, ConflictError, NotFoundError
 
 # Seconds until it is looked for again, while another caller's request with the same key may still be handled.
@@ -50,9 +50,13 @@ def ensure(user: Any, tag: str, by: str, fields: Mapping[str, Any], changeable: 
         )
     found.outcome = "unchanged"
     if different:
-        found = yield Call(partial(wanted.resource().update, found.id, **different))
+        found = yield from despite_lost_answers(user, wanted.ends_at, partial(_update, wanted, found.id, different))
         found.outcome = "updated"
     return found
+
+
+def _update(wanted: _Wanted, resource_id: str, fields: Mapping[str, Any]) -> Effects[Any]:
+    return (yield Call(partial(wanted.resource().update, resource_id, **fields)))
 
 
 def _find(wanted: _Wanted) -> Effects[Any]:

@@ -38,14 +38,14 @@ class Answers:
             return
         if not self._shows_secrets:
             raise ConfigurationError(
-                f"{operation} answers with a secret ({shown_once}) that no other answer shows, and secrets are masked: "
-                "pass --output FILE, which only you can read, or --show-secret. Nothing was sent."
+                f"{operation} responds with a secret ({shown_once}) that no other response shows, and secrets "
+                "are masked: pass --output FILE, which only you can read, or --show-secret. Nothing was sent."
             )
         wanted = steps(self._field or ".")
         if steps(shown_once)[: len(wanted)] != wanted:
             raise ConfigurationError(
-                f"{operation} answers with a secret that no other answer shows, and --field {self._field} leaves it "
-                f"out: pass --field {shown_once}, or none. Nothing was sent."
+                f"{operation} responds with a secret that no other response shows, but --field {self._field} "
+                f"omits it: pass --field {shown_once}, or no --field. Nothing was sent."
             )
 
     @contextmanager
@@ -68,7 +68,7 @@ class Answers:
             self._write(self._file, self._selected(answer) if self._field else answer)
         elif answer is None:
             if console.is_terminal:
-                write("Done; there is nothing to show.", "green")
+                write("Done. The response has no body.", "green")
         else:
             self._show(answer, compact=self._compact)
 
@@ -94,12 +94,12 @@ class Answers:
         if self._field is not None:
             for value, whole in zip(self._selected(shown), self._selected(answer), strict=True):
                 if isinstance(whole, str) and value != whole:
-                    raise ConfigurationError(f"{self._field} is a secret: pass --show-secret, or --output FILE.")
+                    raise ConfigurationError(f"{self._field} is a secret: pass --show-secret or --output FILE.")
                 self._show_field(value)
             return
         if shown != answer and not self._has_noted:
             self._has_noted = True
-            note("Secrets are masked (***): --show-secret shows them, --output FILE keeps them.")
+            note("Secrets are masked (***). Pass --show-secret to show them, or --output FILE to save them.")
         write_json(shown, compact=compact, show_secrets=True)
 
     def _show_field(self, value: Any) -> None:
@@ -124,7 +124,7 @@ def steps(path: str) -> list[str]:
     """The parts of a path: `data[0].id` is data, 0, id; `[]` stands for every item. Raises ConfigurationError."""
     found = [match[1] or match[2] or "[]" for match in _STEP.finditer(path)]
     if path != "." and (not found or _STEP.sub("", path)):
-        raise ConfigurationError(f"{path!r} is no path of a field: write data.id, data[0].id or data[].id.")
+        raise ConfigurationError(f"{path!r} isn't a valid field path: write data.id, data[0].id or data[].id.")
     return found
 
 
@@ -144,9 +144,9 @@ def _within(value: Any, step: str, path: str) -> list[Any]:
     if isinstance(value, list) and re.fullmatch(r"-?\d+", step) and -len(value) <= int(step) < len(value):
         return [value[int(step)]]
     if isinstance(value, dict):
-        there = f"there are {', '.join(value)}" if value else "there is nothing"
+        there = f"it has {', '.join(value)}" if value else "it is empty"
     elif isinstance(value, list):
-        there = f"there is a list of {len(value)}: write [0], or [] for all"
+        there = f"it is a list of {len(value)}: write [0], or [] for all"
     else:
-        there = f"there is {json.dumps(value, ensure_ascii=False)[:100]}"
-    raise ConfigurationError(f"The answer has no field {path!r}: at {step!r} {there}.")
+        there = f"it is {json.dumps(value, ensure_ascii=False)[:100]}"
+    raise ConfigurationError(f"The response has no field {path!r}: at {step!r}, {there}.")

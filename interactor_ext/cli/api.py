@@ -42,25 +42,28 @@ def complete_parameter(context: typer.Context, incomplete: str) -> list[tuple[st
     return [each for each in found if each[0].startswith(incomplete)]
 
 
-OperationId = Annotated[str | None, typer.Argument(help="Its operationId.", autocompletion=complete_operation)]
+OperationId = Annotated[str | None, typer.Argument(help="The operationId.", autocompletion=complete_operation)]
 Parameters = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Parameters of path and query, as name=value.",
+        help="Path and query parameters, as name=value.",
         metavar="[NAME=VALUE]...",
         autocompletion=complete_parameter,
     ),
 ]
 Data = Annotated[
-    str | None, typer.Option("--data", "-d", help="The body as JSON; @FILE reads a file, - the standard input.")
+    str | None,
+    typer.Option("--data", "-d", help="The body as JSON; @FILE reads it from a file, - from standard input."),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="Stop after so many events of a stream, or items of --all.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Stop after this many events of a stream, or items with --all.")]
 Field = Annotated[
     str | None,
-    typer.Option(metavar="PATH", help="Only this field of the answer, as text: data.id, data[0].id or data[].id."),
+    typer.Option(
+        metavar="PATH", help="Print only this field of the response, as text: data.id, data[0].id or data[].id."
+    ),
 ]
 Output = Annotated[
-    Path | None, typer.Option(help="Write the answer to a file that only you can read, secrets included.")
+    Path | None, typer.Option(help="Write the response to a file that only you can read, secrets included.")
 ]
 
 
@@ -68,27 +71,34 @@ def api(
     operation: OperationId = None,
     parameters: Parameters = None,
     data: Data = None,
-    every_page: Annotated[bool, typer.Option("--all", help="Every item of every page, not one page.")] = False,
-    idempotency_key: Annotated[str | None, typer.Option(help="In place of one that is made up.")] = None,
+    every_page: Annotated[bool, typer.Option("--all", help="Fetch the items of all pages, not of one.")] = False,
+    idempotency_key: Annotated[str | None, typer.Option(help="Use this key instead of a generated one.")] = None,
     limit: Limit = None,
     describe: Annotated[
-        bool, typer.Option("--describe", help="Show what the operation takes, and send nothing.")
+        bool, typer.Option("--describe", help="Show the parameters and the body of the operation; send nothing.")
     ] = False,
     field: Field = None,
     output: Output = None,
-    show_secret: Annotated[bool, typer.Option("--show-secret", help="Do not mask secrets in the answer.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete without being asked.")] = False,
+    show_secret: Annotated[bool, typer.Option("--show-secret", help="Don't mask secrets in the response.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking for confirmation.")] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="On one line (of a stream, and with --all: a line each). Errors, too.")
+        bool,
+        typer.Option(
+            "--json",
+            help=(
+                "Print one line of JSON (one per item with --all, and one per event of a stream). Applies to "
+                "errors, too."
+            ),
+        ),
     ] = False,
     namespace: Namespace = None,
     environment: Environment = None,
     insecure: Insecure = False,
 ) -> None:
-    """Call any operation of the API. Without one, list them all; OPERATION --describe shows what one takes.
+    """Call any operation of the API. Without OPERATION, list all; OPERATION --describe shows its parameters.
 
-    Secrets in an answer are masked, unless --output or --show-secret is given. An operation whose answer has a secret
-    that is shown once is refused without one of them.
+    Secrets in a response are masked, unless you pass --output or --show-secret. An operation that shows a secret only
+    once requires one of them.
     """
     if operation is None:
         _list(as_json)
@@ -109,8 +119,8 @@ def api(
         view = client if idempotency_key is None else client.with_options(idempotency_key=idempotency_key)
         if described.namespaced and client.config.namespace is None and "namespace" not in given:
             if client.config.require_namespace:
-                raise ConfigurationError("Name a namespace with -n: INTERACTOR_REQUIRE_NAMESPACE is set.")
-            note("No namespace was given (-n): this call acts in the default namespace of the OAuth client.")
+                raise ConfigurationError("Pass a namespace with -n: INTERACTOR_REQUIRE_NAMESPACE is set.")
+            note("No namespace was given (-n): this call uses the OAuth client's default namespace.")
         if described.operation.method == "DELETE" and not yes and not confirmed(_question(described, given), "--yes"):
             raise ConfigurationError("Nothing was deleted.")
         with answers.opened():
@@ -126,20 +136,22 @@ def _refuse_misfits(described: operations.Described, every_page: bool, limit: in
     """Raise ConfigurationError for options that the operation has no use for."""
     operation = described.operation
     if every_page and not described.is_paged:
-        raise ConfigurationError(f"{operation.id} has no pages.")
+        raise ConfigurationError(f"{operation.id} isn't paged, so --all doesn't apply.")
     if limit is not None and not (operation.stream or every_page):
         raise ConfigurationError(
-            f"--limit is for streams and for --all; {operation.id} takes per_page=..."
+            f"--limit needs a stream or --all; {operation.id} accepts per_page=..."
             if described.is_paged
-            else f"--limit is for streams and for --all, and {operation.id} is neither a stream nor a list."
+            else f"--limit needs a stream or --all, and {operation.id} is neither a stream nor a list."
         )
     if operation.stream and output:
-        raise ConfigurationError(f"--output takes one answer, and {operation.id} is a stream: redirect it with > FILE.")
+        raise ConfigurationError(
+            f"--output writes a single response, and {operation.id} is a stream: redirect it with > FILE."
+        )
 
 
 def _question(described: operations.Described, given: dict[str, str]) -> str:
     what = " ".join(given[name] for name in described.path_names)
-    return f"{described.operation.id} {what} can't be undone. Go on?"
+    return f"{described.operation.id} {what} can't be undone. Continue?"
 
 
 def _list(as_json: bool) -> None:
@@ -162,7 +174,7 @@ def _list(as_json: bool) -> None:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise ConfigurationError(f"{text!r} is no parameter: write name=value, and a body with -d.")
+        raise ConfigurationError(f"{text!r} isn't a parameter: write name=value, and pass a body with -d.")
     return name, value
 
 
@@ -175,7 +187,7 @@ def _body(data: str | None) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise ConfigurationError(f"The body is not JSON: {error}.") from None
+        raise ConfigurationError(f"The body isn't valid JSON: {error}.") from None
 
 
 def _completed(described: operations.Described, body: Any, client: InteractorClient) -> Any:

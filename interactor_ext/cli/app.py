@@ -21,7 +21,7 @@ def command_line(*, sandbox_alone: bool = False) -> Callable[..., object]:
     """All commands, or `sandbox` alone, which starts in half the time without what the others import."""
     app = typer.Typer(
         name="interactor",
-        help="The Interactor platform from a terminal. Settings come from the variables INTERACTOR_...",
+        help="The Interactor platform from a terminal. Settings come from the INTERACTOR_... variables.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
@@ -89,13 +89,13 @@ def _show_version(wanted: bool) -> None:
 
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show all details of an error. May be anywhere.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show all details of errors. Goes anywhere.")] = False,
     env_path: Annotated[
         Path | None,
         typer.Option(
-            "--env-file", metavar="FILE", help="Read variables from this file. May be anywhere, but after `sandbox`."
+            "--env-file", metavar="FILE", help="Read variables from this file. Goes anywhere, but after `sandbox`."
         ),
     ] = None,
 ) -> None:

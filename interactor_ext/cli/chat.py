@@ -22,23 +22,23 @@ _HISTORY = 20
 
 
 def chat(
-    room: Annotated[str | None, typer.Argument(help="Go on in this room; without one, a new room is made.")] = None,
+    room: Annotated[str | None, typer.Argument(help="Continue in this room (default: a new room).")] = None,
     assistant: Annotated[
         str | None,
-        typer.Option("--assistant", "-a", help="Whom to talk to in a new room; may be left out if there is one."),
+        typer.Option("--assistant", "-a", help="Assistant for a new room (default: the only one there is)."),
     ] = None,
     namespace: Namespace = None,
     environment: Environment = None,
-    web: Annotated[bool, typer.Option("--web", help="In the browser, on 127.0.0.1.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Chat in the browser, on 127.0.0.1.")] = False,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Of --web; a free one, if left out.", show_default=False)
+        int | None, typer.Option(min=0, max=65535, help="Port for --web (default: a free one).", show_default=False)
     ] = None,
-    no_open: Annotated[bool, typer.Option("--no-open", help="With --web: show the link alone.")] = False,
+    no_open: Annotated[bool, typer.Option("--no-open", help="With --web: only print the link.")] = False,
     insecure: Insecure = False,
 ) -> None:
-    """Talk to an assistant. Tools that it wants to call are not run. /history, /room and /quit are commands."""
+    """Talk to an assistant. Tools that it calls don't run. The commands are /history, /room and /quit."""
     if not web and (port is not None or no_open):
-        raise typer.BadParameter("--port and --no-open go with --web.")
+        raise typer.BadParameter("--port and --no-open need --web.")
     from interactor_ext import InteractorClient
 
     options = settings(environment, namespace, insecure)
@@ -48,7 +48,7 @@ def chat(
             from interactor_ext.sandbox.http.server import listen
 
             if namespace is None:
-                raise ConfigurationError("--web needs a namespace: -n user_123")
+                raise ConfigurationError("--web needs a namespace, such as -n user_123.")
             with listen("127.0.0.1", port or 0) as sock:
                 serve(sock, options, _enter(user, room, assistant).id, open_browser=not no_open)
         else:
@@ -60,7 +60,7 @@ def _enter(user: InteractorClient, room: str | None, assistant: str | None) -> R
 
 
 def _converse(user: InteractorClient, room: Room, *, is_new: bool) -> None:
-    write(f"Room {room.id}. Leave with /quit or Ctrl-D.", "dim")
+    write(f"Room {room.id}. Type /quit or press Ctrl-D to leave.", "dim")
     if not is_new:
         _show_history(user, room)
     with contextlib.suppress(ImportError):
@@ -78,7 +78,7 @@ def _run_command_or_send(user: InteractorClient, room: Room, text: str) -> None:
         elif text == "/room":
             write(room.id)
         elif text.startswith("/") and not text.startswith("//"):
-            write("Commands are /history, /room and /quit; // begins a message with a slash.", "dim")
+            write("The commands are /history, /room and /quit. Begin a message with // to send a leading slash.", "dim")
         elif text:
             _send(user, room, text.removeprefix("/"))
     except InteractorError as error:
@@ -96,7 +96,7 @@ def _send(user: InteractorClient, room: Room, text: str) -> None:
                 if isinstance(event, MessageDelta):
                     answer.write(event.content)
                 elif isinstance(event, ToolCallStart):
-                    note = f"(calls {event.tool_call.tool_id}; tools are not run here, /history shows what comes)"
+                    note = f"(calls {event.tool_call.tool_id}; tools don't run here, /history shows the result later)"
                     break
         except KeyboardInterrupt:
             note = "... (not waiting for the rest)"
@@ -130,11 +130,11 @@ def _only_assistant(user: InteractorClient) -> str:
         namespace = user.config.namespace
         where = "" if namespace is None else f"-n {shlex.quote(namespace)} "
         raise ConfigurationError(
-            f"There is no assistant in this namespace. Make one: interactor api create_assistant {where}"
+            f"There is no assistant in this namespace. Create one: interactor api create_assistant {where}"
             """-d '{"name": "Bot", "model": "gpt-4", "system_prompt": "You are helpful."}'"""
         )
     picked = chosen("Talk to", [f"{each.name}  {each.id}" for each in found])
     if picked is not None:
         return found.data[picked].id
     names = ", ".join(f"{each.id} ({each.name})" for each in found)
-    raise ConfigurationError(f"There are several assistants: choose one with --assistant. {names}")
+    raise ConfigurationError(f"There are several assistants. Choose one with --assistant: {names}")

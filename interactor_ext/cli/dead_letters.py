@@ -24,20 +24,22 @@ dead: typer.Typer = typer.Typer(
 
 Router = Annotated[
     str,
-    typer.Argument(metavar="module:name", help="Where the WebhookRouter with the queue stands, or a WebhookWorker."),
+    typer.Argument(
+        metavar="module:name", help="Module and name of the WebhookRouter with the queue, or of a WebhookWorker."
+    ),
 ]
-Key = Annotated[str, typer.Argument(help="As `list` shows it.")]
-Keys = Annotated[list[str] | None, typer.Argument(help="As `list` shows them.")]
-All = Annotated[bool, typer.Option("--all", help="All dead letters of this router.")]
+Key = Annotated[str, typer.Argument(help="The key, as shown by `list`.")]
+Keys = Annotated[list[str] | None, typer.Argument(help="The keys, as shown by `list`.")]
+All = Annotated[bool, typer.Option("--all", help="Apply to all dead letters of this router.")]
 
 
 @dead.command(name="list")
 def list_letters(
     router: Router,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most, the oldest first.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number to list, oldest first.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List dead letters, the oldest first."""
+    """List dead letters, oldest first."""
     letters = letters_of(_load(router))
     for letter in letters[:limit]:
         if as_json:
@@ -48,13 +50,13 @@ def list_letters(
             write(f"{about['event'] or 'unreadable'}, {letter.attempts} attempts, {about['failed_at']}")
             write(f"  {clean_text(letter.error)}")
     if not as_json:
-        rest = f" The first {limit} are shown: --limit shows more." if len(letters) > limit else ""
+        rest = f" Only the first {limit} are shown. Raise --limit to see more." if len(letters) > limit else ""
         write(f"{how_many(len(letters))}.{rest}")
 
 
 @dead.command()
 def show(router: Router, key: Key, as_json: AsJson = False) -> None:
-    """Show a dead letter with its body. The exit status is 1 if there is none with this key."""
+    """Show a dead letter with its body. Exits with status 1 if the key is unknown."""
     [letter] = chosen(_load(router), [key])
     try:
         body = json.loads(letter.body)
@@ -65,7 +67,7 @@ def show(router: Router, key: Key, as_json: AsJson = False) -> None:
 
 @dead.command()
 def replay(router: Router, keys: Keys = None, every: All = False, as_json: AsJson = False) -> None:
-    """Queue dead letters again, with all attempts. The exit status is 1 if a key is unknown; then nothing is done."""
+    """Queue dead letters again, with all attempts. Exits with status 1, doing nothing, if a key is unknown."""
     worker = _load(router)
     _apply(worker.queue.replay, chosen(worker, keys, every), "replayed", as_json)
 
@@ -75,13 +77,13 @@ def drop(
     router: Router,
     keys: Keys = None,
     every: All = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Drop without being asked.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Drop without asking for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete dead letters for good: their events count as handled. The exit status is 1 as for `replay`."""
+    """Delete dead letters permanently: their events count as handled. Exits with status 1 like `replay`."""
     worker = _load(router)
     letters = chosen(worker, keys, every)
-    if letters and not yes and not confirmed(f"Dropping {how_many(len(letters))} can't be undone. Go on?", "--yes"):
+    if letters and not yes and not confirmed(f"Dropping {how_many(len(letters))} can't be undone. Continue?", "--yes"):
         raise ConfigurationError("Nothing was dropped.")
     _apply(worker.queue.discard, letters, "dropped", as_json)
 

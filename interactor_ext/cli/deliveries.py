@@ -27,7 +27,7 @@ else:
 
 SecretFile = Annotated[
     Path | None,
-    typer.Option("--secret-file", help="Where the webhook's secret stands; otherwise INTERACTOR_WEBHOOK_SECRET."),
+    typer.Option("--secret-file", help="File containing the webhook secret (default: $INTERACTOR_WEBHOOK_SECRET)."),
 ]
 # Seconds. The platform waits as long for a receiver.
 PATIENCE = 30.0
@@ -46,8 +46,9 @@ def describe_event(name: str) -> ContractEvent:
     """The event of this type. Raises ConfigurationError if the contract has none."""
     known = known_events()
     if name not in known:
-        close = get_close_matches(name, known, n=3) or list(known)
-        raise ConfigurationError(f"There is no event {name!r}: {', '.join(close)}.")
+        close = get_close_matches(name, known, n=3)
+        hint = f"Did you mean {' or '.join(close)}?" if close else f"The events are {', '.join(known)}."
+        raise ConfigurationError(f"Unknown event {name!r}. {hint}")
     return known[name]
 
 
@@ -58,7 +59,7 @@ def complete_event(incomplete: str) -> list[str]:
 def secret_of(file: Path | None) -> str:
     secret = file.read_text(encoding="utf-8") if file else os.environ.get("INTERACTOR_WEBHOOK_SECRET", "")
     if not secret.strip():
-        raise ConfigurationError("INTERACTOR_WEBHOOK_SECRET is not set. Set it, or name a file with --secret-file.")
+        raise ConfigurationError("INTERACTOR_WEBHOOK_SECRET isn't set. Set it, or pass a file with --secret-file.")
     return secret.strip()
 
 
@@ -86,9 +87,11 @@ def post(client: httpx.Client, option: str, url: str, body: bytes, headers: dict
         return client.post(url, content=body, headers=headers)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
         # The error may contain a part of a password.
-        raise ConfigurationError(f"{option} is no URL of a receiver, such as http://localhost:8000/webhooks") from None
+        raise ConfigurationError(
+            f"{option} isn't the URL of a receiver, such as http://localhost:8000/webhooks."
+        ) from None
     except httpx.HTTPError as error:
-        raise APIConnectionError(f"No answer from {url}: {error or type(error).__name__}") from error
+        raise APIConnectionError(f"No response from {url}: {error or type(error).__name__}") from error
 
 
 def show_event(event: dict[str, Any], as_json: bool) -> None:

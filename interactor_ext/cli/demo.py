@@ -14,7 +14,7 @@ from interactor_ext.testing.environment import environment_of
 def main() -> int:
     """The exit status of the quickstart: 0 if every call had its answer."""
     path = _quickstart()
-    note(f"This runs {path} beside a sandbox.")
+    note(f"This runs {path} against an embedded sandbox.")
     with Sandbox(word_delay=0.03).run() as sandbox:
         return run_program([sys.executable, str(path)], environment_of(sandbox))
 

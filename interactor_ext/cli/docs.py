@@ -61,7 +61,7 @@ def text_of(name: str) -> str:
     """A page as Markdown. Raises ConfigurationError if there is none."""
     name = name.strip().removesuffix(".md").removesuffix(".html")
     if name not in pages():
-        raise ConfigurationError(f"There is no page {name!r}. `interactor docs` lists them all.")
+        raise ConfigurationError(f"There is no page {name!r}. Run `interactor docs` to list all pages.")
     return _MODULE.sub(_described, _source(name))
 
 
@@ -114,10 +114,10 @@ def _on_one_line(text: str) -> str:
 
 
 def docs(
-    words: Annotated[list[str] | None, typer.Argument(help="What to search for, or the name of a page.")] = None,
+    words: Annotated[list[str] | None, typer.Argument(help="Words to search for, or the name of a page.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Search the documentation, or show a page of it. Without words, list all pages. Needs no network."""
+    """Search the documentation, or show a page. Without words, list all pages. Works offline."""
     wanted = " ".join(words or ())
     if wanted in pages():
         write_markdown(text_of(wanted))
@@ -136,7 +136,7 @@ def docs(
         return
     found = search(wanted)
     if not found:
-        raise ConfigurationError(f"No page has {wanted!r}. `interactor docs` lists them all.")
+        raise ConfigurationError(f"No page contains {wanted!r}. Run `interactor docs` to list all pages.")
     if as_json:
         write_json([each._asdict() for each in found], compact=True)
         return

@@ -20,21 +20,21 @@ _WORDS = {"✓": "ok  ", "!": "!   ", "✗": "FAIL", "-": "-   "}
 def doctor(
     namespace: Namespace = None,
     needs: Annotated[
-        list[str] | None, typer.Option("--needs", help="A scope that must be there; may be repeated.")
+        list[str] | None, typer.Option("--needs", help="Scope that the token must have. Repeatable.")
     ] = None,
     router: Annotated[
         str | None,
-        typer.Option("--webhooks", metavar="module:name", help="Where a WebhookRouter stands that is to be checked."),
+        typer.Option("--webhooks", metavar="module:name", help="Module and name of the WebhookRouter to check."),
     ] = None,
     environment: Environment = None,
     insecure: Insecure = False,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as failures.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check everything that a call needs: variables, DNS, TLS, clock, token, scopes, a read call, a namespace; and with
-    --webhooks what a receiver needs: its store or queue, and handlers.
+    """Check everything that a call needs: variables, DNS, TLS, clock, token, scopes, a read call, a namespace; with
+    --webhooks also what a receiver needs: its store or queue, and its handlers.
 
-    The exit status is 1 if a check failed.
+    Exits with status 1 if a check failed.
     """
     from interactor_ext.cli.examination import examine, examine_receiver
 
@@ -72,7 +72,7 @@ def _verdict(findings: list[Finding], healthy: bool) -> str:
         ", ".join(dict.fromkeys(each.check for each in findings if each.status == status))
         for status in ("failed", "warning")
     )
-    warnings = f"Look at: {warned}." if warned else ""
+    warnings = f"Warnings: {warned}." if warned else ""
     if not healthy:
         return f"Not ready. {f'Failed: {failed}. ' if failed else ''}{warnings}".rstrip()
     return f"Ready. {warnings or 'All is well.'}"

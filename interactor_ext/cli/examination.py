@@ -50,31 +50,36 @@ def examine(
         broken = broken or finding.status == "failed"
     if broken:
         for check in _CHECKS[_CHECKS.index(last) + 1 :]:
-            yield Finding(check, "skipped", "after what has failed above")
+            yield Finding(check, "skipped", "an earlier check failed")
 
 
 def examine_receiver(name: str | None) -> Finding:
     """Check the webhook router that `module:name` names, whatever the other checks say: it needs no platform."""
     if name is None:
-        return Finding("webhooks", "skipped", "name a router with --webhooks to have it looked at")
+        return Finding("webhooks", "skipped", "pass a router with --webhooks to check it")
     try:
         router = load_router(name)
     except (Exception, SystemExit) as error:
         detail = str(error) if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {error}"
-        advice = "Run it where your application runs: in its folder, with its variables and its Python."
+        advice = (
+            "Run this where your application runs: in the same folder, with the same variables and the same Python."
+        )
         return Finding("webhooks", "failed", f"{name!r} can't be imported. {clean_text(detail)}", advice)
     try:
         router.check()
     except ConfigurationError as error:
         cause = error.__cause__
-        advice = "Correct what is named here: until then, events are answered 503 or reach no handler."
+        advice = "Fix the problem above. Until then, events get a 503 response or reach no handler."
         if cause is not None and not isinstance(cause, ConfigurationError):
-            advice = "Check that its server runs, or that its disk can be written, and the address in your settings."
+            advice = (
+                "Check that its server is running or its disk is writable, and that the address in your "
+                "settings is right."
+            )
         return Finding("webhooks", "failed", clean_text(str(error)), advice)
     if router.queue is None and isinstance(router.store, MemoryEventStore):
-        detail = f"{name} remembers events in memory: after a restart, and in another process, each is new"
-        return Finding("webhooks", "warning", detail, "Give it a store that lasts, such as SQLiteEventStore(path).")
-    return Finding("webhooks", "ok", f"{name} reaches its {type(router.queue or router.store).__name__}")
+        detail = f"{name} remembers events in memory: after a restart, or in another process, every event is new"
+        return Finding("webhooks", "warning", detail, "Use a persistent store, such as SQLiteEventStore(path).")
+    return Finding("webhooks", "ok", f"{name} can reach its {type(router.queue or router.store).__name__}")
 
 
 def _findings(
@@ -116,10 +121,10 @@ def _findings(
 def _settings_advice() -> str:
     if not all(os.environ.get(name, "").strip() for name in CREDENTIALS):
         return (
-            "Set them, e.g. `export INTERACTOR_CLIENT_ID=...`; id and secret are in the platform's dashboard. "
-            f"{WITHOUT_ACCOUNT}"
+            "Set them, e.g. `export INTERACTOR_CLIENT_ID=...`. The id and the secret are in the "
+            f"platform's dashboard. {WITHOUT_ACCOUNT}"
         )
-    return "Everything that must be set is set: correct what is named here, in the variables or in --environment."
+    return "All required variables are set. Fix the value named above, in the environment or in --environment."
 
 
 def _conversation(client: InteractorClient, namespace: str | None, needed: tuple[str, ...]) -> Iterator[Finding]:
@@ -135,8 +140,8 @@ def _conversation(client: InteractorClient, namespace: str | None, needed: tuple
         return
     readable = _readable(granted, wanted)
     if not readable:
-        yield Finding("read call", "skipped", "no scope of this client allows reading a list")
-        yield Finding("namespace", "skipped", "without a scope that allows reading")
+        yield Finding("read call", "skipped", "this client has no scope that allows reading a list")
+        yield Finding("namespace", "skipped", "no scope allows reading a list")
         return
     read = _read(client, readable[0])
     yield read
@@ -156,15 +161,18 @@ def _clock(client: InteractorClient) -> Finding:
         after = time.time()
     except InteractorError as error:
         return Finding(
-            "clock", "failed", str(error), "Check INTERACTOR_ACCOUNT_SERVER_URL: no HTTP server answers there."
+            "clock", "failed", str(error), "Check INTERACTOR_ACCOUNT_SERVER_URL: there is no HTTP server at that URL."
         )
     told = parse_http_date(response.headers.get("date", ""), now=after)
     if told is None:
-        return Finding("clock", "skipped", "the server does not say what time it is")
+        return Finding("clock", "skipped", "the server doesn't report its time")
     # The header has whole seconds, rounded down.
     ahead = 0.0 if before - 1 <= told <= after else (before + after) / 2 - (told + 0.5)
     detail = f"this machine is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server"
-    advice = "Set the clock by NTP: tokens seem to expire at the wrong time, and webhooks look too old to be accepted."
+    advice = (
+        "Synchronize the clock with NTP. Otherwise tokens seem to expire at the wrong time, and "
+        "webhooks look too old to be accepted."
+    )
     if abs(ahead) > _SKEW_FAILS:
         return Finding("clock", "failed", detail, advice)
     return Finding("clock", "warning", detail, advice) if abs(ahead) > _SKEW_WARNS else Finding("clock", "ok", detail)
@@ -180,33 +188,34 @@ def _token(client: InteractorClient) -> tuple[Finding, frozenset[str] | None]:
     fields = answer.get("data", answer) if isinstance(answer, dict) else {}
     said = fields.get("scope") if isinstance(fields, dict) else None
     granted = frozenset(said.split()) if isinstance(said, str) else None
-    lifetime = f", for {fields['expires_in']} s" if isinstance(fields.get("expires_in"), int) else ""
-    return Finding("token", "ok", f"granted to {client.config.client_id}{lifetime}"), granted
+    lifetime = f", valid for {fields['expires_in']} s" if isinstance(fields.get("expires_in"), int) else ""
+    return Finding("token", "ok", f"issued to {client.config.client_id}{lifetime}"), granted
 
 
 def _token_advice(error: InteractorError) -> str:
     if error.code == "invalid_scope" or "scope" in str(error).lower():
         return (
-            "INTERACTOR_SCOPES asks for a scope that this client may not have: grant it in the dashboard, or ask less."
+            "INTERACTOR_SCOPES requests a scope that this client isn't allowed. Grant it in the "
+            "dashboard, or request less."
         )
     if isinstance(error, AuthenticationError):
         return (
-            "INTERACTOR_CLIENT_ID or INTERACTOR_CLIENT_SECRET is wrong, or belongs to another environment: compare "
-            "them with the dashboard; a secret that was rotated is no longer accepted."
+            "INTERACTOR_CLIENT_ID or INTERACTOR_CLIENT_SECRET is wrong, or belongs to another "
+            "environment. Compare them with the dashboard; a rotated secret is no longer accepted."
         )
     if isinstance(error, ServerError):
-        return "The account server has trouble of its own: try again in a minute."
-    return "This does not look like Interactor's account server: check INTERACTOR_ACCOUNT_SERVER_URL."
+        return "The account server has a problem. Try again in a minute."
+    return "This doesn't look like Interactor's account server. Check INTERACTOR_ACCOUNT_SERVER_URL."
 
 
 def _scopes(granted: frozenset[str] | None, wanted: set[str]) -> Finding:
     # A granted scope exists, even if this SDK is too old to know it.
     unknown = wanted - operations.scopes() - (granted or set())
     if unknown:
-        advice = f"Check the spelling; there are {', '.join(sorted(operations.scopes()))}."
-        return Finding("scopes", "failed", f"there is no scope {', '.join(sorted(unknown))}", advice)
+        advice = f"Check the spelling. The scopes are {', '.join(sorted(operations.scopes()))}."
+        return Finding("scopes", "failed", f"unknown scope {', '.join(sorted(unknown))}", advice)
     if granted is None:
-        return Finding("scopes", "skipped", "the server does not say which were granted")
+        return Finding("scopes", "skipped", "the server doesn't report which scopes were granted")
     missing = set() if "admin" in granted else wanted - granted
     if missing:
         return _missing_scope(", ".join(sorted(missing)))
@@ -215,8 +224,8 @@ def _scopes(granted: frozenset[str] | None, wanted: set[str]) -> Finding:
 
 def _missing_scope(name: str) -> Finding:
     advice = (
-        "Grant it to the client in the dashboard; or, if this service is not to have it, let INTERACTOR_SCOPES name "
-        "those that it is to have."
+        "Grant it to the client in the dashboard. If this service shouldn't have it, list the scopes "
+        "that it needs in INTERACTOR_SCOPES."
     )
     return Finding("scopes", "failed", f"the token lacks the scope {name}", advice)
 
@@ -236,18 +245,18 @@ def _read(client: InteractorClient, name: str) -> Finding:
     except PermissionDeniedError:
         return _missing_scope(" ".join(operations.describe(name).scopes))
     except AuthenticationError as error:
-        advice = "The Core API does not accept the account server's token: do both URLs belong to the same environment?"
+        advice = "The Core API doesn't accept the account server's token. Do both URLs belong to the same environment?"
         return _refused("read call", error, advice)
     except InteractorError as error:
         advice = (
-            "The Core API has trouble of its own: try again in a minute."
+            "The Core API has a problem. Try again in a minute."
             if isinstance(error, ServerError)
-            else "This does not look like Interactor's Core API: check INTERACTOR_CORE_API_URL."
+            else "This doesn't look like Interactor's Core API. Check INTERACTOR_CORE_API_URL."
         )
         return _refused("read call", error, advice)
     milliseconds = (time.perf_counter() - began) * 1000
     limits = "".join(
-        f"; {limit.remaining} calls more at once, {limit.limit} a minute"
+        f"; {limit.remaining} calls left, {limit.limit} per minute"
         for limit in client.rate_limit.values()
         if limit.scope == "client" and limit.limit is not None and limit.remaining is not None
     )
@@ -256,23 +265,21 @@ def _read(client: InteractorClient, name: str) -> Finding:
 
 def _namespace(client: InteractorClient, namespace: str | None, readable: list[str]) -> Finding:
     if namespace is None:
-        return Finding("namespace", "skipped", "name one with --namespace to have it looked at")
+        return Finding("namespace", "skipped", "pass one with --namespace to check it")
     try:
         tenant = client.namespace(namespace)
         empty = [name for name in readable if not _ask(tenant, name)]
     except ConfigurationError as error:
-        return Finding(
-            "namespace", "failed", str(error), "A namespace is a name of yours, such as user_123 or org_acme."
-        )
+        return Finding("namespace", "failed", str(error), "Choose a name for the tenant, such as user_123 or org_acme.")
     except (PermissionDeniedError, NotFoundError) as error:
-        advice = "Check its spelling; if it is right, grant this client access: tokens reach their own namespaces only."
-        return _refused("namespace", error, advice, what=f"{namespace!r} is unknown, or not this client's")
+        advice = "Check the spelling. If it is right, grant this client access: tokens only reach their own namespaces."
+        return _refused("namespace", error, advice, what=f"{namespace!r} doesn't exist, or this client has no access")
     except InteractorError as error:
         return _refused("namespace", error, "Try again in a minute.")
     if len(empty) == len(readable):
-        detail = f"{namespace!r} is unknown so far: nothing has been created in it"
-        return Finding("namespace", "warning", detail, "If something should be there, check its spelling.")
-    return Finding("namespace", "ok", f"{namespace!r} holds data")
+        detail = f"{namespace!r} is empty: nothing has been created in it yet"
+        return Finding("namespace", "warning", detail, "If it shouldn't be empty, check the spelling.")
+    return Finding("namespace", "ok", f"{namespace!r} contains data")
 
 
 def _ask(client: InteractorClient, name: str) -> list[Any]:
@@ -280,7 +287,7 @@ def _ask(client: InteractorClient, name: str) -> list[Any]:
     answer = operations.send(client, operations.arguments(operations.describe(name), {"per_page": "1"}))
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list):
-        raise NotFoundError(f"The answer of {client.config.core_api_url} is no list of Interactor's.")
+        raise NotFoundError(f"The response of {client.config.core_api_url} isn't a list in Interactor's format.")
     return data
 
 
@@ -289,7 +296,7 @@ def _refused(check: str, error: InteractorError, advice: str, *, what: str = "")
     if isinstance(error, RateLimitError):
         wait = f"in {error.retry_after:.0f} s" if error.retry_after is not None else "in a minute"
         advice = (
-            f"This client is rate limited: try again {wait}. If it happens in production, share one client and one "
-            "token, and give the client a rate_limiter."
+            f"This client is rate limited. Try again {wait}. If this happens in production, share one "
+            "client and one token, and give the client a rate_limiter."
         )
     return Finding(check, status, f"{what}: {error}" if what else str(error), advice)

@@ -30,26 +30,26 @@ _ENDS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") 
 
 
 def listen(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8400,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 8400,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     save: Annotated[
-        Path | None, typer.Option(help="A folder to keep deliveries in, refused ones too, for `replay`.")
+        Path | None, typer.Option(help="Save deliveries to this folder for `replay`, refused ones included.")
     ] = None,
     forward_to: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Register a webhook meanwhile, and pass genuine deliveries on to this URL."),
+        typer.Option(metavar="URL", help="Register a temporary webhook, and forward genuine deliveries to this URL."),
     ] = None,
     events: Annotated[
         list[str] | None,
         typer.Option(
             "--event",
             autocompletion=complete_event,
-            help="With --forward-to: a type of event. May be repeated; all of them, if left out.",
+            help="With --forward-to: event type to receive. Repeatable (default: all).",
         ),
     ] = None,
     public_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="With --forward-to: where the platform reaches this port, as by a tunnel."),
+        typer.Option(metavar="URL", help="With --forward-to: URL that leads to this port, such as a tunnel's."),
     ] = None,
     namespace: Namespace = None,
     environment: Environment = None,
@@ -59,11 +59,11 @@ def listen(
 ) -> None:
     """Receive deliveries, verify them and show their events, until Ctrl-C or SIGTERM.
 
-    With --forward-to, a webhook is registered with the secret that the application at that URL has, and deleted at the
-    end. The application's answers go back to the platform, which delivers again after a failure.
+    With --forward-to, register a webhook with the secret that the application at that URL uses, and delete it on exit.
+    The application's responses go back to the platform, which redelivers after a failure.
     """
     if forward_to is None and (events or public_url):
-        raise typer.BadParameter("--event and --public-url go with --forward-to.")
+        raise typer.BadParameter("--event and --public-url need --forward-to.")
     for event in events or ():
         describe_event(event)
     secret = secret_of(secret_file)
@@ -82,7 +82,7 @@ def listen(
             stack.enter_context(_registered(client, where, events or list(known_events()), secret, as_json))
         if not as_json:
             to = f", forwarding to {forward_to}" if forward_to else ""
-            write(f"Listening at {url}{to} (Ctrl-C ends it).")
+            write(f"Listening at {url}{to}. Press Ctrl-C to stop.")
         _wait(ended)
         if not as_json:
             write("")
@@ -100,7 +100,7 @@ def _reachable(url: str, client: InteractorClient) -> str:
     if is_loopback(urlsplit(client.config.core_api_url).hostname or ""):
         return url
     raise ConfigurationError(
-        f"{client.config.core_api_url} can't reach {url}: name the URL of a tunnel with --public-url."
+        f"{client.config.core_api_url} can't reach {url}. Pass the URL of a tunnel with --public-url."
     )
 
 
@@ -111,14 +111,14 @@ def _registered(client: InteractorClient, url: str, events: list[str], secret: s
     webhook = client.webhooks.create(url=url, events=types, secret=secret)
     if not as_json:
         of = client.config.namespace or "the default namespace"
-        write(f"Registered {webhook.id} of {of} for {_types(events)}; it is deleted at the end.", "dim")
+        write(f"Registered {webhook.id} in {of} for {_types(events)}. It will be deleted on exit.", "dim")
     try:
         yield
     finally:
         try:
             client.webhooks.delete(webhook.id)
         except InteractorError:
-            note(f"The webhook {webhook.id} is still registered: delete it with `interactor api delete_webhook`.")
+            note(f"The webhook {webhook.id} is still registered. Delete it with `interactor api delete_webhook`.")
             raise
         if not as_json:
             write(f"Deleted {webhook.id}.", "dim")

@@ -23,7 +23,7 @@ _NEWEST = 20
 
 
 def mcp() -> None:
-    """Serve the documentation, the operations and a sandbox of its own to a coding assistant, over stdio.
+    """Serve the documentation, the operations and an embedded sandbox to a coding assistant over stdio.
 
     It never uses your credentials.
     """
@@ -64,7 +64,7 @@ def _tools(sandbox: Sandbox, client: InteractorClient) -> ToolSet:
 
     @tools.tool
     def search_docs(words: str) -> list[dict[str, Any]]:
-        """Search the documentation of the Interactor SDK for Python. Begin here: it has code for most tasks.
+        """Search the documentation of the Interactor SDK for Python. Start here: it has code for most tasks.
 
         Args:
             words: What to search for, such as "verify webhook signature".
@@ -76,7 +76,7 @@ def _tools(sandbox: Sandbox, client: InteractorClient) -> ToolSet:
         """Read a page of the documentation, as Markdown.
 
         Args:
-            page: Its name as search_docs has it, such as "how-to/webhooks". "tutorial" is a good start.
+            page: Its name from search_docs, such as "how-to/webhooks". "tutorial" is a good start.
         """
         with _said():
             return docs.text_of(page)
@@ -94,7 +94,7 @@ def _tools(sandbox: Sandbox, client: InteractorClient) -> ToolSet:
         """Get the parameters, the scopes and the JSON Schema of the body of an operation.
 
         Args:
-            operation: Its name as list_operations has it, such as "create_room".
+            operation: Its name from list_operations, such as "create_room".
         """
         with _said():
             return description.as_json_of(operations.describe(operation))
@@ -109,21 +109,23 @@ def _tools(sandbox: Sandbox, client: InteractorClient) -> ToolSet:
         """Call an operation on the sandbox, a simulation of the platform: nothing real happens.
 
         Args:
-            operation: Its name as list_operations has it, such as "create_room".
-            namespace: The tenant that the call acts for.
-            parameters: Those of the path and the query.
-            body: The JSON of the request.
+            operation: Its name from list_operations, such as "create_room".
+            namespace: The tenant to act for.
+            parameters: The path and query parameters.
+            body: The JSON body of the request.
         """
         with _said():
             described = operations.describe(operation)
             if described.operation.stream or described.operation.server != "core":
-                raise ConfigurationError(f"{operation} can't be called from here, but by a program with the SDK.")
+                raise ConfigurationError(
+                    f"{operation} can't be called from here, only from a program that uses the SDK."
+                )
             view = client.namespace(namespace) if described.namespaced else client
             return operations.send(view, operations.arguments(described, parameters or {}, body))
 
     @tools.tool(name="sandbox")
     def look_at_sandbox() -> dict[str, Any]:
-        """Get the environment variables with which a program uses the sandbox, and its newest requests and events."""
+        """Get the environment variables for a program that uses the sandbox, and its newest requests and events."""
         return {
             "variables": sandbox.env,
             "inspector": inspector_url(sandbox.core_api_url),
@@ -136,7 +138,7 @@ def _tools(sandbox: Sandbox, client: InteractorClient) -> ToolSet:
 
     @tools.tool
     def reset_sandbox() -> str:
-        """Delete all that the sandbox holds."""
+        """Delete all data of the sandbox."""
         sandbox.reset()
         return "The sandbox is empty."
 

@@ -37,9 +37,7 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
     try:
         proxy, variable_of_proxy = environment_proxy(origin_of(parsed))
     except ConfigurationError as error:
-        yield Finding(
-            "DNS", "failed", str(error), "Correct or unset the variable; NO_PROXY exempts hosts from proxies."
-        )
+        yield Finding("DNS", "failed", str(error), "Fix or unset the variable. NO_PROXY exempts hosts from proxies.")
         return
     if proxy:
         yield Finding("DNS", "skipped", f"the {name} is reached through {proxy_name(proxy, variable_of_proxy)}")
@@ -47,24 +45,27 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
     try:
         addresses = sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
     except OSError as error:
-        advice = f"Check the host in {variable}, and the network's name server."
-        yield Finding("DNS", "failed", f"{host}, the {name}, is not known: {error.strerror or error}", advice)
+        advice = f"Check the host in {variable}, and this machine's DNS resolver."
+        yield Finding(
+            "DNS", "failed", f"the host of the {name}, {host}, can't be resolved: {error.strerror or error}", advice
+        )
         return
-    yield Finding("DNS", "ok", f"{host}, the {name}, is {', '.join(addresses[:3])}")
+    yield Finding("DNS", "ok", f"{host}, the {name}, resolves to {', '.join(addresses[:3])}")
     try:
         connection = socket.create_connection((host, port), timeout=_PATIENCE)
     except OSError as error:
         advice = (
-            f"Check host and port in {variable}; a firewall or a missing proxy setting (HTTPS_PROXY) looks the same."
+            f"Check the host and port in {variable}. A firewall or a missing proxy setting (HTTPS_PROXY) "
+            "looks the same."
         )
-        yield Finding("connection", "failed", f"nothing answers at {host}:{port}: {error.strerror or error}", advice)
+        yield Finding("connection", "failed", f"can't connect to {host}:{port}: {error.strerror or error}", advice)
         return
     with connection:
-        yield Finding("connection", "ok", f"{host}:{port} answers")
+        yield Finding("connection", "ok", f"connected to {host}:{port}")
         if parsed.scheme == "https":
             yield _tls(connection, host, port, variable)
         else:
-            yield Finding("TLS", "skipped", f"{variable} begins with http://, which is for local hosts")
+            yield Finding("TLS", "skipped", f"{variable} begins with http://, which is only for local hosts")
 
 
 def _tls(connection: socket.socket, host: str, port: int, variable: str) -> Finding:
@@ -72,15 +73,15 @@ def _tls(connection: socket.socket, host: str, port: int, variable: str) -> Find
         with httpx.create_ssl_context().wrap_socket(connection, server_hostname=host) as secured:
             certificate = secured.getpeercert() or {}
             expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
-            detail = f"{secured.version()}; the certificate of {host} is good until {expires.date()}"
+            detail = f"{secured.version()}; the certificate of {host} is valid until {expires.date()}"
     except ssl.SSLCertVerificationError as error:
         advice = (
-            "If a proxy or an authority of your own signs it, name that authority's certificate in SSL_CERT_FILE. "
-            "Do not switch the check off: the secret would go to whoever answers."
+            "If a proxy or your own certificate authority signs it, set SSL_CERT_FILE to that "
+            "authority's certificate. Don't turn the check off: the secret would go to whoever responds."
         )
-        return Finding("TLS", "failed", f"the certificate of {host} is not accepted: {error.verify_message}", advice)
+        return Finding("TLS", "failed", f"the certificate of {host} was rejected: {error.verify_message}", advice)
     except (OSError, ValueError, KeyError) as error:
         reason = clean_text(str(getattr(error, "reason", None) or error))
-        advice = f"Check that {host}:{port} speaks TLS, and whether {variable} should begin with https."
+        advice = f"Check that {host}:{port} uses TLS, and whether {variable} should begin with https."
         return Finding("TLS", "failed", f"no secure connection to {host}:{port}: {reason}", advice)
     return Finding("TLS", "ok", detail)

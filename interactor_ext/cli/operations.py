@@ -114,8 +114,8 @@ def describe(operation_id: str) -> Described:
     found = operations().get(operation_id)
     if found is None:
         close = get_close_matches(operation_id, operations(), n=3)
-        hint = f"did you mean {' or '.join(close)}?" if close else "`interactor api` lists them all."
-        raise ConfigurationError(f"There is no operation {operation_id!r}: {hint}")
+        hint = f"Did you mean {' or '.join(close)}?" if close else "Run `interactor api` to list all operations."
+        raise ConfigurationError(f"Unknown operation {operation_id!r}. {hint}")
     return found
 
 
@@ -126,13 +126,14 @@ def arguments(described: Described, given: Mapping[str, str], body: Any = None) 
     if unknown:
         known = ", ".join((*described.path_names, *described.query_names)) or "none"
         raise ConfigurationError(
-            f"{operation.id} has no parameter {', '.join(sorted(unknown))} (it has {known}). A body is given with -d."
+            f"{operation.id} has no parameter {', '.join(sorted(unknown))} (its parameters: {known}). "
+            "Pass a body with -d."
         )
     missing = [name for name in described.path_names if not given.get(name)]
     if missing or (body is None and described.body is not None and described.body.get("required")):
-        raise ConfigurationError(f"Too little was given. Call it as: {described.example()}")
+        raise ConfigurationError(f"Arguments are missing. Call it like this: {described.example()}")
     if body is not None and described.body is None:
-        raise ConfigurationError(f"{operation.id} takes no body.")
+        raise ConfigurationError(f"{operation.id} doesn't accept a body.")
     path = operation.path
     for name in described.path_names:
         path = path.replace(f"{{{name}}}", path_segment(name, given[name]))
@@ -158,7 +159,7 @@ def send_all(client: InteractorClient, request: dict[str, Any]) -> Iterator[Any]
         params = {**request["params"], "page": number}
         answer = send(client, {**request, "params": params})
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
-            raise ResponseValidationError("The answer is no list with `data`.", model="page", field="data")
+            raise ResponseValidationError("The response isn't a list with `data`.", model="page", field="data")
         meta = {"has_more": answer.get("has_more"), **(answer.get("meta") or {})}
         return _pages.page_of(Envelope(answer["data"], SimpleNamespace(**meta)), params)
 
@@ -172,7 +173,7 @@ def _json(response: httpx.Response) -> Any:
         return json.loads(response.content)
     except (ValueError, RecursionError):
         raise ResponseValidationError(
-            f"The answer of {response.request.url.host} is not JSON: is this the right server?", model="answer"
+            f"The response of {response.request.url.host} isn't JSON. Is this the right server?", model="answer"
         ) from None
 
 

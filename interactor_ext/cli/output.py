@@ -139,7 +139,7 @@ def hanging(text: str, indent: int) -> str:
 def confirmed(question: str, option: str) -> bool:
     """Ask a yes-no question on the terminal. Raises ConfigurationError where nobody can answer it."""
     if not (sys.stdin.isatty() and errors.file.isatty()):
-        raise ConfigurationError(f"{question} Nobody can answer here: pass {option}.")
+        raise ConfigurationError(f"{question} This isn't a terminal, so there is nobody to ask: pass {option}.")
     errors.print(Text(f"{printable(question)} [y/N] ", style="yellow"), end="")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

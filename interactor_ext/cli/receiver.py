@@ -60,7 +60,7 @@ def served(
 def _show_received(event: WebhookEvent, as_json: bool) -> None:
     show_event(event.to_dict(), as_json)
     if isinstance(event, InvalidWebhookEvent) and not as_json:
-        write("It does not fit its type, so typed handlers do not get it: ", "red", end="")
+        write("Doesn't fit its type, so typed handlers won't get it: ", "red", end="")
         write(clean_text(event.validation_error))
 
 
@@ -103,9 +103,9 @@ class Receiver:
             answer = post(client, "--forward-to", self._forward_to, body, headers)
         except InteractorError as error:
             self._refused({"code": error.code, "message": str(error)}, _NO_ANSWER)
-            return refused(_NO_ANSWER, "no_answer", "The application did not answer.")
+            return refused(_NO_ANSWER, "no_answer", "The application didn't respond.")
         if not self._as_json:
-            write(f"{self._forward_to} answers ", "dim", end="")
+            write(f"{self._forward_to} responded ", "dim", end="")
         show_answer(answer, self._as_json)
         return WebhookAnswer(
             answer.content, answer.status_code, {"Content-Type": answer.headers.get("content-type", "")}

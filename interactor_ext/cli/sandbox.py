@@ -36,14 +36,19 @@ Program = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[-- PROGRAM [ARGUMENTS]...]",
-        help="Run it with the variables set; the sandbox ends with it. Its exit status is that of this command.",
+        help="Program to run with the variables set. The sandbox stops when it ends, and exits with its status.",
         show_default=False,
     ),
 ]
-Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[
     int | None,
-    typer.Option(min=0, max=65535, help="0 takes a free one.", show_default=f"{_PORT}, and a free one for a program"),
+    typer.Option(
+        min=0,
+        max=65535,
+        help="Port to listen on; 0 picks a free one.",
+        show_default=f"{_PORT}, or a free one for a program",
+    ),
 ]
 EnvPath = Annotated[
     Path | None,
@@ -52,35 +57,39 @@ EnvPath = Annotated[
 Level = Annotated[
     LogLevel | None,
     typer.Option(
-        help="info is a line for each request.",
-        show_default="info, and warning for a program",
+        help="What to log; info logs one line per request.",
+        show_default="info, or warning for a program",
         case_sensitive=False,
     ),
 ]
 TokenLifetime = Annotated[float, typer.Option(help="Seconds until an access token expires.")]
-EnforceLimits = Annotated[bool, typer.Option("--enforce-limits", help="Answer 429 beyond the documented rate limits.")]
-WordDelay = Annotated[float, typer.Option(help="Seconds between two words of a streamed answer.")]
+EnforceLimits = Annotated[
+    bool, typer.Option("--enforce-limits", help="Respond with 429 beyond the documented rate limits.")
+]
+WordDelay = Annotated[float, typer.Option(help="Seconds between the words of a streamed reply.")]
 Data = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Keep state in this SQLite file; made if there is none. Else it is in memory."),
+    typer.Option(metavar="FILE", help="Keep state in this SQLite file, creating it if needed (default: in memory)."),
 ]
-Seed = Annotated[Path | None, typer.Option(metavar="FILE", help="JSON file of what is there from the start.")]
+Seed = Annotated[Path | None, typer.Option(metavar="FILE", help="JSON file with the initial data.")]
 AllowHost = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="Answer under this host name, too. May be repeated."),
+    typer.Option(metavar="NAME", help="Accept this host name, too. Repeatable."),
 ]
 AllowOrigin = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="ORIGIN", help="Let pages of this origin, as http://localhost:3000, call it. May be repeated."
+        metavar="ORIGIN", help="Allow calls from pages of this origin, such as http://localhost:3000. Repeatable."
     ),
 ]
 Dialects = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="Speak as the platform's guide does and not as the contract: current_page, whole_objects, enabled, "
-        "bare_signature or deprecation_true. May be repeated.",
+        help=(
+            "Follow the platform's guide instead of the contract: current_page, whole_objects, enabled, "
+            "bare_signature or deprecation_true. Repeatable."
+        ),
     ),
 ]
 
@@ -100,7 +109,7 @@ def sandbox(
     allow_origin: AllowOrigin = None,
     dialect: Dialects = None,
 ) -> None:
-    """Serve the sandbox of the platform on this machine until Ctrl-C, or while a program runs."""
+    """Serve a sandbox of the platform on this machine until Ctrl-C, or while a program runs."""
     level = log_level or (LogLevel.warning if program else LogLevel.info)
     _log(level.value.upper())
     served = _make(
@@ -123,7 +132,7 @@ def sandbox(
         if error.filename is not None:
             raise
         reason = error.strerror or error
-        raise OSError(f"Can't listen on {host} port {port}: {reason}. Choose another with --port.") from error
+        raise OSError(f"Can't listen on {host} port {port}: {reason}. Choose another port with --port.") from error
     except KeyboardInterrupt:
         write("\nStopped.")
 
@@ -147,7 +156,7 @@ def _run(served: Sandbox, program: list[str], host: str, port: int, env_path: Pa
         if env_path:
             write_env_file(env_path, _variables(served))
         url = served.core_api_url
-        where = f"Interactor sandbox at {url}. Look inside at {inspector_url(url)}"
+        where = f"Interactor sandbox at {url}. Open {inspector_url(url)} to look inside."
         return run_program(program, environment_of(served), lambda: note(where))
 
 
@@ -155,12 +164,12 @@ def _announce(served: Sandbox, env_path: Path | None) -> None:
     if env_path is not None:
         write_env_file(env_path, _variables(served))
     write(f"Interactor sandbox at {served.core_api_url}")
-    write(f"Look inside at {inspector_url(served.core_api_url)}\n")
+    write(f"Open {inspector_url(served.core_api_url)} to look inside.\n")
     if env_path is None:
         write("".join(f"export {name}={value}\n" for name, value in served.env.items()))
     else:
-        write(f"The variables are in {env_path}. For instance: interactor --env-file {env_path} doctor\n")
-    write("Stop it with Ctrl-C. Without --data, state is in memory and ends with the process.")
+        write(f"The variables are in {env_path}. For example: interactor --env-file {env_path} doctor\n")
+    write("Press Ctrl-C to stop. Without --data, state is in memory and lost on exit.")
 
 
 def inspector_url(core_api_url: str) -> str:

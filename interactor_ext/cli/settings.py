@@ -12,13 +12,13 @@ import typer
 
 from interactor_ext._errors import ConfigurationError
 
-Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="The tenant, such as user_123.")]
-Environment = Annotated[str | None, typer.Option("--environment", help="production or sandbox, where no URLs are set.")]
+Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Tenant, such as user_123.")]
+Environment = Annotated[str | None, typer.Option("--environment", help="production or sandbox, if no URLs are set.")]
 Insecure = Annotated[
     bool,
-    typer.Option("--allow-insecure-http", help="Permit http:// to a host that is not local, unencrypted."),
+    typer.Option("--allow-insecure-http", help="Allow http:// to a host that isn't local, unencrypted."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 CREDENTIALS = ("INTERACTOR_CLIENT_ID", "INTERACTOR_CLIENT_SECRET")
 WITHOUT_ACCOUNT = "Without an account: `interactor sandbox` serves the platform on this machine."
@@ -37,8 +37,8 @@ def settings(environment: str | None, namespace: str | None, insecure: bool) -> 
     """
     if missing := [name for name in CREDENTIALS if not os.environ.get(name, "").strip()]:
         raise ConfigurationError(
-            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. Set what is missing, or name a "
-            f"file that has it with --env-file. {WITHOUT_ACCOUNT}"
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set. Set what is "
+            f"missing, or pass a file that has it with --env-file. {WITHOUT_ACCOUNT}"
         )
     return {
         "environment": environment,
@@ -58,12 +58,14 @@ def load_env_file(path: Path) -> None:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{path} is not UTF-8 text.") from None
+        raise ConfigurationError(f"{path} isn't UTF-8 text.") from None
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and not line.startswith("#"):
             found = _LINE.fullmatch(line)
             if found is None or "\0" in line:
-                raise ConfigurationError(f"{path}, line {number}: write NAME=value; quotes go around the whole value.")
+                raise ConfigurationError(
+                    f"{path}, line {number}: write NAME=value, with quotes around the whole value or none."
+                )
             variables[found["name"]] = _value(found)
     os.environ.update(variables)
 
@@ -79,7 +81,7 @@ def write_env_file(path: Path, variables: Mapping[str, str]) -> None:
     except FileExistsError:
         if not path.read_bytes().startswith(_MARK.encode()):
             raise ConfigurationError(
-                f"{path} exists, and `interactor sandbox` has not written it: name another file with --env-file."
+                f"{path} exists, and `interactor sandbox` didn't write it. Choose another file with --env-file."
             ) from None
         descriptor = os.open(path, os.O_RDWR | os.O_TRUNC)
     with open(descriptor, "w", encoding="utf-8") as file:

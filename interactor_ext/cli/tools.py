@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from interactor_ext.tools import WaitingCall
 
 tools: typer.Typer = typer.Typer(
-    help="Decide about calls of tools that need approval.", no_args_is_help=True, rich_markup_mode=None
+    help="Approve or reject tool calls that need approval.", no_args_is_help=True, rich_markup_mode=None
 )
 
-Tools = Annotated[str, typer.Argument(metavar="module:name", help="Where the ToolSet is defined.")]
-Room = Annotated[str, typer.Argument(help="The room's id.")]
-CallId = Annotated[str, typer.Argument(help="As `pending` shows it.")]
-By = Annotated[str | None, typer.Option(help="Who decides; you, if left out.", show_default=False)]
-Yes = Annotated[bool, typer.Option("--yes", help="Without being asked.")]
+Tools = Annotated[str, typer.Argument(metavar="module:name", help="Module and name of the ToolSet.")]
+Room = Annotated[str, typer.Argument(help="Id of the room.")]
+CallId = Annotated[str, typer.Argument(help="The call's id, as shown by `pending`.")]
+By = Annotated[str | None, typer.Option(help="Who decides (default: your user name).", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", help="Run without asking for confirmation.")]
 
 
 @tools.command()
@@ -39,7 +39,7 @@ def pending(
     insecure: Insecure = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the calls of a room that wait for approval, with their arguments."""
+    """List the calls of a room that are waiting for approval, with their arguments."""
     with _opened(tool_set, environment, namespace, insecure) as (found, user):
         waiting = found.pending(user, room)
     for call in waiting:
@@ -49,7 +49,7 @@ def pending(
         else:
             _show(call)
     if not as_json and not waiting:
-        write("Nothing waits here.")
+        write("No calls are waiting.")
 
 
 @tools.command()
@@ -63,14 +63,14 @@ def approve(
     environment: Environment = None,
     insecure: Insecure = False,
 ) -> None:
-    """Run a call here, and submit its result."""
+    """Run a call on this machine and submit its result."""
     with _opened(tool_set, environment, namespace, insecure) as (found, user):
         call = _chosen(found, user, room, call_id)
         _show(call)
         if not yes and not confirmed("Run it?", "--yes"):
             raise ConfigurationError("Nothing was run.")
         found.approve(user, call, by=by or getpass.getuser())
-    write("Run, and its result submitted.", "green")
+    write("Ran the call and submitted its result.", "green")
 
 
 @tools.command()
@@ -78,13 +78,13 @@ def reject(
     tool_set: Tools,
     room: Room,
     call_id: CallId,
-    reason: Annotated[str, typer.Option(help="The model reads it.")] = "It was not approved.",
+    reason: Annotated[str, typer.Option(help="The reason, which the model reads.")] = "It wasn't approved.",
     by: By = None,
     namespace: Namespace = None,
     environment: Environment = None,
     insecure: Insecure = False,
 ) -> None:
-    """Tell the model that a call is not run."""
+    """Tell the model that a call won't run."""
     with _opened(tool_set, environment, namespace, insecure) as (found, user):
         found.reject(user, _chosen(found, user, room, call_id), reason=reason, by=by or getpass.getuser())
     write("Rejected.")
@@ -99,7 +99,7 @@ def _opened(
 
     found: Any = load_named(name, "ToolSet", "shop.tools:tools")
     if not isinstance(found, ToolSet):
-        raise ConfigurationError(f"{name!r} is not a ToolSet, but {type(found).__name__}.")
+        raise ConfigurationError(f"{name!r} isn't a ToolSet; its type is {type(found).__name__}.")
     with InteractorClient(**settings(environment, namespace, insecure)) as user:
         yield found, user
 
@@ -109,7 +109,8 @@ def _chosen(found: ToolSet, user: InteractorClient, room: str, call_id: str) -> 
         if call.id == call_id:
             return call
     raise ConfigurationError(
-        f"No call {clean_text(call_id)!r} waits in this room. `interactor tools pending` lists them."
+        f"No call {clean_text(call_id)!r} is waiting in this room. Run `interactor tools pending` to "
+        "list the waiting ones."
     )
 
 

@@ -35,11 +35,15 @@ else:
 
 
 def trigger(
-    event: Annotated[str, typer.Argument(help="Its type, as credential.expired.", autocompletion=complete_event)],
+    event: Annotated[
+        str, typer.Argument(help="Event type, such as credential.expired.", autocompletion=complete_event)
+    ],
     namespace: Namespace = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="data.FIELD=VALUE", help="Instead of the contract's example. May be repeated."),
+        typer.Option(
+            "--set", metavar="data.FIELD=VALUE", help="Change a field of the contract's example data. Repeatable."
+        ),
     ] = None,
     to: Annotated[
         str | None, typer.Option(metavar="URL", help="Deliver to this URL, signed with the webhook's secret.")
@@ -49,9 +53,9 @@ def trigger(
     insecure: Insecure = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let an event happen: with --to at that URL, else in the sandbox, at every webhook that listens for it.
+    """Publish an event: to the URL of --to, or in the sandbox, to every webhook that listens for it.
 
-    The exit status is 1 unless --to answers with a 2xx.
+    Exits with status 1 unless the response from --to is a 2xx.
     """
     data = _data(event, namespace, changes or [])
     if to is None:
@@ -81,10 +85,12 @@ def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, An
         path, equals, text = change.partition("=")
         root, *way = steps(path)
         if not equals or root != "data" or not way:
-            raise ConfigurationError(f"--set {path} is not understood: write --set data.FIELD=VALUE.")
+            raise ConfigurationError(f"Can't parse --set {path}: write --set data.FIELD=VALUE.")
         field = described.fields.get(way[0])
         if field is None:
-            raise ConfigurationError(f"{event} has no field data.{way[0]}: it has {', '.join(described.fields)}.")
+            raise ConfigurationError(
+                f"{event} has no field data.{way[0]}. Its fields are {', '.join(described.fields)}."
+            )
         _set(data, way, _value(text, operations.resolve(field) if len(way) == 1 else {}), path)
     return data
 
@@ -111,7 +117,9 @@ def _set(data: dict[str, Any], way: list[str], value: Any, path: str) -> None:
             if then and not then.isdecimal():
                 at.setdefault(step, {})
         else:
-            raise ConfigurationError(f"--set {path} leads nowhere: the data is {json.dumps(data, ensure_ascii=False)}")
+            raise ConfigurationError(
+                f"--set {path} doesn't match the data, which is {json.dumps(data, ensure_ascii=False)}"
+            )
         if not then:
             at[key] = value
         else:
@@ -123,8 +131,8 @@ def _publish(client: InteractorClient, event: str, data: dict[str, Any], as_json
     listening = [each for each in client.webhooks.iterate() if each.active and event in each.events]
     if not listening:
         raise ConfigurationError(
-            f"No active webhook {f'of {namespace}' if namespace else 'without a namespace'} listens for {event}: run "
-            "`interactor webhooks listen --forward-to URL` meanwhile, register one, or pass --to URL."
+            f"No active webhook {f'of {namespace}' if namespace else 'without a namespace'} listens for {event}. Run "
+            "`interactor webhooks listen --forward-to URL` at the same time, register a webhook, or pass --to URL."
         )
     control = inspector_url(client.config.core_api_url)
     asked = json.dumps({"event": event, "namespace": namespace, "data": data}).encode()
@@ -134,7 +142,8 @@ def _publish(client: InteractorClient, event: str, data: dict[str, Any], as_json
         answer = post(direct, "INTERACTOR_CORE_API_URL", f"{control}/events", asked, headers)
     if answer.status_code != 201:
         raise ConfigurationError(
-            f"{client.config.core_api_url} is no sandbox, which alone lets events happen on demand: pass --to URL."
+            f"{client.config.core_api_url} isn't a sandbox, and only a sandbox publishes events on "
+            "demand. Pass --to URL."
         )
     published = answer.json()
     if as_json:

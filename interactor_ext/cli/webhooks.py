@@ -34,13 +34,13 @@ else:
     httpx = LazyModule("httpx")
 
 webhooks: typer.Typer = typer.Typer(
-    help="Receive, trigger, sign, check and repeat webhook deliveries.", no_args_is_help=True, rich_markup_mode=None
+    help="Receive, trigger, sign, verify and replay webhook deliveries.", no_args_is_help=True, rich_markup_mode=None
 )
 webhooks.command()(listen)
 webhooks.command()(trigger)
 webhooks.add_typer(dead, name="dead")
 
-_BODY = "A file with the body, or with what `listen --save` has kept; - is the standard input."
+_BODY = "File with the body, or one saved by `listen --save`; - reads standard input."
 Body = Annotated[str, typer.Argument(help=_BODY)]
 Bodies = Annotated[list[str], typer.Argument(help=_BODY, metavar="BODY...")]
 
@@ -48,12 +48,12 @@ Bodies = Annotated[list[str], typer.Argument(help=_BODY, metavar="BODY...")]
 @webhooks.command(name="sign")
 def sign_body(
     body: Body,
-    event: Annotated[str | None, typer.Option(help="Adds X-Interactor-Event.")] = None,
-    timestamp: Annotated[float | None, typer.Option(help="Unix seconds; now, if left out.")] = None,
+    event: Annotated[str | None, typer.Option(help="Event type, for the X-Interactor-Event header.")] = None,
+    timestamp: Annotated[float | None, typer.Option(help="Unix time in seconds (default: now).")] = None,
     secret_file: SecretFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the headers of a delivery with this body, in the format of curl's -H @FILE."""
+    """Print the headers of a delivery with this body, in the format of curl's -H @FILE."""
     headers = sign(read_body(body)[0], secret_of(secret_file), timestamp=timestamp, event=event)
     if as_json:
         write_json(headers, compact=True)
@@ -65,19 +65,19 @@ def sign_body(
 @webhooks.command()
 def verify(
     body: Body,
-    signature: Annotated[str | None, typer.Option(help="Of the header X-Interactor-Signature.")] = None,
-    timestamp: Annotated[str | None, typer.Option(help="Of the header X-Interactor-Timestamp.")] = None,
-    any_age: Annotated[bool, typer.Option("--any-age", help="However long ago it was delivered.")] = False,
+    signature: Annotated[str | None, typer.Option(help="Value of the X-Interactor-Signature header.")] = None,
+    timestamp: Annotated[str | None, typer.Option(help="Value of the X-Interactor-Timestamp header.")] = None,
+    any_age: Annotated[bool, typer.Option("--any-age", help="Accept deliveries of any age.")] = False,
     secret_file: SecretFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify a delivery; the exit status is 1 if it is not genuine."""
+    """Verify a delivery. Exits with status 1 if it isn't genuine."""
     raw, kept = read_body(body)
     given = zip(SIGNED, (signature, timestamp), strict=True)
     headers = {**kept, **{name: value for name, value in given if value is not None}}
     if missing := SIGNED.keys() - headers.keys():
         options = " and ".join(SIGNED[name] for name in sorted(missing))
-        raise ConfigurationError(f"A body alone proves nothing: pass {options} of the headers that it came with.")
+        raise ConfigurationError(f"A body isn't enough: pass {options} from the headers that it came with.")
     verifier = WebhookVerifier(secret_of(secret_file), tolerance=None if any_age else 300)
     try:
         event = verifier.verify(raw, headers)
@@ -96,12 +96,17 @@ def verify(
 @webhooks.command()
 def replay(
     bodies: Bodies,
-    to: Annotated[str, typer.Option(help="The URL that takes webhooks.")],
-    times: Annotated[int, typer.Option(min=1, help="More than once shows how a receiver handles a duplicate.")] = 1,
+    to: Annotated[str, typer.Option(help="URL of the receiver.")],
+    times: Annotated[
+        int,
+        typer.Option(
+            min=1, help="How often to deliver each; more than once shows how the receiver handles duplicates."
+        ),
+    ] = 1,
     secret_file: SecretFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Deliver bodies with a new signature and timestamp. The exit status is 1 unless every response is a 2xx."""
+    """Deliver bodies with a new signature and timestamp. Exits with status 1 unless every response is a 2xx."""
     secret = secret_of(secret_file)
     raw_bodies = [read_body(body)[0] for body in bodies]
     accepted = True
@@ -121,9 +126,9 @@ class Dialect(StrEnum):
 
 @webhooks.command()
 def schema(
-    dialect: Annotated[Dialect, typer.Option(help="Whose SQL it is.")] = Dialect.POSTGRESQL,
+    dialect: Annotated[Dialect, typer.Option(help="Database to print the SQL for.")] = Dialect.POSTGRESQL,
 ) -> None:
-    """Print the SQL of the tables of stores and of queues, for your own migrations."""
+    """Print the SQL of the tables for stores and queues, for your own migrations."""
     for room in ("stores", "queue"):
         module = f"interactor_ext.webhooks.{room}.{'_sqlite' if dialect == Dialect.SQLITE else '_postgres'}"
         write(import_module(module).SCHEMA.strip())
@@ -131,7 +136,7 @@ def schema(
 
 @webhooks.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def work(context: typer.Context) -> None:
-    """Run the handlers of queued events until SIGTERM or Ctrl-C; `--help` shows its options."""
+    """Run the handlers of queued events until SIGTERM or Ctrl-C. See --help for the options."""
     from interactor_ext.webhooks.worker._process import main
 
     raise typer.Exit(main(context.args, prog="interactor webhooks work"))

@@ -74,7 +74,7 @@ class Sandbox:
     _origin: str | None = None
 
     __aenter__: NoContextManager = NoContextManager(
-        "Write `with {0}() as sandbox:`, also in coroutines: {0} runs in a thread of its own"
+        "Write `with {0}() as sandbox:`, also in coroutines: {0} runs in its own thread"
     )
     _running: AbstractContextManager[Sandbox] | None = None
 
@@ -319,7 +319,7 @@ class Sandbox:
         ValueError for an operation the contract doesn't have. `reset` undoes it.
         """
         if operation not in load_contract().operations:
-            raise ValueError(f"operation {operation!r} is not in the contract")
+            raise ValueError(f"operation {operation!r} isn't in the contract")
         self._state.deprecations.add(operation, at, sunset, link)
 
     def close(self) -> None:
@@ -340,7 +340,7 @@ class Sandbox:
         ValueError for an unknown scope.
         """
         if isinstance(namespaces, str):
-            raise ValueError("namespaces is a list of names, not one name")
+            raise ValueError("namespaces must be a list of names, not a single name")
         allowed = None if namespaces is None else frozenset(namespaces)
         client = OAuthClient(client_id, client_secret, frozenset(scopes), allowed)
         self._on_loop(lambda: self._accounts.register(client))
@@ -448,7 +448,7 @@ class Sandbox:
     @contextmanager
     def _listening(self, host: str, port: int) -> Iterator[socket.socket]:
         if self._origin is not None:
-            raise RuntimeError("this sandbox is being served already; make another one")
+            raise RuntimeError("this sandbox is already being served: create another one")
         with listen(host, port) as sock:
             if self._persistence.open():
                 self._state.restore()
@@ -462,7 +462,7 @@ class Sandbox:
 
     def _url(self) -> str:
         if self._origin is None:
-            raise RuntimeError("the sandbox is not running: use `with Sandbox() as sandbox:`")
+            raise RuntimeError("the sandbox isn't running: use `with Sandbox() as sandbox:`")
         return self._origin
 
     def _remember_loop(self) -> None:
@@ -472,7 +472,7 @@ class Sandbox:
     def _wait(self, wait: Callable[[], Coroutine[Any, Any, None]], timeout: float) -> None:
         loop = self._loop
         if loop is None or not loop.is_running() or loop is running_loop():
-            raise RuntimeError("only a sandbox that another thread serves delivers while this one waits")
+            raise RuntimeError("a sandbox can only deliver while this thread waits if another thread serves it")
         asyncio.run_coroutine_threadsafe(asyncio.wait_for(wait(), timeout), loop).result()
 
     def _told(self, work: Callable[[], T]) -> T:

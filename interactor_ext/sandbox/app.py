@@ -84,7 +84,7 @@ def _provider_route(state: State) -> Route:
         check_host(request, state.settings.allowed_hosts)
         provider = state.providers.get(request.path_params["name"])
         if provider is None:
-            raise Problem(404, "No test has asked for this provider.")
+            raise Problem(404, "No test has registered this provider.")
         path, token = request.path_params["path"], request.headers.get("authorization", "").removeprefix("Bearer ")
         given = provider.answer(request.method, path, request.url.query, await read_body(request.receive), token)
         response, headers = response_of(given, new_id("req"))

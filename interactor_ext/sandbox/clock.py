@@ -118,12 +118,12 @@ class Clock:
         try:
             moment = datetime.fromtimestamp(self.now() + seconds_from_now, UTC)
         except (ValueError, OverflowError, OSError):
-            raise ValueError("leads to no time that can be written") from None
+            raise ValueError("leads to a time that can't be represented") from None
         return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
     def _show(self, moment: float, speed: float) -> None:
         if not FIRST <= moment <= LAST:
-            raise ValueError("The clock shows finite times from 1970 to 8999.")
+            raise ValueError("The clock only shows finite times from 1970 to 8999.")
         self._shown = (moment, time.monotonic(), speed)
 
     def _tell(self) -> None:

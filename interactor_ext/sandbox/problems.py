@@ -84,4 +84,4 @@ def invalid(*details: Detail) -> Problem:
     field, message = details[0]
     summary = f"{field}: {message}" if field else message
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    return Problem(422, f"The request is not valid: {summary}{more}.", details=details)
+    return Problem(422, f"The request isn't valid: {summary}{more}.", details=details)

@@ -22,11 +22,11 @@ KINDS = {"r": "request", "s": "stream", "d": "delivery", "t": "tool call", "p": 
 FAULTS = {
     "r": {
         "refused": "the connection is reset before the request has an effect",
-        "lost": "the request takes effect, and its answer is lost",
+        "lost": "the request takes effect, and its response is lost",
         "limited": "429 with Retry-After",
         "unavailable": "503 with Retry-After",
-        "slow": "the request takes effect, and its answer comes after the client's timeout",
-        "cut": "the request takes effect, and the connection ends amid the answer",
+        "slow": "the request takes effect, and its response arrives after the client's timeout",
+        "cut": "the request takes effect, and the connection ends in the middle of the response",
         "revoked": "all access tokens are revoked at that moment: 401",
         "expired": "the credential expires at that moment: 409",
     },
@@ -34,20 +34,20 @@ FAULTS = {
         "cut-before": "the stream is cut before its first event",
         "cut-within": "the stream is cut in the middle of an event",
         "cut-after": "the stream is cut after an event",
-        "repeated": "the stream is cut after an event, which comes again when it is resumed",
+        "repeated": "the stream is cut after an event, which is sent again when it resumes",
     },
     "d": {
         "twice": "the event is delivered twice",
         "reordered": "the next delivery overtakes it",
         "late": "all that follow overtake it",
-        "failed": "the receiver's answer is taken for a 500, and the event delivered again",
+        "failed": "the receiver's response counts as a 500, and the event is delivered again",
     },
     "t": {
         "twice": "the tool is called twice",
-        "lost": "the tool's answer is lost",
+        "lost": "the tool's response is lost",
     },
     "p": {
-        "killed": "the process is killed before its answer arrives, and started again",
+        "killed": "the process is killed before its response arrives, and started again",
         "died": "the process is killed once it has acknowledged the event, and started again",
     },
 }
@@ -255,7 +255,7 @@ def report(test: str, places: Places, outcomes: Sequence[Run], untried: int, bud
     for kind in FAULTS:
         lines += _table(kind, places, outcomes)
     if unmet:
-        lines += [f"?: {unmet} runs did not come to the place of the fault.", ""]
+        lines += [f"?: {unmet} runs never reached the place of the fault.", ""]
     lines += _causes(places, failed)
     smallest = failed[0]
     lines += ["", f"The smallest failing schedule is {places.text(smallest.schedule)}:"]
@@ -285,7 +285,7 @@ def smallest_first(places: Places, outcomes: Iterable[Run]) -> list[Run]:
 
 
 def _table(kind: str, places: Places, outcomes: Iterable[Run]) -> list[str]:
-    """The singles of one kind of places: `.` survived, `FAIL`, `?` did not come about; empty does not fit."""
+    """The singles of one kind of places: `.` survived, `FAIL`, `?` never reached; empty doesn't fit."""
     cells: dict[Key, dict[str, str]] = defaultdict(dict)
     for outcome in outcomes:
         (step, *more) = outcome.schedule

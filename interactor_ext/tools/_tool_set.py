@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import attrs
 
-from interactor_ext._effects import Call, Effects, Renewal, despite_open_circuit, view_until
+from interactor_ext._effects import Call, Effects, Renewal, despite_lost_answers, despite_open_circuit, view_until
 from interactor_ext._errors import ConfigurationError, NotFoundError, ValidationError
 from interactor_ext._fork import fork_safe_lock
 from interactor_ext._lazy import LazyModule
@@ -300,6 +300,10 @@ class ToolSet:
 
     def _registration(self, user: Any) -> Effects[list[Tool]]:
         ends_at = user._view.ends_at()
+        # A tool has no idempotency key: what came of a lost request shows in the list.
+        return (yield from despite_lost_answers(user, ends_at, partial(self._register, user, ends_at)))
+
+    def _register(self, user: Any, ends_at: float | None) -> Effects[list[Tool]]:
         existing: list[Tool] = yield from everything(user.tools.iterate(per_page=100))
         registered: list[Tool] = []
         for tool in self:

@@ -160,7 +160,7 @@ def test_simultaneous_messages_run_only_their_own_tool_calls(
                 assert outcome.text == ""
             else:
                 answered += 1
-                expected = f'Bot here. look_up answered "{number} {where} {where}".'
+                expected = f'Bot here. look_up returned "{number} {where} {where}".'
                 assert outcome.text == outcome.message.content == expected
     assert answered == 2 * ROUNDS
     assert tools[0].runs == [f"{number} here" for number in range(ROUNDS)]
@@ -190,7 +190,7 @@ def test_message_of_another_process_is_answered_while_a_tool_runs(mode: str, san
         outcome = waiting.result(30)
     assert is_answer_to(between, WORDS)
     assert outcome.message is not None
-    assert outcome.text == outcome.message.content == 'Bot here. wait answered "done".'
+    assert outcome.text == outcome.message.content == 'Bot here. wait returned "done".'
 
 
 @pytest.fixture

@@ -226,7 +226,7 @@ def test_tool_results_wait_for_an_open_circuit(mode: str, operation: str, sandbo
         mode, sandbox, room, '/tool add {"a": 1, "b": 2}', tools=tools, circuit_breaker=breaker, max_retries=0
     )
     assert outcome.error is None
-    assert outcome.text == "Bot here. add answered 3."
+    assert outcome.text == "Bot here. add returned 3."
 
 
 @sync_and_async
@@ -277,7 +277,7 @@ def test_tools_accepts_a_list_of_functions(mode: str, sandbox: Sandbox) -> None:
     room = room_with(sandbox, tools)
     functions: Any = [add]
     outcome = chat(mode, sandbox, room, '/tool add {"a": 1, "b": 2}', tools=functions)
-    assert outcome.text == "Bot here. add answered 3."
+    assert outcome.text == "Bot here. add returned 3."
 
 
 @sync_and_async

@@ -112,7 +112,7 @@ def test_chat_in_a_pipe_writes_answers_as_they_are(
 
 
 def test_chat_without_assistant_shows_how_to_create_one(shown_by: Callable[..., str]) -> None:
-    make_one = "Make one: interactor api create_assistant"
+    make_one = "Create one: interactor api create_assistant"
     assert f"{make_one} -n {NAMESPACE} -d" in shown_by("chat", "-n", NAMESPACE, status=1)
     assert f"{make_one} -n 'user 2' -d" in shown_by("chat", "-n", "user 2", status=1)
     assert f"{make_one} -d" in shown_by("chat", status=1)
@@ -125,7 +125,7 @@ def test_chat_commands_and_tool_calls(
         user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="Help.")
         typed += ["/what", "//what", "/room", EOFError]
         shown = shown_by("chat", "-n", NAMESPACE)
-        assert "Commands are" in shown
+        assert "The commands are" in shown
         assert "You said: /what" in shown
         room = re.findall(r"^room_\w+$", shown, re.MULTILINE)[0]
         user.messages.send(room, content="\x1b]0;owned\x07 and \x9b31m")
@@ -134,17 +134,17 @@ def test_chat_commands_and_tool_calls(
         assert "user> /what" in shown
         assert "\\x1b]0;owned\\x07 and \\x9b31m" in shown
         other = user.assistants.create(name="Other Bot", model="gpt-4", system_prompt="Help.")
-        assert "choose one with --assistant" in shown_by("chat", "-n", NAMESPACE, status=1)
+        assert "Choose one with --assistant" in shown_by("chat", "-n", NAMESPACE, status=1)
         tool = user.tools.create(name="look", description="Looks.", parameters={"type": "object"})
         user.assistants.update(other.id, tools=[tool.id])
         typed += ["Hi", "//tool look {}", KeyboardInterrupt]
         shown = shown_by("chat", "-n", NAMESPACE, "-a", other.id)
         assert "Other Bot here. You said: Hi" in shown
-        assert "tools are not run here" in shown
+        assert "tools don't run here" in shown
 
 
 def link_of(talk: Terminal) -> str:
-    talk.until("Ctrl-C ends it.")
+    talk.until(". Press Ctrl-C to stop.")
     return re.findall(r"http://127\.0\.0\.1:\d+/#[\w-]{43}", talk.seen)[0]
 
 
@@ -180,7 +180,7 @@ def test_chat_in_the_browser(terminal: Callable[..., Terminal], sandbox: Sandbox
         browser.switch_to.new_window("tab")
         browser.get(link)
         refused = browser.find_element("id", "refused")
-        eventually_in(browser, lambda: "This link has been used" in refused.text)
+        eventually_in(browser, lambda: "This link was already used" in refused.text)
         assert chat.messages == []
         talk.interrupt()
         shown = talk.end()
@@ -229,8 +229,8 @@ def test_chat_in_the_browser_opens_it_or_says_what_is_wrong(
     port = str(httpx.URL(link).port)
     assert "in use" in shown_by("chat", room, "-n", NAMESPACE, "--web", "--no-open", "--port", port, status=1)
     assert "--web needs a namespace" in shown_by("chat", room, "--web", status=1)
-    assert "go with --web" in shown_by("chat", room, "-n", NAMESPACE, "--port", port, status=2)
-    assert "go with --web" in shown_by("chat", room, "-n", NAMESPACE, "--no-open", status=2)
+    assert "need --web" in shown_by("chat", room, "-n", NAMESPACE, "--port", port, status=2)
+    assert "need --web" in shown_by("chat", room, "-n", NAMESPACE, "--no-open", status=2)
     talk.interrupt()
     talk.end()
     assert not page.parent.exists()
@@ -241,7 +241,7 @@ def test_webhooks_listen_saves_deliveries_and_replay_sends_them(
 ) -> None:
     kept = tmp_path / "kept"
     listening = terminal("webhooks", "listen", "--port", "0", "--save", str(kept))
-    listening.until("Listening at ", "(Ctrl-C ends it).")
+    listening.until("Listening at ", ". Press Ctrl-C to stop.")
     url = re.findall(r"http://127\.0\.0\.1:\d+/", listening.seen)[0]
     body, headers = delivery(key="k1")
     assert httpx.post(url, content=body, headers=headers).status_code == 200
@@ -269,7 +269,7 @@ def test_webhooks_listen_saves_deliveries_and_replay_sends_them(
     assert "401" in shown_by("webhooks", "replay", str(file), "--to", refusing, status=1)
     listening.interrupt()
     assert SECRET not in listening.end()
-    assert "No answer from http://127.0.0.1:9" in shown_by(
+    assert "No response from http://127.0.0.1:9" in shown_by(
         "webhooks", "replay", str(file), "--to", "http://127.0.0.1:9", status=1
     )
     assert "Genuine" in shown_by("webhooks", "verify", str(file))
@@ -283,8 +283,8 @@ def test_webhooks_sign_and_verify_round_trip(shown_by: Callable[..., str], tmp_p
     assert headers["X-Interactor-Event"] == "room.message.created"
     signed = ["--signature", headers["X-Interactor-Signature"], "--timestamp", headers["X-Interactor-Timestamp"]]
     assert "Genuine" in shown_by("webhooks", "verify", str(file), *signed)
-    assert "pass --signature and --timestamp of" in shown_by("webhooks", "verify", str(file), status=1)
-    assert "pass --timestamp of" in shown_by("webhooks", "verify", str(file), *signed[:2], status=1)
+    assert "pass --signature and --timestamp from" in shown_by("webhooks", "verify", str(file), status=1)
+    assert "pass --timestamp from" in shown_by("webhooks", "verify", str(file), *signed[:2], status=1)
     old = [*signed[:2], "--timestamp", "1700000000"]
     assert "behind this machine's clock" in shown_by("webhooks", "verify", str(file), *old, status=1)
     assert "Genuine" in shown_by("webhooks", "verify", str(file), *old, "--any-age")
@@ -292,7 +292,7 @@ def test_webhooks_sign_and_verify_round_trip(shown_by: Callable[..., str], tmp_p
     secret.write_text("another\n")
     shown = shown_by("webhooks", "verify", str(file), *signed, "--secret-file", str(secret), "--json", status=1)
     assert json.loads(shown)["genuine"] is False
-    assert "INTERACTOR_WEBHOOK_SECRET is not set" in shown_by(
+    assert "INTERACTOR_WEBHOOK_SECRET isn't set" in shown_by(
         "webhooks", "sign", str(file), status=1, INTERACTOR_WEBHOOK_SECRET=""
     )
 
@@ -316,8 +316,10 @@ def test_errors_are_one_line_and_verbose_shows_details(shown_by: Callable[..., s
     shown = shown_by("api", "--verbose", "get_assistant", "assistant_id=asst_1", status=1)
     assert "request_id: req_" in shown
     assert "Traceback" in shown
-    assert "did you mean get_assistant" in shown_by("api", "get_asistant", status=1)
-    assert "Call it as: interactor api get_assistant assistant_id=..." in shown_by("api", "get_assistant", status=1)
+    assert "Did you mean get_assistant" in shown_by("api", "get_asistant", status=1)
+    assert "Call it like this: interactor api get_assistant assistant_id=..." in shown_by(
+        "api", "get_assistant", status=1
+    )
     assert "No such command" in shown_by("nonsense", status=2)
 
 
@@ -384,14 +386,14 @@ def test_api_supports_all_pages_idempotency_key_and_files(
         (["get_assistant", "assistant_id=.."], "assistant_id"),
         (["get_assistant", "assistant_id=a", "bogus=1"], "no parameter bogus"),
         (["get_assistant", "asst_1"], "write name=value"),
-        (["get_assistant", "assistant_id=a", "-d", "{}"], "takes no body"),
-        (["create_assistant"], "Call it as: interactor api create_assistant"),
-        (["create_assistant", "-d", "{"], "is not JSON"),
+        (["get_assistant", "assistant_id=a", "-d", "{}"], "doesn't accept a body"),
+        (["create_assistant"], "Call it like this: interactor api create_assistant"),
+        (["create_assistant", "-d", "{"], "isn't valid JSON"),
         (["create_assistant", "-d", "@/nowhere"], "No such file"),
-        (["get_assistant", "assistant_id=a", "--all"], "has no pages"),
+        (["get_assistant", "assistant_id=a", "--all"], "isn't paged"),
         (["list_assistants", "page=0", "-n", NAMESPACE], "422"),
         (["get_room", "room_id=a", "--limit", "2"], "neither a stream nor a list"),
-        (["list_rooms", "--limit", "2"], "list_rooms takes per_page=..."),
+        (["list_rooms", "--limit", "2"], "list_rooms accepts per_page=..."),
     ],
 )
 def test_api_usage_errors_are_one_line(shown_by: Callable[..., str], arguments: list[str], complaint: str) -> None:

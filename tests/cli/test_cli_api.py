@@ -30,10 +30,10 @@ def test_secret_that_is_shown_once_is_refused_before_it_is_lost(shell: Shell, sa
     assert marked == {"create_webhook", "rotate_webhook_secret"}
     create = f"api create_webhook -n {NAMESPACE} {HOOK}"
     shown = shell.run(create, 1)
-    assert "no other answer shows" in shown
+    assert "no other response shows" in shown
     assert "pass --output FILE, which only you can read, or --show-secret. Nothing was sent." in shown
     assert "Nothing was sent" in shell.run(f"api rotate_webhook_secret webhook_id=wh_1 -n {NAMESPACE}", 1)
-    assert "--field data.id leaves it out" in shell.run(f"{create} --show-secret --field data.id", 1)
+    assert "--field data.id omits it" in shell.run(f"{create} --show-secret --field data.id", 1)
     # Nor is one lost to a file that can't be written.
     assert "No such file" in shell.run(f"{create} --output {tmp_path}/nowhere/hook.json", 1)
     assert list(sandbox.requests) == []
@@ -66,7 +66,7 @@ def test_failed_call_leaves_the_output_file_as_it_was(shell: Shell, tmp_path: Pa
 def test_secrets_are_masked_unless_they_are_asked_for(shell: Shell) -> None:
     shown = shell.run("api create_token")
     assert '"access_token": "***"' in shown
-    assert "Secrets are masked (***): --show-secret shows them" in shown
+    assert "Secrets are masked (***). Pass --show-secret to show them" in shown
     assert "data.access_token is a secret: pass --show-secret" in shell.run(
         "api create_token --field data.access_token", 1
     )
@@ -79,7 +79,7 @@ def test_delete_asks_on_a_terminal_and_yes_answers(shell: Shell, sandbox: Sandbo
     with sandbox.client(namespace=NAMESPACE) as user:
         first, second = (user.rooms.create(assistant_id=assistant(user)).id for _ in range(2))
         shell.begin(f"api delete_room room_id={first} -n {NAMESPACE}")
-        shell.until(f"delete_room {first} can't be undone. Go on? [y/N] ")
+        shell.until(f"delete_room {first} can't be undone. Continue? [y/N] ")
         shell.type("n")
         assert "Nothing was deleted." in shell.ended(1)
         shell.begin(f"api delete_room room_id={first} -n {NAMESPACE}")
@@ -101,7 +101,7 @@ def assistant(user: Any) -> str:
 
 def test_delete_without_a_terminal_needs_yes(shown_by: Callable[..., str], sandbox: Sandbox) -> None:
     complaint = shown_by("api", "delete_room", "room_id=room_1", "-n", NAMESPACE, status=1)
-    assert "Nobody can answer here: pass --yes." in complaint
+    assert "This isn't a terminal, so there is nobody to ask: pass --yes." in complaint
     assert list(sandbox.requests) == []
 
 
@@ -109,7 +109,7 @@ def test_call_without_a_namespace_is_refused_where_one_is_required(
     shown_by: Callable[..., str], sandbox: Sandbox
 ) -> None:
     complaint = shown_by("api", "list_rooms", status=1, INTERACTOR_REQUIRE_NAMESPACE="yes")
-    assert "Name a namespace with -n: INTERACTOR_REQUIRE_NAMESPACE is set." in complaint
+    assert "Pass a namespace with -n: INTERACTOR_REQUIRE_NAMESPACE is set." in complaint
     assert list(sandbox.requests) == []
     shown_by("api", "list_rooms", "-n", NAMESPACE, INTERACTOR_REQUIRE_NAMESPACE="yes")
 
@@ -123,9 +123,9 @@ def test_field_shows_one_part_of_the_answer(shell: Shell, sandbox: Sandbox) -> N
     assert shell.run(f"api get_assistant assistant_id={ids[0]} {of} .data.id --json") == f'"{ids[0]}"\n'
     assert shell.run(f"api list_assistants {of} data[].id").split() == ids
     assert shell.run(f"api list_assistants {of} data[-1].id").split() == ids[1:]
-    assert "at 'id' there is a list of 2: write [0], or [] for all" in shell.run(f"api list_assistants {of} data.id", 1)
-    assert "at 'idd' there are id, " in shell.run(f"api get_assistant assistant_id={ids[0]} {of} data.idd", 1)
-    assert "'data..id' is no path" in shell.run(f"api list_assistants {of} data..id", 1)
+    assert "at 'id', it is a list of 2: write [0], or [] for all" in shell.run(f"api list_assistants {of} data.id", 1)
+    assert "at 'idd', it has id, " in shell.run(f"api get_assistant assistant_id={ids[0]} {of} data.idd", 1)
+    assert "'data..id' isn't a valid field path" in shell.run(f"api list_assistants {of} data..id", 1)
 
 
 def test_all_pages_reach_a_file(shell: Shell, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_errors_are_json_under_json(shell: Shell, sandbox: Sandbox) -> None:
     invalid = error(f"api create_room -n {NAMESPACE} -d '{{}}'")
     assert invalid["details"][0]["field"] == "assistant_id"
     unknown = error("api nonsense")
-    assert unknown.pop("message").startswith("There is no operation 'nonsense'")
+    assert unknown.pop("message").startswith("Unknown operation 'nonsense'")
     assert unknown == {"type": "ConfigurationError", "code": "CONFIGURATION_ERROR"}
     assert error("api get_room --nonsense", 2)["message"].startswith("No such option")
     assert error("nonsense", 2)["type"] in ("UsageError", "NoSuchCommand")  # by the version of click
@@ -170,7 +170,7 @@ def test_missing_credentials_name_the_sandbox_and_env_file_supplies_them(
         "\ufeff# of the worker\n\nexport INTERACTOR_CLIENT_ID = worker  # comment\n"
         "INTERACTOR_CLIENT_SECRET=\"worker-s3cret #1\"\r\nOTHER='a # b'\n"
     )
-    assert "granted to worker" in shell.run(f"doctor --env-file {all_of_it}")
+    assert "issued to worker" in shell.run(f"doctor --env-file {all_of_it}")
     for wrong in ("INTERACTOR_CLIENT_SECRET: hunter2", "A='hunter2", "hunter2"):
         nothing.write_text(f"A=1\n{wrong}\n")
         shown = shell.run(f"--env-file={nothing} doctor", 1)
@@ -183,9 +183,9 @@ def test_http_to_a_host_that_is_not_local_is_allowed_on_demand(shell: Shell, tmp
     file = tmp_path / ".env"
     file.write_text("INTERACTOR_CORE_API_URL=http://core.test.invalid/api/v1\n")
     then = {
-        "api get_room": "Too little was given",
+        "api get_room": "Arguments are missing",
         "chat --web": "--web needs",
-        "doctor": "core.test.invalid, the Core",
+        "doctor": "the Core API, core.test.invalid",
     }
     for line, complaint in then.items():
         assert "core.test.invalid isn't local" in shell.run(f"--env-file {file} {line}", 1)
@@ -229,7 +229,7 @@ def test_doctor_ends_with_a_verdict_and_indents_its_lines(sandbox: Sandbox) -> N
     narrow = Shell(sandbox.env, columns=60)
     try:
         shown = narrow.run("doctor -n user_nobody")
-        assert shown.endswith("\n\nReady. Look at: namespace.\n")
+        assert shown.endswith("\n\nReady. Warnings: namespace.\n")
         lines = shown.splitlines()
         assert max(map(len, lines)) <= 60
         at = next(number for number, line in enumerate(lines) if line.startswith("! namespace"))

@@ -75,7 +75,7 @@ def test_list_shows_dead_letters_of_this_router_oldest_first(dead: Callable[...,
     assert "LookupError: shop:b" in shown
     assert "other:a" not in shown
     assert "3 dead letters." in shown
-    assert "The first 1 are shown" in dead("list", "--limit", "1")
+    assert "3 dead letters. Only the first 1 are shown" in dead("list", "--limit", "1")
 
 
 def test_list_as_json_has_one_object_a_line(dead: Callable[..., str]) -> None:
@@ -117,9 +117,10 @@ def test_drop_deletes_letters_for_good(dead: Callable[..., str], queue: SQLiteEv
 
 
 def test_drop_without_a_terminal_needs_yes(dead: Callable[..., str], queue: SQLiteEventQueue) -> None:
-    assert "Dropping 1 dead letter can't be undone. Go on? Nobody can answer here: pass --yes." in dead(
-        "drop", "shop:a", status=1
-    )
+    assert (
+        "Dropping 1 dead letter can't be undone. Continue? "
+        "This isn't a terminal, so there is nobody to ask: pass --yes."
+    ) in dead("drop", "shop:a", status=1)
     assert keys(queue) == ["shop:a", "shop:b", "shop:c", "other:a"]
 
 

@@ -25,9 +25,9 @@ pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.command_fixtu
 PAGES = re.findall(r"^- .+?\]\((.+?)\.html\)", llms.FILE.read_text(), re.MULTILINE)
 WRONG_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("read_docs", {"page": "../../pyproject"}, "There is no page '../../pyproject'"),
-    ("describe_operation", {"operation": "create_rom"}, "did you mean create_room"),
+    ("describe_operation", {"operation": "create_rom"}, "Did you mean create_room"),
     ("call_operation", {}, "operation: is missing"),
-    ("call_operation", {"operation": "create_room"}, "Too little was given"),
+    ("call_operation", {"operation": "create_room"}, "Arguments are missing"),
     ("call_operation", {"operation": "create_room", "body": {"assistant_id": ""}}, "must not be empty"),
     ("call_operation", {"operation": "get_room", "parameters": {"room_id": ".."}}, "must not be '..'"),
     ("call_operation", {"operation": "stream_room", "parameters": {"room_id": "r"}}, "can't be called from here"),
@@ -63,7 +63,7 @@ def test_words_find_a_page(words: str, page: str, shown_by: Callable[..., str]) 
 
 @pytest.mark.parametrize("words", ["zzqx", "()"])
 def test_words_of_no_page_are_an_error(words: str, shown_by: Callable[..., str]) -> None:
-    assert f"No page has {words!r}" in shown_by("docs", words, status=1)
+    assert f"No page contains {words!r}" in shown_by("docs", words, status=1)
 
 
 @for_each(PAGES)

@@ -40,8 +40,8 @@ def test_sandbox_shows_inspector_logs_requests_and_writes_variables(
 ) -> None:
     file = tmp_path / "sandbox.env"
     running = terminal("sandbox", "--port", "0", "--env-file", str(file))
-    running.until("Interactor sandbox at ", "Look inside at ", "/_sandbox", f"The variables are in {file}", "Ctrl-C")
-    [inspector] = re.findall(r"Look inside at (http://127\.0\.0\.1:\d+/_sandbox)", running.seen)
+    running.until("Interactor sandbox at ", "Open ", "/_sandbox", f"The variables are in {file}", "Ctrl-C")
+    [inspector] = re.findall(r"Open (http://127\.0\.0\.1:\d+/_sandbox)", running.seen)
     assert "Interactor sandbox" in httpx.get(inspector).text
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     # The file goes before the environment, in which another sandbox stands.
@@ -59,7 +59,7 @@ def test_env_file_of_others_is_not_overwritten(tmp_path: Path, capsys: pytest.Ca
     assert main(["sandbox", "--port", "0", "--env-file", str(file)]) == 1
     shown, complaint = capsys.readouterr()
     assert shown == ""
-    assert complaint.startswith(f"Error: {file} exists, and `interactor sandbox` has not written it")
+    assert complaint.startswith(f"Error: {file} exists, and `interactor sandbox` didn't write it")
     assert file.read_text() == "DATABASE_PASSWORD=the-only-copy\n"
     other = tmp_path / "sandbox.env"
     for _ in range(2):
@@ -78,7 +78,7 @@ def test_program_runs_inside_a_sandbox_of_its_own(capfd: pytest.CaptureFixture[s
     shown, notes = capfd.readouterr()
     [url] = re.findall(r"http://\S+", shown)
     assert shown == f"{options} {url}\n"
-    assert f"Interactor sandbox at {url}. Look inside at " in notes
+    assert f"Interactor sandbox at {url}. Open " in notes
     assert url in file.read_text()
     killing_itself = [*run[1:5], "-c", "import os; os.kill(os.getpid(), 15)"]
     assert subprocess.call([sys.executable, "-m", "interactor_ext.sandbox", *killing_itself]) == 128 + signal.SIGTERM
@@ -126,4 +126,4 @@ def test_sandbox_speaks_the_dialects_that_are_named(
     assert main(["sandbox", *run]) == 0
     assert "['current_page', 'per_page', 'total_count', 'total_pages']" in capfd.readouterr().out
     assert main(["sandbox", "--dialect", "klingon"]) == 1
-    assert "unknown dialect klingon: there are current_page" in capfd.readouterr().err
+    assert "unknown dialect klingon: use current_page" in capfd.readouterr().err

@@ -61,11 +61,13 @@ def test_waiting_calls_are_listed_approved_and_rejected(
     assert "sk_live_1" not in listed
     first, second = [json.loads(line) for line in shown_by("tools", "pending", *where, "--json").splitlines()]
     assert (first["tool"], second["arguments"]) == ("refund", {"order": "o_2"})
-    assert "Run, and its result" in shown_by("tools", "approve", *where, first["id"], "--yes", "--by", "alice")
+    assert "Ran the call and submitted its result" in shown_by(
+        "tools", "approve", *where, first["id"], "--yes", "--by", "alice"
+    )
     assert (shop / "paid").read_text() == "o_1"
     assert "Rejected." in shown_by("tools", "reject", *where, second["id"], "--reason", "It was delivered.")
-    assert "Nothing waits here." in shown_by("tools", "pending", *where)
-    assert "No call 'tc_0' waits" in shown_by("tools", "approve", *where, "tc_0", "--yes", status=1)
+    assert "No calls are waiting." in shown_by("tools", "pending", *where)
+    assert "No call 'tc_0' is waiting" in shown_by("tools", "approve", *where, "tc_0", "--yes", status=1)
     with sandbox.client(namespace=NAMESPACE) as user:
         assert "It was delivered." in user.messages.list(room, order="desc").data[0].content
 
@@ -80,7 +82,7 @@ def test_approval_is_asked_for_on_a_terminal(
     asked = terminal("tools", "approve", *where, first)
     asked.until("Run it? [y/N]")
     asked.type("y")
-    assert "Run, and its result submitted." in asked.end()
+    assert "Ran the call and submitted its result." in asked.end()
     assert (shop / "paid").read_text() == "o_1"
 
 
@@ -88,7 +90,7 @@ def test_approval_is_asked_for_on_a_terminal(
     ("name", "message"),
     [
         ("tool_shop", "'tool_shop' doesn't name a ToolSet: write module:name, for example shop.tools:tools."),
-        ("tool_shop:pathlib", "'tool_shop:pathlib' is not a ToolSet, but module."),
+        ("tool_shop:pathlib", "'tool_shop:pathlib' isn't a ToolSet; its type is module."),
         ("tool_shop:missing", "The module 'tool_shop' has no 'missing'."),
     ],
 )

@@ -50,7 +50,7 @@ def test_trigger_delivers_a_signed_event_to_a_url(shell: Shell, application: Odd
     to = f"--to {application.url}/hooks"
     assert shell.run(f"webhooks trigger credential.expired -n {NAMESPACE} {to}") == "200 thank you\n"
     changes = "--set data.credential_id=42 --set 'data.metadata={\"plan\": 7}' --set data.metadata.tags[0]=a"
-    assert "leads nowhere" in shell.run(f"webhooks trigger credential.connected {changes} {to}", 1)
+    assert "doesn't match the data" in shell.run(f"webhooks trigger credential.connected {changes} {to}", 1)
     changes = "--set data.credential_id=42 --set 'data.metadata={\"plan\": 7}' --set data.metadata.a.b=[1]"
     assert json.loads(shell.run(f"webhooks trigger credential.connected {changes} {to} --json"))["status"] == 200
     assert shell.run(f"webhooks trigger room.message.created {to}", 1) == "500 out of order\n"
@@ -64,15 +64,15 @@ def test_trigger_delivers_a_signed_event_to_a_url(shell: Shell, application: Odd
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ("credential.expire --to http://a.test", "There is no event 'credential.expire': credential.expired"),
+        ("credential.expire --to http://a.test", "Unknown event 'credential.expire'. Did you mean credential.expired"),
         ("credential.expired --set reason=x --to http://a.test", "write --set data.FIELD=VALUE"),
         ("credential.expired --set data.reason --to http://a.test", "write --set data.FIELD=VALUE"),
         (
             "credential.expired --set data.nonsense=1 --to http://a.test",
-            "has no field data.nonsense: it has",
+            "has no field data.nonsense. Its fields are",
         ),
-        ("credential.expired --to http://127.0.0.1:9/", "No answer from http://127.0.0.1:9/"),
-        ("credential.expired --to nonsense", "--to is no URL of a receiver"),
+        ("credential.expired --to http://127.0.0.1:9/", "No response from http://127.0.0.1:9/"),
+        ("credential.expired --to nonsense", "--to isn't the URL of a receiver"),
         (f"credential.expired -n {NAMESPACE}", f"No active webhook of {NAMESPACE} listens for credential.expired"),
     ],
 )
@@ -90,7 +90,7 @@ def test_trigger_without_a_sandbox_names_the_option(shown_by: Callable[..., str]
             "INTERACTOR_ACCOUNT_SERVER_URL": f"{platform.url}/account",
         }
         shown = shown_by("webhooks", "trigger", "credential.expired", "-n", NAMESPACE, status=1, **environment)
-    assert "is no sandbox, which alone lets events happen on demand: pass --to URL." in shown
+    assert "isn't a sandbox, and only a sandbox publishes events on demand. Pass --to URL." in shown
 
 
 def test_every_event_can_be_triggered(shell: Shell, application: OddServer) -> None:
@@ -112,20 +112,20 @@ def test_listen_registers_itself_forwards_and_removes_itself(
     to = f"{application.url}/hooks"
     kept = tmp_path / "kept"
     listening = terminal("webhooks", "listen", "--port", "0", "-n", NAMESPACE, "--forward-to", to, "--save", str(kept))
-    listening.until("Registered wh_", "of user_1 for all events", "forwarding to", "Ctrl-C")
+    listening.until("Registered wh_", "in user_1 for all events", "forwarding to", "Ctrl-C")
     [webhook] = webhooks_of(sandbox)
     assert webhook.url in listening.seen
     shown = shell.run(f"webhooks trigger credential.expired -n {NAMESPACE} --set data.provider=because")
     event_id = sandbox.events[-1]["id"]
     assert shown == f"credential.expired {event_id} goes to {webhook.url}\n"
-    listening.until(f"{event_id} of user_1", "because", f"{to} answers ", "200", "thank you")
+    listening.until(f"{event_id} of user_1", "because", f"{to} responded ", "200", "thank you")
     # What the application answers goes back to the platform, which tries again.
     failing = json.loads(shell.run(f"webhooks trigger room.message.created -n {NAMESPACE} --json"))
     assert failing["webhooks"] == [webhook.id]
-    listening.until(failing["event"]["id"], f"{to} answers ", "500", "out of order")
+    listening.until(failing["event"]["id"], f"{to} responded ", "500", "out of order")
     eventually(lambda: [each.status for each in sandbox.deliveries] == [200, 500])
     sandbox.redeliver(sandbox.deliveries[0])
-    listening.until(f"{to} answers ", "200", "thank you")
+    listening.until(f"{to} responded ", "200", "thank you")
     assert [asked.target for asked in application.calls] == ["/hooks"] * 3
     for asked in application.calls:
         headers = headers_of(asked)
@@ -157,7 +157,7 @@ def test_listen_removes_itself_at_sigterm_and_names_what_it_could_not_remove(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
-            assert "for credential.expired; it is deleted at the end" in process.stdout.readline()
+            assert "for credential.expired. It will be deleted on exit" in process.stdout.readline()
             assert "Ctrl-C" in process.stdout.readline()
             [webhook] = webhooks_of(sandbox)
             assert webhook.events == ["credential.expired"]
@@ -172,13 +172,13 @@ def test_listen_removes_itself_at_sigterm_and_names_what_it_could_not_remove(
 
 def test_listen_refuses_options_that_lead_nowhere(shown_by: Callable[..., str], application: OddServer) -> None:
     listen = ["webhooks", "listen", "--port", "0"]
-    assert "go with --forward-to" in shown_by(*listen, "--event", "credential.expired", status=2)
-    assert "go with --forward-to" in shown_by(*listen, "--public-url", "https://a.test", status=2)
+    assert "need --forward-to" in shown_by(*listen, "--event", "credential.expired", status=2)
+    assert "need --forward-to" in shown_by(*listen, "--public-url", "https://a.test", status=2)
     to = ["--forward-to", application.url]
     elsewhere = {"INTERACTOR_CORE_API_URL": "https://core.example.com/api/v1"}
     assert "with --public-url" in shown_by(*listen, *to, status=1, **elsewhere)
-    assert "There is no event 'nonsense'" in shown_by(*listen, *to, "--event", "nonsense", status=1)
-    assert "INTERACTOR_WEBHOOK_SECRET is not set" in shown_by(*listen, *to, status=1, INTERACTOR_WEBHOOK_SECRET="")
+    assert "Unknown event 'nonsense'" in shown_by(*listen, *to, "--event", "nonsense", status=1)
+    assert "INTERACTOR_WEBHOOK_SECRET isn't set" in shown_by(*listen, *to, status=1, INTERACTOR_WEBHOOK_SECRET="")
 
 
 def test_replay_delivers_each_body_as_often_as_asked(shell: Shell, application: OddServer, tmp_path: Path) -> None:

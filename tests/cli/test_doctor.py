@@ -90,7 +90,7 @@ CASES = {
         detail="INTERACTOR_CLIENT_SECRET",
         advice="export INTERACTOR_CLIENT_ID",
     ),
-    "unknown environment": Case("environment", options="--environment nope", advice="correct what is named here"),
+    "unknown environment": Case("environment", options="--environment nope", advice="Fix the value named above"),
     "two answers to where": Case(
         "environment",
         options="--environment sandbox",
@@ -122,14 +122,14 @@ CASES = {
         "scopes", WORKER, "--needs rooms:read --needs rooms:write", detail="the token lacks the scope rooms:write"
     ),
     "unknown scope": Case(
-        "scopes", options="--needs foo:bar --needs rooms:read", detail="there is no scope foo:bar", advice="rooms:write"
+        "scopes", options="--needs foo:bar --needs rooms:read", detail="unknown scope foo:bar", advice="rooms:write"
     ),
     **{
         f"namespace refused with {status}": Case(
             "namespace",
             options="-n user_404",
             fault={**REFUSED_NAMESPACE, "status": status, "code": code},
-            detail="'user_404' is unknown",
+            detail="'user_404' doesn't exist",
             advice="spelling",
         )
         for status, code in ((403, "FORBIDDEN"), (404, "NOT_FOUND"))
@@ -137,17 +137,17 @@ CASES = {
     "token requests rate limited": Case(
         "token",
         fault={"operation": "create_token", "status": 429, "retry_after": 17, "times": None},
-        advice="rate limited: try again in 17 s",
+        advice="rate limited. Try again in 17 s",
     ),
     "calls rate limited": Case(
         "read call",
         fault={"operation": "list_assistants", "status": 429, "retry_after": 17, "times": None},
-        advice="rate limited: try again in 17 s",
+        advice="rate limited. Try again in 17 s",
     ),
     "server error": Case(
         "read call",
         fault={"operation": "list_assistants", "status": 503, "times": None},
-        advice="trouble of its own",
+        advice="a problem",
     ),
 }
 
@@ -185,7 +185,7 @@ def test_scopes_of_a_client_are_enough_or_not_looked_at(examine: Examine, sandbo
 def test_empty_namespace_warns(examine: Examine, sandbox: Sandbox) -> None:
     status, checks = examine(sandbox.env, "-n", "user_nobody")
     assert (status, checks["namespace"]["status"]) == (0, "warning")
-    assert "'user_nobody' is unknown so far" in checks["namespace"]["detail"]
+    assert "'user_nobody' is empty" in checks["namespace"]["detail"]
     assert examine(sandbox.env, "-n", "user_nobody", "--strict")[0] == 1
     assert examine(sandbox.env, "-n", "line\nbreak")[0] == 1
 
@@ -243,7 +243,7 @@ def test_certificate_is_checked_for_its_authority_and_its_name(
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     for name, trusted, problem in (
-        ("127.0.0.1", False, "certificate of 127.0.0.1 is not accepted"),
+        ("127.0.0.1", False, "certificate of 127.0.0.1 was rejected"),
         ("other.example", True, "mismatch"),
         ("127.0.0.1", True, ""),
     ):
@@ -275,7 +275,7 @@ HANDLER = "\nrouter.on('*')(print)"
 STORE = f"{SHOP}WebhookRouter(verifier, SQLiteEventStore('events.db'), name='shop')"
 # The module's code, the status of its check, and what it says.
 ROUTERS = {
-    "store": (STORE + HANDLER, "ok", "reaches its SQLiteEventStore"),
+    "store": (STORE + HANDLER, "ok", "can reach its SQLiteEventStore"),
     "queue": (
         f"{SHOP}WebhookRouter(verifier, queue=SQLiteEventQueue('queue.db'), name='shop')",
         "ok",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import APITimeoutError, ConfigurationError, ToolSet
+from interactor_ext import APITimeoutError, ConfigurationError, ServerError, ToolSet
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
 from tests.support.modes import at_once, call, opened, sync_and_async
@@ -152,6 +152,24 @@ async def test_tool_set_is_registered_and_bound(mode: str, sandbox: Sandbox) -> 
         ids = await user.assistants.create(**BOT, tools=[tool.id])
         assert ids.tools == [tool.id]
         assert written(sandbox)["create_tool"] == 1
+
+
+@pytest.mark.parametrize("fault", [{"kind": "reset"}, {"kind": "reset_after"}, {"kind": "truncated"}, {"status": 503}])
+@sync_and_async
+async def test_lost_answer_to_a_request_without_a_key_is_no_error(
+    mode: str, sandbox: Sandbox, fault: dict[str, Any]
+) -> None:
+    async with opened(mode, sandbox._with_connection({})) as client:
+        user, tools, changed = client.namespace("user_1"), tool_set(), {**BOT, "system_prompt": "Be brief."}
+        for operation in ("create_tool", "update_assistant"):
+            sandbox.faults.add(operation, **fault)
+        bot = await user.assistants.ensure(**BOT, tools=tools)
+        assert [tool.id for tool in await user.tools.list()] == bot.tools
+        assert (await user.assistants.ensure(**changed, tools=tools)).outcome == "updated"
+        assert (await user.assistants.get(bot.id)).system_prompt == "Be brief."
+        sandbox.faults.add("create_tool", status=503)
+        with pytest.raises(ServerError):
+            await client.namespace("user_2").with_options(max_retries=0).assistants.ensure(**BOT, tools=tools)
 
 
 @sync_and_async

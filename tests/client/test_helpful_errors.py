@@ -52,7 +52,9 @@ def test_operation_that_the_sandbox_lacks_says_so(
     interactor_client: InteractorClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(HANDLERS, "list_rooms")
-    with pytest.raises(ServerError, match=r"The sandbox lacks the operation list_rooms .*This server doesn't have"):
+    with pytest.raises(
+        ServerError, match=r"The sandbox doesn't support the operation list_rooms .*This server doesn't have"
+    ):
         interactor_client.rooms.list()
 
 

@@ -194,7 +194,19 @@ def test_recordings_of_commands(folder: Path, sandbox: Sandbox, tmp_path: Path) 
     record(folder, "terminal-chat", f"interactor chat -n {NAMESPACE}", talk.finish())
 
 
-def record(folder: Path, name: str, command: str, output: str) -> None:
+@pytest.mark.full
+def test_recording_of_an_exploration(folder: Path, tmp_path: Path) -> None:
+    files = {block.title: block.code for block in reversed(list(blocks(DOCS / "how-to" / "explore.md"))) if block.title}
+    for name in ("booking.py", "test_booking.py"):  # as they are on the page at first
+        (tmp_path / name).write_text(files[name])
+    pytest_alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p interactor -p no:cacheprovider"}
+    failing = f"cd {tmp_path}; {sys.executable} -m pytest -q --no-header test_booking.py || true"
+    output = Terminal(pytest_alone, "explore", "--budget=10m", "--", "bash", "-c", failing, columns=96).finish()
+    last_shown = re.sub(r"^[^\n]*\r(?=[^\r\n])", "", output, flags=re.MULTILINE)
+    record(folder, "terminal-explore", "interactor explore -- pytest -q test_booking.py", last_shown, columns=96)
+
+
+def record(folder: Path, name: str, command: str, output: str, columns: int = 88) -> None:
     """What the terminal shows in the end, as SVG."""
     lines = [""]
     for part in MOVES.split(INVISIBLE.sub("", output)):
@@ -206,7 +218,7 @@ def record(folder: Path, name: str, command: str, output: str) -> None:
             lines[-1] = ""
         else:
             lines[-1] += part
-    console = Console(record=True, width=88, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=columns, file=io.StringIO(), force_terminal=True)
     console.print(Text.assemble(("$ ", "green"), command))
     console.print(Text.from_ansi("\n".join(lines).rstrip()))
     svg = re.sub(r"@font-face \{.*?\}\n", "", console.export_svg(title="", unique_id=name), flags=re.DOTALL)

@@ -64,7 +64,7 @@ def test_refund_that_waited_over_a_restart_of_everything_is_decided_by_the_manag
         carol.write(ASKED)
         carol.shows("[part=approval-title]", "This needs your approval.")
         carol.shows("[part~=stop]")
-        carol.tab_to("Reason for a rejection (optional)")
+        carol.tab_to("Reason for rejecting (optional)")
         carol.press("It was delivered.", ENTER)
         carol.tab_to("Reject")
         carol.press(ENTER)

@@ -204,7 +204,7 @@ def test_message_that_is_sent_while_an_answer_streams_or_offline_is_in_view(
     page.kill()
     try:
         chat.write("Third")
-        chat.shows(".failure span", "Not sent. The server cannot be reached.")
+        chat.shows(".failure span", "Not sent. Can't reach the server.")
         assert chat.run(IN_VIEW, ".message.user .bubble")
     finally:
         page.start()
@@ -318,7 +318,7 @@ def test_answer_is_stopped_copied_and_asked_again_after_a_starter_prompt(
     assert chat.focused == "Message"
     chat.tab_to("Stop")
     chat.press(ENTER)
-    chat.shows(".stopped", "Stopped. The rest of this answer is not shown.")
+    chat.shows(".stopped", "Stopped. The rest of this answer isn't shown.")
     words.let_all()
     chat.shows("[part~=copy]", "Copy")
     chat.shows_messages("Where is it?", "Bot")
@@ -410,6 +410,6 @@ def test_tool_shows_what_it_was_given_only_if_the_relay_sends_it(
     named = {**call, "tool_name": "get_weather", "arguments": {"city": "Oslo"}, "result": 21}
     decided = {**call, "approval": {"shown": {"order": "o_1"}, "state": "decided"}}
     shown = browser.execute_async_script(draw, [call, named, decided])
-    late = ["✓", "Tool", "done", "order", "This has been decided already."]
+    late = ["✓", "Tool", "done", "order", "This was already decided."]
     given = ["Arguments", '{\n  "city": "Oslo"\n}', "Result", "21"]
     assert shown == [["✓", "Tool", "done"], ["✓", "get_weather", "done", *given], late]

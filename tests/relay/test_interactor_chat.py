@@ -24,7 +24,7 @@ pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.browser_fixtu
 pytestmark = pytest.mark.full  # drives a browser
 
 ENTER, DOWN, DELETE = "\ue007", "\ue015", "\ue017"
-FAILED = "Not sent. The server cannot be reached."
+FAILED = "Not sent. Can't reach the server."
 
 
 def halting(name: str, to: str, presentation: dict[str, Any], *more: dict[str, str]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def test_chat_by_keyboard_survives_a_restart_of_the_relay_and_answers_a_workflow
     chat.streams("Bot here. You")
     page.kill()
     expected.append(LOST)
-    chat.shows("[part=status]", "Connection lost, trying again")
+    chat.shows("[part=status]", "Connection lost, reconnecting")
     words.let(1)
     page.start()
     chat.streams("Bot here. You said:")
@@ -128,7 +128,7 @@ def test_chat_by_keyboard_survives_a_restart_of_the_relay_and_answers_a_workflow
     second.shows("#question", "Sign")
     chat.show()
     chat.shows("#question", "Sign")
-    chat.tab_to("Answer, as a JSON object")
+    chat.tab_to("Input as a JSON object")
     chat.press(DELETE, DELETE, '{"signed": true}')
     chat.tab_to("Submit")
     chat.press(ENTER)
@@ -229,7 +229,7 @@ def test_tools_run_before_the_eyes_of_the_user(
         [call] = next(each.tool_calls for each in user.messages.list(room).data if each.tool_calls)
         user.tools.submit_result(room, tool_call_id=call.id, result={"degrees": 21})
     chat.shows(".tool .state", "done")
-    answer = 'Bot here. get_weather answered {"degrees": 21}.'
+    answer = 'Bot here. get_weather returned {"degrees": 21}.'
     chat.shows_messages('/tool get_weather {"city": "Oslo"}', answer)
     chat.run("chat.tools = 'hidden'")
     chat.shows(".tool .state")
@@ -390,7 +390,7 @@ def test_chat_has_no_accessibility_violation_in_any_state(
 
     expected.append(LOST)
     page.kill()
-    chat.shows("[part=status]", "Connection lost, trying again")
+    chat.shows("[part=status]", "Connection lost, reconnecting")
     chat.write("Hello?")
     chat.shows(".failure span", FAILED)
     looks.check(chat.browser, "error")
@@ -398,7 +398,7 @@ def test_chat_has_no_accessibility_violation_in_any_state(
 
     expected.append("404")
     chat = open_chat(path, room="room_none")
-    chat.shows(".problem span", "This conversation does not exist.")
+    chat.shows(".problem span", "This conversation doesn't exist.")
     looks.check(chat.browser, "unknown-room")
 
     chat = open_chat(path, instance=start_workflow(sandbox))

@@ -151,7 +151,7 @@ def test_whole_session_with_faults_shows_no_token_no_secret_and_no_word_of_the_p
     for words in (ARGUMENT, RESULT, EXCEPTION, SYSTEM, CONTEXT, INPUT):
         assert words.encode() not in recorder.received
     assert b"UPSTREAM_ERROR" in recorder.received
-    assert b"The stream broke off" in recorder.received
+    assert b"The stream was interrupted" in recorder.received
     secrets = {sandbox.client_secret, *tokens_of(sandbox)}
     assert len(secrets) > 2
     for secret in secrets:

@@ -282,7 +282,7 @@ def test_error_event_has_fixed_words_and_ends_the_stream(relay: RelayServer, new
         emit(room, "error", error={"code": "MODEL_DOWN", "message": "host 10.0.0.7 is down"})
         events = list(stream)
     assert [event["type"] for event in events] == ["message.delta", "error"]
-    assert events[-1]["error"] == "The stream broke off."
+    assert events[-1]["error"] == "The stream was interrupted."
     assert b"10.0.0.7" not in stream.received
     assert b"MODEL_DOWN" not in stream.received
     # Who comes back for the rest is not sent it again.

@@ -43,7 +43,7 @@ def test_call_is_posted_signed_and_its_answer_is_the_result(
     receiver.content = b'{"status": "sent"}'
     room = caller.room_with_tools("get_order", callback_url=f"{url}/orders?tool=1")
     answer = answer_to(caller, room, f"/tool get_order {json.dumps(ORDER)}", **fields)
-    assert answer["content"] == 'Bot here. get_order answered {"status": "sent"}.'
+    assert answer["content"] == 'Bot here. get_order returned {"status": "sent"}.'
     [got] = receiver.got
     event = got.verified(sandbox.client_secret, sandbox)
     assert got.path == "/orders?tool=1"
@@ -67,12 +67,12 @@ def test_scripted_call_reaches_the_callback_and_then_is_said(
 @pytest.mark.parametrize(
     ("status", "content", "reason"),
     [
-        (500, b'{"status": "sent"}', "its callback_url answered 500"),
-        (302, b"", "its callback_url answered 302"),
-        (200, b"<html>", "its callback_url answered with no JSON"),
-        (200, b'{"a": NaN}', "its callback_url answered with no JSON"),
-        (200, b"\xff", "its callback_url answered with no JSON"),
-        (200, b'"' + b"x" * MAX_ANSWER + b'"', "its callback_url answered more than 1 MiB"),
+        (500, b'{"status": "sent"}', "its callback_url responded with 500"),
+        (302, b"", "its callback_url responded with 302"),
+        (200, b"<html>", "its callback_url responded with something other than JSON"),
+        (200, b'{"a": NaN}', "its callback_url responded with something other than JSON"),
+        (200, b"\xff", "its callback_url responded with something other than JSON"),
+        (200, b'"' + b"x" * MAX_ANSWER + b'"', "its callback_url responded with more than 1 MiB"),
     ],
     ids=["500", "302", "html", "nan", "no-utf-8", "too-large"],
 )
@@ -85,7 +85,7 @@ def test_failed_callback_is_reported_by_the_assistant(
     sandbox.replies.add(call=("get_order", ORDER), then="It is on its way.")
     room = caller.room_with_tools("get_order", callback_url=url)
     answer = answer_to(caller, room, "Where is it?")["content"]
-    assert answer == f"Bot here. get_order answered {json.dumps({'error': f'The call failed: {reason}.'})}."
+    assert answer == f"Bot here. get_order returned {json.dumps({'error': f'The call failed: {reason}.'})}."
     asking = next(each for each in caller.messages(room) if each.get("tool_calls"))
     assert asking["tool_calls"][0]["status"] == "failed"
     assert len(receiver.got) == 1
@@ -96,7 +96,7 @@ def test_callback_that_is_too_slow_fails(sandbox: Sandbox, caller: Caller, shop:
     receiver.hang()
     sandbox.delivery.timeout = 0.05
     answer = answer_to(caller, caller.room_with_tools("get_order", callback_url=url), "/tool get_order")
-    assert "The call failed: no answer within 0.05 s." in answer["content"]
+    assert "The call failed: no response within 0.05 s." in answer["content"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_result_that_was_submitted_first_stays(sandbox: Sandbox, caller: Caller,
     room = caller.room_with_tools("get_order", callback_url=url)
     [call] = caller.say(room, "/tool get_order")["tool_calls"]
     receiver.wait(1)
-    assert caller.submit(room, call, "early")["content"].endswith('answered "early".')
+    assert caller.submit(room, call, "early")["content"].endswith('returned "early".')
     receiver.go_on.set()
     again = {"tool_call_id": call["id"], "result": "early"}
     problem(caller.post(f"/rooms/{room['id']}/tool-results", json=again), 409, "CONFLICT")
@@ -130,7 +130,7 @@ def test_all_callbacks_of_a_message_bring_one_answer(caller: Caller, shop: tuple
         caller.say(room, "/tool get_order\n/tool get_order\n/then\n/tool get_order")
         events = stream.until("message.complete")
     assert len(receiver.got) == 3
-    assert events[-1]["message"]["content"] == "Bot here. " + " ".join(["get_order answered 1."] * 3)
+    assert events[-1]["message"]["content"] == "Bot here. " + " ".join(["get_order returned 1."] * 3)
 
 
 def test_callback_of_deleted_room_is_dropped(caller: Caller, shop: tuple[Receiver, str], sandbox: Sandbox) -> None:
@@ -142,5 +142,5 @@ def test_callback_of_deleted_room_is_dropped(caller: Caller, shop: tuple[Receive
     caller.delete(f"/rooms/{room['id']}")
     receiver.go_on.set()
     other = caller.room_with_tools("get_order", callback_url=url)
-    assert answer_to(caller, other, "/tool get_order")["content"] == "Bot here. get_order answered null."
+    assert answer_to(caller, other, "/tool get_order")["content"] == "Bot here. get_order returned null."
     assert caller.get(f"/rooms/{room['id']}/messages").status_code == 404

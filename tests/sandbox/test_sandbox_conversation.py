@@ -71,7 +71,7 @@ def test_one_tool_call_is_issued_and_completed(sandbox: Sandbox, caller: Caller)
         assert caller.read(f"/tools/{call['tool_id']}")["name"] == "get_weather"
         answer = caller.submit(room, call, {"sky": "grey"})
         events = stream.until("message.complete")
-    assert answer["content"] == 'Bot here. get_weather answered {"sky": "grey"}.'
+    assert answer["content"] == 'Bot here. get_weather returned {"sky": "grey"}.'
     started, completed = events[:2]
     assert started == {"type": "tool_call.start", "tool_call": call}
     done = {**call, "status": "completed", "result": {"sky": "grey"}}
@@ -95,7 +95,7 @@ def test_tool_calls_run_in_rounds(caller: Caller) -> None:
     (three,) = second["tool_calls"]
     assert second["id"] != first["id"]
     final = caller.submit(room, three, "x" * 500)
-    assert final["content"].startswith('Bot here. a answered {"error": "boom"}. b answered [1, null]. c answered "xxx')
+    assert final["content"].startswith('Bot here. a returned {"error": "boom"}. b returned [1, null]. c returned "xxx')
     assert final["content"].endswith("....")
     kept = [call["status"] for message in caller.messages(room) for call in message.get("tool_calls", ())]
     assert kept == ["failed", "completed", "completed"]
@@ -109,7 +109,7 @@ def test_streamed_reply_continues_after_tool_result(caller: Caller) -> None:
         given = caller.submit(room, call, "3 °C")
         final = stream.until("message.complete")[-1]["message"]
     assert [each["id"] for each in given["tool_calls"]] == [call["id"]]
-    assert final["content"] == 'Bot here. a answered "3 °C".'
+    assert final["content"] == 'Bot here. a returned "3 °C".'
 
 
 def test_uncallable_tools_are_named_in_reply(caller: Caller) -> None:
@@ -117,11 +117,14 @@ def test_uncallable_tools_are_named_in_reply(caller: Caller) -> None:
     caller.make("/tools", name="unlisted", description="", parameters={})
     content = "/toolbox a\n/tool\n/tool unlisted\n/tool a [1]\n/tool a {bad\n/tool a NaN\n/then\n/tool nothing"
     answer = caller.say(room, content)
-    assert "I know no tool unlisted." in answer["content"]
-    assert answer["content"].count("I could not read the arguments for a") == 3
-    assert "I know no tool nothing." in answer["content"]
+    assert "I don't know a tool named unlisted." in answer["content"]
+    assert answer["content"].count("I couldn't read the arguments for a") == 3
+    assert "I don't know a tool named nothing." in answer["content"]
     mixed = caller.say(room, "/tool nothing\n/tool a")
-    assert "I know no tool nothing. a answered null." in caller.submit(room, mixed["tool_calls"][0], None)["content"]
+    assert (
+        "I don't know a tool named nothing. a returned null."
+        in caller.submit(room, mixed["tool_calls"][0], None)["content"]
+    )
 
 
 def test_tool_result_is_accepted_once_and_in_its_room(caller: Caller, another: Another) -> None:

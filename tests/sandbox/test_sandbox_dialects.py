@@ -96,7 +96,7 @@ def test_deprecation_true_warns() -> None:
 
 
 def test_unknown_dialect_is_refused() -> None:
-    with pytest.raises(ValueError, match="unknown dialect klingon: there are current_page"):
+    with pytest.raises(ValueError, match="unknown dialect klingon: use current_page"):
         Sandbox(dialect=["klingon"])  # type: ignore[list-item]
 
 

@@ -135,7 +135,7 @@ def test_path_with_key_named_context() -> None:
         ("a[1.5]", "indices from 0 up"),
         ("a[b]", "indices from 0 up"),
         ("a[true]", "indices from 0 up"),
-        ("'a'.b", "a path has names"),
+        ("'a'.b", "a path consists of names"),
         ("total = 1", "unexpected character at character 7"),
         ("a & b", "unexpected character"),
         ("a # b", "unexpected character"),

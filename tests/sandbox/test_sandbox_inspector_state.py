@@ -79,17 +79,17 @@ def test_exchange_says_why_a_body_is_not_shown(sandbox: Sandbox, caller: Caller,
     shown = newest_exchange(control)
     for part in (shown["request"], shown["response"]):
         assert part["size"] > MAX_RESPONSE
-        assert part["note"] == "Larger than 64 KiB, so it is not shown."
+        assert part["note"] == "Not shown, because it is larger than 64 KiB."
     sandbox.faults.add("list_rooms", kind="reset")
     with pytest.raises(httpx.TransportError):
         caller.get("/rooms")
-    assert newest_exchange(control)["response"] == {"note": "None: a fault cut the connection."}
+    assert newest_exchange(control)["response"] == {"note": "No response: a fault cut the connection."}
     first = control.get("/requests").json()["requests"][0]["request_id"]
     with httpx.Client(base_url=sandbox.core_api_url) as client:
         for _ in range(RESPONSES):
             client.get("/nothing")
     note = control.get(f"/page/requests/{first}").json()["response"]["note"]
-    assert note.startswith("Not kept any more: only the responses of the newest")
+    assert note.startswith("No longer kept: only the responses to the newest")
     assert control.get("/page/requests/req_no").status_code == 404
 
 

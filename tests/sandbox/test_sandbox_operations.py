@@ -141,7 +141,7 @@ def use_agents(sandbox: Sandbox, caller: Caller) -> None:
         asking = caller.make(f"{room_path}/messages", content='/tool add {"a": 1}')
         call_id = asking["tool_calls"][0]["id"]
         answer = caller.make(f"{room_path}/tool-results", tool_call_id=call_id, result=3)
-        assert answer["content"] == "Bot here. add answered 3."
+        assert answer["content"] == "Bot here. add returned 3."
         stream.until("message.complete")
     assert caller.patch(room_path, json={"metadata": {"a": 1}}).json()["data"]["metadata"] == {"a": 1}
     assert caller.patch(assistant_path, json={"name": "Bob"}).json()["data"]["name"] == "Bob"

@@ -234,7 +234,7 @@ def test_older_entries_come_page_by_page(inspector: Page, caller: Caller) -> Non
     inspector.open("assistants")
     inspector.shows("#tools-tally", "The newest 100 of 110 are shown.")
     inspector.press("Older")
-    inspector.shows("#tools-tally", "Numbers 101 to 110 of 110 are shown.")
+    inspector.shows("#tools-tally", "Items 101 to 110 of 110 are shown.")
     inspector.shows("#tool-list", "tool_0")
     inspector.press("Newer")
     inspector.shows("#tool-list", "tool_109")

@@ -117,8 +117,8 @@ def test_inspector_and_consent_page_have_no_accessibility_violation_in_any_view(
     look("rooms", "#no-room", "No rooms yet", "no-rooms")
     look("instances", "#no-instance", "No workflow instances yet", "no-workflows")
     look("credentials", "#credential-list", "No credentials yet", "no-credentials")
-    look("deliveries", "#delivery-list", "Nothing was delivered yet", "no-webhooks")
-    look("control", "#fault-list", "No fault is in force", "nothing-to-control")
+    look("deliveries", "#delivery-list", "No deliveries yet", "no-webhooks")
+    look("control", "#fault-list", "No active faults", "nothing-to-control")
     room = has_everything(sandbox, caller)
     look(f"rooms/{room['id']}", "#messages", "get_weather", "rooms")
     look("instances", "#answer", "Approve the order?", "workflows")
@@ -129,7 +129,7 @@ def test_inspector_and_consent_page_have_no_accessibility_violation_in_any_view(
     look("assistants", "#tool-list", "get_weather", "assistants")
     look("control", "#tool-call-list", "Oslo", "control")
     inspector.press("Remove all faults")
-    inspector.shows("#fault .outcome.good", "No fault is in force")
+    inspector.shows("#fault .outcome.good", "No active faults")
     inspector.write("#reply [name=then]", "Bye.")
     inspector.press("Add the reply")
     inspector.shows("#reply .outcome.bad", "a reply needs")
@@ -181,7 +181,7 @@ def test_control_panel_is_driven_by_the_keyboard_alone(
 
     keyboard.write("#tool-call-list textarea", '{"degrees": -3}')
     keyboard(TAB, ENTER)
-    inspector.shows("#tool-call-list", "No tool call waits")
+    inspector.shows("#tool-call-list", "No pending tool calls")
     assert "degrees" in caller.messages(room)[-1]["content"]
 
     keyboard.choose("#event [name=event]", "credential.exp")
@@ -200,7 +200,7 @@ def test_control_panel_is_driven_by_the_keyboard_alone(
     [fault] = sandbox.faults.snapshot()
     assert (fault.operation, fault.status, fault.left, fault.namespace) == ("list_rooms", 502, 3, None)
     keyboard.press("#fault-list button")
-    inspector.shows("#fault-list", "No fault is in force")
+    inspector.shows("#fault-list", "No active faults")
     assert keyboard.is_at("#fault-list")  # where the focus goes with the row gone
     assert len(sandbox.faults) == 0
     keyboard.choose("#fault [name=kind]", "dropped")
@@ -209,7 +209,7 @@ def test_control_panel_is_driven_by_the_keyboard_alone(
     keyboard(ENTER)
     inspector.shows("#fault-list", "dropped_stream")
     keyboard.press("#clear-faults", SPACE)
-    inspector.shows("#fault-list", "No fault is in force")
+    inspector.shows("#fault-list", "No active faults")
 
     keyboard.write("#reply [name=when]", "w.ather")
     keyboard.press("#reply [name=is_pattern]", SPACE)
@@ -223,7 +223,7 @@ def test_control_panel_is_driven_by_the_keyboard_alone(
     assert asking["content"] == "Let me look."
     assert [each["arguments"] for each in asking["tool_calls"]] == [{"city": "Oslo"}]
     keyboard.press("#reply-list button")
-    inspector.shows("#reply-list", "No reply is scripted")
+    inspector.shows("#reply-list", "No scripted replies")
     assert len(sandbox.replies) == 0
 
     keyboard.go_to("#expiry [name=credential]")
@@ -238,7 +238,7 @@ def test_control_panel_is_driven_by_the_keyboard_alone(
     assert len(sandbox.requests) > 0
     keyboard(ENTER)
     keyboard.press("#reset-dialog [value=reset]")
-    inspector.shows("#reset-outcome", "as new")
+    inspector.shows("#reset-outcome", "was reset")
     assert len(sandbox.requests) == 0
     assert keyboard.is_at("#reset")
 

@@ -117,7 +117,7 @@ def test_waiting_messages_leave_no_partial_write_after_kill(path: Path, tmp_path
         paid = [caller.post(messages, json=pay, headers=key).json()["data"] for _ in range(2)]
         assert paid[0] == paid[1]
         answer = caller.make(results, **result)
-        assert answer["content"] == "Bot here. t answered 1."
+        assert answer["content"] == "Bot here. t returned 1."
         said = [each["content"] for each in caller.read(messages)]
         assert said[3:] == ["pay 100 EUR", "Bot here. You said: pay 100 EUR", "1", answer["content"]]
 
@@ -242,7 +242,7 @@ def test_foreign_file_raises_and_is_unchanged(path: Path, content: bytes | None)
     else:
         path.write_bytes(content)
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="not a data file"):
+    with pytest.raises(ValueError, match="isn't the data file"):
         Sandbox(data=path)
     assert path.read_bytes() == before
     with pytest.raises(OSError, match="No such file"):
@@ -271,12 +271,12 @@ def test_data_file_readable_by_others_logs_warning(
     path.chmod(0o644)
     monkeypatch.setattr(Path, "chmod", refuse)
     Sandbox(data=path).close()
-    assert f"{path} holds secrets, and others can read it" in caplog.text
+    assert f"{path} contains secrets, and others can read it" in caplog.text
 
 
 def test_memory_path_raises_value_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="in memory alone"):
+    with pytest.raises(ValueError, match="only in memory"):
         Sandbox(data=":memory:")
     assert list(tmp_path.iterdir()) == []
 
@@ -407,9 +407,9 @@ def test_log_whose_last_write_was_cut_short_is_taken(good: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("PRAGMA user_version = 9", "was made by a later version"),
-        ("PRAGMA user_version = 1", "was made by an earlier version"),
-        ("PRAGMA application_id = 7", "is not a data file of a sandbox"),
+        ("PRAGMA user_version = 9", "was written by a later version"),
+        ("PRAGMA user_version = 1", "was written by an earlier version"),
+        ("PRAGMA application_id = 7", "isn't the data file of a sandbox"),
         ("DROP TABLE records", "SQLite can't read it"),
         ("UPDATE records SET public = '['", "SQLite can't read it"),
     ],

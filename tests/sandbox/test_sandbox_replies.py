@@ -83,8 +83,8 @@ def test_unprompted_tool_call_is_followed_by_then(sandbox: Sandbox, caller: Call
 @pytest.mark.parametrize(
     ("then", "result", "answer"),
     [
-        (None, {"status": "sent"}, 'Bot here. get_order answered {"status": "sent"}.'),
-        ("It is on its way.", {"error": "down"}, 'Bot here. get_order answered {"error": "down"}.'),
+        (None, {"status": "sent"}, 'Bot here. get_order returned {"status": "sent"}.'),
+        ("It is on its way.", {"error": "down"}, 'Bot here. get_order returned {"error": "down"}.'),
     ],
 )
 def test_answer_quotes_result_without_then_and_after_failed_call(
@@ -120,7 +120,7 @@ def test_scripted_call_of_unlisted_tool_is_422_and_changes_nothing(
         ({"say": "x", "when": 5}, "when: must be a string"),
         ({"say": "x", "when": re.compile(b"x")}, "when: must be a pattern of text"),
         ({"say": "x", "times": 0}, "times: must be at least 1"),
-        ({"say": "x", "then": "y"}, "then: is the answer after the result of a call"),
+        ({"say": "x", "then": "y"}, "then: is said after the result of a call"),
         ({"call": "get_order"}, "call: must be a list"),
         ({"call": ("get_order",)}, "call: must be the name of a tool and its arguments"),
         ({"call": ("get_order", {"id": object()})}, "call: must be the name of a tool and its arguments"),

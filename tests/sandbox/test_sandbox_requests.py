@@ -29,7 +29,7 @@ MACHINE = {"name": "W", "initial_state": "a", "states": [{"name": "a", "type": "
         ("/assistants", {**BOT, "name": 7}, {"name": "must be a string"}),
         ("/assistants", {**BOT, "name": ""}, {"name": "must not be empty"}),
         ("/assistants", {**BOT, "name": None}, {"name": "must be a string"}),
-        ("/assistants", {**BOT, "color": "red"}, {"color": "is not a field of this request"}),
+        ("/assistants", {**BOT, "color": "red"}, {"color": "isn't a field of this request"}),
         ("/assistants", {**BOT, "temperature": 2.5}, {"temperature": "must be at most 2"}),
         ("/assistants", {**BOT, "max_tokens": 0}, {"max_tokens": "must be at least 1"}),
         ("/assistants", {**BOT, "max_tokens": 1.5}, {"max_tokens": "must be an integer"}),
@@ -48,7 +48,7 @@ MACHINE = {"name": "W", "initial_state": "a", "states": [{"name": "a", "type": "
         ("/webhooks", {**HOOK, "events": HOOK["events"] * 2}, {"events": "the same item twice"}),
         ("/webhooks", {**HOOK, "active": "yes"}, {"active": "must be true or false"}),
         ("/workflows", {**MACHINE, "states": [{"type": "terminal"}]}, {"states[0].name": "is required"}),
-        ("/workflows", {**MACHINE, "initial_state": "b"}, {"initial_state": "is not the name of a state"}),
+        ("/workflows", {**MACHINE, "initial_state": "b"}, {"initial_state": "isn't the name of a state"}),
         ("/workflows", {**MACHINE, "states": MACHINE["states"] * 2}, {"states[1].name": "another state"}),
         ("/data-sources", {"name": "D", "type": "fax", "config": {}}, {"type": "must be one of: file, url, database"}),
     ],
@@ -89,7 +89,7 @@ def test_unknown_field_returns_422_at_any_depth(caller: Caller) -> None:
         (caller.patch(f"/data-sources/{made['id']}", json={"semantic_mappings": [mapping]}), {MAPPING_FLAW}),
     ):
         found = problem(response, 422, "VALIDATION_ERROR")
-        assert found == dict.fromkeys(places, "is not a field of this request")
+        assert found == dict.fromkeys(places, "isn't a field of this request")
 
 
 def test_error_never_quotes_request_values(sandbox: Sandbox) -> None:
@@ -109,11 +109,11 @@ def test_long_list_of_errors_is_truncated(caller: Caller) -> None:
     ("content", "message"),
     [
         (b"", "needs a JSON body"),
-        (b"{", "not valid JSON at line 1"),
-        (b'{"name": NaN}', "not valid JSON"),
-        (b'{"name": 1e999}', "not valid JSON"),
-        (b'{"name": ' + b"9" * 5000 + b"}", "not valid JSON"),
-        (b'"\xff"', "not valid JSON"),
+        (b"{", "isn't valid JSON at line 1"),
+        (b'{"name": NaN}', "isn't valid JSON"),
+        (b'{"name": 1e999}', "isn't valid JSON"),
+        (b'{"name": ' + b"9" * 5000 + b"}", "isn't valid JSON"),
+        (b'"\xff"', "isn't valid JSON"),
         (b"[" * 100 + b"]" * 100, "nested deeper than 64 levels"),
         (b"[" * 100_000 + b"]" * 100_000, "nested deeper than 64 levels"),
         (b'{"name": "\\ud800"}', "half a surrogate pair"),

@@ -35,7 +35,7 @@ pytest_plugins = ["tests.support.sandbox_fixtures"]
 
 def test_urls_exist_only_while_running() -> None:
     sandbox = Sandbox()
-    with pytest.raises(RuntimeError, match="not running"):
+    with pytest.raises(RuntimeError, match="isn't running"):
         _ = sandbox.core_api_url
     with sandbox.run() as running:
         assert running is sandbox
@@ -53,7 +53,7 @@ def test_sandbox_itself_is_a_context_manager() -> None:
         caller.room()
     with sandbox, Caller(sandbox) as caller:
         assert len(caller.read("/rooms")) == 1
-    with pytest.raises(RuntimeError, match="not running"):
+    with pytest.raises(RuntimeError, match="isn't running"):
         _ = sandbox.core_api_url
 
 

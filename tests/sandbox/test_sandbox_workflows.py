@@ -114,7 +114,7 @@ def test_action_state_without_matching_transition_fails(sandbox: Sandbox, caller
     stuck = {"name": "stuck", "type": "action", "transitions": [{"to": "end", "condition": "never"}]}
     instance = caller.start(stuck, END)
     assert instance["status"] == "failed"
-    assert instance["error"] == "no transition of the state stuck fits"
+    assert instance["error"] == "no transition of the state stuck matches"
     assert happened(sandbox) == ["started", "failed"]
     assert sandbox.events[-1]["data"]["error"] == instance["error"]
     with listening(caller, f"{path(instance)}/stream", headers={"last-event-id": "0"}) as stream:
@@ -156,7 +156,7 @@ def test_only_instance_that_is_not_over_can_be_told_to_fail(
     assert happened(sandbox)[-1] == "failed"
     problem(control.post(url), 409, "CONFLICT")
     problem(control.post("/workflow-instances/wfi_no/fail"), 404, "NOT_FOUND")
-    with pytest.raises(ValueError, match="is failed already"):
+    with pytest.raises(ValueError, match="is already failed"):
         sandbox.fail_workflow(instance["id"])
 
 
@@ -248,11 +248,11 @@ def test_invalid_workflow_definition_returns_422(caller: Caller) -> None:
     ]
     body = {"name": "W", "initial_state": "b", "states": states}
     found = problem(caller.post("/workflows", json=body), 422, "VALIDATION_ERROR")
-    assert found.pop("states[0].transitions[1].condition").startswith("is not an expression: unexpected character")
+    assert found.pop("states[0].transitions[1].condition").startswith("isn't a valid expression: unexpected character")
     assert found == {
-        "initial_state": "is not the name of a state",
-        "states[0].transitions[0].to": "is not the name of a state",
-        "states[1].name": "is the name of another state as well",
+        "initial_state": "isn't the name of a state",
+        "states[0].transitions[0].to": "isn't the name of a state",
+        "states[1].name": "is also the name of another state",
     }
     assert caller.read("/workflows") == []
 

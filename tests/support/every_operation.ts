@@ -82,7 +82,7 @@ await api.submitToolResult({
   body: { tool_call_id: asking.data.tool_calls![0]!.id, result: { time: "noon" } },
 });
 const { data: messages } = await api.listMessages({ ...roomPath, query: { order: "desc" } });
-console.assert(messages.data[0]!.content === 'Bot here. get_time answered {"time": "noon"}.');
+console.assert(messages.data[0]!.content === 'Bot here. get_time returned {"time": "noon"}.');
 
 const { data: workflow } = await api.createWorkflow({
   client,

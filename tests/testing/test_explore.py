@@ -97,7 +97,7 @@ r2:lost, r2:slow, r2:cut
 'user_X'
 
 The smallest failing schedule is r2:lost:
-  r2:lost  r.create_assistant.1@user_X: the request takes effect, and its answer is lost
+  r2:lost  r.create_assistant.1@user_X: the request takes effect, and its response is lost
   r1 create_token -> r2 create_assistant [LOST] -> r.create_assistant.2@user_X
 
 Repeat it with:

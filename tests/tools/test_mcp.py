@@ -62,7 +62,7 @@ def run(tools: ToolSet, name: str, arguments: Any = None) -> Any:
 
 
 def text_of(tool: str, result: Any) -> str:
-    return f"{tool} answered {json.dumps(result, ensure_ascii=False)}."
+    return f"{tool} returned {json.dumps(result, ensure_ascii=False)}."
 
 
 @combinations("mode, transport", [("sync", "stdio"), ("async", "http")], MODES, TRANSPORTS)
@@ -170,7 +170,7 @@ def test_server_that_dies_gives_an_error_and_the_chat_goes_on(
         outcome = chat(mode, sandbox, room, '/tool die {}\n/then\n/tool add {"a": 1, "b": 2}', tools=tools)
         assert outcome.error is None
         assert outcome.message is not None
-        died, after = outcome.text.split(" add answered ")
+        died, after = outcome.text.split(" add returned ")
         for answer in (died, after):
             assert '"type": "tool_failed", "message": "The MCP server demo returned no result."' in answer
         assert outcome.text == outcome.message.content

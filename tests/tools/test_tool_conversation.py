@@ -58,9 +58,9 @@ INVALID = {
     }
 }
 FIVE_ANSWERS = (
-    'Bot here. get_weather answered {"city": "Oslo", "degrees": 3, "unit": "C"}. '
-    'get_weather answered {"city": "Rome", "degrees": 3, "unit": "F"}. '
-    f"fail answered {json.dumps(FAILED)}. add answered {json.dumps(INVALID)}. add answered 3."
+    'Bot here. get_weather returned {"city": "Oslo", "degrees": 3, "unit": "C"}. '
+    'get_weather returned {"city": "Rome", "degrees": 3, "unit": "F"}. '
+    f"fail returned {json.dumps(FAILED)}. add returned {json.dumps(INVALID)}. add returned 3."
 )
 
 tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="nobody")
@@ -169,7 +169,7 @@ def test_rejected_result_ends_the_chat_and_can_be_submitted_later(mode: str, san
     sandbox.faults.clear()
     with sandbox.client(namespace=NAMESPACE) as user:
         tools.run(user, pending(sandbox)[0])
-        assert eventually(lambda: user.messages.list(room, order="desc").data[0].content == "Bot here. add answered 3.")
+        assert eventually(lambda: user.messages.list(room, order="desc").data[0].content == "Bot here. add returned 3.")
     assert tools.runs == {"add": 1}
 
 
@@ -187,7 +187,7 @@ def test_unknown_tool_gets_an_error_result_and_a_callback_tool_is_left_alone(
         room = new_room(sandbox, stray.id, hooked.id)
         outcome = chat(mode, sandbox, room, "/tool stray {}\n/then\n/tool hooked {}", tools=tools)
     refusal = json.dumps({"error": {"type": "unknown_tool", "message": "There is no tool stray here."}})
-    assert outcome.text == f'Bot here. stray answered {refusal}. hooked answered "from the callback".'
+    assert outcome.text == f'Bot here. stray returned {refusal}. hooked returned "from the callback".'
     assert "stray" in caplog.text
     assert len(list(asked(sandbox, "submit_tool_result"))) == 1
 
@@ -204,7 +204,7 @@ def test_chat_without_tools_waits_for_results_of_others(mode: str, sandbox: Sand
 
     with pytest.warns(RuntimeWarning, match="'add'"):
         outcome = chat(mode, sandbox, room, '/tool add {"a": 1, "b": 2}', during=answer)
-    assert outcome.text == "Bot here. add answered 3."
+    assert outcome.text == "Bot here. add returned 3."
 
 
 @sync_and_async
@@ -298,7 +298,7 @@ async def test_wait_for_that_times_out_does_not_run_a_tool_again(sandbox: Sandbo
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(reply.message(), 0.2)
         go_on.set()
-        assert (await reply.message()).content == 'Bot here. work answered "done".'
+        assert (await reply.message()).content == 'Bot here. work returned "done".'
     assert runs == 1
 
 
@@ -347,7 +347,7 @@ def test_concurrent_runs_of_one_call_submit_one_result(mode: str, sandbox: Sandb
         asking = user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
     assert asking.tool_calls
     messages = answered(mode, sandbox, tools, pending(sandbox)[0], 8)
-    assert [message.content for message in messages] == ["Bot here. add answered 3."] * 8
+    assert [message.content for message in messages] == ["Bot here. add returned 3."] * 8
     # Much later, by another way, from a client of the other mode.
     other = "async" if mode == "sync" else "sync"
     assert answered(other, sandbox, tools, asking.tool_calls[0], 1, room_id=room) == messages[:1]
@@ -363,12 +363,12 @@ def test_call_answered_by_another_process_returns_the_newest_message(mode: str, 
         user.messages.send(room, content='/tool add {"a": 1, "b": 2}')
         theirs.run(user, pending(sandbox)[0])
     (message,) = answered(mode, sandbox, ours, pending(sandbox)[0], 1)
-    assert message.content == "Bot here. add answered 3."
+    assert message.content == "Bot here. add returned 3."
     assert len(accepted(sandbox)) == 1
 
 
 @sync_and_async
-@pytest.mark.parametrize(("deleted", "answer"), [(False, "Bot here. add answered 3."), (True, "unknown_tool")])
+@pytest.mark.parametrize(("deleted", "answer"), [(False, "Bot here. add returned 3."), (True, "unknown_tool")])
 def test_tool_is_found_by_id_in_a_set_that_did_not_register_it(
     mode: str, deleted: bool, answer: str, sandbox: Sandbox
 ) -> None:
@@ -399,7 +399,7 @@ def test_webhook_event_runs_a_tool_once(sandbox: Sandbox) -> None:
         for _ in range(2):
             assert router.handle(body.encode(), sign(body, "whsec_1")).status == 200
         newest = client.namespace(NAMESPACE).messages.list(room, order="desc").data[0]
-    assert newest.content == "Bot here. add answered 3."
+    assert newest.content == "Bot here. add returned 3."
     assert tools.runs == {"add": 1}
 
 
@@ -413,7 +413,7 @@ def test_call_without_room_or_of_another_namespace_raises_value_error(sandbox: S
             tools.run(user, asking.tool_calls[0])
         with pytest.raises(ValueError, match=r"user_1.*user_2"):
             tools.run(user.namespace("user_2"), pending(sandbox)[0])
-        assert tools.run(user, pending(sandbox)[0].data).content == "Bot here. add answered 3."
+        assert tools.run(user, pending(sandbox)[0].data).content == "Bot here. add returned 3."
         answered = user.messages.list(room).data[1].tool_calls
         assert answered
         with pytest.raises(ValueError, match="already completed"):
@@ -481,9 +481,9 @@ def test_unreachable_platform_raises_and_a_later_run_submits_the_result(sandbox:
         with pytest.raises(ServerError):
             tools.run(user, pending(sandbox)[0])
         sandbox.faults.clear()
-        assert tools.run(user, pending(sandbox)[0]).content == "Bot here. add answered 3."
+        assert tools.run(user, pending(sandbox)[0]).content == "Bot here. add returned 3."
     with sandbox.client(namespace=NAMESPACE, transport=Unplugged(), max_retries=0) as user:
-        assert tools.run(user, pending(sandbox)[0]).content == "Bot here. add answered 3."
+        assert tools.run(user, pending(sandbox)[0]).content == "Bot here. add returned 3."
         other = ToolCall(id="tc_2", tool_id="tool_x", arguments={}, status="pending")
         with pytest.raises(APIConnectionError):
             tools.run(user, other, room_id=room)
@@ -503,6 +503,6 @@ def test_synchronous_client_runs_tools_in_threads_that_end(sandbox: Sandbox) -> 
     room = room_with(sandbox, tools)
     content = "\n".join(f'/tool name {{"number": {number}}}' for number in range(40))
     outcome = chat("sync", sandbox, room, content, tools=tools)
-    assert outcome.text == "Bot here. " + " ".join(f"name answered {number}." for number in range(40))
+    assert outcome.text == "Bot here. " + " ".join(f"name returned {number}." for number in range(40))
     assert all(name.startswith("interactor-tools") for name in names)
     assert eventually(lambda: not [each for each in threading.enumerate() if each.name == "interactor-tools"])

@@ -66,5 +66,5 @@ def test_chats_at_once_in_a_gevent_worker_of_a_preloaded_application(
     finally:
         served.close()
     texts = {answer.text for answer in answers}
-    assert texts == {"Bot here. You said: Hello, Bot here. add answered 7., Bot here. multiply answered 12."}
+    assert texts == {"Bot here. You said: Hello, Bot here. add returned 7., Bot here. multiply returned 12."}
     assert "Traceback" not in served.printed()

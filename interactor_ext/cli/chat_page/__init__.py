@@ -97,7 +97,7 @@ def serve(sock: socket.socket, settings: dict[str, Any], room_id: str, *, open_b
     )
     link = f"{origin(sock)}/#{page.key}"
     write(f"Room {room_id} at {link}")
-    write("The link works once. Ctrl-C ends it.", "dim")
+    write("The link works once. Press Ctrl-C to stop.", "dim")
     with TemporaryDirectory(prefix="interactor-chat-") as folder, suppress(KeyboardInterrupt):
         if open_browser:
             # Some browsers, those of a terminal among them, return when they are closed.

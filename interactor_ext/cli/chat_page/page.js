@@ -2,7 +2,7 @@
 // be reloaded.
 import "/interactor/static/interactor-chat.js";
 
-const REFUSED = "This link has been used, or its command has ended. Run interactor chat --web again.";
+const REFUSED = "This link was already used, or the command has ended. Run interactor chat --web again.";
 const STORED = "interactor-chat";
 
 async function signIn(key) {

@@ -667,10 +667,10 @@ export class ChatSession {
       });
       answer = await response.json();
     } catch (cause) {
-      throw new ChatError("NETWORK", "No answer came.", { status: response?.status, cause });
+      throw new ChatError("NETWORK", "No response.", { status: response?.status, cause });
     }
     if (!response.ok || !answer?.data) {
-      const { code = "UPSTREAM_ERROR", message = "The answer cannot be read." } = answer?.error ?? {};
+      const { code = "UPSTREAM_ERROR", message = "The response can't be read." } = answer?.error ?? {};
       const retryAfter = waitOf(response.headers.get("Retry-After"));
       throw new ChatError(code, message, { status: response.status, retryAfter });
     }

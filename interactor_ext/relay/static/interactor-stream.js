@@ -418,11 +418,11 @@ function refuseUnlessStream(response) {
   if (!response.ok) {
     const isFinal = status < 500 && !TRANSIENT.has(status);
     const retryAfter = waitOf(headers.get("Retry-After"));
-    throw new StreamError(`The event stream was answered with status ${status}.`, { status, isFinal, retryAfter });
+    throw new StreamError(`The event stream responded with status ${status}.`, { status, isFinal, retryAfter });
   }
   const type = headers.get("Content-Type") ?? "";
   if (!/^text\/event-stream(;|$)/i.test(type.replaceAll(" ", "")))
-    throw new StreamError(`The answer is no event stream but "${type}".`, { status, isFinal: true });
+    throw new StreamError(`The response isn't an event stream but "${type}".`, { status, isFinal: true });
 }
 
 /**

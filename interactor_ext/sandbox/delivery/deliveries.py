@@ -24,12 +24,12 @@ WAITS = (30.0, 120.0, 600.0, 1800.0, 7200.0)
 
 def _share(_: object, attribute: attrs.Attribute[float], value: float) -> None:
     if not 0 <= value <= 1:
-        raise ValueError(f"{attribute.name} is a probability, 0 to 1, not {value!r}")
+        raise ValueError(f"{attribute.name} must be a probability from 0 to 1, not {value!r}")
 
 
 def _duration(_: object, attribute: attrs.Attribute[float], value: float) -> None:
     if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{attribute.name} is a number from 0 up, not {value!r}")
+        raise ValueError(f"{attribute.name} must be 0 or more, not {value!r}")
 
 
 @attrs.define(kw_only=True)

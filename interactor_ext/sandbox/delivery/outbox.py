@@ -114,7 +114,7 @@ class Outbox:
         """Send a delivery's event again, with six attempts. Raises ValueError if its webhook is deleted or inactive."""
         webhook = self._store.find("webhook", delivery.namespace, delivery.webhook_id)
         if webhook is None or not webhook.public["active"]:
-            raise ValueError(f"the webhook {delivery.webhook_id} was deleted or is not active")
+            raise ValueError(f"the webhook {delivery.webhook_id} was deleted or isn't active")
         self._enqueue(webhook, delivery.event)
 
     def redeliver_event(self, event: JsonObject) -> None:
@@ -230,7 +230,7 @@ class Outbox:
             url, secret = queue.webhook.public["url"], queue.webhook.private["secret"]
             return await self._post_signed(url, pending.public["event"], secret, request_id)
         except Exception:
-            logger.exception("the sandbox failed at delivery %s", pending.private["delivery"])
+            logger.exception("the sandbox failed in delivery %s", pending.private["delivery"])
             return Outcome(error="the sandbox itself failed")
 
     def _schedule_retry(self, queue: WebhookQueue, pending: Record) -> str | None:
@@ -248,7 +248,7 @@ class Outbox:
         try:
             signed = sign(body, secret, timestamp=self._clock.now(), event=event["event"])
         except (ConfigurationError, ValueError):
-            return Outcome(error="not sent: nothing can be signed with this secret")
+            return Outcome(error="not sent: this secret can't sign anything")
         if self._bare_signature:
             signed[SIGNATURE] = signed[SIGNATURE].removeprefix("sha256=")
         headers = {**signed, "X-Request-Id": request_id, "User-Agent": "Interactor-Webhooks/1.0"}
@@ -284,4 +284,4 @@ def _without_password(url: str) -> str:
     try:
         return str(httpx.URL(url).copy_with(username=None, password=None))
     except (httpx.InvalidURL, ValueError):
-        return "(not an URL)"
+        return "(invalid URL)"

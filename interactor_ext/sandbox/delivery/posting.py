@@ -50,7 +50,7 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_sec
         async with asyncio.timeout(timeout_seconds):
             return await _post(httpx.URL(url), body, headers, public=public)
     except TimeoutError:
-        return Outcome(error=f"no answer within {timeout_seconds:g} s")
+        return Outcome(error=f"no response within {timeout_seconds:g} s")
     except Undeliverable as error:
         return Outcome(error=str(error))
     except Exception as error:
@@ -105,5 +105,5 @@ async def _addresses(host: str, port: int | None) -> list[str]:
     try:
         infos = await run_in_own_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except Exception as error:
-        raise Undeliverable(f"{host or 'no host'} was not found: {error}") from None
+        raise Undeliverable(f"can't find {host or 'no host'}: {error}") from None
     return list(dict.fromkeys(str(info[4][0]) for info in infos))

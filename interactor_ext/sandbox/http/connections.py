@@ -62,7 +62,7 @@ def is_cuttable(scope: Scope) -> bool:
 async def cut_off(scope: Scope, receive: Receive, *, reset: bool) -> None:
     """Close the connection, and return when it is closed. Raises RuntimeError under another server."""
     if not is_cuttable(scope):
-        raise RuntimeError("only the sandbox's own server can cut a connection off: use Sandbox.run or Sandbox.serve")
+        raise RuntimeError("only the sandbox's own server can cut a connection: use Sandbox.run or Sandbox.serve")
     cut: Callable[..., None] = scope["extensions"][EXTENSION]
     cut(reset=reset)
     # Returning before the server has noticed would count as a missing response.

@@ -147,7 +147,7 @@ class Control:
     def _remove_fault(self, request: Request, body: Any) -> Response:
         known = {str(fault.id): fault.id for fault in self._state.faults.snapshot()}
         if not self._state.faults.remove(known.get(request.path_params["id"], 0)):
-            raise Problem(404, "There is no such fault in force.")
+            raise Problem(404, "There is no such active fault.")
         return Response(status_code=204)
 
     def _replies(self, request: Request, body: Any) -> Response:
@@ -171,14 +171,14 @@ class Control:
         clock = self._state.clock
         given = _checked({"frozen": TYPES["bool"], "set": TYPES["float"], "advance": TYPES["float"]}, body)
         if not given:
-            raise invalid(("advance", "is required, or set, or frozen"))
+            raise invalid(("advance", "is required, unless set or frozen is given"))
         acts = {"frozen": lambda frozen: clock.freeze() if frozen else clock.resume(), "set": clock.set}
         for name, act in {**acts, "advance": clock.advance}.items():
             try:
                 if name in given:
                     act(given[name])
             except ValueError:
-                raise invalid((name, "leads to no time from 1970 to 8999")) from None
+                raise invalid((name, "leads to a time outside of 1970 to 8999")) from None
         return self._time(request, None)
 
     def _options(self, request: Request, body: Any) -> Response:
@@ -222,7 +222,7 @@ def _waiting(wait: Callable[[], Awaitable[None]]) -> Act:
         try:
             await asyncio.wait_for(wait(), given.get("timeout", 10.0))
         except TimeoutError:
-            raise Problem(504, "Not everything was done in time.") from None
+            raise Problem(504, "Not everything finished in time.") from None
         return Response(status_code=204)
 
     return endpoint

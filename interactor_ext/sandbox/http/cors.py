@@ -31,7 +31,7 @@ def origin_name(text: str) -> str:
     match = ORIGIN.fullmatch(text)
     if match is None:
         raise ValueError(
-            f"an allowed origin is a scheme, a host and maybe a port, as http://localhost:3000, not {text!r}"
+            f"an allowed origin is a scheme, a host and optionally a port, such as http://localhost:3000, not {text!r}"
         )
     scheme, host, port = match[1].lower(), match[2].lower(), match[3] or ""
     return f"{scheme}://{host}{'' if port == DEFAULT_PORTS[scheme] else port}"

@@ -27,7 +27,7 @@ def dialects(names: Iterable[Dialect]) -> frozenset[str]:
     """The names as a set. Raises ValueError for an unknown one."""
     known = frozenset([names] if isinstance(names, str) else names)
     if unknown := known.difference(DIALECTS):
-        raise ValueError(f"unknown dialect {', '.join(sorted(unknown))}: there are {', '.join(DIALECTS)}")
+        raise ValueError(f"unknown dialect {', '.join(sorted(unknown))}: use {', '.join(DIALECTS)}")
     return known
 
 

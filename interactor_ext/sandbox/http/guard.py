@@ -34,8 +34,10 @@ def check_host(connection: HTTPConnection, allowed: Collection[str]) -> None:
     if not is_local(host) and host not in allowed:
         raise Problem(
             403,
-            "The sandbox answers under an address or a local name only: use 127.0.0.1 instead, or allow the name with "
-            "--allow-host NAME or Sandbox(allowed_hosts=[NAME]).",
+            (
+                "The sandbox only responds to an address or a local name. Use 127.0.0.1 instead, or allow "
+                "the name with --allow-host NAME or Sandbox(allowed_hosts=[NAME])."
+            ),
         )
 
 
@@ -49,7 +51,7 @@ def check_origin(request: Request) -> None:
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
     ours = origin is None or _authority(origin) == request.headers.get("host", "").lower()
     if not ours or site not in {"same-origin", "none"}:
-        raise Problem(403, "Pages of other sites may not use the sandbox.")
+        raise Problem(403, "Pages from other sites can't use the sandbox.")
 
 
 def check_action(request: Request, allowed_hosts: Collection[str]) -> None:
@@ -57,7 +59,7 @@ def check_action(request: Request, allowed_hosts: Collection[str]) -> None:
     check_host(request, allowed_hosts)
     check_origin(request)
     if ACTION_HEADER not in request.headers:
-        raise Problem(403, f"What changes something needs the header {ACTION_HEADER}, with any value.")
+        raise Problem(403, f"Changes need the header {ACTION_HEADER}, with any value.")
 
 
 def is_local(host: str) -> bool:

@@ -102,7 +102,7 @@ class Platform:
         except ResetMeanwhile:
             # Not recorded, as it belongs to the state before the reset. 409 is not retried by clients: a retry would do
             # what this call must not.
-            problem = conflict("The sandbox was reset while this call was under way; nothing was done.")
+            problem = conflict("The sandbox was reset during this call. Nothing was done.")
             response = ApiResponse.of(problem.status, problem.envelope(exchange.request_id))
             await wire.send_response(send, response, self._headers(exchange))
             return
@@ -113,7 +113,7 @@ class Platform:
         except Problem as problem:
             response, extra = wire.response_of(problem, exchange.request_id)
         except Exception:
-            logger.exception("the sandbox failed at request %s", exchange.request_id)
+            logger.exception("the sandbox failed in request %s", exchange.request_id)
             response = ApiResponse.of(500, Problem(500, FAILED).envelope(exchange.request_id))
         replaced = {name for name, _ in extra}
         headers = [*(each for each in self._headers(exchange) if each[0] not in replaced), *extra]
@@ -233,7 +233,7 @@ class Platform:
             raise Problem(403, f"This call needs the scope {' '.join(sorted(operation.scopes))}.")
         self._state.accounts.check_namespace(grant.client_id, exchange.namespace)
         if not grant.opens(exchange.scope["path"]):
-            raise Problem(403, f"This access token is for {grant.audience} alone.")
+            raise Problem(403, f"This access token is only for {grant.audience}.")
 
     def _body(self, exchange: Exchange, operation: ContractOperation) -> Any:
         if operation.body is None or (not exchange.content and not operation.body_required):
@@ -267,7 +267,7 @@ class Platform:
         self._check_generation(exchange)
         handler = HANDLERS.get(call.operation.id)
         if handler is None:
-            raise Problem(501, f"The sandbox lacks the operation {call.operation.id}")
+            raise Problem(501, f"The sandbox doesn't support the operation {call.operation.id}")
         result = handler(call)
         if inspect.isawaitable(result):
             result = await result
@@ -349,7 +349,7 @@ def _operation(operations: Operations, method: str) -> ContractOperation:
         raise Problem(404, "There is nothing at this path.")
     if method not in operations:
         allowed = ", ".join(sorted(operations))
-        raise Problem(405, f"This path takes {allowed} only.", headers={"allow": allowed})
+        raise Problem(405, f"This path only accepts {allowed}.", headers={"allow": allowed})
     return operations[method]
 
 

@@ -164,7 +164,7 @@ def serving(server: Server, sock: socket.socket) -> Iterator[None]:
     thread.start()
     try:
         if not (server.ready.wait(START_TIMEOUT) and server.started):
-            raise RuntimeError("the sandbox's server did not start; its log says why")
+            raise RuntimeError("the sandbox's server didn't start; see its log for the reason")
         yield
     finally:
         server.stop()

@@ -80,7 +80,7 @@ def parse_body(content: bytes, content_type: bytes) -> Any:
         raise invalid(("", f"the JSON {error}")) from None
     except ValueError as error:
         where = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise invalid(("", f"the body is not valid JSON{where}")) from None
+        raise invalid(("", f"the body isn't valid JSON{where}")) from None
 
 
 async def read_json(receive: Receive, content_type: bytes) -> Any:
@@ -102,7 +102,7 @@ def parse_query(query_string: bytes) -> dict[str, str]:
             query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS
         )
     except ValueError:
-        raise invalid(("", "the query string is not valid")) from None
+        raise invalid(("", "the query string isn't valid")) from None
     return dict(pairs)
 
 
@@ -112,7 +112,7 @@ def parse_headers(raw: RawHeaders) -> dict[str, str]:
     for name, value in raw:
         key = name.decode("latin-1")
         if key in headers and key in {"authorization", "x-namespace", "idempotency-key"}:
-            raise invalid((key, "was sent twice"))
+            raise invalid((key, "was sent more than once"))
         try:
             headers[key] = value.decode()
         except UnicodeDecodeError:

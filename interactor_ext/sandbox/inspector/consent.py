@@ -43,7 +43,7 @@ def consent_routes(state: State, on_request: Callable[[], None]) -> list[Route]:
             return _ask(state, request.query_params.get("flow", ""))
         flow_id, decision, account = (chosen.get(name, [""])[0] for name in ("flow", "decision", "account"))
         if decision not in ERRORS:
-            raise invalid(("decision", f"must be one of {', '.join(ERRORS)}: add &decision=approve to the address"))
+            raise invalid(("decision", f"must be one of {', '.join(ERRORS)}: add &decision=approve to the URL"))
         location = authorize(state, flow_id, error=ERRORS[decision], scopes=chosen.get("scope"), account=account)
         # 303 See Other: the browser continues with GET after a POST.
         return RedirectResponse(location, status_code=303 if request.method == "POST" else 302, headers=HEADERS)
@@ -65,7 +65,7 @@ def _ask(state: State, flow_id: str) -> Response:
         provider=escape(facts["provider"]),
         namespace=escape(flow.namespace or "(none)"),
         target=escape(_target(facts["redirect_uri"])),
-        scopes=scopes or "<li>nothing in particular</li>",
+        scopes=scopes or "<li>no scopes</li>",
         action=escape(f"{PATH}?{urlencode({'flow': flow.id})}"),
         failures="".join(failure.format(each) for each in FAILURES),
     )

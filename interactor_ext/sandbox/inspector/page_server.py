@@ -105,7 +105,7 @@ class Inspector:
         request_id = request.path_params["request_id"]
         record = _newest(self._state.requests, request_id)
         if record is None:
-            raise Problem(404, "There is no request with this id, or it is too old to be kept.")
+            raise Problem(404, "There is no request with this id, or it was too old to keep.")
         response = _newest(self._state.responses, request_id)
         # Up to 128 KiB are parsed and masked.
         shown = await run_in_thread(lambda: exchange(self._state, self._contract, record, response))
@@ -121,7 +121,7 @@ class Inspector:
         """The events of a room, as the API streams them."""
         # Starlette accepts HEAD with GET, but a stream would never end.
         if request.method != "GET":
-            raise Problem(405, "This path takes GET only.", headers={"allow": "GET"})
+            raise Problem(405, "This path only accepts GET.", headers={"allow": "GET"})
         self._admit_reader(request)
         room = self._state.store.search("room", request.path_params["room_id"])
         if room is None:
@@ -146,7 +146,7 @@ class Inspector:
             raise invalid(("operation", f"must be one of {', '.join(sorted(ACTIONS))}"))
         path = asked.get("path")
         if not isinstance(path, dict) or set(path) != set(operation.path_names):
-            raise invalid(("path", f"must have {', '.join(operation.path_names)}"))
+            raise invalid(("path", f"must contain {', '.join(operation.path_names)}"))
         body = await run_in_thread(lambda: operation.read_body(asked.get("body")))
         call = ApiCall(
             self._state,
@@ -168,13 +168,13 @@ class Inspector:
         try:
             self._state.redeliver(self._attempts(delivery_id)[-1])
         except ValueError as error:
-            raise conflict(f"Not delivered again: {error}.") from None
+            raise conflict(f"Not redelivered: {error}.") from None
         return Response(status_code=204, headers=HEADERS)
 
     def _attempts(self, delivery_id: str) -> list[Delivery]:
         made = [each for each in self._state.outbox.journal if each.id == delivery_id]
         if not made:
-            raise Problem(404, "There is no delivery with this id, or it is too old to be kept.")
+            raise Problem(404, "There is no delivery with this id, or it was too old to keep.")
         return made
 
     def _admit_reader(self, request: Request) -> None:

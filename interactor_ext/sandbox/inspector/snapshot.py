@@ -42,7 +42,7 @@ PLAIN = {"assistants": "assistant", "tools": "tool", "data_sources": "data sourc
 COUNTED = {**PLAIN, "rooms": "room", "instances": "workflow instance", "credentials": "credential"}
 # Characters and values; of larger values only the size is shown.
 MAX_SHOWN = 10_000
-LARGE = f"Larger than {MAX_RESPONSE // 1024} KiB, so it is not shown."
+LARGE = f"Not shown, because it is larger than {MAX_RESPONSE // 1024} KiB."
 SHOWN = ("assistant", "tool", "data source", "room", "workflow instance", "credential", "flow", "webhook")
 
 
@@ -289,9 +289,9 @@ def attempts(deliveries: Sequence[Delivery]) -> JsonObject:
 
 def _response(contract: Contract, record: RequestRecord, response: ResponseRecord | None) -> JsonObject:
     if record.status == 0:
-        return {"note": "None: a fault cut the connection."}
+        return {"note": "No response: a fault cut the connection."}
     if response is None:
-        return {"note": f"Not kept any more: only the responses of the newest {RESPONSES} requests are."}
+        return {"note": f"No longer kept: only the responses to the newest {RESPONSES} requests are."}
     is_stream = record.operation is not None and contract.operations[record.operation].stream
     return _body(response.size, response.content if is_stream or response.size <= MAX_RESPONSE else None)
 

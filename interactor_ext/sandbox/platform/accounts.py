@@ -123,7 +123,7 @@ class Accounts:
         allowed = self._clients[client_id].namespaces
         if allowed is not None and namespace not in allowed:
             wanted = "this namespace" if namespace else "the API without a namespace"
-            raise Problem(403, f"This client may not use {wanted}.")
+            raise Problem(403, f"This client isn't allowed to use {wanted}.")
 
     def authenticate(self, client_id: str, client_secret: str) -> OAuthClient:
         """The client; raises Problem 401 without saying whether id or secret was wrong."""
@@ -141,9 +141,9 @@ class Accounts:
         """Issue a token for the requested scopes, or for all that the client may have."""
         scopes = frozenset((scope or "").split()) or client.scopes
         if unknown := scopes - self._known_scopes:
-            raise invalid(("scope", f"there is no scope {', '.join(sorted(unknown))[:200]}"))
+            raise invalid(("scope", f"unknown scope {', '.join(sorted(unknown))[:200]}"))
         if "admin" not in client.scopes and (denied := scopes - client.scopes):
-            raise Problem(403, f"This client may not have the scope {', '.join(sorted(denied))}.")
+            raise Problem(403, f"This client isn't allowed the scope {', '.join(sorted(denied))}.")
         self._forget_expired()
         now, granted = self._clock.now(), " ".join(sorted(scopes))
         claims: dict[str, Any] = {

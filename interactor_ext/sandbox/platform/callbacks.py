@@ -22,13 +22,13 @@ async def call_back(state: State, url: str, event: JsonObject) -> Any:
     """Post a tool call; returns its result."""
     outcome = await state.outbox.post_once(url, event, state.accounts.first_secret)
     if not outcome.is_success:
-        return _failed(outcome.error or f"its callback_url answered {outcome.status}")
+        return _failed(outcome.error or f"its callback_url responded with {outcome.status}")
     if len(outcome.content) > MAX_ANSWER:
-        return _failed(f"its callback_url answered more than {MAX_ANSWER >> 20} MiB")
+        return _failed(f"its callback_url responded with more than {MAX_ANSWER >> 20} MiB")
     try:
         return parse_json(outcome.content.decode()) if outcome.content else None
     except ValueError:
-        return _failed("its callback_url answered with no JSON")
+        return _failed("its callback_url responded with something other than JSON")
 
 
 def _failed(reason: str) -> JsonObject:

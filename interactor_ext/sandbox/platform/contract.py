@@ -65,8 +65,8 @@ class ContractOperation:
         by_header = headers.get("x-namespace", "") if "X-Namespace" in names else ""
         by_query = query.get("namespace", "") if "namespace" in names else ""
         if by_header and by_query and by_header != by_query:
-            wrong = [("namespace", "is another one than that of X-Namespace")]
-            raise Problem(400, "The header X-Namespace and the query contradict each other.", details=wrong)
+            wrong = [("namespace", "differs from X-Namespace")]
+            raise Problem(400, "The X-Namespace header and the query contradict each other.", details=wrong)
         return by_header or by_query
 
     def read_body(self, body: Any) -> Any:

@@ -73,7 +73,7 @@ async def _take_result(state: State, room: Record, tool_call: Record, result: An
     asking = state.store.get("message", room.namespace, tool_call.private["message_id"], parent=room.id)
     async with _reply(state, room, streamed=asking.private["streamed"]) as reply:
         if tool_call.public["status"] != "pending":
-            raise conflict("This tool call has its result already.")
+            raise conflict("This tool call already has its result.")
         _complete(state, room, tool_call, asking, result)
         add_message(state, room, "tool", json.dumps(result))
         if any(each["status"] == "pending" for each in asking.public["tool_calls"]):
@@ -121,7 +121,7 @@ def _lock(state: State, room: Record) -> asyncio.Lock:
 def _assistant(state: State, room: Record) -> Record:
     assistant = state.store.find("assistant", room.namespace, room.public["assistant_id"])
     if assistant is None:
-        raise conflict("The assistant of this room was deleted; nobody can answer.")
+        raise conflict("The assistant of this room was deleted, so nobody can reply.")
     return assistant
 
 

@@ -54,11 +54,11 @@ def complete_oauth(call: ApiCall) -> JsonObject:
     if _status(call.state, flow) != "pending":
         raise invalid(("state", f"this flow is {flow.public['status']}; start a new one"))
     if call.body["provider"] != flow.private["provider"]:
-        raise invalid(("provider", "is not the provider of this flow"))
+        raise invalid(("provider", "isn't the provider of this flow"))
     if not flow.private["code"] or not secrets.compare_digest(
         call.body["code"].encode(), flow.private["code"].encode()
     ):
-        raise invalid(("code", "is not the code that this flow was given"))
+        raise invalid(("code", "isn't the code that this flow returned"))
     credential = connect(
         call.state,
         call.namespace,
@@ -171,7 +171,7 @@ def expire(state: State, credential_id: str) -> Record:
     if credential is None:
         raise Problem(404, "There is no credential with this id.")
     if credential.public["status"] != "active":
-        raise conflict(f"This credential is {credential.public['status']} already.")
+        raise conflict(f"This credential is already {credential.public['status']}.")
     state.timed.expire_now(credential)
     return credential
 
@@ -190,7 +190,7 @@ def authorize(
         return _with_query(flow.private["redirect_uri"], error=error, state=flow.private["state"])
     asked = flow.private["scopes"]
     if unknown := set(scopes or ()) - set(asked):
-        raise invalid(("scope", f"this flow does not ask for {', '.join(sorted(unknown))}"))
+        raise invalid(("scope", f"this flow doesn't request {', '.join(sorted(unknown))}"))
     granted = asked if scopes is None else [each for each in asked if each in scopes]
     state.store.change(flow, private={"code": secrets.token_urlsafe(16), "granted": granted, "account": account})
     return _with_query(flow.private["redirect_uri"], code=flow.private["code"], state=flow.private["state"])
@@ -228,7 +228,7 @@ def _left(state: State, credential: Record) -> float:
 def _refresh(state: State, credential: Record) -> None:
     if not credential.private["refreshable"] or credential.public["status"] == "revoked":
         _publish(state, "credential.error", credential, error="The provider refused to refresh the token.")
-        raise conflict("The provider refused to refresh this credential; connect it again.", code="REFRESH_FAILED")
+        raise conflict("The provider refused to refresh this credential. Connect it again.", code="REFRESH_FAILED")
     expiry = state.clock.stamp(TOKEN_LIFETIME)
     state.store.change(
         credential,
@@ -246,7 +246,7 @@ def _flow_by_state(call: ApiCall, state: str) -> Record:
     for flow in call.state.store.all("flow", call.namespace):
         if flow.private["state"] == state:
             return flow
-    raise invalid(("state", "belongs to no flow in this namespace"))
+    raise invalid(("state", "doesn't belong to a flow in this namespace"))
 
 
 def _status(state: State, flow: Record) -> str:

@@ -44,7 +44,7 @@ class Deprecations:
         until = None if sunset is None else _seconds("sunset", sunset)
         link = LINK if link is None else link
         if not (link.isascii() and link.isprintable()) or set(link) & set(' <>"'):
-            raise ValueError(f"link must be an URL, not {link!r}")
+            raise ValueError(f"link must be a URL, not {link!r}")
         deprecated = Deprecated(operation, since, until, link)
         self._deprecated[operation] = deprecated
         return deprecated

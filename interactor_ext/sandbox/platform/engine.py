@@ -50,7 +50,7 @@ class Step:
     def give_input(self, given: JsonObject) -> None:
         """Raises Problem: 409 unless the instance is halted, 422 for an input that makes it too large."""
         if self.public["status"] != "halted":
-            raise conflict(f"The instance is {self.public['status']}, it waits for no input.")
+            raise conflict(f"The instance is {self.public['status']} and isn't waiting for input.")
         context = checked_context(self.public["context"], given)
         self._change(context=context.values, updated_at=self._now)
         self._run(context, lambda: self._next(context, event=None))
@@ -64,7 +64,7 @@ class Step:
         def target() -> str:
             found = self._next(context, event=event)
             if found is None:
-                raise conflict("No transition of the current state is taken by this event now.")
+                raise conflict("No transition of the current state accepts this event now.")
             self._change(context=context.values)
             return found
 
@@ -82,7 +82,7 @@ class Step:
 
     def _check_not_over(self) -> None:
         if self.public["status"] in FINISHED:
-            raise conflict(f"The instance is {self.public['status']} already.")
+            raise conflict(f"The instance is already {self.public['status']}.")
 
     def _run(self, context: Context, first: Callable[[], str | None], *, begun: bool = True) -> None:
         """Move from state to state until one waits or ends."""
@@ -90,7 +90,7 @@ class Step:
             target, steps = first(), 0
             while target is not None:
                 if steps == MAX_STEPS:
-                    self._fail(f"{MAX_STEPS} states in a row without a wait or an end: the workflow loops")
+                    self._fail(f"{MAX_STEPS} states in a row without waiting or ending: the workflow loops")
                     return
                 self._enter(target, announced=begun or steps > 0)
                 steps += 1
@@ -124,7 +124,7 @@ class Step:
         self._change(context=context.values)
         target = self._next(context, event=None)
         if target is None and not any("event" in each for each in definition.get("transitions", ())):
-            self._fail(f"no transition of the state {definition['name']} fits")
+            self._fail(f"no transition of the state {definition['name']} matches")
         return target
 
     def _next(self, context: Context, event: str | None) -> str | None:

@@ -96,7 +96,7 @@ def _compiled(node: ast.expr, depth: int) -> Evaluate:
         case ast.Name() | ast.Attribute() | ast.Subscript():
             steps = _path(node)
             return lambda context: look_up(context, steps)
-    raise ExpressionError(f"has something other than {FORMS}")
+    raise ExpressionError(f"contains something other than {FORMS}")
 
 
 def _path(node: ast.expr) -> list[str | int]:
@@ -110,7 +110,7 @@ def _path(node: ast.expr) -> list[str | int]:
             ):
                 steps.append(step)
             case _:
-                raise ExpressionError("a path has names, indices from 0 up, and keys in quotes")
+                raise ExpressionError("a path consists of names, indices from 0 up, and keys in quotes")
         node = inner
     return [node.id[:-1], *reversed(steps)]
 

@@ -157,7 +157,7 @@ class Faults:
         if operation is not None and operation not in self._operations:
             meant = get_close_matches(operation, self._operations, n=1)
             hint = f": did you mean {meant[0]!r}?" if meant else ""
-            raise ValueError(f"operation {operation!r} is not in the contract{hint}")
+            raise ValueError(f"operation {operation!r} isn't in the contract{hint}")
         fault = Fault(
             id=next(self._ids),
             kind=kind or ("latency" if status is None else "status"),
@@ -223,30 +223,32 @@ def _check(fault: Fault, operation: ContractOperation | None) -> None:
     if fault.kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {fault.kind!r}")
     if (fault.kind == "status") != (fault.status is not None):
-        raise ValueError("a status goes with the kind status, and with no other")
+        raise ValueError("status belongs to the kind status, and to no other kind")
     least = 400 if fault.body is None else 200
     if fault.status is not None and (not least <= fault.status <= 999 or fault.status in (204, 205, 304)):
-        raise ValueError(f"status must be {least} to 999, and one that has a body, not {fault.status}")
+        raise ValueError(f"status must be from {least} to 999 and allow a body, not {fault.status}")
     if fault.status is None and (fault.body is not None or fault.headers):
-        raise ValueError("a body and headers go with a status")
+        raise ValueError("body and headers need a status")
     for name, value in {**fault.headers, "retry_after": f"{fault.retry_after}"}.items():
         if not (TOKEN.fullmatch(name) and value.isprintable() and value.isascii()) or name in FRAMING:
-            raise ValueError(f"{name} must be one line of ASCII, as a header is, and no header that frames the body")
+            raise ValueError(
+                f"{name} must be one line of ASCII, as in a header, and must not be a header that frames the body"
+            )
     for name in ("latency", "after_events", "after_bytes"):
         value = getattr(fault, name)
         if value is not None and not (is_finite(value) and value >= 0):
-            raise ValueError(f"{name} must be a number from 0 up, not {value!r}")
+            raise ValueError(f"{name} must be a number, 0 or more, not {value!r}")
     if fault.kind == "latency" and fault.latency == 0:
         raise ValueError("a fault needs a kind, a status or a latency")
     if fault.kind == "clock_skew" and not (is_finite(fault.skew) and fault.skew):
         raise ValueError(f"a clock_skew needs a skew other than 0, not {fault.skew!r}")
     if abs(fault.skew) > MAX_SKEW:
-        raise ValueError(f"a skew is of at most a hundred years, not {fault.skew!r}")
+        raise ValueError(f"skew must be at most a hundred years, not {fault.skew!r}")
     if fault.left is not None and fault.left < 1:
         raise ValueError(f"times must be at least 1, not {fault.left}")
     if not 0 < fault.probability <= 1:
         raise ValueError(f"probability must be above 0 and at most 1, not {fault.probability!r}")
     if operation is not None and operation.stream and fault.kind in OF_A_BODY:
-        raise ValueError(f"{fault.kind} is for answers, not for a stream: that is cut by dropped_stream")
+        raise ValueError(f"{fault.kind} applies to responses, not to a stream: use dropped_stream to cut a stream")
     if operation is not None and not operation.stream and fault.kind in OF_A_STREAM:
-        raise ValueError(f"{operation.id} is not a stream")
+        raise ValueError(f"{operation.id} isn't a stream")

@@ -70,7 +70,7 @@ class IdempotencyKeys:
         """
         while entry := self._known(scope):
             if entry.fingerprint != fingerprint:
-                raise conflict("This Idempotency-Key was used with another request.")
+                raise conflict("This Idempotency-Key was already used with another request.")
             if entry.response is not None:
                 return entry.response
             await entry.settled.wait()

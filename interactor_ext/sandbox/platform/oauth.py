@@ -24,7 +24,7 @@ def create_token(call: ApiCall) -> JsonObject:
     client = accounts.authenticate(call.body["client_id"], call.body["client_secret"])
     audience = call.body.get("resource") or call.origin + CORE_PREFIX
     if not _RESOURCE.fullmatch(audience):
-        raise invalid(("resource", "must be the URL of a part of the Core API, without a query or a fragment"))
+        raise invalid(("resource", "must be the URL of a part of the Core API, without query or fragment"))
     return data(accounts.issue(client, call.body.get("scope"), issuer=call.origin + ACCOUNT_PREFIX, audience=audience))
 
 

@@ -79,7 +79,7 @@ class Provider:
     def answer(self, method: str, path: str, query: str, content: bytes, token: str) -> Problem:
         """What a call gets, as a Problem with a status, headers and a body."""
         credential = self._credential(token)
-        refusal = unauthorized("The token is not that of an active credential.")
+        refusal = unauthorized("The token doesn't belong to an active credential.")
         given, credential_id = (self._given(method, path), credential.id) if credential else (refusal, "")
         self.requests.append(ProviderRequest(method, path, query, content, credential_id, given.status), len(content))
         return given
@@ -89,7 +89,7 @@ class Provider:
             if (answer.method, answer.path) == (method, path) and answer.left != 0:
                 answer.left = None if answer.left is None else answer.left - 1
                 return answer.problem
-        return Problem(404, f"No answer was added for {method} {path}.")
+        return Problem(404, f"No response was added for {method} {path}.")
 
     def _credential(self, token: str) -> Record | None:
         for credential in self._store.everything("credential"):

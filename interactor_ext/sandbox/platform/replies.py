@@ -50,7 +50,7 @@ def requested_tools(content: str) -> list[list[ToolRequest]]:
             continue
         left -= 1
         if left < 0:
-            raise invalid(("content", f"orders more than {MAX_CALLS} tool calls"))
+            raise invalid(("content", f"requests more than {MAX_CALLS} tool calls"))
         rounds[-1].append(ToolRequest(words[1], _arguments(words[2] if len(words) > 2 else "{}")))
     return [each for each in rounds if each]
 
@@ -65,21 +65,21 @@ def echo_line(content: str) -> str:
 
 def result_line(tool: str, result: Any) -> str:
     text = json.dumps(result, ensure_ascii=False)
-    return f"{tool} answered {text if len(text) <= QUOTED else text[:QUOTED] + '...'}."
+    return f"{tool} returned {text if len(text) <= QUOTED else text[:QUOTED] + '...'}."
 
 
 def unknown_line(tool: str) -> str:
-    return f"I know no tool {tool}."
+    return f"I don't know a tool named {tool}."
 
 
 def unlisted(tool: str, listed: list[str]) -> str:
     """The error of a message whose scripted reply calls a tool that its assistant does not list."""
     known = f"it lists {', '.join(listed)}" if listed else "it lists none"
-    return f"its scripted reply calls the tool {tool}, which this assistant does not list: {known}"[:QUOTED]
+    return f"its scripted reply calls the tool {tool}, which this assistant doesn't list: {known}"[:QUOTED]
 
 
 def unreadable_line(tool: str) -> str:
-    return f"I could not read the arguments for {tool}: they must be one JSON object."
+    return f"I couldn't read the arguments for {tool}: they must be one JSON object."
 
 
 def pieces(text: str) -> list[str]:

@@ -37,7 +37,7 @@ def is_absolute_url(value: object) -> bool:
 def _pattern(validator: Any, wanted: str, value: Any, _: Any) -> Iterator[ValidationError]:
     # In ECMA-262, as JSON Schema uses it, `$` matches only the end; in Python also before a last newline.
     if validator.is_type(value, "string") and not re.search(re.sub(r"\$\Z", r"\\Z", wanted), value):
-        yield ValidationError(f"does not match {wanted}")
+        yield ValidationError(f"doesn't match {wanted}")
 
 
 def _unique_items(validator: Any, wanted: bool, value: Any, _: Any) -> Iterator[ValidationError]:
@@ -45,7 +45,7 @@ def _unique_items(validator: Any, wanted: bool, value: Any, _: Any) -> Iterator[
     if wanted and validator.is_type(value, "array"):
         seen = {json.dumps(item, sort_keys=True) for item in value}
         if len(seen) < len(value):
-            yield ValidationError("holds the same item twice")
+            yield ValidationError("contains the same item twice")
 
 
 Validator: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]  # so its stubs

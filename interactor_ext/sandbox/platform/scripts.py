@@ -145,19 +145,19 @@ def flaws(fields: Any) -> list[Detail]:
     if "say" not in fields and "call" not in fields:
         return [("", "a reply needs something to say or a tool to call")]
     if "then" in fields and "call" not in fields:
-        return [("then", "is the answer after the result of a call, and there is none")]
+        return [("then", "is said after the result of a call, and there is no call")]
     if "when" in fields and "pattern" in fields:
-        return [("pattern", "stands in place of when, not beside it")]
+        return [("pattern", "can't be combined with when")]
     try:
         re.compile(fields.get("pattern", ""))
     except (re.error, OverflowError, RecursionError) as error:
-        return [("pattern", f"is no regular expression: {error}")]
+        return [("pattern", f"isn't a valid regular expression: {error}")]
     if "call" in fields:
         match fields["call"]:
             case [str(name), dict(arguments)] if name and _is_json(arguments):
                 pass
             case _:
-                return [("call", 'must be the name of a tool and its arguments, as ["get_order", {"id": 7}]')]
+                return [("call", 'must be the name of a tool and its arguments, such as ["get_order", {"id": 7}]')]
     return []
 
 

@@ -91,7 +91,7 @@ def read_seed(path: str | os.PathLike[str]) -> Seed:
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{path}: is not UTF-8") from None
+        raise ValueError(f"{path}: isn't UTF-8") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if not isinstance(document, dict):
@@ -101,7 +101,7 @@ def read_seed(path: str | os.PathLike[str]) -> Seed:
             raise ValueError(f"{path}: {namespace}: must be an object")
         for name, items in groups.items():
             if name not in GROUPS:
-                raise ValueError(f"{path}: {namespace}.{name}: is none of {', '.join(GROUPS)}")
+                raise ValueError(f"{path}: {namespace}.{name}: must be one of {', '.join(GROUPS)}")
             if not isinstance(items, list):
                 raise ValueError(f"{path}: {namespace}.{name}: must be a list")
     return document

@@ -67,7 +67,7 @@ def key_from_pem(pem: str) -> SigningKey:
     """The key of a data file. Loading checks it for 40 ms, and opening a file asks for it twice."""
     private = serialization.load_pem_private_key(pem.encode(), password=None)
     if not isinstance(private, RSAPrivateKey):
-        raise ValueError("not an RSA key")
+        raise ValueError("isn't an RSA key")
     return SigningKey(private)
 
 

@@ -134,7 +134,7 @@ class State:
             return
         event = next((event for event in self.events if event["id"] == what), None)
         if event is None:
-            raise ValueError(f"there is no event {what!r}, or it is too old to be kept")
+            raise ValueError(f"there is no event {what!r}, or it was too old to keep")
         self.outbox.redeliver_event(event)
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
@@ -218,7 +218,7 @@ class State:
             self.clock.set(snapshot["now"])
             records = [StoredRecord(*each) for each in snapshot["records"]]
         except (LookupError, TypeError):
-            raise ValueError("this is not a snapshot of a sandbox") from None
+            raise ValueError("this isn't a snapshot of a sandbox") from None
         self.generation += 1
         self.locks.clear()
         self.persistence.clear()

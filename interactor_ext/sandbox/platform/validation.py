@@ -28,7 +28,7 @@ SENTENCES = {
     "minLength": "must have at least {wanted} characters",
     "minimum": "must be at least {wanted}",
     "maximum": "must be at most {wanted}",
-    "uniqueItems": "must not hold the same item twice",
+    "uniqueItems": "must not contain the same item twice",
     "format": "must be a valid {wanted}",
     "pattern": "must match {wanted}",
 }
@@ -110,7 +110,7 @@ def _details(error: ValidationError, prefix: str) -> Iterator[Detail]:
     elif keyword == "additionalProperties" and isinstance(sent, dict):
         for name in sent:
             if name not in schema.get("properties", {}):
-                yield join(path, name), "is not a field of this request"
+                yield join(path, name), "isn't a field of this request"
     elif keyword == "anyOf":
         yield from _alternatives(error, path, prefix)
     else:
@@ -128,9 +128,9 @@ def _alternatives(error: ValidationError, path: str, prefix: str) -> Iterator[De
     wanted: list[Any] = [each.validator_value for each in context if each.validator == "required"]
     names = [name for required in wanted for name in required]
     if names:
-        yield join(path, names[0]), f"one of these is required: {', '.join(names)}"
+        yield join(path, names[0]), f"needs one of: {', '.join(names)}"
     else:
-        yield path, "fits none of the forms that are allowed here"
+        yield path, "matches none of the allowed forms"
 
 
 def _sentence(keyword: str, wanted: Any) -> str:
@@ -143,4 +143,4 @@ def _sentence(keyword: str, wanted: Any) -> str:
         return "must not be empty"
     if keyword == "minItems":
         return f"must have at least {wanted} item{'s' if wanted > 1 else ''}"
-    return SENTENCES.get(keyword, "breaks the rule {keyword}: {wanted}").format(keyword=keyword, wanted=wanted)
+    return SENTENCES.get(keyword, "violates the rule {keyword}: {wanted}").format(keyword=keyword, wanted=wanted)

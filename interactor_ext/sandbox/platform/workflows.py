@@ -22,7 +22,7 @@ handle_list_and_get("workflow", "list_workflows", "get_workflow")
 def create_workflow(call: ApiCall) -> JsonObject:
     """State names must be unique, transitions must lead to existing states, and conditions must parse."""
     if size_of(call.body, MAX_DEFINITION).weight > MAX_DEFINITION:
-        raise invalid(("", f"the definition holds more than {MAX_DEFINITION} characters and values"))
+        raise invalid(("", f"the definition contains more than {MAX_DEFINITION} characters and values"))
     if wrong := list(islice(definition_errors(call.body), MAX_DETAILS)):
         raise invalid(*wrong)
     now = call.state.clock.stamp()
@@ -41,15 +41,15 @@ def definition_errors(workflow: JsonObject) -> Iterator[Detail]:
     names: set[str] = set()
     for index, state in enumerate(workflow["states"]):
         if state["name"] in names:
-            yield f"states[{index}].name", "is the name of another state as well"
+            yield f"states[{index}].name", "is also the name of another state"
         names.add(state["name"])
     if workflow["initial_state"] not in names:
-        yield "initial_state", "is not the name of a state"
+        yield "initial_state", "isn't the name of a state"
     for index, state in enumerate(workflow["states"]):
         for number, transition in enumerate(state.get("transitions", ())):
             field = f"states[{index}].transitions[{number}]"
             if transition["to"] not in names:
-                yield f"{field}.to", "is not the name of a state"
+                yield f"{field}.to", "isn't the name of a state"
             if "condition" in transition and (problem := _condition_error(transition["condition"])):
                 yield f"{field}.condition", problem
 
@@ -58,5 +58,5 @@ def _condition_error(condition: str) -> str:
     try:
         compile_expression(condition)
     except ExpressionError as error:
-        return f"is not an expression: {error}"
+        return f"isn't a valid expression: {error}"
     return ""

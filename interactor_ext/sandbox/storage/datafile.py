@@ -48,7 +48,7 @@ class DataFile(Persistence):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if os.fspath(path) == ":memory:":
-            raise ValueError("data is a file; without it, state is in memory alone")
+            raise ValueError("data must be a file; without it, state is only in memory")
         self.path: Path = Path(path)
         self._connection: sqlite3.Connection | None = None
         self._opened = ""
@@ -151,11 +151,11 @@ class DataFile(Persistence):
         try:
             self.commit()
         except NotStored:
-            logger.exception("the sandbox lost what it just did")
+            logger.exception("the sandbox lost its last changes")
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            raise RuntimeError(f"{self.path} was closed when the sandbox stopped; serve it again to change its data")
+            raise RuntimeError(f"{self.path} was closed when the sandbox stopped: serve it again to change its data")
         return self._connection
 
 
@@ -166,7 +166,7 @@ def _make_if_missing(path: Path) -> bool:
         os.close(os.open(path.resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(f"{path} can't be used: it is no ordinary file")
+        raise OSError(f"{path} can't be used: it isn't a regular file")
     return found.st_size > 0
 
 
@@ -182,7 +182,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             with suppress(PermissionError):
                 each.chmod(0o600)
             if stat.S_IMODE(each.stat().st_mode) & 0o077:
-                logger.warning("%s holds secrets, and others can read it", each)
+                logger.warning("%s contains secrets, and others can read it", each)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     if is_empty:
@@ -198,4 +198,4 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
         reason = "another sandbox has it open" if "locked" in str(error) else str(error)
         raise OSError(f"{path} can't be used: {reason}") from None
     except sqlite3.DatabaseError:
-        raise DamagedFile(f"{path} is not a data file of a sandbox") from None
+        raise DamagedFile(f"{path} isn't the data file of a sandbox") from None

@@ -39,14 +39,18 @@ def check_file(path: Path) -> None:
     try:
         version, is_empty = identity(connection, path)
         if has_log and _is_damaged_log(log.read_bytes()):
-            raise DamagedFile(f"{log} is damaged. It is left as it is; take it away with {path.name} to start anew")
+            raise DamagedFile(
+                f"{log} is damaged. It was left unchanged; move it away together with {path.name} to start over"
+            )
         if is_empty:
             return
         if version != VERSION:
             age = "a later" if version > VERSION else "an earlier"
-            raise DamagedFile(f"{path} was made by {age} version of the sandbox: its form is {version}, not {VERSION}")
+            raise DamagedFile(
+                f"{path} was written by {age} version of the sandbox: its format is {version}, not {VERSION}"
+            )
         if (flaw := _damage(connection)) is not None:
-            raise DamagedFile(f"{path} is damaged: {flaw}. It is left as it is; take it away to start anew")
+            raise DamagedFile(f"{path} is damaged: {flaw}. It was left unchanged; move it away to start over")
     finally:
         connection.close()
         # Created by SQLite to read the log; useless without an open connection.
@@ -105,5 +109,5 @@ def identity(connection: sqlite3.Connection, path: Path) -> tuple[int, bool]:
     mark, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
     if not is_empty and mark != APPLICATION_ID:
-        raise DamagedFile(f"{path} is not a data file of a sandbox")
+        raise DamagedFile(f"{path} isn't the data file of a sandbox")
     return version, is_empty

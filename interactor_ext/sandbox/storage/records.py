@@ -93,7 +93,7 @@ class Store:
     def set_next_id(self, record_id: str) -> None:
         """Give this id to the next record that is added. Raises DuplicateId if another has it."""
         if any(record_id in table for table in self._tables.values()):
-            raise DuplicateId("is the id of something else already")
+            raise DuplicateId("is already the id of something else")
         self._next_id = record_id
 
     def add(

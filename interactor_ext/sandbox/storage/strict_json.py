@@ -11,7 +11,7 @@ MAX_DEPTH = 64
 TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 # Values cost more than their characters at every step of processing.
 MAX_VALUES = 250_000
-TOO_MANY = f"holds more than {MAX_VALUES} values"
+TOO_MANY = f"contains more than {MAX_VALUES} values"
 # Matches to the end of the text if a string is not closed, so that nothing is scanned twice.
 STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
@@ -33,7 +33,7 @@ def parse_json(text: str) -> Any:
         raise UnstorableJson(TOO_DEEP)
     # A lone surrogate can be escaped in JSON but has no UTF-8 encoding.
     if "\\u" in text and _has_surrogate(value):
-        raise UnstorableJson("holds half a surrogate pair")
+        raise UnstorableJson("contains half a surrogate pair")
     return value
 
 
@@ -80,7 +80,7 @@ def size_of(root: Any, limit: int) -> Size:
 
 
 def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
+    raise ValueError(f"{constant} isn't JSON")
 
 
 def _finite(text: str) -> float:

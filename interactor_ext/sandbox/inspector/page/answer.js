@@ -10,11 +10,11 @@ const SELECTED = "selection";
  */
 export function question(presentation, events, { send, trigger }) {
   const said = { ...presentation.config, ...presentation };
-  const root = element("div", { class: "question" }, element("h2", {}, said.title ?? "Waiting for an answer"));
+  const root = element("div", { class: "question" }, element("h2", {}, said.title ?? "Waiting for input"));
   if (said.description) root.append(element("p", {}, said.description));
   root.append(form(said, send));
   if (events.length > 0) {
-    root.append(element("p", { class: "buttons" }, "Or an event: ", ...eventButtons(events, trigger)));
+    root.append(element("p", { class: "buttons" }, "Or trigger an event: ", ...eventButtons(events, trigger)));
   }
   root.append(freeAnswer(send));
   return root;

@@ -12,7 +12,7 @@ export async function startControl() {
   onSubmit("expiry", expire);
   onSubmit("reply", addReply);
   at("clear-faults").addEventListener("click", () => {
-    perform(() => send("DELETE", "faults"), outcomeOf(at("fault")), () => "No fault is in force.");
+    perform(() => send("DELETE", "faults"), outcomeOf(at("fault")), () => "No active faults.");
   });
   at("reset").addEventListener("click", () => {
     at("reset-dialog").returnValue = "";
@@ -20,7 +20,7 @@ export async function startControl() {
   });
   at("reset-dialog").addEventListener("close", () => {
     if (at("reset-dialog").returnValue !== "reset") return;
-    perform(() => send("POST", "reset"), at("reset-outcome"), () => "The sandbox is as new.");
+    perform(() => send("POST", "reset"), at("reset-outcome"), () => "The sandbox was reset.");
   });
   const { kinds, operations, events } = await read("contract");
   at("fault").elements.kind.append(...kinds.map((kind) => option(kind)));
@@ -39,13 +39,13 @@ export function showControl({ time, faults, replies, credentials, tool_calls: ca
   at("clock-now").dateTime = time;
   at("clock-now").textContent = new Date(time).toLocaleString();
   tell("faults", faults.length, counts.faults);
-  fillRows(at("fault-list"), faults, (fault) => fault.id, faultRow, "No fault is in force.");
+  fillRows(at("fault-list"), faults, (fault) => fault.id, faultRow, "No active faults.");
   tell("replies", replies.length, counts.replies);
-  fillRows(at("reply-list"), replies, (reply) => reply.id, replyRow, "No reply is scripted.");
+  fillRows(at("reply-list"), replies, (reply) => reply.id, replyRow, "No scripted replies.");
   tell("tool_calls", calls.length, counts.tool_calls);
-  fillRows(at("tool-call-list"), calls, (each) => each.id, toolCallRow, "No tool call waits for its result.");
+  fillRows(at("tool-call-list"), calls, (each) => each.id, toolCallRow, "No pending tool calls.");
   const active = credentials.filter((each) => each.status === "active").map(credentialOption);
-  const choices = active.length > 0 ? active : [{ value: "", text: "none is active" }];
+  const choices = active.length > 0 ? active : [{ value: "", text: "no active credentials" }];
   fill(at("expiry").elements.credential, choices, ({ value }) => value, ({ value, text }) => option(value, text));
 }
 
@@ -67,7 +67,7 @@ function option(value, text = value) {
 
 function advance({ amount, unit }, outcome) {
   const seconds = Number(amount.value) * Number(unit.value);
-  const told = ({ time }) => `It is ${new Date(time).toLocaleString()} now.`;
+  const told = ({ time }) => `The time is now ${new Date(time).toLocaleString()}.`;
   perform(() => send("POST", "clock", { advance: seconds }), outcome, told);
 }
 
@@ -96,7 +96,7 @@ function addFault(fields, outcome) {
     times: fields.times.value === "" ? null : Number(fields.times.value),
     ...Object.fromEntries(given.map((name) => [name, Number(fields[name].value)])),
   };
-  perform(() => send("POST", "faults", body), outcome, () => "The fault is in force.");
+  perform(() => send("POST", "faults", body), outcome, () => "Fault added.");
 }
 
 function faultRow(fault) {
@@ -104,7 +104,7 @@ function faultRow(fault) {
   const facts = [
     fault.operation ?? "every operation",
     fault.namespace === null ? "" : `in ${fault.namespace}`,
-    fault.latency ? `${fault.latency} s late` : "",
+    fault.latency ? `delayed by ${fault.latency} s` : "",
     fault.left === null ? "until removed" : `${fault.left} more`,
     fault.probability < 1 ? `probability ${fault.probability}` : "",
   ];
@@ -123,7 +123,7 @@ function addReply(fields, outcome) {
     if (given === undefined) return;
     body.call = [fields.tool.value, given];
   }
-  perform(() => send("POST", "replies", body), outcome, () => "The reply is in force.");
+  perform(() => send("POST", "replies", body), outcome, () => "Reply added.");
 }
 
 function replyRow(reply) {
@@ -150,7 +150,7 @@ function toolCallRow(tool) {
   const room = element("a", { href: `#rooms/${tool.room_id}` }, tool.room_id);
   const where = element("p", {}, "in ", room, ` of ${tool.namespace || "(none)"}`);
   const area = element("textarea", { rows: 3, name: "result", spellcheck: "false" }, "{}");
-  const label = element("label", {}, "Result as JSON; an object with error marks the call failed", area);
+  const label = element("label", {}, "Result as JSON; an object with error marks the call as failed", area);
   const submit = element("button", { class: "primary" }, "Send the result");
   const form = element("form", {}, label, element("p", { class: "buttons" }, submit));
   form.addEventListener("submit", (event) => {
@@ -159,7 +159,7 @@ function toolCallRow(tool) {
     if (result === undefined) return;
     const body = { tool_call_id: tool.id, result };
     const answer = () => call("submit_tool_result", tool.namespace, { room_id: tool.room_id }, body);
-    perform(answer, at("tool-call-outcome"), () => `${tool.tool} has its result.`);
+    perform(answer, at("tool-call-outcome"), () => `Sent the result of ${tool.tool}.`);
   });
   const given = passage(pretty(tool.arguments), `Arguments of ${tool.tool}`);
   return element("li", {}, element("h3", {}, tool.tool), where, given, form);

@@ -23,11 +23,11 @@ export function attemptKey(delivery) {
 
 /** What came of an attempt. */
 export function outcome(delivery) {
-  return badge(delivery.status ?? "no answer", delivery.succeeded ? "completed" : "failed");
+  return badge(delivery.status ?? "no response", delivery.succeeded ? "completed" : "failed");
 }
 
 function nameOf(delivery) {
-  return delivery.is_duplicate ? "copy" : `attempt ${delivery.attempt}`;
+  return delivery.is_duplicate ? "duplicate" : `attempt ${delivery.attempt}`;
 }
 
 function details({ payload, attempts }, delivery) {
@@ -41,13 +41,13 @@ function details({ payload, attempts }, delivery) {
     line,
     ...part("Headers", { text: pretty(own.headers) }),
     ...part("Payload", payload),
-    ...part(`Answer ${own.status ?? ""}`, answer),
+    ...part(`Response ${own.status ?? ""}`, answer),
   ];
 }
 
 function moment(attempt, first, isOwn) {
   const seconds = Math.round((new Date(attempt.sent_at) - first) / 1000);
-  const next = attempt.next_attempt_at ? `the next at ${new Date(attempt.next_attempt_at).toLocaleTimeString()}` : "";
+  const next = attempt.next_attempt_at ? `next at ${new Date(attempt.next_attempt_at).toLocaleTimeString()}` : "";
   const after = element("time", { datetime: attempt.sent_at }, `after ${seconds.toLocaleString("en")} s`);
   const text = [nameOf(attempt), attempt.error, next].filter(Boolean).join(", ");
   return element("li", isOwn ? { "aria-current": "true" } : {}, after, outcome(attempt), element("span", {}, text));

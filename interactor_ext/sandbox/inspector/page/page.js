@@ -47,10 +47,10 @@ function show(state) {
   showWorkflows(state);
   showRequests(state);
   showControl(state);
-  rows("flows", "flow-list", state, (flow) => flow.id, flowRow, "No OAuth flow is under way.");
+  rows("flows", "flow-list", state, (flow) => flow.id, flowRow, "No pending OAuth flows.");
   rows("credentials", "credential-list", state, (credential) => credential.id, credentialRow, "No credentials yet.");
   rows("webhooks", "webhook-list", state, (webhook) => webhook.id, webhookRow, "No webhooks yet.");
-  rows("deliveries", "delivery-list", state, attemptKey, attemptRow, "Nothing was delivered yet.");
+  rows("deliveries", "delivery-list", state, attemptKey, attemptRow, "No deliveries yet.");
   rows("assistants", "assistant-list", state, (assistant) => assistant.id, assistantRow, "No assistants yet.");
   rows("tools", "tool-list", state, (tool) => tool.id, toolRow, "No tools yet.");
   rows("data_sources", "data-source-list", state, (source) => source.id, dataSourceRow, "No data sources yet.");

@@ -21,7 +21,7 @@ export function filters() {
 
 export function showRequests({ requests, counts }) {
   tell("requests", requests.length, counts.requests);
-  const empty = counts.requests.all > 0 ? "No request matches." : "No program has sent a request yet.";
+  const empty = counts.requests.all > 0 ? "No request matches." : "No requests yet.";
   fillRows(at("request-list"), requests, (request) => request.request_id, requestRow, empty);
 }
 

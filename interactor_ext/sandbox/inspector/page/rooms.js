@@ -60,7 +60,7 @@ function roomFacts(room) {
 function bubble(message) {
   const kind = ["user", "assistant"].includes(message.role) ? message.role : "other";
   const node = element("article", { class: `message ${kind}${message.draft ? " draft" : ""}` });
-  node.append(element("p", { class: "who" }, message.role, message.created_at ? created(message) : " is answering"));
+  node.append(element("p", { class: "who" }, message.role, message.created_at ? created(message) : " is writing"));
   if (message.content) node.append(element("p", { class: "content" }, message.content));
   if (message.tool_calls?.length) node.append(...toolCalls(message.tool_calls));
   return node;

@@ -25,7 +25,7 @@ export function tally(shown, { all, matching = all, dropped = 0 }) {
 
 function part(shown, matching) {
   const last = `${number(skipped + shown)} of ${number(matching)}`;
-  return skipped === 0 ? `The newest ${last}` : `Numbers ${number(skipped + 1)} to ${last}`;
+  return skipped === 0 ? `The newest ${last}` : `Items ${number(skipped + 1)} to ${last}`;
 }
 
 export function tell(name, shown, count) {

@@ -1,0 +1,99 @@
+"""Applications with one planted error each, and their mended twins, under `pytest --interactor-explore`.
+
+They are in planted/ and were written before the explorer.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLANTED = Path(__file__).with_name("planted")
+# The operations and events at which each goes wrong, and the faults that show it.
+ERRORS = {
+    "assumed_order": ("credential.connected", {"late", "reordered"}),
+    "charge_before_claim": ("credential.connected", {"twice", "failed"}),
+    "cut_stream": ("stream_room", {"cut-before", "cut-within", "cut-after", "repeated"}),
+    "early_answer": ("credential.expired", {"died"}),
+    "kept_token": ("(list|create)_(assistants?|rooms?)", {"revoked"}),
+    "retry_loop": ("create_room", {"lost", "slow", "cut"}),
+    "swallowed_conflict": ("get_credential_token", {"expired"}),
+    "tool_twice": ("submit_tool_result", {"refused", "lost", "unavailable", "slow", "cut"}),
+}
+SCHEDULE = re.compile(r"pytest (\S+) --interactor-schedule=(\S+)")
+# A heading of a table, and a row that it is about.
+TABLE = re.compile(r"^(?:request|stream|delivery|tool call|process|[rsdtp]\d+) .*$", re.MULTILINE)
+
+
+def project(folder: Path, name: str, module: str) -> Path:
+    made = folder / f"{name}-{module}"
+    made.mkdir()
+    shutil.copy(PLANTED / "pytest.ini", made)
+    shutil.copy(PLANTED / name / "test_app.py", made)
+    shutil.copy(PLANTED / name / f"{module}.py", made / "app.py")
+    return made
+
+
+def run(folder: Path, *options: str) -> tuple[str, int]:
+    command = [sys.executable, "-m", "pytest", "-p", "interactor", "-p", "no:cacheprovider", *options]
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return done.stdout + done.stderr, done.returncode
+
+
+def explore(folder: Path) -> tuple[str, int]:
+    return run(folder, "--interactor-explore", "--interactor-budget=20m")
+
+
+def failing(report: str) -> set[tuple[str, str]]:
+    """The operations and faults of the cells that say FAIL."""
+    found, heading = set(), ""
+    for line in TABLE.findall(report):
+        if not re.match(r"[rsdtp]\d", line):
+            heading = line
+            continue
+        for cell in re.finditer("FAIL", line):
+            found.add((line.split()[1], heading[cell.start() :].split()[0]))
+    return found
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ERRORS)
+def test_planted_error_is_found_and_nothing_else(name: str, tmp_path: Path) -> None:
+    operations, faults = ERRORS[name]
+    folder = project(tmp_path, name, "app")
+    output, status = explore(folder)
+    assert status == 1, output
+    assert failing(output), output
+    for operation, fault in failing(output):
+        assert re.fullmatch(operations, operation), output
+        assert fault in faults, output
+    test, schedule = SCHEDULE.findall(output)[0]
+    for _ in range(2):
+        again, status = run(folder, test, f"--interactor-schedule={schedule}")
+        assert status == 1, again
+        assert failing(again) <= failing(output), again
+        assert SCHEDULE.findall(again) == [(test, schedule)], again
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ERRORS)
+def test_mended_twin_survives_everything(name: str, tmp_path: Path) -> None:
+    output, status = explore(project(tmp_path, name, "mended"))
+    assert status == 0, output
+    assert "not tried" not in output
+    assert re.search(r": \d+ schedules at \d+ places$", output, re.MULTILINE), output
+
+
+@pytest.mark.full
+def test_runs_with_one_seed_print_one_table(tmp_path: Path) -> None:
+    folder = project(tmp_path, "charge_before_claim", "app")
+    tables = [TABLE.findall(explore(folder)[0]) for _ in range(2)]
+    assert tables[0]
+    assert tables[0] == tables[1]
