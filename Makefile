@@ -128,7 +128,7 @@ test-newest: $(NEWEST)/.ready
 	$(PYTEST) -m "not full" $(sort $(TESTS_OF_DEPENDENCIES) $(TESTS_OF_PYTHON))
 
 nightly: $(READY) $(GENERATOR)/.ready
-	INTERACTOR_EXAMPLES=100 INTERACTOR_SOAK_SECONDS=300 $(PYTEST) $(STRICT)
+	INTERACTOR_EXAMPLES=100 $(PYTEST) $(STRICT)
 
 # `make -j2 check` uses two cores.
 check: check-mypy check-pyright check-rest

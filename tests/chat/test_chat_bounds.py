@@ -314,17 +314,6 @@ def test_garbage_collector_closes_a_chat_without_a_deadlock(sandbox: Sandbox) ->
         assert chat("sync", sandbox, room, WORDS).text == ANSWER
 
 
-def test_closed_generator_around_a_chat_releases_the_room(sandbox: Sandbox) -> None:
-    room = new_room(sandbox)
-    with sandbox.client(namespace=NAMESPACE) as user:
-        for _ in range(3):
-            generator = words(user, room)
-            next(generator)
-            generator.close()
-        assert chat("sync", sandbox, room, WORDS).text == ANSWER
-    assert eventually(lambda: sandbox.open_streams == 0)
-
-
 def timed_out() -> Any:
     return pytest.raises(APITimeoutError, match=r"within 0\.2 s \(tool_timeout=\)\. .* tool calls tc_")
 

@@ -14,7 +14,6 @@ from interactor_client.models import (
     MessageDelta,
     ToolCall,
     ToolCallStart,
-    UnknownEvent,
 )
 from interactor_ext import APIConnectionError, APITimeoutError, NotFoundError, StreamError
 from interactor_ext.chat._state import Done, ListMessages, ReadStream, ReplyState, RunTools, Sleep
@@ -33,7 +32,6 @@ def call(call_id: str, status: str = "pending") -> ToolCall:
 
 QUESTION = message("msg_1", "Hello?", "user")
 ANSWER = message("msg_9", "Hello there")
-RESULT = message("msg_3", "3", "tool")
 
 
 def asked(*, runs_tools: bool = True) -> ReplyState:
@@ -137,15 +135,6 @@ def test_tool_calls_within_a_complete_message_run() -> None:
     assert text(state) == "Let me see.Let me see. Three."
 
 
-def test_events_other_than_the_answer_are_handed_out() -> None:
-    state = asked()
-    others = [MessageComplete(message=QUESTION), MessageComplete(message=RESULT), UnknownEvent(type="message.thinking")]
-    for event in others:
-        state.received(event)
-    assert list(state.events) == others
-    assert state.action == ReadStream()
-
-
 def test_reconnect_without_last_event_id_takes_the_text_from_the_message() -> None:
     """Without an id deltas may be missing, so the text comes from the complete message."""
     state = asked()
@@ -187,15 +176,6 @@ def test_answer_is_found_in_a_list_without_the_question() -> None:
     )
     state.listed([later, message("msg_0", "An older answer.")])
     assert state.message == later
-
-
-def test_rejected_list_ends_the_chat_with_its_error() -> None:
-    state = asked()
-    state.resumed("")
-    state.list_failed(NotFoundError("gone"))
-    assert isinstance(state.reason, NotFoundError)
-    assert state.action == Done()
-    assert not state.go_without_stream()
 
 
 def test_without_a_stream_polling_ends_after_some_seconds() -> None:

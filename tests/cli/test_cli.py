@@ -24,7 +24,7 @@ from tests.support.browser import chromium
 from tests.support.browser import eventually as eventually_in
 from tests.support.chat_driver import Chat
 from tests.support.conversations import new_room
-from tests.support.terminal import ANSI, COMMAND, NAMESPACE, Terminal
+from tests.support.terminal import ANSI, NAMESPACE, Terminal
 from tests.support.waiting import eventually
 from tests.support.webhook_deliveries import SECRET, body_of, delivery
 
@@ -323,14 +323,6 @@ def test_errors_are_one_line_and_verbose_shows_details(shown_by: Callable[..., s
     assert "No such command" in shown_by("nonsense", status=2)
 
 
-@pytest.mark.full
-def test_show_completion_prints_the_script_of_the_shell() -> None:
-    # The shell is told by the process that started the command, which must not be replaced by it.
-    within_bash = ["bash", "-c", '"$@"; exit $?', "bash", *COMMAND, "--show-completion"]
-    shown = subprocess.run(within_bash, capture_output=True, text=True, check=True).stdout
-    assert "_INTERACTOR_COMPLETE" in shown
-
-
 def test_missing_cli_extra_names_install_command() -> None:
     code = "import sys; sys.modules['typer'] = None; from interactor_ext.cli import main; sys.exit(main([]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -437,12 +429,6 @@ def test_api_describe_covers_every_operation_without_sending(
     assert "  assistant_id        required, string" in lines
     assert "  metadata            object" in lines
     assert """Example interactor api create_room -n user_123 -d '{"assistant_id": "asst_7Hq2", """ in lines[-1]
-
-
-def test_api_describe_example_works(call: Callable[..., Any]) -> None:
-    (described,) = call("create_assistant", "--describe")
-    (bot,) = call("create_assistant", body={**described["body"]["examples"][0], "tools": [], "data_sources": []})
-    assert bot["data"]["name"] == described["body"]["examples"][0]["name"]
 
 
 def test_api_shows_events_of_a_stream(shown_by: Callable[..., str], sandbox: Sandbox) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("typer", reason="pip install typer rich")
 
-from interactor_ext.cli import answers, operations
+from interactor_ext.cli import operations
 from interactor_ext.sandbox import Sandbox
 from tests.cli.test_cli_webhooks import webhooks_of
 from tests.support.terminal import NAMESPACE, Shell, spawn
@@ -126,14 +126,6 @@ def test_field_shows_one_part_of_the_answer(shell: Shell, sandbox: Sandbox) -> N
     assert "at 'id', it is a list of 2: write [0], or [] for all" in shell.run(f"api list_assistants {of} data.id", 1)
     assert "at 'idd', it has id, " in shell.run(f"api get_assistant assistant_id={ids[0]} {of} data.idd", 1)
     assert "'data..id' isn't a valid field path" in shell.run(f"api list_assistants {of} data..id", 1)
-
-
-@pytest.mark.parametrize(
-    ("path", "found"),
-    [("a.b", [1]), ("a", [{"b": 1}]), (".", [{"a": {"b": 1}, "c": [[1], [2]]}]), ("c[0]", [[1]]), ("c[][0]", [1, 2])],
-)
-def test_paths_of_fields(path: str, found: list[Any]) -> None:
-    assert answers.select({"a": {"b": 1}, "c": [[1], [2]]}, path) == found
 
 
 def test_all_pages_reach_a_file(shell: Shell, sandbox: Sandbox, tmp_path: Path) -> None:

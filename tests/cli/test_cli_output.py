@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -309,21 +308,3 @@ def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             yield process, lines
         finally:
             process.kill()
-
-
-def test_only_output_module_writes() -> None:
-    folder = Path(main.__code__.co_filename).parent
-    writers = set()
-    for path in folder.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and re.search(
-                r"^(print|input|typer\.(echo|secho)|console\..*(print|write)|errors\..*(print|write)|"
-                r"(sys\.)?(stdout|stderr)\..*write.*)$",
-                ast.unparse(node.func),
-            ):
-                writers.add((path.name, ast.unparse(node.func)))
-    # The first says what to install where rich is missing; the prompt of the second is its own.
-    assert {each for each in writers if each[0] != "output.py"} == {
-        ("__init__.py", "sys.stderr.write"),
-        ("chat.py", "input"),
-    }

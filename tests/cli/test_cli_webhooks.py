@@ -17,7 +17,7 @@ pytest.importorskip("typer", reason="pip install typer rich")
 
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing.deliveries import contract_events
-from interactor_ext.webhooks import SQLiteEventQueue, WebhookVerifier, parse_event
+from interactor_ext.webhooks import WebhookVerifier, parse_event
 from tests.support.scripted_server import Answer, Asked, OddServer, http
 from tests.support.terminal import COMMAND, NAMESPACE, Shell, Terminal
 from tests.support.waiting import eventually
@@ -191,34 +191,6 @@ def test_replay_delivers_each_body_as_often_as_asked(shell: Shell, application: 
     assert [parse_event(asked.body).idempotency_key for asked in application.calls] == ["k0", "k0", "k1", "k1"]
     assert "No such file" in shell.run(f"webhooks replay {names} /nowhere --to {application.url}", 1)
     assert len(application.calls) == 4
-
-
-def test_dead_letters_are_counted_and_dropping_them_asks(queue: SQLiteEventQueue, tmp_path: Path) -> None:
-    (tmp_path / "counted_shop.py").write_text(
-        "from interactor_ext.webhooks import SQLiteEventQueue, WebhookRouter, WebhookVerifier\n"
-        f"queue = SQLiteEventQueue({str(tmp_path / 'queue.db')!r})\n"
-        "router = WebhookRouter(WebhookVerifier('whsec_a'), queue=queue, name='shop')\n"
-    )
-    for key in ("shop:a", "shop:b"):
-        queue.put(key, body_of(key=key))
-        taken = queue.take(key, 60)
-        assert taken is not None
-        queue.bury(key, key, "LookupError")
-    shell = Shell({"PYTHONPATH": str(tmp_path)})
-    try:
-        shell.begin("webhooks dead drop counted_shop:router --all")
-        shell.until("Dropping 2 dead letters can't be undone. Continue? [y/N] ")
-        shell.type("")
-        assert "Nothing was dropped." in shell.ended(1)
-        assert len(queue.dead_letters()) == 2
-        shell.run("webhooks dead replay counted_shop:router shop:a")
-        shell.begin("webhooks dead drop counted_shop:router --all")
-        shell.until("Dropping 1 dead letter can't be undone. Continue? [y/N] ")
-        shell.type("yes")
-        assert "1 dead letter dropped." in shell.ended()
-        assert queue.dead_letters() == []
-    finally:
-        shell.close()
 
 
 def test_completion_of_events(shown_by: Callable[..., str]) -> None:

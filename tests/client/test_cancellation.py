@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,23 +13,25 @@ from interactor_ext import AsyncInteractorClient, CircuitBreaker, CircuitOpenErr
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports import AiohttpTransport
-from tests.support.scripted_server import Action, Connection, FaultServer, Request, error, fine, send_and, slow
+from tests.support.scripted_server import (
+    Action,
+    Connection,
+    FaultServer,
+    Request,
+    error,
+    fine,
+    send_and,
+    settings_of,
+    slow,
+)
+from tests.support.waiting import eventually_async
 from tests.transports.test_transport_faults import busy_async_connections
 
 MOST_TURNS = 150
 
 
 def client_of(server: FaultServer, **settings: Any) -> AsyncInteractorClient:
-    return AsyncInteractorClient(
-        **{
-            "client_id": "id",
-            "client_secret": "s3cret",
-            "core_api_url": f"{server.url}/api/v1",
-            "account_server_url": f"{server.url}/auth/api/v1",
-            "timeout": 60,
-            **settings,
-        }
-    )
+    return AsyncInteractorClient(**settings_of(server.url, **{"timeout": 60, **settings}))
 
 
 async def cancel_after(turns: int, call: Callable[[], Any]) -> bool:
@@ -48,13 +49,6 @@ async def cancel_after(turns: int, call: Callable[[], Any]) -> bool:
     with pytest.raises(asyncio.CancelledError):
         await task
     return False
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.005)
 
 
 SITUATIONS: dict[str, tuple[list[Action], dict[str, Any]]] = {
@@ -90,7 +84,7 @@ async def test_cancelled_call_leaves_no_connection_and_no_task(situation: str, s
                 break
         if "transport" in settings:
             await settings["transport"].aclose()
-        await until(lambda: server.open_connections == 0)
+        await eventually_async(lambda: server.open_connections == 0)
 
 
 async def test_cancelled_call_that_probes_the_circuit_lets_another_probe() -> None:
@@ -108,7 +102,7 @@ async def test_cancelled_call_that_probes_the_circuit_lets_another_probe() -> No
             now += 16
             server.script = [send_and(b"", lambda connection: connection.stall())]
             probe = asyncio.create_task(client.assistants.get("asst_1"))
-            await until(lambda: len(server.calls()) == sent + 1)
+            await eventually_async(lambda: len(server.calls()) == sent + 1)
             with pytest.raises(CircuitOpenError):
                 await client.assistants.get("asst_1")
             probe.cancel()
@@ -126,7 +120,7 @@ async def test_cancelled_caller_does_not_cancel_the_token_request_of_others() ->
     with FaultServer(token_script=[answer_late]) as server:
         async with client_of(server) as client:
             tasks = [asyncio.create_task(client.assistants.get("asst_1")) for _ in range(5)]
-            await until(lambda: len(server.token_requests()) == 1)
+            await eventually_async(lambda: len(server.token_requests()) == 1)
             tasks[0].cancel()
             cancelled.set()
             await asyncio.gather(*tasks, return_exceptions=True)

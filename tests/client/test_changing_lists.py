@@ -196,31 +196,6 @@ def test_stable_list_costs_one_request_more_than_it_has_pages(prefetch: int, tot
 
 
 @prefetching
-@pytest.mark.parametrize("total", [True, False], ids=["total", "no total"])
-def test_removing_each_item_leaves_none(prefetch: int, total: bool) -> None:
-    rows = Rows(250, 20, total=total)
-    assert walk(rows, then=rows.remove, prefetch=prefetch) == list(range(250))
-    assert rows.rows == []
-    assert rows.requests <= 13 + 1 + prefetch, "each page is requested once while none of its items stay"
-
-
-@prefetching
-@pytest.mark.parametrize("where", ["front", "end"])
-def test_replacing_each_item_reaches_all_and_ends(prefetch: int, where: str) -> None:
-    """`total` stays the same. The new rows may come too; the walk ends though each brings another."""
-    rows = Rows(250, 20)
-
-    def replace(row: int) -> None:
-        rows.remove(row)
-        rows.add(where)
-
-    found = walk(rows, then=replace, prefetch=prefetch)
-    assert set(range(250)) <= set(found)
-    assert len(found) == len(set(found)) <= 2 * 250 + 100
-    assert rows.requests < 60
-
-
-@prefetching
 @pytest.mark.parametrize("where", ["front", "end"])
 def test_list_that_grows_by_a_row_for_each_found_ends(prefetch: int, where: str) -> None:
     rows = Rows(250, 20)

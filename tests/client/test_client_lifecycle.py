@@ -10,7 +10,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -30,9 +30,10 @@ from interactor_ext._client.shared_clients import AsyncClientKeywords, ClientKey
 from interactor_ext._config import ConfigFields
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tokens import MemoryTokenStore
+from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.ports import free_port
 from tests.support.scripted_server import ASSISTANT, OddServer, js
-from tests.support.waiting import collect_garbage
+from tests.support.waiting import collect_garbage, eventually
 
 both = pytest.mark.parametrize("get", [get_client, get_async_client])
 
@@ -51,32 +52,6 @@ def environment(server: OddServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     reset_clients()
 
 
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
-
-
-def in_child(work: Callable[[], None]) -> int:
-    """The exit status of a forked child that does `work`."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def needs_fork(test: Any) -> Any:
-    # From 3.12 on, Python warns of every fork of a process with threads; these tests are about what it warns of.
-    test = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")(test)
-    return pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")(test)
-
-
 def test_async_client_works_in_consecutive_event_loops(server: OddServer) -> None:
     client = AsyncInteractorClient(**server.settings)
 
@@ -88,21 +63,6 @@ def test_async_client_works_in_consecutive_event_loops(server: OddServer) -> Non
     asyncio.run(client.aclose())
     assert len(server.calls) == 40
     assert len(server.token_requests) == 1
-    eventually(lambda: not server.open_connections)
-
-
-def test_async_client_works_in_concurrent_event_loops(server: OddServer) -> None:
-    client = AsyncInteractorClient(**server.settings)
-
-    async def use() -> None:
-        for _ in range(10):
-            await asyncio.gather(*(client.assistants.list() for _ in range(5)))
-
-    with ThreadPoolExecutor(4) as threads:
-        for done in [threads.submit(asyncio.run, use()) for _ in range(4)]:
-            done.result(60)
-    asyncio.run(client.aclose())
-    assert len(server.calls) == 200
     eventually(lambda: not server.open_connections)
 
 
@@ -140,23 +100,16 @@ def test_low_level_client_keeps_its_client_alive(server: OddServer) -> None:
     eventually(lambda: not server.open_connections)
 
 
-def test_close_closes_every_connection(server: OddServer) -> None:
-    with InteractorClient(**server.settings) as client, ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda _: client.assistants.list(), range(32)))
-        assert server.open_connections
-    eventually(lambda: not server.open_connections)
-
-
 @needs_fork
+@in_threads
 def test_fork_with_a_warm_pool(server: OddServer) -> None:
     with InteractorClient(**server.settings) as client:
         client.namespace("parent").assistants.list()
 
-        def child() -> None:
-            for number in range(5):
-                assert client.namespace(f"child_{number}").assistants.list().data
+        def child() -> bool:
+            return all(client.namespace(f"child_{number}").assistants.list().data for number in range(5))
 
-        assert [in_child(child) for _ in range(2)] == [0, 0]
+        assert all(ended_well(in_child(child)) for _ in range(2))
         client.namespace("parent").assistants.list()
     assert len(server.calls) == 12
     assert {asked.headers["x-namespace"] for asked in server.calls} > {b"parent", b"child_4"}
@@ -165,6 +118,7 @@ def test_fork_with_a_warm_pool(server: OddServer) -> None:
 
 
 @needs_fork
+@in_threads
 def test_fork_while_other_threads_are_calling(server: OddServer) -> None:
     stop = threading.Event()
     with InteractorClient(**server.settings) as client:
@@ -177,7 +131,7 @@ def test_fork_while_other_threads_are_calling(server: OddServer) -> None:
         for thread in threads:
             thread.start()
         try:
-            assert [in_child(lambda: client.assistants.list()) for _ in range(10)] == [0] * 10
+            assert all(ended_well(in_child(client.assistants.list)) for _ in range(10))
         finally:
             stop.set()
             for thread in threads:
@@ -185,24 +139,25 @@ def test_fork_while_other_threads_are_calling(server: OddServer) -> None:
 
 
 @needs_fork
+@in_threads
 def test_fork_of_an_async_client(server: OddServer) -> None:
     client = AsyncInteractorClient(**server.settings)
 
-    async def main() -> int:
+    async def main() -> bool:
         await client.assistants.list()
 
-        def child() -> None:
+        def child() -> object:
             # A child of a running loop has that loop's thread, and must not run it.
             asyncio.set_event_loop(None)
             asyncio._set_running_loop(None)
-            asyncio.run(client.assistants.list())
+            return asyncio.run(client.assistants.list())
 
-        status = in_child(child)
+        child_ended_well = ended_well(in_child(child))
         await client.assistants.list()
         await client.aclose()
-        return status
+        return child_ended_well
 
-    assert asyncio.run(main()) == 0
+    assert asyncio.run(main())
     assert len(server.calls) == 3
 
 
@@ -247,12 +202,6 @@ class TestSharedClients:
         while server.open_connections or not client.is_closed:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.005)
-
-    def test_get_client_without_environment_raises_configuration_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.delenv("INTERACTOR_CLIENT_SECRET")
-        for get in (get_client, get_async_client):
-            with pytest.raises(ConfigurationError, match="INTERACTOR_CLIENT_SECRET"):
-                get()
 
     @both
     def test_first_call_makes_the_shared_client_with_its_options(self, get: Any) -> None:
@@ -308,11 +257,12 @@ class TestSharedClients:
             assert keywords.__annotations__.keys() == parameters | ConfigFields.__annotations__.keys()
 
     @needs_fork
+    @in_threads
     def test_forked_child_uses_the_shared_client(self) -> None:
         get_client().assistants.list()
         with interactor_ext._client.shared_clients._lock:  # as if another thread were just making one
-            status = in_child(lambda: get_client().assistants.list() and None)
-        assert status == 0
+            child = in_child(lambda: get_client().assistants.list())
+            assert ended_well(child)
 
 
 ENDINGS = {

@@ -31,6 +31,7 @@ from interactor_ext.tokens import FileTokenStore
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from tests.support.modes import client_of, done, sync_and_async
 from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js, token_answer
+from tests.support.waiting import eventually
 
 SETTINGS: dict[str, Any] = {
     "client_id": "client",
@@ -66,13 +67,6 @@ def held() -> Iterator[Held]:
 
 def narrow_token(asked: Asked) -> Answer:
     return token_answer(f"token_for_{json.loads(asked.body).get('scope')}", scope=json.loads(asked.body).get("scope"))
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
 
 
 def close_amid_calls(mode: str, server: OddServer, ready: Callable[[Any], bool], **options: Any) -> list[Any]:

@@ -115,17 +115,6 @@ async def test_odd_lifetimes_are_read_as_the_contract_says(
 
 
 @pytest.mark.full
-async def test_500_concurrent_calls_with_an_expired_token_make_one_token_request(world: World, client: Any) -> None:
-    auth = world.auth(client)
-    await send(auth, "GET", world.provider.url)
-    world.clock.now += 3600
-    found = await send_at_once(auth, 500, world.provider.url)
-    assert [getattr(each, "status_code", each) for each in found] == [200] * 500
-    assert world.credentials.asked == {"GET token": 2}
-    assert world.tokens_seen == ["provider_1"] + ["provider_2"] * 500
-
-
-@pytest.mark.full
 async def test_500_concurrent_calls_with_a_token_that_is_due_wait_for_nothing(world: World, client: Any) -> None:
     auth = world.auth(client)
     await send(auth, "GET", world.provider.url)

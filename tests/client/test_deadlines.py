@@ -16,7 +16,6 @@ from interactor_ext import (
     APIConnectionError,
     APITimeoutError,
     CircuitBreaker,
-    CircuitOpenError,
     ConfigurationError,
     InteractorClient,
     ServerError,
@@ -26,18 +25,8 @@ from interactor_ext.transports._attempts import Rules
 from interactor_ext.transports._circuit_breaker import Permit
 from interactor_ext.transports._retrying import CallTransport
 from tests.support.modes import call, sync_and_async
-from tests.support.scripted_server import FaultServer, error, fine, refusing_url, send_and, slow
+from tests.support.scripted_server import FaultServer, error, fine, refusing_url, send_and, settings_of
 from tests.support.waiting import with_enough_time
-
-
-def settings(url: str, **more: Any) -> dict[str, Any]:
-    return {
-        "client_id": "id",
-        "client_secret": "s3cret",
-        "core_api_url": f"{url}/api/v1",
-        "account_server_url": f"{url}/auth/api/v1",
-        **more,
-    }
 
 
 def silence() -> Any:
@@ -50,7 +39,7 @@ def test_deadline_before_timeout_raises_error_that_names_the_deadline(mode: str)
         with FaultServer([silence()]) as server:
             what = r"GET /assistants/\{assistant_id\} had no response when its deadline came\. It may have arrived"
             with pytest.raises(APITimeoutError, match=what) as caught:
-                call(mode, settings(server.url, deadline=deadline), lambda client: client.assistants.get("asst_1"))
+                call(mode, settings_of(server.url, deadline=deadline), lambda client: client.assistants.get("asst_1"))
             assert caught.value.sent
 
     with_enough_time(attempt, 1, 5, 25)
@@ -63,7 +52,7 @@ def test_missed_deadlines_do_not_open_the_circuit(mode: str) -> None:
         with pytest.raises(APITimeoutError):
             call(
                 mode,
-                settings(server.url, deadline=0.1, circuit_breaker=breaker),
+                settings_of(server.url, deadline=0.1, circuit_breaker=breaker),
                 lambda client: client.assistants.get("asst_1"),
             )
         assert isinstance(breaker.enter(server.url.removeprefix("http://")), Permit)
@@ -74,37 +63,17 @@ def test_retry_pause_longer_than_deadline_raises_at_once(mode: str) -> None:
     with FaultServer([error(503, retry_after="30")]) as server:
         started = time.monotonic()
         with pytest.raises(ServerError) as caught:
-            call(mode, settings(server.url, deadline=25), lambda client: client.assistants.get("asst_1"))
+            call(mode, settings_of(server.url, deadline=25), lambda client: client.assistants.get("asst_1"))
         assert time.monotonic() - started < 20
         assert caught.value.retry_after == 30
         assert len(server.calls()) == 1
-
-
-@sync_and_async
-def test_deadline_of_a_view_counts_for_each_call_anew(mode: str) -> None:
-    def attempt(deadline: float) -> None:
-        def three(client: Any) -> Any:
-            hasty = client.with_options(deadline=deadline)
-            if mode == "sync":
-                return [hasty.assistants.get("asst_1") for _ in range(3)]
-
-            async def one_after_another() -> list[Any]:
-                return [await hasty.assistants.get("asst_1") for _ in range(3)]
-
-            return one_after_another()
-
-        # Three calls take as long as the deadline that each of them has.
-        with FaultServer([slow(deadline / 3, fine)]) as server:
-            assert len(call(mode, settings(server.url), three)) == 3
-
-    with_enough_time(attempt, 1.5, 6, 24)
 
 
 def test_hanging_resolver_does_not_hold_a_call_beyond_its_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     done = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: done.wait(60) and [])
     started = time.monotonic()
-    client = InteractorClient(**settings("http://slow.internal", deadline=0.2))
+    client = InteractorClient(**settings_of("http://slow.internal", deadline=0.2))
     with pytest.raises(APITimeoutError) as caught:
         client.assistants.get("asst_1")
     assert time.monotonic() - started < 30
@@ -122,7 +91,7 @@ def test_connecting_takes_five_seconds_of_the_timeout_at_most(mode: str, timeout
         seconds.append(request.extensions["timeout"]["connect"])
         return httpx.Response(503)
 
-    options = settings("http://dead.internal", timeout=timeout, max_retries=0, transport=httpx.MockTransport(answer))
+    options = settings_of("http://dead.internal", timeout=timeout, max_retries=0, transport=httpx.MockTransport(answer))
     with pytest.raises(ServerError):
         call(mode, options, lambda client: client.get_access_token())
     assert most - 1 < seconds[0] <= most
@@ -149,7 +118,7 @@ def test_connect_timeout_is_shared_among_several_addresses_of_a_host(monkeypatch
         monkeypatch.setattr(socket, "create_connection", connect)
 
         def attempt(timeout: float) -> None:
-            with InteractorClient(**settings("http://two.internal", timeout=timeout)) as client:
+            with InteractorClient(**settings_of("http://two.internal", timeout=timeout)) as client:
                 assert client.assistants.get("asst_1").id == "asst_1"
 
         with_enough_time(attempt, 4, 20)
@@ -207,7 +176,7 @@ def test_open_circuit_before_a_retry_raises_the_error_of_the_last_attempt(mode: 
         with pytest.raises((ServerError, APIConnectionError)) as caught:
             call(
                 mode,
-                settings(server.url, circuit_breaker=breaker, retry_policy=policy),
+                settings_of(server.url, circuit_breaker=breaker, retry_policy=policy),
                 lambda client: client.assistants.get("asst_1"),
             )
         assert len(server.calls()) == 1
@@ -215,23 +184,10 @@ def test_open_circuit_before_a_retry_raises_the_error_of_the_last_attempt(mode: 
 
 
 @sync_and_async
-def test_open_circuit_raises_circuit_open_error_at_once(mode: str) -> None:
-    breaker = CircuitBreaker(failures=1, cool_down=60)
-    with FaultServer() as server:
-        permit = breaker.enter(server.url.removeprefix("http://"))
-        assert isinstance(permit, Permit)
-        permit.end(failed=True)
-        with pytest.raises(CircuitOpenError, match="failed too often") as caught:
-            call(mode, settings(server.url, circuit_breaker=breaker), lambda client: client.assistants.get("asst_1"))
-        assert server.seen == []
-    assert 0 < (caught.value.retry_after or 0) <= 60
-
-
-@sync_and_async
 @pytest.mark.parametrize("wrong", [CircuitBreaker, "off", 0])
 def test_invalid_circuit_breaker_raises_configuration_error(mode: str, wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="circuit_breaker"):
-        call(mode, settings("http://x", circuit_breaker=wrong), lambda client: None)
+        call(mode, settings_of("http://x", circuit_breaker=wrong), lambda client: None)
 
 
 def test_httpx_transports_with_unix_socket_or_retries_keep_deadlines(tmp_path: Path) -> None:
@@ -248,13 +204,13 @@ def test_httpx_transports_with_unix_socket_or_retries_keep_deadlines(tmp_path: P
                     server.serve(guest)
 
         threading.Thread(target=serve, daemon=True).start()
-        with InteractorClient(transport=httpx.HTTPTransport(uds=path), **settings("http://local")) as client:
+        with InteractorClient(transport=httpx.HTTPTransport(uds=path), **settings_of("http://local")) as client:
             assert client.assistants.get("asst_1").id == "asst_1"
         listener.shutdown(socket.SHUT_RDWR)
     with refusing_url() as url:
         transport = httpx.HTTPTransport(retries=2)
         with (
-            InteractorClient(transport=transport, max_retries=0, **settings(url)) as client,
+            InteractorClient(transport=transport, max_retries=0, **settings_of(url)) as client,
             pytest.raises(APIConnectionError),
         ):
             client.assistants.get("asst_1")
@@ -266,4 +222,4 @@ def test_unsupported_proxy_of_the_environment_raises_configuration_error(
 ) -> None:
     monkeypatch.setenv("http_proxy", "gopher://proxy.example")
     with FaultServer() as server, pytest.raises(ConfigurationError, match=r"HTTP_PROXY"):
-        call(mode, settings(server.url, max_retries=0), lambda client: client.assistants.get("asst_1"))
+        call(mode, settings_of(server.url, max_retries=0), lambda client: client.assistants.get("asst_1"))

@@ -10,8 +10,6 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_client.api.assistants import create_assistant, list_assistants
-from interactor_client.models import CreateAssistantRequest
 from interactor_ext import (
     APIConnectionError,
     APIStatusError,
@@ -24,8 +22,8 @@ from interactor_ext import (
     ServerError,
 )
 from interactor_ext.sandbox import Sandbox
-from tests.support.modes import call, client_of, opened, sync_and_async
-from tests.support.wire import BODY, CORE, SECRET, Wire
+from tests.support.modes import call, opened, sync_and_async
+from tests.support.wire import CORE, SECRET, Wire
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 both = pytest.mark.parametrize("cls", [InteractorClient, AsyncInteractorClient])
@@ -170,19 +168,6 @@ def test_on_response_that_raises_is_logged_and_breaks_no_call(
     assert "ZeroDivisionError: mine" in caplog.text
 
 
-@sync_and_async
-def test_on_response_is_told_of_each_connection_of_a_stream(sandbox: Sandbox, mode: str) -> None:
-    told: list[ResponseInfo] = []
-
-    def use(client: Any) -> Any:
-        stream = client.with_options(on_response=told.append).rooms.stream("room_1")
-        return stream.__enter__() if mode == "sync" else stream.__aenter__()
-
-    with pytest.raises(NotFoundError):
-        call(mode, sandbox._with_connection({"namespace": "user_1"}), use)
-    assert [(info.operation, info.status) for info in told] == [("stream_room", 404)]
-
-
 @both
 def test_on_response_that_is_no_plain_function_is_refused(cls: Any, wire: Wire) -> None:
     async def later(info: ResponseInfo) -> None: ...
@@ -212,13 +197,6 @@ def test_request_has_token_namespace_and_options_and_returns_the_response(mode: 
     assert request.headers["authorization"] == "Bearer token_1"
     assert (request.headers["x-namespace"], request.headers["x-a"], request.headers["x-b"]) == ("user_1", "1", "2")
     assert "idempotency-key" not in request.headers
-
-
-@sync_and_async
-def test_request_replaces_a_refused_token_once(mode: str) -> None:
-    wire = Wire(lambda request: httpx.Response(401 if request.headers["authorization"].endswith("1") else 200))
-    assert call(mode, wire.settings, lambda client: client.request("GET", "/things")).status_code == 200
-    assert len(wire.token_requests) == 2
 
 
 @sync_and_async
@@ -339,17 +317,3 @@ def test_request_is_repeated_only_where_that_does_no_harm(
 def test_extras_keep_the_query_of_a_url(mode: str, options: Any, query: str, wire: Wire) -> None:
     call(mode, wire.settings, lambda client: client.with_options(**options)._http.get("/things?a=b"))
     assert str(wire.last.url.params) == query
-
-
-@sync_and_async
-async def test_low_level_functions_have_the_extras_of_their_view(mode: str, wire: Wire) -> None:
-    async with client_of(mode, wire.settings) as client:
-        api = client.with_options(headers={"X-A": "1"}, query={"q": 2}).api
-        body = CreateAssistantRequest(**BODY)
-        if mode == "sync":
-            list_assistants.sync(client=api)
-            create_assistant.sync_detailed(client=api, body=body)
-        else:
-            await list_assistants.asyncio(client=api)
-            await create_assistant.asyncio_detailed(client=api, body=body)
-    assert [(each.headers["x-a"], each.url.params["q"]) for each in wire.requests] == [("1", "2"), ("1", "2")]

@@ -15,7 +15,7 @@ import pytest
 from interactor_ext import AsyncInteractorClient, InteractorClient, ResponseValidationError
 from tests.support.contract import operations
 from tests.support.modes import call, sync_and_async
-from tests.support.scripted_server import ASSISTANT, Action, Connection, FaultServer, Request, reply
+from tests.support.scripted_server import ASSISTANT, Action, Connection, FaultServer, Request, reply, settings_of
 
 
 def bot(bot_id: str, **changes: Any) -> dict[str, Any]:
@@ -48,25 +48,16 @@ def serving(pages: list[list[Any]], **meta: Any) -> Action:
     return act
 
 
-def settings(server: FaultServer) -> dict[str, Any]:
-    return {
-        "client_id": "id",
-        "client_secret": "s3cret",
-        "core_api_url": f"{server.url}/api/v1",
-        "account_server_url": f"{server.url}/auth/api/v1",
-    }
-
-
 def walk(mode: str, server: FaultServer, found: list[str], **options: Any) -> None:
     """Record the id of each assistant when it is yielded."""
     if mode == "sync":
-        with InteractorClient(**settings(server)) as client:
+        with InteractorClient(**settings_of(server.url)) as client:
             for item in client.assistants.iterate(**options):
                 found.append(item.id)  # noqa: PERF401  (what came before an error is to be kept)
         return
 
     async def main() -> None:
-        async with AsyncInteractorClient(**settings(server)) as client:
+        async with AsyncInteractorClient(**settings_of(server.url)) as client:
             async for item in client.assistants.iterate(**options):
                 found.append(item.id)  # noqa: PERF401
 
@@ -84,7 +75,7 @@ def test_on_invalid_gets_each_invalid_item_and_the_others_are_yielded(mode: str,
     with FaultServer([serving(PAGES)]) as server:
         found = call(
             mode,
-            settings(server),
+            settings_of(server.url),
             lambda client: client.assistants.iterate(prefetch=prefetch, on_invalid=told.append),
         )
     assert names(found) == "acfh"
@@ -133,7 +124,7 @@ def test_list_with_invalid_item_raises_error_that_names_the_item(mode: str) -> N
         FaultServer([serving(PAGES)]) as server,
         pytest.raises(ResponseValidationError, match=r"at data\[1\]\.name") as caught,
     ):
-        call(mode, settings(server), lambda client: client.assistants.list())
+        call(mode, settings_of(server.url), lambda client: client.assistants.list())
     assert caught.value.path == "data[1].name"
 
 
@@ -143,7 +134,7 @@ def test_exception_of_on_invalid_ends_the_iteration(mode: str) -> None:
         raise error
 
     with FaultServer([serving(PAGES)]) as server, pytest.raises(ResponseValidationError) as caught:
-        call(mode, settings(server), lambda client: client.assistants.iterate(prefetch=2, on_invalid=refuse))
+        call(mode, settings_of(server.url), lambda client: client.assistants.iterate(prefetch=2, on_invalid=refuse))
     assert caught.value.item == PAGES[0][1]
 
 
@@ -162,7 +153,7 @@ def test_exception_of_on_invalid_ends_the_iteration(mode: str) -> None:
 )
 def test_body_that_is_no_page_raises_despite_on_invalid(mode: str, body: bytes) -> None:
     with FaultServer([reply(200, body)]) as server, pytest.raises(ResponseValidationError):
-        call(mode, settings(server), lambda client: client.assistants.iterate(on_invalid=lambda error: None))
+        call(mode, settings_of(server.url), lambda client: client.assistants.iterate(on_invalid=lambda error: None))
 
 
 @sync_and_async
@@ -171,7 +162,7 @@ def test_page_of_invalid_items_alone_does_not_count_as_empty(mode: str) -> None:
     told: list[Any] = []
     with FaultServer([serving([*pages, [bot("z")]])]) as server:
         found = call(
-            mode, settings(server), lambda client: client.assistants.iterate(prefetch=4, on_invalid=told.append)
+            mode, settings_of(server.url), lambda client: client.assistants.iterate(prefetch=4, on_invalid=told.append)
         )
     assert (names(found), len(told)) == ("z", 120)
 
@@ -184,7 +175,7 @@ def test_full_page_with_invalid_items_still_counts_as_full() -> None:
         data = [[bot("a"), {}], [bot("b")]][number - 1]
         return reply(200, {"data": data, "meta": {"per_page": 2}})(connection, request)
 
-    with FaultServer([act]) as server, InteractorClient(**settings(server)) as client:
+    with FaultServer([act]) as server, InteractorClient(**settings_of(server.url)) as client:
         assert names(list(client.assistants.iterate(on_invalid=lambda error: None))) == "ab"
 
 

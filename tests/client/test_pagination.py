@@ -14,7 +14,7 @@ import pytest
 from interactor_client.models import AssistantListResponse
 from interactor_client.types import UNSET, Page, PageMeta
 from interactor_ext import ResponseValidationError
-from interactor_ext._pagination import aiterate, check_paging, check_prefetch, iterate, page_of
+from interactor_ext._pagination import aiterate, iterate, page_of
 from tests.support.modes import Awaited, sync_and_async
 from tests.support.waiting import PATIENCE
 
@@ -109,26 +109,6 @@ def test_has_more_beside_an_empty_meta_counts() -> None:
     assert page_of(envelope, {}).meta == PageMeta(1, 0, None, None, True)
     contradicting = AssistantListResponse.from_dict({"data": [], "meta": {"has_more": False}, "has_more": True})
     assert not page_of(contradicting, {}).meta.has_more
-
-
-@pytest.mark.parametrize("value", [0, -1, 1.5, "1", True, None, float("nan")])
-def test_invalid_page_or_page_size_raises_value_error(value: Any) -> None:
-    for name in ("page", "per_page"):
-        with pytest.raises(ValueError, match=name):
-            check_paging({name: value})
-
-
-def test_page_size_and_prefetch_out_of_bounds_raise_value_error() -> None:
-    check_paging({})
-    check_paging({"page": 10**6, "per_page": 1})
-    check_paging({"per_page": 100})
-    with pytest.raises(ValueError, match="from 1 to 100, not 101"):
-        check_paging({"per_page": 101})
-    for prefetch in (0, 1, 100):
-        check_prefetch(prefetch)
-    for wrong in (-1, 101, 1.5, "2", True, None):
-        with pytest.raises(ValueError, match="prefetch"):
-            check_prefetch(wrong)
 
 
 @sync_and_async

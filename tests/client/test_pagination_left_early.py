@@ -17,7 +17,7 @@ import pytest
 from interactor_ext import AsyncInteractorClient, ConfigurationError, InteractorClient
 from interactor_ext.retry import RetryPolicy
 from tests.support.modes import sync_and_async
-from tests.support.scripted_server import ASSISTANT, Action, Connection, FaultServer, Request, error, reply
+from tests.support.scripted_server import ASSISTANT, Action, Connection, FaultServer, Request, error, reply, settings_of
 from tests.support.waiting import PATIENCE, collect_garbage, eventually, eventually_async
 
 LONG = 300.0
@@ -48,15 +48,7 @@ PATIENT = RetryPolicy(max_retries=3, max_delay=2 * LONG)
 
 
 def settings(url: str, **more: Any) -> dict[str, Any]:
-    return {
-        "client_id": "id",
-        "client_secret": "s3cret",
-        "core_api_url": f"{url}/api/v1",
-        "account_server_url": f"{url}/auth/api/v1",
-        "timeout": LONG,
-        "retry_policy": PATIENT,
-        **more,
-    }
+    return settings_of(url, **{"timeout": LONG, "retry_policy": PATIENT, **more})
 
 
 def page_threads() -> list[threading.Thread]:

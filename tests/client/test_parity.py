@@ -10,7 +10,7 @@ import pytest
 
 from interactor_client.api import AsyncResources, Resources
 from interactor_ext import AsyncInteractorClient, InteractorClient
-from tests.support.contract import operations, resource_methods
+from tests.support.contract import resource_methods
 
 METHODS = resource_methods()
 TWINS = {"close": "aclose", "__enter__": "__aenter__", "__exit__": "__aexit__"}
@@ -65,16 +65,3 @@ def test_every_operation_is_a_method_in_sync_and_async(tag: str) -> None:
         assert inspect.iscoroutinefunction(getattr(other, method)) == sends, method
         assert not inspect.iscoroutinefunction(getattr(sync, method))
     assert isinstance(vars(Resources)[tag], type(vars(AsyncResources)[tag]))
-
-
-@pytest.mark.parametrize(("operation_id", "tag"), operations())
-def test_every_operation_is_an_endpoint_module_in_sync_and_async(operation_id: str, tag: str) -> None:
-    endpoint = import_module(f"interactor_client.api.{tag}.{operation_id}")
-    assert endpoint.OPERATION.id == operation_id
-    if endpoint.OPERATION.stream:
-        assert not hasattr(endpoint, "sync")
-        return
-    for sync, other in (("sync", "asyncio"), ("sync_detailed", "asyncio_detailed")):
-        assert parameters(getattr(endpoint, sync)) == parameters(getattr(endpoint, other))
-        assert inspect.iscoroutinefunction(getattr(endpoint, other))
-    assert "client" in inspect.signature(endpoint.sync).parameters

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import httpx
 import pytest
 
-from interactor_ext import APITimeoutError, AsyncInteractorClient, InteractorClient, NotFoundError
+from interactor_ext import APITimeoutError, NotFoundError
 from interactor_ext._waiting import Closing
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports import AiohttpTransport
 from interactor_ext.transports._attempts import Attempts, Rules
 from tests.support.contract import operations
-from tests.support.modes import call, sync_and_async
-from tests.support.scripted_server import Action, Connection, FaultServer, Request, error, send_and
+from tests.support.modes import call, in_turn, sync_and_async
+from tests.support.scripted_server import Action, Connection, FaultServer, Request, error, send_and, settings_of
 from tests.support.waiting import with_enough_time
 
 QUICK = RetryPolicy(max_retries=3, base_delay=0.001)
@@ -32,14 +30,7 @@ DELETIONS = [
 
 
 def settings(server: FaultServer, **more: Any) -> dict[str, Any]:
-    return {
-        "client_id": "id",
-        "client_secret": "s3cret",
-        "core_api_url": f"{server.url}/api/v1",
-        "account_server_url": f"{server.url}/auth/api/v1",
-        "retry_policy": QUICK,
-        **more,
-    }
+    return settings_of(server.url, **{"retry_policy": QUICK, **more})
 
 
 def delete(client: Any) -> Any:
@@ -63,24 +54,11 @@ def losing_first_answers() -> Action:
     return act
 
 
-def in_turn(mode: str, settings: dict[str, Any], uses: list[Callable[[Any], Any]]) -> list[Any]:
-    """The results of the functions, called with one client."""
-    if mode == "sync":
-        with InteractorClient(**settings) as client:
-            return [use(client) for use in uses]
-
-    async def main() -> list[Any]:
-        async with AsyncInteractorClient(**settings) as client:
-            return [await use(client) for use in uses]
-
-    return asyncio.run(main())
-
-
 @sync_and_async
 def test_404_to_retried_delete_with_lost_response_is_success(mode: str) -> None:
     uses = [lambda client, tag=tag: getattr(client, tag).delete("id_1") for _, tag in DELETIONS]
     with FaultServer([losing_first_answers()]) as server:
-        assert in_turn(mode, settings(server), uses) == [None] * 7
+        assert in_turn(mode, settings(server), *uses) == [None] * 7
         assert [request.method for request in server.calls()] == ["DELETE"] * 14
 
 
@@ -91,7 +69,7 @@ def test_endpoint_function_sees_204_for_404_to_retried_delete(mode: str, detaile
     functions = [getattr(import_module(f"interactor_client.api.{tag}.{each}"), name) for each, tag in DELETIONS]
     uses = [lambda client, function=function: function("id_1", client=client.api) for function in functions]
     with FaultServer([losing_first_answers()]) as server:
-        for answer in in_turn(mode, settings(server), uses):
+        for answer in in_turn(mode, settings(server), *uses):
             if not detailed:
                 assert answer is None
                 continue
@@ -132,7 +110,7 @@ def test_404_to_first_delete_raises_not_found(mode: str, first: Action) -> None:
 @sync_and_async
 def test_404_to_second_delete_call_raises_not_found(mode: str) -> None:
     with FaultServer([LOST, NOT_FOUND]) as server, pytest.raises(NotFoundError):
-        in_turn(mode, settings(server), [delete, delete])
+        in_turn(mode, settings(server), delete, delete)
 
 
 @sync_and_async

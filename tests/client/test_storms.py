@@ -50,7 +50,7 @@ def storm(server: FaultServer, name: str) -> dict[str, Any]:
     return outcome
 
 
-NAMES = ["lines call", "lines stream", "interrupts sync", "interrupts async", "collector sync", "collector async"]
+NAMES = ["interrupts sync", "interrupts async", "collector sync", "collector async"]
 
 
 @pytest.mark.full

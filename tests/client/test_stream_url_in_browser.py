@@ -123,16 +123,6 @@ def test_page_receives_all_seven_event_types_of_a_room(page: tuple[Any, str]) ->
         assert statuses(sandbox, "stream_room") == [200]
 
 
-def test_page_of_other_origin_receives_nothing(page: tuple[Any, str]) -> None:
-    browser, origin = page
-    with Sandbox(allow_origins=["http://other.test"]).run() as sandbox, sandbox.client(namespace=NAMESPACE) as user:
-        room = new_room(sandbox)
-        browser.get(origin)
-        browser.execute_script("join(arguments[0], 50)", user.room_stream_url(room))
-        assert eventually(browser, lambda: browser.execute_script("return errors > 1"))
-        assert types(browser) == []
-
-
 @pytest.mark.parametrize(("script", "then"), [("join(arguments[0], 50)", 200), ("joinNatively(arguments[0])", 204)])
 @pytest.mark.parametrize("finished", ["while it is read", "before"])
 def test_finished_workflow_is_asked_again_at_most_once(

@@ -154,12 +154,15 @@ def test_scopes_are_sent_with_the_token_request(mode: str, wire: Wire) -> None:
 
 
 @sync_and_async
-def test_deadline_counts_from_the_start_of_each_call(mode: str, wire: Wire) -> None:
+async def test_deadline_counts_from_the_start_of_each_call(mode: str, wire: Wire) -> None:
     before = time.monotonic()
-    call(mode, {**wire.settings, "deadline": 50}, lambda client: client.assistants.list())
-    assert before + 50 <= wire.last.extensions["call"].ends_at <= time.monotonic() + 50
-    call(mode, wire.settings, lambda client: client.assistants.list())
-    assert wire.last.extensions["call"].ends_at is None
+    async with opened(mode, wire.settings) as client:
+        view = client.with_options(deadline=50)
+        for user in (view, view, client):
+            await user.assistants.list()
+    first, second, without = (request.extensions["call"].ends_at for request in wire.requests)
+    assert before + 50 <= first < second <= time.monotonic() + 50
+    assert without is None
 
 
 @sync_and_async

@@ -119,14 +119,6 @@ def test_foreign_user_foreign_origin_and_hidden_slash_are_refused(
     assert len(sandbox.requests) == before
 
 
-def test_server_shuts_down_with_streams_open(sandbox: Sandbox, new_room: Callable[[], str], tmp_path: Path) -> None:
-    """Within the time that it was given for what is open."""
-    process = RelayProcess(sandbox, tmp_path, SERVERS["FastAPI, two workers"][1])
-    with process.page() as page, page.room_events(new_room()):
-        process.close()
-    eventually(lambda: sandbox.open_streams == 0)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that a process can send")
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
 def test_uvicorn_without_a_time_limit_ends_although_a_page_is_open(

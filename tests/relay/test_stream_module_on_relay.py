@@ -134,13 +134,3 @@ def test_page_of_an_allowed_origin_reads_and_resumes(
     start_relay(port=before.port, allowed_origins=[foreign])
     eventually(browser, lambda: browser.execute_script("return stream.streamingContent") == "onetwo")
     assert [said for said in seen() if said not in ("error", 503)] == ["one", "two"]
-
-
-@pytest.mark.full
-def test_page_of_a_foreign_origin_reads_nothing(
-    browser: WebDriver, foreign: str, relay: RelayServer, new_room: NewRoom
-) -> None:
-    url = f"{relay.url}/rooms/{new_room()}/stream"
-    browser.execute_script("read(...arguments)", url, {"credentials": "include"})
-    eventually(browser, lambda: browser.execute_script("return seen.length") > 1)
-    assert set(browser.execute_script("return seen")) == {"error"}

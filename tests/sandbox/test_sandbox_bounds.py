@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +10,7 @@ import pytest
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.storage import journal
 from interactor_ext.sandbox.storage.strict_json import MAX_VALUES
-from tests.support.sandbox_caller import END, Caller, control_url, listening, problem, seed_file, workflow_of
+from tests.support.sandbox_caller import END, Caller, control_url, listening, problem, workflow_of
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -40,26 +39,6 @@ def test_step_that_fills_in_too_much_fails_the_instance(sandbox: Sandbox, caller
     assert instance["error"] == "the context grew beyond 64 KiB or 64 levels"
     assert sandbox.events[-1]["event"] == "workflow.instance.failed"
     assert caller.read("/workflow-instances") == [instance]
-
-
-def test_index_of_thousands_of_digits_resolves_to_null(caller: Caller) -> None:
-    config = {"a": "{{ rows." + "9" * 5000 + " }}", "b": "{{ rows.1 }}"}
-    context = start(caller, machine({"type": "transform", "config": config}), {"rows": [1, 2]})["context"]
-    assert (context["a"], context["b"]) == (None, 2)
-
-
-def test_seed_may_contain_large_workflow_instance(tmp_path: Path) -> None:
-    definition = {"id": "wf_1", **machine({"type": "transform", "config": {"n": 1}})}
-    groups = {
-        "workflows": [definition],
-        "workflow_instances": [{"workflow_id": "wf_1", "context": {"rows": [[]] * 6_000}}],
-    }
-    with Sandbox(seed=seed_file(tmp_path, {"user_1": groups})).run() as sandbox:
-        for _ in range(2):
-            with Caller(sandbox) as caller:
-                [instance] = caller.read("/workflow-instances")
-                assert (instance["status"], instance["context"]["n"]) == ("completed", 1)
-            sandbox.reset()
 
 
 BOT = {"name": "B", "model": "m", "system_prompt": ""}

@@ -105,24 +105,6 @@ def test_every_event_type_is_delivered_signed_and_typed(
     assert Counter(statuses(sandbox)) == {200: len(sandbox.events)}
 
 
-@pytest.mark.full
-def test_duplicated_reordered_delayed_events_are_handled_once(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
-) -> None:
-    hook(caller, url)
-    sandbox.delivery.duplicate = 0.5
-    sandbox.delivery.reorder = 0.3
-    sandbox.delivery.delay = 0.2
-    connect(sandbox, 150)
-    sandbox.wait_for_deliveries(60)
-    happened = [event["id"] for event in sandbox.events]
-    handled = [event.id for event in handled_by_router(sandbox, receiver)]
-    assert sorted(handled) == sorted(happened)
-    assert handled != happened
-    assert 30 < sum(delivery.is_duplicate for delivery in sandbox.deliveries) < 120
-    assert {delivery.status for delivery in sandbox.deliveries} == {200}
-
-
 def test_delivery_has_documented_headers_and_body(
     sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
 ) -> None:
@@ -404,18 +386,6 @@ def test_reset_cancels_in_flight_deliveries(sandbox: Sandbox, caller: Caller, re
         hook(fresh, url)
     connect(sandbox)
     assert only(sandbox).status == 200
-
-
-def test_any_number_of_deliveries_waits(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
-    hook(caller, url)
-    receiver.hang()
-    sandbox._on_loop(lambda: connect(sandbox, 1_200))
-    receiver.wait(webhook_queue.AT_ONCE)
-    assert list(sandbox.deliveries) == []
-    receiver.go_on.set()
-    sandbox.wait_for_deliveries(120)
-    assert Counter(statuses(sandbox)) == {200: 1_200}
-    assert len({json.loads(got.body)["id"] for got in receiver.got}) == 1_200
 
 
 def test_delivery_times_out_without_response(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:

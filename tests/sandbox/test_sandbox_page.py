@@ -146,20 +146,6 @@ def test_page_shows_reason_of_refused_action(inspector: Page, caller: Caller) ->
     inspector.shows("#problem", "was deleted")
 
 
-def test_page_denies_oauth_flow(inspector: Page, sandbox: Sandbox, caller: Caller) -> None:
-    back = f"{origin(sandbox)}/back"
-    flow = caller.make("/oauth/initiate", provider="google", redirect_uri=back, scopes=["calendar.read", ATTACK])
-    inspector.browser.get(flow["authorization_url"])
-    inspector.shows("main", "calendar.read")
-    inspector.shows("main", "<script>")
-    inspector.click("//button[.='Deny']")
-    eventually(inspector.browser, lambda: inspector.browser.current_url.startswith(back))
-    assert "error=access_denied" in inspector.browser.current_url
-    assert flow["state"] in inspector.browser.current_url
-    inspector.browser.get(flow["authorization_url"])
-    inspector.shows("main", "This flow is failed.")
-
-
 def test_consent_page_grants_what_is_ticked_for_the_account_that_is_chosen(
     inspector: Page, sandbox: Sandbox, caller: Caller
 ) -> None:

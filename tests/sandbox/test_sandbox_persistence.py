@@ -12,7 +12,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -92,40 +91,6 @@ def test_idempotency_key_survives_restart(path: Path) -> None:
             problem(refused, 409, "CONFLICT")
             assert len(caller.read("/assistants")) == 1
     assert answers[0] == answers[1]
-
-
-@pytest.mark.full
-def test_acknowledged_writes_survive_sigkill(path: Path) -> None:
-    acknowledged: list[str] = []
-    enough = threading.Event()
-
-    def write(client: httpx.Client) -> None:
-        try:
-            for number in range(900):  # with those of the others, less than are listed below
-                name = f"{threading.get_ident()}-{number}"
-                answer = client.post("/tools", json={"name": name, "description": "", "parameters": {}})
-                acknowledged.append(answer.json()["data"]["id"])
-                if len(acknowledged) > 150:
-                    enough.set()
-        except httpx.TransportError:
-            pass
-
-    with sandbox_process("--data", str(path)) as (process, core), connect(core) as client:
-        halted = client.post("/workflows", json=WORKFLOW).json()["data"]
-        instance = client.post("/workflow-instances", json={"workflow_id": halted["id"]}).json()["data"]
-        writers = [threading.Thread(target=write, args=(client,)) for _ in range(3)]
-        for writer in writers:
-            writer.start()
-        assert enough.wait(60)
-        process.send_signal(signal.SIGKILL)
-        for writer in writers:
-            writer.join()
-    with sandbox_process("--data", str(path)) as (_, core), httpx.Client(base_url=core, headers=client.headers) as anew:
-        # The token from before the kill is as good as before.
-        listed = [anew.get("/tools", params={"page": page, "per_page": 100}).json()["data"] for page in range(1, 30)]
-        assert set(acknowledged) <= {tool["id"] for page in listed for tool in page}
-        answer = anew.post(f"/workflow-instances/{instance['id']}/input", json={})
-        assert answer.json()["data"]["status"] == "completed"
 
 
 def test_waiting_messages_leave_no_partial_write_after_kill(path: Path, tmp_path: Path) -> None:

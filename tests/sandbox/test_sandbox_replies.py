@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import ValidationError
 from interactor_ext.sandbox import Sandbox
 from tests.support.sandbox_caller import Caller, listening, problem, seed_file
 
@@ -110,29 +109,6 @@ def test_scripted_call_of_unlisted_tool_is_422_and_changes_nothing(
     assert "it lists get_order" in message
     assert caller.messages(room) == []
     assert len(sandbox.replies) == 1
-
-
-def test_client_chat_follows_scripted_call_and_text(sandbox: Sandbox) -> None:
-    sandbox.replies.add(when="order", say="One moment.", call=("get_order", ORDER), then="It left on Monday.")
-
-    def get_order(order_id: str) -> dict[str, str]:
-        """Get an order."""
-        asked.append(order_id)
-        return {"status": "sent"}
-
-    asked: list[str] = []
-    with sandbox.client(namespace="user_1") as client:
-        tool = client.tools.create(name="get_order", description="", parameters={"type": "object"})
-        bot = client.assistants.create(name="Bot", model="gpt-4", system_prompt="", tools=[tool.id])
-        room = client.rooms.create(assistant_id=bot.id)
-        with client.chat(room.id, "Where is my order?", tools=[get_order]) as reply:
-            text = "".join(reply.text())
-        assert (asked, text) == (["A-7"], "One moment.It left on Monday.")
-        assert reply.message().content == "It left on Monday."
-        sandbox.replies.clear()
-        sandbox.replies.add(call=("no_such", {}))
-        with pytest.raises(ValidationError, match="no_such, which this assistant doesn't list"):
-            client.messages.send(room.id, content="?")
 
 
 @pytest.mark.parametrize(

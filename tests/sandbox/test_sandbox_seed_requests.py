@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from interactor_client.models import DataSource
-from interactor_ext.sandbox import Sandbox
 from tests.support.sandbox_caller import Caller
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
@@ -64,55 +62,10 @@ def test_null_in_patch_keeps_field(caller: Caller) -> None:
     assert (changed["name"], changed["system_prompt"], changed["tools"]) == ("Bot", "Be brief.", [])
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "field", "message"),
-    [
-        ("/assistants", {"name": None, "model": "m", "system_prompt": ""}, "name", "must be a string"),
-        ("/tools", {"name": "t", "description": "d", "parameters": None}, "parameters", "must be an object"),
-        ("/oauth/initiate", {"provider": None, "redirect_uri": "app://back"}, "provider", "needs one of"),
-        ("/webhooks", {"url": "https://example.com", "events": [None]}, "events[0]", "must be"),
-        ("/rooms", {"assistant_id": "asst_1", "metadata": 7}, "metadata", "must be an object"),
-        # Here the clients contradict the reference, and the sandbox follows the reference.
-        (
-            "/webhooks",
-            {"url": "https://a.test", "events": ["credential.error"], "enabled": 1},
-            "enabled",
-            "isn't a field",
-        ),
-        (
-            "/workflows",
-            {"name": "w", "initial_state": "a", "states": [{"name": "a", "type": "halting", "presentation": {}}]},
-            "states[0].presentation.type",
-            "is required",
-        ),
-    ],
-)
-def test_null_handling_keeps_other_validation(
-    caller: Caller, path: str, body: dict[str, Any], field: str, message: str
-) -> None:
-    response = caller.post(path, json=body)
-    assert response.status_code == 422
-    details = {detail["field"]: detail["message"] for detail in response.json()["error"]["details"]}
-    assert message in details[field]
-    assert "null" not in details[field]
-
-
 def test_free_json_keeps_nulls(caller: Caller) -> None:
     bot = caller.assistant()
     room = caller.make("/rooms", assistant_id=bot["id"], metadata={"email": None, "tags": [None]})
     assert room["metadata"] == {"email": None, "tags": [None]}
-
-
-def test_sync_response_has_body(caller: Caller, sandbox: Sandbox) -> None:
-    source = caller.make("/data-sources", name="Orders", type="url", config={})
-    response = caller.post(f"/data-sources/{source['id']}/sync")
-    assert response.status_code == 202
-    assert response.json()["data"] == {"id": source["id"], "sync_status": "syncing", "sync_progress": 0.0}
-    with sandbox.client(namespace="user_1") as user:
-        started = user.data_sources.sync(source["id"])
-        assert started is not None
-        assert (started.id, started.sync_status) == (source["id"], "syncing")
-        assert isinstance(user.data_sources.get(source["id"]), DataSource)
 
 
 def test_oauth_flow_is_found_without_namespace(caller: Caller, another: Callable[..., Caller]) -> None:

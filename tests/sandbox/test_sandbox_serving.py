@@ -16,13 +16,11 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext.cli import main
-from interactor_ext.sandbox import Clock, Journal, Sandbox
+from interactor_ext.sandbox import Clock, Sandbox
 from interactor_ext.sandbox.http.pipeline import HANDLERS
 from interactor_ext.sandbox.http.server import listen, origin
 from tests.support.sandbox_caller import (
     Caller,
-    Listener,
     connect,
     control_url,
     credentials_of,
@@ -87,14 +85,6 @@ def test_server_stops_when_it_is_told_to_and_sleeps_for_nothing(monkeypatch: pyt
     assert slept == []
 
 
-def test_state_survives_restart_of_server() -> None:
-    sandbox = Sandbox()
-    with sandbox.run(), Caller(sandbox) as caller:
-        room = caller.room()
-    with sandbox.run(), Caller(sandbox) as caller:
-        assert caller.read("/rooms") == [room]
-
-
 def test_concurrent_sandboxes_share_nothing() -> None:
     with Sandbox().run() as one, Sandbox(client_id="b", client_secret="c").run() as two:
         with Caller(one) as caller, Caller(two) as other:
@@ -126,36 +116,12 @@ def test_sandbox_listens_on_given_host_and_port() -> None:
         assert origin(anywhere).startswith("http://127.0.0.1:")
 
 
-def test_sandbox_stops_with_open_connections() -> None:
-    with ExitStack() as stack:
-        with Sandbox(word_delay=30).run() as sandbox:
-            caller = stack.enter_context(Caller(sandbox))
-            room = caller.room()
-            listeners = [Listener(caller, f"/rooms/{room['id']}/stream") for _ in range(30)]
-            caller.make(f"/rooms/{room['id']}/messages", content="never finished", stream=True)
-            listeners[0].until("message.delta")
-            stopping = time.monotonic()
-        assert time.monotonic() - stopping < 25
-        for listener in listeners:
-            assert not [event for event in listener.end() if event["type"] == "done"]
-            listener.close()
-
-
 def test_latency_fault_does_not_delay_stop(caplog: pytest.LogCaptureFixture) -> None:
     with Sandbox().run() as sandbox, Caller(sandbox) as caller:
         sandbox.faults.add("list_tools", kind="latency", latency=60)
         with pytest.raises(httpx.ReadTimeout):
             caller.get("/tools", timeout=1)
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
-
-
-async def test_async_client_works_against_threaded_server() -> None:
-    with Sandbox().run() as sandbox:
-        async with httpx.AsyncClient() as client:
-            urls = [f"{sandbox.account_server_url}/oauth/jwks"] * 50
-            answers = await asyncio.gather(*(client.get(url) for url in urls))
-        assert {answer.status_code for answer in answers} == {200}
-        assert len(sandbox.requests) == 50
 
 
 async def test_sandbox_app_works_under_asgi_transport() -> None:
@@ -184,21 +150,6 @@ async def test_websocket_is_closed() -> None:
 
     await Sandbox().app({"type": "websocket", "path": "/api/v1/rooms", "headers": []}, receive, send)
     assert sent == [{"type": "websocket.close", "code": 1000}]
-
-
-def test_sandbox_client_connects(sandbox: Sandbox) -> None:
-    with sandbox.client(namespace="user_1") as client:
-        assert client.assistants.list().data == []
-    assert [record.operation for record in sandbox.requests] == ["create_token", "list_assistants"]
-    assert sandbox.requests[-1].namespace == "user_1"
-
-
-async def test_sandbox_async_client_connects(sandbox: Sandbox) -> None:
-    async with sandbox.async_client(client_secret="wrong") as client:
-        with pytest.raises(Exception, match="client id or the client secret"):
-            await client.assistants.list()
-    async with sandbox.async_client() as client:
-        assert (await client.assistants.list()).data == []
 
 
 def test_reset_clears_all_state(sandbox: Sandbox, caller: Caller) -> None:
@@ -274,14 +225,6 @@ def test_logs_contain_no_secret(sandbox: Sandbox, caller: Caller, caplog: pytest
     own = [record.getMessage() for record in caplog.records if record.name.startswith("interactor")]
     assert any("GET /api/v1/rooms 401" in line for line in own)
     assert not [line for line in own if token in line or "of-nobody" in line]
-
-
-def test_journals_are_bounded_by_history() -> None:
-    journal: Journal[int] = Journal(3)
-    for number in range(5):
-        journal.append(number)
-    assert (list(journal), len(journal), journal[-1], journal[:2]) == ([2, 3, 4], 3, 4, [2, 3])
-    assert repr(journal) == "Journal([2, 3, 4])"
 
 
 def test_clock_advances_and_resets() -> None:
@@ -367,11 +310,3 @@ def test_command_serves_until_signal_with_open_streams_and_partial_requests(sign
     assert process.returncode == (0 if signal_number == signal.SIGINT else 128 + signal.SIGTERM)
     assert "Traceback" not in said
     assert "ERROR" not in said
-
-
-def test_command_reports_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
-    with listen("127.0.0.1", 0) as sock:
-        assert main(["sandbox", "--port", f"{sock.getsockname()[1]}"]) == 1
-    said = capsys.readouterr().err
-    assert "Can't listen on 127.0.0.1" in said
-    assert "Choose another port with --port." in said

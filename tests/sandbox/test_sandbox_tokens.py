@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import string
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -39,15 +38,6 @@ def test_token_verifies_against_jwks(sandbox: Sandbox) -> None:
     assert claims["jti"] != verified(sandbox, fetch_token(sandbox))["jti"]
     [key] = httpx.get(f"{sandbox.account_server_url}/oauth/jwks").json()["keys"]
     assert set(key) == {"kty", "n", "e", "kid", "use", "alg"}
-
-
-def test_token_times_follow_sandbox_clock(sandbox: Sandbox) -> None:
-    sandbox.clock.advance(-7200)
-    token = fetch_token(sandbox)
-    with pytest.raises(jwt.ExpiredSignatureError):
-        verified(sandbox, token)
-    with Caller(sandbox, token=token) as caller:
-        assert caller.get("/rooms").status_code == 200
 
 
 @pytest.mark.parametrize("change", ["payload", "signature", "none"])
@@ -148,17 +138,3 @@ def test_token_made_to_expire_stays_expired_after_clock_set_back(sandbox: Sandbo
         problem(caller.get("/rooms"), 401, "AUTH_ERROR")
         sandbox.clock.advance(-3600)
         problem(caller.get("/rooms"), 401, "AUTH_ERROR")
-
-
-def test_changed_token_text_returns_401_after_restart(tmp_path: Path) -> None:
-    """After a restart, tokens are accepted by their signature alone."""
-    data = tmp_path / "platform.db"
-    with Sandbox(data=data).run() as first:
-        good, ended = fetch_token(first), fetch_token(first)
-        revoke(first, ended)
-    with Sandbox(data=data).run() as second:
-        for token in (good, ended):
-            for text in other_texts(token).values():
-                assert text == token or answers(second, text) == {401}
-        assert answers(second, ended) == {401}
-        assert answers(second, good) == {200, 404}

@@ -166,11 +166,6 @@ def test_workflow_loop_fails_instance(caller: Caller) -> None:
     assert "loops" in instance["error"]
 
 
-def test_hundred_states_in_a_row_complete(caller: Caller) -> None:
-    chain = [action(f"s{number}", f"s{number + 1}") for number in range(99)]
-    assert caller.start(*chain, {"name": "s99", "type": "terminal"})["status"] == "completed"
-
-
 @pytest.mark.parametrize("config", [{"x": "{{ x }}{{ x }}"}, {"x": ["{{ x }}", "{{ x }}"]}, {"x": {"x": "{{ x }}"}}])
 def test_growing_context_fails_at_size_limit(caller: Caller, config: Any) -> None:
     instance = caller.start(action("grow", "grow", **config), x="12345678")

@@ -137,12 +137,6 @@ def test_retry_accepts_ascii_digits_only(value: str, retry_ms: int | None) -> No
     assert decode([f"retry: {value}\n\n".encode()]) == ([], "", retry_ms)
 
 
-def test_retry_with_too_many_digits_for_int_is_read() -> None:
-    _, _, retry_ms = decode([b"retry: " + b"9" * 1_000_000 + b"\n"])
-    assert retry_ms is not None
-    assert retry_ms > 10**600
-
-
 def test_default_max_event_size_is_16_mib() -> None:
     head, tail = b"data: ", b"\n\n"
     size = 16 * 1024 * 1024

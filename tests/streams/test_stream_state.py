@@ -113,29 +113,6 @@ def test_retry_field_is_minimum_and_step_of_the_backoff(retry: bytes, expected: 
     assert waits == pytest.approx(expected)
 
 
-def test_waits_grow_while_connections_bring_few_events_each() -> None:
-    stream = state()
-    waits, number = [], 0
-
-    def connection(events: int, seconds: float = 0.1) -> None:
-        nonlocal number
-        reconnect(stream)
-        stream.received(b"retry: 0\n\n" + b"".join(event(number + each) for each in range(events)), seconds)
-        number += events
-        stream.failed(None, seconds)
-        waits.append(wait_of(stream))
-
-    for events in (*[1] * 10, 1, 1, 2, 9, 1, 1, 1, 1, 1, 10, *[1] * 10, 1):
-        connection(events)
-    connection(1, 30.0)
-    connection(1)
-    growing = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5, 5]
-    assert waits == pytest.approx([0] * 10 + growing + [0] * 11 + [0.1] + [0, 0])
-    for _ in range(5_000):
-        connection(1)
-    assert waits[-1] == 5
-
-
 def test_open_circuit_is_waited_for() -> None:
     stream = state()
     stream.failed(CircuitOpenError("open", retry_after=15.0), 0.0)

@@ -10,7 +10,6 @@ from interactor_ext.relay import Relay
 from tests.support.relay_server import MOUNT, authorize
 
 relay = Relay(AsyncInteractorClient(), authorize=authorize, grace=0.1, heartbeat=0.2)
-bare_wsgi = relay.wsgi
 
 
 async def bare_asgi(scope: Any, receive: Any, send: Any) -> None:

@@ -363,6 +363,12 @@ Answer = bytes | None
 """What is sent back as it stands; None hangs up."""
 
 
+def settings_of(url: str, **more: Any) -> dict[str, Any]:
+    """Keywords for a client of a `FaultServer` at this URL."""
+    base = {"client_id": "id", "client_secret": "s3cret"}
+    return {**base, "core_api_url": f"{url}/api/v1", "account_server_url": f"{url}/auth/api/v1", **more}
+
+
 class OddServer(Server):
     """Answers the Core API's calls with `answer`, token requests with `answer_token`; keeps what was asked.
 

@@ -11,7 +11,6 @@ import contextlib
 import faulthandler
 import gc
 import json
-import linecache
 import random
 import signal
 import sys
@@ -21,7 +20,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from interactor_ext import AsyncInteractorClient, InteractorClient
-from interactor_ext.transports import Transport
 
 STUCK = 60.0
 """Seconds without a single call that ends, after which the process shows where it stands, and ends."""
@@ -160,77 +158,6 @@ def interrupts_async(url: str, calls: int, seed: int) -> dict[str, Any]:
     return {"errors": [], "rung": rung, "used": asyncio.run(end())}
 
 
-OURS = ("/interactor_ext/", "/httpx/", "/httpcore/")
-
-
-class Lines:
-    """Counts the lines that a call runs through, those of httpx and httpcore and our own, and raises at one of them."""
-
-    def __init__(self, raise_at: float = float("inf")) -> None:
-        self.count = 0
-        self._raise_at = raise_at
-
-    def during(self, call: Callable[[], object]) -> None:
-        faulthandler.dump_traceback_later(STUCK, exit=True)
-        sys.settrace(self._trace)
-        try:
-            call()
-        except Stop:
-            pass
-        finally:
-            sys.settrace(None)
-
-    def _trace(self, frame: Any, event: str, _: object) -> Any:
-        code = frame.f_code
-        if not any(name in code.co_filename for name in OURS):
-            return None
-        if event == "line":
-            self.count += 1
-            # Python runs no handler between the last line of a `with` block and the release of its lock.
-            is_with = linecache.getline(code.co_filename, frame.f_lineno).lstrip().startswith("with ")
-            if self.count >= self._raise_at and not is_with:
-                sys.settrace(None)
-                raise Stop
-        return self._trace
-
-
-def lines_of_call(url: str, calls: int, seed: int) -> dict[str, Any]:
-    transport = Transport(max_connections=2)
-    client = InteractorClient(**settings(url), transport=transport)
-
-    def call() -> None:
-        client.assistants.get("a")
-
-    return at_every_line(client, transport, call, calls, seed)
-
-
-def lines_of_stream(url: str, calls: int, seed: int) -> dict[str, Any]:
-    transport = Transport(max_connections=2)
-    client = InteractorClient(**settings(url), transport=transport)
-
-    def call() -> None:
-        with client.rooms.stream("room") as stream:
-            next(iter(stream))
-
-    return at_every_line(client, transport, call, calls, seed)
-
-
-def at_every_line(
-    client: InteractorClient, transport: Transport, call: Callable[[], object], calls: int, seed: int
-) -> dict[str, Any]:
-    call()
-    counted = Lines()
-    counted.during(call)
-    used = 0
-    for number in range(seed, counted.count, max(1, counted.count // calls)):
-        Lines(number).during(call)
-        used += in_use(transport)
-    faulthandler.dump_traceback_later(STUCK, exit=True)
-    client.assistants.get("a")
-    client.close()
-    return {"errors": [], "used": used}
-
-
 def in_use(transport: Any) -> int:
     """How many connections are in use. The closer thread may take a moment."""
     until = time.monotonic() + STUCK / 2
@@ -311,8 +238,6 @@ def collector_async(url: str, calls: int, seed: int) -> dict[str, Any]:
 
 
 STORMS = {
-    "lines call": lines_of_call,
-    "lines stream": lines_of_stream,
     "interrupts sync": interrupts_sync,
     "interrupts async": interrupts_async,
     "collector sync": collector_sync,

@@ -453,38 +453,6 @@ def test_number_of_error_code_labels_is_bounded() -> None:
     assert by_code["API_ERROR"] > 800
 
 
-def test_concurrent_requests_and_scrapes_lose_no_count() -> None:
-    registry = prometheus_client.CollectorRegistry()
-    telemetry = PrometheusTelemetry(registry)
-    barrier = threading.Barrier(5)
-
-    def tell() -> None:
-        barrier.wait()
-        for _ in range(1_000):
-            telemetry.record(ended())
-
-    def requests() -> float:
-        return sum(values(scrape(registry), "interactor_requests_total").values())
-
-    threads = [threading.Thread(target=tell) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    barrier.wait()
-    seen = [0.0]
-    while any(thread.is_alive() for thread in threads):
-        seen.append(requests())
-    assert seen == sorted(seen)
-    assert requests() == 4_000
-    assert sum(values(scrape(registry), "interactor_request_duration_ms_count").values()) == 4_000
-
-
-def test_duplicate_registration_raises() -> None:
-    registry = prometheus_client.CollectorRegistry()
-    PrometheusTelemetry(registry)
-    with pytest.raises(ConfigurationError, match="interactor_requests"):
-        PrometheusTelemetry(registry)
-
-
 MULTIPROCESS = """
     import os, sys
     from interactor_ext import InteractorClient

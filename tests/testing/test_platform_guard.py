@@ -90,12 +90,6 @@ def test_client_call_to_platform_raises_at_once(environment: str) -> None:
         client.assistants.list()
 
 
-async def test_async_client_call_to_platform_raises_at_once() -> None:
-    async with AsyncInteractorClient(**CREDENTIALS) as client:
-        with pytest.raises(APIConnectionError, match="belongs to the real platform"):
-            await client.assistants.list()
-
-
 def test_other_http_clients_are_refused() -> None:
     with pytest.raises(PlatformRefused):
         httpx.get("https://core.interactor.com/api/v1/assistants")
@@ -179,14 +173,6 @@ def test_tls_to_platform_is_refused_over_any_socket() -> None:
         context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), False, "core.interactor.com")
     assert context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="example.com")
     assert context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), False, "example.com")
-
-
-def test_lifted_guard_lets_requests_through(own_guard: PlatformGuard) -> None:
-    # Found or not: it was asked for.
-    with own_guard.lifted(), pytest.raises(LookedUp):
-        socket.getaddrinfo("core.interactor.com", 443)
-    with pytest.raises(PlatformRefused):
-        socket.getaddrinfo("core.interactor.com", 443)
 
 
 def test_guard_removal_keeps_later_patches(own_guard: PlatformGuard, monkeypatch: pytest.MonkeyPatch) -> None:

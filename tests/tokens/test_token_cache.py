@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _thread
 import asyncio
-import logging
 import os
 import threading
 import time
@@ -18,7 +17,6 @@ from interactor_ext import (
     APIConnectionError,
     APITimeoutError,
     AuthenticationError,
-    ConfigurationError,
     InteractorConfig,
 )
 from interactor_ext.tokens import MemoryTokenStore, Token
@@ -143,40 +141,6 @@ class TestSyncAndAsync:
         issuer.lifetime = 0
         assert [self.get(source) for _ in range(3)] == ["t1", "t2", "t3"]
 
-    def test_failed_refresh_keeps_the_valid_token(
-        self, source: Any, clock: Clock, issuer: Issuer, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        assert self.get(source) == "t1"
-        clock.now += 3550
-        issuer.error = AuthenticationError("not today")
-        with caplog.at_level(logging.WARNING, "interactor"):
-            assert self.get(source) == "t1"
-            eventually(lambda: "not today" in caplog.text)
-        assert "50 s more" in caplog.text
-        # Not every call tries again.
-        assert [self.get(source) for _ in range(5)] == ["t1"] * 5
-        assert issuer.count == 2
-        clock.now += 5
-        issuer.error = None
-        assert [self.get(source), self.get(source)] == ["t1", "t3"]
-
-    def test_failed_fetch_without_a_valid_token_raises(self, source: Any, issuer: Issuer) -> None:
-        issuer.error = APIConnectionError("down")
-        for _ in range(2):
-            with pytest.raises(APIConnectionError, match="down"):
-                self.get(source)
-        issuer.error = None
-        assert self.get(source) == "t3"
-
-    def test_rejected_token_is_not_used_while_refresh_fails(self, source: Any, issuer: Issuer) -> None:
-        self.get(source)
-        source.reject(source.valid())
-        issuer.error = APIConnectionError("down")
-        with pytest.raises(APIConnectionError):
-            self.get(source)
-        issuer.error = None
-        assert self.get(source) == "t3"
-
     def test_unexpected_error_in_fetch_is_raised_once(self, source: Any, issuer: Issuer) -> None:
         issuer.error = ZeroDivisionError("a bug")
         with pytest.raises(ZeroDivisionError):
@@ -189,19 +153,6 @@ def test_fetch_that_fails_a_test_is_raised_once(issuer: Issuer, clock: Clock) ->
     with pytest.raises(APIConnectionError, match="Failed"):
         TokenCache(issuer.fetch, buffer=60, clock=clock).get()
     assert issuer.count == 1
-
-
-def test_waiting_threads_get_copies_of_one_error(issuer: Issuer, clock: Clock) -> None:
-    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
-    issuer.gate.clear()
-    issuer.error = AuthenticationError("refused", status=401)
-    with ThreadPoolExecutor(16) as threads:
-        waiting = [threads.submit(source.get) for _ in range(16)]
-        eventually(lambda: issuer.asked)
-        issuer.gate.set()
-        errors = [future.exception() for future in waiting]
-    assert {str(error) for error in errors} == {"refused"}
-    assert len({id(error) for error in errors}) == 16
 
 
 def test_caller_fetches_by_itself_and_without_the_store_if_no_thread_can_start(
@@ -326,32 +277,6 @@ def test_signal_handler_can_get_a_token_during_get(issuer: Issuer, clock: Clock)
     in_time(call)
 
 
-async def test_cancelling_waiting_tasks_does_not_cancel_the_fetch(issuer: Issuer, clock: Clock) -> None:
-    source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
-    issuer.gate.clear()
-    tasks = [asyncio.create_task(source.get()) for _ in range(10)]
-    await asyncio.sleep(0)
-    for task in tasks[:5]:
-        task.cancel()
-    outcomes = await asyncio.gather(*tasks[:5], return_exceptions=True)
-    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
-    issuer.gate.set()
-    assert {token.access_token for token in await asyncio.gather(*tasks[5:])} == {"t1"}
-    assert issuer.count == 1
-
-
-async def test_aclose_cancels_the_fetch_and_waiters_are_told(issuer: Issuer, clock: Clock) -> None:
-    source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
-    issuer.gate.clear()
-    waiting = asyncio.create_task(source.get())
-    await asyncio.sleep(0)
-    await source.aclose("the test")
-    with pytest.raises(ConfigurationError, match="The client is closed"):
-        await waiting
-    await source.aclose("the test")
-    assert issuer.count == 0
-
-
 def test_tasks_of_several_event_loops_share_one_fetch(issuer: Issuer, clock: Clock) -> None:
     source = AsyncTokenCache(issuer.fetch_async, buffer=60, clock=clock)
     issuer.gate.clear()
@@ -406,23 +331,3 @@ def test_child_forked_during_a_fetch_makes_its_own(issuer: Issuer, clock: Clock)
     issuer.gate.set()
     leader.join(60)
     assert os.waitstatus_to_exitcode(status) == 0
-
-
-@pytest.mark.parametrize("mode", ["sync", "async"])
-def test_repeatedly_abandoned_fetches_end_at_the_deadline(mode: str) -> None:
-    ends_at = time.monotonic() + 0.1
-    if mode == "sync":
-        source = TokenCache(lambda: pytest.fail("not asked"), buffer=60)
-        source._start = lambda pending: source.complete(pending, None)  # type: ignore[method-assign]
-        with pytest.raises(APITimeoutError):
-            source.get(ends_at)
-        return
-
-    async def fetch() -> Token:
-        raise asyncio.CancelledError
-
-    async def main() -> None:
-        with pytest.raises(APITimeoutError):
-            await AsyncTokenCache(fetch, buffer=60).get(ends_at)
-
-    asyncio.run(main())

@@ -130,18 +130,6 @@ def test_adopt_takes_a_stored_token_unless_due_expired_or_rejected() -> None:
     assert state.valid(NOW + 3590) == token("t2")
 
 
-LIFETIMES = [(3600, 3600), (900, 900), ("1200", 1200), (" 1200 ", 1200), (1.5, 1.5)]
-NO_LIFETIMES = [0, -5, "-5", "0", 1e-9, None, True, "soon", "", [], {}, "nan", "inf", 10**400, "1e999"]
-
-
-@pytest.mark.parametrize(("expires_in", "lifetime"), [*LIFETIMES, *((each, 900) for each in NO_LIFETIMES)])
-@pytest.mark.parametrize("envelope", [True, False])
-def test_expires_in_variants_of_a_token_response_are_read(expires_in: Any, lifetime: float, envelope: bool) -> None:
-    body: dict[str, Any] = {"access_token": "abc", "token_type": "Bearer", "expires_in": expires_in}
-    content = json.dumps({"data": body} if envelope else body).encode()
-    assert read_token(content, NOW) == Token("abc", NOW + lifetime, lifetime)
-
-
 NO_TOKENS = [None, 7, "", "two words", "a\r\nX-Evil: 1", "caf\u00e9", "\ud800"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import tracemalloc
 from collections.abc import Iterable
 
@@ -99,13 +98,6 @@ def test_failed_probe_opens_the_circuit_again(breaker: CircuitBreaker, clock: Cl
     assert refused(breaker) == 10
 
 
-def test_cancelled_probe_lets_another_probe_go(breaker: CircuitBreaker, clock: Clock) -> None:
-    open_it(breaker)
-    clock.now = 10
-    attempt(breaker, failed=None)
-    assert isinstance(breaker.enter(HOST), Permit)
-
-
 def test_attempts_begun_before_the_circuit_opened_do_not_count(breaker: CircuitBreaker, clock: Clock) -> None:
     late = [breaker.enter(HOST) for _ in range(5)]
     open_it(breaker)
@@ -117,35 +109,6 @@ def test_attempts_begun_before_the_circuit_opened_do_not_count(breaker: CircuitB
     clock.now = 10
     probe = breaker.enter(HOST)
     assert isinstance(probe, Permit)
-
-
-def test_one_of_many_threads_gets_the_probe(breaker: CircuitBreaker, clock: Clock) -> None:
-    open_it(breaker)
-    clock.now = 10
-    answers: list[object] = []
-    start = threading.Barrier(32)
-
-    def enter() -> None:
-        start.wait()
-        answers.append(breaker.enter(HOST))
-
-    threads = [threading.Thread(target=enter) for _ in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(isinstance(answer, Permit) for answer in answers) == 1
-
-
-def test_failures_of_one_namespace_open_the_circuit_for_that_namespace_alone(
-    breaker: CircuitBreaker, clock: Clock
-) -> None:
-    attempt(breaker, *"aaa", failed=True)
-    assert (refused(breaker, "a"), refused(breaker, "b"), refused(breaker)) == (10, 0, 0)
-    clock.now = 10
-    attempt(breaker, "a", failed=False)
-    attempt(breaker, *"aa", failed=True)
-    assert refused(breaker, "a") == 0
 
 
 @pytest.mark.parametrize("order", ["aba", "aab", "abc", "baa"])

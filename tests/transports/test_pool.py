@@ -8,7 +8,6 @@ import asyncio
 import subprocess
 import sys
 import threading
-import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from interactor_client.types import Operation
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from interactor_ext.transports._async_transport import ConnectionPool
 from tests.support.scripted_server import Connection, FaultServer, Request, fine, send_and, slow
-from tests.support.waiting import collect_garbage, eventually
+from tests.support.waiting import collect_garbage, eventually, eventually_async
 
 STREAM = Operation("stream_room", "rooms", "GET", "/x", "core", idempotency_key=False, stream=True)
 PATH = "/api/v1/assistants/asst_1"
@@ -50,13 +49,6 @@ def connections(client: httpx.AsyncClient) -> ConnectionPool:
 def free_turns(client: httpx.AsyncClient) -> tuple[int, int]:
     held = connections(client)
     return held._call_slots._value, held._stream_slots._value
-
-
-async def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.005)
 
 
 async def test_sequential_calls_reuse_one_connection(client: httpx.AsyncClient, server: FaultServer) -> None:
@@ -91,7 +83,7 @@ async def test_calls_that_wait_for_a_connection_are_served_in_order(server: Faul
 async def test_waiting_for_a_connection_raises_pool_timeout(client: httpx.AsyncClient, server: FaultServer) -> None:
     server.script = [send_and(b"", lambda connection: connection.stall())]
     busy = [asyncio.create_task(client.get(PATH)) for _ in range(4)]
-    await until(lambda: len(server.seen) == 4, "four calls are under way")
+    await eventually_async(lambda: len(server.seen) == 4, "four calls are under way")
     with pytest.raises(httpx.PoolTimeout):
         await client.get(PATH, timeout=httpx.Timeout(5, pool=0.05))
     for task in busy:
@@ -115,7 +107,7 @@ async def test_streams_and_calls_have_separate_bounds(client: httpx.AsyncClient,
     for stream in streams:
         await stream.aclose()
     assert free_turns(client) == (4, 2)
-    await until(lambda: server.open_connections <= 4, "the streams' connections are closed")
+    await eventually_async(lambda: server.open_connections <= 4, "the streams' connections are closed")
 
 
 async def test_failed_calls_leave_the_connections_of_others_alone(
@@ -147,7 +139,7 @@ async def test_calls_cancelled_at_any_step_leave_no_connection_in_use(
         assert all(not task.cancelled() for task in tasks[1::2])
     assert free_turns(client) == (4, 2)
     assert not connections(client)._used
-    await until(lambda: server.open_connections <= 4, "connections of cancelled calls are closed")
+    await eventually_async(lambda: server.open_connections <= 4, "connections of cancelled calls are closed")
     assert (await client.get(PATH)).status_code == 200
 
 
@@ -163,17 +155,17 @@ async def test_stream_cancelled_while_read_releases_its_connection(
 
     for _ in range(5):
         task = asyncio.create_task(read())
-        await until(lambda: free_turns(client)[1] == 1, "the stream is open")
+        await eventually_async(lambda: free_turns(client)[1] == 1, "the stream is open")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert free_turns(client) == (4, 2)
-    await until(lambda: server.open_connections == 0, "the streams' connections are closed")
+    await eventually_async(lambda: server.open_connections == 0, "the streams' connections are closed")
 
 
 async def test_idle_connections_are_closed_after_keepalive_expiry(server: FaultServer) -> None:
     async with httpx.AsyncClient(transport=AsyncTransport(keepalive_expiry=0.05), base_url=server.url) as client:
         await asyncio.gather(*(client.get(PATH) for _ in range(5)))
-        await until(lambda: server.open_connections == 0, "idle connections are closed by themselves")
+        await eventually_async(lambda: server.open_connections == 0, "idle connections are closed by themselves")
         assert (await client.get(PATH)).status_code == 200
 
 
@@ -184,25 +176,12 @@ async def test_new_origin_evicts_an_idle_connection_when_the_pool_is_full(server
             for _ in range(2):
                 await asyncio.gather(*(client.get(f"{server.url}{PATH}") for _ in range(2)))
                 await asyncio.gather(*(client.get(f"{other.url}{PATH}") for _ in range(2)))
-            await until(lambda: server.open_connections + other.open_connections <= 2, "two connections in all")
+            await eventually_async(
+                lambda: server.open_connections + other.open_connections <= 2, "two connections in all"
+            )
 
 
 both_kinds = pytest.mark.parametrize("kind", [AsyncTransport, AiohttpTransport])
-
-
-@both_kinds
-def test_one_client_works_in_consecutive_event_loops(server: FaultServer, kind: type[httpx.AsyncBaseTransport]) -> None:
-    transport = kind()
-
-    async def call() -> int:
-        client = httpx.AsyncClient(transport=transport, base_url=server.url)
-        return sum([(await client.get(PATH)).status_code for _ in range(3)])
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert [asyncio.run(call()) for _ in range(3)] == [600] * 3
-        collect_garbage()
-    eventually(lambda: server.open_connections == 0)
 
 
 @both_kinds
@@ -222,26 +201,6 @@ def test_one_client_works_in_concurrent_event_loops(server: FaultServer, kind: t
         thread.join()
     assert statuses == [200] * 150
     eventually(lambda: server.open_connections == 0)
-
-
-def test_closing_in_one_loop_closes_connections_of_another_running_loop(server: FaultServer) -> None:
-    transport = AsyncTransport()
-    called, closed = threading.Event(), threading.Event()
-
-    async def call_and_live_on() -> None:
-        client = httpx.AsyncClient(transport=transport, base_url=server.url)
-        await client.get(PATH)
-        called.set()
-        await asyncio.to_thread(closed.wait, 60)
-
-    thread = threading.Thread(target=lambda: asyncio.run(call_and_live_on()))
-    thread.start()
-    assert called.wait(60)
-    assert server.open_connections == 1
-    asyncio.run(transport.aclose())
-    eventually(lambda: server.open_connections == 0)
-    closed.set()
-    thread.join()
 
 
 @pytest.mark.parametrize("turns", range(8))
@@ -338,7 +297,7 @@ async def test_dropped_async_transport_closes_its_connections(server: FaultServe
     assert server.open_connections == 1
     del transport
     collect_garbage()
-    await until(lambda: server.open_connections == 0, "the connection is closed")
+    await eventually_async(lambda: server.open_connections == 0, "the connection is closed")
 
 
 async def test_closing_async_transport_ends_open_streams(server: FaultServer) -> None:
@@ -349,7 +308,7 @@ async def test_closing_async_transport_ends_open_streams(server: FaultServer) ->
     await transport.aclose()
     with pytest.raises(httpx.TransportError):
         await response.aread()
-    await until(lambda: server.open_connections == 0, "the connection is closed")
+    await eventually_async(lambda: server.open_connections == 0, "the connection is closed")
 
 
 EXIT = """

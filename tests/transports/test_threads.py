@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -16,20 +12,13 @@ from interactor_ext import ConfigurationError
 from interactor_ext._waiting import threads as _threads
 from interactor_ext._waiting.threads import DaemonThreads
 from tests.support.interrupts import runs_interrupted_in_each_line
-from tests.support.waiting import in_time
-
-
-def until(come_true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not come_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+from tests.support.waiting import eventually, in_time
 
 
 def test_thread_of_an_abandoned_call_is_replaced() -> None:
     threads, go_on, ran = DaemonThreads("test", most=2), threading.Event(), list[int]()
     hanging = [threads.submit(go_on.wait, 60) for _ in range(2)]
-    until(lambda: all(future.running() for future in hanging))
+    eventually(lambda: all(future.running() for future in hanging))
     waiting, dropped = threads.submit(int, "7"), threads.submit(ran.append, 1)
     threads.abandon(dropped)
     assert dropped.cancelled()
@@ -39,7 +28,7 @@ def test_thread_of_an_abandoned_call_is_replaced() -> None:
     assert threads._threads == 2
     go_on.set()
     assert all(future.result(60) for future in hanging)
-    until(lambda: threads._abandoned == 0 and not threads._running)
+    eventually(lambda: threads._abandoned == 0 and not threads._running)
     assert threads.submit(int, "8").result(60) == 8
     threads.abandon(waiting)  # it is done
     assert threads._threads <= 2
@@ -51,7 +40,7 @@ def test_number_of_abandoned_threads_is_bounded(monkeypatch: pytest.MonkeyPatch)
     threads, go_on = DaemonThreads("test", most=1), threading.Event()
     for _ in range(2):
         future = threads.submit(go_on.wait, 60)
-        until(future.running)
+        eventually(future.running)
         threads.abandon(future)
     waiting = threads.submit(int, "7")
     assert not waiting.running()
@@ -63,7 +52,7 @@ def test_number_of_abandoned_threads_is_bounded(monkeypatch: pytest.MonkeyPatch)
 def test_idle_threads_end() -> None:
     threads = DaemonThreads("test", idle=0.01)
     assert threads.submit(int, "7").result(60) == 7
-    until(lambda: threads._threads == 0)
+    eventually(lambda: threads._threads == 0)
     assert threads.submit(int, "8").result(60) == 8
 
 
@@ -105,11 +94,3 @@ def test_forked_child_has_its_own_threads() -> None:
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-def test_interpreter_exit_does_not_wait_for_a_call() -> None:
-    code = (
-        "import threading; from interactor_ext.webhooks._threads import CALLER_THREADS; began = threading.Event()\n"
-        "CALLER_THREADS.submit(lambda: (began.set(), threading.Event().wait())); began.wait()"
-    )
-    assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0

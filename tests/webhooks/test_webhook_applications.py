@@ -31,18 +31,6 @@ def body_in_chunks(body: bytes, size: int) -> list[dict[str, Any]]:
     return [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
 
 
-async def test_asgi_joins_body_chunks() -> None:
-    router, got = make(), []
-    router.on("*")(lambda event: got.append(event.id))
-    body, headers = delivery()
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    messages = [*body_in_chunks(body, 7), {"type": "http.request"}]
-    start, content = await ask_asgi(router, messages, headers=raw)
-    assert (start["status"], content["body"]) == (200, b'{"status": "handled"}')
-    assert (b"content-type", b"application/json") in start["headers"]
-    assert got == ["evt_idem_1"]
-
-
 @pytest.mark.parametrize(
     ("scope", "messages", "answers", "unread"),
     [

@@ -227,26 +227,6 @@ def test_handler_raising_base_exception_fails_its_event_only(
     assert queue.take("t", 60) is None
 
 
-def test_interrupted_worker_releases_its_event(queue: SQLiteEventQueue, hanging: Hanging) -> None:
-    router = make(queue=queue)
-
-    @router.on("*")
-    def interrupted(event: Any) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
-        hanging.sync(event)
-
-    router.handle(*delivery())
-    before = signal.signal(signal.SIGALRM, lambda *_: sys.exit("stopped"))
-    try:
-        with pytest.raises(SystemExit):
-            WebhookWorker(router, retry_delays=()).run_once()
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    [letter] = queue.dead_letters()
-    assert letter.error == "The worker was stopped: SystemExit: stopped"
-
-
 PROGRAM = """
 import asyncio, os, signal, sys, threading
 from interactor_ext.webhooks import SQLiteEventQueue, WebhookRouter, WebhookVerifier, WebhookWorker

@@ -220,18 +220,6 @@ def test_completion_whose_answer_got_lost_can_be_repeated(store: Any, queue: Pos
         assert each.complete("k", "two") is False
 
 
-@pytest.mark.full
-def test_store_works_after_the_server_was_killed_and_started_again(make: Stores, postgres: PostgresServer) -> None:
-    store = make(timeout=60)
-    store.create()
-    assert store.claim("k", "t", 60) == CLAIMED
-    assert store.complete("k", "t") is True
-    for _ in range(2):
-        postgres.kill()
-        postgres.start()
-        assert store.claim("k", "u", 60) == COMPLETED
-
-
 @with_dsn
 def test_unreachable_server_raises_and_the_next_call_connects_again(store: Any, postgres: PostgresServer) -> None:
     postgres.kill()
