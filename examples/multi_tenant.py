@@ -23,7 +23,7 @@ NAMESPACES = {"key_of_acme": "org_acme", "key_of_globex": "org_globex"}  # stand
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     # One client for the process. The limiter lets a busy tenant wait, and not the others; a call that belongs to none
     # is an error.
-    async with get_async_client(require_namespace=True, rate_limiter=RateLimiter(), deadline=20):
+    async with get_async_client(require_namespace=True, rate_limiter=RateLimiter(), timeout=8, deadline=20):
         yield
 
 
