@@ -126,7 +126,7 @@ class Places:
         """
         self.met = met
         keys, others = [place.key for place in met], [place.key for place in again]
-        self.is_steady = sorted(keys) == sorted(others)
+        self.is_steady: bool = sorted(keys) == sorted(others)
         counts: Counter[str] = Counter()
         self.numbers: dict[Key, str] = {}
         for key in keys:

@@ -47,7 +47,7 @@ class Placement:
         """Requests of this process that are under way, by operation; others come from another process."""
         self.handled: set[str] = set()
         """Events whose handlers of a WebhookRouter of this process have returned."""
-        self.processes = Processes()
+        self.processes: Processes = Processes()
         self._steps: dict[Key, Step] = {step.key: step for step in schedule}
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._requests: dict[str, Place] = {}
@@ -190,7 +190,7 @@ class Processes:
     """The processes that the test has started, from `watch` on."""
 
     def __init__(self) -> None:
-        self.were_restarted = False
+        self.were_restarted: bool = False
         self._known: list[tuple[subprocess.Popen[Any], tuple[Any, ...], dict[str, Any]]] = []
 
     def watch(self) -> None:

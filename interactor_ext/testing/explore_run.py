@@ -89,8 +89,8 @@ class Running:
     """The run of this process, a fork."""
 
     def __init__(self, schedule: Schedule) -> None:
-        self.placement = placement = Placement(schedule)
-        self.run = Run(schedule, placement.met)
+        self.placement: Placement = Placement(schedule)
+        self.run: Run = Run(schedule, self.placement.met)
         self._broken: tuple[str, str] | None = None
 
     def go(self, item: pytest.Item, undisturbed: Run | None) -> None:
