@@ -159,10 +159,8 @@ class PageWalk(Generic[T]):
         self._fruitless = 0 if new else self._fruitless + (not revisited)
         if self._fruitless >= _MOST_FRUITLESS and not self.done:
             raise ResponseValidationError(
-                (
-                    f"The responses to {self._request} say that there is more, but the last {self._fruitless} "
-                    f"pages (up to page {number}) contain nothing new. Report it to the platform's support."
-                ),
+                f"The responses to {self._request} say that there is more, but the last {self._fruitless} "
+                f"pages (up to page {number}) contain nothing new. Report it to the platform's support.",
                 model="PaginationMeta",
                 field="has_more",
                 path="meta.has_more",

@@ -56,11 +56,9 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
         )
     if not sent and _is_out_of_files(error):
         return APIConnectionError(
-            (
-                f"{what}: this process has too many open files and sockets for another connection. Nothing "
-                "was sent. Close those you don't need (one client serves a whole process), or raise the "
-                "limit (`ulimit -n`)"
-            ),
+            f"{what}: this process has too many open files and sockets for another connection. Nothing "
+            "was sent. Close those you don't need (one client serves a whole process), or raise the "
+            "limit (`ulimit -n`)",
             sent=False,
         )
     if isinstance(error, httpx.TimeoutException):
@@ -72,11 +70,9 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         # Before a request is sent, only the lookup of its host starts a thread.
         return APIConnectionError(
-            (
-                f"{what}: couldn't start a thread to look up the host. Nothing was sent. This process has "
-                "reached its limit of threads: use fewer, or raise the limit (`ulimit -u`, or the "
-                "container's pids limit)"
-            ),
+            f"{what}: couldn't start a thread to look up the host. Nothing was sent. This process has "
+            "reached its limit of threads: use fewer, or raise the limit (`ulimit -u`, or the "
+            "container's pids limit)",
             sent=False,
         )
     text = clean_text(str(error), secrets_of(request)) or "no reason was given"
@@ -85,10 +81,8 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
         return APIConnectionError(f"{what}: the response {problem}: {text}")
     if isinstance(error, httpx.ConnectError) and any(reason in text for reason in _NO_TLS):
         return APIConnectionError(
-            (
-                f"{what}: the server at this port doesn't use TLS. Nothing was sent. If it is the right "
-                f"server, {Call.of(request).url_variable} must begin with http://, not https://"
-            ),
+            f"{what}: the server at this port doesn't use TLS. Nothing was sent. If it is the right "
+            f"server, {Call.of(request).url_variable} must begin with http://, not https://",
             sent=False,
         )
     advice = f". Check {Call.of(request).url_variable}" if isinstance(error, httpx.ConnectError) else ""

@@ -430,10 +430,8 @@ class ReplyState:
             names = ", ".join(f"{call.tool} ({clean_text(call.id)})" for call in self.waiting)
             self.failed(
                 ApprovalError(
-                    (
-                        f"The reply waits for the approval of {names}: call `tools.approve(user, call, by=...)` or "
-                        "`tools.reject(...)` for each of `reply.waiting`. The platform replies after that."
-                    ),
+                    f"The reply waits for the approval of {names}: call `tools.approve(user, call, by=...)` or "
+                    "`tools.reject(...)` for each of `reply.waiting`. The platform replies after that.",
                     code="approval_needed",
                 )
             )

@@ -209,12 +209,10 @@ class Origins:
         if (origin, host) not in self._warned and len(self._warned) < _MOST_WARNINGS:
             self._warned.add((origin, host))
             logger.warning(
-                (
-                    'The relay refused a page of "%s": the Host of its request is "%s". If a proxy (Vite, '
-                    "Next.js, nginx) replaced Host, let it keep Host, or let it set X-Forwarded-Host and pass "
-                    "trust_forwarded_host=True to the Relay. If the page is on another host, pass "
-                    'allowed_origins=["%s"].'
-                ),
+                'The relay refused a page of "%s": the Host of its request is "%s". If a proxy (Vite, '
+                "Next.js, nginx) replaced Host, let it keep Host, or let it set X-Forwarded-Host and pass "
+                "trust_forwarded_host=True to the Relay. If the page is on another host, pass "
+                'allowed_origins=["%s"].',
                 *(origin, host, origin),
             )
 

@@ -238,10 +238,7 @@ def _is_event_stream(response: httpx.Response) -> bool:
 
 def _no_event_stream(response: httpx.Response) -> StreamError:
     return StreamError(
-        (
-            "Expected an event stream, but the response has another content type "
-            f"({describe_request(response.request)})."
-        ),
+        f"Expected an event stream, but the response has another content type ({describe_request(response.request)}).",
         **_status_error.described(response, secrets_of(response.request)),
     )
 

@@ -245,10 +245,8 @@ class StreamState:
     def _given_up(self, error: InteractorError | None) -> InteractorError:
         reason = str(error) if error is not None else "The server ended it without a `done`."
         given_up = StreamError(
-            (
-                f"The stream was interrupted and can't be resumed ({self._request}, reconnects: "
-                f"{self.reconnects}). {reason}"
-            ),
+            f"The stream was interrupted and can't be resumed ({self._request}, reconnects: "
+            f"{self.reconnects}). {reason}",
             status=error.status if error is not None else None,
             request_id=error.request_id if error is not None else None,
             retry_after=error.retry_after if error is not None else None,

@@ -74,10 +74,7 @@ class TokenState:
         if self._refusal is not None and (left := self._seconds_refused(now)):
             error = copy.copy(self._refusal)  # a traceback grows with every raise
             error.args = (
-                (
-                    f"{error} This was the response to an earlier token request. The next request is sent in "
-                    f"{left:.1f} s."
-                ),
+                f"{error} This was the response to an earlier token request. The next request is sent in {left:.1f} s.",
             )
             error.retry_after = left
             raise error

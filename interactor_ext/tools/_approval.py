@@ -74,10 +74,8 @@ def require_open(call: ToolCall, waiting: WaitingCall | None, named: WaitingCall
         raise ApprovalError(f"The call {name} doesn't need the approval of this ToolSet.", code="unknown_tool")
     if isinstance(named, WaitingCall) and named.digest != waiting.digest:
         raise ApprovalError(
-            (
-                f"The arguments of the call {name} have changed since they were shown. `tools.pending` has "
-                "the current ones."
-            ),
+            f"The arguments of the call {name} have changed since they were shown. `tools.pending` has "
+            "the current ones.",
             code="call_changed",
         )
     return waiting

@@ -163,10 +163,8 @@ class Attempts:
     def would_wait(self, seconds: float) -> InteractorError:
         """Why no attempt may be sent where the rate limits allow one only in so many seconds."""
         return APITimeoutError(
-            (
-                f"{self._name()} was not sent: it would have to wait {seconds:.1f} s for the rate limits, "
-                "longer than its deadline allows."
-            ),
+            f"{self._name()} was not sent: it would have to wait {seconds:.1f} s for the rate limits, "
+            "longer than its deadline allows.",
             retry_after=seconds,
             sent=False,
         )

@@ -56,10 +56,8 @@ def prepare(router: WebhookRouter, retry_delays: Sequence[float]) -> tuple[float
     """The checked delays. Warns if workers would not know what others have handled."""
     if isinstance(router.store, MemoryEventStore):
         warnings.warn(
-            (
-                "This webhook router remembers events in the memory of one process, so another worker would "
-                "handle a duplicate again. Give it a store that all workers share, such as RedisEventStore."
-            ),
+            "This webhook router remembers events in the memory of one process, so another worker would "
+            "handle a duplicate again. Give it a store that all workers share, such as RedisEventStore.",
             stacklevel=3,
         )
     return tuple(at_least_zero(delay, "Each of retry_delays") for delay in retry_delays)

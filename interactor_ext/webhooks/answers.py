@@ -63,10 +63,8 @@ def too_old(age: float) -> WebhookAnswer:
     return refused(
         400,
         "too_old",
-        (
-            f"The event is {age / 86400:.1f} days old. The store no longer remembers events of that age, "
-            "so this may be a replay. A store with a longer `ttl` accepts it."
-        ),
+        f"The event is {age / 86400:.1f} days old. The store no longer remembers events of that age, "
+        "so this may be a replay. A store with a longer `ttl` accepts it.",
     )
 
 

@@ -52,10 +52,8 @@ class ASGIReceiver:
             return None
         except TimeoutError:
             logger.error(
-                (
-                    "The body of a webhook delivery didn't arrive within %g s. A middleware that reads it must "
-                    "pass it on, because the signature covers the raw bytes."
-                ),
+                "The body of a webhook delivery didn't arrive within %g s. A middleware that reads it must "
+                "pass it on, because the signature covers the raw bytes.",
                 _BODY_SECONDS,
             )
             return self._router.refuse_unread(answers.body_incomplete())

@@ -141,11 +141,9 @@ class WebhookRouter:
         shared = queue or self.store
         if name is None and getattr(shared, "is_shared", False):
             warnings.warn(
-                (
-                    "This webhook router has no name, and another service may use the same "
-                    f"{type(shared).__name__}. Each would then treat events handled by the other as duplicates. "
-                    'Pass name="...", the same in every process of this service.'
-                ),
+                "This webhook router has no name, and another service may use the same "
+                f"{type(shared).__name__}. Each would then treat events handled by the other as duplicates. "
+                'Pass name="...", the same in every process of this service.',
                 stacklevel=2,
             )
         self.key_prefix: str = "" if name is None else f"{name}:"

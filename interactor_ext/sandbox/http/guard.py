@@ -34,10 +34,8 @@ def check_host(connection: HTTPConnection, allowed: Collection[str]) -> None:
     if not is_local(host) and host not in allowed:
         raise Problem(
             403,
-            (
-                "The sandbox only responds to an address or a local name. Use 127.0.0.1 instead, or allow "
-                "the name with --allow-host NAME or Sandbox(allowed_hosts=[NAME])."
-            ),
+            "The sandbox only responds to an address or a local name. Use 127.0.0.1 instead, or allow "
+            "the name with --allow-host NAME or Sandbox(allowed_hosts=[NAME]).",
         )
 
 

@@ -95,10 +95,8 @@ def _warn_of_eviction(memory: str | bytes) -> None:
     found = _POLICY_LINE.search(memory if isinstance(memory, str) else memory.decode("utf-8", "replace"))
     if found is not None and found[1] != "noeviction":
         logger.warning(
-            (
-                "This Redis may evict what it stores (maxmemory-policy %s): a webhook event that was handled "
-                "would then run again. Set maxmemory-policy to noeviction, or use a Redis that isn't a cache."
-            ),
+            "This Redis may evict what it stores (maxmemory-policy %s): a webhook event that was handled "
+            "would then run again. Set maxmemory-policy to noeviction, or use a Redis that isn't a cache.",
             found[1],
         )
 
