@@ -353,8 +353,10 @@ def despite_lost_answers(user: Any, ends_at: float | None, attempt: Callable[[],
     while True:
         try:
             return (yield from attempt())
-        except (APIConnectionError, ServerError):
-            if failures >= user._view.max_retries or seconds_until(ends_at) == 0:
+        except (APIConnectionError, ServerError) as error:
+            # What was not sent has been tried again already, as often as the view allows.
+            was_sent = not isinstance(error, APIConnectionError) or error.sent
+            if not was_sent or failures >= user._view.max_retries or seconds_until(ends_at) == 0:
                 raise
         pause, left = _LOST_ANSWERS.backoff(failures), seconds_until(ends_at)
         yield Pause(pause if left is None else min(pause, left))

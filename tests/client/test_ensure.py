@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import APITimeoutError, ConfigurationError, ServerError, ToolSet
+from interactor_ext import APIConnectionError, APITimeoutError, ConfigurationError, ServerError, ToolSet
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
 from tests.support.modes import at_once, call, opened, sync_and_async
+from tests.support.scripted_server import refusing_url
 
 BOT: dict[str, Any] = {"name": "Support Bot", "model": "gpt-4", "system_prompt": "You help."}
 URL = "https://shop.example/webhooks"
@@ -170,6 +171,18 @@ async def test_lost_answer_to_a_request_without_a_key_is_no_error(
         sandbox.faults.add("create_tool", status=503)
         with pytest.raises(ServerError):
             await client.namespace("user_2").with_options(max_retries=0).assistants.ensure(**BOT, tools=tools)
+
+
+@sync_and_async
+async def test_unreachable_platform_is_tried_as_often_as_by_one_call(
+    mode: str, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    with refusing_url() as url:
+        options = {**sandbox._with_connection({"max_retries": 1}), "core_api_url": f"{url}/api/v1"}
+        async with opened(mode, options) as client:
+            with pytest.raises(APIConnectionError):
+                await client.namespace("user_1").assistants.create(**BOT, tools=tool_set())
+    assert caplog.text.count("is retried") == 1
 
 
 @sync_and_async
