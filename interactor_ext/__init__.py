@@ -39,7 +39,7 @@ from interactor_ext._errors import (
     WebhookStoreError,
     WebhookVerificationError,
 )
-from interactor_ext._lazy import lazy_names
+from interactor_ext._lazy import lazy_modules, lazy_names
 from interactor_ext._version import __version__
 
 if TYPE_CHECKING:
@@ -123,3 +123,6 @@ if not TYPE_CHECKING:
             ".tools": ("ToolContext", "ToolSet"),
         },
     )
+
+# Most programs use no lists, and make no calls that are several.
+lazy_modules(__name__, "_effects", "_pagination")

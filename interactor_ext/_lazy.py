@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 def lazy_names(
@@ -45,19 +45,30 @@ def _is_private(module: ModuleType, value: object) -> bool:
     return is_ours and isinstance(value, type | FunctionType) and value.__module__ == module.__name__
 
 
-class LazyModule:
-    """A module that is imported when an attribute of it is first used.
+def lazy_modules(package: str, *names: str) -> None:
+    """Have `from package import name` import these modules of a package when an attribute of them is first used.
 
-        if TYPE_CHECKING:
-            import asyncio
-        else:
-            asyncio = LazyModule("asyncio")
-
-    For asyncio, which takes a tenth of the time that httpx takes to import, and which synchronous programs do not use.
+    Type checkers and editors know nothing of it, and see the modules themselves.
     """
+    vars(sys.modules[package]).update({name: LazyModule(f"{package}.{name}") for name in names})
+
+
+class LazyModule:
+    """A module that is imported when an attribute of it is first used."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
         return getattr(import_module(self._name), attribute)
+
+
+# `from interactor_ext._lazy import asyncio`: it takes a tenth of the time that httpx takes to import, and synchronous
+# programs do not use it. Webhook receivers and the start of a sandbox need no httpx.
+if TYPE_CHECKING:
+    import asyncio as asyncio
+
+    import httpx as httpx
+else:
+    asyncio = LazyModule("asyncio")
+    httpx = LazyModule("httpx")

@@ -8,22 +8,17 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
+from typing import Any, Generic, TypeGuard, TypeVar
 
 import httpx
 
 from interactor_client.types import ListEnvelope, OnInvalid, Page, PageMeta
 from interactor_ext._errors import ConfigurationError, ResponseValidationError
-from interactor_ext._lazy import LazyModule
+from interactor_ext._lazy import asyncio
 from interactor_ext._responses._read import read_response
 from interactor_ext._waiting import require_asyncio
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.logs import logger
-
-if TYPE_CHECKING:
-    import asyncio
-else:
-    asyncio = LazyModule("asyncio")
 
 T = TypeVar("T")
 ParseList = Callable[[httpx.Response], ListEnvelope[T]]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Generic, Never, Self, TypeVar, Unpack
 import httpx
 
 from interactor_client.api import AsyncResources, Resources
+from interactor_ext._client import credential_auth, extras, low_level, shared_state
 from interactor_ext._client.http import AsyncViewClient, ViewClient
 from interactor_ext._client.reports import Health, OnResponse, RateLimit, health_from
 from interactor_ext._client.sequences import AsyncSequences, Sequences
 from interactor_ext._client.view import Immutable, StreamURL, View, room_stream, workflow_stream
 from interactor_ext._config import ConfigFields, InteractorConfig
 from interactor_ext._errors import InteractorError
-from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._read import read_response
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
 from interactor_ext.logs import line_of_caller
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from builtins import property as cached_property  # as in interactor_client.api
 
     from interactor_client.models import WebhookEvent
-    from interactor_ext._client import credential_auth, extras, low_level, shared_state
     from interactor_ext._client.credential_auth import AsyncCredentialAuth, CredentialAuth
     from interactor_ext._client.extras import Query
     from interactor_ext._client.low_level import AsyncViewApi, ViewApi
@@ -37,11 +36,6 @@ if TYPE_CHECKING:
     from interactor_ext.transports._circuit_breaker import CircuitBreaker
 else:
     from functools import cached_property
-
-    credential_auth = LazyModule("interactor_ext._client.credential_auth")
-    extras = LazyModule("interactor_ext._client.extras")
-    low_level = LazyModule("interactor_ext._client.low_level")
-    shared_state = LazyModule("interactor_ext._client.shared_state")  # imports httpcore
 
 
 S = TypeVar("S", "SharedState", "AsyncSharedState")

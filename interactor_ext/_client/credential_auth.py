@@ -11,6 +11,7 @@ import httpx
 
 from interactor_client.api.credentials import get_credential_token, refresh_credential
 from interactor_ext._call import Call
+from interactor_ext._client import httpx2_auth
 from interactor_ext._client.shared_state import (
     AsyncSharedState,
     SharedState,
@@ -21,7 +22,6 @@ from interactor_ext._client.view import OfOneProcess, View
 from interactor_ext._config._checks import is_loopback, url_problem
 from interactor_ext._errors import APIStatusError, ConfigurationError, CredentialExpiredError
 from interactor_ext._fork import fork_safe_lock
-from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import clean_text
 from interactor_ext._responses._status_error import status_error
 from interactor_ext._waiting import Closing, require_asyncio
@@ -32,10 +32,6 @@ from interactor_ext.tokens._store import Token
 
 if TYPE_CHECKING:
     import httpx2
-
-    from interactor_ext._client import httpx2_auth
-else:
-    httpx2_auth = LazyModule("interactor_ext._client.httpx2_auth")  # imports httpx2
 
 C = TypeVar("C", bound=TokenCache | AsyncTokenCache)
 Origin = tuple[str, bytes, int | None]

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 import httpx
 
 from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, Page
+from interactor_ext import _pagination as pages
 from interactor_ext._call import Call
+from interactor_ext._client import partial_pages, unsendable
 from interactor_ext._client.reports import RateLimits, tell
 from interactor_ext._client.view import OfOneProcess, View
 from interactor_ext._config import InteractorConfig
@@ -27,23 +29,15 @@ from interactor_ext._version import __version__
 from interactor_ext._waiting import Closing, require_asyncio
 from interactor_ext.logs import logger
 from interactor_ext.logs._calls import log_answer, log_failure
+from interactor_ext.streams import _stream
 
 if TYPE_CHECKING:
-    from interactor_ext import _pagination as pages
     from interactor_ext import deprecation
-    from interactor_ext._client import partial_pages, unsendable
     from interactor_ext.retry import RetryPolicy
-    from interactor_ext.streams import _stream
     from interactor_ext.telemetry._events import Reporter
     from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
 else:
-    # Most programs use no lists or no streams, and a stream imports asyncio and the models of its events.
-    pages = LazyModule("interactor_ext._pagination")
-    partial_pages = LazyModule("interactor_ext._client.partial_pages")
-    _stream = LazyModule("interactor_ext.streams._stream")
-    # On the way of an error or of a deprecated operation alone.
-    deprecation = LazyModule("interactor_ext.deprecation")
-    unsendable = LazyModule("interactor_ext._client.unsendable")
+    deprecation = LazyModule("interactor_ext.deprecation")  # on the way of a deprecated operation alone
 
 T = TypeVar("T")
 KwargsOf = Callable[[int], dict[str, Any]]

@@ -7,19 +7,14 @@ import contextlib
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import httpx
 
 from interactor_ext._call import Call, secrets_of
 from interactor_ext._errors import APIStatusError, AuthenticationError, ConfigurationError, InteractorError
-from interactor_ext._lazy import LazyModule
+from interactor_ext._responses import _status_error
 from interactor_ext.logs import logger
-
-if TYPE_CHECKING:
-    from interactor_ext._responses import _status_error
-else:
-    _status_error = LazyModule("interactor_ext._responses._status_error")  # where nothing fails, it is not needed
 
 # A server may name any number of scopes, and a process may serve any number of tenants.
 _MOST_KEPT = 10_000

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from interactor_ext import _effects
+from interactor_ext._client import ensuring, waiting
 from interactor_ext._lazy import LazyModule
 
 if TYPE_CHECKING:
     from interactor_client.models import KnownWorkflowInstanceStatus, OAuthAuthorization, OAuthFlow, WorkflowInstance
-    from interactor_ext import _effects
-    from interactor_ext._client import ensuring, waiting
     from interactor_ext._effects import Effects
     from interactor_ext.chat import _reply, _typed_reply
     from interactor_ext.chat._reply import AsyncReply, Reply
@@ -18,11 +18,8 @@ if TYPE_CHECKING:
     from interactor_ext.tools._tool_set import Tools
 else:
     # Batteries, loaded by the first call of a method.
-    _effects = LazyModule("interactor_ext._effects")
     _reply = LazyModule("interactor_ext.chat._reply")
     _typed_reply = LazyModule("interactor_ext.chat._typed_reply")
-    ensuring = LazyModule("interactor_ext._client.ensuring")
-    waiting = LazyModule("interactor_ext._client.waiting")
 
 T = TypeVar("T")
 A = TypeVar("A")

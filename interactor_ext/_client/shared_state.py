@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import httpx
 
+from interactor_ext import _effects
 from interactor_ext._client.http import AsyncViewClient, AsyncViewSender, HttpContext, ViewClient, ViewSender
 from interactor_ext._client.reports import RateLimits
 from interactor_ext._client.view import OfOneProcess, StreamURL, View
@@ -19,36 +20,29 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import fork_safe_lock
 from interactor_ext._lazy import LazyModule
 from interactor_ext.retry import RetryPolicy
+from interactor_ext.tokens import _narrow, _secret_function, _shared_store
 from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, deadline_of_call, is_for_core_api
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._requests import MakePlan, own_token
 from interactor_ext.tokens._store import Token, TokenStore
+from interactor_ext.transports import _async_transport
 from interactor_ext.transports._attempts import Rules
 from interactor_ext.transports._circuit_breaker import CircuitBreaker
 from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
 from interactor_ext.transports._sync_transport import Transport
 
 if TYPE_CHECKING:
-    from interactor_ext import _effects
     from interactor_ext.limits import _limiter
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry import _events, _requests
     from interactor_ext.telemetry._events import Telemetry
-    from interactor_ext.tokens import _narrow, _secret_function, _shared_store
     from interactor_ext.tokens._narrow import NarrowToken
     from interactor_ext.tokens._secret_function import CurrentSecret
     from interactor_ext.tokens._shared_store import SharedStore
-    from interactor_ext.transports import _async_transport
-else:
-    _async_transport = LazyModule("interactor_ext.transports._async_transport")  # imports asyncio
-    # Most programs use no telemetry, no limiter, no token store, no function as secret and no stream URLs.
-    _effects = LazyModule("interactor_ext._effects")
-    _secret_function = LazyModule("interactor_ext.tokens._secret_function")
+else:  # batteries, which most programs do without
     _events = LazyModule("interactor_ext.telemetry._events")
     _limiter = LazyModule("interactor_ext.limits._limiter")
-    _narrow = LazyModule("interactor_ext.tokens._narrow")
     _requests = LazyModule("interactor_ext.telemetry._requests")
-    _shared_store = LazyModule("interactor_ext.tokens._shared_store")
 
 T = TypeVar("T")
 C = TypeVar("C", TokenCache, AsyncTokenCache)

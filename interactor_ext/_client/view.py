@@ -16,6 +16,7 @@ import httpx
 
 from interactor_client.types import UNSET
 from interactor_ext._call import Call
+from interactor_ext._client import extras, unsendable
 from interactor_ext._client.reports import OnResponse, check_callback
 from interactor_ext._config import InteractorConfig
 from interactor_ext._config._checks import (
@@ -27,15 +28,10 @@ from interactor_ext._config._checks import (
     warn_of_milliseconds,
 )
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import LazyModule
 
 if TYPE_CHECKING:
     from interactor_client.models import WebhookEvent
-    from interactor_ext._client import extras, unsendable
     from interactor_ext._client.extras import Extras, Query
-else:
-    extras = LazyModule("interactor_ext._client.extras")
-    unsendable = LazyModule("interactor_ext._client.unsendable")
 
 # Fields of request bodies that no error message may quote.
 _SECRET_FIELDS = frozenset({"client_secret", "code", "secret", "token"})

@@ -9,19 +9,14 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
 from interactor_client.errors import DecodeError
 from interactor_ext._call import describe_request, secrets_of
 from interactor_ext._errors import ResponseValidationError
-from interactor_ext._lazy import LazyModule
-
-if TYPE_CHECKING:
-    from interactor_ext._responses import _status_error
-else:
-    _status_error = LazyModule("interactor_ext._responses._status_error")  # where nothing fails, it is not needed
+from interactor_ext._responses import _status_error
 
 T = TypeVar("T")
 

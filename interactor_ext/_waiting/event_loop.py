@@ -7,18 +7,13 @@ import threading
 import time
 from collections.abc import Awaitable
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
-from interactor_ext._lazy import LazyModule
+from interactor_ext._lazy import asyncio
 from interactor_ext._waiting import start_thread
 from interactor_ext._waiting.threads import no_thread, timed_out
 from interactor_ext.logs import logger
-
-if TYPE_CHECKING:
-    import asyncio
-else:
-    asyncio = LazyModule("asyncio")
 
 T = TypeVar("T")
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from interactor_ext._lazy import lazy_modules
+
+# All that sends is loaded by what sends, so that --help and completion are fast.
+lazy_modules(__name__, "description", "operations", "receiver")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments`, by default those of this process. Returns the exit status."""

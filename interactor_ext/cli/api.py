@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import LazyModule
+from interactor_ext.cli import description, operations
 from interactor_ext.cli.answers import Answers
 from interactor_ext.cli.output import confirmed, note, write, write_json
 from interactor_ext.cli.settings import Environment, Insecure, Namespace, settings
 
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient
-    from interactor_ext.cli import description, operations
-else:  # all that sends is loaded by what sends, so that --help and completion are fast
-    description = LazyModule("interactor_ext.cli.description")
-    operations = LazyModule("interactor_ext.cli.operations")
 
 
 def complete_operation(incomplete: str) -> list[tuple[str, str]]:

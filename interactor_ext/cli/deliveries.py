@@ -13,17 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interactor_ext._errors import APIConnectionError, ConfigurationError, WebhookPayloadError
-from interactor_ext._lazy import LazyModule
+from interactor_ext._lazy import httpx
 from interactor_ext._redaction import clean_text
 from interactor_ext.cli.output import write, write_json
 from interactor_ext.webhooks import parse_event
 
 if TYPE_CHECKING:
-    import httpx
-
     from interactor_ext.testing.deliveries import ContractEvent
-else:
-    httpx = LazyModule("httpx")
 
 SecretFile = Annotated[
     Path | None,

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import typer
 
 from interactor_ext._errors import ConfigurationError, InteractorError
-from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting import ThreadWaiter
+from interactor_ext.cli import receiver
 from interactor_ext.cli.deliveries import SecretFile, complete_event, describe_event, known_events, secret_of
 from interactor_ext.cli.output import note, write
 from interactor_ext.cli.program import signals_handled
@@ -21,9 +21,6 @@ from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace
 
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient
-    from interactor_ext.cli import receiver
-else:
-    receiver = LazyModule("interactor_ext.cli.receiver")
 
 # Ctrl-C, the end of a service, and a terminal that is closed.
 _ENDS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import LazyModule
+from interactor_ext._lazy import httpx
+from interactor_ext.cli import operations
 from interactor_ext.cli.answers import steps
 from interactor_ext.cli.deliveries import (
     PATIENCE,
@@ -25,13 +26,7 @@ from interactor_ext.cli.sandbox import inspector_url
 from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
 
 if TYPE_CHECKING:
-    import httpx
-
     from interactor_ext import InteractorClient
-    from interactor_ext.cli import operations
-else:
-    httpx = LazyModule("httpx")
-    operations = LazyModule("interactor_ext.cli.operations")
 
 
 def trigger(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from interactor_ext._errors import ConfigurationError, WebhookError
-from interactor_ext._lazy import LazyModule
+from interactor_ext._lazy import httpx
 from interactor_ext.cli.dead_letters import dead
 from interactor_ext.cli.deliveries import (
     PATIENCE,
@@ -27,11 +27,6 @@ from interactor_ext.cli.output import write, write_json
 from interactor_ext.cli.settings import AsJson
 from interactor_ext.cli.trigger import trigger
 from interactor_ext.webhooks import WebhookVerifier, sign
-
-if TYPE_CHECKING:
-    import httpx
-else:
-    httpx = LazyModule("httpx")
 
 webhooks: typer.Typer = typer.Typer(
     help="Receive, trigger, sign, verify and replay webhook deliveries.", no_args_is_help=True, rich_markup_mode=None

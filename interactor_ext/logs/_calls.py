@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
 from interactor_ext._call import Call, secrets_of
 from interactor_ext._errors import InteractorError
-from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import holds_secret
+from interactor_ext._responses import _status_error
 from interactor_ext.logs import logger, user_id
-
-if TYPE_CHECKING:
-    from interactor_ext._responses import _status_error
-else:
-    _status_error = LazyModule("interactor_ext._responses._status_error")  # where nothing fails, it is not needed
 
 # Larger bodies are not parsed for the id of the new resource.
 _LARGEST_BODY = 65_536

@@ -5,19 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from interactor_client import models
 from interactor_client.errors import DecodeError
 from interactor_ext._errors import ResponseValidationError, StreamError
-from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import clean_json, clean_text
+from interactor_ext._responses import _status_error
 from interactor_ext.sse import ServerSentEvent
-
-if TYPE_CHECKING:
-    from interactor_ext._responses import _status_error
-else:
-    _status_error = LazyModule("interactor_ext._responses._status_error")  # where nothing fails, it is not needed
 
 CONTROL = frozenset({"done", "error", "heartbeat", "ping"})
 """Event types that control the stream and are not returned to the caller."""

@@ -13,7 +13,7 @@ import httpx
 from interactor_client.types import OnReconnect
 from interactor_ext._call import Call, describe_request, secrets_of
 from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError, StreamError
-from interactor_ext._lazy import LazyModule
+from interactor_ext._responses import _status_error
 from interactor_ext._waiting import Latch
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE
@@ -21,10 +21,7 @@ from interactor_ext.streams._events import Received, event_reader
 from interactor_ext.streams._state import Action, End, Receive, StreamState
 
 if TYPE_CHECKING:
-    from interactor_ext._responses import _status_error
     from interactor_ext.telemetry._events import DisconnectReason, Reporter, StreamKind
-else:
-    _status_error = LazyModule("interactor_ext._responses._status_error")  # where nothing fails, it is not needed
 
 E = TypeVar("E")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interactor_ext._lazy import lazy_names
+from interactor_ext._lazy import lazy_modules, lazy_names
 
 if TYPE_CHECKING:
     from interactor_ext.tokens._file import FileTokenStore
@@ -25,3 +25,6 @@ if not TYPE_CHECKING:
             "._store": ("MemoryTokenStore", "Token", "TokenStore"),
         },
     )
+
+# Most programs use no token store, no function as secret and no stream URLs.
+lazy_modules(__name__, "_narrow", "_secret_function", "_shared_store")

@@ -17,18 +17,14 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
-from interactor_ext._lazy import LazyModule
+from interactor_ext._lazy import asyncio
 from interactor_ext._waiting import Latch, closed, start_thread
 from interactor_ext.logs import logger
 from interactor_ext.tokens._state import TokenState
 from interactor_ext.tokens._store import Token
 
 if TYPE_CHECKING:
-    import asyncio
-
     from interactor_ext.tokens._shared_store import SharedStore
-else:
-    asyncio = LazyModule("asyncio")
 
 F = TypeVar("F")
 

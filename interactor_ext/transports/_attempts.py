@@ -16,7 +16,7 @@ import httpx
 
 from interactor_ext._call import Call, describe_request
 from interactor_ext._errors import APITimeoutError, CircuitOpenError, InteractorError
-from interactor_ext._lazy import LazyModule
+from interactor_ext._responses import _status_error
 from interactor_ext._responses._connection_error import connection_error, interrupt_behind, may_have_been_sent
 from interactor_ext.logs import logger
 from interactor_ext.logs._calls import log_attempt, log_retry
@@ -24,12 +24,9 @@ from interactor_ext.retry import RetryPolicy, parse_retry_after
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 
 if TYPE_CHECKING:
-    from interactor_ext._responses import _status_error
     from interactor_ext._waiting import Closing
     from interactor_ext.limits._buckets import Key
     from interactor_ext.limits._limiter import RateLimiter
-else:
-    _status_error = LazyModule("interactor_ext._responses._status_error")  # where nothing fails, it is not needed
 
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MAX_RESPONSE_SIZE = 64 * 1024 * 1024

@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
-from interactor_ext._lazy import LazyModule
+from interactor_ext.transports import _circuits
 
 if TYPE_CHECKING:
-    from interactor_ext.transports import _circuits
     from interactor_ext.transports._circuits import Circuits
-else:
-    _circuits = LazyModule("interactor_ext.transports._circuits")  # where nothing fails, it is not needed
 
 
 class CircuitBreaker:

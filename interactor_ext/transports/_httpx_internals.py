@@ -16,24 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpcore
 import httpx
 
-from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._connection_error import interrupt_behind
-
-if TYPE_CHECKING:
-    from interactor_ext.transports import _resolver
-else:
-    # With the threads that it uses, 3 of the 34 ms that a client takes to import and make, beside httpx.
-    _resolver = LazyModule("interactor_ext.transports._resolver")
-
-if TYPE_CHECKING:
-    from interactor_ext.transports import _proxied
-else:
-    _proxied = LazyModule("interactor_ext.transports._proxied")  # most calls need no proxy
+from interactor_ext.transports import _proxied, _resolver
 
 Late = Callable[[], httpx.TimeoutException]
 

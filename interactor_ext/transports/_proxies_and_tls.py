@@ -9,19 +9,14 @@ import functools
 import os
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import LazyModule
+from interactor_ext.transports import _proxied
 from interactor_ext.transports._idle_connections import Origin
-
-if TYPE_CHECKING:
-    from interactor_ext.transports import _proxied
-else:
-    _proxied = LazyModule("interactor_ext.transports._proxied")
 
 T = TypeVar("T")
 

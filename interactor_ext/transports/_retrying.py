@@ -8,14 +8,14 @@ returned. The body of a stream is left to its reader.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import httpx
 
-from interactor_ext._lazy import LazyModule
+from interactor_ext._lazy import asyncio
 from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext._responses._read import BodyBuffer, DecodedStream, gunzip_of, too_large
 from interactor_ext._waiting import Closing
+from interactor_ext.transports import _foreign_stream
 from interactor_ext.transports._attempts import Attempts, Rules, without_body
 from interactor_ext.transports._httpx_internals import (
     NO_ANSWER,
@@ -27,14 +27,6 @@ from interactor_ext.transports._httpx_internals import (
     watch_network,
 )
 from interactor_ext.transports._sync_transport import PooledBody
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from interactor_ext.transports import _foreign_stream
-else:
-    asyncio = LazyModule("asyncio")
-    _foreign_stream = LazyModule("interactor_ext.transports._foreign_stream")
 
 
 class CallTransport(httpx.BaseTransport):

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from interactor_client.models import EVENT_MODELS
-from interactor_ext._lazy import lazy_names
+from interactor_ext._lazy import lazy_modules, lazy_names
 
 _EVENTS = ("WebhookEvent", *EVENT_MODELS["WebhookEvent"].values())
 
@@ -99,3 +99,6 @@ else:
             "interactor_client.models": _EVENTS,
         },
     )
+
+# It imports sqlite3.
+lazy_modules(__name__, "_transactions")

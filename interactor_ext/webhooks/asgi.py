@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from interactor_ext._lazy import LazyModule
+from interactor_ext._lazy import asyncio
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks.answers import DeliveryHandler, WebhookAnswer
-
-if TYPE_CHECKING:
-    import asyncio
-else:
-    asyncio = LazyModule("asyncio")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -21,11 +21,10 @@ from interactor_ext._errors import (
     WebhookPayloadError,
     WebhookVerificationError,
 )
-from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter
-from interactor_ext.webhooks import answers
+from interactor_ext.webhooks import _transactions, answers
 from interactor_ext.webhooks._around import Around, surrounded
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
@@ -46,9 +45,6 @@ if TYPE_CHECKING:
 
     from interactor_client.models import KnownWebhookEventType, WebhookEvent
     from interactor_ext.telemetry._events import Telemetry
-    from interactor_ext.webhooks import _transactions
-else:
-    _transactions = LazyModule("interactor_ext.webhooks._transactions")  # imports sqlite3
 
 Handler = Callable[[Any], Any]
 HandOver = Callable[[bytes], Any]

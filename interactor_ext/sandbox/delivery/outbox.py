@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import attrs
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import LazyModule
+from interactor_ext._lazy import httpx
 from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import Clock, Timetable
 from interactor_ext.sandbox.delivery.deliveries import WAITS, Delivery, DeliveryOptions
@@ -28,11 +27,6 @@ from interactor_ext.sandbox.storage.records import JsonObject, Record, Store, ne
 from interactor_ext.sandbox.storage.strict_json import compact
 from interactor_ext.webhooks import sign
 from interactor_ext.webhooks._headers import SIGNATURE
-
-if TYPE_CHECKING:
-    import httpx
-else:
-    httpx = LazyModule("httpx")
 
 # Seconds of the clock after which a held delivery is sent even if none has overtaken it.
 HOLD_SECONDS = 1.0

@@ -10,16 +10,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from interactor_ext._lazy import LazyModule
+from interactor_ext._lazy import httpx
 from interactor_ext.sandbox.work import run_in_own_thread
-
-if TYPE_CHECKING:
-    import httpx
-else:
-    # It is needed with the first delivery, and a sandbox has to start fast.
-    httpx = LazyModule("httpx")
 
 # Bytes of a response that are read; of a webhook's only the status matters.
 MAX_ANSWER = 1 << 20

@@ -8,16 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from interactor_ext._effects import Effects, run_async
-from interactor_ext._lazy import LazyModule
+from interactor_ext._lazy import asyncio
 from interactor_ext.webhooks._postgres import CENTURY, PostgresBacked, SyncPostgresBacked, rows
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL, ClaimState
 
 if TYPE_CHECKING:
-    import asyncio
-
     from psycopg_pool import AsyncConnectionPool
-else:
-    asyncio = LazyModule("asyncio")
 
 T = TypeVar("T")
 
