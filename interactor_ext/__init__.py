@@ -13,32 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interactor_ext._errors import (
-    APIConnectionError,
-    APIStatusError,
-    APITimeoutError,
-    AuthenticationError,
-    CircuitOpenError,
-    ConfigurationError,
-    ConflictError,
-    CredentialExpiredError,
-    GoneError,
-    InteractorError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    ResponseValidationError,
-    ServerError,
-    StreamError,
-    UnexpectedStateError,
-    ValidationError,
-    WaitTimeoutError,
-    WebhookBusyError,
-    WebhookError,
-    WebhookPayloadError,
-    WebhookStoreError,
-    WebhookVerificationError,
-)
+from interactor_ext import _errors
+from interactor_ext._errors import *  # noqa: F403  # all of them are public
 from interactor_ext._lazy import lazy_modules, lazy_names
 from interactor_ext._version import __version__
 
@@ -57,47 +33,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNSET",
-    "APIConnectionError",
-    "APIStatusError",
-    "APITimeoutError",
     "AsyncCredentialAuth",
     "AsyncInteractorClient",
     "AsyncReply",
-    "AuthenticationError",
     "CircuitBreaker",
-    "CircuitOpenError",
-    "ConfigurationError",
-    "ConflictError",
     "CredentialAuth",
-    "CredentialExpiredError",
-    "GoneError",
     "Health",
     "InteractorClient",
     "InteractorConfig",
-    "InteractorError",
-    "NotFoundError",
-    "PermissionDeniedError",
     "RateLimit",
-    "RateLimitError",
     "RateLimiter",
     "RedisRateLimiter",
     "Reply",
     "ResponseInfo",
-    "ResponseValidationError",
     "RetryPolicy",
-    "ServerError",
-    "StreamError",
     "ToolContext",
     "ToolSet",
-    "UnexpectedStateError",
     "Unset",
-    "ValidationError",
-    "WaitTimeoutError",
-    "WebhookBusyError",
-    "WebhookError",
-    "WebhookPayloadError",
-    "WebhookStoreError",
-    "WebhookVerificationError",
     "__version__",
     "get_async_client",
     "get_client",
@@ -105,6 +57,7 @@ __all__ = [
     "validate_env",
     "with_retry",
 ]
+__all__ += _errors.__all__
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(

@@ -31,6 +31,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+__all__ = [
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "CircuitOpenError",
+    "ConfigurationError",
+    "ConflictError",
+    "CredentialExpiredError",
+    "GoneError",
+    "InteractorError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ResponseValidationError",
+    "ServerError",
+    "StreamError",
+    "UnexpectedStateError",
+    "ValidationError",
+    "WaitTimeoutError",
+    "WebhookBusyError",
+    "WebhookError",
+    "WebhookPayloadError",
+    "WebhookStoreError",
+    "WebhookVerificationError",
+]
+
 
 class InteractorError(Exception):
     """Base class of all errors of this SDK.

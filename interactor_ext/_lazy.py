@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 
 def lazy_names(
     package: str, modules: Mapping[str, Sequence[str]]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package, from its modules and the public names that each of them holds.
+    """`__getattr__` and `__dir__` of a package, from its modules and the public names that each of them holds, without
+    those that the package has imported itself.
 
     A class or function says from then on that it is of the package, in tracebacks, reprs and pickles.
     Type checkers do not look here: the package imports the same names under `if TYPE_CHECKING`.
@@ -26,23 +27,26 @@ def lazy_names(
             from interactor_client import advice
 
             raise advice.missing_name(sys.modules[package], name)
-        module = import_module(module_of[name], package)
-        value = getattr(module, name)
-        if _is_private(module, value):
-            value.__module__ = package
+        value = getattr(import_module(module_of[name], package), name)
+        _adopt(package, value)
         setattr(sys.modules[package], name, value)
         return value
 
     def __dir__() -> list[str]:  # noqa: N807
         return sorted(sys.modules[package].__all__)
 
+    for name in sys.modules[package].__all__:
+        _adopt(package, vars(sys.modules[package]).get(name))
     return __getattr__, __dir__
 
 
-def _is_private(module: ModuleType, value: object) -> bool:
-    """Whether `value` says that it is of `module`, and users do not import that: a public one has an `__all__`."""
-    is_ours = module.__name__.startswith("interactor_ext.") and not hasattr(module, "__all__")
-    return is_ours and isinstance(value, type | FunctionType) and value.__module__ == module.__name__
+def _adopt(package: str, value: object) -> None:
+    """Have a class or function say that it is of the package, if users do not import the module that it is from: a
+    public one has an `__all__`.
+    """
+    is_ours = isinstance(value, type | FunctionType) and value.__module__.startswith("interactor_ext.")
+    if is_ours and not hasattr(sys.modules[value.__module__], "__all__"):
+        value.__module__ = package
 
 
 def lazy_modules(package: str, *names: str) -> None:

@@ -34,13 +34,6 @@ from typing import TYPE_CHECKING
 from interactor_ext._lazy import lazy_names
 
 try:
-    from interactor_ext.sandbox import _sandbox as _needs_the_extra  # noqa: F401
-except ModuleNotFoundError as _missing:
-    if (_missing.name or "").startswith("interactor"):
-        raise
-    raise ImportError("interactor_ext.sandbox needs an extra: pip install 'interactor-sdk[sandbox]'") from _missing
-
-if TYPE_CHECKING:
     from interactor_ext.sandbox._sandbox import Sandbox
     from interactor_ext.sandbox.clock import Clock
     from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
@@ -48,6 +41,10 @@ if TYPE_CHECKING:
     from interactor_ext.sandbox.platform.faults import Fault, Faults
     from interactor_ext.sandbox.platform.scripts import Replies, ScriptedReply
     from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
+except ModuleNotFoundError as _missing:
+    if (_missing.name or "").startswith("interactor"):
+        raise
+    raise ImportError("interactor_ext.sandbox needs an extra: pip install 'interactor-sdk[sandbox]'") from _missing
 
 __all__ = [
     "Clock",
@@ -64,15 +61,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            "._sandbox": ("Sandbox",),
-            ".clock": ("Clock",),
-            ".delivery.deliveries": ("Delivery", "DeliveryOptions"),
-            ".http.dialects": ("Dialect",),
-            ".platform.faults": ("Fault", "Faults"),
-            ".platform.scripts": ("Replies", "ScriptedReply"),
-            ".storage.journal": ("Journal", "RequestRecord"),
-        },
-    )
+    __getattr__, __dir__ = lazy_names(__name__, {})

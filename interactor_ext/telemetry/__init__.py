@@ -16,23 +16,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from interactor_ext._lazy import lazy_names
+from interactor_ext.telemetry._events import (
+    Event,
+    Pool,
+    PoolOpened,
+    RequestEnded,
+    Sending,
+    StreamConnected,
+    StreamDisconnected,
+    Telemetry,
+    TokenInUse,
+    TokenRequested,
+    ToolDecided,
+    WebhookQueue,
+    WebhookReceived,
+)
 
 if TYPE_CHECKING:
-    from interactor_ext.telemetry._events import (
-        Event,
-        Pool,
-        PoolOpened,
-        RequestEnded,
-        Sending,
-        StreamConnected,
-        StreamDisconnected,
-        Telemetry,
-        TokenInUse,
-        TokenRequested,
-        ToolDecided,
-        WebhookQueue,
-        WebhookReceived,
-    )
     from interactor_ext.telemetry._opentelemetry import OpenTelemetryTelemetry
     from interactor_ext.telemetry._prometheus import DASHBOARD, RULES, PrometheusTelemetry
     from interactor_ext.transports._idle_connections import Connections
@@ -63,21 +63,6 @@ if not TYPE_CHECKING:
         __name__,
         {
             "interactor_ext.transports._idle_connections": ("Connections",),
-            "._events": (
-                "Event",
-                "Pool",
-                "PoolOpened",
-                "RequestEnded",
-                "Sending",
-                "StreamConnected",
-                "StreamDisconnected",
-                "Telemetry",
-                "TokenInUse",
-                "TokenRequested",
-                "ToolDecided",
-                "WebhookQueue",
-                "WebhookReceived",
-            ),
             "._opentelemetry": ("OpenTelemetryTelemetry",),
             "._prometheus": ("DASHBOARD", "RULES", "PrometheusTelemetry"),
         },
