@@ -13,10 +13,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from interactor_ext.sandbox.http.control import Control
-from interactor_ext.sandbox.http.cors import cors_headers
+from interactor_ext.sandbox.http.cors import cors
 from interactor_ext.sandbox.http.guard import check_host
 from interactor_ext.sandbox.http.pipeline import Platform
-from interactor_ext.sandbox.http.wire import ClientGone, origin_of, read_body, response_of
+from interactor_ext.sandbox.http.wire import origin_of, read_body, response_of
 from interactor_ext.sandbox.inspector.consent import consent_routes
 from interactor_ext.sandbox.inspector.page_server import Inspector
 from interactor_ext.sandbox.platform.contract import ACCOUNT_PREFIX, CORE_PREFIX, Contract, read_document
@@ -25,6 +25,7 @@ from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.problems import FAILED, Problem, not_stored
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
+from interactor_ext.webhooks.asgi import ClientGone
 
 
 def build_app(contract: Contract, state: State, on_loop: Callable[[], None], methods: object) -> Starlette:
@@ -70,6 +71,7 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None], met
             ClientGone: forget,
             Exception: fail,
         },
+        middleware=cors(state.settings.allow_origins),
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -107,8 +109,6 @@ def _description_routes(state: State) -> list[Route]:
             if "servers" in item:
                 item["servers"] = [{"url": origin + ACCOUNT_PREFIX}]
         # YAML 1.2 has JSON in it. RFC 9512 names the media type.
-        response = Response(json.dumps(document, indent=2), media_type="application/yaml")
-        response.raw_headers.extend(cors_headers(request.scope, state.settings.allow_origins))
-        return response
+        return Response(json.dumps(document, indent=2), media_type="application/yaml")
 
     return [Route(f"{prefix}/openapi.yaml", describe, methods=["GET"]) for prefix in ("", CORE_PREFIX)]

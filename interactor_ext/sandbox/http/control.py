@@ -42,7 +42,7 @@ from interactor_ext.sandbox.http.guard import check_host, check_origin
 from interactor_ext.sandbox.http.wire import read_json
 from interactor_ext.sandbox.platform import scripts
 from interactor_ext.sandbox.platform.contract import Contract
-from interactor_ext.sandbox.platform.faults import KINDS
+from interactor_ext.sandbox.platform.faults import KINDS, Fault
 from interactor_ext.sandbox.platform.schemas import Validator
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.platform.validation import problems_of
@@ -96,12 +96,20 @@ class Control:
 
     def routes(self) -> list[Route]:
         state = self._state
+        lists: dict[str, Callable[[], Iterable[JsonObject]]] = {
+            "faults": lambda: map(Fault.to_json, state.faults.snapshot()),
+            "replies": lambda: (reply.public for reply in scripts.all_replies(state.store)),
+            "deprecations": lambda: map(asdict, state.deprecations.snapshot()),
+            "requests": lambda: map(_asked, state.requests),
+            "deliveries": lambda: map(_sent, state.outbox.journal),
+            "events": lambda: state.events,
+            "emails": lambda: state.emails,
+        }
         endpoints: list[tuple[str, str, Act]] = [
-            ("GET", "faults", self._faults),
+            *(("GET", name, partial(_listing, name, items)) for name, items in lists.items()),
             ("POST", "faults", self._add_fault),
             ("DELETE", "faults", _doing(state.faults.clear)),
             ("DELETE", "faults/{id}", self._remove_fault),
-            ("GET", "replies", self._replies),
             ("POST", "replies", self._add_reply),
             ("DELETE", "replies", _doing(scripts.clear_replies, state.store)),
             ("DELETE", "replies/{id}", self._remove_reply),
@@ -109,12 +117,7 @@ class Control:
             ("POST", "clock", self._set_clock),
             ("GET", "delivery", self._options),
             ("PATCH", "delivery", self._set_options),
-            ("GET", "deprecations", self._deprecations),
             ("DELETE", "deprecations", _doing(state.deprecations.clear)),
-            ("GET", "requests", lambda request, _: _listing(request, "requests", map(_asked, state.requests))),
-            ("GET", "deliveries", lambda request, _: _listing(request, "deliveries", map(_sent, state.outbox.journal))),
-            ("GET", "events", lambda request, _: _listing(request, "events", state.events)),
-            ("GET", "emails", lambda request, _: _listing(request, "emails", state.emails)),
             ("POST", "events", self._publish),
             ("GET", "streams", lambda request, _: JSONResponse({"open": state.streams.open})),
             ("POST", "run-until-idle", _waiting(state.run_until_idle)),
@@ -138,9 +141,6 @@ class Control:
 
         return endpoint
 
-    def _faults(self, request: Request, body: Any) -> Response:
-        return JSONResponse({"faults": [fault.to_json() for fault in self._state.faults.snapshot()]})
-
     def _add_fault(self, request: Request, body: Any) -> Response:
         return JSONResponse(_told(self._state.faults.add, body).to_json(), 201)
 
@@ -149,9 +149,6 @@ class Control:
         if not self._state.faults.remove(known.get(request.path_params["id"], 0)):
             raise Problem(404, "There is no such active fault.")
         return Response(status_code=204)
-
-    def _replies(self, request: Request, body: Any) -> Response:
-        return JSONResponse({"replies": [reply.public for reply in scripts.all_replies(self._state.store)]})
 
     def _add_reply(self, request: Request, body: Any) -> Response:
         if wrong := scripts.flaws(body):
@@ -191,9 +188,6 @@ class Control:
         for name, value in attrs.asdict(changed).items():
             setattr(options, name, value)
         return self._options(request, None)
-
-    def _deprecations(self, request: Request, body: Any) -> Response:
-        return JSONResponse({"deprecations": [asdict(each) for each in self._state.deprecations.snapshot()]})
 
     def _publish(self, request: Request, body: Any) -> Response:
         event = {"event": TYPES["str"], "namespace": TYPES["str"], "data": TYPES["JsonObject"]}
@@ -263,13 +257,13 @@ def _checked(fields: JsonObject, body: Any, *required: str) -> JsonObject:
     return dict(given)
 
 
-def _listing(request: Request, name: str, items: Iterable[JsonObject]) -> Response:
+def _listing(name: str, items: Callable[[], Iterable[JsonObject]], request: Request, body: Any) -> Response:
     """A long list, streamed item by item: Starlette does it in a thread, so other requests are answered meanwhile."""
     wanted = request.query_params.items()
 
     def pieces() -> Iterator[str]:
         yield compact({name: []})[:-2]
-        selected = (item for item in items if all(f"{item.get(field)}" == value for field, value in wanted))
+        selected = (item for item in items() if all(f"{item.get(field)}" == value for field, value in wanted))
         for number, item in enumerate(selected):
             yield ("," if number else "") + compact(item)
         yield "]}"

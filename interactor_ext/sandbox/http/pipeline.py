@@ -20,10 +20,9 @@ from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import http_date
 from interactor_ext.sandbox.http import wire
 from interactor_ext.sandbox.http.connections import cut_off, is_cuttable
-from interactor_ext.sandbox.http.cors import cors_headers, is_preflight
 from interactor_ext.sandbox.http.dialects import read_request, speak
 from interactor_ext.sandbox.http.guard import check_host
-from interactor_ext.sandbox.http.wire import ClientGone, RawHeaders
+from interactor_ext.sandbox.http.wire import RawHeaders
 from interactor_ext.sandbox.platform import agents, conversation, credentials, instances, oauth, webhooks, workflows
 from interactor_ext.sandbox.platform.contract import Contract, ContractOperation
 from interactor_ext.sandbox.platform.faults import Fault
@@ -37,6 +36,7 @@ from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
 from interactor_ext.sandbox.work import run_in_thread
+from interactor_ext.webhooks.asgi import ClientGone
 
 # Importing them fills HANDLERS.
 HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)
@@ -171,8 +171,6 @@ class Platform:
             exchange.content = await wire.read_body(receive)
             self._check_generation(exchange)
         check_host(HTTPConnection(scope), self._state.settings.allowed_hosts)
-        if is_preflight(scope, self._state.settings.allow_origins):
-            return ApiResponse(204, None)
         exchange.headers = wire.parse_headers(scope["headers"])
         exchange.operation = operation = _operation(exchange.operations, scope["method"])
         exchange.query = wire.parse_query(scope["query_string"])
@@ -287,7 +285,6 @@ class Platform:
             exchange.allowance = self._state.limits.peek(tier, client_id, exchange.namespace)
         skew = exchange.fault.skew if exchange.fault else 0.0
         headers = [(b"x-request-id", exchange.request_id.encode()), *exchange.allowance.headers(skew)]
-        headers.extend(cors_headers(exchange.scope, self._state.settings.allow_origins))
         # Other servers send their own Date.
         if is_cuttable(exchange.scope):
             headers.append((b"date", http_date(self._state.clock.now() + skew)))

@@ -18,6 +18,7 @@ from interactor_ext.sandbox.platform.streams import Subscription
 from interactor_ext.sandbox.problems import ConnectionCut, Problem, invalid
 from interactor_ext.sandbox.storage.strict_json import UnstorableJson, compact, parse_json
 from interactor_ext.sandbox.work import run_in_thread
+from interactor_ext.webhooks.asgi import body_of
 
 # Bodies up to this size are parsed and validated on the loop, larger ones in a thread.
 INLINE_SIZE = 32 * 1024
@@ -28,10 +29,6 @@ HOST = re.compile(rb"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 
 RawHeaders = list[tuple[bytes, bytes]]
 STREAM_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
-
-
-class ClientGone(Exception):
-    """The client closed the connection before its request was complete."""
 
 
 def response_of(problem: Problem, request_id: str) -> tuple[ApiResponse, RawHeaders]:
@@ -55,16 +52,11 @@ def content_headers(response: ApiResponse, given: RawHeaders) -> RawHeaders:
 async def read_body(receive: Receive) -> bytes:
     """Read the whole body. Raises Problem 413 only after reading a larger one, so that the client gets it."""
     chunks: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        chunk = message.get("body", b"")
+    size = 0
+    async for chunk in body_of(receive):
         size += len(chunk)
         if size <= MAX_BODY:
             chunks.append(chunk)
-        more = message.get("more_body", False)
     if size > MAX_BODY:
         raise Problem(413, f"The body is larger than {MAX_BODY // 1024 // 1024} MiB.")
     return b"".join(chunks)
