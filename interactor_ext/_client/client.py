@@ -76,7 +76,10 @@ class _Client(Immutable, Generic[S, N]):
         raise NotImplementedError
 
     def _open(self, view: View) -> None:
-        raise NotImplementedError
+        self._view = view
+        sender: Any = self._shared.open(view)
+        self._sender = sender
+        self._http = sender.http
 
     @classmethod
     def _of(cls, shared: S, view: View) -> Self:
@@ -202,11 +205,6 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
 
     def _share(self, options: ClientOptions) -> SharedState:
         return shared_state.SharedState(self._config, options)
-
-    def _open(self, view: View) -> None:
-        self._view = view
-        self._sender = sender = self._shared.open(view)
-        self._http = sender.http
 
     @cached_property
     def api(self) -> ViewApi:
@@ -340,11 +338,6 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
 
     def _share(self, options: ClientOptions) -> AsyncSharedState:
         return shared_state.AsyncSharedState(self._config, options)
-
-    def _open(self, view: View) -> None:
-        self._view = view
-        self._sender = sender = self._shared.open(view)
-        self._http = sender.http
 
     @cached_property
     def api(self) -> AsyncViewApi:

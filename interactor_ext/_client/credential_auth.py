@@ -200,7 +200,25 @@ def _for_token_request(view: View) -> View:
     return view._replace(deadline=view.config.deadline)
 
 
-class CredentialAuth(OfOneProcess, BearerAuth):
+class _SharedAuth(OfOneProcess, httpx.Auth):
+    """What both auths do alike."""
+
+    _credential: _Credential[Any]
+    _tokens: Any
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._credential})"
+
+    def _reject(self, token: Token) -> None:
+        self._credential.refuse(token)
+        self._tokens.reject(token)
+
+    def httpx2_auth(self) -> httpx2.Auth:
+        """The same auth for httpx2's client of the same kind. Raises ImportError if httpx2 isn't installed."""
+        return httpx2_auth.Httpx2Auth(self)
+
+
+class CredentialAuth(_SharedAuth, BearerAuth):
     """Auth for a provider's httpx.Client, returned by `InteractorClient.credential_auth`."""
 
     def __init__(self, shared: SharedState, view: View, credential_id: str, hosts: Iterable[str] | str | None) -> None:
@@ -209,13 +227,6 @@ class CredentialAuth(OfOneProcess, BearerAuth):
         self._credential = credential = _credential(shared, view.namespace, credential_id, TokenCache)
         fetch = fetch_with(shared.open(_for_token_request(view)).http, credential.plan)
         super().__init__(credential.tokens, self._destinations.admits, lambda request: view.ends_at(), fetch)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._credential})"
-
-    def _reject(self, token: Token) -> None:
-        self._credential.refuse(token)
-        super()._reject(token)
 
     def headers(self, url: httpx.URL | str, *, refused: Mapping[str, str] | None = None) -> dict[str, str]:
         """The headers for a call to this URL without httpx. They hold the token: keep them out of logs.
@@ -226,10 +237,6 @@ class CredentialAuth(OfOneProcess, BearerAuth):
         if refused is not None:
             self._reject(_token_of(refused))
         return _headers(self._tokens.get(self._view.ends_at(), self._fetch))
-
-    def httpx2_auth(self) -> httpx2.Auth:
-        """The same auth for httpx2: `httpx2.Client(auth=...)`. Raises ImportError if httpx2 isn't installed."""
-        return httpx2_auth.Httpx2Auth(self)
 
     def requests_auth(self) -> Callable[[Any], Any]:
         """The same auth for `requests`: `requests.get(url, auth=...)`, `session.auth = ...`."""
@@ -242,7 +249,7 @@ class CredentialAuth(OfOneProcess, BearerAuth):
         )
 
 
-class AsyncCredentialAuth(OfOneProcess, AsyncBearerAuth):
+class AsyncCredentialAuth(_SharedAuth, AsyncBearerAuth):
     """Auth for a provider's httpx.AsyncClient, returned by `AsyncInteractorClient.credential_auth`."""
 
     def __init__(
@@ -259,13 +266,6 @@ class AsyncCredentialAuth(OfOneProcess, AsyncBearerAuth):
 
         super().__init__(credential.tokens, wants_token, lambda request: view.ends_at(), fetch)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._credential})"
-
-    def _reject(self, token: Token) -> None:
-        self._credential.refuse(token)
-        super()._reject(token)
-
     async def headers(self, url: httpx.URL | str, *, refused: Mapping[str, str] | None = None) -> dict[str, str]:
         """Like `CredentialAuth.headers`, for aiohttp and others."""
         require_asyncio()
@@ -273,10 +273,6 @@ class AsyncCredentialAuth(OfOneProcess, AsyncBearerAuth):
         if refused is not None:
             self._reject(_token_of(refused))
         return _headers(await self._tokens.get(self._view.ends_at(), self._fetch))
-
-    def httpx2_auth(self) -> httpx2.Auth:
-        """The same auth for httpx2: `httpx2.AsyncClient(auth=...)`. Raises ImportError if httpx2 isn't installed."""
-        return httpx2_auth.Httpx2Auth(self)
 
     def sync_auth_flow(self, request: httpx.Request) -> NoReturn:
         """Raises ConfigurationError: this auth is for `httpx.AsyncClient`."""
