@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from interactor_ext._config.equality import EqualBySettings
 from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redaction import clean_text
@@ -21,7 +22,7 @@ from interactor_ext.tokens._redis import is_async
 _LONG_WAIT = 1.0
 
 
-class RateLimiter:
+class RateLimiter(EqualBySettings):
     """Keeps the calls of this process within the tiers, from any number of threads and event loops.
 
     Several clients may share one limiter: calls are counted by OAuth client and by namespace. Limiters with the same
@@ -36,12 +37,6 @@ class RateLimiter:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._tiers!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RateLimiter) and self._settings == other._settings
-
-    def __hash__(self) -> int:
-        return hash(self._settings)
 
     def keys_of(self, client: str, namespace: str, *, account: bool, stream: bool) -> tuple[Key, ...]:
         """The buckets that a call counts against: by OAuth client, and by namespace ("" for none)."""

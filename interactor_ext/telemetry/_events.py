@@ -166,7 +166,6 @@ class Pool(Protocol):
 
     def connections(self) -> Connections:
         """The current numbers. May be called from any thread."""
-        ...
 
 
 class PoolOpened(NamedTuple):
@@ -188,11 +187,9 @@ class Telemetry(Protocol):
 
     def sending(self, request: Sending) -> object:
         """Called right before a request is sent. The return value becomes `RequestEnded.started`."""
-        ...
 
     def record(self, event: Event) -> None:
         """Called when something has happened."""
-        ...
 
 
 class Reporter:

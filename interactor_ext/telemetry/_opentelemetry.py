@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from interactor_ext._config.equality import EqualBySettings
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._version import __version__
 from interactor_ext.telemetry._events import (
@@ -35,7 +36,7 @@ _BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.
 _SCHEMA = "https://opentelemetry.io/schemas/1.27.0"
 
 
-class OpenTelemetryTelemetry:
+class OpenTelemetryTelemetry(EqualBySettings):
     """A span for each request that is sent, and `http.client.request.duration`; instruments named `interactor.*` for
     the rest. The extra `[otel]` only installs the API: the providers are yours, or the global ones.
 
@@ -95,12 +96,6 @@ class OpenTelemetryTelemetry:
             "{connection}",
             "Open and idle connections, and requests waiting for one.",
         )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, OpenTelemetryTelemetry) and self._settings == other._settings
-
-    def __hash__(self) -> int:
-        return hash(self._settings)
 
     def sending(self, request: Sending) -> object:
         """Like `Telemetry.sending`."""

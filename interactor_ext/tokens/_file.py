@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from interactor_ext._config.equality import EqualBySettings
 from interactor_ext.logs import logger
 from interactor_ext.tokens._store import Token, load_token
 
@@ -23,7 +24,7 @@ _LARGEST = 1_000_000
 _SAFE_FLAGS: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-class FileTokenStore:
+class FileTokenStore(EqualBySettings):
     """Tokens in the file `path`, readable only by its owner, and shared by all processes of this machine that use it.
 
     Several clients may share one file: each finds only its own token. Symbolic links, other users' files, and anything
@@ -35,15 +36,10 @@ class FileTokenStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path).absolute()  # a program that changes its folder keeps its file
+        self._settings = (type(self), self._path)
 
     def __repr__(self) -> str:
         return f"FileTokenStore({str(self._path)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, FileTokenStore) and self._path == other._path
-
-    def __hash__(self) -> int:
-        return hash(self._path)
 
     def __reduce__(self) -> tuple[type[FileTokenStore], tuple[Path]]:
         return FileTokenStore, (self._path,)  # a copy has no lock of the original

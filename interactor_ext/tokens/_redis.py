@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from interactor_ext._config.equality import EqualBySettings
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.tokens._store import Token, parse_token
 
@@ -46,7 +47,7 @@ _SETTINGS = frozenset(
 )
 
 
-class RedisTokenStore:
+class RedisTokenStore(EqualBySettings):
     """Tokens in Redis, under keys that begin with `prefix` and expire with their token.
 
     `redis` is a `redis.Redis`, a `redis.RedisCluster` or a `redis.asyncio.Redis`; of the last only the settings are
@@ -65,12 +66,6 @@ class RedisTokenStore:
 
     def __repr__(self) -> str:
         return f"RedisTokenStore(prefix={self._prefix!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RedisTokenStore) and self._settings == other._settings
-
-    def __hash__(self) -> int:
-        return hash(self._settings)
 
     def load(self, key: str) -> Token | None:
         """Like `TokenStore.load`."""

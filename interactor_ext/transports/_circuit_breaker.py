@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from interactor_ext._config.equality import EqualBySettings
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext.transports import _circuits
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from interactor_ext.transports._circuits import Circuits
 
 
-class CircuitBreaker:
+class CircuitBreaker(EqualBySettings):
     """Blocks calls to a host for `cool_down` seconds after `failures` failed attempts in a row; then a single call
     probes the host.
 
@@ -41,12 +42,6 @@ class CircuitBreaker:
 
     def __repr__(self) -> str:
         return f"CircuitBreaker(failures={self._failures}, cool_down={self._cool_down:g})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, CircuitBreaker) and self._settings == other._settings
-
-    def __hash__(self) -> int:
-        return hash(self._settings)
 
     def enter(self, host: str, namespace: str | None = None) -> Permit | Refusal:
         """A permit for one attempt, or why there is none."""

@@ -23,8 +23,8 @@ from attrs.validators import ge, le, lt
 WAITS = (30.0, 120.0, 600.0, 1800.0, 7200.0)
 
 
-_PROBABILITY = (ge(0), le(1))
-_FINITE = (ge(0), lt(math.inf))
+_PROBABILITY = (ge(0.0), le(1.0))
+_FINITE = (ge(0.0), lt(math.inf))
 
 
 @attrs.define(kw_only=True)

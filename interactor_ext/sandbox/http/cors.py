@@ -33,5 +33,7 @@ def origin_name(text: str) -> str:
 
 def cors(allowed: Collection[str]) -> list[Middleware]:
     """The middleware of an app, for these origins."""
-    options = {"allow_methods": METHODS, "allow_headers": ["*"], "expose_headers": EXPOSED}
-    return [Middleware(CORSMiddleware, allow_origins=allowed, **options)] if allowed else []
+    if not allowed:
+        return []
+    given = {"allow_origins": allowed, "allow_methods": METHODS, "allow_headers": ["*"], "expose_headers": EXPOSED}
+    return [Middleware(CORSMiddleware, **given)]  # type: ignore[arg-type]  # its other parameters are of other types

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -39,8 +40,16 @@ def _pattern(validator: Any, wanted: str, value: Any, _: Any) -> Iterator[Valida
         yield ValidationError(f"doesn't match {wanted}")
 
 
+def _unique_items(validator: Any, wanted: bool, value: Any, _: Any) -> Iterator[ValidationError]:
+    # jsonschema's own takes quadratic time for items that can't be sorted.
+    if wanted and validator.is_type(value, "array"):
+        seen = {json.dumps(item, sort_keys=True) for item in value}
+        if len(seen) < len(value):
+            yield ValidationError("contains the same item twice")
+
+
 Validator: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]  # so its stubs
-    Draft202012Validator, {"pattern": _pattern}
+    Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique_items}
 )
 
 
