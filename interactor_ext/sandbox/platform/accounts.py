@@ -6,20 +6,14 @@ import hmac
 import math
 import time
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from interactor_ext._lazy import LazyModule
 from interactor_ext.sandbox.clock import Clock
+from interactor_ext.sandbox.platform import signing
 from interactor_ext.sandbox.problems import Problem, invalid, unauthorized
 from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import Record, Store, new_id
-
-if TYPE_CHECKING:
-    from interactor_ext.sandbox.platform import signing
-else:
-    # Importing cryptography takes a fifth of the time in which a sandbox starts; it is needed with the first token.
-    signing = LazyModule("interactor_ext.sandbox.platform.signing")
 
 
 @dataclass(frozen=True, slots=True)
