@@ -12,6 +12,7 @@ import httpx
 import pytest
 import requests
 
+import interactor_ext._client.credential_auth as credential_auth
 from interactor_ext import (
     APIConnectionError,
     APITimeoutError,
@@ -24,7 +25,6 @@ from interactor_ext import (
     PermissionDeniedError,
     ResponseValidationError,
 )
-from interactor_ext._client import credential_auth
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import PrometheusTelemetry

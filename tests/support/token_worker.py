@@ -8,8 +8,9 @@ import threading
 import time
 from typing import Any
 
+import interactor_ext.tokens._shared_store as _shared_store
 from interactor_ext import AsyncInteractorClient, InteractorClient
-from interactor_ext.tokens import TokenStore, _shared_store
+from interactor_ext.tokens import TokenStore
 from tests.support.token_stores import open_store
 
 THREADS = 50

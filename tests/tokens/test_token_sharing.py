@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+import interactor_ext.tokens._shared_store as _shared_store
 from interactor_ext import ConfigurationError, InteractorClient
-from interactor_ext.tokens import RedisTokenStore, Token, _shared_store
+from interactor_ext.tokens import RedisTokenStore, Token
 from tests.support.modes import call, sync_and_async
 from tests.support.redis_server import redis_cluster, redis_server
 from tests.support.scripted_server import ASSISTANT, Asked, FaultServer, OddServer, fine, js, slow

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+import interactor_ext.tokens._shared_store as _shared_store
 from interactor_ext import APIConnectionError, APITimeoutError, AsyncInteractorClient, InteractorClient
-from interactor_ext.tokens import MemoryTokenStore, RedisTokenStore, Token, TokenStore, _shared_store
+from interactor_ext.tokens import MemoryTokenStore, RedisTokenStore, Token, TokenStore
 from tests.support.modes import call, sync_and_async
 from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js
 from tests.support.token_stores import RecordedStore

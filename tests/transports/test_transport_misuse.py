@@ -15,6 +15,7 @@ import certifi
 import httpx
 import pytest
 
+import interactor_ext.transports._resolver as _resolver
 from interactor_ext import (
     APIConnectionError,
     AsyncInteractorClient,
@@ -23,7 +24,7 @@ from interactor_ext import (
     StreamError,
 )
 from interactor_ext._waiting.threads import DaemonThreads
-from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport, _resolver
+from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from tests.support.scripted_server import Connection, FaultServer, send_and
 from tests.support.waiting import collect_garbage
 
