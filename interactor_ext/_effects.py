@@ -23,20 +23,15 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from interactor_ext._errors import APIConnectionError, APITimeoutError, CircuitOpenError, ServerError
-from interactor_ext._lazy import LazyModule
+from interactor_ext._lazy import asyncio
 from interactor_ext._waiting import TaskWaiter, require_asyncio
 from interactor_ext._waiting.event_loop import loop_thread, with_timeout
 from interactor_ext._waiting.threads import DaemonThreads, timed_out
 from interactor_ext.logs import logger
 from interactor_ext.retry._policy import RetryPolicy
-
-if TYPE_CHECKING:
-    import asyncio
-else:
-    asyncio = LazyModule("asyncio")
 
 T = TypeVar("T")
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interactor_ext._lazy import lazy_names
+from interactor_ext._lazy import lazy_modules, lazy_names
 
 if TYPE_CHECKING:
     from interactor_ext.tools._approval import ApprovalError, WaitingCall
@@ -43,3 +43,6 @@ if not TYPE_CHECKING:
             "._function": ("ToolContext", "ToolFunction"),
         },
     )
+
+# Few tool sets have one.
+lazy_modules(__name__, "_ledger")

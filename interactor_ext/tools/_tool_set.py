@@ -13,8 +13,8 @@ import attrs
 from interactor_ext._effects import Call, Effects, Renewal, despite_lost_answers, despite_open_circuit, view_until
 from interactor_ext._errors import ConfigurationError, NotFoundError, ValidationError
 from interactor_ext._fork import fork_safe_lock
-from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import clean_text
+from interactor_ext.tools import _ledger
 from interactor_ext.tools._approval import (
     ApprovalError,
     WaitingCall,
@@ -43,12 +43,9 @@ if TYPE_CHECKING:
         ToolCall,
         ToolCallStart,
     )
-    from interactor_ext.tools import _ledger
     from interactor_ext.webhooks.stores._contract import EventStore
 
     AnyCall = ToolCall | ToolCallStart | RoomToolCallPendingEvent | RoomToolCallPendingData
-else:
-    _ledger = LazyModule("interactor_ext.tools._ledger")
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import interactor_ext.tools._ledger as _ledger
 from interactor_ext import InteractorClient, ToolContext, ToolSet
-from interactor_ext.tools import _ledger
 
 STEPS = ["claim", "claimed", "begin", "begun", "act", "acted", "submitted", "done"]
 """What a call goes through. Before `act` there is no effect; `submitted` comes after the platform has the result."""

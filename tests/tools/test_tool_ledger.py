@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+import interactor_ext.tools._ledger as _ledger
 from interactor_ext import InteractorError, ToolSet
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.tools import _ledger
 from interactor_ext.tools._calls import FINISHED
 from interactor_ext.webhooks import MemoryEventStore, PostgresEventStore, RedisEventStore, SQLiteEventStore
 from tests.support.conversations import NAMESPACE, asked, chat, room_with
