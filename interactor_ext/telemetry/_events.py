@@ -166,6 +166,7 @@ class Pool(Protocol):
 
     def connections(self) -> Connections:
         """The current numbers. May be called from any thread."""
+        ...
 
 
 class PoolOpened(NamedTuple):
@@ -187,9 +188,11 @@ class Telemetry(Protocol):
 
     def sending(self, request: Sending) -> object:
         """Called right before a request is sent. The return value becomes `RequestEnded.started`."""
+        ...
 
     def record(self, event: Event) -> None:
         """Called when something has happened."""
+        ...
 
 
 class Reporter:

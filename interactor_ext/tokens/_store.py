@@ -44,15 +44,18 @@ class TokenStore(Protocol):
 
     def load(self, key: str) -> Token | None:
         """The token that was last saved, expired or not."""
+        ...
 
     def save(self, key: str, token: Token) -> None:
         """Replace the stored token."""
+        ...
 
     def lock(self, key: str, timeout: float) -> AbstractContextManager[bool]:
         """Held while a token is requested, so that other processes wait for that token.
 
         Yields False if it could not be acquired within `timeout` seconds: then a token is requested regardless.
         """
+        ...
 
 
 class MemoryTokenStore:

@@ -51,6 +51,7 @@ class EventSink(Protocol):
 
         May raise anything when the queue is unreachable: the response is then 503.
         """
+        ...
 
 
 @runtime_checkable
@@ -68,29 +69,38 @@ class EventQueue(EventSink, Protocol):
 
         With `service`, the name of a router, only events whose keys begin with it and a colon.
         """
+        ...
 
     def renew(self, key: str, token: str, lease: float) -> bool:
         """Lock the event for another `lease` seconds from now. Returns False if another worker has taken it."""
+        ...
 
     def complete(self, key: str, token: str) -> bool:
         """Record that the event was handled, and delete its body. Returns True for the first completion."""
+        ...
 
     def retry(self, key: str, token: str, delay: float, error: str) -> bool:
         """Schedule another attempt in `delay` seconds. Returns False if another worker has taken the event."""
+        ...
 
     def put_back(self, key: str, token: str, delay: float) -> bool:
         """Like `retry`, but without counting the attempt: for an event that no handler has seen, or whose worker was
         told to stop.
         """
+        ...
 
     def bury(self, key: str, token: str, error: str) -> bool:
         """Move the event to the dead letters. Returns False if another worker has taken it."""
+        ...
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Dead letters, the oldest first. They stay until they are replayed or discarded."""
+        ...
 
     def replay(self, key: str) -> bool:
         """Queue a dead letter again with its full number of attempts. Returns False if no dead letter has this key."""
+        ...
 
     def discard(self, key: str) -> bool:
         """Delete a dead letter and remember its event as handled. Returns False if no dead letter has this key."""
+        ...

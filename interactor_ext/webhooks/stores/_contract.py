@@ -45,15 +45,18 @@ class EventStore(Protocol):
         An expired claim can be taken over: its holder died. The holder renews its claim with the same token while
         handlers run.
         """
+        ...
 
     def complete(self, key: str, token: str) -> bool | Awaitable[bool]:
         """Record that the event was handled, whoever holds the claim now. Returns True for the first completion.
 
         A handler that outlived its lease did run to its end: the next duplicate must not run another.
         """
+        ...
 
     def release(self, key: str, token: str) -> Awaitable[None] | None:
         """Release the claim after a failure, if it is still the one made under `token`."""
+        ...
 
 
 def store_key(idempotency_key: str) -> str:
