@@ -70,7 +70,7 @@ class Sequences:
         it: the room's assistant gets a tool with these fields, which it keeps, and is asked to call it if it doesn't.
 
         The platform's events don't name the message that they reply to, so only one chat runs in a room at a time. The
-        next one, in this or another process, waits for it to end: as long as events come, or half a minute of silence.
+        next one, in this or another process, waits for it to end; if no event comes for half a minute, it goes ahead.
         If two messages are sent at the same time anyway, the order of the room's messages decides which reply is
         whose, and the reply comes in one piece; if the order is ambiguous, a StreamError is raised.
         """
@@ -155,7 +155,7 @@ class AsyncSequences:
         it: the room's assistant gets a tool with these fields, which it keeps, and is asked to call it if it doesn't.
 
         The platform's events don't name the message that they reply to, so only one chat runs in a room at a time. The
-        next one, in this or another process, waits for it to end: as long as events come, or half a minute of silence.
+        next one, in this or another process, waits for it to end; if no event comes for half a minute, it goes ahead.
         If two messages are sent at the same time anyway, the order of the room's messages decides which reply is
         whose, and the reply comes in one piece; if the order is ambiguous, a StreamError is raised.
         """

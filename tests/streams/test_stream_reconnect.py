@@ -116,13 +116,16 @@ def test_repeated_events_of_a_server_without_resume_are_dropped(mode: str) -> No
     assert [connection.last_event_id for connection in outcome.connections] == [b"", b"10", b"20", b"30", b"40"]
 
 
+@pytest.mark.parametrize("retry", [b"retry: 0\n\n", b""], ids=["retry 0", "no retry"])
 @sync_and_async
-def test_server_that_ends_after_each_event_is_not_asked_at_once_again_and_again(mode: str) -> None:
+def test_server_that_ends_after_each_event_is_not_asked_at_once_again_and_again(mode: str, retry: bytes) -> None:
+    """docs/how-to/streams.md: the pauses grow."""
+
     def handler(connection: Connection) -> None:
         connection.head()
-        connection.send(b"retry: 0\n\n" + delta(connection.number + 1) + (DONE if connection.number == 13 else b""))
+        connection.send(retry + delta(connection.number + 1) + (DONE if connection.number == 13 else b""))
 
-    outcome = read_from(handler, mode, policy=RetryPolicy())
+    outcome = read_from(handler, mode, policy=RetryPolicy(jitter=lambda: 0.0))
     assert (outcome.error, outcome.text) == (None, text_of(14))
     assert [seconds for _, seconds in outcome.waits] == [0.0] * 10 + [0.1, 0.2, 0.4]
 
