@@ -18,7 +18,7 @@ from functools import partial
 import pytest
 
 from interactor_ext import ToolSet
-from interactor_ext._effects import Effects, Pause
+from interactor_ext._effects import Call, Effects, Pause
 from interactor_ext.chat import _room_queue
 from interactor_ext.sandbox import Sandbox
 from tests.support.cases import NIGHTLY
@@ -251,6 +251,7 @@ def test_answer_that_never_comes_is_waited_for_half_a_minute(monkeypatch: pytest
                     waits.append(effect.seconds)
                     result = None
                 else:
+                    assert isinstance(effect, Call)
                     result = effect.function(*effect.args)
     assert sum(waits) == pytest.approx(30, abs=1)
 
