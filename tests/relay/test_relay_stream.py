@@ -330,6 +330,12 @@ def test_upstream_closes_some_time_after_the_last_reader_left(
         assert is_open(page, room)
 
 
+def test_event_id_is_read_again_however_long_the_platforms_is() -> None:
+    ids = EventIds("s3cret", "room_1")
+    for position in (Position("7" * length, length) for length in range(9)):
+        assert ids.decode(ids.encode(position)) == position
+
+
 class Upstream:
     """A stream of the platform: events with their ids, then silence. `ended` gets the time of its end."""
 
