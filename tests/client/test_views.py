@@ -485,7 +485,7 @@ def test_health_of_a_reachable_platform_is_healthy(mode: str, status: int, healt
     wire = Wire(lambda request: httpx.Response(status, json={"data": []}))
     found = call(mode, {**wire.settings, "max_retries": 3}, lambda client: client.health())
     assert (found.status, found.token_valid, found.error is None) == (health, token_valid, health == "healthy")
-    assert found.latency_ms > 0
+    assert 0 < found.latency_ms < 60_000
     assert len(wire.requests) == (2 if status == 401 else 1)
 
 
