@@ -30,15 +30,10 @@ from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.tokens import FileTokenStore
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from tests.support.modes import client_of, done, sync_and_async
-from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js, token_answer
+from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js, settings_of, token_answer
 from tests.support.waiting import eventually
 
-SETTINGS: dict[str, Any] = {
-    "client_id": "client",
-    "client_secret": "secret_8f3a61c9d2",
-    "core_api_url": "http://localhost:9/api/v1",
-    "account_server_url": "http://localhost:9/api/v1",
-}
+SETTINGS = settings_of("http://localhost:9")
 SOON = 20.0
 """Far less than the pauses and timeouts that would otherwise be waited for."""
 

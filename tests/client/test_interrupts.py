@@ -12,7 +12,7 @@ import pytest
 from interactor_ext import CircuitBreaker, InteractorClient
 from interactor_ext.telemetry import Event, RequestEnded, Sending
 from interactor_ext.transports._circuit_breaker import Permit
-from tests.support.scripted_server import token_answer
+from tests.support.scripted_server import settings_of, token_answer
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no such signal")
 
@@ -70,12 +70,7 @@ class Words(httpx.SyncByteStream):
         self._interrupt()
 
 
-SETTINGS: dict[str, Any] = {
-    "client_id": "client",
-    "client_secret": "secret_8f3a61c9d2",
-    "core_api_url": "http://localhost/api/v1",
-    "account_server_url": "http://localhost/api/v1",
-}
+SETTINGS = settings_of("http://localhost")
 
 
 @pytest.mark.parametrize("translates", [False, True])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import subprocess
 import sys
 import threading
@@ -103,15 +102,3 @@ if child:
     command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", program]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (run.returncode, run.stderr) == (0, "")
-
-
-def test_queue_is_made_at_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """gevent may patch Python after the SDK was imported; `tests/transports/test_gevent.py` tries it."""
-
-    class Patched(queue.SimpleQueue[object]):
-        pass
-
-    own = closer._Closer()
-    monkeypatch.setattr(queue, "SimpleQueue", Patched)
-    assert isinstance(own.queue, Patched)
-    assert own.queue is own.queue

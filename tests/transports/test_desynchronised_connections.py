@@ -26,6 +26,7 @@ from tests.support.scripted_server import (
     fine,
     http,
     js,
+    settings_of,
 )
 from tests.transports.test_proxies_and_tls import tls_server, trusting
 
@@ -252,12 +253,5 @@ def test_second_response_in_a_tls_record_of_its_own_is_discarded(
 
     tls.script = [act]
     make: Any = Transport if mode == "sync" else AsyncTransport
-    settings = {
-        "client_id": "x",
-        "client_secret": "y",
-        "core_api_url": f"{tls.url}/api/v1",
-        "account_server_url": f"{tls.url}/auth/api/v1",
-        "transport": make(verify=trusting(authority), trust_env=False),
-        "max_retries": 0,
-    }
+    settings = settings_of(tls.url, transport=make(verify=trusting(authority), trust_env=False), max_retries=0)
     assert names(mode, settings) == [ASSISTANT["name"]] * 3
