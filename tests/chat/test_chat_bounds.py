@@ -28,7 +28,7 @@ from interactor_ext import (
 from interactor_ext.sandbox import Sandbox
 from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, room_with, under_deadline, user_of
 from tests.support.modes import client_of, done, sync_and_async
-from tests.support.waiting import collect_garbage, eventually
+from tests.support.waiting import collect_garbage, eventually, refuse_threads
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
 pytestmark = pytest.mark.usefixtures("short_pauses")
@@ -185,10 +185,7 @@ def test_tool_without_a_thread_gives_an_error_result(sandbox: Sandbox, monkeypat
             asking = await user.messages.send(room, content="/tool nothing")
             assert asking.tool_calls
 
-            def refuse(*_: Any) -> None:
-                raise RuntimeError("can't start new thread")
-
-            monkeypatch.setattr("_thread.start_new_thread", refuse)
+            monkeypatch.setattr("_thread.start_new_thread", refuse_threads)
             return await tools.run(user, asking.tool_calls[0], room_id=room)
 
     assert "Couldn't start a thread" in asyncio.run(main()).content

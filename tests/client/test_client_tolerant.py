@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import socket
 from typing import Any
 
 import pytest
@@ -28,7 +27,9 @@ from tests.support.scripted_server import (
     OddServer,
     http,
     js,
+    mute_url,
     refusing_url,
+    settings_of,
     token_answer,
 )
 
@@ -213,33 +214,28 @@ def test_headers_in_unknown_encoding_are_read(mode: str) -> None:
     assert get(mode, js(200, {"data": ASSISTANT}, *headers)).name == "Bot"
 
 
+def unconnected(mode: str, url: str, error: type[APIConnectionError] = APIConnectionError, **options: Any) -> Any:
+    with pytest.raises(error) as caught:
+        call(mode, settings_of(url, max_retries=0, **options), lambda client: client.assistants.list())
+    return caught.value
+
+
 @sync_and_async
 def test_refused_connection_raises_api_connection_error(mode: str) -> None:
     with refusing_url() as url:
-        settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
-        with pytest.raises(APIConnectionError) as caught:
-            call(mode, {**settings, "max_retries": 0}, lambda client: client.assistants.list())
-    assert caught.value.code == "NETWORK_ERROR"
-    assert "POST /oauth/token" in str(caught.value)
-    assert "127.0.0.1" in str(caught.value)
-    assert "Is the sandbox running?" in str(caught.value)
+        error = unconnected(mode, url)
+    assert error.code == "NETWORK_ERROR"
+    for words in ("POST /oauth/token", "127.0.0.1", "Is the sandbox running?"):
+        assert words in str(error)
 
 
 @sync_and_async
 @pytest.mark.parametrize("host", ["no-such-host.local", f"{'a' * 70}.local"])
 def test_unknown_host_raises_api_connection_error(mode: str, host: str) -> None:
-    url = f"http://{host}"
-    settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
-    with pytest.raises(APIConnectionError) as caught:
-        call(mode, {**settings, "max_retries": 0}, lambda client: client.assistants.list())
-    assert not caught.value.sent
+    assert not unconnected(mode, f"http://{host}").sent
 
 
 @sync_and_async
 def test_response_after_timeout_raises_api_timeout_error(mode: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
-        with pytest.raises(APITimeoutError) as caught:
-            call(mode, {**settings, "max_retries": 0, "timeout": 0.1}, lambda client: client.assistants.list())
-    assert caught.value.code == "TIMEOUT"
+    with mute_url() as url:
+        assert unconnected(mode, url.replace("https", "http"), APITimeoutError, timeout=0.1).code == "TIMEOUT"

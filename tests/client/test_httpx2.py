@@ -109,15 +109,6 @@ def test_httpx2_is_loaded_by_httpx2_auth_alone() -> None:
     assert "httpx2" not in done.stdout.split()
 
 
-@pytest.mark.parametrize("kind", [InteractorClient, AsyncInteractorClient])
-def test_httpx2_auth_without_httpx2_says_what_to_install(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    auth = kind(client_id="a", client_secret="b").credential_auth("cred_1")
-    monkeypatch.setitem(sys.modules, "httpx2", None)
-    monkeypatch.delitem(sys.modules, "interactor_ext._client.httpx2_auth", raising=False)
-    with pytest.raises(ImportError, match="pip install httpx2"):
-        auth.httpx2_auth()
-
-
 @pytest.mark.parametrize(
     ("kind", "transport"),
     [(InteractorClient, httpx2.HTTPTransport), (AsyncInteractorClient, httpx2.AsyncHTTPTransport)],

@@ -44,6 +44,7 @@ from interactor_ext.transports import AsyncTransport, Transport
 from interactor_ext.webhooks import MemoryEventStore, SQLiteEventQueue, WebhookRouter, WebhookVerifier, WebhookWorker
 from tests.support.modes import at_once, opened, sync_and_async
 from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js
+from tests.support.telemetry import Recorded
 from tests.support.waiting import eventually_async
 from tests.support.webhook_deliveries import SECRET, delivery
 
@@ -92,24 +93,6 @@ class Tally:
 def client_of(sandbox: Sandbox, mode: str, **settings: Any) -> AbstractAsyncContextManager[Any]:
     """A client of the sandbox, to be used as an async one."""
     return opened(mode, sandbox._with_connection(settings))
-
-
-class Recorded:
-    """A telemetry that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.sent: list[Sending] = []
-        self.events: list[Any] = []
-
-    def sending(self, request: Sending) -> object:
-        self.sent.append(request)
-        return len(self.sent)
-
-    def record(self, event: Event) -> None:
-        self.events.append(event)
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
 
 
 @sync_and_async

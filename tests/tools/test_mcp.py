@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import json
 import shutil
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -570,19 +569,3 @@ async def test_set_whose_tools_take_a_context_is_not_served_without_a_namespace(
     async with Client(server) as client:
         with pytest.raises(MCPError):
             await client.call_tool("who", {})
-
-
-def test_tools_without_mcp_do_not_import_it_and_serving_says_what_to_install() -> None:
-    program = """
-import sys
-from interactor_ext import ToolSet
-tools = ToolSet()
-assert "mcp" not in sys.modules
-sys.modules["mcp"] = None
-try:
-    tools.serve_mcp()
-except ImportError as error:
-    print(error)
-"""
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert done.stdout == "ToolSet.serve_mcp needs an extra: pip install 'interactor-sdk[mcp]'\n"

@@ -13,6 +13,7 @@ import pytest
 
 from interactor_ext._waiting import closer
 from interactor_ext._waiting.closer import close_later, start_closer
+from tests.support.waiting import refuse_threads
 
 PATIENCE = 60.0
 
@@ -70,12 +71,9 @@ def test_generator_dropped_under_a_lock_is_closed_without_deadlock() -> None:
 
 
 def test_closer_starts_later_when_no_thread_can_be_started_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
     own, done = closer._Closer(), threading.Event()
     with monkeypatch.context() as patched:
-        patched.setattr(threading.Thread, "start", refuse)
+        patched.setattr(threading.Thread, "start", refuse_threads)
         own.start()
     own.queue.put(done.set)
     assert not done.is_set()

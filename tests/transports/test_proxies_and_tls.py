@@ -34,6 +34,7 @@ from tests.support.scripted_server import (
     Request,
     Server,
     fine,
+    mute_url,
     refusing_url,
     settings_of,
     slow,
@@ -132,13 +133,6 @@ def _no_proxies_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-
-
-@contextlib.contextmanager
-def silent_url() -> Iterator[str]:
-    """Where connections are made, and nothing is answered."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def call(transport: Any, url: str, **options: Any) -> str:
@@ -337,8 +331,8 @@ def test_silent_server_behind_a_proxy_ends_the_call_at_its_timeout(make: Any, pr
 @pytest.mark.parametrize("make", [Transport, AsyncTransport])
 def test_silent_socks_proxy_ends_the_call_at_its_timeout(make: Any) -> None:
     pytest.importorskip("socksio", reason="pip install 'httpx[socks]'")
-    with silent_url() as url, ThreadPoolExecutor(1) as threads:
-        transport = make(proxy=url.replace("http://", "socks5://"))
+    with mute_url() as url, ThreadPoolExecutor(1) as threads:
+        transport = make(proxy=url.replace("https://", "socks5://"))
         error = threads.submit(call, transport, "https://127.0.0.1:9", timeout=0.5).exception(60)
         assert isinstance(error, APITimeoutError)
         assert not error.sent
@@ -360,8 +354,8 @@ def test_silent_socks_proxy_ends_a_call_of_another_client(make: Any) -> None:
 
         asyncio.run(main())
 
-    with silent_url() as url, ThreadPoolExecutor(1) as threads:
-        transport = make(proxy=url.replace("http://", "socks5://"))
+    with mute_url() as url, ThreadPoolExecutor(1) as threads:
+        transport = make(proxy=url.replace("https://", "socks5://"))
         assert isinstance(threads.submit(use, transport).exception(60), httpx.ConnectTimeout)
 
 
@@ -370,14 +364,6 @@ def test_invalid_proxy_raises_configuration_error(make: Any) -> None:
     for proxy in (5, b"http://127.0.0.1:9", object()):
         with pytest.raises(ConfigurationError, match="proxy can't be used"):
             make(proxy=proxy)
-
-
-def test_aiohttp_transport_without_its_extra_raises_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "httpx_aiohttp", None)
-    with pytest.raises(ConfigurationError, match=r"interactor-sdk\[aiohttp\]"):
-        AiohttpTransport()
 
 
 async def test_call_cancelled_during_the_tls_handshake_leaves_no_socket_open(authority: trustme.CA) -> None:
