@@ -139,9 +139,7 @@ async def test_closed_client_gives_no_token_away(mode: str, stored: bool, tmp_pa
 
 
 @sync_and_async
-@pytest.mark.parametrize(
-    "use", [get_assistant, lambda client: client.rooms.stream("a").__aenter__()], ids=["get", "stream"]
-)
+@pytest.mark.parametrize("use", [get_assistant, open_stream])
 async def test_closing_ends_what_pauses_before_a_retry(mode: str, use: Any) -> None:
     with OddServer(busy) as server:
         errors = await close_amid_calls(mode, server, lambda: len(server.calls) == 3, use)

@@ -118,7 +118,7 @@ def extra(name: str) -> str:
         ("starlette", "import interactor_ext.sandbox", IMPORT, f"interactor_ext.sandbox {extra('sandbox')}"),
         (
             "typer",
-            "from interactor_ext.cli import main; exit(main([]))",
+            "from interactor_ext import cli; exit(cli.main([]))",
             "",
             f"The command `interactor` {extra('cli')}",
         ),

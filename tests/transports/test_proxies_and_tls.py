@@ -9,7 +9,6 @@ import logging
 import socket
 import ssl
 import threading
-import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +38,7 @@ from tests.support.scripted_server import (
     settings_of,
     slow,
 )
-from tests.support.waiting import PATIENCE, collect_garbage, in_time, with_enough_time
+from tests.support.waiting import PATIENCE, collect_garbage, eventually_async, in_time, with_enough_time
 
 TRANSPORTS = [Transport, AsyncTransport, AiohttpTransport]
 
@@ -380,7 +379,4 @@ async def test_call_cancelled_during_the_tls_handshake_leaves_no_socket_open(aut
                 await task
         await transport.aclose()
         collect_garbage()
-        deadline = time.monotonic() + 60
-        while server.open_connections:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.01)
+        await eventually_async(lambda: not server.open_connections)

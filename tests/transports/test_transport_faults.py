@@ -23,7 +23,7 @@ from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transpor
 from tests.support.fault_table import CALLS, FAULTS, RETRIES, SHORT, Fault
 from tests.support.modes import at_once, client_of, done, sync_and_async
 from tests.support.scripted_server import FaultServer, deaf_url, mute_url, refusing_url, settings_of
-from tests.support.waiting import collect_garbage, with_enough_time
+from tests.support.waiting import collect_garbage, eventually, with_enough_time
 
 POLICY = RetryPolicy(max_retries=RETRIES, base_delay=0.01, max_delay=0.05)
 SECRET = "s3cret-of-the-client"
@@ -96,10 +96,7 @@ def busy_connections(client: Any) -> int:
 
 
 def assert_nothing_is_left(server: FaultServer | None) -> None:
-    until = time.monotonic() + 60
-    while server is not None and server.open_connections:
-        assert time.monotonic() < until, "a connection is left open"
-        time.sleep(0.005)
+    eventually(lambda: server is None or not server.open_connections, "the end of all connections")
 
 
 def check(fault: Fault, call: str, outcome: str, server: FaultServer | None) -> None:
