@@ -128,6 +128,7 @@ def extra(name: str) -> str:
         ("httpx_aiohttp", AIOHTTP, CONFIGURATION, f"AiohttpTransport {extra('aiohttp')}"),
         ("httpx2", HTTPX2, IMPORT, "httpx2_auth() needs httpx2: pip install httpx2"),
         ("django", DJANGO, IMPORT, "interactor_ext.webhooks.django needs Django: pip install django"),
+        ("asgiref", DJANGO, IMPORT, "interactor_ext.webhooks.django needs Django: pip install django"),
     ],
 )
 def test_what_needs_a_package_that_is_missing_says_what_to_install(
