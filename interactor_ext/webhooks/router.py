@@ -281,18 +281,6 @@ class WebhookRouter:
 
         return blueprint(self, path)
 
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            try:
-                return object.__getattribute__(self, name)  # raises the same again
-            except AttributeError as error:
-                if error.obj is self:  # a framework was given the router itself, perhaps
-                    error.args = (
-                        f"{error}. Pass router.fastapi(), router.flask(path), router.asgi or router.wsgi to it.",
-                    )
-                raise
-
     def lambda_handler(self, event: dict[str, Any], context: object = None) -> dict[str, Any]:
         """The handler of an AWS Lambda function behind API Gateway (REST and HTTP APIs), an Application Load Balancer
         or a function URL.
