@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,14 +14,10 @@ from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
 from tests.support.modes import at_once, call, opened, sync_and_async
 from tests.support.scripted_server import refusing_url
 
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
 BOT: dict[str, Any] = {"name": "Support Bot", "model": "gpt-4", "system_prompt": "You help."}
 URL = "https://shop.example/webhooks"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox().run() as running:
-        yield running
 
 
 def tool_set() -> ToolSet:

@@ -26,10 +26,10 @@ from interactor_ext.webhooks import (
     WebhookWorker,
     sign,
 )
+from tests.support.clock import Clock
 from tests.support.webhook_deliveries import DATA, SECRET, body_of, delivery, timestamp
 from tests.support.webhook_routers import Failing, Handle, status
 from tests.support.webhook_routers import make as make_router
-from tests.support.webhook_stores import Clock
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
 

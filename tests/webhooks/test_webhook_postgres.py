@@ -442,15 +442,6 @@ def test_invalid_dsn_raises_configuration_error_that_does_not_quote_it(kind: Any
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("kind", ["PostgresEventStore", "AsyncPostgresEventStore"])
-def test_without_the_extra_one_error_says_what_to_install(kind: str) -> None:
-    code = f"import sys; sys.modules['psycopg'] = None; from interactor_ext.webhooks import {kind}; {kind}('host=a')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stderr.splitlines()[-1] == (
-        f"interactor_ext.ConfigurationError: {kind} needs an extra: pip install 'interactor-sdk[postgres]'"
-    )
-
-
 def test_receiver_warns_without_a_name_as_others_can_share_the_database() -> None:
     pytest.importorskip("psycopg")
     with pytest.warns(UserWarning, match=r'share the same PostgresEventStore|Pass name="..."'):

@@ -25,10 +25,10 @@ from interactor_ext.webhooks import (
     WebhookWorker,
     sign,
 )
+from tests.support.clock import Clock
 from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.webhook_deliveries import SECRET, body_of, delivery
 from tests.support.webhook_routers import Abort, BlockingHandler, Failing, Handle, make, status
-from tests.support.webhook_stores import Clock
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
 NAN, INF = math.nan, math.inf

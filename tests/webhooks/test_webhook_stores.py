@@ -36,11 +36,12 @@ from interactor_ext.webhooks import (
     WebhookRouter,
     WebhookVerifier,
 )
+from tests.support.clock import Clock
 from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import collect_garbage
 from tests.support.webhook_deliveries import SECRET, delivery
-from tests.support.webhook_stores import KINDS, Clock, OneLoop, Step, Stores, check, claim, complete, release
+from tests.support.webhook_stores import KINDS, OneLoop, Step, Stores, check, claim, complete, release
 
 pytest_plugins = ["tests.support.server_fixtures"]
 
@@ -581,11 +582,7 @@ CONTRACT_OF_QUEUES: dict[str, list[Step | float]] = {
         *(take(key, 60, gives=(key, b"", 1)) for key in "abc"),
     ],
     "the events of other services are not taken": [
-        *(
-            step
-            for key in ("shop:a", "shop-2:a", "shop", "billing:a", "shop:b")
-            for step in (put(key, b"", gives=True), 1)
-        ),
+        *(step for key in KEYS_OF_SERVICES for step in (put(key, b"", gives=True), 1)),
         *(take(key, 60, "shop", gives=(key, b"", 1)) for key in ("shop:a", "shop:b")),
         take("t", 60, "shop", gives=None),
         *(take(key, 60, gives=(key, b"", 1)) for key in ("shop-2:a", "shop", "billing:a")),

@@ -14,9 +14,10 @@ from interactor_ext.webhooks import (
     SQLiteEventQueue,
     WebhookWorker,
 )
+from tests.support.telemetry import Recorded
 from tests.support.waiting import in_time
 from tests.support.webhook_deliveries import delivery
-from tests.support.webhook_routers import Abort, BlockingHandler, Failing, Handle, Recording, make, status
+from tests.support.webhook_routers import Abort, BlockingHandler, Failing, Handle, make, status
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
 
@@ -136,7 +137,7 @@ def test_error_text_not_storable_in_database_is_escaped(
 def test_interrupted_worker_releases_its_event_if_it_can(
     queue: SQLiteEventQueue, error: type[BaseException], failures: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    router, runs = make(queue=Failing(queue, retry=failures), telemetry=(telemetry := Recording())), []
+    router, runs = make(queue=Failing(queue, retry=failures), telemetry=(telemetry := Recorded())), []
 
     @router.on("*")
     def interrupted_once(event: Any) -> None:
