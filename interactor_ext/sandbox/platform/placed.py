@@ -7,7 +7,7 @@
 | `limited`, `unavailable` | 429 and 503, with `Retry-After` |
 | `revoked` | 401: all access tokens are revoked |
 | `expired` | the active credentials of the namespace expire for good |
-| `cut-before`, `cut-within`, `cut-after` | a stream that ends after `at` events, or bytes with the second |
+| `cut-before`, `cut-within`, `cut-after` | a stream that ends after `at` bytes |
 """
 
 from __future__ import annotations
@@ -46,17 +46,13 @@ class PlacedFaults(Faults):
             for credential in list(self._state.store.all("credential", namespace)):
                 if credential.public["status"] == "active":
                     credentials.expire(self._state, credential.id)
-        if fault == "cut-within":
-            return self._made(operation, kind="dropped_stream", after_bytes=at)
         if fault.startswith("cut-"):
-            return self._made(operation, kind="dropped_stream", after_events=at)
+            return self._made(operation, "dropped_stream", at)
         if fault in KINDS:
-            return self._made(operation, kind=KINDS[fault])
+            return self._made(operation, KINDS[fault])
         return super().take(operation, namespace, in_handler=in_handler)
 
-    def _made(
-        self, operation: ContractOperation, *, kind: Kind, after_events: int = 0, after_bytes: int | None = None
-    ) -> Fault:
-        made = self.add(operation.id, kind=kind, after_events=after_events, after_bytes=after_bytes)
+    def _made(self, operation: ContractOperation, kind: Kind, after_bytes: int | None = None) -> Fault:
+        made = self.add(operation.id, kind=kind, after_bytes=after_bytes)
         self.remove(made.id)
         return made
