@@ -168,6 +168,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--interactor-schedule", default="", metavar="r7:lost", help="Run one schedule alone, as a report names it."
     )
+    group.addoption(
+        "--interactor-inspect",
+        action="store_true",
+        help="With a schedule: keep the sandbox at the end of the test, and print the address of its inspector.",
+    )
 
 
 def _seconds(text: str) -> float:
@@ -185,7 +190,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "live: may talk to the real Interactor platform")
     config.addinivalue_line("markers", "interactor_invariant: a function to check at the end of each explored test")
     _wait_for_first_use(config)
-    if config.getoption("interactor_explore") or config.getoption("interactor_schedule"):
+    if any(config.getoption(f"interactor_{name}") for name in ("explore", "schedule", "inspect")):
         from interactor_ext.testing.explore_plugin import Explorer
 
         config.pluginmanager.register(Explorer(config))

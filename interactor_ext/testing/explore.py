@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 # The kinds of places by their letter, and for each fault what happens.
@@ -51,9 +52,9 @@ FAULTS = {
         "died": "the process is killed once it has acknowledged the event, and started again",
     },
 }
-# Rows of a table, and schedules of a cause, that are shown.
-ROWS, SHOWN = 40, 8
-_FULL_NAME = re.compile(r"(?P<kind>[rsdtp])\.(?P<name>.+)\.(?P<nth>\d+)(?:@(?P<namespace>.+))?:(?P<fault>[a-z-]+)")
+# Rows of a table, and characters of the schedules of a cause.
+ROWS, WIDTH = 40, 500
+_FULL_NAME = re.compile(r"([rsdtp])\.(.+)\.(\d+)(?:@(.+))?")
 
 
 class Key(NamedTuple):
@@ -94,9 +95,7 @@ class Place:
             "cut": self.size > 1,
             "revoked": name not in ("create_token", "revoke_token"),
             "expired": name == "get_credential_token",
-            "cut-within": bool(self.ends),
-            "cut-after": bool(self.ends),
-            "repeated": bool(self.ends),
+            **dict.fromkeys(("cut-within", "cut-after", "repeated"), bool(self.ends)),
             "reordered": self.following > 0,
             "late": self.following > 1,
             "died": bool(self.url),
@@ -145,26 +144,31 @@ class Places:
         special = {"reordered": 1, "late": place.following, "cut-before": 0, "cut-within": middle - _LAST_BYTES}
         return special.get(step.fault, middle)
 
-    def named(self, step: Step) -> str:
-        """`r7:lost`; a place that only disturbed runs meet is named in full, as `r.create_room.2:lost`."""
-        return f"{self.numbers.get(step.key) or step.key}:{step.fault}"
-
     def text(self, schedule: Schedule) -> str:
-        return ",".join(map(self.named, schedule))
+        """`r7:lost`; a place that only disturbed runs meet is named in full, as `r.create_room.2:lost`."""
+        return ",".join(f"{self.numbers.get(step.key) or step.key}:{step.fault}" for step in schedule)
+
+    def described(self, place: Place) -> str:
+        """A place of any run, as the line of time has it."""
+        number = self.numbers.get(place.key)
+        name = f"{number} {place.key.name}" if number not in (None, str(place.key)) else str(place.key)
+        return f"{name} [{place.fault.upper()}]" if place.fault else name
 
     def parse(self, text: str) -> Schedule:
         """The schedule of a text. Raises ValueError for one that has an unknown place or fault."""
-        steps = [step for (step,) in self.singles()]
-        known = {f"{name}:{step.fault}": step for step in steps for name in (step.key, self.numbers[step.key])}
-        return tuple(known.get(each.strip()) or _later_step(each.strip(), known) for each in text.split(","))
-
-
-def _later_step(text: str, known: Iterable[str]) -> Step:
-    """One that only a run with the faults before it meets."""
-    parts = _FULL_NAME.fullmatch(text)
-    if parts is None or parts["fault"] not in FAULTS[parts["kind"]]:
-        raise ValueError(f"Unknown {text!r}. Did you mean {', '.join(get_close_matches(text, known, SHOWN, 0.0))}?")
-    return Step(Key(parts["kind"], parts["name"], parts["namespace"] or "", int(parts["nth"])), parts["fault"])
+        keys = {name: key for key, number in self.numbers.items() for name in (number, str(key))}
+        steps = []
+        for each in text.split(","):
+            name, _, fault = each.strip().rpartition(":")
+            if parts := _FULL_NAME.fullmatch(name):  # perhaps one that only a run with the faults before it meets
+                kind, operation, nth, namespace = parts.groups("")
+                keys.setdefault(name, Key(kind, operation, namespace, int(nth)))
+            key = keys.get(name)
+            if key is None or fault not in FAULTS[key.kind]:
+                meant = get_close_matches(each, map(self.text, self.singles()), 8, 0.0)
+                raise ValueError(f"Unknown {each!r}. Did you mean {', '.join(meant)}?")
+            steps.append(Step(key, fault))
+        return tuple(steps)
 
 
 # An event ends with more: the end of its JSON, and an empty line.
@@ -175,13 +179,7 @@ def in_order(schedules: Iterable[Schedule], seed: int) -> list[Schedule]:
     """The same schedules, the most different first: each operation with each fault once, then again."""
     shuffled = sorted(schedules)
     random.Random(seed).shuffle(shuffled)  # noqa: S311  # has to be the same in each run
-    counts: Counter[tuple[tuple[str, str], ...]] = Counter()
-    rounds: dict[Schedule, int] = {}
-    for schedule in shuffled:
-        group = tuple((step.key.name, step.fault) for step in schedule)
-        counts[group] += 1
-        rounds[schedule] = counts[group]
-    return sorted(shuffled, key=rounds.__getitem__)
+    return sorted(shuffled, key=lambda schedule: sum(step.key.nth for step in schedule))
 
 
 @dataclass
@@ -219,21 +217,13 @@ def pairs(singles: Iterable[Run]) -> list[Schedule]:
     return found
 
 
-def line_of_time(places: Places, outcome: Run) -> str:
-    """The places of a run in the order in which it met them, with its faults."""
-    parts = []
-    for place in outcome.met:
-        if place.key.kind == "p" and not place.fault:
-            continue
-        number = places.numbers.get(place.key)
-        name = f"{number} {place.key.name}" if number not in (None, str(place.key)) else str(place.key)
-        parts.append(f"{name} [{place.fault.upper()}]" if place.fault else name)
-    return " -> ".join(parts)
-
-
 def report(test: str, places: Places, outcomes: Sequence[Run], untried: int, budget: float) -> str:
     """The report of a test that does not survive."""
-    failed = smallest_first(places, outcomes)
+    order = {step: number for number, (step,) in enumerate(places.singles())}
+    failed = sorted(
+        (each for each in outcomes if each.failure),
+        key=lambda each: (len(each.schedule), [(order.get(step, len(order)), step) for step in each.schedule]),
+    )
     unmet = sum(not outcome.failure and not outcome.is_met for outcome in outcomes)
     lines = [f"It fails under {len(failed)} of {len(outcomes)} schedules.", ""]
     if not places.is_steady:
@@ -242,12 +232,19 @@ def report(test: str, places: Places, outcomes: Sequence[Run], untried: int, bud
         lines += _table(kind, places, outcomes)
     if unmet:
         lines += [f"?: {unmet} runs never reached the place of the fault.", ""]
-    lines += _causes(places, failed)
+    causes: dict[str, list[str]] = defaultdict(list)
+    for outcome in failed:
+        causes[outcome.failure].append(places.text(outcome.schedule))
+    for failure, schedules in causes.items():
+        lines += [shorten(", ".join(schedules), WIDTH, placeholder=" ..."), f"  {failure}"]
     smallest = failed[0]
     lines += ["", f"The smallest failing schedule is {places.text(smallest.schedule)}:"]
-    lines += [f"  {places.named(step)}  {step.key}: {FAULTS[step.key.kind][step.fault]}" for step in smallest.schedule]
+    lines += [
+        f"  {places.text((step,))}  {step.key}: {FAULTS[step.key.kind][step.fault]}" for step in smallest.schedule
+    ]
     if smallest.met:
-        lines.append(f"  {line_of_time(places, smallest)}")
+        shown = (places.described(place) for place in smallest.met if place.key.kind != "p" or place.fault)
+        lines.append(f"  {' -> '.join(shown)}")
     if smallest.details:
         lines += ["", smallest.details.rstrip()]
     lines.append("")
@@ -256,16 +253,6 @@ def report(test: str, places: Places, outcomes: Sequence[Run], untried: int, bud
     again = shlex.quote(f"--interactor-schedule={places.text(smallest.schedule)}")
     lines += ["Repeat it with:", f"  pytest {shlex.quote(test)} {again}"]
     return "\n".join(lines)
-
-
-def smallest_first(places: Places, outcomes: Iterable[Run]) -> list[Run]:
-    """The failed runs, in the order of their places and of faults."""
-    order = {step: number for number, (step,) in enumerate(places.singles())}
-
-    def rank(outcome: Run) -> tuple[int, list[tuple[int, Step]]]:
-        return len(outcome.schedule), [(order.get(step, len(order)), step) for step in outcome.schedule]
-
-    return sorted((outcome for outcome in outcomes if outcome.failure), key=rank)
 
 
 def _table(kind: str, places: Places, outcomes: Iterable[Run]) -> list[str]:
@@ -287,15 +274,3 @@ def _table(kind: str, places: Places, outcomes: Iterable[Run]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [*lines, *([f"and {len(keys) - len(shown)} more that survive all of them"] * (shown != keys)), ""]
-
-
-def _causes(places: Places, failed: Sequence[Run]) -> list[str]:
-    """The failures by what they say."""
-    causes: dict[str, list[str]] = defaultdict(list)
-    for outcome in failed:
-        causes[outcome.failure].append(places.text(outcome.schedule))
-    lines = []
-    for failure, schedules in causes.items():
-        more = f" and {len(schedules) - SHOWN} more" if len(schedules) > SHOWN else ""
-        lines += [", ".join(schedules[:SHOWN]) + more, f"  {failure}"]
-    return lines

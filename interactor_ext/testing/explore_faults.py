@@ -12,7 +12,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +26,9 @@ if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
     from interactor_ext.sandbox.platform.contract import ContractOperation
 
-# Seconds of the sandbox's clock that a delivery is held back, so that others overtake it, and real ones for a process
-# to listen again.
-HELD, RESTARTED = 2.0, 10.0
+# Seconds of the sandbox's clock that a delivery is held back at most, so that others overtake it.
+HELD = 2.0
 OVERTAKEN = ("reordered", "late")
-# What looks the same to the sandbox.
-AS_FOR_SANDBOX = {"slow": "lost", "killed": "lost", "repeated": "cut-after"}
 # Namespaces that a test draws by chance are one.
 DRAWN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,}")
 # What tells records of the same content apart, and which of them the API does not show.
@@ -66,22 +62,13 @@ class Placement:
         self._held: dict[str, int] = {}
         """How many are delivered to a URL once those that are to overtake one are."""
         self._posting = 0
-        self._repeats = self._is_over = False
+        self._is_over = False
 
     def attach(self, sandbox: Sandbox) -> None:
         """Watch this sandbox from now on."""
         self.sandbox, self._state = sandbox, sandbox._state
-        state = self._state
-        sandbox.faults = state.faults = PlacedFaults(state, self._meet_request)
-        self._post, state.outbox.post_to = state.outbox.post_to, self._deliver
-        subscribe = state.streams.subscribe
-
-        def subscribing(channel_id: str, last_event_id: str, *, stays: bool = False) -> Any:
-            if self._repeats and last_event_id.isdecimal() and int(last_event_id) > 0:
-                self._repeats, last_event_id = False, str(int(last_event_id) - 1)
-            return subscribe(channel_id, last_event_id, stays=stays)
-
-        state.streams.subscribe = subscribing  # type: ignore[method-assign]
+        sandbox.faults = self._state.faults = PlacedFaults(self._state, self._meet_request)
+        self._post, self._state.outbox.post_to = self._state.outbox.post_to, self._deliver
         faults = set(self._faults.values())
         if not faults.isdisjoint(("failed", "killed")):
             sandbox.delivery.time_scale = 0.0  # delivered again at once, so that no test has to move the clock
@@ -125,20 +112,18 @@ class Placement:
         if fault == "killed":
             self.processes.restart()
         self.slow[operation.id] += fault == "slow"
-        self._repeats = self._repeats or fault == "repeated"
-        return AS_FOR_SANDBOX.get(fault, fault), self._places.extent(Step(place.key, fault))
+        return fault, self._places.extent(Step(place.key, fault)) if fault else 0
 
     async def _deliver(self, url: str, body: bytes, *args: Any, **kwargs: Any) -> Answer:
         """Post a delivery or a tool call, as its fault has it."""
 
         async def send() -> Answer:
-            give_up = time.monotonic() + RESTARTED
             while True:
                 answer = await self._post(url, body, *args, **kwargs)
-                is_refused = self.processes.were_restarted and f"{answer.error}".startswith("ConnectError")
-                if not is_refused or time.monotonic() > give_up:
+                is_refused = f"{answer.error}".startswith("ConnectError")
+                if not (is_refused and self.processes.were_restarted and self.processes.are_alive):
                     return answer
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # until it listens again
 
         event, fault = json.loads(body), ""
         place = self._posted.get((event["id"], url))
@@ -184,6 +169,8 @@ class Placement:
         if not self._is_over:
             self.met.append(place)
             place.fault = self._faults.get(place.key, "")
+            shown = {"time": self._state.clock.stamp(), "place": self._places.described(place), "fault": place.fault}
+            self._state.faults.schedule.append(shown)
         return place
 
 

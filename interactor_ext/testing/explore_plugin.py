@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import pytest
 
 import interactor_ext
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.testing.explore import Places, Run, Schedule, in_order, pairs, report, smallest_first
+from interactor_ext.testing.explore import Places, Run, Schedule, in_order, pairs, report
 from interactor_ext.testing.explore_run import run_forked
 from interactor_ext.testing.explore_waits import clocks
 
@@ -34,7 +35,8 @@ class Explorer:
         if not hasattr(os, "fork"):
             raise pytest.UsageError("--interactor-explore needs os.fork, which Windows lacks: use WSL or a container.")
         self._option: Any = config.option
-        self._is_warm = False
+        if self._option.interactor_inspect and not self._option.interactor_schedule:
+            raise pytest.UsageError("--interactor-inspect shows a single run: add --interactor-schedule.")
         self._patience = PATIENCE
 
     @pytest.hookimpl(tryfirst=True)
@@ -75,11 +77,9 @@ class Explorer:
         untried = len(planned) - len(outcomes)
         _show_progress(item, "")
         call.duration = time.monotonic() - began
-        if smallest_first(places, outcomes):
-            call.outcome, call.longrepr = (
-                "failed",
-                report(item.nodeid, places, outcomes, untried, self._option.interactor_budget),
-            )
+        if any(each.failure for each in outcomes):
+            call.outcome = "failed"
+            call.longrepr = report(item.nodeid, places, outcomes, untried, self._option.interactor_budget)
         told = f"{len(outcomes)} schedules at {len(places.met)} places"
         call.user_properties.append((PROPERTY, told + (f", {untried} not tried" if untried else "")))
         return reports
@@ -98,9 +98,7 @@ class Explorer:
     def _prepare(self, item: pytest.Item) -> None:
         """No fixture of this process is alive in the forks, so that no connection or thread is shared."""
         item.session._setupstate.teardown_exact(None)
-        if not self._is_warm:
-            self._is_warm = True
-            _import_what_runs_need(item.config)
+        _import_what_runs_need(item.config)
         if (hook := getattr(item.ihook, "pytest_timeout_cancel_timer", None)) is not None:
             hook(item=item)  # it is about a single run
         gc.freeze()  # else the collector of a fork would copy what it looks at
@@ -112,6 +110,7 @@ class Explorer:
                 terminalreporter.line(f"{each.nodeid}: {told}")
 
 
+@cache
 def _import_what_runs_need(config: pytest.Config) -> None:
     """Once, and not in each fork. Also the folder of `tmp_path`, which each would clean up."""
     for module in pkgutil.walk_packages(interactor_ext.__path__, "interactor_ext."):

@@ -32,8 +32,10 @@ from interactor_ext.testing.explore_waits import short_waits
 MARK = "interactor_invariant"
 # Real seconds in which the platform has delivered everything at the end of a test.
 SETTLED = 5.0
-# Frames that are not the test's, in the stacks of a run that hangs.
-OTHERS = re.compile(r'\n  File "\S*(?:lib/python3|interactor_ext/(?:testing|sandbox))\S*".*')
+# Of the stacks of a run that hangs: frames of pytest and those that called it, and threads of the sandbox.
+OTHERS = re.compile(
+    r'\n  File "\S*_pytest\b.*(\n  File .*)*|\n\nThread .*(\n  File .*)*sandbox/http/server\.py.*(\n  File .*)*'
+)
 # What differs from run to run in a message: ports, ids of the sandbox, addresses in memory.
 CHANGING = re.compile(r"(?<=127\.0\.0\.1):\d+|(?<=localhost):\d+|(?<=[a-z]_)[0-9a-f]{20}\b|\b0x[0-9a-f]+")
 
@@ -45,12 +47,7 @@ def run_forked(item: pytest.Item, patience: float, schedule: Schedule = (), plac
         def be_child() -> None:
             os.setpgid(0, 0)
             faulthandler.dump_traceback_later(patience, file=stacks, exit=True)
-            run = Run(schedule)
-            try:
-                _go(run, item, places)
-            except BaseException:
-                run.failure, run.details = "The explorer itself failed.", traceback.format_exc()
-            result.write(pickle.dumps(run))
+            result.write(pickle.dumps(_run(item, schedule, places)))
             result.flush()
             os._exit(0)
 
@@ -59,6 +56,11 @@ def run_forked(item: pytest.Item, patience: float, schedule: Schedule = (), plac
             warnings.simplefilter("ignore", DeprecationWarning)  # no fixture is alive, and so hardly a thread
             child.start()
         try:
+            child.join()
+        except KeyboardInterrupt:
+            if not item.config.option.interactor_inspect:
+                raise
+            os.kill(child.pid or 0, signal.SIGINT)
             child.join()
         finally:
             with suppress(ProcessLookupError, PermissionError):
@@ -74,8 +76,8 @@ def run_forked(item: pytest.Item, patience: float, schedule: Schedule = (), plac
         return Run(schedule, failure=why, details=hanging or f"The status is {child.exitcode}.")
 
 
-def _go(run: Run, item: pytest.Item, places: Places | None) -> None:
-    explored = Explored(run.schedule, places or Places(Run(), Run()))
+def _run(item: pytest.Item, schedule: Schedule, places: Places | None) -> Run:
+    explored, run = Explored(schedule, places or Places(Run(), Run())), Run(schedule)
     item.config.pluginmanager.register(explored, "interactor_explored")
     explored.processes.watch()
     with warnings.catch_warnings(record=True) as warned:
@@ -88,6 +90,7 @@ def _go(run: Run, item: pytest.Item, places: Places | None) -> None:
     run.failure, run.details = _failure(reports) or compared or ("", "")
     to_json = item.config.hook.pytest_report_to_serializable
     run.reports = [to_json(config=item.config, report=each) for each in reports] if places is None else []
+    return run
 
 
 class Explored(Placement):
@@ -114,7 +117,16 @@ class Explored(Placement):
                 pytest.fail(f"The invariant {why}\n\n{traceback.format_exc()}", pytrace=False)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_teardown(self) -> None:
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        if item.config.option.interactor_inspect and self.sandbox is not None and any(each.fault for each in self.met):
+            faulthandler.cancel_dump_traceback_later()
+            capture: Any = item.config.pluginmanager.get_plugin("capturemanager")
+            terminal: Any = item.config.pluginmanager.get_plugin("terminalreporter")
+            with capture.global_and_fixture_disabled(), suppress(KeyboardInterrupt):
+                terminal.write(
+                    f"\nInspect it, then press Ctrl-C: {self.sandbox._url()}/_sandbox#requests\n", flush=True
+                )
+                signal.pause()
         self.end()
 
 
@@ -149,7 +161,7 @@ def _failure(reports: list[pytest.TestReport]) -> tuple[str, str] | None:
     for report in reports:
         if report.failed:
             crash = getattr(report.longrepr, "reprcrash", None)
-            line = _line(crash.message if crash else report.longreprtext)
+            line = _line((crash.message if crash else report.longreprtext).removeprefix("Failed: "))
             details = [report.longreprtext, *(f"{name}\n{text}" for name, text in report.sections)]
             return line if report.when == "call" else f"in the {report.when}: {line}", "\n".join(details)
     return None
