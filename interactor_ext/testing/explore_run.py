@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -69,8 +69,7 @@ def run_forked(item: pytest.Item, patience: float, schedule: Schedule = (), plac
         for file in (result, stacks):
             file.seek(0)
         if pickled := result.read():
-            run: Run = pickle.loads(pickled)  # noqa: S301  # of our own fork
-            return run
+            return cast("Run", pickle.loads(pickled))  # noqa: S301  # of our own fork
         hanging = OTHERS.sub("", stacks.read().decode(errors="replace"))
         why = f"It hangs: it was not over after {patience:g} s." if hanging else "Its process has ended in the middle."
         return Run(schedule, failure=why, details=hanging or f"The status is {child.exitcode}.")
@@ -122,10 +121,9 @@ class Explored(Placement):
             faulthandler.cancel_dump_traceback_later()
             capture: Any = item.config.pluginmanager.get_plugin("capturemanager")
             terminal: Any = item.config.pluginmanager.get_plugin("terminalreporter")
+            page = f"{self.sandbox._url()}/_sandbox#requests"
             with capture.global_and_fixture_disabled(), suppress(KeyboardInterrupt):
-                terminal.write(
-                    f"\nInspect it, then press Ctrl-C: {self.sandbox._url()}/_sandbox#requests\n", flush=True
-                )
+                terminal.write(f"\nInspect it, then press Ctrl-C: {page}\n", flush=True)
                 signal.pause()
         self.end()
 
