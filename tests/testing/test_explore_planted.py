@@ -103,7 +103,6 @@ def test_runs_with_one_seed_print_one_table(tmp_path: Path) -> None:
 def test_pairs_are_tried_in_two_processes(tmp_path: Path) -> None:
     """The mended application survives pairs of faults, too; the budget is for some of them."""
     options = ("--interactor-explore=2", "--interactor-budget=8s", "-p", "xdist", "-n", "2")
-    for name in ("retry_loop", "kept_token"):
-        output, status = run(project(tmp_path, name, "mended"), *options)
-        assert status == 0, output
-        assert len(re.findall(r": \d+ schedules at \d+ places, \d+ not tried$", output, re.MULTILINE)) == 2, output
+    output, status = run(project(tmp_path, "retry_loop", "mended"), *options)
+    assert status == 0, output
+    assert len(re.findall(r": \d+ schedules at \d+ places, \d+ not tried$", output, re.MULTILINE)) == 2, output
