@@ -171,7 +171,7 @@ class Placement:
             self.met.append(place)
             place.fault = self._faults.get(place.key, "")
             shown = {"time": self._state.clock.stamp(), "place": self._places.described(place), "fault": place.fault}
-            self._state.faults.schedule.append(shown)
+            self._state.schedule.append(shown)
         return place
 
 

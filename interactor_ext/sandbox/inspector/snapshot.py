@@ -107,9 +107,7 @@ def snapshot(state: State, wanted: Wanted) -> JsonObject:
         "deliveries": [_delivery(each) for each in wanted.window(listed)],
         "requests": [summary(each) for each in wanted.window(requests)],
         "faults": [_fault(each) for each in faults[:NEWEST]],
-        "schedule": [
-            {name: _clipped(value) for name, value in each.items()} for each in state.faults.schedule[:PLACES]
-        ],
+        "schedule": [{name: _clipped(value) for name, value in each.items()} for each in state.schedule[:PLACES]],
         "replies": [_shown(each, namespace=_clipped(each.public["namespace"])) for each in replies[:NEWEST]],
         "counts": {
             **{name: {"all": state.store.count(kind, namespace)} for name, kind in COUNTED.items()},

@@ -119,8 +119,6 @@ class Faults:
     def __init__(self, operations: Mapping[str, ContractOperation]) -> None:
         self._operations = operations
         self._faults: list[Fault] = []
-        # The places of a run of the explorer, in order of time, for the inspector.
-        self.schedule: list[dict[str, str]] = []
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
 
