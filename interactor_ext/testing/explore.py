@@ -117,18 +117,17 @@ class Places:
     """The places of the undisturbed run, numbered by kind in the order in which it met them: `r7`, `d2`."""
 
     def __init__(self, undisturbed: Run, again: Run) -> None:
-        """`again` is a second undisturbed run. Where its order differs, as threads are faster or slower, a number would
-        be another place in the next run: places have their full names then.
+        """`again` is a second undisturbed run. From where its order differs, as threads are faster or slower, a number
+        would be another place in the next run: places have their full names then.
         """
         self.undisturbed = undisturbed
         self.met: list[Place] = undisturbed.met
-        keys, others = [place.key for place in self.met], [place.key for place in again.met]
-        self.is_steady: bool = sorted(keys) == sorted(others)
-        counts: Counter[str] = Counter()
+        self.is_steady: bool = Counter(place.key for place in self.met) == Counter(place.key for place in again.met)
         self.numbers: dict[Key, str] = {}
-        for key in keys:
-            counts[key.kind] += 1
-            self.numbers[key] = f"{key.kind}{counts[key.kind]}" if keys == others else str(key)
+        for kind in FAULTS:
+            keys, others = ([place.key for place in run.met if place.key.kind == kind] for run in (undisturbed, again))
+            for number, key in enumerate(keys, 1):
+                self.numbers[key] = f"{kind}{number}" if keys[:number] == others[:number] else str(key)
 
     def singles(self) -> list[Schedule]:
         return [(step,) for place in self.met for step in place.steps()]
