@@ -356,7 +356,7 @@ def test_report_and_replay_are_the_same_each_time(tmp_path: Path, capfd: pytest.
     capfd.readouterr()
     command = [sys.executable, "-m", "pytest", str(tmp_path / "test_r.py"), "-k", "test_without_key"]
     assert interactor(["explore", "--schedule", "r2:lots", "--", *command]) == 1
-    assert "Unknown 'r2:lots'. Did you mean r2:lost, r1:lost, " in capfd.readouterr().out
+    assert "Unknown 'r2:lots'. Did you mean r2:lost, r2:slow, " in capfd.readouterr().out
 
 
 PAIR = """
