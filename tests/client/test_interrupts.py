@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from interactor_ext import CircuitBreaker, InteractorClient
+from interactor_ext import CircuitBreaker, InteractorClient, get_client, reset_clients
 from interactor_ext.telemetry import RequestEnded
 from interactor_ext.transports._circuit_breaker import Permit
+from interactor_ext.webhooks import MemoryEventStore
 from tests.support.scripted_server import settings_of, token_answer
 from tests.support.telemetry import Recorded
+from tests.support.waiting import in_time
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no such signal")
 
@@ -124,3 +126,29 @@ def test_interrupted_probe_of_the_circuit_breaker_allows_another() -> None:
     assert refusal.seconds == 1.0
     del probe  # nobody says how it ended
     assert isinstance(breaker.enter("host"), Permit)
+
+
+EVENTS = MemoryEventStore()
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: get_client(**SETTINGS), lambda: EVENTS.release("k", "t")], ids=["client", "store"]
+)
+def test_no_instant_of_an_exception_of_a_signal_handler_leaves_a_lock_taken(call: Callable[[], object]) -> None:
+    """Python 3.14 handles signals even after a `with` has taken its lock, before its block begins."""
+
+    def call_until_the_timer_ends() -> None:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0.000_2)
+        while True:
+            call()
+
+    in_time(call)  # what it imports does not survive interrupts
+    before = signal.signal(signal.SIGVTALRM, ring)
+    try:
+        for _ in range(200):
+            with pytest.raises(SoftTimeLimit):
+                call_until_the_timer_ends()
+    finally:
+        signal.signal(signal.SIGVTALRM, before)
+    in_time(call)
+    reset_clients()
