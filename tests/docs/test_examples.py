@@ -250,7 +250,11 @@ def test_multi_tenant_api_starts() -> None:
 
 @pytest.mark.parametrize(("folder", "module"), [("support_bot", "app"), ("fastapi_chat", "main")])
 def test_tabs_share_a_room_and_get_another_when_it_is_deleted(
-    load: Callable[[str, str], Any], folder: str, module: str, interactor_client: InteractorClient
+    load: Callable[[str, str], Any],
+    folder: str,
+    module: str,
+    interactor_client: InteractorClient,
+    interactor_sandbox: Sandbox,
 ) -> None:
     local = {"base_url": "http://localhost", "headers": {"origin": "http://localhost"}}
     with TestClient(load(folder, module).app, **local) as tab:  # type: ignore[arg-type]
@@ -264,6 +268,9 @@ def test_tabs_share_a_room_and_get_another_when_it_is_deleted(
         assert tab.delete(f"/interactor/rooms/{first}").status_code == 204
         (second,) = set(at_once(room))
         assert tab.get(f"/interactor/rooms/{second}/messages").status_code == 200
+        nothing = {"data": [], "meta": {"total": 0, "page": 1, "per_page": 1, "total_pages": 0}}
+        interactor_sandbox.faults.add("list_rooms", status=200, body=nothing, times=5)
+        assert {room() for _ in range(5)} == {second}  # a list that lags behind makes no further room
     alice = interactor_client.namespace("user_alice")
     made = [kind.list().meta.total for kind in (alice.rooms, alice.assistants, alice.webhooks)]
     assert made == [1, 1, int(folder == "support_bot")]
