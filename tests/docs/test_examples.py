@@ -496,3 +496,28 @@ def test_example_with_tests_passes_them(title: str, count: int, tmp_path: Path) 
     plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p interactor -p no:cacheprovider"}
     said = run(title, REFUNDS_DB=str(tmp_path / "refunds.db"), **plugins)
     assert re.search(rf"\b{count} passed\b", said)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("folder", "chosen"),
+    [
+        ("pytest_project", "outage"),
+        ("connected_account", "declines or somebody_else"),
+        ("refunds", "somebody_else"),
+        ("support_bot", "nobody_else"),
+    ],
+)
+def test_example_survives_every_fault(folder: str, chosen: str, tmp_path: Path) -> None:
+    copied = shutil.copytree(EXAMPLES / folder, tmp_path / folder)  # where the support bot keeps its databases
+    explore = ["--interactor-explore", "--interactor-budget=10m", "-k", chosen, "-p", "no:cacheprovider"]
+    variables = environment(PYTHONPATH=str(ROOT), REFUNDS_DB=str(tmp_path / "refunds.db"))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--rootdir", copied, *explore],
+        cwd=copied,
+        env=variables,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert re.search(r": \d+ schedules at \d+ places$", done.stdout, re.MULTILINE), done.stdout
