@@ -16,7 +16,7 @@ import httpx
 
 from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, Page
 from interactor_ext._call import Call
-from interactor_ext._client.reports import RateLimits, tell
+from interactor_ext._client.reports import RATE_LIMITS, RateLimits, tell
 from interactor_ext._client.view import OfOneProcess, View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError, InteractorError
@@ -207,15 +207,16 @@ def record_response(
         # httpx makes a reference cycle of a response and its stream. To leave these cycles, with what they hold of the
         # connection, to the garbage collector costs a third of the time of a call.
         response.stream = _READ
-    headers = response.headers
-    if "x-ratelimit-limit" in headers or "x-ratelimit-remaining" in headers or "x-ratelimit-reset" in headers:
+    # One pass: each look into httpx's headers goes over all of them, and eight such cost 2 % of a call.
+    headers = {name.lower(): value for name, value in response.headers.raw}
+    if not RATE_LIMITS.isdisjoint(headers):
         # Of the call: it may name another namespace than its view.
         client.context.limits.observe(headers, Call.of(request).namespace)
     if logger.isEnabledFor(logging.INFO if response.is_success else logging.WARNING):
         log_answer(request, response, began)
     if client.view.on_response:
         tell(client.view.on_response, request, response, time.perf_counter() - began)
-    if "deprecation" in headers or "sunset" in headers:
+    if b"deprecation" in headers or b"sunset" in headers:
         deprecation.warn_if_deprecated(response)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 else:
     _status_error = LazyModule("interactor_ext._responses._status_error")  # where nothing fails, it is not needed
 
+RATE_LIMITS = frozenset({b"x-ratelimit-limit", b"x-ratelimit-remaining", b"x-ratelimit-reset"})
 # A server may name any number of scopes, and a process may serve any number of tenants.
 _MOST_KEPT = 10_000
 # A platform that answers so is up and accepts the token. Every other error status is a fault of the platform, or of a
@@ -105,10 +106,11 @@ class RateLimits:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str | None], RateLimit] = {}
 
-    def observe(self, headers: Mapping[str, str], namespace: str | None) -> None:
-        limit, remaining = headers.get("x-ratelimit-limit"), headers.get("x-ratelimit-remaining")
-        reset = headers.get("x-ratelimit-reset")
-        scope = headers.get("x-ratelimit-scope", "").strip().lower()[:64] or "client"
+    def observe(self, headers: Mapping[bytes, bytes], namespace: str | None) -> None:
+        """Takes the headers of a response, their names in lower case."""
+        limit, remaining = headers.get(b"x-ratelimit-limit"), headers.get(b"x-ratelimit-remaining")
+        reset = headers.get(b"x-ratelimit-reset")
+        scope = headers.get(b"x-ratelimit-scope", b"").decode(errors="replace").strip().lower()[:64] or "client"
         seen = RateLimit(scope, _count(limit), _count(remaining), _time(reset))
         if seen[1:] == (None, None, None):
             return
@@ -122,14 +124,14 @@ class RateLimits:
         return {scope: limit for (scope, whose), limit in self._seen.copy().items() if whose in (None, namespace)}
 
 
-def _count(text: str | None) -> int | None:
-    text = (text or "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+def _count(text: bytes | None) -> int | None:
+    text = (text or b"").strip()
+    return int(text) if text.isdigit() and len(text) < 16 else None
 
 
-def _time(text: str | None) -> float | None:
+def _time(text: bytes | None) -> float | None:
     try:
-        seconds = float(text or "")
+        seconds = float(text or b"")
     except ValueError:
         return None
     return seconds if math.isfinite(seconds) and seconds >= 0 else None

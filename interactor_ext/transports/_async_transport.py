@@ -16,7 +16,7 @@ import httpx
 
 from interactor_ext._call import Call
 from interactor_ext._fork import release_inherited
-from interactor_ext.transports._httpx_internals import has_idle_connection, late, watch_async_network
+from interactor_ext.transports._httpx_internals import AsyncOnlyConnection, late
 from interactor_ext.transports._idle_connections import Connections, IdleConnections, Origin, origin_of
 from interactor_ext.transports._per_loop import PerLoop
 from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify, connector
@@ -71,15 +71,18 @@ class AsyncTransport(httpx.AsyncBaseTransport):
 class Connection:
     """A transport of httpx with at most one socket, for one origin. `idle_since` is on the clock of its event loop."""
 
-    __slots__ = ("_network", "idle_since", "origin", "transport")
+    __slots__ = ("_network", "_only", "idle_since", "origin", "transport")
 
     def __init__(self, origin: Origin, transport: httpx.AsyncHTTPTransport, proxy_source: str) -> None:
         self.origin = origin
         self.transport = transport
         self.idle_since = 0.0
-        network = watch_async_network(transport, proxy_source)
-        assert network is not None
-        self._network = network
+        self._only = AsyncOnlyConnection(transport, proxy_source)
+        self._network = self._only.network
+
+    def is_idle(self) -> bool:
+        """Whether it can serve another call: the last response was read to the end."""
+        return self._only.is_idle()
 
     def descriptor(self) -> int:
         stream = self._network.opened_last
@@ -165,7 +168,7 @@ class ConnectionPool:
     def release(self, connection: Connection) -> None:
         """After its response was closed: keep the connection for another call, if the response was read to the end."""
         self._used.discard(connection)
-        if self._closed or not has_idle_connection(connection.transport):
+        if self._closed or not connection.is_idle():
             self._close_soon(connection)
             return
         loop = asyncio.get_running_loop()

@@ -87,10 +87,6 @@ class Attempts:
         self._permit: Permit | None = None
         self._measured: Measurement | None = None
         self._last: httpx.Response | Exception | None = None
-        # Another token does no harm, and without one nothing else gets through.
-        self._is_repeatable = (
-            call.operation is not None and call.operation.id == "create_token"
-        ) or "idempotency-key" in request.headers
         if self.limiter is not None:
             self.keys: tuple[Key, ...] = self.limiter.keys_of(
                 rules.client, call.namespace or "", account=call.is_for_account_server, stream=self.is_stream
@@ -229,6 +225,11 @@ class Attempts:
         # Timers are a little early now and then.
         return isinstance(error, httpx.TimeoutException) and left is not None and left < _TIMER_SLACK
 
+    def _is_repeatable(self) -> bool:
+        # Another token does no harm, and without one nothing else gets through.
+        is_for_token = self.call.operation is not None and self.call.operation.id == "create_token"
+        return is_for_token or "idempotency-key" in self.request.headers
+
     def _decide(
         self, *, status: int | None = None, sent: bool = True, retry_after: float | None = None
     ) -> float | None:
@@ -242,7 +243,7 @@ class Attempts:
             attempt=self._made,
             status=status,
             sent=sent,
-            has_key=self._is_repeatable,
+            has_key=self._is_repeatable(),
             retry_after=retry_after,
             time_left=self.time_left(),
             wanted=wanted,

@@ -25,7 +25,7 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
 from interactor_ext._waiting import TRANSPORT_CLOSED, ThreadWaiter
 from interactor_ext._waiting.closer import Watch, closer
-from interactor_ext.transports._httpx_internals import has_idle_connection, network_deadline, watch_network
+from interactor_ext.transports._httpx_internals import OnlyConnection, network_deadline
 from interactor_ext.transports._idle_connections import Connections, IdleConnections, Origin, origin_of
 from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify, connector
 
@@ -41,19 +41,18 @@ class SyncConnection:
     To close it closes the socket alone: httpx would take locks, which an interrupted call may hold for ever.
     """
 
-    __slots__ = ("_network", "idle_since", "origin", "transport")
+    __slots__ = ("_network", "_only", "idle_since", "origin", "transport")
 
     def __init__(self, origin: Origin, transport: httpx.HTTPTransport, proxy_source: str) -> None:
         self.origin: Origin = origin
         self.transport: httpx.HTTPTransport = transport
         self.idle_since: float = 0.0
-        network = watch_network(transport, proxy_source)
-        assert network is not None
-        self._network = network
+        self._only = OnlyConnection(transport, proxy_source)
+        self._network = self._only.network
 
     def is_idle(self) -> bool:
         """Whether it can serve another call: the last response was read to the end, and it was not closed."""
-        return has_idle_connection(self.transport) and not self._network.closed
+        return self._only.is_idle() and not self._network.closed
 
     def close(self) -> None:
         """Neither waits nor takes a lock. Twice does no harm."""

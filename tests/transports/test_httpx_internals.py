@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import aclosing, closing
 from typing import Any
 
 import h11
@@ -19,9 +20,10 @@ import trustme
 
 from interactor_ext.transports._httpx_internals import (
     AsyncNetwork,
+    AsyncOnlyConnection,
     Network,
+    OnlyConnection,
     discard_after,
-    has_idle_connection,
     parser_of,
     unread_chunks,
     was_read_ahead,
@@ -122,48 +124,54 @@ def test_sync_pool_uses_the_lock_that_it_is_given(server: FaultServer) -> None:
     assert set(entered) == {threading.current_thread().name}
 
 
-def test_sync_connection_is_idle_when_its_response_was_read_to_the_end(server: FaultServer) -> None:
-    with httpx.HTTPTransport() as transport:
-        assert not has_idle_connection(transport), "there is none yet"
-        response = transport.handle_request(httpx.Request("GET", server.url))
-        assert not has_idle_connection(transport)
-        response.read()
-        assert has_idle_connection(transport)
-        transport.handle_request(httpx.Request("GET", server.url)).close()
-        assert not has_idle_connection(transport)
-
-
-async def test_async_connection_is_idle_when_its_response_was_read_to_the_end(server: FaultServer) -> None:
-    async with httpx.AsyncHTTPTransport() as transport:
-        assert not has_idle_connection(transport), "there is none yet"
-        response = await transport.handle_async_request(httpx.Request("GET", server.url))
-        assert not has_idle_connection(transport)
-        await response.aread()
-        assert has_idle_connection(transport)
-        await (await transport.handle_async_request(httpx.Request("GET", server.url))).aclose()
-        assert not has_idle_connection(transport)
-
-
 @pytest.mark.parametrize("route", ROUTES)
-def test_parser_is_found_from_the_stream_of_a_sync_response(server: FaultServer, options: dict[str, Any]) -> None:
-    with httpx.HTTPTransport(**options) as transport:
-        response = transport.handle_request(httpx.Request("GET", server.url))
-        assert_is_parser(parser_of(response.stream))
-        discard_after(response)
-        response.read()
-        assert not has_idle_connection(transport)
-
-
-@pytest.mark.parametrize("route", ROUTES)
-async def test_parser_is_found_from_the_stream_of_an_async_response(
+def test_only_connection_is_idle_when_its_response_was_read_to_the_end(
     server: FaultServer, options: dict[str, Any]
 ) -> None:
-    async with httpx.AsyncHTTPTransport(**options) as transport:
+    with closing(httpx.HTTPTransport(**options)) as transport:
+        only = OnlyConnection(transport, "proxy=")
+        assert not only.is_idle(), "there is none yet"
+        for _ in range(2):
+            response = transport.handle_request(httpx.Request("GET", server.url))
+            assert_is_parser(parser_of(response.stream))
+            assert not only.is_idle()
+            response.read()
+            assert only.is_idle()
+        assert server.accepted == 1
+        response = transport.handle_request(httpx.Request("GET", server.url))
+        discard_after(response)
+        response.read()
+        assert not only.is_idle()
+        transport.handle_request(httpx.Request("GET", server.url)).close()
+        assert not only.is_idle()
+        assert server.accepted == 2
+        with pytest.raises(httpx.UnsupportedProtocol):
+            transport.handle_request(httpx.Request("GET", "ftp://localhost"))
+
+
+@pytest.mark.parametrize("route", ROUTES)
+async def test_only_async_connection_is_idle_when_its_response_was_read_to_the_end(
+    server: FaultServer, options: dict[str, Any]
+) -> None:
+    async with aclosing(httpx.AsyncHTTPTransport(**options)) as transport:
+        only = AsyncOnlyConnection(transport, "proxy=")
+        assert not only.is_idle(), "there is none yet"
+        for _ in range(2):
+            response = await transport.handle_async_request(httpx.Request("GET", server.url))
+            assert_is_parser(parser_of(response.stream))
+            assert not only.is_idle()
+            await response.aread()
+            assert only.is_idle()
+        assert server.accepted == 1
         response = await transport.handle_async_request(httpx.Request("GET", server.url))
-        assert_is_parser(parser_of(response.stream))
         discard_after(response)
         await response.aread()
-        assert not has_idle_connection(transport)
+        assert not only.is_idle()
+        await (await transport.handle_async_request(httpx.Request("GET", server.url))).aclose()
+        assert not only.is_idle()
+        assert server.accepted == 2
+        with pytest.raises(httpx.UnsupportedProtocol):
+            await transport.handle_async_request(httpx.Request("GET", "ftp://localhost"))
 
 
 def assert_is_parser(parser: Any) -> None:
