@@ -550,6 +550,7 @@ async def test_served_set_has_what_is_added_later_and_gives_the_namespace() -> N
         """Waits for a person, whom an MCP client can't ask."""
 
     async with Client(server) as client:
+        assert client.server_info is not None
         assert client.server_info.version == __version__
         assert [tool.name for tool in (await client.list_tools()).tools] == ["who"]
         result = await client.call_tool("who", {})
