@@ -61,7 +61,7 @@ class ToolSet:
     """A set of tools by name, for any number of tenants, conversations and threads at once, sync and async.
 
     Each call is run once and its result submitted once, however many callers run it at the same time; this covers one
-    process and its latest few thousand calls. Beyond that the platform refuses a second result.
+    process and its latest 4,096 calls. Beyond that the platform refuses a second result.
 
     With a `ledger`, a store of `interactor_ext.webhooks` that all processes share, it covers all of them, and crashes:
     a call whose process died isn't run again unless its tool is `idempotent`. The model is told that the outcome is

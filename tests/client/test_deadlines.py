@@ -162,8 +162,9 @@ def test_request_repeated_with_new_token_keeps_its_timeouts() -> None:
         request = client.build_request("GET", f"{server.url}/api/v1/x")
         timeouts = dict(request.extensions["timeout"])
         for _ in range(2):
-            client.send(request)
+            response = client.send(request)
             assert request.extensions["timeout"] == timeouts
+            assert 0 < response.elapsed.total_seconds() < 60
         client.close()
 
 

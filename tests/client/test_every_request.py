@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from interactor_ext import APIConnectionError, APIStatusError, InteractorError, ResponseInfo
-from interactor_ext.telemetry import Event, RequestEnded, Sending
+from interactor_ext.telemetry import Event, PoolOpened, RequestEnded, Sending
 from tests.support.cases import for_each
 from tests.support.every_request import NEED_A_TOKEN, ROWS, Row
 from tests.support.modes import call, sync_and_async
@@ -55,6 +55,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.ended: list[RequestEnded] = []
+        self.pools: list[PoolOpened] = []
         self.told: list[ResponseInfo] = []
 
     def sending(self, request: Sending) -> object:
@@ -63,6 +64,8 @@ class Recorder:
     def record(self, event: Event) -> None:
         if isinstance(event, RequestEnded):
             self.ended.append(event)
+        elif isinstance(event, PoolOpened):
+            self.pools.append(event)
 
 
 def outcome(mode: str, row: Row, platform: Platform, recorder: Recorder) -> Any:
@@ -108,6 +111,7 @@ def test_every_request_has_the_extras_of_its_view_is_told_of_and_shows_no_secret
     assert sorted(ended) == sorted(map(names_of, sent))
     assert sorted(info.operation for info in recorder.told) == sorted(names_of(each)[2] for each in platform.requests)
     assert {info.status for info in recorder.told} <= {418}
+    assert recorder.pools == []  # a transport of the user's own has no numbers to show
 
     if isinstance(result, InteractorError):
         assert isinstance(result, APIStatusError)

@@ -13,6 +13,7 @@ import pytest
 
 from interactor_ext import (
     APIConnectionError,
+    APIStatusError,
     AsyncInteractorClient,
     InteractorClient,
     InteractorConfig,
@@ -55,6 +56,13 @@ def test_operation_that_the_sandbox_lacks_says_so(
     with pytest.raises(
         ServerError, match=r"The sandbox doesn't support the operation list_rooms .*This server doesn't have"
     ):
+        interactor_client.rooms.list()
+
+
+def test_405_names_the_variable_of_the_url(interactor_client: InteractorClient, interactor_sandbox: Sandbox) -> None:
+    """As a web server of something else at this port answers."""
+    interactor_sandbox.faults.add("list_rooms", status=405)
+    with pytest.raises(APIStatusError, match=r"405 .*If it isn't the platform, check INTERACTOR_CORE_API_URL\."):
         interactor_client.rooms.list()
 
 

@@ -20,6 +20,7 @@ from interactor_ext import (
 )
 from tests.support.modes import opened, sync_and_async
 from tests.support.scripted_server import Connection, Handler, RawServer
+from tests.support.wire import Wire
 
 
 class Platform:
@@ -116,6 +117,18 @@ def test_entering_raises_the_error_of_the_response(mode: str) -> None:
         read(mode, server.url)
     assert caught.value.request_id == "req_1"
     assert "a-secret" not in str(caught.value)
+
+
+def test_interrupt_while_a_stream_opens_reaches_the_caller() -> None:
+    def interrupt(request: httpx.Request) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    with (
+        InteractorClient(**Wire(interrupt).settings) as client,
+        pytest.raises(KeyboardInterrupt),
+        client.rooms.stream("room_1"),
+    ):
+        pass
 
 
 @sync_and_async

@@ -24,6 +24,7 @@ from interactor_ext import (
     StreamError,
 )
 from interactor_ext.retry import RetryPolicy
+from interactor_ext.streams import _state
 from tests.support.modes import sync_and_async
 from tests.support.scripted_server import Connection, RawServer
 from tests.support.stream_reader import collect, read_from
@@ -89,8 +90,14 @@ def test_disconnect_at_every_byte_loses_and_repeats_no_event(mode: str) -> None:
 @pytest.mark.parametrize("breaks", BREAKS.values(), ids=BREAKS)
 @pytest.mark.parametrize(("every", "count"), [(61, 50), (250, 200), (4096, 200)])
 def test_repeated_disconnects_lose_and_repeat_no_event(
-    mode: str, breaks: Callable[[Connection, bytes], None], every: int, count: int
+    mode: str,
+    breaks: Callable[[Connection, bytes], None],
+    every: int,
+    count: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # After so many that brought few events, the pauses would grow to seconds.
+    monkeypatch.setattr(_state, "_SHORT_CONNECTIONS", 1000)
 
     def handler(connection: Connection) -> None:
         breaks(connection, after(connection, count)[:every])
@@ -116,13 +123,16 @@ def test_repeated_events_of_a_server_without_resume_are_dropped(mode: str) -> No
     assert [connection.last_event_id for connection in outcome.connections] == [b"", b"10", b"20", b"30", b"40"]
 
 
+@pytest.mark.parametrize("retry", [b"retry: 0\n\n", b""], ids=["retry 0", "no retry"])
 @sync_and_async
-def test_server_that_ends_after_each_event_is_not_asked_at_once_again_and_again(mode: str) -> None:
+def test_server_that_ends_after_each_event_is_not_asked_at_once_again_and_again(mode: str, retry: bytes) -> None:
+    """docs/how-to/streams.md: the pauses grow."""
+
     def handler(connection: Connection) -> None:
         connection.head()
-        connection.send(b"retry: 0\n\n" + delta(connection.number + 1) + (DONE if connection.number == 13 else b""))
+        connection.send(retry + delta(connection.number + 1) + (DONE if connection.number == 13 else b""))
 
-    outcome = read_from(handler, mode, policy=RetryPolicy())
+    outcome = read_from(handler, mode, policy=RetryPolicy(jitter=lambda: 0.0))
     assert (outcome.error, outcome.text) == (None, text_of(14))
     assert [seconds for _, seconds in outcome.waits] == [0.0] * 10 + [0.1, 0.2, 0.4]
 

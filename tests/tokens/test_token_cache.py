@@ -160,12 +160,13 @@ def test_caller_fetches_by_itself_and_without_the_store_if_no_thread_can_start(
 ) -> None:
     source = TokenCache(issuer.fetch, buffer=60, store=new_store(), clock=clock)
     monkeypatch.setattr(_thread, "start_new_thread", no_more)
-    for error in (AuthenticationError("refused"), TimeoutError("raised by the signal handler of a task queue")):
+    queues_handler = TimeoutError("raised by the signal handler of a task queue")
+    for error in (AuthenticationError("refused"), queues_handler, KeyboardInterrupt()):
         issuer.error = error
         with pytest.raises(type(error)):
             source.get()
     issuer.error = None
-    assert source.get().access_token == "t3"
+    assert source.get().access_token == "t4"
 
 
 def no_more(*arguments: object) -> None:

@@ -140,6 +140,7 @@ def test_token_response_without_a_token_raises_decode_error(body: dict[str, Any]
     with pytest.raises(DecodeError) as caught:
         read_token(json.dumps(body).encode(), NOW)
     assert (caught.value.model, caught.value.field) == ("AccessToken", "access_token")
+    assert ("is missing" in str(caught.value)) == (body.get("access_token") is None)
     assert "X-Evil" not in str(caught.value)
     assert "two words" not in str(caught.value)
 

@@ -366,6 +366,15 @@ def test_call_takes_the_connection_that_was_used_last(server: FaultServer) -> No
         assert addresses[0] != addresses[1]
 
 
+def test_full_pool_closes_the_connection_that_is_idle_for_the_longest_time(server: FaultServer) -> None:
+    transport = Transport(max_connections=2)
+    with FaultServer() as second, FaultServer() as third, httpx.Client(transport=transport, timeout=60) as client:
+        client.get(f"{server.url}{PATH}")
+        kept = address(client.get(f"{second.url}{PATH}"))
+        client.get(f"{third.url}{PATH}")
+        assert address(client.get(f"{second.url}{PATH}")) == kept
+
+
 def test_sync_calls_that_wait_for_a_place_are_served_in_order(server: FaultServer) -> None:
     transport = Transport(max_connections=1)
     with httpx.Client(transport=transport, base_url=server.url, timeout=60) as client, ThreadPoolExecutor(8) as threads:

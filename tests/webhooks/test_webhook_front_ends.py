@@ -102,9 +102,14 @@ def test_django_views_are_exempt_from_login() -> None:
         assert {name: vars(each)[name] for name in ("csrf_exempt", "login_required")}.items() <= exempt.items()
 
 
-def test_missing_django_raises_import_error_that_says_what_to_install() -> None:
-    lines = "import sys; sys.modules['django'] = None\nimport interactor_ext.webhooks.django"
+@pytest.mark.parametrize(
+    ("missing", "error"),
+    [
+        (["django", "asgiref"], "ImportError: interactor_ext.webhooks.django needs Django: pip install django"),
+        (["http.cookies"], "ModuleNotFoundError: import of http.cookies halted; None in sys.modules"),
+    ],
+)
+def test_import_without_django_says_what_to_install_and_other_errors_stay(missing: list[str], error: str) -> None:
+    lines = f"import sys; sys.modules |= dict.fromkeys({missing})\nimport interactor_ext.webhooks.django"
     done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
-    assert (
-        done.stderr.splitlines()[-1] == "ImportError: interactor_ext.webhooks.django needs Django: pip install django"
-    )
+    assert done.stderr.splitlines()[-1] == error

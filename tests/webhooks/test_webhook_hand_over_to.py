@@ -432,6 +432,7 @@ def work(client: SQSMessages, router: WebhookRouter, body: str, received: int = 
     client.hand_over_to(router, **options)
     client.send_message(QueueUrl="url", MessageBody=body, received=received)
     client.work()
+    assert client.calls.count(("attributes", None)) == 1  # however often it asks for messages
     return [call for call in client.calls if call[0] != "attributes"]
 
 

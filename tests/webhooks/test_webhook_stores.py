@@ -387,6 +387,14 @@ def interrupted(number: int, call: Callable[[], object]) -> bool:
     return False
 
 
+@pytest.mark.parametrize("kind", [SQLiteEventStore, SQLiteEventQueue])
+def test_sqlite_writes_are_on_disk_before_their_method_returns(kind: Any, tmp_path: Path) -> None:
+    """docs/explanation/receiver.md: an event that got 200 isn't lost while the disk survives."""
+    with kind(tmp_path / "webhooks.db") as store, store._transaction() as (connection, _):
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL, whatever SQLite was built with
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 # Where the signal comes right after a connection was opened, nobody has it yet, to close it: since 3.13 Python says so.
 @pytest.mark.xfail(sys.version_info >= (3, 14), reason="signals come right after a `with` took a lock", run=False)
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <sqlite3:pytest.PytestUnraisableExceptionWarning")

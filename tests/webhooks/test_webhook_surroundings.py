@@ -183,9 +183,11 @@ def test_failing_handler_prints_its_traceback_without_any_logging_configured(tmp
     assert "LookupError: no such customer" in printed
 
 
-def printed_by(code: str) -> str:
+def printed_by(code: str, *arguments: str) -> str:
     """What a program that configures no logging writes to stderr."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, timeout=120
+    )
     return done.stderr
 
 
@@ -313,6 +315,46 @@ except OperationalError:
 def test_transaction_is_left_where_another_database_cannot_be_reached() -> None:
     needs(["django"])
     assert printed_by(TWO_DATABASES) == ""
+
+
+CONNECTIONS = """
+import asyncio, sys
+from django.conf import settings
+settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1]}})
+import django
+django.setup()
+from asgiref.sync import sync_to_async
+from django.db import connection
+from interactor_ext.webhooks.django import HandlerScope
+
+def connect():
+    assert connection.connection is None
+    connection.ensure_connection()
+
+def handle():
+    with HandlerScope(atomic=False):
+        connect()
+    connect()  # as code outside of requests does, which leaves it open
+    with HandlerScope(atomic=False):
+        connect()
+    assert connection.connection is None
+
+async def ahandle():
+    async with HandlerScope():
+        await sync_to_async(connect)()
+    await sync_to_async(connect)()
+    async with HandlerScope():
+        await sync_to_async(connect)()
+    await sync_to_async(connect)()
+
+handle()
+asyncio.run(ahandle())
+"""
+
+
+def test_outdated_connections_of_django_are_closed_before_and_after_each_handler(tmp_path: Path) -> None:
+    needs(["django"])
+    assert printed_by(CONNECTIONS, str(tmp_path / "shop.db")) == ""
 
 
 POOLED = """

@@ -30,13 +30,18 @@ def test_queued_event_returns_200_at_once_and_worker_handles_it(
 ) -> None:
     router, got = make(queue=queue), []
     router.on("credential.*")(lambda event: got.append(event.data.credential_id))
+
+    async def later(event: Any) -> None:
+        got.append("later")
+
+    router.on("credential.*")(lambda event: later(event))
     assert status(handle(router, *delivery("credential.connected"))) == (200, "accepted")
     assert status(handle(router, *delivery("credential.connected"))) == (200, "duplicate")
     assert got == []
     worker = WebhookWorker(router)
     assert work(worker, mode)
     assert not work(worker, mode)
-    assert got == ["cred_1"]
+    assert got == ["cred_1", "later"]
     assert status(handle(router, *delivery("credential.connected"))) == (200, "duplicate")
     assert not work(worker, mode)
 
