@@ -25,6 +25,7 @@ from interactor_ext import (
     ToolContext,
     ToolSet,
     ValidationError,
+    __version__,
 )
 from interactor_ext.sandbox import Sandbox
 from tests.support.conversations import NAMESPACE, chat, room_with, under_deadline
@@ -547,6 +548,8 @@ async def test_served_set_has_what_is_added_later_and_gives_the_namespace() -> N
         """Waits for a person, whom an MCP client can't ask."""
 
     async with Client(server) as client:
+        assert client.server_info is not None
+        assert client.server_info.version == __version__
         assert [tool.name for tool in (await client.list_tools()).tools] == ["who"]
         result = await client.call_tool("who", {})
         assert json.loads(result.content[0].text) == ["acme", "", True]  # type: ignore[union-attr]
