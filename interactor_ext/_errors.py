@@ -2,10 +2,10 @@
 
 InteractorError
 ├── ConfigurationError               missing or contradictory settings
-├── APIConnectionError               no answer came, or none that is HTTP
-│   └── APITimeoutError              no answer came in time
-│       └── WaitTimeoutError         an awaited status did not come in time
-├── APIStatusError                   the server answered, with any other status that is no success
+├── APIConnectionError               no response, or one that isn't HTTP
+│   └── APITimeoutError              no response in time
+│       └── WaitTimeoutError         the awaited status wasn't reached in time
+├── APIStatusError                   any other error status
 │   ├── AuthenticationError          401
 │   ├── PermissionDeniedError        403
 │   ├── NotFoundError                404
@@ -15,15 +15,15 @@ InteractorError
 │   ├── RateLimitError               429
 │   ├── ServerError                  5xx
 │   └── CredentialExpiredError       the user must connect a credential again
-├── ResponseValidationError          a success body that does not fit its model
-├── UnexpectedStateError             a final status that is not the awaited one
+├── ResponseValidationError          a success body that doesn't fit its model
+├── UnexpectedStateError             a final status other than the awaited one
 ├── CircuitOpenError                 refused locally, nothing sent
-├── StreamError                      an `error` event, or a stream that cannot be resumed
+├── StreamError                      an `error` event, or a stream that can't be resumed
 └── WebhookError
-    ├── WebhookVerificationError     not genuine: answer 401
-    ├── WebhookPayloadError          genuine, but not understood: answer 400
+    ├── WebhookVerificationError     not genuine: respond with 401
+    ├── WebhookPayloadError          genuine, but not understood: respond with 400
     ├── WebhookBusyError             no handler ran: run the event again later
-    └── WebhookStoreError            the store or the queue is unreachable or refuses: answer 503
+    └── WebhookStoreError            the store or queue is unreachable or refuses: respond with 503
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class AuthenticationError(APIStatusError):
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the token is valid but lacks a scope."""
+    """403: the token is valid but lacks a scope, or its client may not use the namespace."""
 
     default_code = "FORBIDDEN"
 

@@ -264,12 +264,12 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         return read_response(self._http.request(**arguments), _as_it_is)
 
     def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:
-        """The URL of a room's events for a browser's EventSource, which can't send headers. It holds a token: give it
-        only to its user, and keep it out of logs.
+        """The URL of a room's events for a browser's EventSource, which can't send headers. It holds a token that isn't
+        limited to this room or namespace: only give it to a user who may see all of them, and keep it out of logs.
 
         The token has the scope `rooms:read`. If the account server supports `resource` (RFC 8707), as the sandbox does,
-        it only opens room streams. Otherwise anyone with the URL can read all rooms and messages, in any namespace,
-        until the token expires. `interactor_ext.relay` keeps the token in your backend.
+        it only opens room streams, in any namespace. Otherwise anyone with the URL can read all rooms and messages, in
+        any namespace, until the token expires. `interactor_ext.relay` keeps the token in your backend.
 
         Raises:
             ConfigurationError: the account server issues no token with only that scope. With `allow_broad_token` the

@@ -67,9 +67,10 @@ class Sequences:
         it: the room's assistant gets a tool with these fields, which it keeps, and is asked to call it if it doesn't.
 
         The platform's events don't name the message that they reply to, so only one chat runs in a room at a time. The
-        next one, in this or another process, waits for it to end: as long as events come, or half a minute of silence.
-        If two messages are sent at the same time anyway, the order of the room's messages decides which reply is
-        whose, and the reply comes in one piece; if the order is ambiguous, a StreamError is raised.
+        next one, in this or another process, waits for it to end: half a minute, and longer while the room's stream
+        brings an event at least every five seconds. If two messages are sent at the same time anyway, the order of the
+        room's messages decides which reply is whose, and the reply comes in one piece; if the order is ambiguous, a
+        StreamError is raised.
         """
         if answer is not None:
             return _typed_reply.TypedReply(self, room_id, content, tools, tool_timeout, answer)
@@ -152,9 +153,10 @@ class AsyncSequences:
         it: the room's assistant gets a tool with these fields, which it keeps, and is asked to call it if it doesn't.
 
         The platform's events don't name the message that they reply to, so only one chat runs in a room at a time. The
-        next one, in this or another process, waits for it to end: as long as events come, or half a minute of silence.
-        If two messages are sent at the same time anyway, the order of the room's messages decides which reply is
-        whose, and the reply comes in one piece; if the order is ambiguous, a StreamError is raised.
+        next one, in this or another process, waits for it to end: half a minute, and longer while the room's stream
+        brings an event at least every five seconds. If two messages are sent at the same time anyway, the order of the
+        room's messages decides which reply is whose, and the reply comes in one piece; if the order is ambiguous, a
+        StreamError is raised.
         """
         if answer is not None:
             return _typed_reply.AsyncTypedReply(self, room_id, content, tools, tool_timeout, answer)

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 # Rooms whose newest message got no answer.
 _MOST_GIVEN_UP = 1024
-# Seconds between polls for the end of an answer: half a minute in all. Then it counts as cut off, unless events come.
-_POLL_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 5.0, 5.0, 5.0, 10.0)
+# Seconds between polls for the end of an answer. Then the stream is listened to: half a minute in all. If no event
+# comes, the answer counts as cut off.
+_POLL_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 5.0, 5.0, 5.0, 4.0)
 _LATER_POLL_PAUSE = 10.0
 _LISTEN_SECONDS = 5.0
 # What was not answered after so long will not be.

@@ -52,15 +52,15 @@ class Sandbox:
     initial OAuth client. `token_lifetime` and `keepalive` (of silent streams) are seconds. With `enforce_limits`,
     exceeding the documented rate limits results in 429; otherwise they are only counted and reported. `word_delay` is
     the real time in seconds between two words of a streamed reply. `retry` is the delay, in milliseconds, that streams
-    ask for before a reconnect. A stream stores at least the newest `replay` events for resuming, each journal the
-    newest `history` entries. Syncing a data source takes `sync_time` seconds of the clock. `delivery` says how webhooks
-    are delivered. All times come from `clock`. Requests whose Host is not an address, a local name or one of
-    `allowed_hosts` get 403: they may come from a web page through DNS rebinding. Pages of `allow_origins`
-    (`["http://localhost:3000"]`) may call the API and read its streams from a browser (CORS); pages of other origins
-    can't. `faults` and `replies` control what calls get, and what assistants reply. `dialect` lists where to follow the
-    platform's guide when it contradicts the contract (dialects.py): `current_page`, `whole_objects`, `enabled`,
-    `bare_signature`, `deprecation_true`. `/openapi.yaml` and `/api/v1/openapi.yaml` are the contract, with this sandbox
-    as its servers.
+    ask for before a reconnect. A stream stores at least the newest `replay` events for resuming (32 MiB at most), each
+    journal the newest `history` entries (64 MiB at most). Syncing a data source takes `sync_time` seconds of the clock.
+    `delivery` says how webhooks are delivered. All times come from `clock`. Requests whose Host is not an address, a
+    local name or one of `allowed_hosts` get 403: they may come from a web page through DNS rebinding. Pages of
+    `allow_origins` (`["http://localhost:3000"]`) may call the API and read its streams from a browser (CORS); pages of
+    other origins can't. `faults` and `replies` control what calls get, and what assistants reply. `dialect` lists where
+    to follow the platform's guide when it contradicts the contract (dialects.py): `current_page`, `whole_objects`,
+    `enabled`, `bare_signature`, `deprecation_true`. `/openapi.yaml` and `/api/v1/openapi.yaml` are the contract, with
+    this sandbox as its servers.
 
     State is in memory, or in the file `data`, which survives a restart and the death of the process (see datafile.py).
     One sandbox at a time may open it; it is closed when `run` or `serve` ends. `seed` is a file of initial data, loaded

@@ -236,8 +236,8 @@ class StreamState:
             least = min(self._retry_ms, LONGEST_WAIT * 1000) / 1000
             step = max(least, 0.1) if self._failures else least
             wait = least + self._policy.draw() * min(self._policy.max_delay, step * 2.0 ** min(self._failures, 64))
-            if (beyond := self._short_connections - _SHORT_CONNECTIONS) > 0:
-                wait = max(wait, min(_LONGEST_FLOOR, 0.05 * 2.0 ** min(beyond, 64)))
+        if (beyond := self._short_connections - _SHORT_CONNECTIONS) > 0:
+            wait = max(wait, min(_LONGEST_FLOOR, 0.05 * 2.0 ** min(beyond, 64)))
         if retry_after is not None:
             wait = max(wait, retry_after * (1 + self._policy.draw() / 10))
         return wait

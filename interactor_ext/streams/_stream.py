@@ -41,9 +41,9 @@ class Stream(SharedStream[E]):
     """The events of one room or workflow instance as they happen: a context manager and an iterator.
 
     It connects on entering, and reconnects by itself when the connection breaks, is silent for 45 seconds, or ends
-    without a `done`. No event that the server can replay is lost, and none comes twice. Leaving the block closes the
-    connection at once, and so does leaving a `for` loop, in a separate thread; a later loop goes on after the last
-    event. Only one thread at a time may read a stream; any thread may close it.
+    without a `done`. No event that the server can replay is lost, and none with an id comes twice. Leaving the block
+    closes the connection at once, and so does leaving a `for` loop, in a separate thread; a later loop goes on after
+    the last event. Only one thread at a time may read a stream; any thread may close it.
 
     Raises, on entering or iterating:
         StreamError: an `error` event came, or the stream can't be resumed.

@@ -58,7 +58,7 @@ class ToolSet:
     """A set of tools by name, for any number of tenants, conversations and threads at once, sync and async.
 
     Each call is run once and its result submitted once, however many callers run it at the same time; this covers one
-    process and its latest few thousand calls. Beyond that the platform refuses a second result.
+    process and its latest 4,096 calls. Beyond that the platform refuses a second result.
 
     With a `ledger`, a store of `interactor_ext.webhooks` that all processes share, it covers all of them, and crashes:
     a call whose process died isn't run again unless its tool is `idempotent`. The model is told that the outcome is
@@ -297,11 +297,15 @@ class ToolSet:
 
     def _registration(self, user: Any) -> Effects[list[Tool]]:
         ends_at = user._view.ends_at()
+        register = partial(self._register, user, ends_at)
         # A tool has no idempotency key: what came of a lost request shows in the list.
-        return (yield from despite_lost_answers(user, ends_at, partial(self._register, user, ends_at)))
+        return (
+            yield from despite_lost_answers(
+                user, ends_at, register, lambda: everything(view_until(user, ends_at).tools.iterate(per_page=100))
+            )
+        )
 
-    def _register(self, user: Any, ends_at: float | None) -> Effects[list[Tool]]:
-        existing: list[Tool] = yield from everything(user.tools.iterate(per_page=100))
+    def _register(self, user: Any, ends_at: float | None, existing: list[Tool]) -> Effects[list[Tool]]:
         registered: list[Tool] = []
         for tool in self:
             about = {"description": tool.description, "parameters": tool.parameters}

@@ -30,7 +30,7 @@ class SecretRotation:
 
     def finish(self) -> None:
         """Stop accepting the secrets from before this rotation, but not newer ones. Call it after the platform's last
-        retries with them (2 h 42 min).
+        retries with them (at most 2 h 45 min later).
         """
         self._verifier._forget(self._old)
 

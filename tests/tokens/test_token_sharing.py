@@ -14,13 +14,23 @@ from typing import Any
 import pytest
 
 import interactor_ext.tokens._shared_store as _shared_store
-from interactor_ext import ConfigurationError, InteractorClient
+from interactor_ext import ConfigurationError, InteractorClient, RateLimitError
 from interactor_ext.tokens import RedisTokenStore, Token
 from tests.support.modes import call, sync_and_async
 from tests.support.redis_server import redis_cluster, redis_server
-from tests.support.scripted_server import ASSISTANT, Asked, FaultServer, OddServer, fine, js, slow
+from tests.support.scripted_server import (
+    ASSISTANT,
+    Asked,
+    FaultServer,
+    OddServer,
+    fine,
+    js,
+    settings_of,
+    slow,
+    token_answer,
+)
 from tests.support.token_stores import KINDS, RecordedStore, open_store
-from tests.support.token_worker import THREADS, settings
+from tests.support.token_worker import THREADS
 from tests.support.waiting import PATIENCE, eventually
 
 PROCESSES = 2
@@ -121,7 +131,7 @@ def test_second_client_of_a_store_uses_the_token_of_the_first(
     monkeypatch.setattr(_shared_store, "_PATIENCE", PATIENCE)  # the machine may be busy
     store = open_store(store_name)
     for _ in range(2):
-        with InteractorClient(**settings(store, server.url)) as client:
+        with InteractorClient(**settings_of(server.url, token_store=store)) as client:
             client.assistants.get("asst_1")
     assert len(server.token_requests()) == 1
 
@@ -161,13 +171,32 @@ def test_clients_with_one_store_share_a_token_until_it_is_refused(mode: str) -> 
     assert [asked.token for asked in server.calls] == ["token_1"] * 4 + ["token_2"] * 3
 
 
+def test_client_whose_token_request_was_refused_uses_the_token_of_another() -> None:
+    """docs/how-to/stores.md: while the account server asks for a pause, no request is sent."""
+    store = RecordedStore()
+    answers = [js(429, {}, "Retry-After: 60"), token_answer("token_2")]
+    with OddServer(
+        lambda asked: js(200, {"data": ASSISTANT}), lambda asked: answers[len(server.token_requests) - 1]
+    ) as server:
+        options = server.settings | {"token_store": store, "max_retries": 0}
+        with InteractorClient(**options) as refused, InteractorClient(**options) as other:
+            for _ in range(2):
+                with pytest.raises(RateLimitError):
+                    refused.assistants.get("x")
+            other.assistants.get("x")
+            eventually(lambda: store.saved == ["token_2"])
+            refused.assistants.get("x")
+    assert [asked.token for asked in server.calls] == ["token_2"] * 2
+    assert len(server.token_requests) == 2
+
+
 def test_lock_of_a_killed_process_is_released(store_name: str, server: FaultServer) -> None:
     store = RecordedStore()
-    with InteractorClient(**settings(store, server.url)) as client:
+    with InteractorClient(**settings_of(server.url, token_store=store)) as client:
         client.get_access_token()
     key = store.keys[0]
     with (
-        InteractorClient(**settings(open_store(store_name), server.url)) as client,
+        InteractorClient(**settings_of(server.url, token_store=open_store(store_name))) as client,
         workers(1, "hold", store_name, key) as (holder,),
     ):
         assert holder.stdout is not None

@@ -116,6 +116,7 @@ def test_handler_timeout_defaults_to_lease(hanging: Hanging) -> None:
 
 
 def test_sync_handler_runs_in_caller_thread_without_timeout() -> None:
+    """Where nothing can end it: docs/how-to/webhooks.md advises to set `handler_timeout=`."""
     for options, own in (({}, True), ({"handler_timeout": math.inf}, True), ({"handler_timeout": 30}, False)):
         router, threads = make(**options), list[int]()
         router.on("*")(lambda event, threads=threads: threads.append(threading.get_ident()))

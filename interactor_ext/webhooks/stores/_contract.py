@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Awaitable
 from typing import Protocol, runtime_checkable
 
-# Seven days: the platform's last attempt comes 2 h 42 min after the first, and a replay can come at any time.
+# Seven days: the platform's last attempt comes up to 2 h 45 min after the first, and a replay can come at any time.
 DEFAULT_TTL = 604_800
 
 # Seconds to wait for a server. The platform waits 30 s for an answer, and one delivery may wait twice for such a store.

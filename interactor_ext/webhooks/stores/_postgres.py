@@ -70,7 +70,7 @@ class PostgresEventStore(_Claims, SyncPostgresBacked):
     in forked children too. `create()` creates its one table, `interactor_webhook_claims`.
 
     `ttl` is how long a handled event is remembered, in seconds. If PostgreSQL doesn't respond within `timeout` seconds,
-    the router responds with 503. Records are as durable as the server's `synchronous_commit` setting makes them.
+    the delivery gets 503. Records are as durable as the server's `synchronous_commit` setting makes them.
 
     An asynchronous receiver calls it in a thread; `AsyncPostgresEventStore` needs none.
 

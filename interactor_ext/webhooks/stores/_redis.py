@@ -103,7 +103,7 @@ def _warn_of_eviction(memory: str | bytes) -> None:
 
 class RedisEventStore(_RedisBacked):
     """Accepts a `redis.Redis`. `ttl` is how long a handled event is remembered, in seconds; keys begin with `prefix`.
-    If Redis doesn't respond within `timeout` seconds, the router responds with 503. A warning is logged if Redis evicts
+    If Redis doesn't respond within `timeout` seconds, the delivery gets 503. A warning is logged if Redis evicts
     keys (`maxmemory-policy`).
 
     An asynchronous receiver calls it in a thread; `AsyncRedisEventStore` needs none.
