@@ -238,9 +238,8 @@ def report(test: str, places: Places, outcomes: Sequence[Run], untried: int, bud
         lines += [shorten(", ".join(schedules), WIDTH, placeholder=" ..."), f"  {failure}"]
     smallest = failed[0]
     lines += ["", f"The smallest failing schedule is {places.text(smallest.schedule)}:"]
-    lines += [
-        f"  {places.text((step,))}  {step.key}: {FAULTS[step.key.kind][step.fault]}" for step in smallest.schedule
-    ]
+    for step in smallest.schedule:
+        lines += [f"  {places.text((step,))}  {step.key}: {FAULTS[step.key.kind][step.fault]}"]
     if smallest.met:
         shown = (places.described(place) for place in smallest.met if place.key.kind != "p" or place.fault)
         lines.append(f"  {' -> '.join(shown)}")

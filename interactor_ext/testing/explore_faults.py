@@ -31,9 +31,9 @@ HELD = 2.0
 OVERTAKEN = ("reordered", "late")
 # Namespaces that a test draws by chance are one.
 DRAWN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,}")
-# What tells records of the same content apart, and which of them the API does not show.
+# What tells records of the same content apart, and which of them the API does not show, or lets expire.
 VOLATILE = ("id", "_ids", "_at", "tools", "data_sources")
-HIDDEN = {"client", "delivery", "response", "revocation", "reply"}
+HIDDEN = {"client", "delivery", "flow", "response", "revocation", "reply"}
 # A stream's event with data.
 EVENT = re.compile(rb"^data: .*\n\n", re.MULTILINE)
 
@@ -48,8 +48,6 @@ class Placement:
         """Operations whose next error, on the client's side, is its timeout."""
         self.sent: Counter[str] = Counter()
         """Requests of this process that are under way, by operation; others come from another process."""
-        self.handled: set[str] = set()
-        """Events whose handlers of a WebhookRouter of this process have returned."""
         self.processes: Processes = Processes()
         self.created: Counter[str] = Counter()
         """The records of the platform at the end, by their content."""
@@ -57,7 +55,8 @@ class Placement:
         self._faults: dict[Key, str] = dict(schedule)
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._requests: dict[str, Place] = {}
-        self._posted: dict[tuple[str, str], Place] = {}
+        self.posted: dict[tuple[str, str], Place] = {}
+        """Deliveries and calls of tools, by event and URL."""
         self._delivered: Counter[str] = Counter()
         self._held: dict[str, int] = {}
         """How many are delivered to a URL once those that are to overtake one are."""
@@ -85,8 +84,6 @@ class Placement:
                 place.size = answer.size
                 if place.key.kind == "s":
                     place.ends = [event.end() for event in EVENT.finditer(answer.content)][:-1]
-        for (event_id, _), place in self._posted.items():
-            place.is_handled = event_id in self.handled
         later: Counter[str] = Counter()
         for place in reversed(self.met):
             place.following = later[place.url]
@@ -96,6 +93,12 @@ class Placement:
             if kind not in HIDDEN:
                 content = f"{kind} {json.dumps(kept, sort_keys=True)} of namespace {DRAWN.sub('X', namespace)!r}"
                 self.created[content] += 1
+
+    def unhandled(self) -> Key | None:
+        """An event that was acknowledged and isn't handled, though the undisturbed run has handled it."""
+        handled = {place.key for place in self._places.undisturbed.met if place.is_handled}
+        lost = (place.key for place in self.met if place.is_acknowledged and not place.is_handled)
+        return next((key for key in lost if key in handled), None)
 
     @property
     def is_busy(self) -> bool:
@@ -127,12 +130,12 @@ class Placement:
                 await asyncio.sleep(0.01)  # until it listens again
 
         event, fault = json.loads(body), ""
-        place = self._posted.get((event["id"], url))
+        place = self.posted.get((event["id"], url))
         if place is None:
             webhooks = self._state.store.everything("webhook")
             kind = "d" if url in (each.public["url"] for each in webhooks) else "t"
             described = (event["event"], event["namespace"])
-            place = self._posted[event["id"], url] = self._meet(kind, *described)
+            place = self.posted[event["id"], url] = self._meet(kind, *described)
             place.url, fault = url, place.fault
             if kind == "d" and self.processes.are_alive:
                 crash = self._meet("p", *described)

@@ -15,6 +15,7 @@ import pickle
 import re
 import signal
 import tempfile
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -27,10 +28,10 @@ from _pytest.runner import runtestprotocol
 
 from interactor_ext.testing.explore import Places, Run, Schedule
 from interactor_ext.testing.explore_faults import Placement
-from interactor_ext.testing.explore_waits import short_waits
+from interactor_ext.testing.explore_waits import POLL, short_waits
 
 MARK = "interactor_invariant"
-# Real seconds in which the platform has delivered everything at the end of a test.
+# Real seconds in which the platform has delivered everything at the end of a test, and then handlers have returned.
 SETTLED = 5.0
 # Of the stacks of a run that hangs: frames of pytest and those that called it, and threads of the sandbox.
 OTHERS = re.compile(
@@ -103,6 +104,11 @@ class Explored(Placement):
         sandbox._on_loop(self.release)
         with suppress(TimeoutError):
             sandbox.wait_for_deliveries(SETTLED)
+        until = time.monotonic() + SETTLED
+        while (event := self.unhandled()) and time.monotonic() < until:
+            time.sleep(POLL)
+        if event:
+            pytest.fail(f"Acknowledged and never handled: the event {event}", pytrace=False)
         request: pytest.FixtureRequest = item._request  # type: ignore[attr-defined]
         for check in _invariants(item):
             names = ("interactor_sandbox" if name == "world" else name for name in inspect.signature(check).parameters)
@@ -144,10 +150,6 @@ def _compared(run: Run, undisturbed: Run) -> tuple[str, str] | None:
     for what, count in run.created.items():
         if count > (usual := max(undisturbed.created[what], 1)):
             return _line(f"Created {count} times on the platform, not {usual}: {what}"), ""
-    handled = {place.key for place in undisturbed.met if place.is_handled}
-    for place in run.met:
-        if place.key in handled and place.is_acknowledged and not place.is_handled:
-            return f"Acknowledged and never handled: the event {place.key}", ""
     usual_noises = {_line(each, -1) for each in undisturbed.noises}
     for noise in run.noises:
         if (line := _line(noise, -1)) not in usual_noises:

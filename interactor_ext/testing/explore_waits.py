@@ -26,10 +26,9 @@ from interactor_ext.testing.explore_faults import Placement
 from interactor_ext.transports._attempts import Attempts
 from interactor_ext.webhooks import WebhookRouter
 
-# Real seconds: what a wait has at most to be left alone; the least that a longer one takes; between two looks.
-POLL, LEAST, LOOK = 0.2, 0.02, 0.004
-# Of a pause of a client: nothing else can come of it.
-PAUSE = 0.001
+# Real seconds: what a wait has at most to be left alone; the least that a longer one takes; between two looks; a pause
+# of a client, of which nothing else can come.
+POLL, LEAST, LOOK, PAUSE = 0.2, 0.02, 0.004, 0.001
 _NOT_UNDER_TEST = ("interactor_ext.sandbox", "interactor_ext.testing")
 
 
@@ -87,7 +86,8 @@ def short_waits(placement: Placement) -> None:
 
     def handled(self: WebhookRouter, event: Any, run: Any, renewal: Any) -> Any:
         yield from run_handlers(self, event, run, renewal)
-        placement.handled.add(event.id)
+        for (event_id, _), place in list(placement.posted.items()):
+            place.is_handled |= event_id == event.id
 
     shown: Any = ModuleType("time")
     vars(shown).update(vars(time), sleep=short_sleep)

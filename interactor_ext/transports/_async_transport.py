@@ -12,6 +12,7 @@ import functools
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import httpcore
 import httpx
 
 from interactor_ext._call import Call
@@ -71,18 +72,14 @@ class AsyncTransport(httpx.AsyncBaseTransport):
 class Connection:
     """A transport of httpx with at most one socket, for one origin. `idle_since` is on the clock of its event loop."""
 
-    __slots__ = ("_network", "_only", "idle_since", "origin", "transport")
+    __slots__ = ("_network", "idle_since", "only", "origin", "transport")
 
     def __init__(self, origin: Origin, transport: httpx.AsyncHTTPTransport, proxy_source: str) -> None:
         self.origin = origin
         self.transport = transport
         self.idle_since = 0.0
-        self._only = AsyncOnlyConnection(transport, proxy_source)
-        self._network = self._only.network
-
-    def is_idle(self) -> bool:
-        """Whether it can serve another call: the last response was read to the end."""
-        return self._only.is_idle()
+        self.only = AsyncOnlyConnection(transport, proxy_source)
+        self._network = self.only.network
 
     def descriptor(self) -> int:
         stream = self._network.opened_last
@@ -131,11 +128,14 @@ class ConnectionPool:
             slots.release()
             raise
         try:
+            await connection.only.prepare(request.url)
             response = await connection.transport.handle_async_request(request)
-        except BaseException:
-            # Cancelled at an unlucky instant, a pool of httpx may hold a connection that it will never use nor drop.
+        except BaseException as error:
+            # Cancelled at an unlucky instant, httpx may hold a connection that it will never use nor drop.
             self.discard(connection)
             slots.release()
+            if isinstance(error, httpcore.ConnectionNotAvailable):  # `aclose` came before the request
+                raise httpx.ConnectError("the transport was closed in the meantime") from error
             raise
         response.stream = _PooledBody(response.stream, self, connection, slots)
         return response
@@ -168,7 +168,7 @@ class ConnectionPool:
     def release(self, connection: Connection) -> None:
         """After its response was closed: keep the connection for another call, if the response was read to the end."""
         self._used.discard(connection)
-        if self._closed or not connection.is_idle():
+        if self._closed or not connection.only.is_idle():
             self._close_soon(connection)
             return
         loop = asyncio.get_running_loop()

@@ -41,18 +41,14 @@ class SyncConnection:
     To close it closes the socket alone: httpx would take locks, which an interrupted call may hold for ever.
     """
 
-    __slots__ = ("_network", "_only", "idle_since", "origin", "transport")
+    __slots__ = ("_network", "idle_since", "only", "origin", "transport")
 
     def __init__(self, origin: Origin, transport: httpx.HTTPTransport, proxy_source: str) -> None:
         self.origin: Origin = origin
         self.transport: httpx.HTTPTransport = transport
         self.idle_since: float = 0.0
-        self._only = OnlyConnection(transport, proxy_source)
-        self._network = self._only.network
-
-    def is_idle(self) -> bool:
-        """Whether it can serve another call: the last response was read to the end, and it was not closed."""
-        return self._only.is_idle() and not self._network.closed
+        self.only: OnlyConnection = OnlyConnection(transport, proxy_source)
+        self._network = self.only.network
 
     def close(self) -> None:
         """Neither waits nor takes a lock. Twice does no harm."""
@@ -122,10 +118,12 @@ class Transport(httpx.BaseTransport):
         try:
             if not self._take_place(use):
                 self._wait_for_place(use, request)
-            response = self._connection(use, origin_of(request.url)).transport.handle_request(request)
+            connection = self._connection(use, origin_of(request.url))
+            connection.only.prepare(request.url)
+            response = connection.transport.handle_request(request)
             body._pool, body._body, body._use = self, response.stream, use
         except BaseException:
-            # Interrupted at an unlucky instant, a pool of httpx may hold a connection that it will never use nor drop.
+            # Interrupted at an unlucky instant, httpx may hold a connection that it will never use nor drop.
             self.discard(use)
             raise
         response.stream = body
@@ -182,7 +180,7 @@ class Transport(httpx.BaseTransport):
     def release(self, use: _Use) -> None:
         """After its response was closed: keep its connection for another call, if the response was read to the end."""
         connection = use.connection
-        if connection is None or not connection.is_idle():
+        if connection is None or not connection.only.is_idle():
             self.discard(use)
             return
         now = time.monotonic()

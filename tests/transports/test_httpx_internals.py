@@ -133,21 +133,24 @@ def test_only_connection_is_idle_when_its_response_was_read_to_the_end(
         only = OnlyConnection(transport, "proxy=")
         assert not only.is_idle(), "there is none yet"
         for _ in range(2):
+            only.prepare(httpx.URL(server.url))
             response = transport.handle_request(httpx.Request("GET", server.url))
             assert_is_parser(parser_of(response.stream))
             assert not only.is_idle()
             response.read()
             assert only.is_idle()
         assert server.accepted == 1
+        only.prepare(httpx.URL(server.url))
         response = transport.handle_request(httpx.Request("GET", server.url))
         discard_after(response)
         response.read()
         assert not only.is_idle()
+        only.prepare(httpx.URL(server.url))
         transport.handle_request(httpx.Request("GET", server.url)).close()
         assert not only.is_idle()
         assert server.accepted == 2
         with pytest.raises(httpx.UnsupportedProtocol):
-            transport.handle_request(httpx.Request("GET", "ftp://localhost"))
+            only.prepare(httpx.URL("ftp://localhost"))
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -158,21 +161,24 @@ async def test_only_async_connection_is_idle_when_its_response_was_read_to_the_e
         only = AsyncOnlyConnection(transport, "proxy=")
         assert not only.is_idle(), "there is none yet"
         for _ in range(2):
+            await only.prepare(httpx.URL(server.url))
             response = await transport.handle_async_request(httpx.Request("GET", server.url))
             assert_is_parser(parser_of(response.stream))
             assert not only.is_idle()
             await response.aread()
             assert only.is_idle()
         assert server.accepted == 1
+        await only.prepare(httpx.URL(server.url))
         response = await transport.handle_async_request(httpx.Request("GET", server.url))
         discard_after(response)
         await response.aread()
         assert not only.is_idle()
+        await only.prepare(httpx.URL(server.url))
         await (await transport.handle_async_request(httpx.Request("GET", server.url))).aclose()
         assert not only.is_idle()
         assert server.accepted == 2
         with pytest.raises(httpx.UnsupportedProtocol):
-            await transport.handle_async_request(httpx.Request("GET", "ftp://localhost"))
+            await only.prepare(httpx.URL("ftp://localhost"))
 
 
 def assert_is_parser(parser: Any) -> None:
