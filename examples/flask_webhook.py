@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 from flask import Flask, abort, redirect, render_template_string, request, session, url_for
 from werkzeug.wrappers import Response
 
-from interactor_ext import InteractorClient, InteractorError, get_client
+from interactor_ext import InteractorClient, InteractorError, ValidationError, get_client, with_retry
 from interactor_ext.webhooks import CredentialExpiredEvent, SQLiteEventStore, WebhookRouter, WebhookVerifier
 
 PROVIDER = "google_calendar"
@@ -71,19 +71,23 @@ def sign_in() -> Response:
 @app.post("/connect")
 def connect() -> Response:
     back = url_for("connected", _external=True)
-    flow = tenant().credentials.initiate_oauth(provider=PROVIDER, redirect_uri=back)
-    session["state"] = flow.state
+    # It may be called twice: a flow that nobody completes expires.
+    flow = with_retry(tenant().credentials.initiate_oauth)(provider=PROVIDER, redirect_uri=back)
+    session["flow"] = flow.state, flow.flow_id
     return redirect(flow.authorization_url, 303)
 
 
 @app.get("/connected")
 def connected() -> Response:
-    state = session.pop("state", None)
+    state, flow_id = session.pop("flow", (None, ""))
     if state is None or request.args.get("state") != state:
         abort(400)  # somebody else's flow
     if code := request.args.get("code"):  # there is none if the user has declined
-        tenant().credentials.complete_oauth(provider=PROVIDER, code=code, state=state)
-        query("DELETE FROM expired WHERE namespace = ?", namespace())
+        credentials = tenant().credentials
+        with suppress(ValidationError):  # the code works once, and the first response may have been lost
+            with_retry(credentials.complete_oauth)(provider=PROVIDER, code=code, state=state)
+        if credentials.get_oauth_status(flow_id).status == "completed":
+            query("DELETE FROM expired WHERE namespace = ?", namespace())
     return redirect(url_for("home"))
 
 

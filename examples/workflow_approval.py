@@ -8,7 +8,7 @@ import re
 from decimal import Decimal
 
 from interactor_client.models import HaltingPresentation, Workflow, WorkflowInstance, WorkflowState, WorkflowTransition
-from interactor_ext import ConflictError, InteractorClient, UnexpectedStateError, WaitTimeoutError
+from interactor_ext import ConflictError, InteractorClient, UnexpectedStateError, WaitTimeoutError, with_retry
 
 NAME = "Refund"
 STATES = [
@@ -35,7 +35,7 @@ STATES = [
 
 
 def refund_workflow(user: InteractorClient) -> Workflow:
-    """The definition, created once; every refund is an instance of it."""
+    """The definition, created once, even if this is called again; every refund is an instance of it."""
     if not (found := [workflow for workflow in user.workflows.iterate() if workflow.name == NAME]):
         user.workflows.create(name=NAME, initial_state="check", states=STATES)
         found = [workflow for workflow in user.workflows.iterate() if workflow.name == NAME]
@@ -49,7 +49,7 @@ def refund(user: InteractorClient, order_id: str, cents: int) -> WorkflowInstanc
     """
     if cents <= 0:
         raise ValueError(f"A refund of {cents} cents isn't possible.")
-    workflow = refund_workflow(user)
+    workflow = with_retry(refund_workflow)(user)
     context = {"order_id": order_id, "cents": cents}
     # The platform keeps instances for 30 days after their end; a shop keeps their ids in its database.
     for instance in user.workflow_instances.iterate(workflow_id=workflow.id):
@@ -67,8 +67,8 @@ def refund(user: InteractorClient, order_id: str, cents: int) -> WorkflowInstanc
 def decide(user: InteractorClient, instance: WorkflowInstance, *, approved: bool) -> WorkflowInstance:
     """The refund after the decision: this one, or the one that somebody else has made meanwhile."""
     try:
-        return user.workflow_instances.submit_input(instance.id, body={"approved": approved})
-    except ConflictError:
+        return with_retry(user.workflow_instances.submit_input)(instance.id, body={"approved": approved})
+    except ConflictError:  # also if the response to the first attempt was lost
         return user.workflow_instances.get(instance.id)
 
 

@@ -344,15 +344,22 @@ def despite_open_circuit(user: Any, ends_at: float | None, call: Callable[[Any],
             yield Pause(seconds)
 
 
-def despite_lost_answers(user: Any, ends_at: float | None, attempt: Callable[[], Effects[T]]) -> Effects[T]:
+def despite_lost_answers(
+    user: Any,
+    ends_at: float | None,
+    attempt: Callable[..., Effects[T]],
+    look: Callable[[], Effects[Any]] | None = None,
+) -> Effects[T]:
     """What effects return that may be carried out twice, and are after an error that leaves open whether they were.
 
-    For requests without an idempotency key: as often as the view repeats its calls, and not beyond `ends_at`.
+    For requests without an idempotency key: as often as the view repeats its calls, and not beyond `ends_at`. Each
+    `attempt` gets what `look` returns, whose errors are final: the client has retried its requests.
     """
     failures = 0
     while True:
+        found = () if look is None else ((yield from look()),)
         try:
-            return (yield from attempt())
+            return (yield from attempt(*found))
         except (APIConnectionError, ServerError) as error:
             # What was not sent has been tried again already, as often as the view allows.
             was_sent = not isinstance(error, APIConnectionError) or error.sent

@@ -1,8 +1,10 @@
-"""Fork safety: locks that are free in a child, state that is reset there, sockets that are released there."""
+"""Locks, and what a forked child needs: locks that are free, state that is reset, sockets that are released."""
 
 from __future__ import annotations
 
+import _thread
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -15,16 +17,42 @@ _hooks: weakref.WeakValueDictionary[tuple[int, Callable[[Any], None]], object] =
 _locks: weakref.WeakSet[Any] = weakref.WeakSet()
 # The process whose state it is.
 _process = os.getpid()
-_noticing = threading.RLock()
+
+
+class _LockOf314(_thread.RLock):  # type: ignore[misc]
+    """A lock that `with` always releases in Python 3.14, too.
+
+    That version handles signals after the call of an `__enter__` in C, before the block begins: an exception of a
+    handler skips the `__exit__` there (github.com/python/cpython/issues/148874, fixed in 3.15). It handles none after
+    reading a property, nor when a Python function returns. So `__enter__` must call nothing.
+    """
+
+    _taken = property(_thread.RLock.acquire)
+
+    def __enter__(self) -> bool:  # type: ignore[override]
+        taken: bool = self._taken
+        return taken
+
+
+_TYPE_OF_314 = _thread.RLock if sys.version_info[:2] == (3, 14) else None
+
+
+def safe_lock() -> threading.RLock:
+    """A lock that is free after `with`, whenever a signal handler raises.
+
+    That doesn't hold for `acquire`, nor for locks written in Python, such as threading.Condition. It is reentrant, as a
+    signal handler and the garbage collector may run anybody's code in the few lines that hold it.
+    """
+    lock = threading.RLock()
+    return _LockOf314() if type(lock) is _TYPE_OF_314 else lock  # gevent has a type of its own
+
+
+_noticing = safe_lock()
 
 
 def fork_safe_lock() -> threading.RLock:
-    """A lock that is free in a forked child, whichever thread of the parent held it.
-
-    Reentrant, for a signal handler and the garbage collector may run anybody's code in the few lines that hold it. And
-    a plain one of C: an exception that a signal handler raises within an `__enter__` in Python would leave it taken.
-    """
-    lock = threading.RLock()
+    """A `safe_lock` that is free in a forked child, whichever thread of the parent held it."""
+    lock = safe_lock()
     _locks.add(lock)
     return lock
 

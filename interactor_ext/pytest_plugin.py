@@ -168,6 +168,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--interactor-schedule", default="", metavar="r7:lost", help="Run one schedule alone, as a report names it."
     )
+    group.addoption(
+        "--interactor-inspect",
+        action="store_true",
+        help="With a schedule: keep the sandbox at the end of the test, and print the address of its inspector.",
+    )
 
 
 def _seconds(text: str) -> float:
@@ -185,14 +190,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "live: may talk to the real Interactor platform")
     config.addinivalue_line("markers", "interactor_invariant: a function to check at the end of each explored test")
     _wait_for_first_use(config)
-    if _explores(config):
+    if any(config.getoption(f"interactor_{name}") for name in ("explore", "schedule", "inspect")):
         from interactor_ext.testing.explore_plugin import Explorer
 
         config.pluginmanager.register(Explorer(config))
-
-
-def _explores(config: pytest.Config) -> bool:
-    return bool(config.getoption("interactor_explore") or config.getoption("interactor_schedule"))
 
 
 def _wait_for_first_use(config: pytest.Config) -> None:
@@ -246,10 +247,8 @@ def interactor_sandbox(
         else:
             monkeypatch.setenv(name, value)
     request.config.stash[FIRST_USE].lead_to(interactor_sandbox_server)
-    if _explores(request.config):
-        from interactor_ext.testing.explore_plugin import attach
-
-        attach(request.config, interactor_sandbox_server)
+    if explored := request.config.pluginmanager.get_plugin("interactor_explored"):
+        explored.attach(interactor_sandbox_server)
     yield interactor_sandbox_server
     request.config.stash[FIRST_USE].lead_to(None)
     with made_on_import():
@@ -300,7 +299,7 @@ def interactor_explore(interactor_sandbox: Sandbox) -> Iterator[Expectations]:
     yield expectations
     for check in expectations:
         result = check(interactor_sandbox)
-        assert result is None or result, f"{check} does not hold"
+        assert result is None or result, f"What the test expects does not hold: {check}"
 
 
 @pytest.fixture

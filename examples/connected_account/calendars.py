@@ -19,6 +19,7 @@ from interactor_ext import (
     InteractorError,
     ValidationError,
     get_async_client,
+    with_retry,
 )
 
 logger = logging.getLogger(__name__)
@@ -58,8 +59,9 @@ async def sign_in(user: Annotated[str, Path(pattern="^[a-z]+$")], request: Reque
 async def connect(user: User, request: Request) -> RedirectResponse:
     """Send the user to Google, who sends them back to `connected`."""
     back = str(request.url_for("connected"))
-    flow = await user.credentials.initiate_oauth(provider="google", redirect_uri=back, scopes=SCOPES)
-    request.session["state"] = flow.state
+    # It may be called twice: a flow that nobody completes expires.
+    flow = await with_retry(user.credentials.initiate_oauth)(provider="google", redirect_uri=back, scopes=SCOPES)
+    request.session["flow"] = flow.state, flow.flow_id
     return RedirectResponse(flow.authorization_url, 303)
 
 
@@ -67,15 +69,20 @@ async def connect(user: User, request: Request) -> RedirectResponse:
 async def connected(
     user: User, request: Request, state: str, code: str | None = None, error: str | None = None
 ) -> dict[str, Any]:
+    expected, flow_id = request.session.pop("flow", (None, ""))
     # Without this check a link could connect somebody else's account to the user's.
-    if state != request.session.pop("state", None):
+    if state != expected:
         raise HTTPException(400, "This is not the end of a connection that you began.")
     if code is None:
         return {"connected": False, "reason": error}
     try:
-        credential = await user.credentials.complete_oauth(provider="google", code=code, state=state)
+        credential = await with_retry(user.credentials.complete_oauth)(provider="google", code=code, state=state)
     except ValidationError:
-        raise HTTPException(400, "The connection took too long. Begin again.") from None
+        # The code works once. If the first response was lost, the flow has the credential.
+        flow = await user.credentials.get_oauth_status(flow_id)
+        if not flow.credential_id:
+            raise HTTPException(400, "The connection took too long. Begin again.") from None
+        credential = await user.credentials.get(flow.credential_id)
     return {"connected": True, "scopes": credential.scopes}
 
 

@@ -61,6 +61,12 @@ def test_link_works_once_and_with_its_own_code(browser: TestClient) -> None:
     assert [browser.get(approved).status_code for _ in range(2)] == [200, 400]
 
 
+def test_lost_response_connects_the_account(browser: TestClient, interactor_sandbox: Sandbox) -> None:
+    for operation in ("initiate_oauth", "complete_oauth"):
+        interactor_sandbox.faults.add(operation, kind="reset_after")
+    assert browser.get(decide(browser, "approve")).json() == {"connected": True, "scopes": example.SCOPES}
+
+
 def test_expired_account_is_to_be_connected_again(browser: TestClient, interactor_sandbox: Sandbox) -> None:
     interactor_sandbox.provider("google").add("GET", PATH, {"items": []})
     browser.get(decide(browser, "approve"))

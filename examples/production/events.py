@@ -21,11 +21,13 @@ redis = Redis.from_url(
 )
 # Groups of tenants, since a label with a value for each would make a time series for each.
 telemetry = PrometheusTelemetry(namespace_label="hash")
-# One token for all processes, and no request outlasts the 30 seconds that a load balancer waits.
+# One token for all processes. No request outlasts the 30 seconds that a load balancer waits, and an attempt without a
+# response leaves time for another.
 CLIENT: dict[str, Any] = {
     "token_store": RedisTokenStore(redis),
     "telemetry": telemetry,
     "require_namespace": True,
+    "timeout": 10,
     "deadline": 25,
 }
 # A file on a volume of this machine; on several machines it is a PostgresEventQueue.

@@ -18,7 +18,7 @@ def test_assistant_looks_up_the_order_of_the_customer_alone(interactor_sandbox: 
 
 
 def test_outage_is_an_answer_and_no_crash(interactor_sandbox: Sandbox) -> None:
-    interactor_sandbox.faults.add("create_room", status=403)
+    interactor_sandbox.faults.add("create_room", status=403, times=None)
     assert answer("alice", "Hello?") == "Nobody is at the desk. Please come back later."
 
 

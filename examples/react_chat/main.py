@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.middleware.sessions import SessionMiddleware
 
-from interactor_ext import AsyncInteractorClient, get_async_client
+from interactor_ext import AsyncInteractorClient, NotFoundError, get_async_client
 from interactor_ext.relay import Relay
 
 FOLDER = Path(__file__).parent
@@ -79,10 +79,14 @@ async def page() -> FileResponse:
 
 
 async def room_of(user: AsyncInteractorClient) -> str:
-    """The id of the user's room. It and the assistant are made at the first visit, once, also by two at a time."""
+    """The id of the user's room. The first visit creates it and the assistant, even if it is several at once."""
     bot = await user.assistants.ensure(name="Support Bot", model="gpt-4", system_prompt="You are helpful.")
-    key = f"room-of-{bot.id}"
-    while not (rooms := await user.rooms.list(assistant_id=bot.id, per_page=1)).data:
-        room = await user.with_options(idempotency_key=key).rooms.create(assistant_id=bot.id)
-        key = f"room-after-{room.id}"  # for 24 hours a key gives the same room, also after it was deleted
-    return rooms.data[0].id
+    rooms = await user.rooms.list(assistant_id=bot.id, per_page=1)
+    if rooms.data:
+        return rooms.data[0].id
+    for number in range(100):
+        once = user.with_options(idempotency_key=f"room-{number}-of-{bot.id}")
+        room = await once.rooms.create(assistant_id=bot.id)
+        with suppress(NotFoundError):  # for 24 hours, a key returns the same room, even if it was deleted since
+            return (await user.rooms.get(room.id)).id
+    raise RuntimeError(f"Too many rooms of {bot.id} were deleted within a day.")

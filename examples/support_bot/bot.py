@@ -2,24 +2,29 @@
 
 import asyncio
 import sys
+from contextlib import suppress
 
-from interactor_ext import AsyncInteractorClient, get_async_client
+from interactor_ext import AsyncInteractorClient, NotFoundError, get_async_client
 from orders import tools
 
 
 async def room_of(customer: AsyncInteractorClient) -> str:
-    """The id of the customer's room. It and the assistant are made at the first visit, once, also by two at a time."""
+    """The id of the customer's room. The first visit creates it and the assistant, even if it is several at once."""
     bot = await customer.assistants.ensure(
         name="Support Bot",
         model="gpt-4",
         system_prompt="You help the customers of a shop.",
         tools=tools,
     )
-    key = f"room-of-{bot.id}"
-    while not (rooms := await customer.rooms.list(assistant_id=bot.id, per_page=1)).data:
-        room = await customer.with_options(idempotency_key=key).rooms.create(assistant_id=bot.id)
-        key = f"room-after-{room.id}"  # for 24 hours a key gives the same room, also after it was deleted
-    return rooms.data[0].id
+    rooms = await customer.rooms.list(assistant_id=bot.id, per_page=1)
+    if rooms.data:
+        return rooms.data[0].id
+    for number in range(100):
+        once = customer.with_options(idempotency_key=f"room-{number}-of-{bot.id}")
+        room = await once.rooms.create(assistant_id=bot.id)
+        with suppress(NotFoundError):  # for 24 hours, a key returns the same room, even if it was deleted since
+            return (await customer.rooms.get(room.id)).id
+    raise RuntimeError(f"Too many rooms of {bot.id} were deleted within a day.")
 
 
 async def main() -> None:

@@ -49,10 +49,13 @@ def event_types(events: Iterable[str] | Unset | None) -> Any:
     """Types of events, each once, with patterns replaced by what they match.
 
     Raises:
+        TypeError: `events` is one string.
         ValueError: A pattern matches none.
     """
     if not events:
         return events
+    if isinstance(events, str):
+        raise TypeError(f"events must be a list: write [{events!r}]")
     known = [event for event in EVENT_MODELS["WebhookEvent"] if event]  # the rest are under ""
     types: dict[str, None] = {}
     for event in events:

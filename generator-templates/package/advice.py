@@ -59,9 +59,11 @@ def missing_name(module: Any, name: str) -> AttributeError | ImportError:
     """The error for a name that a module lacks, to be raised by its `__getattr__`. One of its names may be meant, which
     differs in its spelling alone, or in words that say nothing.
     """
-    idle = {*_words(module.__name__), "sync"}
+    idle = {*_words(module.__name__), "api", "sync", "error", "exception"}
     asked = _words(name) - idle
-    meant = next((each for each in module.__all__ if asked and _words(each) - idle == asked), None)
+    same = [each for each in module.__all__ if asked and _words(each) - idle == asked]
+    # Of RateLimit and RateLimitError, RateLimitException means the latter.
+    meant = next((each for each in reversed(same) if each.endswith("Error")), next(iter(same), None))
     if meant and sys._getframe(2).f_code.co_name == "_handle_fromlist":
         # `from module import name`, of which that is the machinery, would drop the message of an AttributeError.
         problem = f"cannot import name {name!r} from {module.__name__!r}: write {meant}"
@@ -92,5 +94,5 @@ def _meant(wanted: frozenset[str], names: Mapping[str, str]) -> str | None:
 @lru_cache(1024)
 def _words(name: str) -> frozenset[str]:
     """`createAssistant` and `create_assistants` have the same."""
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
     return frozenset(word.removesuffix("s") for word in snake.split("_") if word)

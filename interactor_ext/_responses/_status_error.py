@@ -137,8 +137,11 @@ def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx
         return "Redirects aren't followed, because they would send the token elsewhere. Check the configured URLs."
     if issubclass(cls, NotFoundError):
         return clean_text(_not_found_advice(response.request), secrets_of(response.request))
-    if about["status"] == 501:
-        return "This server doesn't have the operation. Nothing was done, and retrying won't help."
+    if about["status"] in (405, 501):
+        return (
+            "This server doesn't have the operation. Nothing was done, and retrying won't help. "
+            f"If it isn't the platform, check {Call.of(response.request).url_variable}."
+        )
     if issubclass(cls, AuthenticationError) and (quoted := _quoted_fields(response.request)):
         return f"{quoted} is sent with the quotes around it. Remove them where it is set."
     if issubclass(cls, ConflictError) and "idempotency-key" in response.request.headers:

@@ -21,9 +21,16 @@ Budget = Annotated[str, typer.Option(metavar="60s", help="How long to explore ea
 Seed = Annotated[int, typer.Option(metavar="N", help="Choose another order of schedules.")]
 Schedule = Annotated[str, typer.Option(metavar="r7:lost", help="Run one schedule alone, as a report names it.")]
 
+Inspect = Annotated[bool, typer.Option("--inspect", help="Keep the sandbox of that run for its inspector.")]
+
 
 def explore(
-    program: Program, pairs: Pairs = False, budget: Budget = "60s", seed: Seed = 0, schedule: Schedule = ""
+    program: Program,
+    pairs: Pairs = False,
+    budget: Budget = "60s",
+    seed: Seed = 0,
+    schedule: Schedule = "",
+    inspect: Inspect = False,
 ) -> None:
     """Run tests again for each request and fault: does the application survive a lost answer, a duplicate, a crash?"""
     options = [
@@ -33,5 +40,7 @@ def explore(
     ]
     if schedule:
         options.append(f"--interactor-schedule={schedule}")
+    if inspect:
+        options.append("--interactor-inspect")
     added = f"{os.environ.get(_ADDED, '')} {shlex.join(options)}".strip()
     raise typer.Exit(run_program(program, {_ADDED: added}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from weakref import WeakMethod
 
+from interactor_ext._fork import safe_lock
 from interactor_ext.sandbox.work import running_loop
 
 # Unix seconds: the beginnings of 1970, 9000 and 10000.
@@ -52,7 +52,7 @@ class Clock:
         if not (math.isfinite(speed) and speed > 0):
             raise ValueError(f"speed must be a positive number, not {speed!r}")
         self._speed = speed
-        self._lock = threading.Lock()
+        self._lock = safe_lock()
         # Weak references: a clock may serve many sandboxes and outlive them.
         self._listeners: list[WeakMethod[Callable[[], None]]] = []
         self.reset()

@@ -12,9 +12,10 @@ import random
 import re
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from difflib import get_close_matches
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 # The kinds of places by their letter, and for each fault what happens.
@@ -51,9 +52,9 @@ FAULTS = {
         "died": "the process is killed once it has acknowledged the event, and started again",
     },
 }
-# Rows of a table, and schedules of a cause, that are shown.
-ROWS, SHOWN = 40, 8
-_FULL_NAME = re.compile(rf"([{''.join(FAULTS)}])\.(.+)\.(\d+)(?:@(.+))?")
+# Rows of a table, and characters of the schedules of a cause.
+ROWS, WIDTH = 40, 500
+_FULL_NAME = re.compile(r"([rsdtp])\.(.+)\.(\d+)(?:@(.+))?")
 
 
 class Key(NamedTuple):
@@ -64,10 +65,6 @@ class Key(NamedTuple):
     """The operation, or the type of the event."""
     namespace: str
     nth: int
-
-    @property
-    def described(self) -> str:
-        return f"{self.name} ({self.namespace})" if self.namespace else self.name
 
     def __str__(self) -> str:
         return f"{self.kind}.{self.name}.{self.nth}" + (f"@{self.namespace}" if self.namespace else "")
@@ -82,6 +79,8 @@ class Place:
     """Bytes of the answer."""
     ends: list[int] = field(default_factory=list)
     """Where the events of a stream end, in bytes."""
+    following: int = 0
+    """Of a delivery: how many to the same URL come later."""
     url: str = ""
     is_acknowledged: bool = False
     is_handled: bool = False
@@ -89,29 +88,26 @@ class Place:
     fault: str = ""
     """What the schedule had for it."""
 
-    def faults(self, following: int) -> Iterator[str]:
-        """The faults that fit; `following` deliveries to the same URL come later."""
+    def steps(self) -> list[Step]:
+        """The faults that fit."""
         name = self.key.name
         fitting = {
             "cut": self.size > 1,
             "revoked": name not in ("create_token", "revoke_token"),
             "expired": name == "get_credential_token",
-            "cut-within": bool(self.ends),
-            "cut-after": bool(self.ends),
-            "repeated": bool(self.ends),
-            "reordered": following > 0,
-            "late": following > 1,
+            **dict.fromkeys(("cut-within", "cut-after", "repeated"), bool(self.ends)),
+            "reordered": self.following > 0,
+            "late": self.following > 1,
             "died": bool(self.url),
         }
-        return (fault for fault in FAULTS[self.key.kind] if fitting.get(fault, True))
+        return [Step(self.key, fault) for fault in FAULTS[self.key.kind] if fitting.get(fault, True)]
 
 
 class Step(NamedTuple):
-    """One fault at one place. `at` says where in a stream, or how many deliveries overtake it."""
+    """One fault at one place."""
 
     key: Key
     fault: str
-    at: int = 0
 
 
 Schedule = tuple[Step, ...]
@@ -120,82 +116,69 @@ Schedule = tuple[Step, ...]
 class Places:
     """The places of the undisturbed run, numbered by kind in the order in which it met them: `r7`, `d2`."""
 
-    def __init__(self, met: Sequence[Place], again: Sequence[Place]) -> None:
-        """`again` are those of a second undisturbed run. Where their order differs, as threads are faster or slower, a
-        number would be another place in the next run: places have their full names then.
+    def __init__(self, undisturbed: Run, again: Run) -> None:
+        """`again` is a second undisturbed run. From where its order differs, as threads are faster or slower, a number
+        would be another place in the next run: places have their full names then.
         """
-        self.met = met
-        keys, others = [place.key for place in met], [place.key for place in again]
-        self.is_steady: bool = sorted(keys) == sorted(others)
-        counts: Counter[str] = Counter()
+        self.undisturbed = undisturbed
+        self.met: list[Place] = undisturbed.met
+        self.is_steady: bool = Counter(place.key for place in self.met) == Counter(place.key for place in again.met)
         self.numbers: dict[Key, str] = {}
-        for key in keys:
-            counts[key.kind] += 1
-            self.numbers[key] = f"{key.kind}{counts[key.kind]}" if keys == others else str(key)
-
-    def steps_of(self, place: Place) -> list[Step]:
-        keys = [each.key for each in self.met]
-        index = keys.index(place.key) if place.key in keys else len(keys)
-        later = [each for each in self.met[index + 1 :] if (each.key.kind, each.url) == ("d", place.url)]
-        return [Step(place.key, fault, _at(place, fault, len(later))) for fault in place.faults(len(later))]
+        for kind in FAULTS:
+            keys, others = ([place.key for place in run.met if place.key.kind == kind] for run in (undisturbed, again))
+            for number, key in enumerate(keys, 1):
+                self.numbers[key] = f"{kind}{number}" if keys[:number] == others[:number] else str(key)
 
     def singles(self) -> list[Schedule]:
-        return [(step,) for place in self.met for step in self.steps_of(place)]
+        return [(step,) for place in self.met for step in place.steps()]
 
-    def named(self, step: Step) -> str:
-        """`r7:lost`; a place that only disturbed runs meet is named in full, as `r.create_room.2:lost`."""
-        return f"{self.numbers.get(step.key) or step.key}:{step.fault}"
+    def extent(self, step: Step) -> int:
+        """After how many bytes a stream is cut, or how many deliveries overtake this one.
+
+        It is known from the undisturbed run: of the same place, or of the first that is like it.
+        """
+        alike = [place for place in self.met if place.key[:2] == step.key[:2]]
+        place = next((each for each in alike if each.key == step.key), alike[0] if alike else Place(step.key))
+        middle = place.ends[(len(place.ends) - 1) // 2] if place.ends else 0
+        special = {"reordered": 1, "late": place.following, "cut-before": 0, "cut-within": middle - _LAST_BYTES}
+        return special.get(step.fault, middle)
 
     def text(self, schedule: Schedule) -> str:
-        return ",".join(map(self.named, schedule))
+        """`r7:lost`; a place that only disturbed runs meet is named in full, as `r.create_room.2:lost`."""
+        return ",".join(f"{self.numbers.get(step.key) or step.key}:{step.fault}" for step in schedule)
+
+    def described(self, place: Place) -> str:
+        """A place of any run, as the line of time has it."""
+        number = self.numbers.get(place.key)
+        name = f"{number} {place.key.name}" if number not in (None, str(place.key)) else str(place.key)
+        return f"{name} [{place.fault.upper()}]" if place.fault else name
 
     def parse(self, text: str) -> Schedule:
         """The schedule of a text. Raises ValueError for one that has an unknown place or fault."""
-        return tuple(self._step(each.strip()) for each in text.split(","))
-
-    def _step(self, text: str) -> Step:
-        name, _, fault = text.rpartition(":")
-        for place in self.met:
-            if name in (self.numbers[place.key], str(place.key)):
-                steps = {step.fault: step for step in self.steps_of(place)}
-                if fault in steps:
-                    return steps[fault]
-                raise ValueError(f"{name} has no fault {fault!r}, only {', '.join(steps) or 'none'}.")
-        # One that only a run with the faults before it meets.
-        if known := _FULL_NAME.fullmatch(name):
-            kind, operation, nth, namespace = known.groups("")
-            if fault in FAULTS[kind]:
-                return Step(Key(kind, operation, namespace, int(nth)), fault)
-        there = ", ".join(self.numbers.values())
-        raise ValueError(f"There is no place {name!r}. The undisturbed run has {there or 'none'}.")
+        keys = {name: key for key, number in self.numbers.items() for name in (number, str(key))}
+        steps = []
+        for each in text.split(","):
+            name, _, fault = each.strip().rpartition(":")
+            if parts := _FULL_NAME.fullmatch(name):  # perhaps one that only a run with the faults before it meets
+                kind, operation, nth, namespace = parts.groups("")
+                keys.setdefault(name, Key(kind, operation, namespace, int(nth)))
+            key = keys.get(name)
+            if key is None or fault not in FAULTS[key.kind]:
+                meant = get_close_matches(each, map(self.text, self.singles()), 8, 0.0)
+                raise ValueError(f"Unknown {each!r}. Did you mean {', '.join(meant)}?")
+            steps.append(Step(key, fault))
+        return tuple(steps)
 
 
-def _at(place: Place, fault: str, following: int) -> int:
-    middle = (len(place.ends) + 1) // 2
-    if fault == "cut-within":
-        begin = place.ends[middle - 2] if middle > 1 else place.ends[0] - _LAST_BYTES
-        return (begin + place.ends[middle - 1]) // 2
-    if fault in ("cut-after", "repeated"):
-        return middle
-    return {"reordered": 1, "late": following}.get(fault, 0)
-
-
-# An event has more: `id`, `data`, and the braces of JSON.
-_LAST_BYTES = 20
+# An event ends with more: the end of its JSON, and an empty line.
+_LAST_BYTES = 10
 
 
 def in_order(schedules: Iterable[Schedule], seed: int) -> list[Schedule]:
     """The same schedules, the most different first: each operation with each fault once, then again."""
-    groups: dict[tuple[tuple[str, str], ...], list[Schedule]] = defaultdict(list)
-    for schedule in schedules:
-        groups[tuple((step.key.name, step.fault) for step in schedule)].append(schedule)
-    chance = random.Random(seed)  # noqa: S311  # has to be the same in each run
-    names = sorted(groups)
-    chance.shuffle(names)
-    for name in names:
-        chance.shuffle(groups[name])
-    rounds = zip_longest(*(groups[name] for name in names))
-    return [schedule for each in rounds for schedule in each if schedule is not None]
+    shuffled = sorted(schedules)
+    random.Random(seed).shuffle(shuffled)  # noqa: S311  # has to be the same in each run
+    return sorted(shuffled, key=lambda schedule: sum(step.key.nth for step in schedule))
 
 
 @dataclass
@@ -219,7 +202,7 @@ class Run:
         return sum(bool(place.fault) for place in self.met) >= len(self.schedule)
 
 
-def pairs(places: Places, singles: Iterable[Run]) -> list[Schedule]:
+def pairs(singles: Iterable[Run]) -> list[Schedule]:
     """Two faults, each of which the test survives by itself; the second later in the run that the first has disturbed.
 
     So a failing pair is a smallest schedule: neither half of it fails.
@@ -228,26 +211,18 @@ def pairs(places: Places, singles: Iterable[Run]) -> list[Schedule]:
     found: list[Schedule] = []
     for outcome in (each for each in singles if not each.failure and each.is_met):
         disturbed = next(number for number, place in enumerate(outcome.met) if place.fault)
-        steps = [step for place in outcome.met[disturbed + 1 :] for step in places.steps_of(place)]
+        steps = [step for place in outcome.met[disturbed + 1 :] for step in place.steps()]
         found += [(*outcome.schedule, step) for step in steps if step not in failing]
     return found
 
 
-def line_of_time(places: Places, outcome: Run) -> str:
-    """The places of a run in the order in which it met them, with its faults."""
-    parts = []
-    for place in outcome.met:
-        if place.key.kind == "p" and not place.fault:
-            continue
-        number = places.numbers.get(place.key)
-        name = f"{number} {place.key.name}" if number not in (None, str(place.key)) else str(place.key)
-        parts.append(f"{name} [{place.fault.upper()}]" if place.fault else name)
-    return " -> ".join(parts)
-
-
 def report(test: str, places: Places, outcomes: Sequence[Run], untried: int, budget: float) -> str:
     """The report of a test that does not survive."""
-    failed = smallest_first(places, outcomes)
+    order = {step: number for number, (step,) in enumerate(places.singles())}
+    failed = sorted(
+        (each for each in outcomes if each.failure),
+        key=lambda each: (len(each.schedule), [(order.get(step, len(order)), step) for step in each.schedule]),
+    )
     unmet = sum(not outcome.failure and not outcome.is_met for outcome in outcomes)
     lines = [f"It fails under {len(failed)} of {len(outcomes)} schedules.", ""]
     if not places.is_steady:
@@ -256,12 +231,19 @@ def report(test: str, places: Places, outcomes: Sequence[Run], untried: int, bud
         lines += _table(kind, places, outcomes)
     if unmet:
         lines += [f"?: {unmet} runs never reached the place of the fault.", ""]
-    lines += _causes(places, failed)
+    causes: dict[str, list[str]] = defaultdict(list)
+    for outcome in failed:
+        causes[outcome.failure].append(places.text(outcome.schedule))
+    for failure, schedules in causes.items():
+        lines += [shorten(", ".join(schedules), WIDTH, placeholder=" ..."), f"  {failure}"]
     smallest = failed[0]
     lines += ["", f"The smallest failing schedule is {places.text(smallest.schedule)}:"]
-    lines += [f"  {places.named(step)}  {step.key}: {FAULTS[step.key.kind][step.fault]}" for step in smallest.schedule]
+    lines += [
+        f"  {places.text((step,))}  {step.key}: {FAULTS[step.key.kind][step.fault]}" for step in smallest.schedule
+    ]
     if smallest.met:
-        lines.append(f"  {line_of_time(places, smallest)}")
+        shown = (places.described(place) for place in smallest.met if place.key.kind != "p" or place.fault)
+        lines.append(f"  {' -> '.join(shown)}")
     if smallest.details:
         lines += ["", smallest.details.rstrip()]
     lines.append("")
@@ -270,18 +252,6 @@ def report(test: str, places: Places, outcomes: Sequence[Run], untried: int, bud
     again = shlex.quote(f"--interactor-schedule={places.text(smallest.schedule)}")
     lines += ["Repeat it with:", f"  pytest {shlex.quote(test)} {again}"]
     return "\n".join(lines)
-
-
-def smallest_first(places: Places, outcomes: Iterable[Run]) -> list[Run]:
-    """The failed runs, in the order of their places and of faults."""
-    keys, order = list(places.numbers), [fault for faults in FAULTS.values() for fault in faults]
-
-    def rank(outcome: Run) -> tuple[int, list[tuple[int, Key, int]]]:
-        steps = outcome.schedule
-        known = [keys.index(step.key) if step.key in places.numbers else len(keys) for step in steps]
-        return len(steps), [(rank, each.key, order.index(each.fault)) for rank, each in zip(known, steps, strict=True)]
-
-    return sorted((outcome for outcome in outcomes if outcome.failure), key=rank)
 
 
 def _table(kind: str, places: Places, outcomes: Iterable[Run]) -> list[str]:
@@ -297,19 +267,9 @@ def _table(kind: str, places: Places, outcomes: Iterable[Run]) -> list[str]:
     if not faults or not shown:
         return []
     rows = [[KINDS[kind], "", *faults]]
-    rows += [[places.numbers[key], key.described, *(cells[key].get(each, "") for each in faults)] for key in shown]
+    for key in shown:
+        whose = f" ({key.namespace})" if key.namespace else ""
+        rows.append([places.numbers[key], f"{key.name}{whose}", *(cells[key].get(each, "") for each in faults)])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [*lines, *([f"and {len(keys) - len(shown)} more that survive all of them"] * (shown != keys)), ""]
-
-
-def _causes(places: Places, failed: Sequence[Run]) -> list[str]:
-    """The failures by what they say."""
-    causes: dict[str, list[str]] = defaultdict(list)
-    for outcome in failed:
-        causes[outcome.failure].append(places.text(outcome.schedule))
-    lines = []
-    for failure, schedules in causes.items():
-        more = f" and {len(schedules) - SHOWN} more" if len(schedules) > SHOWN else ""
-        lines += [", ".join(schedules[:SHOWN]) + more, f"  {failure}"]
-    return lines

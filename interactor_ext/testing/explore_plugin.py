@@ -8,17 +8,17 @@ import os
 import pkgutil
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import pytest
 
 import interactor_ext
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.sandbox.platform.signing import process_key
-from interactor_ext.testing.explore import Places, Run, Schedule, in_order, pairs, report, smallest_first
-from interactor_ext.testing.explore_run import RUN, run_forked
+from interactor_ext.testing.explore import Places, Run, Schedule, in_order, pairs, report
+from interactor_ext.testing.explore_run import run_forked
 from interactor_ext.testing.explore_waits import clocks
 
 # Real seconds after which a run hangs, at least, and by how much it may be slower than the undisturbed one.
@@ -34,12 +34,9 @@ class Explorer:
     def __init__(self, config: pytest.Config) -> None:
         if not hasattr(os, "fork"):
             raise pytest.UsageError("--interactor-explore needs os.fork, which Windows lacks: use WSL or a container.")
-        option: Any = config.option
-        self._depth: int = option.interactor_explore
-        self._budget: float = option.interactor_budget
-        self._seed: int = option.interactor_seed
-        self._text: str = option.interactor_schedule
-        self._is_warm = False
+        self._option: Any = config.option
+        if self._option.interactor_inspect and not self._option.interactor_schedule:
+            raise pytest.UsageError("--interactor-inspect shows a single run: add --interactor-schedule.")
         self._patience = PATIENCE
 
     @pytest.hookimpl(tryfirst=True)
@@ -53,12 +50,6 @@ class Explorer:
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, None]:
-        outcome = yield
-        if RUN in item.config.stash:  # in a fork
-            item.config.stash[RUN].end_of_test(item, has_passed=outcome.excinfo is None)
-
     def _explored(self, item: pytest.Item) -> list[pytest.TestReport]:
         """The reports of the undisturbed run, with the outcome of all others in them."""
         began = time.monotonic()
@@ -66,41 +57,40 @@ class Explorer:
         self._patience = max(PATIENCE, SLOWER * (time.monotonic() - began))
         read = item.config.hook.pytest_report_from_serializable
         reports: list[pytest.TestReport] = [read(config=item.config, data=each) for each in undisturbed.reports]
-        if undisturbed.failure and all(each.passed for each in reports):
-            call = pytest.TestReport(item.nodeid, item.location, {}, "failed", None, "call")
-            call.longrepr = f"It fails undisturbed: {undisturbed.failure}\n\n{undisturbed.details}"
-            return [*reports[:1], call, *reports[2:]]
+        if not reports:
+            why = f"It fails undisturbed: {undisturbed.failure}\n\n{undisturbed.details}"
+            return [pytest.TestReport(item.nodeid, item.location, {}, "failed", why, "call")]
         if not all(each.passed for each in reports):
             return reports
-        call = reports[1]
-        places = Places(undisturbed.met, run_forked(item, self._patience).met)
+        call, text = reports[1], self._option.interactor_schedule
+        places = Places(undisturbed, run_forked(item, self._patience))
         try:
-            planned = [places.parse(self._text)] if self._text else in_order(places.singles(), self._seed)
+            planned = [places.parse(text)] if text else in_order(places.singles(), self._option.interactor_seed)
         except ValueError as error:
-            call.outcome, call.longrepr = "failed", f"--interactor-schedule={self._text}: {error}"
+            call.outcome, call.longrepr = "failed", f"--interactor-schedule={text}: {error}"
             return reports
-        outcomes = self._tried(item, planned, undisturbed, began)
+        outcomes = self._tried(item, planned, places, began)
+        if self._option.interactor_explore > 1 and not text:
+            further = in_order(pairs(outcomes), self._option.interactor_seed)
+            planned += further
+            outcomes += self._tried(item, further, places, began)
         untried = len(planned) - len(outcomes)
-        if self._depth > 1 and not self._text:
-            further = in_order(pairs(places, outcomes), self._seed)
-            more = self._tried(item, further, undisturbed, began)
-            untried += len(further) - len(more)
-            outcomes += more
         _show_progress(item, "")
         call.duration = time.monotonic() - began
-        if smallest_first(places, outcomes):
-            call.outcome, call.longrepr = "failed", report(item.nodeid, places, outcomes, untried, self._budget)
+        if any(each.failure for each in outcomes):
+            call.outcome = "failed"
+            call.longrepr = report(item.nodeid, places, outcomes, untried, self._option.interactor_budget)
         told = f"{len(outcomes)} schedules at {len(places.met)} places"
         call.user_properties.append((PROPERTY, told + (f", {untried} not tried" if untried else "")))
         return reports
 
-    def _tried(self, item: pytest.Item, schedules: Sequence[Schedule], undisturbed: Run, began: float) -> list[Run]:
+    def _tried(self, item: pytest.Item, schedules: Sequence[Schedule], places: Places, began: float) -> list[Run]:
         """The outcomes of the schedules for which the budget suffices."""
         outcomes: list[Run] = []
         for schedule in schedules:
-            if time.monotonic() - began > self._budget and not self._text:
+            if time.monotonic() - began > self._option.interactor_budget and not self._option.interactor_schedule:
                 break
-            outcomes.append(run_forked(item, self._patience, schedule, undisturbed))
+            outcomes.append(run_forked(item, self._patience, schedule, places))
             failed = sum(bool(each.failure) for each in outcomes)
             _show_progress(item, f"{len(outcomes)}/{len(schedules)}, {failed} failed", len(outcomes) / len(schedules))
         return outcomes
@@ -108,9 +98,7 @@ class Explorer:
     def _prepare(self, item: pytest.Item) -> None:
         """No fixture of this process is alive in the forks, so that no connection or thread is shared."""
         item.session._setupstate.teardown_exact(None)
-        if not self._is_warm:
-            self._is_warm = True
-            _import_what_runs_need(item.config)
+        _import_what_runs_need(item.config)
         if (hook := getattr(item.ihook, "pytest_timeout_cancel_timer", None)) is not None:
             hook(item=item)  # it is about a single run
         gc.freeze()  # else the collector of a fork would copy what it looks at
@@ -122,19 +110,13 @@ class Explorer:
                 terminalreporter.line(f"{each.nodeid}: {told}")
 
 
-def attach(config: pytest.Config, sandbox: Sandbox) -> None:
-    """Called by the fixture: this sandbox is the world of the run."""
-    if RUN in config.stash:
-        config.stash[RUN].placement.attach(sandbox)
-
-
+@cache
 def _import_what_runs_need(config: pytest.Config) -> None:
     """Once, and not in each fork. Also the folder of `tmp_path`, which each would clean up."""
     for module in pkgutil.walk_packages(interactor_ext.__path__, "interactor_ext."):
         if module.name.split(".")[1] in _UNDER_TEST:
             with suppress(Exception):  # without its extra
                 importlib.import_module(module.name)
-    process_key()
     with Sandbox() as sandbox, sandbox.client() as client:
         client.health()
     clocks()

@@ -89,27 +89,16 @@ def short_waits(placement: Placement) -> None:
         yield from run_handlers(self, event, run, renewal)
         placement.handled.add(event.id)
 
-    shown = ModuleType("time")
-    shown_monotonic, shown_wall = (lambda: monotonic() + ahead), (lambda: wall() + ahead)
-    vars(shown).update(vars(time), sleep=short_sleep, monotonic=shown_monotonic, time=shown_wall)
-    news = {
-        sleep: short_sleep,
-        sleep_async: short_sleep_async,
-        time: shown,
-        monotonic: shown_monotonic,
-        wall: shown_wall,
-    }
+    shown: Any = ModuleType("time")
+    vars(shown).update(vars(time), sleep=short_sleep)
+    shown.monotonic, shown.time = (lambda: monotonic() + ahead), (lambda: wall() + ahead)
+    news = {time: shown, sleep: short_sleep, sleep_async: short_sleep_async}
+    news |= {monotonic: shown.monotonic, wall: shown.time}
     for names, name, real in clocks():
         names[name] = news[real]
-    own: Any
-    for own, name, new in (
-        (Closing, "wait", short_wait),
-        (Closing, "wait_async", short_wait_async),
-        (Attempts, "begin", sent),
-        (Attempts, "after_error", timed_out),
-        (WebhookRouter, "run_handlers", handled),
-    ):
-        setattr(own, name, new)
+    Closing.wait, Closing.wait_async = short_wait, short_wait_async  # type: ignore[method-assign, assignment]
+    Attempts.begin, Attempts.after_error = sent, timed_out  # type: ignore[method-assign]
+    WebhookRouter.run_handlers = handled  # type: ignore[method-assign]
 
 
 def _operation(attempts: Attempts) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextvars
 import copy
 import functools
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -44,8 +43,8 @@ class PendingFetch:
         self.outcome: Token | Exception | None = None
         """None if the request was abandoned: then a waiter starts another."""
         self.started_at: float = time.monotonic()
-        self.running: threading.Lock = threading.Lock()
-        """Held by the thread that makes the request. An asynchronous request has a `task` instead."""
+        self.is_running: bool = False
+        """Whether a thread makes the request. An asynchronous request has a `task` instead."""
         self.task: asyncio.Task[Token] | None = None
 
     def issued(self, seconds: float) -> Token | None:
@@ -229,7 +228,8 @@ class TokenCache(_Cache[Callable[[], Token]]):
 
     def _run(self, pending: PendingFetch, *, in_own_thread: bool) -> None:
         outcome: Token | Exception | None = None
-        with pending.running:
+        pending.is_running = True
+        try:
             if pending.done.is_set:
                 return  # its start took so long that it was taken for abandoned
             try:
@@ -243,9 +243,11 @@ class TokenCache(_Cache[Callable[[], Token]]):
                 outcome = error if isinstance(error, Exception) else given_up
             finally:
                 self.complete(pending, outcome)
+        finally:
+            pending.is_running = False
 
     def _is_running(self, pending: PendingFetch) -> bool:
-        return pending.running.locked()
+        return pending.is_running
 
     def _obtain(self, pending: PendingFetch) -> Token:
         found = None if self._store is None else self._store.search(self._adopt, pending.issued)

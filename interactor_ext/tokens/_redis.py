@@ -110,6 +110,9 @@ class RedisTokenStore:
 
 
 def is_async(redis: Any) -> bool:
+    """Whether this is a client of `redis.asyncio`. Every store asks it what it was given."""
+    if isinstance(redis, str | bytes):  # not quoted: a URL may hold a password
+        raise ConfigurationError("A client of Redis is required, not a URL: pass redis.Redis.from_url(url).")
     return inspect.iscoroutinefunction(getattr(redis, "execute_command", None))
 
 

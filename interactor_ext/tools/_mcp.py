@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from interactor_ext._effects import run_async
 from interactor_ext._errors import APIConnectionError, ConfigurationError
 from interactor_ext._redaction import clean_text
+from interactor_ext._version import __version__
 from interactor_ext.logs import logger
 from interactor_ext.tools._calls import ErrorResult, PendingCall, ToolError, ToolRun
 from interactor_ext.tools._function import ToolFunction
@@ -279,4 +280,4 @@ def mcp_server(
         )
 
     served()
-    return Server(name, on_list_tools=list_tools, on_call_tool=call_tool)
+    return Server(name, version=__version__, on_list_tools=list_tools, on_call_tool=call_tool)

@@ -300,11 +300,15 @@ class ToolSet:
 
     def _registration(self, user: Any) -> Effects[list[Tool]]:
         ends_at = user._view.ends_at()
+        register = partial(self._register, user, ends_at)
         # A tool has no idempotency key: what came of a lost request shows in the list.
-        return (yield from despite_lost_answers(user, ends_at, partial(self._register, user, ends_at)))
+        return (
+            yield from despite_lost_answers(
+                user, ends_at, register, lambda: everything(view_until(user, ends_at).tools.iterate(per_page=100))
+            )
+        )
 
-    def _register(self, user: Any, ends_at: float | None) -> Effects[list[Tool]]:
-        existing: list[Tool] = yield from everything(user.tools.iterate(per_page=100))
+    def _register(self, user: Any, ends_at: float | None, existing: list[Tool]) -> Effects[list[Tool]]:
         registered: list[Tool] = []
         for tool in self:
             about = {"description": tool.description, "parameters": tool.parameters}

@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 import math
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import httpcore
 import httpx
 
+from interactor_ext._fork import safe_lock
 from interactor_ext._lazy import LazyModule
 from interactor_ext._responses._connection_error import interrupt_behind
 
@@ -67,7 +67,7 @@ def watch_network(transport: httpx.BaseTransport, proxy_source: str = "transport
         return None
     # httpcore's own lock is written in Python, where an interrupt can leave it taken for ever; and it is not reentrant,
     # so the garbage collector can wait in a thread for what that very thread holds.
-    pool._optional_thread_lock = threading.RLock()  # type: ignore[assignment]
+    pool._optional_thread_lock = safe_lock()  # type: ignore[assignment]
     pool._network_backend = network = Network(pool._network_backend, _proxy_of(pool, proxy_source))
     return network
 

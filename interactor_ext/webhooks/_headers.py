@@ -32,7 +32,8 @@ def signature_and_timestamp(headers: Any) -> tuple[Sequence[str], Sequence[str]]
                 values += [_text(each) for each in value] if isinstance(value, list | tuple) else [_text(value)]
     except Exception as error:  # a framework's own mapping can raise anything
         raise WebhookVerificationError(
-            "The headers are neither a mapping nor pairs of strings, so the signature can't be read."
+            "The headers are neither a mapping nor pairs of strings, so the signature can't be read. Pass all headers "
+            "of the request."
         ) from error
     return found[_SIGNATURE], found[_TIMESTAMP]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 import secrets
@@ -125,6 +126,10 @@ class WebhookRouter:
         duplicate_wait: float = 2.0,
         telemetry: Telemetry | None = None,
     ) -> None:
+        if isinstance(verifier, str | bytes):
+            raise ConfigurationError(
+                "A webhook router needs a verifier, not the secret: write WebhookVerifier(secret)."
+            )
         if store is not None and queue is not None:
             raise ConfigurationError("A queue remembers events itself. Give the router a store or a queue, not both.")
         if hand_over is not None and queue is not None:
@@ -163,7 +168,8 @@ class WebhookRouter:
         """Register a handler (`def` or `async def` with one parameter) for event types; `*` matches any characters.
 
         Every matching handler runs, in the order of registration, under one claim: if one fails, all run again at the
-        next attempt. A pattern that looks like a misspelt event type raises a UserWarning.
+        next attempt. A pattern that looks like a misspelt event type causes a UserWarning; a handler that can't be
+        called with the event alone raises a ConfigurationError.
 
         An event that does not fit the class of its type goes, as `InvalidWebhookEvent`, only to the handlers of `"*"`,
         or to the default handler if there are none. If it has other handlers too, it counts as failed afterwards.
@@ -179,6 +185,7 @@ class WebhookRouter:
         pattern = pattern_of(patterns)
 
         def register(handler: H) -> H:
+            _check_handler(handler)
             self._registrations.append(Registration(patterns, pattern, "*" in patterns, handler))
             return handler
 
@@ -188,6 +195,7 @@ class WebhookRouter:
         """Register the handler of events that no other handles. Without one they get 200 and are dropped."""
         if self._default is not None:
             raise ConfigurationError("This router already has a default handler.")
+        _check_handler(handler)
         self._default = handler
         return handler
 
@@ -490,6 +498,24 @@ def handler_timeout_of(given: float | None, lease: float) -> float | None:
 
 def _similar_event_type(pattern: str) -> str | None:
     """The event type that a pattern misspells, if any. Other unknown types may be newer than this SDK."""
-    if "*" in pattern or pattern in EVENT_MODELS["WebhookEvent"]:
+    known = [event for event in EVENT_MODELS["WebhookEvent"] if event]
+    if any(map(pattern_of([pattern]).fullmatch, known)):
         return None
-    return next(iter(get_close_matches(pattern, EVENT_MODELS["WebhookEvent"], n=1, cutoff=0.85)), None)
+    if "*" in pattern:
+        known = sorted({f"{event[: dot.start()]}.*" for event in known for dot in re.finditer(r"\.", event)})
+    return next(iter(get_close_matches(pattern, known, n=1, cutoff=0.85)), None)
+
+
+def _check_handler(handler: Handler) -> None:
+    """Otherwise it would fail with the first delivery only."""
+    try:
+        signature = inspect.signature(handler)
+    except ValueError:  # some built-in functions have none
+        return
+    try:
+        signature.bind(None)
+    except TypeError:
+        name = getattr(handler, "__name__", type(handler).__name__)
+        raise ConfigurationError(
+            f"A webhook handler is called with the event alone, not as {name}{signature}."
+        ) from None

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_client.models import Message, MessageComplete, MessageDelta, UnknownEvent
+from interactor_client.models import MessageComplete, MessageDelta, UnknownEvent
 from interactor_ext import (
     APITimeoutError,
     NotFoundError,
@@ -122,86 +123,72 @@ def test_cut_stream_is_resumed_and_loses_no_delta(mode: str, allowed: int, sandb
         assert proxy.cuts
     assert outcome.error is None
     assert outcome.text == ANSWER
-    assert outcome.message is not None
-    assert outcome.message.content == ANSWER
+    assert outcome.answer == ANSWER
     assert outcome.types[-1] == "message.complete"
     assert outcome.types.count("message.complete") == 1
 
 
+def cannot_resume(sandbox: Sandbox, room: str) -> None:
+    sandbox.faults.add("stream_room", status=403, times=None)
+    sandbox.disconnect_streams()
+
+
+def says_that_it_failed(sandbox: Sandbox, room: str) -> None:
+    sandbox.emit(room, {"type": "error", "error": {"code": "OVERLOADED", "message": "Too busy."}})
+
+
+def loses_its_room(sandbox: Sandbox, room: str) -> None:
+    with sandbox.client(namespace=NAMESPACE) as user:
+        user.rooms.delete(room)
+
+
 @sync_and_async
-def test_stream_that_cannot_resume_raises_and_message_finds_the_answer(
-    mode: str, sandbox: Sandbox, go_on: threading.Event
+@pytest.mark.parametrize(
+    ("fate", "error", "code", "answer"),
+    [
+        (cannot_resume, PermissionDeniedError, "FORBIDDEN", ANSWER),
+        (says_that_it_failed, StreamError, "OVERLOADED", ANSWER),
+        (loses_its_room, NotFoundError, "NOT_FOUND", None),
+    ],
+)
+def test_stream_that_fails_raises_and_message_finds_the_answer(
+    mode: str,
+    fate: Any,
+    error: type[Exception],
+    code: str,
+    answer: str | None,
+    sandbox: Sandbox,
+    go_on: threading.Event,
 ) -> None:
     room = new_room(sandbox)
 
-    def break_off(event: Any) -> None:
+    def during(event: Any) -> None:
         if event is None:
-            sandbox.faults.add("stream_room", status=403, times=None)
-            sandbox.disconnect_streams()
+            fate(sandbox, room)
             go_on.set()
 
-    outcome = chat(mode, sandbox, room, WORDS, during=break_off)
-    assert isinstance(outcome.error, PermissionDeniedError)
-    # The words are lost, but not the message.
-    assert outcome.message is not None
-    assert outcome.message.content == ANSWER
+    outcome = chat(mode, sandbox, room, WORDS, during=during)
+    assert (type(outcome.error), getattr(outcome.error, "code", None)) == (error, code)
+    assert outcome.answer == answer  # the words are lost, but not the message
 
 
 @sync_and_async
-def test_rest_of_the_text_can_be_read_after_the_stream_failed(
+async def test_rest_of_the_text_can_be_read_after_the_stream_failed(
     mode: str, sandbox: Sandbox, go_on: threading.Event
 ) -> None:
     room = new_room(sandbox)
-
-    async def text_in_two_parts() -> list[str]:
-        async with user_of(sandbox, mode) as user, user.chat(room, WORDS) as reply:
-            words = aiter(reply.text())
-            text = await anext(words)
-            sandbox.faults.add("stream_room", status=403, times=None)
-            sandbox.disconnect_streams()
-            go_on.set()
-            with pytest.raises(PermissionDeniedError):  # noqa: PT012
-                async for word in words:
-                    text += word
-            return [text, (await reply.message()).content, await text_of(reply)]
-
-    first, whole, rest = asyncio.run(text_in_two_parts())
+    async with user_of(sandbox, mode) as user, user.chat(room, WORDS) as reply:
+        words = aiter(reply.text())
+        first = await anext(words)
+        cannot_resume(sandbox, room)
+        go_on.set()
+        with pytest.raises(PermissionDeniedError):  # noqa: PT012
+            async for word in words:
+                first += word
+        whole, rest = (await reply.message()).content, await text_of(reply)
     assert whole == ANSWER
     assert whole.startswith(first)
     assert rest in ("", whole[len(first) :])
-
-
-@sync_and_async
-def test_error_event_raises_stream_error_and_message_finds_the_answer(
-    mode: str, sandbox: Sandbox, go_on: threading.Event
-) -> None:
-    room = new_room(sandbox)
-
-    def fail(event: Any) -> None:
-        if event is None:
-            sandbox.emit(room, {"type": "error", "error": {"code": "OVERLOADED", "message": "Too busy."}})
-            go_on.set()
-
-    outcome = chat(mode, sandbox, room, WORDS, during=fail)
-    assert isinstance(outcome.error, StreamError)
-    assert outcome.error.code == "OVERLOADED"
-    assert outcome.message is not None
-    assert outcome.message.content == ANSWER
-
-
-@sync_and_async
-def test_room_deleted_during_chat_raises_not_found(mode: str, sandbox: Sandbox, go_on: threading.Event) -> None:
-    room = new_room(sandbox)
-
-    def delete(event: Any) -> None:
-        if event is None:
-            with sandbox.client(namespace=NAMESPACE) as user:
-                user.rooms.delete(room)
-            go_on.set()
-
-    outcome = chat(mode, sandbox, room, WORDS, during=delete)
-    assert isinstance(outcome.error, NotFoundError)
-    assert outcome.message is None
 
 
 @sync_and_async
@@ -230,21 +217,15 @@ def test_done_unknown_and_invalid_events_do_not_end_the_chat(
 
 
 @sync_and_async
-def test_chat_repeated_with_its_idempotency_key_gives_the_same_answer(mode: str, sandbox: Sandbox) -> None:
-    room = new_room(sandbox)
-
-    async def answers() -> list[Message]:
-        messages = []
-        async with user_of(sandbox, mode) as client:
-            user = client.with_options(idempotency_key="chat-1")
-            for _ in range(2):
-                async with user.chat(room, WORDS) as reply:
-                    assert await text_of(reply) == ANSWER
-                    messages.append(await reply.message())
-        return messages
-
-    first, second = asyncio.run(answers())
-    assert first == second
+async def test_chat_repeated_with_its_idempotency_key_gives_the_same_answer(mode: str, sandbox: Sandbox) -> None:
+    room, messages = new_room(sandbox), []
+    async with user_of(sandbox, mode) as client:
+        user = client.with_options(idempotency_key="chat-1")
+        for _ in range(2):
+            async with user.chat(room, WORDS) as reply:
+                assert await text_of(reply) == ANSWER
+                messages.append(await reply.message())
+    assert messages[0] == messages[1]
     with sandbox.client(namespace=NAMESPACE) as user:
         assert len(user.messages.list(room).data) == 2
 
@@ -505,14 +486,11 @@ def test_browser_that_leaves_ends_its_chat_at_once(tmp_path: Path, sandbox: Sand
     # Without a garbage collector: what only that would close stays open.
     (tmp_path / "answers.py").write_text(f"import gc\n\ngc.disable()\n{code}")
     room = new_room(sandbox)
-    served = Served([*UVICORN, "answers:app"], sandbox.env, tmp_path)
-    try:
+    with closing(Served([*UVICORN, "answers:app"], sandbox.env, tmp_path)) as served:
         served.wait_until_it_answers("/docs")
         with httpx.stream("GET", f"{served.origin}/rooms/{room}/answer", params={"question": "Hello?"}) as answer:
             texts = answer.iter_text()  # kept: httpx closes the connection when the iterator goes
             assert next(texts)
             assert sandbox.open_streams == 1
         assert eventually(lambda: sandbox.open_streams == 0), served.printed()
-    finally:
-        served.close()
     assert served.printed() == ""

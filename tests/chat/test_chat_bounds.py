@@ -28,7 +28,7 @@ from interactor_ext import (
 from interactor_ext.sandbox import Sandbox
 from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, room_with, under_deadline, user_of
 from tests.support.modes import client_of, done, sync_and_async
-from tests.support.waiting import collect_garbage, eventually
+from tests.support.waiting import collect_garbage, eventually, refuse_threads
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
 pytestmark = pytest.mark.usefixtures("short_pauses")
@@ -185,10 +185,7 @@ def test_tool_without_a_thread_gives_an_error_result(sandbox: Sandbox, monkeypat
             asking = await user.messages.send(room, content="/tool nothing")
             assert asking.tool_calls
 
-            def refuse(*_: Any) -> None:
-                raise RuntimeError("can't start new thread")
-
-            monkeypatch.setattr("_thread.start_new_thread", refuse)
+            monkeypatch.setattr("_thread.start_new_thread", refuse_threads)
             return await tools.run(user, asking.tool_calls[0], room_id=room)
 
     assert "Couldn't start a thread" in asyncio.run(main()).content
@@ -314,44 +311,33 @@ def test_garbage_collector_closes_a_chat_without_a_deadlock(sandbox: Sandbox) ->
         assert chat("sync", sandbox, room, WORDS).text == ANSWER
 
 
-def timed_out() -> Any:
-    return pytest.raises(APITimeoutError, match=r"within 0\.2 s \(tool_timeout=\)\. .* tool calls tc_")
-
-
 def line_of(function: Any, text: str) -> tuple[str, int]:
     lines, first = inspect.getsourcelines(function)
     return __file__, first + next(number for number, line in enumerate(lines) if text in line)
 
 
+@sync_and_async
 @pytest.mark.parametrize("read", ["text", "message"])
-def test_tool_that_nobody_runs_is_a_warning_and_then_an_error(read: str, sandbox: Sandbox) -> None:
+async def test_tool_that_nobody_runs_is_a_warning_and_then_an_error(mode: str, read: str, sandbox: Sandbox) -> None:
     def follow(user: Any) -> None:
         with user.chat(room, "/tool sleep", tool_timeout=0.2) as reply:
             list(getattr(reply, read)())  # here
 
-    room = room_with(sandbox, SlowTools())
-    with sandbox.client(namespace=NAMESPACE) as user, timed_out(), pytest.warns(RuntimeWarning) as warned:
-        follow(user)
-    check_warning(warned, line_of(follow, "# here"))
-
-
-@pytest.mark.parametrize("read", ["text", "message"])
-async def test_tool_that_nobody_runs_is_a_warning_and_then_an_error_async(read: str, sandbox: Sandbox) -> None:
-    async def follow(user: Any) -> None:
+    async def follow_async(user: Any) -> None:
         async with user.chat(room, "/tool sleep", tool_timeout=0.2) as reply:
             await (reply.message() if read == "message" else anext(reply.text()))  # here
 
+    use = follow if mode == "sync" else follow_async
     room = room_with(sandbox, SlowTools())
-    async with sandbox.async_client(namespace=NAMESPACE) as user:
-        with timed_out(), pytest.warns(RuntimeWarning) as warned:
-            await follow(user)
-    check_warning(warned, line_of(follow, "# here"))
-
-
-def check_warning(warned: Any, place: tuple[str, int]) -> None:
+    async with client_of(mode, sandbox._with_connection({"namespace": NAMESPACE})) as user:
+        with (
+            pytest.raises(APITimeoutError, match=r"within 0\.2 s \(tool_timeout=\)\. .* tool calls tc_"),
+            pytest.warns(RuntimeWarning) as warned,
+        ):
+            await done(use(user))
     (warning,) = warned
     assert all(part in str(warning.message) for part in ("'sleep'", "tools=", "callback_url", "room.tool_call.pending"))
-    assert (warning.filename, warning.lineno) == place
+    assert (warning.filename, warning.lineno) == line_of(use, "# here")
 
 
 @sync_and_async

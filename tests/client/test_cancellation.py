@@ -25,7 +25,7 @@ from tests.support.scripted_server import (
     slow,
 )
 from tests.support.waiting import eventually_async
-from tests.transports.test_transport_faults import busy_async_connections
+from tests.transports.test_transport_faults import busy_connections
 
 MOST_TURNS = 150
 
@@ -73,11 +73,11 @@ async def test_cancelled_call_leaves_no_connection_and_no_task(situation: str, s
                 await client.get_access_token()
             over = await cancel_after(turns, lambda client=client: client.assistants.get("asst_1"))
             # A token request goes on for those who come next.
-            assert start == "cold" or busy_async_connections(client) == 0
+            assert start == "cold" or busy_connections(client) == 0
             # Neither a lock nor a token request that nobody makes any more holds up the next call.
             server.script = [fine]
             assert (await asyncio.wait_for(client.assistants.get("asst_1"), 60)).id == "asst_1"
-            assert busy_async_connections(client) == 0
+            assert busy_connections(client) == 0
             if "transport" not in settings:
                 await client.aclose()
             if over:

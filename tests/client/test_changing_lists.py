@@ -284,85 +284,75 @@ def test_memory_of_a_walk_is_bounded(prefetch: int) -> None:
 
 @sync_and_async
 @prefetching
-def test_deleting_each_assistant_leaves_none(mode: str, prefetch: int, interactor_sandbox: Sandbox) -> None:
-    async def main() -> None:
-        async with opened(mode, interactor_sandbox._with_connection({"namespace": "user_1"})) as user:
-            for number in range(60):
-                await user.assistants.create(name=f"Bot {number}", model="gpt-4", system_prompt="")
-            deleted = 0
-            async for assistant in user.assistants.iterate(per_page=10, prefetch=prefetch):
-                await user.assistants.delete(assistant.id)
-                deleted += 1
-            assert (deleted, (await user.assistants.list()).data) == (60, [])
-
-    asyncio.run(main())
+async def test_deleting_each_assistant_leaves_none(mode: str, prefetch: int, interactor_sandbox: Sandbox) -> None:
+    async with opened(mode, interactor_sandbox._with_connection({"namespace": "user_1"})) as user:
+        for number in range(60):
+            await user.assistants.create(name=f"Bot {number}", model="gpt-4", system_prompt="")
+        deleted = 0
+        async for assistant in user.assistants.iterate(per_page=10, prefetch=prefetch):
+            await user.assistants.delete(assistant.id)
+            deleted += 1
+        assert (deleted, (await user.assistants.list()).data) == (60, [])
 
 
 @sync_and_async
 @prefetching
-def test_replacing_each_assistant_leaves_no_old_one(mode: str, prefetch: int, interactor_sandbox: Sandbox) -> None:
+async def test_replacing_each_assistant_leaves_no_old_one(
+    mode: str, prefetch: int, interactor_sandbox: Sandbox
+) -> None:
     """The sandbox lists the oldest first, so the new ones come too; the loop passes them over."""
 
-    async def main() -> None:
-        async with opened(mode, interactor_sandbox._with_connection({"namespace": "user_1"})) as user:
-            for number in range(50):
-                await user.assistants.create(name=f"Bot {number}", model="gpt-3", system_prompt="")
-            async for old in user.assistants.iterate(per_page=10, prefetch=prefetch):
-                if old.model == "gpt-3":
-                    await user.assistants.create(name=old.name, model="gpt-4", system_prompt="")
-                    await user.assistants.delete(old.id)
-            new = (await user.assistants.list(per_page=100)).data
-            assert [(each.name, each.model) for each in new] == [(f"Bot {number}", "gpt-4") for number in range(50)]
-
-    asyncio.run(main())
+    async with opened(mode, interactor_sandbox._with_connection({"namespace": "user_1"})) as user:
+        for number in range(50):
+            await user.assistants.create(name=f"Bot {number}", model="gpt-3", system_prompt="")
+        async for old in user.assistants.iterate(per_page=10, prefetch=prefetch):
+            if old.model == "gpt-3":
+                await user.assistants.create(name=old.name, model="gpt-4", system_prompt="")
+                await user.assistants.delete(old.id)
+        new = (await user.assistants.list(per_page=100)).data
+        assert [(each.name, each.model) for each in new] == [(f"Bot {number}", "gpt-4") for number in range(50)]
 
 
 @sync_and_async
 @prefetching
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_messages_that_arrive_meanwhile_repeat_none(
+async def test_messages_that_arrive_meanwhile_repeat_none(
     mode: str, prefetch: int, order: str, interactor_sandbox: Sandbox
 ) -> None:
-    async def main() -> None:
-        async with opened(mode, interactor_sandbox._with_connection({"namespace": "user_1"})) as user:
-            bot = await user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
-            room = await user.rooms.create(assistant_id=bot.id)
-            for number in range(12):
-                await user.messages.send(room.id, content=f"{number}", role="system")
-            before = [each.id for each in (await user.messages.list(room.id, order=order)).data]
-            found = []
-            async for message in user.messages.iterate(room.id, order=order, per_page=3, prefetch=prefetch):
-                found.append(message.id)
-                if len(found) % 2 and len(found) < 20:
-                    await user.messages.send(room.id, content="more", role="system")
-            assert [each for each in found if each in before] == before
-            assert len(set(found)) == len(found)
-
-    asyncio.run(main())
+    async with opened(mode, interactor_sandbox._with_connection({"namespace": "user_1"})) as user:
+        bot = await user.assistants.create(name="Bot", model="gpt-4", system_prompt="")
+        room = await user.rooms.create(assistant_id=bot.id)
+        for number in range(12):
+            await user.messages.send(room.id, content=f"{number}", role="system")
+        before = [each.id for each in (await user.messages.list(room.id, order=order)).data]
+        found = []
+        async for message in user.messages.iterate(room.id, order=order, per_page=3, prefetch=prefetch):
+            found.append(message.id)
+            if len(found) % 2 and len(found) < 20:
+                await user.messages.send(room.id, content="more", role="system")
+        assert [each for each in found if each in before] == before
+        assert len(set(found)) == len(found)
 
 
 @sync_and_async
 @prefetching
-def test_instances_whose_status_changes_leave_the_filtered_list(
+async def test_instances_whose_status_changes_leave_the_filtered_list(
     mode: str, prefetch: int, interactor_sandbox: Sandbox
 ) -> None:
-    async def main() -> None:
-        async with opened(mode, interactor_sandbox._with_connection({"namespace": "user_1"})) as user:
-            pause = WorkflowTransition(to="paused", event="credential_expired")
-            states = [
-                WorkflowState(name="running", type="action", transitions=[pause]),
-                WorkflowState(name="paused", type="halting"),
-            ]
-            workflow = await user.workflows.create(name="Order", states=states, initial_state="running")
-            for number in range(60):
-                await user.workflow_instances.start(workflow_id=workflow.id, context={"even": number % 2 == 0})
-            found = []
-            async for instance in user.workflow_instances.iterate(status="running", prefetch=prefetch):
-                found.append(instance.id)
-                if instance.context["even"]:
-                    await user.workflow_instances.trigger_event(instance.id, event="credential_expired")
-            left = (await user.workflow_instances.list(status="running", per_page=100)).data
-            assert (len(found), len(set(found)), len(left)) == (60, 60, 30)
-            assert not any(each.context["even"] for each in left)
-
-    asyncio.run(main())
+    async with opened(mode, interactor_sandbox._with_connection({"namespace": "user_1"})) as user:
+        pause = WorkflowTransition(to="paused", event="credential_expired")
+        states = [
+            WorkflowState(name="running", type="action", transitions=[pause]),
+            WorkflowState(name="paused", type="halting"),
+        ]
+        workflow = await user.workflows.create(name="Order", states=states, initial_state="running")
+        for number in range(60):
+            await user.workflow_instances.start(workflow_id=workflow.id, context={"even": number % 2 == 0})
+        found = []
+        async for instance in user.workflow_instances.iterate(status="running", prefetch=prefetch):
+            found.append(instance.id)
+            if instance.context["even"]:
+                await user.workflow_instances.trigger_event(instance.id, event="credential_expired")
+        left = (await user.workflow_instances.list(status="running", per_page=100)).data
+        assert (len(found), len(set(found)), len(left)) == (60, 60, 30)
+        assert not any(each.context["even"] for each in left)

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import AsyncInteractorClient, InteractorClient
+from interactor_ext import NotFoundError
 from interactor_ext.sandbox import Sandbox
 from tests.support.cases import NIGHTLY
+from tests.support.modes import Awaited
 
 NAMESPACES = [f"user_{number}" for number in range(49)] + ["Zoë 日本"]
 CALLS = 20_000 if NIGHTLY else 500
@@ -44,19 +45,8 @@ def rounds() -> Iterator[str]:
         yield NAMESPACES[number] if number < len(NAMESPACES) else rng.choice(NAMESPACES)
 
 
-def visit(client: InteractorClient, namespace: str) -> None:
+async def visit(client: Any, namespace: str) -> None:
     """Five calls of one tenant. All that it sends, and must get, holds its name."""
-    user = client.namespace(namespace)
-    quick = user.with_options(timeout=60, max_retries=1)
-    bot = user.assistants.create(name=namespace, model="gpt-4", system_prompt="x")
-    assert quick.assistants.get(bot.id).name == namespace
-    room = quick.rooms.create(assistant_id=bot.id, metadata={"tenant": namespace})
-    assert (room.namespace, room.metadata) == (namespace, {"tenant": namespace})
-    assert {other.namespace for other in user.rooms.list(per_page=100)} == {namespace}
-    assert user.assistants.delete(bot.id) is None
-
-
-async def visit_async(client: AsyncInteractorClient, namespace: str) -> None:
     user = client.namespace(namespace)
     quick = user.with_options(timeout=60, max_retries=1)
     bot = await user.assistants.create(name=namespace, model="gpt-4", system_prompt="x")
@@ -69,7 +59,7 @@ async def visit_async(client: AsyncInteractorClient, namespace: str) -> None:
 
 def test_20_threads_with_mixed_namespaces_get_only_their_own_objects(sandbox: Sandbox) -> None:
     with sandbox.client() as client, ThreadPoolExecutor(20) as threads:
-        list(threads.map(lambda namespace: visit(client, namespace), rounds()))
+        list(threads.map(lambda namespace: asyncio.run(visit(Awaited(client), namespace)), rounds()))
     check(sandbox)
 
 
@@ -79,7 +69,7 @@ async def test_500_tasks_with_mixed_namespaces_get_only_their_own_objects(sandbo
 
         async def worker() -> None:
             for namespace in work:
-                await visit_async(client, namespace)
+                await visit(client, namespace)
 
         await asyncio.gather(*(worker() for _ in range(500)))
     check(sandbox)
@@ -87,8 +77,6 @@ async def test_500_tasks_with_mixed_namespaces_get_only_their_own_objects(sandbo
 
 @pytest.mark.parametrize("number", [1, 8])
 def test_object_of_another_namespace_is_not_found(sandbox: Sandbox, number: int) -> None:
-    from interactor_ext import NotFoundError
-
     with sandbox.client() as client:
         bot = client.namespace("a").assistants.create(name="a", model="gpt-4", system_prompt="x")
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -33,7 +32,7 @@ from interactor_ext.tokens import MemoryTokenStore
 from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.ports import free_port
 from tests.support.scripted_server import ASSISTANT, OddServer, js
-from tests.support.waiting import collect_garbage, eventually
+from tests.support.waiting import collect_garbage, eventually, eventually_async
 
 both = pytest.mark.parametrize("get", [get_client, get_async_client])
 
@@ -198,10 +197,7 @@ class TestSharedClients:
         await client.assistants.list()
         reset_clients()
         assert get_async_client() is not client
-        deadline = time.monotonic() + 60
-        while server.open_connections or not client.is_closed:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.005)
+        await eventually_async(lambda: client.is_closed and not server.open_connections)
 
     @both
     def test_first_call_makes_the_shared_client_with_its_options(self, get: Any) -> None:

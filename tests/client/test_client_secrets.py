@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError
+from interactor_ext import InteractorClient, InteractorError
 from interactor_ext.tokens import MemoryTokenStore
+from tests.support.modes import call, client_of, done, opened, sync_and_async
 from tests.support.scripted_server import ASSISTANT, SECRET, Asked, OddServer, js
 
 TOKEN = "tok_5e1f9ab37d"
@@ -66,20 +67,13 @@ def objects_of(client: Any) -> list[Any]:
     ]
 
 
-def test_repr_of_sync_client_and_its_parts_shows_no_secret(server: OddServer) -> None:
+@sync_and_async
+async def test_repr_of_a_client_and_its_parts_shows_no_secret(mode: str, server: OddServer) -> None:
     store = MemoryTokenStore()
-    with InteractorClient(**server.settings, token_store=store) as client:
-        client.assistants.list()
-        assert client.get_access_token() == TOKEN
-        for thing in [*objects_of(client), store, client.health()]:
-            for text in texts_of(thing):
-                check(text)
-
-
-async def test_repr_of_async_client_and_its_parts_shows_no_secret(server: OddServer) -> None:
-    async with AsyncInteractorClient(**server.settings) as client:
-        await client.assistants.list()
-        for thing in [*objects_of(client), await client.health()]:
+    async with client_of(mode, {**server.settings, "token_store": store}) as client:
+        await done(client.assistants.list())
+        assert await done(client.get_access_token()) == TOKEN
+        for thing in [*objects_of(client), store, await done(client.health())]:
             for text in texts_of(thing):
                 check(text)
 
@@ -97,7 +91,7 @@ def echoes() -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("mode", ["sync", "async"])
+@sync_and_async
 @pytest.mark.parametrize("place", echoes())
 def test_secret_echoed_by_the_server_reaches_no_error_and_no_log(
     place: str, mode: str, caplog: pytest.LogCaptureFixture
@@ -107,18 +101,10 @@ def test_secret_echoed_by_the_server_reaches_no_error_and_no_log(
     def token(asked: Asked) -> bytes:
         return js(200, {"access_token": TOKEN, "expires_in": 900})
 
-    def fetch() -> None:
-        with InteractorClient(**server.settings) as client:
-            client.assistants.list()
-
-    async def fetch_async() -> None:
-        async with AsyncInteractorClient(**server.settings) as client:
-            await client.assistants.list()
-
     with OddServer(lambda asked: echoes()[place], token) as server, warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         with pytest.raises(InteractorError) as caught:
-            fetch() if mode == "sync" else asyncio.run(fetch_async())
+            call(mode, server.settings, lambda client: client.assistants.list())
         shown = [*texts_of(caught.value), *traceback.format_exception(caught.value), caplog.text]
         for text in (*shown, *(str(warning.message) for warning in warned), repr(vars(caught.value))):
             check(text)
@@ -126,7 +112,7 @@ def test_secret_echoed_by_the_server_reaches_no_error_and_no_log(
 
 
 @pytest.mark.parametrize(
-    "call",
+    "send",
     [
         lambda client, secret: client.oauth.revoke_token(token=secret, client_id="c", client_secret="x" * 12),
         lambda client, secret: client.oauth.revoke_token(token="t" * 12, client_id="c", client_secret=secret),
@@ -134,7 +120,7 @@ def test_secret_echoed_by_the_server_reaches_no_error_and_no_log(
         lambda client, secret: client.credentials.complete_oauth(provider="google", code=secret, state="s"),
     ],
 )
-def test_error_does_not_quote_secret_fields_of_the_request_body(call: Any) -> None:
+def test_error_does_not_quote_secret_fields_of_the_request_body(send: Any) -> None:
     secret = "hunterhunter"
 
     def echo(asked: Asked) -> bytes:
@@ -145,50 +131,33 @@ def test_error_does_not_quote_secret_fields_of_the_request_body(call: Any) -> No
 
     with OddServer(echo, echo) as server, InteractorClient(**server.settings) as client:
         with pytest.raises(InteractorError) as caught:
-            call(client, secret)
+            send(client, secret)
         for text in (str(caught.value), repr(vars(caught.value))):
             assert secret not in text
 
 
-def exercise(client: InteractorClient) -> None:
-    user = client.namespace("user_123")
-    user.assistants.list()
-    list(user.assistants.iterate(prefetch=2))
-    with pytest.raises(InteractorError):
-        user.assistants.create(name="x", model="m", system_prompt="s")
-    assert TOKEN in user.room_stream_url("room_1")
-    with pytest.raises(InteractorError), user.rooms.stream("room_1") as stream:
-        next(iter(stream))
-
-
-async def exercise_async(client: AsyncInteractorClient) -> None:
-    user = client.namespace("user_123")
-    await user.assistants.list()
-    assert [item async for item in user.assistants.iterate(prefetch=2)]
-    with pytest.raises(InteractorError):
-        await user.assistants.create(name="x", model="m", system_prompt="s")
-    with pytest.raises(InteractorError):
-        async with user.rooms.stream("room_1") as stream:
-            await anext(aiter(stream))
-
-
-@pytest.mark.parametrize("mode", ["sync", "async"])
+@sync_and_async
 def test_debug_logs_of_all_libraries_show_no_secret(
     mode: str, server: OddServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     for name in ("httpx", "httpcore", "asyncio", "interactor_ext", "httpcore.http11", "httpcore.connection"):
         caplog.set_level(logging.DEBUG, name)
-    if mode == "sync":
-        with InteractorClient(**server.settings) as client:
-            exercise(client)
-    else:
 
-        async def main() -> None:
-            async with AsyncInteractorClient(**server.settings) as client:
-                await exercise_async(client)
+    async def main() -> None:
+        async with opened(mode, server.settings) as client:
+            user = client.namespace("user_123")
+            await user.assistants.list()
+            assert [item async for item in user.assistants.iterate(prefetch=2)]
+            with pytest.raises(InteractorError):
+                await user.assistants.create(name="x", model="m", system_prompt="s")
+            assert TOKEN in await user.room_stream_url("room_1")
+            with pytest.raises(InteractorError):
+                async with user.rooms.stream("room_1") as stream:
+                    await anext(aiter(stream))
 
-        asyncio.run(main(), debug=True)
+    asyncio.run(main(), debug=True)
     loggers = {record.name.split(".")[0] for record in caplog.records}
-    assert {"httpx", "httpcore"} <= loggers
+    assert {"httpx", "httpcore", "interactor"} <= loggers
     check(caplog.text)
+    check(str([vars(record) for record in caplog.records if record.name.startswith("interactor")]))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
-
-import pytest
 
 import interactor_client.models
 from interactor_client.models import MessageComplete, WorkflowState, WorkflowTransition
@@ -15,6 +13,8 @@ from interactor_client.types import Page
 from interactor_ext.sandbox import Sandbox
 from tests.support.contract import operations
 from tests.support.modes import client_of, opened, sync_and_async
+
+pytest_plugins = ["tests.support.sandbox_fixtures"]
 
 
 class LowLevel:
@@ -183,12 +183,6 @@ async def stream_both(user: Any) -> None:
         await user.workflow_instances.trigger_event(instance.id, event="go")
         while getattr(await anext(stream), "state", "") != "done":
             pass
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox().run() as running:
-        yield running
 
 
 def called(sandbox: Sandbox) -> set[str | None]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import socket
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from interactor_client.types import PageMeta
 from interactor_ext import (
     APIConnectionError,
     APIStatusError,
@@ -26,12 +23,13 @@ from tests.support.modes import call, sync_and_async
 from tests.support.scripted_server import (
     ASSISTANT,
     SECRET,
-    Answer,
     Asked,
     OddServer,
     http,
     js,
+    mute_url,
     refusing_url,
+    settings_of,
     token_answer,
 )
 
@@ -43,12 +41,6 @@ def listing(*names: str, **fields: Any) -> dict[str, Any]:
 def get(mode: str, answer: bytes) -> Any:
     with OddServer(lambda asked: answer) as server:
         return call(mode, server.settings, lambda client: client.assistants.get("asst_1"))
-
-
-def ids(mode: str, answer: Callable[[Asked], Answer], prefetch: int = 0) -> list[str]:
-    with OddServer(answer) as server:
-        found = call(mode, server.settings, lambda client: client.assistants.iterate(per_page=2, prefetch=prefetch))
-    return [assistant.id for assistant in found]
 
 
 @sync_and_async
@@ -191,36 +183,16 @@ class TestTokenResponses:
 
 
 @sync_and_async
-class TestLists:
-    def test_list_without_meta_is_one_page(self, mode: str) -> None:
-        assert ids(mode, lambda asked: js(200, listing("a", "b"))) == ["a", "b"]
-        with OddServer(lambda asked: js(200, listing("a", "b"))) as server:
-            page = call(mode, server.settings, lambda client: client.assistants.list())
-        assert page.meta == PageMeta(1, 2, None, None, False)
+@pytest.mark.parametrize("prefetch", [0, 3])
+def test_other_form_of_meta_is_read(mode: str, prefetch: int) -> None:
+    def answer(asked: Asked) -> bytes:
+        number = int(asked.target.partition("page=")[2].split("&")[0])
+        meta = {"current_page": number, "total_pages": 3, "total_count": 5, "per_page": 2}
+        return js(200, listing(*["ab", "cd", "e"][number - 1], meta=meta))
 
-    @pytest.mark.parametrize("prefetch", [0, 3])
-    def test_other_form_of_meta_is_read(self, mode: str, prefetch: int) -> None:
-        def answer(asked: Asked) -> bytes:
-            number = int(asked.target.partition("page=")[2].split("&")[0])
-            meta = {"current_page": number, "total_pages": 3, "total_count": 5, "per_page": 2}
-            return js(200, listing(*["ab", "cd", "e"][number - 1], meta=meta))
-
-        assert ids(mode, answer, prefetch) == ["a", "b", "c", "d", "e"]
-
-    @pytest.mark.parametrize("prefetch", [0, 3])
-    @pytest.mark.parametrize(
-        "meta", [{"has_more": True}, {"has_more": True, "page": 1}, {"page": 1, "total_pages": 99}]
-    )
-    def test_repeated_page_ends_the_list(self, mode: str, prefetch: int, meta: dict[str, Any]) -> None:
-        with OddServer(lambda asked: js(200, listing("a", "b", meta=meta))) as server:
-            found = call(mode, server.settings, lambda client: client.assistants.iterate(prefetch=prefetch))
-        assert [assistant.id for assistant in found] == ["a", "b"]
-        assert len(server.calls) <= 3 + prefetch
-
-    def test_meta_with_null_fields_is_read(self, mode: str) -> None:
-        meta = {"page": None, "per_page": None, "total": None, "total_pages": None, "has_more": None}
-        assert ids(mode, lambda asked: js(200, listing("a", meta=meta))) == ["a"]
-        assert ids(mode, lambda asked: js(200, listing("a", meta=None))) == ["a"]
+    with OddServer(answer) as server:
+        found = call(mode, server.settings, lambda client: client.assistants.iterate(per_page=2, prefetch=prefetch))
+    assert [assistant.id for assistant in found] == ["a", "b", "c", "d", "e"]
 
 
 @sync_and_async
@@ -242,33 +214,28 @@ def test_headers_in_unknown_encoding_are_read(mode: str) -> None:
     assert get(mode, js(200, {"data": ASSISTANT}, *headers)).name == "Bot"
 
 
+def unconnected(mode: str, url: str, error: type[APIConnectionError] = APIConnectionError, **options: Any) -> Any:
+    with pytest.raises(error) as caught:
+        call(mode, settings_of(url, max_retries=0, **options), lambda client: client.assistants.list())
+    return caught.value
+
+
 @sync_and_async
 def test_refused_connection_raises_api_connection_error(mode: str) -> None:
     with refusing_url() as url:
-        settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
-        with pytest.raises(APIConnectionError) as caught:
-            call(mode, {**settings, "max_retries": 0}, lambda client: client.assistants.list())
-    assert caught.value.code == "NETWORK_ERROR"
-    assert "POST /oauth/token" in str(caught.value)
-    assert "127.0.0.1" in str(caught.value)
-    assert "Is the sandbox running?" in str(caught.value)
+        error = unconnected(mode, url)
+    assert error.code == "NETWORK_ERROR"
+    for words in ("POST /oauth/token", "127.0.0.1", "Is the sandbox running?"):
+        assert words in str(error)
 
 
 @sync_and_async
 @pytest.mark.parametrize("host", ["no-such-host.local", f"{'a' * 70}.local"])
 def test_unknown_host_raises_api_connection_error(mode: str, host: str) -> None:
-    url = f"http://{host}"
-    settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
-    with pytest.raises(APIConnectionError) as caught:
-        call(mode, {**settings, "max_retries": 0}, lambda client: client.assistants.list())
-    assert not caught.value.sent
+    assert not unconnected(mode, f"http://{host}").sent
 
 
 @sync_and_async
 def test_response_after_timeout_raises_api_timeout_error(mode: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        settings = {"client_id": "c", "client_secret": SECRET, "core_api_url": url, "account_server_url": url}
-        with pytest.raises(APITimeoutError) as caught:
-            call(mode, {**settings, "max_retries": 0, "timeout": 0.1}, lambda client: client.assistants.list())
-    assert caught.value.code == "TIMEOUT"
+    with mute_url() as url:
+        assert unconnected(mode, url.replace("https", "http"), APITimeoutError, timeout=0.1).code == "TIMEOUT"

@@ -7,7 +7,6 @@ import copy
 import json
 import pickle
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, nullcontext
@@ -29,16 +28,11 @@ from interactor_ext import (
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.tokens import FileTokenStore
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
-from tests.support.modes import client_of, done, sync_and_async
-from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js, token_answer
-from tests.support.waiting import eventually
+from tests.support.modes import at_once, client_of, done, opened, sync_and_async
+from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js, settings_of, token_answer
+from tests.support.waiting import eventually, eventually_async
 
-SETTINGS: dict[str, Any] = {
-    "client_id": "client",
-    "client_secret": "secret_8f3a61c9d2",
-    "core_api_url": "http://localhost:9/api/v1",
-    "account_server_url": "http://localhost:9/api/v1",
-}
+SETTINGS = settings_of("http://localhost:9")
 SOON = 20.0
 """Far less than the pauses and timeouts that would otherwise be waited for."""
 
@@ -69,44 +63,49 @@ def narrow_token(asked: Asked) -> Answer:
     return token_answer(f"token_for_{json.loads(asked.body).get('scope')}", scope=json.loads(asked.body).get("scope"))
 
 
-def close_amid_calls(mode: str, server: OddServer, ready: Callable[[Any], bool], **options: Any) -> list[Any]:
+def get_assistant(client: Any) -> Any:
+    return client.assistants.get("a")
+
+
+def open_stream(client: Any) -> Any:
+    return client.rooms.stream("room_1").__aenter__()
+
+
+async def close_amid_calls(
+    mode: str, server: OddServer, ready: Callable[[], bool], use: Callable[[Any], Any] = get_assistant, **options: Any
+) -> list[Any]:
     """The outcomes of three calls whose client is closed as soon as it is `ready`."""
-    settings = {**server.settings, "max_retries": 3, "timeout": 30, **options}
-    if mode == "sync":
-        client = InteractorClient(**settings)
-        client.get_access_token()
-        with ThreadPoolExecutor(3) as threads:
-            calls = [threads.submit(client.assistants.get, "a") for _ in range(3)]
-            eventually(lambda: ready(client))
-            client.close()
-            return [call.exception(SOON) for call in calls]
 
-    async def main() -> list[Any]:
-        client = AsyncInteractorClient(**settings)
-        await client.get_access_token()
-        calls = [asyncio.create_task(client.assistants.get("a")) for _ in range(3)]
-        deadline = time.monotonic() + 60
-        while not ready(client):
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.005)
+    async def outcome() -> Any:
+        try:
+            return await use(client)
+        except Exception as error:
+            return error
+
+    async def close() -> None:
+        await eventually_async(ready)
         await client.aclose()
-        async with asyncio.timeout(SOON):
-            return await asyncio.gather(*calls, return_exceptions=True)
 
-    return asyncio.run(main())
+    async with opened(mode, {**server.settings, "max_retries": 3, "timeout": 30, **options}) as client:
+        await client.get_access_token()
+        async with asyncio.timeout(SOON):
+            *outcomes, _ = await at_once(mode, *(outcome() for _ in range(3)), close())
+    return outcomes
 
 
 @sync_and_async
 @pytest.mark.parametrize("over", ["the default", "aiohttp"])
-def test_closing_ends_calls_that_wait_for_a_response(mode: str, over: str, held: Held) -> None:
+async def test_closing_ends_calls_that_wait_for_a_response(mode: str, over: str, held: Held) -> None:
     if over == "aiohttp" and mode == "sync":
         pytest.skip("aiohttp is asynchronous")
     options = {"transport": AiohttpTransport()} if over == "aiohttp" else {}
     breaker = CircuitBreaker(failures=1)
     with OddServer(held) as server:
-        errors = close_amid_calls(mode, server, lambda _: len(server.calls) == 3, circuit_breaker=breaker, **options)
+        errors = await close_amid_calls(
+            mode, server, lambda: len(server.calls) == 3, circuit_breaker=breaker, **options
+        )
         held.end.set()
-        eventually(lambda: not server.open_connections)
+        await eventually_async(lambda: not server.open_connections)
         assert len(server.calls) == 3
     assert [type(error) for error in errors] == [ConfigurationError] * 3
     assert "The client is closed" in str(errors[0])
@@ -140,64 +139,38 @@ async def test_closed_client_gives_no_token_away(mode: str, stored: bool, tmp_pa
 
 
 @sync_and_async
-def test_closing_ends_calls_in_a_retry_pause(mode: str) -> None:
+@pytest.mark.parametrize("use", [get_assistant, open_stream])
+async def test_closing_ends_what_pauses_before_a_retry(mode: str, use: Any) -> None:
     with OddServer(busy) as server:
-        began = time.monotonic()
-        errors = close_amid_calls(mode, server, lambda _: len(server.calls) == 3)
-        assert time.monotonic() - began < SOON
+        errors = await close_amid_calls(mode, server, lambda: len(server.calls) == 3, use)
         assert len(server.calls) == 3
-        eventually(lambda: not server.open_connections)
+        await eventually_async(lambda: not server.open_connections)
     assert [type(error) for error in errors] == [ConfigurationError] * 3
 
 
 @sync_and_async
-def test_closing_ends_a_stream_that_pauses_before_it_connects_again(mode: str) -> None:
-    with OddServer(busy) as server:
-        settings = {**server.settings, "max_retries": 3, "timeout": 30}
-        if mode == "sync":
-            with InteractorClient(**settings) as client, ThreadPoolExecutor(1) as threads:
-                opened = threads.submit(client.rooms.stream("room_1").__enter__)
-                eventually(lambda: server.calls)
-                client.close()
-                error = opened.exception(SOON)
-        else:
-
-            async def main() -> BaseException:
-                client = AsyncInteractorClient(**settings)
-                opened = asyncio.create_task(client.rooms.stream("room_1").__aenter__())
-                await asyncio.to_thread(eventually, lambda: server.calls)
-                await client.aclose()
-                async with asyncio.timeout(SOON):
-                    return (await asyncio.gather(opened, return_exceptions=True))[0]  # type: ignore[return-value]
-
-            error = asyncio.run(main())
-        assert len(server.calls) == 1
-    assert isinstance(error, ConfigurationError)
-
-
-@sync_and_async
-def test_closing_ends_calls_that_wait_for_a_connection(mode: str, held: Held) -> None:
+async def test_closing_ends_calls_that_wait_for_a_connection(mode: str, held: Held) -> None:
     make: Any = Transport if mode == "sync" else AsyncTransport
 
-    def all_wait(client: Any) -> bool:
+    def all_wait() -> bool:
         return len(server.calls) == 1 and bool(transport.connections().waiting == 2)
 
     with OddServer(held) as server:
         transport = make(max_connections=1)
-        errors = close_amid_calls(mode, server, all_wait, transport=transport)
+        errors = await close_amid_calls(mode, server, all_wait, transport=transport)
         held.end.set()
-        eventually(lambda: not server.open_connections)
+        await eventually_async(lambda: not server.open_connections)
         assert len(server.calls) == 1
     assert [type(error) for error in errors] == [ConfigurationError] * 3
 
 
 @sync_and_async
-def test_closing_ends_calls_that_wait_in_the_rate_limiter(mode: str) -> None:
+async def test_closing_ends_calls_that_wait_in_the_rate_limiter(mode: str) -> None:
     """The first of those that wait sleeps until its time, the other until its turn."""
     limiter = RateLimiter(Tiers(client=Tier(1, 1)))
     with OddServer(lambda asked: js(200, {"data": ASSISTANT})) as server:
         # One call goes at once, and each further one a minute later.
-        errors = close_amid_calls(mode, server, lambda _: limiter_waits(limiter, 2), rate_limiter=limiter)
+        errors = await close_amid_calls(mode, server, lambda: limiter_waits(limiter, 2), rate_limiter=limiter)
         assert len(server.calls) <= 1, "one call goes at once"
     refused = [error for error in errors if isinstance(error, Exception)]  # the first may have its answer by then
     assert len(refused) >= 2

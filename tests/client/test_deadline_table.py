@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import socket
 import threading
 import time
@@ -32,7 +31,8 @@ from tests.support.every_request import (
     Row,
     public,
 )
-from tests.support.modes import sync_and_async
+from tests.support.modes import client_of, done, sync_and_async
+from tests.support.scripted_server import settings_of
 
 PATIENCE = 60.0
 """Less than the timeout of one attempt, which ends a method that does not keep its deadline."""
@@ -101,14 +101,7 @@ class FullStore(MemoryTokenStore):
 def silent(who: str) -> Iterator[tuple[dict[str, Any], list[Row]]]:
     """Settings of a client for which `who` never responds, and the rows of the table for it."""
     with silence() as url:
-        settings: dict[str, Any] = {
-            "client_id": "id",
-            "client_secret": "s3cret",
-            "core_api_url": f"{url}/api/v1",
-            "account_server_url": f"{url}/auth/api/v1",
-            "timeout": TIMEOUT,
-            "circuit_breaker": False,
-        }
+        settings = settings_of(url, timeout=TIMEOUT, circuit_breaker=False)
         if who == "platform":
             yield settings | {"token_store": FullStore()}, [row for row in ROWS if row.name not in NEED_A_TOKEN]
         elif who == "account server":
@@ -136,22 +129,11 @@ def judged(row: Row, began: float, outcome: Any) -> Outcome:
     return Outcome(row.name, seconds, problem)
 
 
-def measure(settings: dict[str, Any], row: Row) -> Outcome:
-    with InteractorClient(**settings) as client:
+async def measure(mode: str, settings: dict[str, Any], row: Row) -> Outcome:
+    async with client_of(mode, settings) as client:
         began = time.monotonic()
         try:
-            outcome = row.use(client.with_options(deadline=DEADLINE))
-        except Exception as error:
-            outcome = error
-        return judged(row, began, outcome)
-
-
-async def measure_async(settings: dict[str, Any], row: Row) -> Outcome:
-    async with AsyncInteractorClient(**settings) as client:
-        began = time.monotonic()
-        try:
-            outcome = row.use(client.with_options(deadline=DEADLINE))
-            outcome = await outcome if inspect.isawaitable(outcome) else outcome
+            outcome = await done(row.use(client.with_options(deadline=DEADLINE)))
         except Exception as error:
             outcome = error
         return judged(row, began, outcome)
@@ -162,7 +144,7 @@ def measure_at_once(settings: dict[str, Any], rows: list[Row]) -> list[Outcome]:
     found: dict[str, Outcome] = {}
 
     def run(row: Row) -> None:
-        found[row.name] = measure(settings, row)
+        found[row.name] = asyncio.run(measure("sync", settings, row))
 
     threads = [threading.Thread(target=run, args=(row,), daemon=True) for row in rows]
     ends_at = time.monotonic() + PATIENCE
@@ -174,7 +156,7 @@ def measure_at_once(settings: dict[str, Any], rows: list[Row]) -> list[Outcome]:
 
 
 async def measure_at_once_async(settings: dict[str, Any], rows: list[Row]) -> list[Outcome]:
-    tasks = [asyncio.create_task(measure_async(settings, row)) for row in rows]
+    tasks = [asyncio.create_task(measure("async", settings, row)) for row in rows]
     await asyncio.wait(tasks, timeout=PATIENCE)
     found = [
         task.result() if task.done() else Outcome(row.name, PATIENCE, "hangs")

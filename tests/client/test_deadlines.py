@@ -29,6 +29,10 @@ from tests.support.scripted_server import FaultServer, error, fine, refusing_url
 from tests.support.waiting import with_enough_time
 
 
+def get(mode: str, url: str, **options: Any) -> Any:
+    return call(mode, settings_of(url, **options), lambda client: client.assistants.get("asst_1"))
+
+
 def silence() -> Any:
     return send_and(b"", lambda connection: connection.stall())
 
@@ -39,7 +43,7 @@ def test_deadline_before_timeout_raises_error_that_names_the_deadline(mode: str)
         with FaultServer([silence()]) as server:
             what = r"GET /assistants/\{assistant_id\} had no response when its deadline came\. It may have arrived"
             with pytest.raises(APITimeoutError, match=what) as caught:
-                call(mode, settings_of(server.url, deadline=deadline), lambda client: client.assistants.get("asst_1"))
+                get(mode, server.url, deadline=deadline)
             assert caught.value.sent
 
     with_enough_time(attempt, 1, 5, 25)
@@ -50,11 +54,7 @@ def test_missed_deadlines_do_not_open_the_circuit(mode: str) -> None:
     breaker = CircuitBreaker(failures=1, cool_down=60)
     with FaultServer([silence()]) as server:
         with pytest.raises(APITimeoutError):
-            call(
-                mode,
-                settings_of(server.url, deadline=0.1, circuit_breaker=breaker),
-                lambda client: client.assistants.get("asst_1"),
-            )
+            get(mode, server.url, deadline=0.1, circuit_breaker=breaker)
         assert isinstance(breaker.enter(server.url.removeprefix("http://")), Permit)
 
 
@@ -63,7 +63,7 @@ def test_retry_pause_longer_than_deadline_raises_at_once(mode: str) -> None:
     with FaultServer([error(503, retry_after="30")]) as server:
         started = time.monotonic()
         with pytest.raises(ServerError) as caught:
-            call(mode, settings_of(server.url, deadline=25), lambda client: client.assistants.get("asst_1"))
+            get(mode, server.url, deadline=25)
         assert time.monotonic() - started < 20
         assert caught.value.retry_after == 30
         assert len(server.calls()) == 1
@@ -162,8 +162,9 @@ def test_request_repeated_with_new_token_keeps_its_timeouts() -> None:
         request = client.build_request("GET", f"{server.url}/api/v1/x")
         timeouts = dict(request.extensions["timeout"])
         for _ in range(2):
-            client.send(request)
+            response = client.send(request)
             assert request.extensions["timeout"] == timeouts
+            assert 0 < response.elapsed.total_seconds() < 60
         client.close()
 
 
@@ -174,11 +175,7 @@ def test_open_circuit_before_a_retry_raises_the_error_of_the_last_attempt(mode: 
     policy = RetryPolicy(base_delay=0.01)
     with FaultServer([fault]) as server:
         with pytest.raises((ServerError, APIConnectionError)) as caught:
-            call(
-                mode,
-                settings_of(server.url, circuit_breaker=breaker, retry_policy=policy),
-                lambda client: client.assistants.get("asst_1"),
-            )
+            get(mode, server.url, circuit_breaker=breaker, retry_policy=policy)
         assert len(server.calls()) == 1
     assert (caught.value.status == 503) == isinstance(caught.value, ServerError)
 
@@ -222,4 +219,4 @@ def test_unsupported_proxy_of_the_environment_raises_configuration_error(
 ) -> None:
     monkeypatch.setenv("http_proxy", "gopher://proxy.example")
     with FaultServer() as server, pytest.raises(ConfigurationError, match=r"HTTP_PROXY"):
-        call(mode, settings_of(server.url, max_retries=0), lambda client: client.assistants.get("asst_1"))
+        get(mode, server.url, max_retries=0)

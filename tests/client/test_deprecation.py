@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interactor_client.api.assistants import list_assistants
-from interactor_ext import AsyncInteractorClient, InteractorClient
 from interactor_ext import deprecation as module
 from interactor_ext._responses._status_error import status_error
 from interactor_ext.deprecation import (
@@ -25,6 +24,8 @@ from interactor_ext.deprecation import (
     parse_deprecation,
     warn_if_deprecated,
 )
+from tests.support.modes import opened, sync_and_async
+from tests.support.scripted_server import settings_of
 
 JUNE_30 = datetime(2023, 6, 30, 23, 59, 59, tzinfo=UTC)
 NOW = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
@@ -292,22 +293,9 @@ class DeprecatedTokens(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return self.handle_request(request)
 
 
-SETTINGS: dict[str, Any] = {
-    "client_id": "a",
-    "client_secret": "b",
-    "core_api_url": "https://core.test",
-    "account_server_url": "https://account.test",
-}
-
-
 @pytest.mark.filterwarnings("error::interactor_ext.deprecation.InteractorDeprecationWarning")
-async def test_deprecation_warning_turned_into_error_is_raised_unchanged() -> None:
-    with (
-        InteractorClient(**SETTINGS, transport=DeprecatedTokens()) as client,
-        pytest.raises(InteractorDeprecationWarning),
-    ):
-        client.assistants.list()
-    module._warned.clear()
-    async with AsyncInteractorClient(**SETTINGS, transport=DeprecatedTokens()) as async_client:
+@sync_and_async
+async def test_deprecation_warning_turned_into_error_is_raised_unchanged(mode: str) -> None:
+    async with opened(mode, settings_of("https://core.test", transport=DeprecatedTokens())) as client:
         with pytest.raises(InteractorDeprecationWarning):
-            await async_client.assistants.list()
+            await client.assistants.list()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,14 +14,10 @@ from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
 from tests.support.modes import at_once, call, opened, sync_and_async
 from tests.support.scripted_server import refusing_url
 
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
 BOT: dict[str, Any] = {"name": "Support Bot", "model": "gpt-4", "system_prompt": "You help."}
 URL = "https://shop.example/webhooks"
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox().run() as running:
-        yield running
 
 
 def tool_set() -> ToolSet:
@@ -174,9 +169,15 @@ async def test_lost_answer_to_a_request_without_a_key_is_no_error(
 
 
 @sync_and_async
-async def test_unreachable_platform_is_tried_as_often_as_by_one_call(
+async def test_unavailable_or_unreachable_platform_is_tried_as_often_as_by_one_call(
     mode: str, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
+    sandbox.faults.add("list_tools", status=503, times=None)
+    async with opened(mode, sandbox._with_connection({"max_retries": 1})) as client:
+        with pytest.raises(ServerError):
+            await client.namespace("user_1").assistants.create(**BOT, tools=tool_set())
+    assert [each.operation for each in sandbox.requests].count("list_tools") == 2
+    caplog.clear()
     with refusing_url() as url:
         options = {**sandbox._with_connection({"max_retries": 1}), "core_api_url": f"{url}/api/v1"}
         async with opened(mode, options) as client:

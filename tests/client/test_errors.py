@@ -303,29 +303,19 @@ def test_errors_can_be_copied_and_pickled(error: InteractorError, duplicate: Any
     assert (str(twin), twin.args, vars(twin)) == (str(error), error.args, vars(error))
 
 
-ECHOES = [
-    f"client_secret {SECRET} is wrong",
-    f"Bearer {TOKEN} has expired",
-    "authorization: Bearer abc.def-ghi",
-    "the token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln is bad",
-    'client_secret="hunter2abc"',
-    "access_token=abc123def456&x=1",
-    "password: hunter2",
-    "your secret 'f00ba4r9' is unknown",
-    "token: 8f3a61c9d2aa",
-    "whsec_1234567890",
-]
-LEAKS = [
-    "secret_8f3a61c9d2",
-    "tok_51a7",
-    "abc.def",
-    "eyJ",
-    "hunter2",
-    "abc123def456",
-    "f00ba4r9",
-    "8f3a61c9d2aa",
-    "1234567890",
-]
+# What a server says, and what of it must not be shown.
+ECHOES = {
+    f"client_secret {SECRET} is wrong": SECRET,
+    f"Bearer {TOKEN} has expired": TOKEN,
+    "authorization: Bearer abc.def-ghi": "abc.def",
+    "the token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln is bad": "eyJ",
+    'client_secret="hunter2abc"': "hunter2",
+    "access_token=abc123def456&x=1": "abc123def456",
+    "password: hunter2": "hunter2",
+    "your secret 'f00ba4r9' is unknown": "f00ba4r9",
+    "token: 8f3a61c9d2aa": "8f3a61c9d2aa",
+    "whsec_1234567890": "1234567890",
+}
 
 
 @pytest.mark.parametrize("text", ECHOES)
@@ -339,7 +329,7 @@ def test_secret_echoed_by_the_server_is_masked_in_the_error(text: str) -> None:
         error_of(401, headers={"Set-Cookie": f"sid={TOKEN}", "WWW-Authenticate": text, "Authorization": text}),
     ):
         shown = f"{error} {error!r} {error.code} {error.details} {error.request_id} {dict(error.headers)}"
-        assert not [leak for leak in LEAKS if leak in shown], shown
+        assert not [leak for leak in ECHOES.values() if leak in shown], shown
         assert b"hunter2" not in pickle.dumps(error)
         assert not error.headers.keys() & {"set-cookie", "www-authenticate", "authorization"}
 

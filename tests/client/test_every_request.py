@@ -13,10 +13,11 @@ import httpx
 import pytest
 
 from interactor_ext import APIConnectionError, APIStatusError, InteractorError, ResponseInfo
-from interactor_ext.telemetry import Event, RequestEnded, Sending
+from interactor_ext.telemetry import PoolOpened, RequestEnded
 from tests.support.cases import for_each
 from tests.support.every_request import NEED_A_TOKEN, ROWS, Row
 from tests.support.modes import call, sync_and_async
+from tests.support.telemetry import Recorded
 
 SECRET, TOKEN, GATEWAY = "secret_8f3a61c9d2", "token_51d7e2aa90", "gateway_key_77b0c4"
 SETTINGS: dict[str, Any] = {
@@ -50,19 +51,12 @@ class Platform(httpx.MockTransport):
         return httpx.Response(418, json={"error": error}, headers={"X-Echo": heard, "X-Request-Id": heard})
 
 
-class Recorder:
+class Recorder(Recorded):
     """A telemetry, and what `on_response` was told."""
 
     def __init__(self) -> None:
-        self.ended: list[RequestEnded] = []
+        super().__init__()
         self.told: list[ResponseInfo] = []
-
-    def sending(self, request: Sending) -> object:
-        return None
-
-    def record(self, event: Event) -> None:
-        if isinstance(event, RequestEnded):
-            self.ended.append(event)
 
 
 def outcome(mode: str, row: Row, platform: Platform, recorder: Recorder) -> Any:
@@ -104,10 +98,13 @@ def test_every_request_has_the_extras_of_its_view_is_told_of_and_shows_no_secret
         assert not request.url.query
 
     sent = [*platform.token_requests, *platform.requests]
-    ended = [(event.request.method, event.request.endpoint, event.request.operation) for event in recorder.ended]
+    ended = [
+        (event.request.method, event.request.endpoint, event.request.operation) for event in recorder.of(RequestEnded)
+    ]
     assert sorted(ended) == sorted(map(names_of, sent))
     assert sorted(info.operation for info in recorder.told) == sorted(names_of(each)[2] for each in platform.requests)
     assert {info.status for info in recorder.told} <= {418}
+    assert recorder.of(PoolOpened) == []  # a transport of the user's own has no numbers to show
 
     if isinstance(result, InteractorError):
         assert isinstance(result, APIStatusError)
@@ -139,5 +136,5 @@ def test_every_request_without_an_answer_says_whether_it_was_sent(
         assert isinstance(result, APIConnectionError)
         assert result.sent is (failure is httpx.ReadError)
     assert recorder.told == []
-    assert recorder.ended[-1].error == "network"
+    assert recorder.of(RequestEnded)[-1].error == "network"
     assert TOKEN not in f"{result} {result.__cause__ if isinstance(result, Exception) else ''}"

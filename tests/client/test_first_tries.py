@@ -215,7 +215,7 @@ with InteractorClient() as client:
     page = client.namespace("user_1").assistants.list()
     copy.deepcopy(page), pickle.dumps(page), copy.copy(client.rooms), dir(client), repr(client)
     [getattr(client, name, None) for name in ("__deepcopy__", "_repr_html_", "_ipython_display_")]
-print(*(name for name in sys.modules if name.endswith(".advice")))
+print(*(name for name in sys.modules if name.endswith((".advice", "unsendable"))))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"

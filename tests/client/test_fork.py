@@ -89,7 +89,8 @@ async def test_child_does_not_touch_connections_of_the_parents_event_loops() -> 
     assert closed == [second]
 
 
-async def test_child_inherits_no_open_circuit_no_queue_and_no_used_limit() -> None:
+async def test_child_inherits_no_open_circuit_no_queue_and_no_used_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fork, "_hooks", weakref.WeakValueDictionary())
     breaker = CircuitBreaker(failures=1, cool_down=60)
     permit = breaker.enter("host")
     assert isinstance(permit, Permit)
@@ -99,10 +100,8 @@ async def test_child_inherits_no_open_circuit_no_queue_and_no_used_limit() -> No
     assert queue.has_turn(place)
     limiter = RateLimiter(Tiers(client=Tier(1, 1)))
     limiter.wait((("client", "c"),))
-    breaker._reset()
-    queue._reset()
-    limiter._buckets._reset()  # type: ignore[attr-defined]
+    _fork._run_hooks()
     assert isinstance(breaker.enter("host"), Permit)
     assert not queue.is_busy("key")
-    limiter.wait((("client", "c"),), 0.1)
+    assert limiter.wait((("client", "c"),), 0.1) is None
     queue.leave(place)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from interactor_ext import CircuitBreaker, InteractorClient
-from interactor_ext.telemetry import Event, RequestEnded, Sending
+from interactor_ext import CircuitBreaker, InteractorClient, get_client, reset_clients
+from interactor_ext.telemetry import RequestEnded
 from interactor_ext.transports._circuit_breaker import Permit
-from tests.support.scripted_server import token_answer
+from interactor_ext.webhooks import MemoryEventStore
+from tests.support.scripted_server import settings_of, token_answer
+from tests.support.telemetry import Recorded
+from tests.support.waiting import in_time
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no such signal")
 
@@ -70,22 +73,7 @@ class Words(httpx.SyncByteStream):
         self._interrupt()
 
 
-SETTINGS: dict[str, Any] = {
-    "client_id": "client",
-    "client_secret": "secret_8f3a61c9d2",
-    "core_api_url": "http://localhost/api/v1",
-    "account_server_url": "http://localhost/api/v1",
-}
-
-
-@pytest.mark.parametrize("translates", [False, True])
-def test_exception_of_signal_handler_during_a_call_is_raised_unchanged(
-    handler: type[Exception], translates: bool
-) -> None:
-    transport = Interrupted(translates=translates)
-    with InteractorClient(**SETTINGS, transport=transport) as client, pytest.raises(handler, match="too long"):
-        client.assistants.get("a")
-    assert transport.calls == 1
+SETTINGS = settings_of("http://localhost")
 
 
 @pytest.mark.parametrize("translates", [False, True])
@@ -102,7 +90,7 @@ def test_exception_of_signal_handler_during_a_stream_ends_it_without_reconnect(
 
 
 @pytest.mark.parametrize("translates", [False, True])
-def test_exception_of_signal_handler_during_a_call_does_not_open_the_circuit(
+def test_exception_of_signal_handler_during_a_call_is_raised_unchanged_and_does_not_open_the_circuit(
     handler: type[Exception], translates: bool
 ) -> None:
     breaker = CircuitBreaker(failures=1)
@@ -118,20 +106,10 @@ def test_exception_of_signal_handler_during_a_call_does_not_open_the_circuit(
 def test_telemetry_counts_a_call_that_a_signal_handler_ends_as_cancelled(
     handler: type[Exception], translates: bool
 ) -> None:
-    recorded: list[object] = []
-
-    class Recording:
-        def sending(self, request: Sending) -> None:
-            pass
-
-        def record(self, event: Event) -> None:
-            recorded.append(event)
-
-    transport = Interrupted(translates=translates)
-    telemetry = Recording()
+    transport, telemetry = Interrupted(translates=translates), Recorded()
     with InteractorClient(**SETTINGS, transport=transport, telemetry=telemetry) as client, pytest.raises(handler):
         client.assistants.get("a")
-    assert [event.error for event in recorded if isinstance(event, RequestEnded)] == [None, "cancelled"]
+    assert [event.error for event in telemetry.of(RequestEnded)] == [None, "cancelled"]
 
 
 def test_interrupted_probe_of_the_circuit_breaker_allows_another() -> None:
@@ -148,3 +126,29 @@ def test_interrupted_probe_of_the_circuit_breaker_allows_another() -> None:
     assert refusal.seconds == 1.0
     del probe  # nobody says how it ended
     assert isinstance(breaker.enter("host"), Permit)
+
+
+EVENTS = MemoryEventStore()
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: get_client(**SETTINGS), lambda: EVENTS.release("k", "t")], ids=["client", "store"]
+)
+def test_no_instant_of_an_exception_of_a_signal_handler_leaves_a_lock_taken(call: Callable[[], object]) -> None:
+    """Python 3.14 handles signals even after a `with` has taken its lock, before its block begins."""
+
+    def call_until_the_timer_ends() -> None:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0.000_2)
+        while True:
+            call()
+
+    in_time(call)  # what it imports does not survive interrupts
+    before = signal.signal(signal.SIGVTALRM, ring)
+    try:
+        for _ in range(200):
+            with pytest.raises(SoftTimeLimit):
+                call_until_the_timer_ends()
+    finally:
+        signal.signal(signal.SIGVTALRM, before)
+    in_time(call)
+    reset_clients()

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from interactor_ext import AsyncInteractorClient, InteractorClient, ResponseValidationError
+from interactor_ext import InteractorClient, ResponseValidationError
 from tests.support.contract import operations
-from tests.support.modes import call, sync_and_async
+from tests.support.modes import call, opened, sync_and_async
 from tests.support.scripted_server import ASSISTANT, Action, Connection, FaultServer, Request, reply, settings_of
 
 
@@ -48,20 +48,11 @@ def serving(pages: list[list[Any]], **meta: Any) -> Action:
     return act
 
 
-def walk(mode: str, server: FaultServer, found: list[str], **options: Any) -> None:
+async def walk(mode: str, server: FaultServer, found: list[str], **options: Any) -> None:
     """Record the id of each assistant when it is yielded."""
-    if mode == "sync":
-        with InteractorClient(**settings_of(server.url)) as client:
-            for item in client.assistants.iterate(**options):
-                found.append(item.id)  # noqa: PERF401  (what came before an error is to be kept)
-        return
-
-    async def main() -> None:
-        async with AsyncInteractorClient(**settings_of(server.url)) as client:
-            async for item in client.assistants.iterate(**options):
-                found.append(item.id)  # noqa: PERF401
-
-    asyncio.run(main())
+    async with opened(mode, settings_of(server.url)) as client:
+        async for item in client.assistants.iterate(**options):
+            found.append(item.id)  # noqa: PERF401  (what came before an error is to be kept)
 
 
 def names(found: list[Any]) -> str:
@@ -91,7 +82,7 @@ def test_on_invalid_gets_each_invalid_item_and_the_others_are_yielded(mode: str,
 
 
 @sync_and_async
-def test_on_invalid_is_called_when_its_page_is_reached(mode: str) -> None:
+async def test_on_invalid_is_called_when_its_page_is_reached(mode: str) -> None:
     """In the thread or task of the iteration, not while a page is prefetched."""
     order: list[str] = []
 
@@ -103,16 +94,16 @@ def test_on_invalid_is_called_when_its_page_is_reached(mode: str) -> None:
         order.append(error.path)
 
     with FaultServer([serving(PAGES)]) as server:
-        walk(mode, server, order, prefetch=3, on_invalid=note if mode == "sync" else note_async)
+        await walk(mode, server, order, prefetch=3, on_invalid=note if mode == "sync" else note_async)
     paths = [path for path, *_ in BAD]
     assert order == [paths[0], "a", "c", *paths[1:5], "f", paths[5], "h"]
 
 
 @sync_and_async
-def test_invalid_item_without_on_invalid_raises_after_the_pages_before(mode: str) -> None:
+async def test_invalid_item_without_on_invalid_raises_after_the_pages_before(mode: str) -> None:
     found: list[str] = []
     with FaultServer([serving([[bot("a")], *PAGES])]) as server, pytest.raises(ResponseValidationError) as caught:
-        walk(mode, server, found)
+        await walk(mode, server, found)
     assert found == ["a"]
     assert (caught.value.path, caught.value.model, caught.value.field) == ("data[1].name", "Assistant", "name")
     assert caught.value.item is None

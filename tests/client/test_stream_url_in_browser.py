@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -14,6 +11,7 @@ from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext.sandbox import Sandbox
 from tests.support.browser import chromium, eventually
 from tests.support.conversations import NAMESPACE, asked, new_room
+from tests.support.scripted_server import OddServer, http
 
 pytestmark = pytest.mark.full  # drives a browser
 
@@ -64,35 +62,12 @@ SEVEN: list[dict[str, Any]] = [
 ]
 
 
-@contextmanager
-def page_server() -> Iterator[str]:
-    """Serves the page from an origin of its own."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("content-type", "text/html")
-            self.end_headers()
-            self.wfile.write(PAGE)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @pytest.fixture(scope="module")
 def page() -> Iterator[tuple[Any, str]]:
     """A browser, and the origin of the page in it."""
-    with page_server() as origin, chromium() as browser:
-        yield browser, origin
+    served = OddServer(lambda asked: http(200, PAGE, content_type="text/html"))
+    with served, chromium() as browser:
+        yield browser, served.url
 
 
 def types(browser: Any) -> list[str]:

@@ -219,6 +219,13 @@ async def test_health_of_a_client_that_requires_a_namespace_asks_the_account_ser
     assert (wire.last.url.path, namespaces(wire.last)) == ("/api/v1/assistants", ["a"])
 
 
+@sync_and_async
+def test_account_server_gets_no_bearer_token_at_the_core_apis_address_either(mode: str, wire: Wire) -> None:
+    call(mode, {**wire.settings, "account_server_url": CORE}, lambda client: client.oauth.get_jwks())
+    assert "authorization" not in wire.last.headers
+    assert wire.token_requests == []
+
+
 def test_client_of_a_sandbox_requires_no_namespace_unless_told(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,10 @@ def started(sandbox: Sandbox) -> str:
         return instance.id
 
 
+def looked(sandbox: Sandbox, operation: str = "get_workflow_instance", times: int = 1) -> Callable[[], bool]:
+    return lambda: len(list(asked(sandbox, operation))) >= times
+
+
 def trigger(sandbox: Sandbox, instance_id: str, event: str) -> None:
     with sandbox.client(namespace=NAMESPACE) as user:
         user.workflow_instances.trigger_event(instance_id, event=event)
@@ -106,11 +110,7 @@ def test_instance_in_the_awaited_status_returns_at_once(mode: str, sandbox: Sand
 @sync_and_async
 def test_status_that_changes_during_the_stream_returns(mode: str, sandbox: Sandbox) -> None:
     instance_id = started(sandbox)
-
-    def looked() -> bool:
-        return bool(list(asked(sandbox, "get_workflow_instance")))
-
-    with meanwhile(looked, lambda: trigger(sandbox, instance_id, "collected")):
+    with meanwhile(looked(sandbox), lambda: trigger(sandbox, instance_id, "collected")):
         seen = waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id, {"halted"}, 60))
     assert seen.status == "halted"
     # By its stream, not at the next look by and by.
@@ -127,7 +127,7 @@ def test_wait_for_completed_passes_a_halt(mode: str, sandbox: Sandbox) -> None:
         with sandbox.client(namespace=NAMESPACE) as user:
             user.workflow_instances.submit_input(instance_id, body={"approved": True})
 
-    with meanwhile(lambda: bool(list(asked(sandbox, "get_workflow_instance"))), go_on):
+    with meanwhile(looked(sandbox), go_on):
         seen = waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id, until={"completed"}))
     assert (seen.status, seen.current_state) == ("completed", "shipped")
 
@@ -136,11 +136,7 @@ def test_wait_for_completed_passes_a_halt(mode: str, sandbox: Sandbox) -> None:
 def test_without_a_stream_the_instance_is_polled(mode: str, sandbox: Sandbox) -> None:
     instance_id = started(sandbox)
     sandbox.faults.add("stream_workflow_instance", status=403, times=None)
-
-    def looked_twice() -> bool:
-        return len(list(asked(sandbox, "get_workflow_instance"))) > 1
-
-    with meanwhile(looked_twice, lambda: trigger(sandbox, instance_id, "collected")):
+    with meanwhile(looked(sandbox, times=2), lambda: trigger(sandbox, instance_id, "collected")):
         seen = waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id))
     assert seen.status == "halted"
 
@@ -182,12 +178,8 @@ def test_status_that_does_not_come_raises_wait_timeout(mode: str, streams: bool,
 @sync_and_async
 def test_final_status_that_was_not_awaited_raises_unexpected_state(mode: str, sandbox: Sandbox) -> None:
     instance_id = started(sandbox)
-
-    def looked() -> bool:
-        return bool(list(asked(sandbox, "get_workflow_instance")))
-
     with (
-        meanwhile(looked, lambda: trigger(sandbox, instance_id, "broken")),
+        meanwhile(looked(sandbox), lambda: trigger(sandbox, instance_id, "broken")),
         pytest.raises(UnexpectedStateError, match="is 'failed' at 'broken'") as caught,
     ):
         waited(mode, sandbox, lambda user: user.wait_for_workflow(instance_id))
@@ -236,7 +228,7 @@ def connect(sandbox: Sandbox, flow_id: str) -> None:
 @sync_and_async
 def test_connected_account_ends_the_oauth_wait(mode: str, sandbox: Sandbox) -> None:
     flow_id = begun(sandbox)
-    with meanwhile(lambda: bool(list(asked(sandbox, "get_oauth_status"))), lambda: connect(sandbox, flow_id)):
+    with meanwhile(looked(sandbox, "get_oauth_status"), lambda: connect(sandbox, flow_id)):
         flow = waited(mode, sandbox, lambda user: user.wait_for_oauth(flow_id, timeout=60))
     assert flow.status == "completed"
     with sandbox.client(namespace=NAMESPACE) as user:

@@ -13,8 +13,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext import InteractorClient
 from interactor_ext.sandbox import DeliveryOptions, Sandbox
 from interactor_ext.sandbox.platform.contract import load_contract
+from tests.support.scripted_server import OddServer, http
 
 pytestmark = pytest.mark.full
 
@@ -60,9 +59,10 @@ def test_sandbox_responses_match_the_contract(tmp_path: Path) -> None:
         (tmp_path / "openapi.json").write_text(json.dumps(document_of(sandbox)))
         for name in ("schemathesis.toml", "schemathesis_hooks.py"):
             shutil.copy(Path(__file__).with_name(name), tmp_path)
-        url = stack.enter_context(served(tmp_path))
+        # Of a file, it would send everything to one server.
+        served = stack.enter_context(OddServer(lambda asked: http(200, (tmp_path / "openapi.json").read_bytes())))
         stack.enter_context(short_streams(sandbox))
-        command = [SCHEMATHESIS, "run", f"{url}/openapi.json", "--checks", "all", "--max-examples", EXAMPLES]
+        command = [SCHEMATHESIS, "run", f"{served.url}/openapi.json", "--checks", "all", "--max-examples", EXAMPLES]
         done = subprocess.run(
             [*map(str, command), "--continue-on-failure", "--no-color", "--generation-database", "none"],
             cwd=tmp_path,
@@ -133,21 +133,3 @@ def document_of(sandbox: Sandbox) -> Any:
     for item in document["paths"].values():
         item["servers"] = [{"url": sandbox.account_server_url if "servers" in item else sandbox.core_api_url}]
     return document
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The folder over HTTP: of a file, schemathesis would send everything to one server."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()

@@ -202,6 +202,16 @@ def test_order_is_refunded_once(load: Callable[[str, str], Any], interactor_clie
     assert len(list(user.workflow_instances.iterate())) == 1
 
 
+def test_refund_outlasts_lost_responses(
+    load: Callable[[str, str], Any], interactor_client: InteractorClient, interactor_sandbox: Sandbox
+) -> None:
+    example, user = load("", "workflow_approval"), interactor_client.namespace("org_acme")
+    for operation in ("create_workflow", "start_workflow_instance", "submit_workflow_input"):
+        interactor_sandbox.faults.add(operation, kind="reset_after")
+    assert example.decide(user, example.refund(user, "ord_1", 59_900), approved=True).current_state == "paid"
+    assert [len(list(each.iterate())) for each in (user.workflows, user.workflow_instances)] == [1, 1]
+
+
 @pytest.mark.parametrize("amount", ["-5", "0", "0.00", "nan", "1e9", "5.999"])
 def test_refund_is_an_amount_of_money(load: Callable[[str, str], Any], amount: str) -> None:
     with pytest.raises(ValueError, match=amount):
@@ -250,7 +260,11 @@ def test_multi_tenant_api_starts() -> None:
 
 @pytest.mark.parametrize(("folder", "module"), [("support_bot", "app"), ("fastapi_chat", "main")])
 def test_tabs_share_a_room_and_get_another_when_it_is_deleted(
-    load: Callable[[str, str], Any], folder: str, module: str, interactor_client: InteractorClient
+    load: Callable[[str, str], Any],
+    folder: str,
+    module: str,
+    interactor_client: InteractorClient,
+    interactor_sandbox: Sandbox,
 ) -> None:
     local = {"base_url": "http://localhost", "headers": {"origin": "http://localhost"}}
     with TestClient(load(folder, module).app, **local) as tab:  # type: ignore[arg-type]
@@ -264,6 +278,9 @@ def test_tabs_share_a_room_and_get_another_when_it_is_deleted(
         assert tab.delete(f"/interactor/rooms/{first}").status_code == 204
         (second,) = set(at_once(room))
         assert tab.get(f"/interactor/rooms/{second}/messages").status_code == 200
+        nothing = {"data": [], "meta": {"total": 0, "page": 1, "per_page": 1, "total_pages": 0}}
+        interactor_sandbox.faults.add("list_rooms", status=200, body=nothing, times=5)
+        assert {room() for _ in range(5)} == {second}  # a list that lags behind makes no further room
     alice = interactor_client.namespace("user_alice")
     made = [kind.list().meta.total for kind in (alice.rooms, alice.assistants, alice.webhooks)]
     assert made == [1, 1, int(folder == "support_bot")]
@@ -338,11 +355,13 @@ def test_flask_example_connects_and_asks_to_connect_again_after_the_webhook() ->
         assert "Calendars of alice" in alice.post("/sign-in", data={"user": "alice"}).text
         consent = alice.post("/connect")  # the provider's page
         back = httpx.get(f"{consent.url}&decision=approve")
+        sandbox = f"{consent.url.scheme}://{consent.url.netloc.decode()}/_sandbox"
+        lost = {"operation": "complete_oauth", "kind": "reset_after"}
+        httpx.post(f"{sandbox}/faults", json=lost).raise_for_status()
         page = alice.get(back.headers["location"]).text
         assert "google_calendar is active" in page
         assert "connect again" not in page
         assert alice.get(back.headers["location"]).status_code == 400  # a link works once, for who began the flow
-        sandbox = f"{consent.url.scheme}://{consent.url.netloc.decode()}/_sandbox"
         (event,) = httpx.get(f"{sandbox}/events").json()["events"]
         httpx.post(f"{sandbox}/credentials/{event['data']['credential_id']}/expire").raise_for_status()
         eventually_here(lambda: "connect again" in alice.get("/").text)
@@ -482,10 +501,22 @@ def test_image_is_linted_and_its_commands_run_with_its_files_and_packages_alone(
 
 @pytest.mark.full
 @pytest.mark.parametrize(
-    ("title", "count"), [("pytest project", 5), ("Refunds", 4), ("Nightly job", 3), ("Connected account", 9)]
+    ("title", "count"), [("pytest project", 5), ("Refunds", 4), ("Nightly job", 3), ("Connected account", 10)]
 )
 def test_example_with_tests_passes_them(title: str, count: int, tmp_path: Path) -> None:
     # With the plugins of its install command alone.
     plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p interactor -p no:cacheprovider"}
     said = run(title, REFUNDS_DB=str(tmp_path / "refunds.db"), **plugins)
     assert re.search(rf"\b{count} passed\b", said)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("folder", "chosen"), [("pytest_project", "outage"), ("connected_account", "declines")])
+def test_example_survives_every_fault(folder: str, chosen: str) -> None:
+    explore = ["--interactor-explore", "--interactor-budget=10m", "-k", chosen, "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", *explore]
+    done = subprocess.run(
+        command, cwd=EXAMPLES / folder, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    assert re.search(r": \d+ schedules at \d+ places$", done.stdout, re.MULTILINE), done.stdout

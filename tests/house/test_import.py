@@ -14,6 +14,7 @@ import pytest
 import interactor_ext
 
 ROOT = Path(__file__).parents[2]
+IMPORT, CONFIGURATION = "ImportError: ", "interactor_ext.ConfigurationError: "
 CLIENTS = "from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError"
 HTTPX = "import httpx"  # loads its own command line where rich and click are there
 CALL = """
@@ -27,6 +28,10 @@ RECEIVER = (
     "router = WebhookRouter(WebhookVerifier('whsec_a'), hand_over=print)"
 )
 STORE = "from interactor_ext.webhooks import PostgresEventStore; PostgresEventStore('host=nowhere')"
+AIOHTTP = "from interactor_ext.transports import AiohttpTransport; AiohttpTransport()"
+HTTPX2 = f"{CLIENTS}; InteractorClient(client_id='a', client_secret='b').credential_auth('c').httpx2_auth()"
+ASYNC_STORE = STORE.replace("Postgres", "AsyncPostgres")
+DJANGO = "import interactor_ext.webhooks.django"
 SANDBOX = (
     "from interactor_ext.cli.app import command_line\ncommand_line(sandbox_alone=True)\n"
     "from interactor_ext.sandbox import Sandbox\nSandbox()"
@@ -103,8 +108,33 @@ def test_public_names_match_annotations_and_dir() -> None:
         interactor_ext.nonsense  # noqa: B018
 
 
-def test_sandbox_without_its_extra_raises_import_error_that_says_what_to_install() -> None:
-    code = "import sys; sys.modules['starlette'] = None; import interactor_ext.sandbox"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    needed = "ImportError: interactor_ext.sandbox needs an extra: pip install 'interactor-sdk[sandbox]'"
-    assert done.stderr.splitlines()[-1] == needed
+def extra(name: str) -> str:
+    return f"needs an extra: pip install 'interactor-sdk[{name}]'"
+
+
+@pytest.mark.parametrize(
+    ("package", "code", "error", "said"),
+    [
+        ("starlette", "import interactor_ext.sandbox", IMPORT, f"interactor_ext.sandbox {extra('sandbox')}"),
+        (
+            "typer",
+            "from interactor_ext import cli; exit(cli.main([]))",
+            "",
+            f"The command `interactor` {extra('cli')}",
+        ),
+        ("mcp", "from interactor_ext import *; ToolSet().serve_mcp()", IMPORT, f"ToolSet.serve_mcp {extra('mcp')}"),
+        ("psycopg", STORE, CONFIGURATION, f"PostgresEventStore {extra('postgres')}"),
+        ("psycopg", ASYNC_STORE, CONFIGURATION, f"AsyncPostgresEventStore {extra('postgres')}"),
+        ("httpx_aiohttp", AIOHTTP, CONFIGURATION, f"AiohttpTransport {extra('aiohttp')}"),
+        ("httpx2", HTTPX2, IMPORT, "httpx2_auth() needs httpx2: pip install httpx2"),
+        ("django", DJANGO, IMPORT, "interactor_ext.webhooks.django needs Django: pip install django"),
+        ("asgiref", DJANGO, IMPORT, "interactor_ext.webhooks.django needs Django: pip install django"),
+    ],
+)
+def test_what_needs_a_package_that_is_missing_says_what_to_install(
+    package: str, code: str, error: str, said: str
+) -> None:
+    program = f"import sys; sys.modules[{package!r}] = None; {code}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == f"{error}{said}"

@@ -154,6 +154,16 @@ async def test_waiting_in_the_queue_ends_with_the_time_left() -> None:
     await asyncio.gather(first, return_exceptions=True)
 
 
+def test_calls_in_the_queue_are_woken_when_their_turn_comes() -> None:
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        limiter = RateLimiter(Tiers(client=Tier(60_000, 1)), clock=loop.time)
+        await asyncio.gather(*(limiter.wait_async(CLIENT) for _ in range(20)))
+        return loop.time()
+
+    assert run_in_virtual_time(main()) < 0.2  # else they look every quarter of a second
+
+
 class Interrupted(Closing):
     """In place of what ends a pause early: it is interrupted."""
 

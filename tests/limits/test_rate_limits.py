@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ from tests.support.modes import at_once, opened, sync_and_async
 from tests.support.rate_limits import NAMESPACES, SLOWER, SPEED, call_from_threads, limiter_on
 from tests.support.redis_server import redis_cluster, redis_server
 from tests.support.scripted_server import ASSISTANT as ODD_ASSISTANT
-from tests.support.scripted_server import Answer, Asked, OddServer, js
+from tests.support.scripted_server import Answer, Asked, OddServer, js, mute_url, refusing_url
 from tests.support.virtual_time import VirtualTimeLoop, VirtualTimeTransport, run_in_virtual_time
 from tests.support.waiting import PATIENCE, eventually_async
 
@@ -278,8 +277,6 @@ def test_async_redis_client_works_in_successive_event_loops(
 
 def test_async_redis_client_in_a_sync_client_raises_configuration_error() -> None:
     redis = pytest.importorskip("redis")
-    from interactor_ext import ConfigurationError
-
     with pytest.raises(ConfigurationError, match=r"redis\.Redis"):
         RedisRateLimiter(redis.asyncio.Redis()).wait(CLIENT)
 
@@ -301,56 +298,26 @@ def test_rate_limit_of_a_view_is_that_of_its_namespace() -> None:
         assert b.rate_limit["namespace"].remaining == 3
 
 
-@pytest.fixture
-def silent() -> Iterator[int]:
-    """The port of a Redis that accepts connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener.getsockname()[1]
-
-
-@pytest.fixture
-def absent() -> Iterator[int]:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        yield nobody.getsockname()[1]
-
-
 @pytest.mark.parametrize("kind", ["sync", "async", "async, a redis of threads"])
-@pytest.mark.parametrize("state", ["silent", "absent"])
-def test_failing_redis_delays_one_call_and_fails_none(
-    state: str,
-    kind: str,
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize("there", [mute_url, refusing_url])
+async def test_failing_redis_delays_one_call_and_fails_none(
+    there: Any, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     redis = pytest.importorskip("redis")
     monkeypatch.setattr(shared_buckets, "_PATIENCE", 0.2)
     monkeypatch.setattr(shared_buckets, "_REST", 1000.0)
-    options: dict[str, Any] = {"port": request.getfixturevalue(state)}
-    if "threads" in kind:
-        # The end of the event loop waits for the thread that waits for Redis.
-        options |= {"socket_timeout": 0.3, "retry": None}
-    limiter = RedisRateLimiter((redis.asyncio if kind == "async" else redis).Redis(**options))
-    with OddServer(lambda asked: js(200, {"data": ODD_ASSISTANT})) as server:
+    # The end of the event loop waits for the thread that waits for Redis.
+    options: dict[str, Any] = {"socket_timeout": 0.3, "retry": None} if "threads" in kind else {}
+    with OddServer(lambda asked: js(200, {"data": ODD_ASSISTANT})) as server, there() as url:
+        make = (redis.asyncio if kind == "async" else redis).Redis
+        limiter = RedisRateLimiter(make(port=int(url.rpartition(":")[2]), **options))
         store = MemoryTokenStore()
         with InteractorClient(**server.settings, token_store=store) as client:
             client.get_access_token()  # so that none is requested under the limits
         settings = {**server.settings, "deadline": PATIENCE, "token_store": store, "rate_limiter": limiter}
-
-        def use(client: Any) -> list[Any]:
-            return [client.assistants.get("a") for _ in range(4)]
-
-        async def main() -> None:
-            async with AsyncInteractorClient(**settings) as client:
-                for call in use(client):
-                    await call
-
-        if kind == "sync":
-            with InteractorClient(**settings) as client:
-                use(client)
-        else:
-            asyncio.run(main())
+        async with opened(kind.partition(",")[0], settings) as user:
+            for _ in range(4):
+                await user.assistants.get("a")
         assert len(server.calls) == 4
     assert caplog.text.count("counts on its own") == 1
 

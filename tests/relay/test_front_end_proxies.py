@@ -35,8 +35,6 @@ http {{
   {recipe}
 }}
 """
-StartProxy = Callable[[str], str]
-"""Starts a proxy of the relay with a recipe; returns its origin."""
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 import httpx
 
-from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext import InteractorClient, ToolSet
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import Page, RelayServer
@@ -62,6 +61,7 @@ def test_whole_session_with_faults_shows_no_token_no_secret_and_no_word_of_the_p
     sandbox: Sandbox,
     start_relay: Callable[..., RelayServer],
     new_room: Callable[..., str],
+    new_instance: Callable[..., str],
     emit: Callable[..., None],
     backend: InteractorClient,
 ) -> None:
@@ -76,7 +76,7 @@ def test_whole_session_with_faults_shows_no_token_no_secret_and_no_word_of_the_p
     sandbox.replies.add(when="weather", call=("get_weather", {"city": ARGUMENT}), then="Rain in Oslo.")
     user.messages.send(room, content=SYSTEM, role="system")
     user.rooms.update(room, metadata={"customer": CONTEXT, "room_name": "Weather"})
-    instance = halted_instance(user)
+    instance, other = (new_instance(note=CONTEXT, order_id=7) for _ in range(2))
     call = {"id": "tc_1", "tool_id": "tool_1", "status": "failed", "arguments": {"city": ARGUMENT}}
     call["result"] = {"error": {"message": EXCEPTION}}
     message = {"id": "msg_1", "room_id": room, "created_at": "2026-01-01T00:00:00Z", "content": ""}
@@ -89,7 +89,7 @@ def test_whole_session_with_faults_shows_no_token_no_secret_and_no_word_of_the_p
         (("get_room", "update_room"), "PATCH", f"/rooms/{room}", {"name": "Weather"}),
         (("delete_room",), "DELETE", "/rooms/room_1", None),
         (("get_workflow_instance",), "GET", f"/workflow-instances/{instance}", None),
-        (("submit_workflow_input",), "POST", f"/workflow-instances/{halted_instance(user)}/input", {"a": INPUT}),
+        (("submit_workflow_input",), "POST", f"/workflow-instances/{other}/input", {"a": INPUT}),
     ]
     streams = [
         (("stream_room",), f"/rooms/{room}/stream"),
@@ -159,15 +159,6 @@ def test_whole_session_with_faults_shows_no_token_no_secret_and_no_word_of_the_p
             assert form not in recorder.received
     for words in (WORDS, "db7.internal", "INTERNAL_CODE", "req_", sandbox.client_id, "Bearer", "user_1", "x-ratelimit"):
         assert words.encode() not in recorder.received
-
-
-def halted_instance(user: InteractorClient) -> str:
-    states = [
-        WorkflowState(name="ask", type="halting", transitions=[WorkflowTransition(to="end")]),
-        WorkflowState(name="end", type="terminal"),
-    ]
-    workflow = user.workflows.create(name="Ask", states=states, initial_state="ask")
-    return user.workflow_instances.start(workflow.id, context={"note": CONTEXT, "order_id": 7}).id
 
 
 def tokens_of(sandbox: Sandbox) -> set[str]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext import ConfigurationError, InteractorClient, ToolSet
 from interactor_ext.relay import Show
 from interactor_ext.sandbox import Sandbox
@@ -100,17 +99,9 @@ def test_only_messages_of_users_and_assistants_are_shown_and_the_others_counted(
 
 @pytest.mark.parametrize(("show", "shown"), [(Show(), {}), (Show(context=("order_id", "missing")), {"order_id": 17})])
 def test_context_of_an_instance_is_shown_by_its_keys(
-    start_relay: StartRelay, backend: InteractorClient, show: Show, shown: dict[str, Any]
+    start_relay: StartRelay, new_instance: Callable[..., str], show: Show, shown: dict[str, Any]
 ) -> None:
-    user = backend.namespace("user_1")
-    states = [
-        WorkflowState(name="ask", type="halting", transitions=[WorkflowTransition(to="end")]),
-        WorkflowState(name="end", type="terminal"),
-    ]
-    workflow = user.workflows.create(name="Ask", states=states, initial_state="ask")
-    context = {"order_id": 17, "credit_limit": "internal", "internal_note": "internal"}
-    instance = user.workflow_instances.start(workflow_id=workflow.id, context=context).id
-    path = f"/workflow-instances/{instance}"
+    path = f"/workflow-instances/{new_instance(order_id=17, credit_limit='internal', internal_note='internal')}"
     with start_relay(show=show).page() as page, page.events(f"{path}/stream") as stream:
         halted = page.get(path)
         moved = page.post(f"{path}/input", json={"approved": "internal"})

@@ -56,6 +56,17 @@ def test_faults_can_be_added_listed_and_removed_over_http(
         ("/faults", {"status": 503, "retry_after": "1\r\nX-Evil: 1"}, ""),
         ("/clock", {"advance": 10**400}, "advance"),
         ("/deprecations", {"operation": "list_rooms", "at": 10**400}, ""),
+        ("/replies", [], ""),
+        ("/replies", {}, ""),
+        ("/replies", {"say": "x", "wehn": "y"}, "wehn"),
+        ("/replies", {"say": "x", "pattern": "("}, "pattern"),
+        ("/replies", {"say": "x", "pattern": "y", "when": "z"}, "pattern"),
+        ("/replies", {"call": ["get_order", []]}, "call"),
+        ("/replies", {"say": "x", "times": None}, "times"),
+        ("/events", {}, ""),
+        ("/events", {"event": "no.such"}, ""),
+        ("/events", {"event": "credential.expired", "data": []}, ""),
+        ("/events", [], ""),
     ],
 )
 def test_invalid_control_request_returns_422_and_changes_nothing(
@@ -63,7 +74,7 @@ def test_invalid_control_request_returns_422_and_changes_nothing(
 ) -> None:
     found = problem(control.post(path, json=body), 422, "VALIDATION_ERROR")
     assert field in found or not field
-    assert len(sandbox.faults) == 0
+    assert (len(sandbox.faults), len(sandbox.replies), len(sandbox.events)) == (0, 0, 0)
 
 
 def test_every_method_of_a_sandbox_can_be_called_over_http() -> None:

@@ -39,11 +39,6 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-@pytest.fixture
-def url(receiver: Receiver) -> str:
-    return receiver.url
-
-
 def hook(caller: Caller, url: str, *events: str, **fields: Any) -> dict[str, Any]:
     return caller.make("/webhooks", **{"url": url, "events": list(events or CATALOGUE), "secret": SECRET, **fields})
 
@@ -84,10 +79,8 @@ def handled_by_router(sandbox: Sandbox, receiver: Receiver) -> list[Any]:
     return handled
 
 
-def test_every_event_type_is_delivered_signed_and_typed(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
-) -> None:
-    hook(caller, url)
+def test_every_event_type_is_delivered_signed_and_typed(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
+    hook(caller, receiver.url)
     publish_every_event(sandbox, caller)
     sandbox.wait_for_deliveries(60)
     handled = handled_by_router(sandbox, receiver)
@@ -105,15 +98,13 @@ def test_every_event_type_is_delivered_signed_and_typed(
     assert Counter(statuses(sandbox)) == {200: len(sandbox.events)}
 
 
-def test_delivery_has_documented_headers_and_body(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
-) -> None:
-    webhook = hook(caller, f"{url}/in?a=1", "credential.connected")
+def test_delivery_has_documented_headers_and_body(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
+    webhook = hook(caller, f"{receiver.url}/in?a=1", "credential.connected")
     connect(sandbox, 2)
     sandbox.wait_for_deliveries(60)
     first, second = receiver.got
     assert first.path == "/in?a=1"
-    assert first.headers["host"] == url.removeprefix("http://")
+    assert first.headers["host"] == receiver.url.removeprefix("http://")
     assert first.headers["content-type"] == "application/json"
     assert re.fullmatch("sha256=[0-9a-f]{64}", first.headers["x-interactor-signature"])
     assert abs(int(first.headers["x-interactor-timestamp"]) - sandbox.clock.now()) < 60
@@ -124,7 +115,11 @@ def test_delivery_has_documented_headers_and_body(
     by_request = {got.headers["x-request-id"]: got for got in receiver.got}
     for delivery in sandbox.deliveries:
         assert json.loads(by_request[delivery.request_id].body) == delivery.event
-        assert (delivery.webhook_id, delivery.url, delivery.namespace) == (webhook["id"], f"{url}/in?a=1", "user_1")
+        assert (delivery.webhook_id, delivery.url, delivery.namespace) == (
+            webhook["id"],
+            f"{receiver.url}/in?a=1",
+            "user_1",
+        )
         assert (delivery.attempt, delivery.status, delivery.succeeded, delivery.error) == (1, 200, True, None)
         assert (delivery.event_type, delivery.next_attempt_at) == ("credential.connected", None)
         assert 0 < delivery.duration < 60
@@ -132,9 +127,9 @@ def test_delivery_has_documented_headers_and_body(
 
 @pytest.mark.parametrize("failures", [1, 5, 6])
 def test_failed_delivery_is_retried_on_schedule(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, failures: int
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, failures: int
 ) -> None:
-    hook(caller, url)
+    hook(caller, receiver.url)
     answers = [500, 404, 301, 503, 400, 500][:failures]
     receiver.answers.extend(answers)
     connect(sandbox)
@@ -161,9 +156,9 @@ def test_failed_delivery_is_retried_on_schedule(
 
 
 def test_running_until_idle_jumps_from_attempt_to_attempt(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, control: httpx.Client
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, control: httpx.Client
 ) -> None:
-    hook(caller, url, "credential.connected")
+    hook(caller, receiver.url, "credential.connected")
     receiver.answers.extend([500] * 12)
     sandbox.clock.freeze()
     for run in (sandbox.run_until_idle, lambda: control.post("/run-until-idle").raise_for_status()):
@@ -193,9 +188,9 @@ def test_running_until_idle_reaches_expiries_and_syncs(sandbox: Sandbox, caller:
     assert caller.read(f"/data-sources/{source['id']}")["sync_status"] == "completed"
 
 
-def test_retry_schedule_follows_time_scale(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+def test_retry_schedule_follows_time_scale(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
     sandbox.delivery.time_scale = 1e-5
-    hook(caller, url)
+    hook(caller, receiver.url)
     receiver.answers.extend([500] * 6)
     began = time.monotonic()
     connect(sandbox)
@@ -206,11 +201,11 @@ def test_retry_schedule_follows_time_scale(sandbox: Sandbox, caller: Caller, rec
 
 
 def test_reordered_delivery_is_overtaken_by_next_and_held_for_a_while(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert outbox.HOLD_SECONDS == 1.0
     monkeypatch.setattr(outbox, "HOLD_SECONDS", 60.0)
-    hook(caller, url)
+    hook(caller, receiver.url)
     sandbox.delivery.reorder = 1
     connect(sandbox, 3)
     monkeypatch.setattr(outbox, "HOLD_SECONDS", 0.1)
@@ -221,10 +216,8 @@ def test_reordered_delivery_is_overtaken_by_next_and_held_for_a_while(
     assert ids[0] != sandbox.events[0]["id"]
 
 
-def test_duplicate_option_sends_a_copy_with_one_attempt(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
-) -> None:
-    hook(caller, url)
+def test_duplicate_option_sends_a_copy_with_one_attempt(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
+    hook(caller, receiver.url)
     sandbox.delivery.duplicate = 1
     receiver.answers.extend([500, 500])
     connect(sandbox)
@@ -237,8 +230,8 @@ def test_duplicate_option_sends_a_copy_with_one_attempt(
     assert [delivery.is_duplicate for delivery in sandbox.deliveries].count(True) == 1
 
 
-def test_delivery_delay_follows_sandbox_clock(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
-    hook(caller, url)
+def test_delivery_delay_follows_sandbox_clock(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
+    hook(caller, receiver.url)
     sandbox.delivery.delay = 100_000
     connect(sandbox, 5)
     with pytest.raises(TimeoutError):
@@ -249,8 +242,8 @@ def test_delivery_delay_follows_sandbox_clock(sandbox: Sandbox, caller: Caller, 
     assert len(receiver.got) == 5
 
 
-def test_rotated_secret_signs_next_attempts(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
-    webhook = hook(caller, url)
+def test_rotated_secret_signs_next_attempts(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
+    webhook = hook(caller, receiver.url)
     receiver.answers.append(500)
     connect(sandbox)
     sandbox.wait_for_deliveries(60)
@@ -264,14 +257,14 @@ def test_rotated_secret_signs_next_attempts(sandbox: Sandbox, caller: Caller, re
 
 
 def test_events_reach_subscribed_active_webhooks_of_their_namespace(
-    sandbox: Sandbox, caller: Caller, another: Callable[..., Caller], receiver: Receiver, url: str
+    sandbox: Sandbox, caller: Caller, another: Callable[..., Caller], receiver: Receiver
 ) -> None:
-    hook(caller, f"{url}/one")
-    hook(caller, f"{url}/also", "credential.connected")
-    hook(caller, f"{url}/elsewhere", "credential.revoked")
-    hook(caller, f"{url}/off", active=False)
-    hook(another("user_2"), f"{url}/two")
-    hook(another(None), f"{url}/none")
+    hook(caller, f"{receiver.url}/one")
+    hook(caller, f"{receiver.url}/also", "credential.connected")
+    hook(caller, f"{receiver.url}/elsewhere", "credential.revoked")
+    hook(caller, f"{receiver.url}/off", active=False)
+    hook(another("user_2"), f"{receiver.url}/two")
+    hook(another(None), f"{receiver.url}/none")
     connect(sandbox)
     connect(sandbox, namespace="user_2")
     connect(sandbox, namespace="")
@@ -282,9 +275,9 @@ def test_events_reach_subscribed_active_webhooks_of_their_namespace(
 
 @pytest.mark.parametrize("way", ["delete", "deactivate"])
 def test_deleted_or_inactive_webhook_gets_no_more_deliveries(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str, way: str
+    sandbox: Sandbox, caller: Caller, receiver: Receiver, way: str
 ) -> None:
-    webhook = hook(caller, url)
+    webhook = hook(caller, receiver.url)
     path = f"/webhooks/{webhook['id']}"
     receiver.answers.append(500)
     connect(sandbox)
@@ -306,9 +299,9 @@ def test_deleted_or_inactive_webhook_gets_no_more_deliveries(
 
 
 def test_in_flight_delivery_of_deleted_webhook_is_not_retried(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
+    sandbox: Sandbox, caller: Caller, receiver: Receiver
 ) -> None:
-    webhook = hook(caller, url)
+    webhook = hook(caller, receiver.url)
     receiver.hang()
     receiver.answers.extend([500] * 30)
     connect(sandbox, 20)
@@ -322,24 +315,20 @@ def test_in_flight_delivery_of_deleted_webhook_is_not_retried(
     assert len(receiver.got) == webhook_queue.AT_ONCE
 
 
-def test_changed_webhook_url_is_used_from_next_attempt(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
-) -> None:
-    webhook = hook(caller, f"{url}/old")
+def test_changed_webhook_url_is_used_from_next_attempt(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
+    webhook = hook(caller, f"{receiver.url}/old")
     receiver.answers.append(500)
     connect(sandbox)
     sandbox.wait_for_deliveries(60)
-    caller.patch(f"/webhooks/{webhook['id']}", json={"url": f"{url}/new"})
+    caller.patch(f"/webhooks/{webhook['id']}", json={"url": f"{receiver.url}/new"})
     sandbox.clock.advance(30)
     sandbox.wait_for_deliveries(60)
     assert [got.path for got in receiver.got] == ["/old", "/new"]
-    assert [delivery.url for delivery in sandbox.deliveries] == [f"{url}/old", f"{url}/new"]
+    assert [delivery.url for delivery in sandbox.deliveries] == [f"{receiver.url}/old", f"{receiver.url}/new"]
 
 
-def test_hanging_receiver_does_not_delay_other_webhooks(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
-) -> None:
-    hook(caller, url)
+def test_hanging_receiver_does_not_delay_other_webhooks(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
+    hook(caller, receiver.url)
     receiver.hang()
     with receiving() as (quick, address):
         hook(caller, address)
@@ -352,12 +341,12 @@ def test_hanging_receiver_does_not_delay_other_webhooks(
     assert len(receiver.got) == 40
 
 
-def test_stop_interrupts_deliveries_and_restart_sends_them(receiver: Receiver, url: str) -> None:
+def test_stop_interrupts_deliveries_and_restart_sends_them(receiver: Receiver) -> None:
     sandbox = Sandbox()
     receiver.hang()
     with sandbox.run():
         with Caller(sandbox) as caller:
-            hook(caller, url)
+            hook(caller, receiver.url)
         connect(sandbox, 20)
         receiver.wait(webhook_queue.AT_ONCE)
         stopping = time.monotonic()
@@ -371,8 +360,8 @@ def test_stop_interrupts_deliveries_and_restart_sends_them(receiver: Receiver, u
     assert {json.loads(got.body)["id"] for got in receiver.got} == {event["id"] for event in sandbox.events}
 
 
-def test_reset_cancels_in_flight_deliveries(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
-    hook(caller, url)
+def test_reset_cancels_in_flight_deliveries(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
+    hook(caller, receiver.url)
     sandbox.delivery.duplicate = 1
     receiver.hang()
     connect(sandbox, 10)
@@ -383,15 +372,15 @@ def test_reset_cancels_in_flight_deliveries(sandbox: Sandbox, caller: Caller, re
     sandbox.wait_for_deliveries(60)
     assert list(sandbox.deliveries) == []
     with Caller(sandbox) as fresh:
-        hook(fresh, url)
+        hook(fresh, receiver.url)
     connect(sandbox)
     assert only(sandbox).status == 200
 
 
-def test_delivery_times_out_without_response(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
+def test_delivery_times_out_without_response(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
     assert sandbox.delivery.timeout == 30
     sandbox.delivery.timeout = 0.2
-    hook(caller, url)
+    hook(caller, receiver.url)
     receiver.hang()
     connect(sandbox)
     delivery = only(sandbox)
@@ -404,16 +393,14 @@ def test_delivery_times_out_without_response(sandbox: Sandbox, caller: Caller, r
     assert statuses(sandbox) == [None, 200]
 
 
-def test_delivery_that_cannot_be_made_is_a_failed_attempt(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
-) -> None:
+def test_delivery_that_cannot_be_made_is_a_failed_attempt(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
     receiver.answers.append(307)
-    receiver.location = f"{url}/elsewhere"
+    receiver.location = f"{receiver.url}/elsewhere"
     with RawServer(lambda connection: connection.send(b"\x00garbage\r\n\r\n")) as garbage, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # so that nobody else takes the port; it does not listen
         for fields, status, error in (
-            ({"url": url}, 307, "None"),
-            ({"url": url, "secret": "   "}, None, "this secret can't sign anything"),
+            ({"url": receiver.url}, 307, "None"),
+            ({"url": receiver.url, "secret": "   "}, None, "this secret can't sign anything"),
             ({"url": garbage.url}, None, "RemoteProtocolError"),
             ({"url": f"http://127.0.0.1:{closed.getsockname()[1]}/"}, None, "ConnectError"),
             ({"url": "http://nowhere.invalid/"}, None, "can't find nowhere.invalid"),
@@ -430,8 +417,8 @@ def test_delivery_that_cannot_be_made_is_a_failed_attempt(
     assert [got.path for got in receiver.got] == ["/"]
 
 
-def test_every_address_of_a_host_name_is_tried(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
-    address = url.replace("127.0.0.1", "localhost")
+def test_every_address_of_a_host_name_is_tried(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
+    address = receiver.url.replace("127.0.0.1", "localhost")
     hook(caller, address)
     connect(sandbox)
     assert only(sandbox).status == 200
@@ -460,14 +447,14 @@ def test_tls_certificate_is_verified_for_host_in_url(
         assert "CERTIFICATE_VERIFY_FAILED" in str(sandbox.deliveries[-1].error)
 
 
-async def test_delivery_works_under_server_without_lifespan(receiver: Receiver, url: str) -> None:
+async def test_delivery_works_under_server_without_lifespan(receiver: Receiver) -> None:
     sandbox = Sandbox()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app), base_url="http://sandbox") as client:
         body = {"grant_type": "client_credentials", **credentials_of(sandbox)}
         token = (await client.post("/auth/api/v1/oauth/token", json=body)).json()["data"]["access_token"]
         answer = await client.post(
             "/api/v1/webhooks",
-            json={"url": url, "events": ["credential.connected"], "secret": SECRET},
+            json={"url": receiver.url, "events": ["credential.connected"], "secret": SECRET},
             headers={"authorization": f"Bearer {token}", "x-namespace": "user_1"},
         )
         assert answer.status_code == 201
@@ -478,20 +465,18 @@ async def test_delivery_works_under_server_without_lifespan(receiver: Receiver, 
             await asyncio.sleep(0.01)
 
 
-def test_delivery_record_masks_secrets(sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str) -> None:
-    hook(caller, url.replace("http://", "http://user:hush@"), secret="whsec_hush")
+def test_delivery_record_masks_secrets(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
+    hook(caller, receiver.url.replace("http://", "http://user:hush@"), secret="whsec_hush")
     connect(sandbox)
     delivery = only(sandbox)
     assert receiver.got[0].headers["authorization"].startswith("Basic ")
-    assert delivery.url == url
+    assert delivery.url == receiver.url
     assert "hush" not in repr(sandbox.deliveries)
     assert "hush" not in repr(delivery.event)
 
 
-def test_redeliver_sends_delivery_or_event_again(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, url: str
-) -> None:
-    webhook = hook(caller, url)
+def test_redeliver_sends_delivery_or_event_again(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
+    webhook = hook(caller, receiver.url)
     connect(sandbox)
     delivery = only(sandbox)
     sandbox.redeliver(delivery)

@@ -23,28 +23,23 @@ def tools(caller: Caller) -> list[Any]:
     return list(caller.read("/tools"))
 
 
-def test_reset_fault_closes_connection_before_handler_runs(sandbox: Sandbox, caller: Caller) -> None:
-    sandbox.faults.add("create_tool", kind="reset")
-    with pytest.raises(httpx.ReadError):
+@pytest.mark.parametrize(
+    ("kind", "error", "status"),
+    [
+        ("reset", httpx.ReadError, 0),
+        ("reset_after", httpx.ReadError, 201),
+        ("truncated", httpx.RemoteProtocolError, 201),
+    ],
+)
+def test_fault_ends_connection_before_or_after_handler_ran(
+    sandbox: Sandbox, caller: Caller, kind: Any, error: type[Exception], status: int
+) -> None:
+    sandbox.faults.add("create_tool", kind=kind)
+    with pytest.raises(error):
         caller.post("/tools", json=TOOL)
-    assert (sandbox.requests[-1].fault, sandbox.requests[-1].status) == ("reset", 0)
-    assert tools(caller) == []
-    assert caller.post("/tools", json=TOOL).status_code == 201
-
-
-def test_reset_after_fault_closes_connection_after_handler_ran(sandbox: Sandbox, caller: Caller) -> None:
-    sandbox.faults.add("create_tool", kind="reset_after")
-    with pytest.raises(httpx.ReadError):
-        caller.post("/tools", json=TOOL)
-    assert (sandbox.requests[-1].fault, sandbox.requests[-1].status) == ("reset_after", 201)
-    assert len(tools(caller)) == 1
-
-
-def test_truncated_fault_cuts_body(sandbox: Sandbox, caller: Caller) -> None:
-    sandbox.faults.add("create_tool", kind="truncated")
-    with pytest.raises(httpx.RemoteProtocolError, match="complete"):
-        caller.post("/tools", json=TOOL)
-    assert len(tools(caller)) == 1
+    assert (sandbox.requests[-1].fault, sandbox.requests[-1].status) == (kind, status)
+    assert len(tools(caller)) == (status == 201)
+    assert caller.post("/tools", json={**TOOL, "name": "other"}).status_code == 201
 
 
 def test_malformed_fault_sends_half_json(sandbox: Sandbox, caller: Caller) -> None:

@@ -12,7 +12,7 @@ import pytest
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.storage.journal import MAX_RESPONSE, RESPONSES
 from interactor_ext.webhooks import WebhookVerifier
-from tests.support.sandbox_caller import Caller, control_url, fetch_token, listening, problem
+from tests.support.sandbox_caller import Caller, control_url, fetch_token, listening
 from tests.support.scripted_server import receiving
 from tests.support.waiting import eventually
 
@@ -248,9 +248,3 @@ def test_event_is_published_over_http_with_the_example_of_the_contract(sandbox: 
     assert (event["event"], event["namespace"]) == ("credential.expired", "user_1")
     assert event["data"] == {"credential_id": "cred_5Tn8", "provider": "slack"}
     assert control.post("/events", json={"event": "credential.expired"}).json()["namespace"] == ""
-
-
-@pytest.mark.parametrize("body", [{}, {"event": "no.such"}, {"event": "credential.expired", "data": []}, []])
-def test_invalid_event_over_http_returns_422(sandbox: Sandbox, control: httpx.Client, body: Any) -> None:
-    problem(control.post("/events", json=body), 422, "VALIDATION_ERROR")
-    assert len(sandbox.events) == 0

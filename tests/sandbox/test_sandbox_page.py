@@ -228,6 +228,17 @@ def test_request_leads_to_its_deliveries_with_their_attempts_on_a_line_of_time(
     eventually(inspector.browser, lambda: inspector.text("#deliveries-tally") == "")
 
 
+def test_explored_run_is_a_line_of_time(inspector: Page, sandbox: Sandbox, caller: Caller) -> None:
+    inspector.open("requests")
+    inspector.shows("#request-list", "create_token")
+    assert not inspector.browser.find_element("id", "schedule").is_displayed()
+    for place, fault in (("r1 create_token", ""), (f"r2 create_room [LOST] {ATTACK}", "lost")):
+        sandbox._state.schedule.append({"time": sandbox.clock.stamp(), "place": place, "fault": fault})
+    inspector.shows("#schedule-list li:not([aria-current])", "r1 create_token")
+    inspector.shows("#schedule-list li[aria-current]:last-child", "r2 create_room [LOST]")
+    inspector.shows("#schedule-list .badge.failed", "lost")
+
+
 def test_older_entries_come_page_by_page(inspector: Page, caller: Caller) -> None:
     for number in range(110):
         caller.tool(f"tool_{number}")

@@ -19,7 +19,8 @@ from interactor_ext import (
     NotFoundError,
 )
 from tests.support.modes import opened, sync_and_async
-from tests.support.scripted_server import Connection, Handler, RawServer
+from tests.support.scripted_server import Connection, Handler, RawServer, settings_of
+from tests.support.wire import Wire
 
 
 class Platform:
@@ -49,13 +50,7 @@ def delta(number: int) -> bytes:
 
 
 def settings(url: str) -> dict[str, Any]:
-    return {
-        "client_id": "id",
-        "client_secret": "a-secret",
-        "account_server_url": f"{url}/auth",
-        "core_api_url": f"{url}/core",
-        "environment": "sandbox",
-    }
+    return settings_of(url, environment="sandbox")
 
 
 def read(mode: str, url: str, *, options: dict[str, Any] | None = None, **stream_options: Any) -> list[Any]:
@@ -89,7 +84,8 @@ def test_token_that_expires_during_a_stream_is_replaced(mode: str) -> None:
     for connection in platform.streams:
         assert connection.request.headers["x-namespace"] == "Zoë".encode()
         assert connection.request.headers["accept"] == b"text/event-stream"
-        assert connection.request.target in ("/core/rooms/room%201/stream", "/core/workflow-instances/wfi%2F1/stream")
+        path = connection.request.target.removeprefix("/api/v1")
+        assert path in ("/rooms/room%201/stream", "/workflow-instances/wfi%2F1/stream")
 
 
 @sync_and_async
@@ -115,7 +111,19 @@ def test_entering_raises_the_error_of_the_response(mode: str) -> None:
     with RawServer(Platform(stream)) as server, pytest.raises(NotFoundError) as caught:
         read(mode, server.url)
     assert caught.value.request_id == "req_1"
-    assert "a-secret" not in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_interrupt_while_a_stream_opens_reaches_the_caller() -> None:
+    def interrupt(request: httpx.Request) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    with (
+        InteractorClient(**Wire(interrupt).settings) as client,
+        pytest.raises(KeyboardInterrupt),
+        client.rooms.stream("room_1"),
+    ):
+        pass
 
 
 @sync_and_async

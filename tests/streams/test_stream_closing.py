@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from tests.support.modes import at_once, sync_and_async
-from tests.support.scripted_server import SECRET, Connection, FaultServer, RawServer, Request, fine
+from tests.support.scripted_server import SECRET, Connection, FaultServer, RawServer, Request, fine, sending
 from tests.support.stream_reader import connected, stream_of, streaming
 from tests.support.waiting import collect_garbage, eventually_async
 
@@ -101,11 +101,7 @@ async def test_break_closes_the_connection_and_a_later_loop_resumes(mode: str) -
 
 @sync_and_async
 async def test_next_after_the_end_raises_stop_iteration(mode: str) -> None:
-    def done(connection: Connection) -> None:
-        connection.head()
-        connection.send(delta(1) + b"event: done\ndata: {}\n\n")
-
-    with RawServer(done) as server:
+    with RawServer(sending(delta(1) + b"event: done\ndata: {}\n\n")) as server:
         async with streaming(mode, server.url) as stream, stream:
             assert (await anext(stream)).content == "1"
             for _ in range(2):
@@ -116,14 +112,10 @@ async def test_next_after_the_end_raises_stop_iteration(mode: str) -> None:
 
 @sync_and_async
 async def test_error_in_on_reconnect_closes_the_connection(mode: str) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head()
-        connection.send(delta(1))
-
     def refuse(number: int, seconds: float) -> None:
         raise KeyError(number)
 
-    with RawServer(handler) as server:
+    with RawServer(sending(delta(1))) as server:
         async with streaming(mode, server.url, on_reconnect=refuse) as stream:
             with pytest.raises(KeyError):
                 async with stream:
@@ -167,16 +159,12 @@ async def test_cancelling_while_connecting_leaves_no_connection_open(steps: int)
 
 
 async def test_cancelling_during_backoff_ends_the_wait() -> None:
-    def handler(connection: Connection) -> None:
-        connection.head()
-        connection.send(b"retry: 60000\n\n" + delta(1))
-
     waiting = asyncio.Event()
 
     async def note(number: int, seconds: float) -> None:
         waiting.set()
 
-    with RawServer(handler) as server:
+    with RawServer(sending(b"retry: 60000\n\n" + delta(1))) as server:
         async with streaming("async", server.url, on_reconnect=note) as stream, stream:
             task = asyncio.create_task(anext(stream.raw()))
             await task

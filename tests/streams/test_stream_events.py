@@ -26,7 +26,7 @@ from interactor_client.models import (
 from interactor_ext import InteractorError, ResponseValidationError, StreamError
 from interactor_ext.sse import EventTooLargeError, ServerSentEvent
 from tests.support.modes import sync_and_async
-from tests.support.scripted_server import Connection
+from tests.support.scripted_server import Connection, sending
 from tests.support.stream_reader import Outcome, read_from
 
 DONE = b'data: {"type":"done"}\n\n'
@@ -41,11 +41,7 @@ TOOL_CALL = {"id": "call_1", "tool_id": "tool_1", "arguments": {"a": 1}, "status
 
 
 def served(mode: str, stream: bytes, *, raw: bool = False, then: bytes = DONE) -> Outcome:
-    def handler(connection: Connection) -> None:
-        connection.head()
-        connection.send(stream if connection.number == 0 else then)
-
-    return read_from(handler, mode, raw=raw)
+    return read_from(sending(stream, then), mode, raw=raw)
 
 
 def sse(data: object, **fields: str) -> bytes:
@@ -200,21 +196,14 @@ def test_raw_returns_events_as_they_were_sent(mode: str) -> None:
 
 @sync_and_async
 def test_compressed_stream_is_read(mode: str) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head(200, "Content-Encoding: gzip")
-        connection.send(gzip.compress(sse({"type": "message.delta", "content": "a"}) + DONE))
-
-    assert read_from(handler, mode).text == "a"
+    packed = gzip.compress(sse({"type": "message.delta", "content": "a"}) + DONE)
+    assert read_from(sending(packed, headers=["Content-Encoding: gzip"]), mode).text == "a"
 
 
 @sync_and_async
 @pytest.mark.parametrize("content_type", ["text/html", "application/json; charset=utf-8"])
 def test_other_content_type_raises_stream_error(mode: str, content_type: str) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head(200, "X-Request-Id: req_3", content_type=content_type)
-        connection.send(b"<html>")
-
-    outcome = read_from(handler, mode)
+    outcome = read_from(sending(b"<html>", headers=["X-Request-Id: req_3"], content_type=content_type), mode)
     assert len(outcome.connections) == 1
     assert isinstance(outcome.error, StreamError)
     assert (outcome.error.status, outcome.error.request_id) == (200, "req_3")
@@ -223,12 +212,7 @@ def test_other_content_type_raises_stream_error(mode: str, content_type: str) ->
 @sync_and_async
 def test_login_page_of_a_proxy_gives_an_error_without_secrets(mode: str) -> None:
     secrets = ["Set-Cookie: session=c00kie", "WWW-Authenticate: Basic s3cret", "X-Request-Id: Bearer abcdef0123456789"]
-
-    def handler(connection: Connection) -> None:
-        connection.head(200, *secrets, "X-Proxy: squid", content_type="text/html")
-        connection.send(b"<html>")
-
-    error = read_from(handler, mode).error
+    error = read_from(sending(b"<html>", headers=[*secrets, "X-Proxy: squid"], content_type="text/html"), mode).error
     assert isinstance(error, StreamError)
     assert error.headers["X-Proxy"] == "squid"
     shown = f"{error.request_id} {error!r} {error} {dict(error.headers)} {pickle.dumps(error)!r}"
@@ -238,24 +222,14 @@ def test_login_page_of_a_proxy_gives_an_error_without_secrets(mode: str) -> None
 @sync_and_async
 @pytest.mark.parametrize("content_type", [None, "text/event-stream; charset=utf-8", "TEXT/Event-Stream"])
 def test_content_type_variants_are_accepted(mode: str, content_type: str | None) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head(content_type=content_type)
-        connection.send(sse({"type": "message.delta", "content": "a"}) + DONE)
-
-    assert read_from(handler, mode).text == "a"
+    events = sse({"type": "message.delta", "content": "a"}) + DONE
+    assert read_from(sending(events, content_type=content_type), mode).text == "a"
 
 
 @sync_and_async
 def test_too_large_event_raises_stream_error_after_earlier_events(mode: str) -> None:
-    megabyte = b"x" * 2**20
-
-    def handler(connection: Connection) -> None:
-        connection.head()
-        connection.send(sse({"type": "message.delta", "content": "a"}) + b"data: ")
-        for _ in range(17):
-            connection.send(megabyte)
-
-    outcome = read_from(handler, mode)
+    too_large = b"data: " + b"x" * 17 * 2**20
+    outcome = read_from(sending(sse({"type": "message.delta", "content": "a"}) + too_large), mode)
     assert len(outcome.connections) == 1
     assert isinstance(outcome.error, EventTooLargeError)
     assert outcome.text == "a"

@@ -26,7 +26,7 @@ from interactor_ext import (
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.streams import _state
 from tests.support.modes import sync_and_async
-from tests.support.scripted_server import Connection, RawServer
+from tests.support.scripted_server import Connection, RawServer, sending
 from tests.support.stream_reader import collect, read_from
 from tests.support.waiting import with_enough_time
 
@@ -111,14 +111,8 @@ def test_repeated_disconnects_lose_and_repeat_no_event(
 
 @sync_and_async
 def test_repeated_events_of_a_server_without_resume_are_dropped(mode: str) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head()
-        newest = 10 * (connection.number + 1)
-        connection.send(b"".join(delta(number) for number in range(1, newest + 1)))
-        if connection.number == 4:
-            connection.send(DONE)
-
-    outcome = read_from(handler, mode)
+    bodies = [b"".join(delta(number) for number in range(1, newest + 1)) for newest in (10, 20, 30, 40, 50)]
+    outcome = read_from(sending(*bodies[:-1], bodies[-1] + DONE), mode)
     assert (outcome.error, outcome.text) == (None, text_of(50))
     assert [connection.last_event_id for connection in outcome.connections] == [b"", b"10", b"20", b"30", b"40"]
 
@@ -127,12 +121,8 @@ def test_repeated_events_of_a_server_without_resume_are_dropped(mode: str) -> No
 @sync_and_async
 def test_server_that_ends_after_each_event_is_not_asked_at_once_again_and_again(mode: str, retry: bytes) -> None:
     """docs/how-to/streams.md: the pauses grow."""
-
-    def handler(connection: Connection) -> None:
-        connection.head()
-        connection.send(retry + delta(connection.number + 1) + (DONE if connection.number == 13 else b""))
-
-    outcome = read_from(handler, mode, policy=RetryPolicy(jitter=lambda: 0.0))
+    bodies = [retry + delta(number) for number in range(1, 15)]
+    outcome = read_from(sending(*bodies[:-1], bodies[-1] + DONE), mode, policy=RetryPolicy(jitter=lambda: 0.0))
     assert (outcome.error, outcome.text) == (None, text_of(14))
     assert [seconds for _, seconds in outcome.waits] == [0.0] * 10 + [0.1, 0.2, 0.4]
 
@@ -140,25 +130,15 @@ def test_server_that_ends_after_each_event_is_not_asked_at_once_again_and_again(
 @sync_and_async
 def test_events_without_own_ids_are_never_dropped_as_duplicates(mode: str) -> None:
     plain = b'data: {"type":"message.delta","content":"x"}\n\n'
-
-    def handler(connection: Connection) -> None:
-        connection.head()
-        connection.send(plain * 2 + delta(1, "1") + plain * 2)
-        if connection.number == 1:
-            connection.send(DONE)
-
-    outcome = read_from(handler, mode)
+    body = plain * 2 + delta(1, "1") + plain * 2
+    outcome = read_from(sending(body, body + DONE), mode)
     # Those after id 1 are the same two as before, and those before any id could be anything.
     assert outcome.text == "xx1xx" + "xx"
 
 
 @sync_and_async
 def test_last_event_id_is_sent_as_utf_8(mode: str) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head()
-        connection.send("id: …é😀\ndata: {}\n\n".encode() if connection.number == 0 else DONE)
-
-    outcome = read_from(handler, mode)
+    outcome = read_from(sending("id: …é😀\ndata: {}\n\n".encode(), DONE), mode)
     assert (outcome.error, outcome.last_event_id) == (None, "…é😀")
     assert outcome.connections[1].last_event_id == "…é😀".encode()
 
@@ -166,22 +146,14 @@ def test_last_event_id_is_sent_as_utf_8(mode: str) -> None:
 @sync_and_async
 @pytest.mark.parametrize("event_id", [b" padded\t ", b"a\x0bb", b"\x7f", b"\x01", b"\xff"], ids=repr)
 def test_id_that_no_header_can_carry_does_not_end_the_stream(mode: str, event_id: bytes) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head()
-        connection.send(b"id: " + event_id + b"\ndata: {}\n\n" if connection.number == 0 else DONE)
-
-    outcome = read_from(handler, mode)
+    outcome = read_from(sending(b"id: " + event_id + b"\ndata: {}\n\n", DONE), mode)
     assert outcome.error is None
     assert outcome.connections[1].last_event_id in (b"", b"padded", "\ufffd".encode())
 
 
 @sync_and_async
 def test_last_event_id_of_the_caller_is_sent_first(mode: str) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head()
-        connection.send(after(connection, 5))
-
-    outcome = read_from(handler, mode, last_event_id="3")
+    outcome = read_from(sending(lambda connection: after(connection, 5)), mode, last_event_id="3")
     assert (outcome.text, outcome.last_event_id) == ("4 5 ", "5")
 
 
@@ -232,23 +204,16 @@ def wait_for_a_response(mode: str) -> None:
 
 @sync_and_async
 def test_retry_field_sets_the_reconnect_wait(mode: str) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head()
-        connection.send(b"retry: 20\n\n" + (delta(connection.number) if connection.number < 5 else DONE))
-
-    outcome = read_from(handler, mode, policy=RetryPolicy())
+    bodies = [b"retry: 20\n\n" + body for body in (*map(delta, range(5)), DONE)]
+    outcome = read_from(sending(*bodies), mode, policy=RetryPolicy())
     assert (outcome.error, len(outcome.waits)) == (None, 5)
     assert all(0.02 <= seconds <= 0.04 for _, seconds in outcome.waits[1:])
 
 
 @sync_and_async
 def test_backoff_grows_while_no_event_comes(mode: str) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head()
-        if connection.number == 6:
-            connection.send(DONE)
-
-    outcome = read_from(handler, mode, policy=RetryPolicy(base_delay=0.001, max_delay=0.01, jitter=lambda: 1.0))
+    policy = RetryPolicy(base_delay=0.001, max_delay=0.01, jitter=lambda: 1.0)
+    outcome = read_from(sending(*[b""] * 6, DONE), mode, policy=policy)
     assert outcome.waits == [(1, 0.001), (2, 0.002), (3, 0.004), (4, 0.008), (5, 0.01), (6, 0.01)]
 
 
@@ -306,10 +271,7 @@ def test_204_ends_the_stream_without_an_error(mode: str) -> None:
 
 @sync_and_async
 def test_too_long_retry_after_ends_the_stream_at_once(mode: str) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head(429, "Retry-After: 3600", content_type="application/json")
-
-    outcome = read_from(handler, mode)
+    outcome = read_from(sending(b"", status=429, headers=["Retry-After: 3600"]), mode)
     assert isinstance(outcome.error, RateLimitError)
     assert outcome.error.retry_after == 3600
     assert len(outcome.connections) == 1
@@ -318,11 +280,7 @@ def test_too_long_retry_after_ends_the_stream_at_once(mode: str) -> None:
 @sync_and_async
 @pytest.mark.parametrize("most", [0, 1, 3])
 def test_max_reconnects_ends_a_stream_that_keeps_breaking(mode: str, most: int) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head()
-        connection.send(delta(connection.number + 1))
-
-    outcome = read_from(handler, mode, max_reconnects=most)
+    outcome = read_from(sending(*map(delta, range(1, most + 2))), mode, max_reconnects=most)
     assert isinstance(outcome.error, StreamError)
     assert "GET /rooms/{room_id}/stream" in str(outcome.error)
     assert len(outcome.connections) == most + 1
@@ -334,11 +292,8 @@ def test_max_reconnects_ends_a_stream_that_keeps_breaking(mode: str, most: int) 
 def test_stream_that_never_opened_raises_the_error_of_its_last_attempt(
     mode: str, max_reconnects: int | None, attempts: int
 ) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head(503, content_type=None)
-
     policy = RetryPolicy(max_retries=2, base_delay=0.0)
-    outcome = read_from(handler, mode, policy=policy, max_reconnects=max_reconnects)
+    outcome = read_from(sending(b"", status=503, content_type=None), mode, policy=policy, max_reconnects=max_reconnects)
     assert isinstance(outcome.error, ServerError)
     assert len(outcome.connections) == attempts
 
@@ -354,12 +309,7 @@ def test_refused_connection_is_retried_then_raised(mode: str) -> None:
 
 @sync_and_async
 def test_stream_without_events_ends_after_20_reconnects(mode: str) -> None:
-    def handler(connection: Connection) -> None:
-        connection.head()
-        if connection.number == 0:
-            connection.send(delta(1))
-
-    outcome = read_from(handler, mode)
+    outcome = read_from(sending(delta(1), b""), mode)
     assert isinstance(outcome.error, StreamError)
     assert outcome.reconnects == 20
 

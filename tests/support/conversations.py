@@ -28,6 +28,10 @@ class Outcome:
         return "".join(event.content for event in self.events if isinstance(event, MessageDelta))
 
     @property
+    def answer(self) -> str | None:
+        return self.message and self.message.content
+
+    @property
     def types(self) -> list[str]:
         return [event.type for event in self.events]
 

@@ -27,7 +27,7 @@ SEND_NOTHING = {
     *("rate_limit", "with_options"),
 }
 RESOURCES = {operation.tag for operation in operations()}
-ARGUMENTS: dict[str, Any] = {"states": [WorkflowState(name="a", type="terminal")], "body": {}}
+ARGUMENTS: dict[str, Any] = {"events": ["x"], "states": [WorkflowState(name="a", type="terminal")], "body": {}}
 
 
 class Row(NamedTuple):

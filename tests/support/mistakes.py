@@ -97,6 +97,7 @@ def _names(sandbox: Sandbox, folder: Path) -> dict[str, Any]:
         "AsyncInteractorClient": AsyncInteractorClient,
         "InteractorClient": InteractorClient,
         "Sandbox": Sandbox,
+        "WebhookRouter": WebhookRouter,
         "WebhookVerifier": WebhookVerifier,
         "async_client": async_client,
         "async_user": async_client.namespace("user_123"),

@@ -12,18 +12,9 @@ from typing import Any, Self
 
 import httpx
 
+from tests.support.clock import Clock
 from tests.support.scripted_server import Answer, Asked, OddServer, js
 from tests.support.waiting import PATIENCE
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    time = __call__
 
 
 class Credentials:

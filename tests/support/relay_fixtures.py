@@ -57,13 +57,13 @@ def emit(sandbox: Sandbox) -> Callable[..., None]:
 def new_instance(backend: InteractorClient) -> Callable[..., str]:
     """Starts a workflow that asks, and ends with the input."""
 
-    def new_instance(namespace: str = "user_1") -> str:
+    def new_instance(namespace: str = "user_1", **context: Any) -> str:
         user = backend.namespace(namespace)
         states = [
             WorkflowState(name="ask", type="halting", transitions=[WorkflowTransition(to="end")]),
             WorkflowState(name="end", type="terminal"),
         ]
         workflow = user.workflows.create(name="Ask", states=states, initial_state="ask")
-        return user.workflow_instances.start(workflow_id=workflow.id).id
+        return user.workflow_instances.start(workflow_id=workflow.id, context=context).id
 
     return new_instance

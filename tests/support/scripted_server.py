@@ -16,7 +16,7 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -416,6 +416,22 @@ class OddServer(Server):
 
 Handler = Callable[[Connection], None]
 """Answers the one request of a connection as it likes; then it is closed."""
+
+
+def sending(
+    *bodies: bytes | Callable[[Connection], bytes],
+    status: int = 200,
+    headers: Sequence[str] = (),
+    content_type: str | None = "text/event-stream",
+) -> Handler:
+    """A handler that sends each connection the next of these bodies, and the last one again and again."""
+
+    def handler(connection: Connection) -> None:
+        body = bodies[min(connection.number, len(bodies) - 1)]
+        connection.head(status, *headers, content_type=content_type)
+        connection.send(body(connection) if callable(body) else body)
+
+    return handler
 
 
 class RawServer(Server):

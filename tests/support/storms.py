@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from interactor_ext import AsyncInteractorClient, InteractorClient
+from tests.support.scripted_server import settings_of
 
 STUCK = 60.0
 """Seconds without a single call that ends, after which the process shows where it stands, and ends."""
@@ -70,15 +71,7 @@ class Alarm:
 
 
 def settings(url: str) -> dict[str, Any]:
-    base = f"{url}/api/v1"
-    return {
-        "client_id": "client",
-        "client_secret": "secret_8f3a61c9d2",
-        "core_api_url": base,
-        "account_server_url": base,
-        "timeout": 30,
-        "max_retries": 0,
-    }
+    return settings_of(url, timeout=30, max_retries=0)
 
 
 @contextlib.contextmanager
@@ -196,12 +189,9 @@ def collector_sync(url: str, calls: int, seed: int) -> dict[str, Any]:
             client.assistants.get("a")
     gc.set_threshold(700, 10, 10)
     gc.collect()
-    transport = client._shared.transport._inner
-    until = time.monotonic() + STUCK
-    while (connections := transport.connections()).open > connections.idle and time.monotonic() < until:  # type: ignore[attr-defined]
-        time.sleep(0.01)
+    used = in_use(client._shared.transport._inner)
     client.close()
-    return {"errors": [repr(error) for error in errors], "used": connections[0] - connections[1]}
+    return {"errors": [repr(error) for error in errors], "used": used}
 
 
 def collector_async(url: str, calls: int, seed: int) -> dict[str, Any]:
@@ -227,12 +217,9 @@ def collector_async(url: str, calls: int, seed: int) -> dict[str, Any]:
             await asyncio.gather(client.assistants.get("a"), client.assistants.get("a"))
         gc.set_threshold(700, 10, 10)
         gc.collect()
-        transport = client._shared.transport._inner
-        until = time.monotonic() + STUCK
-        while (connections := transport.connections()).open > connections.idle and time.monotonic() < until:  # type: ignore[attr-defined]
-            await asyncio.sleep(0.01)
+        used = await asyncio.to_thread(in_use, client._shared.transport._inner)
         await client.aclose()
-        return int(connections.open - connections.idle)
+        return used
 
     return {"errors": [], "used": asyncio.run(main())}
 

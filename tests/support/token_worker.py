@@ -6,27 +6,17 @@ import asyncio
 import sys
 import threading
 import time
-from typing import Any
 
 from interactor_ext import AsyncInteractorClient, InteractorClient
 from interactor_ext.tokens import TokenStore, _shared_store
+from tests.support.scripted_server import settings_of
 from tests.support.token_stores import open_store
 
 THREADS = 50
 
 
-def settings(store: TokenStore, url: str) -> dict[str, Any]:
-    return {
-        "client_id": "shared",
-        "client_secret": "s3cret",
-        "core_api_url": f"{url}/api/v1",
-        "account_server_url": f"{url}/auth/api/v1",
-        "token_store": store,
-    }
-
-
 def call_from_threads(store: TokenStore, url: str) -> None:
-    client = InteractorClient(**settings(store, url))
+    client = InteractorClient(**settings_of(url, token_store=store))
     start = threading.Barrier(THREADS)
     done: list[str] = []
 
@@ -44,7 +34,7 @@ def call_from_threads(store: TokenStore, url: str) -> None:
 
 
 async def call_from_tasks(store: TokenStore, url: str) -> None:
-    async with AsyncInteractorClient(**settings(store, url)) as client:
+    async with AsyncInteractorClient(**settings_of(url, token_store=store)) as client:
         done = await asyncio.gather(*(client.assistants.get("asst_1") for _ in range(THREADS)))
     print("done", len(done), flush=True)
 

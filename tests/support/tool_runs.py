@@ -7,7 +7,7 @@ from typing import Any
 
 from interactor_ext import ToolSet
 from interactor_ext._effects import run_async, run_sync
-from interactor_ext.tools import ToolFunction
+from interactor_ext.tools import ToolContext, ToolFunction
 from interactor_ext.tools._calls import PendingCall, ToolRun
 
 
@@ -19,6 +19,21 @@ def run(
     call = PendingCall("tc_1", "room_1", "tool_1", name, arguments, "user_1")
     effects = ToolRun(tool, name, call, is_async=mode == "async", exposes_errors=exposes_errors).result()
     return run_sync(effects) if mode == "sync" else asyncio.run(run_async(effects))
+
+
+def tool_of(hint: Any, *default: Any) -> ToolFunction:
+    """A tool with one parameter, `value`."""
+
+    def use(value: Any) -> None: ...
+
+    use.__annotations__["value"] = hint
+    use.__defaults__ = default or None
+    return ToolFunction.of(use, None, None)
+
+
+def read(tool: ToolFunction, arguments: Any) -> dict[str, Any]:
+    """The keyword arguments that the function is called with."""
+    return tool.bind(arguments, ToolContext("user_1", "room_1", "tc_1"))[1]
 
 
 def result_of(value: Any) -> Any:

@@ -90,15 +90,3 @@ class BlockingHandler:
     async def check_that_it_counts_as_handled(self) -> None:
         assert status(await self.router.ahandle(*delivery())) == (200, "duplicate")
         assert self.runs == 1
-
-
-class Recording:
-    """A Telemetry that records events."""
-
-    def __init__(self) -> None:
-        self.events: list[Any] = []
-
-    def sending(self, request: Any) -> None: ...
-
-    def record(self, event: Any) -> None:
-        self.events.append((event.event, event.status))

@@ -18,6 +18,7 @@ from interactor_ext.webhooks import (
     RedisEventStore,
     SQLiteEventStore,
 )
+from tests.support.clock import Clock
 
 Step = tuple[str, tuple[Any, ...], Any]
 
@@ -31,19 +32,6 @@ class OneLoop:
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.store, name)
         return (lambda *args: self._runner.run(value(*args))) if callable(value) else value
-
-
-class Clock:
-    """A clock that passes when it is told to."""
-
-    def __init__(self, now: float = 1_000_000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def pass_(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def redis_client(place: str, stack: ExitStack, runner: asyncio.Runner | None, **options: Any) -> Any:

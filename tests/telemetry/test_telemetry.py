@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gzip
 import inspect
 import json
@@ -15,8 +14,8 @@ import textwrap
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import httpx
@@ -24,7 +23,6 @@ import pytest
 
 from interactor_ext import (
     APIConnectionError,
-    AsyncInteractorClient,
     ConfigurationError,
     InteractorClient,
     InteractorError,
@@ -44,9 +42,10 @@ from interactor_ext.telemetry import (
 )
 from interactor_ext.transports import AsyncTransport, Transport
 from interactor_ext.webhooks import MemoryEventStore, SQLiteEventQueue, WebhookRouter, WebhookVerifier, WebhookWorker
-from tests.support.modes import sync_and_async
+from tests.support.modes import at_once, opened, sync_and_async
 from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js
-from tests.support.waiting import eventually, eventually_async
+from tests.support.telemetry import Recorded
+from tests.support.waiting import eventually_async
 from tests.support.webhook_deliveries import SECRET, delivery
 
 prometheus_client = pytest.importorskip("prometheus_client", reason="pip install prometheus-client")
@@ -91,133 +90,90 @@ class Tally:
         self.errors[frozenset({"type": kind, "code": code}.items())] += times
 
 
-async def settle(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
-
-
-@contextlib.asynccontextmanager
-async def client_of(sandbox: Sandbox, mode: str, **settings: Any) -> AsyncIterator[Any]:
-    if mode == "sync":
-        with sandbox.client(**settings) as client:
-            yield client
-    else:
-        async with sandbox.async_client(**settings) as client:
-            yield client
-
-
-@contextlib.asynccontextmanager
-async def entered(stream: Any) -> AsyncIterator[Any]:
-    if hasattr(stream, "__enter__"):
-        with stream:
-            yield stream
-    else:
-        async with stream:
-            yield stream
-
-
-async def take(stream: Any) -> Any:
-    return next(stream) if hasattr(stream, "__next__") else await stream.__anext__()
-
-
-class Recorded:
-    """A telemetry that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.sent: list[Sending] = []
-        self.events: list[Any] = []
-
-    def sending(self, request: Sending) -> object:
-        self.sent.append(request)
-        return len(self.sent)
-
-    def record(self, event: Event) -> None:
-        self.events.append(event)
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
+def client_of(sandbox: Sandbox, mode: str, **settings: Any) -> AbstractAsyncContextManager[Any]:
+    """A client of the sandbox, to be used as an async one."""
+    return opened(mode, sandbox._with_connection(settings))
 
 
 @sync_and_async
-def test_scrape_counts_requests_errors_tokens_and_streams(sandbox: Sandbox, mode: str) -> None:
+async def test_scrape_counts_requests_errors_tokens_and_streams(sandbox: Sandbox, mode: str) -> None:
     registry = prometheus_client.CollectorRegistry()
     telemetry = PrometheusTelemetry(registry)
     tally = Tally()
     began = time.time()
 
-    async def script() -> None:
-        async with client_of(sandbox, mode, telemetry=telemetry, retry_policy=FAST) as client:
-            user = client.namespace("user_1")
-            bot = await settle(user.assistants.create(name="Bot", model="gpt-4", system_prompt="Help."))
-            tally.sent("POST", "/oauth/token", 200, namespace="")
-            tally.sent("POST", "/assistants", 201)
-            for _ in range(3):
-                await settle(user.assistants.get(bot.id))
-            tally.sent("GET", "/assistants/{assistant_id}", *[200] * 3)
-
-            sandbox.faults.add("list_assistants", status=503, times=2)
-            await settle(user.assistants.list())
-            tally.sent("GET", "/assistants", 503, 503, 200)
-            tally.failed("server", "API_ERROR", 2)
-
-            sandbox.faults.add("list_rooms", status=429, retry_after=0)
-            await settle(client.namespace("user_2").rooms.list())
-            tally.sent("GET", "/rooms", 429, 200, namespace="user_2")
-            tally.failed("rate_limit", "RATE_LIMITED")
-
-            sandbox.revoke_tokens()
-            await settle(user.tools.list())
-            tally.sent("GET", "/tools", 401, 200)
-            tally.sent("POST", "/oauth/token", 200, namespace="")
-            tally.failed("auth", "AUTH_ERROR")
-
-            for status, kind, code in [(403, "auth", "NO"), (404, "validation", "NOT_FOUND"), (422, "validation", "V")]:
-                sandbox.faults.add("get_tool", status=status, code=code)
-                with pytest.raises(InteractorError):
-                    await settle(user.tools.get("tool_1"))
-                tally.sent("GET", "/tools/{tool_id}", status)
-                tally.failed(kind, code)
-
-            sandbox.faults.add("get_tool", status=422, code="what a server says is no label")
-            with pytest.raises(InteractorError):
-                await settle(user.tools.get("tool_1"))
-            tally.sent("GET", "/tools/{tool_id}", 422)
-            tally.failed("validation", "VALIDATION_ERROR")
-
-            sandbox.faults.add("get_webhook", latency=60, times=1)
-            with pytest.raises(APIConnectionError):
-                await settle(user.with_options(timeout=0.2, max_retries=0).webhooks.get("wh_1"))
-            tally.sent("GET", "/webhooks/{webhook_id}", "timeout")
-            tally.failed("network", "TIMEOUT")
-
-            room = await settle(user.rooms.create(assistant_id=bot.id))
-            tally.sent("POST", "/rooms", 201)
-            await streams(user, room.id)
-
     async def streams(user: Any, room_id: str) -> None:
         active = frozenset({("type", "room")})
-        async with entered(user.rooms.stream(room_id)):
+        async with user.rooms.stream(room_id):
             assert values(scrape(registry), "interactor_sse_connections_active") == {active: 1}
         sandbox.emit(room_id, {"type": "done"})
-        async with entered(user.rooms.stream(room_id, last_event_id="0")):
+        async with user.rooms.stream(room_id, last_event_id="0"):
             pass
-        async with entered(user.rooms.stream(room_id)) as stream:
+        async with user.rooms.stream(room_id) as stream:
             sandbox.disconnect_streams()
             sandbox.emit(room_id, {"type": "message.delta", "content": "again"})
-            await take(stream)
-        async with entered(user.rooms.stream(room_id)) as stream:
+            await anext(stream)
+        async with user.rooms.stream(room_id) as stream:
             sandbox.emit(room_id, {"type": "error", "error": {"code": "X", "message": "no"}})
             with pytest.raises(InteractorError):
-                await take(stream)
+                await anext(stream)
         silent = user.rooms.stream(room_id, max_reconnects=0)
-        silent._idle_timeout = 0.2
-        async with entered(silent) as stream:
+        (silent._value if mode == "sync" else silent)._idle_timeout = 0.2
+        async with silent as stream:
             with pytest.raises(InteractorError):
-                await take(stream)
+                await anext(stream)
         tally.sent("GET", "/rooms/{room_id}/stream", *[200] * 6)
 
-    asyncio.run(script())
-    with pytest.raises(InteractorError):
-        asyncio.run(refused(sandbox, mode, telemetry))
+    async with client_of(sandbox, mode, telemetry=telemetry, retry_policy=FAST) as client:
+        user = client.namespace("user_1")
+        bot = await user.assistants.create(name="Bot", model="gpt-4", system_prompt="Help.")
+        tally.sent("POST", "/oauth/token", 200, namespace="")
+        tally.sent("POST", "/assistants", 201)
+        for _ in range(3):
+            await user.assistants.get(bot.id)
+        tally.sent("GET", "/assistants/{assistant_id}", *[200] * 3)
+
+        sandbox.faults.add("list_assistants", status=503, times=2)
+        await user.assistants.list()
+        tally.sent("GET", "/assistants", 503, 503, 200)
+        tally.failed("server", "API_ERROR", 2)
+
+        sandbox.faults.add("list_rooms", status=429, retry_after=0)
+        await client.namespace("user_2").rooms.list()
+        tally.sent("GET", "/rooms", 429, 200, namespace="user_2")
+        tally.failed("rate_limit", "RATE_LIMITED")
+
+        sandbox.revoke_tokens()
+        await user.tools.list()
+        tally.sent("GET", "/tools", 401, 200)
+        tally.sent("POST", "/oauth/token", 200, namespace="")
+        tally.failed("auth", "AUTH_ERROR")
+
+        for status, kind, code in [(403, "auth", "NO"), (404, "validation", "NOT_FOUND"), (422, "validation", "V")]:
+            sandbox.faults.add("get_tool", status=status, code=code)
+            with pytest.raises(InteractorError):
+                await user.tools.get("tool_1")
+            tally.sent("GET", "/tools/{tool_id}", status)
+            tally.failed(kind, code)
+
+        sandbox.faults.add("get_tool", status=422, code="what a server says is no label")
+        with pytest.raises(InteractorError):
+            await user.tools.get("tool_1")
+        tally.sent("GET", "/tools/{tool_id}", 422)
+        tally.failed("validation", "VALIDATION_ERROR")
+
+        sandbox.faults.add("get_webhook", latency=60, times=1)
+        with pytest.raises(APIConnectionError):
+            await user.with_options(timeout=0.2, max_retries=0).webhooks.get("wh_1")
+        tally.sent("GET", "/webhooks/{webhook_id}", "timeout")
+        tally.failed("network", "TIMEOUT")
+
+        room = await user.rooms.create(assistant_id=bot.id)
+        tally.sent("POST", "/rooms", 201)
+        await streams(user, room.id)
+    async with client_of(sandbox, mode, telemetry=telemetry, client_secret="a wrong one") as client:
+        with pytest.raises(InteractorError):
+            await client.get_access_token()
     tally.sent("POST", "/oauth/token", 401, namespace="")
     tally.failed("auth", "AUTH_ERROR")
 
@@ -243,11 +199,6 @@ def test_scrape_counts_requests_errors_tokens_and_streams(sandbox: Sandbox, mode
     }
     # A closed client leaves no connection.
     assert values(samples, "interactor_pool_connections") == {}
-
-
-async def refused(sandbox: Sandbox, mode: str, telemetry: Telemetry) -> None:
-    async with client_of(sandbox, mode, telemetry=telemetry, client_secret="a wrong one") as client:
-        await settle(client.get_access_token())
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
@@ -336,7 +287,7 @@ def test_worker_reports_what_is_in_its_queue(tmp_path: Any) -> None:
 
 
 @sync_and_async
-def test_pool_metrics_show_open_and_idle_connections(sandbox: Sandbox, mode: str) -> None:
+async def test_pool_metrics_show_open_and_idle_connections(sandbox: Sandbox, mode: str) -> None:
     registry = prometheus_client.CollectorRegistry()
     telemetry = PrometheusTelemetry(registry)
 
@@ -346,63 +297,43 @@ def test_pool_metrics_show_open_and_idle_connections(sandbox: Sandbox, mode: str
             for labels, value in values(scrape(registry), "interactor_pool_connections").items()
         }
 
-    async def script() -> None:
-        async with client_of(sandbox, mode, telemetry=telemetry, namespace="user_1") as client:
-            bot = await settle(client.assistants.create(name="Bot", model="gpt-4", system_prompt="Help."))
-            assert pool() == {"open": 1, "idle": 1}
-            room = await settle(client.rooms.create(assistant_id=bot.id))
-            assert pool() == {"open": 1, "idle": 1}
-            async with entered(client.rooms.stream(room.id)):
-                assert pool() == {"open": 1}
-                await settle(client.rooms.get(room.id))
-                assert pool() == {"open": 2, "idle": 1}
-        assert pool() == {}
-
-    asyncio.run(script())
+    async with client_of(sandbox, mode, telemetry=telemetry, namespace="user_1") as client:
+        bot = await client.assistants.create(name="Bot", model="gpt-4", system_prompt="Help.")
+        assert pool() == {"open": 1, "idle": 1}
+        room = await client.rooms.create(assistant_id=bot.id)
+        assert pool() == {"open": 1, "idle": 1}
+        async with client.rooms.stream(room.id):
+            assert pool() == {"open": 1}
+            await client.rooms.get(room.id)
+            assert pool() == {"open": 2, "idle": 1}
+    assert pool() == {}
 
 
 @sync_and_async
-def test_pool_metrics_show_waiting_requests(mode: str) -> None:
+async def test_pool_metrics_show_waiting_requests(mode: str) -> None:
     telemetry, answer = Recorded(), threading.Event()
 
-    def wait_for(numbers: tuple[int, int, int]) -> None:
-        [opened] = telemetry.of(PoolOpened)
-        eventually(lambda: opened.pool.connections() == numbers, f"{numbers} open, idle and waiting")
+    async def wait_for(*numbers: int) -> None:
+        [found] = telemetry.of(PoolOpened)
+        await eventually_async(lambda: found.pool.connections() == numbers, f"{numbers} open, idle and waiting")
 
     def handle(asked: Asked) -> Answer:
         answer.wait(60)
         return js(200, {"data": ASSISTANT})
 
-    busy, done = (2, 0, 4), (2, 2, 0)
-    if mode == "sync":
-        transport = Transport(max_connections=2)
-        with (
-            OddServer(handle) as server,
-            InteractorClient(**server.settings, telemetry=telemetry, transport=transport) as client,
-            ThreadPoolExecutor(6) as threads,
-        ):
-            client.get_access_token()
-            calls = [threads.submit(client.assistants.get, "a") for _ in range(6)]
-            wait_for(busy)
-            answer.set()
-            wait([*calls])
-            wait_for(done)
-        return
+    async def get() -> None:
+        await client.assistants.get("a")
 
-    async def main() -> None:
-        transport = AsyncTransport(max_connections=2)
-        with OddServer(handle) as server:
-            client = AsyncInteractorClient(**server.settings, telemetry=telemetry, transport=transport)
+    transport = (Transport if mode == "sync" else AsyncTransport)(max_connections=2)
+    with OddServer(handle) as server:
+        async with opened(mode, {**server.settings, "telemetry": telemetry, "transport": transport}) as client:
             await client.get_access_token()
-            calls = asyncio.gather(*(client.assistants.get("a") for _ in range(6)))
-            await asyncio.to_thread(wait_for, busy)
-            answer.set()
-            await calls
-            await asyncio.to_thread(wait_for, done)
-            await client.aclose()
-
-    asyncio.run(main())
-    wait_for((0, 0, 0))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(at_once(mode, *(get() for _ in range(6))))
+                await wait_for(2, 0, 4)
+                answer.set()
+            await wait_for(2, 2, 0)
+    await wait_for(0, 0, 0)
 
 
 @pytest.mark.parametrize(("label", "expected"), [(True, {"user_1", "user_2"}), (False, {""}), ("hash", {"79", "d3"})])
@@ -515,22 +446,19 @@ class Lines:
 
 
 @sync_and_async
-def test_custom_telemetry_receives_every_event(sandbox: Sandbox, mode: str) -> None:
+async def test_custom_telemetry_receives_every_event(sandbox: Sandbox, mode: str) -> None:
     assert len(inspect.getsource(Lines).splitlines()) <= 20
     lines: list[str] = []
 
-    async def script() -> None:
-        async with client_of(sandbox, mode, telemetry=Lines(lines.append), retry_policy=FAST) as client:
-            sandbox.faults.add("list_tools", status=503)
-            await settle(client.tools.list())
-
-    asyncio.run(script())
+    async with client_of(sandbox, mode, telemetry=Lines(lines.append), retry_policy=FAST) as client:
+        sandbox.faults.add("list_tools", status=503)
+        await client.tools.list()
     assert lines == ["POST /oauth/token 200 #0", "GET /tools 503 #0", "GET /tools 200 #1"]
     assert dict(sandbox.requests[-1].raw_headers)[b"x-trace"] == b"trace-1"
 
 
 @sync_and_async
-def test_failing_telemetry_breaks_no_call(sandbox: Sandbox, mode: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_failing_telemetry_breaks_no_call(sandbox: Sandbox, mode: str, caplog: pytest.LogCaptureFixture) -> None:
     class Broken:
         def sending(self, request: Sending) -> object:
             raise RuntimeError("sending")
@@ -538,11 +466,8 @@ def test_failing_telemetry_breaks_no_call(sandbox: Sandbox, mode: str, caplog: p
         def record(self, event: Event) -> None:
             raise RuntimeError("record")
 
-    async def script() -> None:
-        async with client_of(sandbox, mode, telemetry=Broken()) as client:
-            await settle(client.tools.list())
-
-    asyncio.run(script())
+    async with client_of(sandbox, mode, telemetry=Broken()) as client:
+        await client.tools.list()
     assert "RuntimeError: sending" in caplog.text
     assert "RuntimeError: record" in caplog.text
     with pytest.raises(ConfigurationError, match="`sending` and `record`"):
@@ -648,22 +573,19 @@ def opentelemetry() -> Iterator[tuple[Any, Any, Any]]:
 
 
 @sync_and_async
-def test_opentelemetry_spans_and_metrics_follow_the_http_conventions(
+async def test_opentelemetry_spans_and_metrics_follow_the_http_conventions(
     sandbox: Sandbox, mode: str, opentelemetry: tuple[Any, Any, Any]
 ) -> None:
     telemetry, exporter, reader = opentelemetry
 
-    async def script() -> None:
-        async with client_of(sandbox, mode, telemetry=telemetry, retry_policy=FAST, namespace="user_1") as client:
-            sandbox.faults.add("get_tool", status=503)
-            with pytest.raises(InteractorError):
-                await settle(client.tools.get("tool_1"))
-            # The time must do for sending the request, on a busy machine too.
-            sandbox.faults.add("list_tools", latency=60)
-            with pytest.raises(InteractorError):
-                await settle(client.with_options(timeout=2.5, max_retries=0).tools.list())
-
-    asyncio.run(script())
+    async with client_of(sandbox, mode, telemetry=telemetry, retry_policy=FAST, namespace="user_1") as client:
+        sandbox.faults.add("get_tool", status=503)
+        with pytest.raises(InteractorError):
+            await client.tools.get("tool_1")
+        # The time must do for sending the request, on a busy machine too.
+        sandbox.faults.add("list_tools", latency=60)
+        with pytest.raises(InteractorError):
+            await client.with_options(timeout=2.5, max_retries=0).tools.list()
     spans = {
         (span.name, span.attributes.get("http.request.resend_count", 0)): span for span in exporter.get_finished_spans()
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -11,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import AsyncInteractorClient, InteractorClient, RetryPolicy
+from interactor_ext import RetryPolicy
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import OpenTelemetryTelemetry
-from tests.support.modes import sync_and_async
+from tests.support.modes import opened, sync_and_async
 
 trace = pytest.importorskip("opentelemetry.sdk.trace", reason="pip install opentelemetry-sdk")
 
@@ -56,12 +55,8 @@ def transport(mode: str, notes: list[Any]) -> Any:
 
 async def list_tools(mode: str, **settings: Any) -> None:
     """One call that gets a 503 first, and needs a token."""
-    client: Any = (InteractorClient if mode == "sync" else AsyncInteractorClient)(retry_policy=FAST, **settings)
-    try:
-        found = client.tools.list()
-        await found if inspect.isawaitable(found) else found
-    finally:
-        client.close() if mode == "sync" else await client.aclose()
+    async with opened(mode, {"retry_policy": FAST, **settings}) as client:
+        await client.tools.list()
 
 
 @sync_and_async

@@ -47,8 +47,8 @@ def run(folder: Path, *options: str) -> tuple[str, int]:
     return done.stdout + done.stderr, done.returncode
 
 
-def explore(folder: Path) -> tuple[str, int]:
-    return run(folder, "--interactor-explore", "--interactor-budget=20m")
+def explore(folder: Path, *options: str) -> tuple[str, int]:
+    return run(folder, "--interactor-explore", "--interactor-budget=20m", *options)
 
 
 def failing(report: str) -> set[tuple[str, str]]:
@@ -94,6 +94,15 @@ def test_mended_twin_survives_everything(name: str, tmp_path: Path) -> None:
 @pytest.mark.full
 def test_runs_with_one_seed_print_one_table(tmp_path: Path) -> None:
     folder = project(tmp_path, "charge_before_claim", "app")
-    tables = [TABLE.findall(explore(folder)[0]) for _ in range(2)]
+    tables = [TABLE.findall(explore(folder, *options)[0]) for options in ((), ("-p", "xdist", "-n", "2"))]
     assert tables[0]
-    assert tables[0] == tables[1]
+    assert sorted(tables[0]) == sorted(tables[1])
+
+
+@pytest.mark.full
+def test_pairs_are_tried_in_two_processes(tmp_path: Path) -> None:
+    """The mended application survives pairs of faults, too; the budget is for some of them."""
+    options = ("--interactor-explore=2", "--interactor-budget=8s", "-p", "xdist", "-n", "2")
+    output, status = run(project(tmp_path, "retry_loop", "mended"), *options)
+    assert status == 0, output
+    assert len(re.findall(r": \d+ schedules at \d+ places, \d+ not tried$", output, re.MULTILINE)) == 2, output

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from interactor_ext import (
-    AsyncInteractorClient,
     AuthenticationError,
     InteractorClient,
     PermissionDeniedError,
@@ -22,7 +21,7 @@ from interactor_ext import (
     ServerError,
 )
 from interactor_ext.sandbox import Sandbox
-from tests.support.modes import call, client_of, in_turn, sync_and_async
+from tests.support.modes import at_once, call, client_of, in_turn, opened, sync_and_async
 from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, Reset, http, js, token_answer
 
 
@@ -41,24 +40,16 @@ def calls(sandbox: Sandbox) -> Counter[int]:
     return Counter(record.status for record in sandbox.requests if record.operation != "create_token")
 
 
-def test_64_threads_of_a_new_client_make_one_token_request(sandbox: Sandbox) -> None:
-    with sandbox.client() as client, ThreadPoolExecutor(64) as threads:
-        barrier = threading.Barrier(64)
+async def list_in(client: Any, namespace: str) -> None:
+    await client.namespace(namespace).assistants.list()
 
-        def work(number: int) -> None:
-            barrier.wait(60)
-            client.namespace(f"user_{number}").assistants.list()
 
-        list(threads.map(work, range(64)))
+@sync_and_async
+async def test_64_calls_at_once_of_a_new_client_make_one_token_request(mode: str, sandbox: Sandbox) -> None:
+    async with opened(mode, sandbox._with_connection({})) as client:
+        await at_once(mode, *(list_in(client, f"user_{number}") for number in range(64)))
     assert token_requests(sandbox) == 1
     assert calls(sandbox) == {200: 64}
-
-
-async def test_200_tasks_of_a_new_client_make_one_token_request(sandbox: Sandbox) -> None:
-    async with sandbox.async_client() as client:
-        await asyncio.gather(*(client.namespace(f"user_{number}").assistants.list() for number in range(200)))
-    assert token_requests(sandbox) == 1
-    assert calls(sandbox) == {200: 200}
 
 
 @sync_and_async
@@ -90,24 +81,13 @@ class Gate:
         return js(200, {"data": [ASSISTANT]})
 
 
-def test_threads_with_a_401_in_flight_share_one_new_token() -> None:
-    with (
-        OddServer(Gate(32)) as server,
-        InteractorClient(**server.settings) as client,
-        ThreadPoolExecutor(32) as threads,
-    ):
-        pages = list(threads.map(lambda number: client.namespace(f"u{number}").assistants.list(), range(32)))
-    assert len(pages) == 32
+@sync_and_async
+async def test_calls_with_a_401_in_flight_share_one_new_token(mode: str) -> None:
+    with OddServer(Gate(32)) as server:
+        async with opened(mode, server.settings) as client:
+            await at_once(mode, *(list_in(client, f"u{number}") for number in range(32)))
     assert len(server.token_requests) == 2
     assert Counter(asked.token for asked in server.calls) == {"token_1": 32, "token_2": 32}
-
-
-async def test_tasks_with_a_401_in_flight_share_one_new_token() -> None:
-    with OddServer(Gate(50)) as server:
-        async with AsyncInteractorClient(**server.settings) as client:
-            await asyncio.gather(*(client.namespace(f"u{number}").assistants.list() for number in range(50)))
-    assert len(server.token_requests) == 2
-    assert Counter(asked.token for asked in server.calls) == {"token_1": 50, "token_2": 50}
 
 
 @sync_and_async
@@ -184,15 +164,15 @@ async def test_refused_token_request_is_remembered(mode: str, refusal: bytes, ki
             async def outcomes() -> list[Any]:
                 uses = [client.get_access_token, client.assistants.list, client.namespace("a").assistants.list]
                 if mode == "async":
-                    return await asyncio.gather(*(use() for use in uses * 100), return_exceptions=True)
+                    return await asyncio.gather(*(use() for use in uses * 20), return_exceptions=True)
                 with ThreadPoolExecutor(20) as threads:
-                    return [each.exception() or each.result() for each in [threads.submit(use) for use in uses * 100]]
+                    return [each.exception() or each.result() for each in [threads.submit(use) for use in uses * 20]]
 
             for passed, expected in ((0, 1), (0.9, 1), (0.2, 2)):
                 now += passed * seconds
                 errors = await outcomes()
-                assert [type(error) for error in errors] == [kind] * 300
-                assert len({id(error) for error in errors}) == 300
+                assert [type(error) for error in errors] == [kind] * 60
+                assert len({id(error) for error in errors}) == 60
                 assert len(server.token_requests) == expected
             assert max(len(traceback.extract_tb(error.__traceback__)) for error in errors) < 40
             now += seconds

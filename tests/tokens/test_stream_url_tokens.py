@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,16 +20,12 @@ from tests.support.scripted_server import Asked, OddServer, js, token_answer
 from tests.support.token_stores import RecordedStore
 from tests.support.waiting import eventually
 
+pytest_plugins = ["tests.support.sandbox_fixtures"]
+
 KINDS = {
     "room_stream_url": ("rooms:read", stream_room.OPERATION),
     "workflow_stream_url": ("workflows:read", stream_workflow_instance.OPERATION),
 }
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox().run() as running:
-        yield running
 
 
 def url(name: str, **options: Any) -> Callable[[Any], Any]:

@@ -22,16 +22,9 @@ from interactor_ext import (
 from interactor_ext.tokens import MemoryTokenStore, Token
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._shared_store import SharedStore
+from tests.support.clock import Clock
 from tests.support.interrupts import runs_interrupted_in_each_line
-from tests.support.waiting import eventually, in_time
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.waiting import eventually, in_time, refuse_threads
 
 
 class Issuer:
@@ -159,17 +152,14 @@ def test_caller_fetches_by_itself_and_without_the_store_if_no_thread_can_start(
     issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = TokenCache(issuer.fetch, buffer=60, store=new_store(), clock=clock)
-    monkeypatch.setattr(_thread, "start_new_thread", no_more)
-    for error in (AuthenticationError("refused"), TimeoutError("raised by the signal handler of a task queue")):
+    monkeypatch.setattr(_thread, "start_new_thread", refuse_threads)
+    queues_handler = TimeoutError("raised by the signal handler of a task queue")
+    for error in (AuthenticationError("refused"), queues_handler, KeyboardInterrupt()):
         issuer.error = error
         with pytest.raises(type(error)):
             source.get()
     issuer.error = None
-    assert source.get().access_token == "t3"
-
-
-def no_more(*arguments: object) -> None:
-    raise RuntimeError("can't start new thread")
+    assert source.get().access_token == "t4"
 
 
 @pytest.fixture
@@ -214,7 +204,7 @@ def test_interrupt_of_a_caller_that_fetches_by_itself_blocks_no_other_caller(
 
     def run() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(_thread, "start_new_thread", no_more)
+            patch.setattr(_thread, "start_new_thread", refuse_threads)
             source.get()
 
     for _ in runs_interrupted_in_each_line(run, ("interactor_ext",)):

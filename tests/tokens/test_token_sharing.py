@@ -17,9 +17,19 @@ from interactor_ext import ConfigurationError, InteractorClient, RateLimitError
 from interactor_ext.tokens import RedisTokenStore, Token, _shared_store
 from tests.support.modes import call, sync_and_async
 from tests.support.redis_server import redis_cluster, redis_server
-from tests.support.scripted_server import ASSISTANT, Asked, FaultServer, OddServer, fine, js, slow, token_answer
+from tests.support.scripted_server import (
+    ASSISTANT,
+    Asked,
+    FaultServer,
+    OddServer,
+    fine,
+    js,
+    settings_of,
+    slow,
+    token_answer,
+)
 from tests.support.token_stores import KINDS, RecordedStore, open_store
-from tests.support.token_worker import THREADS, settings
+from tests.support.token_worker import THREADS
 from tests.support.waiting import PATIENCE, eventually
 
 PROCESSES = 2
@@ -120,7 +130,7 @@ def test_second_client_of_a_store_uses_the_token_of_the_first(
     monkeypatch.setattr(_shared_store, "_PATIENCE", PATIENCE)  # the machine may be busy
     store = open_store(store_name)
     for _ in range(2):
-        with InteractorClient(**settings(store, server.url)) as client:
+        with InteractorClient(**settings_of(server.url, token_store=store)) as client:
             client.assistants.get("asst_1")
     assert len(server.token_requests()) == 1
 
@@ -181,11 +191,11 @@ def test_client_whose_token_request_was_refused_uses_the_token_of_another() -> N
 
 def test_lock_of_a_killed_process_is_released(store_name: str, server: FaultServer) -> None:
     store = RecordedStore()
-    with InteractorClient(**settings(store, server.url)) as client:
+    with InteractorClient(**settings_of(server.url, token_store=store)) as client:
         client.get_access_token()
     key = store.keys[0]
     with (
-        InteractorClient(**settings(open_store(store_name), server.url)) as client,
+        InteractorClient(**settings_of(server.url, token_store=open_store(store_name))) as client,
         workers(1, "hold", store_name, key) as (holder,),
     ):
         assert holder.stdout is not None

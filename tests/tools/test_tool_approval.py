@@ -17,8 +17,9 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import ToolDecided
 from interactor_ext.tools import ApprovalError, WaitingCall
 from interactor_ext.webhooks import MemoryEventStore, parse_event
-from tests.support.conversations import NAMESPACE, chat, room_with
+from tests.support.conversations import NAMESPACE, chat, room_with, user_of
 from tests.support.modes import call, sync_and_async
+from tests.support.telemetry import Recorded
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
 pytestmark = pytest.mark.usefixtures("short_pauses")
@@ -77,23 +78,12 @@ def test_chat_leaves_a_call_that_needs_approval_to_a_person(mode: str, sandbox: 
 
 
 @sync_and_async
-def test_message_of_a_chat_that_waits_says_what_to_do(mode: str, sandbox: Sandbox) -> None:
+async def test_message_of_a_chat_that_waits_says_what_to_do(mode: str, sandbox: Sandbox) -> None:
     tools = Refunds()
     room = room_with(sandbox, tools)
-
-    def ask(user: Any) -> Any:
-        if mode == "sync":
-            with user.chat(room, REFUND, tools=tools) as reply:
-                return reply.message()
-
-        async def main() -> Any:
-            async with user.chat(room, REFUND, tools=tools) as reply:
-                return await reply.message()
-
-        return main()
-
     with pytest.raises(ApprovalError, match=r"approval of refund \(tc_.*tools.approve\(user, call, by=") as caught:
-        decide(mode, sandbox, ask)
+        async with user_of(sandbox, mode) as user, user.chat(room, REFUND, tools=tools) as reply:
+            await reply.message()
     assert caught.value.code == "approval_needed"
 
 
@@ -102,16 +92,7 @@ def test_message_of_a_chat_that_waits_says_what_to_do(mode: str, sandbox: Sandbo
 def test_approved_call_is_run_once_and_recorded(
     mode: str, by_id: bool, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Recorder:
-        def __init__(self) -> None:
-            self.events: list[Any] = []
-
-        def sending(self, request: Any) -> None: ...
-
-        def record(self, event: Any) -> None:
-            self.events.append(event)
-
-    tools, recorder = Refunds(), Recorder()
+    tools, recorder = Refunds(), Recorded()
     room, waiting = waiting_in(mode, sandbox, tools)
     target = waiting.id if by_id else waiting
     with caplog.at_level(logging.INFO, "interactor.tools"):

@@ -32,7 +32,7 @@ from tests.support.conversations import NAMESPACE, asked, chat, new_room, room_w
 from tests.support.modes import call as call_with
 from tests.support.modes import sync_and_async
 from tests.support.scripted_server import receiving
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, eventually_async
 from tests.support.wire import Wire
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
@@ -129,8 +129,7 @@ def test_each_call_is_run_once_and_its_result_or_error_submitted_once(
         lost = Counter(request.rpartition("/")[2] for request in proxy.cuts)
     assert lost == ({"stream": 2, "tool-results": 2} if network_fails else {})
     assert outcome.error is None
-    assert outcome.message is not None
-    assert outcome.message.content == outcome.text == FIVE_ANSWERS
+    assert outcome.answer == outcome.text == FIVE_ANSWERS
     assert tools.runs == {"get_weather": 2, "fail": 1, "add": 1}
     calls = [event.tool_call.id for event in outcome.events if isinstance(event, ToolCallStart)]
     assert sorted(Counter(accepted(sandbox)).values()) == [1] * 5
@@ -151,8 +150,7 @@ def test_tools_run_and_the_answer_is_found_without_a_stream(mode: str, sandbox: 
 
     outcome = chat(mode, sandbox, room, FIVE_CALLS, tools=tools, during=break_off)
     assert isinstance(outcome.error, PermissionDeniedError)
-    assert outcome.message is not None
-    assert outcome.message.content == FIVE_ANSWERS
+    assert outcome.answer == FIVE_ANSWERS
     assert tools.runs == {"get_weather": 2, "fail": 1, "add": 1}
     assert len(list(asked(sandbox, "submit_tool_result"))) == 5
 
@@ -271,8 +269,7 @@ async def test_cancelled_chat_cancels_asynchronous_tools(sandbox: Sandbox) -> No
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        while runs != ["started", "cancelled"]:
-            await asyncio.sleep(0)
+        await eventually_async(lambda: runs == ["started", "cancelled"])
     assert not list(asked(sandbox, "submit_tool_result"))
 
 

@@ -22,9 +22,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from interactor_ext.tools import ToolContext, ToolFunction, ToolSet
-from tests.support.tool_runs import result_of, run
+from tests.support.tool_runs import read, result_of, run, tool_of
 
-CONTEXT = ToolContext("user_1", "room_1", "tc_1")
 UserId = NewType("UserId", str)
 
 
@@ -94,20 +93,8 @@ class Outer:
         next: Outer.Node | None = None
 
 
-def tool_of(hint: Any) -> ToolFunction:
-    def use(value: Any) -> None: ...
-
-    use.__annotations__["value"] = hint
-    return ToolFunction.of(use, None, None)
-
-
 def schema_of(hint: Any) -> dict[str, Any]:
     return tool_of(hint).parameters["properties"]["value"]
-
-
-def read(hint: Any, value: Any) -> Any:
-    _, keywords = tool_of(hint).bind({"value": value}, CONTEXT)
-    return keywords["value"]
 
 
 @pytest.mark.parametrize(
@@ -191,8 +178,7 @@ def test_recursive_class_is_defined_once() -> None:
     assert schema["$defs"]["Node"]["properties"]["children"]["items"] == {"$ref": "#/$defs/Node"}
     arguments = {"root": {"name": "a", "children": [{"name": "b"}]}, "other": {"name": "c"}}
     Draft202012Validator(schema).validate(arguments)
-    _, keywords = tools["plant"].bind(arguments, CONTEXT)
-    assert keywords == {"root": Node("a", [Node("b")]), "other": Node("c")}
+    assert read(tools["plant"], arguments) == {"root": Node("a", [Node("b")]), "other": Node("c")}
 
     @tools.tool
     def join(left: Node, right: Outer.Node) -> None:
@@ -494,7 +480,7 @@ def test_keywords_bound_by_partial_are_no_parameters() -> None:
     ids=str,
 )
 def test_valid_arguments_are_converted(hint: Any, value: Any, expected: Any) -> None:
-    converted = read(hint, value)
+    converted = read(tool_of(hint), {"value": value})["value"]
     assert converted == expected
     assert type(converted) is type(expected)
 
@@ -572,7 +558,7 @@ everything = st.fixed_dictionaries(
 
 @given(value=everything)
 def test_read_and_to_json_are_inverse(value: dict[str, Any]) -> None:
-    back = result_of(read(Everything, value))
+    back = result_of(read(tool_of(Everything), {"value": value})["value"])
     for each in back["by_name"].values():
         assert (each.pop("high"), each.pop("_step")) == (10, 1)
     assert back == value
@@ -792,13 +778,9 @@ class Aliased:
     ids=str,
 )
 def test_default_that_does_not_survive_json_is_not_in_the_schema(hint: Any, default: Any) -> None:
-    def use(value: Any = default) -> bool:
-        return bool(value == default)
-
-    use.__annotations__["value"] = hint
-    tool = ToolFunction.of(use, None, None)
+    tool = tool_of(hint, default)
     assert "default" not in tool.parameters["properties"]["value"]
-    assert run(tool, {}) is True
+    assert read(tool, {}) == {}
 
 
 @dataclasses.dataclass
@@ -815,7 +797,7 @@ def test_init_var_is_a_property() -> None:
     schema = schema_of(Scaled)
     assert schema["required"] == ["number", "factor"]
     assert schema["properties"]["offset"] == {"type": "integer", "default": 0}
-    assert read(Scaled, {"number": 2, "factor": 3, "offset": 1}).number == 7
+    assert read(tool_of(Scaled), {"value": {"number": 2, "factor": 3, "offset": 1}})["value"].number == 7
 
 
 class Late(TypedDict, total=False):

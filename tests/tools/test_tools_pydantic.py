@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
-from interactor_ext.tools import ToolContext, ToolFunction
-from tests.support.tool_runs import refusal, result_of, run
+from interactor_ext.tools import ToolFunction
+from tests.support.tool_runs import read, refusal, result_of, run, tool_of
 
 T = TypeVar("T")
 
@@ -118,18 +118,6 @@ class Keys(TypedDict):
 class Pair(NamedTuple):
     n: Annotated[int, at.Ge(1)]
     m: int = 0
-
-
-def tool_of(hint: Any, *default: Any) -> ToolFunction:
-    def use(value: Any) -> None: ...
-
-    use.__annotations__["value"] = hint
-    use.__defaults__ = default or None
-    return ToolFunction.of(use, None, None)
-
-
-def read(tool: ToolFunction, arguments: Any) -> Any:
-    return tool.bind(arguments, ToolContext("user_1", "room_1", "tc_1"))[1]
 
 
 def named(hint: Any) -> str:

@@ -9,23 +9,16 @@ import pytest
 
 from interactor_ext import CircuitOpenError, ServerError
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
+from tests.support.clock import Clock
 from tests.support.modes import opened, sync_and_async
 from tests.support.scripted_server import ASSISTANT, OddServer, js
 
 HOST = "core.example"
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ import pytest
 
 from interactor_ext._waiting import closer
 from interactor_ext._waiting.closer import close_later, start_closer
+from tests.support.waiting import refuse_threads
 
 PATIENCE = 60.0
 
@@ -71,12 +71,9 @@ def test_generator_dropped_under_a_lock_is_closed_without_deadlock() -> None:
 
 
 def test_closer_starts_later_when_no_thread_can_be_started_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
     own, done = closer._Closer(), threading.Event()
     with monkeypatch.context() as patched:
-        patched.setattr(threading.Thread, "start", refuse)
+        patched.setattr(threading.Thread, "start", refuse_threads)
         own.start()
     own.queue.put(done.set)
     assert not done.is_set()
@@ -103,15 +100,3 @@ if child:
     command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", program]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (run.returncode, run.stderr) == (0, "")
-
-
-def test_queue_is_made_at_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """gevent may patch Python after the SDK was imported; `tests/transports/test_gevent.py` tries it."""
-
-    class Patched(queue.SimpleQueue[object]):
-        pass
-
-    own = closer._Closer()
-    monkeypatch.setattr(queue, "SimpleQueue", Patched)
-    assert isinstance(own.queue, Patched)
-    assert own.queue is own.queue

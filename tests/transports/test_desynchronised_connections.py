@@ -12,9 +12,9 @@ import httpx
 import pytest
 import trustme
 
-from interactor_ext import AsyncInteractorClient, InteractorClient
+from interactor_ext import AsyncInteractorClient
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
-from tests.support.modes import sync_and_async
+from tests.support.modes import in_turn, sync_and_async
 from tests.support.scripted_server import (
     ASSISTANT,
     Answer,
@@ -26,6 +26,7 @@ from tests.support.scripted_server import (
     fine,
     http,
     js,
+    settings_of,
 )
 from tests.transports.test_proxies_and_tls import tls_server, trusting
 
@@ -54,17 +55,9 @@ def answering(after_delete: bytes) -> Callable[[Asked], Answer]:
 
 def names(mode: str, settings: dict[str, Any]) -> list[str]:
     """What the tenants B, C and D read after A has deleted something."""
-    if mode == "sync":
-        with InteractorClient(**settings) as client:
-            client.namespace("A").assistants.delete("a")
-            return [client.namespace(tenant).assistants.get("a").name for tenant in "BCD"]
-
-    async def main() -> list[str]:
-        async with AsyncInteractorClient(**settings) as client:
-            await client.namespace("A").assistants.delete("a")
-            return [(await client.namespace(tenant).assistants.get("a")).name for tenant in "BCD"]
-
-    return asyncio.run(main())
+    reads = [lambda client, tenant=tenant: client.namespace(tenant).assistants.get("a") for tenant in "BCD"]
+    _, *found = in_turn(mode, settings, lambda client: client.namespace("A").assistants.delete("a"), *reads)
+    return [assistant.name for assistant in found]
 
 
 @sync_and_async
@@ -252,12 +245,5 @@ def test_second_response_in_a_tls_record_of_its_own_is_discarded(
 
     tls.script = [act]
     make: Any = Transport if mode == "sync" else AsyncTransport
-    settings = {
-        "client_id": "x",
-        "client_secret": "y",
-        "core_api_url": f"{tls.url}/api/v1",
-        "account_server_url": f"{tls.url}/auth/api/v1",
-        "transport": make(verify=trusting(authority), trust_env=False),
-        "max_retries": 0,
-    }
+    settings = settings_of(tls.url, transport=make(verify=trusting(authority), trust_env=False), max_retries=0)
     assert names(mode, settings) == [ASSISTANT["name"]] * 3

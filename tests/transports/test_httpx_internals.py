@@ -18,6 +18,7 @@ import httpx
 import pytest
 import trustme
 
+from interactor_ext._fork import safe_lock
 from interactor_ext.transports._httpx_internals import (
     AsyncNetwork,
     AsyncOnlyConnection,
@@ -118,7 +119,7 @@ def test_sync_pool_uses_the_lock_that_it_is_given(server: FaultServer) -> None:
     with httpx.HTTPTransport() as transport:
         watch_network(transport)
         pool: Any = transport._pool
-        assert type(pool._optional_thread_lock) is type(threading.RLock())
+        assert type(pool._optional_thread_lock) is type(safe_lock())
         pool._optional_thread_lock = Lock(pool._optional_thread_lock)
         transport.handle_request(httpx.Request("GET", server.url)).close()
     assert set(entered) == {threading.current_thread().name}

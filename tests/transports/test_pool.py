@@ -51,6 +51,18 @@ def free_turns(client: httpx.AsyncClient) -> tuple[int, int]:
     return held._call_slots._value, held._stream_slots._value
 
 
+def counted(server: FaultServer) -> list[int]:
+    """The number of connections during each call from now on."""
+    found: list[int] = []
+
+    def count(connection: Connection, request: Request) -> bool:
+        found.append(server.open_connections)
+        return slow(0.01, fine)(connection, request)
+
+    server.script = [count]
+    return found
+
+
 async def test_sequential_calls_reuse_one_connection(client: httpx.AsyncClient, server: FaultServer) -> None:
     for _ in range(20):
         assert (await client.get(PATH)).status_code == 200
@@ -60,17 +72,10 @@ async def test_sequential_calls_reuse_one_connection(client: httpx.AsyncClient, 
 async def test_max_connections_bounds_calls_and_all_of_them_finish(
     client: httpx.AsyncClient, server: FaultServer
 ) -> None:
-    most = 0
-
-    def count(connection: Connection, request: Request) -> bool:
-        nonlocal most
-        most = max(most, server.open_connections)
-        return slow(0.01, fine)(connection, request)
-
-    server.script = [count]
+    most = counted(server)
     responses = await asyncio.gather(*(client.get(PATH) for _ in range(40)))
     assert {response.status_code for response in responses} == {200}
-    assert most == 4
+    assert max(most) == 4
     assert free_turns(client) == (4, 2)
 
 
@@ -338,17 +343,10 @@ def test_sync_calls_reuse_a_connection_and_wait_for_a_place(server: FaultServer)
         for _ in range(5):
             assert client.get(PATH).status_code == 200
         assert server.open_connections == 1
-        most = 0
-
-        def count(connection: Connection, request: Request) -> bool:
-            nonlocal most
-            most = max(most, server.open_connections)
-            return slow(0.01, fine)(connection, request)
-
-        server.script = [count]
+        most = counted(server)
         with ThreadPoolExecutor(8) as threads:
             assert {response.status_code for response in threads.map(client.get, [PATH] * 20)} == {200}
-        assert most == 2
+        assert max(most) == 2
 
 
 def address(response: httpx.Response) -> object:
@@ -364,6 +362,15 @@ def test_call_takes_the_connection_that_was_used_last(server: FaultServer) -> No
             second.read()
         assert [address(client.get(PATH)) for _ in range(2)] == [addresses[1]] * 2
         assert addresses[0] != addresses[1]
+
+
+def test_full_pool_closes_the_connection_that_is_idle_for_the_longest_time(server: FaultServer) -> None:
+    transport = Transport(max_connections=2)
+    with FaultServer() as second, FaultServer() as third, httpx.Client(transport=transport, timeout=60) as client:
+        client.get(f"{server.url}{PATH}")
+        kept = address(client.get(f"{second.url}{PATH}"))
+        client.get(f"{third.url}{PATH}")
+        assert address(client.get(f"{second.url}{PATH}")) == kept
 
 
 def test_sync_calls_that_wait_for_a_place_are_served_in_order(server: FaultServer) -> None:

@@ -9,7 +9,6 @@ import logging
 import socket
 import ssl
 import threading
-import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,14 +22,23 @@ import trustme
 from interactor_ext import (
     APIConnectionError,
     APITimeoutError,
-    AsyncInteractorClient,
     ConfigurationError,
-    InteractorClient,
     InteractorError,
 )
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
-from tests.support.scripted_server import Connection, FaultServer, Request, Server, fine, refusing_url, slow
-from tests.support.waiting import PATIENCE, collect_garbage, in_time, with_enough_time
+from tests.support import modes
+from tests.support.scripted_server import (
+    Connection,
+    FaultServer,
+    Request,
+    Server,
+    fine,
+    mute_url,
+    refusing_url,
+    settings_of,
+    slow,
+)
+from tests.support.waiting import PATIENCE, collect_garbage, eventually_async, in_time, with_enough_time
 
 TRANSPORTS = [Transport, AsyncTransport, AiohttpTransport]
 
@@ -126,32 +134,12 @@ def _no_proxies_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-@contextlib.contextmanager
-def silent_url() -> Iterator[str]:
-    """Where connections are made, and nothing is answered."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
 def call(transport: Any, url: str, **options: Any) -> str:
     """The id of what a whole call through this transport gives."""
-    settings: dict[str, Any] = {
-        "client_id": "id",
-        "client_secret": "s3cret",
-        "core_api_url": f"{url}/api/v1",
-        "account_server_url": f"{url}/auth/api/v1",
-        "max_retries": 0,
-        **options,
-    }
-    if isinstance(transport, httpx.BaseTransport):
-        with InteractorClient(transport=transport, **settings) as client:
-            return client.assistants.get("asst_1").id
-
-    async def main() -> str:
-        async with AsyncInteractorClient(transport=transport, **settings) as client:
-            return (await client.assistants.get("asst_1")).id
-
-    return asyncio.run(main())
+    mode = "sync" if isinstance(transport, httpx.BaseTransport) else "async"
+    settings = settings_of(url, max_retries=0, transport=transport, **options)
+    name: str = modes.call(mode, settings, lambda client: client.assistants.get("asst_1")).id
+    return name
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)
@@ -189,13 +177,16 @@ def test_httpx_transport_with_its_own_tls_settings(authority: trustme.CA, proxy:
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)
-def test_calls_go_through_the_given_proxy(make: Any, authority: trustme.CA, proxy: Proxy) -> None:
-    url = f"http://user:pass@{proxy.address}"
+@pytest.mark.parametrize(("written", "meant"), [("pass", b"pass"), ("p%23a%2F%40", b"p#a/@")])
+def test_calls_go_through_the_given_proxy(
+    make: Any, written: str, meant: bytes, authority: trustme.CA, proxy: Proxy
+) -> None:
     with tls_server(authority) as server:
-        assert call(make(verify=trusting(authority), proxy=url), server.url) == "asst_1"
+        transport = make(verify=trusting(authority), proxy=f"http://user:{written}@{proxy.address}")
+        assert call(transport, server.url) == "asst_1"
         port = server.url.rpartition(":")[2]
     assert set(proxy.asked) == {f"CONNECT localhost:{port}"}
-    assert set(proxy.credentials) == {"Basic dXNlcjpwYXNz"}
+    assert set(proxy.credentials) == {"Basic " + base64.b64encode(b"user:" + meant).decode()}
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)
@@ -339,8 +330,8 @@ def test_silent_server_behind_a_proxy_ends_the_call_at_its_timeout(make: Any, pr
 @pytest.mark.parametrize("make", [Transport, AsyncTransport])
 def test_silent_socks_proxy_ends_the_call_at_its_timeout(make: Any) -> None:
     pytest.importorskip("socksio", reason="pip install 'httpx[socks]'")
-    with silent_url() as url, ThreadPoolExecutor(1) as threads:
-        transport = make(proxy=url.replace("http://", "socks5://"))
+    with mute_url() as url, ThreadPoolExecutor(1) as threads:
+        transport = make(proxy=url.replace("https://", "socks5://"))
         error = threads.submit(call, transport, "https://127.0.0.1:9", timeout=0.5).exception(60)
         assert isinstance(error, APITimeoutError)
         assert not error.sent
@@ -362,8 +353,8 @@ def test_silent_socks_proxy_ends_a_call_of_another_client(make: Any) -> None:
 
         asyncio.run(main())
 
-    with silent_url() as url, ThreadPoolExecutor(1) as threads:
-        transport = make(proxy=url.replace("http://", "socks5://"))
+    with mute_url() as url, ThreadPoolExecutor(1) as threads:
+        transport = make(proxy=url.replace("https://", "socks5://"))
         assert isinstance(threads.submit(use, transport).exception(60), httpx.ConnectTimeout)
 
 
@@ -372,22 +363,6 @@ def test_invalid_proxy_raises_configuration_error(make: Any) -> None:
     for proxy in (5, b"http://127.0.0.1:9", object()):
         with pytest.raises(ConfigurationError, match="proxy can't be used"):
             make(proxy=proxy)
-
-
-@pytest.mark.parametrize("make", TRANSPORTS)
-def test_percent_encoded_password_is_decoded_for_the_proxy(make: Any, authority: trustme.CA, proxy: Proxy) -> None:
-    url = f"http://user:p%23a%2F%40@{proxy.address}"
-    with tls_server(authority) as server:
-        assert call(make(verify=trusting(authority), proxy=url), server.url) == "asst_1"
-    assert set(proxy.credentials) == {"Basic " + base64.b64encode(b"user:p#a/@").decode()}
-
-
-def test_aiohttp_transport_without_its_extra_raises_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "httpx_aiohttp", None)
-    with pytest.raises(ConfigurationError, match=r"interactor-sdk\[aiohttp\]"):
-        AiohttpTransport()
 
 
 async def test_call_cancelled_during_the_tls_handshake_leaves_no_socket_open(authority: trustme.CA) -> None:
@@ -404,7 +379,4 @@ async def test_call_cancelled_during_the_tls_handshake_leaves_no_socket_open(aut
                 await task
         await transport.aclose()
         collect_garbage()
-        deadline = time.monotonic() + 60
-        while server.open_connections:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.01)
+        await eventually_async(lambda: not server.open_connections)

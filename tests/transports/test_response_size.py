@@ -17,7 +17,7 @@ from interactor_ext import APIConnectionError, ConfigurationError, InteractorCli
 from interactor_ext.sandbox import Sandbox
 from tests.support.modes import call, sync_and_async
 from tests.support.processes import environment_without_coverage
-from tests.support.scripted_server import GOOD_BODY, Action, Connection, FaultServer, Request
+from tests.support.scripted_server import GOOD_BODY, Action, Connection, FaultServer, Request, settings_of
 
 MEGABYTE = 1024 * 1024
 
@@ -29,16 +29,7 @@ def server() -> Iterator[FaultServer]:
 
 
 def settings(server: FaultServer, **options: Any) -> dict[str, Any]:
-    base = f"{server.url}/api/v1"
-    return {
-        "client_id": "client",
-        "client_secret": "secret_8f3a61c9d2",
-        "core_api_url": base,
-        "account_server_url": base,
-        "timeout": 60,
-        "max_retries": 0,
-        **options,
-    }
+    return settings_of(server.url, **{"timeout": 60, "max_retries": 0, **options})
 
 
 def response(body: bytes, coding: str = "", status: int = 200) -> bytes:

@@ -12,7 +12,7 @@ from interactor_ext import ConfigurationError
 from interactor_ext._waiting import threads as _threads
 from interactor_ext._waiting.threads import DaemonThreads
 from tests.support.interrupts import runs_interrupted_in_each_line
-from tests.support.waiting import eventually, in_time
+from tests.support.waiting import eventually, in_time, refuse_threads
 
 
 def test_thread_of_an_abandoned_call_is_replaced() -> None:
@@ -57,12 +57,9 @@ def test_idle_threads_end() -> None:
 
 
 def test_submit_without_a_thread_raises_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*arguments: object) -> None:
-        raise RuntimeError("can't start new thread")
-
     threads, ran = DaemonThreads("test"), list[int]()
     with monkeypatch.context() as patch:
-        patch.setattr(_thread, "start_new_thread", fail)
+        patch.setattr(_thread, "start_new_thread", refuse_threads)
         with pytest.raises(ConfigurationError, match="Couldn't start a thread"):
             threads.submit(ran.append, 1)
     assert threads.submit(int, "7").result(60) == 7

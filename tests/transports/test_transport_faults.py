@@ -7,10 +7,8 @@ import gc
 import logging
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from itertools import product
 from typing import Any
 
@@ -18,29 +16,22 @@ import httpx
 import pytest
 
 import interactor_ext
-from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError
+from interactor_ext import AsyncInteractorClient, InteractorError
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens import MemoryTokenStore, Token
-from interactor_ext.transports import AiohttpTransport, AsyncTransport
+from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from tests.support.fault_table import CALLS, FAULTS, RETRIES, SHORT, Fault
-from tests.support.scripted_server import FaultServer, deaf_url, mute_url, refusing_url
-from tests.support.waiting import collect_garbage, with_enough_time
+from tests.support.modes import at_once, client_of, done, sync_and_async
+from tests.support.scripted_server import FaultServer, deaf_url, mute_url, refusing_url, settings_of
+from tests.support.waiting import collect_garbage, eventually, with_enough_time
 
 POLICY = RetryPolicy(max_retries=RETRIES, base_delay=0.01, max_delay=0.05)
 SECRET = "s3cret-of-the-client"
 
 
 def settings(url: str, fault: Fault, deadline: float | None = None) -> dict[str, Any]:
-    return {
-        "client_id": "id",
-        "client_secret": SECRET,
-        "core_api_url": f"{url}/api/v1",
-        "account_server_url": f"{url}/auth/api/v1",
-        "timeout": fault.timeout,
-        "deadline": deadline,
-        "retry_policy": POLICY,
-        "circuit_breaker": False,
-    }
+    more = {"client_secret": SECRET, "timeout": fault.timeout, "deadline": deadline}
+    return settings_of(url, **more, retry_policy=POLICY, circuit_breaker=False)
 
 
 @contextmanager
@@ -77,58 +68,35 @@ def outcome_of(error: BaseException | None) -> str:
     return type(error).__name__
 
 
-def run_sync(fault: Fault, call: str, deadline: float | None = None) -> tuple[str, float, FaultServer | None]:
-    with serving(fault) as (url, server):
-        client = InteractorClient(**settings(url, fault, deadline))
-        error: BaseException | None = None
-        started = time.monotonic()
-        try:
-            make_call(client, call)
-        except Exception as caught:
-            error = caught
-        took = time.monotonic() - started
-        outcome = outcome_of(error)
-        assert deadline is not None or busy_connections(client) == 0
-        client.close()
-        assert_nothing_is_left(server)
-        return outcome, took, server
-
-
-async def run_async(
-    fault: Fault, call: str, deadline: float | None = None, transport: httpx.AsyncBaseTransport | None = None
+async def run(
+    mode: str, fault: Fault, call: str, deadline: float | None = None, transport: httpx.AsyncBaseTransport | None = None
 ) -> tuple[str, float, FaultServer | None]:
     with serving(fault) as (url, server):
-        client = AsyncInteractorClient(**settings(url, fault, deadline), transport=transport)
-        error: BaseException | None = None
-        started = time.monotonic()
-        try:
-            await make_call(client, call)
-        except Exception as caught:
-            error = caught
-        took = time.monotonic() - started
-        outcome = outcome_of(error)
-        assert deadline is not None or busy_async_connections(client) == 0
-        await client.aclose()
+        async with client_of(mode, {**settings(url, fault, deadline), "transport": transport}) as client:
+            error: BaseException | None = None
+            started = time.monotonic()
+            try:
+                await done(make_call(client, call))
+            except Exception as caught:
+                error = caught
+            took = time.monotonic() - started
+            outcome = outcome_of(error)
+            assert deadline is not None or busy_connections(client) == 0
         await asyncio.to_thread(assert_nothing_is_left, server)
         return outcome, took, server
 
 
-def busy_connections(client: InteractorClient) -> int:
+def busy_connections(client: Any) -> int:
     """How many are not free for the next call. A token request may outlive the call's deadline."""
-    connections = client._shared.transport._inner.connections()
-    return int(connections.open - connections.idle)
-
-
-def busy_async_connections(client: AsyncInteractorClient) -> int:
     transport = client._shared.transport._inner
+    if isinstance(transport, Transport):
+        connections = transport.connections()
+        return connections.open - connections.idle
     return len(transport._pools.get()._used) if isinstance(transport, AsyncTransport) else 0
 
 
 def assert_nothing_is_left(server: FaultServer | None) -> None:
-    until = time.monotonic() + 60
-    while server is not None and server.open_connections:
-        assert time.monotonic() < until, "a connection is left open"
-        time.sleep(0.005)
+    eventually(lambda: server is None or not server.open_connections, "the end of all connections")
 
 
 def check(fault: Fault, call: str, outcome: str, server: FaultServer | None) -> None:
@@ -171,24 +139,12 @@ def with_longer_timeouts(faults: list[Fault], attempt: Callable[[list[tuple[Faul
     with_enough_time(attempt_with, *((SHORT, 4 * SHORT, 12 * SHORT) if faults[0].timeout == SHORT else (SHORT,)))
 
 
+@sync_and_async
 @each_fault
-def test_each_fault_has_the_promised_outcome_sync(faults: list[Fault]) -> None:
+def test_each_fault_has_the_promised_outcome(mode: str, faults: list[Fault]) -> None:
     def attempt(cases: list[tuple[Fault, str]]) -> None:
-        with ThreadPoolExecutor(len(cases)) as threads:
-            results = list(threads.map(lambda case: run_sync(*case), cases))
+        results = asyncio.run(at_once(mode, *(run(mode, *case) for case in cases)))
         for case, (outcome, _, server) in zip(cases, results, strict=True):
-            check(*case, outcome, server)
-
-    with_longer_timeouts(faults, attempt)
-
-
-@each_fault
-def test_each_fault_has_the_promised_outcome_async(faults: list[Fault]) -> None:
-    async def outcomes(cases: list[tuple[Fault, str]]) -> list[tuple[str, float, FaultServer | None]]:
-        return await asyncio.gather(*(run_async(*case) for case in cases))
-
-    def attempt(cases: list[tuple[Fault, str]]) -> None:
-        for case, (outcome, _, server) in zip(cases, asyncio.run(outcomes(cases)), strict=True):
             check(*case, outcome, server)
 
     with_longer_timeouts(faults, attempt)
@@ -201,11 +157,9 @@ OVER_AIOHTTP = {"an unwanted upgrade": "APIStatusError", "too short a length": "
 @pytest.mark.full
 @each_fault
 def test_each_fault_has_the_promised_outcome_over_aiohttp(faults: list[Fault]) -> None:
-    async def outcomes(cases: list[tuple[Fault, str]]) -> list[tuple[str, float, FaultServer | None]]:
-        return await asyncio.gather(*(run_async(*case, transport=AiohttpTransport()) for case in cases))
-
     def attempt(cases: list[tuple[Fault, str]]) -> None:
-        for (fault, call), (outcome, _, server) in zip(cases, asyncio.run(outcomes(cases)), strict=True):
+        results = asyncio.run(at_once("async", *(run("async", *case, transport=AiohttpTransport()) for case in cases)))
+        for (fault, call), (outcome, _, server) in zip(cases, results, strict=True):
             assert outcome == OVER_AIOHTTP.get(fault.name, fault.outcome(call)), call
             # What is idempotent, aiohttp itself repeats when an idle connection turns out to be gone.
             if server is not None and call in ("create", "keyed") and fault.name not in OVER_AIOHTTP:
@@ -221,11 +175,11 @@ PASSING = {"APIConnectionError", "RateLimitError", "ServerError"}
 
 
 @pytest.mark.full
+@sync_and_async
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-async def test_calls_end_with_their_deadline_whatever_the_fault(fault: Fault) -> None:
+async def test_calls_end_with_their_deadline_whatever_the_fault(mode: str, fault: Fault) -> None:
     patient = replace(fault, timeout=60.0)
-    runs = (partial(asyncio.to_thread, run_sync), run_async)
-    for outcome, took, _ in await asyncio.gather(*(run(patient, call, DEADLINE) for run in runs for call in CALLS)):
+    for outcome, took, _ in await at_once(mode, *(run(mode, patient, call, DEADLINE) for call in CALLS)):
         assert took < 30
         # Or how the last attempt ended, where there is no time for another.
         assert outcome in {"APITimeoutError", *map(fault.outcome, CALLS), *PASSING}

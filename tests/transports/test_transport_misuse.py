@@ -24,16 +24,10 @@ from interactor_ext import (
 )
 from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport, _resolver
-from tests.support.scripted_server import Connection, FaultServer, send_and
-from tests.support.waiting import collect_garbage
+from tests.support.scripted_server import Connection, FaultServer, send_and, settings_of
+from tests.support.waiting import collect_garbage, refuse_threads
 
-SETTINGS: dict[str, Any] = {
-    "client_id": "client",
-    "client_secret": "secret_8f3a61c9d2",
-    "core_api_url": "http://localhost:9/api/v1",
-    "account_server_url": "http://localhost:9/api/v1",
-    "max_retries": 0,
-}
+SETTINGS = settings_of("http://localhost:9", max_retries=0)
 EVENT = b'data: {"type": "message.delta", "content": "x"}\n\n'
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
 
@@ -180,10 +174,6 @@ trio.run(main)
 def test_async_client_under_trio_raises_configuration_error() -> None:
     run = subprocess.run([sys.executable, "-W", "error", "-c", TRIO], capture_output=True, text=True, timeout=120)
     assert (run.stdout.split(), run.returncode) == (["refused"] * 10, 0), run.stderr
-
-
-def refuse_threads(*arguments: object) -> None:
-    raise RuntimeError("can't start new thread")
 
 
 def test_no_thread_for_the_resolver_raises_connection_error(monkeypatch: pytest.MonkeyPatch) -> None:

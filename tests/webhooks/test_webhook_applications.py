@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from interactor_ext.webhooks import WebhookRouter
+from tests.support.telemetry import Recorded
 from tests.support.webhook_deliveries import delivery
-from tests.support.webhook_routers import Handle, Recording, make, status
+from tests.support.webhook_routers import Handle, make, status
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
 
@@ -116,19 +117,21 @@ REFUSED_BY_WSGI: dict[str, tuple[dict[str, Any], bytes | None, int]] = {
 def test_wsgi_refuses_unread_what_is_no_delivery_and_records_it(
     environ: dict[str, Any], body: bytes | None, answer: int
 ) -> None:
-    stream, telemetry = Input(body), Recording()
+    stream, telemetry = Input(body), Recorded()
     line, headers, content = ask_wsgi(make(max_body=100, telemetry=telemetry), stream, **environ)
     assert int(line.split()[0]) == answer
     assert stream.asked == 0 or body is None
     assert headers.get("Allow") == ("POST" if answer == 405 else None)
     assert b"Content-Length" in content or answer != 411
-    assert telemetry.events == ([] if answer == 405 else [("unknown", "refused")])
+    assert [(event.event, event.status) for event in telemetry.events] == (
+        [] if answer == 405 else [("unknown", "refused")]
+    )
 
 
 async def test_telemetry_records_a_body_that_asgi_refuses() -> None:
-    telemetry = Recording()
+    telemetry = Recorded()
     await ask_asgi(make(max_body=100, telemetry=telemetry), body_in_chunks(b"x" * 101, 101))
-    assert telemetry.events == [("unknown", "refused")]
+    assert [(event.event, event.status) for event in telemetry.events] == [("unknown", "refused")]
 
 
 def test_wsgi_and_asgi_treat_repeated_timestamp_header_alike(handle: Handle) -> None:

@@ -26,10 +26,10 @@ from interactor_ext.webhooks import (
     WebhookWorker,
     sign,
 )
+from tests.support.clock import Clock
 from tests.support.webhook_deliveries import DATA, SECRET, body_of, delivery, timestamp
 from tests.support.webhook_routers import Failing, Handle, status
 from tests.support.webhook_routers import make as make_router
-from tests.support.webhook_stores import Clock
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
 
@@ -300,6 +300,7 @@ def test_each_delivery_logs_one_record(deliver: Deliver, caplog: pytest.LogCaptu
 
     @router.on("room.*")
     def fails(event: Any) -> None:
+        time.sleep(0.01)
         if event.idempotency_key == "bad":
             raise LookupError
 
@@ -317,6 +318,8 @@ def test_each_delivery_logs_one_record(deliver: Deliver, caplog: pytest.LogCaptu
         ("not_genuine", "WARNING", None, None, None, 401),
     ]
     assert "No secret matched" in caplog.text
+    [handled] = [record for record in caplog.records if vars(record).get("outcome") == "handled"]
+    assert 10 <= vars(handled)["duration_ms"] < 60_000
 
 
 def test_queued_event_logs_one_record_when_accepted_and_one_when_handled(

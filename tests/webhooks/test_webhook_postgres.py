@@ -231,6 +231,14 @@ def test_unreachable_server_raises_and_the_next_call_connects_again(store: Any, 
     assert store.claim("k", "t", 60) == CLAIMED
 
 
+async def test_calls_that_wait_for_a_connection_tell_why_there_is_none() -> None:
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, AsyncPostgresEventStore(f"host=127.0.0.1 port={port} user=postgres", timeout=60) as store:
+        errors = await asyncio.gather(*(store.claim(f"k{n}", "t", 60) for n in range(3)), return_exceptions=True)
+    assert ["server closed the connection" in str(error) for error in errors] == [True] * 3, errors
+
+
 def test_connection_to_a_server_that_became_read_only_is_replaced(postgres: PostgresServer) -> None:
     from psycopg_pool import ConnectionPool
 
@@ -432,15 +440,6 @@ def test_invalid_dsn_raises_configuration_error_that_does_not_quote_it(kind: Any
         kind(dsn).claim("k", "t", 60)
     assert "s3cret" not in repr(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
-
-
-@pytest.mark.parametrize("kind", ["PostgresEventStore", "AsyncPostgresEventStore"])
-def test_without_the_extra_one_error_says_what_to_install(kind: str) -> None:
-    code = f"import sys; sys.modules['psycopg'] = None; from interactor_ext.webhooks import {kind}; {kind}('host=a')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stderr.splitlines()[-1] == (
-        f"interactor_ext.ConfigurationError: {kind} needs an extra: pip install 'interactor-sdk[postgres]'"
-    )
 
 
 def test_receiver_warns_without_a_name_as_others_can_share_the_database() -> None:

@@ -25,10 +25,10 @@ from interactor_ext.webhooks import (
     WebhookWorker,
     sign,
 )
+from tests.support.clock import Clock
 from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.webhook_deliveries import SECRET, body_of, delivery
 from tests.support.webhook_routers import Abort, BlockingHandler, Failing, Handle, make, status
-from tests.support.webhook_stores import Clock
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
 NAN, INF = math.nan, math.inf
@@ -62,9 +62,10 @@ def test_patterns_select_handlers_in_order_of_registration(handle: Handle) -> No
     meant = r"Unknown event 'workflow.instance.halte'\. Did you mean 'workflow.instance.halted'\?"
     with pytest.warns(UserWarning, match=meant) as told:
         router.on("something.new", "workflow.instance.halte")(lambda event: ran.append("prefix"))
+    with pytest.warns(UserWarning, match=r"Unknown event '.*'\. Did you mean 'workflow\.\*'\?"):
+        router.on("work?low.*", "[w]orkflow.*", "halted", "billing.*")(lambda event: ran.append("no glob, no regex"))
     assert [warning.filename for warning in told] == [__file__]
     router.on("room.*")(lambda event: ran.append("room"))
-    router.on("work?low.*", "[w]orkflow.*", "halted")(lambda event: ran.append("no glob, no regex"))
     router.default(lambda event: ran.append("default"))
     assert status(handle(router, *delivery("workflow.instance.halted"))) == (200, "handled")
     assert ran == ["workflow", "all", "exact", "either"]
@@ -80,6 +81,9 @@ def test_default_handler_gets_unmatched_events(handle: Handle) -> None:
     assert got == ["room.message.created", "something.new"]
     with pytest.raises(ConfigurationError, match="default handler"):
         router.default(print)
+    with pytest.raises(ConfigurationError, match=r"with the event alone, not as <lambda>\(\)"):
+        make().default(lambda: None)
+    make().default(min)  # of which Python knows no signature
 
 
 def test_event_without_handler_returns_200_and_is_not_stored(handle: Handle) -> None:

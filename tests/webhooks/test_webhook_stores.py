@@ -36,11 +36,12 @@ from interactor_ext.webhooks import (
     WebhookRouter,
     WebhookVerifier,
 )
+from tests.support.clock import Clock
 from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import collect_garbage
 from tests.support.webhook_deliveries import SECRET, delivery
-from tests.support.webhook_stores import KINDS, Clock, OneLoop, Step, Stores, check, claim, complete, release
+from tests.support.webhook_stores import KINDS, OneLoop, Step, Stores, check, claim, complete, release
 
 pytest_plugins = ["tests.support.server_fixtures"]
 
@@ -396,7 +397,6 @@ def test_sqlite_writes_are_on_disk_before_their_method_returns(kind: Any, tmp_pa
 
 
 # Where the signal comes right after a connection was opened, nobody has it yet, to close it: since 3.13 Python says so.
-@pytest.mark.xfail(sys.version_info >= (3, 14), reason="signals come right after a `with` took a lock", run=False)
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <sqlite3:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("is_new", [True, False])
 def test_sqlite_survives_interrupt_in_every_line(tmp_path: Path, is_new: bool) -> None:
@@ -581,11 +581,7 @@ CONTRACT_OF_QUEUES: dict[str, list[Step | float]] = {
         *(take(key, 60, gives=(key, b"", 1)) for key in "abc"),
     ],
     "the events of other services are not taken": [
-        *(
-            step
-            for key in ("shop:a", "shop-2:a", "shop", "billing:a", "shop:b")
-            for step in (put(key, b"", gives=True), 1)
-        ),
+        *(step for key in KEYS_OF_SERVICES for step in (put(key, b"", gives=True), 1)),
         *(take(key, 60, "shop", gives=(key, b"", 1)) for key in ("shop:a", "shop:b")),
         take("t", 60, "shop", gives=None),
         *(take(key, 60, gives=(key, b"", 1)) for key in ("shop-2:a", "shop", "billing:a")),

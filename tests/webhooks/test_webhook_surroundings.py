@@ -72,22 +72,25 @@ app.include_router(router.fastapi(), prefix="/webhooks/interactor")
 """
 
 
-def deliver(origin: str, event: str, key: str) -> httpx.Response:
+@contextmanager
+def serving(folder: Path, command: list[str], code: str, **env: str) -> Iterator[Served]:
+    (folder / "application.py").write_text(ROUTER)
+    (folder / "server.py").write_text(code)
+    with closing(Served([*command, "server:app"], env, folder)) as served:
+        served.wait_until_it_answers(PATH)
+        yield served
+
+
+def deliver(served: Served, event: str, key: str) -> httpx.Response:
     body, headers = delivery(event, key)
-    return httpx.post(origin + PATH, content=body, headers=headers, timeout=60)
+    return httpx.post(served.origin + PATH, content=body, headers=headers, timeout=60)
 
 
 @pytest.mark.parametrize("reader", READERS)
 def test_fastapi_route_takes_a_body_that_was_read_before(tmp_path: Path, reader: str) -> None:
     needs(["fastapi", "sentry_sdk"])
-    (tmp_path / "application.py").write_text(ROUTER)
-    (tmp_path / "server.py").write_text(FASTAPI.format(reader=READERS[reader]))
-    served = Served([*UVICORN, "server:app"], {}, tmp_path)
-    try:
-        served.wait_until_it_answers(PATH)
-        assert deliver(served.origin, "credential.connected", "read").json() == {"status": "handled"}
-    finally:
-        served.close()
+    with serving(tmp_path, UVICORN, FASTAPI.format(reader=READERS[reader])) as served:
+        assert deliver(served, "credential.connected", "read").json() == {"status": "handled"}
     assert "handled evt_read" in served.printed()
 
 
@@ -137,11 +140,11 @@ def test_flask_blueprint_takes_a_body_that_was_read_before(hook: str) -> None:
 
 
 APPLICATIONS = {
-    "FastAPI": (["fastapi"], [*UVICORN, "server:app"], FASTAPI.format(reader="app = FastAPI()")),
-    "ASGI": (["uvicorn"], [*UVICORN, "server:app"], "from application import router\napp = router.asgi"),
+    "FastAPI": (["fastapi"], UVICORN, FASTAPI.format(reader="app = FastAPI()")),
+    "ASGI": (["uvicorn"], UVICORN, "from application import router\napp = router.asgi"),
     "Flask": (
         ["flask", "gunicorn"],
-        [*GUNICORN, "server:app"],
+        GUNICORN,
         """
 from application import router
 from flask import Flask
@@ -151,7 +154,7 @@ app.register_blueprint(router.flask("/webhooks/interactor"))
     ),
     "Django": (
         ["django", "gunicorn"],
-        [*GUNICORN, "server:app"],
+        GUNICORN,
         """
 from django.conf import settings
 settings.configure(ROOT_URLCONF="server", ALLOWED_HOSTS=["*"], SECRET_KEY="x")
@@ -170,22 +173,18 @@ app = get_wsgi_application()
 def test_failing_handler_prints_its_traceback_without_any_logging_configured(tmp_path: Path, framework: str) -> None:
     packages, command, code = APPLICATIONS[framework]
     needs(packages)
-    (tmp_path / "application.py").write_text(ROUTER)
-    (tmp_path / "server.py").write_text(code)
-    served = Served(command, {}, tmp_path)
-    try:
-        served.wait_until_it_answers(PATH)
-        assert deliver(served.origin, "room.message.created", "failing").status_code == 500
-    finally:
-        served.close()
+    with serving(tmp_path, command, code) as served:
+        assert deliver(served, "room.message.created", "failing").status_code == 500
     printed = served.printed()
     assert "Traceback (most recent call last)" in printed
     assert "LookupError: no such customer" in printed
 
 
-def printed_by(code: str) -> str:
+def printed_by(code: str, *arguments: str) -> str:
     """What a program that configures no logging writes to stderr."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, timeout=120
+    )
     return done.stderr
 
 
@@ -279,16 +278,11 @@ def test_handler_under_atomic_requests_commits_before_the_event_is_handled_and_r
         database.execute("CREATE TABLE shop (id TEXT PRIMARY KEY)")
         database.execute("CREATE TABLE orders (id TEXT REFERENCES shop (id) DEFERRABLE INITIALLY DEFERRED)")
         database.execute("INSERT INTO shop VALUES ('ours')")
-    (tmp_path / "server.py").write_text(DJANGO.format(view=view, application=application))
-    served = Served([*command, "server:app"], {}, tmp_path)
-    try:
-        served.wait_until_it_answers(PATH)
+    with serving(tmp_path, command, DJANGO.format(view=view, application=application)) as served:
         for key in ("commit", "raises"):
-            assert deliver(served.origin, "room.message.created", key).status_code == 500, served.printed()
-            assert deliver(served.origin, "room.message.created", key).json() == {"status": "handled"}
-            assert deliver(served.origin, "room.message.created", key).json() == {"status": "duplicate"}
-    finally:
-        served.close()
+            assert deliver(served, "room.message.created", key).status_code == 500, served.printed()
+            assert deliver(served, "room.message.created", key).json() == {"status": "handled"}
+            assert deliver(served, "room.message.created", key).json() == {"status": "duplicate"}
     with closing(sqlite3.connect(tmp_path / "orders.db")) as database:
         assert database.execute("SELECT id FROM orders").fetchall() == [("ours",), ("ours",)]
 
@@ -313,6 +307,46 @@ except OperationalError:
 def test_transaction_is_left_where_another_database_cannot_be_reached() -> None:
     needs(["django"])
     assert printed_by(TWO_DATABASES) == ""
+
+
+CONNECTIONS = """
+import asyncio, sys
+from django.conf import settings
+settings.configure(DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1]}})
+import django
+django.setup()
+from asgiref.sync import sync_to_async
+from django.db import connection
+from interactor_ext.webhooks.django import HandlerScope
+
+def connect():
+    assert connection.connection is None
+    connection.ensure_connection()
+
+def handle():
+    with HandlerScope(atomic=False):
+        connect()
+    connect()  # as code outside of requests does, which leaves it open
+    with HandlerScope(atomic=False):
+        connect()
+    assert connection.connection is None
+
+async def ahandle():
+    async with HandlerScope():
+        await sync_to_async(connect)()
+    await sync_to_async(connect)()
+    async with HandlerScope():
+        await sync_to_async(connect)()
+    await sync_to_async(connect)()
+
+handle()
+asyncio.run(ahandle())
+"""
+
+
+def test_outdated_connections_of_django_are_closed_before_and_after_each_handler(tmp_path: Path) -> None:
+    needs(["django"])
+    assert printed_by(CONNECTIONS, str(tmp_path / "shop.db")) == ""
 
 
 POOLED = """
@@ -350,18 +384,12 @@ def test_handlers_in_threads_of_the_router_outlive_a_restart_of_the_database(
     tmp_path: Path, postgres: PostgresServer
 ) -> None:
     needs(["django", "psycopg"])
-    (tmp_path / "server.py").write_text(POOLED)
-    served = Served([*UVICORN, "server:app"], {"SOCKET": postgres.folder}, tmp_path)
-    try:
-        served.wait_until_it_answers(PATH)
-        assert deliver(served.origin, "room.message.created", "before").json() == {"status": "handled"}
+    with serving(tmp_path, UVICORN, POOLED, SOCKET=postgres.folder) as served:
+        assert deliver(served, "room.message.created", "before").json() == {"status": "handled"}
         postgres.kill()
         postgres.start()
         # The first attempt of a thread finds out that its connection has ended.
-        answers = [deliver(served.origin, "room.message.created", "after").status_code for _ in range(2)]
-        assert answers == [500, 200]
-    finally:
-        served.close()
+        assert [deliver(served, "room.message.created", "after").status_code for _ in range(2)] == [500, 200]
 
 
 def sync_manager(entered: list[str]) -> Callable[[], Any]:
@@ -385,12 +413,10 @@ def async_manager(entered: list[str]) -> Callable[[], Any]:
 
 
 @pytest.mark.parametrize("handle", [sync_handle, async_handle])
-@pytest.mark.parametrize(
-    ("make_manager", "is_async"), [(sync_manager, False), (sync_manager, True), (async_manager, True)]
-)
-def test_each_handler_runs_within_around(handle: Handle, make_manager: Any, is_async: bool) -> None:
+@pytest.mark.parametrize("form", ["regular", "async", "regular, of a coroutine", "async, within an async manager"])
+def test_each_handler_runs_within_around(handle: Handle, form: str) -> None:
     entered: list[str] = []
-    router = make(around=make_manager(entered))
+    router = make(around=(async_manager if "async manager" in form else sync_manager)(entered))
 
     def handler(event: Any) -> None:
         entered.append("handler")
@@ -398,22 +424,11 @@ def test_each_handler_runs_within_around(handle: Handle, make_manager: Any, is_a
     async def async_handler(event: Any) -> None:
         entered.append("handler")
 
-    router.on("*")(async_handler if is_async else handler)
-    assert status(handle(router, *delivery())) == (200, "handled")
-    assert entered == ["in", "handler", "out"]
-
-
-@pytest.mark.parametrize("handle", [sync_handle, async_handle])
-def test_coroutine_of_a_regular_handler_is_awaited_within_around(handle: Handle) -> None:
-    entered: list[str] = []
-    router = make(around=sync_manager(entered))
-
-    async def handler(event: Any) -> None:
-        entered.append("handler")
-
-    router.on("*")(lambda event: handler(event))
+    forms = {"regular": handler, "regular, of a coroutine": lambda event: async_handler(event)}
+    router.on("*")(forms.get(form, async_handler))
     assert status(handle(router, *delivery())) == (200, "handled")
     assert entered[-3:] == ["in", "handler", "out"]
+    assert len(entered) == 3 or form == "regular, of a coroutine"
 
 
 def test_error_at_the_end_of_around_is_the_handlers_own() -> None:

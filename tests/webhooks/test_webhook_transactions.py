@@ -153,24 +153,18 @@ async def test_async_claim_and_effect_are_committed_together_or_not_at_all(kind:
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_second_transaction_waits_for_the_first_and_finds_the_event_claimed(url: str) -> None:
+async def test_second_transaction_waits_for_the_first_and_finds_the_event_claimed(url: str) -> None:
     router = make(name="shop")
 
-    async def second() -> bool:
-        def claim() -> bool:
-            with with_psycopg(url) as (connection, _):
-                return router.claim_in(event(), connection)
-
-        return await asyncio.to_thread(claim)
-
-    async def both() -> None:
+    def second() -> bool:
         with with_psycopg(url) as (connection, _):
-            assert router.claim_in(event(), connection)
-            waiting = asyncio.create_task(second())
-            await asyncio.sleep(0)
-        assert await waiting is False
+            return router.claim_in(event(), connection)
 
-    asyncio.run(both())
+    with with_psycopg(url) as (connection, _):
+        assert router.claim_in(event(), connection)
+        waiting = asyncio.create_task(asyncio.to_thread(second))
+        await asyncio.sleep(0)
+    assert await waiting is False
 
 
 def test_connection_outside_of_a_transaction_is_refused(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from interactor_ext.webhooks import (
     SQLiteEventQueue,
     WebhookWorker,
 )
+from tests.support.telemetry import Recorded
 from tests.support.waiting import in_time
 from tests.support.webhook_deliveries import delivery
-from tests.support.webhook_routers import Abort, BlockingHandler, Failing, Handle, Recording, make, status
+from tests.support.webhook_routers import Abort, BlockingHandler, Failing, Handle, make, status
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
 
@@ -30,13 +31,18 @@ def test_queued_event_returns_200_at_once_and_worker_handles_it(
 ) -> None:
     router, got = make(queue=queue), []
     router.on("credential.*")(lambda event: got.append(event.data.credential_id))
+
+    async def later(event: Any) -> None:
+        got.append("later")
+
+    router.on("credential.*")(lambda event: later(event))
     assert status(handle(router, *delivery("credential.connected"))) == (200, "accepted")
     assert status(handle(router, *delivery("credential.connected"))) == (200, "duplicate")
     assert got == []
     worker = WebhookWorker(router)
     assert work(worker, mode)
     assert not work(worker, mode)
-    assert got == ["cred_1"]
+    assert got == ["cred_1", "later"]
     assert status(handle(router, *delivery("credential.connected"))) == (200, "duplicate")
     assert not work(worker, mode)
 
@@ -131,7 +137,7 @@ def test_error_text_not_storable_in_database_is_escaped(
 def test_interrupted_worker_releases_its_event_if_it_can(
     queue: SQLiteEventQueue, error: type[BaseException], failures: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    router, runs = make(queue=Failing(queue, retry=failures), telemetry=(telemetry := Recording())), []
+    router, runs = make(queue=Failing(queue, retry=failures), telemetry=(telemetry := Recorded())), []
 
     @router.on("*")
     def interrupted_once(event: Any) -> None:

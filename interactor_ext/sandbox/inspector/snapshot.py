@@ -35,8 +35,8 @@ from interactor_ext.sandbox.storage.strict_json import parse_json, size_of
 
 T = TypeVar("T")
 
-# Entries of each list.
-NEWEST = 100
+# Entries of each list, and places of an explored run.
+NEWEST, PLACES = 100, 1000
 # Lists of records that are shown as they are, and all whose records are counted.
 PLAIN = {"assistants": "assistant", "tools": "tool", "data_sources": "data source", "webhooks": "webhook"}
 COUNTED = {**PLAIN, "rooms": "room", "instances": "workflow instance", "credentials": "credential"}
@@ -107,6 +107,7 @@ def snapshot(state: State, wanted: Wanted) -> JsonObject:
         "deliveries": [_delivery(each) for each in wanted.window(listed)],
         "requests": [summary(each) for each in wanted.window(requests)],
         "faults": [_fault(each) for each in faults[:NEWEST]],
+        "schedule": [{name: _clipped(value) for name, value in each.items()} for each in state.schedule[:PLACES]],
         "replies": [_shown(each, namespace=_clipped(each.public["namespace"])) for each in replies[:NEWEST]],
         "counts": {
             **{name: {"all": state.store.count(kind, namespace)} for name, kind in COUNTED.items()},

@@ -24,13 +24,13 @@ import asyncio
 import itertools
 import random
 import re
-import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
+from interactor_ext._fork import safe_lock
 from interactor_ext.sandbox.clock import is_finite
 from interactor_ext.sandbox.platform.contract import ContractOperation
 from interactor_ext.sandbox.problems import ConnectionCut, Problem
@@ -119,7 +119,7 @@ class Faults:
     def __init__(self, operations: Mapping[str, ContractOperation]) -> None:
         self._operations = operations
         self._faults: list[Fault] = []
-        self._lock = threading.Lock()
+        self._lock = safe_lock()
         self._ids = itertools.count(1)
 
     def add(

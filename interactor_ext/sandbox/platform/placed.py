@@ -2,12 +2,14 @@
 
 | fault | effect on the client |
 |---|---|
-| `refused`, `lost` | the connection is reset; only with the second, the handler ran |
+| `refused` | the connection is reset; the handler did not run |
+| `lost`, `slow`, `killed` | the connection is reset; the handler ran |
 | `cut` | the connection closes in the middle of the response body |
 | `limited`, `unavailable` | 429 and 503, with `Retry-After` |
 | `revoked` | 401: all access tokens are revoked |
 | `expired` | the active credentials of the namespace expire for good |
-| `cut-before`, `cut-within`, `cut-after` | a stream that ends after `at` events, or bytes with the second |
+| `cut-before`, `cut-within`, `cut-after` | a stream that ends after `at` bytes |
+| `repeated` | the same, and when the stream is resumed, its last event comes once more |
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from interactor_ext.sandbox.problems import Problem
 
 if TYPE_CHECKING:
     from interactor_ext.sandbox.platform.state import State
+    from interactor_ext.sandbox.platform.streams import Subscription
 
-KINDS: dict[str, Kind] = {"refused": "reset", "lost": "reset_after", "cut": "truncated"}
+AFTER: Kind = "reset_after"
+KINDS: dict[str, Kind] = {"refused": "reset", "lost": AFTER, "slow": AFTER, "killed": AFTER, "cut": "truncated"}
 STATUSES = {"limited": 429, "unavailable": 503}
 
 
@@ -35,6 +39,8 @@ class PlacedFaults(Faults):
         self._faults = state.faults.snapshot()
         self._state = state
         self._meet = meet
+        self._repeats = False
+        self._subscribe, state.streams.subscribe = state.streams.subscribe, self._resume  # type: ignore[method-assign]
 
     def take(self, operation: ContractOperation, namespace: str, *, in_handler: bool) -> Fault | None:
         fault, at = ("", 0) if in_handler else self._meet(operation, namespace)
@@ -46,17 +52,19 @@ class PlacedFaults(Faults):
             for credential in list(self._state.store.all("credential", namespace)):
                 if credential.public["status"] == "active":
                     credentials.expire(self._state, credential.id)
-        if fault == "cut-within":
-            return self._made(operation, kind="dropped_stream", after_bytes=at)
-        if fault.startswith("cut-"):
-            return self._made(operation, kind="dropped_stream", after_events=at)
+        self._repeats = self._repeats or fault == "repeated"
+        if fault.startswith("cut-") or fault == "repeated":
+            return self._made(operation, "dropped_stream", at)
         if fault in KINDS:
-            return self._made(operation, kind=KINDS[fault])
+            return self._made(operation, KINDS[fault])
         return super().take(operation, namespace, in_handler=in_handler)
 
-    def _made(
-        self, operation: ContractOperation, *, kind: Kind, after_events: int = 0, after_bytes: int | None = None
-    ) -> Fault:
-        made = self.add(operation.id, kind=kind, after_events=after_events, after_bytes=after_bytes)
+    def _resume(self, channel_id: str, last_event_id: str, *, stays: bool = False) -> Subscription:
+        if self._repeats and last_event_id.isdecimal() and int(last_event_id) > 0:
+            self._repeats, last_event_id = False, str(int(last_event_id) - 1)
+        return self._subscribe(channel_id, last_event_id, stays=stays)
+
+    def _made(self, operation: ContractOperation, kind: Kind, after_bytes: int | None = None) -> Fault:
+        made = self.add(operation.id, kind=kind, after_bytes=after_bytes)
         self.remove(made.id)
         return made

@@ -93,6 +93,8 @@ class State:
         # Ids: of a request, and of an event that it caused.
         self.causes: Journal[tuple[str, str]] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
+        # The places of a run of the explorer, in order of time.
+        self.schedule: list[dict[str, str]] = []
         bare = "bare_signature" in settings.dialect
         self.outbox: Outbox = Outbox(
             self.store, clock, self.timetable, settings.delivery, settings.history, bare_signature=bare

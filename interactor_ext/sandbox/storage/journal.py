@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
+from interactor_ext._fork import safe_lock
 from interactor_ext._redaction import MASK, OAUTH_NAMES, Masker, is_secret_name, mask_text
 from interactor_ext.sandbox.storage.strict_json import parse_json
 
@@ -36,7 +36,7 @@ class Journal(Sequence[T]):
         self.dropped: int = 0
         self._entries: deque[tuple[int, T]] = deque()
         self._size = 0
-        self._lock = threading.Lock()
+        self._lock = safe_lock()
 
     def append(self, entry: T, size: int = 0) -> None:
         """`size` is the approximate number of bytes of the entry."""

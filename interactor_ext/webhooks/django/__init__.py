@@ -30,7 +30,7 @@ try:
     from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, transaction
     from django.http import HttpRequest, HttpResponse
 except ModuleNotFoundError as _missing:
-    if str(_missing.name).partition(".")[0] != "django":
+    if str(_missing.name).partition(".")[0] not in ("django", "asgiref"):  # which Django brings along
         raise
     raise ImportError("interactor_ext.webhooks.django needs Django: pip install django") from _missing
 

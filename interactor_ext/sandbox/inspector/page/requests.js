@@ -2,7 +2,7 @@
 
 import { asCurl, asPython } from "./copies.js";
 import { outcome } from "./deliveries.js";
-import { at, button, element, fillRows, passage, pretty, report } from "./dom.js";
+import { at, button, element, fill, fillRows, passage, pretty, report } from "./dom.js";
 import { badge, clock, created, space, tell } from "./rows.js";
 import { read } from "./server.js";
 import { part, unfold } from "./unfold.js";
@@ -19,10 +19,19 @@ export function filters() {
   return { status: at("filter-status").value, path, body };
 }
 
-export function showRequests({ requests, counts }) {
+export function showRequests({ requests, counts, schedule }) {
+  at("schedule").hidden = schedule.length === 0;
+  fill(at("schedule-list"), schedule.map((place, index) => ({ ...place, index })), ({ index }) => index, placeRow);
   tell("requests", requests.length, counts.requests);
   const empty = counts.requests.all > 0 ? "No request matches." : "No requests yet.";
   fillRows(at("request-list"), requests, (request) => request.request_id, requestRow, empty);
+}
+
+/** A place of an explored run; one with a fault is marked. */
+function placeRow({ time, place, fault }) {
+  const moment = element("time", { datetime: time }, clock(time));
+  if (!fault) return element("li", {}, moment, element("span", {}, place));
+  return element("li", { "aria-current": "true" }, moment, element("strong", {}, place), badge(fault, "failed"));
 }
 
 function requestRow(request) {
