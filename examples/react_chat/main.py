@@ -79,7 +79,7 @@ async def page() -> FileResponse:
 
 
 async def room_of(user: AsyncInteractorClient) -> str:
-    """The id of the user's room. The first visit creates it and the assistant, even if it is several at once."""
+    """The id of the user's room. The first visit creates it and the assistant, even if several arrive at once."""
     bot = await user.assistants.ensure(name="Support Bot", model="gpt-4", system_prompt="You are helpful.")
     rooms = await user.rooms.list(assistant_id=bot.id, per_page=1)
     if rooms.data:

@@ -9,7 +9,7 @@ from orders import tools
 
 
 async def room_of(customer: AsyncInteractorClient) -> str:
-    """The id of the customer's room. The first visit creates it and the assistant, even if it is several at once."""
+    """The id of the customer's room. The first visit creates it and the assistant, even if several arrive at once."""
     bot = await customer.assistants.ensure(
         name="Support Bot",
         model="gpt-4",

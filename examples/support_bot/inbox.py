@@ -1,4 +1,4 @@
-"""The team's inbox: the platform tells by webhook what customers write."""
+"""The team's inbox: what customers write, as the platform reports it by webhook."""
 
 import os
 import sqlite3
@@ -16,7 +16,7 @@ router = WebhookRouter(WebhookVerifier(SECRET), SQLiteEventStore(FOLDER / "event
 
 @router.on("room.message.created")
 def receive(event: RoomMessageCreatedEvent) -> None:
-    """Runs once for each event, and again if it fails: a message that is there already changes nothing."""
+    """Runs once per event, or again if it fails: a message that is already there is ignored."""
     if event.data.role == "user":
         values = (event.data.message_id, event.namespace, event.data.content)
         query("INSERT OR IGNORE INTO inbox VALUES (?, ?, ?)", *values)
@@ -28,7 +28,7 @@ def messages() -> list[tuple[str, str]]:
 
 
 async def subscribe(customer: AsyncInteractorClient, url: str) -> None:
-    """Let the customer's events that have a handler be delivered to this URL."""
+    """Subscribe this URL to the customer's events that have a handler."""
     await customer.webhooks.ensure(url=url, events=router.events, secret=SECRET)
 
 

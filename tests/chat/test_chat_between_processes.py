@@ -271,6 +271,7 @@ def test_pending_tool_call_does_not_block_other_chats(mode: str, sandbox: Sandbo
 
 @sync_and_async
 def test_chat_lists_messages_twice(mode: str, sandbox: Sandbox) -> None:
+    """docs/how-to/chat.md."""
     assert is_answer_to(chat(mode, sandbox, new_room(sandbox), WORDS), WORDS)
     assert len(list(asked(sandbox, "list_messages"))) == 2
 

@@ -195,6 +195,21 @@ def test_stable_list_costs_one_request_more_than_it_has_pages(prefetch: int, tot
         assert requests <= rows.requests <= requests + (0 if total or count == 20 else prefetch)
 
 
+@pytest.mark.parametrize("change", ["front", "end", "remove"])
+def test_list_that_changes_once_a_page_costs_up_to_four_requests_a_page(change: str) -> None:
+    """docs/how-to/lists.md."""
+    rows, found = Rows(400, 20), 0
+
+    def then(row: int) -> None:
+        nonlocal found
+        found += 1
+        if found % 20 == 0 and found <= 400:
+            rows.remove(row) if change == "remove" else rows.add(change)
+
+    walk(rows, then=then)
+    assert found / 20 < rows.requests <= 4 * found / 20
+
+
 @prefetching
 @pytest.mark.parametrize("where", ["front", "end"])
 def test_list_that_grows_by_a_row_for_each_found_ends(prefetch: int, where: str) -> None:

@@ -339,7 +339,7 @@ def test_support_bot_looks_up_own_orders_and_fills_the_inbox() -> None:
     )
     with chromium() as browser, started("Support bot") as url:
         browser.get(f"{url}/")
-        for user, answer in (("Alice", "on its way"), ("Bob", "not an order of yours")):
+        for user, answer in (("Alice", "on its way"), ("Bob", "no such order")):
             signed_in(browser, user)
             Chat(browser).write(question)
             eventually(browser, lambda answer=answer: f'"{answer}"' in "".join(Chat(browser).messages))

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import APIConnectionError, ConfigurationError, InteractorClient, NotFoundError
+from interactor_ext import APIConnectionError, ConfigurationError, InteractorClient, NotFoundError, StreamError
+from interactor_ext.sandbox import Sandbox
 from tests.support.modes import call, sync_and_async
 from tests.support.processes import environment_without_coverage
 from tests.support.scripted_server import GOOD_BODY, Action, Connection, FaultServer, Request, settings_of
@@ -161,3 +162,16 @@ def test_decompression_bombs_take_little_memory(server: FaultServer, kind: str) 
     refused = "APIConnectionError"
     assert outcomes == [*[refused] * 3, *["NotFoundError"] * 3, "EventTooLargeError", refused, refused]
     assert megabytes < 250
+
+
+def test_stream_refuses_an_event_larger_than_a_quarter_of_max_response_size() -> None:
+    """docs/how-to/configure.md."""
+    with Sandbox().run() as sandbox, sandbox.client(namespace="user_1", max_response_size=40_000) as user:
+        room = user.rooms.create(user.assistants.create(name="Bot", model="gpt-4", system_prompt="").id)
+        with user.rooms.stream(room.id) as stream:
+            completes = (event for event in stream if event.type == "message.complete")
+            user.messages.send(room.id, "x" * 5_000)
+            next(completes)
+            user.messages.send(room.id, "x" * 10_000)
+            with pytest.raises(StreamError, match="larger than 10000 bytes"):
+                next(completes)

@@ -1,0 +1,67 @@
+"""Numbers that pages of docs/ name are those of the code."""
+
+from __future__ import annotations
+
+from inspect import signature
+
+import pytest
+
+from interactor_ext import InteractorConfig, _pagination
+from interactor_ext.cli import mcp
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.sandbox.delivery import outbox
+from interactor_ext.sandbox.inspector import snapshot
+from interactor_ext.sandbox.storage import journal
+from interactor_ext.telemetry import _prometheus
+from interactor_ext.testing import explore_waits
+from interactor_ext.webhooks import MemoryEventStore, _postgres, _threads
+from interactor_ext.webhooks.stores import _contract
+from interactor_ext.webhooks.worker import _process
+from tests.support.pages import DOCS
+
+
+def default(function: object, name: str) -> int:
+    return int(signature(function).parameters[name].default)  # type: ignore[arg-type]
+
+
+KIB, MIB = 1024, 1024 * 1024
+PAGES = {
+    "how-to/capacity.md": [
+        f"at most {_threads.HANDLER_THREADS._most} at a time per process",
+        f"at most {default(MemoryEventStore, 'max_events'):,} (`max_events=`)",
+        f"in batches of {_postgres._SWEEP_AT_MOST:,} rows",
+        {7 * 86_400: "seven days by default"}[_contract.DEFAULT_TTL],
+    ],
+    "how-to/command-line.md": [f"its newest {mcp._NEWEST} requests and events"],
+    "how-to/configure.md": [
+        f"seconds for one attempt (default: {InteractorConfig.timeout:g})",
+        f"how often a call is retried (default: {InteractorConfig.max_retries})",
+        f"(default: {InteractorConfig.max_response_size // MIB} MiB)",
+        f"a token is renewed (default: {InteractorConfig.token_refresh_buffer:g})",
+    ],
+    "how-to/explore.md": [f"Sleeps of up to {explore_waits.POLL} s are real"],
+    "how-to/inspect-the-sandbox.md": [
+        f"Each list shows the newest {snapshot.NEWEST} entries",
+        f"the newest {default(Sandbox, 'history'):,} (`Sandbox(history=)`), at most {journal.MAX_SIZE // MIB} MiB",
+        f"of the newest {journal.RESPONSES} requests, up to {journal.MAX_RESPONSE // KIB} KiB each",
+        f"up to {journal.MAX_RESPONSE // KIB} KiB; otherwise only the size",
+        f"the first {journal.MAX_RESPONSE // KIB} KiB of each stream",
+        f"the first {outbox.KEPT_OF_ANSWER:,} bytes",
+    ],
+    "how-to/lists.md": [
+        f"the ids of the last {_pagination._MOST_REMEMBERED:,} items",
+        f"After {_pagination._MOST_ADDED} items more than",
+        f"{_pagination._MOST_FRUITLESS} pages in a row",
+    ],
+    "how-to/metrics.md": [
+        f"after {_prometheus._MOST_CODES} different ones",
+        f'`"hash"` ({16**_prometheus._HASH_DIGITS} groups of',
+        f"every {_process._REPORT_SECONDS:g} seconds",
+    ],
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_numbers_of_the_page_are_those_of_the_code(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert [words for words in PAGES[page] if words not in text] == []
