@@ -310,6 +310,22 @@ def test_full_disk_returns_507_and_rolls_back(path: Path) -> None:
         assert [tool["name"] for tool in caller.read("/tools")] == ["before", "after"]
 
 
+def test_client_and_reply_that_cannot_be_written_are_not_added(path: Path) -> None:
+    with Sandbox(data=path).run() as sandbox:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (Path(f"{path}-wal").stat().st_size, hard))
+        try:
+            with pytest.raises(OSError, match="can't be written"):
+                sandbox.add_client("app", "app_secret")
+            with pytest.raises(OSError, match="can't be written"):
+                sandbox.replies.add(say="Hello")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert len(sandbox.replies) == 0
+        body = {"grant_type": "client_credentials", "client_id": "app", "client_secret": "app_secret"}
+        problem(httpx.post(f"{sandbox.account_server_url}/oauth/token", json=body), 401, "AUTH_ERROR")
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data file with every kind of record; beside it, one of a process that was killed."""
