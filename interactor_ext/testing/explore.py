@@ -133,7 +133,7 @@ class Places:
         return [(step,) for place in self.met for step in place.steps()]
 
     def extent(self, step: Step) -> int:
-        """After how many bytes a stream is cut, or how many deliveries overtake this one.
+        """After how many bytes a stream is cut (0: before its first event), or how many deliveries overtake this one.
 
         It is known from the undisturbed run: of the same place, or of the first that is like it.
         """

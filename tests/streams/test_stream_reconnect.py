@@ -349,4 +349,5 @@ def reach_the_deadline(mode: str, nuisance: str) -> None:
         over.set()
     assert isinstance(outcome.error, APITimeoutError), nuisance
     assert isinstance(outcome.events[0], MessageDelta), nuisance
-    assert 1.4 < took < 60, nuisance
+    # Before its deadline where the next pause would outlast it: after breaks, pauses grow to 0.4 s here.
+    assert 1.0 < took < 60, nuisance

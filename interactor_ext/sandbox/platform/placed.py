@@ -54,7 +54,8 @@ class PlacedFaults(Faults):
                     credentials.expire(self._state, credential.id)
         self._repeats = self._repeats or fault == "repeated"
         if fault.startswith("cut-") or fault == "repeated":
-            return self._made(operation, "dropped_stream", at)
+            # Not after 0 bytes: what a stream begins with, before its first event, is needed to resume it.
+            return self._made(operation, "dropped_stream", at or None)
         if fault in KINDS:
             return self._made(operation, KINDS[fault])
         return super().take(operation, namespace, in_handler=in_handler)
