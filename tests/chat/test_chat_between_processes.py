@@ -12,13 +12,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 
 import pytest
 
 from interactor_ext import ToolSet
-from interactor_ext._effects import Call, Effects, Pause
 from interactor_ext.chat import _room_queue
 from interactor_ext.sandbox import Sandbox
 from tests.support.cases import NIGHTLY
@@ -27,7 +25,6 @@ from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_roo
 from tests.support.modes import sync_and_async
 from tests.support.waiting import with_enough_time
 
-POLL_PAUSES = _room_queue._POLL_PAUSES  # a fixture makes them short
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
@@ -226,33 +223,6 @@ def test_answer_that_never_comes_holds_up_a_chat_for_a_limited_time(mode: str) -
             return chat(mode, sandbox, room, "TWO", deadline=deadline, **elsewhere(sandbox))
 
         under_deadline(attempt, lambda: len(list(asked(sandbox, "send_message"))) == 2)
-
-
-def test_answer_that_never_comes_is_waited_for_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """docs/how-to/chat.md and the docstring of `chat`."""
-    monkeypatch.setattr(_room_queue, "_POLL_PAUSES", POLL_PAUSES)
-    waits: list[float] = []
-
-    def has_events(seconds: float) -> Effects[bool]:
-        waits.append(seconds)
-        yield from ()
-        return False
-
-    with Sandbox(word_delay=3600).run() as sandbox, sandbox.client(namespace=NAMESPACE) as user:
-        room = new_room(sandbox)
-        user.messages.send(room, content=WORDS, stream=True)
-        effects = _room_queue.RoomQueue().until_quiet(user, _room_queue.Room("", NAMESPACE, room), None, has_events)
-        result = None
-        with suppress(StopIteration):
-            while True:
-                effect = effects.send(result)
-                if isinstance(effect, Pause):
-                    waits.append(effect.seconds)
-                    result = None
-                else:
-                    assert isinstance(effect, Call)
-                    result = effect.function(*effect.args)
-    assert sum(waits) == pytest.approx(30, abs=1)
 
 
 @sync_and_async

@@ -7,6 +7,7 @@ from inspect import signature
 import pytest
 
 from interactor_ext import InteractorConfig, _pagination
+from interactor_ext.chat import _room_queue
 from interactor_ext.cli import mcp
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.delivery import outbox
@@ -19,33 +20,29 @@ from interactor_ext.webhooks.stores import _contract
 from interactor_ext.webhooks.worker import _process
 from tests.support.pages import DOCS
 
-
-def default(function: object, name: str) -> int:
-    return int(signature(function).parameters[name].default)  # type: ignore[arg-type]
-
-
-KIB, MIB = 1024, 1024 * 1024
+HISTORY, EVENTS = signature(Sandbox).parameters, signature(MemoryEventStore).parameters
 PAGES = {
     "how-to/capacity.md": [
         f"at most {_threads.HANDLER_THREADS._most} at a time per process",
-        f"at most {default(MemoryEventStore, 'max_events'):,} (`max_events=`)",
+        f"at most {EVENTS['max_events'].default:,} (`max_events=`)",
         f"in batches of {_postgres._SWEEP_AT_MOST:,} rows",
         {7 * 86_400: "seven days by default"}[_contract.DEFAULT_TTL],
     ],
+    "how-to/chat.md": [{30: "half a minute"}[round(sum(_room_queue._POLL_PAUSES) + _room_queue._LISTEN_SECONDS)]],
     "how-to/command-line.md": [f"its newest {mcp._NEWEST} requests and events"],
     "how-to/configure.md": [
         f"seconds for one attempt (default: {InteractorConfig.timeout:g})",
         f"how often a call is retried (default: {InteractorConfig.max_retries})",
-        f"(default: {InteractorConfig.max_response_size // MIB} MiB)",
+        f"(default: {InteractorConfig.max_response_size // 1024**2} MiB)",
         f"a token is renewed (default: {InteractorConfig.token_refresh_buffer:g})",
     ],
     "how-to/explore.md": [f"Sleeps of up to {explore_waits.POLL} s are real"],
     "how-to/inspect-the-sandbox.md": [
         f"Each list shows the newest {snapshot.NEWEST} entries",
-        f"the newest {default(Sandbox, 'history'):,} (`Sandbox(history=)`), at most {journal.MAX_SIZE // MIB} MiB",
-        f"of the newest {journal.RESPONSES} requests, up to {journal.MAX_RESPONSE // KIB} KiB each",
-        f"up to {journal.MAX_RESPONSE // KIB} KiB; otherwise only the size",
-        f"the first {journal.MAX_RESPONSE // KIB} KiB of each stream",
+        f"the newest {HISTORY['history'].default:,} (`Sandbox(history=)`), at most {journal.MAX_SIZE // 1024**2} MiB",
+        f"of the newest {journal.RESPONSES} requests, up to {journal.MAX_RESPONSE // 1024} KiB each",
+        f"up to {journal.MAX_RESPONSE // 1024} KiB; otherwise only the size",
+        f"the first {journal.MAX_RESPONSE // 1024} KiB of each stream",
         f"the first {outbox.KEPT_OF_ANSWER:,} bytes",
     ],
     "how-to/lists.md": [

@@ -299,31 +299,20 @@ def test_full_disk_returns_507_and_rolls_back(path: Path) -> None:
         assert "can't be written" in refused.json()["error"]["message"]
         problem(refused, 507, "API_ERROR")
         assert names() == ["before"]
-        limit(Path(f"{path}-wal").stat().st_size)
-        problem(httpx.post(core.replace("/api/v1", "/_sandbox/reset")), 507, "API_ERROR")
+        limit(0)
+        control, app = core.replace("/api/v1", "/_sandbox"), {"client_id": "app", "client_secret": "app_secret"}
+        for path_of, body in {"reset": None, "replies": {"say": "Hello"}, "clients": app}.items():
+            problem(httpx.post(f"{control}/{path_of}", json=body), 507, "API_ERROR")
         assert names() == ["before"]
+        assert "Hello" not in httpx.get(f"{control}/replies").text
+        token = {"grant_type": "client_credentials", **app}
+        problem(httpx.post(core.replace("/api", "/auth/api") + "/oauth/token", json=token), 401, "AUTH_ERROR")
         limit(resource.RLIM_INFINITY)
         assert make("after", 10).status_code == 201
         assert names() == ["before", "after"]
         process.send_signal(signal.SIGKILL)
     with Sandbox(data=path).run() as sandbox, Caller(sandbox) as caller:
         assert [tool["name"] for tool in caller.read("/tools")] == ["before", "after"]
-
-
-def test_client_and_reply_that_cannot_be_written_are_not_added(path: Path) -> None:
-    with Sandbox(data=path).run() as sandbox:
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (Path(f"{path}-wal").stat().st_size, hard))
-        try:
-            with pytest.raises(OSError, match="can't be written"):
-                sandbox.add_client("app", "app_secret")
-            with pytest.raises(OSError, match="can't be written"):
-                sandbox.replies.add(say="Hello")
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert len(sandbox.replies) == 0
-        body = {"grant_type": "client_credentials", "client_id": "app", "client_secret": "app_secret"}
-        problem(httpx.post(f"{sandbox.account_server_url}/oauth/token", json=body), 401, "AUTH_ERROR")
 
 
 @pytest.fixture(scope="module")
