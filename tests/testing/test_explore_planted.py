@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cases import NIGHTLY
+
 PLANTED = Path(__file__).with_name("planted")
 # The operations and events at which each goes wrong, and the faults that show it.
 ERRORS = {
@@ -75,7 +77,7 @@ def test_planted_error_is_found_and_nothing_else(name: str, tmp_path: Path) -> N
         assert re.fullmatch(operations, operation), output
         assert fault in faults, output
     test, schedule = SCHEDULE.findall(output)[0]
-    for _ in range(2):
+    for _ in range(20 if NIGHTLY else 1):
         again, status = run(folder, test, f"--interactor-schedule={schedule}")
         assert status == 1, again
         assert failing(again) <= failing(output), again
