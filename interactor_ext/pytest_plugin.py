@@ -166,7 +166,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--interactor-seed", type=int, default=0, metavar="N", help="Choose another order of schedules (default: 0)."
     )
     group.addoption(
-        "--interactor-schedule", default="", metavar="r7:lost", help="Run one schedule alone, as a report names it."
+        "--interactor-schedule", default="", metavar="r7:lost", help="Run a single schedule, named as in a report."
     )
     group.addoption(
         "--interactor-inspect",

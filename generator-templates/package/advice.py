@@ -94,5 +94,5 @@ def _meant(wanted: frozenset[str], names: Mapping[str, str]) -> str | None:
 @lru_cache(1024)
 def _words(name: str) -> frozenset[str]:
     """`createAssistant` and `create_assistants` have the same."""
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z]{2})(?=[A-Z][a-z])", "_", name).lower()
     return frozenset(word.removesuffix("s") for word in snake.split("_") if word)

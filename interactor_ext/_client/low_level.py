@@ -42,7 +42,7 @@ class ViewApi(_ViewApi):
 
     def get_async_httpx_client(self) -> httpx.AsyncClient:
         raise ConfigurationError(
-            "this .api belongs to an InteractorClient: asyncio() needs that of an AsyncInteractorClient"
+            "This .api belongs to an InteractorClient: asyncio() needs the .api of an AsyncInteractorClient."
         )
 
 
@@ -55,5 +55,5 @@ class AsyncViewApi(_ViewApi):
 
     def get_httpx_client(self) -> httpx.Client:
         raise ConfigurationError(
-            "this .api belongs to an AsyncInteractorClient: sync() needs that of an InteractorClient"
+            "This .api belongs to an AsyncInteractorClient: sync() needs the .api of an InteractorClient."
         )

@@ -19,7 +19,7 @@ Program = Annotated[
 Pairs = Annotated[bool, typer.Option("--pairs", help="Also try two faults in one run.")]
 Budget = Annotated[str, typer.Option(metavar="60s", help="How long to explore each test, at most.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Choose another order of schedules.")]
-Schedule = Annotated[str, typer.Option(metavar="r7:lost", help="Run one schedule alone, as a report names it.")]
+Schedule = Annotated[str, typer.Option(metavar="r7:lost", help="Run a single schedule, named as in a report.")]
 
 Inspect = Annotated[bool, typer.Option("--inspect", help="Keep the sandbox of that run for its inspector.")]
 

@@ -513,5 +513,5 @@ def _check_handler(handler: Handler) -> None:
     except TypeError:
         name = getattr(handler, "__name__", type(handler).__name__)
         raise ConfigurationError(
-            f"A webhook handler is called with the event alone, not as {name}{signature}."
+            f"A webhook handler is called with only the event, not as {name}{signature}."
         ) from None

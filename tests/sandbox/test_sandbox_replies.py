@@ -120,7 +120,7 @@ def test_scripted_call_of_unlisted_tool_is_422_and_changes_nothing(
         ({"say": "x", "when": 5}, "when: must be a string"),
         ({"say": "x", "when": re.compile(b"x")}, "when: must be a pattern of text"),
         ({"say": "x", "times": 0}, "times: must be at least 1"),
-        ({"say": "x", "then": "y"}, "then: is said after the result of a call"),
+        ({"say": "x", "then": "y"}, "then: needs `call`"),
         ({"call": "get_order"}, "call: must be a list"),
         ({"call": ("get_order",)}, "call: must be the name of a tool and its arguments"),
         ({"call": ("get_order", {"id": object()})}, "call: must be the name of a tool and its arguments"),

@@ -81,7 +81,7 @@ def test_default_handler_gets_unmatched_events(handle: Handle) -> None:
     assert got == ["room.message.created", "something.new"]
     with pytest.raises(ConfigurationError, match="default handler"):
         router.default(print)
-    with pytest.raises(ConfigurationError, match=r"with the event alone, not as <lambda>\(\)"):
+    with pytest.raises(ConfigurationError, match=r"with only the event, not as <lambda>\(\)"):
         make().default(lambda: None)
     make().default(min)  # of which Python knows no signature
 

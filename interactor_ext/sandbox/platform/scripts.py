@@ -145,7 +145,7 @@ def flaws(fields: Any) -> list[Detail]:
     if "say" not in fields and "call" not in fields:
         return [("", "a reply needs something to say or a tool to call")]
     if "then" in fields and "call" not in fields:
-        return [("then", "is said after the result of a call, and there is no call")]
+        return [("then", "needs `call`: it is said after the call's result")]
     if "when" in fields and "pattern" in fields:
         return [("pattern", "can't be combined with when")]
     try:
