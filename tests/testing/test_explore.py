@@ -126,7 +126,7 @@ def test_requests(tmp_path: Path) -> None:
 
 # A server of one of the RECEIVERS.
 RECEIVING = """
-import json, socket, subprocess, sys, threading, time
+import io, json, socket, subprocess, sys, threading, time
 from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 import pytest
@@ -267,7 +267,10 @@ def acknowledging(environ, start_response):
     try:
         get_client(max_retries=0).namespace("user_1").tools.list()
     except InteractorError:
-        start_response("200 OK", [])  # the event is lost
+        start_response("200 OK", [])  # the event is lost, or handled half a second later
+        if environ["PATH_INFO"] == "/late":
+            body = io.BytesIO(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+            threading.Timer(0.5, router.wsgi, [{**environ, "wsgi.input": body}, lambda *_: None]).start()
         return [b""]
     return router.wsgi(environ, start_response)
 
@@ -285,10 +288,11 @@ def test_tool(interactor_sandbox, interactor_client, url):
     assert "error" not in content
     assert handled == ["room.tool_call.pending"]
 
+@pytest.mark.parametrize("path", ["lost", "late"])
 @pytest.mark.parametrize("url", ["acknowledging"], indirect=True)
-def test_event(interactor_sandbox, interactor_client, url):
+def test_event(interactor_sandbox, interactor_client, url, path):
     user = interactor_client.namespace("user_1")
-    user.webhooks.create(url=url, events=["credential.connected"], secret="whsec_x")
+    user.webhooks.create(url=url + path, events=["credential.connected"], secret="whsec_x")
     interactor_sandbox.add_credential("google", namespace="user_1")
     interactor_sandbox.wait_for_deliveries()
 
@@ -322,10 +326,11 @@ def test_tool_calls_lost_events_and_unsteady_order(tmp_path: Path) -> None:
         ("unsteady", name, "Created 2 times on the platform, not 1: assistant"),
         ("tool", "t1:twice", CALLED_TWICE),
         ("tool", "t1:lost", "assert 'error' not in "),
-        ("event", "r4:refused", NEVER_HANDLED),
+        ("event and lost", "r4:refused", NEVER_HANDLED),
     ):
         output = explore(tmp_path, f"--interactor-schedule={schedule}", "-k", f"test_{test}")
         assert f"\n{schedule}\n  {expected}" in output
+    assert "\n1 passed" in explore(tmp_path, "--interactor-schedule=r4:refused", "-k", "event and late")
 
 
 def test_inspector_shows_schedule_as_line_of_time(tmp_path: Path) -> None:
