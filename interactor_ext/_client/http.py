@@ -207,7 +207,7 @@ def record_response(
         # Of the call: it may name another namespace than its view.
         client.context.limits.observe(headers, Call.of(request).namespace)
     if logger.isEnabledFor(logging.INFO if response.is_success else logging.WARNING):
-        log_answer(request, response, began)
+        log_answer(request, response, headers, began)
     if client.view.on_response:
         tell(client.view.on_response, request, response, time.perf_counter() - began)
     if b"deprecation" in headers or b"sunset" in headers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -20,12 +21,13 @@ _LARGEST_BODY = 65_536
 _LONGEST_ID = 200
 
 
-def log_answer(request: httpx.Request, response: httpx.Response, began: float) -> None:
-    """Log a call that was answered. `began` is an instant of `time.perf_counter()`."""
+def log_answer(request: httpx.Request, response: httpx.Response, headers: Mapping[bytes, bytes], began: float) -> None:
+    """Log a call that was answered. `headers` are the response's, `began` is an instant of `time.perf_counter()`."""
     failed = not response.is_success
     level = logging.WARNING if failed else logging.INFO
     status = response.status_code
-    fields = _fields(request, status, _loggable_id(request, response.headers.get("x-request-id")))
+    # Not through httpx's headers: the first look into them decodes them all, and was half of the cost of a record.
+    fields = _fields(request, status, _loggable_id(request, headers.get(b"x-request-id", b"").decode("latin-1")))
     if failed:
         fields["error_code"] = _status_error.code_of(response)
     elif status == 201 and "resource_id" not in fields and (created := _created_id(request, response)):

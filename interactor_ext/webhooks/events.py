@@ -53,16 +53,15 @@ def parse_event(body: Body) -> WebhookEvent:
 
 def read_event(raw: bytes) -> WebhookEvent:
     document = _json_object(raw)
-    kind: Any = document.get("event")
-    if kind is None:
-        kind = document["event"] = document.get("type")
+    kind = document.get("event")
     try:
-        _fill_gaps(document)
         event: WebhookEvent = _model(kind).from_dict(document)
-    except Exception:
+        if kind and event.idempotency_key and event.timestamp is not None and event.namespace is not None:
+            return event
+    except Exception:  # noqa: S110
         # A model raises DecodeError; hostile JSON (a type that is a list) can provoke other errors.
-        return _read_alternative(raw, document)
-    return event if kind and event.idempotency_key else _read_alternative(raw, document)
+        pass
+    return _read_alternative(raw, document)
 
 
 def _read_alternative(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
@@ -71,6 +70,7 @@ def _read_alternative(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
     if kind is None:
         raise WebhookPayloadError("The body isn't an event: neither `event` nor `type` is a string.")
     document["event"] = kind
+    _fill_gaps(document)
     key, own_id = _id_text(document.get("idempotency_key") or None), _id_text(document.get("id"))
     document["idempotency_key"], document["id"] = key or own_id, own_id or key
     if not document["id"]:

@@ -9,9 +9,9 @@ signed body, in a store that remembers it (`WebhookRouter` with `SQLiteEventStor
 
 from __future__ import annotations
 
-import binascii
 import hmac
 import math
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 Secret = str | bytes
 
 _PREFIX: Final = "sha256="
-_DIGEST_LENGTH: Final = 64
-_PREFIXED_LENGTH: Final = len(_PREFIX) + _DIGEST_LENGTH
+_HEX_DIGEST: Final = re.compile("[0-9a-f]{64}")
+_PREFIXED_LENGTH: Final = len(_PREFIX) + 64
 _MAX_TIMESTAMP_LENGTH: Final = 40
 
 
@@ -115,38 +115,39 @@ class WebhookVerifier:
         """Return the raw body of a genuine delivery, unparsed. Raises WebhookVerificationError."""
         raw = raw_body(body)
         signatures, timestamps = signature_and_timestamp(headers)
-        if len(timestamps) == 1:  # WSGI servers make "t,t" of a repeated header
+        if len(timestamps) == 1 and "," in timestamps[0]:  # WSGI servers make "t,t" of a repeated header
             stamp, _, again = timestamps[0].partition(",")
             timestamps = (stamp,) if again.strip() == stamp else timestamps
-        if not signatures:
-            raise WebhookVerificationError(f"The header {SIGNATURE} is missing.")
-        candidates = _digests(signatures)
-        if not candidates:
-            raise WebhookVerificationError(
-                f"{SIGNATURE} is malformed: expected sha256= and {_DIGEST_LENGTH} hex digits."
-            )
-        if not (self._matches(raw, candidates) or self._matches_with_timestamp(raw, candidates, timestamps)):
-            raise WebhookVerificationError(
-                f"No secret matched the signature ({len(self._keys)} tried). Check the webhook's secret, and "
-                "that the body is the raw one: decoding and encoding it again changes its bytes."
-            )
+        digests = _digests(signatures)
+        if not (self._matches(raw, digests) or self._matches_with_timestamp(raw, digests, timestamps)):
+            raise WebhookVerificationError(self._why_nothing_matches(signatures, digests))
         if self._tolerance is not None:
             self._check_clock(timestamps, self._tolerance)
         return raw
 
-    def _matches(self, signed: bytes, candidates: list[bytes]) -> bool:
+    def _matches(self, signed: bytes, digests: list[str]) -> bool:
         for key in self._keys:
-            digest = hmac.digest(key, signed, "sha256")
-            for candidate in candidates:
-                if hmac.compare_digest(digest, candidate):
+            expected = hmac.digest(key, signed, "sha256").hex()
+            for digest in digests:
+                if hmac.compare_digest(expected, digest):
                     return True
         return False
 
-    def _matches_with_timestamp(self, raw: bytes, candidates: list[bytes], timestamps: Sequence[str]) -> bool:
+    def _matches_with_timestamp(self, raw: bytes, digests: list[str], timestamps: Sequence[str]) -> bool:
         """Verify `{timestamp}.{body}`, the scheme of the public guide. No bare body equals one: it begins with `{`."""
         if not timestamps or _parse_timestamp(timestamps[0]) is None:
             return False
-        return self._matches(timestamps[0].encode() + b"." + raw, candidates)
+        return self._matches(timestamps[0].encode() + b"." + raw, digests)
+
+    def _why_nothing_matches(self, signatures: Sequence[str], digests: list[str]) -> str:
+        if not signatures:
+            return f"The header {SIGNATURE} is missing."
+        if not any(_HEX_DIGEST.fullmatch(digest) for digest in digests):
+            return f"{SIGNATURE} is malformed: expected sha256= and 64 hex digits."
+        return (
+            f"No secret matched the signature ({len(self._keys)} tried). Check the webhook's secret, and "
+            "that the body is the raw one: decoding and encoding it again changes its bytes."
+        )
 
     def _check_clock(self, timestamps: Sequence[str], tolerance: float) -> None:
         if not timestamps:
@@ -193,34 +194,25 @@ def _key(secret: Any) -> bytes:
         raise ConfigurationError("A webhook secret contains a character that UTF-8 can't represent.") from None
 
 
-def _digests(values: Sequence[str]) -> list[bytes]:
-    """The well-formed SHA-256 digests among the header's values; others are ignored."""
-    if len(values) == 1 and len(values[0]) <= _PREFIXED_LENGTH:
-        parts: Sequence[str] = values
-    else:
-        parts = [part for value in values for part in value.replace(",", " ").replace("\t", " ").split(" ") if part]
-    digests = []
-    for part in parts:
-        digits = part.removeprefix(_PREFIX).strip(" \t")
-        if len(digits) == _DIGEST_LENGTH:
-            try:
-                digests.append(binascii.unhexlify(digits))
-            except ValueError:
-                continue
-    return digests
+def _digests(values: Sequence[str]) -> list[str]:
+    """What may be a digest among the header's values, in lower case."""
+    if not (len(values) == 1 and len(values[0]) == _PREFIXED_LENGTH):
+        values = ",".join(values).replace("\t", ",").replace(" ", ",").split(",")
+    return [value.removeprefix(_PREFIX).lower() for value in values if value.isascii()]
 
 
 def _parse_timestamp(value: str) -> float | None:
     """Unix seconds, whole or with a fraction, or ISO 8601 where no zone means UTC; None for anything else."""
-    value = value.strip(" \t")
     # int() and float() would also take other scripts' digits, underscores, signs, nan and inf.
-    # fromisoformat() passes over a NUL at the end.
-    if len(value) > _MAX_TIMESTAMP_LENGTH or not (value.isascii() and value.isprintable()):
+    if not value.isascii() or len(value) > _MAX_TIMESTAMP_LENGTH:
         return None
     if value.isdigit():
         return int(value)
+    value = value.strip(" \t")
+    if not value.isprintable():  # fromisoformat() passes over a NUL at the end
+        return None
     whole, _, fraction = value.partition(".")
-    if whole.isdigit() and fraction.isdigit():
+    if whole.isdigit() and (fraction.isdigit() or value == whole):
         return float(value)
     try:
         moment = datetime.fromisoformat(value)
