@@ -7,7 +7,6 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -52,7 +51,8 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_sec
 
 
 async def _post(url: httpx.URL, body: bytes, headers: Mapping[str, str], *, public: bool) -> Outcome:
-    if not public and any(map(_is_public, await _addresses(url.host, url.port))):
+    addresses = await _addresses(url.host, url.port)
+    if not public and any(ipaddress.ip_address(address).is_global for address in addresses):
         raise Undeliverable(f"not sent: {url.host} is a public address (DeliveryOptions.public allows them)")
     # Not in the URL, which httpx logs.
     auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
@@ -81,22 +81,14 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def _is_public(address: str) -> bool:
-    parsed = ipaddress.ip_address(address)
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return (mapped or parsed).is_global
-
-
 async def _addresses(host: str, port: int | None) -> list[str]:
     """The addresses of a host, at least one. Raises Undeliverable.
 
     In a new thread and not in the loop's executor: a hanging name server would delay the stop of the server until the
     lookup gives up.
     """
-    with suppress(ValueError):
-        return [str(ipaddress.ip_address(host))]
     try:
         infos = await run_in_own_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except Exception as error:
         raise Undeliverable(f"can't find {host or 'no host'}: {error}") from None
-    return list(dict.fromkeys(str(info[4][0]) for info in infos))
+    return [str(info[4][0]) for info in infos]
