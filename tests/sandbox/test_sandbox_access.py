@@ -243,9 +243,7 @@ def test_response_refused_before_counting_reports_rate_limit() -> None:
         # Nobody's own calls use up what somebody else is told.
         assert [shown(httpx.get(f"{sandbox.core_api_url}/tools"))[1:] for _ in range(3)] == [["client", "600"]] * 3
         assert shown(caller.get("/tools")) == ["200", "client", "594"]
-        assert shown(caller.get("/nothing")) == ["404", "client", "594"]
         assert shown(caller.get("/rooms")) == ["403", "client", "594"]
-        assert shown(caller.put("/tools")) == ["405", "client", "594"]
         assert shown(caller.get("/tools")) == ["200", "client", "588"]
         in_namespace = {"x-namespace": "user_1"}
         assert shown(caller.get("/tools", headers=in_namespace)) == ["200", "namespace", "294"]

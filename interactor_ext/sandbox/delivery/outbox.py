@@ -62,6 +62,7 @@ class Outbox:
         self._timetable = timetable
         self._spawn = spawn
         self._bare_signature = bare_signature
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._serve_on_new_loop(None)
         # How a signed body gets to a URL; what explores tests puts itself in between.
         self.post_to = post
@@ -135,7 +136,7 @@ class Outbox:
             await self._finished.wait()
 
     def _serve_on_new_loop(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = loop
+        self._loop = loop
         self._attempts: set[asyncio.Task[None]] = set()
         self._finished = asyncio.Event()
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))

@@ -281,8 +281,7 @@ class Platform:
     def _headers(self, exchange: Exchange) -> RawHeaders:
         if exchange.allowance is None:
             tier = exchange.operation.tier if exchange.operation else "standard"
-            client_id = exchange.client_id or self._state.accounts.holder(_token(exchange))
-            exchange.allowance = self._state.limits.peek(tier, client_id, exchange.namespace)
+            exchange.allowance = self._state.limits.peek(tier, exchange.client_id, exchange.namespace)
         skew = exchange.fault.skew if exchange.fault else 0.0
         headers = [(b"x-request-id", exchange.request_id.encode()), *exchange.allowance.headers(skew)]
         # Other servers send their own Date.

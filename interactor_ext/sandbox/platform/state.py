@@ -168,7 +168,6 @@ class State:
             self._restore_clock()
         self._reload()
         self.idempotency.forget_old()
-        self.accounts.forget_old()
 
     def _reload(self) -> None:
         self.store.restore()

@@ -16,8 +16,8 @@ from interactor_ext.sandbox.storage.strict_json import compact
 
 JsonObject = dict[str, Any]
 
-# What the API does not show: added clients, pending deliveries, responses of Idempotency-Keys, revocations of tokens.
-HIDDEN = {"client": "client", "delivery": "dlv", "response": "resp", "revocation": "rev"}
+# What the API does not show: added clients, pending deliveries, responses of Idempotency-Keys.
+HIDDEN = {"client": "client", "delivery": "dlv", "response": "resp"}
 PREFIXES = {
     **HIDDEN,
     "assistant": "asst",
