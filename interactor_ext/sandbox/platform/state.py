@@ -167,7 +167,6 @@ class State:
         if self.settings.keeps_clock:
             self._restore_clock()
         self._reload()
-        self.idempotency.forget_old()
 
     def _reload(self) -> None:
         self.store.restore()
@@ -233,8 +232,9 @@ class State:
         self._cancel_background()
         self.locks.clear()
         self.outbox.clear()
-        for part in (self.store, self.streams, self.limits, self.idempotency, self.timetable):
+        for part in (self.store, self.streams, self.limits, self.timetable):
             part.clear()
+        self.idempotency.restore()
         for journal in (self.requests, self.responses, self.events, self.causes, self.emails):
             journal.clear()
         self.persistence.clear()
