@@ -166,11 +166,11 @@ def test_workflow_loop_fails_instance(caller: Caller) -> None:
     assert "loops" in instance["error"]
 
 
-@pytest.mark.parametrize("config", [{"x": "{{ x }}{{ x }}"}, {"x": ["{{ x }}", "{{ x }}"]}, {"x": {"x": "{{ x }}"}}])
+@pytest.mark.parametrize("config", [{"x": "{{ x }}{{ x }}"}, {"x": ["{{ x }}", "{{ x }}"]}])
 def test_growing_context_fails_at_size_limit(caller: Caller, config: Any) -> None:
     instance = caller.start(action("grow", "grow", **config), x="12345678")
     assert instance["status"] == "failed"
-    assert "context grew" in instance["error"]
+    assert instance["error"] == "the context grew beyond 64 KiB"
 
 
 def test_oversized_context_returns_422(caller: Caller) -> None:
@@ -248,7 +248,7 @@ def test_invalid_workflow_definition_returns_422(caller: Caller) -> None:
     ]
     body = {"name": "W", "initial_state": "b", "states": states}
     found = problem(caller.post("/workflows", json=body), 422, "VALIDATION_ERROR")
-    assert found.pop("states[0].transitions[1].condition").startswith("isn't a valid expression: unexpected character")
+    assert found.pop("states[0].transitions[1].condition").startswith("isn't a valid expression: invalid syntax")
     assert found == {
         "initial_state": "isn't the name of a state",
         "states[0].transitions[0].to": "isn't the name of a state",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -105,7 +106,7 @@ class Accounts:
     def authenticate(self, client_id: str, client_secret: str) -> OAuthClient:
         """The client; raises Problem 401 without saying whether id or secret was wrong."""
         client = self._clients.get(client_id)
-        if client is None or client.secret != client_secret:
+        if client is None or not hmac.compare_digest(client.secret.encode(), client_secret.encode()):
             raise unauthorized("The client id or the client secret is wrong.")
         return client
 

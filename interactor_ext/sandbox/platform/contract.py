@@ -12,7 +12,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from interactor_ext.sandbox.platform.limits import RateTier
-from interactor_ext.sandbox.platform.schemas import Document, Schemas, without_nulls
+from interactor_ext.sandbox.platform.schemas import Document, compiled, inlined, without_nulls
 from interactor_ext.sandbox.platform.validation import Parameter, problems_of
 from interactor_ext.sandbox.problems import Problem, invalid
 
@@ -53,7 +53,7 @@ class ContractOperation:
             if text is not None:
                 values[parameter.name] = parameter.read(text)
             elif parameter.required:
-                raise parameter.missing()
+                raise invalid((parameter.name, "is required"))
         return values
 
     def namespace(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
@@ -122,21 +122,20 @@ def _events(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _operations(document: Document) -> Iterator[ContractOperation]:
-    schemas = Schemas(document)
     for path, item in document["paths"].items():
         # Only the account server's paths name servers of their own.
         prefix = ACCOUNT_PREFIX if "servers" in item else CORE_PREFIX
         for method in METHODS:
             if method in item:
-                yield _operation(schemas, document, prefix + path, method, item)
+                yield _operation(document, prefix + path, method, item)
 
 
-def _operation(schemas: Schemas, document: Document, path: str, method: str, item: Document) -> ContractOperation:
-    spec = item[method]
-    status, success = next((code, spec["responses"][code]) for code in spec["responses"] if code.startswith("2"))
-    listed = [schemas.resolve(each) for each in [*item.get("parameters", ()), *spec.get("parameters", ())]]
-    parameters = tuple(Parameter.compiled(each, schemas) for each in listed if each["in"] != "path")
-    request = schemas.resolve(spec.get("requestBody", {}))
+def _operation(document: Document, path: str, method: str, item: Document) -> ContractOperation:
+    spec = inlined(document, item[method])
+    status, success = next((code, answer) for code, answer in spec["responses"].items() if code.startswith("2"))
+    listed = [*inlined(document, item.get("parameters", [])), *spec.get("parameters", ())]
+    parameters = tuple(Parameter.compiled(each) for each in listed if each["in"] != "path")
+    request = spec.get("requestBody", {})
     schema = request.get("content", {}).get("application/json", {}).get("schema")
     return ContractOperation(
         id=spec["operationId"],
@@ -147,10 +146,10 @@ def _operation(schemas: Schemas, document: Document, path: str, method: str, ite
         open=spec.get("security", document.get("security")) == [],
         scopes=frozenset(spec.get("x-scopes", ())),
         tier=spec.get("x-rate-limit-tier", "standard"),
-        stream=bool(schemas.resolve(success).get("x-event-stream")),
+        stream=bool(success.get("x-event-stream")),
         status=int(status),
         idempotent=any(each.name == "Idempotency-Key" for each in parameters),
         parameters=parameters,
-        body=None if schema is None else schemas.compile(schema),
+        body=None if schema is None else compiled(schema),
         body_required=request.get("required", False),
     )

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from interactor_ext.sandbox.platform.schemas import Validator
+from interactor_ext.sandbox.platform.schemas import compiled
 from interactor_ext.sandbox.platform.validation import problems_of
 from interactor_ext.sandbox.problems import Detail
 from interactor_ext.sandbox.storage.records import JsonObject, Record, Store
@@ -30,7 +30,7 @@ from interactor_ext.sandbox.storage.records import JsonObject, Record, Store
 T = TypeVar("T")
 
 TEXT: JsonObject = {"type": "string", "minLength": 1}
-REPLY = Validator(
+REPLY = compiled(
     {
         "type": "object",
         "additionalProperties": False,

@@ -26,7 +26,7 @@ from interactor_ext.sandbox.platform.accounts import OAuthClient
 from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.conversation import add_message
 from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
-from interactor_ext.sandbox.platform.schemas import Validator, parts_of
+from interactor_ext.sandbox.platform.schemas import compiled, parts_of
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.platform.validation import problems_of
 from interactor_ext.sandbox.problems import Detail, Problem
@@ -136,7 +136,7 @@ class Seeds:
             self._refuse([("", message) for _, message in problem.details], f"the namespace {namespace!r}")
 
     def _load_client(self, state: State, namespace: str, place: str, item: Any) -> None:
-        self._refuse(problems_of(Validator(CLIENT), item), place)
+        self._refuse(problems_of(compiled(CLIENT), item), place)
         namespaces = item.get("namespaces", [namespace])
         client = OAuthClient(
             id=item["client_id"],
@@ -150,12 +150,12 @@ class Seeds:
             self._refuse([("scopes", str(error))], place)
 
     def _load_item(self, state: State, namespace: str, group: str, place: str, item: Any) -> None:
-        self._refuse(problems_of(Validator(ANYTHING), item), place)
+        self._refuse(problems_of(compiled(ANYTHING), item), place)
         body = dict(item)
         record_id = body.pop("id", None)
         messages = body.pop("messages", []) if group == "rooms" else []
-        self._refuse(problems_of(Validator(ID), record_id, "id") if "id" in item else [], place)
-        self._refuse(problems_of(Validator(MESSAGES), messages, "messages"), place)
+        self._refuse(problems_of(compiled(ID), record_id, "id") if "id" in item else [], place)
+        self._refuse(problems_of(compiled(MESSAGES), messages, "messages"), place)
         try:
             if record_id is not None:
                 state.store.set_next_id(record_id)
@@ -172,7 +172,7 @@ class Seeds:
     def _create(self, state: State, namespace: str, group: str, body: JsonObject) -> str:
         """Create one record; returns its id. Raises Problem."""
         if group == "credentials":
-            if wrong := problems_of(Validator(CREDENTIAL), body):
+            if wrong := problems_of(compiled(CREDENTIAL), body):
                 raise Problem(422, "", details=wrong)
             try:
                 record: Record = credentials.connect(state, namespace, **body)
