@@ -79,7 +79,7 @@ def _compiled(node: ast.expr) -> Evaluate:
             compare, left, right = COMPARISONS[type(sign)], _compiled(first), _compiled(second)
             return lambda context: _holds(compare, left(context), right(context))
         case ast.Name(id=name):
-            return lambda context: look_up(context, [name[:-1]])
+            return lambda context: {"context": context, **context}.get(name[:-1])
         case ast.Attribute(value=whole, attr=name):
             outer = _compiled(whole)
             return lambda context: _part(outer(context), name[:-1])
@@ -89,15 +89,7 @@ def _compiled(node: ast.expr) -> Evaluate:
     raise ExpressionError(f"contains something other than {FORMS}")
 
 
-def look_up(context: Mapping[str, Any], steps: list[str | int]) -> Any:
-    """The value at a path in JSON, or None. A leading `context` is the whole of it, unless it is a key."""
-    value: Any = {"context": context, **context}
-    for step in steps:
-        value = _part(value, step)
-    return value
-
-
-def _part(whole: Any, step: str | int) -> Any:
+def _part(whole: Any, step: Any) -> Any:
     try:
         return whole[step]
     except (LookupError, TypeError):
