@@ -483,7 +483,7 @@ def test_redeliver_sends_delivery_or_event_again(sandbox: Sandbox, caller: Calle
         assert (len(receiver.got), len(late.got)) == (3, 1)
     for each in caller.read("/webhooks"):
         caller.patch(f"/webhooks/{each['id']}", json={"active": False})
-    with pytest.raises(ValueError, match=f"{webhook['id']} was deleted or isn't active"):
+    with pytest.raises(ValueError, match=f"{webhook['id']} was deleted or no longer listens"):
         sandbox.redeliver(delivery)
     with pytest.raises(ValueError, match="no active webhook listens"):
         sandbox.redeliver(delivery.event_id)

@@ -91,18 +91,15 @@ class Outbox:
         for webhook in self._listeners(event):
             self._enqueue(webhook, event)
 
-    def redeliver(self, delivery: Delivery) -> None:
-        """Send a delivery's event again, with six attempts. Raises ValueError if its webhook is deleted or inactive."""
-        webhook = self._store.find("webhook", delivery.namespace, delivery.webhook_id)
-        if webhook is None or not webhook.public["active"]:
-            raise ValueError(f"the webhook {delivery.webhook_id} was deleted or isn't active")
-        self._enqueue(webhook, delivery.event)
+    def redeliver(self, event: JsonObject, webhook_id: str | None = None) -> None:
+        """Send an event again, with six attempts, to one webhook or to all that subscribe to it now.
 
-    def redeliver_event(self, event: JsonObject) -> None:
-        """Send an event again to every webhook that subscribes to it now. Raises ValueError if there is none."""
-        webhooks = list(self._listeners(event))
+        Raises ValueError if there is none.
+        """
+        webhooks = [webhook for webhook in self._listeners(event) if webhook_id in (None, webhook.id)]
         if not webhooks:
-            raise ValueError(f"no active webhook listens for {event['event']} in this namespace")
+            which = "no active webhook" if webhook_id is None else f"the webhook {webhook_id} was deleted or no longer"
+            raise ValueError(f"{which} listens for {event['event']} in this namespace")
         for webhook in webhooks:
             self._enqueue(webhook, event)
 

@@ -26,7 +26,7 @@ from interactor_ext.sandbox.http.wire import RawHeaders
 from interactor_ext.sandbox.platform import agents, conversation, credentials, instances, oauth, webhooks, workflows
 from interactor_ext.sandbox.platform.contract import Contract, ContractOperation
 from interactor_ext.sandbox.platform.faults import Fault
-from interactor_ext.sandbox.platform.handlers import HANDLERS, STATUSES, ApiCall
+from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
 from interactor_ext.sandbox.platform.idempotency import ApiResponse
 from interactor_ext.sandbox.platform.limits import Allowance
 from interactor_ext.sandbox.platform.state import State, cause
@@ -275,8 +275,7 @@ class Platform:
             return ApiResponse(204, None)
         if (dialect := self._state.settings.dialect) and result is not None and "data" in result:
             result = speak(dialect, call.operation.tag, call.namespace, result, self._state.store)
-        status = STATUSES.get(call.operation.id, call.operation.status)
-        return ApiResponse.of(status, result)
+        return ApiResponse.of(204 if result is None else call.operation.status, result)
 
     def _headers(self, exchange: Exchange) -> RawHeaders:
         if exchange.allowance is None:

@@ -114,7 +114,7 @@ def delete_data_source(call: ApiCall) -> None:
     _forget(call, "data_sources", source)
 
 
-@handles("sync_data_source", status=202)
+@handles("sync_data_source")
 def sync_data_source(call: ApiCall) -> JsonObject:
     """Starts a sync, which progresses with the clock. A sync in progress continues."""
     source = call.record("data source")

@@ -46,7 +46,7 @@ async def send_message(call: ApiCall) -> JsonObject:
         return data(add_message(call.state, room, role, content).public)
     rounds = replies.requested_tools(content)
     async with _reply(call.state, room, streamed=call.body.get("stream", False)) as reply:
-        plan = reply.take_script(content) or Plan(rounds, [] if rounds else [replies.echo_line(content)])
+        plan = reply.take_script(content) or Plan(rounds, [] if rounds else [f"You said: {content}"])
         message = add_message(call.state, room, role, content)
         return data(await reply.send(message, plan))
 
@@ -181,7 +181,7 @@ class AssistantReply:
                 return asking
         text = plan.then
         if text is None or lines:
-            text = replies.answer(self._assistant.public["name"], lines)
+            text = f"{self._assistant.public['name']} here. " + " ".join(lines)
         await self._emit_text(text)
         message = add_message(self._state, self._room, "assistant", text)
         self._emit({"type": "message.complete", "message": message.public})
@@ -204,9 +204,11 @@ class AssistantReply:
         tools = self._tools()
         for request in wanted:
             tool = tools.get(request.name)
-            if tool is None or request.arguments is None:
-                problem = replies.unreadable_line if tool else replies.unknown_line
-                lines = [*lines, problem(request.name)]
+            if tool is None:
+                lines = [*lines, f"I don't know a tool named {request.name}."]
+                continue
+            if request.arguments is None:
+                lines = [*lines, f"I couldn't read the arguments for {request.name}: they must be one JSON object."]
                 continue
             public = {"tool_id": tool.id, "arguments": request.arguments, "status": "pending"}
             private = {"name": request.name}

@@ -17,7 +17,6 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 Evaluate = Callable[[Mapping[str, Any]], Any]
@@ -42,7 +41,6 @@ class ExpressionError(ValueError):
     """The text is not an expression; the message says why."""
 
 
-@lru_cache(maxsize=256)
 def compile_expression(text: str) -> Callable[[Mapping[str, Any]], bool]:
     """A function of the context, which raises nothing. Raises ExpressionError."""
     try:

@@ -20,7 +20,7 @@ def create_token(call: ApiCall) -> JsonObject:
     return data(accounts.issue(client, call.body.get("scope"), issuer=call.origin + ACCOUNT_PREFIX, audience=audience))
 
 
-@handles("revoke_token", status=204)
+@handles("revoke_token")
 def revoke_token(call: ApiCall) -> None:
     client = call.state.accounts.authenticate(call.body["client_id"], call.body["client_secret"])
     call.state.accounts.revoke(call.body["token"], client)

@@ -46,31 +46,15 @@ def requested_tools(content: str) -> list[list[ToolRequest]]:
     return [each for each in rounds if each]
 
 
-def answer(name: str, lines: list[str]) -> str:
-    return f"{name} here. " + " ".join(lines)
-
-
-def echo_line(content: str) -> str:
-    return f"You said: {content}"
-
-
 def result_line(tool: str, result: Any) -> str:
     text = json.dumps(result, ensure_ascii=False)
     return f"{tool} returned {text if len(text) <= QUOTED else text[:QUOTED] + '...'}."
-
-
-def unknown_line(tool: str) -> str:
-    return f"I don't know a tool named {tool}."
 
 
 def unlisted(tool: str, listed: list[str]) -> str:
     """The error of a message whose scripted reply calls a tool that its assistant does not list."""
     known = f"it lists {', '.join(listed)}" if listed else "it lists none"
     return f"its scripted reply calls the tool {tool}, which this assistant doesn't list: {known}"[:QUOTED]
-
-
-def unreadable_line(tool: str) -> str:
-    return f"I couldn't read the arguments for {tool}: they must be one JSON object."
 
 
 def pieces(text: str) -> list[str]:

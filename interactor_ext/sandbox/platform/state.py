@@ -129,16 +129,14 @@ class State:
 
     def redeliver(self, what: Delivery | str) -> None:
         """Send a delivery or an event again. Raises ValueError if no webhook would get it."""
-        if isinstance(what, Delivery):
-            self.outbox.redeliver(what)
-            return
-        if delivery := next((each for each in self.outbox.journal if each.id == what), None):
-            self.outbox.redeliver(delivery)
+        delivery = next((each for each in self.outbox.journal if each.id == what), what)
+        if isinstance(delivery, Delivery):
+            self.outbox.redeliver(delivery.event, delivery.webhook_id)
             return
         event = next((event for event in self.events if event["id"] == what), None)
         if event is None:
             raise ValueError(f"there is no event {what!r}, or it was too old to keep")
-        self.outbox.redeliver_event(event)
+        self.outbox.redeliver(event)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a background task; its failure is logged."""
