@@ -25,7 +25,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 class ContractOperation:
     """One operation of the contract.
 
-    `open` needs no token, `idempotent` accepts an Idempotency-Key, `status` is the first documented success status.
+    `open` needs no token, `status` is the first documented success status.
     """
 
     id: str
@@ -38,7 +38,6 @@ class ContractOperation:
     tier: str
     stream: bool
     status: int
-    idempotent: bool
     parameters: tuple[Parameter, ...]
     body: Draft202012Validator | None
     body_required: bool
@@ -47,13 +46,9 @@ class ContractOperation:
         """Convert the parameters of one place (`query` or `header`). Raises Problem; ignores unknown parameters."""
         values: dict[str, Any] = {}
         for parameter in self.parameters:
-            if parameter.place != place:
-                continue
-            text = given.get(parameter.name if place == "query" else parameter.name.lower())
-            if text is not None:
-                values[parameter.name] = parameter.read(text)
-            elif parameter.required:
-                raise invalid((parameter.name, "is required"))
+            name = parameter.name if place == "query" else parameter.name.lower()
+            if parameter.place == place and name in given:
+                values[parameter.name] = parameter.read(given[name])
         return values
 
     def namespace(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
@@ -148,7 +143,6 @@ def _operation(document: Document, path: str, method: str, item: Document) -> Co
         tier=spec.get("x-rate-limit-tier", "standard"),
         stream=bool(success.get("x-event-stream")),
         status=int(status),
-        idempotent=any(each.name == "Idempotency-Key" for each in parameters),
         parameters=parameters,
         body=None if schema is None else compiled(schema),
         body_required=request.get("required", False),

@@ -52,15 +52,13 @@ class Parameter:
 
     name: str
     place: str
-    required: bool
     is_integer: bool
     validator: Draft202012Validator
 
     @classmethod
     def compiled(cls, parameter: Mapping[str, Any]) -> Parameter:
         schema = parameter["schema"]
-        is_required, is_integer = parameter.get("required", False), schema.get("type") == "integer"
-        return cls(parameter["name"], parameter["in"], is_required, is_integer, compiled(schema))
+        return cls(parameter["name"], parameter["in"], schema.get("type") == "integer", compiled(schema))
 
     def read(self, text: str) -> Any:
         """The value, converted to the type of the schema; raises Problem for an invalid text."""
