@@ -87,8 +87,12 @@ def test_snapshot_is_returned_to(sandbox: Sandbox, caller: Caller, control: http
     before, now = sandbox.snapshot(), sandbox.clock.now()
     assert control.get("/snapshot").json() == json.loads(json.dumps(before))
     caller.say(room, "two")
+    sandbox.add_client("late", "late_secret")
+    late = fetch_token(sandbox, client_id="late", client_secret="late_secret")
     sandbox.clock.advance(100)
     sandbox.restore(before)
+    with Caller(sandbox, token=late) as gone:
+        problem(gone.get("/rooms"), 401, "AUTH_ERROR")
     assert [each["content"] for each in caller.messages(room)] == ["one", "Bot here. You said: one"]
     assert (sandbox.clock.now(), sandbox.snapshot()) == (now, before)
     fetch_token(sandbox, client_id="desk", client_secret="desk_secret")

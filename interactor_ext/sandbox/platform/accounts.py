@@ -73,6 +73,7 @@ class Accounts:
                 token: Grant(**{**kept, "scopes": frozenset(kept["scopes"])})
                 for token, kept in json.loads(tokens).items()
             }
+        self._grants = {token: grant for token, grant in self._grants.items() if grant.client_id in self._clients}
 
     def register(self, client: OAuthClient) -> None:
         if unknown := client.scopes - self._known_scopes:
