@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from interactor_ext.sandbox.platform.handlers import ApiCall, data, handle_list_and_get, handles
 from interactor_ext.sandbox.platform.state import State
@@ -242,8 +242,7 @@ def _status(state: State, flow: Record) -> str:
 def _with_query(url: str, **added: str) -> str:
     parts = urlsplit(url)
     query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), *added.items()])
-    # The Location header must be ASCII.
-    return quote(urlunsplit(parts._replace(query=query, fragment="")), safe=":/%#?=@[]!$&'()*+,;~")
+    return urlunsplit(parts._replace(query=query, fragment=""))
 
 
 def _new_token() -> str:
