@@ -33,7 +33,7 @@ OVERTAKEN = ("reordered", "late")
 DRAWN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,}")
 # What tells records of the same content apart, and which of them the API does not show, or lets expire.
 VOLATILE = ("id", "_ids", "_at", "tools", "data_sources")
-HIDDEN = {"client", "delivery", "flow", "response", "revocation", "reply"}
+HIDDEN = {"client", "delivery", "flow", "response", "reply"}
 # A stream's event with data.
 EVENT = re.compile(rb"^data: .*\n\n", re.MULTILINE)
 

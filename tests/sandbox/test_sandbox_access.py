@@ -171,9 +171,9 @@ def test_clients_of_seed_may_use_their_namespace(tmp_path: Path) -> None:
         for client_id, status in (("app", 403), ("wide", 200)):
             with Caller(sandbox, "user_2", token=of_client(sandbox, client_id)) as caller:
                 assert caller.get("/rooms").status_code == status
-    for wrong, place in (({"scopes": ["fly"]}, "scopes: unknown"), ({"id": "x"}, "id: isn't a field")):
+    for wrong, place in (({"scopes": ["fly"]}, ": unknown"), ({"id": "x"}, ".id: isn't a field")):
         seed = seed_file(tmp_path, {"user_1": {"clients": [{**client, **wrong}]}})
-        with pytest.raises(ValueError, match=rf"user_1\.clients\[0\]\.{place}"):
+        with pytest.raises(ValueError, match=rf"user_1\.clients\[0\]{place}"):
             Sandbox(seed=seed)
 
 
@@ -243,9 +243,7 @@ def test_response_refused_before_counting_reports_rate_limit() -> None:
         # Nobody's own calls use up what somebody else is told.
         assert [shown(httpx.get(f"{sandbox.core_api_url}/tools"))[1:] for _ in range(3)] == [["client", "600"]] * 3
         assert shown(caller.get("/tools")) == ["200", "client", "594"]
-        assert shown(caller.get("/nothing")) == ["404", "client", "594"]
         assert shown(caller.get("/rooms")) == ["403", "client", "594"]
-        assert shown(caller.put("/tools")) == ["405", "client", "594"]
         assert shown(caller.get("/tools")) == ["200", "client", "588"]
         in_namespace = {"x-namespace": "user_1"}
         assert shown(caller.get("/tools", headers=in_namespace)) == ["200", "namespace", "294"]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import Caller, ask_for_token, fetch_token, listening, problem
+from tests.support.sandbox_caller import Caller, fetch_token, listening
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
@@ -174,11 +174,3 @@ def test_token_for_a_resource_opens_nothing_else(
                 if response.status_code == 200:
                     opened.add(name)
     assert opened == opens
-
-
-@pytest.mark.parametrize(
-    "resource", ["rooms", "http://x", "http://x/api/v1?a", "http://x/api/v1/rooms#a", "ftp://x/api/v1"]
-)
-def test_resource_that_is_no_part_of_the_core_api_returns_422(sandbox: Sandbox, resource: str) -> None:
-    answer = ask_for_token(sandbox, resource=resource)
-    assert set(problem(answer, 422, "VALIDATION_ERROR")) == {"resource"}

@@ -19,7 +19,7 @@ import pytest
 import trustme
 
 from interactor_ext.sandbox import Delivery, DeliveryOptions, Sandbox
-from interactor_ext.sandbox.delivery import outbox, posting, webhook_queue
+from interactor_ext.sandbox.delivery import outbox, posting
 from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
 from tests.sandbox.test_sandbox_operations import use_agents, use_credentials, use_workflows
 from tests.support.sandbox_caller import DOCUMENT, Caller, check_event, credentials_of
@@ -200,20 +200,14 @@ def test_retry_schedule_follows_time_scale(sandbox: Sandbox, caller: Caller, rec
     assert statuses(sandbox) == [500] * 6
 
 
-def test_reordered_delivery_is_overtaken_by_next_and_held_for_a_while(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert outbox.HOLD_SECONDS == 1.0
-    monkeypatch.setattr(outbox, "HOLD_SECONDS", 60.0)
+def test_reordered_delivery_is_overtaken_by_the_next(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
+    sandbox.clock.freeze()
     hook(caller, receiver.url)
-    sandbox.delivery.reorder = 1
-    connect(sandbox, 3)
-    monkeypatch.setattr(outbox, "HOLD_SECONDS", 0.1)
-    connect(sandbox)
-    sandbox.wait_for_deliveries(60)
-    ids = [json.loads(got.body)["id"] for got in receiver.got]
-    assert sorted(ids) == sorted(event["id"] for event in sandbox.events)
-    assert ids[0] != sandbox.events[0]["id"]
+    for sandbox.delivery.reorder in (1, 0):
+        connect(sandbox)
+    receiver.wait(1)
+    sandbox.run_until_idle()
+    assert [json.loads(got.body)["id"] for got in receiver.got] == [each["id"] for each in reversed(sandbox.events)]
 
 
 def test_duplicate_option_sends_a_copy_with_one_attempt(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
@@ -305,14 +299,14 @@ def test_in_flight_delivery_of_deleted_webhook_is_not_retried(
     receiver.hang()
     receiver.answers.extend([500] * 30)
     connect(sandbox, 20)
-    receiver.wait(webhook_queue.AT_ONCE)
+    receiver.wait(outbox.AT_ONCE)
     caller.delete(f"/webhooks/{webhook['id']}")
     receiver.go_on.set()
-    eventually(lambda: len(sandbox.deliveries) >= webhook_queue.AT_ONCE)
+    eventually(lambda: len(sandbox.deliveries) >= outbox.AT_ONCE)
     assert {delivery.next_attempt_at for delivery in sandbox.deliveries} == {None}
     sandbox.clock.advance(100_000)
     sandbox.wait_for_deliveries(60)
-    assert len(receiver.got) == webhook_queue.AT_ONCE
+    assert len(receiver.got) == outbox.AT_ONCE
 
 
 def test_changed_webhook_url_is_used_from_next_attempt(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
@@ -334,7 +328,7 @@ def test_hanging_receiver_does_not_delay_other_webhooks(sandbox: Sandbox, caller
         hook(caller, address)
         connect(sandbox, 40)
         quick.wait(40)
-    assert len(receiver.wait(webhook_queue.AT_ONCE)) == webhook_queue.AT_ONCE
+    assert len(receiver.wait(outbox.AT_ONCE)) == outbox.AT_ONCE
     assert caller.read("/rooms") == []
     receiver.go_on.set()
     sandbox.wait_for_deliveries(60)
@@ -348,7 +342,7 @@ def test_stop_interrupts_deliveries_and_restart_sends_them(receiver: Receiver) -
         with Caller(sandbox) as caller:
             hook(caller, receiver.url)
         connect(sandbox, 20)
-        receiver.wait(webhook_queue.AT_ONCE)
+        receiver.wait(outbox.AT_ONCE)
         stopping = time.monotonic()
     assert time.monotonic() - stopping < 30
     assert list(sandbox.deliveries) == []
@@ -365,7 +359,7 @@ def test_reset_cancels_in_flight_deliveries(sandbox: Sandbox, caller: Caller, re
     sandbox.delivery.duplicate = 1
     receiver.hang()
     connect(sandbox, 10)
-    receiver.wait(webhook_queue.AT_ONCE)
+    receiver.wait(outbox.AT_ONCE)
     sandbox.reset()
     receiver.go_on.set()
     assert sandbox.delivery == DeliveryOptions()
@@ -403,7 +397,7 @@ def test_delivery_that_cannot_be_made_is_a_failed_attempt(sandbox: Sandbox, call
             ({"url": receiver.url, "secret": "   "}, None, "this secret can't sign anything"),
             ({"url": garbage.url}, None, "RemoteProtocolError"),
             ({"url": f"http://127.0.0.1:{closed.getsockname()[1]}/"}, None, "ConnectError"),
-            ({"url": "http://nowhere.invalid/"}, None, "can't find nowhere.invalid"),
+            ({"url": "http://nowhere.invalid/"}, None, "gaierror"),
             ({"url": "http://93.184.215.14/"}, None, "is a public address"),
             ({"url": "http://[2606:4700::1111]/"}, None, "is a public address"),
         ):
@@ -470,7 +464,7 @@ def test_delivery_record_masks_secrets(sandbox: Sandbox, caller: Caller, receive
     connect(sandbox)
     delivery = only(sandbox)
     assert receiver.got[0].headers["authorization"].startswith("Basic ")
-    assert delivery.url == receiver.url
+    assert delivery.url == receiver.url.replace("http://", "http://***@")
     assert "hush" not in repr(sandbox.deliveries)
     assert "hush" not in repr(delivery.event)
 
@@ -489,7 +483,7 @@ def test_redeliver_sends_delivery_or_event_again(sandbox: Sandbox, caller: Calle
         assert (len(receiver.got), len(late.got)) == (3, 1)
     for each in caller.read("/webhooks"):
         caller.patch(f"/webhooks/{each['id']}", json={"active": False})
-    with pytest.raises(ValueError, match=f"{webhook['id']} was deleted or isn't active"):
+    with pytest.raises(ValueError, match=f"{webhook['id']} was deleted or no longer listens"):
         sandbox.redeliver(delivery)
     with pytest.raises(ValueError, match="no active webhook listens"):
         sandbox.redeliver(delivery.event_id)

@@ -4,7 +4,7 @@
   inactive webhook drops its pending deliveries; a changed URL or secret is used from the next attempt on.
 - The wait before a retry counts from the end of the attempt before. Retries end with a 2xx, the sixth attempt, or the
   deletion of the webhook. A redirect is a failure: it is not followed.
-- A webhook gets up to 8 deliveries at a time, all webhooks together 128. Any number may wait.
+- A webhook gets up to 8 deliveries at a time. Any number may wait.
 - Only receivers on this machine and in private networks get deliveries, unless `DeliveryOptions.public` permits others:
   a test must not reach the webhook that production uses.
 - A stop of the server cancels deliveries in flight; if the same Sandbox is served again, they are sent again.
@@ -32,10 +32,10 @@ class DeliveryOptions:
     """How webhooks are delivered; each option may be changed at any time and applies to later events.
 
     `duplicate`: the probability that a delivery is sent twice at the same time. `reorder`: the probability that it is
-    held until another delivery to the same webhook has overtaken it, for at most one second. `delay`: the maximum
-    random delay of the first attempt. Both are seconds of the clock. `time_scale` scales the waits between attempts:
-    0.001 turns 2 hours into 7.2 s. `timeout`: the real seconds that a receiver has to respond. `public`: also deliver
-    to public internet addresses. The last two also apply to the `callback_url` of tools.
+    held for one second, so that later deliveries overtake it. `delay`: the maximum random delay of the first attempt.
+    Both are seconds of the clock. `time_scale` scales the waits between attempts: 0.001 turns 2 hours into 7.2 s.
+    `timeout`: the real seconds that a receiver has to respond. `public`: also deliver to public internet addresses. The
+    last two also apply to the `callback_url` of tools.
     """
 
     duplicate: float = attrs.field(default=0.0, validator=_PROBABILITY)

@@ -7,7 +7,6 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -33,10 +32,6 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
-class Undeliverable(Exception):
-    """The receiver has no usable address; the message says why."""
-
-
 async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_seconds: float, public: bool) -> Outcome:
     """Post once. Every failure but a cancellation is returned as an Outcome."""
     try:
@@ -44,16 +39,17 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_sec
             return await _post(httpx.URL(url), body, headers, public=public)
     except TimeoutError:
         return Outcome(error=f"no response within {timeout_seconds:g} s")
-    except Undeliverable as error:
-        return Outcome(error=str(error))
     except Exception as error:
         # Any error that a URL or a receiver can provoke is a failed attempt, as it is for the platform.
         return Outcome(error=f"{type(error).__name__}: {error}")
 
 
 async def _post(url: httpx.URL, body: bytes, headers: Mapping[str, str], *, public: bool) -> Outcome:
-    if not public and any(map(_is_public, await _addresses(url.host, url.port))):
-        raise Undeliverable(f"not sent: {url.host} is a public address (DeliveryOptions.public allows them)")
+    # In a new thread and not in the loop's executor: a hanging name server would delay the stop of the server until the
+    # lookup gives up.
+    found = await run_in_own_thread(lambda: socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM))
+    if not public and any(ipaddress.ip_address(address[0]).is_global for *_, address in found):
+        return Outcome(error=f"not sent: {url.host} is a public address (DeliveryOptions.public allows them)")
     # Not in the URL, which httpx logs.
     auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
     verify = _tls() if url.scheme == "https" else False
@@ -79,24 +75,3 @@ async def _post(url: httpx.URL, body: bytes, headers: Mapping[str, str], *, publ
 def _tls() -> ssl.SSLContext:
     # Creating one costs more than a delivery.
     return httpx.create_ssl_context(trust_env=False)
-
-
-def _is_public(address: str) -> bool:
-    parsed = ipaddress.ip_address(address)
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return (mapped or parsed).is_global
-
-
-async def _addresses(host: str, port: int | None) -> list[str]:
-    """The addresses of a host, at least one. Raises Undeliverable.
-
-    In a new thread and not in the loop's executor: a hanging name server would delay the stop of the server until the
-    lookup gives up.
-    """
-    with suppress(ValueError):
-        return [str(ipaddress.ip_address(host))]
-    try:
-        infos = await run_in_own_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    except Exception as error:
-        raise Undeliverable(f"can't find {host or 'no host'}: {error}") from None
-    return list(dict.fromkeys(str(info[4][0]) for info in infos))

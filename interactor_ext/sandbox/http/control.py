@@ -43,7 +43,7 @@ from interactor_ext.sandbox.http.wire import read_json
 from interactor_ext.sandbox.platform import scripts
 from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.faults import KINDS, Fault
-from interactor_ext.sandbox.platform.schemas import Validator
+from interactor_ext.sandbox.platform.schemas import compiled
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.platform.validation import problems_of
 from interactor_ext.sandbox.problems import Problem, invalid
@@ -252,7 +252,7 @@ def _checked(fields: JsonObject, body: Any, *required: str) -> JsonObject:
     """A body, or nothing, as an object of these fields. Raises Problem 422."""
     given: Any = {} if body is None else body
     schema = {"type": "object", "properties": fields, "required": list(required), "additionalProperties": False}
-    if wrong := problems_of(Validator(schema), given):
+    if wrong := problems_of(compiled(schema), given):
         raise invalid(*wrong)
     return dict(given)
 

@@ -26,7 +26,7 @@ from interactor_ext.sandbox.http.wire import RawHeaders
 from interactor_ext.sandbox.platform import agents, conversation, credentials, instances, oauth, webhooks, workflows
 from interactor_ext.sandbox.platform.contract import Contract, ContractOperation
 from interactor_ext.sandbox.platform.faults import Fault
-from interactor_ext.sandbox.platform.handlers import HANDLERS, STATUSES, ApiCall
+from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
 from interactor_ext.sandbox.platform.idempotency import ApiResponse
 from interactor_ext.sandbox.platform.limits import Allowance
 from interactor_ext.sandbox.platform.state import State, cause
@@ -275,14 +275,12 @@ class Platform:
             return ApiResponse(204, None)
         if (dialect := self._state.settings.dialect) and result is not None and "data" in result:
             result = speak(dialect, call.operation.tag, call.namespace, result, self._state.store)
-        status = STATUSES.get(call.operation.id, call.operation.status)
-        return ApiResponse.of(status, result)
+        return ApiResponse.of(204 if result is None else call.operation.status, result)
 
     def _headers(self, exchange: Exchange) -> RawHeaders:
         if exchange.allowance is None:
             tier = exchange.operation.tier if exchange.operation else "standard"
-            client_id = exchange.client_id or self._state.accounts.holder(_token(exchange))
-            exchange.allowance = self._state.limits.peek(tier, client_id, exchange.namespace)
+            exchange.allowance = self._state.limits.peek(tier, exchange.client_id, exchange.namespace)
         skew = exchange.fault.skew if exchange.fault else 0.0
         headers = [(b"x-request-id", exchange.request_id.encode()), *exchange.allowance.headers(skew)]
         # Other servers send their own Date.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hmac
-import math
-import time
+import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from interactor_ext.sandbox.platform import signing
 from interactor_ext.sandbox.problems import Problem, invalid, unauthorized
 from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import Record, Store, new_id
+from interactor_ext.sandbox.storage.strict_json import compact
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,6 @@ class OAuthClient:
 class Grant:
     """The client, scopes and expiry of an access token, and the URL of what it opens."""
 
-    id: str
     client_id: str
     scopes: frozenset[str]
     expires_at: float
@@ -47,11 +46,7 @@ class Grant:
 
 
 class Accounts:
-    """OAuth clients and their access tokens. Clients but the first are stored.
-
-    A token carries a `realm` and is valid only there: all sandboxes of a process sign with the same key, and
-    `revoke_all` changes the realm.
-    """
+    """OAuth clients and their access tokens, both stored, except for the first client."""
 
     def __init__(
         self, clock: Clock, known_scopes: frozenset[str], lifetime: float, store: Store, persistence: Persistence
@@ -63,32 +58,22 @@ class Accounts:
         self._persistence = persistence
         self._clients: dict[str, OAuthClient] = {}
         self._first: OAuthClient | None = None
-        # A cache: verifying a signature at each request would cost more than all other checks.
         self._grants: dict[str, Grant] = {}
-        self._revoked: set[str] = set()
-        self._realm = ""
         self._key: signing.SigningKey | None = None
 
     def restore(self) -> None:
-        """Load the clients, the signing key, the realm and the revoked tokens from the persistence."""
-        self._grants.clear()
+        """Load the clients, the tokens and the signing key from the persistence."""
         self._clients = {each.id: each for each in map(_client, self._store.everything("client"))}
         if self._first is not None:
             self._clients[self._first.id] = self._first
-        self._revoked = {record.private["token"] for record in self._store.everything("revocation")}
-        pem, realm = self._persistence.value("signing_key"), self._persistence.value("realm")
-        self._key = signing.key_from_pem(pem) if pem else self._key
-        self._realm = realm or self._realm
-        if not self._realm:
-            self._enter_new_realm()
-
-    def forget_old(self) -> None:
-        """Remove the revocations of tokens that have expired."""
-        # The clock may be moved back: a revocation must stay until its token has expired in real time, too.
-        now = min(self._clock.now(), time.time())
-        for record in list(self._store.everything("revocation")):
-            if record.private["expires_at"] <= now:
-                self._store.remove(record)
+        if pem := self._persistence.value("signing_key"):
+            self._key = signing.key_from_pem(pem)
+        if tokens := self._persistence.value("tokens"):
+            self._grants = {
+                token: Grant(**{**kept, "scopes": frozenset(kept["scopes"])})
+                for token, kept in json.loads(tokens).items()
+            }
+        self._grants = {token: grant for token, grant in self._grants.items() if grant.client_id in self._clients}
 
     def register(self, client: OAuthClient) -> None:
         if unknown := client.scopes - self._known_scopes:
@@ -122,8 +107,7 @@ class Accounts:
     def authenticate(self, client_id: str, client_secret: str) -> OAuthClient:
         """The client; raises Problem 401 without saying whether id or secret was wrong."""
         client = self._clients.get(client_id)
-        expected = client.secret if client else ""
-        if client is None or not hmac.compare_digest(expected.encode(), client_secret.encode()):
+        if client is None or not hmac.compare_digest(client.secret.encode(), client_secret.encode()):
             raise unauthorized("The client id or the client secret is wrong.")
         return client
 
@@ -138,7 +122,6 @@ class Accounts:
             raise invalid(("scope", f"unknown scope {', '.join(sorted(unknown))[:200]}"))
         if "admin" not in client.scopes and (denied := scopes - client.scopes):
             raise Problem(403, f"This client isn't allowed the scope {', '.join(sorted(denied))}.")
-        self._forget_expired()
         now, granted = self._clock.now(), " ".join(sorted(scopes))
         claims: dict[str, Any] = {
             "iss": issuer,
@@ -149,11 +132,13 @@ class Accounts:
             "iat": int(now),
             "exp": int(now + self._lifetime),
             "jti": new_id("tok"),
-            "realm": self._realm,
         }
         token = self._signing_key().sign(claims)
+        oldest = now - self._lifetime  # those that have expired a while ago are forgotten
+        self._grants = {known: grant for known, grant in self._grants.items() if grant.expires_at > oldest}
         # With the fraction of a second, which the integer claims leave out.
-        self._grants[token] = Grant(claims["jti"], client.id, scopes, now + self._lifetime, audience)
+        self._grants[token] = Grant(client.id, scopes, now + self._lifetime, audience)
+        self._keep_tokens()
         return {
             "access_token": token,
             "token_type": "Bearer",
@@ -163,34 +148,25 @@ class Accounts:
 
     def check(self, token: str) -> Grant:
         """The grant of a token; raises Problem 401 if it is unknown, revoked or expired."""
-        grant = self._find(token)
+        grant = self._grants.get(token)
         if grant is None:
             raise unauthorized("The access token is unknown or was revoked. Get a new one.")
         if grant.expires_at <= self._clock.now():
             raise unauthorized("The access token has expired. Get a new one.")
         return grant
 
-    def holder(self, token: str) -> str:
-        """The client id of a valid token, "" otherwise."""
-        try:
-            return self.check(token).client_id
-        except Problem:
-            return ""
-
     def expire(self, token: str) -> None:
-        """Expire a token now; `check` reports it as expired."""
-        grant = self._find(token)
-        if grant is not None and grant.expires_at > -math.inf:
-            self._end(grant)
-            # Permanently, even if the clock is moved back.
-            self._grants[token] = replace(grant, expires_at=-math.inf)
+        """Expire a token now, and even if the clock is moved back; `check` reports it as expired."""
+        if grant := self._grants.get(token):
+            self._grants[token] = replace(grant, expires_at=0.0)
+            self._keep_tokens()
 
     def revoke(self, token: str, client: OAuthClient) -> None:
         """Revoke a token of this client. Any other is ignored, as RFC 7009 section 2.2 requires."""
-        grant = self._find(token)
+        grant = self._grants.get(token)
         if grant is not None and grant.client_id == client.id:
-            self._end(grant)
-            self._grants.pop(token, None)
+            del self._grants[token]
+            self._keep_tokens()
 
     def clear(self) -> None:
         """Remove all tokens, and every client but the first."""
@@ -199,8 +175,7 @@ class Accounts:
 
     def revoke_all(self) -> None:
         self._grants.clear()
-        self._revoked.clear()
-        self._enter_new_realm()
+        self._keep_tokens()
 
     def _signing_key(self) -> signing.SigningKey:
         if self._key is None:
@@ -209,35 +184,10 @@ class Accounts:
                 self._persistence.set_value("signing_key", self._key.to_pem())
         return self._key
 
-    def _find(self, token: str) -> Grant | None:
-        """The grant of a token, from the cache or, after a restart, from its signature."""
-        if grant := self._grants.get(token):
-            return grant
-        claims = self._key.claims(token) if self._key else None
-        if claims is None or claims["realm"] != self._realm or claims["jti"] in self._revoked:
-            return None
-        if claims["client_id"] not in self._clients:
-            return None
-        scopes = frozenset(claims["scope"].split())
-        grant = Grant(claims["jti"], claims["client_id"], scopes, claims["exp"], claims["aud"])
-        self._grants[token] = grant
-        return grant
-
-    def _end(self, grant: Grant) -> None:
-        self._revoked.add(grant.id)
-        self._store.add("revocation", "", {}, private={"token": grant.id, "expires_at": grant.expires_at})
-
-    def _enter_new_realm(self) -> None:
-        self._realm = new_id("realm")
-        self._persistence.set_value("realm", self._realm)
-
-    def _forget_expired(self) -> None:
-        now = self._clock.now()
-        while self._grants:
-            oldest = next(iter(self._grants))
-            if self._grants[oldest].expires_at > now:
-                break
-            del self._grants[oldest]
+    def _keep_tokens(self) -> None:
+        if self._persistence.is_durable:
+            kept = {token: {**asdict(grant), "scopes": sorted(grant.scopes)} for token, grant in self._grants.items()}
+            self._persistence.set_value("tokens", compact(kept))
 
 
 def _client(record: Record) -> OAuthClient:

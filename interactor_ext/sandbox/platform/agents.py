@@ -15,6 +15,7 @@ from interactor_ext.sandbox.platform.handlers import (
     list_page,
     referenced,
 )
+from interactor_ext.sandbox.storage.journal import masked
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
 handle_list_and_get("assistant", "list_assistants", "get_assistant")
@@ -22,7 +23,6 @@ handle_list_and_get("room", "list_rooms", "get_room")
 handle_list_and_get("tool", "list_tools", "get_tool")
 handle_update("room", "update_room")
 handle_update("tool", "update_tool")
-handle_update("data source", "update_data_source")
 
 
 @handles("create_assistant")
@@ -82,8 +82,15 @@ def delete_tool(call: ApiCall) -> None:
 
 @handles("create_data_source")
 def create_data_source(call: ApiCall) -> JsonObject:
-    public = {"semantic_mappings": [], **call.body}
+    public = {"semantic_mappings": [], **_without_secrets(call.body)}
     return data(call.state.store.add("data source", call.namespace, public).public)
+
+
+@handles("update_data_source")
+def update_data_source(call: ApiCall) -> JsonObject:
+    source = call.record("data source")
+    call.state.store.change(source, _without_secrets(call.body))
+    return data(source.public)
 
 
 @handles("list_data_sources")
@@ -107,12 +114,17 @@ def delete_data_source(call: ApiCall) -> None:
     _forget(call, "data_sources", source)
 
 
-@handles("sync_data_source", status=202)
+@handles("sync_data_source")
 def sync_data_source(call: ApiCall) -> JsonObject:
     """Starts a sync, which progresses with the clock. A sync in progress continues."""
     source = call.record("data source")
     call.state.timed.start_sync(source)
     return data({name: source.public[name] for name in ("id", "sync_status", "sync_progress")})
+
+
+def _without_secrets(body: JsonObject) -> JsonObject:
+    """The contract: secrets in `config` are not shown again. Nothing here needs them, as no data is read."""
+    return {**body, "config": masked(body["config"])} if "config" in body else body
 
 
 def _check_references(call: ApiCall) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from interactor_ext.sandbox.delivery.posting import MAX_ANSWER
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.storage.records import JsonObject
 from interactor_ext.sandbox.storage.strict_json import parse_json
@@ -20,11 +19,9 @@ from interactor_ext.sandbox.storage.strict_json import parse_json
 
 async def call_back(state: State, url: str, event: JsonObject) -> Any:
     """Post a tool call; returns its result."""
-    outcome = await state.outbox.post_once(url, event, state.accounts.first_secret)
+    outcome = await state.outbox.post_signed(url, event, state.accounts.first_secret)
     if not outcome.is_success:
         return _failed(outcome.error or f"its callback_url responded with {outcome.status}")
-    if len(outcome.content) > MAX_ANSWER:
-        return _failed(f"its callback_url responded with more than {MAX_ANSWER >> 20} MiB")
     try:
         return parse_json(outcome.content.decode()) if outcome.content else None
     except ValueError:

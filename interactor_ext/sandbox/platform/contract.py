@@ -12,7 +12,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from interactor_ext.sandbox.platform.limits import RateTier
-from interactor_ext.sandbox.platform.schemas import Document, Schemas, without_nulls
+from interactor_ext.sandbox.platform.schemas import Document, compiled, inlined, without_nulls
 from interactor_ext.sandbox.platform.validation import Parameter, problems_of
 from interactor_ext.sandbox.problems import Problem, invalid
 
@@ -25,7 +25,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 class ContractOperation:
     """One operation of the contract.
 
-    `open` needs no token, `idempotent` accepts an Idempotency-Key, `status` is the first documented success status.
+    `open` needs no token, `status` is the first documented success status.
     """
 
     id: str
@@ -38,7 +38,6 @@ class ContractOperation:
     tier: str
     stream: bool
     status: int
-    idempotent: bool
     parameters: tuple[Parameter, ...]
     body: Draft202012Validator | None
     body_required: bool
@@ -47,13 +46,9 @@ class ContractOperation:
         """Convert the parameters of one place (`query` or `header`). Raises Problem; ignores unknown parameters."""
         values: dict[str, Any] = {}
         for parameter in self.parameters:
-            if parameter.place != place:
-                continue
-            text = given.get(parameter.name if place == "query" else parameter.name.lower())
-            if text is not None:
-                values[parameter.name] = parameter.read(text)
-            elif parameter.required:
-                raise parameter.missing()
+            name = parameter.name if place == "query" else parameter.name.lower()
+            if parameter.place == place and name in given:
+                values[parameter.name] = parameter.read(given[name])
         return values
 
     def namespace(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
@@ -122,21 +117,20 @@ def _events(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _operations(document: Document) -> Iterator[ContractOperation]:
-    schemas = Schemas(document)
     for path, item in document["paths"].items():
         # Only the account server's paths name servers of their own.
         prefix = ACCOUNT_PREFIX if "servers" in item else CORE_PREFIX
         for method in METHODS:
             if method in item:
-                yield _operation(schemas, document, prefix + path, method, item)
+                yield _operation(document, prefix + path, method, item)
 
 
-def _operation(schemas: Schemas, document: Document, path: str, method: str, item: Document) -> ContractOperation:
-    spec = item[method]
-    status, success = next((code, spec["responses"][code]) for code in spec["responses"] if code.startswith("2"))
-    listed = [schemas.resolve(each) for each in [*item.get("parameters", ()), *spec.get("parameters", ())]]
-    parameters = tuple(Parameter.compiled(each, schemas) for each in listed if each["in"] != "path")
-    request = schemas.resolve(spec.get("requestBody", {}))
+def _operation(document: Document, path: str, method: str, item: Document) -> ContractOperation:
+    spec = inlined(document, item[method])
+    status, success = next((code, answer) for code, answer in spec["responses"].items() if code.startswith("2"))
+    listed = [*inlined(document, item.get("parameters", [])), *spec.get("parameters", ())]
+    parameters = tuple(Parameter.compiled(each) for each in listed if each["in"] != "path")
+    request = spec.get("requestBody", {})
     schema = request.get("content", {}).get("application/json", {}).get("schema")
     return ContractOperation(
         id=spec["operationId"],
@@ -147,10 +141,9 @@ def _operation(schemas: Schemas, document: Document, path: str, method: str, ite
         open=spec.get("security", document.get("security")) == [],
         scopes=frozenset(spec.get("x-scopes", ())),
         tier=spec.get("x-rate-limit-tier", "standard"),
-        stream=bool(schemas.resolve(success).get("x-event-stream")),
+        stream=bool(success.get("x-event-stream")),
         status=int(status),
-        idempotent=any(each.name == "Idempotency-Key" for each in parameters),
         parameters=parameters,
-        body=None if schema is None else schemas.compile(schema),
+        body=None if schema is None else compiled(schema),
         body_required=request.get("required", False),
     )

@@ -34,7 +34,7 @@ from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles, lis
 from interactor_ext.sandbox.platform.replies import ToolRequest
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.platform.streams import Subscription
-from interactor_ext.sandbox.problems import Problem, conflict, invalid, not_found
+from interactor_ext.sandbox.problems import Problem, conflict, invalid
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 
 
@@ -46,7 +46,7 @@ async def send_message(call: ApiCall) -> JsonObject:
         return data(add_message(call.state, room, role, content).public)
     rounds = replies.requested_tools(content)
     async with _reply(call.state, room, streamed=call.body.get("stream", False)) as reply:
-        plan = reply.take_script(content) or Plan(rounds, [] if rounds else [replies.echo_line(content)])
+        plan = reply.take_script(content) or Plan(rounds, [] if rounds else [f"You said: {content}"])
         message = add_message(call.state, room, role, content)
         return data(await reply.send(message, plan))
 
@@ -108,8 +108,7 @@ async def _reply(state: State, room: Record, *, streamed: bool) -> AsyncIterator
         yield reply
         return
     async with _lock(state, room):
-        if not reply.room_exists():
-            raise not_found("room")
+        state.store.check_still_there(room)
         _assistant(state, room)
         yield reply
 
@@ -163,24 +162,18 @@ class AssistantReply:
         if self._streamed:
             self._state.spawn(self._send_later(plan))
             return message.public
-        answer = await self._carry_out(plan)
-        if answer is None:
-            raise not_found("room")
-        return answer.public
-
-    def room_exists(self) -> bool:
-        """Whether the room still exists: after a reset, another may have its id."""
-        return self._state.store.find("room", self._room.namespace, self._room.id) is self._room
+        return (await self._carry_out(plan)).public
 
     async def _send_later(self, plan: Plan) -> None:
         async with _lock(self._state, self._room):
-            if self.room_exists():
+            # The room was deleted meanwhile.
+            with suppress(Problem):
+                self._state.store.check_still_there(self._room)
                 await self._carry_out(plan)
 
-    async def _carry_out(self, plan: Plan) -> Record | None:
-        """The message with the next tool calls or the final text; None if the room was deleted meanwhile."""
-        if not await self._emit_text(plan.say):
-            return None
+    async def _carry_out(self, plan: Plan) -> Record:
+        """The message with the next tool calls or the final text. Raises Problem 404 if the room was deleted."""
+        await self._emit_text(plan.say)
         lines = plan.lines
         for number, wanted in enumerate(plan.rounds):
             asking, lines = self._request_tools(wanted, replace(plan, rounds=plan.rounds[number + 1 :], lines=lines))
@@ -188,23 +181,20 @@ class AssistantReply:
                 return asking
         text = plan.then
         if text is None or lines:
-            text = replies.answer(self._assistant.public["name"], lines)
-        if not await self._emit_text(text):
-            return None
+            text = f"{self._assistant.public['name']} here. " + " ".join(lines)
+        await self._emit_text(text)
         message = add_message(self._state, self._room, "assistant", text)
         self._emit({"type": "message.complete", "message": message.public})
         return message
 
-    async def _emit_text(self, text: str) -> bool:
-        """Emit a text in pieces; returns whether the room still exists."""
+    async def _emit_text(self, text: str) -> None:
+        """Emit a text in pieces. Raises Problem 404 if the room was deleted."""
         for piece in replies.pieces(text):
             self._emit({"type": "message.delta", "content": piece})
             # Without streaming there is no wait: message and reply are one transaction.
             if self._streamed:
                 await asyncio.sleep(self._state.settings.word_delay)
-                if not self.room_exists():
-                    return False
-        return True
+                self._state.store.check_still_there(self._room)
 
     def _request_tools(self, wanted: list[ToolRequest], plan: Plan) -> tuple[Record | None, list[str]]:
         """Issue the tool calls of one round; problems are added to the lines. `plan` is the reply from here on."""
@@ -214,9 +204,11 @@ class AssistantReply:
         tools = self._tools()
         for request in wanted:
             tool = tools.get(request.name)
-            if tool is None or request.arguments is None:
-                problem = replies.unreadable_line if tool else replies.unknown_line
-                lines = [*lines, problem(request.name)]
+            if tool is None:
+                lines = [*lines, f"I don't know a tool named {request.name}."]
+                continue
+            if request.arguments is None:
+                lines = [*lines, f"I couldn't read the arguments for {request.name}: they must be one JSON object."]
                 continue
             public = {"tool_id": tool.id, "arguments": request.arguments, "status": "pending"}
             private = {"name": request.name}
@@ -236,14 +228,10 @@ class AssistantReply:
         return asking, lines
 
     def _tools(self) -> dict[str, Record]:
-        """The assistant's tools by name."""
-        ids = self._assistant.public["tools"]
+        """The assistant's tools by name, the first of each."""
+        ids = reversed(self._assistant.public["tools"])
         listed_tools = (self._state.store.find("tool", self._room.namespace, tool_id) for tool_id in ids)
-        tools: dict[str, Record] = {}
-        for tool in listed_tools:
-            if tool is not None:
-                tools.setdefault(tool.public["name"], tool)
-        return tools
+        return {tool.public["name"]: tool for tool in listed_tools if tool}
 
     def _emit(self, event: JsonObject) -> None:
         self._state.streams.emit(self._room.id, event)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from interactor_ext.sandbox.platform.handlers import ApiCall, data, handles, list_page
+from interactor_ext.sandbox.platform.handlers import ApiCall, data, handle_list_and_get, handles
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.platform.timed import facts
 from interactor_ext.sandbox.problems import Problem, conflict, invalid, not_found
@@ -23,6 +23,8 @@ FLOW_LIFETIME = 600
 TOKEN_LIFETIME = 3600
 # A token with fewer seconds left is refreshed before it is returned.
 MARGIN = 30
+
+handle_list_and_get("credential", "list_credentials", "get_credential")
 
 
 @handles("initiate_oauth")
@@ -81,18 +83,6 @@ def get_oauth_status(call: ApiCall) -> JsonObject:
     return data({"flow_id": flow.id, **shown})
 
 
-@handles("list_credentials")
-def list_credentials(call: ApiCall) -> JsonObject:
-    for record in call.state.store.all("credential", call.namespace):
-        call.state.timed.expire_if_due(record)
-    return list_page(call, "credential")
-
-
-@handles("get_credential")
-def get_credential(call: ApiCall) -> JsonObject:
-    return data(_credential(call).public)
-
-
 @handles("delete_credential")
 def delete_credential(call: ApiCall) -> None:
     credential = call.record("credential")
@@ -102,14 +92,14 @@ def delete_credential(call: ApiCall) -> None:
 
 @handles("refresh_credential")
 def refresh_credential(call: ApiCall) -> JsonObject:
-    credential = _credential(call)
+    credential = call.record("credential")
     _refresh(call.state, credential)
     return data(credential.public)
 
 
 @handles("get_credential_token")
 def get_credential_token(call: ApiCall) -> JsonObject:
-    credential = _credential(call)
+    credential = call.record("credential")
     margin = MARGIN if credential.private["refreshable"] else 0
     if credential.public["status"] != "active" or _left(call.state, credential) <= margin:
         _refresh(call.state, credential)
@@ -215,12 +205,6 @@ def provider_of(service_id: str) -> str:
     return service_id.removeprefix("svc_").split("_")[0]
 
 
-def _credential(call: ApiCall) -> Record:
-    credential = call.record("credential")
-    call.state.timed.expire_if_due(credential)
-    return credential
-
-
 def _left(state: State, credential: Record) -> float:
     return float(credential.private["expires_at"] - state.clock.now())
 
@@ -258,8 +242,7 @@ def _status(state: State, flow: Record) -> str:
 def _with_query(url: str, **added: str) -> str:
     parts = urlsplit(url)
     query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), *added.items()])
-    # The Location header must be ASCII.
-    return quote(urlunsplit(parts._replace(query=query, fragment="")), safe=":/%#?=@[]!$&'()*+,;~")
+    return urlunsplit(parts._replace(query=query, fragment=""))
 
 
 def _new_token() -> str:

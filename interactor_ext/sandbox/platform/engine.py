@@ -19,7 +19,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from interactor_ext.sandbox.platform.actions import Context, ContextTooLarge, perform
+from interactor_ext.sandbox.platform.actions import ContextTooLarge, merged, perform
 from interactor_ext.sandbox.platform.expressions import compile_expression
 from interactor_ext.sandbox.platform.state import FINISHED, State
 from interactor_ext.sandbox.problems import conflict, invalid
@@ -45,30 +45,24 @@ class Step:
     def start(self) -> None:
         """Enter the initial state and move on. The context was checked."""
         self._publish("started")
-        self._run(Context(self.public["context"]), lambda: str(self.public["current_state"]), begun=False)
+        self._run(self.public["current_state"], begun=False)
 
     def give_input(self, given: JsonObject) -> None:
         """Raises Problem: 409 unless the instance is halted, 422 for an input that makes it too large."""
         if self.public["status"] != "halted":
             raise conflict(f"The instance is {self.public['status']} and isn't waiting for input.")
-        context = checked_context(self.public["context"], given)
-        self._change(context=context.values, updated_at=self._now)
-        self._run(context, lambda: self._next(context, event=None))
+        self._change(context=checked_context(self.public["context"], given), updated_at=self._now)
+        self._run(self._next(event=None))
 
     def trigger(self, event: str, payload: JsonObject) -> None:
         """Raises Problem: 409 if the instance is over or nothing here is taken by this event, 422 as for an input."""
         if self.public["status"] in FINISHED:
             raise conflict(f"The instance is {self.public['status']}.")
-        context = checked_context(self.public["context"], payload)
-
-        def target() -> str:
-            found = self._next(context, event=event)
-            if found is None:
-                raise conflict("No transition of the current state accepts this event now.")
-            self._change(context=context.values)
-            return found
-
-        self._run(context, target)
+        self._change(context=checked_context(self.public["context"], payload))
+        target = self._next(event)
+        if target is None:
+            raise conflict("No transition of the current state accepts this event now.")
+        self._run(target)
 
     def cancel(self) -> None:
         """Raises Problem 409 if the instance is over."""
@@ -84,19 +78,20 @@ class Step:
         if self.public["status"] in FINISHED:
             raise conflict(f"The instance is already {self.public['status']}.")
 
-    def _run(self, context: Context, first: Callable[[], str | None], *, begun: bool = True) -> None:
+    def _run(self, target: str | None, *, begun: bool = True) -> None:
         """Move from state to state until one waits or ends."""
-        try:
-            target, steps = first(), 0
-            while target is not None:
-                if steps == MAX_STEPS:
-                    self._fail(f"{MAX_STEPS} states in a row without waiting or ending: the workflow loops")
-                    return
-                self._enter(target, announced=begun or steps > 0)
-                steps += 1
-                target = self._do(context)
-        except ContextTooLarge as error:
-            self._fail(str(error))
+        steps = 0
+        while target is not None:
+            if steps == MAX_STEPS:
+                self._fail(f"{MAX_STEPS} states in a row without waiting or ending: the workflow loops")
+                return
+            self._enter(target, announced=begun or steps > 0)
+            steps += 1
+            try:
+                target = self._do()
+            except ContextTooLarge as error:
+                self._fail(str(error))
+                return
 
     def _enter(self, target: str, *, announced: bool) -> None:
         previous = self.public["current_state"]
@@ -106,7 +101,7 @@ class Step:
         if announced:
             self._publish("state_changed", previous_state=previous)
 
-    def _do(self, context: Context) -> str | None:
+    def _do(self) -> str | None:
         """Run the entered state; returns the next state, or None if it waits or ends."""
         definition = self._definition()
         match definition["type"]:
@@ -120,21 +115,18 @@ class Step:
                 self._publish("halted", presentation=presentation)
                 return None
         for action in definition.get("actions", ()):
-            perform(action, context, self._email)
-        self._change(context=context.values)
-        target = self._next(context, event=None)
+            self._change(context=perform(action, self.public["context"], self._email))
+        target = self._next(event=None)
         if target is None and not any("event" in each for each in definition.get("transitions", ())):
             self._fail(f"no transition of the state {definition['name']} matches")
         return target
 
-    def _next(self, context: Context, event: str | None) -> str | None:
+    def _next(self, event: str | None) -> str | None:
         for transition in self._definition().get("transitions", ()):
-            if transition.get("event") == event and self._is_true(transition.get("condition"), context):
+            holds = compile_expression(transition.get("condition", "true"))
+            if transition.get("event") == event and holds(self.public["context"]):
                 return str(transition["to"])
         return None
-
-    def _is_true(self, condition: str | None, context: Context) -> bool:
-        return condition is None or compile_expression(condition)(context.values)
 
     def _definition(self) -> JsonObject:
         found: JsonObject = self._instance.private["states"][self.public["current_state"]]
@@ -167,14 +159,12 @@ class Step:
         self._state.publish(f"workflow.instance.{moment}", self._instance.namespace, {**facts, **shown, **more})
 
 
-def checked_context(values: JsonObject, more: JsonObject, field: str = "") -> Context:
+def checked_context(values: JsonObject, more: JsonObject, field: str = "") -> JsonObject:
     """The context with `more`. Raises Problem 422 for one that is too large."""
     try:
-        context = Context(values)
-        context.merge(more)
+        return merged(values, more)
     except ContextTooLarge as error:
         raise invalid((field, str(error))) from None
-    return context
 
 
 def run_step(state: State, instance: Record, act: Callable[[Step], None]) -> None:

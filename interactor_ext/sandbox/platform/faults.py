@@ -23,7 +23,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,7 +30,6 @@ from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
 from interactor_ext._fork import safe_lock
-from interactor_ext.sandbox.clock import is_finite
 from interactor_ext.sandbox.platform.contract import ContractOperation
 from interactor_ext.sandbox.problems import ConnectionCut, Problem
 
@@ -53,10 +51,6 @@ IN_A_HANDLER: frozenset[Kind] = frozenset({"latency", "status"})
 OF_A_BODY: frozenset[Kind] = frozenset({"truncated", "malformed"})
 OF_A_STREAM: frozenset[Kind] = frozenset({"dropped_stream", "stream_error"})
 FAILURE = "The sandbox was told to fail here."
-TOKEN = re.compile(r"[a-z0-9_-]+")
-FRAMING = {"connection", "content-length", "transfer-encoding"}
-# Seconds.
-MAX_SKEW = 100 * 365 * 86_400
 
 
 @dataclass(slots=True, eq=False)
@@ -97,16 +91,12 @@ class Fault:
             )
 
     def matches(self, operation: ContractOperation, namespace: str, kinds: Collection[Kind]) -> bool:
-        """Whether it is one of `kinds` and applies to this operation and namespace."""
+        """Whether it is one of `kinds` and applies to this operation and namespace, this time."""
         if self.kind not in kinds or self.operation not in (None, operation.id):
             return False
         if (self.kind in OF_A_STREAM and not operation.stream) or (self.kind in OF_A_BODY and operation.stream):
             return False
-        return self.namespace in (None, namespace)
-
-    def is_drawn(self) -> bool:
-        """Whether it applies this time, according to its `probability`."""
-        return self.probability >= 1 or self._chance.random() < self.probability
+        return self.namespace in (None, namespace) and self._chance.random() < self.probability
 
     def to_json(self) -> dict[str, Any]:
         """The fault as a JSON object."""
@@ -184,12 +174,10 @@ class Faults:
 
     def take(self, operation: ContractOperation, namespace: str, *, in_handler: bool) -> Fault | None:
         """The fault of one of the two groups that applies to this request, if any; it counts as used."""
-        if not self._faults:
-            return None
         kinds = IN_A_HANDLER if in_handler else frozenset(KINDS) - IN_A_HANDLER
         with self._lock:
             for fault in self._faults:
-                if fault.matches(operation, namespace, kinds) and fault.is_drawn():
+                if fault.matches(operation, namespace, kinds):
                     if fault.left is not None:
                         fault.left -= 1
                         if fault.left == 0:
@@ -229,21 +217,14 @@ def _check(fault: Fault, operation: ContractOperation | None) -> None:
         raise ValueError(f"status must be from {least} to 999 and allow a body, not {fault.status}")
     if fault.status is None and (fault.body is not None or fault.headers):
         raise ValueError("body and headers need a status")
-    for name, value in {**fault.headers, "retry_after": f"{fault.retry_after}"}.items():
-        if not (TOKEN.fullmatch(name) and value.isprintable() and value.isascii()) or name in FRAMING:
-            raise ValueError(
-                f"{name} must be one line of ASCII, as in a header, and must not be a header that frames the body"
-            )
     for name in ("latency", "after_events", "after_bytes"):
         value = getattr(fault, name)
-        if value is not None and not (is_finite(value) and value >= 0):
+        if value is not None and not value >= 0:
             raise ValueError(f"{name} must be a number, 0 or more, not {value!r}")
     if fault.kind == "latency" and fault.latency == 0:
         raise ValueError("a fault needs a kind, a status or a latency")
-    if fault.kind == "clock_skew" and not (is_finite(fault.skew) and fault.skew):
-        raise ValueError(f"a clock_skew needs a skew other than 0, not {fault.skew!r}")
-    if abs(fault.skew) > MAX_SKEW:
-        raise ValueError(f"skew must be at most a hundred years, not {fault.skew!r}")
+    if fault.kind == "clock_skew" and fault.skew == 0:
+        raise ValueError("a clock_skew needs a skew other than 0")
     if fault.left is not None and fault.left < 1:
         raise ValueError(f"times must be at least 1, not {fault.left}")
     if not 0 < fault.probability <= 1:

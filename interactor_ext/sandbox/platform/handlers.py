@@ -40,17 +40,13 @@ Handler = Callable[[ApiCall], Result] | Callable[[ApiCall], Awaitable[Result]]
 # Query parameters of lists; each other one is a filter.
 NO_FILTERS = frozenset({"page", "per_page", "order", "namespace"})
 HANDLERS: dict[str, Handler] = {}
-# The success status of operations whose contract documents several.
-STATUSES: dict[str, int] = {}
 
 
-def handles(operation_id: str, *, status: int | None = None) -> Callable[[Handler], Handler]:
+def handles(operation_id: str) -> Callable[[Handler], Handler]:
     """Register a handler: a function or coroutine function of an ApiCall, which raises Problem to refuse."""
 
     def register(handler: Handler) -> Handler:
         HANDLERS[operation_id] = handler
-        if status is not None:
-            STATUSES[operation_id] = status
         return handler
 
     return register

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.platform.streams import Subscription
@@ -30,18 +31,7 @@ class ApiResponse:
 
 # The client, the namespace and the key.
 Scope = tuple[str, str, str]
-
-
 Response = ApiResponse | Subscription
-
-
-@dataclass(slots=True)
-class Entry:
-    fingerprint: str
-    since: float
-    response: Response | None = None
-    record: Record | None = None
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class IdempotencyKeys:
@@ -50,67 +40,34 @@ class IdempotencyKeys:
     def __init__(self, clock: Clock, store: Store) -> None:
         self._clock = clock
         self._store = store
-        self._entries: dict[Scope, Entry] = {}
+        self.restore()
 
     def restore(self) -> None:
-        """Replace all entries with those of the store."""
-        self._entries.clear()
-        for record in self._store.everything("response"):
-            kept = record.private
-            content = kept["content"]
-            response = ApiResponse(kept["status"], None if content is None else content.encode())
-            entry = Entry(kept["fingerprint"], kept["since"], response, record)
-            entry.settled.set()
-            self._entries[record.parent, record.namespace, kept["key"]] = entry
+        """Replace all responses with those of the store."""
+        self._kept: dict[Scope, Record] = {
+            (record.parent, record.namespace, record.private["key"]): record
+            for record in self._store.everything("response")
+        }
+        # One lock for each key with a request in progress: concurrent ones with the same key wait for the first.
+        self._locks: WeakValueDictionary[Scope, asyncio.Lock] = WeakValueDictionary()
 
     async def once(self, scope: Scope, fingerprint: str, act: Callable[[], Awaitable[Response]]) -> Response:
-        """The stored response, or that of `act`. Concurrent requests with the same key wait for the first.
-
-        Raises Problem 409 if the key was used with another request.
-        """
-        while entry := self._known(scope):
-            if entry.fingerprint != fingerprint:
-                raise conflict("This Idempotency-Key was already used with another request.")
-            if entry.response is not None:
-                return entry.response
-            await entry.settled.wait()
-        entry = self._entries[scope] = Entry(fingerprint, self._clock.now())
-        try:
-            response = entry.response = await act()
-            if self._entries.get(scope) is entry and isinstance(response, ApiResponse):
-                entry.record = self._keep(scope, entry, response)
-        except BaseException:
-            # A reset may have cleared the table, and another entry may be there.
-            if self._entries.get(scope) is entry:
-                del self._entries[scope]
-            raise
-        finally:
-            entry.settled.set()
+        """The stored response, or that of `act`. Raises Problem 409 if the key was used with another request."""
+        kept = self._kept
+        async with self._locks.setdefault(scope, asyncio.Lock()):
+            record = kept.get(scope)
+            if record is not None and record.private["since"] > self._clock.now() - LIFETIME:
+                if record.private["fingerprint"] != fingerprint:
+                    raise conflict("This Idempotency-Key was already used with another request.")
+                return ApiResponse(record.private["status"], record.private["content"].encode())
+            since = self._clock.now()
+            response = await act()
+            # After a reset during the call, its response is not for anybody.
+            if kept is self._kept and isinstance(response, ApiResponse):
+                if record is not None:
+                    self._store.remove(record)
+                client_id, namespace, key = scope
+                private = {"key": key, "fingerprint": fingerprint, "since": since, "status": response.status}
+                private["content"] = (response.content or b"").decode()
+                kept[scope] = self._store.add("response", namespace, {}, parent=client_id, private=private)
         return response
-
-    def clear(self) -> None:
-        self._entries.clear()
-
-    def forget_old(self) -> float:
-        """Remove the first entries, as far as they have expired; returns since when entries are kept."""
-        oldest = self._clock.now() - LIFETIME
-        while self._entries:
-            scope = next(iter(self._entries))
-            if self._entries[scope].since > oldest:
-                break
-            if record := self._entries.pop(scope).record:
-                self._store.remove(record)
-        return oldest
-
-    def _keep(self, scope: Scope, entry: Entry, response: ApiResponse) -> Record:
-        client_id, namespace, key = scope
-        content = None if response.content is None else response.content.decode()
-        kept = {"key": key, "fingerprint": entry.fingerprint, "since": entry.since}
-        kept |= {"status": response.status, "content": content}
-        return self._store.add("response", namespace, {}, parent=client_id, private=kept)
-
-    def _known(self, scope: Scope) -> Entry | None:
-        oldest = self.forget_old()
-        entry = self._entries.get(scope)
-        # After the clock was moved back, an older entry may stand behind a younger one.
-        return entry if entry is not None and entry.since > oldest else None

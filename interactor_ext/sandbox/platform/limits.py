@@ -24,12 +24,6 @@ class RateTier:
         return cls("client" if name == "standard" else name, spec["requests_per_minute"], spec["burst"])
 
 
-@dataclass(slots=True)
-class TokenBucket:
-    tokens: float
-    seen: float
-
-
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """The X-RateLimit values of one response: `remaining` of the limit; at `reset` the bucket is full again."""
@@ -48,6 +42,24 @@ class Allowance:
         ]
 
 
+@dataclass(slots=True)
+class TokenBucket:
+    tier: RateTier
+    tokens: float
+    seen: float
+
+    def refill(self, now: float) -> None:
+        gained = max(0.0, now - self.seen) * self.tier.per_minute / 60
+        self.tokens, self.seen = min(self.tier.burst, self.tokens + gained), now
+
+    @property
+    def allowance(self) -> Allowance:
+        full_in = (self.tier.burst - self.tokens) * 60 / self.tier.per_minute
+        # A share of the limit that X-RateLimit-Limit states, or an alarm at a share of it would never be silent.
+        remaining = int(self.tokens * self.tier.per_minute / self.tier.burst)
+        return Allowance(self.tier, remaining, math.ceil(self.seen + full_in))
+
+
 class Limits:
     """Counts every request; refuses only if `enforce`. A standard call also counts against its namespace."""
 
@@ -59,58 +71,38 @@ class Limits:
 
     def spend(self, tier_name: str, client_id: str, namespace: str) -> tuple[Allowance, Problem | None]:
         """Count one request. The allowance is that of the tightest bucket; the problem is a 429, or None."""
-        now = self._clock.now()
-        counted = self._buckets_of(tier_name, client_id, namespace, now)
-        tier, bucket = _tightest(counted)
-        if bucket.tokens < 1 and self._enforce:
-            wait = (1 - bucket.tokens) * 60 / tier.per_minute
-            return _allowance(tier, bucket, now), _too_many(tier, wait)
-        for _, each in counted:
+        counted = self._buckets_of(tier_name, client_id, namespace)
+        tightest = counted[0]
+        if tightest.tokens < 1 and self._enforce:
+            return tightest.allowance, _too_many(tightest)
+        for each in counted:
             each.tokens = max(0.0, each.tokens - 1)
-        return _allowance(tier, bucket, now), None
+        return tightest.allowance, None
 
     def peek(self, tier_name: str, client_id: str, namespace: str) -> Allowance:
         """The allowance without counting a request."""
-        now = self._clock.now()
-        return _allowance(*_tightest(self._buckets_of(tier_name, client_id, namespace, now)), now)
+        return self._buckets_of(tier_name, client_id, namespace)[0].allowance
 
     def clear(self) -> None:
         self._buckets.clear()
 
-    def _buckets_of(
-        self, tier_name: str, client_id: str, namespace: str, now: float
-    ) -> list[tuple[RateTier, TokenBucket]]:
-        """The buckets of a call, refilled."""
+    def _buckets_of(self, tier_name: str, client_id: str, namespace: str) -> list[TokenBucket]:
+        """The buckets of a call, refilled, the tightest first."""
         owners = {tier_name: client_id}
         # A call without namespace counts against no tenant.
         if tier_name == "standard" and namespace:
             owners["namespace"] = namespace
-        return [(self._tiers[name], self._bucket(self._tiers[name], owner, now)) for name, owner in owners.items()]
-
-    def _bucket(self, tier: RateTier, key: str, now: float) -> TokenBucket:
-        bucket = self._buckets.get((tier.scope, key))
-        if bucket is None:
-            bucket = self._buckets[tier.scope, key] = TokenBucket(tier.burst, now)
-        bucket.tokens, bucket.seen = _refilled(bucket, tier, now), now
-        return bucket
-
-
-def _tightest(buckets: list[tuple[RateTier, TokenBucket]]) -> tuple[RateTier, TokenBucket]:
-    return min(buckets, key=lambda pair: pair[1].tokens)
+        buckets, now = [], self._clock.now()
+        for name, owner in owners.items():
+            tier = self._tiers[name]
+            bucket = self._buckets.setdefault((name, owner), TokenBucket(tier, tier.burst, now))
+            bucket.refill(now)
+            buckets.append(bucket)
+        return sorted(buckets, key=lambda bucket: bucket.tokens)
 
 
-def _refilled(bucket: TokenBucket, tier: RateTier, now: float) -> float:
-    return min(tier.burst, bucket.tokens + max(0.0, now - bucket.seen) * tier.per_minute / 60)
-
-
-def _allowance(tier: RateTier, bucket: TokenBucket, now: float) -> Allowance:
-    full_in = (tier.burst - bucket.tokens) * 60 / tier.per_minute
-    # As a share of the same limit that X-RateLimit-Limit states, or an alarm at a share of it would never be silent.
-    remaining = int(bucket.tokens * tier.per_minute / tier.burst)
-    return Allowance(tier, remaining, math.ceil(now + full_in))
-
-
-def _too_many(tier: RateTier, wait: float) -> Problem:
-    seconds = max(1, math.ceil(wait))
+def _too_many(bucket: TokenBucket) -> Problem:
+    tier = bucket.tier
+    seconds = max(1, math.ceil((1 - bucket.tokens) * 60 / tier.per_minute))
     message = f"More than {tier.per_minute} requests a minute (burst {tier.burst}) for this {tier.scope}."
     return Problem(429, f"{message} Try again in {seconds} s.", headers={"retry-after": f"{seconds}"})

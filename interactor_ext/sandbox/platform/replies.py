@@ -7,8 +7,7 @@ among those that it lists:
     /tool get_time
 
 Calls in one message are issued together; a line `/then` makes those below it wait for the results of those above. The
-arguments are a JSON object, or nothing. When the last result is in, the answer quotes them all. A message that orders
-more than 100 calls is refused.
+arguments are a JSON object, or nothing. When the last result is in, the answer quotes them all.
 """
 
 from __future__ import annotations
@@ -18,16 +17,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from interactor_ext.sandbox.problems import invalid
 from interactor_ext.sandbox.storage.strict_json import parse_json
 
 # A long reply has larger pieces, so that it fits into the replay of a stream.
 MAX_PIECES = 1000
 QUOTED = 400
-MAX_CALLS = 100
 DIRECTIVE = re.compile(r"^[ \t]*(?:/then[ \t\r]*$|/tool[ \t]+\S.*)", re.MULTILINE)
-# Average characters of a piece beyond which it may end within a word.
-LONG_PIECE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +34,7 @@ class ToolRequest:
 
 
 def requested_tools(content: str) -> list[list[ToolRequest]]:
-    """Parse the rounds of tool calls in a message; empty without any. Raises Problem 422 for too many."""
-    left = MAX_CALLS
+    """Parse the rounds of tool calls in a message; empty without any."""
     rounds: list[list[ToolRequest]] = [[]]
     for match in DIRECTIVE.finditer(content):
         words = match[0].split(None, 2)
@@ -48,28 +42,13 @@ def requested_tools(content: str) -> list[list[ToolRequest]]:
             if rounds[-1]:
                 rounds.append([])
             continue
-        left -= 1
-        if left < 0:
-            raise invalid(("content", f"requests more than {MAX_CALLS} tool calls"))
         rounds[-1].append(ToolRequest(words[1], _arguments(words[2] if len(words) > 2 else "{}")))
     return [each for each in rounds if each]
-
-
-def answer(name: str, lines: list[str]) -> str:
-    return f"{name} here. " + " ".join(lines)
-
-
-def echo_line(content: str) -> str:
-    return f"You said: {content}"
 
 
 def result_line(tool: str, result: Any) -> str:
     text = json.dumps(result, ensure_ascii=False)
     return f"{tool} returned {text if len(text) <= QUOTED else text[:QUOTED] + '...'}."
-
-
-def unknown_line(tool: str) -> str:
-    return f"I don't know a tool named {tool}."
 
 
 def unlisted(tool: str, listed: list[str]) -> str:
@@ -78,16 +57,8 @@ def unlisted(tool: str, listed: list[str]) -> str:
     return f"its scripted reply calls the tool {tool}, which this assistant doesn't list: {known}"[:QUOTED]
 
 
-def unreadable_line(tool: str) -> str:
-    return f"I couldn't read the arguments for {tool}: they must be one JSON object."
-
-
 def pieces(text: str) -> list[str]:
     """Split a text into words with the space after each; joined they are the text."""
-    if len(text) > MAX_PIECES * LONG_PIECE:
-        # A list of its words would take more memory than the text.
-        size = -(-len(text) // MAX_PIECES)
-        return [text[start : start + size] for start in range(0, len(text), size)]
     words = re.findall(r"\s*\S+\s*|\s+", text)
     together = -(-len(words) // MAX_PIECES) or 1
     return ["".join(words[start : start + together]) for start in range(0, len(words), together)]

@@ -15,9 +15,8 @@ The namespace `""` is that of calls without a namespace.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,11 @@ from interactor_ext.sandbox.platform.accounts import OAuthClient
 from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.conversation import add_message
 from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
-from interactor_ext.sandbox.platform.schemas import Validator, parts_of
+from interactor_ext.sandbox.platform.schemas import compiled, parts_of
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.platform.validation import problems_of
-from interactor_ext.sandbox.problems import Detail, Problem
-from interactor_ext.sandbox.storage.records import DuplicateId, JsonObject, Record
+from interactor_ext.sandbox.problems import Detail, Problem, invalid
+from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.strict_json import parse_json
 
 # In the order of references between them: the operation that creates one.
@@ -45,13 +44,13 @@ CREATORS = {
 }
 # Webhooks come last, so that they get no events of the seed.
 GROUPS = ("clients", "credentials", "replies", *CREATORS)
-ID = {"type": "string", "pattern": "^[A-Za-z0-9_.~-]{1,100}$"}
-ANYTHING: JsonObject = {"type": "object", "required": [], "properties": {}}
+ID: JsonObject = {"type": "string", "pattern": "^[A-Za-z0-9_.~-]{1,100}$"}
 CREDENTIAL: JsonObject = {
     "type": "object",
     "required": ["provider"],
     "additionalProperties": False,
     "properties": {
+        "id": ID,
         "provider": {"type": "string", "minLength": 1},
         "service_id": {"type": "string"},
         "scopes": {"type": "array", "items": {"type": "string"}},
@@ -71,15 +70,26 @@ CLIENT: JsonObject = {
         "namespaces": {"type": ["array", "null"], "items": {"type": "string"}},
     },
 }
-MESSAGES: JsonObject = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["role", "content"],
-        "additionalProperties": False,
-        "properties": {"role": {"enum": ["user", "assistant", "system"]}, "content": {"type": "string"}},
-    },
+MESSAGE: JsonObject = {
+    "type": "object",
+    "required": ["role", "content"],
+    "additionalProperties": False,
+    "properties": {"role": {"enum": ["user", "assistant", "system"]}, "content": {"type": "string"}},
 }
+ROOM: JsonObject = {"type": "object", "properties": {"id": ID, "messages": {"type": "array", "items": MESSAGE}}}
+# Of other items only the id is checked here: the rest is the body of a call.
+ITEMS = {"clients": CLIENT, "credentials": CREDENTIAL, "rooms": ROOM}
+ITEM: JsonObject = {"type": "object", "properties": {"id": ID}}
+SEED = compiled(
+    {
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "properties": {group: {"type": "array", "items": ITEMS.get(group, ITEM)} for group in GROUPS},
+            "additionalProperties": False,
+        },
+    }
+)
 
 Seed = Mapping[str, Mapping[str, Any]]
 
@@ -87,23 +97,11 @@ Seed = Mapping[str, Mapping[str, Any]]
 def read_seed(path: str | os.PathLike[str]) -> Seed:
     """Read a seed file. Raises OSError if it can't be read, ValueError with the place if it is invalid."""
     try:
-        document = parse_json(Path(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: line {error.lineno}, column {error.colno}: {error.msg}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: isn't UTF-8") from None
+        document: Seed = parse_json(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    if not isinstance(document, dict):
-        raise ValueError(f"{path}: must be an object of namespaces")
-    for namespace, groups in document.items():
-        if not isinstance(groups, dict):
-            raise ValueError(f"{path}: {namespace}: must be an object")
-        for name, items in groups.items():
-            if name not in GROUPS:
-                raise ValueError(f"{path}: {namespace}.{name}: must be one of {', '.join(GROUPS)}")
-            if not isinstance(items, list):
-                raise ValueError(f"{path}: {namespace}.{name}: must be a list")
+    if wrong := problems_of(SEED, document):
+        raise ValueError(f"{path}: {_sentences(wrong, '')}")
     return document
 
 
@@ -118,80 +116,44 @@ class Seeds:
     def load_into(self, state: State) -> None:
         """Load every item. Raises ValueError with the place of each error of an item."""
         for namespace, groups in self._seed.items():
-            self._check_namespace(namespace)
             for group in GROUPS:
                 for index, item in enumerate(groups.get(group, ())):
                     place = f"{namespace}.{group}[{index}]"
-                    if group == "clients":
-                        self._load_client(state, namespace, place, item)
-                    else:
-                        self._load_item(state, namespace, group, place, item)
+                    try:
+                        self._load(state, namespace, group, dict(item))
+                    except Problem as problem:
+                        raise ValueError(f"{self._source}: {_sentences(problem.details, place)}") from None
+                    except ValueError as error:
+                        raise ValueError(f"{self._source}: {place}: {error}") from None
         state.events.clear()
         state.emails.clear()
 
-    def _check_namespace(self, namespace: str) -> None:
-        try:
-            self._contract.operations["create_tool"].read_parameters("header", {"x-namespace": namespace or "any"})
-        except Problem as problem:
-            self._refuse([("", message) for _, message in problem.details], f"the namespace {namespace!r}")
-
-    def _load_client(self, state: State, namespace: str, place: str, item: Any) -> None:
-        self._refuse(problems_of(Validator(CLIENT), item), place)
-        namespaces = item.get("namespaces", [namespace])
-        client = OAuthClient(
-            id=item["client_id"],
-            secret=item["client_secret"],
-            scopes=frozenset(item.get("scopes", ["admin"])),
-            namespaces=None if namespaces is None else frozenset(namespaces),
-        )
-        try:
+    def _load(self, state: State, namespace: str, group: str, body: JsonObject) -> None:
+        """Create one record. Raises Problem 422, or ValueError."""
+        if record_id := body.pop("id", ""):
+            state.store.set_next_id(record_id)
+        if group == "clients":
+            namespaces = body.get("namespaces", [namespace])
+            client = OAuthClient(
+                id=body["client_id"],
+                secret=body["client_secret"],
+                scopes=frozenset(body.get("scopes", ["admin"])),
+                namespaces=None if namespaces is None else frozenset(namespaces),
+            )
             state.accounts.register(client)
-        except ValueError as error:
-            self._refuse([("scopes", str(error))], place)
-
-    def _load_item(self, state: State, namespace: str, group: str, place: str, item: Any) -> None:
-        self._refuse(problems_of(Validator(ANYTHING), item), place)
-        body = dict(item)
-        record_id = body.pop("id", None)
-        messages = body.pop("messages", []) if group == "rooms" else []
-        self._refuse(problems_of(Validator(ID), record_id, "id") if "id" in item else [], place)
-        self._refuse(problems_of(Validator(MESSAGES), messages, "messages"), place)
-        try:
-            if record_id is not None:
-                state.store.set_next_id(record_id)
-            created = self._create(state, namespace, group, body)
-        except Problem as problem:
-            self._refuse(problem.details or [("", problem.message)], place)
-        except DuplicateId as error:
-            self._refuse([("id", str(error))], place)
-        else:
-            for message in messages:
-                room = state.store.get("room", namespace, created)
-                add_message(state, room, message["role"], message["content"])
-
-    def _create(self, state: State, namespace: str, group: str, body: JsonObject) -> str:
-        """Create one record; returns its id. Raises Problem."""
-        if group == "credentials":
-            if wrong := problems_of(Validator(CREDENTIAL), body):
-                raise Problem(422, "", details=wrong)
-            try:
-                record: Record = credentials.connect(state, namespace, **body)
-            except ValueError as error:
-                raise Problem(422, "", details=[("expires_in", str(error))]) from None
-            return record.id
-        if group == "replies":
+        elif group == "credentials":
+            credentials.connect(state, namespace, **body)
+        elif group == "replies":
             if wrong := scripts.flaws(body):
-                raise Problem(422, "", details=wrong)
-            return scripts.add_reply(state.store, {"namespace": namespace, **body}).id
-        operation = self._contract.operations[CREATORS[group]]
-        body = operation.read_body(body)
-        call = ApiCall(state, operation, namespace, body)
-        result: Any = HANDLERS[operation.id](call)
-        return str(result["data"]["id"])
-
-    def _refuse(self, wrong: list[Detail], place: str) -> None:
-        if wrong:
-            raise ValueError(f"{self._source}: " + "; ".join(_sentences(wrong, place)))
+                raise invalid(*wrong)
+            scripts.add_reply(state.store, {"namespace": namespace, **body})
+        else:
+            messages = body.pop("messages", ()) if group == "rooms" else ()
+            operation = self._contract.operations[CREATORS[group]]
+            result: Any = HANDLERS[operation.id](ApiCall(state, operation, namespace, operation.read_body(body)))
+            for message in messages:
+                room = state.store.get("room", namespace, result["data"]["id"])
+                add_message(state, room, message["role"], message["content"])
 
 
 def export_seed(state: State, contract: Contract) -> Seed:
@@ -222,7 +184,7 @@ def _exported(state: State, contract: Contract, group: str, record: Record) -> J
         return {"namespace": None, **said, **times}
     if group == "credentials":
         left = round(private["expires_at"] - state.clock.now())
-        return {"id": record.id, **_only({**private, **public}, CREDENTIAL), "expires_in": left}
+        return {**_only({**private, **public}, CREDENTIAL), "expires_in": left}
     body = contract.operations[CREATORS[group]].body
     item = {"id": record.id, **_only({**public, **private}, {} if body is None else body.schema)}
     if group == "rooms":
@@ -243,7 +205,6 @@ def _only(fields: JsonObject, schema: Any) -> JsonObject:
     return {name: value for name, value in fields.items() if name in names and value is not None}
 
 
-def _sentences(wrong: list[Detail], place: str) -> Iterator[str]:
-    for field, message in wrong:
-        dot = "" if not field or field.startswith("[") else "."
-        yield f"{place}{dot}{field}: {message}"
+def _sentences(wrong: list[Detail], place: str) -> str:
+    places = (f"{place}.{field}".replace(".[", "[").strip(".") for field, _ in wrong)
+    return "; ".join(f"{at}: {message}" if at else message for at, (_, message) in zip(places, wrong, strict=True))

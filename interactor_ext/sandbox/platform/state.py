@@ -10,6 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -97,7 +98,7 @@ class State:
         self.schedule: list[dict[str, str]] = []
         bare = "bare_signature" in settings.dialect
         self.outbox: Outbox = Outbox(
-            self.store, clock, self.timetable, settings.delivery, settings.history, bare_signature=bare
+            self.store, clock, self.timetable, self.spawn, settings.delivery, settings.history, bare_signature=bare
         )
         self.timed: TimedChanges = TimedChanges(self.store, clock, self.timetable, self.publish, settings.sync_time)
         # One lock for each room that has a holder or waiters: replies are serialized.
@@ -108,7 +109,7 @@ class State:
         self.stopping: asyncio.Event = asyncio.Event()
         # Those that a test has asked for, by name.
         self.providers: dict[str, Provider] = {}
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def publish(self, event: str, namespace: str, data: JsonObject) -> JsonObject:
         """Record an event, queue it for webhooks, and return it. Every change of state comes through here."""
@@ -128,22 +129,21 @@ class State:
 
     def redeliver(self, what: Delivery | str) -> None:
         """Send a delivery or an event again. Raises ValueError if no webhook would get it."""
-        if isinstance(what, Delivery):
-            self.outbox.redeliver(what)
-            return
-        if delivery := next((each for each in self.outbox.journal if each.id == what), None):
-            self.outbox.redeliver(delivery)
+        delivery = next((each for each in self.outbox.journal if each.id == what), what)
+        if isinstance(delivery, Delivery):
+            self.outbox.redeliver(delivery.event, delivery.webhook_id)
             return
         event = next((event for event in self.events if event["id"] == what), None)
         if event is None:
             raise ValueError(f"there is no event {what!r}, or it was too old to keep")
-        self.outbox.redeliver_event(event)
+        self.outbox.redeliver(event)
 
-    def spawn(self, work: Coroutine[Any, Any, object]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a background task; its failure is logged."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
+        return task
 
     def start(self) -> None:
         """Start background work on the running loop, which serves from now on."""
@@ -165,8 +165,6 @@ class State:
         if self.settings.keeps_clock:
             self._restore_clock()
         self._reload()
-        self.idempotency.forget_old()
-        self.accounts.forget_old()
 
     def _reload(self) -> None:
         self.store.restore()
@@ -232,8 +230,9 @@ class State:
         self._cancel_background()
         self.locks.clear()
         self.outbox.clear()
-        for part in (self.store, self.streams, self.limits, self.idempotency, self.timetable):
+        for part in (self.store, self.streams, self.limits, self.timetable):
             part.clear()
+        self.idempotency.restore()
         for journal in (self.requests, self.responses, self.events, self.causes, self.emails):
             journal.clear()
         self.persistence.clear()
@@ -246,10 +245,12 @@ class State:
 
     def _cancel_background(self) -> None:
         for task in list(self._tasks):
-            task.cancel()
+            # A loop that was closed without stopping the app has ended its tasks, too.
+            with suppress(RuntimeError):
+                task.cancel()
         self.streams.disconnect()
 
-    def _finished(self, task: asyncio.Task[object]) -> None:
+    def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             logger.error("a background task of the sandbox failed", exc_info=error)

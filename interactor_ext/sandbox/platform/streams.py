@@ -12,6 +12,7 @@ after which a browser's EventSource does not come again. One that a page makes a
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -22,12 +23,6 @@ KEEPALIVE = b": keepalive\n\n"
 # Sent at once, so that a client behind a buffering proxy knows that it is subscribed. With an id, so that a client that
 # is disconnected before the first event can resume.
 GREETING = "{}id: {}\n: connected\n\n"
-# Events that are stored for a subscriber that does not read.
-MAX_BEHIND = 50_000
-# Bytes of events that a channel stores, even if subscribers have not got the oldest.
-MAX_BYTES = 32 * 1024 * 1024
-# Number of removed channels whose last id is remembered.
-MAX_GONE = 100_000
 
 
 class Channel:
@@ -36,53 +31,36 @@ class Channel:
     def __init__(self, keep: int, first_id: int = 1) -> None:
         self.finished = False
         self.subscribers: set[Subscription] = set()
-        self._keep = keep
-        self._events: list[bytes] = []
-        self._bytes = 0
-        self._first = first_id
-
-    @property
-    def newest(self) -> int:
-        return self._first + len(self._events) - 1
+        self.newest: int = first_id - 1
+        self._events: deque[bytes] = deque(maxlen=keep)
 
     def append(self, text: str) -> None:
-        event = f"id: {self.newest + 1}\ndata: {text}\n\n".encode()
+        self.newest += 1
+        event = f"id: {self.newest}\ndata: {text}\n\n".encode()
         self._events.append(event)
-        self._bytes += len(event)
-        self._trim()
+        for subscriber in self.subscribers:
+            subscriber.waiting.append(event)
         self.wake()
 
     def after(self, event_id: int) -> list[bytes]:
-        return self._events[max(0, event_id + 1 - self._first) :]
+        """The stored events after this one."""
+        newer = self.newest - event_id
+        return list(self._events)[-newer:] if newer else []
 
     def resume_point(self, last_event_id: str) -> int:
         """The id after which a subscriber with this Last-Event-ID continues."""
         if not last_event_id:
             return self.newest
-        known = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19
-        return int(last_event_id) if known and int(last_event_id) <= self.newest else 0
+        known = last_event_id.isdecimal() and int(last_event_id) <= self.newest
+        return int(last_event_id) if known else 0
 
     def wake(self) -> None:
         for subscriber in self.subscribers:
             subscriber.wakeup.set()
 
-    def _trim(self) -> None:
-        """Drop old events, many at a time as each removal moves the rest, but none that a subscriber still needs."""
-        if self._bytes > MAX_BYTES:
-            self._drop(len(self._events) // 2)
-        dropped = len(self._events) - self._keep
-        if dropped < self._keep:
-            return
-        if dropped < MAX_BEHIND:
-            slowest = min((subscriber.sent for subscriber in self.subscribers), default=self.newest)
-            dropped = min(dropped, slowest + 1 - self._first)
-        if dropped >= self._keep:
-            self._drop(dropped)
-
-    def _drop(self, count: int) -> None:
-        self._bytes -= sum(map(len, self._events[:count]))
-        del self._events[:count]
-        self._first += count
+    def disconnect(self) -> None:
+        for subscriber in list(self.subscribers):
+            subscriber.close()
 
 
 class Subscription:
@@ -92,7 +70,8 @@ class Subscription:
         self.wakeup: asyncio.Event = asyncio.Event()
         self._channel = channel
         self._stays = stays
-        self.sent: int = channel.resume_point(last_event_id)
+        self._after = channel.resume_point(last_event_id)
+        self.waiting: list[bytes] = channel.after(self._after)
         self._closed = False
         channel.subscribers.add(self)
 
@@ -102,13 +81,13 @@ class Subscription:
         self.wakeup.set()
 
     async def chunks(self, keepalive: float, retry: int | None) -> AsyncIterator[bytes]:
-        yield GREETING.format("" if retry is None else f"retry: {retry}\n", self.sent).encode()
+        yield GREETING.format("" if retry is None else f"retry: {retry}\n", self._after).encode()
         if self._stays:
             yield DONE
         while not self._closed:
             self.wakeup.clear()
-            if waiting := self._channel.after(self.sent):
-                self.sent = self._channel.newest
+            if self.waiting:
+                waiting, self.waiting = self.waiting, []
                 yield b"".join(waiting)
             elif self._channel.finished and not self._stays:
                 yield DONE
@@ -124,8 +103,6 @@ class Streams:
     """The channels by the id of their room or workflow instance."""
 
     def __init__(self, *, keep: int) -> None:
-        if keep < 1:
-            raise ValueError(f"replay must be at least 1, not {keep}")
         self._keep = keep
         self._first_id = 1
         self._channels: dict[str, Channel] = {}
@@ -162,30 +139,20 @@ class Streams:
     def drop(self, channel_id: str) -> None:
         """Remove a channel; its subscribers are disconnected without `done`."""
         if channel := self._channels.pop(channel_id, None):
-            self._remember_last_id(channel_id, channel)
-            for subscriber in list(channel.subscribers):
-                subscriber.close()
+            self._last_ids[channel_id] = channel.newest
+            channel.disconnect()
 
     def disconnect(self) -> None:
         """Disconnect every subscriber, as a restart of the server does; events stay stored for resumption."""
         for channel in self._channels.values():
-            for subscriber in list(channel.subscribers):
-                subscriber.close()
+            channel.disconnect()
 
     def clear(self) -> None:
-        self.disconnect()
-        for channel_id, channel in self._channels.items():
-            self._remember_last_id(channel_id, channel)
-        self._channels.clear()
+        for channel_id in list(self._channels):
+            self.drop(channel_id)
 
     def _channel(self, channel_id: str) -> Channel:
         if channel_id not in self._channels:
             first_id = max(self._first_id, self._last_ids.pop(channel_id, 0) + 1)
             self._channels[channel_id] = Channel(self._keep, first_id)
         return self._channels[channel_id]
-
-    def _remember_last_id(self, channel_id: str, channel: Channel) -> None:
-        if channel.newest:
-            self._last_ids[channel_id] = channel.newest
-            if len(self._last_ids) > MAX_GONE:
-                del self._last_ids[next(iter(self._last_ids))]

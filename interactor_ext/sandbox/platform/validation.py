@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from interactor_ext.sandbox.platform.schemas import Schemas
-from interactor_ext.sandbox.problems import Detail, Problem, invalid
+from interactor_ext.sandbox.platform.schemas import compiled
+from interactor_ext.sandbox.problems import Detail, invalid
 
 TYPE_NAMES = {
     "array": "a list",
@@ -32,67 +31,41 @@ SENTENCES = {
     "format": "must be a valid {wanted}",
     "pattern": "must match {wanted}",
 }
-# Characters of a field name in an error: names come from the request, too.
-MAX_NAME = 100
-# Python reads no number of more than 4300 digits.
-MAX_DIGITS = 1000
-# Errors that are collected.
-MAX_FOUND = 1000
 
 
 def problems_of(validator: Draft202012Validator, value: Any, prefix: str = "") -> list[Detail]:
-    """The errors of a value, in the order of the fields, limited in number."""
+    """The errors of a value, in the order of the fields."""
     found = (detail for error in validator.iter_errors(value) for detail in _details(error, prefix))
-    return list(dict.fromkeys(islice(found, MAX_FOUND)))
+    return list(dict.fromkeys(found))
 
 
 def join(path: str, part: str | int) -> str:
     """The path of a child, in the contract's notation: `states[0].name`."""
     if isinstance(part, int):
         return f"{path}[{part}]"
-    return f"{path}.{part[:MAX_NAME]}" if path else part[:MAX_NAME]
+    return f"{path}.{part}" if path else part
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query or header parameter, converted to the type of its schema."""
+    """A query or header parameter."""
 
     name: str
     place: str
-    required: bool
-    convert: Callable[[str], Any]
+    is_integer: bool
     validator: Draft202012Validator
 
     @classmethod
-    def compiled(cls, parameter: Mapping[str, Any], schemas: Schemas) -> Parameter:
-        validator = schemas.compile(parameter["schema"])
-        schema: Any = validator.schema
-        return cls(
-            name=parameter["name"],
-            place=parameter["in"],
-            required=parameter.get("required", False),
-            convert=_integer if schema.get("type") == "integer" else str,
-            validator=validator,
-        )
+    def compiled(cls, parameter: Mapping[str, Any]) -> Parameter:
+        schema = parameter["schema"]
+        return cls(parameter["name"], parameter["in"], schema.get("type") == "integer", compiled(schema))
 
     def read(self, text: str) -> Any:
-        """The converted value; raises Problem for an invalid text."""
-        try:
-            value = self.convert(text)
-        except ValueError as error:
-            raise invalid((self.name, f"must be {error}")) from None
+        """The value, converted to the type of the schema; raises Problem for an invalid text."""
+        value = int(text) if self.is_integer and re.fullmatch("-?[0-9]+", text) else text
         if wrong := problems_of(self.validator, value, self.name):
             raise invalid(*wrong)
         return value
-
-    def missing(self) -> Problem:
-        return invalid((self.name, "is required"))
-
-
-def _integer(text: str) -> int:
-    if not re.fullmatch(rf"-?[0-9]{{1,{MAX_DIGITS}}}", text):
-        raise ValueError("an integer")
-    return int(text)
 
 
 def _details(error: ValidationError, prefix: str) -> Iterator[Detail]:

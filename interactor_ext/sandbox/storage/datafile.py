@@ -1,8 +1,8 @@
 """DataFile: persists the sandbox's state in a SQLite file, across restarts and kills.
 
 Stored are the records of the API (messages, credentials and webhooks with their secrets, workflow instances with their
-state ...), scripted replies and added clients, the responses under Idempotency-Keys, the key that signs tokens, the
-revoked tokens, and the pending webhook deliveries. Not stored are journals, the events of open streams, rate limits,
+state ...), scripted replies and added clients, the responses under Idempotency-Keys, the tokens and the key that signs
+them, and the pending webhook deliveries. Not stored are journals, the events of open streams, rate limits,
 faults, a partly streamed reply, and a call of a `callback_url` in progress. The file is readable by its owner only, as
 it holds secrets.
 

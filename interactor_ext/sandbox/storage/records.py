@@ -10,14 +10,14 @@ from itertools import islice
 from typing import Any
 
 from interactor_ext.sandbox.clock import Timetable
-from interactor_ext.sandbox.problems import not_found
+from interactor_ext.sandbox.problems import invalid, not_found
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
 from interactor_ext.sandbox.storage.strict_json import compact
 
 JsonObject = dict[str, Any]
 
-# What the API does not show: added clients, pending deliveries, responses of Idempotency-Keys, revocations of tokens.
-HIDDEN = {"client": "client", "delivery": "dlv", "response": "resp", "revocation": "rev"}
+# What the API does not show: added clients, pending deliveries, responses of Idempotency-Keys.
+HIDDEN = {"client": "client", "delivery": "dlv", "response": "resp"}
 PREFIXES = {
     **HIDDEN,
     "assistant": "asst",
@@ -39,10 +39,6 @@ PREFIXES = {
 
 def new_id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(10)}"
-
-
-class DuplicateId(Exception):
-    """A record was to get the id of another."""
 
 
 @dataclass(slots=True, eq=False)
@@ -91,9 +87,9 @@ class Store:
             self._persistence.add(kept)
 
     def set_next_id(self, record_id: str) -> None:
-        """Give this id to the next record that is added. Raises DuplicateId if another has it."""
+        """Give this id to the next record that is added. Raises Problem 422 if another has it."""
         if any(record_id in table for table in self._tables.values()):
-            raise DuplicateId("is already the id of something else")
+            raise invalid(("id", "is already the id of something else"))
         self._next_id = record_id
 
     def add(
