@@ -17,9 +17,7 @@ for each invalid field. Where the contract leaves something open, it decides as 
 - X-RateLimit-Remaining is the share of X-RateLimit-Limit that is left in the burst bucket, -Reset is when that bucket
   is full again.
 
-- No request blocks others. Work is bounded: bodies of 8 MiB and 250,000 values, which are read in a thread, URLs of
-  8,000 characters, workflow contexts of 64 KiB, workflow definitions of 64 Ki characters and values, and 100 tool calls
-  per message. Journals hold 64 MiB each.
+- Bodies have up to 8 MiB, URLs 8,000 characters, workflow contexts and definitions 64 KiB, messages 100 tool calls.
 
 The docstrings of its modules document further decisions: assistants, tools and streams in conversation.py, replies.py
 and streams.py, scripted replies in scripts.py, callbacks of tools in callbacks.py; workflows in engine.py,

@@ -9,7 +9,6 @@ import pytest
 
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.storage import journal
-from interactor_ext.sandbox.storage.strict_json import MAX_VALUES
 from tests.support.sandbox_caller import END, Caller, control_url, listening, problem, workflow_of
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
@@ -36,7 +35,7 @@ COSTLY = {
 def test_step_that_fills_in_too_much_fails_the_instance(sandbox: Sandbox, caller: Caller, name: str) -> None:
     instance = start(caller, COSTLY[name], {"rows": [[number] for number in range(6_000)]})
     assert instance["status"] == "failed"
-    assert instance["error"] == "the context grew beyond 64 KiB or 64 levels"
+    assert instance["error"] == "the context grew beyond 64 KiB"
     assert sandbox.events[-1]["event"] == "workflow.instance.failed"
     assert caller.read("/workflow-instances") == [instance]
 
@@ -47,7 +46,6 @@ BOT = {"name": "B", "model": "m", "system_prompt": ""}
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
-        ("/assistants", {**BOT, "tools": [1] * MAX_VALUES}, ""),
         ("/assistants", {**BOT, "tools": [1] * 20_000}, "tools[0]"),
         ("/assistants", {**BOT, **{f"key_{number}": 1 for number in range(20_000)}}, "key_0"),
         ("/webhooks", {"url": "https://a.test", "events": [{"a": number} for number in range(20_000)]}, "events[0]"),

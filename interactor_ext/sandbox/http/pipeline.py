@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import unquote
 
 from starlette.requests import HTTPConnection
@@ -35,14 +35,10 @@ from interactor_ext.sandbox.problems import FAILED, ConnectionCut, Problem, conf
 from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
-from interactor_ext.sandbox.work import run_in_thread
 from interactor_ext.webhooks.asgi import ClientGone
 
 # Importing them fills HANDLERS.
 HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)
-
-T = TypeVar("T")
-
 
 Operations = Mapping[str, ContractOperation]
 
@@ -180,11 +176,11 @@ class Platform:
         self._state.deprecations.check(operation.id)
         if not operation.open:
             self._authorize(exchange, operation)
-        given = await self._compute(exchange, lambda: self._body(exchange, operation))
+        given = self._body(exchange, operation)
         self._apply_rate_limit(exchange, operation, given)
         query = operation.read_parameters("query", exchange.query)
         headers = operation.read_parameters("header", exchange.headers)
-        body = await self._compute(exchange, lambda: operation.read_body(given))
+        body = operation.read_body(given)
         call = ApiCall(
             state=self._state,
             operation=operation,
@@ -199,14 +195,6 @@ class Platform:
         if key := headers.get("Idempotency-Key"):
             return await self._handle_idempotent(exchange, call, key)
         return await self._handle(exchange, call)
-
-    async def _compute(self, exchange: Exchange, work: Callable[[], T]) -> T:
-        """Run work on the body: on the loop if the body is small, else in a thread."""
-        if len(exchange.content) <= wire.INLINE_SIZE:
-            return work()
-        result = await run_in_thread(work)
-        self._check_generation(exchange)
-        return result
 
     async def _apply_fault(self, exchange: Exchange, operation: ContractOperation) -> None:
         """Apply a wire fault before the request is processed; some faults change the response later."""
@@ -251,12 +239,8 @@ class Platform:
             raise problem
 
     async def _handle_idempotent(self, exchange: Exchange, call: ApiCall, key: str) -> ApiResponse | Subscription:
-        fingerprint = await self._compute(exchange, lambda: _fingerprint(call))
         scope = (call.client_id, call.namespace, key)
-        response: ApiResponse | Subscription = await self._state.idempotency.once(
-            scope, fingerprint, lambda: self._handle(exchange, call)
-        )
-        return response
+        return await self._state.idempotency.once(scope, _fingerprint(call), lambda: self._handle(exchange, call))
 
     async def _handle(self, exchange: Exchange, call: ApiCall) -> ApiResponse | Subscription:
         """Run the handler, unless a fault applies. Returns the response, or the Subscription of a stream."""

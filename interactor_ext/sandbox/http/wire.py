@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,12 +15,9 @@ from interactor_ext.sandbox.platform.faults import OF_A_BODY, Fault
 from interactor_ext.sandbox.platform.idempotency import ApiResponse
 from interactor_ext.sandbox.platform.streams import Subscription
 from interactor_ext.sandbox.problems import ConnectionCut, Problem, invalid
-from interactor_ext.sandbox.storage.strict_json import UnstorableJson, compact, parse_json
-from interactor_ext.sandbox.work import run_in_thread
+from interactor_ext.sandbox.storage.strict_json import compact, parse_json
 from interactor_ext.webhooks.asgi import body_of
 
-# Bodies up to this size are parsed and validated on the loop, larger ones in a thread.
-INLINE_SIZE = 32 * 1024
 MAX_BODY = 8 * 1024 * 1024
 MAX_QUERY_FIELDS = 100
 JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
@@ -68,21 +64,14 @@ def parse_body(content: bytes, content_type: bytes) -> Any:
         raise Problem(415, "The body must be JSON, with Content-Type: application/json.")
     try:
         return parse_json(content.decode())
-    except UnstorableJson as error:
-        raise invalid(("", f"the JSON {error}")) from None
     except ValueError as error:
-        where = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise invalid(("", f"the body isn't valid JSON{where}")) from None
+        raise invalid(("", f"the body isn't valid JSON: {error}")) from None
 
 
 async def read_json(receive: Receive, content_type: bytes) -> Any:
     """Read and parse a JSON body; None without a body. Raises Problem as `read_body` and `parse_body`."""
     content = await read_body(receive)
-    if not content:
-        return None
-    if len(content) <= INLINE_SIZE:
-        return parse_body(content, content_type)
-    return await run_in_thread(lambda: parse_body(content, content_type))
+    return parse_body(content, content_type) if content else None
 
 
 def parse_query(query_string: bytes) -> dict[str, str]:

@@ -28,7 +28,6 @@ from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.problems import Problem, conflict, invalid, not_found
 from interactor_ext.sandbox.storage.journal import Journal
 from interactor_ext.sandbox.storage.records import JsonObject
-from interactor_ext.sandbox.work import run_in_thread
 
 _FOLDER = Path(__file__).with_name("page")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -107,15 +106,12 @@ class Inspector:
         if record is None:
             raise Problem(404, "There is no request with this id, or it was too old to keep.")
         response = _newest(self._state.responses, request_id)
-        # Up to 128 KiB are parsed and masked.
-        shown = await run_in_thread(lambda: exchange(self._state, self._contract, record, response))
-        return JSONResponse(shown, headers=HEADERS)
+        return JSONResponse(exchange(self._state, self._contract, record, response), headers=HEADERS)
 
     async def delivery(self, request: Request) -> Response:
         """The attempts of a delivery, with payload, headers and answers."""
         self._admit_reader(request)
-        made = self._attempts(request.path_params["delivery_id"])
-        return JSONResponse(await run_in_thread(lambda: attempts(made)), headers=HEADERS)
+        return JSONResponse(attempts(self._attempts(request.path_params["delivery_id"])), headers=HEADERS)
 
     async def stream(self, request: Request) -> Response:
         """The events of a room, as the API streams them."""
@@ -147,7 +143,7 @@ class Inspector:
         path = asked.get("path")
         if not isinstance(path, dict) or set(path) != set(operation.path_names):
             raise invalid(("path", f"must contain {', '.join(operation.path_names)}"))
-        body = await run_in_thread(lambda: operation.read_body(asked.get("body")))
+        body = operation.read_body(asked.get("body"))
         call = ApiCall(
             self._state,
             operation,

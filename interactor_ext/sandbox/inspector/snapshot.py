@@ -31,7 +31,7 @@ from interactor_ext.sandbox.storage.journal import (
     masked_text,
 )
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.strict_json import parse_json, size_of
+from interactor_ext.sandbox.storage.strict_json import compact, parse_json
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ NEWEST, PLACES = 100, 1000
 # Lists of records that are shown as they are, and all whose records are counted.
 PLAIN = {"assistants": "assistant", "tools": "tool", "data_sources": "data source", "webhooks": "webhook"}
 COUNTED = {**PLAIN, "rooms": "room", "instances": "workflow instance", "credentials": "credential"}
-# Characters and values; of larger values only the size is shown.
+# Characters; of larger values only the size is shown.
 MAX_SHOWN = 10_000
 LARGE = f"Not shown, because it is larger than {MAX_RESPONSE // 1024} KiB."
 SHOWN = ("assistant", "tool", "data source", "room", "workflow instance", "credential", "flow", "webhook")
@@ -160,8 +160,8 @@ def _clipped(value: Any, name: str = "") -> Any:
     if isinstance(value, str):
         beginning: str = masked({name: value[: 2 * MAX_SHOWN]})[name]
         return beginning if len(value) <= MAX_SHOWN else f"{beginning[:MAX_SHOWN]}... ({len(value)} characters)"
-    if size_of(value, MAX_SHOWN).weight > MAX_SHOWN:
-        instead = f"more than {MAX_SHOWN} characters and values"
+    if len(compact(value)) > MAX_SHOWN:
+        instead = f"more than {MAX_SHOWN} characters"
         return [instead] if isinstance(value, list) else instead
     return masked({name: value})[name]
 

@@ -20,12 +20,10 @@ from typing import Any
 
 from interactor_ext.sandbox.platform.expressions import look_up
 from interactor_ext.sandbox.storage.records import JsonObject
-from interactor_ext.sandbox.storage.strict_json import size_of
 
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)\s*\}\}")
 # Characters of a context as JSON: a workflow that feeds its context back into itself must fail before it fills memory.
 MAX_CONTEXT = 64 * 1024
-MAX_CONTEXT_DEPTH = 64
 # Characters that the placeholders of one step may fill in.
 MAX_FILLED = 16 * MAX_CONTEXT
 # Digits of an index; no list has an item beyond it.
@@ -33,10 +31,10 @@ MAX_DIGITS = 9
 
 
 class ContextTooLarge(Exception):
-    """The context would be larger than 64 KiB of JSON, or nested deeper than 64 levels."""
+    """The context would be larger than 64 KiB of JSON."""
 
     def __init__(self) -> None:
-        super().__init__(f"the context grew beyond {MAX_CONTEXT >> 10} KiB or {MAX_CONTEXT_DEPTH} levels")
+        super().__init__(f"the context grew beyond {MAX_CONTEXT >> 10} KiB")
 
 
 class Context:
@@ -50,7 +48,7 @@ class Context:
     def merge(self, more: JsonObject) -> None:
         """Update the context with `more`. Raises ContextTooLarge."""
         values = {**self.values, **more}
-        if size_of(values, MAX_CONTEXT).levels > MAX_CONTEXT_DEPTH or len(json.dumps(values)) > MAX_CONTEXT:
+        if len(json.dumps(values)) > MAX_CONTEXT:
             raise ContextTooLarge
         self.values = values
 

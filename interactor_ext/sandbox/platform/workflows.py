@@ -9,9 +9,9 @@ from interactor_ext.sandbox.platform.expressions import ExpressionError, compile
 from interactor_ext.sandbox.platform.handlers import ApiCall, data, handle_list_and_get, handles
 from interactor_ext.sandbox.problems import MAX_DETAILS, Detail, invalid
 from interactor_ext.sandbox.storage.records import JsonObject
-from interactor_ext.sandbox.storage.strict_json import size_of
+from interactor_ext.sandbox.storage.strict_json import compact
 
-# Characters and values; each instance stores a copy in the data file.
+# Each instance stores a copy in the data file.
 MAX_DEFINITION = 64 * 1024
 
 
@@ -21,8 +21,8 @@ handle_list_and_get("workflow", "list_workflows", "get_workflow")
 @handles("create_workflow")
 def create_workflow(call: ApiCall) -> JsonObject:
     """State names must be unique, transitions must lead to existing states, and conditions must parse."""
-    if size_of(call.body, MAX_DEFINITION).weight > MAX_DEFINITION:
-        raise invalid(("", f"the definition contains more than {MAX_DEFINITION} characters and values"))
+    if len(compact(call.body)) > MAX_DEFINITION:
+        raise invalid(("", f"the definition contains more than {MAX_DEFINITION} characters"))
     if wrong := list(islice(definition_errors(call.body), MAX_DETAILS)):
         raise invalid(*wrong)
     now = call.state.clock.stamp()

@@ -20,6 +20,8 @@ OVERHEAD = 1000
 # Bytes of a response body that is kept, and how many are.
 MAX_RESPONSE = 64 * 1024
 RESPONSES = 500
+# Levels of JSON that are shown; far more than real data has.
+DEEPEST = 64
 # The code of an OAuth flow, in the callback's body.
 CODE = "code"
 
@@ -146,7 +148,7 @@ def masked(value: Any, *secret: str) -> Any:
     """JSON with secrets masked; `secret` are further names that are secret on the first level."""
     if isinstance(value, dict):
         value = {name: MASK if name in secret else item for name, item in value.items()}
-    return Masker(masked_text).clean(value)
+    return Masker(masked_text, deepest=DEEPEST).clean(value)
 
 
 def masked_text(text: str) -> str:
