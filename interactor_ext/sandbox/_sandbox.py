@@ -53,7 +53,7 @@ class Sandbox:
     exceeding the documented rate limits results in 429; otherwise they are only counted and reported. `word_delay` is
     the real time in seconds between two words of a streamed reply. `retry` is the delay, in milliseconds, that streams
     ask for before a reconnect. A stream stores at least the newest `replay` events for resuming (32 MiB at most), each
-    journal the newest `history` entries (64 MiB at most). Syncing a data source takes `sync_time` seconds of the clock.
+    journal the newest `history` entries. Syncing a data source takes `sync_time` seconds of the clock.
     `delivery` says how webhooks are delivered. All times come from `clock`. Requests whose Host is not an address, a
     local name or one of `allowed_hosts` get 403: they may come from a web page through DNS rebinding. Pages of
     `allow_origins` (`["http://localhost:3000"]`) may call the API and read its streams from a browser (CORS); pages of

@@ -54,10 +54,9 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None], met
         yield
         state.stop()
 
-    platform = Platform(contract, state, on_loop)
     app = Starlette(
         routes=[
-            *platform.routes(),
+            *(Route(path, Platform(state, on_loop, operations)) for path, operations in contract.paths.items()),
             *consent_routes(state, on_loop),
             *Inspector(contract, state, on_loop).routes(),
             *Control(contract, state, on_loop, methods).routes(),
@@ -75,7 +74,7 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None], met
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.router.default = platform
+    app.router.default = Platform(state, on_loop, {})
     return app
 
 

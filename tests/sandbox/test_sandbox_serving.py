@@ -139,19 +139,6 @@ async def test_sandbox_app_works_under_asgi_transport() -> None:
         assert (await client.get("/api/v1/rooms", headers=headers)).status_code == 401
 
 
-async def test_websocket_is_closed() -> None:
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        return {"type": "websocket.connect"}
-
-    await Sandbox().app({"type": "websocket", "path": "/api/v1/rooms", "headers": []}, receive, send)
-    assert sent == [{"type": "websocket.close", "code": 1000}]
-
-
 def test_reset_clears_all_state(sandbox: Sandbox, caller: Caller) -> None:
     caller.room()
     sandbox.faults.add(status=503, times=None)

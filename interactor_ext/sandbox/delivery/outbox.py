@@ -211,8 +211,7 @@ class Outbox:
                 is_duplicate=kept["is_duplicate"],
                 headers=dict(outcome.sent),
                 answer=outcome.content[:KEPT_OF_ANSWER].decode(errors="replace"),
-            ),
-            size=len(compact(pending.public)),
+            )
         )
         self._release_held(queue)
         if not len(queue) and self._queues.get(queue.webhook.id) is queue:

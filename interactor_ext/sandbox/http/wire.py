@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
 from interactor_ext.sandbox.http.connections import cut_short
-from interactor_ext.sandbox.platform.faults import OF_A_BODY, Fault
+from interactor_ext.sandbox.platform.faults import Fault
 from interactor_ext.sandbox.platform.idempotency import ApiResponse
 from interactor_ext.sandbox.platform.streams import Subscription
 from interactor_ext.sandbox.problems import ConnectionCut, Problem, invalid
@@ -24,7 +24,6 @@ JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNOREC
 HOST = re.compile(rb"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 
 RawHeaders = list[tuple[bytes, bytes]]
-STREAM_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
 
 def response_of(problem: Problem, request_id: str) -> tuple[ApiResponse, RawHeaders]:
@@ -36,9 +35,11 @@ def response_of(problem: Problem, request_id: str) -> tuple[ApiResponse, RawHead
     return ApiResponse(problem.status, (body if isinstance(body, str) else compact(body)).encode()), raw
 
 
-def content_headers(response: ApiResponse, given: RawHeaders) -> RawHeaders:
-    """What describes the content, as far as the headers that are given don't."""
-    is_described = response.content is None or any(name == b"content-type" for name, _ in given)
+def content_headers(response: ApiResponse | Subscription, given: Collection[bytes]) -> RawHeaders:
+    """What describes the content, except the headers that are given."""
+    if isinstance(response, Subscription):
+        return [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+    is_described = response.content is None or b"content-type" in given
     content_type = [] if is_described else [(b"content-type", b"application/json")]
     # RFC 9110 section 8.6: a 204 has no Content-Length.
     length = [(b"content-length", b"%d" % len(response.content or b""))] if response.status != 204 else []
@@ -111,31 +112,26 @@ def origin_of(scope: Scope) -> str:
     return f"{scope.get('scheme', 'http')}://{host.decode()}"
 
 
-async def send_response(send: Send, response: ApiResponse, headers: RawHeaders, fault: Fault | None = None) -> None:
-    """Send a complete response. Raises ConnectionCut if a `fault` ends the connection in the middle."""
+async def send_response(send: Send, response: ApiResponse, headers: RawHeaders, *, is_cut: bool) -> None:
+    """Send a complete response. Raises ConnectionCut in the middle of one that `is_cut`."""
     content = response.content or b""
-    sent = content[: len(content) // 2] if fault is not None and fault.kind in OF_A_BODY else content
-    if fault is not None and fault.kind == "malformed" and content:
-        content, response = sent, ApiResponse(response.status, sent)
-    headers = [*headers, *content_headers(response, headers)]
+    sent = content[: len(content) // 2] if is_cut else content
+    is_short = len(sent) < len(content)
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if len(sent) < len(content):
-        await send({"type": "http.response.body", "body": sent, "more_body": True})
+    await send({"type": "http.response.body", "body": sent, "more_body": is_short})
+    if is_short:
         raise ConnectionCut(reset=False)
-    await send({"type": "http.response.body", "body": content})
 
 
 async def send_stream(
     receive: Receive,
     send: Send,
     subscription: Subscription,
-    headers: RawHeaders,
-    *,
-    keepalive: float,
-    retry: int | None,
-    fault: Fault | None = None,
+    chunks: AsyncIterator[bytes],
+    headers: Sequence[tuple[bytes, bytes]],
+    fault: Fault | None,
 ) -> None:
-    """Send events until the stream ends or the client disconnects; either way the subscriber is removed at once.
+    """Send events until the stream ends or the client disconnects, which closes the subscription at once.
 
     Raises ConnectionCut if a `fault` ends it.
     """
@@ -145,20 +141,18 @@ async def send_stream(
             pass
         subscription.close()
 
-    chunks = subscription.chunks(keepalive, retry)
     if fault is not None and fault.kind == "dropped_stream":
         chunks = cut_short(chunks, events=fault.after_events, size=fault.after_bytes)
     if fault is not None and fault.kind == "stream_error":
         chunks = end_with_error(chunks, fault)
     watcher = asyncio.create_task(watch())
     try:
-        await send({"type": "http.response.start", "status": 200, "headers": [*headers, *STREAM_HEADERS]})
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     finally:
         watcher.cancel()
-        subscription.close()
 
 
 async def end_with_error(chunks: AsyncIterator[bytes], fault: Fault) -> AsyncIterator[bytes]:

@@ -26,7 +26,6 @@ from interactor_ext.sandbox.platform.faults import KINDS
 from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.problems import Problem, conflict, invalid, not_found
-from interactor_ext.sandbox.storage.journal import Journal
 from interactor_ext.sandbox.storage.records import JsonObject
 
 _FOLDER = Path(__file__).with_name("page")
@@ -102,11 +101,10 @@ class Inspector:
         """A request with its headers and bodies."""
         self._admit_reader(request)
         request_id = request.path_params["request_id"]
-        record = _newest(self._state.requests, request_id)
+        record = next((each for each in self._state.requests if each.request_id == request_id), None)
         if record is None:
             raise Problem(404, "There is no request with this id, or it was too old to keep.")
-        response = _newest(self._state.responses, request_id)
-        return JSONResponse(exchange(self._state, self._contract, record, response), headers=HEADERS)
+        return JSONResponse(exchange(self._state, record), headers=HEADERS)
 
     async def delivery(self, request: Request) -> Response:
         """The attempts of a delivery, with payload, headers and answers."""
@@ -186,11 +184,6 @@ class Inspector:
         if not isinstance(asked, dict):
             raise invalid(("", "must be an object"))
         return asked
-
-
-def _newest(journal: Journal[Any], request_id: str) -> Any:
-    """The entry of a request, or None."""
-    return next((each for each in reversed(journal.snapshot()) if each.request_id == request_id), None)
 
 
 @lru_cache
