@@ -29,7 +29,7 @@ from interactor_ext.sandbox.platform.idempotency import ApiResponse
 from interactor_ext.sandbox.platform.limits import Allowance
 from interactor_ext.sandbox.platform.state import State, cause
 from interactor_ext.sandbox.platform.streams import Subscription
-from interactor_ext.sandbox.problems import FAILED, ConnectionCut, Problem, conflict, invalid, not_stored, unauthorized
+from interactor_ext.sandbox.problems import ConnectionCut, Problem, conflict, invalid, not_stored, unauthorized
 from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
@@ -85,20 +85,22 @@ class Platform:
             response, extra = wire.response_of(problem, exchange.request_id)
         except Exception:
             logger.exception("the sandbox failed in request %s", exchange.request_id)
-            response = ApiResponse.of(500, Problem(500, FAILED).envelope(exchange.request_id))
+            response = ApiResponse.of(500, Problem(500, "The sandbox itself failed.").envelope(exchange.request_id))
         fault = exchange.fault.kind if exchange.fault else ""
         if fault == "malformed" and isinstance(response, ApiResponse) and response.content:
             response = ApiResponse(response.status, response.content[: len(response.content) // 2])
         replaced = {name for name, _ in extra}
         headers = [*(each for each in self._headers(exchange) if each[0] not in replaced), *extra]
         headers += wire.content_headers(response, replaced)
-        kept = ResponseRecord(headers)
-        self._record(exchange, response.status if isinstance(response, ApiResponse) else 200, kept)
+        status, kept = 200, ResponseRecord(headers)
+        if isinstance(response, ApiResponse):
+            status = response.status
+            kept.add(response.content or b"")
+        self._record(exchange, status, kept)
         try:
             if fault == "reset_after":
                 raise ConnectionCut(reset=True)
             if isinstance(response, ApiResponse):
-                kept.add(response.content or b"")
                 await wire.send_response(send, response, headers, is_cut=fault == "truncated")
             else:
                 await self._send_stream(exchange, receive, send, response, kept)
@@ -143,10 +145,11 @@ class Platform:
         scope = exchange.scope
         if scope["method"] not in {"GET", "DELETE"}:
             exchange.content = await wire.read_body(receive)
-        check_host(HTTPConnection(scope), self._state.settings.allowed_hosts)
+        connection = HTTPConnection(scope)
+        check_host(connection, self._state.settings.allowed_hosts)
         exchange.headers = wire.parse_headers(scope["headers"])
         exchange.operation = operation = _operation(self._operations, scope["method"])
-        exchange.query = wire.parse_query(scope["query_string"])
+        exchange.query = dict(connection.query_params)
         exchange.namespace = operation.namespace(exchange.headers, exchange.query)
         await self._apply_fault(exchange, operation)
         self._state.deprecations.check(operation.id)

@@ -6,8 +6,8 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from interactor_ext.sandbox.http.connections import cut_short
@@ -19,9 +19,7 @@ from interactor_ext.sandbox.storage.strict_json import compact, parse_json
 from interactor_ext.webhooks.asgi import body_of
 
 MAX_BODY = 8 * 1024 * 1024
-MAX_QUERY_FIELDS = 100
 JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
-HOST = re.compile(rb"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -75,19 +73,6 @@ async def read_json(receive: Receive, content_type: bytes) -> Any:
     return parse_body(content, content_type) if content else None
 
 
-def parse_query(query_string: bytes) -> dict[str, str]:
-    """Parse a query string; the last value of each field counts. Raises Problem 422 for invalid UTF-8."""
-    if not query_string:
-        return {}
-    try:
-        pairs = parse_qsl(
-            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS
-        )
-    except ValueError:
-        raise invalid(("", "the query string isn't valid")) from None
-    return dict(pairs)
-
-
 def parse_headers(raw: RawHeaders) -> dict[str, str]:
     """Decode headers as UTF-8. Raises Problem 422 if one that affects data is not UTF-8, or is repeated."""
     headers: dict[str, str] = {}
@@ -105,11 +90,7 @@ def parse_headers(raw: RawHeaders) -> dict[str, str]:
 
 def origin_of(scope: Scope) -> str:
     """Scheme and host as the client addressed this server."""
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-    if not HOST.fullmatch(host):
-        address, port = scope.get("server") or ("127.0.0.1", 80)
-        host = f"{address}:{port}".encode()
-    return f"{scope.get('scheme', 'http')}://{host.decode()}"
+    return str(HTTPConnection(scope).base_url).removesuffix("/")
 
 
 async def send_response(send: Send, response: ApiResponse, headers: RawHeaders, *, is_cut: bool) -> None:

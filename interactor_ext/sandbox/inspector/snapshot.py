@@ -54,7 +54,7 @@ class Wanted:
     namespace: str | None = None
     room: str = ""
     instance: str = ""
-    skip: int = 0
+    skip: int = attrs.field(default=0, converter=int)
     status: str = ""
     path: str = ""
     body: str = ""
@@ -243,11 +243,9 @@ def _delivery(delivery: Delivery) -> JsonObject:
 
 def summary(record: RequestRecord) -> JsonObject:
     """A request without its headers and bodies."""
-    names = ("method", "operation", "client_id", "status", "request_id", "fault", "time")
+    names = ("method", "path", "operation", "client_id", "namespace", "status", "request_id", "fault", "time")
     facts = {name: getattr(record, name) for name in names}
-    # These two may be long.
-    sent = {name: _clipped(getattr(record, name)) for name in ("path", "namespace")}
-    return {**facts, **sent, "milliseconds": round(record.duration * 1000)}
+    return {**facts, "milliseconds": round(record.duration * 1000)}
 
 
 def exchange(state: State, record: RequestRecord) -> JsonObject:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import random
 import re
 from collections.abc import Collection, Mapping
@@ -31,7 +32,6 @@ from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
 from interactor_ext._fork import safe_lock
-from interactor_ext.sandbox.clock import is_finite
 from interactor_ext.sandbox.platform.contract import ContractOperation
 from interactor_ext.sandbox.problems import ConnectionCut, Problem
 
@@ -236,11 +236,11 @@ def _check(fault: Fault, operation: ContractOperation | None) -> None:
             )
     for name in ("latency", "after_events", "after_bytes"):
         value = getattr(fault, name)
-        if value is not None and not (is_finite(value) and value >= 0):
+        if value is not None and not (math.isfinite(value) and value >= 0):
             raise ValueError(f"{name} must be a number, 0 or more, not {value!r}")
     if fault.kind == "latency" and fault.latency == 0:
         raise ValueError("a fault needs a kind, a status or a latency")
-    if fault.kind == "clock_skew" and not (is_finite(fault.skew) and fault.skew):
+    if fault.kind == "clock_skew" and not (math.isfinite(fault.skew) and fault.skew):
         raise ValueError(f"a clock_skew needs a skew other than 0, not {fault.skew!r}")
     if abs(fault.skew) > MAX_SKEW:
         raise ValueError(f"skew must be at most a hundred years, not {fault.skew!r}")
