@@ -178,8 +178,6 @@ def test_faults_apply_in_order(sandbox: Sandbox, caller: Caller) -> None:
         ({"operation": "list_tools", "kind": "dropped_stream"}, "isn't a stream"),
         ({"operation": "list_tools", "kind": "stream_error"}, "isn't a stream"),
         ({"operation": "stream_room", "kind": "malformed"}, "dropped_stream"),
-        ({"latency": 10**400}, "latency"),
-        ({"kind": "clock_skew", "skew": 10**400}, "skew"),
         ({"status": 503, "retry_after": "1\r\nX-Evil: 1"}, "retry_after"),
         ({"status": 503, "headers": {"x-evil": "1\r\n"}}, "x-evil"),
         ({"status": 503, "headers": {"Content-Length": "1"}}, "frames"),
