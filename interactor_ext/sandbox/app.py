@@ -70,11 +70,9 @@ def _provider_route(state: State) -> Route:
             raise Problem(404, "No test has registered this provider.")
         path, token = request.path_params["path"], request.headers.get("authorization", "").removeprefix("Bearer ")
         given = provider.answer(request.method, path, request.url.query, await read_body(request.receive), token)
-        response, headers = response_of(given, new_id("req"))
-        sent = Response(response.content, response.status, media_type="application/json")
-        for name, value in headers:
-            sent.headers[name.decode()] = value.decode("latin-1")
-        return sent
+        response, raw = response_of(given, new_id("req"))
+        headers = {name.decode(): value.decode("latin-1") for name, value in raw}
+        return Response(response.content, response.status, headers, media_type="application/json")
 
     return Route(PATH + "/{name}{path:path}", answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 

@@ -39,7 +39,7 @@ from starlette.routing import Route
 
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.http.guard import check_host, check_origin
-from interactor_ext.sandbox.http.wire import origin_of, read_json
+from interactor_ext.sandbox.http.wire import origin_of, parse_body, read_body
 from interactor_ext.sandbox.platform import scripts
 from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.faults import KINDS, Fault
@@ -108,16 +108,16 @@ class Control:
         endpoints: list[tuple[str, str, Act]] = [
             *(("GET", name, partial(_listing, name, items)) for name, items in lists.items()),
             ("POST", "faults", self._add_fault),
-            ("DELETE", "faults", _doing(state.faults.clear)),
+            ("DELETE", "faults", partial(_call, state.faults.clear)),
             ("DELETE", "faults/{id:int}", self._remove_fault),
             ("POST", "replies", self._add_reply),
-            ("DELETE", "replies", _doing(scripts.clear_replies, state.store)),
+            ("DELETE", "replies", partial(_call, partial(scripts.clear_replies, state.store))),
             ("DELETE", "replies/{id}", self._remove_reply),
             ("GET", "clock", self._time),
             ("POST", "clock", self._set_clock),
             ("GET", "delivery", self._options),
             ("PATCH", "delivery", self._set_options),
-            ("DELETE", "deprecations", _doing(state.deprecations.clear)),
+            ("DELETE", "deprecations", partial(_call, state.deprecations.clear)),
             ("POST", "events", self._publish),
             ("POST", "act", self._act),
             ("GET", "streams", lambda request, _: JSONResponse({"open": state.streams.open})),
@@ -132,9 +132,9 @@ class Control:
             check_host(request, self._state.settings.allowed_hosts)
             check_origin(request)
             self._on_loop()
+            content = await read_body(request.receive)
             content_type = request.headers.get("content-type", "").encode()
-            body = await read_json(request.receive, content_type) if request.method in {"POST", "PATCH"} else None
-            response = act(request, body)
+            response = act(request, parse_body(content, content_type) if content else None)
             if inspect.isawaitable(response):
                 response = await response
             self._state.persistence.commit()
@@ -213,14 +213,6 @@ class Control:
         return Response(status_code=204)
 
 
-def _doing(act: Callable[..., None], *arguments: Any) -> Act:
-    def endpoint(request: Request, body: Any) -> Response:
-        act(*arguments)
-        return Response(status_code=204)
-
-    return endpoint
-
-
 def _waiting(wait: Callable[[], Awaitable[None]]) -> Act:
     async def endpoint(request: Request, body: Any) -> Response:
         given = _checked({"timeout": TYPES["float"]}, body)
@@ -234,7 +226,7 @@ def _waiting(wait: Callable[[], Awaitable[None]]) -> Act:
 
 
 def _call(method: Callable[..., Any], request: Request, body: Any) -> Response:
-    """Call a method of Sandbox with the arguments of the path and the body."""
+    """Call a method with the arguments of the path and the body."""
     result = _told(method, {**request.path_params, **body} if isinstance(body, dict) else body or request.path_params)
     return Response(status_code=204) if result is None else JSONResponse(result)
 

@@ -46,15 +46,13 @@ def content_headers(response: ApiResponse | Subscription, given: Collection[byte
 
 async def read_body(receive: Receive) -> bytes:
     """Read the whole body. Raises Problem 413 only after reading a larger one, so that the client gets it."""
-    chunks: list[bytes] = []
-    size = 0
+    body = bytearray()
     async for chunk in body_of(receive):
-        size += len(chunk)
-        if size <= MAX_BODY:
-            chunks.append(chunk)
-    if size > MAX_BODY:
+        if len(body) <= MAX_BODY:
+            body += chunk
+    if len(body) > MAX_BODY:
         raise Problem(413, f"The body is larger than {MAX_BODY // 1024 // 1024} MiB.")
-    return b"".join(chunks)
+    return bytes(body)
 
 
 def parse_body(content: bytes, content_type: bytes) -> Any:
@@ -65,12 +63,6 @@ def parse_body(content: bytes, content_type: bytes) -> Any:
         return parse_json(content.decode())
     except ValueError as error:
         raise invalid(("", f"the body isn't valid JSON: {error}")) from None
-
-
-async def read_json(receive: Receive, content_type: bytes) -> Any:
-    """Read and parse a JSON body; None without a body. Raises Problem as `read_body` and `parse_body`."""
-    content = await read_body(receive)
-    return parse_body(content, content_type) if content else None
 
 
 def parse_headers(raw: RawHeaders) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from functools import lru_cache
 from pathlib import Path
 
 from starlette.requests import Request
@@ -19,6 +18,7 @@ from interactor_ext.sandbox.problems import Problem, not_found
 
 _FOLDER = Path(__file__).with_name("page")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+FILES = {each.name: TYPES[each.suffix] for each in _FOLDER.iterdir() if each.suffix in TYPES}
 HEADERS = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -53,10 +53,9 @@ class Inspector:
 
     async def file(self, request: Request) -> Response:
         name = request.path_params["name"]
-        media_type = TYPES.get(Path(name).suffix)
-        if media_type is None or name not in file_names():
+        if name not in FILES:
             raise Problem(404, "There is nothing at this path.")
-        return Response(read_file(name), media_type=media_type, headers=HEADERS)
+        return Response(read_file(name), media_type=FILES[name], headers=HEADERS)
 
     async def state(self, request: Request) -> Response:
         self._admit(request)
@@ -113,13 +112,6 @@ class Inspector:
         self._on_request()
 
 
-@lru_cache
-def file_names() -> frozenset[str]:
-    """The names of the page's files."""
-    return frozenset(each.name for each in _FOLDER.iterdir())
-
-
-@lru_cache
 def read_file(name: str) -> str:
     """Read a file of the page."""
     return (_FOLDER / name).read_text(encoding="utf-8")
