@@ -33,6 +33,7 @@ class Journal(Sequence[T]):
         self._lock = safe_lock()
 
     def append(self, entry: T) -> None:
+        """Add the newest entry."""
         with self._lock:
             self.dropped += len(self._entries) == self._entries.maxlen
             self._entries.append(entry)
