@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sqlite3
 import weakref
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -30,8 +31,7 @@ from interactor_ext.sandbox.platform.scripts import Replies
 from interactor_ext.sandbox.platform.seeds import Seed, Seeds, export_seed, read_seed
 from interactor_ext.sandbox.platform.state import Settings, State
 from interactor_ext.sandbox.problems import Problem
-from interactor_ext.sandbox.storage.datafile import DataFile
-from interactor_ext.sandbox.storage.file_check import DamagedFile
+from interactor_ext.sandbox.storage.datafile import DamagedFile, DataFile
 from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import JsonObject
@@ -53,7 +53,7 @@ class Sandbox:
     exceeding the documented rate limits results in 429; otherwise they are only counted and reported. `word_delay` is
     the real time in seconds between two words of a streamed reply. `retry` is the delay, in milliseconds, that streams
     ask for before a reconnect. A stream stores the newest `replay` events for resuming, each
-    journal the newest `history` entries (64 MiB at most). Syncing a data source takes `sync_time` seconds of the clock.
+    journal the newest `history` entries. Syncing a data source takes `sync_time` seconds of the clock.
     `delivery` says how webhooks are delivered. All times come from `clock`. Requests whose Host is not an address, a
     local name or one of `allowed_hosts` get 403: they may come from a web page through DNS rebinding. Pages of
     `allow_origins` (`["http://localhost:3000"]`) may call the API and read its streams from a browser (CORS); pages of
@@ -144,7 +144,7 @@ class Sandbox:
     def _fill(self, scopes: Iterable[str], seeds: Seeds | None) -> None:
         try:
             self._state.restore()
-        except (AttributeError, LookupError, TypeError, ValueError):
+        except (AttributeError, LookupError, TypeError, ValueError, sqlite3.Error):
             raise DamagedFile(f"{self._data} is damaged: its records don't fit together") from None
         self.add_client(self.client_id, self.client_secret, scopes=scopes)
         if seeds is not None:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -22,10 +21,9 @@ from interactor_ext.sandbox.inspector.page_server import Inspector
 from interactor_ext.sandbox.platform.contract import ACCOUNT_PREFIX, CORE_PREFIX, Contract, read_document
 from interactor_ext.sandbox.platform.providers import PATH
 from interactor_ext.sandbox.platform.state import State
-from interactor_ext.sandbox.problems import FAILED, Problem, not_stored
+from interactor_ext.sandbox.problems import Problem, not_stored
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
-from interactor_ext.webhooks.asgi import ClientGone
 
 
 def build_app(contract: Contract, state: State, on_loop: Callable[[], None], methods: object) -> Starlette:
@@ -33,20 +31,10 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None], met
     server runs the lifespan.
     """
 
-    async def forget(request: Request, error: Exception) -> Response:
-        # The client is gone.
-        return Response(status_code=400)
-
-    async def fail(request: Request, error: Exception) -> Response:
-        return JSONResponse(Problem(500, FAILED).envelope(new_id("req")), 500)
-
     async def refuse(request: Request, error: Exception) -> Response:
-        if isinstance(error, HTTPException):
-            error = Problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
-        if isinstance(error, NotStored):
-            error = not_stored(error)
-        assert isinstance(error, Problem)
-        return JSONResponse(error.envelope(new_id("req")), error.status, headers=error.headers)
+        problem = not_stored(error) if isinstance(error, NotStored) else error
+        assert isinstance(problem, Problem)
+        return JSONResponse(problem.envelope(new_id("req")), problem.status, headers=problem.headers)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -54,28 +42,21 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None], met
         yield
         state.stop()
 
-    platform = Platform(contract, state, on_loop)
     app = Starlette(
         routes=[
-            *platform.routes(),
+            *(Route(path, Platform(state, on_loop, operations)) for path, operations in contract.paths.items()),
             *consent_routes(state, on_loop),
             *Inspector(contract, state, on_loop).routes(),
             *Control(contract, state, on_loop, methods).routes(),
             *_description_routes(state),
             _provider_route(state),
         ],
-        exception_handlers={
-            Problem: refuse,
-            HTTPException: refuse,
-            NotStored: refuse,
-            ClientGone: forget,
-            Exception: fail,
-        },
+        exception_handlers={Problem: refuse, NotStored: refuse},
         middleware=cors(state.settings.allow_origins),
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.router.default = platform
+    app.router.default = Platform(state, on_loop, {})
     return app
 
 
@@ -89,11 +70,9 @@ def _provider_route(state: State) -> Route:
             raise Problem(404, "No test has registered this provider.")
         path, token = request.path_params["path"], request.headers.get("authorization", "").removeprefix("Bearer ")
         given = provider.answer(request.method, path, request.url.query, await read_body(request.receive), token)
-        response, headers = response_of(given, new_id("req"))
-        sent = Response(response.content, response.status, media_type="application/json")
-        for name, value in headers:
-            sent.headers[name.decode()] = value.decode("latin-1")
-        return sent
+        response, raw = response_of(given, new_id("req"))
+        headers = {name.decode(): value.decode("latin-1") for name, value in raw}
+        return Response(response.content, response.status, headers, media_type="application/json")
 
     return Route(PATH + "/{name}{path:path}", answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 

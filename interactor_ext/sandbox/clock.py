@@ -33,14 +33,6 @@ def unix_seconds(name: str, moment: float | datetime) -> float:
     return moment.timestamp()
 
 
-def is_finite(number: float) -> bool:
-    try:
-        return math.isfinite(number)
-    except OverflowError:
-        # An integer larger than any float.
-        return False
-
-
 class Clock:
     """Unix time that a test can move or freeze instead of sleeping.
 
@@ -73,7 +65,7 @@ class Clock:
         Raises ValueError for a time before 1970 or after 8999, so that times around it can be formatted.
         """
         with self._lock:
-            self._show(self.now() + seconds if is_finite(seconds) else math.nan, self._shown[2])
+            self._show(self.now() + seconds, self._shown[2])
         self._tell()
 
     def set(self, moment: float | datetime) -> None:

@@ -17,8 +17,6 @@ CODES = {
 # A body with thousands of invalid fields gets only the first ones.
 MAX_DETAILS = 50
 
-FAILED = "The sandbox itself failed."
-
 Detail = tuple[str, str]
 
 

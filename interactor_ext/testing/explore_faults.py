@@ -79,8 +79,9 @@ class Placement:
         self._is_over = True
         if self.sandbox is None:
             return
-        for answer in self._state.responses:
-            if place := self._requests.get(answer.request_id):
+        for request in self._state.requests:
+            answer, place = request.response, self._requests.get(request.request_id)
+            if answer and place:
                 place.size = answer.size
                 if place.key.kind == "s":
                     place.ends = [event.end() for event in EVENT.finditer(answer.content)][:-1]

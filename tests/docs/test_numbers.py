@@ -39,10 +39,8 @@ PAGES = {
     "how-to/explore.md": [f"Sleeps of up to {explore_waits.POLL} s are real"],
     "how-to/inspect-the-sandbox.md": [
         f"Each list shows the newest {snapshot.NEWEST} entries",
-        f"the newest {HISTORY['history'].default:,} (`Sandbox(history=)`), at most {journal.MAX_SIZE // 1024**2} MiB",
-        f"of the newest {journal.RESPONSES} requests, up to {journal.MAX_RESPONSE // 1024} KiB each",
-        f"up to {journal.MAX_RESPONSE // 1024} KiB; otherwise only the size",
-        f"the first {journal.MAX_RESPONSE // 1024} KiB of each stream",
+        f"the newest {HISTORY['history'].default:,} (`Sandbox(history=)`)",
+        f"the first {journal.MAX_SHOWN // 1024} KiB of each",
         f"the first {outbox.KEPT_OF_ANSWER:,} bytes",
     ],
     "how-to/lists.md": [

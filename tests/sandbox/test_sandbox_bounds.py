@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 
-from interactor_ext.sandbox import Sandbox
-from interactor_ext.sandbox.storage import journal
-from tests.support.sandbox_caller import Caller, control_url, listening, problem
+from tests.support.sandbox_caller import Caller, listening, problem
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -43,15 +40,3 @@ def test_long_message_is_streamed_in_at_most_1000_pieces(caller: Caller, content
     words = [event["content"] for event in events if event["type"] == "message.delta"]
     assert len(words) <= 1000
     assert "".join(words) == answer["content"] == f"Bot here. You said: {content}"
-
-
-def test_recorded_request_bodies_are_bounded(sandbox: Sandbox, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "MAX_SIZE", 300_000)
-    room = f"/rooms/{caller.room()['id']}"
-    for _ in range(8):
-        caller.patch(room, json={"metadata": {"text": "x" * 100_000}})
-        caller.make(f"{room}/messages", content="x" * 100_000, role="system")
-    assert len(sandbox.requests) == 2
-    assert len(sandbox.events) == 2
-    assert len(httpx.get(f"{control_url(sandbox)}/requests").json()["requests"]) == 2
-    assert httpx.get(f"{control_url(sandbox)}/events").json()["events"] == list(sandbox.events)

@@ -51,7 +51,6 @@ def test_faults_can_be_added_listed_and_removed_over_http(
         ("/credentials", {"provider": "google", "scopes": "calendar"}, "scopes"),
         ("/snapshot", {"snapshot": {"now": 0, "records": [[]]}}, ""),
         ("/clock", {"set": -1}, "set"),
-        ("/clock", {"advance": 10**400}, "advance"),
         ("/replies", [], ""),
         ("/replies", {}, ""),
         ("/replies", {"say": "x", "wehn": "y"}, "wehn"),

@@ -166,8 +166,7 @@ def test_authorize_page_validates_flow_and_decision(sandbox: Sandbox, caller: Ca
     assert httpx.get(page, params={"flow": "flow_no", "decision": "deny"}).status_code == 404
     assert httpx.get(page, params={"flow": "flow_no"}).status_code == 404
     assert httpx.post(page).status_code == 422
-    refused = httpx.put(page)
-    assert (refused.status_code, refused.json()["error"]["code"]) == (405, "API_ERROR")
+    assert httpx.put(page).status_code == 405
     with pytest.raises(ValueError, match="no flow"):
         sandbox.decide("flow_no")
 
@@ -177,8 +176,6 @@ def test_authorization_url_uses_request_host(caller: Caller) -> None:
         body = {"provider": "google", "redirect_uri": BACK}
         answer = caller.post("/oauth/initiate", json=body, headers={"host": host}).json()["data"]
         assert answer["authorization_url"].startswith(expected)
-    odd = caller.post("/oauth/initiate", json=body, headers={"host": "a/b<c>"}).json()["data"]
-    assert odd["authorization_url"].startswith("http://127.0.0.1:")
 
 
 def test_credential_token_is_refreshed_when_expired(sandbox: Sandbox, caller: Caller, another: Another) -> None:

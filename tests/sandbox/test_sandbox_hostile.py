@@ -48,7 +48,6 @@ def read_until(sock: socket.socket, text: bytes) -> None:
         received += more
 
 
-PAGE = "X-Sandbox-Page: 1"
 HOSTILE = {
     "no HTTP": b"\x16\x03\x01\x02\x00" + b"\x00" * 100,
     "no host": b"GET /api/v1/rooms HTTP/1.1\r\n\r\n",
@@ -65,21 +64,19 @@ HOSTILE = {
     "a length below zero": request("POST", "/api/v1/rooms", "Content-Length: -1"),
     "a length beyond all memory": request("POST", "/api/v1/rooms", f"Content-Length: {'9' * 30}"),
     "a broken chunk": request("POST", "/api/v1/rooms", "Transfer-Encoding: chunked") + b"zz\r\n",
-    "a fault of no number": request("DELETE", f"/_sandbox/faults/{'9' * 5000}"),
+    "a skew beyond all dates": request("POST", "/_sandbox/faults", body=b'{"kind": "clock_skew", "skew": 1e300}'),
     "a time of no number": request("POST", "/_sandbox/clock", body=b'{"advance": 1e400}'),
-    "a time beyond all dates": request("POST", "/_sandbox/clock", body=b'{"advance": ' + b"9" * 400 + b"}"),
     "a time before all dates": request("POST", "/_sandbox/clock", body=b'{"advance": -1e300}'),
     "the last year": request("POST", "/_sandbox/clock", body=b'{"advance": 251000000000}'),
     "a list for an object": request("POST", "/_sandbox/deprecations", body=b"[]"),
-    "an action without a body": request("POST", "/_sandbox/page/act", PAGE),
+    "an action without a body": request("POST", "/_sandbox/act"),
     "an action of odd ids": request(
         "POST",
-        "/_sandbox/page/act",
-        PAGE,
+        "/_sandbox/act",
         body=b'{"operation": "send_message", "namespace": "", "path": {"room_id": []}}',
     ),
-    "an action of JSON without end": request("POST", "/_sandbox/page/act", PAGE, body=b'{"a":' * 100_000),
-    "a delivery that is null": request("POST", "/_sandbox/page/redeliver", PAGE, body=b'{"delivery_id": null}'),
+    "an action of JSON without end": request("POST", "/_sandbox/act", body=b'{"a":' * 100_000),
+    "a delivery that is null": request("POST", "/_sandbox/deliveries", body=b'{"what": null}'),
     "an origin of no URL": request("GET", "/_sandbox/page/state", "Origin: http://["),
 }
 
@@ -99,11 +96,9 @@ def test_malformed_requests_are_refused(sandbox: Sandbox, caplog: pytest.LogCapt
 
 @pytest.mark.parametrize(
     ("order", "status"),
-    [({"status": 503.0, "times": 1.0}, 503), ({"kind": "clock_skew", "skew": 3e9}, 200), ({"latency": 1e-320}, 200)],
+    [({"kind": "clock_skew", "skew": 3e9}, 200), ({"latency": 1e-320}, 200)],
 )
-def test_fault_integers_may_be_json_floats(
-    sandbox: Sandbox, caller: Caller, order: dict[str, object], status: int
-) -> None:
+def test_faults_accept_extreme_numbers(sandbox: Sandbox, caller: Caller, order: dict[str, object], status: int) -> None:
     levers = sandbox.core_api_url.replace("/api/v1", "/_sandbox/faults")
     assert httpx.post(levers, json={"operation": "list_rooms", **order}).status_code == 201
     assert caller.get("/rooms").status_code == status
@@ -123,8 +118,6 @@ def test_every_reachable_clock_time_is_representable(sandbox: Sandbox) -> None:
             caller.room()
     with pytest.raises(ValueError, match="1970 to 8999"):
         sandbox.clock.advance(-1e11)
-    with pytest.raises(ValueError, match="1970 to 8999"):
-        sandbox.clock.advance(10**400)
 
 
 def test_garbage_after_open_stream_closes_only_that_connection(

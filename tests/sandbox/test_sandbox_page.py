@@ -253,19 +253,17 @@ def test_older_entries_come_page_by_page(inspector: Page, caller: Caller) -> Non
 
 def act(sandbox: Sandbox, **headers: str) -> httpx.Response:
     body = {"operation": "cancel_workflow_instance", "namespace": "", "path": {"instance_id": "wfi_no"}}
-    return httpx.post(f"{origin(sandbox)}/_sandbox/page/act", json=body, headers=headers)
+    return httpx.post(f"{origin(sandbox)}/_sandbox/act", json=body, headers=headers)
 
 
 def test_cross_site_page_requests_return_403(sandbox: Sandbox) -> None:
-    ours = {"x-sandbox-page": "1"}
-    assert act(sandbox, **ours).status_code == 404  # let in: there is no such instance
-    assert act(sandbox, **ours, origin=origin(sandbox)).status_code == 404
-    assert act(sandbox).status_code == 403
+    assert act(sandbox).status_code == 404  # let in: there is no such instance
+    assert act(sandbox, origin=origin(sandbox)).status_code == 404
     for foreign in ("https://evil.example", "null", "http://[", "http://127.0.0.1:1"):
-        assert act(sandbox, **ours, origin=foreign).status_code == 403
-    assert act(sandbox, **ours, **{"sec-fetch-site": "cross-site"}).status_code == 403
+        assert act(sandbox, origin=foreign).status_code == 403
+    assert act(sandbox, **{"sec-fetch-site": "cross-site"}).status_code == 403
     rebound = {"host": "evil.example", "origin": "http://evil.example"}
-    assert act(sandbox, **ours, **rebound).status_code == 403
+    assert act(sandbox, **rebound).status_code == 403
     for path in ("", "/page/state", "/page/rooms/room_1/stream"):
         answer = httpx.get(f"{origin(sandbox)}/_sandbox{path}", headers={"host": "evil.example"})
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
@@ -304,21 +302,18 @@ def test_cross_site_oauth_decision_returns_403(sandbox: Sandbox, caller: Caller)
     "asked",
     [
         [],
-        {"operation": "delete_room", "namespace": "", "path": {"room_id": "r"}},
-        {"operation": "send_message", "namespace": "", "path": {}, "body": {}},
+        {"operation": "no_such", "namespace": "", "path": {"room_id": "r"}},
         {"operation": "send_message", "namespace": 1, "path": {"room_id": "r"}, "body": {"content": "x"}},
         {"operation": "send_message", "namespace": "", "path": {"room_id": "r"}, "body": {"content": 7}},
     ],
 )
 def test_invalid_page_action_returns_422(sandbox: Sandbox, asked: Any) -> None:
-    answer = httpx.post(f"{origin(sandbox)}/_sandbox/page/act", json=asked, headers={"x-sandbox-page": "1"})
+    answer = httpx.post(f"{origin(sandbox)}/_sandbox/act", json=asked)
     assert answer.status_code == 422
 
 
 def test_unknown_page_resource_returns_404(sandbox: Sandbox) -> None:
-    headers = {"x-sandbox-page": "1"}
     base = f"{origin(sandbox)}/_sandbox/page"
-    assert httpx.post(f"{base}/redeliver", json={"delivery_id": "dlv_no"}, headers=headers).status_code == 404
     assert httpx.get(f"{base}/rooms/room_no/stream").status_code == 404
     assert httpx.get(f"{base}/nothing.js").status_code == 404
 
@@ -341,6 +336,6 @@ def test_page_state_is_bounded_in_size(sandbox: Sandbox) -> None:
     shown = response.json()
     assert len(response.content) < 400_000
     assert shown["room"]["messages"][0]["content"].startswith("word word")
-    assert shown["room"]["metadata"] == shown["instance"]["context"] == "more than 10000 characters and values"
-    assert shown["credentials"][0]["scopes"] == ["more than 10000 characters and values"]
+    assert shown["room"]["metadata"] == shown["instance"]["context"] == "more than 10000 characters"
+    assert shown["credentials"][0]["scopes"] == ["more than 10000 characters"]
     assert (shown["instances"][0]["status"], "context" in shown["instances"][0]) == ("halted", False)

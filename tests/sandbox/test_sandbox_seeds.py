@@ -69,11 +69,10 @@ def test_invalid_seed_writes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("seed", "place"),
     [
-        ("{", r"seed\.json: .*line 1"),
-        ("[" * 100_000, r"seed\.json: is nested deeper"),
-        ('{"a": {"tools": [{"parameters": {"x": NaN}}]}}', r"seed\.json: NaN isn't JSON"),
-        ('{"a": {"credentials": [{"provider": "x", "expires_in": 1e999}]}}', r"seed\.json: a number is too large"),
-        ('{"a": {"tools": [{"name": "\\ud800"}]}}', r"seed\.json: contains half a surrogate pair"),
+        ("{", r"seed\.json: line 1"),
+        ("[" * 100_000, r"seed\.json: it is nested too deeply"),
+        ('{"a": {"tools": [{"parameters": {"x": NaN}}]}}', r"seed\.json: .*not JSON compliant"),
+        ('{"a": {"tools": [{"name": "\\ud800"}]}}', r"seed\.json: .*surrogates not allowed"),
         ({"a": {"credentials": [{"provider": "x", "expires_in": 1e300}]}}, r"a\.credentials\[0\]: leads to a time"),
         ("[]", r"seed\.json: must be an object"),
         ({"a": []}, "a: must be an object"),

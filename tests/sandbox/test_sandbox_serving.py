@@ -139,19 +139,6 @@ async def test_sandbox_app_works_under_asgi_transport() -> None:
         assert (await client.get("/api/v1/rooms", headers=headers)).status_code == 401
 
 
-async def test_websocket_is_closed() -> None:
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        return {"type": "websocket.connect"}
-
-    await Sandbox().app({"type": "websocket", "path": "/api/v1/rooms", "headers": []}, receive, send)
-    assert sent == [{"type": "websocket.close", "code": 1000}]
-
-
 def test_reset_clears_all_state(sandbox: Sandbox, caller: Caller) -> None:
     caller.room()
     sandbox.faults.add(status=503, times=None)
@@ -266,14 +253,13 @@ def test_internal_failure_returns_500_envelope(
     assert "a bug" not in answer.text
 
 
-@pytest.mark.parametrize("path", ["/api/v1/rooms", "/_sandbox/faults", "/_sandbox/page/act"])
 def test_client_that_leaves_amid_its_request_leaves_no_record_and_no_error(
-    sandbox: Sandbox, caller: Caller, caplog: pytest.LogCaptureFixture, path: str
+    sandbox: Sandbox, caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = httpx.URL(sandbox.core_api_url)
     before = len(sandbox.requests)
     with socket.create_connection((url.host, url.port or 80)) as sock:
-        head = f"POST {path} HTTP/1.1\r\nHost: a\r\nX-Sandbox-Page: 1\r\nContent-Type: application/json\r\n"
+        head = "POST /api/v1/rooms HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
         sock.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
     assert caller.get("/rooms").status_code == 200
     assert [record.method for record in sandbox.requests[before:]] == ["GET"]

@@ -34,7 +34,7 @@ def caller(sandbox: Sandbox) -> Iterator[Caller]:
 @pytest.fixture
 def control(sandbox: Sandbox) -> Iterator[httpx.Client]:
     """A client of `/_sandbox`, which may act as its page does."""
-    with httpx.Client(base_url=control_url(sandbox), headers={"x-sandbox-page": "1"}) as client:
+    with httpx.Client(base_url=control_url(sandbox)) as client:
         yield client
 
 

@@ -200,8 +200,7 @@ class Outbox:
                 is_duplicate=kept["is_duplicate"],
                 headers=dict(outcome.sent),
                 answer=outcome.content[:KEPT_OF_ANSWER].decode(errors="replace"),
-            ),
-            size=len(compact(pending.public)),
+            )
         )
 
     def _is_wanted(self, pending: Record) -> bool:

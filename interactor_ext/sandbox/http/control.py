@@ -27,29 +27,29 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import attrs
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.http.guard import check_host, check_origin
-from interactor_ext.sandbox.http.wire import read_json
+from interactor_ext.sandbox.http.wire import origin_of, parse_body, read_body
 from interactor_ext.sandbox.platform import scripts
 from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.faults import KINDS, Fault
+from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
 from interactor_ext.sandbox.platform.schemas import compiled
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.platform.validation import problems_of
 from interactor_ext.sandbox.problems import Problem, invalid
 from interactor_ext.sandbox.storage.journal import RequestRecord
 from interactor_ext.sandbox.storage.records import JsonObject
-from interactor_ext.sandbox.storage.strict_json import compact
 
 # The methods of Sandbox.
 CALLS = (
@@ -108,17 +108,18 @@ class Control:
         endpoints: list[tuple[str, str, Act]] = [
             *(("GET", name, partial(_listing, name, items)) for name, items in lists.items()),
             ("POST", "faults", self._add_fault),
-            ("DELETE", "faults", _doing(state.faults.clear)),
-            ("DELETE", "faults/{id}", self._remove_fault),
+            ("DELETE", "faults", partial(_call, state.faults.clear)),
+            ("DELETE", "faults/{id:int}", self._remove_fault),
             ("POST", "replies", self._add_reply),
-            ("DELETE", "replies", _doing(scripts.clear_replies, state.store)),
+            ("DELETE", "replies", partial(_call, partial(scripts.clear_replies, state.store))),
             ("DELETE", "replies/{id}", self._remove_reply),
             ("GET", "clock", self._time),
             ("POST", "clock", self._set_clock),
             ("GET", "delivery", self._options),
             ("PATCH", "delivery", self._set_options),
-            ("DELETE", "deprecations", _doing(state.deprecations.clear)),
+            ("DELETE", "deprecations", partial(_call, state.deprecations.clear)),
             ("POST", "events", self._publish),
+            ("POST", "act", self._act),
             ("GET", "streams", lambda request, _: JSONResponse({"open": state.streams.open})),
             ("POST", "run-until-idle", _waiting(state.run_until_idle)),
             ("POST", "wait-for-deliveries", _waiting(state.outbox.wait_until_idle)),
@@ -131,9 +132,9 @@ class Control:
             check_host(request, self._state.settings.allowed_hosts)
             check_origin(request)
             self._on_loop()
+            content = await read_body(request.receive)
             content_type = request.headers.get("content-type", "").encode()
-            body = await read_json(request.receive, content_type) if request.method in {"POST", "PATCH"} else None
-            response = act(request, body)
+            response = act(request, parse_body(content, content_type) if content else None)
             if inspect.isawaitable(response):
                 response = await response
             self._state.persistence.commit()
@@ -145,8 +146,7 @@ class Control:
         return JSONResponse(_told(self._state.faults.add, body).to_json(), 201)
 
     def _remove_fault(self, request: Request, body: Any) -> Response:
-        known = {str(fault.id): fault.id for fault in self._state.faults.snapshot()}
-        if not self._state.faults.remove(known.get(request.path_params["id"], 0)):
+        if not self._state.faults.remove(request.path_params["id"]):
             raise Problem(404, "There is no such active fault.")
         return Response(status_code=204)
 
@@ -182,11 +182,8 @@ class Control:
         return JSONResponse(attrs.asdict(self._state.outbox.options))
 
     def _set_options(self, request: Request, body: Any) -> Response:
-        options = self._state.outbox.options
-        # Made anew first, so that either all are set or none.
-        changed = _told(DeliveryOptions, {**attrs.asdict(options), **body} if isinstance(body, dict) else body)
-        for name, value in attrs.asdict(changed).items():
-            setattr(options, name, value)
+        options = attrs.asdict(self._state.outbox.options)
+        self._state.outbox.options = _told(DeliveryOptions, {**options, **body} if isinstance(body, dict) else body)
         return self._options(request, None)
 
     def _publish(self, request: Request, body: Any) -> Response:
@@ -201,13 +198,19 @@ class Control:
         )
         return JSONResponse(published, 201)
 
-
-def _doing(act: Callable[..., None], *arguments: Any) -> Act:
-    def endpoint(request: Request, body: Any) -> Response:
-        act(*arguments)
+    async def _act(self, request: Request, body: Any) -> Response:
+        """Call an operation of the contract for the inspector page: without a token, faults, limits or a record."""
+        path = {"type": "object", "additionalProperties": TYPES["str"]}
+        fields = {"operation": {"enum": list(self._contract.operations)}, "namespace": TYPES["str"], "path": path}
+        given = _checked({**fields, "body": {}}, body, *fields)
+        operation = self._contract.operations[given["operation"]]
+        checked, origin = operation.read_body(given.get("body")), origin_of(request.scope)
+        result = HANDLERS[operation.id](
+            ApiCall(self._state, operation, given["namespace"], checked, path=given["path"], origin=origin)
+        )
+        if inspect.isawaitable(result):
+            await result
         return Response(status_code=204)
-
-    return endpoint
 
 
 def _waiting(wait: Callable[[], Awaitable[None]]) -> Act:
@@ -223,7 +226,7 @@ def _waiting(wait: Callable[[], Awaitable[None]]) -> Act:
 
 
 def _call(method: Callable[..., Any], request: Request, body: Any) -> Response:
-    """Call a method of Sandbox with the arguments of the path and the body."""
+    """Call a method with the arguments of the path and the body."""
     result = _told(method, {**request.path_params, **body} if isinstance(body, dict) else body or request.path_params)
     return Response(status_code=204) if result is None else JSONResponse(result)
 
@@ -234,10 +237,8 @@ def _told(method: Callable[..., Any], body: Any) -> Any:
     kinds = {each.name: str(each.annotation).split(" | ") for each in parameters}
     schemas = {name: _either([TYPES[kind] for kind in kinds[name] if kind in TYPES]) for name in kinds}
     given = _checked(schemas, body, *(each.name for each in parameters if each.default is each.empty))
-    # To JSON Schema, 5.0 is an integer.
-    whole = {name for name, value in given.items() if isinstance(value, float) and "int" in kinds[name]}
     try:
-        return method(**{name: int(value) if name in whole else value for name, value in given.items()})
+        return method(**given)
     except ValueError as error:
         # Methods of Sandbox raise a ValueError in place of a Problem.
         problem = error.__context__
@@ -258,17 +259,10 @@ def _checked(fields: JsonObject, body: Any, *required: str) -> JsonObject:
 
 
 def _listing(name: str, items: Callable[[], Iterable[JsonObject]], request: Request, body: Any) -> Response:
-    """A long list, streamed item by item: Starlette does it in a thread, so other requests are answered meanwhile."""
     wanted = request.query_params.items()
-
-    def pieces() -> Iterator[str]:
-        yield compact({name: []})[:-2]
-        selected = (item for item in items() if all(f"{item.get(field)}" == value for field, value in wanted))
-        for number, item in enumerate(selected):
-            yield ("," if number else "") + compact(item)
-        yield "]}"
-
-    return StreamingResponse(pieces(), media_type="application/json")
+    return JSONResponse(
+        {name: [item for item in items() if all(f"{item.get(field)}" == value for field, value in wanted)]}
+    )
 
 
 def _asked(record: RequestRecord) -> JsonObject:

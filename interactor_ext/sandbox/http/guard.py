@@ -19,10 +19,6 @@ from starlette.requests import HTTPConnection, Request
 
 from interactor_ext.sandbox.problems import Problem
 
-# Sent by the page with every change: another site could send it only after a CORS preflight, which the sandbox never
-# grants.
-ACTION_HEADER = "x-sandbox-page"
-
 # Top-level names that nobody can register: RFC 6761, RFC 6762, and `internal` as ICANN reserved it.
 LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".test")
 PORT = re.compile(r":\d*\Z")
@@ -50,14 +46,6 @@ def check_origin(request: Request) -> None:
     ours = origin is None or _authority(origin) == request.headers.get("host", "").lower()
     if not ours or site not in {"same-origin", "none"}:
         raise Problem(403, "Pages from other sites can't use the sandbox.")
-
-
-def check_action(request: Request, allowed_hosts: Collection[str]) -> None:
-    """Both checks and the header of the page, for requests that change something. Raises Problem 403."""
-    check_host(request, allowed_hosts)
-    check_origin(request)
-    if ACTION_HEADER not in request.headers:
-        raise Problem(403, f"Changes need the header {ACTION_HEADER}, with any value.")
 
 
 def is_local(host: str) -> bool:

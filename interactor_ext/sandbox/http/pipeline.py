@@ -9,11 +9,9 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
-from urllib.parse import unquote
+from typing import Any
 
 from starlette.requests import HTTPConnection
-from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from interactor_ext.logs import sandbox_logger as logger
@@ -24,31 +22,23 @@ from interactor_ext.sandbox.http.dialects import read_request, speak
 from interactor_ext.sandbox.http.guard import check_host
 from interactor_ext.sandbox.http.wire import RawHeaders
 from interactor_ext.sandbox.platform import agents, conversation, credentials, instances, oauth, webhooks, workflows
-from interactor_ext.sandbox.platform.contract import Contract, ContractOperation
+from interactor_ext.sandbox.platform.contract import ContractOperation
 from interactor_ext.sandbox.platform.faults import Fault
 from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
 from interactor_ext.sandbox.platform.idempotency import ApiResponse
 from interactor_ext.sandbox.platform.limits import Allowance
 from interactor_ext.sandbox.platform.state import State, cause
 from interactor_ext.sandbox.platform.streams import Subscription
-from interactor_ext.sandbox.problems import FAILED, ConnectionCut, Problem, conflict, invalid, not_stored, unauthorized
+from interactor_ext.sandbox.problems import ConnectionCut, Problem, conflict, invalid, not_stored, unauthorized
 from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
-from interactor_ext.sandbox.work import run_in_thread
 from interactor_ext.webhooks.asgi import ClientGone
 
 # Importing them fills HANDLERS.
 HANDLER_MODULES = (agents, conversation, credentials, instances, oauth, webhooks, workflows)
 
-T = TypeVar("T")
-
-
 Operations = Mapping[str, ContractOperation]
-
-
-class ResetMeanwhile(Exception):
-    """The sandbox was reset since this request began."""
 
 
 @dataclass(slots=True)
@@ -56,7 +46,6 @@ class Exchange:
     """One request in progress, and what is known of it so far."""
 
     scope: Scope
-    operations: Operations
     request_id: str
     generation: int
     arrived: str
@@ -69,62 +58,60 @@ class Exchange:
     fault: Fault | None = None
     headers: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
-    kept: ResponseRecord = field(init=False)
 
 
 class Platform:
-    """The API as ASGI apps: a route for each path of the contract, and the default for any other."""
+    """The API at one path of the contract, as an ASGI app; without operations, at any other path."""
 
-    def __init__(self, contract: Contract, state: State, on_request: Callable[[], None]) -> None:
-        self._contract = contract
+    def __init__(self, state: State, on_request: Callable[[], None], operations: Operations) -> None:
         self._state = state
         self._on_request = on_request
-
-    def routes(self) -> list[Route]:
-        return [_ApiRoute(path, _OfPath(self, operations)) for path, operations in self._contract.paths.items()]
+        self._operations = operations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.handle({}, scope, receive, send)
-
-    async def handle(self, operations: Operations, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request by one of the operations of its path."""
-        if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1000})
-            return
         self._on_request()
-        exchange = Exchange(scope, operations, new_id("req"), self._state.generation, self._state.clock.stamp())
+        exchange = Exchange(scope, new_id("req"), self._state.generation, self._state.clock.stamp())
         extra: RawHeaders = []
         response: ApiResponse | Subscription
         try:
             response = await self._respond(exchange, receive)
         except ClientGone:
             return
-        except ResetMeanwhile:
-            # Not recorded, as it belongs to the state before the reset. 409 is not retried by clients: a retry would do
-            # what this call must not.
-            problem = conflict("The sandbox was reset during this call. Nothing was done.")
-            response = ApiResponse.of(problem.status, problem.envelope(exchange.request_id))
-            await wire.send_response(send, response, self._headers(exchange))
-            return
         except ConnectionCut as interruption:
-            self._record(exchange, None)
+            self._record(exchange, 0, None)
             await cut_off(scope, receive, reset=interruption.reset)
             return
         except Problem as problem:
             response, extra = wire.response_of(problem, exchange.request_id)
         except Exception:
             logger.exception("the sandbox failed in request %s", exchange.request_id)
-            response = ApiResponse.of(500, Problem(500, FAILED).envelope(exchange.request_id))
+            response = ApiResponse.of(500, Problem(500, "The sandbox itself failed.").envelope(exchange.request_id))
+        fault = exchange.fault.kind if exchange.fault else ""
+        if fault == "malformed" and isinstance(response, ApiResponse) and response.content:
+            response = ApiResponse(response.status, response.content[: len(response.content) // 2])
         replaced = {name for name, _ in extra}
         headers = [*(each for each in self._headers(exchange) if each[0] not in replaced), *extra]
-        self._record(exchange, response, headers)
+        headers += wire.content_headers(response, replaced)
+        status, kept = 200, ResponseRecord(headers)
+        if isinstance(response, ApiResponse):
+            status = response.status
+            kept.add(response.content or b"")
+        self._record(exchange, status, kept)
         try:
-            await self._send(exchange, receive, send, response, headers)
+            if fault == "reset_after":
+                raise ConnectionCut(reset=True)
+            if isinstance(response, ApiResponse):
+                await wire.send_response(send, response, headers, is_cut=fault == "truncated")
+            else:
+                await self._send_stream(exchange, receive, send, response, kept)
         except ConnectionCut as interruption:
             await cut_off(scope, receive, reset=interruption.reset)
+        finally:
+            if isinstance(response, Subscription):
+                response.close()
 
     async def _respond(self, exchange: Exchange, receive: Receive) -> ApiResponse | Subscription:
-        """Handles a request and commits what it wrote. ResetMeanwhile goes before every other error."""
+        """Handles a request and commits what it wrote."""
         token = cause.set(exchange.request_id)
         try:
             try:
@@ -138,53 +125,41 @@ class Platform:
 
     def _check_generation(self, exchange: Exchange) -> None:
         if exchange.generation != self._state.generation:
-            raise ResetMeanwhile
+            # Clients don't retry a 409: a retry would do what this call must not.
+            raise conflict("The sandbox was reset during this call. Nothing was done.")
 
-    async def _send(
-        self,
-        exchange: Exchange,
-        receive: Receive,
-        send: Send,
-        response: ApiResponse | Subscription,
-        headers: RawHeaders,
+    async def _send_stream(
+        self, exchange: Exchange, receive: Receive, send: Send, subscription: Subscription, kept: ResponseRecord
     ) -> None:
-        """Send the response. Raises ConnectionCut if a fault ends the connection early."""
-        fault = exchange.fault
-        if fault is not None and fault.kind == "reset_after":
-            if isinstance(response, Subscription):
-                response.close()
-            raise ConnectionCut(reset=True)
-        if isinstance(response, ApiResponse):
-            await wire.send_response(send, response, headers, fault)
-            return
+        """Raises ConnectionCut if a fault ends the connection early."""
 
         async def send_and_keep(message: Message) -> None:
-            exchange.kept.add(message.get("body", b""))
+            kept.add(message.get("body", b""))
             await send(message)
 
-        keepalive, retry = self._state.settings.keepalive, self._state.settings.retry
-        await wire.send_stream(receive, send_and_keep, response, headers, keepalive=keepalive, retry=retry, fault=fault)
+        settings, fault = self._state.settings, exchange.fault
+        chunks = subscription.chunks(settings.keepalive, settings.retry)
+        await wire.send_stream(receive, send_and_keep, subscription, chunks, kept.raw_headers, fault)
 
     async def _process(self, exchange: Exchange, receive: Receive) -> ApiResponse | Subscription:
         scope = exchange.scope
         if scope["method"] not in {"GET", "DELETE"}:
             exchange.content = await wire.read_body(receive)
-            self._check_generation(exchange)
-        check_host(HTTPConnection(scope), self._state.settings.allowed_hosts)
+        connection = HTTPConnection(scope)
+        check_host(connection, self._state.settings.allowed_hosts)
         exchange.headers = wire.parse_headers(scope["headers"])
-        exchange.operation = operation = _operation(exchange.operations, scope["method"])
-        exchange.query = wire.parse_query(scope["query_string"])
+        exchange.operation = operation = _operation(self._operations, scope["method"])
+        exchange.query = dict(connection.query_params)
         exchange.namespace = operation.namespace(exchange.headers, exchange.query)
         await self._apply_fault(exchange, operation)
-        self._check_generation(exchange)
         self._state.deprecations.check(operation.id)
         if not operation.open:
             self._authorize(exchange, operation)
-        given = await self._compute(exchange, lambda: self._body(exchange, operation))
+        given = self._body(exchange, operation)
         self._apply_rate_limit(exchange, operation, given)
         query = operation.read_parameters("query", exchange.query)
         headers = operation.read_parameters("header", exchange.headers)
-        body = await self._compute(exchange, lambda: operation.read_body(given))
+        body = operation.read_body(given)
         call = ApiCall(
             state=self._state,
             operation=operation,
@@ -199,14 +174,6 @@ class Platform:
         if key := headers.get("Idempotency-Key"):
             return await self._handle_idempotent(exchange, call, key)
         return await self._handle(exchange, call)
-
-    async def _compute(self, exchange: Exchange, work: Callable[[], T]) -> T:
-        """Run work on the body: on the loop if the body is small, else in a thread."""
-        if len(exchange.content) <= wire.INLINE_SIZE:
-            return work()
-        result = await run_in_thread(work)
-        self._check_generation(exchange)
-        return result
 
     async def _apply_fault(self, exchange: Exchange, operation: ContractOperation) -> None:
         """Apply a wire fault before the request is processed; some faults change the response later."""
@@ -251,12 +218,8 @@ class Platform:
             raise problem
 
     async def _handle_idempotent(self, exchange: Exchange, call: ApiCall, key: str) -> ApiResponse | Subscription:
-        fingerprint = await self._compute(exchange, lambda: _fingerprint(call))
         scope = (call.client_id, call.namespace, key)
-        response: ApiResponse | Subscription = await self._state.idempotency.once(
-            scope, fingerprint, lambda: self._handle(exchange, call)
-        )
-        return response
+        return await self._state.idempotency.once(scope, _fingerprint(call), lambda: self._handle(exchange, call))
 
     async def _handle(self, exchange: Exchange, call: ApiCall) -> ApiResponse | Subscription:
         """Run the handler, unless a fault applies. Returns the response, or the Subscription of a stream."""
@@ -291,11 +254,8 @@ class Platform:
             headers.extend(deprecated.headers(is_date=is_date))
         return headers
 
-    def _record(
-        self, exchange: Exchange, response: ApiResponse | Subscription | None, headers: RawHeaders | None = None
-    ) -> None:
+    def _record(self, exchange: Exchange, status: int, response: ResponseRecord | None) -> None:
         scope = exchange.scope
-        status = response.status if isinstance(response, ApiResponse) else 200 if response else 0
         record = RequestRecord(
             method=scope["method"],
             path=scope["path"],
@@ -310,16 +270,11 @@ class Platform:
             time=exchange.arrived,
             duration=time.monotonic() - exchange.began,
             query_string=scope["query_string"],
+            response=response,
         )
-        self._state.requests.append(record, record.size)
-        if headers is not None:
-            of_content = (
-                wire.content_headers(response, headers) if isinstance(response, ApiResponse) else wire.STREAM_HEADERS
-            )
-            exchange.kept = ResponseRecord(exchange.request_id, [*headers, *of_content])
-            if isinstance(response, ApiResponse):
-                exchange.kept.add(response.content or b"")
-            self._state.responses.append(exchange.kept)
+        # What began before a reset doesn't belong to the state after it.
+        if exchange.generation == self._state.generation:
+            self._state.requests.append(record)
         # Only the path: a stream's query contains a token.
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
 
@@ -346,26 +301,3 @@ def _operation(operations: Operations, method: str) -> ContractOperation:
         allowed = ", ".join(sorted(operations))
         raise Problem(405, f"This path only accepts {allowed}.", headers={"allow": allowed})
     return operations[method]
-
-
-class _ApiRoute(Route):
-    """Starlette decodes a path before it matches: here, a slash that is escaped belongs to an id."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        raw = (scope.get("raw_path") or b"").decode("latin-1").replace("%2f", "%2F")
-        if "%2F" not in raw:
-            return super().matches(scope)
-        match, found = super().matches({**scope, "path": unquote(raw.replace("%2F", "%252F"))})
-        ids = found.get("path_params", {})
-        return match, {**found, "path_params": {name: text.replace("%2F", "/") for name, text in ids.items()}}
-
-
-class _OfPath:
-    """The API at one path of the contract."""
-
-    def __init__(self, platform: Platform, operations: Operations) -> None:
-        self._platform = platform
-        self._operations = operations
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._platform.handle(self._operations, scope, receive, send)

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from interactor_ext.sandbox.http.connections import cut_short
-from interactor_ext.sandbox.platform.faults import OF_A_BODY, Fault
+from interactor_ext.sandbox.platform.faults import Fault
 from interactor_ext.sandbox.platform.idempotency import ApiResponse
 from interactor_ext.sandbox.platform.streams import Subscription
 from interactor_ext.sandbox.problems import ConnectionCut, Problem, invalid
-from interactor_ext.sandbox.storage.strict_json import UnstorableJson, compact, parse_json
-from interactor_ext.sandbox.work import run_in_thread
+from interactor_ext.sandbox.storage.strict_json import compact, parse_json
 from interactor_ext.webhooks.asgi import body_of
 
-# Bodies up to this size are parsed and validated on the loop, larger ones in a thread.
-INLINE_SIZE = 32 * 1024
 MAX_BODY = 8 * 1024 * 1024
-MAX_QUERY_FIELDS = 100
 JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
-HOST = re.compile(rb"[A-Za-z0-9.\-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
 
 RawHeaders = list[tuple[bytes, bytes]]
-STREAM_HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache"))
 
 
 def response_of(problem: Problem, request_id: str) -> tuple[ApiResponse, RawHeaders]:
@@ -40,9 +33,11 @@ def response_of(problem: Problem, request_id: str) -> tuple[ApiResponse, RawHead
     return ApiResponse(problem.status, (body if isinstance(body, str) else compact(body)).encode()), raw
 
 
-def content_headers(response: ApiResponse, given: RawHeaders) -> RawHeaders:
-    """What describes the content, as far as the headers that are given don't."""
-    is_described = response.content is None or any(name == b"content-type" for name, _ in given)
+def content_headers(response: ApiResponse | Subscription, given: Collection[bytes]) -> RawHeaders:
+    """What describes the content, except the headers that are given."""
+    if isinstance(response, Subscription):
+        return [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+    is_described = response.content is None or b"content-type" in given
     content_type = [] if is_described else [(b"content-type", b"application/json")]
     # RFC 9110 section 8.6: a 204 has no Content-Length.
     length = [(b"content-length", b"%d" % len(response.content or b""))] if response.status != 204 else []
@@ -51,15 +46,13 @@ def content_headers(response: ApiResponse, given: RawHeaders) -> RawHeaders:
 
 async def read_body(receive: Receive) -> bytes:
     """Read the whole body. Raises Problem 413 only after reading a larger one, so that the client gets it."""
-    chunks: list[bytes] = []
-    size = 0
+    body = bytearray()
     async for chunk in body_of(receive):
-        size += len(chunk)
-        if size <= MAX_BODY:
-            chunks.append(chunk)
-    if size > MAX_BODY:
+        if len(body) <= MAX_BODY:
+            body += chunk
+    if len(body) > MAX_BODY:
         raise Problem(413, f"The body is larger than {MAX_BODY // 1024 // 1024} MiB.")
-    return b"".join(chunks)
+    return bytes(body)
 
 
 def parse_body(content: bytes, content_type: bytes) -> Any:
@@ -68,34 +61,8 @@ def parse_body(content: bytes, content_type: bytes) -> Any:
         raise Problem(415, "The body must be JSON, with Content-Type: application/json.")
     try:
         return parse_json(content.decode())
-    except UnstorableJson as error:
-        raise invalid(("", f"the JSON {error}")) from None
     except ValueError as error:
-        where = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise invalid(("", f"the body isn't valid JSON{where}")) from None
-
-
-async def read_json(receive: Receive, content_type: bytes) -> Any:
-    """Read and parse a JSON body; None without a body. Raises Problem as `read_body` and `parse_body`."""
-    content = await read_body(receive)
-    if not content:
-        return None
-    if len(content) <= INLINE_SIZE:
-        return parse_body(content, content_type)
-    return await run_in_thread(lambda: parse_body(content, content_type))
-
-
-def parse_query(query_string: bytes) -> dict[str, str]:
-    """Parse a query string; the last value of each field counts. Raises Problem 422 for invalid UTF-8."""
-    if not query_string:
-        return {}
-    try:
-        pairs = parse_qsl(
-            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS
-        )
-    except ValueError:
-        raise invalid(("", "the query string isn't valid")) from None
-    return dict(pairs)
+        raise invalid(("", f"the body isn't valid JSON: {error}")) from None
 
 
 def parse_headers(raw: RawHeaders) -> dict[str, str]:
@@ -115,38 +82,29 @@ def parse_headers(raw: RawHeaders) -> dict[str, str]:
 
 def origin_of(scope: Scope) -> str:
     """Scheme and host as the client addressed this server."""
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-    if not HOST.fullmatch(host):
-        address, port = scope.get("server") or ("127.0.0.1", 80)
-        host = f"{address}:{port}".encode()
-    return f"{scope.get('scheme', 'http')}://{host.decode()}"
+    return str(HTTPConnection(scope).base_url).removesuffix("/")
 
 
-async def send_response(send: Send, response: ApiResponse, headers: RawHeaders, fault: Fault | None = None) -> None:
-    """Send a complete response. Raises ConnectionCut if a `fault` ends the connection in the middle."""
+async def send_response(send: Send, response: ApiResponse, headers: RawHeaders, *, is_cut: bool) -> None:
+    """Send a complete response. Raises ConnectionCut in the middle of one that `is_cut`."""
     content = response.content or b""
-    sent = content[: len(content) // 2] if fault is not None and fault.kind in OF_A_BODY else content
-    if fault is not None and fault.kind == "malformed" and content:
-        content, response = sent, ApiResponse(response.status, sent)
-    headers = [*headers, *content_headers(response, headers)]
+    sent = content[: len(content) // 2] if is_cut else content
+    is_short = len(sent) < len(content)
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if len(sent) < len(content):
-        await send({"type": "http.response.body", "body": sent, "more_body": True})
+    await send({"type": "http.response.body", "body": sent, "more_body": is_short})
+    if is_short:
         raise ConnectionCut(reset=False)
-    await send({"type": "http.response.body", "body": content})
 
 
 async def send_stream(
     receive: Receive,
     send: Send,
     subscription: Subscription,
-    headers: RawHeaders,
-    *,
-    keepalive: float,
-    retry: int | None,
-    fault: Fault | None = None,
+    chunks: AsyncIterator[bytes],
+    headers: Sequence[tuple[bytes, bytes]],
+    fault: Fault | None,
 ) -> None:
-    """Send events until the stream ends or the client disconnects; either way the subscriber is removed at once.
+    """Send events until the stream ends or the client disconnects, which closes the subscription at once.
 
     Raises ConnectionCut if a `fault` ends it.
     """
@@ -156,20 +114,18 @@ async def send_stream(
             pass
         subscription.close()
 
-    chunks = subscription.chunks(keepalive, retry)
     if fault is not None and fault.kind == "dropped_stream":
         chunks = cut_short(chunks, events=fault.after_events, size=fault.after_bytes)
     if fault is not None and fault.kind == "stream_error":
         chunks = end_with_error(chunks, fault)
     watcher = asyncio.create_task(watch())
     try:
-        await send({"type": "http.response.start", "status": 200, "headers": [*headers, *STREAM_HEADERS]})
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     finally:
         watcher.cancel()
-        subscription.close()
 
 
 async def end_with_error(chunks: AsyncIterator[bytes], fault: Fault) -> AsyncIterator[bytes]:

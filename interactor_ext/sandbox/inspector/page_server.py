@@ -1,45 +1,24 @@
-"""Serves the inspector page at `/_sandbox`: its files, its state and its actions.
-
-Its actions work like calls of the API, but need no token, get no faults and no rate limits, and are not recorded in
-`Sandbox.requests`, which holds the requests of the program under test.
-"""
+"""Serves the inspector page at `/_sandbox`: its files and its state. Its actions are in control.py."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncIterator, Callable
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-import attrs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from interactor_ext.sandbox.delivery.deliveries import Delivery
-from interactor_ext.sandbox.http.guard import check_action, check_host, check_origin
-from interactor_ext.sandbox.http.wire import origin_of, read_json
+from interactor_ext.sandbox.http.guard import check_host, check_origin
 from interactor_ext.sandbox.inspector.snapshot import Wanted, attempts, exchange, snapshot
 from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.faults import KINDS
-from interactor_ext.sandbox.platform.handlers import HANDLERS, ApiCall
 from interactor_ext.sandbox.platform.state import State
-from interactor_ext.sandbox.problems import Problem, conflict, invalid, not_found
-from interactor_ext.sandbox.storage.journal import Journal
-from interactor_ext.sandbox.storage.records import JsonObject
-from interactor_ext.sandbox.work import run_in_thread
+from interactor_ext.sandbox.problems import Problem, not_found
 
 _FOLDER = Path(__file__).with_name("page")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-# The operations of the contract that the page may call.
-ACTIONS = {
-    "cancel_workflow_instance",
-    "send_message",
-    "submit_tool_result",
-    "submit_workflow_input",
-    "trigger_workflow_event",
-}
+FILES = {each.name: TYPES[each.suffix] for each in _FOLDER.iterdir() if each.suffix in TYPES}
 HEADERS = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -65,8 +44,6 @@ class Inspector:
             Route("/_sandbox/page/requests/{request_id}", self.exchange),
             Route("/_sandbox/page/deliveries/{delivery_id}", self.delivery),
             Route("/_sandbox/page/rooms/{room_id}/stream", self.stream),
-            Route("/_sandbox/page/act", self.act, methods=["POST"]),
-            Route("/_sandbox/page/redeliver", self.redeliver, methods=["POST"]),
             Route("/_sandbox/page/{name}", self.file),
         ]
 
@@ -76,22 +53,17 @@ class Inspector:
 
     async def file(self, request: Request) -> Response:
         name = request.path_params["name"]
-        media_type = TYPES.get(Path(name).suffix)
-        if media_type is None or name not in file_names():
+        if name not in FILES:
             raise Problem(404, "There is nothing at this path.")
-        return Response(read_file(name), media_type=media_type, headers=HEADERS)
+        return Response(read_file(name), media_type=FILES[name], headers=HEADERS)
 
     async def state(self, request: Request) -> Response:
-        self._admit_reader(request)
-        query = request.query_params
-        chosen: JsonObject = {each.name: query[each.name] for each in attrs.fields(Wanted) if each.name in query}
-        skip = query.get("skip", "")
-        chosen["skip"] = int(skip) if skip.isdecimal() and len(skip) < 10 else 0
-        return JSONResponse(snapshot(self._state, Wanted(**chosen)), headers=HEADERS)
+        self._admit(request)
+        return JSONResponse(snapshot(self._state, Wanted(**request.query_params)), headers=HEADERS)
 
     async def contract(self, request: Request) -> Response:
         """What the forms offer: operations, kinds of faults, and the contract's example of each event."""
-        self._admit_reader(request)
+        self._admit(request)
         offered = {
             "operations": list(self._contract.operations),
             "kinds": KINDS,
@@ -101,28 +73,24 @@ class Inspector:
 
     async def exchange(self, request: Request) -> Response:
         """A request with its headers and bodies."""
-        self._admit_reader(request)
+        self._admit(request)
         request_id = request.path_params["request_id"]
-        record = _newest(self._state.requests, request_id)
+        record = next((each for each in self._state.requests if each.request_id == request_id), None)
         if record is None:
             raise Problem(404, "There is no request with this id, or it was too old to keep.")
-        response = _newest(self._state.responses, request_id)
-        # Up to 128 KiB are parsed and masked.
-        shown = await run_in_thread(lambda: exchange(self._state, self._contract, record, response))
-        return JSONResponse(shown, headers=HEADERS)
+        return JSONResponse(exchange(self._state, record), headers=HEADERS)
 
     async def delivery(self, request: Request) -> Response:
         """The attempts of a delivery, with payload, headers and answers."""
-        self._admit_reader(request)
-        made = self._attempts(request.path_params["delivery_id"])
-        return JSONResponse(await run_in_thread(lambda: attempts(made)), headers=HEADERS)
+        self._admit(request)
+        made = [each for each in self._state.outbox.journal if each.id == request.path_params["delivery_id"]]
+        if not made:
+            raise Problem(404, "There is no delivery with this id, or it was too old to keep.")
+        return JSONResponse(attempts(made), headers=HEADERS)
 
     async def stream(self, request: Request) -> Response:
         """The events of a room, as the API streams them."""
-        # Starlette accepts HEAD with GET, but a stream would never end.
-        if request.method != "GET":
-            raise Problem(405, "This path only accepts GET.", headers={"allow": "GET"})
-        self._admit_reader(request)
+        self._admit(request)
         room = self._state.store.search("room", request.path_params["room_id"])
         if room is None:
             raise not_found("room")
@@ -138,79 +106,12 @@ class Inspector:
 
         return StreamingResponse(chunks(), media_type="text/event-stream", headers=HEADERS)
 
-    async def act(self, request: Request) -> Response:
-        """Call one of ACTIONS; the body is `{operation, namespace, path, body}`."""
-        asked = await self._read_action(request)
-        operation = self._contract.operations.get(_text(asked, "operation"))
-        if operation is None or operation.id not in ACTIONS:
-            raise invalid(("operation", f"must be one of {', '.join(sorted(ACTIONS))}"))
-        path = asked.get("path")
-        if not isinstance(path, dict) or set(path) != set(operation.path_names):
-            raise invalid(("path", f"must contain {', '.join(operation.path_names)}"))
-        body = await run_in_thread(lambda: operation.read_body(asked.get("body")))
-        call = ApiCall(
-            self._state,
-            operation,
-            _text(asked, "namespace"),
-            body,
-            path={name: str(value) for name, value in path.items()},
-            origin=origin_of(request.scope),
-        )
-        result = HANDLERS[operation.id](call)
-        if inspect.isawaitable(result):
-            await result
-        self._state.persistence.commit()
-        return Response(status_code=204, headers=HEADERS)
-
-    async def redeliver(self, request: Request) -> Response:
-        """Send a delivery again; the body is `{delivery_id}`."""
-        delivery_id = _text(await self._read_action(request), "delivery_id")
-        try:
-            self._state.redeliver(self._attempts(delivery_id)[-1])
-        except ValueError as error:
-            raise conflict(f"Not redelivered: {error}.") from None
-        return Response(status_code=204, headers=HEADERS)
-
-    def _attempts(self, delivery_id: str) -> list[Delivery]:
-        made = [each for each in self._state.outbox.journal if each.id == delivery_id]
-        if not made:
-            raise Problem(404, "There is no delivery with this id, or it was too old to keep.")
-        return made
-
-    def _admit_reader(self, request: Request) -> None:
+    def _admit(self, request: Request) -> None:
         check_host(request, self._state.settings.allowed_hosts)
         check_origin(request)
         self._on_request()
 
-    async def _read_action(self, request: Request) -> JsonObject:
-        check_action(request, self._state.settings.allowed_hosts)
-        self._on_request()
-        content_type = request.headers.get("content-type", "").encode()
-        asked = await read_json(request.receive, content_type)
-        if not isinstance(asked, dict):
-            raise invalid(("", "must be an object"))
-        return asked
 
-
-def _newest(journal: Journal[Any], request_id: str) -> Any:
-    """The entry of a request, or None."""
-    return next((each for each in reversed(journal.snapshot()) if each.request_id == request_id), None)
-
-
-@lru_cache
-def file_names() -> frozenset[str]:
-    """The names of the page's files."""
-    return frozenset(each.name for each in _FOLDER.iterdir())
-
-
-@lru_cache
 def read_file(name: str) -> str:
     """Read a file of the page."""
     return (_FOLDER / name).read_text(encoding="utf-8")
-
-
-def _text(asked: JsonObject, name: str) -> str:
-    value: Any = asked.get(name)
-    if not isinstance(value, str):
-        raise invalid((name, "must be a string"))
-    return value

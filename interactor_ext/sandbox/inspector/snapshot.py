@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import attrs
 
 from interactor_ext.sandbox.delivery.deliveries import Delivery
-from interactor_ext.sandbox.platform.contract import Contract
 from interactor_ext.sandbox.platform.credentials import is_pending
 from interactor_ext.sandbox.platform.engine import PLAIN_PRESENTATION
 from interactor_ext.sandbox.platform.faults import Fault
@@ -21,17 +20,15 @@ from interactor_ext.sandbox.platform.scripts import all_replies
 from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.storage.journal import (
     CODE,
-    MAX_RESPONSE,
-    RESPONSES,
+    MAX_SHOWN,
     Journal,
     RequestRecord,
-    ResponseRecord,
     masked,
     masked_headers,
     masked_text,
 )
 from interactor_ext.sandbox.storage.records import JsonObject, Record
-from interactor_ext.sandbox.storage.strict_json import parse_json, size_of
+from interactor_ext.sandbox.storage.strict_json import compact, parse_json
 
 T = TypeVar("T")
 
@@ -40,9 +37,9 @@ NEWEST, PLACES = 100, 1000
 # Lists of records that are shown as they are, and all whose records are counted.
 PLAIN = {"assistants": "assistant", "tools": "tool", "data_sources": "data source", "webhooks": "webhook"}
 COUNTED = {**PLAIN, "rooms": "room", "instances": "workflow instance", "credentials": "credential"}
-# Characters and values; of larger values only the size is shown.
-MAX_SHOWN = 10_000
-LARGE = f"Not shown, because it is larger than {MAX_RESPONSE // 1024} KiB."
+# Characters; of larger values only the size is shown.
+MAX_VALUE = 10_000
+CUT = "No response: a fault cut the connection."
 SHOWN = ("assistant", "tool", "data source", "room", "workflow instance", "credential", "flow", "webhook")
 
 
@@ -57,7 +54,7 @@ class Wanted:
     namespace: str | None = None
     room: str = ""
     instance: str = ""
-    skip: int = 0
+    skip: int = attrs.field(default=0, converter=int)
     status: str = ""
     path: str = ""
     body: str = ""
@@ -67,12 +64,12 @@ class Wanted:
         """Those of a list, newest first, that are shown."""
         return entries[self.skip : self.skip + NEWEST]
 
-    def includes(self, record: RequestRecord, response: ResponseRecord | None) -> bool:
+    def includes(self, record: RequestRecord) -> bool:
         """Whether a request is selected."""
         row = (record.method, record.path, str(record.operation))
         if not f"{record.status}".startswith(self.status) or (self.path and not _holds(" ".join(row), self.path)):
             return False
-        bodies = (record.content, response.content if response else b"")
+        bodies = (record.content, record.response.content if record.response else b"")
         return not self.body or any(_holds(each.decode(errors="replace"), self.body) for each in bodies)
 
 
@@ -91,8 +88,7 @@ def snapshot(state: State, wanted: Wanted) -> JsonObject:
     deliveries = _within(state.outbox.journal, namespace)
     listed = [each for each in deliveries if wanted.delivery in {"", each.id}]
     kept = _within(state.requests, namespace)
-    responses = {each.request_id: each for each in state.responses} if wanted.body else {}
-    requests = [each for each in kept if wanted.includes(each, responses.get(each.request_id))]
+    requests = [each for each in kept if wanted.includes(each)]
     return {
         "namespaces": sorted(_namespaces(state)),
         "time": state.clock.stamp(),
@@ -158,10 +154,10 @@ def _shown(record: Record, *left_out: str, **more: Any) -> JsonObject:
 def _clipped(value: Any, name: str = "") -> Any:
     """A small value with its secrets masked, the beginning of a long text, or the size of anything else."""
     if isinstance(value, str):
-        beginning: str = masked({name: value[: 2 * MAX_SHOWN]})[name]
-        return beginning if len(value) <= MAX_SHOWN else f"{beginning[:MAX_SHOWN]}... ({len(value)} characters)"
-    if size_of(value, MAX_SHOWN).weight > MAX_SHOWN:
-        instead = f"more than {MAX_SHOWN} characters and values"
+        beginning: str = masked({name: value[: 2 * MAX_VALUE]})[name]
+        return beginning if len(value) <= MAX_VALUE else f"{beginning[:MAX_VALUE]}... ({len(value)} characters)"
+    if len(compact(value)) > MAX_VALUE:
+        instead = f"more than {MAX_VALUE} characters"
         return [instead] if isinstance(value, list) else instead
     return masked({name: value})[name]
 
@@ -247,28 +243,26 @@ def _delivery(delivery: Delivery) -> JsonObject:
 
 def summary(record: RequestRecord) -> JsonObject:
     """A request without its headers and bodies."""
-    names = ("method", "operation", "client_id", "status", "request_id", "fault", "time")
+    names = ("method", "path", "operation", "client_id", "namespace", "status", "request_id", "fault", "time")
     facts = {name: getattr(record, name) for name in names}
-    # These two may be long.
-    sent = {name: _clipped(getattr(record, name)) for name in ("path", "namespace")}
-    return {**facts, **sent, "milliseconds": round(record.duration * 1000)}
+    return {**facts, "milliseconds": round(record.duration * 1000)}
 
 
-def exchange(state: State, contract: Contract, record: RequestRecord, response: ResponseRecord | None) -> JsonObject:
-    """`request` and `response` have the `size` in bytes with a `text` of at most MAX_RESPONSE bytes, or a `note`.
+def exchange(state: State, record: RequestRecord) -> JsonObject:
+    """`request` and `response` have the `size` in bytes with a `text` of the first MAX_SHOWN, or a `note`.
 
     `events` are those that the request caused, each with its `deliveries`.
     """
-    content = record.content if len(record.content) <= MAX_RESPONSE else None
+    response = record.response
     caused = {event_id for request_id, event_id in state.causes if request_id == record.request_id}
     deliveries = [each for each in state.outbox.journal if each.event_id in caused]
     return {
         **summary(record),
         "query": masked_text(f"?{record.query_string.decode('latin-1')}")[1:],
         "headers": record.headers,
-        "request": _body(len(record.content), content, CODE),
+        "request": _body(record.content, len(record.content), CODE),
         "response_headers": masked_headers(response.raw_headers) if response else {},
-        "response": _response(contract, record, response),
+        "response": _body(response.content, response.size) if response else {"note": CUT},
         "events": [
             {**_moment(event), "deliveries": [_delivery(each) for each in deliveries if each.event_id == event["id"]]}
             for event in state.events
@@ -279,30 +273,17 @@ def exchange(state: State, contract: Contract, record: RequestRecord, response: 
 
 def attempts(deliveries: Sequence[Delivery]) -> JsonObject:
     """The payload of a delivery, and all its attempts with what was sent beside it and what came back."""
-    payload = json.dumps(deliveries[0].event)
+    payload = json.dumps(deliveries[0].event).encode()
     return {
-        "payload": _body(len(payload), payload.encode() if len(payload) <= MAX_RESPONSE else None),
+        "payload": _body(payload, len(payload)),
         "attempts": [
             {**_delivery(each), "headers": each.headers, "answer": _text(each.answer.encode())} for each in deliveries
         ],
     }
 
 
-def _response(contract: Contract, record: RequestRecord, response: ResponseRecord | None) -> JsonObject:
-    if record.status == 0:
-        return {"note": "No response: a fault cut the connection."}
-    if response is None:
-        return {"note": f"No longer kept: only the responses to the newest {RESPONSES} requests are."}
-    is_stream = record.operation is not None and contract.operations[record.operation].stream
-    return _body(response.size, response.content if is_stream or response.size <= MAX_RESPONSE else None)
-
-
-def _body(size: int, content: bytes | None, *secret: str) -> JsonObject:
-    if size == 0:
-        return {"size": 0, "note": "No body."}
-    if content is None:
-        return {"size": size, "note": LARGE}
-    return {"size": size, "text": _text(content, *secret)}
+def _body(content: bytes, size: int, *secret: str) -> JsonObject:
+    return {"size": size, "text": _text(content[:MAX_SHOWN], *secret)} if size else {"size": 0, "note": "No body."}
 
 
 def _text(content: bytes, *secret: str) -> str:

@@ -15,7 +15,6 @@ instance.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -148,7 +147,7 @@ class Step:
 
     def _email(self, fields: JsonObject) -> None:
         sent = {**fields, "namespace": self._instance.namespace, "sent_at": self._now}
-        self._state.emails.append(sent, len(json.dumps(fields)))
+        self._state.emails.append(sent)
 
     def _emit(self, event: JsonObject) -> None:
         self._state.streams.emit(self._instance.id, event)

@@ -81,7 +81,7 @@ class Provider:
         credential = self._credential(token)
         refusal = unauthorized("The token doesn't belong to an active credential.")
         given, credential_id = (self._given(method, path), credential.id) if credential else (refusal, "")
-        self.requests.append(ProviderRequest(method, path, query, content, credential_id, given.status), len(content))
+        self.requests.append(ProviderRequest(method, path, query, content, credential_id, given.status))
         return given
 
     def _given(self, method: str, path: str) -> Problem:

@@ -29,7 +29,7 @@ from interactor_ext.sandbox.platform.limits import Limits
 from interactor_ext.sandbox.platform.providers import Provider
 from interactor_ext.sandbox.platform.streams import Streams
 from interactor_ext.sandbox.platform.timed import TimedChanges
-from interactor_ext.sandbox.storage.journal import RESPONSES, Journal, RequestRecord, ResponseRecord
+from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
 from interactor_ext.sandbox.storage.strict_json import compact
@@ -88,8 +88,6 @@ class State:
         self.limits: Limits = Limits(clock, contract.tiers, enforce=settings.enforce_limits)
         self.idempotency: IdempotencyKeys = IdempotencyKeys(clock, self.store)
         self.requests: Journal[RequestRecord] = Journal(settings.history)
-        # For the inspector. Apart from the requests, so that long responses do not make the journal forget requests.
-        self.responses: Journal[ResponseRecord] = Journal(RESPONSES)
         self.events: Journal[JsonObject] = Journal(settings.history)
         # Ids: of a request, and of an event that it caused.
         self.causes: Journal[tuple[str, str]] = Journal(settings.history)
@@ -121,7 +119,7 @@ class State:
             "namespace": namespace,
             "data": data,
         }
-        self.events.append(body, len(compact(body)))
+        self.events.append(body)
         if request_id := cause.get():
             self.causes.append((request_id, body["id"]))
         self.outbox.post(body)
@@ -233,7 +231,7 @@ class State:
         for part in (self.store, self.streams, self.limits, self.timetable):
             part.clear()
         self.idempotency.restore()
-        for journal in (self.requests, self.responses, self.events, self.causes, self.emails):
+        for journal in (self.requests, self.events, self.causes, self.emails):
             journal.clear()
         self.persistence.clear()
         self.accounts.clear()

@@ -6,12 +6,12 @@ them, and the pending webhook deliveries. Not stored are journals, the events of
 faults, a partly streamed reply, and a call of a `callback_url` in progress. The file is readable by its owner only, as
 it holds secrets.
 
-A file and its write-ahead log are checked before anything is written to them, by SQLite's own check and the checksums
-of the log: one that is damaged, or of another kind or version, is refused and unchanged.
+A file is checked before anything is written to it: one that SQLite finds damaged, or of another kind or version, is
+refused and unchanged.
 
-The writes of one step of a handler are one transaction, committed before the response is sent. The kernel has it then,
-so it survives the end of the process; a power cut may lose the last transactions, but never leaves half of one. If the
-file can't be written, as on a full disk, the transaction is rolled back: the call fails, and memory is reloaded.
+The writes of one step of a handler are one transaction, committed before the response is sent. What is committed is in
+the file itself: there is no write-ahead log beside it that could be lost or damaged. If the file can't be written, as
+on a full disk, the transaction is rolled back: the call fails, and memory is reloaded.
 """
 
 from __future__ import annotations
@@ -21,20 +21,29 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
 
+from interactor_ext._errors import ConfigurationError
 from interactor_ext.logs import sandbox_logger as logger
-from interactor_ext.sandbox.storage.file_check import (
-    APPLICATION_ID,
-    TABLES,
-    VERSION,
-    DamagedFile,
-    check_file,
-    identity,
-)
 from interactor_ext.sandbox.storage.persistence import NotStored, Persistence, StoredRecord
+
+# "isbx": marks the file as one of ours. The version is that of the tables.
+APPLICATION_ID = 0x69736278
+VERSION = 4
+TABLES = """
+CREATE TABLE records (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, namespace TEXT NOT NULL,
+    parent TEXT NOT NULL, public TEXT NOT NULL, private TEXT NOT NULL
+);
+CREATE INDEX records_by_table ON records (kind, namespace, parent);
+CREATE TABLE "values" (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+class DamagedFile(ConfigurationError, ValueError):
+    """The file is damaged, or not a data file of a sandbox. It was not changed."""
 
 
 class DataFile(Persistence):
@@ -62,8 +71,9 @@ class DataFile(Persistence):
         if self._connection is not None:
             return False
         with _sqlite_errors(self.path):
-            if _make_if_missing(self.path):
-                check_file(self.path)
+            with suppress(FileExistsError):
+                # Never opened besides SQLite once it exists: closing it would drop the POSIX locks of this process.
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             # The loop's thread and that of `Sandbox` take turns; no two statements run at once.
             connection = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
             try:
@@ -113,11 +123,11 @@ class DataFile(Persistence):
         values = (kind, namespace, parent)
         self._write("DELETE FROM records WHERE kind = ? AND namespace = ? AND parent = ?", values)
 
-    def records(self) -> Iterator[StoredRecord]:
-        rows = self._open().execute(
-            "SELECT kind, id, namespace, parent, public, private FROM records ORDER BY position"
-        )
-        return (StoredRecord(*row) for row in rows)
+    def records(self) -> list[StoredRecord]:
+        select = "SELECT kind, id, namespace, parent, public, private FROM records ORDER BY position"
+        # An open cursor of text that can't be read would keep the file locked.
+        with closing(self._open().execute(select)) as rows:
+            return [StoredRecord(*row) for row in rows]
 
     def value(self, name: str) -> str | None:
         row = self._open().execute('SELECT value FROM "values" WHERE name = ?', (name,)).fetchone()
@@ -159,35 +169,28 @@ class DataFile(Persistence):
         return self._connection
 
 
-def _make_if_missing(path: Path) -> bool:
-    """Create the file if it is missing; returns whether it is non-empty. Raises OSError."""
-    with suppress(FileExistsError):
-        # Never opened besides SQLite once it exists: closing it would drop the POSIX locks of this process.
-        os.close(os.open(path.resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError(f"{path} can't be used: it isn't a regular file")
-    return found.st_size > 0
-
-
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Check and lock the file. Raises ValueError or sqlite3.Error, and has changed nothing then."""
     # Locked from the first access until the connection closes, even for reading.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    connection.execute("BEGIN EXCLUSIVE")
-    _, is_empty = identity(connection, path)
-    connection.execute("COMMIT")
-    for each in (path, path.with_name(f"{path.name}-wal")):
-        # An existing file may be readable by others.
-        with suppress(FileNotFoundError):
-            with suppress(PermissionError):
-                each.chmod(0o600)
-            if stat.S_IMODE(each.stat().st_mode) & 0o077:
-                logger.warning("%s contains secrets, and others can read it", each)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    if is_empty:
-        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
-        connection.executescript(f"BEGIN; {marks} {TABLES} COMMIT;")
+    is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if not is_empty:
+        checks = ("application_id", "user_version", "quick_check(1)")
+        mark, version, found = (connection.execute(f"PRAGMA {check}").fetchone()[0] for check in checks)
+        if mark != APPLICATION_ID:
+            raise ValueError("another program wrote it")
+        if version != VERSION:
+            raise ValueError(f"another version of the sandbox wrote it, in the format {version}, not {VERSION}")
+        if found != "ok":
+            raise ValueError("it is damaged")
+    # An existing file may be readable by others.
+    with suppress(PermissionError):
+        path.chmod(0o600)
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        logger.warning("%s contains secrets, and others can read it", path)
+    connection.execute("PRAGMA journal_mode = DELETE")
+    marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+    connection.executescript(f"BEGIN EXCLUSIVE; {f'{marks} {TABLES}' if is_empty else ''} COMMIT;")
 
 
 @contextmanager
@@ -197,5 +200,5 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         reason = "another sandbox has it open" if "locked" in str(error) else str(error)
         raise OSError(f"{path} can't be used: {reason}") from None
-    except sqlite3.DatabaseError:
-        raise DamagedFile(f"{path} isn't the data file of a sandbox") from None
+    except (sqlite3.DatabaseError, ValueError) as error:
+        raise DamagedFile(f"{path} isn't the data file of a sandbox: {error}. It was left unchanged") from None

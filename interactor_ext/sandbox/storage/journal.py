@@ -13,13 +13,10 @@ from interactor_ext.sandbox.storage.strict_json import parse_json
 
 T = TypeVar("T")
 
-# Bytes of a journal.
-MAX_SIZE = 64 * 1024 * 1024
-# Bytes of an entry without its contents.
-OVERHEAD = 1000
-# Bytes of a response body that is kept, and how many are.
-MAX_RESPONSE = 64 * 1024
-RESPONSES = 500
+# Bytes of a response's body that are kept, and of every body that are shown.
+MAX_SHOWN = 64 * 1024
+# Levels of JSON that are shown; far more than real data has.
+DEEPEST = 64
 # The code of an OAuth flow, in the callback's body.
 CODE = "code"
 
@@ -27,37 +24,30 @@ CODE = "code"
 class Journal(Sequence[T]):
     """The newest `limit` entries, oldest first. Reads work on a copy, so they are safe while the server writes.
 
-    The entries hold at most MAX_SIZE bytes in total, but the newest one is always kept. `dropped` counts those that
-    made room for newer ones.
+    `dropped` counts those that made room for newer ones.
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
         self.dropped: int = 0
-        self._entries: deque[tuple[int, T]] = deque()
-        self._size = 0
+        self._entries: deque[T] = deque(maxlen=limit)
         self._lock = safe_lock()
 
-    def append(self, entry: T, size: int = 0) -> None:
-        """`size` is the approximate number of bytes of the entry."""
-        size += OVERHEAD
+    def append(self, entry: T) -> None:
+        """Add the newest entry."""
         with self._lock:
-            self._entries.append((size, entry))
-            self._size += size
-            while len(self._entries) > self._limit or (self._size > MAX_SIZE and len(self._entries) > 1):
-                self._size -= self._entries.popleft()[0]
-                self.dropped += 1
+            self.dropped += len(self._entries) == self._entries.maxlen
+            self._entries.append(entry)
 
     def clear(self) -> None:
         """Forget all entries."""
         with self._lock:
             self._entries.clear()
-            self._size = self.dropped = 0
+            self.dropped = 0
 
     def snapshot(self) -> list[T]:
         """The current entries, oldest first."""
         with self._lock:
-            return [entry for _, entry in self._entries]
+            return list(self._entries)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -74,6 +64,19 @@ class Journal(Sequence[T]):
 
     def __repr__(self) -> str:
         return f"Journal({self.snapshot()!r})"
+
+
+@dataclass(slots=True)
+class ResponseRecord:
+    """The headers of a response and the first MAX_SHOWN bytes of its body, which a stream adds to."""
+
+    raw_headers: Sequence[tuple[bytes, bytes]] = field(repr=False)
+    size: int = 0
+    content: bytes = field(default=b"", repr=False)
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        self.content += chunk[: MAX_SHOWN - len(self.content)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +101,7 @@ class RequestRecord:
     time: str = ""
     duration: float = 0.0
     query_string: bytes = field(default=b"", repr=False)
-
-    @property
-    def size(self) -> int:
-        """Bytes of body and headers."""
-        return len(self.content) + sum(len(name) + len(value) for name, value in self.raw_headers)
+    response: ResponseRecord | None = field(default=None, repr=False)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -122,20 +121,6 @@ class RequestRecord:
         return masked(body, CODE)
 
 
-@dataclass(slots=True)
-class ResponseRecord:
-    """The response to a request: its headers and the first MAX_RESPONSE bytes of its body, which a stream adds to."""
-
-    request_id: str
-    raw_headers: Sequence[tuple[bytes, bytes]] = field(repr=False)
-    size: int = 0
-    content: bytes = field(default=b"", repr=False)
-
-    def add(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        self.content += chunk[: MAX_RESPONSE - len(self.content)]
-
-
 def masked_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """Headers by their lower-case names, with secrets masked."""
     decoded = ((name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in raw)
@@ -146,7 +131,7 @@ def masked(value: Any, *secret: str) -> Any:
     """JSON with secrets masked; `secret` are further names that are secret on the first level."""
     if isinstance(value, dict):
         value = {name: MASK if name in secret else item for name, item in value.items()}
-    return Masker(masked_text).clean(value)
+    return Masker(masked_text, deepest=DEEPEST).clean(value)
 
 
 def masked_text(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -47,9 +47,9 @@ class Persistence:
     def change(self, record: StoredRecord) -> None: ...
     def remove(self, record_id: str) -> None: ...
     def remove_all(self, kind: str, namespace: str, parent: str) -> None: ...
-    def records(self) -> Iterator[StoredRecord]:
+    def records(self) -> list[StoredRecord]:
         """In order of addition."""
-        return iter(())
+        return []
 
     def value(self, name: str) -> str | None:
         """A single named value, such as the signing key."""

@@ -12,7 +12,7 @@ export function attemptRow(delivery) {
   const row = unfolding(delivery, [...parts, element("strong", {}, delivery.event_type), took], more);
   const load = async () => details(await read(`deliveries/${encodeURIComponent(delivery.id)}`), delivery);
   unfold(row.querySelector("details"), more, load);
-  const redeliver = () => perform(() => send("POST", "page/redeliver", { delivery_id: delivery.id }));
+  const redeliver = () => perform(() => send("POST", "deliveries", { what: delivery.id }));
   row.append(button("Redeliver", redeliver));
   return row;
 }

@@ -16,13 +16,13 @@ export async function read(path) {
 
 /** Call a control route, and return the JSON that it answers. Throws an Error that says why it refused. */
 export async function send(method, path, body) {
-  const headers = { "Content-Type": "application/json", "X-Sandbox-Page": "1" };
+  const headers = { "Content-Type": "application/json" };
   return answer(await fetch(`/_sandbox/${path}`, { method, headers, body: body && JSON.stringify(body) }));
 }
 
 /** Call an operation of the contract. */
 export function call(operation, namespace, path, body) {
-  return send("POST", "page/act", { operation, namespace, path, body });
+  return send("POST", "act", { operation, namespace, path, body });
 }
 
 /** Do something and say what came of it: `done` of its result, or why it failed. Returns whether it was done. */
