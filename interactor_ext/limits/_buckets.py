@@ -18,7 +18,7 @@ from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 Key = tuple[str, ...]
 """The tier's name first, then whose bucket it is: ("namespace", client, "user_123")."""
 
-# Beyond this number the full buckets are dropped: a new one is full as well.
+# Beyond this number, the one that has not been used for longest goes: by then it is full, as a new one is.
 _MAX_BUCKETS = 10_000
 _RESERVE = 0.2
 # The limits are by the minute. A longer Retry-After holds for the call that got it alone, by the retry policy.
@@ -106,12 +106,6 @@ class Buckets:
             bucket.last = max(bucket.last, start)
         return start - now, True
 
-    def give_back(self, keys: Sequence[Key], now: float) -> None:
-        """A call that had reserved will not start."""
-        for key in keys:
-            bucket = self.bucket(key, now)
-            bucket.level = min(float(self.tiers.of(key).burst), bucket.level + 1)
-
     def observe(self, key: Key, now: float, remaining: float | None, closed_for: float | None) -> None:
         """Take over what the server sent: it allows `remaining` more calls, or none for `closed_for` seconds."""
         bucket = self.bucket(key, now)
@@ -123,21 +117,12 @@ class Buckets:
     def bucket(self, key: Key, now: float) -> Bucket:
         """The bucket of a key, filled up to now."""
         tier = self.tiers.of(key)
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            if len(self._buckets) >= _MAX_BUCKETS:
-                self._drop_full(now)
-            bucket = self._buckets[key] = Bucket(float(tier.burst), now)
-        else:
-            bucket.refill(tier, now)
+        bucket = self._buckets.pop(key) if key in self._buckets else Bucket(float(tier.burst), now)
+        bucket.refill(tier, now)
+        self._buckets[key] = bucket  # at the end, as the one that was used last
+        if len(self._buckets) > _MAX_BUCKETS:
+            del self._buckets[next(iter(self._buckets))]
         return bucket
-
-    def _drop_full(self, now: float) -> None:
-        for key, bucket in list(self._buckets.items()):
-            tier = self.tiers.of(key)
-            bucket.refill(tier, now)
-            if bucket.level >= tier.burst and bucket.closed_until <= now:
-                del self._buckets[key]
 
 
 class LocalBuckets:
@@ -158,12 +143,6 @@ class LocalBuckets:
             return self._buckets.reserve(keys, self._clock(), max_wait)
         yield  # a generator as those of other stores, without an effect
 
-    def give_back(self, keys: Sequence[Key]) -> Effects[None]:
-        with self._lock:
-            self._buckets.give_back(keys, self._clock())
-        return
-        yield
-
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
         affected, remaining, closed_for = observed(keys, status, headers, retry_after)
         with self._lock:
@@ -174,25 +153,16 @@ class LocalBuckets:
         self._buckets = Buckets(self._tiers)
 
 
-_SCOPES: Mapping[str, str] = {
-    "client": "client",
-    "namespace": "namespace",
-    "stream": "streams",
-    "streams": "streams",
-    "streaming": "streams",
-    "sse": "streams",
-    "oauth": "tokens",
-    "token": "tokens",
-    "tokens": "tokens",
-}
+# The platform's names of tiers, where they are not those of `Tiers`.
+_SCOPES: Mapping[str, str] = {"streaming": "streams", "oauth": "tokens"}
 
 
 def observed(
     keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None
 ) -> tuple[Sequence[Key], float | None, float | None]:
     """The rate limits in a response: the buckets affected, the calls remaining, and the seconds of a refusal."""
-    scope = _SCOPES.get(headers.get("x-ratelimit-scope", "").strip().lower())
-    affected = [key for key in keys if key[0] == scope]
+    scope = headers.get("x-ratelimit-scope", "").strip().lower()
+    affected = [key for key in keys if key[0] == _SCOPES.get(scope, scope)]
     closed_for = min(retry_after, _LONGEST_REFUSAL) if status == 429 and retry_after is not None else None
     if not affected:
         # Without a known scope, a refusal closes all of them, and a number counts for none.

@@ -20,11 +20,11 @@ from interactor_ext.tokens._redis import blocking, is_async
 _RESERVE = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
-local max_wait, take = tonumber(ARGV[1]), tonumber(ARGV[2])
+local max_wait = tonumber(ARGV[1])
 local start, levels, lasts = now, {}, {}
 for i, key in ipairs(KEYS) do
-  local interval, burst, reserve = tonumber(ARGV[i * 5 - 2]), tonumber(ARGV[i * 5 - 1]), tonumber(ARGV[i * 5])
-  local remaining, closed_for = tonumber(ARGV[i * 5 + 1]), tonumber(ARGV[i * 5 + 2])
+  local interval, burst, reserve = tonumber(ARGV[i * 5 - 3]), tonumber(ARGV[i * 5 - 2]), tonumber(ARGV[i * 5 - 1])
+  local remaining, closed_for = tonumber(ARGV[i * 5]), tonumber(ARGV[i * 5 + 1])
   local stored = redis.pcall('HMGET', key, 'level', 'seen', 'last', 'closed')
   if stored.err then -- the key holds no bucket
     redis.call('DEL', key)
@@ -47,16 +47,11 @@ for i, key in ipairs(KEYS) do
   levels[i], lasts[i] = level, last
 end
 local wait = start - now
-local taken = take > 0 and wait <= max_wait
-if taken then
-  for i, key in ipairs(KEYS) do
-    redis.call('HSET', key, 'level', tostring(levels[i] - take),
-      'last', string.format('%.6f', math.max(lasts[i], start)))
-  end
-elseif take < 0 then
-  for i, key in ipairs(KEYS) do redis.call('HSET', key, 'level', tostring(levels[i] - take)) end
+if wait > max_wait then return {string.format('%.6f', wait), 0} end
+for i, key in ipairs(KEYS) do
+  redis.call('HSET', key, 'level', tostring(levels[i] - 1), 'last', string.format('%.6f', math.max(lasts[i], start)))
 end
-return {string.format('%.6f', wait), taken and 1 or 0}
+return {string.format('%.6f', wait), 1}
 """
 
 _SECONDS_BETWEEN_WARNINGS = 60.0
@@ -89,16 +84,9 @@ class RedisBuckets:
         if self._may_ask():
             redis = self._redis_here()
             with self._failures_noted():
-                return _reservation((yield _eval(redis, self._script(keys, max_wait, 1), time_left)))
+                wait, taken = yield _eval(redis, self._script(keys, max_wait), time_left)
+                return max(0.0, float(wait)), bool(taken)
         return (yield from self._local.reserve(keys, max_wait))
-
-    def give_back(self, keys: Sequence[Key]) -> Effects[None]:
-        if self._rests:
-            yield from self._local.give_back(keys)
-            return
-        redis = self._redis_here()
-        with self._failures_noted():
-            yield _eval(redis, self._script(keys, 0.0, -1), math.inf)
 
     def _redis_here(self) -> Any:
         """An asynchronous client belongs to the event loop that uses it first. Other loops, as a second `asyncio.run`
@@ -121,8 +109,8 @@ class RedisBuckets:
             self._observed[key] = (-1.0 if remaining is None else remaining, -1.0 if closed_for is None else closed_for)
         self._local.observe(keys, status, headers, retry_after)
 
-    def _script(self, keys: Sequence[Key], max_wait: float, take: int) -> list[Any]:
-        numbers: list[Any] = [min(max_wait, 1e9), take]
+    def _script(self, keys: Sequence[Key], max_wait: float) -> list[Any]:
+        numbers: list[Any] = [min(max_wait, 1e9)]
         for key in keys:
             tier = self._tiers.of(key)
             numbers += [tier.interval, tier.burst, tier.reserve, *self._observed.pop(key, (-1.0, -1.0))]
@@ -154,11 +142,6 @@ class RedisBuckets:
                 logger.warning("the rate limits in Redis can't be used, so this process counts on its own: %r", error)
         else:
             self._rests_until = None
-
-
-def _reservation(reply: Sequence[Any]) -> tuple[float, bool]:
-    wait, taken = reply
-    return max(0.0, float(wait)), bool(taken)
 
 
 def _eval(redis: Any, script: list[Any], time_left: float) -> Call:

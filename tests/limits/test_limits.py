@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interactor_ext._waiting import Closing
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.limits._buckets import Buckets
 from tests.support.virtual_time import run_in_virtual_time
@@ -164,24 +163,6 @@ def test_calls_in_the_queue_are_woken_when_their_turn_comes() -> None:
     assert run_in_virtual_time(main()) < 0.2  # else they look every quarter of a second
 
 
-class Interrupted(Closing):
-    """In place of what ends a pause early: it is interrupted."""
-
-    def pause(self, seconds: float) -> None:
-        raise KeyboardInterrupt
-
-    async def pause_async(self, seconds: float) -> None:
-        raise asyncio.CancelledError
-
-
-def test_interrupted_wait_gives_its_reservation_back() -> None:
-    limiter = RateLimiter(Tiers(client=Tier(1, 1)), clock=lambda: 1000.0)
-    limiter.wait(CLIENT)
-    with pytest.raises(KeyboardInterrupt):
-        limiter.wait(CLIENT, None, Interrupted())
-    assert limiter.wait(CLIENT, 0.1) == 60
-
-
 def test_busy_namespace_is_remembered_among_any_number_of_idle_ones() -> None:
     now = [0.0]
     limiter = RateLimiter(Tiers(client=Tier(1e6, 10**6), namespace=Tier(60, 2)), clock=lambda: now[0])
@@ -193,21 +174,18 @@ def test_busy_namespace_is_remembered_among_any_number_of_idle_ones() -> None:
     assert limiter.wait(user("busy"), 0.1) is not None
 
 
-def test_cancelled_wait_gives_its_reservation_back_and_delays_nobody() -> None:
+def test_cancelled_wait_passes_its_turn_on() -> None:
     async def main() -> float:
         loop = asyncio.get_running_loop()
         limiter = RateLimiter(Tiers(client=Tier(60, 1)), clock=loop.time)
         await limiter.wait_async(CLIENT)
         tasks = [asyncio.create_task(limiter.wait_async(CLIENT)) for _ in range(30)]
         await asyncio.sleep(0)
-        for task in tasks[::2]:
-            task.cancel()
-            await asyncio.sleep(0)
-        for task in tasks[1:-2:2]:
+        for task in tasks[:-1]:
             task.cancel()
         await tasks[-1]
         await asyncio.gather(*tasks, return_exceptions=True)
         return loop.time()
 
-    # Two wait before it. With the reservations of cancelled tasks it would take half a minute.
+    # It waits for the reservation of the one that had the turn, and for its own.
     assert run_in_virtual_time(main()) < 5

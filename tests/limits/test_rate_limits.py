@@ -22,7 +22,7 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.tokens import MemoryTokenStore
 from interactor_ext.transports import AsyncTransport
-from tests.limits.test_limits import CLIENT, Interrupted
+from tests.limits.test_limits import CLIENT
 from tests.support.cases import NIGHTLY
 from tests.support.modes import at_once, opened, sync_and_async
 from tests.support.rate_limits import NAMESPACES, SLOWER, SPEED, call_from_threads, limiter_on
@@ -179,24 +179,9 @@ def test_redis_script_and_local_buckets_give_the_same_waits(redis_socket: str, m
         if step == 24:  # a shorter one changes nothing
             limiter.observe(keys, 429, {"x-ratelimit-scope": "namespace"}, 1.0)
             buckets.observe(keys[1], now, None, 1.0)
-        if step == 30:
-            run_sync(limiter._buckets.give_back(keys))
-            buckets.give_back(keys, now)
         most = 5.0 if step % 5 == 0 else float("inf")
         there, here = run_sync(limiter._buckets.reserve(wanted, most)), buckets.reserve(wanted, now, most)
         assert there == (pytest.approx(here[0], abs=0.001), here[1]), step
-
-
-async def test_interrupted_wait_gives_its_reservation_back_in_redis(redis_socket: str) -> None:
-    limiter = limiter_on(redis_socket, Tiers(client=Tier(1, 1)))
-    limiter.wait(CLIENT)
-    with pytest.raises(KeyboardInterrupt):
-        limiter.wait(CLIENT, None, Interrupted())
-    with pytest.raises(asyncio.CancelledError):
-        await limiter.wait_async(CLIENT, None, Interrupted())
-    seconds = limiter.wait(CLIENT, 0.1)
-    assert seconds is not None
-    assert seconds < 120  # with both reservations kept it would be 180
 
 
 @sync_and_async
