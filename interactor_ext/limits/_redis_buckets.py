@@ -16,7 +16,7 @@ from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers, observed
 from interactor_ext.logs import logger
 from interactor_ext.tokens._redis import blocking, is_async
 
-# `Bucket.next` and `Buckets.reserve` as one atomic script. A test compares both.
+# `Bucket.next` and `LocalBuckets.reserve` as one atomic script. A test compares both.
 _RESERVE = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interactor_ext._effects import run_sync
 from interactor_ext.limits import RateLimiter, Tier, Tiers
-from interactor_ext.limits._buckets import Buckets
 from tests.support.virtual_time import run_in_virtual_time
 
 CLIENT = (("client", "c"),)
@@ -17,6 +18,10 @@ CLIENT = (("client", "c"),)
 
 def user(name: str) -> tuple[tuple[str, ...], ...]:
     return (*CLIENT, ("namespace", "c", name))
+
+
+def reserve(limiter: RateLimiter, max_wait: float = math.inf) -> tuple[float, bool]:
+    return run_sync(limiter._buckets.reserve(CLIENT, max_wait))
 
 
 # A stricter server than the documented one: the same buckets, but not a token in reserve.
@@ -32,8 +37,8 @@ def overdrawn(starts: list[float], tier: Tier) -> bool:
 
 
 def test_burst_starts_at_once_and_the_rest_at_the_rate() -> None:
-    buckets = Buckets(Tiers(client=Tier(60, 10)))
-    waits = [buckets.reserve(CLIENT, 0.0)[0] for _ in range(15)]
+    limiter = RateLimiter(Tiers(client=Tier(60, 10)), clock=lambda: 0.0)
+    waits = [reserve(limiter)[0] for _ in range(15)]
     assert waits[:8] == [0.0] * 8
     assert not overdrawn(waits, Tier(60, 10))
     assert waits == sorted(waits)
@@ -47,26 +52,28 @@ def test_burst_starts_at_once_and_the_rest_at_the_rate() -> None:
 )
 def test_no_series_of_calls_exceeds_the_tier(rate: float, burst: int, gaps: list[float]) -> None:
     tier = Tier(rate, burst)
-    buckets = Buckets(Tiers(client=tier))
-    now, starts = 0.0, []
+    now, starts = [0.0], []
+    limiter = RateLimiter(Tiers(client=tier), clock=lambda: now[0])
     for gap in gaps:
-        now += gap
-        wait, reserved = buckets.reserve(CLIENT, now)
+        now[0] += gap
+        wait, reserved = reserve(limiter)
         assert reserved
         assert wait >= 0
-        starts.append(now + wait)
+        starts.append(now[0] + wait)
     assert starts == sorted(starts)
     assert not overdrawn(starts, tier)
 
 
 def test_wait_longer_than_max_wait_reserves_nothing() -> None:
-    buckets = Buckets(Tiers(client=Tier(60, 1)))
-    assert buckets.reserve(CLIENT, 0.0) == (0.0, True)
+    now = [0.0]
+    limiter = RateLimiter(Tiers(client=Tier(60, 1)), clock=lambda: now[0])
+    assert reserve(limiter) == (0.0, True)
     for _ in range(100):
-        wait, reserved = buckets.reserve(CLIENT, 0.0, max_wait=0.5)
+        wait, reserved = reserve(limiter, 0.5)
         assert not reserved
         assert wait == pytest.approx(1.0)
-    assert buckets.reserve(CLIENT, 1.0) == (0.0, True)
+    now[0] = 1.0
+    assert reserve(limiter) == (0.0, True)
 
 
 def wait_after(status: int, headers: dict[str, str], retry_after: float | None, name: str = "u") -> float:
