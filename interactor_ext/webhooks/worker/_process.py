@@ -76,7 +76,8 @@ def work(worker: QueueLoop, options: dict[str, Any]) -> int:
 
     Raises ConfigurationError.
     """
-    _log_if_nobody_does()
+    if not is_handled(logger):  # neither the program has configured a log, nor INTERACTOR_LOG
+        log_to_stderr(logger, "info")
     process = WorkerProcess(worker, concurrency=options["concurrency"], grace=options["grace"])
     if options["metrics_port"] is not None:
         MetricsPort(process.health, options["metrics_host"], options["metrics_port"])
@@ -101,10 +102,6 @@ class WorkerProcess:
         ]
 
     @property
-    def is_stopping(self) -> bool:
-        return self._stop.is_set()
-
-    @property
     def left_behind(self) -> int:
         """How many threads are kept by handlers that did not end in time."""
         return CALLER_THREADS.abandoned + loop_thread.abandoned
@@ -113,7 +110,7 @@ class WorkerProcess:
         """The status and the document that a probe gets."""
         status = "ok" if self.worker.reaches_queue else "queue_unreachable"
         # A process that stops is let finish: no probe may have it killed.
-        status = "stopping" if self.is_stopping else status
+        status = "stopping" if self._stop.is_set() else status
         document = {"status": status, "running": self.worker.running, "left_behind": self.left_behind}
         return 503 if status == "queue_unreachable" else 200, document
 
@@ -132,7 +129,7 @@ class WorkerProcess:
         return status
 
     def _work(self) -> None:
-        while not self.is_stopping:
+        while not self._stop.is_set():
             try:
                 self.worker.run(self._stop)
             except BaseException:
@@ -140,7 +137,7 @@ class WorkerProcess:
                 logger.exception("A webhook handler raised an exception that would end its worker. The worker goes on.")
 
     def _report(self) -> None:
-        while not self.is_stopping:
+        while not self._stop.is_set():
             with suppress(Exception):  # the threads that ask the queue log that it is out of reach
                 self.worker.report()
             self._stop.wait(_REPORT_SECONDS)
@@ -181,12 +178,6 @@ class WorkerProcess:
     def _note(self, number: int, _: object) -> None:
         self._signals.append(number)
         self._waiter.wake()
-
-
-def _log_if_nobody_does() -> None:
-    """Log to stderr, unless the program has configured a log or INTERACTOR_LOG has."""
-    if not is_handled(logger):
-        log_to_stderr(logger, "info")
 
 
 def _end(status: int) -> None:

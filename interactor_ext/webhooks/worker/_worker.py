@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import secrets
 import threading
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -270,9 +271,6 @@ def _only_async(handler: Handler) -> Handler:
 
 
 def _error_text(error: BaseException) -> str:
-    try:
-        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    except Exception:  # its __str__ is the handler's author's
-        text = type(error).__name__
+    text = "".join(traceback.format_exception_only(error)).strip()
     # JSON can contain lone surrogates, which no database accepts.
     return text.encode("utf-8", "backslashreplace").decode()
