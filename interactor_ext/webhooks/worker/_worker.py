@@ -225,10 +225,7 @@ class WebhookWorker(QueueLoop):
     def _give_back(self, queued: QueuedEvent, token: str, error: BaseException) -> Effects[None]:
         reason = f"The worker was stopped: {_error_text(error)}"
         try:
-            if queued.attempt > len(self._retry_delays):
-                yield self._calls.call(self.queue.bury, queued.key, token, reason, shielded=True)
-            else:
-                yield self._calls.call(self.queue.retry, queued.key, token, 0.0, reason, shielded=True)
+            yield self._calls.call(self.queue.retry, queued.key, token, 0.0, reason, shielded=True)
         except Exception:
             logger.exception("Webhook event %r stays with the stopped worker until its lease expires.", queued.key)
 
