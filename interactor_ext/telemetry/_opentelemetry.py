@@ -20,7 +20,6 @@ from interactor_ext.telemetry._events import (
     Sending,
     StreamConnected,
     StreamDisconnected,
-    TokenInUse,
     TokenRequested,
     WebhookQueue,
     WebhookReceived,
@@ -130,8 +129,6 @@ class OpenTelemetryTelemetry(EqualBySettings):
                 for state in ("waiting", "retrying", "dead"):
                     self._queued.set(getattr(event, state), {"service": service, "state": state})
                 self._oldest.set(oldest, {"service": service})
-            case TokenInUse():
-                pass  # useful at the instant of a scrape alone
 
     def _observe_pools(self, options: object) -> Iterator[Observation]:
         from opentelemetry.metrics import Observation

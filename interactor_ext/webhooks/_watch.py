@@ -45,8 +45,10 @@ class DeliveryWatch:
         self.event = event
 
     def answered(self, answer: WebhookAnswer) -> None:
-        said, reason = _outcome_and_reason(answer)
-        self._ended(said, _OUTCOMES.get(said, "failed"), status=answer.status, reason=reason)
+        document: dict[str, Any] = json.loads(answer.body)
+        error: dict[str, str] = document.get("error", {})
+        said = error["code"] if error else document["status"]
+        self._ended(said, _OUTCOMES.get(said, "failed"), status=answer.status, reason=error.get("message", ""))
 
     def observe_handlers(self, plan: Effects[None]) -> Effects[None]:
         """For the handlers of an event from a queue."""
@@ -86,11 +88,3 @@ def label(event: WebhookEvent | None) -> str:
     if event is None:
         return "unknown"
     return event.event if event.event in EVENT_MODELS["WebhookEvent"] else "other"
-
-
-def _outcome_and_reason(answer: WebhookAnswer) -> tuple[str, str]:
-    """The outcome in one word, and the reason of a refusal."""
-    document: dict[str, Any] = json.loads(answer.body)
-    if "status" in document:
-        return document["status"], ""
-    return document["error"]["code"], document["error"]["message"]

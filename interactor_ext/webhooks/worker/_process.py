@@ -133,7 +133,7 @@ class WorkerProcess:
             try:
                 self.worker.run(self._stop)
             except BaseException:
-                # Without a time limit, handlers run in this very thread.
+                # Those of an SQSWorker run in this very thread.
                 logger.exception("A webhook handler raised an exception that would end its worker. The worker goes on.")
 
     def _report(self) -> None:

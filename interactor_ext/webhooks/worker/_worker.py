@@ -26,6 +26,8 @@ from interactor_ext.webhooks.router import Handler, HandlerRun, WebhookRouter, h
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 _HANDLER_SECONDS = 300.0
+# Thirty days, in place of no limit: a handler without one would run in the worker's own thread.
+_NO_LIMIT = 2_592_000.0
 # The delays in seconds of an event without a handler here. The longest is what a worker that is new to it waits.
 _SKIP_SECONDS = 5.0
 _LONGEST_SKIP = 600.0
@@ -107,8 +109,8 @@ class WebhookWorker(QueueLoop):
 
     After `handler_timeout` seconds the handlers of an event count as failed, even if they hang; the default is the
     router's, or else 300. An asynchronous handler is then cancelled. A synchronous one runs in its own thread, which
-    can't be stopped: it is left behind, and the next event gets another. SystemExit in it counts as a failure. With
-    `math.inf`, handlers run in the caller's thread, without limit.
+    can't be stopped: it is left behind, and the next event gets another. SystemExit in it counts as a failure.
+    `math.inf` means no limit.
     """
 
     def __init__(
@@ -130,12 +132,9 @@ class WebhookWorker(QueueLoop):
         self.queue: EventQueue = cast("EventQueue", router.queue)
         self._calls = router.store_calls
         self._lease: float = router.lease if lease is None else above_zero(lease, "The lease of a webhook worker")
-        timeout = handler_timeout_of(
-            router.handler_timeout if handler_timeout is None else handler_timeout, _HANDLER_SECONDS
-        )
-        self._in_caller = HandlerRun(
-            None if timeout is None else CALLER_THREADS, timeout, _only_async if timeout is None else _isolated
-        )
+        given = router.handler_timeout if handler_timeout is None else handler_timeout
+        timeout = handler_timeout_of(given, _HANDLER_SECONDS) or _NO_LIMIT
+        self._in_caller = HandlerRun(CALLER_THREADS, timeout, _isolated)
         self._in_loop = HandlerRun(HANDLER_THREADS, timeout, _only_sync)
         self._retry_delays = tuple(at_least_zero(delay, "Each of retry_delays") for delay in retry_delays)
         self._poll_interval = at_least_zero(poll_interval, "poll_interval")
@@ -261,10 +260,6 @@ def _isolated(handler: Handler) -> Handler:
 
 def _only_sync(handler: Handler) -> Handler:
     return handler if inspect.iscoroutinefunction(handler) else _isolated(handler)
-
-
-def _only_async(handler: Handler) -> Handler:
-    return _isolated(handler) if inspect.iscoroutinefunction(handler) else handler
 
 
 def _error_text(error: BaseException) -> str:
