@@ -10,15 +10,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from interactor_ext._effects import Effects
-from interactor_ext._fork import after_fork_in_child, fork_safe_lock
+from interactor_ext._fork import fork_safe_lock
 
 Key = tuple[str, ...]
 """The tier's name first, then whose bucket it is: ("namespace", client, "user_123")."""
 
-# Beyond this number the full buckets are dropped: a new one is full as well.
+# Beyond this number, the one that has not been used for longest goes: by then it is full, as a new one is.
 _MAX_BUCKETS = 10_000
 _RESERVE = 0.2
 # The limits are by the minute. A longer Retry-After holds for the call that got it alone, by the retry policy.
@@ -87,59 +87,6 @@ class Bucket:
         return max(start, self.seen + (1 - self.level) * tier.interval)
 
 
-@dataclass(slots=True)
-class Buckets:
-    tiers: Tiers = field(default_factory=Tiers)
-    _buckets: dict[Key, Bucket] = field(default_factory=dict)
-
-    def reserve(self, keys: Sequence[Key], now: float, max_wait: float = float("inf")) -> tuple[float, bool]:
-        """The seconds until a call that counts against all of `keys` may start, and whether that is reserved.
-
-        A wait beyond `max_wait` reserves nothing.
-        """
-        buckets = [(self.bucket(key, now), self.tiers.of(key)) for key in keys]
-        start = max([bucket.next(tier, now) for bucket, tier in buckets], default=now)
-        if start - now > max_wait:
-            return start - now, False
-        for bucket, _ in buckets:
-            bucket.level -= 1
-            bucket.last = max(bucket.last, start)
-        return start - now, True
-
-    def give_back(self, keys: Sequence[Key], now: float) -> None:
-        """A call that had reserved will not start."""
-        for key in keys:
-            bucket = self.bucket(key, now)
-            bucket.level = min(float(self.tiers.of(key).burst), bucket.level + 1)
-
-    def observe(self, key: Key, now: float, remaining: float | None, closed_for: float | None) -> None:
-        """Take over what the server sent: it allows `remaining` more calls, or none for `closed_for` seconds."""
-        bucket = self.bucket(key, now)
-        if remaining is not None:
-            bucket.level = min(bucket.level, remaining)
-        if closed_for is not None:
-            bucket.closed_until = max(bucket.closed_until, now + closed_for)
-
-    def bucket(self, key: Key, now: float) -> Bucket:
-        """The bucket of a key, filled up to now."""
-        tier = self.tiers.of(key)
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            if len(self._buckets) >= _MAX_BUCKETS:
-                self._drop_full(now)
-            bucket = self._buckets[key] = Bucket(float(tier.burst), now)
-        else:
-            bucket.refill(tier, now)
-        return bucket
-
-    def _drop_full(self, now: float) -> None:
-        for key, bucket in list(self._buckets.items()):
-            tier = self.tiers.of(key)
-            bucket.refill(tier, now)
-            if bucket.level >= tier.burst and bucket.closed_until <= now:
-                del self._buckets[key]
-
-
 class LocalBuckets:
     """The buckets of one process, with a lock and a clock. Nothing here waits."""
 
@@ -147,52 +94,57 @@ class LocalBuckets:
         self._tiers = tiers
         self._clock = clock
         self._lock = fork_safe_lock()
-        self._reset()
-        after_fork_in_child(self._reset)
+        self._buckets: dict[Key, Bucket] = {}
 
     def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> Effects[tuple[float, bool]]:
-        """The wait in seconds, and whether a token is reserved: not if the wait is longer than `max_wait`. Ends within
-        `time_left` seconds.
+        """The seconds until a call that counts against all of `keys` may start, and whether that is reserved: not if
+        the wait is longer than `max_wait`. Ends within `time_left` seconds.
         """
         with self._lock:
-            return self._buckets.reserve(keys, self._clock(), max_wait)
+            now = self._clock()
+            buckets = [(self._bucket(key, now), self._tiers.of(key)) for key in keys]
+            start = max([bucket.next(tier, now) for bucket, tier in buckets], default=now)
+            if start - now > max_wait:
+                return start - now, False
+            for bucket, _ in buckets:
+                bucket.level -= 1
+                bucket.last = max(bucket.last, start)
+            return start - now, True
         yield  # a generator as those of other stores, without an effect
 
-    def give_back(self, keys: Sequence[Key]) -> Effects[None]:
-        with self._lock:
-            self._buckets.give_back(keys, self._clock())
-        return
-        yield
-
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
+        """Take over what the server sent: how many more calls it allows, or none for some seconds."""
         affected, remaining, closed_for = observed(keys, status, headers, retry_after)
         with self._lock:
+            now = self._clock()
             for key in affected:
-                self._buckets.observe(key, self._clock(), remaining, closed_for)
+                bucket = self._bucket(key, now)
+                if remaining is not None:
+                    bucket.level = min(bucket.level, remaining)
+                if closed_for is not None:
+                    bucket.closed_until = max(bucket.closed_until, now + closed_for)
 
-    def _reset(self) -> None:
-        self._buckets = Buckets(self._tiers)
+    def _bucket(self, key: Key, now: float) -> Bucket:
+        """The bucket of a key, filled up to now."""
+        tier = self._tiers.of(key)
+        bucket = self._buckets.pop(key) if key in self._buckets else Bucket(float(tier.burst), now)
+        bucket.refill(tier, now)
+        self._buckets[key] = bucket  # at the end, as the one that was used last
+        if len(self._buckets) > _MAX_BUCKETS:
+            del self._buckets[next(iter(self._buckets))]
+        return bucket
 
 
-_SCOPES: Mapping[str, str] = {
-    "client": "client",
-    "namespace": "namespace",
-    "stream": "streams",
-    "streams": "streams",
-    "streaming": "streams",
-    "sse": "streams",
-    "oauth": "tokens",
-    "token": "tokens",
-    "tokens": "tokens",
-}
+# The platform's names of tiers, where they are not those of `Tiers`.
+_SCOPES: Mapping[str, str] = {"streaming": "streams", "oauth": "tokens"}
 
 
 def observed(
     keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None
 ) -> tuple[Sequence[Key], float | None, float | None]:
     """The rate limits in a response: the buckets affected, the calls remaining, and the seconds of a refusal."""
-    scope = _SCOPES.get(headers.get("x-ratelimit-scope", "").strip().lower())
-    affected = [key for key in keys if key[0] == scope]
+    scope = headers.get("x-ratelimit-scope", "").strip().lower()
+    affected = [key for key in keys if key[0] == _SCOPES.get(scope, scope)]
     closed_for = min(retry_after, _LONGEST_REFUSAL) if status == 429 and retry_after is not None else None
     if not affected:
         # Without a known scope, a refusal closes all of them, and a number counts for none.

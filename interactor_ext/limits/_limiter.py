@@ -102,13 +102,7 @@ class RateLimiter(EqualBySettings):
                 return delay
             if not is_told:
                 _tell(keys, time.monotonic() - began + delay)
-            try:
-                yield Call(pause, (delay,))
-            except GeneratorExit:  # no driver is left to perform another effect
-                raise
-            except BaseException:
-                yield from self._buckets.give_back(keys)
-                raise
+            yield Call(pause, (delay,))
         finally:
             self._queue.leave(place)
         return None

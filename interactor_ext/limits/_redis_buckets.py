@@ -6,8 +6,7 @@ import asyncio
 import math
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interactor_ext._effects import Call, Effects
@@ -16,15 +15,15 @@ from interactor_ext.limits._buckets import Key, LocalBuckets, Tiers, observed
 from interactor_ext.logs import logger
 from interactor_ext.tokens._redis import blocking, is_async
 
-# `Bucket.next` and `Buckets.reserve` as one atomic script. A test compares both.
+# `Bucket.next` and `LocalBuckets.reserve` as one atomic script. A test compares both.
 _RESERVE = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
-local max_wait, take = tonumber(ARGV[1]), tonumber(ARGV[2])
+local max_wait = tonumber(ARGV[1])
 local start, levels, lasts = now, {}, {}
 for i, key in ipairs(KEYS) do
-  local interval, burst, reserve = tonumber(ARGV[i * 5 - 2]), tonumber(ARGV[i * 5 - 1]), tonumber(ARGV[i * 5])
-  local remaining, closed_for = tonumber(ARGV[i * 5 + 1]), tonumber(ARGV[i * 5 + 2])
+  local interval, burst, reserve = tonumber(ARGV[i * 5 - 3]), tonumber(ARGV[i * 5 - 2]), tonumber(ARGV[i * 5 - 1])
+  local remaining, closed_for = tonumber(ARGV[i * 5]), tonumber(ARGV[i * 5 + 1])
   local stored = redis.pcall('HMGET', key, 'level', 'seen', 'last', 'closed')
   if stored.err then -- the key holds no bucket
     redis.call('DEL', key)
@@ -47,16 +46,11 @@ for i, key in ipairs(KEYS) do
   levels[i], lasts[i] = level, last
 end
 local wait = start - now
-local taken = take > 0 and wait <= max_wait
-if taken then
-  for i, key in ipairs(KEYS) do
-    redis.call('HSET', key, 'level', tostring(levels[i] - take),
-      'last', string.format('%.6f', math.max(lasts[i], start)))
-  end
-elseif take < 0 then
-  for i, key in ipairs(KEYS) do redis.call('HSET', key, 'level', tostring(levels[i] - take)) end
+if wait > max_wait then return {string.format('%.6f', wait), 0} end
+for i, key in ipairs(KEYS) do
+  redis.call('HSET', key, 'level', tostring(levels[i] - 1), 'last', string.format('%.6f', math.max(lasts[i], start)))
 end
-return {string.format('%.6f', wait), taken and 1 or 0}
+return {string.format('%.6f', wait), 1}
 """
 
 _SECONDS_BETWEEN_WARNINGS = 60.0
@@ -86,19 +80,22 @@ class RedisBuckets:
         self._rests_until: float | None = None
 
     def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> Effects[tuple[float, bool]]:
-        if self._may_ask():
+        if not self._rests:
+            if self._rests_until is not None:
+                # One call checks whether Redis has recovered; the others do not wait for it.
+                self._rests_until = time.monotonic() + _REST
             redis = self._redis_here()
-            with self._failures_noted():
-                return _reservation((yield _eval(redis, self._script(keys, max_wait, 1), time_left)))
+            # A call that waited for Redis must have time left to be made.
+            patience = min(_PATIENCE, max(0.0, time_left) / 2)
+            threads = None if is_async(redis) else _THREADS
+            script = self._script(keys, max_wait)
+            try:
+                wait, taken = yield Call(redis.eval, script, threads=threads, timeout=patience)
+                self._rests_until = None
+                return max(0.0, float(wait)), bool(taken)
+            except Exception as error:
+                self._failed(error)
         return (yield from self._local.reserve(keys, max_wait))
-
-    def give_back(self, keys: Sequence[Key]) -> Effects[None]:
-        if self._rests:
-            yield from self._local.give_back(keys)
-            return
-        redis = self._redis_here()
-        with self._failures_noted():
-            yield _eval(redis, self._script(keys, 0.0, -1), math.inf)
 
     def _redis_here(self) -> Any:
         """An asynchronous client belongs to the event loop that uses it first. Other loops, as a second `asyncio.run`
@@ -121,47 +118,22 @@ class RedisBuckets:
             self._observed[key] = (-1.0 if remaining is None else remaining, -1.0 if closed_for is None else closed_for)
         self._local.observe(keys, status, headers, retry_after)
 
-    def _script(self, keys: Sequence[Key], max_wait: float, take: int) -> list[Any]:
-        numbers: list[Any] = [min(max_wait, 1e9), take]
+    def _script(self, keys: Sequence[Key], max_wait: float) -> tuple[Any, ...]:
+        numbers: list[Any] = [min(max_wait, 1e9)]
         for key in keys:
             tier = self._tiers.of(key)
             numbers += [tier.interval, tier.burst, tier.reserve, *self._observed.pop(key, (-1.0, -1.0))]
         # The braces keep the buckets of one OAuth client on one node of a cluster, as a script needs them.
         names = [self._prefix + ":".join((f"{{{client}}}", tier, *rest)) for tier, client, *rest in keys]
-        return [_RESERVE, len(names), *names, *numbers]
+        return (_RESERVE, len(names), *names, *numbers)
 
     @property
     def _rests(self) -> bool:
         return self._rests_until is not None and time.monotonic() < self._rests_until
 
-    def _may_ask(self) -> bool:
-        if self._rests:
-            return False
-        if self._rests_until is not None:
-            # One call checks whether Redis has recovered; the others do not wait for it.
-            self._rests_until = time.monotonic() + _REST
-        return True
-
-    @contextmanager
-    def _failures_noted(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            now = time.monotonic()
-            self._rests_until = now + _REST
-            if now >= self._warns_at:
-                self._warns_at = now + _SECONDS_BETWEEN_WARNINGS
-                logger.warning("the rate limits in Redis can't be used, so this process counts on its own: %r", error)
-        else:
-            self._rests_until = None
-
-
-def _reservation(reply: Sequence[Any]) -> tuple[float, bool]:
-    wait, taken = reply
-    return max(0.0, float(wait)), bool(taken)
-
-
-def _eval(redis: Any, script: list[Any], time_left: float) -> Call:
-    # A call that waited for Redis must have time left to be made.
-    patience = min(_PATIENCE, max(0.0, time_left) / 2)
-    return Call(redis.eval, tuple(script), threads=None if is_async(redis) else _THREADS, timeout=patience)
+    def _failed(self, error: Exception) -> None:
+        now = time.monotonic()
+        self._rests_until = now + _REST
+        if now >= self._warns_at:
+            self._warns_at = now + _SECONDS_BETWEEN_WARNINGS
+            logger.warning("the rate limits in Redis can't be used, so this process counts on its own: %r", error)

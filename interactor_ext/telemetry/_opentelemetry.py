@@ -20,7 +20,6 @@ from interactor_ext.telemetry._events import (
     Sending,
     StreamConnected,
     StreamDisconnected,
-    TokenInUse,
     TokenRequested,
     WebhookQueue,
     WebhookReceived,
@@ -41,19 +40,15 @@ class OpenTelemetryTelemetry(EqualBySettings):
     the rest. The extra `[otel]` only installs the API: the providers are yours, or the global ones.
 
     Requests carry the trace context as the global propagator writes it. The span is the current one while its request
-    is sent, and instrumentations of HTTP clients, such as httpx's, don't create another. `namespace_attribute` puts the
-    tenant on the spans, as `interactor.namespace`; metrics never have it. Objects with the same settings are equal.
+    is sent, and instrumentations of HTTP clients, such as httpx's, don't create another. The tenant is on the spans, as
+    `interactor.namespace`; metrics never have it. Objects with the same settings are equal.
 
     Raises:
         ConfigurationError: opentelemetry-api isn't installed.
     """
 
     def __init__(
-        self,
-        *,
-        tracer_provider: TracerProvider | None = None,
-        meter_provider: MeterProvider | None = None,
-        namespace_attribute: bool = True,
+        self, *, tracer_provider: TracerProvider | None = None, meter_provider: MeterProvider | None = None
     ) -> None:
         try:
             from opentelemetry import context, metrics, propagate, trace
@@ -61,8 +56,7 @@ class OpenTelemetryTelemetry(EqualBySettings):
             raise ConfigurationError(
                 "OpenTelemetryTelemetry needs an extra: pip install 'interactor-sdk[otel]'"
             ) from error
-        self._settings = (type(self), tracer_provider, meter_provider, namespace_attribute)
-        self._namespace_attribute = namespace_attribute
+        self._settings = (type(self), tracer_provider, meter_provider)
         self._context = context
         # Its public name is in the package of the instrumentations alone.
         self._suppress = getattr(context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", "suppress_http_instrumentation")
@@ -106,7 +100,7 @@ class OpenTelemetryTelemetry(EqualBySettings):
         }
         if request.resends:
             attributes["http.request.resend_count"] = request.resends
-        if self._namespace_attribute and request.namespace:
+        if request.namespace:
             attributes["interactor.namespace"] = request.namespace
         span = self._tracer.start_span(
             f"{request.method} {request.endpoint}", kind=self._trace.SpanKind.CLIENT, attributes=attributes
@@ -135,8 +129,6 @@ class OpenTelemetryTelemetry(EqualBySettings):
                 for state in ("waiting", "retrying", "dead"):
                     self._queued.set(getattr(event, state), {"service": service, "state": state})
                 self._oldest.set(oldest, {"service": service})
-            case TokenInUse():
-                pass  # useful at the instant of a scrape alone
 
     def _observe_pools(self, options: object) -> Iterator[Observation]:
         from opentelemetry.metrics import Observation

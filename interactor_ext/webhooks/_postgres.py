@@ -7,11 +7,10 @@ import re
 import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
-from interactor_ext._effects import Call, Effects, Join, promise, run_sync
+from interactor_ext._effects import Call, Effects, run_sync
 from interactor_ext._errors import ConfigurationError, InteractorError, WebhookStoreError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._waiting.threads import DaemonThreads
@@ -28,6 +27,7 @@ MOST_CONNECTIONS = 8
 # A timestamp of PostgreSQL cannot be as late as some numbers of seconds are.
 CENTURY = 100 * 365 * 86_400.0
 _IS_THERE = "SELECT FROM pg_class WHERE oid = to_regclass(%(table)s)"
+_HAS_COLUMNS = "SELECT {columns} FROM {table} LIMIT 0"
 # Without it, two that create at once can fail in spite of IF NOT EXISTS. Statements that have no parameters go as one,
 # in one transaction.
 _LOCK = "SELECT pg_advisory_xact_lock(7305808869229538);"
@@ -80,7 +80,7 @@ class PostgresBacked:
             expected = f"a dsn or a psycopg_pool.{kind.__name__}"
             raise ConfigurationError(f"{name} needs {expected}, not {type(database).__name__!r}.")
         # Those that were made for a dsn, by event loop; that of threads has None.
-        self._pools: dict[Any, Future[Any]] = {}
+        self._pools: dict[Any, Any] = {}
         self._is_inherited = False
         after_fork_in_child(self._forget_parent)
 
@@ -112,30 +112,11 @@ class PostgresBacked:
     def _create(self, connection: Any) -> Effects[None]:
         # A role that may not create tables need not be able to once the table is there.
         if (yield from rows(connection, _IS_THERE, {"table": self._table})):
-            yield from self._update(connection)
+            columns = self._schema.partition("(")[2].partition("\n);")[0].split(",")
+            names = ", ".join(column.split()[0] for column in columns)
+            yield from rows(connection, _HAS_COLUMNS.format(columns=names, table=self._table))
         else:
             yield Call(connection.execute, (_LOCK + self._schema,))
-
-    def _update(self, connection: Any) -> Effects[None]:
-        listed = self._schema.partition("(")[2].partition("\n);")[0].split(",")
-        type_of = self._psycopg.adapters.types.get_oid
-        cursor = yield Call(connection.execute, (f"TABLE {self._table} LIMIT 0",))
-        found = {column.name: column.type_code for column in cursor.description}
-        changes: dict[str, str] = {}
-        for name, kind, *options in (each.split() for each in listed):
-            if name not in found:
-                changes[name] = f"ADD COLUMN IF NOT EXISTS {name} {kind} {' '.join(options)}"
-            elif found[name] != type_of(kind):
-                changes[name] = f"ALTER COLUMN {name} TYPE {kind}"
-        try:
-            if changes:
-                yield Call(connection.execute, (f"{_LOCK}ALTER TABLE {self._table} {', '.join(changes.values())}",))
-        except self._psycopg.Error as error:
-            raise ConfigurationError(
-                f"The table {self._table} in this database has another version and can't be upgraded in "
-                f"{', '.join(map(repr, changes))}: {_first_line(error)}. Rename or drop it, then call "
-                "`create()` again."
-            ) from error
 
     def _sweep(self, connection: Any) -> Effects[None]:
         now = time.monotonic()
@@ -156,10 +137,15 @@ class PostgresBacked:
                 return (yield from self._attempt(plan, ends_at))
         except InteractorError:
             raise
-        except (self._psycopg.errors.UndefinedTable, self._psycopg.errors.UndefinedColumn) as error:
+        except self._psycopg.errors.UndefinedTable as error:
             raise ConfigurationError(
-                f"The table {self._table} is missing from this database, or has another version. Call "
-                f"`create()` of the {self._kind} once, when you deploy or when your application starts."
+                f"The table {self._table} is missing from this database. Call `create()` of the {self._kind} once, "
+                "when you deploy or when your application starts."
+            ) from error
+        except self._psycopg.errors.UndefinedColumn as error:
+            raise ConfigurationError(
+                f"The table {self._table} in this database has another version: {_first_line(error)}. Rename or drop "
+                "it, then call `create()` again."
             ) from error
         except Exception as error:
             raise WebhookStoreError(f"The webhook {self._kind} in PostgreSQL failed: {_first_line(error)}") from error
@@ -191,30 +177,21 @@ class PostgresBacked:
                     "to the parent. Open a pool in each process, or pass a dsn instead."
                 )
             return self._given
-        mine = promise()
-        place = self._place()
-        opened = self._pools.setdefault(place, mine)
-        if opened is mine:
-            try:
-                # The error of a connection says what is wrong. A pool goes on trying, and says nothing.
-                connection = yield Call(self._connect)
-                yield Call(connection.close)
-                pool = self._new_pool(open=False)
-                yield Call(pool.open)
-                mine.set_result(pool)
-            except BaseException as error:
-                self._pools.pop(place, None)
-                mine.set_exception(error if isinstance(error, Exception) else self._timed_out())
-                raise
-        yield Join(opened, None, "another call is connecting")
-        return opened.result()
+        pool = self._pools.get(place := self._place())
+        if pool is None:
+            # The error of a connection says what is wrong. A pool goes on trying, and says nothing.
+            connection = yield Call(self._connect)
+            yield Call(connection.close)
+            pool = self._pools.setdefault(place, self._new_pool(open=False))
+        yield Call(pool.open)  # nothing happens where it is open
+        return pool
 
     def _close_own(self, pool: Any = None) -> Effects[None]:
         """Close the pool that was made for a dsn, if it is still this one; the next call opens another."""
-        opened = self._pools.get(place := self._place())
-        if opened is not None and opened.done() and pool in (None, opened.result()):
+        own = self._pools.get(place := self._place())
+        if own is not None and pool in (None, own):
             self._pools.pop(place, None)
-            yield Call(opened.result().close)
+            yield Call(own.close)
 
     def _place(self) -> Any:
         return None
@@ -241,10 +218,10 @@ class SyncPostgresBacked(PostgresBacked):
         weakref.finalize(self, _close_all, self._pools)
 
     def create(self) -> None:
-        """Create the table, or migrate it. Can be called at every start, by any number of processes at once.
+        """Create the table. Can be called at every start, by any number of processes at once.
 
-        The role only needs the right to create tables if the table doesn't exist yet. Raises ConfigurationError, with
-        the names of the columns, if a table of another version can't be migrated.
+        The role only needs the right to create tables if the table doesn't exist yet. Raises ConfigurationError if a
+        table of that name lacks a column.
         """
         self._run(self._create)
 
@@ -268,13 +245,12 @@ class SyncPostgresBacked(PostgresBacked):
             raise self._timed_out() from None
 
 
-_inherited: list[Future[Any]] = []
+_inherited: list[Any] = []
 
 
-def _close_all(pools: dict[Any, Future[Any]]) -> None:
-    for opened in pools.values():
-        if opened.done():
-            opened.result().close()
+def _close_all(pools: dict[Any, Any]) -> None:
+    for pool in pools.values():
+        pool.close()
 
 
 def rows(connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[int]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from interactor_client.models import EVENT_MODELS
@@ -33,7 +31,6 @@ _OUTCOMES: dict[str, Outcome | None] = {
     "body_incomplete": "refused",
     "length_required": "refused",
 }
-_LONGEST = 200
 
 
 class DeliveryWatch:
@@ -47,28 +44,19 @@ class DeliveryWatch:
         self._began = time.perf_counter()
         self.event = event
 
-    @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Logs the error, or the interruption, that ends the block."""
-        try:
-            yield
-        except GeneratorExit:  # may come from the garbage collector, which must not wait for the lock of a log handler
-            raise
-        except Exception as error:
-            self._ended("failed", "failed", reason=type(error).__name__)
-            raise
-        except BaseException as error:
-            self._ended("interrupted", None, reason=type(error).__name__)
-            raise
-
     def answered(self, answer: WebhookAnswer) -> None:
-        said, reason = _outcome_and_reason(answer)
-        self._ended(said, _OUTCOMES.get(said, "failed"), status=answer.status, reason=reason)
+        document: dict[str, Any] = json.loads(answer.body)
+        error: dict[str, str] = document.get("error", {})
+        said = error["code"] if error else document["status"]
+        self._ended(said, _OUTCOMES.get(said, "failed"), status=answer.status, reason=error.get("message", ""))
 
     def observe_handlers(self, plan: Effects[None]) -> Effects[None]:
         """For the handlers of an event from a queue."""
-        with self.errors():
+        try:
             yield from plan
+        except Exception as error:
+            self._ended("failed", "failed", reason=type(error).__name__)
+            raise
         self._ended("handled", "processed")
 
     def _ended(self, said: str, outcome: Outcome | None, *, status: int | None = None, reason: str = "") -> None:
@@ -76,8 +64,8 @@ class DeliveryWatch:
         level = logging.INFO if not reason else logging.WARNING
         if logger.isEnabledFor(level):
             fields: dict[str, Any] = {
-                "event_id": None if event is None else event.id[:_LONGEST],
-                "event_type": None if event is None else event.event[:_LONGEST],
+                "event_id": None if event is None else event.id,
+                "event_type": None if event is None else event.event,
                 "namespace": None if event is None else event.namespace,
                 "outcome": said,
                 "status_code": status,
@@ -100,11 +88,3 @@ def label(event: WebhookEvent | None) -> str:
     if event is None:
         return "unknown"
     return event.event if event.event in EVENT_MODELS["WebhookEvent"] else "other"
-
-
-def _outcome_and_reason(answer: WebhookAnswer) -> tuple[str, str]:
-    """The outcome in one word, and the reason of a refusal."""
-    document: dict[str, Any] = json.loads(answer.body)
-    if "status" in document:
-        return document["status"], ""
-    return document["error"]["code"], document["error"]["message"]

@@ -25,7 +25,6 @@ def hand_over_to(
     router: WebhookRouter,
     *,
     retry_delays: Sequence[float] = PLATFORM_SCHEDULE,
-    task_name: str | None = None,
     dead_letter_queue: str = "interactor_webhooks_dead",
     **options: Any,
 ) -> Any:
@@ -42,12 +41,12 @@ def hand_over_to(
     dead letters their full number of attempts again.
     """
     delays = prepare(router, retry_delays)
-    task_name = task_name or ".".join(filter(None, ("interactor.webhooks.run", router.key_prefix.rstrip(":"))))
+    task_name = ".".join(filter(None, ("interactor.webhooks.run", router.key_prefix.rstrip(":"))))
     # Celery itself would keep the first of two tasks of one name, and run its handlers for the events of both.
     if _routers.setdefault(app, {}).setdefault(task_name, router) is not router:
         raise ConfigurationError(
             f"This Celery application already has a task {task_name!r}, from another webhook router. Give "
-            'each router a name, WebhookRouter(name="..."), or pass task_name=.'
+            'each router a name: WebhookRouter(name="...").'
         )
 
     def run(task: Any, text: str, failures: int = 0, due: float = 0.0) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from interactor_client.accepted import event_types, pattern_of
 from interactor_client.models import EVENT_MODELS
-from interactor_ext._effects import Call, Effects, Pause, Renewal, run_async, run_sync
+from interactor_ext._effects import Call, Effects, Renewal, run_async, run_sync
 from interactor_ext._errors import (
     ConfigurationError,
     WebhookBusyError,
@@ -51,7 +51,6 @@ Handler = Callable[[Any], Any]
 HandOver = Callable[[bytes], Any]
 H = TypeVar("H", bound=Handler)
 
-_POLL_SECONDS = 0.1
 # After a store that is out of reach.
 _STORE_RETRY_SECONDS = 30.0
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -97,8 +96,7 @@ class WebhookRouter:
     pooled connections. An async one is for `async def` handlers. An exception at its end, such as a failed COMMIT,
     counts as the handler's own error, and the event is only recorded as handled after it.
 
-    `max_body` is in bytes. A duplicate that arrives while the event is being handled waits up to `duplicate_wait`
-    seconds for the outcome. `telemetry` (see `interactor_ext.telemetry`) records each delivery.
+    `max_body` is in bytes. `telemetry` (see `interactor_ext.telemetry`) records each delivery.
 
     Responses: 200 handled, duplicate, or no handler; 400 no event in the body, or older than the store remembers (it
     may be a replay); 401 not genuine; 405 not POST; 411 no Content-Length under a WSGI server that needs one; 413 too
@@ -119,7 +117,6 @@ class WebhookRouter:
         handler_timeout: float | None = None,
         around: Around | None = None,
         max_body: int = 1 << 20,
-        duplicate_wait: float = 2.0,
         telemetry: Telemetry | None = None,
     ) -> None:
         if isinstance(verifier, str | bytes):
@@ -155,7 +152,6 @@ class WebhookRouter:
         self._in_caller = HandlerRun(None if handler_timeout is None else CALLER_THREADS, timeout)
         self._in_loop = HandlerRun(HANDLER_THREADS, timeout)
         self.max_body: int = at_least_zero(max_body, "max_body")
-        self._duplicate_wait: float = at_least_zero(duplicate_wait, "duplicate_wait")
         self.reporter: Reporter | None = None if telemetry is None else Reporter(telemetry)
         self._registrations: list[Registration] = []
         self._default: Handler | None = None
@@ -256,7 +252,7 @@ class WebhookRouter:
         return WSGIReceiver(self)
 
     def fastapi(self) -> APIRouter:
-        """A FastAPI router with one route, which OpenAPI describes with the schemas of all events.
+        """A FastAPI router with one route, which appears in the application's OpenAPI description.
 
             app.include_router(router.fastapi(), prefix="/webhooks/interactor")
 
@@ -351,8 +347,7 @@ class WebhookRouter:
 
     def _deliver(self, body: Body, headers: Headers, method: str, run: HandlerRun) -> Effects[WebhookAnswer]:
         watch = DeliveryWatch(self.reporter)
-        with watch.errors():
-            answer = yield from self._take(body, headers, method, run, watch)
+        answer = yield from self._take(body, headers, method, run, watch)
         if method == "POST":
             watch.answered(answer)
         return answer
@@ -387,8 +382,7 @@ class WebhookRouter:
     def _run(self, body: Body, run: HandlerRun) -> Effects[None]:
         event = parse_event(body)
         watch = DeliveryWatch(self.reporter, event)
-        with watch.errors():
-            answer, error = yield from self._handle_once(event, run)
+        answer, error = yield from self._handle_once(event, run)
         watch.answered(answer)
         if error is not None:
             raise error
@@ -430,7 +424,7 @@ class WebhookRouter:
             return answers.handled("ignored"), None
         key, token = self.key_prefix + store_key(event.idempotency_key), secrets.token_hex(16)
         try:
-            state = yield from self._claim(key, token)
+            state = yield self.store_calls.call(self.store.claim, key, token, self.lease)
         except Exception as error:
             logger.exception("Webhook event %r couldn't be claimed.", event.id)
             busy = WebhookBusyError(
@@ -468,15 +462,6 @@ class WebhookRouter:
             # Still 200: the handlers ran, and a retry would run them again.
             logger.exception("Webhook event %r was handled, but this couldn't be recorded.", event.id)
         return answers.handled("handled"), None
-
-    def _claim(self, key: str, token: str) -> Effects[ClaimState]:
-        patience = self._duplicate_wait
-        while True:
-            state: ClaimState = yield self.store_calls.call(self.store.claim, key, token, self.lease)
-            if state != ClaimState.IN_PROGRESS or patience <= 0:
-                return state
-            patience -= _POLL_SECONDS
-            yield Pause(_POLL_SECONDS)
 
     def _release(self, key: str, token: str) -> Effects[None]:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -130,13 +129,6 @@ class SQSWorker(QueueLoop):
 
     def _delete(self, receipt: str) -> None:
         self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt)
-
-
-def work(
-    client: Any, queue_url: str, router: WebhookRouter, *, stop: threading.Event | None = None, **options: Any
-) -> None:
-    """Run an `SQSWorker` with these options until `stop` is set."""
-    SQSWorker(client, queue_url, router, **options).run(stop)
 
 
 def lambda_consumer(router: WebhookRouter) -> Callable[[Any, Any], dict[str, Any]]:

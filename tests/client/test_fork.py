@@ -12,7 +12,6 @@ import pytest
 
 from interactor_ext import _fork
 from interactor_ext._waiting import ThreadWaiter
-from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.limits._fair_queue import FairQueue, Place
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 from interactor_ext.transports._per_loop import PerLoop
@@ -98,10 +97,7 @@ async def test_child_inherits_no_open_circuit_no_queue_and_no_used_limit(monkeyp
     queue = FairQueue()
     place = Place("key", ThreadWaiter())
     assert queue.has_turn(place)
-    limiter = RateLimiter(Tiers(client=Tier(1, 1)))
-    limiter.wait((("client", "c"),))
     _fork._run_hooks()
     assert isinstance(breaker.enter("host"), Permit)
     assert not queue.is_busy("key")
-    assert limiter.wait((("client", "c"),), 0.1) is None
     queue.leave(place)

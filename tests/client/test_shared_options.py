@@ -30,6 +30,10 @@ def telemetry(**settings: Any) -> object:
     return OpenTelemetryTelemetry(**settings)
 
 
+def other_telemetry() -> object:
+    return telemetry(tracer_provider=pytest.importorskip("opentelemetry.trace").NoOpTracerProvider())
+
+
 # Of each, made anew at each call, and another.
 OPTIONS: dict[str, tuple[str, Callable[[], Any], Callable[[], Any]]] = {
     "rate limiter": ("rate_limiter", RateLimiter, lambda: RateLimiter(Tiers(client=Tier(10, 2)))),
@@ -46,7 +50,7 @@ OPTIONS: dict[str, tuple[str, Callable[[], Any], Callable[[], Any]]] = {
         lambda: RedisTokenStore(REDIS, prefix="crm:"),
     ),
     "circuit breaker": ("circuit_breaker", lambda: CircuitBreaker(failures=5), CircuitBreaker),
-    "telemetry": ("telemetry", telemetry, lambda: telemetry(namespace_attribute=False)),
+    "telemetry": ("telemetry", telemetry, other_telemetry),
 }
 
 

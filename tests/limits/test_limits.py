@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interactor_ext._waiting import Closing
+from interactor_ext._effects import run_sync
 from interactor_ext.limits import RateLimiter, Tier, Tiers
-from interactor_ext.limits._buckets import Buckets
 from tests.support.virtual_time import run_in_virtual_time
 
 CLIENT = (("client", "c"),)
@@ -18,6 +18,10 @@ CLIENT = (("client", "c"),)
 
 def user(name: str) -> tuple[tuple[str, ...], ...]:
     return (*CLIENT, ("namespace", "c", name))
+
+
+def reserve(limiter: RateLimiter, max_wait: float = math.inf) -> tuple[float, bool]:
+    return run_sync(limiter._buckets.reserve(CLIENT, max_wait))
 
 
 # A stricter server than the documented one: the same buckets, but not a token in reserve.
@@ -33,8 +37,8 @@ def overdrawn(starts: list[float], tier: Tier) -> bool:
 
 
 def test_burst_starts_at_once_and_the_rest_at_the_rate() -> None:
-    buckets = Buckets(Tiers(client=Tier(60, 10)))
-    waits = [buckets.reserve(CLIENT, 0.0)[0] for _ in range(15)]
+    limiter = RateLimiter(Tiers(client=Tier(60, 10)), clock=lambda: 0.0)
+    waits = [reserve(limiter)[0] for _ in range(15)]
     assert waits[:8] == [0.0] * 8
     assert not overdrawn(waits, Tier(60, 10))
     assert waits == sorted(waits)
@@ -48,26 +52,28 @@ def test_burst_starts_at_once_and_the_rest_at_the_rate() -> None:
 )
 def test_no_series_of_calls_exceeds_the_tier(rate: float, burst: int, gaps: list[float]) -> None:
     tier = Tier(rate, burst)
-    buckets = Buckets(Tiers(client=tier))
-    now, starts = 0.0, []
+    now, starts = [0.0], []
+    limiter = RateLimiter(Tiers(client=tier), clock=lambda: now[0])
     for gap in gaps:
-        now += gap
-        wait, reserved = buckets.reserve(CLIENT, now)
+        now[0] += gap
+        wait, reserved = reserve(limiter)
         assert reserved
         assert wait >= 0
-        starts.append(now + wait)
+        starts.append(now[0] + wait)
     assert starts == sorted(starts)
     assert not overdrawn(starts, tier)
 
 
 def test_wait_longer_than_max_wait_reserves_nothing() -> None:
-    buckets = Buckets(Tiers(client=Tier(60, 1)))
-    assert buckets.reserve(CLIENT, 0.0) == (0.0, True)
+    now = [0.0]
+    limiter = RateLimiter(Tiers(client=Tier(60, 1)), clock=lambda: now[0])
+    assert reserve(limiter) == (0.0, True)
     for _ in range(100):
-        wait, reserved = buckets.reserve(CLIENT, 0.0, max_wait=0.5)
+        wait, reserved = reserve(limiter, 0.5)
         assert not reserved
         assert wait == pytest.approx(1.0)
-    assert buckets.reserve(CLIENT, 1.0) == (0.0, True)
+    now[0] = 1.0
+    assert reserve(limiter) == (0.0, True)
 
 
 def wait_after(status: int, headers: dict[str, str], retry_after: float | None, name: str = "u") -> float:
@@ -164,24 +170,6 @@ def test_calls_in_the_queue_are_woken_when_their_turn_comes() -> None:
     assert run_in_virtual_time(main()) < 0.2  # else they look every quarter of a second
 
 
-class Interrupted(Closing):
-    """In place of what ends a pause early: it is interrupted."""
-
-    def pause(self, seconds: float) -> None:
-        raise KeyboardInterrupt
-
-    async def pause_async(self, seconds: float) -> None:
-        raise asyncio.CancelledError
-
-
-def test_interrupted_wait_gives_its_reservation_back() -> None:
-    limiter = RateLimiter(Tiers(client=Tier(1, 1)), clock=lambda: 1000.0)
-    limiter.wait(CLIENT)
-    with pytest.raises(KeyboardInterrupt):
-        limiter.wait(CLIENT, None, Interrupted())
-    assert limiter.wait(CLIENT, 0.1) == 60
-
-
 def test_busy_namespace_is_remembered_among_any_number_of_idle_ones() -> None:
     now = [0.0]
     limiter = RateLimiter(Tiers(client=Tier(1e6, 10**6), namespace=Tier(60, 2)), clock=lambda: now[0])
@@ -193,21 +181,18 @@ def test_busy_namespace_is_remembered_among_any_number_of_idle_ones() -> None:
     assert limiter.wait(user("busy"), 0.1) is not None
 
 
-def test_cancelled_wait_gives_its_reservation_back_and_delays_nobody() -> None:
+def test_cancelled_wait_passes_its_turn_on() -> None:
     async def main() -> float:
         loop = asyncio.get_running_loop()
         limiter = RateLimiter(Tiers(client=Tier(60, 1)), clock=loop.time)
         await limiter.wait_async(CLIENT)
         tasks = [asyncio.create_task(limiter.wait_async(CLIENT)) for _ in range(30)]
         await asyncio.sleep(0)
-        for task in tasks[::2]:
-            task.cancel()
-            await asyncio.sleep(0)
-        for task in tasks[1:-2:2]:
+        for task in tasks[:-1]:
             task.cancel()
         await tasks[-1]
         await asyncio.gather(*tasks, return_exceptions=True)
         return loop.time()
 
-    # Two wait before it. With the reservations of cancelled tasks it would take half a minute.
+    # It waits for the reservation of the one that had the turn, and for its own.
     assert run_in_virtual_time(main()) < 5

@@ -17,12 +17,11 @@ from interactor_ext import APITimeoutError, AsyncInteractorClient, Configuration
 from interactor_ext._effects import run_sync
 from interactor_ext.limits import RateLimiter, RedisRateLimiter, Tier, Tiers
 from interactor_ext.limits import _redis_buckets as shared_buckets
-from interactor_ext.limits._buckets import Buckets
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.tokens import MemoryTokenStore
 from interactor_ext.transports import AsyncTransport
-from tests.limits.test_limits import CLIENT, Interrupted
+from tests.limits.test_limits import CLIENT
 from tests.support.cases import NIGHTLY
 from tests.support.modes import at_once, opened, sync_and_async
 from tests.support.rate_limits import NAMESPACES, SLOWER, SPEED, call_from_threads, limiter_on
@@ -162,8 +161,13 @@ async def test_tasks_share_limits_in_redis_through_a_sync_or_async_client(redis_
 def test_redis_script_and_local_buckets_give_the_same_waits(redis_socket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tiers = Tiers(client=Tier(60, 10), namespace=Tier(30, 4))
     keys = (("client", "c"), ("namespace", "c", "u"))
-    limiter, buckets = limiter_on(redis_socket, tiers), Buckets(tiers)
-    script = shared_buckets._RESERVE
+    limiter, local = limiter_on(redis_socket, tiers), RateLimiter(tiers, clock=lambda: now)
+    script, now = shared_buckets._RESERVE, 0.0
+
+    def observe(*response: Any) -> None:
+        for each in (limiter, local):
+            each.observe(keys, *response)
+
     assert "redis.call('TIME')" in script
     for step in range(40):
         now = step * 0.05
@@ -171,32 +175,14 @@ def test_redis_script_and_local_buckets_give_the_same_waits(redis_socket: str, m
         wanted = keys if step % 3 else keys[:1]
         if step == 12:
             headers = {"x-ratelimit-scope": "client", "x-ratelimit-remaining": "0"}
-            limiter.observe(keys, 200, headers, None)
-            buckets.observe(keys[0], now, 0.0, None)
+            observe(200, headers, None)
         if step == 20:
-            limiter.observe(keys, 429, {"x-ratelimit-scope": "namespace"}, 30.0)
-            buckets.observe(keys[1], now, None, 30.0)
+            observe(429, {"x-ratelimit-scope": "namespace"}, 30.0)
         if step == 24:  # a shorter one changes nothing
-            limiter.observe(keys, 429, {"x-ratelimit-scope": "namespace"}, 1.0)
-            buckets.observe(keys[1], now, None, 1.0)
-        if step == 30:
-            run_sync(limiter._buckets.give_back(keys))
-            buckets.give_back(keys, now)
+            observe(429, {"x-ratelimit-scope": "namespace"}, 1.0)
         most = 5.0 if step % 5 == 0 else float("inf")
-        there, here = run_sync(limiter._buckets.reserve(wanted, most)), buckets.reserve(wanted, now, most)
+        there, here = (run_sync(each._buckets.reserve(wanted, most)) for each in (limiter, local))
         assert there == (pytest.approx(here[0], abs=0.001), here[1]), step
-
-
-async def test_interrupted_wait_gives_its_reservation_back_in_redis(redis_socket: str) -> None:
-    limiter = limiter_on(redis_socket, Tiers(client=Tier(1, 1)))
-    limiter.wait(CLIENT)
-    with pytest.raises(KeyboardInterrupt):
-        limiter.wait(CLIENT, None, Interrupted())
-    with pytest.raises(asyncio.CancelledError):
-        await limiter.wait_async(CLIENT, None, Interrupted())
-    seconds = limiter.wait(CLIENT, 0.1)
-    assert seconds is not None
-    assert seconds < 120  # with both reservations kept it would be 180
 
 
 @sync_and_async

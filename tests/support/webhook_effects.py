@@ -107,7 +107,7 @@ def write(way: str, parent: Connection, dsn: str, lease: float) -> None:
             return super().complete(key, token)
 
     with Store(dsn) as store, asyncio.Runner() as runner:
-        router = WebhookRouter(WebhookVerifier(SECRET), store, name=NAME, lease=lease, duplicate_wait=0)
+        router = WebhookRouter(WebhookVerifier(SECRET), store, name=NAME, lease=lease)
         WAYS_OF_PROCESSES[way](router, conninfo_to_dict(dsn), report)
         while (job := parent.recv()) is not None:
             answer = runner.run(router.ahandle(*job)) if "async" in way else router.handle(*job)

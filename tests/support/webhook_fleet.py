@@ -44,9 +44,7 @@ class Reporting:
 
 def receive(parent: Connection, open_store: Callable[[], Any], lease: float) -> None:
     """The life of one process: deliveries one at a time, as under a WSGI server."""
-    router = WebhookRouter(
-        WebhookVerifier(SECRET), Reporting(open_store(), parent), name=NAME, lease=lease, duplicate_wait=0
-    )
+    router = WebhookRouter(WebhookVerifier(SECRET), Reporting(open_store(), parent), name=NAME, lease=lease)
     _register(router, parent)
     while (job := parent.recv()) is not None:
         parent.send(("answered", router.handle(*job).status))

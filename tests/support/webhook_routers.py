@@ -17,7 +17,7 @@ Handle = Callable[..., WebhookAnswer]
 def make(store: Any = None, **options: Any) -> WebhookRouter:
     """One with a queue has the name "shop"."""
     named = {"name": "shop"} if options.get("queue") is not None else {}
-    return WebhookRouter(WebhookVerifier(SECRET), store, **{"duplicate_wait": 0} | named | options)
+    return WebhookRouter(WebhookVerifier(SECRET), store, **named | options)
 
 
 def sync_handle(router: WebhookRouter, *args: Any, **kwargs: Any) -> WebhookAnswer:

@@ -53,12 +53,12 @@ elif ENGINE == "rq":
 else:
     import boto3
 
+    from interactor_ext.webhooks.sqs import SQSWorker
     from interactor_ext.webhooks.sqs import hand_over_to as hand_over_to_sqs
-    from interactor_ext.webhooks.sqs import work
 
     url = os.environ["TASKS_SQS"]
     client = boto3.client("sqs", "us-east-1", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test")
     queue_url = client.get_queue_url(QueueName="events")["QueueUrl"]
     hand_over_to_sqs(client, queue_url, router)
     if __name__ == "__main__":
-        work(client, queue_url, router, retry_delays=[1, 1], visibility=VISIBILITY)
+        SQSWorker(client, queue_url, router, retry_delays=[1, 1], visibility=VISIBILITY).run()

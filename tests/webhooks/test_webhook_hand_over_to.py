@@ -144,7 +144,7 @@ class SQSMessages:
     def work(self) -> None:
         self.stop.clear()
         self._due, self._hidden = self._hidden, []
-        sqs.work(self, "url", self._router, stop=self.stop, **self._options)
+        sqs.SQSWorker(self, "url", self._router, **self._options).run(self.stop)
 
     def waits(self) -> float:
         [delay] = [value for name, value in self.calls if name in ("hide", "delay")][-1:]
@@ -509,7 +509,7 @@ def test_fifo_queue_of_sqs_takes_each_event_once(queue_of_moto: tuple[Any, str, 
     router.on("workflow.*")(lambda event: stop.set())
     for event in (*[delivery()] * 2, delivery("workflow.instance.halted", "idem_2")):
         assert status(router.handle(*event)) == (200, "accepted")
-    worker = threading.Thread(target=sqs.work, args=(client, url, router), kwargs={"stop": stop})
+    worker = threading.Thread(target=sqs.SQSWorker(client, url, router).run, args=(stop,))
     worker.start()
     worker.join(60)
     assert not worker.is_alive()
@@ -531,7 +531,7 @@ def test_event_that_fails_for_good_goes_to_the_dead_letter_queue_of_sqs_and_one_
         found: list[Any] = client.receive_message(QueueUrl=dead, VisibilityTimeout=0).get("Messages", [])
         return found
 
-    worker = threading.Thread(target=sqs.work, args=(client, url, router), kwargs={"stop": stop, "retry_delays": [0]})
+    worker = threading.Thread(target=sqs.SQSWorker(client, url, router, retry_delays=[0]).run, args=(stop,))
     worker.start()
     eventually(letters)
     router.handle(*delivery("workflow.instance.halted", "idem_2"))

@@ -223,7 +223,7 @@ def test_handler_raising_base_exception_fails_its_event_only(
         router.handle(*delivery(key=key))
     with working(router, retry_delays=(0,)):
         eventually(lambda: len(queue.dead_letters()) == 6 and set(keys) == set(runs))
-    assert {letter.error for letter in queue.dead_letters()} == {f"{error.__name__}: card 4711"}
+    assert all(letter.error.endswith(f"{error.__name__}: card 4711") for letter in queue.dead_letters())
     assert caplog.text.count("failed (attempt") == 12
     assert queue.take("t", 60) is None
 

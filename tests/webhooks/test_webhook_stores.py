@@ -189,7 +189,12 @@ STORES = {kind.store: kind.place for kind in KINDS.values()} | {
 }
 WRONG = [
     *((store, "ttl", value) for store in STORES for value in (0, -1, math.nan, "5")),
-    *((store, "timeout", value) for store in STORES if STORES[store] for value in (-1, math.nan, math.inf, "5")),
+    *(
+        (store, "timeout", value)
+        for store in STORES
+        if STORES[store] in ("file", "postgres")
+        for value in (-1, math.nan, math.inf, "5")
+    ),
     *((store, "ttl", math.inf) for store in STORES if STORES[store] == "redis"),
 ]
 
@@ -230,25 +235,23 @@ def test_database_of_another_kind_raises_configuration_error(store: Any) -> None
 
 @pytest.fixture
 def silent_server() -> Iterator[str]:
-    """The folder of a socket at which a server accepts and never answers, for clients of PostgreSQL and of Redis."""
+    """The folder of a socket at which a server accepts and never answers."""
     with tempfile.TemporaryDirectory(prefix="silent-") as folder, socket.socket(socket.AF_UNIX) as server:
         server.bind(f"{folder}/.s.PGSQL.5432")
         server.listen(200)
         yield folder
 
 
-@pytest.mark.parametrize("kind", ["redis", "async redis", "postgres", "async postgres"])
+@pytest.mark.parametrize("kind", ["postgres", "async postgres"])
 def test_server_that_never_answers_raises_after_the_timeout_and_the_router_answers_503(
     silent_server: str, kind: str
 ) -> None:
-    pytest.importorskip(kind.removeprefix("async ").replace("postgres", "psycopg"))
-    place = f"host={silent_server} user=postgres" if "postgres" in kind else f"{silent_server}/.s.PGSQL.5432"
+    pytest.importorskip("psycopg")
     with ExitStack() as stack:
-        store = Stores(kind, place, stack)(timeout=0.05)
+        store = Stores(kind, f"host={silent_server} user=postgres", stack)(timeout=0.05)
         for call in (lambda: store.claim("k", "t", 60), lambda: store.complete("k", "t")):
-            with pytest.raises((TimeoutError, WebhookStoreError)) as caught:
+            with pytest.raises(WebhookStoreError, match=r"0\.05 s"):
                 call()
-            assert "0.05 s" in str(caught.value) or kind == "async redis"
         router = WebhookRouter(WebhookVerifier(SECRET), store, name="shop")
         router.on("*")(print)
         assert router.handle(*delivery()).status == 503
@@ -256,7 +259,7 @@ def test_server_that_never_answers_raises_after_the_timeout_and_the_router_answe
             # More than there are threads for a server, and each call ends all the same.
             with ThreadPoolExecutor(70) as pool:
                 calls = [pool.submit(store.claim, "k", "t", 60) for _ in range(70)]
-            assert {type(each.exception()) for each in calls} <= {TimeoutError, WebhookStoreError}
+            assert {type(each.exception()) for each in calls} == {WebhookStoreError}
             assert asyncio.run(router.ahandle(*delivery())).status == 503
 
 

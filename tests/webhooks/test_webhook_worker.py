@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import signal
 import threading
 from typing import Any
 
@@ -113,7 +114,7 @@ class Garbled(Exception):
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [(ValueError("surrogate \ud800"), "ValueError: surrogate \\ud800"), (Garbled(), "Garbled")]
+    ("error", "said"), [(ValueError("surrogate \ud800"), "ValueError: surrogate \\ud800"), (Garbled(), "Garbled: ")]
 )
 def test_error_text_not_storable_in_database_is_escaped(
     mode: str, queue: SQLiteEventQueue, error: Exception, said: str, caplog: pytest.LogCaptureFixture
@@ -129,26 +130,38 @@ def test_error_text_not_storable_in_database_is_escaped(
     router.handle(*delivery())
     worker = WebhookWorker(router, retry_delays=(0,))
     assert [work(worker, mode) for _ in range(3)] == [True, True, False]
-    assert [letter.error for letter in queue.dead_letters()] == [said]
+    assert [said in letter.error for letter in queue.dead_letters()] == [True]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, Abort])
 @pytest.mark.parametrize("failures", [0, 1])
 def test_interrupted_worker_releases_its_event_if_it_can(
-    queue: SQLiteEventQueue, error: type[BaseException], failures: int, caplog: pytest.LogCaptureFixture
+    queue: SQLiteEventQueue,
+    error: type[BaseException],
+    failures: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    router, runs = make(queue=Failing(queue, retry=failures), telemetry=(telemetry := Recorded())), []
+    router, go_on = make(queue=Failing(queue, retry=failures), telemetry=(telemetry := Recorded())), threading.Event()
+
+    def interrupt(*_: object) -> None:
+        raise error
+
+    before = signal.signal(signal.SIGINT, interrupt)
 
     @router.on("*")
-    def interrupted_once(event: Any) -> None:
-        runs.append(event)
-        if len(runs) == 1:
-            raise error
+    def interrupts_once(event: Any) -> None:
+        if not go_on.is_set():
+            signal.raise_signal(signal.SIGINT)  # reaches the main thread, which waits for this one
+            go_on.wait(60)
 
     router.handle(*delivery())
-    worker = WebhookWorker(router, handler_timeout=math.inf, poll_interval=0.01)
-    with pytest.raises(error):
-        worker.run()
+    worker = WebhookWorker(router, poll_interval=0.01)
+    try:
+        with pytest.raises(error):
+            worker.run()
+    finally:
+        go_on.set()
+        signal.signal(signal.SIGINT, before)
     assert ("until its lease expires" in caplog.text) is bool(failures)
     assert telemetry.events == []  # an interrupt is no failure of the handler
     assert worker.run_once() is not bool(failures)

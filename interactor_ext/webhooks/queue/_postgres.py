@@ -35,13 +35,12 @@ _TAKE = """
 UPDATE interactor_webhook_queue
 SET at = statement_timestamp() + make_interval(secs => %(seconds)s), attempts = attempts + 1, token = %(token)s
 WHERE key = (
-    SELECT key FROM interactor_webhook_queue WHERE state = 'open' AND at <= statement_timestamp() {}
+    SELECT key FROM interactor_webhook_queue WHERE state = 'open' AND at <= statement_timestamp()
+    AND (%(service)s = '' OR substr(key, 1, strpos(key, ':')) = %(service)s || ':')
     ORDER BY at LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING key, body, attempts, extract(epoch FROM statement_timestamp() - since)::float8
 """
-_TAKE_OF_ALL = _TAKE.format("")
-_TAKE_OF_SERVICE = _TAKE.format("AND substr(key, 1, strpos(key, ':')) = %(service)s || ':'")
 _OF_HOLDER = """
 UPDATE interactor_webhook_queue SET at = statement_timestamp() + make_interval(secs => %(seconds)s) {}
 WHERE key = %(key)s AND token = %(token)s AND state = 'open'
@@ -92,8 +91,7 @@ class PostgresEventQueue(SyncPostgresBacked):
 
     def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
         """Like `EventQueue.take`."""
-        statement = _TAKE_OF_SERVICE if service else _TAKE_OF_ALL
-        taken = self._fetch(statement, token=token, seconds=min(lease, CENTURY), service=service)
+        taken = self._fetch(_TAKE, token=token, seconds=min(lease, CENTURY), service=service)
         return QueuedEvent(*taken[0]) if taken else None
 
     def renew(self, key: str, token: str, lease: float) -> bool:

@@ -30,17 +30,18 @@ ORDER BY at LIMIT 1
 _NEXT_OF_ALL = _NEXT.format("")
 _NEXT_OF_SERVICE = _NEXT.format("AND substr(key, 1, instr(key, ':')) = :service || ':'")
 _TAKE = "UPDATE interactor_webhook_queue SET at = :until, attempts = attempts + 1, token = :token WHERE key = :key"
-_RENEW = "UPDATE interactor_webhook_queue SET at = :now + :lease WHERE key = :key AND token = :token AND state = 'open'"
+_OF_HOLDER = """
+UPDATE interactor_webhook_queue SET at = :now + :seconds {} WHERE key = :key AND token = :token AND state = 'open'
+"""
+_RENEW = _OF_HOLDER.format("")
+_END = _OF_HOLDER.format(", token = '', state = :state, error = :error")
+_PUT_BACK = _OF_HOLDER.format(", token = '', attempts = attempts - 1")
 _DONE = """
 UPDATE interactor_webhook_queue SET state = 'done', at = :now + :ttl, body = '', token = '', error = ''
 WHERE key = :key AND state
 """
 _COMPLETE = _DONE + "<> 'done'"
 _DISCARD = _DONE + "= 'dead'"
-_PUT_BACK = """
-UPDATE interactor_webhook_queue SET state = :state, at = :now + :delay, token = '', error = :error
-WHERE key = :key AND token = :token AND state = 'open'
-"""
 _DEAD = """
 SELECT key, body, attempts, error, at FROM interactor_webhook_queue WHERE state = 'dead' ORDER BY at LIMIT :limit
 """
@@ -55,10 +56,6 @@ _REPLAY = (
     "UPDATE interactor_webhook_queue SET state = 'open', at = :now, since = :now, attempts = 0 "
     "WHERE key = :key AND state = 'dead'"
 )
-_LEAVE = """
-UPDATE interactor_webhook_queue SET at = :now + :delay, token = '', attempts = attempts - 1
-WHERE key = :key AND token = :token AND state = 'open'
-"""
 
 
 class SQLiteEventQueue(SQLiteBacked):
@@ -87,7 +84,7 @@ class SQLiteEventQueue(SQLiteBacked):
 
     def renew(self, key: str, token: str, lease: float) -> bool:
         """Like `EventQueue.renew`."""
-        return self._write(_RENEW, key=key, token=token, lease=lease)
+        return self._write(_RENEW, key=key, token=token, seconds=lease)
 
     def complete(self, key: str, token: str) -> bool:
         """Like `EventQueue.complete`."""
@@ -95,15 +92,15 @@ class SQLiteEventQueue(SQLiteBacked):
 
     def retry(self, key: str, token: str, delay: float, error: str) -> bool:
         """Like `EventQueue.retry`."""
-        return self._put_back("open", key, token, delay, error)
+        return self._end_attempt("open", key, token, delay, error)
 
     def put_back(self, key: str, token: str, delay: float) -> bool:
         """Like `EventQueue.put_back`."""
-        return self._write(_LEAVE, key=key, token=token, delay=delay)
+        return self._write(_PUT_BACK, key=key, token=token, seconds=delay)
 
     def bury(self, key: str, token: str, error: str) -> bool:
         """Like `EventQueue.bury`."""
-        return self._put_back("dead", key, token, 0.0, error)
+        return self._end_attempt("dead", key, token, 0.0, error)
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """Like `EventQueue.dead_letters`."""
@@ -124,8 +121,8 @@ class SQLiteEventQueue(SQLiteBacked):
         """Like `EventQueue.discard`."""
         return self._write(_DISCARD, key=key, ttl=self.ttl)
 
-    def _put_back(self, state: str, key: str, token: str, delay: float, error: str) -> bool:
-        return self._write(_PUT_BACK, state=state, key=key, token=token, delay=delay, error=error[:MAX_ERROR_LENGTH])
+    def _end_attempt(self, state: str, key: str, token: str, delay: float, error: str) -> bool:
+        return self._write(_END, state=state, key=key, token=token, seconds=delay, error=error[:MAX_ERROR_LENGTH])
 
     def _write(self, statement: str, **values: Any) -> bool:
         with self._transaction() as (connection, now):

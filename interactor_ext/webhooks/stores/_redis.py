@@ -7,11 +7,10 @@ from typing import Any, ClassVar, Protocol
 
 from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.tokens._redis import is_async
 from interactor_ext.webhooks._settings import above_zero
-from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL, ClaimState
+from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
 
 # One script for each method, so that each is atomic. The numbers are those of ClaimState.
 # redis-py sends a script again if the response got lost: a claim that finds its own token succeeds.
@@ -44,28 +43,18 @@ class Redis(Protocol):
 
 
 class _RedisBacked:
-    """Runs the scripts with a timeout, as the Redis client may have none, and warns of an eviction policy once."""
+    """Runs the scripts, and warns of an eviction policy once."""
 
     _takes_async: ClassVar[bool]
     is_shared = True
 
-    def __init__(
-        self,
-        redis: Redis,
-        ttl: float = DEFAULT_TTL,
-        *,
-        prefix: str = "interactor:webhook:",
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> None:
+    def __init__(self, redis: Redis, ttl: float = DEFAULT_TTL, *, prefix: str = "interactor:webhook:") -> None:
         if is_async(redis) is not self._takes_async:
             raise ConfigurationError("RedisEventStore needs a redis.Redis, AsyncRedisEventStore a redis.asyncio.Redis.")
         self._redis = redis
         self.ttl: float = above_zero(ttl, "The ttl of a webhook store")
         self._prefix = prefix
-        self._timeout: float = above_zero(timeout, "The timeout of Redis")
         self._knows_policy = False
-        # Where Redis hangs and its client has no timeout, each call keeps its thread.
-        self._threads = None if self._takes_async else DaemonThreads("interactor-webhook-redis", most=64)
 
     def _claim(self, key: str, token: str, lease: float) -> Effects[ClaimState]:
         return ClaimState((yield from self._run(_CLAIM, key, token, _milliseconds(lease))))
@@ -78,17 +67,14 @@ class _RedisBacked:
 
     def _run(self, script: str, key: str, *args: Any) -> Effects[Any]:
         key = self._prefix + key
-        result = yield self._eval(script, key, *args)
+        result = yield Call(self._redis.eval, (script, 1, key, *args))
         if not self._knows_policy:
             self._knows_policy = True
             try:
-                _warn_of_eviction((yield self._eval(_POLICY, key)))
+                _warn_of_eviction((yield Call(self._redis.eval, (_POLICY, 1, key))))
             except Exception as error:
                 logger.debug("The eviction policy of Redis couldn't be read: %r", error)
         return result
-
-    def _eval(self, script: str, key: str, *args: Any) -> Call:
-        return Call(self._redis.eval, (script, 1, key, *args), threads=self._threads, timeout=self._timeout)
 
 
 def _warn_of_eviction(memory: str | bytes) -> None:
@@ -103,8 +89,8 @@ def _warn_of_eviction(memory: str | bytes) -> None:
 
 class RedisEventStore(_RedisBacked):
     """Accepts a `redis.Redis`. `ttl` is how long a handled event is remembered, in seconds; keys begin with `prefix`.
-    If Redis doesn't respond within `timeout` seconds, the delivery gets 503. A warning is logged if Redis evicts
-    keys (`maxmemory-policy`).
+    If Redis doesn't respond within 12 seconds, the delivery gets 503. A warning is logged if Redis evicts keys
+    (`maxmemory-policy`).
 
     An asynchronous receiver calls it in a thread; `AsyncRedisEventStore` needs none.
     """

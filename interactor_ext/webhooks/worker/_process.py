@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -22,7 +21,7 @@ from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.logs._filter import log_to_stderr
 from interactor_ext.webhooks._threads import CALLER_THREADS
 from interactor_ext.webhooks.worker._loading import load_worker
-from interactor_ext.webhooks.worker._metrics_port import Health, MetricsPort
+from interactor_ext.webhooks.worker._metrics_port import MetricsPort
 from interactor_ext.webhooks.worker._worker import QueueLoop
 
 # Exit status. 1 is any error before the work begins, 2 invalid usage.
@@ -39,6 +38,8 @@ EPILOG = (
 # Threads of handlers that hang. Each keeps its memory, and its connections.
 _MOST_LEFT_BEHIND = 100
 _CHECK_SECONDS = 1.0
+# A second signal is noticed within it.
+_SIGNAL_SECONDS = 0.2
 _REPORT_SECONDS = 15.0
 _FLUSH_SECONDS = 1.0
 
@@ -75,10 +76,12 @@ def work(worker: QueueLoop, options: dict[str, Any]) -> int:
 
     Raises ConfigurationError.
     """
-    _log_if_nobody_does()
+    if not is_handled(logger):  # neither the program has configured a log, nor INTERACTOR_LOG
+        log_to_stderr(logger, "info")
     process = WorkerProcess(worker, concurrency=options["concurrency"], grace=options["grace"])
-    with _metrics_port(process, options["metrics_host"], options["metrics_port"]):
-        status = process.run()
+    if options["metrics_port"] is not None:
+        MetricsPort(process.health, options["metrics_host"], options["metrics_port"])
+    status = process.run()
     if status == UNFINISHED or process.left_behind:
         _end(status)
     return status
@@ -91,8 +94,7 @@ class WorkerProcess:
         self.worker = worker
         self._grace = grace
         self._stop = threading.Event()
-        # The numbers of signals, and None for each thread that has ended.
-        self._news: deque[int | None] = deque()
+        self._signals: list[int] = []
         self._waiter = ThreadWaiter()
         self._threads = [
             threading.Thread(target=self._work, name=f"interactor-webhook-worker-{number}", daemon=True)
@@ -100,20 +102,21 @@ class WorkerProcess:
         ]
 
     @property
-    def is_stopping(self) -> bool:
-        return self._stop.is_set()
-
-    @property
     def left_behind(self) -> int:
         """How many threads are kept by handlers that did not end in time."""
         return CALLER_THREADS.abandoned + loop_thread.abandoned
 
-    def health(self) -> Health:
-        return Health(self.is_stopping, self.worker.reaches_queue, self.worker.running, self.left_behind)
+    def health(self) -> tuple[int, dict[str, Any]]:
+        """The status and the document that a probe gets."""
+        status = "ok" if self.worker.reaches_queue else "queue_unreachable"
+        # A process that stops is let finish: no probe may have it killed.
+        status = "stopping" if self._stop.is_set() else status
+        document = {"status": status, "running": self.worker.running, "left_behind": self.left_behind}
+        return 503 if status == "queue_unreachable" else 200, document
 
     def run(self) -> int:
         """Work until a signal; returns the exit status. For the main thread, where signals arrive."""
-        with self._signals():
+        with self._noting_signals():
             for thread in (*self._threads, threading.Thread(target=self._report, daemon=True)):
                 thread.start()
             logger.info("Webhook worker %d is ready, with %d threads.", os.getpid(), len(self._threads))
@@ -126,26 +129,21 @@ class WorkerProcess:
         return status
 
     def _work(self) -> None:
-        while not self.is_stopping:
+        while not self._stop.is_set():
             try:
                 self.worker.run(self._stop)
             except BaseException:
-                # Without a time limit, handlers run in this very thread.
+                # Those of an SQSWorker run in this very thread.
                 logger.exception("A webhook handler raised an exception that would end its worker. The worker goes on.")
-        self._tell(None)
 
     def _report(self) -> None:
-        while not self.is_stopping:
+        while not self._stop.is_set():
             with suppress(Exception):  # the threads that ask the queue log that it is out of reach
                 self.worker.report()
             self._stop.wait(_REPORT_SECONDS)
 
-    def _tell(self, news: int | None) -> None:
-        self._news.append(news)
-        self._waiter.wake()
-
     def _wait_for_stop(self) -> int:
-        while not self._news:
+        while not self._signals:
             if self.left_behind >= _MOST_LEFT_BEHIND:
                 logger.critical(
                     ("%d webhook handlers hang in threads that can't be stopped. This worker is ending; restart it."),
@@ -153,25 +151,23 @@ class WorkerProcess:
                 )
                 return EXHAUSTED
             self._waiter.wait(_CHECK_SECONDS)
-        number = self._news.popleft()
-        logger.info("Webhook worker %d is stopping (signal %s) and takes no more events.", os.getpid(), number)
+        logger.info(
+            "Webhook worker %d is stopping (signal %s) and takes no more events.", os.getpid(), self._signals[0]
+        )
         return FINISHED
 
     def _wait_for_threads(self) -> bool:
         """Whether all have ended in time, and before another signal."""
         ends_at = time.monotonic() + self._grace
-        running = len(self._threads)
-        while running and (left := ends_at - time.monotonic()) > 0:
-            if not self._news:
-                self._waiter.wait(left)
-            elif self._news.popleft() is not None:
+        while alive := [thread for thread in self._threads if thread.is_alive()]:
+            left = ends_at - time.monotonic()
+            if left <= 0 or len(self._signals) > 1:
                 return False
-            else:
-                running -= 1
-        return running == 0
+            alive[0].join(min(left, _SIGNAL_SECONDS))
+        return True
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _noting_signals(self) -> Iterator[None]:
         before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield
@@ -180,30 +176,8 @@ class WorkerProcess:
                 signal.signal(number, handler)
 
     def _note(self, number: int, _: object) -> None:
-        self._tell(number)
-        if self.is_stopping:
-            # A third one ends the process, even if the queue hangs while events are given back.
-            signal.signal(number, signal.SIG_DFL)
-
-
-@contextmanager
-def _metrics_port(process: WorkerProcess, host: str, port: int | None) -> Iterator[None]:
-    if port is None:
-        yield
-        return
-    try:
-        server = MetricsPort(process.health, host, port)
-    except OSError as error:
-        raise ConfigurationError(f"Can't listen on {host} port {port}: {error.strerror or error}") from error
-    with server:
-        logger.info("Health at http://%s:%d/healthz, metrics at /metrics.", host, server.server_port)
-        yield
-
-
-def _log_if_nobody_does() -> None:
-    """Log to stderr, unless the program has configured a log or INTERACTOR_LOG has."""
-    if not is_handled(logger):
-        log_to_stderr(logger, "info")
+        self._signals.append(number)
+        self._waiter.wake()
 
 
 def _end(status: int) -> None:

@@ -6,14 +6,16 @@ import asyncio
 import inspect
 import secrets
 import threading
-import time
+import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Sequence
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import cast
 
 from interactor_ext._effects import Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.logs import webhooks_logger as logger
+from interactor_ext.webhooks._around import surrounded
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, next_attempt
 from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS
@@ -24,12 +26,11 @@ from interactor_ext.webhooks.router import Handler, HandlerRun, WebhookRouter, h
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 _HANDLER_SECONDS = 300.0
-# How long `give_back` waits for an event that is being taken.
-_TAKE_SECONDS = 5.0
+# Thirty days, in place of no limit: a handler without one would run in the worker's own thread.
+_NO_LIMIT = 2_592_000.0
 # The delays in seconds of an event without a handler here. The longest is what a worker that is new to it waits.
 _SKIP_SECONDS = 5.0
 _LONGEST_SKIP = 600.0
-_MAX_WARNINGS = 1000
 
 
 class QueueLoop(ABC):
@@ -39,15 +40,15 @@ class QueueLoop(ABC):
     _poll_interval = 1.0
 
     def __init__(self) -> None:
-        # The events that are being handled, by token. None while the queue is asked.
-        self._taken: dict[str, QueuedEvent | None] = {}
+        # The events that are being handled, by token.
+        self._taken: dict[str, QueuedEvent] = {}
         self.reaches_queue: bool = True
         """Whether the queue responded the last time; True before."""
 
     @property
     def running(self) -> int:
         """How many events are being handled."""
-        return sum(queued is not None for queued in list(self._taken.values()))
+        return len(self._taken)
 
     @abstractmethod
     def run_once(self) -> bool:
@@ -86,12 +87,7 @@ class QueueLoop(ABC):
         For a process that is about to end, after `run` was stopped: its handlers would otherwise go on. The events lose
         no attempt. An event that can't be put back is logged, and waits until its lease ends.
         """
-        ends_at = time.monotonic() + _TAKE_SECONDS
-        while None in list(self._taken.values()) and time.monotonic() < ends_at:
-            time.sleep(0.01)
         for token, queued in list(self._taken.items()):
-            if queued is None:
-                continue
             try:
                 if self._put_back(queued, token, 0.0):
                     logger.warning(
@@ -113,8 +109,8 @@ class WebhookWorker(QueueLoop):
 
     After `handler_timeout` seconds the handlers of an event count as failed, even if they hang; the default is the
     router's, or else 300. An asynchronous handler is then cancelled. A synchronous one runs in its own thread, which
-    can't be stopped: it is left behind, and the next event gets another. SystemExit in it counts as a failure. With
-    `math.inf`, handlers run in the caller's thread, without limit.
+    can't be stopped: it is left behind, and the next event gets another. SystemExit in it counts as a failure.
+    `math.inf` means no limit.
     """
 
     def __init__(
@@ -136,12 +132,9 @@ class WebhookWorker(QueueLoop):
         self.queue: EventQueue = cast("EventQueue", router.queue)
         self._calls = router.store_calls
         self._lease: float = router.lease if lease is None else above_zero(lease, "The lease of a webhook worker")
-        timeout = handler_timeout_of(
-            router.handler_timeout if handler_timeout is None else handler_timeout, _HANDLER_SECONDS
-        )
-        self._in_caller = HandlerRun(
-            None if timeout is None else CALLER_THREADS, timeout, _only_async if timeout is None else _isolated
-        )
+        given = router.handler_timeout if handler_timeout is None else handler_timeout
+        timeout = handler_timeout_of(given, _HANDLER_SECONDS) or _NO_LIMIT
+        self._in_caller = HandlerRun(CALLER_THREADS, timeout, _isolated)
         self._in_loop = HandlerRun(HANDLER_THREADS, timeout, _only_sync)
         self._retry_delays = tuple(at_least_zero(delay, "Each of retry_delays") for delay in retry_delays)
         self._poll_interval = at_least_zero(poll_interval, "poll_interval")
@@ -171,14 +164,12 @@ class WebhookWorker(QueueLoop):
         return self.queue.put_back(queued.key, token, delay)
 
     def _work(self, run: HandlerRun) -> Effects[bool]:
-        token = secrets.token_hex(16)
-        self._taken[token] = None
+        token, service = secrets.token_hex(16), self.router.key_prefix.rstrip(":")
+        queued: QueuedEvent | None = yield self._calls.call(self.queue.take, token, self._lease, service)
+        if queued is None:
+            return False
+        self._taken[token] = queued
         try:
-            service = self.router.key_prefix.rstrip(":")
-            queued: QueuedEvent | None = yield self._calls.call(self.queue.take, token, self._lease, service)
-            if queued is None:
-                return False
-            self._taken[token] = queued
             yield from self._handle(queued, token, run)
         finally:
             del self._taken[token]
@@ -216,9 +207,9 @@ class WebhookWorker(QueueLoop):
             yield from self._calls.record(self.queue.bury, queued.key, token, reason)
             return
         # setdefault: of several threads, one is the first.
-        if len(self._warned) < _MAX_WARNINGS and self._warned.setdefault(kind, token) == token:
+        if self._warned.setdefault(kind, token) == token:
             logger.warning(
-                ("This worker has no handler for %r events, and leaves them in the queue for a worker that has one."),
+                "This worker has no handler for %r events, and leaves them in the queue for a worker that has one.",
                 kind,
             )
         delay = min(max(self._poll_interval, _SKIP_SECONDS, queued.age), _LONGEST_SKIP)
@@ -233,10 +224,7 @@ class WebhookWorker(QueueLoop):
     def _give_back(self, queued: QueuedEvent, token: str, error: BaseException) -> Effects[None]:
         reason = f"The worker was stopped: {_error_text(error)}"
         try:
-            if queued.attempt > len(self._retry_delays):
-                yield self._calls.call(self.queue.bury, queued.key, token, reason, shielded=True)
-            else:
-                yield self._calls.call(self.queue.retry, queued.key, token, 0.0, reason, shielded=True)
+            yield self._calls.call(self.queue.retry, queued.key, token, 0.0, reason, shielded=True)
         except Exception:
             logger.exception("Webhook event %r stays with the stopped worker until its lease expires.", queued.key)
 
@@ -255,45 +243,26 @@ class _HandlerExit(Exception):
     """A handler raised a BaseException that would end its thread or event loop; it is the cause."""
 
 
-def _isolated(handler: Handler) -> Handler:
-    """Wraps a handler for a thread that no signal interrupts: every BaseException there is the handler's own error."""
-
-    async def acall(event: Any) -> None:
-        await _isolated_awaitable(handler(event))
-
-    def call(event: Any) -> Any:
-        try:
-            result = handler(event)
-        except Exception:
-            raise
-        except BaseException as error:
-            raise _HandlerExit from error
-        return _isolated_awaitable(result) if inspect.isawaitable(result) else result
-
-    return acall if inspect.iscoroutinefunction(handler) else call
-
-
-async def _isolated_awaitable(awaitable: Awaitable[Any]) -> None:
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """For a thread that no signal interrupts: every BaseException there is the handler's own error."""
     try:
-        await awaitable
+        yield
     except (Exception, asyncio.CancelledError, GeneratorExit):
         raise
     except BaseException as error:
         raise _HandlerExit from error
 
 
+def _isolated(handler: Handler) -> Handler:
+    return surrounded(handler, _no_interrupts)
+
+
 def _only_sync(handler: Handler) -> Handler:
     return handler if inspect.iscoroutinefunction(handler) else _isolated(handler)
 
 
-def _only_async(handler: Handler) -> Handler:
-    return _isolated(handler) if inspect.iscoroutinefunction(handler) else handler
-
-
 def _error_text(error: BaseException) -> str:
-    try:
-        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    except Exception:  # its __str__ is the handler's author's
-        text = type(error).__name__
+    text = "".join(traceback.format_exception_only(error)).strip()
     # JSON can contain lone surrogates, which no database accepts.
     return text.encode("utf-8", "backslashreplace").decode()
