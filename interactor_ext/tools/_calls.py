@@ -127,8 +127,8 @@ class ToolRun:
             logger.warning("this ToolSet has no tool %s: its call gets an error (call %s)", name, call_id)
             return error_result("unknown_tool", f"There is no tool {name} here.")
         try:
-            args, kwargs = self._tool.bind(self._call.arguments, self._call.context)
-            function: Callable[[], Any] = partial(self._tool.function, *args, **kwargs)
+            arguments = self._tool.bind(self._call.arguments, self._call.context)
+            function: Callable[[], Any] = partial(self._tool.function, **arguments)
             if (self._is_async or ends_at is not None) and not inspect.iscoroutinefunction(function):
                 self._running = self._running or TOOL_THREADS.submit(function)
         except InvalidArgumentError as invalid:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -68,18 +68,19 @@ class ToolFunction:
         options: ToolOptions = ToolOptions(),
     ) -> ToolFunction:
         """Raises TypeError for a signature that JSON Schema can't describe."""
-        # A partial, and an object with `__call__`, have their hints and their docstring elsewhere.
-        source, bound = _without_partials(function)
-        label = name or str(getattr(source, "__name__", ""))
+        label = name or str(getattr(function, "__name__", ""))
         if not label.strip() or label == "<lambda>":
-            raise TypeError(f"{function!r} has no name: pass name=")
+            raise TypeError(f"{type(function).__name__} has no name: pass name=")
+        if isinstance(function, partial):
+            # Its signature has what is bound, an API key say, as the default of a parameter.
+            raise TypeError(f"{label} is a partial: write a function that calls it")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{label}() is a generator, but the result of a tool is one JSON value")
-        about = read_docstring(inspect.getdoc(source))
-        hints = hints_of(source if hasattr(source, "__annotations__") else type(source).__call__)
+        about = read_docstring(inspect.getdoc(function))
+        # Those of an object with `__call__` are there.
+        hints = hints_of(function if hasattr(function, "__annotations__") else type(function).__call__)
         signature = inspect.signature(function)
-        # What a partial binds by keyword, an API key say, is no parameter of the tool.
-        parameters = [each for each in signature.parameters.values() if each.name not in bound]
+        parameters = signature.parameters.values()
         context = next((each.name for each in parameters if hints.get(each.name) is ToolContext), None)
         shapes = ShapeBuilder()
         fields = {
@@ -105,43 +106,25 @@ class ToolFunction:
         if approval is False:
             return False
         try:
-            args, kwargs = self.bind(arguments, context)
+            bound = self._signature.bind(**self.bind(arguments, context))
         except InvalidArgumentError:
             return False
         if approval is True:
             return True
-        bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         return bool(approval({name: value for name, value in bound.arguments.items() if name != self._context}))
 
-    def bind(self, arguments: Any, context: ToolContext) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The positional and keyword arguments to call the function with. Raises InvalidArgumentError."""
-        try:
-            values = self._shape.read(arguments, "")
-        except RecursionError:
-            raise InvalidArgumentError(("", "is nested too deeply")) from None
+    def bind(self, arguments: Any, context: ToolContext) -> dict[str, Any]:
+        """The keyword arguments to call the function with. Raises InvalidArgumentError."""
+        values: dict[str, Any] = self._shape.read(arguments, "")
         if self._context is not None:
             values[self._context] = context
-        positional = [
-            values.pop(parameter.name, parameter.default)
-            for parameter in self._signature.parameters.values()
-            if parameter.kind is parameter.POSITIONAL_ONLY
-        ]
-        return tuple(positional), values
-
-
-def _without_partials(function: Callable[..., Any]) -> tuple[Callable[..., Any], set[str]]:
-    """The function proper, and the names of the parameters that are bound by keyword."""
-    bound: set[str] = set()
-    while isinstance(function, functools.partial):
-        bound.update(function.keywords)
-        function = function.func
-    return function, bound
+        return values
 
 
 def _member(tool: str, parameter: inspect.Parameter, hints: dict[str, Any], descriptions: dict[str, str]) -> Member:
-    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-        raise TypeError(f"{tool}({parameter}): each parameter of a tool needs its own name")
+    if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+        raise TypeError(f"{tool}({parameter}): each parameter of a tool is passed by its name")
     if parameter.name not in hints:
         is_method = parameter.name in ("self", "cls")
         hint = "to make a method a tool, pass it bound" if is_method else f"write one, as in `{parameter.name}: str`"

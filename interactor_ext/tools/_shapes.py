@@ -208,8 +208,6 @@ def _object(value: Any, path: str) -> dict[str, Any]:
 def _build(build: Callable[[Any], Any], content: Any, path: str, name: str) -> Any:
     try:
         return build(content)
-    except RecursionError:
-        raise
     except Exception as error:
         # The class is the caller's, and its checks raise whatever they like.
         raise InvalidArgumentError((path, f"isn't a valid {name}: {error_text(error)}")) from error

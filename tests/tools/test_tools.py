@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired, Optional, Required, TypedDict
+from typing import Annotated, Any, Literal, NewType, NotRequired, Optional, Required, TypedDict
 from uuid import UUID
 
 import attrs
@@ -73,24 +73,10 @@ class Sorting(TypedDict):
     descending: NotRequired[bool]
 
 
-class Point(NamedTuple):
-    x: float
-    y: float = 0.0
-
-
 @dataclasses.dataclass
 class Node:
     name: str
     children: list[Node] = dataclasses.field(default_factory=list)
-    parent: Optional[Node] = None  # noqa: UP045 - the old spelling must work as well
-
-
-class Outer:
-    @dataclasses.dataclass
-    class Node:
-        """Another one of this name."""
-
-        next: Outer.Node | None = None
 
 
 def schema_of(hint: Any) -> dict[str, Any]:
@@ -163,34 +149,6 @@ def test_dataclasses_and_their_relatives_have_json_schemas() -> None:
         "additionalProperties": False,
     }
     assert schema_of(Sorting)["required"] == ["by"]
-    assert schema_of(Point)["required"] == ["x"]
-
-
-def test_recursive_class_is_defined_once() -> None:
-    tools = ToolSet()
-
-    @tools.tool
-    def plant(root: Node, other: Node) -> None:
-        """Plant."""
-
-    schema = tools["plant"].parameters
-    assert schema["properties"] == {"root": {"$ref": "#/$defs/Node"}, "other": {"$ref": "#/$defs/Node"}}
-    assert schema["$defs"]["Node"]["properties"]["children"]["items"] == {"$ref": "#/$defs/Node"}
-    arguments = {"root": {"name": "a", "children": [{"name": "b"}]}, "other": {"name": "c"}}
-    Draft202012Validator(schema).validate(arguments)
-    assert read(tools["plant"], arguments) == {"root": Node("a", [Node("b")]), "other": Node("c")}
-
-    @tools.tool
-    def join(left: Node, right: Outer.Node) -> None:
-        """Join."""
-
-    schema = tools["join"].parameters
-    assert schema["properties"] == {"left": {"$ref": "#/$defs/Node"}, "right": {"$ref": "#/$defs/Node2"}}
-    assert schema["$defs"]["Node2"]["description"] == "Another one of this name."
-    deep: dict[str, Any] = {"name": "x"}
-    for _ in range(5000):
-        deep = {"name": "x", "children": [deep]}
-    assert run(tools["plant"], {"root": deep, "other": {"name": "c"}})["error"]["type"] == "invalid_arguments"
 
 
 def test_description_and_parameters_come_from_signature_and_docstring() -> None:
@@ -243,44 +201,6 @@ def test_description_and_parameters_come_from_signature_and_docstring() -> None:
     Draft202012Validator.check_schema(tool.parameters)
 
 
-NUMPY = """Add two numbers.
-
-Parameters
-----------
-a : int
-    The first,
-    of two.
-b, c : int
-    The others.
-
-Returns
--------
-int
-    The sum.
-"""
-SPHINX = """Add two numbers.
-
-:param a: The first,
-    of two.
-:param int b: The others.
-:type b: int
-:param c: The others.
-:returns: The sum.
-"""
-
-
-@pytest.mark.parametrize("docstring", [NUMPY, SPHINX], ids=["numpy", "sphinx"])
-def test_parameter_descriptions_in_all_docstring_styles(docstring: str) -> None:
-    def add(a: int, b: int, c: int) -> int:
-        return a + b + c
-
-    add.__doc__ = docstring
-    tool = ToolFunction.of(add, None, None)
-    assert tool.description == "Add two numbers."
-    described = {key: schema["description"] for key, schema in tool.parameters["properties"].items()}
-    assert described == {"a": "The first, of two.", "b": "The others.", "c": "The others."}
-
-
 @pytest.mark.parametrize(
     ("docstring", "text", "parameters"),
     [
@@ -290,16 +210,6 @@ def test_parameter_descriptions_in_all_docstring_styles(docstring: str) -> None:
             "Adds.\n\nArgs:\n    a: One.\n\n    b: Two.\n    no entry\n\nThe end.",
             "Adds.\n\nThe end.",
             {"a": "One.", "b": "Two."},
-        ),
-        (
-            "Adds.\n\n:param a: One.\n:raises ValueError: at times,\n    often.\n\nThe end.",
-            "Adds.\n\nThe end.",
-            {"a": "One."},
-        ),
-        (
-            "Adds.\n\nParameters\n----------\na\n    One.\n\nNotes\n-----\nNone.",
-            "Adds.\n\nNotes\n-----\nNone.",
-            {"a": "One."},
         ),
     ],
     ids=repr,
@@ -358,15 +268,17 @@ def odd_literal(value: Literal[b"x"]) -> None: ...
 def unresolved(value: Missing) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
 
-class Alias:
-    """As `type Alias = dict[str, Alias]` of Python 3.12."""
-
-    @property
-    def __value__(self) -> Any:
-        return dict[str, self]  # type: ignore[valid-type]
+def recursive(value: Node) -> None: ...
 
 
-def endless(value: Alias()) -> None: ...  # type: ignore[valid-type]
+def positional(a: int, /) -> None: ...
+
+
+def keyed(key: str) -> None: ...
+
+
+class Nested(functools.partial[Any]):
+    __name__ = "search"
 
 
 def generator() -> Iterator[int]:
@@ -390,7 +302,10 @@ class Service:
         (by_number, r"by_number\(value\): the keys"),
         (odd_literal, r"odd_literal\(value\): b'x'"),
         (unresolved, "Missing"),
-        (endless, r"endless\(value\): a type alias that contains itself"),
+        (recursive, r"recursive\(value\)\.children: Node contains itself, which only a pydantic model can"),
+        (positional, r"positional\(a: .*\): each parameter of a tool is passed by its name"),
+        (functools.partial(keyed, key="k_1"), "has no name"),
+        (Nested(keyed, key="k_1"), "search is a partial: write a function"),
         (generator, "generator"),
         (Service.method, r"self.*pass it bound"),
         (lambda: None, "name="),
@@ -403,46 +318,19 @@ def test_function_without_a_json_schema_raises_type_error(function: Any, message
     assert len(tools) == 0
 
 
-def test_callable_objects_partials_and_methods_are_tools() -> None:
+def test_callable_objects_and_methods_are_tools() -> None:
     class Callable:
         """Doubles."""
 
         def __call__(self, a: int) -> int:
             return a * 2
 
-    def power(base: int, exponent: int) -> int:
-        """Raises to a power."""
-        return int(base**exponent)
-
     tools = ToolSet()
     tools.tool(Service().method)
     tools.tool(name="double")(Callable())
-    tools.tool(functools.partial(power, exponent=2))
-    assert [tool.name for tool in tools] == ["method", "double", "power"]
+    assert [tool.name for tool in tools] == ["method", "double"]
     assert run(tools["method"], {"a": 4}) == 4
     assert run(tools["double"], {"a": 4}) == 8
-    assert run(tools["power"], {"base": 4}) == 16
-    assert tools["power"].description == "Raises to a power."
-    assert list(tools["power"].parameters["properties"]) == ["base"]
-
-
-class Nested(functools.partial[Any]):
-    """One that functools does not merge with another."""
-
-
-def test_keywords_bound_by_partial_are_no_parameters() -> None:
-    def search(query: str, api_key: str, context: ToolContext, limit: int = 3) -> str:
-        return f"{query} {api_key} {context.room_id} {limit}"
-
-    inner = Nested(search, api_key="sk_secret")
-    outer = functools.partial(inner, limit=5)
-    outer_of_other_kind = Nested(inner, context=ToolContext(None, "fixed", "tc"))
-    for function, expected in ((inner, "x sk_secret room_1 3"), (outer, "x sk_secret room_1 5")):
-        tool = ToolFunction.of(function, "search", None)
-        assert "sk_secret" not in json.dumps(tool.parameters)
-        assert run(tool, {"query": "x"}) == expected
-        assert run(tool, {"query": "x", "api_key": "evil"})["error"]["type"] == "invalid_arguments"
-    assert run(ToolFunction.of(outer_of_other_kind, "search", None), {"query": "x"}) == "x sk_secret fixed 3"
 
 
 @pytest.mark.parametrize(
@@ -465,7 +353,6 @@ def test_keywords_bound_by_partial_are_no_parameters() -> None:
         (Address, {"street": "x"}, Address("x")),
         (Range, {"low": 1, "high": 2, "step": 3}, Range(1, 2, 3)),
         (Filter, {"field": "a"}, {"field": "a"}),
-        (Point, {"x": 1}, Point(1.0)),
         (int | str, "1", "1"),
         (int | float, 1.0, 1),
         (Address | None, None, None),
@@ -564,16 +451,16 @@ def test_read_and_to_json_are_inverse(value: dict[str, Any]) -> None:
     assert back == value
 
 
-def test_positional_only_parameters_and_context_are_bound() -> None:
+def test_context_is_bound() -> None:
     tools = ToolSet()
 
     @tools.tool
-    def where(first: int, second: int = 2, /, third: int = 3, *, context: ToolContext) -> list[Any]:
+    def where(first: int, second: int = 2, *, context: ToolContext) -> list[Any]:
         """Where."""
-        return [first, second, third, context.namespace, context.room_id, context.tool_call_id]
+        return [first, second, context.namespace, context.room_id, context.tool_call_id]
 
     assert "context" not in tools["where"].parameters["properties"]
-    assert run(tools["where"], {"first": 1, "third": 5}) == [1, 2, 5, "user_1", "room_1", "tc_1"]
+    assert run(tools["where"], {"first": 1}) == [1, 2, "user_1", "room_1", "tc_1"]
     assert run(tools["where"], {"first": 1, "context": {}})["error"]["details"][0]["field"] == "context"
 
 
@@ -724,8 +611,11 @@ class Unset:
     number: int = dataclasses.field(init=False)
 
 
-class Unread(list[Any]):
-    def __iter__(self) -> Iterator[Any]:
+class Unread(Sequence[Any]):
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: Any) -> Any:
         raise OSError("the database is away")
 
 
@@ -742,8 +632,8 @@ class Demanding:
 @pytest.mark.parametrize(
     "value",
     [
-        *(object(), b"bytes", float("inf"), {1.5: 1}, {None: 1}, circle(), "\ud800", int, 10**5000, {"a": lambda: 1}),
-        *(Unset(), Unread(), Unloaded(), Demanding(), {1: "a", "1": "b"}),
+        *(object(), b"bytes", float("inf"), circle(), "\ud800", int, 10**5000, {"a": lambda: 1}),
+        *(Unset(), Unread(), Unloaded(), Demanding()),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -770,7 +660,6 @@ class Aliased:
     ("hint", "default"),
     [
         (Decimal, Decimal("1.5")),
-        (Point, Point(1.0)),
         (Aliased, Aliased(1)),
         (datetime, datetime(2024, 1, 1)),  # it would come back with a zone
         (int, True),
@@ -781,23 +670,6 @@ def test_default_that_does_not_survive_json_is_not_in_the_schema(hint: Any, defa
     tool = tool_of(hint, default)
     assert "default" not in tool.parameters["properties"]["value"]
     assert read(tool, {}) == {}
-
-
-@dataclasses.dataclass
-class Scaled:
-    number: int
-    factor: dataclasses.InitVar[int]
-    offset: dataclasses.InitVar[int] = 0
-
-    def __post_init__(self, factor: int, offset: int) -> None:
-        self.number = self.number * factor + offset
-
-
-def test_init_var_is_a_property() -> None:
-    schema = schema_of(Scaled)
-    assert schema["required"] == ["number", "factor"]
-    assert schema["properties"]["offset"] == {"type": "integer", "default": 0}
-    assert read(tool_of(Scaled), {"value": {"number": 2, "factor": 3, "offset": 1}})["value"].number == 7
 
 
 class Late(TypedDict, total=False):
