@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from interactor_ext._effects import Call, Effects, Join, Pause, Renewal, despite_open_circuit, seconds_until
-from interactor_ext._errors import (
-    APIConnectionError,
-    APIStatusError,
-    APITimeoutError,
-    ConflictError,
-    ResponseValidationError,
-    ServerError,
+from interactor_ext._effects import (
+    Call,
+    Effects,
+    Join,
+    Renewal,
+    despite_lost_answers,
+    despite_open_circuit,
+    seconds_until,
 )
+from interactor_ext._errors import APIStatusError, APITimeoutError, ConflictError
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.logs import tools_logger as logger
-from interactor_ext.retry import RetryPolicy
 from interactor_ext.tools._function import ToolContext, ToolFunction
 from interactor_ext.tools._jsonable import NotJSONError, to_json
 from interactor_ext.tools._shapes import InvalidArgumentError, error_text
@@ -37,9 +37,6 @@ FINISHED = frozenset({"completed", "failed"})
 """The statuses of a call that has its result, or will have none."""
 # Its callers bound how many run at once.
 TOOL_THREADS = DaemonThreads("interactor-tools", most=UNBOUNDED, idle=0.0)
-_SUBMISSIONS = RetryPolicy(max_retries=4, base_delay=0.5)
-# After these the result may have arrived or not.
-_UNSURE = (APIConnectionError, ServerError)
 
 
 @attrs.frozen
@@ -186,56 +183,34 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
     The request has no idempotency key. Where its response is lost, the room's messages show whether it had arrived;
     then the newest of them is returned. An open circuit is waited for.
     """
-    message: Message
-    failures = 0
-    while True:
-        try:
-            if failures:
-                pause, left = _SUBMISSIONS.backoff(failures - 1), seconds_until(ends_at)
-                yield Pause(pause if left is None else min(pause, left))
-                messages = yield from newest_messages(user, call, ends_at)
-                if has_result(messages, call):
-                    return messages[0]
-            message = yield from despite_open_circuit(user, ends_at, partial(_send_result, call, result))
-        except ConflictError:
-            # It has a result: this one, if the answer to it got lost, or one from another process.
+    is_repeat = False
+
+    def attempt() -> Effects[Message]:
+        nonlocal is_repeat, result
+        if is_repeat:
             messages = yield from newest_messages(user, call, ends_at)
-            if not messages:
-                raise
-            return messages[0]
-        except _UNSURE:
-            failures += 1
-            if failures > _SUBMISSIONS.max_retries or seconds_until(ends_at) == 0:
-                raise
-        except ValueError as error:
-            raise _unanswerable(call) from error
-        except APIStatusError as error:
-            if error.status != _CONTENT_TOO_LARGE or result is _TOO_LARGE:
-                raise
-            logger.error("the result of a tool is too large for the platform (call %s)", clean_text(call.id))
-            result = _TOO_LARGE
-        else:
-            return message
+            if has_result(messages, call):
+                return messages[0]
+        is_repeat = True
+        while True:
+            try:
+                sent: Message = yield from despite_open_circuit(user, ends_at, partial(_send_result, call, result))
+                return sent
+            except ConflictError:
+                # It has a result: this one, if the answer to it got lost, or one from another process.
+                messages = yield from newest_messages(user, call, ends_at)
+                return messages[0]
+            except APIStatusError as error:
+                if error.status != _CONTENT_TOO_LARGE or result is _TOO_LARGE:
+                    raise
+                logger.error("the result of a tool is too large for the platform (call %s)", clean_text(call.id))
+                result = _TOO_LARGE
+
+    return (yield from despite_lost_answers(user, ends_at, attempt))
 
 
 def _send_result(call: PendingCall, result: Any, view: Any) -> Any:
     return view.tools.submit_result(call.room_id, tool_call_id=call.id, result=result)
-
-
-def require_sendable(call: PendingCall) -> None:
-    """Raises ResponseValidationError for an id that cannot be sent back in a request."""
-    try:
-        call.id.encode()
-    except UnicodeEncodeError as error:
-        raise _unanswerable(call) from error
-
-
-def _unanswerable(call: PendingCall) -> ResponseValidationError:
-    return ResponseValidationError(
-        (f"The tool call {clean_text(call.id)[:100]!r} can't get a result: its ids aren't valid in a request."),
-        model="ToolCall",
-        field="id",
-    )
 
 
 def newest_messages(user: Any, call: PendingCall, ends_at: float | None) -> Effects[list[Message]]:

@@ -25,7 +25,7 @@ from interactor_ext.tools._approval import (
     require_open,
     waiting_call,
 )
-from interactor_ext.tools._calls import PendingCall, ToolRun, error_result, pending_call, require_sendable, submit
+from interactor_ext.tools._calls import PendingCall, ToolRun, error_result, pending_call, submit
 from interactor_ext.tools._function import ToolFunction, ToolOptions
 from interactor_ext.tools._mcp import McpServer, mcp_server
 from interactor_ext.tools._once_registry import OnceRegistry
@@ -140,7 +140,7 @@ class ToolSet:
         again; the set itself is up to date.
 
         Raises:
-            ConfigurationError: the session is not initialized, or the server's list is invalid.
+            ConfigurationError: the session is not initialized.
             ValueError: the set has a tool of the same name. Nothing was added.
             APIConnectionError: the tools could not be listed.
         """
@@ -330,7 +330,6 @@ class ToolSet:
         self, user: Any, call: PendingCall, ends_at: float | None, *, only_ours: bool = False
     ) -> Effects[Message | WaitingCall | None]:
         """None, with `only_ours`, for a call of an unknown tool that the platform posts to a `callback_url`."""
-        require_sendable(call)
         name, has_callback = yield from self._identify(user, call, ends_at)
         if only_ours and has_callback and name not in self:
             return None
@@ -396,7 +395,7 @@ class ToolSet:
 
         try:
             tool: Tool = yield from despite_open_circuit(user, ends_at, lambda view: view.tools.get(call.tool_id))
-        except (NotFoundError, ValidationError, ValueError):  # deleted; or an id that no server, or no request, takes
+        except (NotFoundError, ValidationError):  # deleted; or an id that the server refuses
             return call.tool_id, False
         if tool.name in self:
             self._remember(api_url, tool.id, tool.name)
