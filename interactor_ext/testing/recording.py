@@ -10,13 +10,14 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
 from interactor_ext._client import http
+from interactor_ext._redaction import clean_text
 from interactor_ext.testing.masking import BodyMasker, masked_headers, masked_uri
 
 RECORD = "INTERACTOR_RECORD"
@@ -54,7 +55,7 @@ def recorder(folder: str | Path, **settings: Any) -> Any:
         **{
             "cassette_library_dir": str(folder),
             "path_transformer": vcr.VCR.ensure_suffix(".yaml"),
-            "record_mode": "once" if recording else "none",
+            "record_mode": "all" if recording else "none",
             "decode_compressed_response": True,
             **settings,
         }
@@ -79,29 +80,21 @@ class _Persister:
     def load_cassette(self, path: str | Path, serializer: Any) -> Any:
         from vcr.persisters.filesystem import CassetteNotFoundError, FilesystemPersister
 
-        if self._replace:
+        if self._replace and os.path.abspath(path) not in _recorded:
             raise CassetteNotFoundError
         return FilesystemPersister.load_cassette(path, serializer)
 
     def save_cassette(self, path: str | Path, cassette: dict[str, Any], serializer: Any) -> None:
         from vcr.persisters.filesystem import FilesystemPersister
 
-        requests, responses = list(cassette["requests"]), list(cassette["responses"])
-        metadata = dict(cassette.get("metadata") or {})
-        key = os.path.abspath(path)
-        if self._replace and key in _recorded and os.path.exists(key):
-            # Not loaded into the new block: it would replay them instead of calling the server.
-            before, answers, *rest = FilesystemPersister.load_cassette(path, serializer)
-            requests, responses = [*before, *requests], [*answers, *responses]
-            metadata = {**(rest[0] if rest else {}), **metadata}
-        clean: dict[str, Any] = {
-            "requests": [_clean_request(request) for request in requests],
-            "responses": [_clean_response(*each) for each in zip(requests, responses, strict=True)],
+        pairs = list(zip(cassette["requests"], cassette["responses"], strict=True))
+        clean = {
+            **cassette,
+            "requests": [_clean_request(request) for request, _ in pairs],
+            "responses": [_clean_response(*pair) for pair in pairs],
         }
-        if metadata:
-            clean["metadata"] = BodyMasker().clean(metadata)
         FilesystemPersister.save_cassette(path, clean, serializer)
-        _recorded.add(key)
+        _recorded.add(os.path.abspath(path))
 
 
 def _record_streams_as_they_come() -> None:
@@ -112,16 +105,17 @@ def _record_streams_as_they_come() -> None:
         make = getattr(httpx_stubs, name)
         if not hasattr(make, "records_streams"):
             setattr(httpx_stubs, name, _recording_streams(make, is_async=is_async))
+    httpx_stubs.CannotOverwriteExistingCassetteException = _not_on_cassette
     with suppress(ImportError):  # without aiohttp
         from vcr.stubs import aiohttp_stubs
 
-        if not hasattr(aiohttp_stubs.record_response, "records_streams"):
-            aiohttp_stubs.record_response = _recording_streams_of_aiohttp(aiohttp_stubs.record_response)
+        aiohttp_stubs.CannotOverwriteExistingCassetteException = _not_on_cassette
+        if not hasattr(aiohttp_stubs.record_response, "refuses_streams"):
+            aiohttp_stubs.record_response = _refusing_streams(aiohttp_stubs.record_response)
 
 
 def _recording_streams(make: Any, *, is_async: bool) -> Any:
     """Wrap vcrpy's factory of httpx transport handlers, so that event streams are passed on unread."""
-    from vcr.errors import CannotOverwriteExistingCassetteException
 
     def make_handler(cassette: Any, real: Any, *rest: Any) -> Any:
         def real_unless_stream(transport: Any, request: httpx.Request) -> httpx.Response:
@@ -139,8 +133,6 @@ def _recording_streams(make: Any, *, is_async: bool) -> Any:
                 response: httpx.Response = passed(transport, request)
             except _EventStreamError as found:
                 return _recorded_when_closed(cassette, request, found.response)
-            except CannotOverwriteExistingCassetteException as error:
-                raise _with_advice(error) from None
             return response
 
         @functools.wraps(real)
@@ -150,8 +142,6 @@ def _recording_streams(make: Any, *, is_async: bool) -> Any:
                 response: httpx.Response = await passed(transport, request)
             except _EventStreamError as found:
                 return _recorded_when_closed(cassette, request, found.response)
-            except CannotOverwriteExistingCassetteException as error:
-                raise _with_advice(error) from None
             return response
 
         return handle_stream_async if is_async else handle_stream
@@ -160,110 +150,37 @@ def _recording_streams(make: Any, *, is_async: bool) -> Any:
     return make_handler
 
 
-def _recording_streams_of_aiohttp(record_response: Any) -> Any:
-    """The same for vcrpy's function that records a response of aiohttp, which `AiohttpTransport` has below it."""
+def _refusing_streams(record_response: Any) -> Any:
+    """vcrpy's function that records a response of aiohttp, which would wait for the end of a stream."""
 
     @functools.wraps(record_response)
-    async def record_or_wait(cassette: Any, request: Any, response: Any) -> None:
-        if not _is_event_stream(response.headers):
-            await record_response(cassette, request, response)
-            return
-        headers = {str(name): response.headers.getall(name) for name in response.headers}
-        status = {"code": response.status, "message": response.reason}
-        response.content = _RecordedContent(response.content)
+    async def record_or_refuse(cassette: Any, request: Any, response: Any) -> None:
+        if _is_event_stream(response.headers):
+            raise RuntimeError("Cassettes don't record streams over aiohttp: record without transport=.")
+        await record_response(cassette, request, response)
 
-        def record() -> None:
-            body = {"string": b"".join(response.content.chunks)}
-            cassette.append(request, {"status": status, "headers": headers, "body": body})
-
-        once = functools.cache(record)
-        for name in ("close", "release"):
-            setattr(response, name, functools.partial(_after, once, getattr(response, name)))
-
-    record_or_wait.records_streams = True  # type: ignore[attr-defined]
-    return record_or_wait
+    record_or_refuse.refuses_streams = True  # type: ignore[attr-defined]
+    return record_or_refuse
 
 
-def _after(first: Callable[[], object], then: Callable[[], Any]) -> Any:
-    first()
-    return then()
-
-
-class _RecordedContent:
-    """The content of a response of aiohttp, which keeps what was read by `iter_chunked`, as httpx-aiohttp reads it."""
-
-    def __init__(self, content: Any) -> None:
-        self._content = content
-        self.chunks: list[bytes] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._content, name)
-
-    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        async for chunk in self._content.iter_chunked(size):
-            self.chunks.append(chunk)
-            yield chunk
-
-
-def _with_advice(error: Any) -> Any:
+def _not_on_cassette(cassette: Any, failed_request: Any) -> Exception:
     """vcrpy's error for a request that is not on the cassette, with what to do: its own names settings of vcrpy."""
-    path, request = error.cassette._path, error.failed_request
+    from vcr.errors import CannotOverwriteExistingCassetteException
+
+    path, uri = cassette._path, _clean_uri(failed_request.uri)
     lacks = f"{path} has no unused response for" if os.path.exists(path) else f"There is no cassette {path} for"
-    with_headers = any(each.__name__ == "headers" for each in error.cassette._match_on)
-    nearest = _nearest(_parts(request, with_headers), [_parts(each, with_headers) for each in error.cassette.requests])
+    nearest = ""
+    if similar := cassette.find_requests_with_most_matches(failed_request):
+        differences = max(similar, key=lambda each: SequenceMatcher(None, each[0].uri, uri).ratio())[-1]
+        told = clean_text("; ".join(f"{name.removeprefix('_same_')}: {words}" for name, words in differences))
+        nearest = f" The closest recorded request differs: {told}." if differences else _ALL_USED
     advice = f"If the request is right, run this test once with {RECORD}=1, which records it again"
-    error.args = (f"{lacks} {request.method} {_clean_uri(request.uri)}.{nearest} {advice}",)
+    error: Exception = CannotOverwriteExistingCassetteException(cassette=cassette, failed_request=failed_request)
+    error.args = (f"{lacks} {failed_request.method} {uri}.{nearest} {advice}",)
     return error
 
 
-def _parts(request: Any, with_headers: bool) -> dict[str, Any]:
-    """What a request is compared by, by name; secrets are masked."""
-    url = urlsplit(_clean_uri(request.uri))
-    parts = {"method": request.method, "server": url.netloc, "path": url.path}
-    for name, value in parse_qsl(url.query, keep_blank_values=True):
-        parts[f"query parameter {name}"] = value
-    if with_headers:
-        headers = masked_headers(dict(request.headers), SECRET_HEADERS)
-        parts |= {f"header {name.lower()}": value for name, value in headers.items()}
-    return {**parts, **_flat("body", json.loads(_masked_body(request)))}
-
-
-def _flat(name: str, value: Any) -> dict[str, Any]:
-    """The values in a JSON value, by their paths."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    flat = {key: each for part, inner in items for key, each in _flat(f"{name}.{part}", inner).items()}
-    return flat or {name: value}
-
-
-def _nearest(request: dict[str, Any], recorded: list[dict[str, Any]]) -> str:
-    """How the recorded request that is most like this one differs from it."""
-
-    def differing(other: dict[str, Any]) -> list[str]:
-        return [name for name in {**request, **other} if request.get(name, _ABSENT) != other.get(name, _ABSENT)]
-
-    def distance(other: dict[str, Any]) -> tuple[int, int]:
-        names = differing(other)
-        segments = set(request["path"].split("/")) ^ set(other["path"].split("/"))
-        return len({"method", "server"} & set(names)) + len(segments), len(names)
-
-    if not recorded:
-        return ""
-    nearest = min(recorded, key=distance)
-    if not (names := differing(nearest)):
-        return " All recorded ones have been used: the test made fewer requests when it was recorded."
-    values = [tuple(f"{each.get(name, _ABSENT)!r:.80}" for each in (request, nearest)) for name in names[:_MOST_SHOWN]]
-    shown = [f"the {name} is {new}, recorded is {old}" for name, (new, old) in zip(names, values, strict=False)]
-    more = f"; and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return f" The closest recorded request differs: {'; '.join(shown)}{more}."
-
-
-class _Absent:
-    def __repr__(self) -> str:
-        return "absent"
-
-
-_ABSENT = _Absent()
-_MOST_SHOWN = 5
+_ALL_USED = " All recorded ones have been used: the test made fewer requests when it was recorded."
 
 
 class _EventStreamError(Exception):
@@ -350,17 +267,21 @@ def _body_of(request: Any) -> Any:
 
 
 def _same_uri(replayed: Any, recorded: Any) -> None:
-    assert _clean_uri(replayed.uri) == _clean_uri(recorded.uri)
+    _require_same(_clean_uri(replayed.uri), _clean_uri(recorded.uri))
 
 
 def _same_body(replayed: Any, recorded: Any) -> None:
-    assert _masked_body(replayed) == _masked_body(recorded)
+    _require_same(_masked_body(replayed), _masked_body(recorded))
+
+
+def _require_same(new: str, old: str) -> None:
+    assert new == old, f"{new:.200}, recorded is {old:.200}"
 
 
 def _clean_uri(uri: str) -> str:
     return _LOCAL_SERVER.sub(r"\1localhost", masked_uri(uri))
 
 
-def _masked_body(request: Any) -> Any:
+def _masked_body(request: Any) -> str:
     body = BodyMasker(request.uri).masked(_body_of(request), request.headers)
     return _LOCAL_SERVER.sub(r"\1localhost", json.dumps(body, sort_keys=True, default=repr))
