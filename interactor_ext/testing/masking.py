@@ -7,7 +7,6 @@ source, the code of an OAuth flow. A replay masks the sent and the recorded requ
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -19,7 +18,6 @@ MASK = "MASKED"
 _CLIENT_NAMES = frozenset({"client_id", "client-id", "clientid"})
 _QUERY_NAMES = OAUTH_NAMES | _CLIENT_NAMES
 _DATA_SOURCE_TYPES = ("file", "url", "database")
-_LINES = re.compile(r"(\r\n|\r|\n)")  # not `splitlines`, which splits at more characters than event streams do
 
 
 class BodyMasker(Masker):
@@ -28,7 +26,7 @@ class BodyMasker(Masker):
     pairs: tuple[type, ...] = ()  # in JSON, `["token", "id"]` is a list
 
     def __init__(self, uri: str = "", *, is_sent: bool = True) -> None:
-        super().__init__(self._string)
+        super().__init__(_masked_text)
         path = urlsplit(uri).path
         self._is_data_source = "/data-sources" in path
         names = OAUTH_NAMES if "/oauth/" in path else frozenset()
@@ -45,21 +43,17 @@ class BodyMasker(Masker):
             return MASK.encode()
         try:
             return self.clean(json.loads(plain))
-        except RecursionError:
-            return MASK.encode()
         except ValueError:
-            return self._lines(plain.decode("utf-8", "surrogateescape"), kind).encode("utf-8", "surrogateescape")
+            text = plain.decode("utf-8", "surrogateescape")
+            clean = _masked_pairs(text) if "form-urlencoded" in kind else _masked_text(text)
+            return clean.encode("utf-8", "surrogateescape")
 
     def cleaned(self, body: Any, headers: Mapping[str, Any]) -> Any:
-        """The body for the cassette: encoded again only if something was masked."""
+        """The body for the cassette."""
         clean = self.masked(body, headers)
-        if clean is None or isinstance(clean, bytes):
-            return body if clean is None else clean
-        plain = _plain(body, headers)
-        text = (plain or b"").decode("utf-8", "surrogateescape")
-        # Also the text: of a repeated name, the parsed value has only the last occurrence.
-        is_clean = clean == json.loads(text) and _masked_text(text) == text
-        return plain if is_clean else json.dumps(clean, ensure_ascii=False).encode()
+        if clean is None:
+            return body
+        return clean if isinstance(clean, bytes) else json.dumps(clean, ensure_ascii=False).encode()
 
     def item(self, parent: Mapping[Any, Any], name: object, value: Any, around: tuple[int, ...] = ()) -> Any:
         is_config = self._is_data_source or "semantic_mappings" in parent or parent.get("type") in _DATA_SOURCE_TYPES
@@ -67,37 +61,6 @@ class BodyMasker(Masker):
         if is_secret(name, value) or str(name).lower() in self._names or (name == "config" and is_config):
             return _whole(value)
         return self.clean(value, around)
-
-    def _string(self, text: str) -> str:
-        """Mask a string; one that contains JSON is masked as JSON."""
-        if text.lstrip()[:1] in ("{", "["):
-            try:
-                value = json.loads(text)
-                clean = self.clean(value)
-            except (ValueError, RecursionError):
-                return _masked_text(text)
-            if clean != value:
-                text = json.dumps(clean, ensure_ascii=False)
-        return _masked_text(text)
-
-    def _lines(self, text: str, kind: str) -> str:
-        if "form-urlencoded" in kind:
-            return _masked_pairs(text)
-        if "event-stream" not in kind:
-            return _masked_text(text)
-        # PEM blocks of several lines first.
-        return "".join(self._line(line) for line in _LINES.split(mask_forms(text, MASK)))
-
-    def _line(self, line: str) -> str:
-        field, colon, rest = line.partition(":")
-        if field == "data":
-            try:
-                value = json.loads(rest)
-                clean = self.clean(value)
-            except (ValueError, RecursionError):
-                return _masked_text(line)
-            return line if clean == value else f"{field}{colon} {json.dumps(clean, ensure_ascii=False)}"
-        return _masked_text(line)
 
 
 def masked_uri(uri: str) -> str:
