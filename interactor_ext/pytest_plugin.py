@@ -68,10 +68,7 @@ class _FirstUse:
             self._prepare()
 
     def _prepare(self) -> None:
-        try:
-            sys.meta_path.remove(self)
-        except ValueError:  # another thread prepares
-            return
+        sys.meta_path.remove(self)
         # An application may read it when it is imported.
         if WEBHOOK_SECRET not in os.environ:
             os.environ[WEBHOOK_SECRET] = SECRET_FOR_TESTS
