@@ -19,7 +19,6 @@ fixture, and nothing else. Needs pytest 7.0 or newer.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -141,16 +140,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group = parser.getgroup("interactor", "interactor: does a test survive a fault at each of its requests?")
     # With nargs="?" it would take the name of the file behind it for its value.
-    for ending, depth, what in (("", 1, "one fault"), ("=1", 1, argparse.SUPPRESS), ("=2", 2, "two faults")):
+    for ending, depth, what in (("", 1, "one fault"), ("=2", 2, "two faults")):
         group.addoption(
             f"--interactor-explore{ending}",
             action="store_const",
             dest="interactor_explore",
             const=depth,
             default=0,
-            help=what
-            if ending == "=1"
-            else f"Run each test that uses interactor_sandbox again for each place and {what}.",
+            help=f"Run each test that uses interactor_sandbox again for each place and {what}.",
         )
     group.addoption(
         "--interactor-budget",

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
 """The rooms that wait for the result of what runs in this context."""
-MOST_TOOLS_AT_ONCE = 32
 
 
 class SharedReply:
@@ -115,7 +114,8 @@ class SharedReply:
         yield from ()
 
     def _await_turn(self, place: Place) -> Effects[None]:
-        for ahead in place.those_ahead():
+        while place.ahead:
+            ahead = place.ahead[0]
             chat = ahead.chat() if ahead.owner == place.owner else None
             while chat is not None and not chat._state.is_done:
                 if self._time_left() == 0:
@@ -125,6 +125,7 @@ class SharedReply:
                 except TimeoutError as error:
                     raise too_long() from error
             yield Join(ahead.over, self._ends_at, ANOTHER_CHAT)
+            del place.ahead[0]
 
     def _has_events(self, seconds: float) -> Effects[bool]:
         """Whether an event comes on the stream of the room within so many seconds."""

@@ -22,7 +22,6 @@ from interactor_ext.tools._shapes import (
     Shape,
     array,
     choice,
-    fixed_array,
     mapping,
     record,
     scalar,
@@ -69,9 +68,8 @@ class ShapeBuilder:
                 return pydantic_shape(hint, place, self.definitions)
             return union([self.shape(variant, place) for variant in arguments])
         bare = hint if origin is None else origin
-        if bare is tuple and arguments and arguments[-1] is not Ellipsis:
-            return fixed_array([self.shape(item, place) for item in arguments])
-        if build := _ARRAYS.get(bare):
+        is_fixed = bare is tuple and arguments and arguments[-1] is not Ellipsis
+        if (build := _ARRAYS.get(bare)) and not is_fixed:
             return array(self.shape(arguments[0], place) if arguments else ANYTHING, build)
         if bare in _MAPPINGS:
             key, item = arguments or (str, Any)
@@ -89,7 +87,7 @@ class ShapeBuilder:
         raise TypeError(
             f"{place}: JSON can't represent {hint if origin else getattr(hint, '__name__', hint)}. "
             "Supported types: str, int, float, bool, None, dates and times, Decimal, UUID, Enum, "
-            "Literal, list, tuple, set, dict[str, ...], Optional, dataclasses, attrs classes, "
+            "Literal, list, tuple[..., ...], set, dict[str, ...], Optional, dataclasses, attrs classes, "
             "TypedDicts and pydantic models"
         )
 

@@ -108,24 +108,6 @@ def array(item: Shape, build: Callable[[Iterable[Any]], Any]) -> Shape:
     return Shape(schema, "an array", read)
 
 
-def fixed_array(items: list[Shape]) -> Shape:
-    """An array of a fixed length, each place with a shape of its own; becomes a tuple."""
-    expected = f"an array of {len(items)} items"
-    schema: Schema = {
-        "type": "array",
-        "prefixItems": [item.schema for item in items],
-        "minItems": len(items),
-        "maxItems": len(items),
-    }
-
-    def read(value: Any, path: str) -> Any:
-        if len(_array(value, path)) != len(items):
-            raise InvalidArgumentError((path, f"must be {expected}, not of {len(value)}"))
-        return tuple(read_all((item, value[n], path_of(path, n)) for n, item in enumerate(items)))
-
-    return Shape(schema, expected, read)
-
-
 def mapping(item: Shape) -> Shape:
     def read(value: Any, path: str) -> Any:
         pairs = _object(value, path)

@@ -345,11 +345,11 @@ class ToolSet:
         is_async = inspect.iscoroutinefunction(user._run_effects)
         tool = self._tools.get(name)
         tool_run = ToolRun(tool, name, call, is_async=is_async, exposes_errors=self._exposes_errors)
-        run = tool_run if decision is None else decision.taken_by(tool_run)
+        run = tool_run.result if decision is None else partial(decision.result, tool_run)
         key = _key(user, call)
         send = partial(submit, user, call, ends_at)
         if self._ledger is None or tool is None:
-            return (yield from self._registry.once(key, run.result, send, ends_at))
+            return (yield from self._registry.once(key, run, send, ends_at))
         entry = _ledger.LedgerEntry(self._ledger, user, call, name, is_idempotent=tool.options.idempotent)
         result = partial(entry.result, run)
         return (yield from self._registry.once(key, result, partial(entry.submit, send, ends_at), ends_at))
@@ -443,18 +443,13 @@ class _Decision:
     record: Callable[[], None] = attrs.field(init=False)
     is_taken: bool = attrs.field(init=False, default=False)
     """Whether it came first: no other process had decided."""
-    _run: ToolRun = attrs.field(init=False)
 
-    def taken_by(self, run: ToolRun) -> _Decision:
-        self._run = run
-        return self
-
-    def result(self, ends_at: float | None = None, renewal: Renewal | None = None) -> Effects[Any]:
+    def result(self, run: ToolRun, ends_at: float | None, renewal: Renewal | None = None) -> Effects[Any]:
         if not self.is_taken:
             self.record()
             self.is_taken = True
         if self.kind == "approved":
-            return (yield from self._run.result(ends_at, renewal))
+            return (yield from run.result(ends_at, renewal))
         return error_result("rejected", self.reason)
 
 

@@ -487,7 +487,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["n", "kind", "low", "a", ""]), inner),
     max_leaves=10,
 )
-TOOLS = [tool_of(row[0]) for row in TABLE] + [tool_of(each) for each in (str | None, datetime, Level, tuple[int, str])]
+TOOLS = [tool_of(row[0]) for row in TABLE] + [tool_of(each) for each in (str | None, datetime, Level, tuple[int, ...])]
 
 
 @given(value=json_values, tool=st.sampled_from(TOOLS))
