@@ -243,7 +243,7 @@ class _Recorded(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 
 def _clean_request(request: Any) -> Any:
-    body = BodyMasker(request.uri).cleaned(_body_of(request), request.headers)
+    body = BodyMasker(request.uri).cleaned(request.body, request.headers)
     return type(request)(request.method, _clean_uri(request.uri), body, _clean_headers(request.headers))
 
 
@@ -257,13 +257,6 @@ def _clean_headers(headers: dict[str, Any]) -> dict[str, Any]:
     left_out = LEFT_OUT | {name.lower() for name in http.headers_of_client()}
     kept = {name: value for name, value in headers.items() if name.lower() not in left_out}
     return masked_headers(kept, SECRET_HEADERS)
-
-
-def _body_of(request: Any) -> Any:
-    body = request.body
-    if hasattr(body, "read"):
-        return body.read()
-    return b"".join(body) if hasattr(body, "__next__") else body
 
 
 def _same_uri(replayed: Any, recorded: Any) -> None:
@@ -283,5 +276,5 @@ def _clean_uri(uri: str) -> str:
 
 
 def _masked_body(request: Any) -> str:
-    body = BodyMasker(request.uri).masked(_body_of(request), request.headers)
+    body = BodyMasker(request.uri).masked(request.body, request.headers)
     return _LOCAL_SERVER.sub(r"\1localhost", json.dumps(body, sort_keys=True, default=repr))

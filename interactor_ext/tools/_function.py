@@ -33,15 +33,6 @@ class ToolContext:
 
 
 @attrs.frozen
-class ToolOptions:
-    """How a tool is run. See `ToolSet.tool`."""
-
-    approval: bool | Callable[[dict[str, Any]], object] = False
-    show: Sequence[str] = ()
-    idempotent: bool = False
-
-
-@attrs.frozen
 class ToolFunction:
     """A function of a ToolSet. `parameters` is the JSON Schema of its arguments."""
 
@@ -52,7 +43,9 @@ class ToolFunction:
     _shape: Shape = attrs.field(repr=False)
     _signature: inspect.Signature = attrs.field(repr=False)
     _context: str | None = attrs.field(repr=False)
-    options: ToolOptions = attrs.field(repr=False, factory=ToolOptions)
+    approval: bool | Callable[[dict[str, Any]], object] = attrs.field(repr=False, default=False)
+    show: tuple[str, ...] = attrs.field(repr=False, default=())
+    idempotent: bool = attrs.field(repr=False, default=False)
 
     @property
     def takes_context(self) -> bool:
@@ -65,9 +58,12 @@ class ToolFunction:
         function: Callable[..., Any],
         name: str | None,
         description: str | None,
-        options: ToolOptions = ToolOptions(),
+        *,
+        approval: bool | Callable[[dict[str, Any]], object] = False,
+        show: Sequence[str] = (),
+        idempotent: bool = False,
     ) -> ToolFunction:
-        """Raises TypeError for a signature that JSON Schema can't describe."""
+        """See `ToolSet.tool`. Raises TypeError for a signature that JSON Schema can't describe."""
         label = name or str(getattr(function, "__name__", ""))
         if not label.strip() or label == "<lambda>":
             raise TypeError(f"{type(function).__name__} has no name: pass name=")
@@ -93,26 +89,25 @@ class ToolFunction:
         shape = record("call", fields, dict)
         schema = {**shape.schema, **({"$defs": shapes.definitions} if shapes.definitions else {})}
         text = about.text if description is None else description
-        if unknown := set(options.show) - fields.keys():
+        if unknown := set(show) - fields.keys():
             raise TypeError(f"show= names {min(unknown)!r}, which isn't a parameter of {label}()")
-        return cls(label, text, schema, function, shape, signature, context, options)
+        return cls(label, text, schema, function, shape, signature, context, approval, tuple(show), idempotent)
 
     def needs_approval(self, arguments: Any, context: ToolContext) -> bool:
         """Whether a person decides about a call. If its arguments are invalid, nobody does: the model is told.
 
         Raises the errors of the function `approval=`.
         """
-        approval = self.options.approval
-        if approval is False:
+        if self.approval is False:
             return False
         try:
             bound = self._signature.bind(**self.bind(arguments, context))
         except InvalidArgumentError:
             return False
-        if approval is True:
+        if self.approval is True:
             return True
         bound.apply_defaults()
-        return bool(approval({name: value for name, value in bound.arguments.items() if name != self._context}))
+        return bool(self.approval({name: value for name, value in bound.arguments.items() if name != self._context}))
 
     def bind(self, arguments: Any, context: ToolContext) -> dict[str, Any]:
         """The keyword arguments to call the function with. Raises InvalidArgumentError."""

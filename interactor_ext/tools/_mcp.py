@@ -218,7 +218,7 @@ def mcp_server(
         raise ImportError("ToolSet.serve_mcp needs an extra: pip install 'interactor-sdk[mcp]'") from error
 
     def served() -> Tools:
-        found = {tool.name: tool for tool in tools() if not tool.options.approval}
+        found = {tool.name: tool for tool in tools() if not tool.approval}
         if namespace is None and (asking := [tool.name for tool in found.values() if tool.takes_context]):
             raise ConfigurationError(
                 f"The tool {asking[0]} has a ToolContext parameter: pass serve_mcp(namespace=...)."

@@ -88,9 +88,7 @@ def _of_attrs(record: Any, hints: dict[str, Any], about: Description) -> Iterato
 def _of_typed_dict(record: Any, hints: dict[str, Any], about: Description) -> Iterator[Member]:
     for key, hint in hints.items():
         # `__required_keys__` is wrong where annotations are postponed, so the hint itself comes first.
-        proper = hint
-        while (origin := typing.get_origin(proper)) is Annotated:
-            proper = typing.get_args(proper)[0]
+        origin = typing.get_origin(hint)
         required = origin is Required or (origin is not NotRequired and key in record.__required_keys__)
         yield Member(key, hint, required, MISSING, about.parameters.get(key, ""))
 

@@ -14,8 +14,6 @@ from interactor_ext._redaction import clean_text
 
 Schema = dict[str, Any]
 Detail = tuple[str, str]
-# Of one error; more would only repeat it.
-_MOST_DETAILS = 20
 
 
 class InvalidArgumentError(Exception):
@@ -23,7 +21,7 @@ class InvalidArgumentError(Exception):
 
     def __init__(self, *details: Detail) -> None:
         super().__init__("; ".join(f"{path}: {problem}" if path else problem for path, problem in details))
-        self.details = details[:_MOST_DETAILS]
+        self.details = details
 
 
 class Shape(NamedTuple):
@@ -196,11 +194,8 @@ def _build(build: Callable[[Any], Any], content: Any, path: str, name: str) -> A
 
 
 def error_text(error: BaseException) -> str:
-    """The text of an exception, or its type's name; never fails, whatever its `__str__` does."""
-    try:
-        return clean_text(str(error)) or type(error).__name__
-    except Exception:
-        return type(error).__name__
+    """The text of an exception, or its type's name."""
+    return clean_text(str(error)) or type(error).__name__
 
 
 def path_of(path: str, *names: str | int) -> str:

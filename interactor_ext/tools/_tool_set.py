@@ -26,7 +26,7 @@ from interactor_ext.tools._approval import (
     waiting_call,
 )
 from interactor_ext.tools._calls import PendingCall, ToolRun, error_result, pending_call, submit
-from interactor_ext.tools._function import ToolFunction, ToolOptions
+from interactor_ext.tools._function import ToolFunction
 from interactor_ext.tools._mcp import McpServer, mcp_server
 from interactor_ext.tools._once_registry import OnceRegistry
 
@@ -123,7 +123,7 @@ class ToolSet:
         """
 
         def add(function: F) -> F:
-            tool = ToolFunction.of(function, name, description, ToolOptions(approval, tuple(show), idempotent))
+            tool = ToolFunction.of(function, name, description, approval=approval, show=show, idempotent=idempotent)
             if not tool.description.strip():
                 raise TypeError(f"the tool {tool.name} has no description: write a docstring, or pass description=")
             self._replace({}, {tool.name: tool})
@@ -350,7 +350,7 @@ class ToolSet:
         send = partial(submit, user, call, ends_at)
         if self._ledger is None or tool is None:
             return (yield from self._registry.once(key, run, send, ends_at))
-        entry = _ledger.LedgerEntry(self._ledger, user, call, name, is_idempotent=tool.options.idempotent)
+        entry = _ledger.LedgerEntry(self._ledger, user, call, name, is_idempotent=tool.idempotent)
         result = partial(entry.result, run)
         return (yield from self._registry.once(key, result, partial(entry.submit, send, ends_at), ends_at))
 

@@ -462,11 +462,6 @@ def test_context_is_bound() -> None:
     assert run(tools["where"], {"first": 1, "context": {}})["error"]["details"][0]["field"] == "context"
 
 
-class Unspeakable(Exception):
-    def __str__(self) -> str:
-        raise RuntimeError("no")
-
-
 @pytest.mark.parametrize(
     ("error", "message"),
     [
@@ -475,7 +470,6 @@ class Unspeakable(Exception):
         (StopIteration("x"), "StopIteration: x"),
         (SystemExit(2), "SystemExit: 2"),
         (asyncio.CancelledError(), "CancelledError"),
-        (Unspeakable(), "Unspeakable"),
         (RuntimeError("Bearer abcdef012345"), "RuntimeError: Bearer ***"),
     ],
     ids=repr,
@@ -569,11 +563,6 @@ def circle() -> list[Any]:
     return things
 
 
-class AwayError(Exception):
-    def __str__(self) -> str:
-        raise KeyError
-
-
 @dataclasses.dataclass
 class Asserting:
     number: int
@@ -593,7 +582,7 @@ class Refusing:
 
     @number.validator
     def _check(self, attribute: Any, value: int) -> None:
-        raise AwayError
+        raise LookupError
 
 
 @pytest.mark.parametrize("kind", [Asserting, Looking, Refusing])
@@ -668,14 +657,3 @@ def test_default_that_does_not_survive_json_is_not_in_the_schema(hint: Any, defa
     tool = tool_of(hint, default)
     assert "default" not in tool.parameters["properties"]["value"]
     assert read(tool, {}) == {}
-
-
-class Late(TypedDict, total=False):
-    # This module postpones annotations, so `__required_keys__` knows nothing of what stands in them.
-    a: Annotated[Required[int], "A."]
-    b: Annotated[NotRequired[int], "B."]
-    c: int
-
-
-def test_required_within_annotated_is_required() -> None:
-    assert schema_of(Late)["required"] == ["a"]
