@@ -185,7 +185,7 @@ class ReplyState:
         if self._to_run:
             self._run_tools()
         elif self.waiting:
-            self._wait_for_approval({call.id: call for call in order.calls})
+            self._needs_approval()
         elif isinstance(self.action, ReadStream):
             self._continue()
 
@@ -418,23 +418,16 @@ class ReplyState:
             self._poll_pauses = deque(_POLL_PAUSES)
         self._set_action(RunTools(calls))
 
-    def _wait_for_approval(self, calls: dict[str, ToolCall]) -> None:
-        """All that this chat could run has run: it ends, unless the calls have been decided about meanwhile."""
-        missing = [call for call in self.waiting if call.id not in calls]
-        if missing and self._lag_pauses:
-            self._set_action(Sleep(self._lag_pauses.popleft()))
-        elif not missing and all(calls[call.id].status in FINISHED for call in self.waiting):
-            self.waiting.clear()
-            self._continue()
-        else:
-            names = ", ".join(f"{call.tool} ({clean_text(call.id)})" for call in self.waiting)
-            self.failed(
-                ApprovalError(
-                    f"The reply waits for the approval of {names}: call `tools.approve(user, call, by=...)` or "
-                    "`tools.reject(...)` for each of `reply.waiting`. The platform replies after that.",
-                    code="approval_needed",
-                )
+    def _needs_approval(self) -> None:
+        """All that this chat could run has run."""
+        names = ", ".join(f"{call.tool} ({clean_text(call.id)})" for call in self.waiting)
+        self.failed(
+            ApprovalError(
+                f"The reply waits for the approval of {names}: call `tools.approve(user, call, by=...)` or "
+                "`tools.reject(...)` for each of `reply.waiting`. The platform replies after that.",
+                code="approval_needed",
             )
+        )
 
     def _list_again_later(self, held: Any, error: InteractorError) -> None:
         """The list lags behind the stream, or cannot be had for now."""

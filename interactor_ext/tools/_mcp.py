@@ -47,7 +47,7 @@ class McpServer:
         self._tools: Tools = {}
         self._loop = asyncio.get_running_loop()
         self._listing = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         info = self._session.server_info
         self._name = clean_text(info.name) if info is not None else "without a name"
 
@@ -100,10 +100,7 @@ class McpServer:
                 return
 
     def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
-        async def run() -> None:
-            await work
-
-        task = self._loop.create_task(run())
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -65,8 +65,7 @@ class OnceRegistry(Generic[A]):
                 return job, False
             job.is_held = True
             if len(self._jobs) > _REMEMBERED:
-                oldest = next((key for key, job in self._jobs.items() if not job.is_held), key)
-                del self._jobs[oldest]
+                del self._jobs[next(iter(self._jobs))]
             return job, True
 
     def _release(self, job: _Job[A], answers: list[A]) -> None:

@@ -177,15 +177,13 @@ class ToolSet:
     def register(self, user: Resources) -> list[Tool]: ...
     @overload
     def register(self, user: AsyncResources) -> Awaitable[list[Tool]]: ...
-    def register(self, user: Resources | AsyncResources) -> list[Tool] | Awaitable[list[Tool]]:
+    def register(self, user: Any) -> Any:
         """Create the tools that the tenant lacks, update those that differ, and return all, in the order of the set.
 
         Tools are identified by name; the tenant's other tools aren't touched. Calling it again changes nothing. With
         an asynchronous client, await it.
         """
-        client: Any = user
-        tools: list[Tool] | Awaitable[list[Tool]] = client._run_effects(self._registration(user))
-        return tools
+        return user._run_effects(self._registration(user))
 
     @overload
     def run(self, user: Resources, tool_call: AnyCall, *, room_id: str | None = None) -> Message | WaitingCall: ...
@@ -193,9 +191,7 @@ class ToolSet:
     def run(
         self, user: AsyncResources, tool_call: AnyCall, *, room_id: str | None = None
     ) -> Awaitable[Message | WaitingCall]: ...
-    def run(
-        self, user: Resources | AsyncResources, tool_call: AnyCall, *, room_id: str | None = None
-    ) -> Message | WaitingCall | Awaitable[Message | WaitingCall]:
+    def run(self, user: Any, tool_call: AnyCall, *, room_id: str | None = None) -> Any:
         """Run the function for one call, submit its result, and return the message that the platform responds with.
 
         A call that needs approval isn't run, but returned as a `WaitingCall`: notify whoever decides.
@@ -210,32 +206,24 @@ class ToolSet:
             InteractorError: the result could not be submitted. Call it again: the function does not run twice.
         """
         view, call = pending_call(user, tool_call, room_id)
-        answer: Message | WaitingCall | Awaitable[Message | WaitingCall]
-        answer = view._run_effects(self._answer(view, call, view._view.ends_at()))
-        return answer
+        return view._run_effects(self._answer(view, call, view._view.ends_at()))
 
     @overload
     def pending(self, user: Resources, room_id: str) -> list[WaitingCall]: ...
     @overload
     def pending(self, user: AsyncResources, room_id: str) -> Awaitable[list[WaitingCall]]: ...
-    def pending(
-        self, user: Resources | AsyncResources, room_id: str
-    ) -> list[WaitingCall] | Awaitable[list[WaitingCall]]:
+    def pending(self, user: Any, room_id: str) -> Any:
         """The calls of a room that wait for approval, oldest first. Lists all messages of the room.
 
         With an asynchronous client, await it.
         """
-        client: Any = user
-        waiting: list[WaitingCall] | Awaitable[list[WaitingCall]] = client._run_effects(self._pending(user, room_id))
-        return waiting
+        return user._run_effects(self._pending(user, room_id))
 
     @overload
     def approve(self, user: Resources, call: WaitingCall | str, *, by: str) -> Message: ...
     @overload
     def approve(self, user: AsyncResources, call: WaitingCall | str, *, by: str) -> Awaitable[Message]: ...
-    def approve(
-        self, user: Resources | AsyncResources, call: WaitingCall | str, *, by: str
-    ) -> Message | Awaitable[Message]:
+    def approve(self, user: Any, call: WaitingCall | str, *, by: str) -> Any:
         """Run a call that waits for approval, in any process and however late, and submit its result.
 
         `call` comes from `pending`, `run` or `reply.waiting`, as it was shown to the person, or is its id, which is
@@ -247,10 +235,7 @@ class ToolSet:
             ApprovalError: there is no such call; it has its result; or its arguments have changed since.
             InteractorError: the result could not be submitted. Call it again: the function does not run twice.
         """
-        client: Any = user
-        message: Message | Awaitable[Message]
-        message = client._run_effects(self._decided(user, call, _Decision("approved", by)))
-        return message
+        return user._run_effects(self._decided(user, call, _Decision("approved", by)))
 
     @overload
     def reject(
@@ -261,21 +246,13 @@ class ToolSet:
         self, user: AsyncResources, call: WaitingCall | str, *, reason: str = ..., by: str | None = None
     ) -> Awaitable[Message]: ...
     def reject(
-        self,
-        user: Resources | AsyncResources,
-        call: WaitingCall | str,
-        *,
-        reason: str = "It wasn't approved.",
-        by: str | None = None,
-    ) -> Message | Awaitable[Message]:
+        self, user: Any, call: WaitingCall | str, *, reason: str = "It wasn't approved.", by: str | None = None
+    ) -> Any:
         """Respond to a call that waits for approval with an error, whose text is `reason`: the model reads it.
 
         Otherwise like `approve`.
         """
-        client: Any = user
-        message: Message | Awaitable[Message]
-        message = client._run_effects(self._decided(user, call, _Decision("rejected", by, reason)))
-        return message
+        return user._run_effects(self._decided(user, call, _Decision("rejected", by, reason)))
 
     def unknown(self) -> list[PendingCall]:
         """The calls with an unknown outcome that this process found: with a ledger, the newest thousand."""
