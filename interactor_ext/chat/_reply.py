@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import wait
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from interactor_client.models import MessageDelta
@@ -50,9 +49,7 @@ class Reply(SharedReply):
             raise
         return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
         if exc_type is GeneratorExit:
             # Perhaps of the garbage collector's, while this very thread holds a lock that closing needs.
             self._state.closed()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from interactor_ext._redaction import OAUTH_NAMES, Masker, is_secret, is_secret_name, mask_forms, mask_text
 
@@ -26,7 +26,7 @@ class BodyMasker(Masker):
     pairs: tuple[type, ...] = ()  # in JSON, `["token", "id"]` is a list
 
     def __init__(self, uri: str = "", *, is_sent: bool = True) -> None:
-        super().__init__(_masked_text)
+        super().__init__(masked_text)
         path = urlsplit(uri).path
         self._is_data_source = "/data-sources" in path
         names = OAUTH_NAMES if "/oauth/" in path else frozenset()
@@ -45,7 +45,8 @@ class BodyMasker(Masker):
             return self.clean(json.loads(plain))
         except ValueError:
             text = plain.decode("utf-8", "surrogateescape")
-            clean = _masked_pairs(text) if "form-urlencoded" in kind else _masked_text(text)
+            # A form is the query of a URL.
+            clean = masked_text(f"?{text}")[1:] if "form-urlencoded" in kind else masked_text(text)
             return clean.encode("utf-8", "surrogateescape")
 
     def cleaned(self, body: Any, headers: Mapping[str, Any]) -> Any:
@@ -63,31 +64,15 @@ class BodyMasker(Masker):
         return self.clean(value, around)
 
 
-def masked_uri(uri: str) -> str:
-    """A URL without user and password, with other secrets masked."""
-    parts = urlsplit(uri)
-    parts = parts._replace(netloc=parts.netloc.rpartition("@")[2], query=_masked_pairs(parts.query))
-    return _masked_text(urlunsplit(parts))
-
-
 def masked_headers(headers: Mapping[str, Any], secret: frozenset[str]) -> dict[str, Any]:
     return {
-        name: _each(value, (lambda _: MASK) if name.lower() in secret or is_secret_name(name) else _masked_text)
+        name: _each(value, (lambda _: MASK) if name.lower() in secret or is_secret_name(name) else masked_text)
         for name, value in headers.items()
     }
 
 
-def _masked_text(text: str) -> str:
+def masked_text(text: str) -> str:
     return mask_text(text, mask=MASK, in_queries=_QUERY_NAMES)
-
-
-def _masked_pairs(query: str) -> str:
-    pairs = parse_qsl(query, keep_blank_values=True)
-    clean = [
-        (name, MASK if name.lower() in _QUERY_NAMES or is_secret_name(name) else _masked_text(value))
-        for name, value in pairs
-    ]
-    return query if clean == pairs else urlencode(clean)
 
 
 def _whole(value: Any) -> Any:

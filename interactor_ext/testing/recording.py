@@ -18,7 +18,7 @@ import httpx
 
 from interactor_ext._client import http
 from interactor_ext._redaction import clean_text
-from interactor_ext.testing.masking import BodyMasker, masked_headers, masked_uri
+from interactor_ext.testing.masking import BodyMasker, masked_headers, masked_text
 
 RECORD = "INTERACTOR_RECORD"
 SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "idempotency-key"})
@@ -272,7 +272,7 @@ def _require_same(new: str, old: str) -> None:
 
 
 def _clean_uri(uri: str) -> str:
-    return _LOCAL_SERVER.sub(r"\1localhost", masked_uri(uri))
+    return _LOCAL_SERVER.sub(r"\1localhost", masked_text(uri))
 
 
 def _masked_body(request: Any) -> str:

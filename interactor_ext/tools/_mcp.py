@@ -191,17 +191,11 @@ def readable(result: Any) -> Any:
 
 
 def _part(block: dict[str, Any]) -> Any:
-    """A text as it is, an object for a resource, and what bytes there are, which a model cannot read."""
-    match block:
-        case {"type": "text", "text": text}:
-            return text
-        case {"type": "image" | "audio" as kind, "mimeType": mime_type}:
-            return f"[{kind} of the type {mime_type}, not shown]"
-        case {"type": "resource", "resource": {"uri": uri, "blob": _}}:
-            return f"[resource {uri}, not shown]"
-        case {"type": "resource", "resource": resource}:
-            return resource
-    return block
+    """A text as it is, an object for anything else, without the bytes, which a model cannot read."""
+    if block["type"] == "text":
+        return block["text"]
+    content = block.get("resource", block)
+    return {name: "[not shown]" if name in ("data", "blob") else value for name, value in content.items()}
 
 
 def mcp_server(

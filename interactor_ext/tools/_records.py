@@ -69,7 +69,7 @@ def unwrapped(hint: Any) -> tuple[Any, str, list[Any]]:
 def _of_dataclass(record: Any, hints: dict[str, Any], about: Description) -> Iterator[Member]:
     for field in dataclasses.fields(record):
         if field.init:
-            described = str(field.metadata.get("description", "")) or about.parameters.get(field.name, "")
+            described = about.parameters.get(field.name, "")
             default = field.default if field.default is not dataclasses.MISSING else MISSING
             required = default is MISSING and field.default_factory is dataclasses.MISSING
             yield Member(field.name, hints[field.name], required, default, described)
@@ -78,7 +78,7 @@ def _of_dataclass(record: Any, hints: dict[str, Any], about: Description) -> Ite
 def _of_attrs(record: Any, hints: dict[str, Any], about: Description) -> Iterator[Member]:
     for field in attrs.fields(record):
         if field.init:
-            described = str(field.metadata.get("description", "")) or about.parameters.get(field.name, "")
+            described = about.parameters.get(field.name, "")
             made = field.default is attrs.NOTHING or isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
             required = field.default is attrs.NOTHING
             default = MISSING if made else field.default

@@ -40,6 +40,7 @@ pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_
 pytestmark = pytest.mark.usefixtures("short_pauses")
 
 GONE = "returned no result."
+PICTURE = {"type": "image", "data": "[not shown]", "mimeType": "image/png"}
 EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"
 
 
@@ -88,7 +89,7 @@ def test_assistant_calls_tools_of_a_server(mode: str, transport: str, sandbox: S
     assert outcome.error is None
     assert text_of("demo_add", {"result": "1 and 2 are 3"}) in outcome.text
     assert text_of("demo_weather", {"city": "Oslo", "degrees": 3, "wind": None}) in outcome.text
-    assert text_of("demo_picture", ["A dot.", "[image of the type image/png, not shown]"]) in outcome.text
+    assert text_of("demo_picture", ["A dot.", PICTURE]) in outcome.text
     assert '"type": "tool_failed"' in outcome.text
     assert "Input should be a valid integer" in outcome.text
     assert outcome.text.endswith(text_of("local", "here"))
@@ -127,8 +128,8 @@ def test_assistant_calls_tools_of_the_everything_server(
     assert outcome.error is None
     assert text_of("get-sum", "The sum of 1 and 2 is 3.") in outcome.text
     assert '"temperature": ' in outcome.text
-    assert "[resource demo://resource/dynamic/blob/1, " in outcome.text
-    assert "[image of the type image/png, not shown]" in outcome.text
+    assert '"blob": "[not shown]"' in outcome.text
+    assert json.dumps(PICTURE) in outcome.text
     assert "Invalid arguments for tool echo" in outcome.text
 
 
@@ -414,15 +415,15 @@ def text(value: str) -> types.TextContent:
         ([text("a"), text("b")], {}, ["a", "b"]),
         ([text('{"a":null}')], {"structured_content": {"a": None}}, {"a": None}),
         ([LINK], {"structured_content": {"a": 1}}, {"structured_content": {"a": 1}, "content": [LINK_SHOWN]}),
-        ([IMAGE], {}, "[image of the type image/png, not shown]"),
+        ([IMAGE], {}, PICTURE),
         (
             [types.AudioContent(type="audio", data="MTIz", mime_type="audio/wav")],
             {},
-            "[audio of the type audio/wav, not shown]",
+            {"type": "audio", "data": "[not shown]", "mimeType": "audio/wav"},
         ),
         ([LINK], {}, LINK_SHOWN),
         ([TEXT_RESOURCE], {}, {"uri": "file:///a.txt", "text": "A", "mimeType": "text/plain"}),
-        ([BLOB_RESOURCE], {}, "[resource file:///a.bin, not shown]"),
+        ([BLOB_RESOURCE], {}, {"uri": "file:///a.bin", "blob": "[not shown]"}),
     ],
     ids=str,
 )

@@ -48,7 +48,7 @@ class Address:
     street: str
     zip_code: str | None = None
     tags: list[str] = dataclasses.field(default_factory=list)
-    country: str = dataclasses.field(default="NO", metadata={"description": "ISO 3166."})
+    country: Annotated[str, "ISO 3166."] = "NO"
     secret: str = dataclasses.field(default="", init=False)
 
 
@@ -56,7 +56,7 @@ class Address:
 class Range:
     low: int
     high: int = 10
-    _step: int = attrs.field(default=1, metadata={"description": "In between."})
+    _step: int = 1
 
     def __attrs_post_init__(self) -> None:
         if self.low > self.high:
@@ -136,7 +136,7 @@ def test_dataclasses_and_their_relatives_have_json_schemas() -> None:
     assert schema_of(Range)["properties"] == {
         "low": {"type": "integer"},
         "high": {"type": "integer", "default": 10},
-        "step": {"type": "integer", "default": 1, "description": "In between."},
+        "step": {"type": "integer", "default": 1},
     }
     assert schema_of(Filter) == {
         "type": "object",
