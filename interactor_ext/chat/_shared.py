@@ -104,7 +104,11 @@ class SharedReply:
         self._state.quiet((yield from ROOMS.until_quiet(self._user, self._room, self._ends_at, self._has_events)))
         yield from self._prepare()
         yield from despite_open_circuit(self._user, self._ends_at, self._open_stream)
-        message = yield from despite_open_circuit(self._user, self._ends_at, self._send_message)
+        message = yield from despite_open_circuit(
+            self._user,
+            self._ends_at,
+            lambda view: view.messages.send(self._room.id, content=self._content, stream=True),
+        )
         # A caller that chooses the key may be repeating a chat that broke off.
         self._state.sent(message, is_repeat=self._user._view.idempotency_key is not None)
         yield from self._release_if_over()
@@ -143,12 +147,6 @@ class SharedReply:
         self._stream = view.rooms.stream(self._room.id)
         return open_stream(self._stream)
 
-    def _send_message(self, view: Any) -> Any:
-        return view.messages.send(self._room.id, content=self._content, stream=True)
-
-    def _list_messages(self, view: Any) -> Any:
-        return view.messages.list(self._room.id, order="desc")
-
     @property
     def waiting(self) -> list[WaitingCall]:
         """The calls that wait for a person's approval. The chat then ends without a reply."""
@@ -186,7 +184,9 @@ class SharedReply:
                     self._report_failure(error)
             case ListMessages():
                 try:
-                    page = yield from despite_open_circuit(self._user, self._ends_at, self._list_messages)
+                    page = yield from despite_open_circuit(
+                        self._user, self._ends_at, lambda view: view.messages.list(self._room.id, order="desc")
+                    )
                 except InteractorError as error:
                     self._state.list_failed(error)
                 else:

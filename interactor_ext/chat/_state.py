@@ -194,20 +194,13 @@ class ReplyState:
             return
         held, self._held = self._held, None
         is_transient = isinstance(error, APIConnectionError | CircuitOpenError | RateLimitError | ServerError)
-        if isinstance(held, ToolCallStart) and self._turn is not _Turn.ANOTHERS:
-            self._accept(held)
-            held = None
-        if self._to_run:
-            self._run_tools()
-        elif is_transient and (self.waiting or (held is not None and not isinstance(held, MessageDelta))):
-            self._list_again_later(held, error)
+        if self._poll_pauses is None:
+            if is_transient:
+                self._list_again_later(held, error)
+            else:
+                self.failed(error)
         elif is_transient:
-            if self._turn is _Turn.UNKNOWN:
-                self._turn = _Turn.ANOTHERS  # until a list shows that it is not
-            self._has_gap = self._has_gap or held is not None
             self._continue()
-        elif self._poll_pauses is None:
-            self.failed(error)
         else:
             self._set_action(Done())  # with the stream's error
 

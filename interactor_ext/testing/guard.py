@@ -10,8 +10,7 @@ from __future__ import annotations
 import functools
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from interactor_ext.testing.environment import NOWHERE
@@ -83,17 +82,6 @@ class PlatformGuard:
                 delattr(owner, name)
             else:
                 setattr(owner, name, before)
-
-    @contextmanager
-    def lifted(self) -> Iterator[None]:
-        """Disable the guard within the block."""
-        was_up = self._is_up
-        self.down()
-        try:
-            yield
-        finally:
-            if was_up:
-                self.up()
 
     def _led(self, host: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments of a call for this host. The placeholder of a sandbox is the sandbox, if there is one."""

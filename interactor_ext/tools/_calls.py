@@ -95,24 +95,16 @@ class ErrorResult(dict[str, Any]):
     """The result of a call that went wrong."""
 
 
+@attrs.define(eq=False)
 class ToolRun:
     """Runs the function of one call, once: a caller that gives up waiting for it leaves its thread to the next."""
 
-    def __init__(
-        self,
-        tool: ToolFunction | None,
-        name: str,
-        call: PendingCall,
-        *,
-        is_async: bool = False,
-        exposes_errors: bool = False,
-    ) -> None:
-        self._tool = tool
-        self._exposes_errors = exposes_errors
-        self._name = tool.name if tool is not None else clean_text(name)
-        self._call = call
-        self._is_async = is_async
-        self._running: Future[Any] | None = None
+    _tool: ToolFunction | None
+    _name: str = attrs.field(converter=clean_text)
+    _call: PendingCall
+    _is_async: bool = attrs.field(default=False, kw_only=True)
+    _exposes_errors: bool = attrs.field(default=False, kw_only=True)
+    _running: Future[Any] | None = attrs.field(default=None, init=False)
 
     def result(self, ends_at: float | None = None, renewal: Renewal | None = None) -> Effects[Any]:
         """The result as JSON. What goes wrong becomes a result that the model can read, and a line in the log.
@@ -185,6 +177,9 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
     """
     is_repeat = False
 
+    def send(view: Any) -> Any:
+        return view.tools.submit_result(call.room_id, tool_call_id=call.id, result=result)
+
     def attempt() -> Effects[Message]:
         nonlocal is_repeat, result
         if is_repeat:
@@ -194,7 +189,7 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
         is_repeat = True
         while True:
             try:
-                sent: Message = yield from despite_open_circuit(user, ends_at, partial(_send_result, call, result))
+                sent: Message = yield from despite_open_circuit(user, ends_at, send)
                 return sent
             except ConflictError:
                 # It has a result: this one, if the answer to it got lost, or one from another process.
@@ -207,10 +202,6 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
                 result = _TOO_LARGE
 
     return (yield from despite_lost_answers(user, ends_at, attempt))
-
-
-def _send_result(call: PendingCall, result: Any, view: Any) -> Any:
-    return view.tools.submit_result(call.room_id, tool_call_id=call.id, result=result)
 
 
 def newest_messages(user: Any, call: PendingCall, ends_at: float | None) -> Effects[list[Message]]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
+import attrs
+
 from interactor_ext._effects import Effects, Join, promise
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 
@@ -79,12 +81,10 @@ class OnceRegistry(Generic[A]):
             waiting.set_result(answers)
 
 
+@attrs.define(eq=False)
 class _Job(Generic[A]):
-    __slots__ = ("answers", "is_held", "result", "run")
-
-    def __init__(self, run: Run) -> None:
-        self.run: Run | None = run
-        """None once it has run."""
-        self.result: Any = None
-        self.answers: Future[list[A]] = promise()
-        self.is_held = False
+    run: Run | None
+    """None once it has run."""
+    result: Any = None
+    answers: Future[list[A]] = attrs.field(factory=promise)
+    is_held: bool = False
