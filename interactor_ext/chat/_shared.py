@@ -198,7 +198,9 @@ class SharedReply:
                 except InteractorError as error:
                     self._state.failed(error)
             case Sleep(seconds):
-                yield Pause(self._left_of_sleep(seconds))
+                # A caller that gives up waiting, and waits again, sleeps only for what is left.
+                self._wakes_at = self._wakes_at or time.monotonic() + seconds
+                yield Pause(seconds_until(min(filter(None, (self._wakes_at, self._ends_at)))) or 0.0)
                 self._wakes_at = None
                 self._state.woken()
         while self._state.to_look_into:
@@ -274,14 +276,6 @@ class SharedReply:
 
     def _time_left(self) -> float | None:
         return seconds_until(self._ends_at)
-
-    def _left_of_sleep(self, seconds: float) -> float:
-        """A caller that gives up waiting for the answer, and waits again, sleeps only for what is left."""
-        now = time.monotonic()
-        if self._wakes_at is None:
-            self._wakes_at = now + seconds
-        wakes_at = self._wakes_at if self._ends_at is None else min(self._wakes_at, self._ends_at)
-        return max(0.0, wakes_at - now)
 
 
 def _tool_set(tools: Tools) -> ToolSet:
