@@ -118,31 +118,23 @@ def _recording_streams(make: Any, *, is_async: bool) -> Any:
     """Wrap vcrpy's factory of httpx transport handlers, so that event streams are passed on unread."""
 
     def make_handler(cassette: Any, real: Any, *rest: Any) -> Any:
-        def real_unless_stream(transport: Any, request: httpx.Request) -> httpx.Response:
-            return _unless_stream(real(transport, request))
+        handle = make(cassette, real, *rest)
 
-        async def real_unless_stream_async(transport: Any, request: httpx.Request) -> httpx.Response:
-            return _unless_stream(await real(transport, request))
-
-        handle = make(cassette, real_unless_stream_async if is_async else real_unless_stream, *rest)
+        def is_new_stream(request: httpx.Request) -> bool:
+            is_stream = "text/event-stream" in request.headers.get("accept", "")
+            return is_stream and not (cassette.write_protected or cassette.can_play_response_for(_asked(request)))
 
         @functools.wraps(real)
-        def handle_stream(transport: Any, request: httpx.Request) -> httpx.Response:
-            try:
-                passed = real if _DELIVERY in request.headers else handle
-                response: httpx.Response = passed(transport, request)
-            except _EventStreamError as found:
-                return _recorded_when_closed(cassette, request, found.response)
-            return response
+        def handle_stream(transport: Any, request: httpx.Request) -> Any:
+            if is_new_stream(request):
+                return _recorded_when_closed(cassette, request, real(transport, request))
+            return (real if _DELIVERY in request.headers else handle)(transport, request)
 
         @functools.wraps(real)
-        async def handle_stream_async(transport: Any, request: httpx.Request) -> httpx.Response:
-            try:
-                passed = real if _DELIVERY in request.headers else handle
-                response: httpx.Response = await passed(transport, request)
-            except _EventStreamError as found:
-                return _recorded_when_closed(cassette, request, found.response)
-            return response
+        async def handle_stream_async(transport: Any, request: httpx.Request) -> Any:
+            if is_new_stream(request):
+                return _recorded_when_closed(cassette, request, await real(transport, request))
+            return await (real if _DELIVERY in request.headers else handle)(transport, request)
 
         return handle_stream_async if is_async else handle_stream
 
@@ -155,7 +147,7 @@ def _refusing_streams(record_response: Any) -> Any:
 
     @functools.wraps(record_response)
     async def record_or_refuse(cassette: Any, request: Any, response: Any) -> None:
-        if _is_event_stream(response.headers):
+        if response.headers.get("content-type", "").startswith("text/event-stream"):
             raise RuntimeError("Cassettes don't record streams over aiohttp: record without transport=.")
         await record_response(cassette, request, response)
 
@@ -183,33 +175,20 @@ def _not_on_cassette(cassette: Any, failed_request: Any) -> Exception:
 _ALL_USED = " All recorded ones have been used: the test made fewer requests when it was recorded."
 
 
-class _EventStreamError(Exception):
-    def __init__(self, response: httpx.Response) -> None:
-        super().__init__()
-        self.response = response
+def _asked(request: httpx.Request) -> Any:
+    from vcr.request import Request
 
-
-def _unless_stream(response: httpx.Response) -> httpx.Response:
-    if _is_event_stream(response.headers):
-        raise _EventStreamError(response)
-    return response
-
-
-def _is_event_stream(headers: Any) -> bool:
-    return bool(headers.get("content-type", "").startswith("text/event-stream"))
+    return Request(request.method, str(request.url), b"", request.headers)
 
 
 def _recorded_when_closed(cassette: Any, request: httpx.Request, response: httpx.Response) -> httpx.Response:
-    from vcr.request import Request
-
     chunks: list[bytes] = []
     headers = {name: response.headers.get_list(name) for name in response.headers}
     status = {"code": response.status_code, "message": response.reason_phrase}
 
     def record() -> None:
         body = {"string": b"".join(chunks)}
-        asked = Request(request.method, str(request.url), b"", request.headers)
-        cassette.append(asked, {"status": status, "headers": headers, "body": body})
+        cassette.append(_asked(request), {"status": status, "headers": headers, "body": body})
 
     response.stream = _Recorded(response.stream, chunks, record)
     return response
