@@ -42,8 +42,6 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, UUID | Decimal):
         return str(value)
-    if isinstance(value, type):
-        raise TypeError(f"{value.__name__} is a class, not a value")
     if (serializer := getattr(value, "__pydantic_serializer__", None)) is not None:  # of its models and dataclasses
         return serializer.to_python(value, mode="json", by_alias=True)
     if callable(to_dict := getattr(value, "to_dict", None)):  # the models of this SDK

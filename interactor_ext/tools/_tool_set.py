@@ -107,9 +107,9 @@ class ToolSet:
     ) -> F | Callable[[F], F]:
         """Add a function, which stays unchanged: `@tools.tool`, or `@tools.tool(name=..., description=...)`.
 
-        Name and description default to the function's name and docstring, without the sections on parameters (they
-        describe the parameters), results and errors. `Annotated[str, "..."]` describes a parameter as well. A parameter
-        of type `ToolContext` receives the tenant, the room and the call.
+        Name and description default to the function's name and docstring. In Google's style, its section `Args:`
+        describes the parameters, and those on results and errors are left out. `Annotated[str, "..."]` describes a
+        parameter as well. A parameter of type `ToolContext` receives the tenant, the room and the call.
 
         With `approval`, a call only runs after `approve`: True, or a function of the arguments, as in
         `approval=lambda arguments: arguments["amount"] > 100`. If that function fails, a person decides. `show` names
@@ -117,8 +117,8 @@ class ToolSet:
         with an API that receives `ToolContext.idempotency_key`.
 
         Raises:
-            TypeError: a parameter has no type hint, or one that JSON can't represent, or is `*args` or `**kwargs`; or
-                there is no description.
+            TypeError: a parameter has no type hint, or one that JSON can't represent, or can't be passed by its name;
+                or there is no description.
             ValueError: the set already has a tool of this name.
         """
 
