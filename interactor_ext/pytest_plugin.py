@@ -19,7 +19,6 @@ fixture, and nothing else. Needs pytest 7.0 or newer.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -68,10 +67,7 @@ class _FirstUse:
             self._prepare()
 
     def _prepare(self) -> None:
-        try:
-            sys.meta_path.remove(self)
-        except ValueError:  # another thread prepares
-            return
+        sys.meta_path.remove(self)
         # An application may read it when it is imported.
         if WEBHOOK_SECRET not in os.environ:
             os.environ[WEBHOOK_SECRET] = SECRET_FOR_TESTS
@@ -144,16 +140,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group = parser.getgroup("interactor", "interactor: does a test survive a fault at each of its requests?")
     # With nargs="?" it would take the name of the file behind it for its value.
-    for ending, depth, what in (("", 1, "one fault"), ("=1", 1, argparse.SUPPRESS), ("=2", 2, "two faults")):
+    for ending, depth, what in (("", 1, "one fault"), ("=2", 2, "two faults")):
         group.addoption(
             f"--interactor-explore{ending}",
             action="store_const",
             dest="interactor_explore",
             const=depth,
             default=0,
-            help=what
-            if ending == "=1"
-            else f"Run each test that uses interactor_sandbox again for each place and {what}.",
+            help=f"Run each test that uses interactor_sandbox again for each place and {what}.",
         )
     group.addoption(
         "--interactor-budget",
@@ -264,14 +258,8 @@ def interactor_client(interactor_sandbox: Sandbox) -> Iterator[InteractorClient]
 
 
 @pytest.fixture
-def async_interactor_client(
-    request: pytest.FixtureRequest, interactor_sandbox: Sandbox
-) -> Iterator[AsyncInteractorClient]:
+def async_interactor_client(interactor_sandbox: Sandbox) -> Iterator[AsyncInteractorClient]:
     """An async client of the sandbox, for event loops of pytest-asyncio, anyio or the test itself."""
-    if "anyio_backend_name" in request.fixturenames and request.getfixturevalue("anyio_backend_name") != "asyncio":
-        pytest.fail(
-            "AsyncInteractorClient runs on asyncio: let the fixture anyio_backend return 'asyncio'", pytrace=False
-        )
     import asyncio
 
     client = interactor_sandbox.async_client()

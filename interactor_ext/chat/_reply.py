@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import wait
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from interactor_client.models import MessageDelta
-from interactor_ext._effects import Effects, run_async, run_sync
+from interactor_ext._effects import run_async, run_sync
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
 from interactor_ext._waiting.closer import close_later
-from interactor_ext.chat._shared import MOST_TOOLS_AT_ONCE, SERVING, SharedReply
+from interactor_ext.chat._shared import SERVING, SharedReply
 from interactor_ext.streams._async_events import AsyncEvents
 from interactor_ext.tools._calls import TOOL_THREADS
 
@@ -51,9 +49,7 @@ class Reply(SharedReply):
             raise
         return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
         if exc_type is GeneratorExit:
             # Perhaps of the garbage collector's, while this very thread holds a lock that closing needs.
             self._state.closed()
@@ -87,36 +83,20 @@ class Reply(SharedReply):
         run_sync(self._step())
 
     def _run_tools(self, calls: tuple[ToolCall, ...]) -> None:
-        runs = deque(self._tool_runs(calls))
+        runs = list(self._tool_runs(calls))
         token = SERVING.set(SERVING.get() | {self._room})
         try:
-            if len(calls) == 1:
-                _run_all(runs)
-            else:
-                self._run_in_threads(calls, runs)
+            if len(runs) == 1:
+                run_sync(runs[0])
+                return
+            # Those that are not done at the deadline are left to their threads.
+            done, late = wait([TOOL_THREADS.submit(run_sync, run) for run in runs], self._time_left())
         finally:
             SERVING.reset(token)
-
-    def _run_in_threads(self, calls: tuple[ToolCall, ...], runs: deque[Effects[Any]]) -> None:
-        """Those that are not done at the deadline are left to their threads."""
-        try:
-            threads = [TOOL_THREADS.submit(_run_all, runs) for _ in range(min(len(calls), MOST_TOOLS_AT_ONCE))]
-            done, late = wait(threads, self._time_left())
-        finally:
-            runs.clear()  # no thread begins another
         for thread in done:
             thread.result()
         if late:
             raise self._tools_too_slow(calls)
-
-
-def _run_all(runs: deque[Effects[Any]]) -> None:
-    while True:
-        try:
-            run = runs.popleft()
-        except IndexError:  # by another thread
-            return
-        run_sync(run)
 
 
 class AsyncReply(SharedReply):
@@ -139,9 +119,7 @@ class AsyncReply(SharedReply):
             raise
         return self
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def __aiter__(self) -> AsyncIterator[StreamEvent | WaitingCall]:
@@ -195,13 +173,7 @@ class AsyncReply(SharedReply):
 
     async def _run_all(self, calls: tuple[ToolCall, ...]) -> None:
         SERVING.set(SERVING.get() | {self._room})
-        limit = asyncio.Semaphore(MOST_TOOLS_AT_ONCE)
-
-        async def run(effects: Effects[Any]) -> None:
-            async with limit:
-                await run_async(effects)
-
-        outcomes = await asyncio.gather(*map(run, self._tool_runs(calls)), return_exceptions=True)
+        outcomes = await asyncio.gather(*map(run_async, self._tool_runs(calls)), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome

@@ -6,7 +6,7 @@ chats that this process began in the room before are over, and until the room ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -54,20 +54,7 @@ class Place:
         self.owner = owner
         """The thread or task that began it: only another can be expected to read it to its end."""
         self.over: Future[None] = promise()
-        self._ahead: Place | None = None
-
-    def those_ahead(self) -> Iterator[Place]:
-        """Those to wait for: one, and others only where that one gave up while it waited itself."""
-        while self._ahead is not None:
-            yield self._ahead
-            self._ahead = self._ahead._ahead
-
-    @property
-    def still_ahead(self) -> Place | None:
-        place = self._ahead
-        while place is not None and place.over.done():
-            place = place._ahead
-        return place
+        self.ahead: list[Place] = []
 
 
 class RoomQueue:
@@ -79,26 +66,26 @@ class RoomQueue:
         after_fork_in_child(self._reset)
 
     def _reset(self) -> None:
-        self._last: dict[Hashable, Place] = {}
+        self._places: dict[Hashable, list[Place]] = {}
         # The newest message that a room had when its silence was taken for the end of an answer.
         self._given_up: dict[Hashable, str] = {}
 
     def join(self, place: Place) -> None:
         with self._lock:
-            place._ahead = self._last.get(place.room)
-            self._last[place.room] = place
+            queue = self._places.setdefault(place.room, [])
+            place.ahead = list(queue)
+            queue.append(place)
 
     def leave(self, place: Place) -> None:
         """Twice does no harm."""
         with self._lock:
             if place.over.done():
                 return
-            if self._last.get(place.room) is place:
-                before = place.still_ahead
-                if before is None:
-                    del self._last[place.room]
-                else:
-                    self._last[place.room] = before
+            queue = self._places.get(place.room, [])
+            if place in queue:  # a forked child has no queue of its parent's
+                queue.remove(place)
+            if not queue:
+                self._places.pop(place.room, None)
             place.over.set_result(None)
 
     def until_quiet(self, user: Any, room: Room, ends_at: float | None, has_events: HasEvents) -> Effects[str | None]:

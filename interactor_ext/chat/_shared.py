@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
 """The rooms that wait for the result of what runs in this context."""
-MOST_TOOLS_AT_ONCE = 32
 
 
 class SharedReply:
@@ -105,7 +104,11 @@ class SharedReply:
         self._state.quiet((yield from ROOMS.until_quiet(self._user, self._room, self._ends_at, self._has_events)))
         yield from self._prepare()
         yield from despite_open_circuit(self._user, self._ends_at, self._open_stream)
-        message = yield from despite_open_circuit(self._user, self._ends_at, self._send_message)
+        message = yield from despite_open_circuit(
+            self._user,
+            self._ends_at,
+            lambda view: view.messages.send(self._room.id, content=self._content, stream=True),
+        )
         # A caller that chooses the key may be repeating a chat that broke off.
         self._state.sent(message, is_repeat=self._user._view.idempotency_key is not None)
         yield from self._release_if_over()
@@ -115,7 +118,8 @@ class SharedReply:
         yield from ()
 
     def _await_turn(self, place: Place) -> Effects[None]:
-        for ahead in place.those_ahead():
+        while place.ahead:
+            ahead = place.ahead[0]
             chat = ahead.chat() if ahead.owner == place.owner else None
             while chat is not None and not chat._state.is_done:
                 if self._time_left() == 0:
@@ -125,6 +129,7 @@ class SharedReply:
                 except TimeoutError as error:
                     raise too_long() from error
             yield Join(ahead.over, self._ends_at, ANOTHER_CHAT)
+            del place.ahead[0]
 
     def _has_events(self, seconds: float) -> Effects[bool]:
         """Whether an event comes on the stream of the room within so many seconds."""
@@ -141,12 +146,6 @@ class SharedReply:
     def _open_stream(self, view: Any) -> Any:
         self._stream = view.rooms.stream(self._room.id)
         return open_stream(self._stream)
-
-    def _send_message(self, view: Any) -> Any:
-        return view.messages.send(self._room.id, content=self._content, stream=True)
-
-    def _list_messages(self, view: Any) -> Any:
-        return view.messages.list(self._room.id, order="desc")
 
     @property
     def waiting(self) -> list[WaitingCall]:
@@ -185,7 +184,9 @@ class SharedReply:
                     self._report_failure(error)
             case ListMessages():
                 try:
-                    page = yield from despite_open_circuit(self._user, self._ends_at, self._list_messages)
+                    page = yield from despite_open_circuit(
+                        self._user, self._ends_at, lambda view: view.messages.list(self._room.id, order="desc")
+                    )
                 except InteractorError as error:
                     self._state.list_failed(error)
                 else:
@@ -197,7 +198,9 @@ class SharedReply:
                 except InteractorError as error:
                     self._state.failed(error)
             case Sleep(seconds):
-                yield Pause(self._left_of_sleep(seconds))
+                # A caller that gives up waiting, and waits again, sleeps only for what is left.
+                self._wakes_at = self._wakes_at or time.monotonic() + seconds
+                yield Pause(seconds_until(min(filter(None, (self._wakes_at, self._ends_at)))) or 0.0)
                 self._wakes_at = None
                 self._state.woken()
         while self._state.to_look_into:
@@ -273,14 +276,6 @@ class SharedReply:
 
     def _time_left(self) -> float | None:
         return seconds_until(self._ends_at)
-
-    def _left_of_sleep(self, seconds: float) -> float:
-        """A caller that gives up waiting for the answer, and waits again, sleeps only for what is left."""
-        now = time.monotonic()
-        if self._wakes_at is None:
-            self._wakes_at = now + seconds
-        wakes_at = self._wakes_at if self._ends_at is None else min(self._wakes_at, self._ends_at)
-        return max(0.0, wakes_at - now)
 
 
 def _tool_set(tools: Tools) -> ToolSet:

@@ -185,7 +185,7 @@ class ReplyState:
         if self._to_run:
             self._run_tools()
         elif self.waiting:
-            self._wait_for_approval({call.id: call for call in order.calls})
+            self._needs_approval()
         elif isinstance(self.action, ReadStream):
             self._continue()
 
@@ -194,20 +194,13 @@ class ReplyState:
             return
         held, self._held = self._held, None
         is_transient = isinstance(error, APIConnectionError | CircuitOpenError | RateLimitError | ServerError)
-        if isinstance(held, ToolCallStart) and self._turn is not _Turn.ANOTHERS:
-            self._accept(held)
-            held = None
-        if self._to_run:
-            self._run_tools()
-        elif is_transient and (self.waiting or (held is not None and not isinstance(held, MessageDelta))):
-            self._list_again_later(held, error)
+        if self._poll_pauses is None:
+            if is_transient:
+                self._list_again_later(held, error)
+            else:
+                self.failed(error)
         elif is_transient:
-            if self._turn is _Turn.UNKNOWN:
-                self._turn = _Turn.ANOTHERS  # until a list shows that it is not
-            self._has_gap = self._has_gap or held is not None
             self._continue()
-        elif self._poll_pauses is None:
-            self.failed(error)
         else:
             self._set_action(Done())  # with the stream's error
 
@@ -418,23 +411,16 @@ class ReplyState:
             self._poll_pauses = deque(_POLL_PAUSES)
         self._set_action(RunTools(calls))
 
-    def _wait_for_approval(self, calls: dict[str, ToolCall]) -> None:
-        """All that this chat could run has run: it ends, unless the calls have been decided about meanwhile."""
-        missing = [call for call in self.waiting if call.id not in calls]
-        if missing and self._lag_pauses:
-            self._set_action(Sleep(self._lag_pauses.popleft()))
-        elif not missing and all(calls[call.id].status in FINISHED for call in self.waiting):
-            self.waiting.clear()
-            self._continue()
-        else:
-            names = ", ".join(f"{call.tool} ({clean_text(call.id)})" for call in self.waiting)
-            self.failed(
-                ApprovalError(
-                    f"The reply waits for the approval of {names}: call `tools.approve(user, call, by=...)` or "
-                    "`tools.reject(...)` for each of `reply.waiting`. The platform replies after that.",
-                    code="approval_needed",
-                )
+    def _needs_approval(self) -> None:
+        """All that this chat could run has run."""
+        names = ", ".join(f"{call.tool} ({clean_text(call.id)})" for call in self.waiting)
+        self.failed(
+            ApprovalError(
+                f"The reply waits for the approval of {names}: call `tools.approve(user, call, by=...)` or "
+                "`tools.reject(...)` for each of `reply.waiting`. The platform replies after that.",
+                code="approval_needed",
             )
+        )
 
     def _list_again_later(self, held: Any, error: InteractorError) -> None:
         """The list lags behind the stream, or cannot be had for now."""

@@ -22,52 +22,38 @@ A = TypeVar("A")
 _MOST_QUOTED = 300
 
 
-class _Answers(Generic[A]):
+class _Typed(SharedReply, Generic[A]):
     """The answers that came so far, and the tool that takes them."""
 
-    def __init__(self, shape: type[A], tools: Tools | None) -> None:
-        self._shape = shape
-        self._given: list[A] = []
-        self.tool = answer_tool(shape, self._given.append)
-        self.tools = tool_set(() if tools is None else tools)._with_tool(self.tool)
-
-    def bind(self, user: Any, room_id: str, ends_at: float | None) -> Effects[None]:
-        """Give the room's assistant the tool, which it keeps."""
-        (known,) = yield from ToolSet()._with_tool(self.tool)._registration(user)
-        room = yield Call(partial(view_until(user, ends_at).rooms.get, room_id))
-        assistant = yield Call(partial(view_until(user, ends_at).assistants.get, room.assistant_id))
-        ids = [each if isinstance(each, str) else each.id for each in assistant.tools or ()]
-        if known.id not in ids:
-            yield Call(partial(view_until(user, ends_at).assistants.update, assistant.id, tools=[*ids, known.id]))
-
-    @property
-    def is_missing(self) -> bool:
-        return not self._given
-
-    @property
-    def question(self) -> str:
-        return f"Please give your answer by calling the tool {self.tool.name}."
-
-    def last(self, message: Message) -> A:
-        if self.is_missing:
-            said = clean_text(message.content or "")[:_MOST_QUOTED]
-            name = self._shape.__name__
-            raise ResponseValidationError(
-                (f"The assistant was asked for a {name} twice and didn't call {self.tool.name}. It said: {said!r}"),
-                model=name,
-            )
-        return self._given[-1]
-
-
-class _Typed(SharedReply, Generic[A]):
     def __init__(
         self, user: Any, room_id: str, content: str, tools: Tools | None, tool_timeout: float | None, shape: type[A]
     ) -> None:
-        self._answers = _Answers(shape, tools)
-        super().__init__(user, room_id, content, self._answers.tools, tool_timeout)
+        self._shape = shape
+        self._given: list[A] = []
+        self._tool = answer_tool(shape, self._given.append)
+        self._question = f"Please give your answer by calling the tool {self._tool.name}."
+        with_answer = tool_set(() if tools is None else tools)._with_tool(self._tool)
+        super().__init__(user, room_id, content, with_answer, tool_timeout)
 
     def _prepare(self) -> Effects[None]:
-        return self._answers.bind(self._user, self._room.id, self._ends_at)
+        """Give the room's assistant the tool, which it keeps."""
+        view = partial(view_until, self._user, self._ends_at)
+        (known,) = yield from ToolSet()._with_tool(self._tool)._registration(view())
+        room = yield Call(partial(view().rooms.get, self._room.id))
+        assistant = yield Call(partial(view().assistants.get, room.assistant_id))
+        ids = [each if isinstance(each, str) else each.id for each in assistant.tools or ()]
+        if known.id not in ids:
+            yield Call(partial(view().assistants.update, assistant.id, tools=[*ids, known.id]))
+
+    def _last(self, message: Message) -> A:
+        if self._given:
+            return self._given[-1]
+        said = clean_text(message.content or "")[:_MOST_QUOTED]
+        name = self._shape.__name__
+        raise ResponseValidationError(
+            f"The assistant was asked for a {name} twice and didn't call {self._tool.name}. It said: {said!r}",
+            model=name,
+        )
 
 
 class TypedReply(_Typed[A], Reply):
@@ -79,10 +65,10 @@ class TypedReply(_Typed[A], Reply):
         Raises ResponseValidationError, with what it said, if there is none then.
         """
         message = self.message()
-        if self._answers.is_missing:
-            with self._user.chat(self._room.id, self._answers.question, tools=self._tools) as again:
+        if not self._given:
+            with self._user.chat(self._room.id, self._question, tools=self._tools) as again:
                 message = again.message()
-        return self._answers.last(message)
+        return self._last(message)
 
 
 class AsyncTypedReply(_Typed[A], AsyncReply):
@@ -94,7 +80,7 @@ class AsyncTypedReply(_Typed[A], AsyncReply):
         Raises ResponseValidationError, with what it said, if there is none then.
         """
         message = await self.message()
-        if self._answers.is_missing:
-            async with self._user.chat(self._room.id, self._answers.question, tools=self._tools) as again:
+        if not self._given:
+            async with self._user.chat(self._room.id, self._question, tools=self._tools) as again:
                 message = await again.message()
-        return self._answers.last(message)
+        return self._last(message)

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cache, cached_property
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from interactor_client.base import components
+from interactor_client.models import EVENT_MODELS
 from interactor_ext.webhooks import WebhookAnswer, parse_event, sign
 
 if TYPE_CHECKING:
-    import ssl
-
     import httpx
 
     from interactor_client.models import WebhookEvent
@@ -56,14 +55,14 @@ class SignedDelivery:
         """Deliver over HTTP to a server, without proxies. Raises httpx.TransportError without a response in 30 s."""
         import httpx
 
-        with httpx.Client(timeout=ANSWER_TIMEOUT, trust_env=False, verify=_authorities()) as client:
+        with httpx.Client(timeout=ANSWER_TIMEOUT, trust_env=False) as client:
             return _answer(client.post(url, content=self.body, headers=self.headers))
 
     async def apost(self, url: str) -> WebhookAnswer:
         """Like `post`, for a server in the caller's own event loop."""
         import httpx
 
-        async with httpx.AsyncClient(timeout=ANSWER_TIMEOUT, trust_env=False, verify=_authorities()) as client:
+        async with httpx.AsyncClient(timeout=ANSWER_TIMEOUT, trust_env=False) as client:
             return _answer(await client.post(url, content=self.body, headers=self.headers))
 
     def send(self, app: Any, path: str = "/") -> WebhookAnswer:
@@ -127,7 +126,7 @@ class WebhookFactory:
         document = {
             "id": event_id or f"evt_{secrets.token_hex(8)}",
             "event": event,
-            "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "timestamp": moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "idempotency_key": idempotency_key or f"idem_{secrets.token_hex(8)}",
             "namespace": namespace,
             "data": {**contract_events().get(event, _UNKNOWN).example, **(data or {})},
@@ -143,11 +142,7 @@ class WebhookFactory:
 def _moment(timestamp: float | datetime | None) -> datetime:
     if timestamp is None:
         return datetime.now(UTC)
-    if isinstance(timestamp, datetime):
-        if timestamp.tzinfo is None:
-            raise ValueError("a timestamp needs a time zone")
-        return timestamp.astimezone(UTC)
-    return datetime.fromtimestamp(timestamp, UTC)
+    return timestamp if isinstance(timestamp, datetime) else datetime.fromtimestamp(timestamp, UTC)
 
 
 class ContractEvent(NamedTuple):
@@ -163,14 +158,12 @@ _UNKNOWN = ContractEvent({}, {})
 @cache
 def contract_events() -> dict[str, ContractEvent]:
     """The events of the contract by type."""
-    contract = json.loads(files("interactor_client").joinpath("openapi.json").read_text(encoding="utf-8"))
-    schemas = contract["components"]["schemas"]
+    schemas = components()
     events = {}
-    for schema in schemas.values():
-        if schema.get("x-event-family") == "WebhookEvent" and "const" in schema["properties"]["event"]:
-            data = schemas[schema["properties"]["data"]["$ref"].rpartition("/")[2]]
-            example = schema["examples"][0]
-            events[example["event"]] = ContractEvent(data["properties"], example["data"])
+    for event, name in EVENT_MODELS["WebhookEvent"].items():
+        if event:
+            data = schemas[schemas[name]["properties"]["data"]["$ref"].rpartition("/")[2]]
+            events[event] = ContractEvent(data["properties"], schemas[name]["examples"][0]["data"])
     return events
 
 
@@ -186,13 +179,6 @@ def _unknown(event: str, data: Mapping[str, Any]) -> str | None:
 def _meant(name: str, known: Iterable[str]) -> str:
     similar = get_close_matches(name, known, n=1)
     return f"write {similar[0]!r}" if similar else f"choose from {', '.join(sorted(known))}"
-
-
-def _authorities() -> ssl.SSLContext:
-    """A TLS context with SSL_CERT_FILE and SSL_CERT_DIR: a receiver may have a certificate of a private authority."""
-    from interactor_ext.transports._proxies_and_tls import tls_context
-
-    return tls_context(verify=True, cert=None, trust_env=True)
 
 
 def _is_asgi(app: Any) -> bool:

@@ -1,8 +1,8 @@
 """PlatformGuard: blocks requests of tests to the real platform, whatever credentials the environment holds.
 
-The guard patches name resolution, httpx's proxy connections, and TLS, so it covers every client that uses Python's own
-resolver or TLS, through a proxy or not: httpx, requests, aiohttp, urllib, in any thread and any event loop. It does not
-cover libraries with their own resolver and TLS, nor unencrypted requests to a proxy by other clients than httpx.
+The guard patches name resolution and TLS, so it covers every client that uses Python's own resolver or TLS, through a
+proxy or not: httpx, requests, aiohttp, urllib, in any thread and any event loop. It does not cover libraries with their
+own resolver and TLS, nor unencrypted requests to a proxy.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import functools
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from interactor_ext.testing.environment import NOWHERE
@@ -29,7 +28,7 @@ _NO_SANDBOX = (
 
 
 class PlatformRefused(RuntimeError):
-    """A test requested a host of the real platform. Nothing was sent."""
+    """A test requested a host of the real platform. Nothing was sent there."""
 
     __module__ = "interactor_ext.testing"  # in tracebacks of tests that have not looked it up
 
@@ -63,17 +62,11 @@ class PlatformGuard:
         self.watch()
 
     def watch(self) -> None:
-        """Patch libraries imported since then; the guard itself does so at each connection."""
-        # Importing them would slow down test runs that do not use them.
+        """Patch TLS if it was imported since then; the guard itself does so at each connection."""
+        # Importing it would slow down test runs that do not use it.
         if self._is_up and (ssl := sys.modules.get("ssl")) is not None:
             for name in ("wrap_socket", "wrap_bio"):
                 self._patch(getattr(ssl, "SSLContext", None), name, _tls_host)
-        # httpx imports httpcore only when needed, which is too late here.
-        if self._is_up and ("httpx" in sys.modules or "httpcore" in sys.modules):
-            import httpcore
-
-            for name in ("HTTPProxy", "SOCKSProxy", "AsyncHTTPProxy", "AsyncSOCKSProxy"):
-                self._patch(getattr(httpcore, name, None), "create_connection", _proxied_host)
 
     def down(self) -> None:
         """Allow connections to the platform again."""
@@ -89,17 +82,6 @@ class PlatformGuard:
                 delattr(owner, name)
             else:
                 setattr(owner, name, before)
-
-    @contextmanager
-    def lifted(self) -> Iterator[None]:
-        """Disable the guard within the block."""
-        was_up = self._is_up
-        self.down()
-        try:
-            yield
-        finally:
-            if was_up:
-                self.up()
 
     def _led(self, host: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments of a call for this host. The placeholder of a sandbox is the sandbox, if there is one."""
@@ -150,7 +132,3 @@ def _connected_host(_: Any, address: Any = None, *__: Any) -> Any:
 def _tls_host(*args: Any, server_hostname: Any = None, **_: Any) -> Any:
     # Its position differs: wrap_socket(self, sock, ...) and wrap_bio(self, incoming, outgoing, ...).
     return server_hostname or next((each for each in args[3:] if isinstance(each, str | bytes)), None)
-
-
-def _proxied_host(_: Any, origin: Any = None, **__: Any) -> Any:
-    return getattr(origin, "host", None)

@@ -7,10 +7,9 @@ source, the code of an OAuth flow. A replay masks the sent and the recorded requ
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from interactor_ext._redaction import OAUTH_NAMES, Masker, is_secret, is_secret_name, mask_forms, mask_text
 
@@ -19,7 +18,6 @@ MASK = "MASKED"
 _CLIENT_NAMES = frozenset({"client_id", "client-id", "clientid"})
 _QUERY_NAMES = OAUTH_NAMES | _CLIENT_NAMES
 _DATA_SOURCE_TYPES = ("file", "url", "database")
-_LINES = re.compile(r"(\r\n|\r|\n)")  # not `splitlines`, which splits at more characters than event streams do
 
 
 class BodyMasker(Masker):
@@ -28,7 +26,7 @@ class BodyMasker(Masker):
     pairs: tuple[type, ...] = ()  # in JSON, `["token", "id"]` is a list
 
     def __init__(self, uri: str = "", *, is_sent: bool = True) -> None:
-        super().__init__(self._string)
+        super().__init__(masked_text)
         path = urlsplit(uri).path
         self._is_data_source = "/data-sources" in path
         names = OAUTH_NAMES if "/oauth/" in path else frozenset()
@@ -45,21 +43,18 @@ class BodyMasker(Masker):
             return MASK.encode()
         try:
             return self.clean(json.loads(plain))
-        except RecursionError:
-            return MASK.encode()
         except ValueError:
-            return self._lines(plain.decode("utf-8", "surrogateescape"), kind).encode("utf-8", "surrogateescape")
+            text = plain.decode("utf-8", "surrogateescape")
+            # A form is the query of a URL.
+            clean = masked_text(f"?{text}")[1:] if "form-urlencoded" in kind else masked_text(text)
+            return clean.encode("utf-8", "surrogateescape")
 
     def cleaned(self, body: Any, headers: Mapping[str, Any]) -> Any:
-        """The body for the cassette: encoded again only if something was masked."""
+        """The body for the cassette."""
         clean = self.masked(body, headers)
-        if clean is None or isinstance(clean, bytes):
-            return body if clean is None else clean
-        plain = _plain(body, headers)
-        text = (plain or b"").decode("utf-8", "surrogateescape")
-        # Also the text: of a repeated name, the parsed value has only the last occurrence.
-        is_clean = clean == json.loads(text) and _masked_text(text) == text
-        return plain if is_clean else json.dumps(clean, ensure_ascii=False).encode()
+        if clean is None:
+            return body
+        return clean if isinstance(clean, bytes) else json.dumps(clean, ensure_ascii=False).encode()
 
     def item(self, parent: Mapping[Any, Any], name: object, value: Any, around: tuple[int, ...] = ()) -> Any:
         is_config = self._is_data_source or "semantic_mappings" in parent or parent.get("type") in _DATA_SOURCE_TYPES
@@ -68,63 +63,16 @@ class BodyMasker(Masker):
             return _whole(value)
         return self.clean(value, around)
 
-    def _string(self, text: str) -> str:
-        """Mask a string; one that contains JSON is masked as JSON."""
-        if text.lstrip()[:1] in ("{", "["):
-            try:
-                value = json.loads(text)
-                clean = self.clean(value)
-            except (ValueError, RecursionError):
-                return _masked_text(text)
-            if clean != value:
-                text = json.dumps(clean, ensure_ascii=False)
-        return _masked_text(text)
-
-    def _lines(self, text: str, kind: str) -> str:
-        if "form-urlencoded" in kind:
-            return _masked_pairs(text)
-        if "event-stream" not in kind:
-            return _masked_text(text)
-        # PEM blocks of several lines first.
-        return "".join(self._line(line) for line in _LINES.split(mask_forms(text, MASK)))
-
-    def _line(self, line: str) -> str:
-        field, colon, rest = line.partition(":")
-        if field == "data":
-            try:
-                value = json.loads(rest)
-                clean = self.clean(value)
-            except (ValueError, RecursionError):
-                return _masked_text(line)
-            return line if clean == value else f"{field}{colon} {json.dumps(clean, ensure_ascii=False)}"
-        return _masked_text(line)
-
-
-def masked_uri(uri: str) -> str:
-    """A URL without user and password, with other secrets masked."""
-    parts = urlsplit(uri)
-    parts = parts._replace(netloc=parts.netloc.rpartition("@")[2], query=_masked_pairs(parts.query))
-    return _masked_text(urlunsplit(parts))
-
 
 def masked_headers(headers: Mapping[str, Any], secret: frozenset[str]) -> dict[str, Any]:
     return {
-        name: _each(value, (lambda _: MASK) if name.lower() in secret or is_secret_name(name) else _masked_text)
+        name: _each(value, (lambda _: MASK) if name.lower() in secret or is_secret_name(name) else masked_text)
         for name, value in headers.items()
     }
 
 
-def _masked_text(text: str) -> str:
+def masked_text(text: str) -> str:
     return mask_text(text, mask=MASK, in_queries=_QUERY_NAMES)
-
-
-def _masked_pairs(query: str) -> str:
-    pairs = parse_qsl(query, keep_blank_values=True)
-    clean = [
-        (name, MASK if name.lower() in _QUERY_NAMES or is_secret_name(name) else _masked_text(value))
-        for name, value in pairs
-    ]
-    return query if clean == pairs else urlencode(clean)
 
 
 def _whole(value: Any) -> Any:

@@ -10,14 +10,15 @@ import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
 from interactor_ext._client import http
-from interactor_ext.testing.masking import BodyMasker, masked_headers, masked_uri
+from interactor_ext._redaction import clean_text
+from interactor_ext.testing.masking import BodyMasker, masked_headers, masked_text
 
 RECORD = "INTERACTOR_RECORD"
 SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "idempotency-key"})
@@ -54,7 +55,7 @@ def recorder(folder: str | Path, **settings: Any) -> Any:
         **{
             "cassette_library_dir": str(folder),
             "path_transformer": vcr.VCR.ensure_suffix(".yaml"),
-            "record_mode": "once" if recording else "none",
+            "record_mode": "all" if recording else "none",
             "decode_compressed_response": True,
             **settings,
         }
@@ -79,29 +80,21 @@ class _Persister:
     def load_cassette(self, path: str | Path, serializer: Any) -> Any:
         from vcr.persisters.filesystem import CassetteNotFoundError, FilesystemPersister
 
-        if self._replace:
+        if self._replace and os.path.abspath(path) not in _recorded:
             raise CassetteNotFoundError
         return FilesystemPersister.load_cassette(path, serializer)
 
     def save_cassette(self, path: str | Path, cassette: dict[str, Any], serializer: Any) -> None:
         from vcr.persisters.filesystem import FilesystemPersister
 
-        requests, responses = list(cassette["requests"]), list(cassette["responses"])
-        metadata = dict(cassette.get("metadata") or {})
-        key = os.path.abspath(path)
-        if self._replace and key in _recorded and os.path.exists(key):
-            # Not loaded into the new block: it would replay them instead of calling the server.
-            before, answers, *rest = FilesystemPersister.load_cassette(path, serializer)
-            requests, responses = [*before, *requests], [*answers, *responses]
-            metadata = {**(rest[0] if rest else {}), **metadata}
-        clean: dict[str, Any] = {
-            "requests": [_clean_request(request) for request in requests],
-            "responses": [_clean_response(*each) for each in zip(requests, responses, strict=True)],
+        pairs = list(zip(cassette["requests"], cassette["responses"], strict=True))
+        clean = {
+            **cassette,
+            "requests": [_clean_request(request) for request, _ in pairs],
+            "responses": [_clean_response(*pair) for pair in pairs],
         }
-        if metadata:
-            clean["metadata"] = BodyMasker().clean(metadata)
         FilesystemPersister.save_cassette(path, clean, serializer)
-        _recorded.add(key)
+        _recorded.add(os.path.abspath(path))
 
 
 def _record_streams_as_they_come() -> None:
@@ -112,47 +105,36 @@ def _record_streams_as_they_come() -> None:
         make = getattr(httpx_stubs, name)
         if not hasattr(make, "records_streams"):
             setattr(httpx_stubs, name, _recording_streams(make, is_async=is_async))
+    httpx_stubs.CannotOverwriteExistingCassetteException = _not_on_cassette
     with suppress(ImportError):  # without aiohttp
         from vcr.stubs import aiohttp_stubs
 
-        if not hasattr(aiohttp_stubs.record_response, "records_streams"):
-            aiohttp_stubs.record_response = _recording_streams_of_aiohttp(aiohttp_stubs.record_response)
+        aiohttp_stubs.CannotOverwriteExistingCassetteException = _not_on_cassette
+        if not hasattr(aiohttp_stubs.record_response, "refuses_streams"):
+            aiohttp_stubs.record_response = _refusing_streams(aiohttp_stubs.record_response)
 
 
 def _recording_streams(make: Any, *, is_async: bool) -> Any:
     """Wrap vcrpy's factory of httpx transport handlers, so that event streams are passed on unread."""
-    from vcr.errors import CannotOverwriteExistingCassetteException
 
     def make_handler(cassette: Any, real: Any, *rest: Any) -> Any:
-        def real_unless_stream(transport: Any, request: httpx.Request) -> httpx.Response:
-            return _unless_stream(real(transport, request))
+        handle = make(cassette, real, *rest)
 
-        async def real_unless_stream_async(transport: Any, request: httpx.Request) -> httpx.Response:
-            return _unless_stream(await real(transport, request))
-
-        handle = make(cassette, real_unless_stream_async if is_async else real_unless_stream, *rest)
+        def is_new_stream(request: httpx.Request) -> bool:
+            is_stream = "text/event-stream" in request.headers.get("accept", "")
+            return is_stream and not (cassette.write_protected or cassette.can_play_response_for(_asked(request)))
 
         @functools.wraps(real)
-        def handle_stream(transport: Any, request: httpx.Request) -> httpx.Response:
-            try:
-                passed = real if _DELIVERY in request.headers else handle
-                response: httpx.Response = passed(transport, request)
-            except _EventStreamError as found:
-                return _recorded_when_closed(cassette, request, found.response)
-            except CannotOverwriteExistingCassetteException as error:
-                raise _with_advice(error) from None
-            return response
+        def handle_stream(transport: Any, request: httpx.Request) -> Any:
+            if is_new_stream(request):
+                return _recorded_when_closed(cassette, request, real(transport, request))
+            return (real if _DELIVERY in request.headers else handle)(transport, request)
 
         @functools.wraps(real)
-        async def handle_stream_async(transport: Any, request: httpx.Request) -> httpx.Response:
-            try:
-                passed = real if _DELIVERY in request.headers else handle
-                response: httpx.Response = await passed(transport, request)
-            except _EventStreamError as found:
-                return _recorded_when_closed(cassette, request, found.response)
-            except CannotOverwriteExistingCassetteException as error:
-                raise _with_advice(error) from None
-            return response
+        async def handle_stream_async(transport: Any, request: httpx.Request) -> Any:
+            if is_new_stream(request):
+                return _recorded_when_closed(cassette, request, await real(transport, request))
+            return await (real if _DELIVERY in request.headers else handle)(transport, request)
 
         return handle_stream_async if is_async else handle_stream
 
@@ -160,139 +142,53 @@ def _recording_streams(make: Any, *, is_async: bool) -> Any:
     return make_handler
 
 
-def _recording_streams_of_aiohttp(record_response: Any) -> Any:
-    """The same for vcrpy's function that records a response of aiohttp, which `AiohttpTransport` has below it."""
+def _refusing_streams(record_response: Any) -> Any:
+    """vcrpy's function that records a response of aiohttp, which would wait for the end of a stream."""
 
     @functools.wraps(record_response)
-    async def record_or_wait(cassette: Any, request: Any, response: Any) -> None:
-        if not _is_event_stream(response.headers):
-            await record_response(cassette, request, response)
-            return
-        headers = {str(name): response.headers.getall(name) for name in response.headers}
-        status = {"code": response.status, "message": response.reason}
-        response.content = _RecordedContent(response.content)
+    async def record_or_refuse(cassette: Any, request: Any, response: Any) -> None:
+        if response.headers.get("content-type", "").startswith("text/event-stream"):
+            raise RuntimeError("Cassettes don't record streams over aiohttp: record without transport=.")
+        await record_response(cassette, request, response)
 
-        def record() -> None:
-            body = {"string": b"".join(response.content.chunks)}
-            cassette.append(request, {"status": status, "headers": headers, "body": body})
-
-        once = functools.cache(record)
-        for name in ("close", "release"):
-            setattr(response, name, functools.partial(_after, once, getattr(response, name)))
-
-    record_or_wait.records_streams = True  # type: ignore[attr-defined]
-    return record_or_wait
+    record_or_refuse.refuses_streams = True  # type: ignore[attr-defined]
+    return record_or_refuse
 
 
-def _after(first: Callable[[], object], then: Callable[[], Any]) -> Any:
-    first()
-    return then()
-
-
-class _RecordedContent:
-    """The content of a response of aiohttp, which keeps what was read by `iter_chunked`, as httpx-aiohttp reads it."""
-
-    def __init__(self, content: Any) -> None:
-        self._content = content
-        self.chunks: list[bytes] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._content, name)
-
-    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        async for chunk in self._content.iter_chunked(size):
-            self.chunks.append(chunk)
-            yield chunk
-
-
-def _with_advice(error: Any) -> Any:
+def _not_on_cassette(cassette: Any, failed_request: Any) -> Exception:
     """vcrpy's error for a request that is not on the cassette, with what to do: its own names settings of vcrpy."""
-    path, request = error.cassette._path, error.failed_request
+    from vcr.errors import CannotOverwriteExistingCassetteException
+
+    path, uri = cassette._path, _clean_uri(failed_request.uri)
     lacks = f"{path} has no unused response for" if os.path.exists(path) else f"There is no cassette {path} for"
-    with_headers = any(each.__name__ == "headers" for each in error.cassette._match_on)
-    nearest = _nearest(_parts(request, with_headers), [_parts(each, with_headers) for each in error.cassette.requests])
+    nearest = ""
+    if similar := cassette.find_requests_with_most_matches(failed_request):
+        differences = max(similar, key=lambda each: SequenceMatcher(None, each[0].uri, uri).ratio())[-1]
+        told = clean_text("; ".join(f"{name.removeprefix('_same_')}: {words}" for name, words in differences))
+        nearest = f" The closest recorded request differs: {told}." if differences else _ALL_USED
     advice = f"If the request is right, run this test once with {RECORD}=1, which records it again"
-    error.args = (f"{lacks} {request.method} {_clean_uri(request.uri)}.{nearest} {advice}",)
+    error: Exception = CannotOverwriteExistingCassetteException(cassette=cassette, failed_request=failed_request)
+    error.args = (f"{lacks} {failed_request.method} {uri}.{nearest} {advice}",)
     return error
 
 
-def _parts(request: Any, with_headers: bool) -> dict[str, Any]:
-    """What a request is compared by, by name; secrets are masked."""
-    url = urlsplit(_clean_uri(request.uri))
-    parts = {"method": request.method, "server": url.netloc, "path": url.path}
-    for name, value in parse_qsl(url.query, keep_blank_values=True):
-        parts[f"query parameter {name}"] = value
-    if with_headers:
-        headers = masked_headers(dict(request.headers), SECRET_HEADERS)
-        parts |= {f"header {name.lower()}": value for name, value in headers.items()}
-    return {**parts, **_flat("body", json.loads(_masked_body(request)))}
+_ALL_USED = " All recorded ones have been used: the test made fewer requests when it was recorded."
 
 
-def _flat(name: str, value: Any) -> dict[str, Any]:
-    """The values in a JSON value, by their paths."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    flat = {key: each for part, inner in items for key, each in _flat(f"{name}.{part}", inner).items()}
-    return flat or {name: value}
+def _asked(request: httpx.Request) -> Any:
+    from vcr.request import Request
 
-
-def _nearest(request: dict[str, Any], recorded: list[dict[str, Any]]) -> str:
-    """How the recorded request that is most like this one differs from it."""
-
-    def differing(other: dict[str, Any]) -> list[str]:
-        return [name for name in {**request, **other} if request.get(name, _ABSENT) != other.get(name, _ABSENT)]
-
-    def distance(other: dict[str, Any]) -> tuple[int, int]:
-        names = differing(other)
-        segments = set(request["path"].split("/")) ^ set(other["path"].split("/"))
-        return len({"method", "server"} & set(names)) + len(segments), len(names)
-
-    if not recorded:
-        return ""
-    nearest = min(recorded, key=distance)
-    if not (names := differing(nearest)):
-        return " All recorded ones have been used: the test made fewer requests when it was recorded."
-    values = [tuple(f"{each.get(name, _ABSENT)!r:.80}" for each in (request, nearest)) for name in names[:_MOST_SHOWN]]
-    shown = [f"the {name} is {new}, recorded is {old}" for name, (new, old) in zip(names, values, strict=False)]
-    more = f"; and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
-    return f" The closest recorded request differs: {'; '.join(shown)}{more}."
-
-
-class _Absent:
-    def __repr__(self) -> str:
-        return "absent"
-
-
-_ABSENT = _Absent()
-_MOST_SHOWN = 5
-
-
-class _EventStreamError(Exception):
-    def __init__(self, response: httpx.Response) -> None:
-        super().__init__()
-        self.response = response
-
-
-def _unless_stream(response: httpx.Response) -> httpx.Response:
-    if _is_event_stream(response.headers):
-        raise _EventStreamError(response)
-    return response
-
-
-def _is_event_stream(headers: Any) -> bool:
-    return bool(headers.get("content-type", "").startswith("text/event-stream"))
+    return Request(request.method, str(request.url), b"", request.headers)
 
 
 def _recorded_when_closed(cassette: Any, request: httpx.Request, response: httpx.Response) -> httpx.Response:
-    from vcr.request import Request
-
     chunks: list[bytes] = []
     headers = {name: response.headers.get_list(name) for name in response.headers}
     status = {"code": response.status_code, "message": response.reason_phrase}
 
     def record() -> None:
         body = {"string": b"".join(chunks)}
-        asked = Request(request.method, str(request.url), b"", request.headers)
-        cassette.append(asked, {"status": status, "headers": headers, "body": body})
+        cassette.append(_asked(request), {"status": status, "headers": headers, "body": body})
 
     response.stream = _Recorded(response.stream, chunks, record)
     return response
@@ -326,7 +222,7 @@ class _Recorded(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 
 def _clean_request(request: Any) -> Any:
-    body = BodyMasker(request.uri).cleaned(_body_of(request), request.headers)
+    body = BodyMasker(request.uri).cleaned(request.body, request.headers)
     return type(request)(request.method, _clean_uri(request.uri), body, _clean_headers(request.headers))
 
 
@@ -342,25 +238,22 @@ def _clean_headers(headers: dict[str, Any]) -> dict[str, Any]:
     return masked_headers(kept, SECRET_HEADERS)
 
 
-def _body_of(request: Any) -> Any:
-    body = request.body
-    if hasattr(body, "read"):
-        return body.read()
-    return b"".join(body) if hasattr(body, "__next__") else body
-
-
 def _same_uri(replayed: Any, recorded: Any) -> None:
-    assert _clean_uri(replayed.uri) == _clean_uri(recorded.uri)
+    _require_same(_clean_uri(replayed.uri), _clean_uri(recorded.uri))
 
 
 def _same_body(replayed: Any, recorded: Any) -> None:
-    assert _masked_body(replayed) == _masked_body(recorded)
+    _require_same(_masked_body(replayed), _masked_body(recorded))
+
+
+def _require_same(new: str, old: str) -> None:
+    assert new == old, f"{new:.200}, recorded is {old:.200}"
 
 
 def _clean_uri(uri: str) -> str:
-    return _LOCAL_SERVER.sub(r"\1localhost", masked_uri(uri))
+    return _LOCAL_SERVER.sub(r"\1localhost", masked_text(uri))
 
 
-def _masked_body(request: Any) -> Any:
-    body = BodyMasker(request.uri).masked(_body_of(request), request.headers)
+def _masked_body(request: Any) -> str:
+    body = BodyMasker(request.uri).masked(request.body, request.headers)
     return _LOCAL_SERVER.sub(r"\1localhost", json.dumps(body, sort_keys=True, default=repr))

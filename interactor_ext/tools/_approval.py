@@ -19,7 +19,7 @@ from interactor_ext.tools._calls import FINISHED, PendingCall
 from interactor_ext.tools._function import ToolFunction
 
 if TYPE_CHECKING:
-    from interactor_client.models import Message, ToolCall
+    from interactor_client.models import ToolCall
 
 
 @attrs.frozen
@@ -60,7 +60,7 @@ def waiting_call(tool: ToolFunction, call: PendingCall) -> WaitingCall | None:
             "approval= of the tool %s failed, so a person decides (call %s)", tool.name, clean_text(call.id)
         )
     written = json.dumps([tool.name, call.arguments], sort_keys=True)
-    shown = {name: call.arguments[name] for name in tool.options.show if name in call.arguments}
+    shown = {name: call.arguments[name] for name in tool.show if name in call.arguments}
     digest = hashlib.sha256(written.encode()).hexdigest()
     return WaitingCall(call.id, tool.name, call.room_id, call.namespace, call.arguments, shown, digest)
 
@@ -107,11 +107,10 @@ def find_call(user: Any, named: WaitingCall | str) -> Effects[tuple[ToolCall, st
     else:
         call_id, rooms = named, [room.id for room in (yield from everything(user.rooms.iterate(per_page=100)))]
     for room_id in rooms:
-        messages = user.messages.iterate(room_id, order="desc", per_page=100)
-        search = _search_async if isinstance(messages, AsyncIterable) else _search
-        call = yield Call(search, (messages, call_id))
-        if call is not None:
-            return call, room_id
+        for message in (yield from everything(user.messages.iterate(room_id, per_page=100))):
+            for call in message.tool_calls or ():
+                if call.id == call_id:
+                    return call, room_id
     raise ApprovalError(f"The tenant has no tool call {clean_text(call_id)!r}.", code="call_not_found")
 
 
@@ -123,18 +122,3 @@ def everything(items: Any) -> Effects[list[Any]]:
 
 async def _list_async(items: AsyncIterable[Any]) -> list[Any]:
     return [item async for item in items]
-
-
-def _search(messages: Any, call_id: str) -> ToolCall | None:
-    return next(filter(None, (_call_in(message, call_id) for message in messages)), None)
-
-
-async def _search_async(messages: Any, call_id: str) -> ToolCall | None:
-    async for message in messages:
-        if (call := _call_in(message, call_id)) is not None:
-            return call
-    return None
-
-
-def _call_in(message: Message, call_id: str) -> ToolCall | None:
-    return next((call for call in message.tool_calls or () if call.id == call_id), None)

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from interactor_ext._effects import Call, Effects, Join, Pause, Renewal, despite_open_circuit, seconds_until
-from interactor_ext._errors import (
-    APIConnectionError,
-    APIStatusError,
-    APITimeoutError,
-    ConflictError,
-    ResponseValidationError,
-    ServerError,
+from interactor_ext._effects import (
+    Call,
+    Effects,
+    Join,
+    Renewal,
+    despite_lost_answers,
+    despite_open_circuit,
+    seconds_until,
 )
+from interactor_ext._errors import APIStatusError, APITimeoutError, ConflictError
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.logs import tools_logger as logger
-from interactor_ext.retry import RetryPolicy
 from interactor_ext.tools._function import ToolContext, ToolFunction
 from interactor_ext.tools._jsonable import NotJSONError, to_json
 from interactor_ext.tools._shapes import InvalidArgumentError, error_text
@@ -37,9 +37,6 @@ FINISHED = frozenset({"completed", "failed"})
 """The statuses of a call that has its result, or will have none."""
 # Its callers bound how many run at once.
 TOOL_THREADS = DaemonThreads("interactor-tools", most=UNBOUNDED, idle=0.0)
-_SUBMISSIONS = RetryPolicy(max_retries=4, base_delay=0.5)
-# After these the result may have arrived or not.
-_UNSURE = (APIConnectionError, ServerError)
 
 
 @attrs.frozen
@@ -98,24 +95,16 @@ class ErrorResult(dict[str, Any]):
     """The result of a call that went wrong."""
 
 
+@attrs.define(eq=False)
 class ToolRun:
     """Runs the function of one call, once: a caller that gives up waiting for it leaves its thread to the next."""
 
-    def __init__(
-        self,
-        tool: ToolFunction | None,
-        name: str,
-        call: PendingCall,
-        *,
-        is_async: bool = False,
-        exposes_errors: bool = False,
-    ) -> None:
-        self._tool = tool
-        self._exposes_errors = exposes_errors
-        self._name = tool.name if tool is not None else clean_text(name)
-        self._call = call
-        self._is_async = is_async
-        self._running: Future[Any] | None = None
+    _tool: ToolFunction | None
+    _name: str = attrs.field(converter=clean_text)
+    _call: PendingCall
+    _is_async: bool = attrs.field(default=False, kw_only=True)
+    _exposes_errors: bool = attrs.field(default=False, kw_only=True)
+    _running: Future[Any] | None = attrs.field(default=None, init=False)
 
     def result(self, ends_at: float | None = None, renewal: Renewal | None = None) -> Effects[Any]:
         """The result as JSON. What goes wrong becomes a result that the model can read, and a line in the log.
@@ -127,8 +116,8 @@ class ToolRun:
             logger.warning("this ToolSet has no tool %s: its call gets an error (call %s)", name, call_id)
             return error_result("unknown_tool", f"There is no tool {name} here.")
         try:
-            args, kwargs = self._tool.bind(self._call.arguments, self._call.context)
-            function: Callable[[], Any] = partial(self._tool.function, *args, **kwargs)
+            arguments = self._tool.bind(self._call.arguments, self._call.context)
+            function: Callable[[], Any] = partial(self._tool.function, **arguments)
             if (self._is_async or ends_at is not None) and not inspect.iscoroutinefunction(function):
                 self._running = self._running or TOOL_THREADS.submit(function)
         except InvalidArgumentError as invalid:
@@ -186,56 +175,33 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
     The request has no idempotency key. Where its response is lost, the room's messages show whether it had arrived;
     then the newest of them is returned. An open circuit is waited for.
     """
-    message: Message
-    failures = 0
-    while True:
-        try:
-            if failures:
-                pause, left = _SUBMISSIONS.backoff(failures - 1), seconds_until(ends_at)
-                yield Pause(pause if left is None else min(pause, left))
-                messages = yield from newest_messages(user, call, ends_at)
-                if has_result(messages, call):
-                    return messages[0]
-            message = yield from despite_open_circuit(user, ends_at, partial(_send_result, call, result))
-        except ConflictError:
-            # It has a result: this one, if the answer to it got lost, or one from another process.
+    is_repeat = False
+
+    def send(view: Any) -> Any:
+        return view.tools.submit_result(call.room_id, tool_call_id=call.id, result=result)
+
+    def attempt() -> Effects[Message]:
+        nonlocal is_repeat, result
+        if is_repeat:
             messages = yield from newest_messages(user, call, ends_at)
-            if not messages:
-                raise
-            return messages[0]
-        except _UNSURE:
-            failures += 1
-            if failures > _SUBMISSIONS.max_retries or seconds_until(ends_at) == 0:
-                raise
-        except ValueError as error:
-            raise _unanswerable(call) from error
-        except APIStatusError as error:
-            if error.status != _CONTENT_TOO_LARGE or result is _TOO_LARGE:
-                raise
-            logger.error("the result of a tool is too large for the platform (call %s)", clean_text(call.id))
-            result = _TOO_LARGE
-        else:
-            return message
+            if has_result(messages, call):
+                return messages[0]
+        is_repeat = True
+        while True:
+            try:
+                sent: Message = yield from despite_open_circuit(user, ends_at, send)
+                return sent
+            except ConflictError:
+                # It has a result: this one, if the answer to it got lost, or one from another process.
+                messages = yield from newest_messages(user, call, ends_at)
+                return messages[0]
+            except APIStatusError as error:
+                if error.status != _CONTENT_TOO_LARGE or result is _TOO_LARGE:
+                    raise
+                logger.error("the result of a tool is too large for the platform (call %s)", clean_text(call.id))
+                result = _TOO_LARGE
 
-
-def _send_result(call: PendingCall, result: Any, view: Any) -> Any:
-    return view.tools.submit_result(call.room_id, tool_call_id=call.id, result=result)
-
-
-def require_sendable(call: PendingCall) -> None:
-    """Raises ResponseValidationError for an id that cannot be sent back in a request."""
-    try:
-        call.id.encode()
-    except UnicodeEncodeError as error:
-        raise _unanswerable(call) from error
-
-
-def _unanswerable(call: PendingCall) -> ResponseValidationError:
-    return ResponseValidationError(
-        (f"The tool call {clean_text(call.id)[:100]!r} can't get a result: its ids aren't valid in a request."),
-        model="ToolCall",
-        field="id",
-    )
+    return (yield from despite_lost_answers(user, ends_at, attempt))
 
 
 def newest_messages(user: Any, call: PendingCall, ends_at: float | None) -> Effects[list[Message]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -33,15 +33,6 @@ class ToolContext:
 
 
 @attrs.frozen
-class ToolOptions:
-    """How a tool is run. See `ToolSet.tool`."""
-
-    approval: bool | Callable[[dict[str, Any]], object] = False
-    show: Sequence[str] = ()
-    idempotent: bool = False
-
-
-@attrs.frozen
 class ToolFunction:
     """A function of a ToolSet. `parameters` is the JSON Schema of its arguments."""
 
@@ -52,7 +43,9 @@ class ToolFunction:
     _shape: Shape = attrs.field(repr=False)
     _signature: inspect.Signature = attrs.field(repr=False)
     _context: str | None = attrs.field(repr=False)
-    options: ToolOptions = attrs.field(repr=False, factory=ToolOptions)
+    approval: bool | Callable[[dict[str, Any]], object] = attrs.field(repr=False, default=False)
+    show: tuple[str, ...] = attrs.field(repr=False, default=())
+    idempotent: bool = attrs.field(repr=False, default=False)
 
     @property
     def takes_context(self) -> bool:
@@ -65,21 +58,25 @@ class ToolFunction:
         function: Callable[..., Any],
         name: str | None,
         description: str | None,
-        options: ToolOptions = ToolOptions(),
+        *,
+        approval: bool | Callable[[dict[str, Any]], object] = False,
+        show: Sequence[str] = (),
+        idempotent: bool = False,
     ) -> ToolFunction:
-        """Raises TypeError for a signature that JSON Schema can't describe."""
-        # A partial, and an object with `__call__`, have their hints and their docstring elsewhere.
-        source, bound = _without_partials(function)
-        label = name or str(getattr(source, "__name__", ""))
+        """See `ToolSet.tool`. Raises TypeError for a signature that JSON Schema can't describe."""
+        label = name or str(getattr(function, "__name__", ""))
         if not label.strip() or label == "<lambda>":
-            raise TypeError(f"{function!r} has no name: pass name=")
+            raise TypeError(f"{type(function).__name__} has no name: pass name=")
+        if isinstance(function, partial):
+            # Its signature has what is bound, an API key say, as the default of a parameter.
+            raise TypeError(f"{label} is a partial: write a function that calls it")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{label}() is a generator, but the result of a tool is one JSON value")
-        about = read_docstring(inspect.getdoc(source))
-        hints = hints_of(source if hasattr(source, "__annotations__") else type(source).__call__)
+        about = read_docstring(inspect.getdoc(function))
+        # Those of an object with `__call__` are there.
+        hints = hints_of(function if hasattr(function, "__annotations__") else type(function).__call__)
         signature = inspect.signature(function)
-        # What a partial binds by keyword, an API key say, is no parameter of the tool.
-        parameters = [each for each in signature.parameters.values() if each.name not in bound]
+        parameters = signature.parameters.values()
         context = next((each.name for each in parameters if hints.get(each.name) is ToolContext), None)
         shapes = ShapeBuilder()
         fields = {
@@ -92,56 +89,37 @@ class ToolFunction:
         shape = record("call", fields, dict)
         schema = {**shape.schema, **({"$defs": shapes.definitions} if shapes.definitions else {})}
         text = about.text if description is None else description
-        if unknown := set(options.show) - fields.keys():
+        if unknown := set(show) - fields.keys():
             raise TypeError(f"show= names {min(unknown)!r}, which isn't a parameter of {label}()")
-        return cls(label, text, schema, function, shape, signature, context, options)
+        return cls(label, text, schema, function, shape, signature, context, approval, tuple(show), idempotent)
 
     def needs_approval(self, arguments: Any, context: ToolContext) -> bool:
         """Whether a person decides about a call. If its arguments are invalid, nobody does: the model is told.
 
         Raises the errors of the function `approval=`.
         """
-        approval = self.options.approval
-        if approval is False:
+        if self.approval is False:
             return False
         try:
-            args, kwargs = self.bind(arguments, context)
+            bound = self._signature.bind(**self.bind(arguments, context))
         except InvalidArgumentError:
             return False
-        if approval is True:
+        if self.approval is True:
             return True
-        bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        return bool(approval({name: value for name, value in bound.arguments.items() if name != self._context}))
+        return bool(self.approval({name: value for name, value in bound.arguments.items() if name != self._context}))
 
-    def bind(self, arguments: Any, context: ToolContext) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The positional and keyword arguments to call the function with. Raises InvalidArgumentError."""
-        try:
-            values = self._shape.read(arguments, "")
-        except RecursionError:
-            raise InvalidArgumentError(("", "is nested too deeply")) from None
+    def bind(self, arguments: Any, context: ToolContext) -> dict[str, Any]:
+        """The keyword arguments to call the function with. Raises InvalidArgumentError."""
+        values: dict[str, Any] = self._shape.read(arguments, "")
         if self._context is not None:
             values[self._context] = context
-        positional = [
-            values.pop(parameter.name, parameter.default)
-            for parameter in self._signature.parameters.values()
-            if parameter.kind is parameter.POSITIONAL_ONLY
-        ]
-        return tuple(positional), values
-
-
-def _without_partials(function: Callable[..., Any]) -> tuple[Callable[..., Any], set[str]]:
-    """The function proper, and the names of the parameters that are bound by keyword."""
-    bound: set[str] = set()
-    while isinstance(function, functools.partial):
-        bound.update(function.keywords)
-        function = function.func
-    return function, bound
+        return values
 
 
 def _member(tool: str, parameter: inspect.Parameter, hints: dict[str, Any], descriptions: dict[str, str]) -> Member:
-    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-        raise TypeError(f"{tool}({parameter}): each parameter of a tool needs its own name")
+    if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+        raise TypeError(f"{tool}({parameter}): each parameter of a tool is passed by its name")
     if parameter.name not in hints:
         is_method = parameter.name in ("self", "cls")
         hint = "to make a method a tool, pass it bound" if is_method else f"write one, as in `{parameter.name}: str`"

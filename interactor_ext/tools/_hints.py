@@ -18,12 +18,10 @@ from interactor_ext.tools._records import MISSING, Member, is_record, members_of
 from interactor_ext.tools._shapes import (
     ANYTHING,
     Field,
-    InvalidArgumentError,
     Schema,
     Shape,
     array,
     choice,
-    fixed_array,
     mapping,
     record,
     scalar,
@@ -32,23 +30,18 @@ from interactor_ext.tools._shapes import (
 
 
 class ShapeBuilder:
-    """Makes the shapes of one tool's parameters. `definitions` has classes that contain themselves, for `$defs`."""
+    """Makes the shapes of one tool's parameters. `definitions` has the classes that pydantic refers to, for `$defs`."""
 
     def __init__(self) -> None:
         self.definitions: dict[str, Schema] = {}
-        # Each record that is being built, with the name by which it refers to itself, or "".
-        self._in_progress: dict[type, str] = {}
-        self._records: dict[type, Shape] = {}
+        self._in_progress: set[type] = set()
 
     def field(self, member: Member, place: str) -> Field:
         """Raises TypeError, which names `place`, for a hint that JSON cannot express."""
         # `x: str = None` is common, and a model that reads the schema's default will send that null.
         member, make_default = with_field(member, place)
         hint = typing.Optional[member.hint] if member.default is None else member.hint  # noqa: UP045 - `|` refuses strings
-        try:
-            shape = self.shape(hint, place)
-        except RecursionError:
-            raise TypeError(f"{place}: a type alias that contains itself isn't supported; use a class") from None
+        shape = self.shape(hint, place)
         more: Schema = {"description": member.description} if member.description else {}
         if member.default is not MISSING:
             default = _default(member.default, shape)
@@ -71,13 +64,12 @@ class ShapeBuilder:
             return _choice(arguments, place)
         if origin in (typing.Union, types.UnionType):
             variants = [variant for variant in arguments if variant is not type(None)]
-            if len(variants) > 1 and all(is_for_pydantic(variant, place) for variant in variants):
-                return pydantic_shape(hint, place, self.definitions)  # whose errors tell models apart
+            if any(is_for_pydantic(variant, place) for variant in variants):
+                return pydantic_shape(hint, place, self.definitions)
             return union([self.shape(variant, place) for variant in arguments])
         bare = hint if origin is None else origin
-        if bare is tuple and arguments and arguments[-1] is not Ellipsis:
-            return fixed_array([self.shape(item, place) for item in arguments])
-        if build := _ARRAYS.get(bare):
+        is_fixed = bare is tuple and arguments and arguments[-1] is not Ellipsis
+        if (build := _ARRAYS.get(bare)) and not is_fixed:
             return array(self.shape(arguments[0], place) if arguments else ANYTHING, build)
         if bare in _MAPPINGS:
             key, item = arguments or (str, Any)
@@ -95,40 +87,21 @@ class ShapeBuilder:
         raise TypeError(
             f"{place}: JSON can't represent {hint if origin else getattr(hint, '__name__', hint)}. "
             "Supported types: str, int, float, bool, None, dates and times, Decimal, UUID, Enum, "
-            "Literal, list, tuple, set, dict[str, ...], Optional, dataclasses, attrs classes, "
-            "TypedDicts, named tuples and pydantic models"
+            "Literal, list, tuple[..., ...], set, dict[str, ...], Optional, dataclasses, attrs classes, "
+            "TypedDicts and pydantic models"
         )
 
     def _record(self, cls: type, place: str) -> Shape:
-        if cls in self._records:
-            return self._records[cls]
         if cls in self._in_progress:
-            # It contains itself: from here on it is known by name alone, and read once the whole is finished.
-            name = self._in_progress[cls] = self._in_progress[cls] or self._unused(cls.__name__)
-            return Shape(_reference(name), "an object", lambda value, path: self._read_record(cls, value, path))
-        self._in_progress[cls] = ""
+            raise TypeError(f"{place}: {cls.__name__} contains itself, which only a pydantic model can")
+        self._in_progress.add(cls)
         members, description = members_of(cls)
         fields = {member.key: self.field(member, f"{place}.{member.key}") for member in members}
+        self._in_progress.remove(cls)
         shape = record(cls.__name__, fields, lambda values: cls(**values))
         if description:
             shape.schema["description"] = description
-        if name := self._in_progress.pop(cls):
-            self.definitions[name] = shape.schema
-            shape = shape._replace(schema=_reference(name))
-        self._records[cls] = shape
         return shape
-
-    def _read_record(self, cls: type, value: Any, path: str) -> Any:
-        if value is None:  # at the latest while the record itself is being made, and its own defaults are looked at
-            raise InvalidArgumentError((path, "must be an object, not null"))
-        return self._records[cls].read(value, path)
-
-    def _unused(self, name: str) -> str:
-        taken = {*self.definitions, *self._in_progress.values()}
-        number = 2
-        while name in taken:
-            name, number = f"{name.rstrip('0123456789')}{number}", number + 1
-        return name
 
 
 def _default(default: Any, shape: Shape) -> Any:
@@ -138,10 +111,6 @@ def _default(default: Any, shape: Shape) -> Any:
         return plain if bool(shape.read(plain, "") == default) else MISSING
     except Exception:  # of the caller's classes
         return MISSING
-
-
-def _reference(name: str) -> Schema:
-    return {"$ref": f"#/$defs/{name}"}
 
 
 def _choice(values: Iterable[Any], place: str) -> Shape:

@@ -26,51 +26,32 @@ def to_json(value: Any) -> Any:
     Raises NotJSONError for everything else, and for what no JSON text can hold: NaN, lone surrogates, circles.
     """
     try:
-        plain = _plain(value)
-        json.dumps(plain, allow_nan=False, ensure_ascii=False).encode()
-    except RecursionError:
-        raise NotJSONError("it is nested too deeply, or contains itself") from None
-    except ValueError as error:
-        raise NotJSONError(f"JSON can't represent it: {error}") from None
-    except NotJSONError:
-        raise
+        text = json.dumps(value, default=_plain, allow_nan=False, ensure_ascii=False)
+        text.encode()
+        return json.loads(text)
     except Exception as error:
         # The objects are the caller's: a field that was never set, say, or a lazy list of a database that is down.
-        raise NotJSONError(f"it can't be read, {type(error).__name__}: {error_text(error)}") from error
-    return plain
+        raise NotJSONError(error_text(error)) from error
 
 
 def _plain(value: Any) -> Any:
+    """What stands for a value that `json` does not know."""
     if isinstance(value, Enum):
-        return _plain(value.value)
-    if value is None or isinstance(value, str | int | float):
-        return value
+        return value.value
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, UUID | Decimal):
         return str(value)
-    if isinstance(value, type):
-        raise NotJSONError(f"{value.__name__} is a class, not a value")
     if (serializer := getattr(value, "__pydantic_serializer__", None)) is not None:  # of its models and dataclasses
-        return _plain(serializer.to_python(value, mode="json", by_alias=True))
+        return serializer.to_python(value, mode="json", by_alias=True)
     if callable(to_dict := getattr(value, "to_dict", None)):  # the models of this SDK
-        return _plain(to_dict())
+        return to_dict()
     if dataclasses.is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if attrs.has(type(value)):
-        return {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
+        return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
     if isinstance(value, Mapping):
-        plain = {_key(key): _plain(item) for key, item in value.items()}
-        if len(plain) != len(value):
-            raise NotJSONError("two keys of an object are the same string")
-        return plain
+        return dict(value)
     if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
-        return [_plain(item) for item in value]
-    raise NotJSONError(f"JSON can't represent {type(value).__name__}")
-
-
-def _key(key: Any) -> str:
-    plain = _plain(key)
-    if isinstance(plain, bool) or not isinstance(plain, str | int):
-        raise NotJSONError(f"a key of an object must be a string, not {type(key).__name__}")
-    return str(plain)
+        return list(value)
+    raise TypeError(f"JSON can't represent {type(value).__name__}")

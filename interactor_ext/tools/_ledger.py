@@ -60,7 +60,7 @@ class LedgerEntry:
         self._key = f"tool:{call.context.idempotency_key}"
         self._is_begun = False
 
-    def result(self, run: Any, ends_at: float | None) -> Effects[Any]:
+    def result(self, run: Callable[..., Effects[Any]], ends_at: float | None) -> Effects[Any]:
         """The result of the function, for `submit`. Called again, it goes on where it was interrupted."""
         claim = self._ledger.store.claim
         while (state := (yield from self._ask(claim, self._key, self._token, _LEASE))) == ClaimState.IN_PROGRESS:
@@ -80,7 +80,7 @@ class LedgerEntry:
                     return self._outcome_unknown()
             self._is_begun = True
         renewal = self._ledger.calls.renewal(claim, self._key, self._token, _LEASE)
-        return (yield from run.result(ends_at, renewal))
+        return (yield from run(ends_at, renewal))
 
     def submit(self, send: Callable[[Any], Effects[Message]], ends_at: float | None, result: Any) -> Effects[Message]:
         if result is _SETTLED:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from functools import partial
 from inspect import signature
@@ -18,7 +17,7 @@ from interactor_ext._version import __version__
 from interactor_ext.logs import logger
 from interactor_ext.tools._calls import ErrorResult, PendingCall, ToolError, ToolRun
 from interactor_ext.tools._function import ToolFunction
-from interactor_ext.tools._shapes import InvalidArgumentError, Schema, Shape, error_text, mismatch_words
+from interactor_ext.tools._shapes import InvalidArgumentError, Shape, error_text, mismatch_words
 
 if TYPE_CHECKING:
     from mcp import Client, ClientSession
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 # How often a call looks whether the loop of its session still runs: one that was stopped tells nobody.
 _LOOP_CHECK_SECONDS = 1.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_LISTEN_PAUSE = 2.0
 
 Tools = dict[str, ToolFunction]
 Replace = Callable[[Iterable[str], Tools], None]
@@ -47,9 +46,8 @@ class McpServer:
         self._replace = replace
         self._tools: Tools = {}
         self._loop = asyncio.get_running_loop()
-        self._pid = os.getpid()  # in a forked child the loop looks as if it still ran
         self._listing = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         info = self._session.server_info
         self._name = clean_text(info.name) if info is not None else "without a name"
 
@@ -61,8 +59,6 @@ class McpServer:
             raise ConfigurationError("The MCP session isn't initialized. Call `await session.initialize()` first.")
         try:
             tools = await self._fetch()
-        except ConfigurationError:
-            raise
         except Exception as error:
             raise APIConnectionError(
                 f"The MCP server {self._name} didn't list its tools: {error_text(error)}"
@@ -78,10 +74,7 @@ class McpServer:
         # those only when it is made.
         from mcp.types import ToolListChangedNotification
 
-        handler = getattr(self._session, "_message_handler", None)
-        if handler is None:
-            logger.warning("this version of the MCP SDK doesn't report changed tools to a ToolSet")
-            return
+        handler = self._session._message_handler
 
         async def hear(message: Any) -> None:
             if isinstance(message, ToolListChangedNotification):
@@ -92,37 +85,32 @@ class McpServer:
 
     async def _listen(self, listen: Any, not_supported: type[Exception]) -> None:
         """Since 2026-07-28: changes come in a stream, which a server may end at any time."""
-        pause = _FIRST_PAUSE
         while True:
             try:
                 async with listen(self._session, tools_list_changed=True) as changes:
-                    await self._list_again()  # it may have changed before
+                    await self._list_again(is_changed=False)  # it may have changed before
                     async for _ in changes:
-                        pause = _FIRST_PAUSE
                         await self._list_again()
             except not_supported:
                 return
             except Exception as error:
                 logger.debug("the MCP server %s doesn't report changes: %s", self._name, error_text(error))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
-            if not await self._list_again():
+            await asyncio.sleep(_LISTEN_PAUSE)
+            if not await self._list_again(is_changed=False):
                 return
 
     def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
-        async def run() -> None:
-            await work
-
-        task = self._loop.create_task(run())
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _list_again(self) -> bool:
+    async def _list_again(self, *, is_changed: bool = True) -> bool:
         from mcp.types import CONNECTION_CLOSED
 
         try:
             async with self._listing:
-                if self._put(await self._fetch()):
+                self._put(await self._fetch())
+                if is_changed:
                     logger.info("the MCP server %s has changed its tools: register them again", self._name)
         except Exception as error:
             # A session that was closed is no news to those who closed it.
@@ -135,30 +123,19 @@ class McpServer:
         from mcp.types import PaginatedRequestParams
 
         tools: Tools = {}
-        cursor: str | None = None
-        seen: set[str | None] = set()
-        while cursor not in seen:
-            seen.add(cursor)
-            params = None if cursor is None else PaginatedRequestParams(cursor=cursor)
-            page = await self._session.list_tools(params=params)
+        page = await self._session.list_tools()
+        while True:
             tools |= {self._prefix + tool.name: self._tool(self._prefix + tool.name, tool) for tool in page.tools}
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        else:
-            raise ConfigurationError(f"The MCP server {self._name} keeps listing the same page of tools.")
-        if "" in tools:
-            raise ConfigurationError(f"The MCP server {self._name} has a tool without a name: pass prefix=.")
-        return tools
+            if page.next_cursor is None:
+                return tools
+            page = await self._session.list_tools(params=PaginatedRequestParams(cursor=page.next_cursor))
 
-    def _put(self, tools: Tools) -> bool:
-        """Whether they are others than before."""
+    def _put(self, tools: Tools) -> None:
         try:
             self._replace(self._tools, tools)
         except ValueError as error:
             raise ValueError(f"{error}: add the tools of the MCP server {self._name} with another prefix=") from None
-        before, self._tools = self._tools, tools
-        return _described(before) != _described(tools)
+        self._tools = tools
 
     def _tool(self, name: str, tool: mcp_types.Tool) -> ToolFunction:
         async def call(arguments: dict[str, Any]) -> Any:
@@ -183,7 +160,7 @@ class McpServer:
         if asyncio.get_running_loop() is self._loop:
             return await call()
         gone = RuntimeError("the event loop of its session isn't running anymore")
-        if os.getpid() != self._pid or not self._loop.is_running():
+        if not self._loop.is_running():
             raise gone
         work = asyncio.run_coroutine_threadsafe(call(), self._loop)
         result = asyncio.wrap_future(work)
@@ -197,10 +174,6 @@ class McpServer:
         if result.cancelled():
             raise gone
         return result.result()
-
-
-def _described(tools: Tools) -> dict[str, tuple[str, Schema]]:
-    return {name: (tool.description, tool.parameters) for name, tool in tools.items()}
 
 
 def readable(result: Any) -> Any:
@@ -218,22 +191,11 @@ def readable(result: Any) -> Any:
 
 
 def _part(block: dict[str, Any]) -> Any:
-    """A text as it is, an object for a resource, and what bytes there are, which a model cannot read."""
-    match block:
-        case {"type": "text", "text": text}:
-            return text
-        case {"type": "image" | "audio" as kind, "data": data, "mimeType": mime_type}:
-            return f"[{kind} of the type {mime_type}, {_size(data)} bytes, not shown]"
-        case {"type": "resource", "resource": {"uri": uri, "blob": data} as resource}:
-            mime_type = resource.get("mimeType", "application/octet-stream")
-            return f"[resource {uri} of the type {mime_type}, {_size(data)} bytes, not shown]"
-        case {"type": "resource", "resource": resource}:
-            return resource
-    return block
-
-
-def _size(base64: str) -> int:
-    return len(base64.rstrip("=")) * 3 // 4
+    """A text as it is, an object for anything else, without the bytes, which a model cannot read."""
+    if block["type"] == "text":
+        return block["text"]
+    content = block.get("resource", block)
+    return {name: "[not shown]" if name in ("data", "blob") else value for name, value in content.items()}
 
 
 def mcp_server(
@@ -247,7 +209,7 @@ def mcp_server(
         raise ImportError("ToolSet.serve_mcp needs an extra: pip install 'interactor-sdk[mcp]'") from error
 
     def served() -> Tools:
-        found = {tool.name: tool for tool in tools() if not tool.options.approval}
+        found = {tool.name: tool for tool in tools() if not tool.approval}
         if namespace is None and (asking := [tool.name for tool in found.values() if tool.takes_context]):
             raise ConfigurationError(
                 f"The tool {asking[0]} has a ToolContext parameter: pass serve_mcp(namespace=...)."

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
+import attrs
+
 from interactor_ext._effects import Effects, Join, promise
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 
@@ -65,8 +67,7 @@ class OnceRegistry(Generic[A]):
                 return job, False
             job.is_held = True
             if len(self._jobs) > _REMEMBERED:
-                oldest = next((key for key, job in self._jobs.items() if not job.is_held), key)
-                del self._jobs[oldest]
+                del self._jobs[next(iter(self._jobs))]
             return job, True
 
     def _release(self, job: _Job[A], answers: list[A]) -> None:
@@ -80,12 +81,10 @@ class OnceRegistry(Generic[A]):
             waiting.set_result(answers)
 
 
+@attrs.define(eq=False)
 class _Job(Generic[A]):
-    __slots__ = ("answers", "is_held", "result", "run")
-
-    def __init__(self, run: Run) -> None:
-        self.run: Run | None = run
-        """None once it has run."""
-        self.result: Any = None
-        self.answers: Future[list[A]] = promise()
-        self.is_held = False
+    run: Run | None
+    """None once it has run."""
+    result: Any = None
+    answers: Future[list[A]] = attrs.field(factory=promise)
+    is_held: bool = False

@@ -1,11 +1,10 @@
-"""Reads the fields of dataclasses, attrs classes, TypedDicts and named tuples: the classes that stand for objects."""
+"""Reads the fields of dataclasses, attrs classes and TypedDicts: the classes that stand for objects."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing
 from collections.abc import Callable, Iterator
-from dataclasses import InitVar
 from typing import Annotated, Any, Final, NamedTuple, NotRequired, Required
 
 import attrs
@@ -57,10 +56,8 @@ def unwrapped(hint: Any) -> tuple[Any, str, list[Any]]:
     while True:
         if typing.get_origin(hint) is Annotated:
             hint, *notes = typing.get_args(hint)
-            # A string, or PEP 727's `Doc`.
-            texts = [getattr(note, "documentation", note) for note in notes]
-            description = description or next((text for text in texts if isinstance(text, str)), "")
-            others += [text for text in texts if not isinstance(text, str)]
+            description = description or next((note for note in notes if isinstance(note, str)), "")
+            others += [note for note in notes if not isinstance(note, str)]
         elif typing.get_origin(hint) in (Required, NotRequired):
             hint = typing.get_args(hint)[0]
         elif (inner := getattr(hint, "__supertype__", None) or getattr(hint, "__value__", None)) is not None:
@@ -70,44 +67,30 @@ def unwrapped(hint: Any) -> tuple[Any, str, list[Any]]:
 
 
 def _of_dataclass(record: Any, hints: dict[str, Any], about: Description) -> Iterator[Member]:
-    own = {field.name for field in dataclasses.fields(record)}
-    # Pseudo-fields are not among `fields`: class variables, and what `__init__` takes without there being an attribute.
-    for field in record.__dataclass_fields__.values():
-        hint = hints[field.name]
-        takes = field.init if field.name in own else hint is InitVar or isinstance(hint, InitVar)
-        if takes:
-            hint = Any if hint is InitVar else hint.type if isinstance(hint, InitVar) else hint
-            described = str(field.metadata.get("description", "")) or about.parameters.get(field.name, "")
+    for field in dataclasses.fields(record):
+        if field.init:
+            described = about.parameters.get(field.name, "")
             default = field.default if field.default is not dataclasses.MISSING else MISSING
             required = default is MISSING and field.default_factory is dataclasses.MISSING
-            yield Member(field.name, hint, required, default, described)
+            yield Member(field.name, hints[field.name], required, default, described)
 
 
 def _of_attrs(record: Any, hints: dict[str, Any], about: Description) -> Iterator[Member]:
     for field in attrs.fields(record):
         if field.init:
-            described = str(field.metadata.get("description", "")) or about.parameters.get(field.name, "")
+            described = about.parameters.get(field.name, "")
             made = field.default is attrs.NOTHING or isinstance(field.default, attrs.Factory)  # type: ignore[arg-type]
             required = field.default is attrs.NOTHING
-            # Without a hint the type may stand in `attr.ib(type=...)`.
-            hint = hints.get(field.name, field.type or Any)
-            yield Member(field.alias, hint, required, MISSING if made else field.default, described)
+            default = MISSING if made else field.default
+            yield Member(field.alias, hints.get(field.name, Any), required, default, described)
 
 
 def _of_typed_dict(record: Any, hints: dict[str, Any], about: Description) -> Iterator[Member]:
     for key, hint in hints.items():
         # `__required_keys__` is wrong where annotations are postponed, so the hint itself comes first.
-        proper = hint
-        while (origin := typing.get_origin(proper)) is Annotated:
-            proper = typing.get_args(proper)[0]
+        origin = typing.get_origin(hint)
         required = origin is Required or (origin is not NotRequired and key in record.__required_keys__)
         yield Member(key, hint, required, MISSING, about.parameters.get(key, ""))
-
-
-def _of_named_tuple(record: Any, hints: dict[str, Any], about: Description) -> Iterator[Member]:
-    for name in record._fields:
-        default = record._field_defaults.get(name, MISSING)
-        yield Member(name, hints.get(name, Any), default is MISSING, default, about.parameters.get(name, ""))
 
 
 _Members = Callable[[Any, dict[str, Any], Description], Iterator[Member]]
@@ -115,5 +98,4 @@ _KINDS: tuple[tuple[Callable[[type], bool], _Members], ...] = (
     (dataclasses.is_dataclass, _of_dataclass),
     (attrs.has, _of_attrs),
     (lambda candidate: issubclass(candidate, dict) and hasattr(candidate, "__required_keys__"), _of_typed_dict),
-    (lambda candidate: issubclass(candidate, tuple) and hasattr(candidate, "_field_defaults"), _of_named_tuple),
 )

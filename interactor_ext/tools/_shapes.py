@@ -14,8 +14,6 @@ from interactor_ext._redaction import clean_text
 
 Schema = dict[str, Any]
 Detail = tuple[str, str]
-# Of one error; more would only repeat it.
-_MOST_DETAILS = 20
 
 
 class InvalidArgumentError(Exception):
@@ -23,7 +21,7 @@ class InvalidArgumentError(Exception):
 
     def __init__(self, *details: Detail) -> None:
         super().__init__("; ".join(f"{path}: {problem}" if path else problem for path, problem in details))
-        self.details = details[:_MOST_DETAILS]
+        self.details = details
 
 
 class Shape(NamedTuple):
@@ -108,24 +106,6 @@ def array(item: Shape, build: Callable[[Iterable[Any]], Any]) -> Shape:
     return Shape(schema, "an array", read)
 
 
-def fixed_array(items: list[Shape]) -> Shape:
-    """An array of a fixed length, each place with a shape of its own; becomes a tuple."""
-    expected = f"an array of {len(items)} items"
-    schema: Schema = {
-        "type": "array",
-        "prefixItems": [item.schema for item in items],
-        "minItems": len(items),
-        "maxItems": len(items),
-    }
-
-    def read(value: Any, path: str) -> Any:
-        if len(_array(value, path)) != len(items):
-            raise InvalidArgumentError((path, f"must be {expected}, not of {len(value)}"))
-        return tuple(read_all((item, value[n], path_of(path, n)) for n, item in enumerate(items)))
-
-    return Shape(schema, expected, read)
-
-
 def mapping(item: Shape) -> Shape:
     def read(value: Any, path: str) -> Any:
         pairs = _object(value, path)
@@ -208,19 +188,14 @@ def _object(value: Any, path: str) -> dict[str, Any]:
 def _build(build: Callable[[Any], Any], content: Any, path: str, name: str) -> Any:
     try:
         return build(content)
-    except RecursionError:
-        raise
     except Exception as error:
         # The class is the caller's, and its checks raise whatever they like.
         raise InvalidArgumentError((path, f"isn't a valid {name}: {error_text(error)}")) from error
 
 
 def error_text(error: BaseException) -> str:
-    """The text of an exception, or its type's name; never fails, whatever its `__str__` does."""
-    try:
-        return clean_text(str(error)) or type(error).__name__
-    except Exception:
-        return type(error).__name__
+    """The text of an exception, or its type's name."""
+    return clean_text(str(error)) or type(error).__name__
 
 
 def path_of(path: str, *names: str | int) -> str:

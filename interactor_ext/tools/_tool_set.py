@@ -25,8 +25,8 @@ from interactor_ext.tools._approval import (
     require_open,
     waiting_call,
 )
-from interactor_ext.tools._calls import PendingCall, ToolRun, error_result, pending_call, require_sendable, submit
-from interactor_ext.tools._function import ToolFunction, ToolOptions
+from interactor_ext.tools._calls import PendingCall, ToolRun, error_result, pending_call, submit
+from interactor_ext.tools._function import ToolFunction
 from interactor_ext.tools._mcp import McpServer, mcp_server
 from interactor_ext.tools._once_registry import OnceRegistry
 
@@ -107,9 +107,9 @@ class ToolSet:
     ) -> F | Callable[[F], F]:
         """Add a function, which stays unchanged: `@tools.tool`, or `@tools.tool(name=..., description=...)`.
 
-        Name and description default to the function's name and docstring, without the sections on parameters (they
-        describe the parameters), results and errors. `Annotated[str, "..."]` describes a parameter as well. A parameter
-        of type `ToolContext` receives the tenant, the room and the call.
+        Name and description default to the function's name and docstring. In Google's style, its section `Args:`
+        describes the parameters, and those on results and errors are left out. `Annotated[str, "..."]` describes a
+        parameter as well. A parameter of type `ToolContext` receives the tenant, the room and the call.
 
         With `approval`, a call only runs after `approve`: True, or a function of the arguments, as in
         `approval=lambda arguments: arguments["amount"] > 100`. If that function fails, a person decides. `show` names
@@ -117,13 +117,13 @@ class ToolSet:
         with an API that receives `ToolContext.idempotency_key`.
 
         Raises:
-            TypeError: a parameter has no type hint, or one that JSON can't represent, or is `*args` or `**kwargs`; or
-                there is no description.
+            TypeError: a parameter has no type hint, or one that JSON can't represent, or can't be passed by its name;
+                or there is no description.
             ValueError: the set already has a tool of this name.
         """
 
         def add(function: F) -> F:
-            tool = ToolFunction.of(function, name, description, ToolOptions(approval, tuple(show), idempotent))
+            tool = ToolFunction.of(function, name, description, approval=approval, show=show, idempotent=idempotent)
             if not tool.description.strip():
                 raise TypeError(f"the tool {tool.name} has no description: write a docstring, or pass description=")
             self._replace({}, {tool.name: tool})
@@ -140,7 +140,7 @@ class ToolSet:
         again; the set itself is up to date.
 
         Raises:
-            ConfigurationError: the session is not initialized, or the server's list is invalid.
+            ConfigurationError: the session is not initialized.
             ValueError: the set has a tool of the same name. Nothing was added.
             APIConnectionError: the tools could not be listed.
         """
@@ -177,15 +177,13 @@ class ToolSet:
     def register(self, user: Resources) -> list[Tool]: ...
     @overload
     def register(self, user: AsyncResources) -> Awaitable[list[Tool]]: ...
-    def register(self, user: Resources | AsyncResources) -> list[Tool] | Awaitable[list[Tool]]:
+    def register(self, user: Any) -> Any:
         """Create the tools that the tenant lacks, update those that differ, and return all, in the order of the set.
 
         Tools are identified by name; the tenant's other tools aren't touched. Calling it again changes nothing. With
         an asynchronous client, await it.
         """
-        client: Any = user
-        tools: list[Tool] | Awaitable[list[Tool]] = client._run_effects(self._registration(user))
-        return tools
+        return user._run_effects(self._registration(user))
 
     @overload
     def run(self, user: Resources, tool_call: AnyCall, *, room_id: str | None = None) -> Message | WaitingCall: ...
@@ -193,9 +191,7 @@ class ToolSet:
     def run(
         self, user: AsyncResources, tool_call: AnyCall, *, room_id: str | None = None
     ) -> Awaitable[Message | WaitingCall]: ...
-    def run(
-        self, user: Resources | AsyncResources, tool_call: AnyCall, *, room_id: str | None = None
-    ) -> Message | WaitingCall | Awaitable[Message | WaitingCall]:
+    def run(self, user: Any, tool_call: AnyCall, *, room_id: str | None = None) -> Any:
         """Run the function for one call, submit its result, and return the message that the platform responds with.
 
         A call that needs approval isn't run, but returned as a `WaitingCall`: notify whoever decides.
@@ -210,32 +206,24 @@ class ToolSet:
             InteractorError: the result could not be submitted. Call it again: the function does not run twice.
         """
         view, call = pending_call(user, tool_call, room_id)
-        answer: Message | WaitingCall | Awaitable[Message | WaitingCall]
-        answer = view._run_effects(self._answer(view, call, view._view.ends_at()))
-        return answer
+        return view._run_effects(self._answer(view, call, view._view.ends_at()))
 
     @overload
     def pending(self, user: Resources, room_id: str) -> list[WaitingCall]: ...
     @overload
     def pending(self, user: AsyncResources, room_id: str) -> Awaitable[list[WaitingCall]]: ...
-    def pending(
-        self, user: Resources | AsyncResources, room_id: str
-    ) -> list[WaitingCall] | Awaitable[list[WaitingCall]]:
+    def pending(self, user: Any, room_id: str) -> Any:
         """The calls of a room that wait for approval, oldest first. Lists all messages of the room.
 
         With an asynchronous client, await it.
         """
-        client: Any = user
-        waiting: list[WaitingCall] | Awaitable[list[WaitingCall]] = client._run_effects(self._pending(user, room_id))
-        return waiting
+        return user._run_effects(self._pending(user, room_id))
 
     @overload
     def approve(self, user: Resources, call: WaitingCall | str, *, by: str) -> Message: ...
     @overload
     def approve(self, user: AsyncResources, call: WaitingCall | str, *, by: str) -> Awaitable[Message]: ...
-    def approve(
-        self, user: Resources | AsyncResources, call: WaitingCall | str, *, by: str
-    ) -> Message | Awaitable[Message]:
+    def approve(self, user: Any, call: WaitingCall | str, *, by: str) -> Any:
         """Run a call that waits for approval, in any process and however late, and submit its result.
 
         `call` comes from `pending`, `run` or `reply.waiting`, as it was shown to the person, or is its id, which is
@@ -247,10 +235,7 @@ class ToolSet:
             ApprovalError: there is no such call; it has its result; or its arguments have changed since.
             InteractorError: the result could not be submitted. Call it again: the function does not run twice.
         """
-        client: Any = user
-        message: Message | Awaitable[Message]
-        message = client._run_effects(self._decided(user, call, _Decision("approved", by)))
-        return message
+        return user._run_effects(self._decided(user, call, _Decision("approved", by)))
 
     @overload
     def reject(
@@ -261,21 +246,13 @@ class ToolSet:
         self, user: AsyncResources, call: WaitingCall | str, *, reason: str = ..., by: str | None = None
     ) -> Awaitable[Message]: ...
     def reject(
-        self,
-        user: Resources | AsyncResources,
-        call: WaitingCall | str,
-        *,
-        reason: str = "It wasn't approved.",
-        by: str | None = None,
-    ) -> Message | Awaitable[Message]:
+        self, user: Any, call: WaitingCall | str, *, reason: str = "It wasn't approved.", by: str | None = None
+    ) -> Any:
         """Respond to a call that waits for approval with an error, whose text is `reason`: the model reads it.
 
         Otherwise like `approve`.
         """
-        client: Any = user
-        message: Message | Awaitable[Message]
-        message = client._run_effects(self._decided(user, call, _Decision("rejected", by, reason)))
-        return message
+        return user._run_effects(self._decided(user, call, _Decision("rejected", by, reason)))
 
     def unknown(self) -> list[PendingCall]:
         """The calls with an unknown outcome that this process found: with a ledger, the newest thousand."""
@@ -330,7 +307,6 @@ class ToolSet:
         self, user: Any, call: PendingCall, ends_at: float | None, *, only_ours: bool = False
     ) -> Effects[Message | WaitingCall | None]:
         """None, with `only_ours`, for a call of an unknown tool that the platform posts to a `callback_url`."""
-        require_sendable(call)
         name, has_callback = yield from self._identify(user, call, ends_at)
         if only_ours and has_callback and name not in self:
             return None
@@ -346,12 +322,12 @@ class ToolSet:
         is_async = inspect.iscoroutinefunction(user._run_effects)
         tool = self._tools.get(name)
         tool_run = ToolRun(tool, name, call, is_async=is_async, exposes_errors=self._exposes_errors)
-        run = tool_run if decision is None else decision.taken_by(tool_run)
+        run = tool_run.result if decision is None else partial(decision.result, tool_run)
         key = _key(user, call)
         send = partial(submit, user, call, ends_at)
         if self._ledger is None or tool is None:
-            return (yield from self._registry.once(key, run.result, send, ends_at))
-        entry = _ledger.LedgerEntry(self._ledger, user, call, name, is_idempotent=tool.options.idempotent)
+            return (yield from self._registry.once(key, run, send, ends_at))
+        entry = _ledger.LedgerEntry(self._ledger, user, call, name, is_idempotent=tool.idempotent)
         result = partial(entry.result, run)
         return (yield from self._registry.once(key, result, partial(entry.submit, send, ends_at), ends_at))
 
@@ -396,7 +372,7 @@ class ToolSet:
 
         try:
             tool: Tool = yield from despite_open_circuit(user, ends_at, lambda view: view.tools.get(call.tool_id))
-        except (NotFoundError, ValidationError, ValueError):  # deleted; or an id that no server, or no request, takes
+        except (NotFoundError, ValidationError):  # deleted; or an id that the server refuses
             return call.tool_id, False
         if tool.name in self:
             self._remember(api_url, tool.id, tool.name)
@@ -444,18 +420,13 @@ class _Decision:
     record: Callable[[], None] = attrs.field(init=False)
     is_taken: bool = attrs.field(init=False, default=False)
     """Whether it came first: no other process had decided."""
-    _run: ToolRun = attrs.field(init=False)
 
-    def taken_by(self, run: ToolRun) -> _Decision:
-        self._run = run
-        return self
-
-    def result(self, ends_at: float | None = None, renewal: Renewal | None = None) -> Effects[Any]:
+    def result(self, run: ToolRun, ends_at: float | None, renewal: Renewal | None = None) -> Effects[Any]:
         if not self.is_taken:
             self.record()
             self.is_taken = True
         if self.kind == "approved":
-            return (yield from self._run.result(ends_at, renewal))
+            return (yield from run.result(ends_at, renewal))
         return error_result("rejected", self.reason)
 
 

@@ -220,7 +220,7 @@ def test_tool_results_wait_for_an_open_circuit(mode: str, operation: str, sandbo
     room = room_with(sandbox, tools)
     breaker = CircuitBreaker(failures=1, cool_down=0.2)
     outcome = chat(
-        mode, sandbox, room, '/tool add {"a": 1, "b": 2}', tools=tools, circuit_breaker=breaker, max_retries=0
+        mode, sandbox, room, '/tool add {"a": 1, "b": 2}', tools=tools, circuit_breaker=breaker, max_retries=2
     )
     assert outcome.error is None
     assert outcome.text == "Bot here. add returned 3."

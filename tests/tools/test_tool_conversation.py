@@ -18,11 +18,9 @@ from interactor_ext import (
     APIConnectionError,
     InteractorClient,
     PermissionDeniedError,
-    ResponseValidationError,
     ServerError,
     ToolContext,
     ToolSet,
-    ValidationError,
 )
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tools import ToolError
@@ -415,9 +413,6 @@ def test_call_without_room_or_of_another_namespace_raises_value_error(sandbox: S
         assert answered
         with pytest.raises(ValueError, match="already completed"):
             tools.run(user, answered[0], room_id=room)
-        # An id that no request can carry is no reason to fail otherwise than the platform does.
-        with pytest.raises(ValidationError, match="tool_call_id"):
-            tools.run(user, ToolCall(id="tc_x", tool_id="..", arguments={}, status="pending"), room_id=room)
 
 
 class Unplugged(httpx.BaseTransport):
@@ -457,19 +452,8 @@ def test_equal_tool_ids_of_two_platforms_are_kept_apart() -> None:
     assert answers == ["first 1", "second 1"]
 
 
-def test_call_id_that_cannot_be_sent_raises_response_validation_error(sandbox: Sandbox) -> None:
-    tools = Tools()
-    room = room_with(sandbox, tools)
-    with sandbox.client(namespace=NAMESPACE) as user:
-        for call_id, room_id in (("tc_\ud800", room), ("tc_1", "..")):
-            call = ToolCall(id=call_id, tool_id="tool_x", arguments={}, status="pending")
-            with pytest.raises(ResponseValidationError, match="result"):
-                tools.run(user, call, room_id=room_id)
-    assert not list(asked(sandbox, "submit_tool_result"))
-
-
 def test_unreachable_platform_raises_and_a_later_run_submits_the_result(sandbox: Sandbox) -> None:
-    """The error is raised after several tries; a later run submits the same result."""
+    """A later run submits the same result."""
     tools = Tools()
     room = room_with(sandbox, tools)
     with sandbox.client(namespace=NAMESPACE, max_retries=0) as user:

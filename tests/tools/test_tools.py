@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NamedTuple, NewType, NotRequired, Optional, Required, TypedDict
+from typing import Annotated, Any, Literal, NewType, NotRequired, Optional, Required, TypedDict
 from uuid import UUID
 
 import attrs
@@ -48,7 +48,7 @@ class Address:
     street: str
     zip_code: str | None = None
     tags: list[str] = dataclasses.field(default_factory=list)
-    country: str = dataclasses.field(default="NO", metadata={"description": "ISO 3166."})
+    country: Annotated[str, "ISO 3166."] = "NO"
     secret: str = dataclasses.field(default="", init=False)
 
 
@@ -56,7 +56,7 @@ class Address:
 class Range:
     low: int
     high: int = 10
-    _step: int = attrs.field(default=1, metadata={"description": "In between."})
+    _step: int = 1
 
     def __attrs_post_init__(self) -> None:
         if self.low > self.high:
@@ -73,24 +73,10 @@ class Sorting(TypedDict):
     descending: NotRequired[bool]
 
 
-class Point(NamedTuple):
-    x: float
-    y: float = 0.0
-
-
 @dataclasses.dataclass
 class Node:
     name: str
     children: list[Node] = dataclasses.field(default_factory=list)
-    parent: Optional[Node] = None  # noqa: UP045 - the old spelling must work as well
-
-
-class Outer:
-    @dataclasses.dataclass
-    class Node:
-        """Another one of this name."""
-
-        next: Outer.Node | None = None
 
 
 def schema_of(hint: Any) -> dict[str, Any]:
@@ -115,10 +101,6 @@ def schema_of(hint: Any) -> dict[str, Any]:
         (Sequence[str], {"type": "array", "items": {"type": "string"}}),
         (set[str], {"type": "array", "items": {"type": "string"}, "uniqueItems": True}),
         (tuple[int, ...], {"type": "array", "items": {"type": "integer"}}),
-        (
-            tuple[int, str],
-            {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}], "minItems": 2, "maxItems": 2},
-        ),
         (dict[str, float], {"type": "object", "additionalProperties": {"type": "number"}}),
         (dict, {"type": "object", "additionalProperties": {}}),
         (Mapping[str, Any], {"type": "object", "additionalProperties": {}}),
@@ -154,7 +136,7 @@ def test_dataclasses_and_their_relatives_have_json_schemas() -> None:
     assert schema_of(Range)["properties"] == {
         "low": {"type": "integer"},
         "high": {"type": "integer", "default": 10},
-        "step": {"type": "integer", "default": 1, "description": "In between."},
+        "step": {"type": "integer", "default": 1},
     }
     assert schema_of(Filter) == {
         "type": "object",
@@ -163,34 +145,6 @@ def test_dataclasses_and_their_relatives_have_json_schemas() -> None:
         "additionalProperties": False,
     }
     assert schema_of(Sorting)["required"] == ["by"]
-    assert schema_of(Point)["required"] == ["x"]
-
-
-def test_recursive_class_is_defined_once() -> None:
-    tools = ToolSet()
-
-    @tools.tool
-    def plant(root: Node, other: Node) -> None:
-        """Plant."""
-
-    schema = tools["plant"].parameters
-    assert schema["properties"] == {"root": {"$ref": "#/$defs/Node"}, "other": {"$ref": "#/$defs/Node"}}
-    assert schema["$defs"]["Node"]["properties"]["children"]["items"] == {"$ref": "#/$defs/Node"}
-    arguments = {"root": {"name": "a", "children": [{"name": "b"}]}, "other": {"name": "c"}}
-    Draft202012Validator(schema).validate(arguments)
-    assert read(tools["plant"], arguments) == {"root": Node("a", [Node("b")]), "other": Node("c")}
-
-    @tools.tool
-    def join(left: Node, right: Outer.Node) -> None:
-        """Join."""
-
-    schema = tools["join"].parameters
-    assert schema["properties"] == {"left": {"$ref": "#/$defs/Node"}, "right": {"$ref": "#/$defs/Node2"}}
-    assert schema["$defs"]["Node2"]["description"] == "Another one of this name."
-    deep: dict[str, Any] = {"name": "x"}
-    for _ in range(5000):
-        deep = {"name": "x", "children": [deep]}
-    assert run(tools["plant"], {"root": deep, "other": {"name": "c"}})["error"]["type"] == "invalid_arguments"
 
 
 def test_description_and_parameters_come_from_signature_and_docstring() -> None:
@@ -243,44 +197,6 @@ def test_description_and_parameters_come_from_signature_and_docstring() -> None:
     Draft202012Validator.check_schema(tool.parameters)
 
 
-NUMPY = """Add two numbers.
-
-Parameters
-----------
-a : int
-    The first,
-    of two.
-b, c : int
-    The others.
-
-Returns
--------
-int
-    The sum.
-"""
-SPHINX = """Add two numbers.
-
-:param a: The first,
-    of two.
-:param int b: The others.
-:type b: int
-:param c: The others.
-:returns: The sum.
-"""
-
-
-@pytest.mark.parametrize("docstring", [NUMPY, SPHINX], ids=["numpy", "sphinx"])
-def test_parameter_descriptions_in_all_docstring_styles(docstring: str) -> None:
-    def add(a: int, b: int, c: int) -> int:
-        return a + b + c
-
-    add.__doc__ = docstring
-    tool = ToolFunction.of(add, None, None)
-    assert tool.description == "Add two numbers."
-    described = {key: schema["description"] for key, schema in tool.parameters["properties"].items()}
-    assert described == {"a": "The first, of two.", "b": "The others.", "c": "The others."}
-
-
 @pytest.mark.parametrize(
     ("docstring", "text", "parameters"),
     [
@@ -290,16 +206,6 @@ def test_parameter_descriptions_in_all_docstring_styles(docstring: str) -> None:
             "Adds.\n\nArgs:\n    a: One.\n\n    b: Two.\n    no entry\n\nThe end.",
             "Adds.\n\nThe end.",
             {"a": "One.", "b": "Two."},
-        ),
-        (
-            "Adds.\n\n:param a: One.\n:raises ValueError: at times,\n    often.\n\nThe end.",
-            "Adds.\n\nThe end.",
-            {"a": "One."},
-        ),
-        (
-            "Adds.\n\nParameters\n----------\na\n    One.\n\nNotes\n-----\nNone.",
-            "Adds.\n\nNotes\n-----\nNone.",
-            {"a": "One."},
         ),
     ],
     ids=repr,
@@ -343,6 +249,9 @@ def variadic(*rest: int) -> None: ...
 def keywords(**rest: int) -> None: ...
 
 
+def pair(value: tuple[int, str]) -> None: ...
+
+
 def in_bytes(value: bytes) -> None: ...
 
 
@@ -358,15 +267,17 @@ def odd_literal(value: Literal[b"x"]) -> None: ...
 def unresolved(value: Missing) -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
 
-class Alias:
-    """As `type Alias = dict[str, Alias]` of Python 3.12."""
-
-    @property
-    def __value__(self) -> Any:
-        return dict[str, self]  # type: ignore[valid-type]
+def recursive(value: Node) -> None: ...
 
 
-def endless(value: Alias()) -> None: ...  # type: ignore[valid-type]
+def positional(a: int, /) -> None: ...
+
+
+def keyed(key: str) -> None: ...
+
+
+class Nested(functools.partial[Any]):
+    __name__ = "search"
 
 
 def generator() -> Iterator[int]:
@@ -385,12 +296,16 @@ class Service:
         (unhinted, r"unhinted\(a\) has no type hint"),
         (variadic, r"variadic\(\*rest: .*\)"),
         (keywords, r"keywords\(\*\*rest: .*\)"),
+        (pair, r"pair\(value\): JSON can't represent tuple\[int, str\]"),
         (in_bytes, r"in_bytes\(value\): JSON can't represent bytes"),
         (nested, r"nested\(value\): JSON can't represent complex"),
         (by_number, r"by_number\(value\): the keys"),
         (odd_literal, r"odd_literal\(value\): b'x'"),
         (unresolved, "Missing"),
-        (endless, r"endless\(value\): a type alias that contains itself"),
+        (recursive, r"recursive\(value\)\.children: Node contains itself, which only a pydantic model can"),
+        (positional, r"positional\(a: .*\): each parameter of a tool is passed by its name"),
+        (functools.partial(keyed, key="k_1"), "has no name"),
+        (Nested(keyed, key="k_1"), "search is a partial: write a function"),
         (generator, "generator"),
         (Service.method, r"self.*pass it bound"),
         (lambda: None, "name="),
@@ -403,46 +318,19 @@ def test_function_without_a_json_schema_raises_type_error(function: Any, message
     assert len(tools) == 0
 
 
-def test_callable_objects_partials_and_methods_are_tools() -> None:
+def test_callable_objects_and_methods_are_tools() -> None:
     class Callable:
         """Doubles."""
 
         def __call__(self, a: int) -> int:
             return a * 2
 
-    def power(base: int, exponent: int) -> int:
-        """Raises to a power."""
-        return int(base**exponent)
-
     tools = ToolSet()
     tools.tool(Service().method)
     tools.tool(name="double")(Callable())
-    tools.tool(functools.partial(power, exponent=2))
-    assert [tool.name for tool in tools] == ["method", "double", "power"]
+    assert [tool.name for tool in tools] == ["method", "double"]
     assert run(tools["method"], {"a": 4}) == 4
     assert run(tools["double"], {"a": 4}) == 8
-    assert run(tools["power"], {"base": 4}) == 16
-    assert tools["power"].description == "Raises to a power."
-    assert list(tools["power"].parameters["properties"]) == ["base"]
-
-
-class Nested(functools.partial[Any]):
-    """One that functools does not merge with another."""
-
-
-def test_keywords_bound_by_partial_are_no_parameters() -> None:
-    def search(query: str, api_key: str, context: ToolContext, limit: int = 3) -> str:
-        return f"{query} {api_key} {context.room_id} {limit}"
-
-    inner = Nested(search, api_key="sk_secret")
-    outer = functools.partial(inner, limit=5)
-    outer_of_other_kind = Nested(inner, context=ToolContext(None, "fixed", "tc"))
-    for function, expected in ((inner, "x sk_secret room_1 3"), (outer, "x sk_secret room_1 5")):
-        tool = ToolFunction.of(function, "search", None)
-        assert "sk_secret" not in json.dumps(tool.parameters)
-        assert run(tool, {"query": "x"}) == expected
-        assert run(tool, {"query": "x", "api_key": "evil"})["error"]["type"] == "invalid_arguments"
-    assert run(ToolFunction.of(outer_of_other_kind, "search", None), {"query": "x"}) == "x sk_secret fixed 3"
 
 
 @pytest.mark.parametrize(
@@ -459,13 +347,11 @@ def test_keywords_bound_by_partial_are_no_parameters() -> None:
         (list[Color], ["red"], [Color.RED]),
         (set[int], [1, 2, 1], {1, 2}),
         (frozenset[int], [1], frozenset({1})),
-        (tuple[int, str], [1, "a"], (1, "a")),
         (tuple[int, ...], [1, 2], (1, 2)),
         (dict[str, Range], {"a": {"low": 1}}, {"a": Range(1)}),
         (Address, {"street": "x"}, Address("x")),
         (Range, {"low": 1, "high": 2, "step": 3}, Range(1, 2, 3)),
         (Filter, {"field": "a"}, {"field": "a"}),
-        (Point, {"x": 1}, Point(1.0)),
         (int | str, "1", "1"),
         (int | float, 1.0, 1),
         (Address | None, None, None),
@@ -509,7 +395,6 @@ if sys.version_info >= (3, 14):
             [1, "2", None],
             {"value.1": "must be an integer, not a string", "value.2": "must be an integer, not null"},
         ),
-        (tuple[int, str], [1], {"value": "must be an array of 2 items, not of 1"}),
         (dict[str, int], {"a": "b"}, {"value.a": "must be an integer, not a string"}),
         (dict[str, int], [], {"value": "must be an object, not an array"}),
         (str | None, 1, {"value": "must be a string or null, not a number"}),
@@ -540,7 +425,7 @@ class Everything(TypedDict):
     ratio: float
     name: str | None
     color: Color
-    pairs: list[tuple[str, bool]]
+    pairs: list[tuple[str, ...]]
     by_name: dict[str, Range]
 
 
@@ -550,7 +435,7 @@ everything = st.fixed_dictionaries(
         "ratio": st.floats(allow_nan=False, allow_infinity=False),
         "name": st.none() | st.text(),
         "color": st.sampled_from(["red", "blue"]),
-        "pairs": st.lists(st.tuples(st.text(), st.booleans()).map(list), max_size=3),
+        "pairs": st.lists(st.lists(st.text()), max_size=3),
         "by_name": st.dictionaries(st.text(), st.fixed_dictionaries({"low": st.integers(max_value=10)}), max_size=3),
     }
 )
@@ -564,22 +449,17 @@ def test_read_and_to_json_are_inverse(value: dict[str, Any]) -> None:
     assert back == value
 
 
-def test_positional_only_parameters_and_context_are_bound() -> None:
+def test_context_is_bound() -> None:
     tools = ToolSet()
 
     @tools.tool
-    def where(first: int, second: int = 2, /, third: int = 3, *, context: ToolContext) -> list[Any]:
+    def where(first: int, second: int = 2, *, context: ToolContext) -> list[Any]:
         """Where."""
-        return [first, second, third, context.namespace, context.room_id, context.tool_call_id]
+        return [first, second, context.namespace, context.room_id, context.tool_call_id]
 
     assert "context" not in tools["where"].parameters["properties"]
-    assert run(tools["where"], {"first": 1, "third": 5}) == [1, 2, 5, "user_1", "room_1", "tc_1"]
+    assert run(tools["where"], {"first": 1}) == [1, 2, "user_1", "room_1", "tc_1"]
     assert run(tools["where"], {"first": 1, "context": {}})["error"]["details"][0]["field"] == "context"
-
-
-class Unspeakable(Exception):
-    def __str__(self) -> str:
-        raise RuntimeError("no")
 
 
 @pytest.mark.parametrize(
@@ -590,7 +470,6 @@ class Unspeakable(Exception):
         (StopIteration("x"), "StopIteration: x"),
         (SystemExit(2), "SystemExit: 2"),
         (asyncio.CancelledError(), "CancelledError"),
-        (Unspeakable(), "Unspeakable"),
         (RuntimeError("Bearer abcdef012345"), "RuntimeError: Bearer ***"),
     ],
     ids=repr,
@@ -684,11 +563,6 @@ def circle() -> list[Any]:
     return things
 
 
-class AwayError(Exception):
-    def __str__(self) -> str:
-        raise KeyError
-
-
 @dataclasses.dataclass
 class Asserting:
     number: int
@@ -708,7 +582,7 @@ class Refusing:
 
     @number.validator
     def _check(self, attribute: Any, value: int) -> None:
-        raise AwayError
+        raise LookupError
 
 
 @pytest.mark.parametrize("kind", [Asserting, Looking, Refusing])
@@ -724,8 +598,11 @@ class Unset:
     number: int = dataclasses.field(init=False)
 
 
-class Unread(list[Any]):
-    def __iter__(self) -> Iterator[Any]:
+class Unread(Sequence[Any]):
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: Any) -> Any:
         raise OSError("the database is away")
 
 
@@ -742,8 +619,8 @@ class Demanding:
 @pytest.mark.parametrize(
     "value",
     [
-        *(object(), b"bytes", float("inf"), {1.5: 1}, {None: 1}, circle(), "\ud800", int, 10**5000, {"a": lambda: 1}),
-        *(Unset(), Unread(), Unloaded(), Demanding(), {1: "a", "1": "b"}),
+        *(object(), b"bytes", float("inf"), circle(), "\ud800", int, 10**5000, {"a": lambda: 1}),
+        *(Unset(), Unread(), Unloaded(), Demanding()),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -770,7 +647,6 @@ class Aliased:
     ("hint", "default"),
     [
         (Decimal, Decimal("1.5")),
-        (Point, Point(1.0)),
         (Aliased, Aliased(1)),
         (datetime, datetime(2024, 1, 1)),  # it would come back with a zone
         (int, True),
@@ -781,31 +657,3 @@ def test_default_that_does_not_survive_json_is_not_in_the_schema(hint: Any, defa
     tool = tool_of(hint, default)
     assert "default" not in tool.parameters["properties"]["value"]
     assert read(tool, {}) == {}
-
-
-@dataclasses.dataclass
-class Scaled:
-    number: int
-    factor: dataclasses.InitVar[int]
-    offset: dataclasses.InitVar[int] = 0
-
-    def __post_init__(self, factor: int, offset: int) -> None:
-        self.number = self.number * factor + offset
-
-
-def test_init_var_is_a_property() -> None:
-    schema = schema_of(Scaled)
-    assert schema["required"] == ["number", "factor"]
-    assert schema["properties"]["offset"] == {"type": "integer", "default": 0}
-    assert read(tool_of(Scaled), {"value": {"number": 2, "factor": 3, "offset": 1}})["value"].number == 7
-
-
-class Late(TypedDict, total=False):
-    # This module postpones annotations, so `__required_keys__` knows nothing of what stands in them.
-    a: Annotated[Required[int], "A."]
-    b: Annotated[NotRequired[int], "B."]
-    c: int
-
-
-def test_required_within_annotated_is_required() -> None:
-    assert schema_of(Late)["required"] == ["a"]

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypedDict, TypeVar
+from typing import Annotated, Any, Generic, Literal, NotRequired, TypedDict, TypeVar
 
 import annotated_types as at
 import attrs
@@ -115,11 +115,6 @@ class Keys(TypedDict):
     text: NotRequired[Annotated[str, at.MaxLen(3)]]
 
 
-class Pair(NamedTuple):
-    n: Annotated[int, at.Ge(1)]
-    m: int = 0
-
-
 def named(hint: Any) -> str:
     return re.sub(r" at 0x\w+", "", str(hint))[:80]
 
@@ -145,157 +140,140 @@ ADDRESS = {
     "title": "Address",
     "type": "object",
 }
-NO_INTEGER = "value: must be an integer, not a string"
-A_MOMENT = "a string with a date and a time, such as 2024-01-15T10:30:00Z"
 Row = tuple[Any, dict[str, Any], dict[str, Any], dict[str, str]]
-# The annotation; its schema; JSON that is accepted, and what it becomes; JSON that is refused, and with what words.
+# The annotation; its schema; JSON that is accepted, and what it becomes; JSON that is refused, and where.
 TABLE: list[Row] = [
     (
         Annotated[int, Field(ge=1)],
         {"minimum": 1, "type": "integer"},
         {"1": 1, "2.0": 2},
-        {
-            "0": "value: must be greater than or equal to 1",
-            '"1"': NO_INTEGER,
-            "1.5": "value: must be an integer, not a number",
-            "true": "value: must be an integer, not a boolean",
-            "null": "value: must be an integer, not null",
-            "NaN": "value: must not contain infinite numbers or NaN",
-        },
+        {"0": "value", "1.5": "value", "null": "value", "NaN": "value"},
     ),
     (
         Annotated[int, Field(ge=1)] | None,
         {"anyOf": [{"minimum": 1, "type": "integer"}, {"type": "null"}]},
         {"1": 1, "null": None},
-        {"0": "value: must be greater than or equal to 1", '"1"': "value: must be an integer or null, not a string"},
+        {"0": "value"},
     ),
     (
         Annotated[int, at.Gt(1)],
         {"exclusiveMinimum": 1, "type": "integer"},
         {"2": 2},
-        {"1": "value: must be greater than 1"},
+        {"1": "value"},
     ),
     (
         Annotated[float, at.Lt(1.5)],
         {"exclusiveMaximum": 1.5, "type": "number"},
         {"1": 1.0},
-        {"1.5": "value: must be less than 1.5", '"1"': "value: must be a number, not a string"},
+        {"1.5": "value"},
     ),
     (
         Annotated[float, at.Interval(gt=0, le=1)],
         {"exclusiveMinimum": 0, "maximum": 1, "type": "number"},
         {"0.5": 0.5},
-        {"0": "value: must be greater than 0", "2": "value: must be less than or equal to 1"},
+        {"0": "value", "2": "value"},
     ),
     (
         Annotated[int, at.MultipleOf(5)],
         {"multipleOf": 5, "type": "integer"},
         {"10": 10},
-        {"4": "value: must be a multiple of 5"},
+        {"4": "value"},
     ),
     (
         Annotated[str, at.MinLen(2)],
         {"minLength": 2, "type": "string"},
         {'"ab"': "ab"},
-        {'"a"': "value: must have at least 2 characters", "3": "value: must be a string, not a number"},
+        {'"a"': "value", "3": "value"},
     ),
     (
         Annotated[str, at.Len(2, 3), "A code."],
         {"minLength": 2, "maxLength": 3, "type": "string", "description": "A code."},
         {'"abc"': "abc"},
-        {'"abcd"': "value: must have at most 3 characters"},
+        {'"abcd"': "value"},
     ),
     (
         Annotated[str, Field(pattern="^a+$", max_length=3, description="As.", examples=["aa"])],
         {"pattern": "^a+$", "maxLength": 3, "type": "string", "description": "As.", "examples": ["aa"]},
         {'"aa"': "aa"},
-        {'"b"': "value: must match pattern '^a+$'", '"aaaa"': "value: must have at most 3 characters"},
+        {'"b"': "value", '"aaaa"': "value"},
     ),
     (
         Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, min_length=1)],
         {"minLength": 1, "type": "string"},
         {'" a "': "A"},
-        {'"  "': "value: must have at least 1 character"},
+        {'"  "': "value"},
     ),
     (
         Annotated[list[int], Field(min_length=1, max_length=2)],
         {"type": "array", "items": {"type": "integer"}, "minItems": 1, "maxItems": 2},
         {"[1]": [1]},
-        {
-            "[]": "value: must have at least 1 item, not 0",
-            "[1, 2, 3]": "value: must have at most 2 items, not 3",
-            '["1"]': "value.0: must be an integer, not a string",
-        },
+        {"[]": "value", "[1, 2, 3]": "value"},
     ),
     (
         Annotated[list[Annotated[int, at.Ge(0)]], at.MaxLen(2)],
         {"type": "array", "items": {"minimum": 0, "type": "integer"}, "maxItems": 2},
         {"[0]": [0]},
-        {'[-1, "x"]': "value.0: must be greater than or equal to 0; value.1: must be an integer, not a string"},
+        {'[-1, "x"]': "value.0, value.1"},
     ),
     (
         Annotated[set[str], Field(min_length=1)],
         {"type": "array", "items": {"type": "string"}, "uniqueItems": True, "minItems": 1},
         {'["a", "a"]': {"a"}},
-        {"[]": "value: must have at least 1 item, not 0", "{}": "value: must be an array, not an object"},
+        {"[]": "value", "{}": "value"},
     ),
     (
         tuple[Annotated[int, at.Ge(0)], ...],
         {"type": "array", "items": {"minimum": 0, "type": "integer"}},
         {"[0]": (0,)},
-        {"[-1]": "value.0: must be greater than or equal to 0"},
+        {"[-1]": "value.0"},
     ),
     (
         dict[str, Annotated[int, at.Ge(0)]],
         {"type": "object", "additionalProperties": {"minimum": 0, "type": "integer"}},
         {'{"a": 0}': {"a": 0}},
-        {'{"a": -1}': "value.a: must be greater than or equal to 0"},
+        {'{"a": -1}': "value.a"},
     ),
     (
         dict[Annotated[str, at.MinLen(2)], int],
         {"type": "object", "propertyNames": {"minLength": 2}, "additionalProperties": {"type": "integer"}},
         {'{"ab": 1}': {"ab": 1}},
-        {'{"a": 1}': "value.a: the key must have at least 2 characters"},
+        {'{"a": 1}': "value.a.[key]"},
     ),
     (
         Annotated[Decimal, Field(max_digits=3, decimal_places=1)],
         {"anyOf": [{"type": "number"}, {"type": "string"}]},
         {"3.2": Decimal("3.2")},
-        {"3.25": "value: must have no more than 1 decimal place", '"x"': "value: must be a number, not a string"},
+        {"3.25": "value", '"x"': "value"},
     ),
     (
         Annotated[datetime, at.Ge(datetime(2024, 1, 1, tzinfo=UTC))],
         {"type": "string", "format": "date-time"},
         {'"2024-01-01T00:00:00Z"': datetime(2024, 1, 1, tzinfo=UTC)},
-        {
-            '"2023-01-01T00:00:00Z"': "value: must be greater than or equal to 2024-01-01T00:00:00Z",
-            '"soon"': f"value: must be {A_MOMENT}",
-            "5": f"value: must be {A_MOMENT}, not a number",
-        },
+        {'"2023-01-01T00:00:00Z"': "value", '"soon"': "value", "5": "value"},
     ),
     (
         pydantic.PastDate,
         {"type": "string", "format": "date"},
         {'"2020-01-01"': date(2020, 1, 1)},
-        {'"9999-01-01"': "value: must be in the past"},
+        {'"9999-01-01"': "value"},
     ),
     (
         pydantic.PositiveInt,
         {"exclusiveMinimum": 0, "type": "integer"},
         {"3": 3},
-        {"0": "value: must be greater than 0", '"3"': NO_INTEGER},
+        {"0": "value"},
     ),
     (
         pydantic.HttpUrl,
         {"type": "string", "format": "uri", "minLength": 1, "maxLength": 2083},
         {'"https://example.com/"': pydantic.HttpUrl("https://example.com/")},
-        {'"x"': "value: must be a valid URL, relative URL without a base"},
+        {'"x"': "value"},
     ),
     (
         pydantic.SecretStr,
         {"type": "string", "format": "password", "writeOnly": True},
         {'"abc"': pydantic.SecretStr("abc")},
-        {"1": "value: must be a string, not a number"},
+        {"1": "value"},
     ),
     (
         pydantic.Json[list[int]],
@@ -305,66 +283,65 @@ TABLE: list[Row] = [
             "contentSchema": {"type": "array", "items": {"type": "integer"}},
         },
         {'"[1]"': [1]},
-        {'"["': "value: is not valid: Invalid JSON: EOF while parsing a list at line 1 column 1"},
+        {'"["': "value"},
     ),
     (
         Annotated[int, at.Predicate(lambda number: number % 2 == 0)],
         {"type": "integer"},
         {"2": 2},
-        {"1": "value: is not valid: Predicate '<lambda>' failed"},
+        {"1": "value"},
     ),
     (
         Annotated[int, pydantic.AfterValidator(lambda number: number * 2)],
         {"type": "integer"},
         {"1": 2},
-        {'"1"': NO_INTEGER},
+        {},
     ),
     (
         Annotated[list[str], pydantic.BeforeValidator(lambda text: text.split(",") if isinstance(text, str) else text)],
         {"type": "array", "items": {"type": "string"}},
         {'"a,b"': ["a", "b"], '["a"]': ["a"]},
-        {"5": "value: must be an array, not a number"},
+        {"5": "value"},
     ),
     (
         Annotated[int, Field(strict=False)],
         {"type": "integer"},
         {'"5"': 5},
-        {'"x"': NO_INTEGER},
+        {'"x"': "value"},
     ),
     (
         Annotated[Literal["a", "b"], Field(description="Which.")],
         {"type": "string", "enum": ["a", "b"], "description": "Which."},
         {'"a"': "a"},
-        {'"c"': "value: must be one of 'a' or 'b'"},
+        {'"c"': "value"},
     ),
     (
         pydantic.JsonValue,
         {},
         {'{"a": [1]}': {"a": [1]}},
-        {"NaN": "value: must not contain infinite numbers or NaN"},
+        {},
     ),
     (
         Address,
         ADDRESS,
         {'{"street": "Main", "storey": 2, "more": 1}': Address(street="Main", storey=2)},
         {
-            "{}": "value.street: is missing",
-            '{"street": "a", "zip_code": "x", "storey": -6}': "value.street: must have at least 2 characters; "
-            r"value.zip_code: must match pattern '^\d{4}$'; value.storey: must be greater than or equal to -5",
-            '"Main"': "value: must be an object, not a string",
+            "{}": "value.street",
+            '{"street": "a", "zip_code": "x", "storey": -6}': "value.street, value.zip_code, value.storey",
+            '"Main"': "value",
         },
     ),
     (
         Address | None,
-        {"anyOf": [ADDRESS, {"type": "null"}]},
+        {"anyOf": [{"$ref": "#/$defs/Address"}, {"type": "null"}]},
         {"null": None},
-        {"{}": "value.street: is missing", "5": "value: must be an object or null, not a number"},
+        {"{}": "value.street", "5": "value"},
     ),
     (
         list[Address],
         {"type": "array", "items": ADDRESS},
         {'[{"street": "Main"}]': [Address(street="Main")]},
-        {"[{}]": "value.0.street: is missing"},
+        {"[{}]": "value.0.street"},
     ),
     (
         Closed,
@@ -383,9 +360,7 @@ TABLE: list[Row] = [
             "type": "object",
         },
         {'{"number": 1, "day": "2024-01-15"}': Closed(number=1, day=date(2024, 1, 15))},
-        {
-            '{"number": "1", "more": 1}': "value.number: must be an integer, not a string; value.more: is unknown",
-        },
+        {'{"number": "1", "more": 1}': "value.number, value.more"},
     ),
     (
         Annotated[Cat | Dog, Field(discriminator="kind")],
@@ -394,28 +369,22 @@ TABLE: list[Row] = [
             "discriminator": {"propertyName": "kind", "mapping": {"cat": "#/$defs/Cat", "dog": "#/$defs/Dog"}},
         },
         {'{"kind": "dog", "name": "Rex"}': Dog(kind="dog", name="Rex")},
-        {
-            '{"kind": "cat", "lives": 10}': "value.lives: must be less than or equal to 9",
-            '{"kind": "cow"}': "value: is not valid: Input tag 'cow' found using 'kind' does not match any of the "
-            "expected tags: 'cat', 'dog'",
-            "{}": "value: is not valid: Unable to extract tag using discriminator 'kind'",
-        },
+        {'{"kind": "cat", "lives": 10}': "value.cat.lives", '{"kind": "cow"}': "value", "{}": "value"},
     ),
     (
         Cat | Dog,
         {"anyOf": [{"$ref": "#/$defs/Cat"}, {"$ref": "#/$defs/Dog"}]},
         {'{"kind": "dog", "name": "Rex"}': Dog(kind="dog", name="Rex")},
         {
-            '{"kind": "cow"}': "value.kind: must be one of 'cat' or must be one of 'dog'; value.lives: is missing; "
-            "value.name: is missing",
-            "5": "value: must be an object, not a number",
+            '{"kind": "cow"}': "value.Cat.kind, value.Cat.lives, value.Dog.kind, value.Dog.name",
+            "5": "value.Cat, value.Dog",
         },
     ),
     (
         Tree,
         {"$ref": "#/$defs/Tree"},
         {'{"name": "a", "children": [{"name": "b"}]}': Tree(name="a", children=[Tree(name="b")])},
-        {'{"name": "a", "children": [{"name": 1}]}': "value.children.0.name: must be a string, not a number"},
+        {'{"name": "a", "children": [{"name": 1}]}': "value.children.0.name"},
     ),
     (
         Even,
@@ -426,16 +395,13 @@ TABLE: list[Row] = [
             "type": "object",
         },
         {'{"low": 2, "high": 3}': Even(low=2, high=3), '"2-3"': Even(low=2, high=3)},
-        {
-            '{"low": 1, "high": 3}': "value.low: is not valid: must be even",
-            '{"low": 4, "high": 3}': "value: is not valid: low is above high",
-        },
+        {'{"low": 1, "high": 3}': "value.low", '{"low": 4, "high": 3}': "value"},
     ),
     (
         Names,
         {"title": "Names", "type": "array", "items": {"type": "string"}},
         {'["a"]': Names(["a"])},
-        {'["a", 1]': "value.1: must be a string, not a number"},
+        {'["a", 1]': "value.1"},
     ),
     (
         Box[Annotated[int, at.Ge(1)]],
@@ -446,7 +412,7 @@ TABLE: list[Row] = [
             "required": ["item"],
         },
         {'{"item": 1}': Box[Annotated[int, at.Ge(1)]](item=1)},
-        {'{"item": 0}': "value.item: must be greater than or equal to 1"},
+        {'{"item": 0}': "value.item"},
     ),
     (
         Made,
@@ -457,7 +423,7 @@ TABLE: list[Row] = [
             "required": ["n"],
         },
         {'{"n": 1}': Made(n=1)},
-        {'{"n": 0}': "value.n: must be greater than or equal to 1"},
+        {'{"n": 0}': "value.n"},
     ),
     (
         Plain,
@@ -471,10 +437,7 @@ TABLE: list[Row] = [
             "additionalProperties": False,
         },
         {'{"n": 1}': Plain(1, 3)},
-        {
-            '{"n": 0, "m": 10, "o": 1}': "value.o: is unknown; known keys: n, m; "
-            "value.n: must be greater than or equal to 1; value.m: must be less than or equal to 9"
-        },
+        {'{"n": 0, "m": 10, "o": 1}': "value.o, value.n, value.m"},
     ),
     (
         Defined,
@@ -488,7 +451,7 @@ TABLE: list[Row] = [
             "additionalProperties": False,
         },
         {'{"n": 1}': Defined(1, [])},
-        {'{"n": 1, "labels": ["a", "b"]}': "value.labels: must have at most 1 item, not 2"},
+        {'{"n": 1, "labels": ["a", "b"]}': "value.labels"},
     ),
     (
         Keys,
@@ -499,18 +462,7 @@ TABLE: list[Row] = [
             "additionalProperties": False,
         },
         {'{"n": 1}': {"n": 1}},
-        {'{"n": 1, "text": "long"}': "value.text: must have at most 3 characters"},
-    ),
-    (
-        Pair,
-        {
-            "type": "object",
-            "properties": {"n": {"type": "integer", "minimum": 1}, "m": {"type": "integer", "default": 0}},
-            "required": ["n"],
-            "additionalProperties": False,
-        },
-        {'{"n": 1}': Pair(1)},
-        {'{"n": 0}': "value.n: must be greater than or equal to 1"},
+        {'{"n": 1, "text": "long"}': "value.text"},
     ),
 ]
 
@@ -526,7 +478,8 @@ def test_annotation_gives_schema_and_is_enforced(
         value = read(tool, {"value": json.loads(text)})["value"]
         assert value == expected
         assert type(value) is type(expected)
-    assert {text: words(tool, json.loads(text)) for text in refused} == refused
+    errors = {text: run(tool, {"value": json.loads(text)})["error"] for text in refused}
+    assert {text: ", ".join(each["field"] for each in error["details"]) for text, error in errors.items()} == refused
 
 
 json_values = st.recursive(
@@ -534,7 +487,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["n", "kind", "low", "a", ""]), inner),
     max_leaves=10,
 )
-TOOLS = [tool_of(row[0]) for row in TABLE] + [tool_of(each) for each in (str | None, datetime, Level, tuple[int, str])]
+TOOLS = [tool_of(row[0]) for row in TABLE] + [tool_of(each) for each in (str | None, datetime, Level, tuple[int, ...])]
 
 
 @given(value=json_values, tool=st.sampled_from(TOOLS))
@@ -544,12 +497,6 @@ TOOLS = [tool_of(row[0]) for row in TABLE] + [tool_of(each) for each in (str | N
 def test_any_json_is_read_or_refused(value: Any, tool: ToolFunction) -> None:
     result = run(tool, {"value": value})
     assert result is None or result["error"]["type"] == "invalid_arguments"
-
-
-class Meta(NamedTuple):
-    """As msgspec has it."""
-
-    ge: int
 
 
 @pytest.mark.parametrize(
@@ -563,8 +510,6 @@ class Meta(NamedTuple):
         (Annotated[int, at.MaxLen(3)], "the constraint maxLength doesn't fit the type"),
         (Annotated[Address, at.MinLen(1)], "the constraint minLength doesn't fit the type"),
         (list[Annotated[str, Field(decimal_places=2)]], "the constraint decimal_places doesn't fit the type"),
-        (Annotated[int, Field(pattern="x")], "the constraint pattern doesn't fit the type"),
-        (Annotated[int, StringConstraints(to_lower=True)], "the constraint to_lower doesn't fit the type"),
         (Annotated[int, Field(discriminator="kind")], "pydantic can't create a JSON Schema for it"),
         (Annotated[Callable[[], int], Field(description="x")], "pydantic can't create a JSON Schema for it"),
         (Annotated[Defined, Field(description="x")], "pydantic can't create a JSON Schema for it"),
@@ -572,8 +517,6 @@ class Meta(NamedTuple):
         (Annotated[int, Field(validation_alias="other")], r"Field\(validation_alias=...\) has no effect here"),
         (Annotated[int, Field(validate_default=True)], r"Field\(validate_default=...\) has no effect here"),
         (Annotated[datetime, at.Timezone("UTC")], r"Timezone\(tz='UTC'\) isn't supported"),
-        (Annotated[int, Meta(ge=1)], r"Meta\(ge=1\) isn't supported; use pydantic.Field"),
-        (dict[Annotated[str, Meta(ge=1)], int], r"Meta\(ge=1\) isn't supported"),
     ],
     ids=named,
 )
@@ -582,15 +525,10 @@ def test_constraint_that_cannot_be_expressed_is_an_error_that_names_the_paramete
         tool_of(hint)
 
 
-def test_default_factory_that_takes_the_other_values_is_an_error() -> None:
-    with pytest.raises(TypeError, match=r"use\(value\): a default_factory"):
-        tool_of(int, Field(default_factory=lambda values: len(values)))
-
-
 def test_field_as_default_gives_constraints_and_the_default() -> None:
     required = tool_of(int, Field(ge=1))
     assert required.parameters["required"] == ["value"]
-    assert words(required, 0) == "value: must be greater than or equal to 1"
+    assert words(required, 0) == "value: Input should be greater than or equal to 1"
     optional = tool_of(int, Field(5, ge=1, description="How many."))
     assert optional.parameters["properties"]["value"] == {
         "type": "integer",
@@ -616,7 +554,7 @@ def test_default_beside_field_is_in_the_schema_and_left_to_the_function() -> Non
     assert address.parameters["properties"]["value"]["default"] == {"street": "Main", "zip_code": None, "storey": 0}
 
 
-def test_classes_of_one_name_have_definitions_of_their_own() -> None:
+def test_two_classes_of_one_name_are_an_error() -> None:
     def other() -> Any:
         class Tree(BaseModel):
             leaves: int
@@ -624,22 +562,11 @@ def test_classes_of_one_name_have_definitions_of_their_own() -> None:
 
         return Tree
 
-    Other = other()  # noqa: N806
+    def plant(first: Tree, second: Any) -> None: ...
 
-    def plant(first: Tree, second: Any, third: list[Tree]) -> None: ...
-
-    plant.__annotations__["second"] = Other
-    tool = ToolFunction.of(plant, None, None)
-    assert tool.parameters["properties"] == {
-        "first": {"$ref": "#/$defs/Tree"},
-        "second": {"$ref": "#/$defs/Tree2"},
-        "third": {"type": "array", "items": {"$ref": "#/$defs/Tree"}},
-    }
-    assert list(tool.parameters["$defs"]["Tree2"]["properties"]) == ["leaves", "of"]
-    assert tool.parameters["$defs"]["Tree2"]["properties"]["of"]["anyOf"][0] == {"$ref": "#/$defs/Tree2"}
-    arguments = {"first": {"name": "a"}, "second": {"leaves": 1, "of": {"leaves": 2}}, "third": []}
-    Draft202012Validator(tool.parameters).validate(arguments)
-    assert read(tool, arguments)["second"].of.leaves == 2
+    plant.__annotations__["second"] = other()
+    with pytest.raises(TypeError, match=r"plant\(second\): .* two classes have the name Tree"):
+        ToolFunction.of(plant, None, None)
 
 
 class Answer(BaseModel):
