@@ -13,8 +13,6 @@ from interactor_ext.relay._http import Refused, log_failure
 from interactor_ext.tools._approval import ApprovalError, WaitingCall
 from interactor_ext.tools._tool_set import ToolSet
 
-_LONGEST_REASON = 1000
-
 
 class Approvals:
     """`in_background` runs a coroutine that the end of a request does not cancel."""
@@ -30,7 +28,7 @@ class Approvals:
     def decide(self, view: Any, room: str, call_id: str, body: dict[str, Any], by: str) -> Effects[None]:
         """Raises Refused for a call that does not wait, or whose arguments are others than those that were shown."""
         decision, reason = body.get("decision"), body.get("reason", "")
-        if decision not in ("approve", "reject") or not isinstance(reason, str) or len(reason) > _LONGEST_REASON:
+        if decision not in ("approve", "reject") or not isinstance(reason, str):
             raise Refused(422)
         calls: list[WaitingCall] = yield Call(self._tools.pending, (view, room))
         call = next((each for each in calls if each.id == call_id), None)

@@ -28,7 +28,7 @@ class Position(NamedTuple):
     number: int
 
     def repeats(self, resume: Position) -> bool:
-        """Whether a reader that resumes there has the event. Numbers without an id say nothing of another connection."""
+        """Whether a reader that resumes there has the event. A number without an id is of one connection."""
         return self.id == resume.id != "" and self.number <= resume.number
 
 

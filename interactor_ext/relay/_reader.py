@@ -33,8 +33,8 @@ class HubOptions:
 class Reader:
     """The stream of one browser: a bounded queue of blocks.
 
-    `resume` is the place of the last event that it had, and `newest` says where its stream is. `leave` is called as soon
-    as nothing is sent to it any more, `release` when it is closed; both perhaps twice.
+    `resume` is the place of the last event that it had, and `newest` says where its stream is. `leave` is called as
+    soon as nothing is sent to it any more, `release` when it is closed; both perhaps twice.
     """
 
     def __init__(

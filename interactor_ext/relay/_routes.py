@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from interactor_ext._effects import Call, Effects
 from interactor_ext._errors import ConfigurationError, InteractorError
@@ -24,7 +24,6 @@ from interactor_ext.relay._http import (
     Request,
     Response,
     cors_headers,
-    idempotency_key,
     is_id,
     json_object,
     json_response,
@@ -165,7 +164,7 @@ class Routes:
 
     def _list_rooms(self, request: Request) -> Effects[Response]:
         asked: dict[str, Any] = _page(request.query)
-        if (assistant := _query(request.query).get("assistant_id")) is not None:
+        if (assistant := dict(parse_qsl(request.query)).get("assistant_id")) is not None:
             asked["assistant_id"] = _known_id(assistant)
         user = yield from self._user(request)
         page = yield Call(partial(user.view.rooms.list, **asked))
@@ -176,12 +175,11 @@ class Routes:
         return self._list_response(rooms, page.meta, _META_OF_ROOMS)
 
     def _create_room(self, request: Request) -> Effects[Response]:
-        key = idempotency_key(request)
         user, body = yield from self._write(request)
         assistant = _known_id(body.get("assistant_id"))
         metadata = {ROOM_NAME: _name(body)} if "name" in body else {}
         yield from self._require(self._options.rooms, user, "", request)
-        view = user.view.with_options(idempotency_key=key)
+        view = user.view.with_options(idempotency_key=request.headers.get("idempotency-key"))
         return self._response((yield Call(partial(view.rooms.create, assistant, metadata=metadata))), 201)
 
     def _name_room(self, room: str, request: Request) -> Effects[Response]:
@@ -199,7 +197,7 @@ class Routes:
 
     def _list_messages(self, room: str, request: Request) -> Effects[Response]:
         asked: dict[str, Any] = _page(request.query)
-        if (order := _query(request.query).get("order")) is not None:
+        if (order := dict(parse_qsl(request.query)).get("order")) is not None:
             if order not in ("asc", "desc"):
                 raise Refused(422)
             asked["order"] = order
@@ -210,7 +208,6 @@ class Routes:
         return self._list_response(page.data, page.meta, _META_OF_MESSAGES)
 
     def _send_message(self, room: str, request: Request) -> Effects[Response]:
-        key = idempotency_key(request)
         user, body = yield from self._write(request)
         content = body.get("content")
         if not isinstance(content, str) or not content.strip():
@@ -222,7 +219,7 @@ class Routes:
                 raise Refused(422, words=(_REFUSED[0], reason or _REFUSED[1]))
             if reason is not None:
                 raise TypeError(f"on_message= returned {type(reason).__name__}, which is neither None nor a string")
-        view = user.view.with_options(idempotency_key=key)
+        view = user.view.with_options(idempotency_key=request.headers.get("idempotency-key"))
         if self._options.tools is None:
             message = yield Call(partial(view.messages.send, room, content=content, stream=True))
         else:
@@ -292,7 +289,7 @@ class Routes:
         name = (user.namespace, kind, record)
         secret = user.view.config.client_secret
         ids = EventIds(secret if isinstance(secret, str) else self._own_secret, *name)
-        last_event_id = request.headers.get("last-event-id") or _query(request.query).get("last_event_id", "")
+        last_event_id = request.headers.get("last-event-id") or dict(parse_qsl(request.query)).get("last_event_id", "")
         resume = ids.decode(last_event_id)
         if resume == END:
             return Response(204, {"Cache-Control": "no-store"})
@@ -345,16 +342,12 @@ class Routes:
         namespace = yield self._options.authorize.call(request.scope, request.scope)
         if namespace is None:
             raise Refused(401)
+        if not isinstance(namespace, str):
+            raise TypeError(f"authorize= returned {type(namespace).__name__}, not a namespace")
         try:
-            client = self._get_client()
+            return User(namespace, self._get_client().namespace(namespace))
         except ConfigurationError as error:
-            raise RuntimeError("the Relay's function couldn't create a client") from error
-        try:
-            if not isinstance(namespace, str):
-                raise TypeError(f"authorize= returned {type(namespace).__name__}, not a namespace")
-            return User(namespace, client.namespace(namespace))
-        except ConfigurationError as error:
-            raise ValueError("authorize= returned a string that isn't a valid namespace") from error
+            raise RuntimeError("There is no client, or authorize= returned an invalid namespace.") from error
 
     def _may(self, decision: Decision | None, user: User, record: str, request: Request) -> Effects[bool]:
         return decision is None or (yield decision.call(request.scope, user.namespace, record)) is True
@@ -398,18 +391,10 @@ _EVENT_STREAM = {
 }
 
 
-def _query(query: str) -> dict[str, str]:
-    """The parameters, of several with one name the last. Raises Refused for very many."""
-    try:
-        return {name: values[-1] for name, values in parse_qs(query, max_num_fields=20).items()}
-    except ValueError:
-        raise Refused(422) from None
-
-
 def _page(query: str) -> dict[str, int]:
     """The parameters of a list. Raises Refused for one that is out of its range."""
     asked: dict[str, int] = {}
-    given = _query(query)
+    given = dict(parse_qsl(query))
     for name, most in (("page", 1_000_000), ("per_page", _MOST_PER_PAGE)):
         if name in given:
             text = given[name]

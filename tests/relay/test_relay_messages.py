@@ -53,7 +53,6 @@ def test_idempotency_key_is_passed_on_and_another_body_with_it_gets_409(
     key = {"idempotency-key": "page-7"}
     with relay.page() as page:
         first, again, other = (page.say(room, content, **key) for content in ("Hi", "Hi", "Ho"))
-        assert page.say(room, "Hi", **{"idempotency-key": "a b"}).status_code == 422
     assert first.json() == again.json()
     assert (other.status_code, other.json()["error"]["code"]) == (409, "CONFLICT")
     sent = [message for message in backend.namespace("user_1").messages.list(room) if message.role == "user"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 import socket
 from collections.abc import Awaitable, Callable
@@ -53,12 +52,12 @@ def test_message_is_answered_word_by_word_on_the_stream(relay: RelayServer, new_
     assert b"event:" not in stream.received
 
 
-def test_only_documented_events_and_fields_that_json_can_say_are_passed_on(
+def test_only_documented_events_and_fields_are_passed_on(
     start_relay: StartRelay, new_room: NewRoom, emit: Emit
 ) -> None:
     relay = start_relay(show=Show(tool_arguments=True))
     room = new_room()
-    call = {"id": "tc_1", "tool_id": "tool_1", "status": "pending", "arguments": {"x": 1.5, "far": [{"y": math.inf}]}}
+    call = {"id": "tc_1", "tool_id": "tool_1", "status": "pending", "arguments": {"x": 1.5}}
     with relay.page() as page, page.room_events(room) as stream:
         emit(room, "message.delta", content="Hi", trace="secret", namespace="user_1")
         emit(room, "tool_call.start", tool_call={**call, "internal": "no"})
@@ -67,8 +66,7 @@ def test_only_documented_events_and_fields_that_json_can_say_are_passed_on(
         deltas(emit, room, "end")
         first, start, last = (stream.next() for _ in range(3))
     assert set(first) == {"id", "type", "content"}
-    assert start["tool_call"] == {**call, "arguments": {"x": 1.5, "far": [{"y": None}]}}
-    assert b"Infinity" not in stream.received
+    assert start["tool_call"] == call
     assert last["content"] == "end"
 
 
