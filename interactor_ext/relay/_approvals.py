@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
 from interactor_ext._effects import Call, Effects
-from interactor_ext._errors import ConfigurationError
-from interactor_ext.relay._http import Refused, log_failure
+from interactor_ext.relay._http import Refused
 from interactor_ext.tools._approval import ApprovalError, WaitingCall
 from interactor_ext.tools._tool_set import ToolSet
 
 
 class Approvals:
-    """`in_background` runs a coroutine that the end of a request does not cancel."""
+    """`finish` is that of `Hubs`."""
 
-    def __init__(self, tools: ToolSet, in_background: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    def __init__(self, tools: ToolSet, finish: Callable[[str, Coroutine[Any, Any, None]], Awaitable[None]]) -> None:
         self._tools = tools
-        self._in_background = in_background
+        self._finish = finish
 
     def waiting(self, view: Any, room: str) -> Effects[list[dict[str, Any]]]:
         calls: list[WaitingCall] = yield Call(self._tools.pending, (view, room))
@@ -39,25 +37,7 @@ class Approvals:
         else:
             work = partial(self._tools.reject, view, call, by=by, **({"reason": reason} if reason else {}))
         try:
-            yield Call(self._outlive, (work,))
+            # A tool that has begun goes on although the browser leaves.
+            yield Call(self._finish, ("A decision about a call", work()))
         except ApprovalError:
             raise Refused(409) from None
-
-    async def _outlive(self, work: Callable[[], Any]) -> None:
-        """A tool that has begun goes on although the browser leaves."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        async def run() -> None:
-            try:
-                await work()
-                done.set_result(None)
-            except Exception as error:
-                log_failure("A decision about a call", error)
-                done.set_exception(error)
-            finally:
-                if not done.done():
-                    done.set_exception(ConfigurationError("The relay is closed."))
-                done.exception()  # looked at, so that asyncio does not report it
-
-        self._in_background(run())
-        await asyncio.shield(done)

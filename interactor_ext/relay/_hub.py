@@ -11,7 +11,8 @@ import copy
 import signal
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from interactor_client.models import MessageComplete, MessageDelta
 from interactor_ext._errors import (
@@ -27,6 +28,8 @@ from interactor_ext.relay._http import log_failure
 from interactor_ext.relay._public import dump
 from interactor_ext.relay._reader import Entry, HubOptions, Reader
 from interactor_ext.streams._shared import Gap
+
+T = TypeVar("T")
 
 # For the first connection of a stream, with its retries.
 _OPEN_SECONDS = 30.0
@@ -219,7 +222,7 @@ class Hubs:
             self._hubs[hub] = name
             if not self._is_watched:
                 self._is_watched = True
-                self.run(self._end_with_server())
+                self.run("The end of streams", self._end_with_server())
         return await hub.join(resume, release)
 
     async def _end_with_server(self) -> None:
@@ -230,16 +233,37 @@ class Hubs:
                 await asyncio.gather(*(hub.aclose() for hub in list(self._hubs)), return_exceptions=True)
         self._is_watched = False
 
-    def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine in the background, until this is closed."""
+    def run(self, what: str, work: Coroutine[Any, Any, object]) -> None:
+        """Run a coroutine in the background, until this is closed. `what` names it in the log if it fails."""
+        self._begin(work).add_done_callback(partial(_log, what))
+
+    async def finish(self, what: str, work: Coroutine[Any, Any, T]) -> T:
+        """The result of a coroutine that goes on although the request is cancelled."""
+        task = self._begin(work)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.add_done_callback(partial(_log, what))
+            raise
+        if task.cancelled():
+            raise ConfigurationError("The relay is closed.")
+        return task.result()
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def aclose(self) -> None:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, *(hub.aclose() for hub in list(self._hubs)), return_exceptions=True)
+
+
+def _log(what: str, task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and isinstance(error := task.exception(), Exception):
+        log_failure(what, error)
 
 
 def _is_server_ending() -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import ExitStack, aclosing
 from functools import partial
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 from interactor_ext._effects import Call, Effects
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
 else:
     _approvals = LazyModule("interactor_ext.relay._approvals")
 
+T = TypeVar("T")
 _MOST_PER_PAGE = 100
 _WRITES = frozenset({"POST", "PATCH", "DELETE"})
 _LONGEST_NAME = 200
@@ -250,7 +250,7 @@ class Routes:
 
     def _approvals(self) -> _approvals.Approvals:
         assert self._options.tools is not None
-        return _approvals.Approvals(self._options.tools, self._hubs.get().run)
+        return _approvals.Approvals(self._options.tools, self._finish)
 
     def _get_instance(self, instance: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
@@ -358,29 +358,26 @@ class Routes:
 
     async def _send_and_follow(self, view: Any, room: str, content: str) -> Message:
         """Send a message, and run the tools of its answer in the background."""
-        sent: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._hubs.get().run(self._follow(view, room, content, sent))
-        return await asyncio.shield(sent)
 
-    async def _follow(self, view: Any, room: str, content: str, sent: asyncio.Future[Message]) -> None:
-        try:
-            view = view.with_options(deadline=self._options.answer_seconds)
-            async with view.chat(room, content, tools=self._options.tools) as reply:
-                sent.set_result(reply.sent)
-                try:
-                    await reply.message()
-                except InteractorError:
-                    if not reply.waiting:
-                        raise
-        except Exception as error:
-            if sent.done():
-                log_failure("An answer with tools", error)
-            else:
-                sent.set_exception(error)
-        finally:
-            if not sent.done():
-                sent.set_exception(ConfigurationError("The relay is closed."))
-            sent.exception()  # looked at, so that asyncio does not report it
+        async def send() -> Message:
+            chat = view.with_options(deadline=self._options.answer_seconds).chat
+            reply = await chat(room, content, tools=self._options.tools).__aenter__()
+            self._hubs.get().run("An answer with tools", self._follow(reply))
+            sent: Message = reply.sent
+            return sent
+
+        return await self._finish("A message", send())
+
+    async def _finish(self, what: str, work: Coroutine[Any, Any, T]) -> T:
+        return await self._hubs.get().finish(what, work)
+
+    async def _follow(self, reply: Any) -> None:
+        async with aclosing(reply):
+            try:
+                await reply.message()
+            except InteractorError:
+                if not reply.waiting:
+                    raise
 
 
 _EVENT_STREAM = {
