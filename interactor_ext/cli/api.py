@@ -25,17 +25,12 @@ def complete_operation(incomplete: str) -> list[tuple[str, str]]:
     return [(name, each.summary) for name, each in operations.operations().items() if name.startswith(incomplete)]
 
 
-def complete_parameter(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """`name=` for each parameter of the operation, and `name=value` where the contract knows the values."""
+def complete_parameter(context: typer.Context, incomplete: str) -> list[str]:
+    """`name=` for each parameter of the operation that isn't given yet."""
     described = operations.operations().get(context.params.get("operation") or "")
     given = {each.partition("=")[0] for each in context.params.get("parameters") or ()}
-    found = []
-    for parameter in described.parameters if described else ():
-        name, schema = parameter["name"], operations.resolve(parameter.get("schema", {}))
-        values = schema.get("enum") or schema.get("x-extensible-enum") or [""]
-        if name not in given:
-            found += [(f"{name}={value}", parameter.get("description", "")) for value in values]
-    return [each for each in found if each[0].startswith(incomplete)]
+    names = [each["name"] for each in described.parameters] if described else []
+    return [f"{name}=" for name in names if name not in given and name.startswith(incomplete)]
 
 
 OperationId = Annotated[str | None, typer.Argument(help="The operationId.", autocompletion=complete_operation)]
@@ -134,11 +129,7 @@ def _refuse_misfits(described: operations.Described, every_page: bool, limit: in
     if every_page and not described.is_paged:
         raise ConfigurationError(f"{operation.id} isn't paged, so --all doesn't apply.")
     if limit is not None and not (operation.stream or every_page):
-        raise ConfigurationError(
-            f"--limit needs a stream or --all; {operation.id} accepts per_page=..."
-            if described.is_paged
-            else f"--limit needs a stream or --all, and {operation.id} is neither a stream nor a list."
-        )
+        raise ConfigurationError("--limit needs a stream or --all; a list accepts per_page=...")
     if operation.stream and output:
         raise ConfigurationError(
             f"--output writes a single response, and {operation.id} is a stream: redirect it with > FILE."
@@ -199,13 +190,10 @@ def _completed(described: operations.Described, body: Any, client: InteractorCli
 def _events(
     client: InteractorClient, described: operations.Described, given: dict[str, str], limit: int | None
 ) -> Iterator[Any]:
-    """The events of a stream: as JSON, or as text where one is no JSON."""
+    """The events of a stream, as JSON."""
     if client.config.namespace is None and "namespace" in given:
         client = client.namespace(given["namespace"])
     resource = getattr(client, described.operation.tag)
     with resource.stream(given[described.path_names[0]]) as stream:
         for event in itertools.islice(stream.raw(), limit):
-            try:
-                yield json.loads(event.data)
-            except ValueError:
-                yield event.data
+            yield json.loads(event.data)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -17,10 +16,11 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import httpx
 
-from interactor_ext._errors import InteractorError, WebhookPayloadError
+from interactor_ext._errors import InteractorError
 from interactor_ext._redaction import clean_text
-from interactor_ext.cli.deliveries import PATIENCE, SIGNED, post, show_answer, show_event
+from interactor_ext.cli.deliveries import PATIENCE, SIGNED, post, show_answer, show_event, type_of
 from interactor_ext.cli.output import write, write_json
+from interactor_ext.cli.settings import open_private
 from interactor_ext.webhooks import (
     InvalidWebhookEvent,
     MemoryEventStore,
@@ -28,7 +28,6 @@ from interactor_ext.webhooks import (
     WebhookEvent,
     WebhookRouter,
     WebhookVerifier,
-    parse_event,
 )
 from interactor_ext.webhooks.answers import refused
 
@@ -119,19 +118,9 @@ class Receiver:
             write(error["message"])
 
     def _keep(self, folder: Path, body: bytes, headers: dict[str, str], status: int) -> None:
-        try:
-            event = parse_event(body)
-            what = f"{event.event}-{event.id}"
-        except WebhookPayloadError:
-            what = "unnamed"
-        refused = f"refused-{status}-" if status >= 400 else ""
-        name = re.sub(r"[^\w.-]", "_", f"{next(self._numbers):04}-{refused}{what}")[:120]
-        text = json.dumps({"headers": headers, "raw": body.decode("utf-8", "surrogateescape")}, indent=2)
-        file = folder / f"{name}.json"
-        file.unlink(missing_ok=True)
-        # Readable by its owner only, as it holds customers' data.
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as writable:
-            writable.write(text)
+        kind = re.sub(r"[^\w.-]", "_", type_of(body) or "unnamed")[:80]
+        with open_private(folder / f"{next(self._numbers):04}-{status}-{kind}.json") as file:
+            json.dump({"headers": headers, "raw": body.decode("utf-8", "surrogateescape")}, file, indent=2)
 
 
 class Server(ThreadingMixIn, WSGIServer):

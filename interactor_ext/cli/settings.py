@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -55,14 +55,11 @@ def load_env_file(path: Path) -> None:
     ConfigurationError for any other line, without quoting it, and OSError for a file that can't be read.
     """
     variables: dict[str, str] = {}
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{path} isn't UTF-8 text.") from None
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and not line.startswith("#"):
             found = _LINE.fullmatch(line)
-            if found is None or "\0" in line:
+            if found is None:
                 raise ConfigurationError(
                     f"{path}, line {number}: write NAME=value, with quotes around the whole value or none."
                 )
@@ -76,17 +73,20 @@ def write_env_file(path: Path, variables: Mapping[str, str]) -> None:
     Raises ConfigurationError for a file that exists and was not written by this function: it may hold the only copy of
     something.
     """
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        if not path.read_bytes().startswith(_MARK.encode()):
-            raise ConfigurationError(
-                f"{path} exists, and `interactor sandbox` didn't write it. Choose another file with --env-file."
-            ) from None
-        descriptor = os.open(path, os.O_RDWR | os.O_TRUNC)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        os.chmod(path, 0o600)
+    if path.exists() and not path.read_bytes().startswith(_MARK.encode()):
+        raise ConfigurationError(
+            f"{path} exists, and `interactor sandbox` didn't write it. Choose another file with --env-file."
+        )
+    with open_private(path) as file:
         file.write(_MARK + "".join(f"{name}={value}\n" for name, value in variables.items()))
+
+
+def open_private(path: Path) -> TextIO:
+    """A file to write text to that only its owner can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    if path.is_file():  # no device, such as /dev/null
+        path.chmod(0o600)
+    return os.fdopen(descriptor, "w", encoding="utf-8")
 
 
 def _value(found: re.Match[str]) -> str:

@@ -11,7 +11,6 @@ import typer
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._lazy import httpx
 from interactor_ext.cli import operations
-from interactor_ext.cli.answers import steps
 from interactor_ext.cli.deliveries import (
     PATIENCE,
     SecretFile,
@@ -78,7 +77,7 @@ def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, An
         data["namespace"] = namespace
     for change in changes:
         path, equals, text = change.partition("=")
-        root, *way = steps(path)
+        root, *way = path.split(".")
         if not equals or root != "data" or not way:
             raise ConfigurationError(f"Can't parse --set {path}: write --set data.FIELD=VALUE.")
         field = described.fields.get(way[0])
@@ -86,7 +85,12 @@ def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, An
             raise ConfigurationError(
                 f"{event} has no field data.{way[0]}. Its fields are {', '.join(described.fields)}."
             )
-        _set(data, way, _value(text, operations.resolve(field) if len(way) == 1 else {}), path)
+        at: Any = data
+        for step in way[:-1]:
+            at = at.setdefault(step, {}) if isinstance(at, dict) else None
+        if not isinstance(at, dict):
+            raise ConfigurationError(f"--set {path} leads into a value that isn't an object.")
+        at[way[-1]] = _value(text, operations.resolve(field) if len(way) == 1 else {})
     return data
 
 
@@ -99,26 +103,6 @@ def _value(text: str, schema: dict[str, Any]) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _set(data: dict[str, Any], way: list[str], value: Any, path: str) -> None:
-    """Put a value into the data. Objects on the way are made, lists must be there."""
-    at: Any = data
-    for step, then in zip(way, [*way[1:], ""], strict=True):
-        if isinstance(at, list) and step.isdecimal() and int(step) < len(at):
-            key: Any = int(step)
-        elif isinstance(at, dict) and not step.isdecimal():
-            key = step
-            if then and not then.isdecimal():
-                at.setdefault(step, {})
-        else:
-            raise ConfigurationError(
-                f"--set {path} doesn't match the data, which is {json.dumps(data, ensure_ascii=False)}"
-            )
-        if not then:
-            at[key] = value
-        else:
-            at = at.get(key) if isinstance(at, dict) else at[key]
 
 
 def _publish(client: InteractorClient, event: str, data: dict[str, Any], as_json: bool) -> None:
