@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interactor_ext.cli.output import can_show, hanging, write, write_json
+from interactor_ext.cli.output import console, hanging, write, write_json
 from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def doctor(
 
 def _show(finding: Finding) -> None:
     mark, style = _MARKS[finding.status]
-    if not can_show("".join(_WORDS)):
+    if console.options.ascii_only:
         mark = _WORDS[mark]
     column = len(mark) + 13
     write(f"{mark} ", style, end="")

@@ -6,9 +6,8 @@ import os
 import platform
 import time
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
-
-import httpx
 
 from interactor_client.api.oauth import get_jwks
 from interactor_ext import InteractorClient, InteractorConfig, validate_env
@@ -24,7 +23,7 @@ from interactor_ext._errors import (
 from interactor_ext._redaction import clean_text
 from interactor_ext._version import __version__
 from interactor_ext.cli import operations
-from interactor_ext.cli.network import Finding, Status, reach
+from interactor_ext.cli.network import Finding, reach
 from interactor_ext.cli.settings import CREDENTIALS, WITHOUT_ACCOUNT
 from interactor_ext.retry._policy import parse_http_date
 from interactor_ext.tokens._requests import token_request
@@ -33,24 +32,8 @@ from interactor_ext.webhooks.worker._loading import load_router
 
 # List operations for the read call; the first that the scopes allow is used.
 _LISTS = ("list_assistants", "list_rooms", "list_credentials", "list_workflows", "list_webhooks", "list_tools")
-_CHECKS = ("environment", "DNS", "connection", "TLS", "clock", "token", "scopes", "read call", "namespace")
 # Seconds. Webhook deliveries are refused beyond 300 s; a clock with this skew is drifting there.
-_SKEW_FAILS, _SKEW_WARNS = 60.0, 5.0
-
-
-def examine(
-    environment: str | None, namespace: str | None, needed: tuple[str, ...], *, allow_insecure_http: bool = False
-) -> Iterator[Finding]:
-    """Run the checks and yield their findings. `needed` are scopes that the token must have."""
-    last = ""
-    broken = False
-    for finding in _findings(environment, namespace, needed, allow_insecure_http):
-        yield finding
-        last = finding.check
-        broken = broken or finding.status == "failed"
-    if broken:
-        for check in _CHECKS[_CHECKS.index(last) + 1 :]:
-            yield Finding(check, "skipped", "an earlier check failed")
+_MOST_SKEW = 60.0
 
 
 def examine_receiver(name: str | None) -> Finding:
@@ -82,9 +65,10 @@ def examine_receiver(name: str | None) -> Finding:
     return Finding("webhooks", "ok", f"{name} can reach its {type(router.queue or router.store).__name__}")
 
 
-def _findings(
-    environment: Any, namespace: str | None, needed: tuple[str, ...], allow_insecure_http: bool
+def examine(
+    environment: Any, namespace: str | None, needed: tuple[str, ...], *, allow_insecure_http: bool = False
 ) -> Iterator[Finding]:
+    """Run the checks and yield their findings. `needed` are scopes that the token must have."""
     try:
         if environment is None and not allow_insecure_http:
             validate_env()
@@ -98,20 +82,13 @@ def _findings(
         yield Finding("environment", "failed", str(error), _settings_advice())
         return
     yield Finding("environment", "ok", _versions(config))
-    servers = {
-        config.account_server_url: ("account server", "INTERACTOR_ACCOUNT_SERVER_URL"),
-        config.core_api_url: ("Core API", "INTERACTOR_CORE_API_URL"),
-    }
-    seen: set[tuple[str, str, int | None]] = set()
     failed = False
-    for url, (name, variable) in servers.items():
-        parsed = httpx.URL(url)
-        origin = parsed.scheme, parsed.host, parsed.port
-        if origin not in seen:
-            for finding in reach(name, variable, url):
-                failed = failed or finding.status == "failed"
-                yield finding
-        seen.add(origin)
+    for finding in chain(
+        reach("account server", "INTERACTOR_ACCOUNT_SERVER_URL", config.account_server_url),
+        reach("Core API", "INTERACTOR_CORE_API_URL", config.core_api_url),
+    ):
+        failed = failed or finding.status == "failed"
+        yield finding
     if failed:
         return
     with InteractorClient(config=config, max_retries=0, timeout=10, circuit_breaker=False) as client:
@@ -156,26 +133,24 @@ def _versions(config: InteractorConfig) -> str:
 
 def _clock(client: InteractorClient) -> Finding:
     try:
-        before = time.time()
         response = client.api.get_httpx_client().request(**get_jwks._get_kwargs())
-        after = time.time()
     except InteractorError as error:
         return Finding(
             "clock", "failed", str(error), "Check INTERACTOR_ACCOUNT_SERVER_URL: there is no HTTP server at that URL."
         )
-    told = parse_http_date(response.headers.get("date", ""), now=after)
+    now = time.time()
+    told = parse_http_date(response.headers.get("date", ""), now=now)
     if told is None:
         return Finding("clock", "skipped", "the server doesn't report its time")
-    # The header has whole seconds, rounded down.
-    ahead = 0.0 if before - 1 <= told <= after else (before + after) / 2 - (told + 0.5)
+    ahead = now - told
     detail = f"this machine is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server"
+    if abs(ahead) <= _MOST_SKEW:
+        return Finding("clock", "ok", detail)
     advice = (
         "Synchronize the clock with NTP. Otherwise tokens seem to expire at the wrong time, and "
         "webhooks look too old to be accepted."
     )
-    if abs(ahead) > _SKEW_FAILS:
-        return Finding("clock", "failed", detail, advice)
-    return Finding("clock", "warning", detail, advice) if abs(ahead) > _SKEW_WARNS else Finding("clock", "ok", detail)
+    return Finding("clock", "failed", detail, advice)
 
 
 def _token(client: InteractorClient) -> tuple[Finding, frozenset[str] | None]:
@@ -292,11 +267,10 @@ def _ask(client: InteractorClient, name: str) -> list[Any]:
 
 
 def _refused(check: str, error: InteractorError, advice: str, *, what: str = "") -> Finding:
-    status: Status = "failed"
     if isinstance(error, RateLimitError):
         wait = f"in {error.retry_after:.0f} s" if error.retry_after is not None else "in a minute"
         advice = (
             f"This client is rate limited. Try again {wait}. If this happens in production, share one "
             "client and one token, and give the client a rate_limiter."
         )
-    return Finding(check, status, f"{what}: {error}" if what else str(error), advice)
+    return Finding(check, "failed", f"{what}: {error}" if what else str(error), advice)

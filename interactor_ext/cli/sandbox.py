@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
 
 _PORT = 8765
-# Variables that would contradict those of a sandbox; the SDK takes an empty one for unset.
-_EMPTY = ("INTERACTOR_ENVIRONMENT", "INTERACTOR_SCOPES")
 
 
 class LogLevel(StrEnum):
@@ -156,8 +154,8 @@ def _run(served: Sandbox, program: list[str], host: str, port: int, env_path: Pa
         if env_path:
             write_env_file(env_path, _variables(served))
         url = served.core_api_url
-        where = f"Interactor sandbox at {url}. Open {inspector_url(url)} to look inside."
-        return run_program(program, environment_of(served), lambda: note(where))
+        note(f"Interactor sandbox at {url}. Open {inspector_url(url)} to look inside.")
+        return run_program(program, environment_of(served))
 
 
 def _announce(served: Sandbox, env_path: Path | None) -> None:
@@ -179,7 +177,8 @@ def inspector_url(core_api_url: str) -> str:
 
 
 def _variables(served: Sandbox) -> dict[str, str]:
-    return {**served.env, **dict.fromkeys(_EMPTY, "")}
+    """With those that would contradict it: the SDK takes an empty one for unset."""
+    return {**served.env, "INTERACTOR_ENVIRONMENT": "", "INTERACTOR_SCOPES": ""}
 
 
 def _log(level: str) -> None:
@@ -191,11 +190,7 @@ def _log(level: str) -> None:
 
 
 class _Printable(logging.Formatter):
-    """Formats log lines with control characters escaped, so that no request can drive the terminal or forge a line."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the name that it has there)
-        record.message = record.message.replace("\n", "\\n")
-        return super().formatMessage(record)
+    """Formats log lines with control characters escaped, so that no request can drive the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         return escape_controls(super().format(record))

@@ -44,17 +44,11 @@ Bodies = Annotated[list[str], typer.Argument(help=_BODY, metavar="BODY...")]
 def sign_body(
     body: Body,
     event: Annotated[str | None, typer.Option(help="Event type, for the X-Interactor-Event header.")] = None,
-    timestamp: Annotated[float | None, typer.Option(help="Unix time in seconds (default: now).")] = None,
     secret_file: SecretFile = None,
-    as_json: AsJson = False,
 ) -> None:
     """Print the headers of a delivery with this body, in the format of curl's -H @FILE."""
-    headers = sign(read_body(body)[0], secret_of(secret_file), timestamp=timestamp, event=event)
-    if as_json:
-        write_json(headers, compact=True)
-    else:
-        for name, value in headers.items():
-            write(f"{name}: {value}")
+    for name, value in sign(read_body(body)[0], secret_of(secret_file), event=event).items():
+        write(f"{name}: {value}")
 
 
 @webhooks.command()
@@ -92,12 +86,6 @@ def verify(
 def replay(
     bodies: Bodies,
     to: Annotated[str, typer.Option(help="URL of the receiver.")],
-    times: Annotated[
-        int,
-        typer.Option(
-            min=1, help="How often to deliver each; more than once shows how the receiver handles duplicates."
-        ),
-    ] = 1,
     secret_file: SecretFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -106,7 +94,7 @@ def replay(
     raw_bodies = [read_body(body)[0] for body in bodies]
     accepted = True
     with httpx.Client(timeout=PATIENCE) as client:
-        for raw in [raw for raw in raw_bodies for _ in range(times)]:
+        for raw in raw_bodies:
             answer = post(client, "--to", to, raw, sign(raw, secret, event=type_of(raw)))
             accepted = accepted and answer.is_success
             show_answer(answer, as_json)

@@ -221,10 +221,7 @@ def test_chat_in_the_browser_opens_it_or_says_what_is_wrong(
     talk = terminal("chat", room, "-n", NAMESPACE, "--web", BROWSER=note)
     link = link_of(talk)
     eventually(opened.exists)
-    # The arguments of a process are for everyone on the machine to see: they name a file, and it has the link.
-    page = Path(httpx.URL(opened.read_text().strip()).path)
-    assert f'content="0; url={link}"' in page.read_text()
-    assert stat.S_IMODE(page.parent.stat().st_mode) == 0o700
+    assert opened.read_text().strip() == link
     port = str(httpx.URL(link).port)
     assert "in use" in shown_by("chat", room, "-n", NAMESPACE, "--web", "--no-open", "--port", port, status=1)
     assert "--web needs a namespace" in shown_by("chat", room, "--web", status=1)
@@ -232,7 +229,6 @@ def test_chat_in_the_browser_opens_it_or_says_what_is_wrong(
     assert "need --web" in shown_by("chat", room, "-n", NAMESPACE, "--no-open", status=2)
     talk.interrupt()
     talk.end()
-    assert not page.parent.exists()
 
 
 def test_webhooks_listen_saves_deliveries_and_replay_sends_them(
@@ -261,7 +257,7 @@ def test_webhooks_listen_saves_deliveries_and_replay_sends_them(
     assert "400" in shown_by("webhooks", "replay", str(unnamed), "--to", url, status=1)
     assert "200" in shown_by("webhooks", "replay", str(refused), "--to", url)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (kept, file)] == [0o700, 0o600]
-    shown = shown_by("webhooks", "replay", str(file), "--to", url, "--times", "2")
+    shown = shown_by("webhooks", "replay", str(file), str(file), "--to", url)
     assert shown.count("200") == 2
     assert "duplicate" in shown
     refusing = f"{sandbox.core_api_url}/assistants"

@@ -183,16 +183,16 @@ def test_listen_refuses_options_that_lead_nowhere(shown_by: Callable[..., str], 
     assert "INTERACTOR_WEBHOOK_SECRET isn't set" in shown_by(*listen, *to, status=1, INTERACTOR_WEBHOOK_SECRET="")
 
 
-def test_replay_delivers_each_body_as_often_as_asked(shell: Shell, application: OddServer, tmp_path: Path) -> None:
+def test_replay_delivers_each_body(shell: Shell, application: OddServer, tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.json" for number in range(2)]
     for number, file in enumerate(files):
         file.write_bytes(body_of("credential.expired", key=f"k{number}"))
     names = " ".join(map(str, files))
-    shown = shell.run(f"webhooks replay {names} --times 2 --to {application.url}")
-    assert shown.count("200 thank you") == 4
-    assert [parse_event(asked.body).idempotency_key for asked in application.calls] == ["k0", "k0", "k1", "k1"]
+    shown = shell.run(f"webhooks replay {names} --to {application.url}")
+    assert shown.count("200 thank you") == 2
+    assert [parse_event(asked.body).idempotency_key for asked in application.calls] == ["k0", "k1"]
     assert "No such file" in shell.run(f"webhooks replay {names} /nowhere --to {application.url}", 1)
-    assert len(application.calls) == 4
+    assert len(application.calls) == 2
 
 
 def test_completion_of_events(shown_by: Callable[..., str]) -> None:

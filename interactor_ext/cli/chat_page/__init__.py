@@ -13,9 +13,7 @@ import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
-from pathlib import Path
 from secrets import compare_digest, token_urlsafe
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -98,18 +96,11 @@ def serve(sock: socket.socket, settings: dict[str, Any], room_id: str, *, open_b
     link = f"{origin(sock)}/#{page.key}"
     write(f"Room {room_id} at {link}")
     write("The link works once. Press Ctrl-C to stop.", "dim")
-    with TemporaryDirectory(prefix="interactor-chat-") as folder, suppress(KeyboardInterrupt):
-        if open_browser:
-            # Some browsers, those of a terminal among them, return when they are closed.
-            threading.Thread(target=webbrowser.open, args=(_file_that_leads_to(link, folder),), daemon=True).start()
+    if open_browser:
+        # Some browsers, those of a terminal among them, return when they are closed.
+        threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+    with suppress(KeyboardInterrupt):
         server.run(sockets=[sock])
-
-
-def _file_that_leads_to(link: str, folder: str) -> str:
-    """The URL of a file that opens the link. `folder` is this user's alone, but anyone sees a browser's arguments."""
-    page = Path(folder, "chat.html")
-    page.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={link}">', encoding="utf-8")
-    return page.as_uri()
 
 
 def _bears(headers: Headers, secret: str) -> bool:
