@@ -15,7 +15,7 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext.cli import description, operations
 from interactor_ext.cli.answers import Answers
 from interactor_ext.cli.output import confirmed, note, write, write_json
-from interactor_ext.cli.settings import Environment, Insecure, Namespace, settings
+from interactor_ext.cli.settings import Insecure, Namespace, settings
 
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient
@@ -63,7 +63,6 @@ def api(
     parameters: Parameters = None,
     data: Data = None,
     every_page: Annotated[bool, typer.Option("--all", help="Fetch the items of all pages, not of one.")] = False,
-    idempotency_key: Annotated[str | None, typer.Option(help="Use this key instead of a generated one.")] = None,
     limit: Limit = None,
     describe: Annotated[
         bool, typer.Option("--describe", help="Show the parameters and the body of the operation; send nothing.")
@@ -83,7 +82,6 @@ def api(
         ),
     ] = False,
     namespace: Namespace = None,
-    environment: Environment = None,
     insecure: Insecure = False,
 ) -> None:
     """Call any operation of the API. Without OPERATION, list all; OPERATION --describe shows its parameters.
@@ -104,10 +102,9 @@ def api(
     given = dict(_pair(each) for each in parameters or ())
     from interactor_ext import InteractorClient
 
-    with InteractorClient(**settings(environment, namespace, insecure)) as client:
+    with InteractorClient(**settings(namespace, insecure)) as client:
         body = _completed(described, _body(data), client)
         request = operations.arguments(described, given, body)
-        view = client if idempotency_key is None else client.with_options(idempotency_key=idempotency_key)
         if described.namespaced and client.config.namespace is None and "namespace" not in given:
             if client.config.require_namespace:
                 raise ConfigurationError("Pass a namespace with -n: INTERACTOR_REQUIRE_NAMESPACE is set.")
@@ -116,11 +113,11 @@ def api(
             raise ConfigurationError("Nothing was deleted.")
         with answers.opened():
             if described.operation.stream:
-                answers.put_each(_events(view, described, given, limit))
+                answers.put_each(_events(client, described, given, limit))
             elif every_page:
-                answers.put_all(itertools.islice(operations.send_all(view, request), limit))
+                answers.put_all(itertools.islice(operations.send_all(client, request), limit))
             else:
-                answers.put(operations.send(view, request))
+                answers.put(operations.send(client, request))
 
 
 def _refuse_misfits(described: operations.Described, every_page: bool, limit: int | None, output: Path | None) -> None:

@@ -36,12 +36,11 @@ All = Annotated[bool, typer.Option("--all", help="Apply to all dead letters of t
 @dead.command(name="list")
 def list_letters(
     router: Router,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number to list, oldest first.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, oldest first."""
     letters = letters_of(_load(router))
-    for letter in letters[:limit]:
+    for letter in letters:
         if as_json:
             write_json(summary(letter), compact=True)
         else:
@@ -50,26 +49,25 @@ def list_letters(
             write(f"{about['event'] or 'unreadable'}, {letter.attempts} attempts, {about['failed_at']}")
             write(f"  {clean_text(letter.error)}")
     if not as_json:
-        rest = f" Only the first {limit} are shown. Raise --limit to see more." if len(letters) > limit else ""
-        write(f"{how_many(len(letters))}.{rest}")
+        write(f"{how_many(len(letters))}.")
 
 
 @dead.command()
-def show(router: Router, key: Key, as_json: AsJson = False) -> None:
+def show(router: Router, key: Key) -> None:
     """Show a dead letter with its body. Exits with status 1 if the key is unknown."""
     [letter] = chosen(_load(router), [key])
     try:
         body = json.loads(letter.body)
     except ValueError:
         body = letter.body.decode("utf-8", "backslashreplace")
-    write_json({**summary(letter), "body": body}, compact=as_json)
+    write_json({**summary(letter), "body": body})
 
 
 @dead.command()
-def replay(router: Router, keys: Keys = None, every: All = False, as_json: AsJson = False) -> None:
+def replay(router: Router, keys: Keys = None, every: All = False) -> None:
     """Queue dead letters again, with all attempts. Exits with status 1, doing nothing, if a key is unknown."""
     worker = _load(router)
-    _apply(worker.queue.replay, chosen(worker, keys, every), "replayed", as_json)
+    _apply(worker.queue.replay, chosen(worker, keys, every), "replayed")
 
 
 @dead.command()
@@ -78,14 +76,13 @@ def drop(
     keys: Keys = None,
     every: All = False,
     yes: Annotated[bool, typer.Option("--yes", help="Drop without asking for confirmation.")] = False,
-    as_json: AsJson = False,
 ) -> None:
     """Delete dead letters permanently: their events count as handled. Exits with status 1 like `replay`."""
     worker = _load(router)
     letters = chosen(worker, keys, every)
     if letters and not yes and not confirmed(f"Dropping {how_many(len(letters))} can't be undone. Continue?", "--yes"):
         raise ConfigurationError("Nothing was dropped.")
-    _apply(worker.queue.discard, letters, "dropped", as_json)
+    _apply(worker.queue.discard, letters, "dropped")
 
 
 def _load(router: str) -> WebhookWorker:
@@ -94,13 +91,6 @@ def _load(router: str) -> WebhookWorker:
     return load_queue_worker(router)
 
 
-def _apply(action: Any, letters: list[DeadLetter], done: str, as_json: bool) -> None:
-    changed = 0
-    for letter in letters:
-        # False: someone else was faster.
-        succeeded = action(letter.key)
-        changed += succeeded
-        if as_json:
-            write_json({"key": letter.key, done: succeeded}, compact=True)
-    if not as_json:
-        write(f"{how_many(changed)} {done}.")
+def _apply(action: Any, letters: list[DeadLetter], done: str) -> None:
+    # False where someone else was faster.
+    write(f"{how_many(sum(action(letter.key) for letter in letters))} {done}.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interactor_ext.cli.output import console, hanging, write, write_json
-from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace
+from interactor_ext.cli.settings import AsJson, Insecure, Namespace
 
 if TYPE_CHECKING:
     from interactor_ext.cli.network import Finding
@@ -26,7 +26,6 @@ def doctor(
         str | None,
         typer.Option("--webhooks", metavar="module:name", help="Module and name of the WebhookRouter to check."),
     ] = None,
-    environment: Environment = None,
     insecure: Insecure = False,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as failures.")] = False,
     as_json: AsJson = False,
@@ -39,7 +38,7 @@ def doctor(
     from interactor_ext.cli.examination import examine, examine_receiver
 
     findings = []
-    checks = examine(environment, namespace, tuple(needs or ()), allow_insecure_http=insecure)
+    checks = examine(namespace, tuple(needs or ()), allow_insecure_http=insecure)
     for finding in chain(checks, map(examine_receiver, [router])):
         findings.append(finding)
         if not as_json:

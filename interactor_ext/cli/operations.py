@@ -76,11 +76,6 @@ def _document() -> Json:
     return document
 
 
-def scopes() -> frozenset[str]:
-    """Every scope of the contract."""
-    return frozenset(_document()["components"]["securitySchemes"]["bearerAuth"]["x-scopes"])
-
-
 def resolve(schema: Json) -> Json:
     """A schema of the contract with its reference resolved; keywords beside the reference are kept."""
     return {**_resolve(_document(), schema), **{key: value for key, value in schema.items() if key != "$ref"}}

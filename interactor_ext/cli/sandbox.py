@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -21,13 +20,6 @@ if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
 
 _PORT = 8765
-
-
-class LogLevel(StrEnum):
-    debug = "debug"
-    info = "info"
-    warning = "warning"
-    error = "error"
 
 
 Program = Annotated[
@@ -52,19 +44,6 @@ EnvPath = Annotated[
     Path | None,
     typer.Option("--env-file", metavar="FILE", help="Write the variables to this file, which only you can read."),
 ]
-Level = Annotated[
-    LogLevel | None,
-    typer.Option(
-        help="What to log; info logs one line per request.",
-        show_default="info, or warning for a program",
-        case_sensitive=False,
-    ),
-]
-TokenLifetime = Annotated[float, typer.Option(help="Seconds until an access token expires.")]
-EnforceLimits = Annotated[
-    bool, typer.Option("--enforce-limits", help="Respond with 429 beyond the documented rate limits.")
-]
-WordDelay = Annotated[float, typer.Option(help="Seconds between the words of a streamed reply.")]
 Data = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Keep state in this SQLite file, creating it if needed (default: in memory)."),
@@ -97,10 +76,6 @@ def sandbox(
     host: Host = "127.0.0.1",
     port: Port = None,
     env_path: EnvPath = None,
-    log_level: Level = None,
-    token_lifetime: TokenLifetime = 3600,
-    enforce_limits: EnforceLimits = False,
-    word_delay: WordDelay = 0.03,
     data: Data = None,
     seed: Seed = None,
     allow_host: AllowHost = None,
@@ -108,12 +83,9 @@ def sandbox(
     dialect: Dialects = None,
 ) -> None:
     """Serve a sandbox of the platform on this machine until Ctrl-C, or while a program runs."""
-    level = log_level or (LogLevel.warning if program else LogLevel.info)
-    _log(level.value.upper())
+    _log("WARNING" if program else "INFO")
     served = _make(
-        token_lifetime=token_lifetime,
-        enforce_limits=enforce_limits,
-        word_delay=word_delay,
+        word_delay=0.03,
         data=data,
         seed=seed,
         allowed_hosts=allow_host or (),
@@ -185,7 +157,7 @@ def _log(level: str) -> None:
     """Log to stderr: warnings of all libraries, and of the sandbox what `level` says."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Printable("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    logging.basicConfig(level="DEBUG" if level == "DEBUG" else "WARNING", handlers=[handler])
+    logging.basicConfig(handlers=[handler])
     sandbox_logger.setLevel(level)
 
 

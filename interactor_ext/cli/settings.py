@@ -13,7 +13,6 @@ import typer
 from interactor_ext._errors import ConfigurationError
 
 Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Tenant, such as user_123.")]
-Environment = Annotated[str | None, typer.Option("--environment", help="production or sandbox, if no URLs are set.")]
 Insecure = Annotated[
     bool,
     typer.Option("--allow-insecure-http", help="Allow http:// to a host that isn't local, unencrypted."),
@@ -30,7 +29,7 @@ _LINE = re.compile(
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-def settings(environment: str | None, namespace: str | None, insecure: bool) -> dict[str, Any]:
+def settings(namespace: str | None, insecure: bool) -> dict[str, Any]:
     """Arguments of `InteractorClient`; other settings come from environment variables.
 
     Raises ConfigurationError if the credentials are missing.
@@ -41,7 +40,6 @@ def settings(environment: str | None, namespace: str | None, insecure: bool) -> 
             f"missing, or pass a file that has it with --env-file. {WITHOUT_ACCOUNT}"
         )
     return {
-        "environment": environment,
         "namespace": namespace,
         "user_agent_suffix": "interactor-cli",
         "allow_insecure_http": insecure,

@@ -22,7 +22,7 @@ from interactor_ext.cli.deliveries import (
 )
 from interactor_ext.cli.output import write, write_json
 from interactor_ext.cli.sandbox import inspector_url
-from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
+from interactor_ext.cli.settings import AsJson, Insecure, Namespace, settings
 
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient
@@ -43,7 +43,6 @@ def trigger(
         str | None, typer.Option(metavar="URL", help="Deliver to this URL, signed with the webhook's secret.")
     ] = None,
     secret_file: SecretFile = None,
-    environment: Environment = None,
     insecure: Insecure = False,
     as_json: AsJson = False,
 ) -> None:
@@ -55,7 +54,7 @@ def trigger(
     if to is None:
         from interactor_ext import InteractorClient
 
-        options = settings(environment, namespace, insecure)
+        options = settings(namespace, insecure)
         with InteractorClient(**options) as client:
             _publish(client, event, data, as_json)
         return

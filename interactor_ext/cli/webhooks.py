@@ -43,11 +43,11 @@ Bodies = Annotated[list[str], typer.Argument(help=_BODY, metavar="BODY...")]
 @webhooks.command(name="sign")
 def sign_body(
     body: Body,
-    event: Annotated[str | None, typer.Option(help="Event type, for the X-Interactor-Event header.")] = None,
     secret_file: SecretFile = None,
 ) -> None:
     """Print the headers of a delivery with this body, in the format of curl's -H @FILE."""
-    for name, value in sign(read_body(body)[0], secret_of(secret_file), event=event).items():
+    raw = read_body(body)[0]
+    for name, value in sign(raw, secret_of(secret_file), event=type_of(raw)).items():
         write(f"{name}: {value}")
 
 

@@ -163,7 +163,7 @@ def test_sandbox_escapes_control_characters(
     with monkeypatch.context() as patch:
         patch.setattr("logging.basicConfig", lambda **_: None)
         run("sandbox", "--seed", str(damaged), status=1, marked=False)
-    with started("sandbox", "--port", "0", "--log-level", "info") as (process, first_lines):
+    with started("sandbox", "--port", "0") as (process, first_lines):
         url = re.findall(r"http://[^/\s]+", first_lines)[0]
         httpx.get(f"{url}/api/v1/rooms/%C2%9B31m%E2%80%AE%1B]0;owned%07%0Aforged")
         process.send_signal(signal.SIGINT)
@@ -275,11 +275,11 @@ def test_dead_letters_escapes_control_characters(
             queue.bury(name, "t", HOSTILE)
         for options in ([], ["--json"]):
             run("webhooks", "dead", "list", "hostile_shop:router", *options)
-            for name in (key, "shop:unreadable"):
-                run("webhooks", "dead", "show", "hostile_shop:router", name, *options)
-            run("webhooks", "dead", "replay", "hostile_shop:router", HOSTILE, *options, status=1)
-            run("webhooks", "dead", "drop", "hostile_shop:router", HOSTILE, *options, status=1)
-            run("webhooks", "dead", "drop", "hostile_shop:router", key, *options, status=1, marked=False)
+        for name in (key, "shop:unreadable"):
+            run("webhooks", "dead", "show", "hostile_shop:router", name)
+        run("webhooks", "dead", "replay", "hostile_shop:router", HOSTILE, status=1)
+        run("webhooks", "dead", "drop", "hostile_shop:router", HOSTILE, status=1)
+        run("webhooks", "dead", "drop", "hostile_shop:router", key, status=1, marked=False)
 
 
 def test_work_escapes_control_characters(run: Callable[..., str]) -> None:

@@ -90,10 +90,10 @@ CASES = {
         detail="INTERACTOR_CLIENT_SECRET",
         advice="export INTERACTOR_CLIENT_ID",
     ),
-    "unknown environment": Case("environment", options="--environment nope", advice="Fix the value named above"),
+    "unknown environment": Case("environment", {"INTERACTOR_ENVIRONMENT": "nope"}, advice="Fix the value named above"),
     "two answers to where": Case(
         "environment",
-        options="--environment sandbox",
+        {"INTERACTOR_ENVIRONMENT": "sandbox"},
         detail="INTERACTOR_ACCOUNT_SERVER_URL and INTERACTOR_CORE_API_URL",
     ),
     "insecure URL": Case(
@@ -120,9 +120,6 @@ CASES = {
     "too few scopes": Case("scopes", WORKER, detail="lacks the scope assistants:read"),
     "a scope that is needed": Case(
         "scopes", WORKER, "--needs rooms:read --needs rooms:write", detail="the token lacks the scope rooms:write"
-    ),
-    "unknown scope": Case(
-        "scopes", options="--needs foo:bar --needs rooms:read", detail="unknown scope foo:bar", advice="rooms:write"
     ),
     **{
         f"namespace refused with {status}": Case(

@@ -86,7 +86,7 @@ class ChatPage:
         return self._namespace if _bears(Headers(scope=scope), self._token) else None
 
 
-def serve(sock: socket.socket, settings: dict[str, Any], room_id: str, *, open_browser: bool) -> None:
+def serve(sock: socket.socket, settings: dict[str, Any], room_id: str) -> None:
     """Serve the page at a listening socket until Ctrl-C. `settings` are those of a client, with a namespace."""
     page = ChatPage(AsyncInteractorClient(**settings), settings["namespace"], room_id)
     closing: list[asyncio.Task[None]] = []
@@ -96,9 +96,8 @@ def serve(sock: socket.socket, settings: dict[str, Any], room_id: str, *, open_b
     link = f"{origin(sock)}/#{page.key}"
     write(f"Room {room_id} at {link}")
     write("The link works once. Press Ctrl-C to stop.", "dim")
-    if open_browser:
-        # Some browsers, those of a terminal among them, return when they are closed.
-        threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+    # Some browsers, those of a terminal among them, return when they are closed.
+    threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
     with suppress(KeyboardInterrupt):
         server.run(sockets=[sock])
 
