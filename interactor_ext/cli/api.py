@@ -14,7 +14,7 @@ import typer
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.cli import description, operations
 from interactor_ext.cli.answers import Answers
-from interactor_ext.cli.output import confirmed, note, write, write_json
+from interactor_ext.cli.output import confirmed, note, write
 from interactor_ext.cli.settings import Insecure, Namespace, settings
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def api(
     once requires one of them.
     """
     if operation is None:
-        _list(as_json)
+        _list()
         return
     described = operations.describe(operation)
     if describe:
@@ -138,14 +138,7 @@ def _question(described: operations.Described, given: dict[str, str]) -> str:
     return f"{described.operation.id} {what} can't be undone. Continue?"
 
 
-def _list(as_json: bool) -> None:
-    if as_json:
-        about = {
-            name: {"method": each.operation.method, "path": each.operation.path, "summary": each.summary}
-            for name, each in operations.operations().items()
-        }
-        write_json(about, compact=True)
-        return
+def _list() -> None:
     tag = ""
     for name, each in operations.operations().items():
         if each.operation.tag != tag:

@@ -17,7 +17,7 @@ from interactor_ext.cli import receiver
 from interactor_ext.cli.deliveries import SecretFile, known_events, secret_of
 from interactor_ext.cli.output import note, write
 from interactor_ext.cli.program import signals_handled
-from interactor_ext.cli.settings import AsJson, Insecure, Namespace, settings
+from interactor_ext.cli.settings import Insecure, Namespace, settings
 
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient
@@ -43,7 +43,6 @@ def listen(
     namespace: Namespace = None,
     insecure: Insecure = False,
     secret_file: SecretFile = None,
-    as_json: AsJson = False,
 ) -> None:
     """Receive deliveries, verify them and show their events, until Ctrl-C or SIGTERM.
 
@@ -59,25 +58,19 @@ def listen(
         ended = ThreadWaiter()
         # None of them interrupts the registration or its end.
         stack.enter_context(signals_handled(_ENDS, lambda *_: ended.wake()))
-        url = stack.enter_context(receiver.served(host, port, secret, save, forward_to, as_json=as_json))
+        url = stack.enter_context(receiver.served(host, port, secret, save, forward_to))
         if forward_to is not None:
             from interactor_ext import InteractorClient
 
             client = stack.enter_context(InteractorClient(**settings(namespace, insecure)))
             where = public_url or _reachable(url, client)
-            stack.enter_context(_registered(client, where, secret, as_json))
-        if not as_json:
-            to = f", forwarding to {forward_to}" if forward_to else ""
-            write(f"Listening at {url}{to}. Press Ctrl-C to stop.")
-        _wait(ended)
-        if not as_json:
-            write("")
-
-
-def _wait(ended: ThreadWaiter) -> None:
-    # In pieces, since on Windows no signal interrupts it.
-    while not ended.wait(1):
-        pass
+            stack.enter_context(_registered(client, where, secret))
+        to = f", forwarding to {forward_to}" if forward_to else ""
+        write(f"Listening at {url}{to}. Press Ctrl-C to stop.")
+        # In pieces, since on Windows no signal interrupts it.
+        while not ended.wait(1):
+            pass
+        write("")
 
 
 def _reachable(url: str, client: InteractorClient) -> str:
@@ -91,13 +84,12 @@ def _reachable(url: str, client: InteractorClient) -> str:
 
 
 @contextmanager
-def _registered(client: InteractorClient, url: str, secret: str, as_json: bool) -> Iterator[None]:
+def _registered(client: InteractorClient, url: str, secret: str) -> Iterator[None]:
     """A webhook that exists while the block runs."""
     types: list[Any] = [*known_events()]  # a type checker knows them one by one
     webhook = client.webhooks.create(url=url, events=types, secret=secret)
-    if not as_json:
-        of = client.config.namespace or "the default namespace"
-        write(f"Registered {webhook.id} in {of} for all events. It will be deleted on exit.", "dim")
+    of = client.config.namespace or "the default namespace"
+    write(f"Registered {webhook.id} in {of} for all events. It will be deleted on exit.", "dim")
     try:
         yield
     finally:
@@ -106,5 +98,4 @@ def _registered(client: InteractorClient, url: str, secret: str, as_json: bool) 
         except InteractorError:
             note(f"The webhook {webhook.id} is still registered. Delete it with `interactor api delete_webhook`.")
             raise
-        if not as_json:
-            write(f"Deleted {webhook.id}.", "dim")
+        write(f"Deleted {webhook.id}.", "dim")

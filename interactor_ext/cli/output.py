@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.highlighter import JSONHighlighter
 from rich.live import Live
 from rich.markdown import Markdown
+from rich.prompt import IntPrompt
 from rich.text import Text
 
 from interactor_ext._errors import ConfigurationError, InteractorError
@@ -135,12 +136,10 @@ def chosen(question: str, options: Sequence[str]) -> int | None:
     """The index of the option that the user chooses on the terminal; None where nobody can choose."""
     if not (sys.stdin.isatty() and console.is_terminal):
         return None
-    for number, option in enumerate(options, 1):
+    numbers = [str(number) for number in range(1, len(options) + 1)]
+    for number, option in zip(numbers, options, strict=True):
         write(f"{number:>3}  {option}")
-    while True:
-        number = typer.prompt(question, type=int)
-        if 1 <= number <= len(options):
-            return int(number) - 1
+    return IntPrompt.ask(question, console=console, choices=numbers, show_choices=False) - 1
 
 
 def complain(error: Any, *, verbose: bool, as_json: bool = False) -> int:

@@ -84,13 +84,17 @@ def sandbox(
 ) -> None:
     """Serve a sandbox of the platform on this machine until Ctrl-C, or while a program runs."""
     _log("WARNING" if program else "INFO")
-    served = _make(
+    try:
+        from interactor_ext.sandbox import Sandbox
+    except ImportError:
+        raise needs_sandbox() from None
+    served = Sandbox(
         word_delay=0.03,
         data=data,
         seed=seed,
         allowed_hosts=allow_host or (),
         allow_origins=allow_origin or (),
-        dialect=dialect or (),
+        dialect=dialect or (),  # type: ignore[arg-type]  # checked there
     )
     if port is None:
         port = 0 if program else _PORT
@@ -105,14 +109,6 @@ def sandbox(
         raise OSError(f"Can't listen on {host} port {port}: {reason}. Choose another port with --port.") from error
     except KeyboardInterrupt:
         write("\nStopped.")
-
-
-def _make(**options: object) -> Sandbox:
-    try:
-        from interactor_ext.sandbox import Sandbox
-    except ImportError:
-        raise needs_sandbox() from None
-    return Sandbox(**options)  # type: ignore[arg-type]
 
 
 def needs_sandbox() -> InteractorError:

@@ -20,9 +20,9 @@ from interactor_ext.cli.deliveries import (
     secret_of,
     show_answer,
 )
-from interactor_ext.cli.output import write, write_json
+from interactor_ext.cli.output import write
 from interactor_ext.cli.sandbox import inspector_url
-from interactor_ext.cli.settings import AsJson, Insecure, Namespace, settings
+from interactor_ext.cli.settings import Insecure, Namespace, settings
 
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient
@@ -44,7 +44,6 @@ def trigger(
     ] = None,
     secret_file: SecretFile = None,
     insecure: Insecure = False,
-    as_json: AsJson = False,
 ) -> None:
     """Publish an event: to the URL of --to, or in the sandbox, to every webhook that listens for it.
 
@@ -56,14 +55,14 @@ def trigger(
 
         options = settings(namespace, insecure)
         with InteractorClient(**options) as client:
-            _publish(client, event, data, as_json)
+            _publish(client, event, data)
         return
     from interactor_ext.testing.deliveries import WebhookFactory
 
     delivery = WebhookFactory(secret_of(secret_file))(event, data, namespace=namespace)
     with httpx.Client(timeout=PATIENCE) as client:
         answer = post(client, "--to", to, delivery.body, delivery.headers)
-    show_answer(answer, as_json)
+    show_answer(answer)
     if not answer.is_success:
         raise typer.Exit(1)
 
@@ -104,7 +103,7 @@ def _value(text: str, schema: dict[str, Any]) -> Any:
         return text
 
 
-def _publish(client: InteractorClient, event: str, data: dict[str, Any], as_json: bool) -> None:
+def _publish(client: InteractorClient, event: str, data: dict[str, Any]) -> None:
     namespace = client.config.namespace or ""
     listening = [each for each in client.webhooks.iterate() if each.active and event in each.events]
     if not listening:
@@ -124,8 +123,5 @@ def _publish(client: InteractorClient, event: str, data: dict[str, Any], as_json
             "demand. Pass --to URL."
         )
     published = answer.json()
-    if as_json:
-        write_json({"event": published, "webhooks": [each.id for each in listening]}, compact=True)
-        return
     write(f"{event} ", "bold cyan", end="")
     write(f"{published['id']} goes to {', '.join(each.url for each in listening)}")

@@ -145,13 +145,13 @@ class Routes:
             case ["rooms", room, "approvals", call] if is_id(room) and self._options.approvals is not None:
                 return {"POST": partial(self._decide, room, call)}
             case ["rooms", room, "stream"] if is_id(room):
-                return {"GET": partial(self._stream_room, room)}
+                return {"GET": partial(self._stream, "rooms", room)}
             case ["workflow-instances", instance] if is_id(instance):
                 return {"GET": partial(self._get_instance, instance)}
             case ["workflow-instances", instance, "input"] if is_id(instance):
                 return {"POST": partial(self._submit_input, instance)}
             case ["workflow-instances", instance, "stream"] if is_id(instance):
-                return {"GET": partial(self._stream_instance, instance)}
+                return {"GET": partial(self._stream, "workflow_instances", instance)}
         raise Refused(404)
 
     def _static(self, file: StaticFile, request: Request) -> Effects[Response]:
@@ -275,17 +275,10 @@ class Routes:
             about["left_out"] = left_out
         return json_response({"data": data, "meta": about})
 
-    def _stream_room(self, room: str, request: Request) -> Effects[Response]:
+    def _stream(self, kind: str, record: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
-        yield from self._require(self._options.rooms, user, room, request)
-        return (yield from self._stream(user, "rooms", room, request))
-
-    def _stream_instance(self, instance: str, request: Request) -> Effects[Response]:
-        user = yield from self._user(request)
-        yield from self._require(self._options.instances, user, instance, request)
-        return (yield from self._stream(user, "workflow_instances", instance, request))
-
-    def _stream(self, user: User, kind: str, record: str, request: Request) -> Effects[Response]:
+        may_enter = self._options.rooms if kind == "rooms" else self._options.instances
+        yield from self._require(may_enter, user, record, request)
         name = (user.namespace, kind, record)
         secret = user.view.config.client_secret
         ids = EventIds(secret if isinstance(secret, str) else self._own_secret, *name)

@@ -281,8 +281,7 @@ def test_webhooks_sign_and_verify_round_trip(shown_by: Callable[..., str], tmp_p
     assert "Genuine" in shown_by("webhooks", "verify", str(file), *old, "--any-age")
     secret = tmp_path / "secret"
     secret.write_text("another\n")
-    shown = shown_by("webhooks", "verify", str(file), *signed, "--secret-file", str(secret), "--json", status=1)
-    assert json.loads(shown)["genuine"] is False
+    assert "Error: " in shown_by("webhooks", "verify", str(file), *signed, "--secret-file", str(secret), status=1)
     assert "INTERACTOR_WEBHOOK_SECRET isn't set" in shown_by(
         "webhooks", "sign", str(file), status=1, INTERACTOR_WEBHOOK_SECRET=""
     )

@@ -147,7 +147,7 @@ def test_errors_are_json_under_json(shell: Shell, sandbox: Sandbox) -> None:
     assert unknown == {"type": "ConfigurationError", "code": "CONFIGURATION_ERROR"}
     assert error("api get_room --nonsense", 2)["message"].startswith("No such option")
     assert error("nonsense", 2)["type"] in ("UsageError", "NoSuchCommand")  # by the version of click
-    assert error("webhooks verify /nowhere")["type"] == "FileNotFoundError"
+    assert error("api create_room -d @/nowhere")["type"] == "FileNotFoundError"
 
 
 def test_missing_credentials_name_the_sandbox_and_env_file_supplies_them(
