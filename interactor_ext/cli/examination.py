@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from interactor_ext._redaction import clean_text
 from interactor_ext._version import __version__
 from interactor_ext.cli import operations
 from interactor_ext.cli.network import Finding, reach
-from interactor_ext.cli.settings import CREDENTIALS, WITHOUT_ACCOUNT
+from interactor_ext.cli.settings import WITHOUT_ACCOUNT
 from interactor_ext.retry._policy import parse_http_date
 from interactor_ext.tokens._requests import token_request
 from interactor_ext.webhooks import MemoryEventStore
@@ -70,9 +69,16 @@ def examine(namespace: str | None, needed: tuple[str, ...], *, allow_insecure_ht
             require_namespace=False,  # the account is examined
         )
     except ConfigurationError as error:
-        yield Finding("environment", "failed", str(error), _settings_advice())
+        yield Finding(
+            "environment",
+            "failed",
+            str(error),
+            f"Fix it, for example with `export INTERACTOR_CLIENT_ID=...`. {WITHOUT_ACCOUNT}",
+        )
         return
-    yield Finding("environment", "ok", _versions(config))
+    urls = f"{config.account_server_url} and {config.core_api_url}"
+    versions = f"SDK {__version__}, Python {platform.python_version()}"
+    yield Finding("environment", "ok", f"id and secret are set, for {urls}; {versions}")
     failed = False
     for finding in chain(
         reach("account server", "INTERACTOR_ACCOUNT_SERVER_URL", config.account_server_url),
@@ -86,40 +92,35 @@ def examine(namespace: str | None, needed: tuple[str, ...], *, allow_insecure_ht
         yield from _conversation(client, namespace, needed)
 
 
-def _settings_advice() -> str:
-    if not all(os.environ.get(name, "").strip() for name in CREDENTIALS):
-        return (
-            "Set them, e.g. `export INTERACTOR_CLIENT_ID=...`. The id and the secret are in the "
-            f"platform's dashboard. {WITHOUT_ACCOUNT}"
-        )
-    return "All required variables are set. Fix the value named above."
-
-
 def _conversation(client: InteractorClient, namespace: str | None, needed: tuple[str, ...]) -> Iterator[Finding]:
     yield _clock(client)
-    token, granted = _token(client)
-    yield token
-    if token.status == "failed":
+    try:
+        answer = operations.send(client, token_request(client.config))
+        client.get_access_token()
+    except InteractorError as error:
+        yield _refused("token", error, _token_advice(error))
         return
+    yield Finding("token", "ok", f"issued to {client.config.client_id}")
+    said = answer.get("data", answer).get("scope")
+    granted = frozenset(said.split()) if isinstance(said, str) else None
     wanted = {*client.config.scopes, *needed}
-    scopes = _scopes(granted, wanted)
-    yield scopes
-    if scopes.status == "failed":
+    if granted is None:
+        yield Finding("scopes", "skipped", "the server doesn't report which scopes were granted")
+    elif "admin" not in granted and (missing := wanted - granted):
+        yield _missing_scope(", ".join(sorted(missing)))
         return
-    readable = _readable(granted, wanted)
+    else:
+        yield Finding("scopes", "ok", " ".join(sorted(granted)) or "none")
+    # A client without configured scopes is expected to have all.
+    has_all = not wanted or granted is None or "admin" in granted
+    readable = [name for name in _LISTS if has_all or wanted.issuperset(operations.describe(name).scopes)]
     if not readable:
-        yield Finding("read call", "skipped", "this client has no scope that allows reading a list")
-        yield Finding("namespace", "skipped", "no scope allows reading a list")
+        yield Finding("read call", "skipped", "no scope of this client allows reading a list")
         return
     read = _read(client, readable[0])
     yield read
     if read.status != "failed":
         yield _namespace(client, namespace, readable)
-
-
-def _versions(config: InteractorConfig) -> str:
-    urls = f"{config.account_server_url} and {config.core_api_url}"
-    return f"id and secret are set, for {urls}; SDK {__version__}, Python {platform.python_version()}"
 
 
 def _clock(client: InteractorClient) -> Finding:
@@ -144,20 +145,6 @@ def _clock(client: InteractorClient) -> Finding:
     return Finding("clock", "failed", detail, advice)
 
 
-def _token(client: InteractorClient) -> tuple[Finding, frozenset[str] | None]:
-    """Check the token; the granted scopes are None if the server does not report them."""
-    try:
-        answer = operations.send(client, token_request(client.config))
-        client.get_access_token()
-    except InteractorError as error:
-        return _refused("token", error, _token_advice(error)), None
-    fields = answer.get("data", answer) if isinstance(answer, dict) else {}
-    said = fields.get("scope") if isinstance(fields, dict) else None
-    granted = frozenset(said.split()) if isinstance(said, str) else None
-    lifetime = f", valid for {fields['expires_in']} s" if isinstance(fields.get("expires_in"), int) else ""
-    return Finding("token", "ok", f"issued to {client.config.client_id}{lifetime}"), granted
-
-
 def _token_advice(error: InteractorError) -> str:
     if error.code == "invalid_scope" or "scope" in str(error).lower():
         return (
@@ -174,28 +161,12 @@ def _token_advice(error: InteractorError) -> str:
     return "This doesn't look like Interactor's account server. Check INTERACTOR_ACCOUNT_SERVER_URL."
 
 
-def _scopes(granted: frozenset[str] | None, wanted: set[str]) -> Finding:
-    if granted is None:
-        return Finding("scopes", "skipped", "the server doesn't report which scopes were granted")
-    missing = set() if "admin" in granted else wanted - granted
-    if missing:
-        return _missing_scope(", ".join(sorted(missing)))
-    return Finding("scopes", "ok", " ".join(sorted(granted)) or "none")
-
-
 def _missing_scope(name: str) -> Finding:
     advice = (
         "Grant it to the client in the dashboard. If this service shouldn't have it, list the scopes "
         "that it needs in INTERACTOR_SCOPES."
     )
     return Finding("scopes", "failed", f"the token lacks the scope {name}", advice)
-
-
-def _readable(granted: frozenset[str] | None, wanted: set[str]) -> list[str]:
-    """The list operations that the scopes allow. A client without configured scopes is expected to have all."""
-    if not wanted or granted is None or "admin" in granted:
-        return list(_LISTS)
-    return [name for name in _LISTS if granted.issuperset(operations.describe(name).scopes)]
 
 
 def _read(client: InteractorClient, name: str) -> Finding:
@@ -216,12 +187,7 @@ def _read(client: InteractorClient, name: str) -> Finding:
         )
         return _refused("read call", error, advice)
     milliseconds = (time.perf_counter() - began) * 1000
-    limits = "".join(
-        f"; {limit.remaining} calls left, {limit.limit} per minute"
-        for limit in client.rate_limit.values()
-        if limit.scope == "client" and limit.limit is not None and limit.remaining is not None
-    )
-    return Finding("read call", "ok", f"{operation.method} {operation.path} in {milliseconds:.0f} ms{limits}")
+    return Finding("read call", "ok", f"{operation.method} {operation.path} in {milliseconds:.0f} ms")
 
 
 def _namespace(client: InteractorClient, namespace: str | None, readable: list[str]) -> Finding:

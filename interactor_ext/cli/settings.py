@@ -26,7 +26,6 @@ _LINE = re.compile(
     r"""(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*"""
     r"""(?:'(?P<literal>[^']*)'|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>(?:(?!\s\#)[^'"])*?))\s*(?:\s\#.*|\#.*)?""",
 )
-_ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def settings(namespace: str | None, insecure: bool) -> dict[str, Any]:
@@ -49,8 +48,9 @@ def settings(namespace: str | None, insecure: bool) -> dict[str, Any]:
 def load_env_file(path: Path) -> None:
     """Set the variables of a file, whatever the environment has: what is named on the command line goes first.
 
-    A line is `NAME=value`, with or without `export` and quotes; `#` begins a comment. Nothing is expanded. Raises
-    ConfigurationError for any other line, without quoting it, and OSError for a file that can't be read.
+    A line is `NAME=value`, with or without `export` and quotes; `#` begins a comment. Nothing is expanded, and a
+    backslash is one. Raises ConfigurationError for any other line, without quoting it, and OSError for a file that can't
+    be read.
     """
     variables: dict[str, str] = {}
     lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -61,7 +61,7 @@ def load_env_file(path: Path) -> None:
                 raise ConfigurationError(
                     f"{path}, line {number}: write NAME=value, with quotes around the whole value or none."
                 )
-            variables[found["name"]] = _value(found)
+            variables[found["name"]] = found["literal"] or found["quoted"] or found["plain"] or ""
     os.environ.update(variables)
 
 
@@ -85,9 +85,3 @@ def open_private(path: Path) -> TextIO:
     if path.is_file():  # no device, such as /dev/null
         path.chmod(0o600)
     return os.fdopen(descriptor, "w", encoding="utf-8")
-
-
-def _value(found: re.Match[str]) -> str:
-    if found["quoted"] is None:
-        return found["literal"] or found["plain"] or ""
-    return re.sub(r"\\(.)", lambda match: _ESCAPED.get(match[1], match[1]), found["quoted"])

@@ -226,8 +226,8 @@ def test_doctor_ends_with_a_verdict_and_indents_its_lines(sandbox: Sandbox) -> N
         assert shown.endswith("\n\nReady. Warnings: namespace.\n")
         lines = shown.splitlines()
         assert max(map(len, lines)) <= 60
-        at = next(number for number, line in enumerate(lines) if line.startswith("! namespace"))
-        assert lines[at + 1].startswith(f"{'':<14}")
+        at = next(number for number, line in enumerate(lines) if line.startswith("!    namespace"))
+        assert lines[at + 1].startswith(f"{'':<18}")
         sandbox.faults.add("create_token", status=401, times=None)
         assert narrow.run("doctor", 1).endswith("\n\nNot ready. Failed: token.\n")
     finally:

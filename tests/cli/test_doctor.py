@@ -90,7 +90,7 @@ CASES = {
         detail="INTERACTOR_CLIENT_SECRET",
         advice="export INTERACTOR_CLIENT_ID",
     ),
-    "unknown environment": Case("environment", {"INTERACTOR_ENVIRONMENT": "nope"}, advice="Fix the value named above"),
+    "unknown environment": Case("environment", {"INTERACTOR_ENVIRONMENT": "nope"}, advice="Fix it"),
     "two answers to where": Case(
         "environment",
         {"INTERACTOR_ENVIRONMENT": "sandbox"},
@@ -301,6 +301,6 @@ def test_router_is_checked_although_the_platform_is_out_of_reach(
 
 def test_doctor_output_for_people(shown_by: Callable[..., str]) -> None:
     lines = shown_by("doctor", status=1, INTERACTOR_CLIENT_SECRET="hunter2-of-another").splitlines()
-    at = next(number for number, line in enumerate(lines) if line.startswith("✗ token"))
+    at = next(number for number, line in enumerate(lines) if line.startswith("FAIL token"))
     assert "INTERACTOR_CLIENT_SECRET is wrong" in lines[at + 1]
     assert "hunter2-of-another" not in "".join(lines)
