@@ -48,9 +48,9 @@ def settings(namespace: str | None, insecure: bool) -> dict[str, Any]:
 def load_env_file(path: Path) -> None:
     """Set the variables of a file, whatever the environment has: what is named on the command line goes first.
 
-    A line is `NAME=value`, with or without `export` and quotes; `#` begins a comment. Nothing is expanded, and a
-    backslash is one. Raises ConfigurationError for any other line, without quoting it, and OSError for a file that can't
-    be read.
+    A line is `NAME=value`, with or without `export` and quotes; `#` begins a comment. Nothing is expanded,
+    no backslash either. Raises ConfigurationError for any other line, without quoting it, and OSError for a file that
+    can't be read.
     """
     variables: dict[str, str] = {}
     lines = path.read_text(encoding="utf-8-sig").splitlines()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from interactor_ext._effects import Effects, run_async
 from interactor_ext.relay._http import Disconnected, Refused, Request, Response
@@ -47,7 +48,7 @@ def _request(scope: Scope, receive: Receive) -> Request:
         scheme=scope.get("scheme", "http"),
         path=path,
         raw_path=scope.get("raw_path") or b"",
-        query=scope.get("query_string", b"").decode("latin-1"),
+        query=dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))),
         headers=headers,
         scope=scope,
         read_body=read_body,

@@ -68,7 +68,8 @@ class Request:
     """Decoded, below the path that the relay is mounted at."""
     raw_path: bytes
     """As it was sent, with any prefix; empty where the server does not tell."""
-    query: str
+    query: Mapping[str, str]
+    """Of several parameters with one name the last."""
     headers: Mapping[str, str]
     scope: Any
     read_body: Callable[[int], Awaitable[bytes] | bytes]

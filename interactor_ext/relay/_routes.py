@@ -7,7 +7,6 @@ from contextlib import ExitStack, aclosing
 from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.parse import parse_qsl
 
 from interactor_ext._effects import Call, Effects
 from interactor_ext._errors import ConfigurationError, InteractorError
@@ -164,7 +163,7 @@ class Routes:
 
     def _list_rooms(self, request: Request) -> Effects[Response]:
         asked: dict[str, Any] = _page(request.query)
-        if (assistant := dict(parse_qsl(request.query)).get("assistant_id")) is not None:
+        if (assistant := request.query.get("assistant_id")) is not None:
             asked["assistant_id"] = _known_id(assistant)
         user = yield from self._user(request)
         page = yield Call(partial(user.view.rooms.list, **asked))
@@ -197,10 +196,8 @@ class Routes:
 
     def _list_messages(self, room: str, request: Request) -> Effects[Response]:
         asked: dict[str, Any] = _page(request.query)
-        if (order := dict(parse_qsl(request.query)).get("order")) is not None:
-            if order not in ("asc", "desc"):
-                raise Refused(422)
-            asked["order"] = order
+        if "order" in request.query:
+            asked["order"] = request.query["order"]
         user = yield from self._user(request)
         yield from self._require(self._options.rooms, user, room, request)
         page = yield Call(partial(user.view.messages.list, room, **asked))
@@ -229,13 +226,17 @@ class Routes:
     def _list_approvals(self, room: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
         yield from self._approver(user, room, request)
-        return json_response({"data": (yield from self._approvals().waiting(user.view, room))})
+        assert self._options.tools is not None
+        return json_response({"data": (yield from _approvals.waiting(self._options.tools, user.view, room))})
 
     def _decide(self, room: str, call: str, request: Request) -> Effects[Response]:
         user, body = yield from self._write(request)
         by = yield from self._approver(user, room, request)
+        assert self._options.tools is not None
         view = user.view.with_options(deadline=self._options.answer_seconds)
-        yield from self._approvals().decide(view, room, call, body, by)
+        work = yield from _approvals.decision(self._options.tools, view, room, call, body, by)
+        # A tool that has begun goes on although the browser leaves.
+        yield Call(self._finish, ("A decision about a call", work))
         return json_response({"data": {"id": call, "decision": body["decision"]}})
 
     def _approver(self, user: User, room: str, request: Request) -> Effects[str]:
@@ -247,10 +248,6 @@ class Routes:
         if not isinstance(name, str) or not name:
             raise TypeError(f"approvals= returned {type(name).__name__}, which is neither None nor a name")
         return name
-
-    def _approvals(self) -> _approvals.Approvals:
-        assert self._options.tools is not None
-        return _approvals.Approvals(self._options.tools, self._finish)
 
     def _get_instance(self, instance: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
@@ -282,7 +279,7 @@ class Routes:
         name = (user.namespace, kind, record)
         secret = user.view.config.client_secret
         ids = EventIds(secret if isinstance(secret, str) else self._own_secret, *name)
-        last_event_id = request.headers.get("last-event-id") or dict(parse_qsl(request.query)).get("last_event_id", "")
+        last_event_id = request.headers.get("last-event-id") or request.query.get("last_event_id", "")
         resume = ids.decode(last_event_id)
         if resume == END:
             return Response(204, {"Cache-Control": "no-store"})
@@ -381,16 +378,14 @@ _EVENT_STREAM = {
 }
 
 
-def _page(query: str) -> dict[str, int]:
+def _page(query: Mapping[str, str]) -> dict[str, int]:
     """The parameters of a list. Raises Refused for one that is out of its range."""
-    asked: dict[str, int] = {}
-    given = dict(parse_qsl(query))
-    for name, most in (("page", 1_000_000), ("per_page", _MOST_PER_PAGE)):
-        if name in given:
-            text = given[name]
-            if not (text.isascii() and text.isdigit() and len(text) <= 7 and 1 <= int(text) <= most):
-                raise Refused(422)
-            asked[name] = int(text)
+    try:
+        asked = {name: int(query[name]) for name in ("page", "per_page") if name in query}
+    except ValueError:
+        raise Refused(422) from None
+    if asked.get("page", 1) < 1 or not 1 <= asked.get("per_page", 1) <= _MOST_PER_PAGE:
+        raise Refused(422)
     return asked
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
 from interactor_ext._effects import Effects, run_sync
 from interactor_ext._waiting.event_loop import loop_thread
@@ -66,7 +67,7 @@ def _request(environ: dict[str, Any]) -> Request:
         scheme=environ.get("wsgi.url_scheme", "http"),
         path=environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace"),
         raw_path=raw.partition("?")[0].encode("utf-8", "replace"),
-        query=environ.get("QUERY_STRING", ""),
+        query=dict(parse_qsl(environ.get("QUERY_STRING", ""))),
         headers=headers,
         scope=environ,
         read_body=read_sent,
