@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ from interactor_ext.cli.settings import AsJson
 from interactor_ext.webhooks.worker._dead_letters import chosen, how_many, letters_of, summary
 
 if TYPE_CHECKING:
-    from interactor_ext.webhooks import DeadLetter, WebhookWorker
+    from interactor_ext.webhooks import WebhookWorker
 
 dead: typer.Typer = typer.Typer(
     help="List, show, replay and drop events whose handlers failed for good.",
@@ -67,7 +67,9 @@ def show(router: Router, key: Key) -> None:
 def replay(router: Router, keys: Keys = None, every: All = False) -> None:
     """Queue dead letters again, with all attempts. Exits with status 1, doing nothing, if a key is unknown."""
     worker = _load(router)
-    _apply(worker.queue.replay, chosen(worker, keys, every), "replayed")
+    # False where someone else was faster.
+    replayed = [worker.queue.replay(letter.key) for letter in chosen(worker, keys, every)]
+    write(f"{how_many(sum(replayed))} replayed.")
 
 
 @dead.command()
@@ -82,15 +84,11 @@ def drop(
     letters = chosen(worker, keys, every)
     if letters and not yes and not confirmed(f"Dropping {how_many(len(letters))} can't be undone. Continue?", "--yes"):
         raise ConfigurationError("Nothing was dropped.")
-    _apply(worker.queue.discard, letters, "dropped")
+    dropped = [worker.queue.discard(letter.key) for letter in letters]
+    write(f"{how_many(sum(dropped))} dropped.")
 
 
 def _load(router: str) -> WebhookWorker:
     from interactor_ext.webhooks.worker._loading import load_queue_worker
 
     return load_queue_worker(router)
-
-
-def _apply(action: Any, letters: list[DeadLetter], done: str) -> None:
-    # False where someone else was faster.
-    write(f"{how_many(sum(action(letter.key) for letter in letters))} {done}.")

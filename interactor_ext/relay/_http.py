@@ -132,23 +132,6 @@ def is_id(segment: str) -> bool:
     return _ID.fullmatch(segment) is not None
 
 
-def allowed_origins(origins: Iterable[str]) -> frozenset[str]:
-    """Normalized.
-
-    Raises:
-        ConfigurationError: one is no origin.
-    """
-    if isinstance(origins, str):
-        raise ConfigurationError('allowed_origins must be a list of origins: allowed_origins=["https://app.example"]')
-    normalized = {origin: _normalized(origin) if isinstance(origin, str) else None for origin in origins}
-    for origin, known in normalized.items():
-        if known is None:
-            raise ConfigurationError(
-                f"allowed_origins must contain origins such as https://app.example, without a path or *, not {origin!r}"
-            )
-    return frozenset(filter(None, normalized.values()))
-
-
 def _normalized(origin: str) -> str | None:
     match = _ORIGIN.fullmatch(origin.lower())
     if match is None:
@@ -161,7 +144,15 @@ class Origins:
     """Which pages may use the relay: those of its own host, and of the hosts that were allowed."""
 
     def __init__(self, allowed: Iterable[str], *, trust_forwarded_host: bool) -> None:
-        self._allowed = allowed_origins(allowed)
+        if isinstance(allowed, str):
+            raise ConfigurationError("allowed_origins must be a list of origins, such as ['https://app.example'].")
+        known = {origin: _normalized(origin) for origin in allowed}
+        if unknown := [origin for origin, name in known.items() if name is None]:
+            raise ConfigurationError(
+                "allowed_origins must contain origins such as https://app.example, without a path or *, "
+                f"not {unknown[0]!r}."
+            )
+        self._allowed = frozenset(known.values())
         self._trusts_forwarded = trust_forwarded_host
         self._warned: set[tuple[str, str]] = set()
 

@@ -87,10 +87,8 @@ class Routes:
         # A client secret that a function gives may change any time: then the ids of events are those of this process.
         self._own_secret = token_hex()
         self._hubs: PerLoop[Hubs] = PerLoop(Hubs, Hubs.aclose)
-        self._is_closed = False
 
     async def aclose(self) -> None:
-        self._is_closed = True
         await self._hubs.aclose()
 
     def answer(self, request: Request) -> Effects[Response | None]:
@@ -124,8 +122,6 @@ class Routes:
             raise Refused(405, Allow=", ".join((*methods, "OPTIONS")))
         if origin is Origin.FOREIGN or (origin is Origin.UNSAID and request.method in _WRITES):
             raise Refused(403)
-        if self._is_closed:
-            raise Refused(503, retry_after=_BUSY_SECONDS)
         return (yield from handler(request))
 
     def _methods(self, parts: list[str]) -> Mapping[str, Callable[[Request], Effects[Response]]]:

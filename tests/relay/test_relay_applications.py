@@ -114,7 +114,7 @@ async def test_lifespan_shutdown_closes_all_streams(app: Relay, sandbox: Sandbox
     assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert (await stream)[-1] == {"type": "http.response.body", "body": b""}
     await eventually_async(lambda: sandbox.open_streams == 0)
-    start, _ = await answer(app, scope("/rooms/room_1/messages"))
+    start, _ = await answer(app, scope("/rooms/room_1/stream"))
     assert start["status"] == 503
 
 

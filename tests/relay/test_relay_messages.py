@@ -186,14 +186,14 @@ def test_module_is_served_to_anybody_and_once(relay: RelayServer, sandbox: Sandb
     [
         *(
             {"allowed_origins": each}
-            for each in ("https://app.example", ["*"], ["https://app.example/"], ["app.example"], [7])
+            for each in ("https://app.example", ["*"], ["https://app.example/"], ["app.example"])
         ),
         {"authorize": "user_1"},
         *({name: each} for name in ("rooms", "instances", "on_message") for each in (["room_1"], [], lambda one: True)),
         {"show": True},
         {"grace": -1},
         {"heartbeat": 0},
-        {"answer_timeout": float("inf")},
+        {"answer_timeout": 0},
         {"max_body": 0},
         {"writes_per_minute": 0},
         {"streams_per_namespace": 0},
