@@ -38,12 +38,10 @@ def chat(
     with InteractorClient(**options) as user:
         if web:
             from interactor_ext.cli.chat_page import serve
-            from interactor_ext.sandbox.http.server import listen
 
             if namespace is None:
                 raise ConfigurationError("--web needs a namespace, such as -n user_123.")
-            with listen("127.0.0.1", 0) as sock:
-                serve(sock, options, _enter(user, room, assistant).id)
+            serve(options, _enter(user, room, assistant).id)
         else:
             _converse(user, _enter(user, room, assistant), is_new=room is None)
 
