@@ -14,8 +14,8 @@ import typer
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.cli import description, operations
 from interactor_ext.cli.answers import Answers
-from interactor_ext.cli.output import confirmed, note, write, write_json
-from interactor_ext.cli.settings import Environment, Insecure, Namespace, settings
+from interactor_ext.cli.output import confirmed, note, write
+from interactor_ext.cli.settings import Insecure, Namespace, settings
 
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient
@@ -25,17 +25,12 @@ def complete_operation(incomplete: str) -> list[tuple[str, str]]:
     return [(name, each.summary) for name, each in operations.operations().items() if name.startswith(incomplete)]
 
 
-def complete_parameter(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """`name=` for each parameter of the operation, and `name=value` where the contract knows the values."""
+def complete_parameter(context: typer.Context, incomplete: str) -> list[str]:
+    """`name=` for each parameter of the operation that isn't given yet."""
     described = operations.operations().get(context.params.get("operation") or "")
     given = {each.partition("=")[0] for each in context.params.get("parameters") or ()}
-    found = []
-    for parameter in described.parameters if described else ():
-        name, schema = parameter["name"], operations.resolve(parameter.get("schema", {}))
-        values = schema.get("enum") or schema.get("x-extensible-enum") or [""]
-        if name not in given:
-            found += [(f"{name}={value}", parameter.get("description", "")) for value in values]
-    return [each for each in found if each[0].startswith(incomplete)]
+    names = [each["name"] for each in described.parameters] if described else []
+    return [f"{name}=" for name in names if name not in given and name.startswith(incomplete)]
 
 
 OperationId = Annotated[str | None, typer.Argument(help="The operationId.", autocompletion=complete_operation)]
@@ -68,7 +63,6 @@ def api(
     parameters: Parameters = None,
     data: Data = None,
     every_page: Annotated[bool, typer.Option("--all", help="Fetch the items of all pages, not of one.")] = False,
-    idempotency_key: Annotated[str | None, typer.Option(help="Use this key instead of a generated one.")] = None,
     limit: Limit = None,
     describe: Annotated[
         bool, typer.Option("--describe", help="Show the parameters and the body of the operation; send nothing.")
@@ -88,7 +82,6 @@ def api(
         ),
     ] = False,
     namespace: Namespace = None,
-    environment: Environment = None,
     insecure: Insecure = False,
 ) -> None:
     """Call any operation of the API. Without OPERATION, list all; OPERATION --describe shows its parameters.
@@ -97,7 +90,7 @@ def api(
     once requires one of them.
     """
     if operation is None:
-        _list(as_json)
+        _list()
         return
     described = operations.describe(operation)
     if describe:
@@ -109,10 +102,9 @@ def api(
     given = dict(_pair(each) for each in parameters or ())
     from interactor_ext import InteractorClient
 
-    with InteractorClient(**settings(environment, namespace, insecure)) as client:
+    with InteractorClient(**settings(namespace, insecure)) as client:
         body = _completed(described, _body(data), client)
         request = operations.arguments(described, given, body)
-        view = client if idempotency_key is None else client.with_options(idempotency_key=idempotency_key)
         if described.namespaced and client.config.namespace is None and "namespace" not in given:
             if client.config.require_namespace:
                 raise ConfigurationError("Pass a namespace with -n: INTERACTOR_REQUIRE_NAMESPACE is set.")
@@ -121,11 +113,11 @@ def api(
             raise ConfigurationError("Nothing was deleted.")
         with answers.opened():
             if described.operation.stream:
-                answers.put_each(_events(view, described, given, limit))
+                answers.put_each(_events(client, described, given, limit))
             elif every_page:
-                answers.put_all(itertools.islice(operations.send_all(view, request), limit))
+                answers.put_all(itertools.islice(operations.send_all(client, request), limit))
             else:
-                answers.put(operations.send(view, request))
+                answers.put(operations.send(client, request))
 
 
 def _refuse_misfits(described: operations.Described, every_page: bool, limit: int | None, output: Path | None) -> None:
@@ -134,11 +126,7 @@ def _refuse_misfits(described: operations.Described, every_page: bool, limit: in
     if every_page and not described.is_paged:
         raise ConfigurationError(f"{operation.id} isn't paged, so --all doesn't apply.")
     if limit is not None and not (operation.stream or every_page):
-        raise ConfigurationError(
-            f"--limit needs a stream or --all; {operation.id} accepts per_page=..."
-            if described.is_paged
-            else f"--limit needs a stream or --all, and {operation.id} is neither a stream nor a list."
-        )
+        raise ConfigurationError("--limit needs a stream or --all; a list accepts per_page=...")
     if operation.stream and output:
         raise ConfigurationError(
             f"--output writes a single response, and {operation.id} is a stream: redirect it with > FILE."
@@ -150,14 +138,7 @@ def _question(described: operations.Described, given: dict[str, str]) -> str:
     return f"{described.operation.id} {what} can't be undone. Continue?"
 
 
-def _list(as_json: bool) -> None:
-    if as_json:
-        about = {
-            name: {"method": each.operation.method, "path": each.operation.path, "summary": each.summary}
-            for name, each in operations.operations().items()
-        }
-        write_json(about, compact=True)
-        return
+def _list() -> None:
     tag = ""
     for name, each in operations.operations().items():
         if each.operation.tag != tag:
@@ -199,13 +180,10 @@ def _completed(described: operations.Described, body: Any, client: InteractorCli
 def _events(
     client: InteractorClient, described: operations.Described, given: dict[str, str], limit: int | None
 ) -> Iterator[Any]:
-    """The events of a stream: as JSON, or as text where one is no JSON."""
+    """The events of a stream, as JSON."""
     if client.config.namespace is None and "namespace" in given:
         client = client.namespace(given["namespace"])
     resource = getattr(client, described.operation.tag)
     with resource.stream(given[described.path_names[0]]) as stream:
         for event in itertools.islice(stream.raw(), limit):
-            try:
-                yield json.loads(event.data)
-            except ValueError:
-                yield event.data
+            yield json.loads(event.data)

@@ -12,7 +12,7 @@ import typer
 
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext.cli.output import Answer, chosen, complain, write, write_markdown
-from interactor_ext.cli.settings import Environment, Insecure, Namespace, settings
+from interactor_ext.cli.settings import Insecure, Namespace, settings
 
 if TYPE_CHECKING:
     from interactor_client.models import Room
@@ -28,29 +28,20 @@ def chat(
         typer.Option("--assistant", "-a", help="Assistant for a new room (default: the only one there is)."),
     ] = None,
     namespace: Namespace = None,
-    environment: Environment = None,
     web: Annotated[bool, typer.Option("--web", help="Chat in the browser, on 127.0.0.1.")] = False,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port for --web (default: a free one).", show_default=False)
-    ] = None,
-    no_open: Annotated[bool, typer.Option("--no-open", help="With --web: only print the link.")] = False,
     insecure: Insecure = False,
 ) -> None:
     """Talk to an assistant. Tools that it calls don't run. The commands are /history, /room and /quit."""
-    if not web and (port is not None or no_open):
-        raise typer.BadParameter("--port and --no-open need --web.")
     from interactor_ext import InteractorClient
 
-    options = settings(environment, namespace, insecure)
+    options = settings(namespace, insecure)
     with InteractorClient(**options) as user:
         if web:
             from interactor_ext.cli.chat_page import serve
-            from interactor_ext.sandbox.http.server import listen
 
             if namespace is None:
                 raise ConfigurationError("--web needs a namespace, such as -n user_123.")
-            with listen("127.0.0.1", port or 0) as sock:
-                serve(sock, options, _enter(user, room, assistant).id, open_browser=not no_open)
+            serve(options, _enter(user, room, assistant).id)
         else:
             _converse(user, _enter(user, room, assistant), is_new=room is None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ from interactor_ext.cli.settings import AsJson
 from interactor_ext.webhooks.worker._dead_letters import chosen, how_many, letters_of, summary
 
 if TYPE_CHECKING:
-    from interactor_ext.webhooks import DeadLetter, WebhookWorker
+    from interactor_ext.webhooks import WebhookWorker
 
 dead: typer.Typer = typer.Typer(
     help="List, show, replay and drop events whose handlers failed for good.",
@@ -36,12 +36,11 @@ All = Annotated[bool, typer.Option("--all", help="Apply to all dead letters of t
 @dead.command(name="list")
 def list_letters(
     router: Router,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number to list, oldest first.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, oldest first."""
     letters = letters_of(_load(router))
-    for letter in letters[:limit]:
+    for letter in letters:
         if as_json:
             write_json(summary(letter), compact=True)
         else:
@@ -50,26 +49,27 @@ def list_letters(
             write(f"{about['event'] or 'unreadable'}, {letter.attempts} attempts, {about['failed_at']}")
             write(f"  {clean_text(letter.error)}")
     if not as_json:
-        rest = f" Only the first {limit} are shown. Raise --limit to see more." if len(letters) > limit else ""
-        write(f"{how_many(len(letters))}.{rest}")
+        write(f"{how_many(len(letters))}.")
 
 
 @dead.command()
-def show(router: Router, key: Key, as_json: AsJson = False) -> None:
+def show(router: Router, key: Key) -> None:
     """Show a dead letter with its body. Exits with status 1 if the key is unknown."""
     [letter] = chosen(_load(router), [key])
     try:
         body = json.loads(letter.body)
     except ValueError:
         body = letter.body.decode("utf-8", "backslashreplace")
-    write_json({**summary(letter), "body": body}, compact=as_json)
+    write_json({**summary(letter), "body": body})
 
 
 @dead.command()
-def replay(router: Router, keys: Keys = None, every: All = False, as_json: AsJson = False) -> None:
+def replay(router: Router, keys: Keys = None, every: All = False) -> None:
     """Queue dead letters again, with all attempts. Exits with status 1, doing nothing, if a key is unknown."""
     worker = _load(router)
-    _apply(worker.queue.replay, chosen(worker, keys, every), "replayed", as_json)
+    # False where someone else was faster.
+    replayed = [worker.queue.replay(letter.key) for letter in chosen(worker, keys, every)]
+    write(f"{how_many(sum(replayed))} replayed.")
 
 
 @dead.command()
@@ -78,29 +78,17 @@ def drop(
     keys: Keys = None,
     every: All = False,
     yes: Annotated[bool, typer.Option("--yes", help="Drop without asking for confirmation.")] = False,
-    as_json: AsJson = False,
 ) -> None:
     """Delete dead letters permanently: their events count as handled. Exits with status 1 like `replay`."""
     worker = _load(router)
     letters = chosen(worker, keys, every)
     if letters and not yes and not confirmed(f"Dropping {how_many(len(letters))} can't be undone. Continue?", "--yes"):
         raise ConfigurationError("Nothing was dropped.")
-    _apply(worker.queue.discard, letters, "dropped", as_json)
+    dropped = [worker.queue.discard(letter.key) for letter in letters]
+    write(f"{how_many(sum(dropped))} dropped.")
 
 
 def _load(router: str) -> WebhookWorker:
     from interactor_ext.webhooks.worker._loading import load_queue_worker
 
     return load_queue_worker(router)
-
-
-def _apply(action: Any, letters: list[DeadLetter], done: str, as_json: bool) -> None:
-    changed = 0
-    for letter in letters:
-        # False: someone else was faster.
-        succeeded = action(letter.key)
-        changed += succeeded
-        if as_json:
-            write_json({"key": letter.key, done: succeeded}, compact=True)
-    if not as_json:
-        write(f"{how_many(changed)} {done}.")

@@ -90,18 +90,12 @@ def post(client: httpx.Client, option: str, url: str, body: bytes, headers: dict
         raise APIConnectionError(f"No response from {url}: {error or type(error).__name__}") from error
 
 
-def show_event(event: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        write_json(event, compact=True)
-        return
+def show_event(event: dict[str, Any]) -> None:
     write(f"{event.get('event')} ", "bold cyan", end="")
     write(f"{event.get('id')} of {event.get('namespace') or 'no namespace'} at {event.get('timestamp')}")
     write_json(event.get("data"))
 
 
-def show_answer(answer: httpx.Response, as_json: bool) -> None:
-    if as_json:
-        write_json({"status": answer.status_code, "body": answer.text[:1000]}, compact=True)
-    else:
-        write(f"{answer.status_code} ", "green" if answer.is_success else "red", end="")
-        write(clean_text(answer.text))
+def show_answer(answer: httpx.Response) -> None:
+    write(f"{answer.status_code} ", "green" if answer.is_success else "red", end="")
+    write(clean_text(answer.text))

@@ -14,8 +14,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.cli.output import write, write_json, write_markdown
-from interactor_ext.cli.settings import AsJson
+from interactor_ext.cli.output import write, write_markdown
 
 _MOST_FOUND = 8
 _ENTRY = re.compile(r"^(?:## (?P<section>.+)|- \[(?P<title>.+?)\]\((?P<name>[^)]+)\.html\): (?P<about>.*))$", re.M)
@@ -115,7 +114,6 @@ def _on_one_line(text: str) -> str:
 
 def docs(
     words: Annotated[list[str] | None, typer.Argument(help="Words to search for, or the name of a page.")] = None,
-    as_json: AsJson = False,
 ) -> None:
     """Search the documentation, or show a page. Without words, list all pages. Works offline."""
     wanted = " ".join(words or ())
@@ -123,9 +121,6 @@ def docs(
         write_markdown(text_of(wanted))
         return
     if not wanted:
-        if as_json:
-            write_json([page._asdict() for page in pages().values()], compact=True)
-            return
         section = ""
         for page in pages().values():
             if page.section != section:
@@ -137,9 +132,6 @@ def docs(
     found = search(wanted)
     if not found:
         raise ConfigurationError(f"No page contains {wanted!r}. Run `interactor docs` to list all pages.")
-    if as_json:
-        write_json([each._asdict() for each in found], compact=True)
-        return
     for each in found:
         write(f"{each.page}  ", "cyan", end="")
         write(" > ".join(filter(None, (each.title, each.heading))), "bold")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interactor_ext.cli.output import can_show, hanging, write, write_json
-from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace
+from interactor_ext.cli.output import hanging, write, write_json
+from interactor_ext.cli.settings import AsJson, Insecure, Namespace
 
 if TYPE_CHECKING:
     from interactor_ext.cli.network import Finding
 
-_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "bold red"), "skipped": ("-", "dim")}
-_WORDS = {"✓": "ok  ", "!": "!   ", "✗": "FAIL", "-": "-   "}
+_MARKS = {"ok": ("ok", "green"), "warning": ("!", "yellow"), "failed": ("FAIL", "bold red"), "skipped": ("-", "dim")}
+_COLUMN = 18
 
 
 def doctor(
@@ -26,7 +26,6 @@ def doctor(
         str | None,
         typer.Option("--webhooks", metavar="module:name", help="Module and name of the WebhookRouter to check."),
     ] = None,
-    environment: Environment = None,
     insecure: Insecure = False,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as failures.")] = False,
     as_json: AsJson = False,
@@ -39,7 +38,7 @@ def doctor(
     from interactor_ext.cli.examination import examine, examine_receiver
 
     findings = []
-    checks = examine(environment, namespace, tuple(needs or ()), allow_insecure_http=insecure)
+    checks = examine(namespace, tuple(needs or ()), allow_insecure_http=insecure)
     for finding in chain(checks, map(examine_receiver, [router])):
         findings.append(finding)
         if not as_json:
@@ -57,14 +56,11 @@ def doctor(
 
 def _show(finding: Finding) -> None:
     mark, style = _MARKS[finding.status]
-    if not can_show("".join(_WORDS)):
-        mark = _WORDS[mark]
-    column = len(mark) + 13
-    write(f"{mark} ", style, end="")
-    write(f"{finding.check:<12}", "bold" if finding.status == "failed" else "", end="")
-    write(hanging(finding.detail, column), "dim" if finding.status == "skipped" else "")
+    write(f"{mark:<5}", style, end="")
+    write(f"{finding.check:<13}", "bold" if finding.status == "failed" else "", end="")
+    write(hanging(finding.detail, _COLUMN), "dim" if finding.status == "skipped" else "")
     if finding.advice:
-        write(f"{'':<{column}}{hanging(finding.advice, column)}", style)
+        write(f"{'':<{_COLUMN}}{hanging(finding.advice, _COLUMN)}", style)
 
 
 def _verdict(findings: list[Finding], healthy: bool) -> str:

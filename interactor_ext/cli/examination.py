@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
-
-import httpx
 
 from interactor_client.api.oauth import get_jwks
 from interactor_ext import InteractorClient, InteractorConfig, validate_env
@@ -24,8 +22,8 @@ from interactor_ext._errors import (
 from interactor_ext._redaction import clean_text
 from interactor_ext._version import __version__
 from interactor_ext.cli import operations
-from interactor_ext.cli.network import Finding, Status, reach
-from interactor_ext.cli.settings import CREDENTIALS, WITHOUT_ACCOUNT
+from interactor_ext.cli.network import Finding, reach
+from interactor_ext.cli.settings import WITHOUT_ACCOUNT
 from interactor_ext.retry._policy import parse_http_date
 from interactor_ext.tokens._requests import token_request
 from interactor_ext.webhooks import MemoryEventStore
@@ -33,24 +31,8 @@ from interactor_ext.webhooks.worker._loading import load_router
 
 # List operations for the read call; the first that the scopes allow is used.
 _LISTS = ("list_assistants", "list_rooms", "list_credentials", "list_workflows", "list_webhooks", "list_tools")
-_CHECKS = ("environment", "DNS", "connection", "TLS", "clock", "token", "scopes", "read call", "namespace")
 # Seconds. Webhook deliveries are refused beyond 300 s; a clock with this skew is drifting there.
-_SKEW_FAILS, _SKEW_WARNS = 60.0, 5.0
-
-
-def examine(
-    environment: str | None, namespace: str | None, needed: tuple[str, ...], *, allow_insecure_http: bool = False
-) -> Iterator[Finding]:
-    """Run the checks and yield their findings. `needed` are scopes that the token must have."""
-    last = ""
-    broken = False
-    for finding in _findings(environment, namespace, needed, allow_insecure_http):
-        yield finding
-        last = finding.check
-        broken = broken or finding.status == "failed"
-    if broken:
-        for check in _CHECKS[_CHECKS.index(last) + 1 :]:
-            yield Finding(check, "skipped", "an earlier check failed")
+_MOST_SKEW = 60.0
 
 
 def examine_receiver(name: str | None) -> Finding:
@@ -68,13 +50,7 @@ def examine_receiver(name: str | None) -> Finding:
     try:
         router.check()
     except ConfigurationError as error:
-        cause = error.__cause__
-        advice = "Fix the problem above. Until then, events get a 503 response or reach no handler."
-        if cause is not None and not isinstance(cause, ConfigurationError):
-            advice = (
-                "Check that its server is running or its disk is writable, and that the address in your "
-                "settings is right."
-            )
+        advice = "Fix it: until then, events get a 503 response or reach no handler."
         return Finding("webhooks", "failed", clean_text(str(error)), advice)
     if router.queue is None and isinstance(router.store, MemoryEventStore):
         detail = f"{name} remembers events in memory: after a restart, or in another process, every event is new"
@@ -82,66 +58,64 @@ def examine_receiver(name: str | None) -> Finding:
     return Finding("webhooks", "ok", f"{name} can reach its {type(router.queue or router.store).__name__}")
 
 
-def _findings(
-    environment: Any, namespace: str | None, needed: tuple[str, ...], allow_insecure_http: bool
-) -> Iterator[Finding]:
+def examine(namespace: str | None, needed: tuple[str, ...], *, allow_insecure_http: bool = False) -> Iterator[Finding]:
+    """Run the checks and yield their findings. `needed` are scopes that the token must have."""
     try:
-        if environment is None and not allow_insecure_http:
+        if not allow_insecure_http:
             validate_env()
         config = InteractorConfig.from_env(
-            environment=environment,
             user_agent_suffix="interactor-doctor",
             allow_insecure_http=allow_insecure_http,
             require_namespace=False,  # the account is examined
         )
     except ConfigurationError as error:
-        yield Finding("environment", "failed", str(error), _settings_advice())
+        yield Finding(
+            "environment",
+            "failed",
+            str(error),
+            f"Fix it, for example with `export INTERACTOR_CLIENT_ID=...`. {WITHOUT_ACCOUNT}",
+        )
         return
-    yield Finding("environment", "ok", _versions(config))
-    servers = {
-        config.account_server_url: ("account server", "INTERACTOR_ACCOUNT_SERVER_URL"),
-        config.core_api_url: ("Core API", "INTERACTOR_CORE_API_URL"),
-    }
-    seen: set[tuple[str, str, int | None]] = set()
+    urls = f"{config.account_server_url} and {config.core_api_url}"
+    versions = f"SDK {__version__}, Python {platform.python_version()}"
+    yield Finding("environment", "ok", f"id and secret are set, for {urls}; {versions}")
     failed = False
-    for url, (name, variable) in servers.items():
-        parsed = httpx.URL(url)
-        origin = parsed.scheme, parsed.host, parsed.port
-        if origin not in seen:
-            for finding in reach(name, variable, url):
-                failed = failed or finding.status == "failed"
-                yield finding
-        seen.add(origin)
+    for finding in chain(
+        reach("account server", "INTERACTOR_ACCOUNT_SERVER_URL", config.account_server_url),
+        reach("Core API", "INTERACTOR_CORE_API_URL", config.core_api_url),
+    ):
+        failed = failed or finding.status == "failed"
+        yield finding
     if failed:
         return
     with InteractorClient(config=config, max_retries=0, timeout=10, circuit_breaker=False) as client:
         yield from _conversation(client, namespace, needed)
 
 
-def _settings_advice() -> str:
-    if not all(os.environ.get(name, "").strip() for name in CREDENTIALS):
-        return (
-            "Set them, e.g. `export INTERACTOR_CLIENT_ID=...`. The id and the secret are in the "
-            f"platform's dashboard. {WITHOUT_ACCOUNT}"
-        )
-    return "All required variables are set. Fix the value named above, in the environment or in --environment."
-
-
 def _conversation(client: InteractorClient, namespace: str | None, needed: tuple[str, ...]) -> Iterator[Finding]:
     yield _clock(client)
-    token, granted = _token(client)
-    yield token
-    if token.status == "failed":
+    try:
+        answer = operations.send(client, token_request(client.config))
+        client.get_access_token()
+    except InteractorError as error:
+        yield _refused("token", error, _token_advice(error))
         return
+    yield Finding("token", "ok", f"issued to {client.config.client_id}")
+    said = answer.get("data", answer).get("scope")
+    granted = frozenset(said.split()) if isinstance(said, str) else None
     wanted = {*client.config.scopes, *needed}
-    scopes = _scopes(granted, wanted)
-    yield scopes
-    if scopes.status == "failed":
+    if granted is None:
+        yield Finding("scopes", "skipped", "the server doesn't report which scopes were granted")
+    elif "admin" not in granted and (missing := wanted - granted):
+        yield _missing_scope(", ".join(sorted(missing)))
         return
-    readable = _readable(granted, wanted)
+    else:
+        yield Finding("scopes", "ok", " ".join(sorted(granted)) or "none")
+    # A client without configured scopes is expected to have all.
+    has_all = not wanted or granted is None or "admin" in granted
+    readable = [name for name in _LISTS if has_all or wanted.issuperset(operations.describe(name).scopes)]
     if not readable:
-        yield Finding("read call", "skipped", "this client has no scope that allows reading a list")
-        yield Finding("namespace", "skipped", "no scope allows reading a list")
+        yield Finding("read call", "skipped", "no scope of this client allows reading a list")
         return
     read = _read(client, readable[0])
     yield read
@@ -149,47 +123,26 @@ def _conversation(client: InteractorClient, namespace: str | None, needed: tuple
         yield _namespace(client, namespace, readable)
 
 
-def _versions(config: InteractorConfig) -> str:
-    urls = f"{config.account_server_url} and {config.core_api_url}"
-    return f"id and secret are set, for {urls}; SDK {__version__}, Python {platform.python_version()}"
-
-
 def _clock(client: InteractorClient) -> Finding:
     try:
-        before = time.time()
         response = client.api.get_httpx_client().request(**get_jwks._get_kwargs())
-        after = time.time()
     except InteractorError as error:
         return Finding(
             "clock", "failed", str(error), "Check INTERACTOR_ACCOUNT_SERVER_URL: there is no HTTP server at that URL."
         )
-    told = parse_http_date(response.headers.get("date", ""), now=after)
+    now = time.time()
+    told = parse_http_date(response.headers.get("date", ""), now=now)
     if told is None:
         return Finding("clock", "skipped", "the server doesn't report its time")
-    # The header has whole seconds, rounded down.
-    ahead = 0.0 if before - 1 <= told <= after else (before + after) / 2 - (told + 0.5)
+    ahead = now - told
     detail = f"this machine is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server"
+    if abs(ahead) <= _MOST_SKEW:
+        return Finding("clock", "ok", detail)
     advice = (
         "Synchronize the clock with NTP. Otherwise tokens seem to expire at the wrong time, and "
         "webhooks look too old to be accepted."
     )
-    if abs(ahead) > _SKEW_FAILS:
-        return Finding("clock", "failed", detail, advice)
-    return Finding("clock", "warning", detail, advice) if abs(ahead) > _SKEW_WARNS else Finding("clock", "ok", detail)
-
-
-def _token(client: InteractorClient) -> tuple[Finding, frozenset[str] | None]:
-    """Check the token; the granted scopes are None if the server does not report them."""
-    try:
-        answer = operations.send(client, token_request(client.config))
-        client.get_access_token()
-    except InteractorError as error:
-        return _refused("token", error, _token_advice(error)), None
-    fields = answer.get("data", answer) if isinstance(answer, dict) else {}
-    said = fields.get("scope") if isinstance(fields, dict) else None
-    granted = frozenset(said.split()) if isinstance(said, str) else None
-    lifetime = f", valid for {fields['expires_in']} s" if isinstance(fields.get("expires_in"), int) else ""
-    return Finding("token", "ok", f"issued to {client.config.client_id}{lifetime}"), granted
+    return Finding("clock", "failed", detail, advice)
 
 
 def _token_advice(error: InteractorError) -> str:
@@ -208,33 +161,12 @@ def _token_advice(error: InteractorError) -> str:
     return "This doesn't look like Interactor's account server. Check INTERACTOR_ACCOUNT_SERVER_URL."
 
 
-def _scopes(granted: frozenset[str] | None, wanted: set[str]) -> Finding:
-    # A granted scope exists, even if this SDK is too old to know it.
-    unknown = wanted - operations.scopes() - (granted or set())
-    if unknown:
-        advice = f"Check the spelling. The scopes are {', '.join(sorted(operations.scopes()))}."
-        return Finding("scopes", "failed", f"unknown scope {', '.join(sorted(unknown))}", advice)
-    if granted is None:
-        return Finding("scopes", "skipped", "the server doesn't report which scopes were granted")
-    missing = set() if "admin" in granted else wanted - granted
-    if missing:
-        return _missing_scope(", ".join(sorted(missing)))
-    return Finding("scopes", "ok", " ".join(sorted(granted)) or "none")
-
-
 def _missing_scope(name: str) -> Finding:
     advice = (
         "Grant it to the client in the dashboard. If this service shouldn't have it, list the scopes "
         "that it needs in INTERACTOR_SCOPES."
     )
     return Finding("scopes", "failed", f"the token lacks the scope {name}", advice)
-
-
-def _readable(granted: frozenset[str] | None, wanted: set[str]) -> list[str]:
-    """The list operations that the scopes allow. A client without configured scopes is expected to have all."""
-    if not wanted or granted is None or "admin" in granted:
-        return list(_LISTS)
-    return [name for name in _LISTS if granted.issuperset(operations.describe(name).scopes)]
 
 
 def _read(client: InteractorClient, name: str) -> Finding:
@@ -255,12 +187,7 @@ def _read(client: InteractorClient, name: str) -> Finding:
         )
         return _refused("read call", error, advice)
     milliseconds = (time.perf_counter() - began) * 1000
-    limits = "".join(
-        f"; {limit.remaining} calls left, {limit.limit} per minute"
-        for limit in client.rate_limit.values()
-        if limit.scope == "client" and limit.limit is not None and limit.remaining is not None
-    )
-    return Finding("read call", "ok", f"{operation.method} {operation.path} in {milliseconds:.0f} ms{limits}")
+    return Finding("read call", "ok", f"{operation.method} {operation.path} in {milliseconds:.0f} ms")
 
 
 def _namespace(client: InteractorClient, namespace: str | None, readable: list[str]) -> Finding:
@@ -292,11 +219,10 @@ def _ask(client: InteractorClient, name: str) -> list[Any]:
 
 
 def _refused(check: str, error: InteractorError, advice: str, *, what: str = "") -> Finding:
-    status: Status = "failed"
     if isinstance(error, RateLimitError):
         wait = f"in {error.retry_after:.0f} s" if error.retry_after is not None else "in a minute"
         advice = (
             f"This client is rate limited. Try again {wait}. If this happens in production, share one "
             "client and one token, and give the client a rate_limiter."
         )
-    return Finding(check, status, f"{what}: {error}" if what else str(error), advice)
+    return Finding(check, "failed", f"{what}: {error}" if what else str(error), advice)

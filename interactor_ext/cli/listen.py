@@ -14,10 +14,10 @@ import typer
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._waiting import ThreadWaiter
 from interactor_ext.cli import receiver
-from interactor_ext.cli.deliveries import SecretFile, complete_event, describe_event, known_events, secret_of
+from interactor_ext.cli.deliveries import SecretFile, known_events, secret_of
 from interactor_ext.cli.output import note, write
 from interactor_ext.cli.program import signals_handled
-from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
+from interactor_ext.cli.settings import Insecure, Namespace, settings
 
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient
@@ -36,33 +36,21 @@ def listen(
         str | None,
         typer.Option(metavar="URL", help="Register a temporary webhook, and forward genuine deliveries to this URL."),
     ] = None,
-    events: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--event",
-            autocompletion=complete_event,
-            help="With --forward-to: event type to receive. Repeatable (default: all).",
-        ),
-    ] = None,
     public_url: Annotated[
         str | None,
         typer.Option(metavar="URL", help="With --forward-to: URL that leads to this port, such as a tunnel's."),
     ] = None,
     namespace: Namespace = None,
-    environment: Environment = None,
     insecure: Insecure = False,
     secret_file: SecretFile = None,
-    as_json: AsJson = False,
 ) -> None:
     """Receive deliveries, verify them and show their events, until Ctrl-C or SIGTERM.
 
     With --forward-to, register a webhook with the secret that the application at that URL uses, and delete it on exit.
     The application's responses go back to the platform, which redelivers after a failure.
     """
-    if forward_to is None and (events or public_url):
-        raise typer.BadParameter("--event and --public-url need --forward-to.")
-    for event in events or ():
-        describe_event(event)
+    if forward_to is None and public_url:
+        raise typer.BadParameter("--public-url needs --forward-to.")
     secret = secret_of(secret_file)
     if save is not None:
         save.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,25 +58,19 @@ def listen(
         ended = ThreadWaiter()
         # None of them interrupts the registration or its end.
         stack.enter_context(signals_handled(_ENDS, lambda *_: ended.wake()))
-        url = stack.enter_context(receiver.served(host, port, secret, save, forward_to, as_json=as_json))
+        url = stack.enter_context(receiver.served(host, port, secret, save, forward_to))
         if forward_to is not None:
             from interactor_ext import InteractorClient
 
-            client = stack.enter_context(InteractorClient(**settings(environment, namespace, insecure)))
+            client = stack.enter_context(InteractorClient(**settings(namespace, insecure)))
             where = public_url or _reachable(url, client)
-            stack.enter_context(_registered(client, where, events or list(known_events()), secret, as_json))
-        if not as_json:
-            to = f", forwarding to {forward_to}" if forward_to else ""
-            write(f"Listening at {url}{to}. Press Ctrl-C to stop.")
-        _wait(ended)
-        if not as_json:
-            write("")
-
-
-def _wait(ended: ThreadWaiter) -> None:
-    # In pieces, since on Windows no signal interrupts it.
-    while not ended.wait(1):
-        pass
+            stack.enter_context(_registered(client, where, secret))
+        to = f", forwarding to {forward_to}" if forward_to else ""
+        write(f"Listening at {url}{to}. Press Ctrl-C to stop.")
+        # In pieces, since on Windows no signal interrupts it.
+        while not ended.wait(1):
+            pass
+        write("")
 
 
 def _reachable(url: str, client: InteractorClient) -> str:
@@ -102,13 +84,12 @@ def _reachable(url: str, client: InteractorClient) -> str:
 
 
 @contextmanager
-def _registered(client: InteractorClient, url: str, events: list[str], secret: str, as_json: bool) -> Iterator[None]:
+def _registered(client: InteractorClient, url: str, secret: str) -> Iterator[None]:
     """A webhook that exists while the block runs."""
-    types: list[Any] = [*events]  # a type checker knows them one by one
+    types: list[Any] = [*known_events()]  # a type checker knows them one by one
     webhook = client.webhooks.create(url=url, events=types, secret=secret)
-    if not as_json:
-        of = client.config.namespace or "the default namespace"
-        write(f"Registered {webhook.id} in {of} for {_types(events)}. It will be deleted on exit.", "dim")
+    of = client.config.namespace or "the default namespace"
+    write(f"Registered {webhook.id} in {of} for all events. It will be deleted on exit.", "dim")
     try:
         yield
     finally:
@@ -117,9 +98,4 @@ def _registered(client: InteractorClient, url: str, events: list[str], secret: s
         except InteractorError:
             note(f"The webhook {webhook.id} is still registered. Delete it with `interactor api delete_webhook`.")
             raise
-        if not as_json:
-            write(f"Deleted {webhook.id}.", "dim")
-
-
-def _types(events: list[str]) -> str:
-    return "all events" if len(events) == len(known_events()) else ", ".join(events)
+        write(f"Deleted {webhook.id}.", "dim")

@@ -43,16 +43,11 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
         yield Finding("DNS", "skipped", f"the {name} is reached through {proxy_name(proxy, variable_of_proxy)}")
         return
     try:
-        addresses = sorted({str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
-    except OSError as error:
-        advice = f"Check the host in {variable}, and this machine's DNS resolver."
-        yield Finding(
-            "DNS", "failed", f"the host of the {name}, {host}, can't be resolved: {error.strerror or error}", advice
-        )
-        return
-    yield Finding("DNS", "ok", f"{host}, the {name}, resolves to {', '.join(addresses[:3])}")
-    try:
         connection = socket.create_connection((host, port), timeout=_PATIENCE)
+    except socket.gaierror as error:
+        advice = f"Check the host in {variable}, and this machine's DNS resolver."
+        yield Finding("DNS", "failed", f"the host of the {name}, {host}, can't be resolved: {error.strerror}", advice)
+        return
     except OSError as error:
         advice = (
             f"Check the host and port in {variable}. A firewall or a missing proxy setting (HTTPS_PROXY) "
@@ -61,7 +56,7 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
         yield Finding("connection", "failed", f"can't connect to {host}:{port}: {error.strerror or error}", advice)
         return
     with connection:
-        yield Finding("connection", "ok", f"connected to {host}:{port}")
+        yield Finding("connection", "ok", f"connected to the {name}, {host}:{port}, at {connection.getpeername()[0]}")
         if parsed.scheme == "https":
             yield _tls(connection, host, port, variable)
         else:

@@ -24,13 +24,6 @@ from interactor_ext._responses._read import read_response
 Json = dict[str, Any]
 
 
-class Envelope(NamedTuple):
-    """The body of a list response with unparsed items."""
-
-    data: list[Any]
-    meta: SimpleNamespace
-
-
 class Described(NamedTuple):
     """An operation with its documentation, parameters and body schema."""
 
@@ -74,11 +67,6 @@ class Described(NamedTuple):
 def _document() -> Json:
     document: Json = json.loads(files("interactor_client").joinpath("openapi.json").read_text(encoding="utf-8"))
     return document
-
-
-def scopes() -> frozenset[str]:
-    """Every scope of the contract."""
-    return frozenset(_document()["components"]["securitySchemes"]["bearerAuth"]["x-scopes"])
 
 
 def resolve(schema: Json) -> Json:
@@ -161,7 +149,8 @@ def send_all(client: InteractorClient, request: dict[str, Any]) -> Iterator[Any]
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
             raise ResponseValidationError("The response isn't a list with `data`.", model="page", field="data")
         meta = {"has_more": answer.get("has_more"), **(answer.get("meta") or {})}
-        return _pages.page_of(Envelope(answer["data"], SimpleNamespace(**meta)), params)
+        envelope: Any = SimpleNamespace(data=answer["data"], meta=SimpleNamespace(**meta))
+        return _pages.page_of(envelope, params)
 
     return _pages.iterate(fetch, 0)
 

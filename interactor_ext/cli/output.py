@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.highlighter import JSONHighlighter
 from rich.live import Live
 from rich.markdown import Markdown
+from rich.prompt import IntPrompt
 from rich.text import Text
 
 from interactor_ext._errors import ConfigurationError, InteractorError
@@ -43,17 +44,7 @@ def masked(value: Any) -> Any:
 
 def printable(text: str) -> str:
     """Text with control characters escaped, and with what the terminal can't encode replaced."""
-    text = escape_controls(text)
-    return text if can_show(text) else text.encode(console.encoding, "replace").decode(console.encoding)
-
-
-def can_show(text: str) -> bool:
-    """Whether the standard output can encode a text: in some locales it is ASCII only."""
-    try:
-        text.encode(console.encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
+    return escape_controls(text).encode(console.encoding, "replace").decode(console.encoding)
 
 
 def write(text: str, style: str = "", *, end: str = "\n") -> None:
@@ -112,10 +103,7 @@ def _as_json(text: str) -> str:
 def write_json(value: Any, *, compact: bool = False, show_secrets: bool = False) -> None:
     """On one line for programs, else indented, and highlighted on a terminal."""
     value = value if show_secrets else masked(value)
-    indent = None if compact else 2
-    text = _as_json(json.dumps(value, ensure_ascii=False, indent=indent))
-    if not can_show(text):
-        text = _as_json(json.dumps(value, indent=indent))
+    text = _as_json(json.dumps(value, ensure_ascii=console.options.ascii_only, indent=None if compact else 2))
     if compact or not console.is_terminal:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
@@ -148,12 +136,10 @@ def chosen(question: str, options: Sequence[str]) -> int | None:
     """The index of the option that the user chooses on the terminal; None where nobody can choose."""
     if not (sys.stdin.isatty() and console.is_terminal):
         return None
-    for number, option in enumerate(options, 1):
+    numbers = [str(number) for number in range(1, len(options) + 1)]
+    for number, option in zip(numbers, options, strict=True):
         write(f"{number:>3}  {option}")
-    while True:
-        number = typer.prompt(question, type=int)
-        if 1 <= number <= len(options):
-            return int(number) - 1
+    return IntPrompt.ask(question, console=console, choices=numbers, show_choices=False) - 1
 
 
 def complain(error: Any, *, verbose: bool, as_json: bool = False) -> int:

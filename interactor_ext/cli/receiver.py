@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -17,10 +16,11 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import httpx
 
-from interactor_ext._errors import InteractorError, WebhookPayloadError
+from interactor_ext._errors import InteractorError
 from interactor_ext._redaction import clean_text
-from interactor_ext.cli.deliveries import PATIENCE, SIGNED, post, show_answer, show_event
-from interactor_ext.cli.output import write, write_json
+from interactor_ext.cli.deliveries import PATIENCE, SIGNED, post, show_answer, show_event, type_of
+from interactor_ext.cli.output import write
+from interactor_ext.cli.settings import open_private
 from interactor_ext.webhooks import (
     InvalidWebhookEvent,
     MemoryEventStore,
@@ -28,7 +28,6 @@ from interactor_ext.webhooks import (
     WebhookEvent,
     WebhookRouter,
     WebhookVerifier,
-    parse_event,
 )
 from interactor_ext.webhooks.answers import refused
 
@@ -38,15 +37,13 @@ _FORWARDED = ("CONTENT_TYPE", "HTTP_USER_AGENT")
 
 
 @contextmanager
-def served(
-    host: str, port: int, secret: str, save: Path | None, forward_to: str | None, *, as_json: bool
-) -> Iterator[str]:
+def served(host: str, port: int, secret: str, save: Path | None, forward_to: str | None) -> Iterator[str]:
     """Receive deliveries in a thread while the block runs, which gets the URL. `save` is a folder that is there."""
     router = WebhookRouter(WebhookVerifier(secret), MemoryEventStore(ttl=math.inf))
-    router.default(lambda event: _show_received(event, as_json))
+    router.default(_show_received)
     with ExitStack() as stack:
         client = stack.enter_context(httpx.Client(timeout=PATIENCE)) if forward_to else None
-        receiver = Receiver(router, save, as_json, client, forward_to or "")
+        receiver = Receiver(router, save, client, forward_to or "")
         server = stack.enter_context(make_server(host, port, receiver, Server, QuietRequestHandler))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         thread.start()
@@ -57,9 +54,9 @@ def served(
             thread.join()
 
 
-def _show_received(event: WebhookEvent, as_json: bool) -> None:
-    show_event(event.to_dict(), as_json)
-    if isinstance(event, InvalidWebhookEvent) and not as_json:
+def _show_received(event: WebhookEvent) -> None:
+    show_event(event.to_dict())
+    if isinstance(event, InvalidWebhookEvent):
         write("Doesn't fit its type, so typed handlers won't get it: ", "red", end="")
         write(clean_text(event.validation_error))
 
@@ -68,11 +65,10 @@ class Receiver:
     """WSGI application around the router: shows what is refused, forwards what is genuine, and saves deliveries."""
 
     def __init__(
-        self, router: WebhookRouter, folder: Path | None, as_json: bool, client: httpx.Client | None, forward_to: str
+        self, router: WebhookRouter, folder: Path | None, client: httpx.Client | None, forward_to: str
     ) -> None:
         self._router = router
         self._folder = folder
-        self._as_json = as_json
         self._client = client
         self._forward_to = forward_to
         self._numbers = itertools.count(1)
@@ -84,7 +80,7 @@ class Receiver:
         headers = {name: sent[name] for name in SIGNED if name in sent}
         answer = self._router.handle(body, headers, method=environ["REQUEST_METHOD"])
         if answer.status >= 400:
-            self._refused(json.loads(answer.body)["error"], answer.status)
+            _show_refused(answer.status, json.loads(answer.body)["error"]["message"])
         elif self._client is not None:
             answer = self._forward(self._client, environ, body)
         if self._folder is not None and environ["REQUEST_METHOD"] == "POST":
@@ -102,36 +98,23 @@ class Receiver:
         try:
             answer = post(client, "--forward-to", self._forward_to, body, headers)
         except InteractorError as error:
-            self._refused({"code": error.code, "message": str(error)}, _NO_ANSWER)
+            _show_refused(_NO_ANSWER, str(error))
             return refused(_NO_ANSWER, "no_answer", "The application didn't respond.")
-        if not self._as_json:
-            write(f"{self._forward_to} responded ", "dim", end="")
-        show_answer(answer, self._as_json)
+        write(f"{self._forward_to} responded ", "dim", end="")
+        show_answer(answer)
         return WebhookAnswer(
             answer.content, answer.status_code, {"Content-Type": answer.headers.get("content-type", "")}
         )
 
-    def _refused(self, error: dict[str, str], status: int) -> None:
-        if self._as_json:
-            write_json({"status": status, "error": error}, compact=True)
-        else:
-            write(f"Refused with {status}: ", "red", end="")
-            write(error["message"])
-
     def _keep(self, folder: Path, body: bytes, headers: dict[str, str], status: int) -> None:
-        try:
-            event = parse_event(body)
-            what = f"{event.event}-{event.id}"
-        except WebhookPayloadError:
-            what = "unnamed"
-        refused = f"refused-{status}-" if status >= 400 else ""
-        name = re.sub(r"[^\w.-]", "_", f"{next(self._numbers):04}-{refused}{what}")[:120]
-        text = json.dumps({"headers": headers, "raw": body.decode("utf-8", "surrogateescape")}, indent=2)
-        file = folder / f"{name}.json"
-        file.unlink(missing_ok=True)
-        # Readable by its owner only, as it holds customers' data.
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as writable:
-            writable.write(text)
+        kind = re.sub(r"[^\w.-]", "_", type_of(body) or "unnamed")[:80]
+        with open_private(folder / f"{next(self._numbers):04}-{status}-{kind}.json") as file:
+            json.dump({"headers": headers, "raw": body.decode("utf-8", "surrogateescape")}, file, indent=2)
+
+
+def _show_refused(status: int, message: str) -> None:
+    write(f"Refused with {status}: ", "red", end="")
+    write(message)
 
 
 class Server(ThreadingMixIn, WSGIServer):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -21,15 +20,6 @@ if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
 
 _PORT = 8765
-# Variables that would contradict those of a sandbox; the SDK takes an empty one for unset.
-_EMPTY = ("INTERACTOR_ENVIRONMENT", "INTERACTOR_SCOPES")
-
-
-class LogLevel(StrEnum):
-    debug = "debug"
-    info = "info"
-    warning = "warning"
-    error = "error"
 
 
 Program = Annotated[
@@ -54,19 +44,6 @@ EnvPath = Annotated[
     Path | None,
     typer.Option("--env-file", metavar="FILE", help="Write the variables to this file, which only you can read."),
 ]
-Level = Annotated[
-    LogLevel | None,
-    typer.Option(
-        help="What to log; info logs one line per request.",
-        show_default="info, or warning for a program",
-        case_sensitive=False,
-    ),
-]
-TokenLifetime = Annotated[float, typer.Option(help="Seconds until an access token expires.")]
-EnforceLimits = Annotated[
-    bool, typer.Option("--enforce-limits", help="Respond with 429 beyond the documented rate limits.")
-]
-WordDelay = Annotated[float, typer.Option(help="Seconds between the words of a streamed reply.")]
 Data = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Keep state in this SQLite file, creating it if needed (default: in memory)."),
@@ -99,10 +76,6 @@ def sandbox(
     host: Host = "127.0.0.1",
     port: Port = None,
     env_path: EnvPath = None,
-    log_level: Level = None,
-    token_lifetime: TokenLifetime = 3600,
-    enforce_limits: EnforceLimits = False,
-    word_delay: WordDelay = 0.03,
     data: Data = None,
     seed: Seed = None,
     allow_host: AllowHost = None,
@@ -110,17 +83,18 @@ def sandbox(
     dialect: Dialects = None,
 ) -> None:
     """Serve a sandbox of the platform on this machine until Ctrl-C, or while a program runs."""
-    level = log_level or (LogLevel.warning if program else LogLevel.info)
-    _log(level.value.upper())
-    served = _make(
-        token_lifetime=token_lifetime,
-        enforce_limits=enforce_limits,
-        word_delay=word_delay,
+    _log("WARNING" if program else "INFO")
+    try:
+        from interactor_ext.sandbox import Sandbox
+    except ImportError:
+        raise needs_sandbox() from None
+    served = Sandbox(
+        word_delay=0.03,
         data=data,
         seed=seed,
         allowed_hosts=allow_host or (),
         allow_origins=allow_origin or (),
-        dialect=dialect or (),
+        dialect=dialect or (),  # type: ignore[arg-type]  # checked there
     )
     if port is None:
         port = 0 if program else _PORT
@@ -137,14 +111,6 @@ def sandbox(
         write("\nStopped.")
 
 
-def _make(**options: object) -> Sandbox:
-    try:
-        from interactor_ext.sandbox import Sandbox
-    except ImportError:
-        raise needs_sandbox() from None
-    return Sandbox(**options)  # type: ignore[arg-type]
-
-
 def needs_sandbox() -> InteractorError:
     return ConfigurationError("The sandbox needs an extra: pip install 'interactor-sdk[sandbox]'")
 
@@ -156,8 +122,8 @@ def _run(served: Sandbox, program: list[str], host: str, port: int, env_path: Pa
         if env_path:
             write_env_file(env_path, _variables(served))
         url = served.core_api_url
-        where = f"Interactor sandbox at {url}. Open {inspector_url(url)} to look inside."
-        return run_program(program, environment_of(served), lambda: note(where))
+        note(f"Interactor sandbox at {url}. Open {inspector_url(url)} to look inside.")
+        return run_program(program, environment_of(served))
 
 
 def _announce(served: Sandbox, env_path: Path | None) -> None:
@@ -179,23 +145,20 @@ def inspector_url(core_api_url: str) -> str:
 
 
 def _variables(served: Sandbox) -> dict[str, str]:
-    return {**served.env, **dict.fromkeys(_EMPTY, "")}
+    """With those that would contradict it: the SDK takes an empty one for unset."""
+    return {**served.env, "INTERACTOR_ENVIRONMENT": "", "INTERACTOR_SCOPES": ""}
 
 
 def _log(level: str) -> None:
     """Log to stderr: warnings of all libraries, and of the sandbox what `level` says."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Printable("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    logging.basicConfig(level="DEBUG" if level == "DEBUG" else "WARNING", handlers=[handler])
+    logging.basicConfig(handlers=[handler])
     sandbox_logger.setLevel(level)
 
 
 class _Printable(logging.Formatter):
-    """Formats log lines with control characters escaped, so that no request can drive the terminal or forge a line."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the name that it has there)
-        record.message = record.message.replace("\n", "\\n")
-        return super().formatMessage(record)
+    """Formats log lines with control characters escaped, so that no request can drive the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         return escape_controls(super().format(record))

@@ -6,14 +6,13 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from interactor_ext._errors import ConfigurationError
 
 Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Tenant, such as user_123.")]
-Environment = Annotated[str | None, typer.Option("--environment", help="production or sandbox, if no URLs are set.")]
 Insecure = Annotated[
     bool,
     typer.Option("--allow-insecure-http", help="Allow http:// to a host that isn't local, unencrypted."),
@@ -27,10 +26,9 @@ _LINE = re.compile(
     r"""(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*"""
     r"""(?:'(?P<literal>[^']*)'|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>(?:(?!\s\#)[^'"])*?))\s*(?:\s\#.*|\#.*)?""",
 )
-_ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-def settings(environment: str | None, namespace: str | None, insecure: bool) -> dict[str, Any]:
+def settings(namespace: str | None, insecure: bool) -> dict[str, Any]:
     """Arguments of `InteractorClient`; other settings come from environment variables.
 
     Raises ConfigurationError if the credentials are missing.
@@ -41,7 +39,6 @@ def settings(environment: str | None, namespace: str | None, insecure: bool) -> 
             f"missing, or pass a file that has it with --env-file. {WITHOUT_ACCOUNT}"
         )
     return {
-        "environment": environment,
         "namespace": namespace,
         "user_agent_suffix": "interactor-cli",
         "allow_insecure_http": insecure,
@@ -51,22 +48,20 @@ def settings(environment: str | None, namespace: str | None, insecure: bool) -> 
 def load_env_file(path: Path) -> None:
     """Set the variables of a file, whatever the environment has: what is named on the command line goes first.
 
-    A line is `NAME=value`, with or without `export` and quotes; `#` begins a comment. Nothing is expanded. Raises
-    ConfigurationError for any other line, without quoting it, and OSError for a file that can't be read.
+    A line is `NAME=value`, with or without `export` and quotes; `#` begins a comment. Nothing is expanded,
+    no backslash either. Raises ConfigurationError for any other line, without quoting it, and OSError for a file that
+    can't be read.
     """
     variables: dict[str, str] = {}
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{path} isn't UTF-8 text.") from None
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and not line.startswith("#"):
             found = _LINE.fullmatch(line)
-            if found is None or "\0" in line:
+            if found is None:
                 raise ConfigurationError(
                     f"{path}, line {number}: write NAME=value, with quotes around the whole value or none."
                 )
-            variables[found["name"]] = _value(found)
+            variables[found["name"]] = found["literal"] or found["quoted"] or found["plain"] or ""
     os.environ.update(variables)
 
 
@@ -76,20 +71,17 @@ def write_env_file(path: Path, variables: Mapping[str, str]) -> None:
     Raises ConfigurationError for a file that exists and was not written by this function: it may hold the only copy of
     something.
     """
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        if not path.read_bytes().startswith(_MARK.encode()):
-            raise ConfigurationError(
-                f"{path} exists, and `interactor sandbox` didn't write it. Choose another file with --env-file."
-            ) from None
-        descriptor = os.open(path, os.O_RDWR | os.O_TRUNC)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        os.chmod(path, 0o600)
+    if path.exists() and not path.read_bytes().startswith(_MARK.encode()):
+        raise ConfigurationError(
+            f"{path} exists, and `interactor sandbox` didn't write it. Choose another file with --env-file."
+        )
+    with open_private(path) as file:
         file.write(_MARK + "".join(f"{name}={value}\n" for name, value in variables.items()))
 
 
-def _value(found: re.Match[str]) -> str:
-    if found["quoted"] is None:
-        return found["literal"] or found["plain"] or ""
-    return re.sub(r"\\(.)", lambda match: _ESCAPED.get(match[1], match[1]), found["quoted"])
+def open_private(path: Path) -> TextIO:
+    """A file to write text to that only its owner can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    if path.is_file():  # no device, such as /dev/null
+        path.chmod(0o600)
+    return os.fdopen(descriptor, "w", encoding="utf-8")

@@ -13,7 +13,7 @@ import typer
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redaction import clean_text
 from interactor_ext.cli.output import confirmed, masked, write, write_json
-from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
+from interactor_ext.cli.settings import AsJson, Insecure, Namespace, settings
 
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient, ToolSet
@@ -35,12 +35,11 @@ def pending(
     tool_set: Tools,
     room: Room,
     namespace: Namespace = None,
-    environment: Environment = None,
     insecure: Insecure = False,
     as_json: AsJson = False,
 ) -> None:
     """List the calls of a room that are waiting for approval, with their arguments."""
-    with _opened(tool_set, environment, namespace, insecure) as (found, user):
+    with _opened(tool_set, namespace, insecure) as (found, user):
         waiting = found.pending(user, room)
     for call in waiting:
         if as_json:
@@ -60,11 +59,10 @@ def approve(
     by: By = None,
     yes: Yes = False,
     namespace: Namespace = None,
-    environment: Environment = None,
     insecure: Insecure = False,
 ) -> None:
     """Run a call on this machine and submit its result."""
-    with _opened(tool_set, environment, namespace, insecure) as (found, user):
+    with _opened(tool_set, namespace, insecure) as (found, user):
         call = _chosen(found, user, room, call_id)
         _show(call)
         if not yes and not confirmed("Run it?", "--yes"):
@@ -81,26 +79,23 @@ def reject(
     reason: Annotated[str, typer.Option(help="The reason, which the model reads.")] = "It wasn't approved.",
     by: By = None,
     namespace: Namespace = None,
-    environment: Environment = None,
     insecure: Insecure = False,
 ) -> None:
     """Tell the model that a call won't run."""
-    with _opened(tool_set, environment, namespace, insecure) as (found, user):
+    with _opened(tool_set, namespace, insecure) as (found, user):
         found.reject(user, _chosen(found, user, room, call_id), reason=reason, by=by or getpass.getuser())
     write("Rejected.")
 
 
 @contextmanager
-def _opened(
-    name: str, environment: str | None, namespace: str | None, insecure: bool
-) -> Iterator[tuple[ToolSet, InteractorClient]]:
+def _opened(name: str, namespace: str | None, insecure: bool) -> Iterator[tuple[ToolSet, InteractorClient]]:
     from interactor_ext import InteractorClient, ToolSet
     from interactor_ext._config.named_object import load_named
 
     found: Any = load_named(name, "ToolSet", "shop.tools:tools")
     if not isinstance(found, ToolSet):
         raise ConfigurationError(f"{name!r} isn't a ToolSet; its type is {type(found).__name__}.")
-    with InteractorClient(**settings(environment, namespace, insecure)) as user:
+    with InteractorClient(**settings(namespace, insecure)) as user:
         yield found, user
 
 

@@ -11,7 +11,6 @@ import typer
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._lazy import httpx
 from interactor_ext.cli import operations
-from interactor_ext.cli.answers import steps
 from interactor_ext.cli.deliveries import (
     PATIENCE,
     SecretFile,
@@ -21,9 +20,9 @@ from interactor_ext.cli.deliveries import (
     secret_of,
     show_answer,
 )
-from interactor_ext.cli.output import write, write_json
+from interactor_ext.cli.output import write
 from interactor_ext.cli.sandbox import inspector_url
-from interactor_ext.cli.settings import AsJson, Environment, Insecure, Namespace, settings
+from interactor_ext.cli.settings import Insecure, Namespace, settings
 
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient
@@ -44,9 +43,7 @@ def trigger(
         str | None, typer.Option(metavar="URL", help="Deliver to this URL, signed with the webhook's secret.")
     ] = None,
     secret_file: SecretFile = None,
-    environment: Environment = None,
     insecure: Insecure = False,
-    as_json: AsJson = False,
 ) -> None:
     """Publish an event: to the URL of --to, or in the sandbox, to every webhook that listens for it.
 
@@ -56,16 +53,16 @@ def trigger(
     if to is None:
         from interactor_ext import InteractorClient
 
-        options = settings(environment, namespace, insecure)
+        options = settings(namespace, insecure)
         with InteractorClient(**options) as client:
-            _publish(client, event, data, as_json)
+            _publish(client, event, data)
         return
     from interactor_ext.testing.deliveries import WebhookFactory
 
     delivery = WebhookFactory(secret_of(secret_file))(event, data, namespace=namespace)
     with httpx.Client(timeout=PATIENCE) as client:
         answer = post(client, "--to", to, delivery.body, delivery.headers)
-    show_answer(answer, as_json)
+    show_answer(answer)
     if not answer.is_success:
         raise typer.Exit(1)
 
@@ -78,7 +75,7 @@ def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, An
         data["namespace"] = namespace
     for change in changes:
         path, equals, text = change.partition("=")
-        root, *way = steps(path)
+        root, *way = path.split(".")
         if not equals or root != "data" or not way:
             raise ConfigurationError(f"Can't parse --set {path}: write --set data.FIELD=VALUE.")
         field = described.fields.get(way[0])
@@ -86,7 +83,12 @@ def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, An
             raise ConfigurationError(
                 f"{event} has no field data.{way[0]}. Its fields are {', '.join(described.fields)}."
             )
-        _set(data, way, _value(text, operations.resolve(field) if len(way) == 1 else {}), path)
+        at: Any = data
+        for step in way[:-1]:
+            at = at.setdefault(step, {}) if isinstance(at, dict) else None
+        if not isinstance(at, dict):
+            raise ConfigurationError(f"--set {path} leads into a value that isn't an object.")
+        at[way[-1]] = _value(text, operations.resolve(field) if len(way) == 1 else {})
     return data
 
 
@@ -101,27 +103,7 @@ def _value(text: str, schema: dict[str, Any]) -> Any:
         return text
 
 
-def _set(data: dict[str, Any], way: list[str], value: Any, path: str) -> None:
-    """Put a value into the data. Objects on the way are made, lists must be there."""
-    at: Any = data
-    for step, then in zip(way, [*way[1:], ""], strict=True):
-        if isinstance(at, list) and step.isdecimal() and int(step) < len(at):
-            key: Any = int(step)
-        elif isinstance(at, dict) and not step.isdecimal():
-            key = step
-            if then and not then.isdecimal():
-                at.setdefault(step, {})
-        else:
-            raise ConfigurationError(
-                f"--set {path} doesn't match the data, which is {json.dumps(data, ensure_ascii=False)}"
-            )
-        if not then:
-            at[key] = value
-        else:
-            at = at.get(key) if isinstance(at, dict) else at[key]
-
-
-def _publish(client: InteractorClient, event: str, data: dict[str, Any], as_json: bool) -> None:
+def _publish(client: InteractorClient, event: str, data: dict[str, Any]) -> None:
     namespace = client.config.namespace or ""
     listening = [each for each in client.webhooks.iterate() if each.active and event in each.events]
     if not listening:
@@ -141,8 +123,5 @@ def _publish(client: InteractorClient, event: str, data: dict[str, Any], as_json
             "demand. Pass --to URL."
         )
     published = answer.json()
-    if as_json:
-        write_json({"event": published, "webhooks": [each.id for each in listening]}, compact=True)
-        return
     write(f"{event} ", "bold cyan", end="")
     write(f"{published['id']} goes to {', '.join(each.url for each in listening)}")

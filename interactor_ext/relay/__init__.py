@@ -13,7 +13,6 @@ app.mount("/interactor", Relay(get_async_client, authorize=authorize))
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -97,11 +96,10 @@ class Relay:
     ) -> None:
         if not isinstance(show, Show):
             raise ConfigurationError(f"show= must be a Show, such as Show(tool_results=True), not {show!r}.")
-        seconds = {"heartbeat": heartbeat, "answer_timeout": answer_timeout}
-        if not all(math.isfinite(each) and each > 0 for each in seconds.values()) or not 0 <= grace < math.inf:
-            raise ConfigurationError("grace=, heartbeat= and answer_timeout= must be numbers of seconds above 0")
-        if max_body < 1 or max_queued < 1:
-            raise ConfigurationError("max_body= and max_queued= must be numbers of bytes, at least 1")
+        if not (grace >= 0 and heartbeat > 0 and answer_timeout > 0 and max_body >= 1 and max_queued >= 1):
+            raise ConfigurationError(
+                "grace=, heartbeat= and answer_timeout= must be seconds above 0, max_body= and max_queued= bytes."
+            )
         if tools is not None:
             from interactor_ext.tools._tool_set import tool_set
 

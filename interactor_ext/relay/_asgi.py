@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from interactor_ext._effects import Effects, run_async
-from interactor_ext.relay._http import Disconnected, EventBlocks, Refused, Request, Response
+from interactor_ext.relay._http import Disconnected, Refused, Request, Response
 from interactor_ext.webhooks.asgi import ClientGone, body_of, read_body, response_start
 
 if TYPE_CHECKING:
+    from interactor_ext.relay._reader import Reader
     from interactor_ext.webhooks.asgi import Receive, Scope, Send
 
 
@@ -30,34 +32,30 @@ async def serve(
 
 
 def _request(scope: Scope, receive: Receive) -> Request:
-    headers: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        # A second Origin or Content-Length is no browser's; of the two none is right.
-        key = name.decode("latin-1").lower()
-        headers[key] = f"{headers[key]}, {value.decode('latin-1')}" if key in headers else value.decode("latin-1")
+    # Of several with one name the first: of two X-Forwarded-Host, it is that of the browser.
+    sent = reversed(list(scope["headers"]))
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in sent}
     path: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")
     if root and path.startswith(f"{root}/"):
         path = path[len(root) :]
 
     async def read_body(limit: int) -> bytes:
-        return await _read_body(receive, headers.get("content-length", ""), limit)
+        return await _read_body(receive, limit)
 
     return Request(
         method=scope["method"],
         scheme=scope.get("scheme", "http"),
         path=path,
         raw_path=scope.get("raw_path") or b"",
-        query=scope.get("query_string", b"").decode("latin-1"),
+        query=dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))),
         headers=headers,
         scope=scope,
         read_body=read_body,
     )
 
 
-async def _read_body(receive: Receive, announced: str, limit: int) -> bytes:
-    if announced.isascii() and announced.isdigit() and (len(announced) > 18 or int(announced) > limit):
-        raise Refused(413)
+async def _read_body(receive: Receive, limit: int) -> bytes:
     try:
         body = await read_body(body_of(receive), limit)
     except TimeoutError:
@@ -69,7 +67,7 @@ async def _read_body(receive: Receive, announced: str, limit: int) -> bytes:
     return body
 
 
-async def _stream(response: Response, blocks: EventBlocks, receive: Receive, send: Send) -> None:
+async def _stream(response: Response, blocks: Reader, receive: Receive, send: Send) -> None:
     """Send events until they end, the browser has gone, or it takes nothing any more: then the response is left
     unfinished, and the server closes the connection.
     """
@@ -83,7 +81,7 @@ async def _stream(response: Response, blocks: EventBlocks, receive: Receive, sen
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _send_events(response: Response, blocks: EventBlocks, send: Send) -> None:
+async def _send_events(response: Response, blocks: Reader, send: Send) -> None:
     with suppress(OSError):  # of a server that so reports that the browser has gone
         await send(response_start(response.status, response.headers))
         while (block := await blocks.next()) is not None:

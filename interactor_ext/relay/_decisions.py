@@ -34,15 +34,10 @@ class Decision(NamedTuple):
         Raises:
             ConfigurationError: it is neither.
         """
-        if callable(function):
-            try:
-                signature = inspect.signature(function)
-            except ValueError:  # a function of C may have none
-                return cls(function)
-            for more in (0, 1):
-                with suppress(TypeError):
-                    signature.bind(*range(arguments + more))
-                    return cls(function, bool(more))
+        for more in (0, 1):
+            with suppress(TypeError, ValueError):
+                inspect.signature(function).bind(*range(arguments + more))
+                return cls(function, bool(more))
         raise ConfigurationError(
             f"{name}= must be a function of {arguments} parameters, or one more for the request's scope, "
             f"not {function!r}."

@@ -7,7 +7,6 @@ made up, or is another room's or tenant's, is none.
 
 from __future__ import annotations
 
-import binascii
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b, shake_256
@@ -15,9 +14,6 @@ from hmac import compare_digest
 from typing import NamedTuple
 
 _TAG_BYTES = 16
-# Of an id of the platform, the longest that the SDK sends back has 4096 bytes.
-_LONGEST_TEXT = 6000
-_REMEMBERED_IDS = 4096
 
 
 class Position(NamedTuple):
@@ -30,8 +26,8 @@ class Position(NamedTuple):
     number: int
 
     def repeats(self, resume: Position) -> bool:
-        """Whether a reader that resumes there has the event."""
-        return self.id == resume.id and self.number <= resume.number
+        """Whether a reader that resumes there has the event. A number without an id is of one connection."""
+        return self.id == resume.id != "" and self.number <= resume.number
 
 
 END = Position("", -1)
@@ -56,11 +52,9 @@ class EventIds:
 
     def decode(self, text: str) -> Position | None:
         """The position; None for what is no id of this stream."""
-        if not text or len(text) > _LONGEST_TEXT:
-            return None
         try:
             sent = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-        except (UnicodeEncodeError, binascii.Error, ValueError):
+        except ValueError:
             return None
         tag = sent[:_TAG_BYTES]
         plain = self._mask(tag, sent[_TAG_BYTES:])
@@ -83,11 +77,9 @@ class Numbering:
     """
 
     def __init__(self) -> None:
-        self._counts = {"": secrets.randbits(48)}
+        self._last = Position("", secrets.randbits(48))
 
     def next(self, event_id: str) -> Position:
-        number = self._counts.pop(event_id, 0) + 1
-        self._counts[event_id] = number
-        if len(self._counts) > _REMEMBERED_IDS:
-            del self._counts[next(iter(self._counts))]
-        return Position(event_id, number)
+        number = self._last.number + 1 if event_id == self._last.id else 1
+        self._last = Position(event_id, number)
+        return self._last

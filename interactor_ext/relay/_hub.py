@@ -1,18 +1,18 @@
 """One stream of the platform for all readers of a room or of a workflow instance, in one event loop.
 
 A reader that comes back is sent what it missed out of the newest events, which the hub keeps. If its last event is not
-among them, a stream of its own catches up: from that event on, until it meets an event that the hub has as well.
+among them, another hub begins after that event, and serves all who come back from there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import copy
-import itertools
 import signal
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from interactor_client.models import MessageComplete, MessageDelta
 from interactor_ext._errors import (
@@ -29,17 +29,13 @@ from interactor_ext.relay._public import dump
 from interactor_ext.relay._reader import Entry, HubOptions, Reader
 from interactor_ext.streams._shared import Gap
 
+T = TypeVar("T")
+
 # For the first connection of a stream, with its retries.
 _OPEN_SECONDS = 30.0
-# Of the newest events, and of an answer that is being written.
-_KEPT_BYTES = 256 * 1024
-_LONGEST_ANSWER = 512 * 1024
-# Of one namespace, streams that nobody reads any more and that wait for a reload.
-_MOST_UNUSED = 5
+_MOST_KEPT = 1000
 # Between two looks at whether the server shuts down.
 _LOOK_SECONDS = 0.25
-# What an event takes beyond its text.
-_ENTRY_BYTES = 300
 _DONE = f"event: done\ndata: {dump({'type': 'done'})}\n\n".encode()
 _FAILED = f"data: {dump({'type': 'error', 'error': 'The stream was interrupted.'})}\n\n".encode()
 
@@ -56,59 +52,59 @@ class Source(NamedTuple):
 class Hub:
     """One stream and its readers. `forget` is called as soon as no reader can join it any more."""
 
-    def __init__(self, source: Source, ids: EventIds, options: HubOptions, forget: Callable[[Hub], None]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        ids: EventIds,
+        start: Position | None,
+        options: HubOptions,
+        forget: Callable[[Hub], object],
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._source = source
         self._ids = ids
         self._options = options
         self._forget = forget
+        self._publish = source.publish
+        self._stream = source.open(start.id if start is not None else "")
+        # The ids after which it has all events.
+        self._starts = {start.id if start is not None else ""}
         self._readers: set[Reader] = set()
-        # Until the stream is open, with where they resume.
-        self._waiting: dict[Reader, Position | None] = {}
         self._closer: asyncio.TimerHandle | None = None
-        self._stream: Any = None
-        self._start = ""
-        self._kept: deque[Entry] = deque()
-        self._kept_bytes = 0
-        self._first = 0  # the number of the oldest that is kept, counted from the start of the stream
-        self._numbers: dict[Position, int] = {}
-        self._last: Position | None = None
+        self._kept: deque[Entry] = deque(maxlen=_MOST_KEPT)
         self._answer: list[str] = []
-        self._answer_size = 0
         self._opened: asyncio.Future[InteractorError | bool] = self._loop.create_future()
         """Whether the stream is open; False if it was over already."""
-        self._last_blocks: tuple[bytes, ...] | None = None
-        """With which it has ended."""
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self, resume: Position | None) -> None:
-        self._start = resume.id if resume is not None else ""
         self._task = self._loop.create_task(self._run())
-
-    @property
-    def is_unused(self) -> bool:
-        return not self._readers
 
     def position(self) -> Position | None:
         """After the last event; before the first, where the platform's stream began, if it said so."""
-        if self._last is None and self._stream is not None and self._stream.resume_id:
-            self._start = self._stream.resume_id
-            return Position(self._start, 0)
-        return self._last
+        if self._kept:
+            return self._kept[-1].position
+        if resume_id := self._stream.resume_id:
+            self._starts.add(resume_id)
+            return Position(resume_id, 0)
+        return None
+
+    def can_join(self, resume: Position | None) -> bool:
+        """Whether a reader that comes back gets all that it has missed."""
+        return resume is None or not resume.id or self._missed(resume) is not None
 
     async def join(self, resume: Position | None, release: Callable[[], object]) -> Reader | None:
         """A new reader, when the stream is open; None if it is over. Raises why it could not be opened.
 
         `release` is called when the reader is closed, but not if there is none.
         """
-        reader = Reader(self._options, self._ids, self.position, self.leave, release)
+        reader = Reader(self._options, self._ids, resume, self.position, self.leave, release)
         self._readers.add(reader)
         if self._closer is not None:
             self._closer.cancel()
-        if self._opened.done():  # and not in vain: then nobody joins it any more
-            self._attach(reader, resume)
-            return reader
-        self._waiting[reader] = resume
+        missed = None if resume is None else self._missed(resume)
+        if missed is None and self._answer:
+            # From its beginning, which may no longer be among the events that are kept.
+            answer = {"type": "message.delta", "content": "".join(self._answer)}
+            missed = [self._entry(answer, self._kept[-1].position)]
+        for entry in missed or ():
+            reader.put_missed(entry)
         outcome: InteractorError | bool = False
         try:
             outcome = await asyncio.shield(self._opened)
@@ -124,26 +120,20 @@ class Hub:
         if reader not in self._readers:
             return
         self._readers.remove(reader)
-        self._waiting.pop(reader, None)
-        if reader.catching_up is not None:
-            reader.catching_up.cancel()
-        if not self._readers and self._last_blocks is None:
-            self._closer = self._loop.call_later(self._options.grace, self.close_if_unused)
+        if not self._readers and not self._task.done():
+            self._closer = self._loop.call_later(self._options.grace, self._close_if_unused)
 
     async def aclose(self) -> None:
         """End the stream and all of its readers, who come back."""
-        for reader in list(self._readers):
+        for reader in self._readers:
             reader.end()
-            if reader.catching_up is not None:
-                reader.catching_up.cancel()
         if self._closer is not None:
             self._closer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        self._task.cancel()
+        await asyncio.wait([self._task])
 
-    def close_if_unused(self) -> None:
-        if self.is_unused and self._task is not None:
+    def _close_if_unused(self) -> None:
+        if not self._readers:
             self._forget(self)
             self._task.cancel()
 
@@ -154,145 +144,65 @@ class Hub:
         finally:
             self._settle(ConfigurationError("The relay is closed."))
             self._forget(self)
-            self._last_blocks = last
             for reader in self._readers:
-                if reader.catching_up is None:
-                    reader.end(*last)
+                reader.end(*last)
 
     async def _follow(self) -> bytes:
         """Returns the last block for the readers."""
-        stream = self._stream = self._source.open(self._start)
+        stream = self._stream
         try:
             await _enter(stream)
             self._settle(not stream.is_over)
             if stream.is_over:
                 return b""
             numbering = Numbering()
-            async for event, public in _events(stream, self._source.publish):
+            async for event, public in _events(stream, self._publish):
                 self._note_answer(event)
-                self._add(self._entry(public, numbering.next(stream.last_event_id)))
-            return self._end_block()
+                entry = self._entry(public, numbering.next(stream.last_event_id))
+                self._kept.append(entry)
+                for reader in list(self._readers):
+                    reader.put(entry)
+            return self._ids.line(END) + _DONE
         except Exception as error:
             log_failure("A stream", error)
             self._settle(error if isinstance(error, InteractorError) else StreamError())
-            return self._failed_block(stream)
+            # With an id from which an `error` event of the platform does not come again.
+            event_id = stream.last_event_id
+            return self._ids.line(Position(event_id, 0)) + _FAILED if event_id else _FAILED
         finally:
             await stream.aclose()
 
     def _settle(self, outcome: InteractorError | bool) -> None:
         """Tell those who wait whether the stream is open. Only the first outcome counts."""
-        if self._opened.done():
-            return
-        if outcome is True:
-            for reader, resume in self._waiting.items():
-                self._attach(reader, resume)
-        else:
-            self._forget(self)
-        self._waiting.clear()
-        self._opened.set_result(outcome)
-
-    async def _catch_up(self, reader: Reader, resume: Position) -> None:
-        last: tuple[bytes, ...] = ()
-        stream = self._source.open(resume.id)
-        try:
-            await _enter(stream)
-            numbering = Numbering()
-            async for _, public in _events(stream, self._source.publish):
-                entry = self._entry(public, numbering.next(stream.last_event_id))
-                if not entry.position.repeats(resume):
-                    reader.put(entry)
-                following = self._after(entry.position)
-                if following is not None:
-                    reader.catching_up = None
-                    self._send_kept(reader, following, resume)
-                    if self._last_blocks is not None:
-                        reader.end(*self._last_blocks)
-                    return
-                await reader.until_taken()
-            last = (self._end_block(),)
-        except Exception as error:
-            log_failure("A stream that catches up", error)
-            last = (self._failed_block(stream),)
-        finally:
-            await stream.aclose()
-        reader.end(*last)
-
-    def _failed_block(self, stream: Any) -> bytes:
-        """With an id from which an `error` event of the platform does not come again."""
-        event_id = stream.last_event_id
-        return self._ids.line(Position(event_id, 0)) + _FAILED if event_id else _FAILED
-
-    def _end_block(self) -> bytes:
-        return self._ids.line(END) + _DONE
-
-    def _add(self, entry: Entry) -> None:
-        position = self._last = entry.position
-        self._numbers[position] = self._first + len(self._kept)
-        self._kept.append(entry)
-        self._kept_bytes += len(entry.block) + _ENTRY_BYTES
-        while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:
-            oldest = self._kept.popleft()
-            self._kept_bytes -= len(oldest.block) + _ENTRY_BYTES
-            del self._numbers[oldest.position]
-            self._first += 1
-        for reader in list(self._readers):
-            if reader.catching_up is None:
-                reader.put(entry)
-            elif reader.position == position:
-                reader.catching_up.cancel()
-                reader.catching_up = None
+        if not self._opened.done():
+            self._opened.set_result(outcome)
 
     def _note_answer(self, event: Any) -> None:
         if isinstance(event, MessageDelta):
-            self._answer_size += len(event.content)
-            if self._answer_size <= _LONGEST_ANSWER:
-                self._answer.append(event.content)
-            else:
-                self._answer.clear()
+            self._answer.append(event.content)
         elif isinstance(event, MessageComplete):
             self._answer.clear()
-            self._answer_size = 0
 
     def _entry(self, event: dict[str, Any], position: Position) -> Entry:
         data = f"data: {dump(event)}\n\n".encode("utf-8", "replace")
         return Entry(position, self._ids.line(position) + data)
 
-    def _attach(self, reader: Reader, resume: Position | None) -> None:
-        """Send a reader what it misses, then all that comes."""
-        following = None if resume is None else self._after(resume)
-        if resume is not None and following is not None:
-            self._send_kept(reader, following, resume)
-        elif resume is not None and resume.id:
-            reader.position = resume
-            reader.catching_up = self._loop.create_task(self._catch_up(reader, resume))
-        elif self._answer and self._last is not None:
-            # From its beginning, which may no longer be among the events that are kept.
-            answer = {"type": "message.delta", "content": "".join(self._answer)}
-            reader.put_missed(self._entry(answer, self._last))
-
-    def _after(self, place: Position) -> int | None:
-        """The number of the event that follows, if all are kept from there on."""
+    def _missed(self, place: Position) -> list[Entry] | None:
+        """The events after it; None if some of them are not kept, or it is not known."""
         self.position()  # which notes where the stream began
-        number = self._numbers.get(place)
-        if number is not None:
-            return number + 1
-        if place.id and place.id == self._start and self._first == 0:
-            return 0
-        if place.number == 0:
-            return max((each + 1 for position, each in self._numbers.items() if position.id == place.id), default=None)
-        return None
-
-    def _send_kept(self, reader: Reader, following: int, resume: Position) -> None:
-        for entry in itertools.islice(self._kept, following - self._first, None):
-            if not entry.position.repeats(resume):
-                reader.put_missed(entry)
+        kept = list(self._kept)
+        for number in range(len(kept), 0, -1):
+            last = kept[number - 1].position
+            if last == place or (place.number == 0 and last.id == place.id):
+                return kept[number:]
+        return kept if place.id and place.id in self._starts and len(kept) < _MOST_KEPT else None
 
 
 class Hubs:
     """The hubs of one event loop, and the relay's tasks in it."""
 
     def __init__(self) -> None:
-        self._hubs: dict[tuple[str, ...], Hub] = {}
+        self._hubs: dict[Hub, tuple[str, ...]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_watched = False
 
@@ -306,21 +216,13 @@ class Hubs:
         release: Callable[[], object],
     ) -> Reader | None:
         """See `Hub.join`."""
-        hub = self._hubs.get(name)
+        hub = next((each for each, its in self._hubs.items() if its == name and each.can_join(resume)), None)
         if hub is None:
-
-            def forget(ended: Hub) -> None:
-                if self._hubs.get(name) is ended:
-                    del self._hubs[name]
-
-            unused = [each for other, each in self._hubs.items() if other[0] == name[0] and each.is_unused]
-            for each in unused[:-_MOST_UNUSED]:
-                each.close_if_unused()
-            hub = self._hubs[name] = Hub(source, ids, options, forget)
-            hub.start(resume)
+            hub = Hub(source, ids, resume, options, lambda ended: self._hubs.pop(ended, None))
+            self._hubs[hub] = name
             if not self._is_watched:
                 self._is_watched = True
-                self.run(self._end_with_server())
+                self.run("The end of streams", self._end_with_server())
         return await hub.join(resume, release)
 
     async def _end_with_server(self) -> None:
@@ -328,19 +230,40 @@ class Hubs:
         while self._hubs:
             await asyncio.sleep(_LOOK_SECONDS)
             if _is_server_ending():
-                await asyncio.gather(*(hub.aclose() for hub in list(self._hubs.values())), return_exceptions=True)
+                await asyncio.gather(*(hub.aclose() for hub in list(self._hubs)), return_exceptions=True)
         self._is_watched = False
 
-    def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine in the background, until this is closed."""
+    def run(self, what: str, work: Coroutine[Any, Any, object]) -> None:
+        """Run a coroutine in the background, until this is closed. `what` names it in the log if it fails."""
+        self._begin(work).add_done_callback(partial(_log, what))
+
+    async def finish(self, what: str, work: Coroutine[Any, Any, T]) -> T:
+        """The result of a coroutine that goes on although the request is cancelled."""
+        task = self._begin(work)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.add_done_callback(partial(_log, what))
+            raise
+        if task.cancelled():
+            raise ConfigurationError("The relay is closed.")
+        return task.result()
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def aclose(self) -> None:
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, *(hub.aclose() for hub in list(self._hubs.values())), return_exceptions=True)
+        await asyncio.gather(*self._tasks, *(hub.aclose() for hub in list(self._hubs)), return_exceptions=True)
+
+
+def _log(what: str, task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and isinstance(error := task.exception(), Exception):
+        log_failure(what, error)
 
 
 def _is_server_ending() -> bool:

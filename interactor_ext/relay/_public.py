@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -101,19 +100,7 @@ def _text(values: dict[str, Any], name: str, shown_as: str) -> dict[str, str]:
 
 
 def dump(document: Any) -> str:
-    try:
-        return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except ValueError:
-        return dump(_finite(document))
-
-
-def _finite(value: Any) -> Any:
-    """With null, as browsers write them, for the numbers that JSON lacks: Python reads 1e999 as infinity."""
-    if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 class StaticFile(NamedTuple):

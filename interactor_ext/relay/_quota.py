@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from interactor_ext._effects import Effects
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._fork import after_fork_in_child, fork_safe_lock
+from interactor_ext._fork import fork_safe_lock
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 
 
@@ -18,11 +20,7 @@ class Quota:
         self._writes = rate_limiter or RateLimiter(Tiers(namespace=tier))
         self._most_streams = streams
         self._lock = fork_safe_lock()
-        self._reset()
-        after_fork_in_child(self._reset)
-
-    def _reset(self) -> None:
-        self._streams: dict[str, int] = {}
+        self._streams: Counter[str] = Counter()
 
     def count_write(self, namespace: str) -> Effects[float]:
         """0 for a write that is allowed, else the seconds until the next one is."""
@@ -31,16 +29,13 @@ class Quota:
     def open_stream(self, namespace: str) -> bool:
         """Whether the namespace may have one more. Each is to be given back by `close_stream`."""
         with self._lock:
-            count = self._streams.get(namespace, 0)
-            if count >= self._most_streams:
+            if self._streams[namespace] >= self._most_streams:
                 return False
-            self._streams[namespace] = count + 1
+            self._streams[namespace] += 1
             return True
 
     def close_stream(self, namespace: str) -> None:
         with self._lock:
-            count = self._streams.get(namespace, 0)
-            if count > 1:
-                self._streams[namespace] = count - 1
-            else:
-                self._streams.pop(namespace, None)
+            self._streams[namespace] -= 1
+            if not self._streams[namespace]:
+                del self._streams[namespace]

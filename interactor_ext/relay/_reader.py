@@ -33,14 +33,15 @@ class HubOptions:
 class Reader:
     """The stream of one browser: a bounded queue of blocks.
 
-    `newest` says where its stream is. `leave` is called as soon as nothing is sent to it any more, `release` when it is
-    closed; both perhaps twice.
+    `resume` is the place of the last event that it had, and `newest` says where its stream is. `leave` is called as
+    soon as nothing is sent to it any more, `release` when it is closed; both perhaps twice.
     """
 
     def __init__(
         self,
         options: HubOptions,
         ids: EventIds,
+        resume: Position | None,
         newest: Callable[[], Position | None],
         leave: Callable[[Reader], None],
         release: Callable[[], object],
@@ -49,9 +50,9 @@ class Reader:
         """Done when the reader was dropped, since it did not take what is sent."""
         self.position: Position | None = None
         """Of the last event that was queued."""
-        self.catching_up: asyncio.Task[None] | None = None
         self._options = options
         self._ids = ids
+        self._resume = resume
         self._newest = newest
         self._leave = leave
         self._release = release
@@ -61,13 +62,12 @@ class Reader:
         self._told: Position | None = None
         self._ended = False
         self._changed = asyncio.Event()
-        self._taken = asyncio.Event()
 
     def put(self, entry: Entry) -> None:
         """Queue an event as it happens. A reader that is too far behind is dropped, and comes back with the id of its
         last event.
         """
-        if self._ended:
+        if self._ended or (self._resume is not None and entry.position.repeats(self._resume)):
             return
         if self._bytes and self._bytes + len(entry.block) > self._options.most_queued:
             self._blocks.clear()
@@ -81,7 +81,6 @@ class Reader:
             self._bytes += len(entry.block)
             self.position = self._told = entry.position
         self._changed.set()
-        self._taken.set()
 
     def tell(self, event: str) -> None:
         """Queue the text of an event that has no position, unless one is queued that has: it is newer."""
@@ -101,13 +100,6 @@ class Reader:
             self._blocks.extend(last)
             self._ended = True
         self._changed.set()
-        self._taken.set()
-
-    async def until_taken(self) -> None:
-        """Wait until the queue is empty, or the reader has gone."""
-        while self._blocks and not self._ended:
-            self._taken.clear()
-            await self._taken.wait()
 
     async def next(self) -> bytes | None:
         """What is queued, or a heartbeat after a while without; None at the end."""
@@ -124,11 +116,10 @@ class Reader:
         blocks = b"".join(self._blocks)
         self._blocks.clear()
         self._bytes = 0
-        self._taken.set()
         return blocks
 
     def _heartbeat(self) -> bytes:
-        position = None if self.catching_up is not None else self._newest()
+        position = self._newest()
         if position is None or position == self._told:
             return _HEARTBEAT
         self._told = position

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import ExitStack, aclosing
 from functools import partial
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from interactor_ext._effects import Call, Effects
 from interactor_ext._errors import ConfigurationError, InteractorError
@@ -24,7 +22,6 @@ from interactor_ext.relay._http import (
     Request,
     Response,
     cors_headers,
-    idempotency_key,
     is_id,
     json_object,
     json_response,
@@ -49,6 +46,7 @@ if TYPE_CHECKING:
 else:
     _approvals = LazyModule("interactor_ext.relay._approvals")
 
+T = TypeVar("T")
 _MOST_PER_PAGE = 100
 _WRITES = frozenset({"POST", "PATCH", "DELETE"})
 _LONGEST_NAME = 200
@@ -89,10 +87,8 @@ class Routes:
         # A client secret that a function gives may change any time: then the ids of events are those of this process.
         self._own_secret = token_hex()
         self._hubs: PerLoop[Hubs] = PerLoop(Hubs, Hubs.aclose)
-        self._is_closed = False
 
     async def aclose(self) -> None:
-        self._is_closed = True
         await self._hubs.aclose()
 
     def answer(self, request: Request) -> Effects[Response | None]:
@@ -126,8 +122,6 @@ class Routes:
             raise Refused(405, Allow=", ".join((*methods, "OPTIONS")))
         if origin is Origin.FOREIGN or (origin is Origin.UNSAID and request.method in _WRITES):
             raise Refused(403)
-        if self._is_closed:
-            raise Refused(503, retry_after=_BUSY_SECONDS)
         return (yield from handler(request))
 
     def _methods(self, parts: list[str]) -> Mapping[str, Callable[[Request], Effects[Response]]]:
@@ -146,13 +140,13 @@ class Routes:
             case ["rooms", room, "approvals", call] if is_id(room) and self._options.approvals is not None:
                 return {"POST": partial(self._decide, room, call)}
             case ["rooms", room, "stream"] if is_id(room):
-                return {"GET": partial(self._stream_room, room)}
+                return {"GET": partial(self._stream, "rooms", room)}
             case ["workflow-instances", instance] if is_id(instance):
                 return {"GET": partial(self._get_instance, instance)}
             case ["workflow-instances", instance, "input"] if is_id(instance):
                 return {"POST": partial(self._submit_input, instance)}
             case ["workflow-instances", instance, "stream"] if is_id(instance):
-                return {"GET": partial(self._stream_instance, instance)}
+                return {"GET": partial(self._stream, "workflow_instances", instance)}
         raise Refused(404)
 
     def _static(self, file: StaticFile, request: Request) -> Effects[Response]:
@@ -165,7 +159,7 @@ class Routes:
 
     def _list_rooms(self, request: Request) -> Effects[Response]:
         asked: dict[str, Any] = _page(request.query)
-        if (assistant := _query(request.query).get("assistant_id")) is not None:
+        if (assistant := request.query.get("assistant_id")) is not None:
             asked["assistant_id"] = _known_id(assistant)
         user = yield from self._user(request)
         page = yield Call(partial(user.view.rooms.list, **asked))
@@ -176,12 +170,11 @@ class Routes:
         return self._list_response(rooms, page.meta, _META_OF_ROOMS)
 
     def _create_room(self, request: Request) -> Effects[Response]:
-        key = idempotency_key(request)
         user, body = yield from self._write(request)
         assistant = _known_id(body.get("assistant_id"))
         metadata = {ROOM_NAME: _name(body)} if "name" in body else {}
         yield from self._require(self._options.rooms, user, "", request)
-        view = user.view.with_options(idempotency_key=key)
+        view = user.view.with_options(idempotency_key=request.headers.get("idempotency-key"))
         return self._response((yield Call(partial(view.rooms.create, assistant, metadata=metadata))), 201)
 
     def _name_room(self, room: str, request: Request) -> Effects[Response]:
@@ -199,10 +192,8 @@ class Routes:
 
     def _list_messages(self, room: str, request: Request) -> Effects[Response]:
         asked: dict[str, Any] = _page(request.query)
-        if (order := _query(request.query).get("order")) is not None:
-            if order not in ("asc", "desc"):
-                raise Refused(422)
-            asked["order"] = order
+        if "order" in request.query:
+            asked["order"] = request.query["order"]
         user = yield from self._user(request)
         yield from self._require(self._options.rooms, user, room, request)
         page = yield Call(partial(user.view.messages.list, room, **asked))
@@ -210,7 +201,6 @@ class Routes:
         return self._list_response(page.data, page.meta, _META_OF_MESSAGES)
 
     def _send_message(self, room: str, request: Request) -> Effects[Response]:
-        key = idempotency_key(request)
         user, body = yield from self._write(request)
         content = body.get("content")
         if not isinstance(content, str) or not content.strip():
@@ -222,7 +212,7 @@ class Routes:
                 raise Refused(422, words=(_REFUSED[0], reason or _REFUSED[1]))
             if reason is not None:
                 raise TypeError(f"on_message= returned {type(reason).__name__}, which is neither None nor a string")
-        view = user.view.with_options(idempotency_key=key)
+        view = user.view.with_options(idempotency_key=request.headers.get("idempotency-key"))
         if self._options.tools is None:
             message = yield Call(partial(view.messages.send, room, content=content, stream=True))
         else:
@@ -232,13 +222,17 @@ class Routes:
     def _list_approvals(self, room: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
         yield from self._approver(user, room, request)
-        return json_response({"data": (yield from self._approvals().waiting(user.view, room))})
+        assert self._options.tools is not None
+        return json_response({"data": (yield from _approvals.waiting(self._options.tools, user.view, room))})
 
     def _decide(self, room: str, call: str, request: Request) -> Effects[Response]:
         user, body = yield from self._write(request)
         by = yield from self._approver(user, room, request)
+        assert self._options.tools is not None
         view = user.view.with_options(deadline=self._options.answer_seconds)
-        yield from self._approvals().decide(view, room, call, body, by)
+        work = yield from _approvals.decision(self._options.tools, view, room, call, body, by)
+        # A tool that has begun goes on although the browser leaves.
+        yield Call(self._finish, ("A decision about a call", work))
         return json_response({"data": {"id": call, "decision": body["decision"]}})
 
     def _approver(self, user: User, room: str, request: Request) -> Effects[str]:
@@ -250,10 +244,6 @@ class Routes:
         if not isinstance(name, str) or not name:
             raise TypeError(f"approvals= returned {type(name).__name__}, which is neither None nor a name")
         return name
-
-    def _approvals(self) -> _approvals.Approvals:
-        assert self._options.tools is not None
-        return _approvals.Approvals(self._options.tools, self._hubs.get().run)
 
     def _get_instance(self, instance: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
@@ -278,21 +268,14 @@ class Routes:
             about["left_out"] = left_out
         return json_response({"data": data, "meta": about})
 
-    def _stream_room(self, room: str, request: Request) -> Effects[Response]:
+    def _stream(self, kind: str, record: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
-        yield from self._require(self._options.rooms, user, room, request)
-        return (yield from self._stream(user, "rooms", room, request))
-
-    def _stream_instance(self, instance: str, request: Request) -> Effects[Response]:
-        user = yield from self._user(request)
-        yield from self._require(self._options.instances, user, instance, request)
-        return (yield from self._stream(user, "workflow_instances", instance, request))
-
-    def _stream(self, user: User, kind: str, record: str, request: Request) -> Effects[Response]:
+        may_enter = self._options.rooms if kind == "rooms" else self._options.instances
+        yield from self._require(may_enter, user, record, request)
         name = (user.namespace, kind, record)
         secret = user.view.config.client_secret
         ids = EventIds(secret if isinstance(secret, str) else self._own_secret, *name)
-        last_event_id = request.headers.get("last-event-id") or _query(request.query).get("last_event_id", "")
+        last_event_id = request.headers.get("last-event-id") or request.query.get("last_event_id", "")
         resume = ids.decode(last_event_id)
         if resume == END:
             return Response(204, {"Cache-Control": "no-store"})
@@ -345,16 +328,12 @@ class Routes:
         namespace = yield self._options.authorize.call(request.scope, request.scope)
         if namespace is None:
             raise Refused(401)
+        if not isinstance(namespace, str):
+            raise TypeError(f"authorize= returned {type(namespace).__name__}, not a namespace")
         try:
-            client = self._get_client()
+            return User(namespace, self._get_client().namespace(namespace))
         except ConfigurationError as error:
-            raise RuntimeError("the Relay's function couldn't create a client") from error
-        try:
-            if not isinstance(namespace, str):
-                raise TypeError(f"authorize= returned {type(namespace).__name__}, not a namespace")
-            return User(namespace, client.namespace(namespace))
-        except ConfigurationError as error:
-            raise ValueError("authorize= returned a string that isn't a valid namespace") from error
+            raise RuntimeError("There is no client, or authorize= returned an invalid namespace.") from error
 
     def _may(self, decision: Decision | None, user: User, record: str, request: Request) -> Effects[bool]:
         return decision is None or (yield decision.call(request.scope, user.namespace, record)) is True
@@ -365,29 +344,26 @@ class Routes:
 
     async def _send_and_follow(self, view: Any, room: str, content: str) -> Message:
         """Send a message, and run the tools of its answer in the background."""
-        sent: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._hubs.get().run(self._follow(view, room, content, sent))
-        return await asyncio.shield(sent)
 
-    async def _follow(self, view: Any, room: str, content: str, sent: asyncio.Future[Message]) -> None:
-        try:
-            view = view.with_options(deadline=self._options.answer_seconds)
-            async with view.chat(room, content, tools=self._options.tools) as reply:
-                sent.set_result(reply.sent)
-                try:
-                    await reply.message()
-                except InteractorError:
-                    if not reply.waiting:
-                        raise
-        except Exception as error:
-            if sent.done():
-                log_failure("An answer with tools", error)
-            else:
-                sent.set_exception(error)
-        finally:
-            if not sent.done():
-                sent.set_exception(ConfigurationError("The relay is closed."))
-            sent.exception()  # looked at, so that asyncio does not report it
+        async def send() -> Message:
+            chat = view.with_options(deadline=self._options.answer_seconds).chat
+            reply = await chat(room, content, tools=self._options.tools).__aenter__()
+            self._hubs.get().run("An answer with tools", self._follow(reply))
+            sent: Message = reply.sent
+            return sent
+
+        return await self._finish("A message", send())
+
+    async def _finish(self, what: str, work: Coroutine[Any, Any, T]) -> T:
+        return await self._hubs.get().finish(what, work)
+
+    async def _follow(self, reply: Any) -> None:
+        async with aclosing(reply):
+            try:
+                await reply.message()
+            except InteractorError:
+                if not reply.waiting:
+                    raise
 
 
 _EVENT_STREAM = {
@@ -398,24 +374,14 @@ _EVENT_STREAM = {
 }
 
 
-def _query(query: str) -> dict[str, str]:
-    """The parameters, of several with one name the last. Raises Refused for very many."""
+def _page(query: Mapping[str, str]) -> dict[str, int]:
+    """The parameters of a list. Raises Refused for one that is out of its range."""
     try:
-        return {name: values[-1] for name, values in parse_qs(query, max_num_fields=20).items()}
+        asked = {name: int(query[name]) for name in ("page", "per_page") if name in query}
     except ValueError:
         raise Refused(422) from None
-
-
-def _page(query: str) -> dict[str, int]:
-    """The parameters of a list. Raises Refused for one that is out of its range."""
-    asked: dict[str, int] = {}
-    given = _query(query)
-    for name, most in (("page", 1_000_000), ("per_page", _MOST_PER_PAGE)):
-        if name in given:
-            text = given[name]
-            if not (text.isascii() and text.isdigit() and len(text) <= 7 and 1 <= int(text) <= most):
-                raise Refused(422)
-            asked[name] = int(text)
+    if asked.get("page", 1) < 1 or not 1 <= asked.get("per_page", 1) <= _MOST_PER_PAGE:
+        raise Refused(422)
     return asked
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
 from interactor_ext._effects import Effects, run_sync
 from interactor_ext._waiting.event_loop import loop_thread
-from interactor_ext.relay._http import EventBlocks, Refused, Request, Response
+from interactor_ext.relay._http import Refused, Request, Response
+from interactor_ext.relay._reader import Reader
 from interactor_ext.webhooks.wsgi import read_body
 
 _STATUS = {each.value: f"{each.value} {each.phrase}" for each in HTTPStatus}
@@ -22,21 +24,14 @@ def serve(
     """Answer one HTTP request. The streams of the platform run in the event loop that the process keeps in a thread."""
     response = run_sync(answer(_request(environ)))
     assert response is not None
-    body = [response.body] if isinstance(response.body, bytes) else _Stream(response.body)
-    try:
-        start_response(_STATUS[response.status], list(response.headers.items()))
-    except BaseException:
-        # A server closes only what it was given.
-        if isinstance(body, _Stream):
-            body.close()
-        raise
-    return body
+    start_response(_STATUS[response.status], list(response.headers.items()))
+    return [response.body] if isinstance(response.body, bytes) else _Stream(response.body)
 
 
 class _Stream:
     """Blocks of events, until the server closes it or the events end."""
 
-    def __init__(self, blocks: EventBlocks) -> None:
+    def __init__(self, blocks: Reader) -> None:
         self._blocks = blocks
 
     def __iter__(self) -> Iterator[bytes]:
@@ -72,7 +67,7 @@ def _request(environ: dict[str, Any]) -> Request:
         scheme=environ.get("wsgi.url_scheme", "http"),
         path=environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace"),
         raw_path=raw.partition("?")[0].encode("utf-8", "replace"),
-        query=environ.get("QUERY_STRING", ""),
+        query=dict(parse_qsl(environ.get("QUERY_STRING", ""))),
         headers=headers,
         scope=environ,
         read_body=read_sent,

@@ -39,7 +39,7 @@ def test_help_and_version_options(terminal: Callable[..., Terminal], shown_by: C
         assert re.search(rf"^ *{command} ", shown, re.MULTILINE)
     assert shown_by("-h").split() == shown.split()
     assert "--signature" in shown_by("webhooks", "verify", "-h")
-    assert "--token-lifetime" in shown_by("sandbox", "--help")
+    assert "--allow-host" in shown_by("sandbox", "--help")
     assert "Usage: interactor sandbox " in shown_by("sandbox", "-h")
     assert re.fullmatch(r"interactor \d+\.\d+\.\d+\s+", shown_by("--version"))
 
@@ -189,7 +189,7 @@ def test_chat_in_the_browser(terminal: Callable[..., Terminal], sandbox: Sandbox
 
 def test_page_of_chat_admits_the_first_who_has_its_key(terminal: Callable[..., Terminal], sandbox: Sandbox) -> None:
     room, other = (new_room(sandbox) for _ in range(2))
-    url, _, key = link_of(terminal("chat", room, "-n", NAMESPACE, "--web", "--no-open")).partition("#")
+    url, _, key = link_of(terminal("chat", room, "-n", NAMESPACE, "--web", BROWSER="true")).partition("#")
     with httpx.Client(base_url=url, headers={"Origin": url.rstrip("/")}) as page:
         history, session = f"/interactor/rooms/{room}/messages", "/session"
         assert page.get("/", headers={"Host": "rebound.example"}).status_code == 400
@@ -221,18 +221,10 @@ def test_chat_in_the_browser_opens_it_or_says_what_is_wrong(
     talk = terminal("chat", room, "-n", NAMESPACE, "--web", BROWSER=note)
     link = link_of(talk)
     eventually(opened.exists)
-    # The arguments of a process are for everyone on the machine to see: they name a file, and it has the link.
-    page = Path(httpx.URL(opened.read_text().strip()).path)
-    assert f'content="0; url={link}"' in page.read_text()
-    assert stat.S_IMODE(page.parent.stat().st_mode) == 0o700
-    port = str(httpx.URL(link).port)
-    assert "in use" in shown_by("chat", room, "-n", NAMESPACE, "--web", "--no-open", "--port", port, status=1)
+    assert opened.read_text().strip() == link
     assert "--web needs a namespace" in shown_by("chat", room, "--web", status=1)
-    assert "need --web" in shown_by("chat", room, "-n", NAMESPACE, "--port", port, status=2)
-    assert "need --web" in shown_by("chat", room, "-n", NAMESPACE, "--no-open", status=2)
     talk.interrupt()
     talk.end()
-    assert not page.parent.exists()
 
 
 def test_webhooks_listen_saves_deliveries_and_replay_sends_them(
@@ -254,14 +246,14 @@ def test_webhooks_listen_saves_deliveries_and_replay_sends_them(
     listening.until("but doesn't fit its type", "data must be an object")
     file, refused, unnamed, other = sorted(kept.iterdir())
     assert [each.name for each in (refused, unnamed, other)] == [
-        "0002-refused-401-room.message.created-evt_k1.json",
-        "0003-refused-400-unnamed.json",
-        "0004-room.message.created-evt_k2.json",
+        "0002-401-room.message.created.json",
+        "0003-400-unnamed.json",
+        "0004-200-room.message.created.json",
     ]
     assert "400" in shown_by("webhooks", "replay", str(unnamed), "--to", url, status=1)
     assert "200" in shown_by("webhooks", "replay", str(refused), "--to", url)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (kept, file)] == [0o700, 0o600]
-    shown = shown_by("webhooks", "replay", str(file), "--to", url, "--times", "2")
+    shown = shown_by("webhooks", "replay", str(file), str(file), "--to", url)
     assert shown.count("200") == 2
     assert "duplicate" in shown
     refusing = f"{sandbox.core_api_url}/assistants"
@@ -277,7 +269,7 @@ def test_webhooks_listen_saves_deliveries_and_replay_sends_them(
 def test_webhooks_sign_and_verify_round_trip(shown_by: Callable[..., str], tmp_path: Path) -> None:
     file = tmp_path / "body.json"
     file.write_bytes(body_of())
-    shown = shown_by("webhooks", "sign", str(file), "--event", "room.message.created")
+    shown = shown_by("webhooks", "sign", str(file))
     headers = dict(line.strip().split(": ", 1) for line in shown.splitlines() if ": " in line)
     assert headers["X-Interactor-Event"] == "room.message.created"
     signed = ["--signature", headers["X-Interactor-Signature"], "--timestamp", headers["X-Interactor-Timestamp"]]
@@ -289,8 +281,7 @@ def test_webhooks_sign_and_verify_round_trip(shown_by: Callable[..., str], tmp_p
     assert "Genuine" in shown_by("webhooks", "verify", str(file), *old, "--any-age")
     secret = tmp_path / "secret"
     secret.write_text("another\n")
-    shown = shown_by("webhooks", "verify", str(file), *signed, "--secret-file", str(secret), "--json", status=1)
-    assert json.loads(shown)["genuine"] is False
+    assert "Error: " in shown_by("webhooks", "verify", str(file), *signed, "--secret-file", str(secret), status=1)
     assert "INTERACTOR_WEBHOOK_SECRET isn't set" in shown_by(
         "webhooks", "sign", str(file), status=1, INTERACTOR_WEBHOOK_SECRET=""
     )
@@ -351,13 +342,9 @@ def test_api_calls_every_operation(call: Callable[..., Any], sandbox: Sandbox, o
         assert described.shown_once == ("data.secret" if has_secret else None), "see x-shown-once in openapi.yaml"
 
 
-def test_api_supports_all_pages_idempotency_key_and_files(
-    call: Callable[..., Any], sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_api_supports_all_pages_and_files(call: Callable[..., Any], sandbox: Sandbox, tmp_path: Path) -> None:
     body = {"name": "B", "model": "gpt-4", "system_prompt": "Help."}
-    (first,) = call("create_assistant", "--idempotency-key", "key-1", body=body)
-    assert call("create_assistant", "--idempotency-key", "key-1", body=body) == [first]
-    for _ in range(4):
+    for _ in range(5):
         call("create_assistant", body=body)
     assert len(call("list_assistants", "per_page=2", "--all")) == 5
     assert len(call("list_assistants", "per_page=2", "--all", "--limit", "3")) == 3
@@ -384,8 +371,7 @@ def test_api_supports_all_pages_idempotency_key_and_files(
         (["create_assistant", "-d", "@/nowhere"], "No such file"),
         (["get_assistant", "assistant_id=a", "--all"], "isn't paged"),
         (["list_assistants", "page=0", "-n", NAMESPACE], "422"),
-        (["get_room", "room_id=a", "--limit", "2"], "neither a stream nor a list"),
-        (["list_rooms", "--limit", "2"], "list_rooms accepts per_page=..."),
+        (["get_room", "room_id=a", "--limit", "2"], "needs a stream or --all; a list accepts per_page=..."),
     ],
 )
 def test_api_usage_errors_are_one_line(shown_by: Callable[..., str], arguments: list[str], complaint: str) -> None:

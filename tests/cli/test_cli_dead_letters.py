@@ -75,7 +75,6 @@ def test_list_shows_dead_letters_of_this_router_oldest_first(dead: Callable[...,
     assert "LookupError: shop:b" in shown
     assert "other:a" not in shown
     assert "3 dead letters." in shown
-    assert "3 dead letters. Only the first 1 are shown" in dead("list", "--limit", "1")
 
 
 def test_list_as_json_has_one_object_a_line(dead: Callable[..., str]) -> None:
@@ -91,9 +90,8 @@ def test_list_as_json_has_one_object_a_line(dead: Callable[..., str]) -> None:
 
 
 def test_show_has_the_body_of_an_event_and_the_text_of_what_is_none(dead: Callable[..., str]) -> None:
-    assert lines(dead("show", "shop:a", "--json"))[0]["body"] == envelope(key="a")
-    assert lines(dead("show", "shop:c", "--json"))[0]["body"] == "no event"
-    assert json.loads(dead("show", "shop:a"))["key"] == "shop:a"
+    assert json.loads(dead("show", "shop:a"))["body"] == envelope(key="a")
+    assert json.loads(dead("show", "shop:c"))["body"] == "no event"
     assert "has the key 'nothing'" in dead("show", "nothing", status=1)
     assert "has the key 'other:a'" in dead("show", "other:a", status=1)
 
@@ -107,10 +105,7 @@ def test_replay_queues_the_named_letters_with_all_attempts(dead: Callable[..., s
 
 
 def test_drop_deletes_letters_for_good(dead: Callable[..., str], queue: SQLiteEventQueue) -> None:
-    assert lines(dead("drop", "shop:a", "shop:c", "--json", "--yes")) == [
-        {"key": "shop:a", "dropped": True},
-        {"key": "shop:c", "dropped": True},
-    ]
+    assert "2 dead letters dropped." in dead("drop", "shop:a", "shop:c", "--yes")
     assert keys(queue) == ["shop:b", "other:a"]
     assert not queue.put("shop:a", b"{}")
     assert queue.take("t", 60) is None

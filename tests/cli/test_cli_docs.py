@@ -38,7 +38,6 @@ WRONG_CALLS: list[tuple[str, dict[str, Any], str]] = [
 def test_all_pages_are_listed_in_the_order_of_the_site(shown_by: Callable[..., str]) -> None:
     listed = shown_by("docs")
     assert [line.split()[0] for line in listed.splitlines() if line.startswith("  ")] == PAGES
-    assert [page["name"] for page in json.loads(shown_by("docs", "--json"))] == PAGES
 
 
 @pytest.mark.parametrize(
@@ -53,12 +52,8 @@ def test_all_pages_are_listed_in_the_order_of_the_site(shown_by: Callable[..., s
     ],
 )
 def test_words_find_a_page(words: str, page: str, shown_by: Callable[..., str]) -> None:
-    found = json.loads(shown_by("docs", *words.split(), "--json"))
-    assert page in [each["page"] for each in found[:4]]
-    shown = shown_by("docs", words)
-    assert [line.split()[0] for line in shown.splitlines() if line and not line[0].isspace()][:-1] == [
-        each["page"] for each in found
-    ]
+    shown = shown_by("docs", *words.split())
+    assert page in [line.split()[0] for line in shown.splitlines() if line and not line[0].isspace()][:4]
 
 
 @pytest.mark.parametrize("words", ["zzqx", "()"])

@@ -102,7 +102,7 @@ def test_ctrl_c_reaches_the_program_once_and_sigterm_is_passed_on(terminal: Call
 @pytest.mark.full
 def test_signals_are_passed_on_without_a_terminal() -> None:
     command = [*COMMAND, "sandbox", "--", sys.executable, "-c", PROGRAM]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             assert "0 assistants" in process.stdout.readline()

@@ -49,10 +49,12 @@ def headers_of(asked: Asked) -> dict[str, str]:
 def test_trigger_delivers_a_signed_event_to_a_url(shell: Shell, application: OddServer) -> None:
     to = f"--to {application.url}/hooks"
     assert shell.run(f"webhooks trigger credential.expired -n {NAMESPACE} {to}") == "200 thank you\n"
-    changes = "--set data.credential_id=42 --set 'data.metadata={\"plan\": 7}' --set data.metadata.tags[0]=a"
-    assert "doesn't match the data" in shell.run(f"webhooks trigger credential.connected {changes} {to}", 1)
+    changes = "--set data.credential_id=42 --set data.credential_id.a.b=7"
+    assert "leads into a value that isn't an object" in shell.run(
+        f"webhooks trigger credential.connected {changes} {to}", 1
+    )
     changes = "--set data.credential_id=42 --set 'data.metadata={\"plan\": 7}' --set data.metadata.a.b=[1]"
-    assert json.loads(shell.run(f"webhooks trigger credential.connected {changes} {to} --json"))["status"] == 200
+    assert shell.run(f"webhooks trigger credential.connected {changes} {to}") == "200 thank you\n"
     assert shell.run(f"webhooks trigger room.message.created {to}", 1) == "500 out of order\n"
     first, second, _ = application.calls
     event = WebhookVerifier(SECRET).verify(first.body, headers_of(first))
@@ -120,9 +122,8 @@ def test_listen_registers_itself_forwards_and_removes_itself(
     assert shown == f"credential.expired {event_id} goes to {webhook.url}\n"
     listening.until(f"{event_id} of user_1", "because", f"{to} responded ", "200", "thank you")
     # What the application answers goes back to the platform, which tries again.
-    failing = json.loads(shell.run(f"webhooks trigger room.message.created -n {NAMESPACE} --json"))
-    assert failing["webhooks"] == [webhook.id]
-    listening.until(failing["event"]["id"], f"{to} responded ", "500", "out of order")
+    shell.run(f"webhooks trigger room.message.created -n {NAMESPACE}")
+    listening.until(sandbox.events[-1]["id"], f"{to} responded ", "500", "out of order")
     eventually(lambda: [each.status for each in sandbox.deliveries] == [200, 500])
     sandbox.redeliver(sandbox.deliveries[0])
     listening.until(f"{to} responded ", "200", "thank you")
@@ -151,16 +152,14 @@ def test_listen_removes_itself_at_sigterm_and_names_what_it_could_not_remove(
 ) -> None:
     environment = {**os.environ, **sandbox.env, "INTERACTOR_WEBHOOK_SECRET": SECRET}
     command = [*COMMAND, "webhooks", "listen", "--port", "0", "-n", NAMESPACE, "--forward-to", application.url]
-    command += ["--event", "credential.expired"]
     for fails in (False, True):
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
-            assert "for credential.expired. It will be deleted on exit" in process.stdout.readline()
+            assert "for all events. It will be deleted on exit" in process.stdout.readline()
             assert "Ctrl-C" in process.stdout.readline()
             [webhook] = webhooks_of(sandbox)
-            assert webhook.events == ["credential.expired"]
             if fails:
                 sandbox.faults.add("delete_webhook", status=422, message="Not now.")
             process.send_signal(signal.SIGTERM)
@@ -172,25 +171,23 @@ def test_listen_removes_itself_at_sigterm_and_names_what_it_could_not_remove(
 
 def test_listen_refuses_options_that_lead_nowhere(shown_by: Callable[..., str], application: OddServer) -> None:
     listen = ["webhooks", "listen", "--port", "0"]
-    assert "need --forward-to" in shown_by(*listen, "--event", "credential.expired", status=2)
-    assert "need --forward-to" in shown_by(*listen, "--public-url", "https://a.test", status=2)
+    assert "needs --forward-to" in shown_by(*listen, "--public-url", "https://a.test", status=2)
     to = ["--forward-to", application.url]
     elsewhere = {"INTERACTOR_CORE_API_URL": "https://core.example.com/api/v1"}
     assert "with --public-url" in shown_by(*listen, *to, status=1, **elsewhere)
-    assert "Unknown event 'nonsense'" in shown_by(*listen, *to, "--event", "nonsense", status=1)
     assert "INTERACTOR_WEBHOOK_SECRET isn't set" in shown_by(*listen, *to, status=1, INTERACTOR_WEBHOOK_SECRET="")
 
 
-def test_replay_delivers_each_body_as_often_as_asked(shell: Shell, application: OddServer, tmp_path: Path) -> None:
+def test_replay_delivers_each_body(shell: Shell, application: OddServer, tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.json" for number in range(2)]
     for number, file in enumerate(files):
         file.write_bytes(body_of("credential.expired", key=f"k{number}"))
     names = " ".join(map(str, files))
-    shown = shell.run(f"webhooks replay {names} --times 2 --to {application.url}")
-    assert shown.count("200 thank you") == 4
-    assert [parse_event(asked.body).idempotency_key for asked in application.calls] == ["k0", "k0", "k1", "k1"]
+    shown = shell.run(f"webhooks replay {names} --to {application.url}")
+    assert shown.count("200 thank you") == 2
+    assert [parse_event(asked.body).idempotency_key for asked in application.calls] == ["k0", "k1"]
     assert "No such file" in shell.run(f"webhooks replay {names} /nowhere --to {application.url}", 1)
-    assert len(application.calls) == 4
+    assert len(application.calls) == 2
 
 
 def test_completion_of_events(shown_by: Callable[..., str]) -> None:

@@ -63,7 +63,7 @@ def test_healthy_setup_passes_every_check(examine: Examine, sandbox: Sandbox) ->
     assert status == 0
     assert failed(checks) == set()
     ok = {name for name, check in checks.items() if check["status"] == "ok"}
-    assert ok == {"environment", "DNS", "connection", "clock", "token", "scopes", "read call", "namespace"}
+    assert ok == {"environment", "connection", "clock", "token", "scopes", "read call", "namespace"}
     assert checks["scopes"]["detail"] == "admin"
 
 
@@ -90,10 +90,10 @@ CASES = {
         detail="INTERACTOR_CLIENT_SECRET",
         advice="export INTERACTOR_CLIENT_ID",
     ),
-    "unknown environment": Case("environment", options="--environment nope", advice="Fix the value named above"),
+    "unknown environment": Case("environment", {"INTERACTOR_ENVIRONMENT": "nope"}, advice="Fix it"),
     "two answers to where": Case(
         "environment",
-        options="--environment sandbox",
+        {"INTERACTOR_ENVIRONMENT": "sandbox"},
         detail="INTERACTOR_ACCOUNT_SERVER_URL and INTERACTOR_CORE_API_URL",
     ),
     "insecure URL": Case(
@@ -120,9 +120,6 @@ CASES = {
     "too few scopes": Case("scopes", WORKER, detail="lacks the scope assistants:read"),
     "a scope that is needed": Case(
         "scopes", WORKER, "--needs rooms:read --needs rooms:write", detail="the token lacks the scope rooms:write"
-    ),
-    "unknown scope": Case(
-        "scopes", options="--needs foo:bar --needs rooms:read", detail="unknown scope foo:bar", advice="rooms:write"
     ),
     **{
         f"namespace refused with {status}": Case(
@@ -168,8 +165,6 @@ def test_trouble_fails_its_check_with_advice(
     assert case.detail in checks[case.failed]["detail"]
     assert case.advice in checks[case.failed]["advice"]
     assert "hunter2" not in str(checks)
-    if case.failed == "environment":
-        assert {check["status"] for name, check in checks.items() if name != "environment"} == {"skipped"}
 
 
 def test_scopes_of_a_client_are_enough_or_not_looked_at(examine: Examine, sandbox: Sandbox) -> None:
@@ -306,6 +301,6 @@ def test_router_is_checked_although_the_platform_is_out_of_reach(
 
 def test_doctor_output_for_people(shown_by: Callable[..., str]) -> None:
     lines = shown_by("doctor", status=1, INTERACTOR_CLIENT_SECRET="hunter2-of-another").splitlines()
-    at = next(number for number, line in enumerate(lines) if line.startswith("✗ token"))
+    at = next(number for number, line in enumerate(lines) if line.startswith("FAIL token"))
     assert "INTERACTOR_CLIENT_SECRET is wrong" in lines[at + 1]
     assert "hunter2-of-another" not in "".join(lines)

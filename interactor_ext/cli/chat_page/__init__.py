@@ -6,18 +6,16 @@ to the servers at all of its ports.
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
-from pathlib import Path
 from secrets import compare_digest, token_urlsafe
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
@@ -29,7 +27,6 @@ from starlette.routing import Mount, Route
 from interactor_ext import AsyncInteractorClient
 from interactor_ext.cli.output import write
 from interactor_ext.relay import Relay, Show
-from interactor_ext.sandbox.http.server import Server, origin
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -53,7 +50,7 @@ class ChatPage:
         self._token = token_urlsafe()
         self._namespace = namespace
         self._room_id = room_id
-        self.relay: Relay = Relay(
+        relay = Relay(
             client,
             authorize=self._authorize,
             rooms=lambda _, asked: asked == room_id,
@@ -70,7 +67,7 @@ class ChatPage:
                 Route("/", _file),
                 Route("/session", self._sign_in, methods=["POST"]),
                 Route("/{name}", _file),
-                Mount("/interactor", self.relay),
+                Mount("/interactor", relay),
             ],
             # A site whose name was made to lead here (DNS rebinding) is told apart by that name.
             middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
@@ -88,28 +85,16 @@ class ChatPage:
         return self._namespace if _bears(Headers(scope=scope), self._token) else None
 
 
-def serve(sock: socket.socket, settings: dict[str, Any], room_id: str, *, open_browser: bool) -> None:
-    """Serve the page at a listening socket until Ctrl-C. `settings` are those of a client, with a namespace."""
+def serve(settings: dict[str, Any], room_id: str) -> None:
+    """Serve the page on 127.0.0.1 until Ctrl-C. `settings` are those of a client, with a namespace."""
     page = ChatPage(AsyncInteractorClient(**settings), settings["namespace"], room_id)
-    closing: list[asyncio.Task[None]] = []
-    server = Server(
-        page.app, before_shutdown=lambda: closing.append(asyncio.get_running_loop().create_task(page.relay.aclose()))
-    )
-    link = f"{origin(sock)}/#{page.key}"
-    write(f"Room {room_id} at {link}")
-    write("The link works once. Press Ctrl-C to stop.", "dim")
-    with TemporaryDirectory(prefix="interactor-chat-") as folder, suppress(KeyboardInterrupt):
-        if open_browser:
-            # Some browsers, those of a terminal among them, return when they are closed.
-            threading.Thread(target=webbrowser.open, args=(_file_that_leads_to(link, folder),), daemon=True).start()
-        server.run(sockets=[sock])
-
-
-def _file_that_leads_to(link: str, folder: str) -> str:
-    """The URL of a file that opens the link. `folder` is this user's alone, but anyone sees a browser's arguments."""
-    page = Path(folder, "chat.html")
-    page.write_text(f'<!doctype html><meta http-equiv="refresh" content="0; url={link}">', encoding="utf-8")
-    return page.as_uri()
+    with socket.create_server(("127.0.0.1", 0)) as sock, suppress(KeyboardInterrupt):
+        link = f"http://127.0.0.1:{sock.getsockname()[1]}/#{page.key}"
+        write(f"Room {room_id} at {link}")
+        write("The link works once. Press Ctrl-C to stop.", "dim")
+        # Some browsers, those of a terminal among them, return when they are closed.
+        threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
+        uvicorn.Server(uvicorn.Config(page.app, log_level="warning")).run(sockets=[sock])
 
 
 def _bears(headers: Headers, secret: str) -> bool:
