@@ -163,7 +163,7 @@ def _clock(client: InteractorClient) -> Finding:
         return Finding(
             "clock", "failed", str(error), "Check INTERACTOR_ACCOUNT_SERVER_URL: there is no HTTP server at that URL."
         )
-    told = parse_http_date(response.headers.get("date", ""), now=after)
+    told = parse_http_date(response.headers.get("date", ""))
     if told is None:
         return Finding("clock", "skipped", "the server doesn't report its time")
     # The header has whole seconds, rounded down.
