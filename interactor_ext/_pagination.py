@@ -6,14 +6,13 @@ import inspect
 import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, TypeGuard, TypeVar
 
 import httpx
 
 from interactor_client.types import ListEnvelope, OnInvalid, Page, PageMeta
-from interactor_ext._errors import ConfigurationError, ResponseValidationError
+from interactor_ext._errors import ResponseValidationError
 from interactor_ext._lazy import asyncio
 from interactor_ext._responses._read import read_response
 from interactor_ext._waiting import require_asyncio
@@ -255,16 +254,12 @@ def iterate(
     end by themselves, within their timeout, and nobody waits for them.
     """
 
-    def start(number: int) -> Callable[[], Page[T]]:
-        with suppress(ConfigurationError):  # no thread can be had: it is fetched when its turn comes
-            return _THREADS.submit(fetch, number).result
-        return partial(fetch, number)
-
     walk: PageWalk[T] = PageWalk(request)
     pending: dict[int, Callable[[], Page[T]]] = {}
     while not walk.done:
         found = walk.take(pending.pop(walk.next, partial(fetch, walk.next))())
-        pending = {number: pending.get(number) or start(number) for number in walk.ahead(prefetch)}
+        ahead = walk.ahead(prefetch)
+        pending = {number: pending.get(number) or _THREADS.submit(fetch, number).result for number in ahead}
         for each in found:
             if not isinstance(each, ResponseValidationError):
                 yield each

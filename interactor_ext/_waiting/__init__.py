@@ -147,6 +147,13 @@ def closed(by: str) -> ConfigurationError:
     return ConfigurationError(f"The client is closed{who}. Create a new one, or close it only when you're done.")
 
 
+def no_thread() -> ConfigurationError:
+    return ConfigurationError(
+        "Couldn't start a thread: the process has reached its limit of threads, or is ending. Raise "
+        "the limit (`ulimit -u`, or the container's limit of processes)."
+    )
+
+
 class Closing(Latch):
     """Whether a client was closed: its pending calls stop waiting then, and end with a ConfigurationError."""
 
