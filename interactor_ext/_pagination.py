@@ -32,8 +32,6 @@ _MOST_REMEMBERED = 10_000
 """Ids that a walk remembers; the oldest are forgotten."""
 _MOST_ADDED = 100
 """Items that a walk hands out beyond as many as the list had at first, before it only goes forward."""
-# Seconds for cancelled requests to end; what they do in a thread, such as reading a token store, cannot be cancelled.
-_GRACE = 1.0
 # Their number is bounded by `prefetch`.
 _THREADS = DaemonThreads("interactor-pages", most=UNBOUNDED, idle=0.0)
 
@@ -282,14 +280,11 @@ async def aiterate(
 
     def abandon(tasks: Iterable[asyncio.Task[Page[T]]]) -> None:
         for task in tasks:
-            abandoned.add(task)
-            task.add_done_callback(abandoned.discard)
             task.add_done_callback(_forget)
             task.cancel()
 
     walk: PageWalk[T] = PageWalk(request)
     pending: dict[int, asyncio.Task[Page[T]]] = {}
-    abandoned: set[asyncio.Task[Page[T]]] = set()
     try:
         while not walk.done:
             number = walk.next
@@ -304,8 +299,6 @@ async def aiterate(
                     await result
     finally:
         abandon(pending.values())
-        if abandoned:
-            await asyncio.wait(set(abandoned), timeout=_GRACE)
 
 
 def _forget(task: asyncio.Task[Page[T]]) -> None:

@@ -51,7 +51,7 @@ def test_key_log_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
     for path in (tmp_path, tmp_path / "missing" / "keys.log"):
         monkeypatch.setenv("SSLKEYLOGFILE", str(path))
-        with pytest.raises(ConfigurationError, match=f"SSLKEYLOGFILE={path}.*unset the variable") as caught:
+        with pytest.raises(ConfigurationError, match=f"SSLKEYLOGFILE={path}.*Unset the variable") as caught:
             make(**(SETTINGS if "Interactor" in make.__name__ else {}))
         assert "SSL_CERT_FILE" not in str(caught.value)
 
