@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry import _events, _requests
     from interactor_ext.telemetry._events import Telemetry
-    from interactor_ext.tokens._narrow import NarrowToken
     from interactor_ext.tokens._secret_function import CurrentSecret
     from interactor_ext.tokens._shared_store import SharedStore
 else:  # batteries, which most programs do without
@@ -77,7 +76,6 @@ class _SharedState(OfOneProcess, Generic[C]):
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         self._config = config
-        self._narrow_tokens: dict[str, NarrowToken] = {}  # by what they open
         self._secret: CurrentSecret | None = None
         if not isinstance(config.client_secret, str):
             self._secret = _secret_function.CurrentSecret(config.client_secret)
@@ -108,25 +106,17 @@ class _SharedState(OfOneProcess, Generic[C]):
     def stream_tokens(self, url: StreamURL) -> C:
         """The tokens of the URLs of one kind of stream."""
         self.tokens.check_open()
-        narrow, narrower = self._narrow(url), self.tokens.narrower
+        narrower = self.tokens.narrower
         found = narrower.get(url.resource)
         if found is None:
-            found = narrower.setdefault(url.resource, self._cache(narrow.plan, self._store_of(narrow)))
-        if found.valid() is None:
-            narrow.check()
+            config = self._config.replace(scopes=(url.scope,))
+            plan = functools.partial(_narrow.narrow_token, config, url.resource)
+            store = None if self._store is None else self._store.of(config, url.resource)
+            found = narrower.setdefault(url.resource, self._cache(plan, store))
         return found
 
     def _cache(self, plan: MakePlan, store: SharedStore | None) -> C:
         raise NotImplementedError
-
-    def _narrow(self, url: StreamURL) -> NarrowToken:
-        found = self._narrow_tokens.get(url.resource)
-        return found or self._narrow_tokens.setdefault(
-            url.resource, _narrow.NarrowToken(self._config, url.scope, url.resource)
-        )
-
-    def _store_of(self, narrow: NarrowToken) -> SharedStore | None:
-        return None if self._store is None else self._store.of(narrow.config, narrow.resource)
 
 
 class SharedState(_SharedState[TokenCache]):

@@ -34,19 +34,6 @@ if TYPE_CHECKING:
 else:
     deprecation = LazyModule("interactor_ext.deprecation")  # on the way of a 410 alone
 
-# https://www.rfc-editor.org/rfc/rfc6749#section-5.2 and https://www.rfc-editor.org/rfc/rfc6750#section-3.1
-OAUTH_CODES = frozenset(
-    {
-        "invalid_client",
-        "invalid_grant",
-        "invalid_request",
-        "invalid_scope",
-        "unauthorized_client",
-        "unsupported_grant_type",
-        "invalid_token",
-        "insufficient_scope",
-    }
-)
 _LARGEST_BODY = 1_048_576
 _CLASSES: Mapping[int, type[APIStatusError]] = {
     401: AuthenticationError,
@@ -80,11 +67,7 @@ def status_error(response: httpx.Response) -> APIStatusError:
     status = response.status_code
     body = read_error_body(response.content)
     cls = class_for(status)
-    if (
-        status == 400
-        and body.code in OAUTH_CODES
-        and getattr(Call.of(response.request).operation, "id", "") == "create_token"
-    ):
+    if status == 400 and _is_for_token(response.request):
         cls = AuthenticationError
     secrets = secrets_of(response.request)
     about = described(response, secrets)
@@ -151,11 +134,15 @@ def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx
 
 def _quoted_fields(request: httpx.Request) -> str:
     """The credentials of a token request that have quotes around them, as `docker --env-file` leaves them."""
-    if getattr(Call.of(request).operation, "id", "") != "create_token":
+    if not _is_for_token(request):
         return ""
     fields = {name: str(value) for name, value in json.loads(request.content).items()}
     quoted = [name for name, value in fields.items() if value[:1] in _QUOTES and value[-1:] in _QUOTES]
     return " and ".join(name for name in quoted if name in ("client_id", "client_secret"))
+
+
+def _is_for_token(request: httpx.Request) -> bool:
+    return getattr(Call.of(request).operation, "id", "") == "create_token"
 
 
 def _not_found_advice(request: httpx.Request) -> str:
@@ -222,8 +209,10 @@ def read_error_body(content: bytes) -> ErrorBody:
         )
     text = _text(error)
     description = _text(body.get("error_description"))
+    # As in `invalid_client` of RFC 6749 and `insufficient_scope` of RFC 6750.
+    is_code = text is not None and (description is not None or ("_" in text and text.isidentifier()))
     return ErrorBody(
-        code=text if text is not None and (description is not None or text in OAUTH_CODES) else _text(body.get("code")),
+        code=text if is_code else _text(body.get("code")),
         message=description or text or _text(body.get("message")) or _text(body.get("detail")),
         details=_details(body.get("details")),
         request_id=_text(body.get("request_id")),
