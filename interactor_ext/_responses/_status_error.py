@@ -44,10 +44,6 @@ _CLASSES: Mapping[int, type[APIStatusError]] = {
     422: ValidationError,
     429: RateLimitError,
 }
-# By what the server calls the error, which says more than its status.
-_ADVICE_BY_CODE: Mapping[str, str] = {
-    "REFRESH_FAILED": "The user must connect the credential again.",
-}
 _ADVICE: Mapping[type, str] = {
     AuthenticationError: "Check the client id and the client secret, and that they are for this environment.",
     PermissionDeniedError: "Check that the OAuth client has the scope for this operation and access to this namespace.",
@@ -112,8 +108,8 @@ def _sentence(message: str, request: str, about: Mapping[str, Any], advice: str)
 
 def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
     """The advice at the end of an error message."""
-    if about["code"] in _ADVICE_BY_CODE:
-        return _ADVICE_BY_CODE[about["code"]]
+    if about["code"] == "REFRESH_FAILED":
+        return "The user must connect the credential again."
     if issubclass(cls, RateLimitError) and about["retry_after"] is not None:
         return f"Retry after {about['retry_after']:g} s."
     if 300 <= about["status"] < 400:
@@ -220,18 +216,11 @@ def read_error_body(content: bytes) -> ErrorBody:
 
 
 def _text(value: object) -> str | None:
-    if isinstance(value, str):
-        return value.strip() or None
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
-        return str(value)
-    return None
+    return value.strip() or None if isinstance(value, str) else None
 
 
 def _details(value: object) -> list[dict[str, Any]]:
-    if isinstance(value, list):
-        return [dict(item) if isinstance(item, Mapping) else {"message": item} for item in value]
     if isinstance(value, Mapping):
-        if "field" in value or "message" in value:
-            return [dict(value)]
         return [{"field": field, "message": message} for field, message in value.items()]
-    return [] if value is None else [{"message": value}]
+    items = value if isinstance(value, list) else []
+    return [dict(item) if isinstance(item, Mapping) else {"message": item} for item in items]
