@@ -51,8 +51,6 @@ class FileTokenStore(EqualBySettings):
                 tokens = self._read()
             except ValueError:
                 tokens = {}  # unreadable content is replaced
-            now = time.time()
-            tokens = {name: value for name, value in tokens.items() if _is_valid(value, now)}
             tokens[key] = token._asdict()
             self._replace(json.dumps({"tokens": tokens}))
 
@@ -152,10 +150,3 @@ else:
     def _unlock(descriptor: int) -> None:
         # A child that was forked meanwhile has a copy of the descriptor, which closing this one would leave locked.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-
-def _is_valid(value: Any, now: float) -> bool:
-    try:
-        return load_token(value).expires_at > now
-    except ValueError:
-        return False

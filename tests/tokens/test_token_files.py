@@ -69,12 +69,6 @@ def test_relative_path_keeps_to_the_folder_that_the_store_was_made_in(
     assert (tmp_path / "tokens.json").exists()
 
 
-def test_save_removes_expired_tokens_of_other_clients(store: FileTokenStore, path: Path) -> None:
-    store.save(OTHER, fresh(lifetime=-1))
-    store.save(KEY, fresh())
-    assert list(json.loads(path.read_text())["tokens"]) == [KEY]
-
-
 def test_token_file_is_readable_by_its_owner_only(store: FileTokenStore, path: Path) -> None:
     store.save(KEY, fresh())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
