@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import NoReturn, Protocol
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._fork import after_fork_in_child
 
 TRANSPORT_CLOSED = "the transport is closed, by close() or because the program is ending: create a new one"
 
@@ -160,10 +159,6 @@ class Closing(Latch):
     def __init__(self) -> None:
         super().__init__()
         self.by: str = ""
-        after_fork_in_child(self._forget_waiters)
-
-    def _forget_waiters(self) -> None:
-        self._waiters = set()
 
     def announce(self, by: str) -> None:
         """Say who is about to close it, for the errors of later calls."""

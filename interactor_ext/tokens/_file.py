@@ -71,14 +71,11 @@ class FileTokenStore(EqualBySettings):
             text = file.read(_LARGEST)
         if others:
             raise ValueError(f"others can read or write {self._path} (mode {others:o} beyond 600), so it is replaced")
-        try:
+        with suppress(ValueError, RecursionError):
             content = json.loads(text)
-        except (ValueError, RecursionError):
-            raise ValueError(f"{self._path} doesn't contain JSON") from None
-        tokens = content.get("tokens") if isinstance(content, dict) else None
-        if not isinstance(tokens, dict):
-            raise ValueError(f"{self._path} doesn't contain tokens")
-        return tokens
+            if isinstance(content, dict) and isinstance(content.get("tokens"), dict):
+                return content["tokens"]  # type: ignore[no-any-return]
+        raise ValueError(f"{self._path} doesn't contain tokens")
 
     def _replace(self, text: str) -> None:
         # A random name and a new file: no other user can have prepared it.

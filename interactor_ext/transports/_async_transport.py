@@ -115,7 +115,6 @@ class ConnectionPool:
         self._idle: IdleConnections[Connection] = IdleConnections()
         self._waiting = 0
         self._closing: dict[asyncio.Task[None], Connection] = {}
-        self._not_closed: list[Connection] = []
         self._closed = False
 
     async def send(self, request: httpx.Request) -> httpx.Response:
@@ -190,14 +189,13 @@ class ConnectionPool:
     def _end_closing(self, task: asyncio.Task[None]) -> None:
         connection = self._closing.pop(task)
         if task.cancelled():  # a loop that ends cancels every task, even one that has not begun
-            self._not_closed.append(connection)
+            self._used.add(connection)
 
     async def aclose(self) -> None:
         """May be called again, for connections whose closing was cancelled."""
         self._closed = True
-        for connection in [*self._used, *self._idle.take_all(), *self._not_closed]:
+        for connection in [*self._used, *self._idle.take_all()]:
             self._close_soon(connection)
-        self._not_closed.clear()
         if self._closing:
             await asyncio.wait(self._closing)
 
