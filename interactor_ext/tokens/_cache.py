@@ -216,9 +216,9 @@ class TokenCache(_Cache[Callable[[], Token]]):
     def _start(self, pending: PendingFetch) -> None:
         # In a thread of its own: the caller that starts it has a deadline of its own, and may be interrupted. The
         # request belongs to the caller's trace.
-        run = functools.partial(contextvars.copy_context().run, self._run, pending)
+        run = functools.partial(self._run, pending)
         try:
-            start_thread(run, "interactor-token")
+            start_thread(functools.partial(contextvars.copy_context().run, run), "interactor-token")
         except RuntimeError:
             self.complete(pending, no_thread())
 
