@@ -6,14 +6,13 @@ import inspect
 import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, TypeGuard, TypeVar
 
 import httpx
 
 from interactor_client.types import ListEnvelope, OnInvalid, Page, PageMeta
-from interactor_ext._errors import ConfigurationError, ResponseValidationError
+from interactor_ext._errors import ResponseValidationError
 from interactor_ext._lazy import asyncio
 from interactor_ext._responses._read import read_response
 from interactor_ext._waiting import require_asyncio
@@ -33,8 +32,6 @@ _MOST_REMEMBERED = 10_000
 """Ids that a walk remembers; the oldest are forgotten."""
 _MOST_ADDED = 100
 """Items that a walk hands out beyond as many as the list had at first, before it only goes forward."""
-# Seconds for cancelled requests to end; what they do in a thread, such as reading a token store, cannot be cancelled.
-_GRACE = 1.0
 # Their number is bounded by `prefetch`.
 _THREADS = DaemonThreads("interactor-pages", most=UNBOUNDED, idle=0.0)
 
@@ -255,16 +252,12 @@ def iterate(
     end by themselves, within their timeout, and nobody waits for them.
     """
 
-    def start(number: int) -> Callable[[], Page[T]]:
-        with suppress(ConfigurationError):  # no thread can be had: it is fetched when its turn comes
-            return _THREADS.submit(fetch, number).result
-        return partial(fetch, number)
-
     walk: PageWalk[T] = PageWalk(request)
     pending: dict[int, Callable[[], Page[T]]] = {}
     while not walk.done:
         found = walk.take(pending.pop(walk.next, partial(fetch, walk.next))())
-        pending = {number: pending.get(number) or start(number) for number in walk.ahead(prefetch)}
+        ahead = walk.ahead(prefetch)
+        pending = {number: pending.get(number) or _THREADS.submit(fetch, number).result for number in ahead}
         for each in found:
             if not isinstance(each, ResponseValidationError):
                 yield each
@@ -287,14 +280,11 @@ async def aiterate(
 
     def abandon(tasks: Iterable[asyncio.Task[Page[T]]]) -> None:
         for task in tasks:
-            abandoned.add(task)
-            task.add_done_callback(abandoned.discard)
             task.add_done_callback(_forget)
             task.cancel()
 
     walk: PageWalk[T] = PageWalk(request)
     pending: dict[int, asyncio.Task[Page[T]]] = {}
-    abandoned: set[asyncio.Task[Page[T]]] = set()
     try:
         while not walk.done:
             number = walk.next
@@ -309,8 +299,6 @@ async def aiterate(
                     await result
     finally:
         abandon(pending.values())
-        if abandoned:
-            await asyncio.wait(set(abandoned), timeout=_GRACE)
 
 
 def _forget(task: asyncio.Task[Page[T]]) -> None:

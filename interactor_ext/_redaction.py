@@ -9,11 +9,9 @@ messages end in logs and bug reports.
 
 from __future__ import annotations
 
-import base64
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
 from typing import Any
 
 MASK = "***"
@@ -26,7 +24,6 @@ OAUTH_NAMES = frozenset({"code", "state"})
 _LONGEST_READ = 16_384
 _LONGEST_TEXT = 1_000
 _DEEPEST = 8
-_WIDEST = 100
 # A shorter secret may be an ordinary word, and masking it would garble messages. From the second length on, one with a
 # digit is random text, and is masked within other words as well.
 _SHORTEST_SECRET, _SHORTEST_KEY = 8, 16
@@ -204,15 +201,7 @@ def _masked_key(match: re.Match[str], mask: str) -> str:
 
 def _is_prose(credentials: re.Match[str]) -> bool:
     """Whether what follows "basic" or "bearer" is an ordinary word."""
-    word = credentials[3]
-    if _compiled(_WORD).fullmatch(word):
-        return True
-    if credentials[1].lower() == "bearer" or len(word) >= 16:
-        return False
-    try:
-        return b":" not in base64.b64decode(word + "=" * (-len(word) % 4), validate=True)
-    except ValueError:
-        return len(word) < _SHORTEST_SECRET
+    return _compiled(_WORD).fullmatch(credentials[3]) is not None
 
 
 def clean_text(text: str, secrets: Iterable[str] = ()) -> str:
@@ -238,9 +227,9 @@ def escape_controls(text: str) -> str:
 def clean_json(value: Any, secrets: Iterable[str] = ()) -> Any:
     """`value`, as `json.loads` made it, with every text cleaned and what is named like a secret masked.
 
-    It is cut where it is deep or wide.
+    It is cut where it is deep.
     """
-    return Masker(lambda text: clean_text(text, secrets), deepest=_DEEPEST, widest=_WIDEST).clean(value)
+    return Masker(lambda text: clean_text(text, secrets), deepest=_DEEPEST).clean(value)
 
 
 def mask_value(name: str, value: Any, secrets: Iterable[str] = ()) -> Any:
@@ -258,10 +247,9 @@ class Masker:
     pairs: tuple[type, ...] = (list, tuple)
     """Of two items, they may be a name and its value."""
 
-    def __init__(self, text: Callable[[str], str], *, deepest: int | None = None, widest: int | None = None) -> None:
+    def __init__(self, text: Callable[[str], str], *, deepest: int | None = None) -> None:
         self._text = text
         self._deepest = deepest
-        self._widest = widest
 
     def clean(self, value: Any, around: tuple[int, ...] = ()) -> Any:
         """`around` has the ids of the containers that `value` is in, for one may hold itself."""
@@ -277,12 +265,11 @@ class Masker:
             return "…"
         around = (*around, id(value))
         if isinstance(value, Mapping):
-            items = list(islice(value.items(), self._widest))
-            return {self._shown(key): self.item(value, key, item, around) for key, item in items}
+            return {self._shown(key): self.item(value, key, item, around) for key, item in list(value.items())}
         if isinstance(value, list | tuple) and isinstance(value, self.pairs) and len(value) == 2:
             cleaned = [self.clean(value[0], around), self.item({}, value[0], value[1], around)]
         else:
-            cleaned = [self.clean(item, around) for item in islice(value, self._widest)]
+            cleaned = [self.clean(item, around) for item in value]
         for kind in (tuple, set, frozenset):
             if isinstance(value, kind):
                 return kind(cleaned)

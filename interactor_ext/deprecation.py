@@ -13,12 +13,11 @@ call the registered functions. To fail a test run instead, use
 from __future__ import annotations
 
 import re
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urljoin
 
 import httpx
@@ -31,23 +30,13 @@ from interactor_ext.retry._policy import parse_http_date
 __all__ = ["Deprecation", "InteractorDeprecationWarning", "on_deprecation", "parse_deprecation"]
 
 
-class _HasItems(Protocol):
-    """A mapping, and what the standard library has instead of one."""
-
-    def items(self) -> Iterable[tuple[str, Any]]: ...
-
-
-Headers = Mapping[str, str] | _HasItems | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 Hook = Callable[[str, "Deprecation"], object]
 H = TypeVar("H", bound=Hook)
 
-_BLANK = " \t"
-# What stands before its semicolon belongs to nothing. A quoted value may lack its end.
-_PARAMETER = re.compile(
-    r"""[^;,]*; (?P<name>[^=;,]*) (?: =[ \t]* (?: "(?P<quoted>(?:[^"\\]|\\.)*+)"? | (?P<text>[^;,]*) ) )?""",
-    re.DOTALL | re.VERBOSE,
-)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+# A link of RFC 8288, and one of its parameters. Both may quote commas and semicolons.
+_LINK = re.compile(r'<\s*([^<>\s]+)\s*>((?:[^,"]|"(?:[^"\\]|\\.)*+")*+)', re.DOTALL)
+_PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*+)"|([^\s;,"]+))', re.DOTALL)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A date of RFC 9651 has at most 15 digits, and may have parameters behind it.
 _STRUCTURED_DATE = re.compile(r"@(-?[0-9]{1,15})(?:[ \t]*;.*)?", re.DOTALL)
@@ -73,31 +62,28 @@ class Deprecation(NamedTuple):
     """Where the sunset is explained."""
 
 
-def parse_deprecation(
-    headers: Headers | None, *, base_url: str | None = None, now: float | None = None
-) -> Deprecation | None:
+def parse_deprecation(headers: Headers, *, base_url: str | None = None) -> Deprecation | None:
     """What the headers of a response say; None if neither `Deprecation` nor `Sunset` is present and readable.
 
-    `headers` may come from any HTTP client, or be pairs.
+    `headers` is a mapping, such as those of any HTTP client, or pairs of name and value.
 
     Reads `Deprecation` according to RFC 9745 (`@1688169599`), as `true` and as an HTTP date; `Sunset` according to RFC
     8594; `Link` according to RFC 8288. A link without either deprecates nothing. `base_url` resolves relative links;
-    without it they stay relative. `now` (Unix seconds) is for dates with two-digit years. Unreadable values are
-    ignored. Never raises.
+    without it they stay relative. Unreadable values are ignored.
     """
     deprecated = sunset = False
     date = ends = None
-    links: list[Link] = []
-    now = time.time() if now is None else now
-    for name, value in _fields(headers):
-        if name == "deprecation" and not deprecated:
-            date = _date(value, now)
+    links: list[tuple[str, dict[str, str]]] = []
+    for name, text in _items(headers):
+        value = text.strip(" \t")
+        if name.lower() == "deprecation" and not deprecated:
+            date = _date(value)
             deprecated = date is not None or value.partition(";")[0].rstrip(" \t").lower() in _UNDATED
-        elif name == "sunset" and not sunset:
-            ends = _date(value, now)
+        elif name.lower() == "sunset" and not sunset:
+            ends = _date(value)
             sunset = ends is not None
-        elif name == "link":
-            links += parse_links(value)
+        elif name.lower() == "link":
+            links += _links(value)
     if not deprecated and not sunset:
         return None
     return Deprecation(date, ends, _link(links, "deprecation", base_url), _link(links, "sunset", base_url))
@@ -151,83 +137,49 @@ def sunset_notice(response: httpx.Response) -> str:
 
 _hooks: list[Hook] = []
 _warned: dict[str, object] = {}
-# More than the contract has operations, and a bound for requests that are not in it.
-_MAX_WARNED = 500
 _ID = re.compile(r"/(?!v[0-9]+(?:/|$))[^/]*[0-9][^/]*")
 
 
 def _operation(response: httpx.Response) -> str:
-    """The key of an operation in `_warned`. Not in the contract: the path without ids, or "other" if they are many."""
-    request = response.request
-    operation = describe_request(request)
-    if Call.of(request).operation is not None:
-        return operation
-    name = _ID.sub("/{id}", operation)
-    return name if name in _warned or len(_warned) < _MAX_WARNED else f"{request.method} other"
+    """The key of an operation in `_warned`; of one that is not in the contract, its path without ids."""
+    name = describe_request(response.request)
+    return _ID.sub("/{id}", name) if Call.of(response.request).operation is None else name
 
 
-class Link(NamedTuple):
-    target: str
-    """As in the header: it may be relative to the URL of the request."""
-    params: dict[str, str]
-    """By name, in lower case; of several with one name the first."""
-
-    @property
-    def rels(self) -> list[str]:
-        return self.params.get("rel", "").lower().split()
-
-
-def parse_links(value: str) -> list[Link]:
-    """The links of a `Link` header; several headers may be joined with commas. Anything else is skipped.
-
-    As https://www.rfc-editor.org/rfc/rfc8288#appendix-B.2 says. httpx's own parser (`Response.links`) splits at every
-    comma, also at one in a quoted title or in a URL.
-    """
-    links = []
-    at = 0
-    while (opening := value.find("<", at)) >= 0 and (closing := value.find(">", opening)) >= 0:
-        params: dict[str, str] = {}
-        at = closing + 1
-        while match := _PARAMETER.match(value, at):
-            at = match.end()
-            name, quoted, text = match.groups("")
-            params.setdefault(name.strip(_BLANK).lower(), _ESCAPED.sub(r"\1", quoted) or text.strip(_BLANK))
-        links.append(Link(value[opening + 1 : closing].strip(_BLANK), params))
-        at = value.find(",", at)
-        if at < 0:
-            break
-    return links
-
-
-def _fields(headers: object) -> Iterator[tuple[str, str]]:
-    """Lower-case name and value of each header line."""
+def _items(headers: Any) -> Iterable[tuple[str, str]]:
     # The `items` of httpx join what came in several lines.
     items = getattr(headers, "multi_items", None) or getattr(headers, "items", None)
-    pairs = items() if callable(items) else headers
-    for pair in pairs if isinstance(pairs, Iterable) else ():
-        if isinstance(pair, tuple | list) and len(pair) == 2:
-            name, value = (part.decode("latin-1") if isinstance(part, bytes) else part for part in pair)
-            if isinstance(name, str) and isinstance(value, str):
-                yield name.lower(), value.strip(" \t")
+    pairs: Iterable[tuple[str, str]] = headers if items is None else items()
+    return pairs
 
 
-def _date(value: str, now: float) -> datetime | None:
+def _date(value: str) -> datetime | None:
     structured = _STRUCTURED_DATE.fullmatch(value)
     # An example of RFC 9745 says UTC, where RFC 9110 allows only GMT.
-    seconds = float(structured[1]) if structured else parse_http_date(_UTC.sub("GMT", value), now=now)
+    seconds = float(structured[1]) if structured else parse_http_date(_UTC.sub("GMT", value))
     try:
         return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
     except OverflowError:
         return None  # a year beyond 9999
 
 
-def _link(links: list[Link], rel: str, base_url: str | None) -> str | None:
-    for link in links:
+def _links(value: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The targets of a `Link` header, with their parameters.
+
+    httpx's own parser (`Response.links`) splits at every comma, also at one in a quoted title or in a URL.
+    """
+    for target, parameters in _LINK.findall(value):
+        # Of several with one name, the first counts.
+        named = {name.lower(): quoted or text for name, quoted, text in reversed(_PARAMETER.findall(parameters))}
+        yield target, named
+
+
+def _link(links: Iterable[tuple[str, dict[str, str]]], rel: str, base_url: str | None) -> str | None:
+    for target, parameters in links:
         # A link with an anchor is about another resource.
-        if link.target and rel in link.rels and "anchor" not in link.params:
+        if rel in parameters.get("rel", "").lower().split() and "anchor" not in parameters:
             with suppress(ValueError):  # "http://[" is no URL
-                return urljoin(base_url or "", link.target)
-            return link.target
+                return urljoin(base_url or "", target)
     return None
 
 

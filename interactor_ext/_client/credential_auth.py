@@ -113,22 +113,17 @@ class _Destinations:
         self._allowed = None if hosts is None else _origins([hosts] if isinstance(hosts, str) else hosts)
 
     def admits(self, request: httpx.Request) -> bool:
-        """Whether a request gets the token. Raises ConfigurationError for one that must not be made with it."""
+        """Raises ConfigurationError for a request that must not be made with the token."""
         # One that is followed by hand, `client.send(response.next_request)`: httpx itself asks the auth once.
-        may_be_redirect = Call.of(request).token is not None
-        if may_be_redirect and self._allowed is None:
+        if Call.of(request).token is not None and self._allowed is None:
             raise ConfigurationError(
                 f"{self._what} is for the host of the first call, but this request was already sent once and "
                 "may have been redirected elsewhere. Name the provider's hosts in credential_auth(..., "
                 "hosts=[...])."
             )
-        problem = self._problem(request.url)
-        if problem is None:
-            return True
-        if not may_be_redirect:
+        if (problem := self._problem(request.url)) is not None:
             raise ConfigurationError(problem)
-        request.headers.pop("Authorization", None)
-        return False
+        return True
 
     def check(self, url: httpx.URL | str) -> None:
         try:

@@ -10,7 +10,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, Self, TypeVar
 
 import httpx
 
@@ -216,16 +216,26 @@ def record_response(
 
 _READ = httpx.ByteStream(b"")
 
+H = TypeVar("H", bound=ViewClient | AsyncViewClient)
 
-class ViewSender:
-    """What the resource classes of a sync view call."""
 
-    def __init__(self, http: ViewClient, user_of: Callable[[View], Any]) -> None:
-        self.http = http
+class _Sender(Generic[H]):
+    """What both senders do alike."""
+
+    def __init__(self, http: H, user_of: Callable[[View], Any]) -> None:
+        self.http: H = http
         self._user_of = user_of
 
     def __repr__(self) -> str:
         return self.http.view.describe()  # around which a resource puts its name
+
+    def user(self) -> Any:
+        """The view, as users have it: made anew, for a cycle of view and sender would outlast its last user."""
+        return self._user_of(self.http.view)
+
+
+class ViewSender(_Sender[ViewClient]):
+    """What the resource classes of a sync view call."""
 
     def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T:
         return read_response(self.http.request(**kwargs), parse)
@@ -250,20 +260,9 @@ class ViewSender:
     def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> EventStream[Any]:
         return _stream.Stream(self.http, kwargs, family, **options, **_stream_settings(self.http))
 
-    def user(self) -> Any:
-        """The view, as users have it: made anew, for a cycle of view and sender would outlast its last user."""
-        return self._user_of(self.http.view)
 
-
-class AsyncViewSender:
+class AsyncViewSender(_Sender[AsyncViewClient]):
     """What the resource classes of an async view call."""
-
-    def __init__(self, http: AsyncViewClient, user_of: Callable[[View], Any]) -> None:
-        self.http = http
-        self._user_of = user_of
-
-    def __repr__(self) -> str:
-        return self.http.view.describe()
 
     async def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T:
         return read_response(await self.http.request(**kwargs), parse)
@@ -287,9 +286,6 @@ class AsyncViewSender:
 
     def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> AsyncEventStream[Any]:
         return _stream.AsyncStream(self.http, kwargs, family, **options, **_stream_settings(self.http))
-
-    def user(self) -> Any:
-        return self._user_of(self.http.view)
 
 
 def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:

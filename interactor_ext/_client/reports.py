@@ -3,7 +3,6 @@
 # Without `from __future__ import annotations`: pydantic and `typing.get_type_hints` would look for the types of the
 # fields in `interactor_ext`, which the classes name as their module.
 
-import contextlib
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -110,9 +109,7 @@ class RateLimits:
         if seen[1:] == (None, None, None):
             return
         if len(self._seen) >= _MOST_KEPT:
-            # Another thread may do the same: then one too many is dropped, or none.
-            with contextlib.suppress(RuntimeError, StopIteration):
-                self._seen.pop(next(iter(self._seen)), None)
+            self._seen.clear()
         self._seen[scope, namespace if scope == "namespace" else None] = seen
 
     def seen(self, namespace: str | None) -> dict[str, RateLimit]:

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry import _events, _requests
     from interactor_ext.telemetry._events import Telemetry
-    from interactor_ext.tokens._narrow import NarrowToken
     from interactor_ext.tokens._secret_function import CurrentSecret
     from interactor_ext.tokens._shared_store import SharedStore
+    from interactor_ext.transports._async_transport import AsyncTransport
 else:  # batteries, which most programs do without
     _events = LazyModule("interactor_ext.telemetry._events")
     _limiter = LazyModule("interactor_ext.limits._limiter")
@@ -77,7 +77,6 @@ class _SharedState(OfOneProcess, Generic[C]):
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         self._config = config
-        self._narrow_tokens: dict[str, NarrowToken] = {}  # by what they open
         self._secret: CurrentSecret | None = None
         if not isinstance(config.client_secret, str):
             self._secret = _secret_function.CurrentSecret(config.client_secret)
@@ -101,6 +100,12 @@ class _SharedState(OfOneProcess, Generic[C]):
             measure=None if self._reporter is None else functools.partial(_requests.Measured, self._reporter),
         )
 
+    def _report(self, network: object, ours: type[Transport | AsyncTransport]) -> None:
+        if self._reporter is not None:
+            self.tokens.on_token = self._reporter.token_in_use
+            if isinstance(network, ours):
+                self._reporter.pool_opened(network)
+
     def user_of(self, view: View) -> Any:
         """A view of the client, as its users have it."""
         return self.kind._of(self, view)
@@ -108,25 +113,17 @@ class _SharedState(OfOneProcess, Generic[C]):
     def stream_tokens(self, url: StreamURL) -> C:
         """The tokens of the URLs of one kind of stream."""
         self.tokens.check_open()
-        narrow, narrower = self._narrow(url), self.tokens.narrower
+        narrower = self.tokens.narrower
         found = narrower.get(url.resource)
         if found is None:
-            found = narrower.setdefault(url.resource, self._cache(narrow.plan, self._store_of(narrow)))
-        if found.valid() is None:
-            narrow.check()
+            config = self._config.replace(scopes=(url.scope,))
+            plan = functools.partial(_narrow.narrow_token, config, url.resource)
+            store = None if self._store is None else self._store.of(config, url.resource)
+            found = narrower.setdefault(url.resource, self._cache(plan, store))
         return found
 
     def _cache(self, plan: MakePlan, store: SharedStore | None) -> C:
         raise NotImplementedError
-
-    def _narrow(self, url: StreamURL) -> NarrowToken:
-        found = self._narrow_tokens.get(url.resource)
-        return found or self._narrow_tokens.setdefault(
-            url.resource, _narrow.NarrowToken(self._config, url.scope, url.resource)
-        )
-
-    def _store_of(self, narrow: NarrowToken) -> SharedStore | None:
-        return None if self._store is None else self._store.of(narrow.config, narrow.resource)
 
 
 class SharedState(_SharedState[TokenCache]):
@@ -134,7 +131,6 @@ class SharedState(_SharedState[TokenCache]):
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         super().__init__(config, options)
-        reporter = self._reporter
         network = require_kind("transport", options.transport or Transport(), httpx.BaseTransport)
         self.transport: CallTransport = CallTransport(network, self._rules)
         if isinstance(network, Transport) and network is not options.transport:
@@ -143,10 +139,7 @@ class SharedState(_SharedState[TokenCache]):
         self._account = ViewClient(View.of(config), self._context, self.transport, auth=None)
         self.tokens: TokenCache = self._cache(functools.partial(own_token, config), self._store)
         self._auth = BearerAuth(self.tokens, is_for_core_api(config.core_api_url), deadline_of_call)
-        if reporter is not None:
-            self.tokens.on_token = reporter.token_in_use
-            if isinstance(network, Transport):
-                reporter.pool_opened(network)
+        self._report(network, Transport)
 
     def _cache(self, plan: MakePlan, store: SharedStore | None) -> TokenCache:
         fetch = fetch_with(self._account, plan, self._secret)
@@ -170,7 +163,6 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         super().__init__(config, options)
         # The connections of our own transport end with their event loops.
-        reporter = self._reporter
         network = require_kind(
             "transport", options.transport or _async_transport.AsyncTransport(), httpx.AsyncBaseTransport
         )
@@ -178,10 +170,7 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
         self._account = AsyncViewClient(View.of(config), self._context, self.transport, auth=None)
         self.tokens: AsyncTokenCache = self._cache(functools.partial(own_token, config), self._store)
         self._auth = AsyncBearerAuth(self.tokens, is_for_core_api(config.core_api_url), deadline_of_call)
-        if reporter is not None:
-            self.tokens.on_token = reporter.token_in_use
-            if isinstance(network, _async_transport.AsyncTransport):
-                reporter.pool_opened(network)
+        self._report(network, _async_transport.AsyncTransport)
 
     def _cache(self, plan: MakePlan, store: SharedStore | None) -> AsyncTokenCache:
         fetch = fetch_with_async(self._account, plan, self._secret)

@@ -27,7 +27,7 @@ def explained(error: Exception, method: str, arguments: Mapping[str, Any], url: 
     except RecursionError:
         problem = "the body is nested too deeply, or contains itself"
     if problem is None and isinstance(error, UnicodeEncodeError):
-        problem = "a string contains a lone surrogate, which UTF-8 can't represent"
+        problem = "the body contains a lone surrogate, which UTF-8 can't represent"
     if problem is None:
         return error
     return (TypeError if isinstance(error, TypeError) else ValueError)(f"{request}: {problem}. Nothing was sent.")
@@ -65,11 +65,9 @@ def _problem(value: Any, path: str) -> str | None:
     if isinstance(value, list | tuple):
         return next(filter(None, (_problem(item, f"{path}[{index}]") for index, item in enumerate(value))), None)
     where = path or "the body"
-    if isinstance(value, str):
-        return None if _is_utf8(value) else f"{where} contains a lone surrogate, which UTF-8 can't represent"
     if isinstance(value, float):
         return None if math.isfinite(value) else f"{where} is {value}, a number that JSON can't represent"
-    if value is None or isinstance(value, int):
+    if value is None or isinstance(value, str | int):
         return None
     if isinstance(value, Awaitable):
         advice = "an `await` is missing"
@@ -82,11 +80,3 @@ def _problem_of_item(name: Any, item: Any, path: str) -> str | None:
     if name is not None and not isinstance(name, str | int | float):
         return f"{path or 'the body'} has a key of type {type(name).__name__}; JSON keys are strings"
     return _problem(item, f"{path}.{name}" if path else str(name))
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

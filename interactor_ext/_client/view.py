@@ -124,8 +124,9 @@ class View(NamedTuple):
             deadline=self.deadline if deadline is None else deadline,
             idempotency_key=self.idempotency_key if idempotency_key is None else idempotency_key,
         )
-        require(seconds_problem("timeout", view.timeout))
-        warn_of_milliseconds(view.timeout)
+        if timeout is not None:
+            require(seconds_problem("timeout", timeout))
+            warn_of_milliseconds(timeout)
         require(number_problem("max_retries", view.max_retries, 0))
         if view.deadline is not None:
             require(seconds_problem("deadline", view.deadline))

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import functools
-import socket
 import string
 import unicodedata
 import warnings
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import unquote
 
 import httpx
@@ -45,12 +43,8 @@ _REFUSED_QUERY = {
 }
 # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
 _TOKEN_CHARACTERS = frozenset("!#$%&'*+-.^_`|~" + string.ascii_letters + string.digits)
-# Not `is_private`, which is True for networks that are routed publicly in places.
-_LOCAL_IPV4 = ("0.0.0.0/32", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
-_LOCAL_IPV6 = ("::/127", "fc00::/7", "fe80::/10")
 FLAGS = {**dict.fromkeys(("1", "true", "yes", "on"), True), **dict.fromkeys(("0", "false", "no", "off"), False)}
 """What an environment variable that is a flag may hold, in lower case."""
-_LOCAL_NETWORKS = tuple(map(ip_network, (*_LOCAL_IPV4, *_LOCAL_IPV6)))
 
 
 def require(problem: str | None) -> None:
@@ -139,19 +133,11 @@ def path_problem(path: object) -> str | None:
         return "the path must not contain a query or a fragment: pass the query as params="
     if "" in path.split("/")[1:]:
         return f"the path {path!r} has an empty part: is an id missing?"
-    while True:
-        parts = [part.partition(";")[0].strip() for part in path.split("/")]
-        if "\\" in path or "." in parts or ".." in parts:
-            return f"the path {path!r} would lead to another resource"
-        if _holds_control(path):
-            return f"the path {path!r} contains a control character"
-        try:
-            decoded = unquote(path, errors="strict")
-        except UnicodeDecodeError:
-            return f"the path {path!r} can't be decoded as UTF-8"
-        if decoded == path:
-            return None
-        path = decoded
+    decoded = unquote(path)
+    parts = [part.partition(";")[0].strip() for part in decoded.split("/")]
+    if "\\" in decoded or "." in parts or ".." in parts:
+        return f"the path {path!r} would lead to another resource"
+    return f"the path {path!r} contains a control character" if _holds_control(decoded) else None
 
 
 def credential_problem(name: str, variable: str, value: object) -> str | None:
@@ -200,16 +186,16 @@ def is_local(host: str) -> bool:
     Local are loopback, link-local and private addresses, `localhost`, names of one label (as in containers) and those
     under the suffixes that the public DNS never has: `.localhost`, `.local` and `.internal`.
     """
-    address = _address(host.strip("[]"))
+    address = _address(host)
     if address is not None:
-        return any(address in network for network in _LOCAL_NETWORKS)
+        return address.is_private
     name = host.lower().removesuffix(".")
     return "." not in host or name == "localhost" or name.endswith((".localhost", ".local", ".internal"))
 
 
 def is_loopback(host: str) -> bool:
     """Whether what is sent to this host stays on this machine."""
-    address = _address(host.strip("[]"))
+    address = _address(host)
     if address is not None:
         return address.is_loopback
     return f".{host.lower().removesuffix('.')}".endswith(".localhost")
@@ -217,13 +203,9 @@ def is_loopback(host: str) -> bool:
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        address = ip_address(host)
+        address = ip_address(host.strip("[]"))
     except ValueError:
-        try:
-            # Notations that the resolver takes for an address as well: 127.1, 0x7f000001, 134744072.
-            return IPv4Address(socket.inet_aton(host))
-        except OSError:
-            return None
+        return None
     return getattr(address, "ipv4_mapped", None) or address
 
 
@@ -236,17 +218,11 @@ def seconds_problem(name: str, value: object, *, zero: bool = False) -> str | No
 
 
 def warn_of_milliseconds(timeout: float) -> None:
-    """A RuntimeWarning, once for each value, where a timeout looks like milliseconds."""
+    """A RuntimeWarning where a timeout looks like milliseconds. Python shows it once for each line."""
     if timeout >= _LONGEST_USUAL_TIMEOUT:
-        _warn_of_milliseconds(timeout)
-
-
-@functools.lru_cache(maxsize=100)
-def _warn_of_milliseconds(timeout: float) -> None:
-    meant = f"timeout={timeout:g} is {timeout / 60:.0f} minutes, because the unit is seconds"
-    warnings.warn(
-        f"{meant}: write {timeout / 1000:g} if you mean milliseconds", RuntimeWarning, stacklevel=depth_of_caller()
-    )
+        meant = f"timeout={timeout:g} is {timeout / 60:.0f} minutes, because the unit is seconds"
+        problem = f"{meant}: write {timeout / 1000:g} if you mean milliseconds"
+        warnings.warn(problem, RuntimeWarning, stacklevel=depth_of_caller())
 
 
 def flag_problem(name: str, value: object) -> str | None:

@@ -67,14 +67,6 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
         return APITimeoutError(f"{what}: no response within {waited} s. The request may have arrived.")
     if isinstance(error, httpx.LocalProtocolError):
         return APIConnectionError(f"{what}: the request violates HTTP")
-    if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        # Before a request is sent, only the lookup of its host starts a thread.
-        return APIConnectionError(
-            f"{what}: couldn't start a thread to look up the host. Nothing was sent. This process has "
-            "reached its limit of threads: use fewer, or raise the limit (`ulimit -u`, or the "
-            "container's pids limit)",
-            sent=False,
-        )
     text = clean_text(str(error), secrets_of(request)) or "no reason was given"
     if isinstance(error, httpx.DecodingError):
         problem = "was refused" if isinstance(error, BodyRefused) else "can't be unpacked"

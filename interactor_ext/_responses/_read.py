@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from interactor_ext._responses import _status_error
 T = TypeVar("T")
 
 ACCEPT_ENCODING = "gzip"
-"""The one coding that is asked for. Its decoder can stop within a chunk, and every server has it."""
+"""The one coding that is asked for, and not for streams. Its decoder can stop within a chunk; every server has it."""
 _PIECE = 64 * 1024
 
 
@@ -58,29 +58,6 @@ class BodyBuffer:
         self._response.elapsed = timedelta(seconds=time.perf_counter() - self._began)
 
 
-class DecodedStream(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """The body of a compressed stream, in pieces of which each is small."""
-
-    def __init__(self, stream: Any, gunzip: Gunzip) -> None:
-        self._stream = stream
-        self._gunzip = gunzip
-
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._stream:
-            yield from self._gunzip.pieces(chunk)
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._stream:
-            for piece in self._gunzip.pieces(chunk):
-                yield piece
-
-    def close(self) -> None:
-        self._stream.close()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
 class Gunzip:
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -98,21 +75,21 @@ class Gunzip:
                 return
 
 
-def gunzip_of(response: httpx.Response) -> Gunzip | None:
+def gunzip_of(response: httpx.Response, accepted: Collection[str] = ("gzip", "x-gzip")) -> Gunzip | None:
     """What unpacks a body, where it is packed. Takes the header away: httpx would unpack it as well.
 
-    Raises BodyRefused for another coding than gzip.
+    Raises BodyRefused for a coding that was not asked for.
     """
     # To look up a header in httpx's way costs three times as much.
     for name, _ in response.headers.raw:
         if len(name) == 16 and name.lower() == b"content-encoding":
             coding = response.headers.pop("content-encoding").strip().lower()
-            if coding in ("gzip", "x-gzip"):
+            if coding in accepted:
                 return Gunzip()
             if coding not in ("", "identity"):
                 raise BodyRefused(
                     f"its encoding is {coding[:40]!r}, which wasn't requested. The server, or a proxy in front of "
-                    f"it, must respect the request's `Accept-Encoding: {ACCEPT_ENCODING}`"
+                    "it, must respect the request's `Accept-Encoding`"
                 )
             break
     return None

@@ -34,19 +34,6 @@ if TYPE_CHECKING:
 else:
     deprecation = LazyModule("interactor_ext.deprecation")  # on the way of a 410 alone
 
-# https://www.rfc-editor.org/rfc/rfc6749#section-5.2 and https://www.rfc-editor.org/rfc/rfc6750#section-3.1
-OAUTH_CODES = frozenset(
-    {
-        "invalid_client",
-        "invalid_grant",
-        "invalid_request",
-        "invalid_scope",
-        "unauthorized_client",
-        "unsupported_grant_type",
-        "invalid_token",
-        "insufficient_scope",
-    }
-)
 _LARGEST_BODY = 1_048_576
 _CLASSES: Mapping[int, type[APIStatusError]] = {
     401: AuthenticationError,
@@ -56,10 +43,6 @@ _CLASSES: Mapping[int, type[APIStatusError]] = {
     410: GoneError,
     422: ValidationError,
     429: RateLimitError,
-}
-# By what the server calls the error, which says more than its status.
-_ADVICE_BY_CODE: Mapping[str, str] = {
-    "REFRESH_FAILED": "The user must connect the credential again.",
 }
 _ADVICE: Mapping[type, str] = {
     AuthenticationError: "Check the client id and the client secret, and that they are for this environment.",
@@ -80,11 +63,7 @@ def status_error(response: httpx.Response) -> APIStatusError:
     status = response.status_code
     body = read_error_body(response.content)
     cls = class_for(status)
-    if (
-        status == 400
-        and body.code in OAUTH_CODES
-        and getattr(Call.of(response.request).operation, "id", "") == "create_token"
-    ):
+    if status == 400 and _is_for_token(response.request):
         cls = AuthenticationError
     secrets = secrets_of(response.request)
     about = described(response, secrets)
@@ -129,8 +108,8 @@ def _sentence(message: str, request: str, about: Mapping[str, Any], advice: str)
 
 def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
     """The advice at the end of an error message."""
-    if about["code"] in _ADVICE_BY_CODE:
-        return _ADVICE_BY_CODE[about["code"]]
+    if about["code"] == "REFRESH_FAILED":
+        return "The user must connect the credential again."
     if issubclass(cls, RateLimitError) and about["retry_after"] is not None:
         return f"Retry after {about['retry_after']:g} s."
     if 300 <= about["status"] < 400:
@@ -151,11 +130,15 @@ def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx
 
 def _quoted_fields(request: httpx.Request) -> str:
     """The credentials of a token request that have quotes around them, as `docker --env-file` leaves them."""
-    if getattr(Call.of(request).operation, "id", "") != "create_token":
+    if not _is_for_token(request):
         return ""
     fields = {name: str(value) for name, value in json.loads(request.content).items()}
     quoted = [name for name, value in fields.items() if value[:1] in _QUOTES and value[-1:] in _QUOTES]
     return " and ".join(name for name in quoted if name in ("client_id", "client_secret"))
+
+
+def _is_for_token(request: httpx.Request) -> bool:
+    return getattr(Call.of(request).operation, "id", "") == "create_token"
 
 
 def _not_found_advice(request: httpx.Request) -> str:
@@ -222,8 +205,10 @@ def read_error_body(content: bytes) -> ErrorBody:
         )
     text = _text(error)
     description = _text(body.get("error_description"))
+    # As in `invalid_client` of RFC 6749 and `insufficient_scope` of RFC 6750.
+    is_code = text is not None and (description is not None or ("_" in text and text.isidentifier()))
     return ErrorBody(
-        code=text if text is not None and (description is not None or text in OAUTH_CODES) else _text(body.get("code")),
+        code=text if is_code else _text(body.get("code")),
         message=description or text or _text(body.get("message")) or _text(body.get("detail")),
         details=_details(body.get("details")),
         request_id=_text(body.get("request_id")),
@@ -231,18 +216,11 @@ def read_error_body(content: bytes) -> ErrorBody:
 
 
 def _text(value: object) -> str | None:
-    if isinstance(value, str):
-        return value.strip() or None
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
-        return str(value)
-    return None
+    return value.strip() or None if isinstance(value, str) else None
 
 
 def _details(value: object) -> list[dict[str, Any]]:
-    if isinstance(value, list):
-        return [dict(item) if isinstance(item, Mapping) else {"message": item} for item in value]
     if isinstance(value, Mapping):
-        if "field" in value or "message" in value:
-            return [dict(value)]
         return [{"field": field, "message": message} for field, message in value.items()]
-    return [] if value is None else [{"message": value}]
+    items = value if isinstance(value, list) else []
+    return [dict(item) if isinstance(item, Mapping) else {"message": item} for item in items]

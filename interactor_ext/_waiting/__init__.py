@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import NoReturn, Protocol
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._fork import after_fork_in_child
 
 TRANSPORT_CLOSED = "the transport is closed, by close() or because the program is ending: create a new one"
 
@@ -147,16 +146,19 @@ def closed(by: str) -> ConfigurationError:
     return ConfigurationError(f"The client is closed{who}. Create a new one, or close it only when you're done.")
 
 
+def no_thread() -> ConfigurationError:
+    return ConfigurationError(
+        "Couldn't start a thread: the process has reached its limit of threads, or is ending. Raise "
+        "the limit (`ulimit -u`, or the container's limit of processes)."
+    )
+
+
 class Closing(Latch):
     """Whether a client was closed: its pending calls stop waiting then, and end with a ConfigurationError."""
 
     def __init__(self) -> None:
         super().__init__()
         self.by: str = ""
-        after_fork_in_child(self._forget_waiters)
-
-    def _forget_waiters(self) -> None:
-        self._waiters = set()
 
     def announce(self, by: str) -> None:
         """Say who is about to close it, for the errors of later calls."""

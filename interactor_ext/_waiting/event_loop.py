@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
 from interactor_ext._lazy import asyncio
-from interactor_ext._waiting import start_thread
-from interactor_ext._waiting.threads import no_thread, timed_out
+from interactor_ext._waiting import no_thread, start_thread
+from interactor_ext._waiting.threads import timed_out
 from interactor_ext.logs import logger
 
 T = TypeVar("T")

@@ -11,9 +11,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
-from interactor_ext._waiting import start_thread
+from interactor_ext._waiting import no_thread, start_thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -148,10 +147,3 @@ def _run(future: Future[Any], call: Callable[[], Any]) -> None:
 
 def timed_out(timeout: float) -> TimeoutError:
     return TimeoutError(f"It didn't end within {timeout:.3g} s.")
-
-
-def no_thread() -> ConfigurationError:
-    return ConfigurationError(
-        "Couldn't start a thread: the process has reached its limit of threads, or is ending. Raise "
-        "the limit (`ulimit -u`, or the container's limit of processes)."
-    )

@@ -131,7 +131,7 @@ def _clock(client: InteractorClient) -> Finding:
             "clock", "failed", str(error), "Check INTERACTOR_ACCOUNT_SERVER_URL: there is no HTTP server at that URL."
         )
     now = time.time()
-    told = parse_http_date(response.headers.get("date", ""), now=now)
+    told = parse_http_date(response.headers.get("date", ""))
     if told is None:
         return Finding("clock", "skipped", "the server doesn't report its time")
     ahead = now - told

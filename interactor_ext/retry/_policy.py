@@ -6,14 +6,14 @@ is, and when. `transports/_attempts.py` says which can't.
 
 from __future__ import annotations
 
-import calendar
 import inspect
 import math
 import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from interactor_ext._errors import InteractorError
@@ -35,15 +35,11 @@ IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 _MAX_RETRY_AFTER = 366 * 86400.0
 _SECONDS = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 # The three forms that a recipient must accept: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
-_TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-_DAY = "(?:mon|tue|wed|thu|fri|sat|sun)"
-_LONG_DAY = "(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
-_DATE_FORMS = (
-    rf"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",  # IMF-fixdate
-    rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",  # rfc850-date
-    rf"{_DAY} {_MONTH} (?P<day>[0-9 ][0-9]) {_TIME} (?P<year>[0-9]{{4}})",  # asctime-date
+_TIME = "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_HTTP_DATE = re.compile(
+    rf"[a-z]+(?:, [0-9]{{2}}[ -][a-z]{{3}}[ -](?:[1-9][0-9])?[0-9]{{2}} {_TIME} GMT"
+    rf"| [a-z]{{3}} [0-9 ][0-9] {_TIME} [1-9][0-9]{{3}})",
+    re.ASCII | re.IGNORECASE,
 )
 
 
@@ -56,39 +52,21 @@ def parse_retry_after(value: object, *, now: float) -> float | None:
     """
     if isinstance(value, bytes):
         value = value.decode("latin-1")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        return _valid_seconds(value)
     if not isinstance(value, str):
         return None
     text = value.strip(" \t")
     if _SECONDS.fullmatch(text):
         return _valid_seconds(float(text))
-    date = parse_http_date(text, now=now)
+    date = parse_http_date(text)
     return _valid_seconds(max(0.0, date - now)) if date is not None else None
 
 
-def parse_http_date(text: str, *, now: float) -> float | None:
-    """Unix time in seconds, or None for what is no HTTP date. `now` places the two-digit year of the second form."""
-    for form in _DATE_FORMS:
-        if match := re.fullmatch(form, text, re.IGNORECASE):
-            return _unix(match.groupdict(), now)
-    return None
-
-
-def _unix(part: dict[str, str], now: float) -> float | None:
-    year, month, second = int(part["year"]), _MONTHS.index(part["month"].lower()) + 1, int(part["second"])
+def parse_http_date(text: str) -> float | None:
+    """Unix time in seconds, or None for what is no HTTP date. Without the pattern, `email` would accept far more."""
     try:
-        if len(part["year"]) == 2:
-            # A year that seems more than 50 years ahead is the latest past year with the same digits.
-            this_year = datetime.fromtimestamp(now, UTC).year
-            year += this_year - this_year % 100 + 100
-            while year > this_year + 50:
-                year -= 100
-        # The grammar allows the leap second 60; datetime does not.
-        day = datetime(year, month, int(part["day"]), int(part["hour"]), int(part["minute"]), second - (second == 60))
-    except (ValueError, OverflowError, OSError):
+        return parsedate_to_datetime(text).replace(tzinfo=UTC).timestamp() if _HTTP_DATE.fullmatch(text) else None
+    except ValueError:  # such as February 30
         return None
-    return float(calendar.timegm(day.timetuple()))
 
 
 def _valid_seconds(seconds: float) -> float | None:

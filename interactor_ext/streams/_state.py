@@ -14,7 +14,6 @@ price of a generator step for each chunk, is why streams do not run on `_effects
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from interactor_ext._errors import (
@@ -44,10 +43,6 @@ _FEW_EVENTS = 10
 _SHORT_CONNECTIONS = 10
 _LONGEST_FLOOR = 5.0
 _REMEMBERED_IDS = 8192
-# Of a longer id a digest is remembered.
-_LONGEST_KEY = 64
-# Bytes. Servers and proxies refuse a request with longer headers than some 8 KiB.
-_LONGEST_SENT_ID = 4096
 # Request timeout, too early, too many requests. Any other 4xx is permanent.
 _TRANSIENT = frozenset({408, 425, 429})
 
@@ -218,7 +213,7 @@ class StreamState:
         headers = {"Accept": b"text/event-stream", "Accept-Encoding": b"identity", "Cache-Control": b"no-store"}
         # UTF-8, as the WHATWG specifies: httpx would encode text as ASCII. An id that no header can carry is not sent.
         last_event_id = self._decoder.last_event_id.encode("utf-8", "replace").strip(b" \t")
-        if 0 < len(last_event_id) <= _LONGEST_SENT_ID and all(byte >= 0x20 and byte != 0x7F for byte in last_event_id):
+        if last_event_id and all(byte >= 0x20 and byte != 0x7F for byte in last_event_id):
             headers["Last-Event-ID"] = last_event_id
         return Connect(headers)
 
@@ -280,9 +275,9 @@ class _Seen:
 
     def __init__(self) -> None:
         # Events for each id, the least recently used id first: on this connection, and the most on an earlier one.
-        self._here: OrderedDict[str | bytes, int] = OrderedDict()
-        self._before: OrderedDict[str | bytes, int] = OrderedDict()
-        self._id: str | bytes = ""
+        self._here: OrderedDict[str, int] = OrderedDict()
+        self._before: OrderedDict[str, int] = OrderedDict()
+        self._id = ""
 
     def start_connection(self) -> None:
         while self._here:
@@ -291,8 +286,7 @@ class _Seen:
 
     def is_new(self, block: Block) -> bool:
         if block.own_id:
-            sent_id = block.sent.id
-            self._id = sent_id if len(sent_id) <= _LONGEST_KEY else _digest(sent_id)
+            self._id = block.sent.id
         key = self._id
         if not key:
             return True
@@ -307,7 +301,3 @@ class _Seen:
         self._before[key] = max(count, self._before.pop(key, 0))
         if len(self._before) > _REMEMBERED_IDS:
             self._before.popitem(last=False)
-
-
-def _digest(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()

@@ -7,7 +7,7 @@ import time
 import httpx
 
 from interactor_ext._errors import APIConnectionError, APITimeoutError
-from interactor_ext._responses._status_error import OAUTH_CODES, class_for, read_error_body
+from interactor_ext._responses._status_error import class_for, read_error_body
 from interactor_ext.telemetry._events import Reporter, RequestEnded, RequestError, Sending
 
 
@@ -50,6 +50,6 @@ def _kind(status: int) -> RequestError:
 def _code(response: httpx.Response) -> str:
     """The server's own code, if it looks like one: in a label, anything else would be a way to fill memory."""
     code = read_error_body(response.read()).code or ""
-    if code in OAUTH_CODES or (len(code) <= 40 and code.isascii() and code.isupper() and code.isidentifier()):
+    if len(code) <= 40 and code.isascii() and code.isidentifier() and (code.isupper() or code.islower()):
         return code
     return class_for(response.status_code).default_code

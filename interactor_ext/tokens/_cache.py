@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._lazy import asyncio
-from interactor_ext._waiting import Latch, closed, start_thread
+from interactor_ext._waiting import Latch, closed, no_thread, start_thread
 from interactor_ext.logs import logger
 from interactor_ext.tokens._state import TokenState
 from interactor_ext.tokens._store import Token
@@ -216,31 +216,27 @@ class TokenCache(_Cache[Callable[[], Token]]):
     def _start(self, pending: PendingFetch) -> None:
         # In a thread of its own: the caller that starts it has a deadline of its own, and may be interrupted. The
         # request belongs to the caller's trace.
-        run = functools.partial(self._run, pending, in_own_thread=True)
+        run = functools.partial(self._run, pending)
         try:
             start_thread(functools.partial(contextvars.copy_context().run, run), "interactor-token")
-        except RuntimeError:  # there are too many threads, or the interpreter is about to end
-            self._run(pending, in_own_thread=False)
+        except RuntimeError:
+            self.complete(pending, no_thread())
 
-    def _run(self, pending: PendingFetch, *, in_own_thread: bool) -> None:
-        outcome: Token | Exception | None = None
+    def _run(self, pending: PendingFetch) -> None:
         pending.is_running = True
         try:
-            if pending.done.is_set:
-                return  # its start took so long that it was taken for abandoned
-            try:
-                outcome = self._obtain(pending)
-            except BaseException as error:
-                # Any other error in a caller's thread is an interrupt, of that caller alone: another tries again.
-                if not in_own_thread and not isinstance(error, InteractorError):
-                    raise
-                # One that is no Exception, such as that of `pytest.fail` in a transport, would come with each try.
-                given_up = APIConnectionError(f"The token request was abandoned: {type(error).__name__}", sent=False)
-                outcome = error if isinstance(error, Exception) else given_up
-            finally:
-                self.complete(pending, outcome)
+            if not pending.done.is_set:  # or its start took so long that it was taken for abandoned
+                self.complete(pending, self._outcome(pending))
         finally:
             pending.is_running = False
+
+    def _outcome(self, pending: PendingFetch) -> Token | Exception:
+        try:
+            return self._obtain(pending)
+        except Exception as error:
+            return error
+        except BaseException as error:  # such as that of `pytest.fail` in a transport, which would come with each try
+            return APIConnectionError(f"The token request was abandoned: {type(error).__name__}", sent=False)
 
     def _is_running(self, pending: PendingFetch) -> bool:
         return pending.is_running

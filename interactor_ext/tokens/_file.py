@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from interactor_ext._config.equality import EqualBySettings
-from interactor_ext.logs import logger
 from interactor_ext.tokens._store import Token, load_token
 
 _POLL = 0.02
@@ -28,10 +27,9 @@ class FileTokenStore(EqualBySettings):
     """Tokens in the file `path`, readable only by its owner, and shared by all processes of this machine that use it.
 
     Several clients may share one file: each finds only its own token. Symbolic links, other users' files, and anything
-    but regular files are refused; if others could read the file, they lose access, with a warning; if others could
-    write it, it is replaced. The same is true of the lock files next to it, which the kernel unlocks when their holder
-    dies, however it dies. The file should be on a local disk; on platforms without locks, each process requests its
-    own token.
+    but regular files are refused, also as the lock files next to it, which the kernel unlocks when their holder dies,
+    however it dies. A file that others can read or write is replaced, with a warning. The file should be on a local
+    disk; on platforms without locks, each process requests its own token.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -41,9 +39,6 @@ class FileTokenStore(EqualBySettings):
     def __repr__(self) -> str:
         return f"FileTokenStore({str(self._path)!r})"
 
-    def __reduce__(self) -> tuple[type[FileTokenStore], tuple[Path]]:
-        return FileTokenStore, (self._path,)  # a copy has no lock of the original
-
     def load(self, key: str) -> Token | None:
         """Like `TokenStore.load`."""
         tokens = self._read()
@@ -51,15 +46,11 @@ class FileTokenStore(EqualBySettings):
 
     def save(self, key: str, token: Token) -> None:
         """Like `TokenStore.save`."""
-        with self._locked("lock", _WRITE_TIMEOUT) as held:
-            if held:
-                self._remove_drafts()
+        with self._locked("lock", _WRITE_TIMEOUT):
             try:
                 tokens = self._read()
             except ValueError:
                 tokens = {}  # unreadable content is replaced
-            now = time.time()
-            tokens = {name: value for name, value in tokens.items() if _is_valid(value, now)}
             tokens[key] = token._asdict()
             self._replace(json.dumps({"tokens": tokens}))
 
@@ -77,22 +68,14 @@ class FileTokenStore(EqualBySettings):
         except FileNotFoundError:
             return {}
         with os.fdopen(descriptor, "rb") as file:
-            if others & 0o022:
-                raise ValueError(f"others can write to {self._path}, so its tokens aren't trusted")
-            if others:
-                logger.warning(
-                    "others could read the tokens in %s (mode %o beyond 600); now they can't", self._path, others
-                )
-                os.fchmod(descriptor, 0o600)
             text = file.read(_LARGEST)
-        try:
+        if others:
+            raise ValueError(f"others can read or write {self._path} (mode {others:o} beyond 600), so it is replaced")
+        with suppress(ValueError, RecursionError):
             content = json.loads(text)
-        except (ValueError, RecursionError):
-            raise ValueError(f"{self._path} doesn't contain JSON") from None
-        tokens = content.get("tokens") if isinstance(content, dict) else None
-        if not isinstance(tokens, dict):
-            raise ValueError(f"{self._path} doesn't contain tokens")
-        return tokens
+            if isinstance(content, dict) and isinstance(content.get("tokens"), dict):
+                return content["tokens"]  # type: ignore[no-any-return]
+        raise ValueError(f"{self._path} doesn't contain tokens")
 
     def _replace(self, text: str) -> None:
         # A random name and a new file: no other user can have prepared it.
@@ -107,20 +90,11 @@ class FileTokenStore(EqualBySettings):
                 os.unlink(draft)
             raise
 
-    def _remove_drafts(self) -> None:
-        """Remove drafts of processes that were killed while writing. The caller holds the lock."""
-        for name in os.listdir(self._path.parent):
-            if name.startswith(f"{self._path.name}.") and name.endswith(".new"):
-                with suppress(OSError):
-                    os.unlink(self._path.with_name(name))
-
     @contextmanager
     def _locked(self, suffix: str, timeout: float) -> Iterator[bool]:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, others = _open(self._beside(suffix), os.O_RDWR | os.O_CREAT)
+        descriptor, _ = _open(self._beside(suffix), os.O_RDWR | os.O_CREAT)
         try:
-            if others:
-                os.fchmod(descriptor, 0o600)
             yield _acquire(descriptor, time.monotonic() + timeout)
         finally:
             _unlock(descriptor)
@@ -129,12 +103,7 @@ class FileTokenStore(EqualBySettings):
 
 def _open(path: Path, flags: int) -> tuple[int, int]:
     """Open a file that belongs to this user. Returns the descriptor, and the mode bits of group and others."""
-    try:
-        descriptor = os.open(path, flags | _SAFE_FLAGS, 0o600)
-    except OSError as error:
-        if path.is_symlink():
-            raise PermissionError(f"{path} is a symbolic link, which isn't followed: name the file itself") from error
-        raise
+    descriptor = os.open(path, flags | _SAFE_FLAGS, 0o600)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -178,10 +147,3 @@ else:
     def _unlock(descriptor: int) -> None:
         # A child that was forked meanwhile has a copy of the descriptor, which closing this one would leave locked.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-
-def _is_valid(value: Any, now: float) -> bool:
-    try:
-        return load_token(value).expires_at > now
-    except ValueError:
-        return False

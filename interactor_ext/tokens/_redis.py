@@ -20,16 +20,8 @@ from interactor_ext.tokens._store import Token, parse_token
 
 _POLL = 0.05
 _random = random.SystemRandom()  # `random.seed` of the program does not reach it
-# redis-py sends a script again if its reply got lost: a lock with the own owner is taken. A key without an expiry is no
-# lock of ours, and would stay for ever. GET through pcall: the key may hold something else than a text.
-_LOCK = """
-if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
-if redis.pcall('GET', KEYS[1]) ~= ARGV[1] and redis.call('PTTL', KEYS[1]) ~= -1 then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
 # Only the owner may release the lock: after its expiry it may belong to another.
-_UNLOCK = "if redis.pcall('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+_UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 # What a synchronous client takes of the settings of an asynchronous one, besides those of TLS.
 _SETTINGS = frozenset(
@@ -96,7 +88,7 @@ class RedisTokenStore(EqualBySettings):
                 self._redis.eval(_UNLOCK, 1, name, owner)
 
     def _acquire(self, name: str, owner: str, deadline: float) -> bool:
-        while not self._redis.eval(_LOCK, 1, name, owner, math.ceil(self._lock_expiry * 1000)):
+        while not self._redis.set(name, owner, nx=True, px=math.ceil(self._lock_expiry * 1000)):
             if time.monotonic() >= deadline:
                 return False
             # Random, so that no process always loses.

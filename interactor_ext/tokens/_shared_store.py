@@ -89,11 +89,7 @@ class SharedStore:
         if time.monotonic() < self._rests_until:
             return None
         search = Search()
-        try:
-            self._threads.submit(self._use, search, adopt, issued)
-        except ConfigurationError as error:  # no thread can be had
-            self._failed(error)
-            return None
+        self._threads.submit(self._use, search, adopt, issued)
         return search
 
     def _use(self, search: Search, adopt: Adopt, issued: Callable[[float], Token | None]) -> None:

@@ -103,11 +103,9 @@ def read_token(content: bytes, issued_at: float, model: str = "AccessToken") -> 
     data = body.get("data")
     fields = data if isinstance(data, Mapping) else body
     access_token = fields.get("access_token")
-    if not isinstance(access_token, str) or not access_token:
-        problem = "is missing" if access_token is None else "must be a string that isn't empty"
+    if not isinstance(access_token, str) or not _SENDABLE.fullmatch(access_token):
+        problem = "is missing" if access_token is None else "must be a string that a header can carry"
         raise DecodeError(model, "access_token", problem)
-    if not _SENDABLE.fullmatch(access_token):
-        raise DecodeError(model, "access_token", "contains a character that isn't allowed in a header")
     lifetime = _lifetime(fields.get("expires_in"))
     return Token(access_token, issued_at + lifetime, lifetime)
 

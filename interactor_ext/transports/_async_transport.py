@@ -30,8 +30,8 @@ class AsyncTransport(httpx.AsyncBaseTransport):
 
     `max_connections` limits the ordinary calls in flight in one loop; further calls wait, first come, first served, up
     to their `timeout`. `max_streams` limits the open streams separately. A connection that was idle for
-    `keepalive_expiry` seconds is closed. `verify`, `cert` and `proxy` are the same as in httpx; without `proxy` the
-    environment's proxies apply, unless `trust_env=False`.
+    `keepalive_expiry` seconds is closed when another call ends. `verify`, `cert` and `proxy` are the same as in httpx;
+    without `proxy` the environment's proxies apply, unless `trust_env=False`.
     """
 
     def __init__(
@@ -114,9 +114,7 @@ class ConnectionPool:
         self._used: set[Connection] = set()
         self._idle: IdleConnections[Connection] = IdleConnections()
         self._waiting = 0
-        self._expiry_timer: asyncio.TimerHandle | None = None
         self._closing: dict[asyncio.Task[None], Connection] = {}
-        self._not_closed: list[Connection] = []
         self._closed = False
 
     async def send(self, request: httpx.Request) -> httpx.Response:
@@ -171,23 +169,14 @@ class ConnectionPool:
         if self._closed or not connection.only.is_idle():
             self._close_soon(connection)
             return
-        loop = asyncio.get_running_loop()
-        self._idle.put(connection, loop.time())
-        if self._expiry_timer is None:
-            self._expiry_timer = loop.call_later(self._keepalive_expiry, self._close_expired)
+        now = asyncio.get_running_loop().time()
+        self._idle.put(connection, now)
+        while expired := self._idle.take_oldest(now - self._keepalive_expiry):
+            self._close_soon(expired)
 
     def discard(self, connection: Connection) -> None:
         self._used.discard(connection)
         self._close_soon(connection)
-
-    def _close_expired(self) -> None:
-        loop = asyncio.get_running_loop()
-        while expired := self._idle.take_oldest(loop.time() - self._keepalive_expiry):
-            self._close_soon(expired)
-        oldest = self._idle.oldest()
-        self._expiry_timer = None
-        if oldest is not None:
-            self._expiry_timer = loop.call_at(oldest.idle_since + self._keepalive_expiry, self._close_expired)
 
     def connections(self) -> Connections:
         return Connections(len(self._used) + len(self._idle), len(self._idle), self._waiting)
@@ -200,17 +189,13 @@ class ConnectionPool:
     def _end_closing(self, task: asyncio.Task[None]) -> None:
         connection = self._closing.pop(task)
         if task.cancelled():  # a loop that ends cancels every task, even one that has not begun
-            self._not_closed.append(connection)
+            self._used.add(connection)
 
     async def aclose(self) -> None:
         """May be called again, for connections whose closing was cancelled."""
         self._closed = True
-        if self._expiry_timer is not None:
-            self._expiry_timer.cancel()
-            self._expiry_timer = None  # it holds the loop, which is to be forgotten
-        for connection in [*self._used, *self._idle.take_all(), *self._not_closed]:
+        for connection in [*self._used, *self._idle.take_all()]:
             self._close_soon(connection)
-        self._not_closed.clear()
         if self._closing:
             await asyncio.wait(self._closing)
 

@@ -152,9 +152,6 @@ class Network(httpcore.NetworkBackend):
         try:
             return self._opened(self._connect_to_any(host, port, timeout, local_address, socket_options), timeout)
         except Exception as error:
-            # Python's "idna" codec makes another exception of one that is raised amid it, and httpcore forgets which.
-            if (interrupt := interrupt_behind(error)) is not None:
-                raise interrupt from interrupt.__cause__
             if self._proxy:
                 raise _proxied.not_connected(error, self._proxy) from error
             raise

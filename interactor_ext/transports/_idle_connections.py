@@ -61,13 +61,10 @@ class IdleConnections(Generic[C]):
         idle = self._by_origin.get(origin)
         return idle.pop() if idle else None
 
-    def oldest(self) -> C | None:
-        """The one that is idle for the longest time."""
-        return min((idle[0] for idle in self._by_origin.values() if idle), key=attrgetter("idle_since"), default=None)
-
     def take_oldest(self, idle_before: float = math.inf) -> C | None:
         """The one that is idle for the longest time, if it has been since before that instant."""
-        oldest = self.oldest()
+        candidates = (idle[0] for idle in self._by_origin.values() if idle)
+        oldest = min(candidates, key=attrgetter("idle_since"), default=None)
         if oldest is None or oldest.idle_since > idle_before:
             return None
         return self._by_origin[oldest.origin].popleft()

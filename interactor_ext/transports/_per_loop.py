@@ -94,7 +94,6 @@ class PerLoop(Generic[T]):
 class _Entry(Generic[T]):
     def __init__(self, value: T, close: Callable[[T], Awaitable[None]]) -> None:
         self.value = value
-        self.is_done = False
         self._closing: asyncio.Task[None] | None = None
         self._close = close
         self._guard: AsyncGenerator[None, None] | None = _hold_until_shutdown(value, close, weakref.ref(self))
@@ -116,7 +115,6 @@ class _Entry(Generic[T]):
             return
         # If it is cancelled here, as by a loop that ends, the guard is still there to have it closed.
         await self._close(self.value)
-        self.is_done = True
         if self._guard is not None:
             await self._guard.aclose()
 
@@ -145,9 +143,7 @@ async def _hold_until_shutdown(
             pass  # the interpreter ends, and nobody has closed the loop, as under nest_asyncio
         else:
             holder = entry()
-            if holder is not None:
-                task = holder.forget()
-                if task is not None and task is not current:
-                    await asyncio.wait([task])
-            if holder is None or not holder.is_done:
-                await close(value)
+            task = None if holder is None else holder.forget()
+            if task is not None and task is not current:
+                await asyncio.wait([task])
+            await close(value)  # twice does no harm

@@ -75,10 +75,8 @@ class _State:
         self._is_over = False
 
     def _bounded(self, timeout: float | None) -> float | None:
-        """httpcore gives no timeout where it speaks SOCKS."""
-        if self._is_over or self._timeout is None:
-            return timeout
-        return self._timeout if timeout is None else min(timeout, self._timeout)
+        """Until the request begins, that of connecting: httpcore gives none where it speaks SOCKS."""
+        return timeout if self._is_over else self._timeout
 
     def _note(self, buffer: bytes) -> None:
         self._is_over = self._is_over or begins_request(buffer)

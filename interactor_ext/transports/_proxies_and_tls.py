@@ -88,19 +88,16 @@ def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) ->
             return httpx.create_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
         return _default_context(trust_env, (*named, key_log))
     except (OSError, ValueError) as error:
-        if key_log and isinstance(error, OSError) and error.filename == key_log:
-            raise ConfigurationError(
-                f"The TLS settings can't be used (SSLKEYLOGFILE={key_log}): {error.strerror}. Let this "
-                "process write the file, or unset the variable."
-            ) from error
         sources = [f"{name}={value}" for name, value in zip(_VARIABLES, named, strict=False) if value]
         sources += ["verify="] if isinstance(verify, str) else []
         sources += ["cert="] if cert is not None else []
+        advice = "exist, be readable, and contain certificates in PEM format"
+        if key_log and getattr(error, "filename", None) == key_log:
+            sources, advice = [f"SSLKEYLOGFILE={key_log}"], "be writable"
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigurationError(
             f"The TLS settings can't be used ({', '.join(sources) or 'the defaults of this system'}): "
-            f"{reason}. The file must exist, be readable, and contain certificates in PEM format. Unset "
-            "the variable to trust certifi's certificate authorities."
+            f"{reason}. The file must {advice}. Unset the variable to go on without it."
         ) from error
 
 

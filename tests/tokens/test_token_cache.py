@@ -16,7 +16,7 @@ import pytest
 from interactor_ext import (
     APIConnectionError,
     APITimeoutError,
-    AuthenticationError,
+    ConfigurationError,
     InteractorConfig,
 )
 from interactor_ext.tokens import MemoryTokenStore, Token
@@ -148,18 +148,15 @@ def test_fetch_that_fails_a_test_is_raised_once(issuer: Issuer, clock: Clock) ->
     assert issuer.count == 1
 
 
-def test_caller_fetches_by_itself_and_without_the_store_if_no_thread_can_start(
+def test_token_request_without_a_thread_raises_configuration_error(
     issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = TokenCache(issuer.fetch, buffer=60, store=new_store(), clock=clock)
-    monkeypatch.setattr(_thread, "start_new_thread", refuse_threads)
-    queues_handler = TimeoutError("raised by the signal handler of a task queue")
-    for error in (AuthenticationError("refused"), queues_handler, KeyboardInterrupt()):
-        issuer.error = error
-        with pytest.raises(type(error)):
+    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(_thread, "start_new_thread", refuse_threads)
+        with pytest.raises(ConfigurationError, match="Couldn't start a thread"):
             source.get()
-    issuer.error = None
-    assert source.get().access_token == "t4"
+    assert source.get().access_token == "t1"
 
 
 @pytest.fixture
@@ -194,22 +191,6 @@ def test_interrupt_in_any_line_of_get_blocks_no_other_caller(state: str, issuer:
         runs += 1
         prepare()
     assert runs > 20
-
-
-@pytest.mark.usefixtures("impatient")
-def test_interrupt_of_a_caller_that_fetches_by_itself_blocks_no_other_caller(
-    issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = TokenCache(issuer.fetch, buffer=60, clock=clock)
-
-    def run() -> None:
-        with monkeypatch.context() as patch:
-            patch.setattr(_thread, "start_new_thread", refuse_threads)
-            source.get()
-
-    for _ in runs_interrupted_in_each_line(run, ("interactor_ext",)):
-        in_time(source.get)
-        source = TokenCache(issuer.fetch, buffer=60, clock=clock)
 
 
 @pytest.mark.usefixtures("impatient")

