@@ -5,7 +5,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 EXTRAS := aiohttp,cli,mcp,otel,postgres,prometheus,redis,sandbox
-PIP = $(BIN)/pip --quiet --disable-pip-version-check
+# Python compiles what is imported, a fraction of what is installed.
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 # What is installed: dev, or test where nothing but the tests is run.
 GROUP ?= dev
 # The versions that tests, checks and documentation run with: `make constraints` writes the newest ones.
@@ -61,8 +62,8 @@ help:
 define install
 @echo "Setting up $(VENV) ..."
 @$(PYTHON) -m venv $(VENV)
-@$(PIP) install --upgrade 'pip>=25.1'
-@$(PIP) install $(1)
+@$(INSTALL) --upgrade 'pip>=25.1'
+@$(INSTALL) $(1)
 endef
 
 $(READY): pyproject.toml $(CONSTRAINTS)
@@ -88,7 +89,7 @@ $(NEWEST)/.ready: pyproject.toml
 	@rm -rf $(VENV)
 	$(call install,--editable '.[$(EXTRAS)]')
 	@$(BIN)/pip freeze --exclude-editable > $(VENV).txt
-	@$(PIP) install --constraint $(VENV).txt --group test-newest
+	@$(INSTALL) --constraint $(VENV).txt --group test-newest
 	@touch $@
 
 constraints: VENV := .venv-constraints
@@ -156,7 +157,7 @@ check-rest: $(READY) $(GENERATOR)/.ready
 # The files of the commit alone are built, and a second time from the unpacked source distribution: the bytes are the same.
 dist: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
 dist: $(READY)
-	@$(PIP) install --constraint $(CONSTRAINTS) --group release
+	@$(INSTALL) --constraint $(CONSTRAINTS) --group release
 	@rm -rf dist && mkdir -p dist/commit dist/again
 	@git archive HEAD | tar -x -C dist/commit
 	$(BIN)/python -m build --no-isolation --outdir dist dist/commit
@@ -185,16 +186,16 @@ pictures: $(READY)
 	INTERACTOR_PICTURES=docs/pictures $(BIN)/python -m pytest -m full tests/docs/test_pictures.py
 
 bench: $(READY)
-	@$(PIP) install --constraint $(CONSTRAINTS) --group bench
+	@$(INSTALL) --constraint $(CONSTRAINTS) --group bench
 	$(BIN)/python -m tests.benchmarks
 
 # Not --quiet: it would hide the warnings from strict mode.
 docs: $(READY)
-	@$(PIP) install --constraint $(CONSTRAINTS) --group docs
+	@$(INSTALL) --constraint $(CONSTRAINTS) --group docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 
 docs-serve: $(READY)
-	@$(PIP) install --constraint $(CONSTRAINTS) --group docs
+	@$(INSTALL) --constraint $(CONSTRAINTS) --group docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 clean:

@@ -14,8 +14,9 @@ def npm_package(request: pytest.FixtureRequest, *packages: str) -> Path:
     """A folder with the packages (`name@version`) installed, kept from one run to the next; skips where none is."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("needs node 20 or newer, with npm (Debian packages nodejs and npm)")
-    assert request.config.cache is not None
-    folder = Path(request.config.cache.mkdir("+".join(packages).replace("/", "-")))
+    # Not by pytest's cache, which `-p no:cacheprovider` takes away.
+    folder = request.config.rootpath / ".pytest_cache" / "d" / "+".join(packages).replace("/", "-")
+    folder.mkdir(parents=True, exist_ok=True)
     # Another worker may be installing it.
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

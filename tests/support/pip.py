@@ -11,8 +11,7 @@ import pytest
 
 def python_with(request: pytest.FixtureRequest, *requirements: str) -> Path:
     """The Python of an environment with these packages, kept from one run to the next; skips where pip makes none."""
-    assert request.config.cache is not None
-    folder = Path(request.config.cache.mkdir("-".join(requirements)))
+    folder = request.config.rootpath / ".pytest_cache" / "d" / "-".join(requirements)
     python, done = folder / "bin" / "python", folder / "installed"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)

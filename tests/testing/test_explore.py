@@ -348,13 +348,11 @@ def test_inspector_shows_schedule_as_line_of_time(tmp_path: Path) -> None:
     assert "--interactor-inspect shows a single run: add --interactor-schedule." in explore(tmp_path, options[1])
 
 
-def test_report_and_replay_are_the_same_each_time(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_report_and_replay_are_the_same(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     test = "test_r.py::test_without_key"
-    explore(tmp_path, "--collect-only", test_r=REQUESTS)
-    distributed = explore(tmp_path, "--interactor-explore", "-p", "xdist", "-n", "2", test)
+    distributed = explore(tmp_path, "--interactor-explore", "-p", "xdist", "-n", "2", test, test_r=REQUESTS)
     assert re.sub(r"\[gw\d\].*\n", "", section(distributed, "test_without_key")) == WITHOUT_KEY
-    for _ in range(3):
-        assert "r2       create_assistant (user_X)  FAIL\n" in explore(tmp_path, "--interactor-schedule=r2:lost", test)
+    assert "r2       create_assistant (user_X)  FAIL\n" in explore(tmp_path, "--interactor-schedule=r2:lost", test)
     full_name = "r.create_assistant.1@user_X:refused,r.create_assistant.2@user_X:lost"
     output = explore(tmp_path, f"--interactor-schedule={full_name}", test)
     assert "failing schedule is r2:refused,r.create_assistant.2@user_X:lost:\n" in output
