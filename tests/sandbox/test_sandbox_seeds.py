@@ -69,7 +69,7 @@ def test_invalid_seed_writes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("seed", "place"),
     [
-        ("{", r"seed\.json: line 1"),
+        ("{", r"seed\.json: .*line 1"),
         ("[" * 100_000, r"seed\.json: it is nested too deeply"),
         ('{"a": {"tools": [{"parameters": {"x": NaN}}]}}', r"seed\.json: .*not JSON compliant"),
         ('{"a": {"tools": [{"name": "\\ud800"}]}}', r"seed\.json: .*surrogates not allowed"),
