@@ -17,7 +17,7 @@ for each invalid field. Where the contract leaves something open, it decides as 
 - X-RateLimit-Remaining is the share of X-RateLimit-Limit that is left in the burst bucket, -Reset is when that bucket
   is full again.
 
-- Bodies have up to 8 MiB, URLs 8,000 characters, workflow contexts 64 KiB.
+- Bodies have up to 8 MiB, workflow contexts 64 KiB.
 
 The docstrings of its modules document further decisions: assistants, tools and streams in conversation.py, replies.py
 and streams.py, scripted replies in scripts.py, callbacks of tools in callbacks.py; workflows in engine.py,

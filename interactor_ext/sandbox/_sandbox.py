@@ -52,8 +52,8 @@ class Sandbox:
     initial OAuth client. `token_lifetime` and `keepalive` (of silent streams) are seconds. With `enforce_limits`,
     exceeding the documented rate limits results in 429; otherwise they are only counted and reported. `word_delay` is
     the real time in seconds between two words of a streamed reply. `retry` is the delay, in milliseconds, that streams
-    ask for before a reconnect. A stream stores the newest `replay` events for resuming, each
-    journal the newest `history` entries. Syncing a data source takes `sync_time` seconds of the clock.
+    ask for before a reconnect. A stream stores the newest `replay` events for resuming, each journal the newest
+    `history` entries. Syncing a data source takes `sync_time` seconds of the clock.
     `delivery` says how webhooks are delivered. All times come from `clock`. Requests whose Host is not an address, a
     local name or one of `allowed_hosts` get 403: they may come from a web page through DNS rebinding. Pages of
     `allow_origins` (`["http://localhost:3000"]`) may call the API and read its streams from a browser (CORS); pages of

@@ -268,7 +268,7 @@ def test_client_that_leaves_amid_its_request_leaves_no_record_and_no_error(
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_command_serves_until_signal_with_open_streams_and_partial_requests(signal_number: int) -> None:
-    options = ["--allow-host", "sandbox.example.com"]
+    options = ["--token-lifetime", "900", "--allow-host", "sandbox.example.com"]
     options += ["--allow-origin", "http://a.test", "--allow-origin", "http://b.test"]
     with sandbox_process(*options) as (process, core), connect(core) as user, ExitStack() as open_ones:
         assert process.stdout is not None
@@ -282,7 +282,7 @@ def test_command_serves_until_signal_with_open_streams_and_partial_requests(sign
         }
         headers = {"host": "sandbox.example.com", "origin": "http://b.test"}
         answer = httpx.post(f"{shown['INTERACTOR_ACCOUNT_SERVER_URL']}/oauth/token", json=body, headers=headers)
-        assert answer.json()["data"]["expires_in"] == 3600
+        assert answer.json()["data"]["expires_in"] == 900
         assert answer.headers["access-control-allow-origin"] == "http://b.test"
         bot = user.post("/assistants", json={"name": "B", "model": "m", "system_prompt": ""}).json()["data"]["id"]
         room = user.post("/rooms", json={"assistant_id": bot}).json()["data"]["id"]

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 import random
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -51,8 +50,6 @@ IN_A_HANDLER: frozenset[Kind] = frozenset({"latency", "status"})
 # Apply to responses with a body, not to streams.
 OF_A_BODY: frozenset[Kind] = frozenset({"truncated", "malformed"})
 OF_A_STREAM: frozenset[Kind] = frozenset({"dropped_stream", "stream_error"})
-# Seconds.
-MAX_SKEW = 100 * 365 * 86_400
 FAILURE = "The sandbox was told to fail here."
 
 
@@ -222,12 +219,12 @@ def _check(fault: Fault, operation: ContractOperation | None) -> None:
         raise ValueError("body and headers need a status")
     for name in ("latency", "after_events", "after_bytes"):
         value = getattr(fault, name)
-        if value is not None and not (math.isfinite(value) and value >= 0):
+        if value is not None and not value >= 0:
             raise ValueError(f"{name} must be a number, 0 or more, not {value!r}")
     if fault.kind == "latency" and fault.latency == 0:
         raise ValueError("a fault needs a kind, a status or a latency")
-    if not abs(fault.skew) <= MAX_SKEW or (fault.kind == "clock_skew" and not fault.skew):
-        raise ValueError(f"a clock_skew needs a skew other than 0, of at most a hundred years, not {fault.skew!r}")
+    if fault.kind == "clock_skew" and fault.skew == 0:
+        raise ValueError("a clock_skew needs a skew other than 0")
     if fault.left is not None and fault.left < 1:
         raise ValueError(f"times must be at least 1, not {fault.left}")
     if not 0 < fault.probability <= 1:
