@@ -73,7 +73,6 @@ class Accounts:
                 token: Grant(**{**kept, "scopes": frozenset(kept["scopes"])})
                 for token, kept in json.loads(tokens).items()
             }
-        self._grants = {token: grant for token, grant in self._grants.items() if grant.client_id in self._clients}
 
     def register(self, client: OAuthClient) -> None:
         if unknown := client.scopes - self._known_scopes:
@@ -149,7 +148,7 @@ class Accounts:
     def check(self, token: str) -> Grant:
         """The grant of a token; raises Problem 401 if it is unknown, revoked or expired."""
         grant = self._grants.get(token)
-        if grant is None:
+        if grant is None or grant.client_id not in self._clients:  # or of a client that a snapshot doesn't have
             raise unauthorized("The access token is unknown or was revoked. Get a new one.")
         if grant.expires_at <= self._clock.now():
             raise unauthorized("The access token has expired. Get a new one.")
