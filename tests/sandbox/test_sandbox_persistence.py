@@ -410,7 +410,9 @@ def test_command_reports_invalid_data_file_in_one_line(
 def test_non_regular_data_file_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
+    mode = os.stat("/dev/null").st_mode
     for path in (tmp_path, pipe, Path("/dev/null"), tmp_path / "nowhere" / "x.db", tmp_path / ("x" * 300)):
         assert main(["sandbox", "--port", "0", "--data", str(path)]) == 1
         [line] = capsys.readouterr().err.splitlines()
         assert str(path) in line
+    assert os.stat("/dev/null").st_mode == mode

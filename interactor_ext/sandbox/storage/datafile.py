@@ -74,6 +74,8 @@ class DataFile(Persistence):
             with suppress(FileExistsError):
                 # Never opened besides SQLite once it exists: closing it would drop the POSIX locks of this process.
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            if not self.path.is_file():
+                raise OSError(f"{self.path} can't be used: it isn't a regular file")
             # The loop's thread and that of `Sandbox` take turns; no two statements run at once.
             connection = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
             try:
