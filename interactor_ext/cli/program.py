@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from interactor_ext.cli.output import complain
@@ -20,22 +19,42 @@ _OF_TERMINALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGQUIT") if
 _NOT_FOUND, _NOT_EXECUTABLE, _ENDED_BY_SIGNAL = 127, 126, 128
 
 
-def run_program(command: Sequence[str], variables: Mapping[str, str | None]) -> int:
-    """The exit status of `command`, as a shell would give it. A variable that is None is removed."""
-    environment = {name: value for name, value in {**os.environ, **variables}.items() if value is not None}
-    try:
-        program = subprocess.Popen(command, env=environment)  # noqa: S603  # what the user asks for
-    except OSError as error:
-        complain(OSError(f"can't run {command[0]}: {error.strerror}"), verbose=False)
-        return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+def run_program(
+    command: Sequence[str], variables: Mapping[str, str | None], announce: Callable[[], object] = lambda: None
+) -> int:
+    """The exit status of `command`, as a shell would give it. A variable that is None is removed.
+
+    `announce` is called when signals are passed on already.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in variables}
+    environment |= {name: value for name, value in variables.items() if value is not None}
+    early: list[int] = []
+    program: subprocess.Popen[bytes] | None = None
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        if number not in _OF_TERMINALS or not sys.stdin.isatty():
+        if program is None:
+            early.append(number)
+        elif number not in _OF_TERMINALS or not _is_in_foreground():
             program.send_signal(number)
 
     with signals_handled(_PASSED_ON, pass_on):
-        status = program.wait()
+        announce()
+        try:
+            program = subprocess.Popen(command, env=environment)  # noqa: S603  # what the user asks for
+        except OSError as error:
+            complain(OSError(f"can't run {command[0]}: {error.strerror}"), verbose=False)
+            return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+        for number in early:
+            program.send_signal(number)
+        status = _wait(program)
     return status if status >= 0 else _ENDED_BY_SIGNAL - status
+
+
+def _wait(program: subprocess.Popen[bytes]) -> int:
+    while True:
+        # In pieces: a signal that comes right before the wait would else be handled after it.
+        with suppress(subprocess.TimeoutExpired):
+            return program.wait(timeout=1)
 
 
 @contextmanager
@@ -47,3 +66,14 @@ def signals_handled(numbers: Iterable[int], handler: Callable[[int, FrameType | 
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
+
+
+def _is_in_foreground() -> bool:
+    """Whether this process belongs to those that the terminal sends Ctrl-C to."""
+    with suppress(OSError, AttributeError):
+        terminal = os.open("/dev/tty", os.O_RDONLY)
+        try:
+            return os.tcgetpgrp(terminal) == os.getpgrp()
+        finally:
+            os.close(terminal)
+    return False

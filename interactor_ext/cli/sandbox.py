@@ -49,6 +49,11 @@ Data = Annotated[
     typer.Option(metavar="FILE", help="Keep state in this SQLite file, creating it if needed (default: in memory)."),
 ]
 Seed = Annotated[Path | None, typer.Option(metavar="FILE", help="JSON file with the initial data.")]
+TokenLifetime = Annotated[float, typer.Option(help="Seconds until an access token expires.")]
+EnforceLimits = Annotated[
+    bool, typer.Option("--enforce-limits", help="Respond with 429 beyond the documented rate limits.")
+]
+WordDelay = Annotated[float, typer.Option(help="Seconds between the words of a streamed reply.")]
 AllowHost = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Accept this host name, too. Repeatable."),
@@ -78,6 +83,9 @@ def sandbox(
     env_path: EnvPath = None,
     data: Data = None,
     seed: Seed = None,
+    token_lifetime: TokenLifetime = 3600,
+    enforce_limits: EnforceLimits = False,
+    word_delay: WordDelay = 0.03,
     allow_host: AllowHost = None,
     allow_origin: AllowOrigin = None,
     dialect: Dialects = None,
@@ -89,7 +97,9 @@ def sandbox(
     except ImportError:
         raise needs_sandbox() from None
     served = Sandbox(
-        word_delay=0.03,
+        token_lifetime=token_lifetime,
+        enforce_limits=enforce_limits,
+        word_delay=word_delay,
         data=data,
         seed=seed,
         allowed_hosts=allow_host or (),
@@ -122,8 +132,8 @@ def _run(served: Sandbox, program: list[str], host: str, port: int, env_path: Pa
         if env_path:
             write_env_file(env_path, _variables(served))
         url = served.core_api_url
-        note(f"Interactor sandbox at {url}. Open {inspector_url(url)} to look inside.")
-        return run_program(program, environment_of(served))
+        where = f"Interactor sandbox at {url}. Open {inspector_url(url)} to look inside."
+        return run_program(program, environment_of(served), lambda: note(where))
 
 
 def _announce(served: Sandbox, env_path: Path | None) -> None:

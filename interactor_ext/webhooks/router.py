@@ -252,7 +252,7 @@ class WebhookRouter:
         return WSGIReceiver(self)
 
     def fastapi(self) -> APIRouter:
-        """A FastAPI router with one route, which appears in the application's OpenAPI description.
+        """A FastAPI router with one route, which OpenAPI describes with the schemas of all events.
 
             app.include_router(router.fastapi(), prefix="/webhooks/interactor")
 

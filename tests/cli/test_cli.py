@@ -39,7 +39,7 @@ def test_help_and_version_options(terminal: Callable[..., Terminal], shown_by: C
         assert re.search(rf"^ *{command} ", shown, re.MULTILINE)
     assert shown_by("-h").split() == shown.split()
     assert "--signature" in shown_by("webhooks", "verify", "-h")
-    assert "--allow-host" in shown_by("sandbox", "--help")
+    assert "--token-lifetime" in shown_by("sandbox", "--help")
     assert "Usage: interactor sandbox " in shown_by("sandbox", "-h")
     assert re.fullmatch(r"interactor \d+\.\d+\.\d+\s+", shown_by("--version"))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from interactor_client.models import EVENT_MODELS
 from interactor_ext import ConfigurationError
 from tests.support import lambda_events
 from tests.support.webhook_deliveries import delivery
@@ -52,15 +53,22 @@ def test_lambda_event_of_another_trigger_raises_configuration_error(event: Any) 
         make().lambda_handler(event)
 
 
-def test_fastapi_describes_every_answer() -> None:
+def test_fastapi_describes_every_event_and_every_answer() -> None:
     fastapi = pytest.importorskip("fastapi")
     validator = pytest.importorskip("openapi_spec_validator")
     app = fastapi.FastAPI()
     app.include_router(make().fastapi(), prefix=PREFIX, tags=["webhooks"])
     document = app.openapi()
     validator.validate(document)
+    assert "$ref" not in json.dumps(document)
     [described] = document["paths"][PREFIX].values()
+    schema = described["requestBody"]["content"]["application/json"]["schema"]
+    known = {each["properties"]["event"].get("const") for each in schema["anyOf"]}
+    assert known - {None} == set(EVENT_MODELS["WebhookEvent"]) - {""}
+    assert schema["anyOf"][0]["properties"]["data"]["properties"]["credential_id"]["type"] == "string"
     assert set(described["responses"]) == {"200", "400", "401", "413", "500", "503"}
+    names = [each["name"] for each in described["parameters"] if each["required"]]
+    assert names == ["X-Interactor-Signature", "X-Interactor-Timestamp"]
     assert described["tags"] == ["webhooks"]
 
 
