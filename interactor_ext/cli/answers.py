@@ -53,7 +53,7 @@ class Answers:
             yield
         write(f"Written to {self._output}.")
 
-    def put(self, answer: Any) -> None:
+    def put(self, answer: Any, *, on_one_line: bool = False) -> None:
         if answer is None and self._file is None:
             if console.is_terminal:
                 write("Done. The response has no body.", "green")
@@ -69,13 +69,12 @@ class Answers:
         if shown != answer and not self._has_noted:
             self._has_noted = True
             note("Secrets are masked (***). Pass --show-secret to show them, or --output FILE to save them.")
-        self._write(shown, compact=self._compact)
+        self._write(shown, compact=self._compact or on_one_line)
 
     def put_each(self, items: Iterable[Any]) -> None:
         """Show items as they come, a line each."""
-        self._compact = True
         for item in items:
-            self.put(item)
+            self.put(item, on_one_line=True)
 
     def put_all(self, items: Iterable[Any]) -> None:
         """Show items as they come, where each is a line, else as one list. The field is one of each item."""

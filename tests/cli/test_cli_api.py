@@ -126,6 +126,7 @@ def test_all_pages_reach_a_file(shell: Shell, sandbox: Sandbox, tmp_path: Path) 
     with sandbox.client(namespace=NAMESPACE) as user:
         ids = [assistant(user) for _ in range(3)]
     listing = f"api list_assistants -n {NAMESPACE} per_page=1 --all"
+    assert shell.run(f"{listing} --field id").split() == ids
     shell.run(f"{listing} --output {tmp_path}/all.json")
     assert [each["id"] for each in json.loads((tmp_path / "all.json").read_text())] == ids
     assert shell.run(f"{listing} --field id --output {tmp_path}/ids").endswith(f"Written to {tmp_path}/ids.\n")

@@ -387,6 +387,20 @@ def test_reader_from_elsewhere_gets_each_event_once_of_several_with_one_id_and_w
     assert re.findall(b'"text":"(.*?)"', run_in_virtual_time(main())) == [b"second", b"third", b"fourth"]
 
 
+def test_reader_who_missed_more_than_is_kept_gets_a_stream_of_the_platform_that_begins_there() -> None:
+    async def main() -> bytes | None:
+        many = [(f"e{number}", f"event {number}") for number in range(1, 1003)]
+        join = joining({"": Upstream(*many), "e1": Upstream(("e2", "event 2, again"))})
+        await join(None)
+        await asyncio.sleep(1)
+        reader = await join(Position("e1", 1))
+        assert reader is not None
+        await asyncio.sleep(0.5)
+        return await reader.next()
+
+    assert re.findall(b'"text":"(.*?)"', run_in_virtual_time(main()) or b"") == [b"event 2, again"]
+
+
 def test_reload_within_the_grace_period_keeps_the_stream_of_the_platform(
     sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom
 ) -> None:

@@ -15,7 +15,6 @@ from importlib.resources import files
 from secrets import compare_digest, token_urlsafe
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
@@ -87,6 +86,8 @@ class ChatPage:
 
 def serve(settings: dict[str, Any], room_id: str) -> None:
     """Serve the page on 127.0.0.1 until Ctrl-C. `settings` are those of a client, with a namespace."""
+    import uvicorn
+
     page = ChatPage(AsyncInteractorClient(**settings), settings["namespace"], room_id)
     with socket.create_server(("127.0.0.1", 0)) as sock, suppress(KeyboardInterrupt):
         link = f"http://127.0.0.1:{sock.getsockname()[1]}/#{page.key}"
