@@ -34,7 +34,7 @@ def explore(
 ) -> None:
     """Run tests again for each request and fault: does the application survive a lost answer, a duplicate, a crash?"""
     options = [
-        f"--interactor-explore={2 if pairs else 1}",
+        "--interactor-explore=2" if pairs else "--interactor-explore",
         f"--interactor-budget={budget}",
         f"--interactor-seed={seed}",
     ]

@@ -99,11 +99,11 @@ class ErrorResult(dict[str, Any]):
 class ToolRun:
     """Runs the function of one call, once: a caller that gives up waiting for it leaves its thread to the next."""
 
-    _tool: ToolFunction | None
-    _name: str = attrs.field(converter=clean_text)
-    _call: PendingCall
-    _is_async: bool = attrs.field(default=False, kw_only=True)
-    _exposes_errors: bool = attrs.field(default=False, kw_only=True)
+    tool: ToolFunction | None
+    name: str = attrs.field(converter=clean_text)
+    call: PendingCall
+    is_async: bool = attrs.field(default=False, kw_only=True)
+    exposes_errors: bool = attrs.field(default=False, kw_only=True)
     _running: Future[Any] | None = attrs.field(default=None, init=False)
 
     def result(self, ends_at: float | None = None, renewal: Renewal | None = None) -> Effects[Any]:
@@ -111,14 +111,14 @@ class ToolRun:
 
         A synchronous function runs in a thread if there is a deadline, or an event loop that must not be blocked.
         """
-        name, call_id = self._name, clean_text(self._call.id)
-        if self._tool is None:
+        name, call_id = self.name, clean_text(self.call.id)
+        if self.tool is None:
             logger.warning("this ToolSet has no tool %s: its call gets an error (call %s)", name, call_id)
             return error_result("unknown_tool", f"There is no tool {name} here.")
         try:
-            arguments = self._tool.bind(self._call.arguments, self._call.context)
-            function: Callable[[], Any] = partial(self._tool.function, **arguments)
-            if (self._is_async or ends_at is not None) and not inspect.iscoroutinefunction(function):
+            arguments = self.tool.bind(self.call.arguments, self.call.context)
+            function: Callable[[], Any] = partial(self.tool.function, **arguments)
+            if (self.is_async or ends_at is not None) and not inspect.iscoroutinefunction(function):
                 self._running = self._running or TOOL_THREADS.submit(function)
         except InvalidArgumentError as invalid:
             logger.warning("the arguments for the tool %s are invalid (call %s)", name, call_id)
@@ -150,9 +150,9 @@ class ToolRun:
         """What the model reads of an exception, which may say what a customer must not know: an id of the log."""
         error_id = f"err_{secrets.token_hex(4)}"
         logger.error(
-            "the tool %s failed (call %s, error %s)", self._name, clean_text(self._call.id), error_id, exc_info=error
+            "the tool %s failed (call %s, error %s)", self.name, clean_text(self.call.id), error_id, exc_info=error
         )
-        said = _describe(error) if self._exposes_errors else "The tool failed."
+        said = _describe(error) if self.exposes_errors else "The tool failed."
         return error_result("tool_failed", said, id=error_id)
 
 
