@@ -84,12 +84,9 @@ def test_planted_error_is_found_and_nothing_else(name: str, tmp_path: Path) -> N
         assert set(SCHEDULE.findall(again)) == {(test, schedule)}, again
 
 
-# One for each kind of place that isn't a request, of which all have some.
-TWINS = ERRORS if NIGHTLY else ["charge_before_claim", "cut_stream", "early_answer", "tool_twice"]
-
-
 @pytest.mark.full
-@pytest.mark.parametrize("name", TWINS)
+# Those with places other than requests, of which all have some.
+@pytest.mark.parametrize("name", ERRORS if NIGHTLY else ["cut_stream", "early_answer", "tool_twice"])
 def test_mended_twin_survives_everything(name: str, tmp_path: Path) -> None:
     output, status = explore(project(tmp_path, name, "mended"))
     assert status == 0, output
