@@ -15,6 +15,8 @@ import pytest
 from interactor_ext.cli.app import run as interactor
 
 INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+# A busy machine tries all schedules, too.
+EXPLORE = ("--interactor-explore", "--interactor-budget=20m")
 
 
 def start(folder: Path, *options: str, **files: str) -> subprocess.Popen[str]:
@@ -115,7 +117,7 @@ Repeat it with:
 
 
 def test_requests(tmp_path: Path) -> None:
-    output = explore(tmp_path, "--interactor-explore", test_r=REQUESTS)
+    output = explore(tmp_path, *EXPLORE, test_r=REQUESTS)
     survived = {"test_with_key": True, "test_async": True}
     assert survivors(output) == {**survived, "test_without_key": False, "test_expectation": False, "test_thread": False}
     assert section(output, "test_without_key") == WITHOUT_KEY
@@ -249,7 +251,7 @@ def test_process(interactor_sandbox, interactor_client, when, tmp_path, interact
 
 @pytest.mark.full
 def test_deliveries_streams_and_processes(tmp_path: Path) -> None:
-    output = explore(tmp_path, "--interactor-explore", "--interactor-budget=5m", test_d=RECEIVING + DELIVERIES)
+    output = explore(tmp_path, *EXPLORE, test_d=RECEIVING + DELIVERIES)
     survived = {test for test, has_survived in survivors(output).items() if has_survived}
     assert survived == {"test_events[once]", "test_chat", "test_process[first]"}
     failing = {
@@ -318,7 +320,7 @@ NEVER_HANDLED = "Acknowledged and never handled: the event d.credential.connecte
 @pytest.mark.full
 def test_tool_calls_lost_events_and_unsteady_order(tmp_path: Path) -> None:
     """In an unsteady order, places have names that every run finds again."""
-    output = explore(tmp_path, "--interactor-explore", "-k", "unsteady", test_o=RECEIVING + OTHERS)
+    output = explore(tmp_path, *EXPLORE, "-k", "unsteady", test_o=RECEIVING + OTHERS)
     name = "r.create_assistant.1@user_1:lost"
     assert f"pytest test_o.py::test_unsteady --interactor-schedule={name}\n" in output
     for test, schedule, expected in (
@@ -350,7 +352,7 @@ def test_inspector_shows_schedule_as_line_of_time(tmp_path: Path) -> None:
 
 def test_report_and_replay_are_the_same(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     test = "test_r.py::test_without_key"
-    distributed = explore(tmp_path, "--interactor-explore", "-p", "xdist", "-n", "2", test, test_r=REQUESTS)
+    distributed = explore(tmp_path, *EXPLORE, "-p", "xdist", "-n", "2", test, test_r=REQUESTS)
     assert re.sub(r"\[gw\d\].*\n", "", section(distributed, "test_without_key")) == WITHOUT_KEY
     assert "r2       create_assistant (user_X)  FAIL\n" in explore(tmp_path, "--interactor-schedule=r2:lost", test)
     full_name = "r.create_assistant.1@user_X:refused,r.create_assistant.2@user_X:lost"

@@ -215,7 +215,7 @@ def place_for(store: Any) -> list[Any]:
 def test_setting_out_of_range_raises_configuration_error(store: Any, setting: str, value: Any) -> None:
     with pytest.raises(ConfigurationError, match=setting):
         store(*place_for(store), **{setting: value})
-    if STORES[store] == "file":
+    if STORES[store] == "file" and value == "5":
         collect_garbage()  # pytest fails a test that leaves an error in a finalizer
 
 
