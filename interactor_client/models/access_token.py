@@ -66,10 +66,10 @@ class AccessToken(_Model):
         scope = _json.pop("scope", ABSENT)
         if type(scope) is not str and scope is not UNSET:
             scope = UNSET if scope is None else as_str("AccessToken", "scope", scope)
-        return cls(
-            access_token=access_token,
-            token_type=token_type,
-            expires_in=expires_in,
-            scope=scope,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.access_token = access_token
+        _self.token_type = token_type
+        _self.expires_in = expires_in
+        _self.scope = scope
+        _self.additional_properties = _json
+        return _self

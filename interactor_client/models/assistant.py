@@ -124,17 +124,18 @@ class Assistant(_Model):
                     )
 
                 data_sources.append(_data_sources_item)
-        return cls(
-            id=id,
-            name=name,
-            model=model,
-            system_prompt=system_prompt,
-            created_at=created_at,
-            updated_at=updated_at,
-            tools=tools,
-            data_sources=data_sources,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.name = name
+        _self.model = model
+        _self.system_prompt = system_prompt
+        _self.created_at = created_at
+        _self.updated_at = updated_at
+        _self.tools = tools
+        _self.data_sources = data_sources
+        _self.additional_properties = _json
+        _self.outcome = None
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

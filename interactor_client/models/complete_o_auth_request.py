@@ -54,4 +54,9 @@ class CompleteOAuthRequest(_Model):
         state = _json.pop("state", ABSENT)
         if type(state) is not str:
             state = as_str("CompleteOAuthRequest", "state", state)
-        return cls(provider=provider, code=code, state=state, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.provider = provider
+        _self.code = code
+        _self.state = state
+        _self.additional_properties = _json
+        return _self

@@ -106,13 +106,13 @@ class CreateAssistantRequest(_Model):
         if max_tokens is not UNSET and max_tokens is not None:
             if type(max_tokens) is not int:
                 max_tokens = as_int("CreateAssistantRequest", "max_tokens", max_tokens)
-        return cls(
-            name=name,
-            model=model,
-            system_prompt=system_prompt,
-            tools=tools,
-            data_sources=data_sources,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.name = name
+        _self.model = model
+        _self.system_prompt = system_prompt
+        _self.tools = tools
+        _self.data_sources = data_sources
+        _self.temperature = temperature
+        _self.max_tokens = max_tokens
+        _self.additional_properties = _json
+        return _self

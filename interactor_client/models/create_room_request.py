@@ -50,7 +50,11 @@ class CreateRoomRequest(_Model):
         if metadata is not UNSET and metadata is not None:
             if type(metadata) is not dict:
                 metadata = as_dict("CreateRoomRequest", "metadata", metadata)
-        return cls(assistant_id=assistant_id, metadata=metadata, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.assistant_id = assistant_id
+        _self.metadata = metadata
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

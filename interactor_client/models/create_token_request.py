@@ -77,11 +77,11 @@ class CreateTokenRequest(_Model):
         if resource is not UNSET and resource is not None:
             if type(resource) is not str:
                 resource = as_str("CreateTokenRequest", "resource", resource)
-        return cls(
-            grant_type=grant_type,
-            client_id=client_id,
-            client_secret=client_secret,
-            scope=scope,
-            resource=resource,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.grant_type = grant_type
+        _self.client_id = client_id
+        _self.client_secret = client_secret
+        _self.scope = scope
+        _self.resource = resource
+        _self.additional_properties = _json
+        return _self

@@ -65,13 +65,13 @@ class CreateToolRequest(_Model):
         if callback_url is not UNSET and callback_url is not None:
             if type(callback_url) is not str:
                 callback_url = as_str("CreateToolRequest", "callback_url", callback_url)
-        return cls(
-            name=name,
-            description=description,
-            parameters=parameters,
-            callback_url=callback_url,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.name = name
+        _self.description = description
+        _self.parameters = parameters
+        _self.callback_url = callback_url
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

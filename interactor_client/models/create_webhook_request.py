@@ -72,7 +72,13 @@ class CreateWebhookRequest(_Model):
         if active is not UNSET and active is not None:
             if type(active) is not bool:
                 active = as_bool("CreateWebhookRequest", "active", active)
-        return cls(url=url, events=events, secret=secret, active=active, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.url = url
+        _self.events = events
+        _self.secret = secret
+        _self.active = active
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

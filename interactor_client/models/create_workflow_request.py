@@ -73,9 +73,13 @@ class CreateWorkflowRequest(_Model):
         if description is not UNSET and description is not None:
             if type(description) is not str:
                 description = as_str("CreateWorkflowRequest", "description", description)
-        return cls(
-            name=name, states=states, initial_state=initial_state, description=description, additional_properties=_json
-        )
+        _self = cls.__new__(cls)
+        _self.name = name
+        _self.states = states
+        _self.initial_state = initial_state
+        _self.description = description
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

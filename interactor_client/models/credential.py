@@ -96,16 +96,16 @@ class Credential(_Model):
             expires_at = None
         else:
             expires_at = as_datetime("Credential", "expires_at", expires_at)
-        return cls(
-            id=id,
-            provider=provider,
-            status=status,
-            created_at=created_at,
-            updated_at=updated_at,
-            scopes=scopes,
-            expires_at=expires_at,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.provider = provider
+        _self.status = status
+        _self.created_at = created_at
+        _self.updated_at = updated_at
+        _self.scopes = scopes
+        _self.expires_at = expires_at
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

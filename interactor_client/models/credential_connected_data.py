@@ -89,15 +89,15 @@ class CredentialConnectedData(_Model):
         namespace = _json.pop("namespace", ABSENT)
         if type(namespace) is not str and namespace is not UNSET:
             namespace = UNSET if namespace is None else as_str("CredentialConnectedData", "namespace", namespace)
-        return cls(
-            credential_id=credential_id,
-            provider=provider,
-            service_id=service_id,
-            scopes=scopes,
-            metadata=metadata,
-            namespace=namespace,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.credential_id = credential_id
+        _self.provider = provider
+        _self.service_id = service_id
+        _self.scopes = scopes
+        _self.metadata = metadata
+        _self.namespace = namespace
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -74,13 +74,13 @@ class CredentialErrorData(_Model):
         namespace = _json.pop("namespace", ABSENT)
         if type(namespace) is not str and namespace is not UNSET:
             namespace = UNSET if namespace is None else as_str("CredentialErrorData", "namespace", namespace)
-        return cls(
-            credential_id=credential_id,
-            provider=provider,
-            error=error,
-            namespace=namespace,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.credential_id = credential_id
+        _self.provider = provider
+        _self.error = error
+        _self.namespace = namespace
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

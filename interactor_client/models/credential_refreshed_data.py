@@ -66,10 +66,10 @@ class CredentialRefreshedData(_Model):
         namespace = _json.pop("namespace", ABSENT)
         if type(namespace) is not str and namespace is not UNSET:
             namespace = UNSET if namespace is None else as_str("CredentialRefreshedData", "namespace", namespace)
-        return cls(
-            credential_id=credential_id,
-            provider=provider,
-            expires_at=expires_at,
-            namespace=namespace,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.credential_id = credential_id
+        _self.provider = provider
+        _self.expires_at = expires_at
+        _self.namespace = namespace
+        _self.additional_properties = _json
+        return _self

@@ -80,15 +80,15 @@ class CredentialRevokedEvent(_Model):
             data = CredentialRevokedData.from_dict(data)
         except DecodeError as _error:
             raise _error.at("CredentialRevokedEvent", "data") from None
-        return cls(
-            id=id,
-            event=event,
-            timestamp=timestamp,
-            idempotency_key=idempotency_key,
-            namespace=namespace,
-            data=data,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.event = event
+        _self.timestamp = timestamp
+        _self.idempotency_key = idempotency_key
+        _self.namespace = namespace
+        _self.data = data
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -76,11 +76,11 @@ class CredentialToken(_Model):
         if scope is not UNSET and scope is not None:
             if type(scope) is not str:
                 scope = as_str("CredentialToken", "scope", scope)
-        return cls(
-            access_token=access_token,
-            token_type=token_type,
-            expires_in=expires_in,
-            refresh_token=refresh_token,
-            scope=scope,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.access_token = access_token
+        _self.token_type = token_type
+        _self.expires_in = expires_in
+        _self.refresh_token = refresh_token
+        _self.scope = scope
+        _self.additional_properties = _json
+        return _self

@@ -81,14 +81,14 @@ class DataSource(_Model):
                 except DecodeError as _error:
                     raise _error.at("DataSource", f"semantic_mappings[{len(semantic_mappings)}]") from None
                 semantic_mappings.append(_semantic_mappings_item)
-        return cls(
-            id=id,
-            name=name,
-            type=type_,
-            config=config,
-            semantic_mappings=semantic_mappings,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.name = name
+        _self.type = type_
+        _self.config = config
+        _self.semantic_mappings = semantic_mappings
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

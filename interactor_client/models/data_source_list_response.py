@@ -67,7 +67,11 @@ class DataSourceListResponse(_Model):
                 meta = PaginationMeta.from_dict(meta)
             except DecodeError as _error:
                 raise _error.at("DataSourceListResponse", "meta") from None
-        return cls(data=data, meta=meta, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.data = data
+        _self.meta = meta
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -52,4 +52,8 @@ class DataSourceSync(_Model):
         if sync_status is not UNSET and sync_status is not None:
             if type(sync_status) is not str:
                 sync_status = as_str("DataSourceSync", "sync_status", sync_status)
-        return cls(id=id, sync_status=sync_status, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.sync_status = sync_status
+        _self.additional_properties = _json
+        return _self

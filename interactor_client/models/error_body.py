@@ -78,7 +78,13 @@ class ErrorBody(_Model):
                 except DecodeError as _error:
                     raise _error.at("ErrorBody", f"details[{len(details)}]") from None
                 details.append(_details_item)
-        return cls(code=code, message=message, request_id=request_id, details=details, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.code = code
+        _self.message = message
+        _self.request_id = request_id
+        _self.details = details
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

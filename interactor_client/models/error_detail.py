@@ -47,4 +47,8 @@ class ErrorDetail(_Model):
         message = _json.pop("message", ABSENT)
         if type(message) is not str:
             message = as_str("ErrorDetail", "message", message)
-        return cls(field=field, message=message, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.field = field
+        _self.message = message
+        _self.additional_properties = _json
+        return _self

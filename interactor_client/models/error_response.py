@@ -43,7 +43,10 @@ class ErrorResponse(_Model):
             error = ErrorBody.from_dict(error)
         except DecodeError as _error:
             raise _error.at("ErrorResponse", "error") from None
-        return cls(error=error, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.error = error
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

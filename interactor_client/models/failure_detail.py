@@ -50,4 +50,8 @@ class FailureDetail(_Model):
         message = _json.pop("message", ABSENT)
         if type(message) is not str and message is not UNSET:
             message = UNSET if message is None else as_str("FailureDetail", "message", message)
-        return cls(code=code, message=message, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.code = code
+        _self.message = message
+        _self.additional_properties = _json
+        return _self

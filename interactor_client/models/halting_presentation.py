@@ -87,9 +87,14 @@ class HaltingPresentation(_Model):
                 except DecodeError as _error:
                     raise _error.at("HaltingPresentation", f"fields[{len(fields)}]") from None
                 fields.append(_fields_item)
-        return cls(
-            type=type_, config=config, title=title, description=description, fields=fields, additional_properties=_json
-        )
+        _self = cls.__new__(cls)
+        _self.type = type_
+        _self.config = config
+        _self.title = title
+        _self.description = description
+        _self.fields = fields
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -76,10 +76,10 @@ class InitiateOAuthRequest(_Model):
                 if type(_scopes_item) is not str:
                     _scopes_item = as_str("InitiateOAuthRequest", f"scopes[{len(scopes)}]", _scopes_item)
                 scopes.append(_scopes_item)
-        return cls(
-            redirect_uri=redirect_uri,
-            provider=provider,
-            service_id=service_id,
-            scopes=scopes,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.redirect_uri = redirect_uri
+        _self.provider = provider
+        _self.service_id = service_id
+        _self.scopes = scopes
+        _self.additional_properties = _json
+        return _self

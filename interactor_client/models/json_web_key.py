@@ -105,4 +105,15 @@ class JsonWebKey(_Model):
         y = _json.pop("y", ABSENT)
         if type(y) is not str and y is not UNSET:
             y = UNSET if y is None else as_str("JsonWebKey", "y", y)
-        return cls(kty=kty, kid=kid, use=use, alg=alg, n=n, e=e, crv=crv, x=x, y=y, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.kty = kty
+        _self.kid = kid
+        _self.use = use
+        _self.alg = alg
+        _self.n = n
+        _self.e = e
+        _self.crv = crv
+        _self.x = x
+        _self.y = y
+        _self.additional_properties = _json
+        return _self

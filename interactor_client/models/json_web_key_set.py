@@ -49,7 +49,10 @@ class JsonWebKeySet(_Model):
             except DecodeError as _error:
                 raise _error.at("JsonWebKeySet", f"keys[{len(keys)}]") from None
             keys.append(_keys_item)
-        return cls(keys=keys, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.keys = keys
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

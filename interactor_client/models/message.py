@@ -90,15 +90,15 @@ class Message(_Model):
                 except DecodeError as _error:
                     raise _error.at("Message", f"tool_calls[{len(tool_calls)}]") from None
                 tool_calls.append(_tool_calls_item)
-        return cls(
-            id=id,
-            room_id=room_id,
-            role=role,
-            created_at=created_at,
-            content=content,
-            tool_calls=tool_calls,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.room_id = room_id
+        _self.role = role
+        _self.created_at = created_at
+        _self.content = content
+        _self.tool_calls = tool_calls
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -50,7 +50,11 @@ class MessageComplete(_Model):
             message = Message.from_dict(message)
         except DecodeError as _error:
             raise _error.at("MessageComplete", "message") from None
-        return cls(type=type_, message=message, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.type = type_
+        _self.message = message
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

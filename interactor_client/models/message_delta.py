@@ -51,4 +51,8 @@ class MessageDelta(_Model):
         else:
             if type(content) is not str:
                 content = as_str("MessageDelta", "content", content)
-        return cls(type=type_, content=content, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.type = type_
+        _self.content = content
+        _self.additional_properties = _json
+        return _self

@@ -57,4 +57,9 @@ class OAuthAuthorization(_Model):
         flow_id = _json.pop("flow_id", ABSENT)
         if type(flow_id) is not str and flow_id is not UNSET:
             flow_id = UNSET if flow_id is None else as_str("OAuthAuthorization", "flow_id", flow_id)
-        return cls(authorization_url=authorization_url, state=state, flow_id=flow_id, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.authorization_url = authorization_url
+        _self.state = state
+        _self.flow_id = flow_id
+        _self.additional_properties = _json
+        return _self

@@ -69,9 +69,13 @@ class OAuthFlow(_Model):
         if error is not UNSET and error is not None:
             if type(error) is not str:
                 error = as_str("OAuthFlow", "error", error)
-        return cls(
-            flow_id=flow_id, status=status, credential_id=credential_id, error=error, additional_properties=_json
-        )
+        _self = cls.__new__(cls)
+        _self.flow_id = flow_id
+        _self.status = status
+        _self.credential_id = credential_id
+        _self.error = error
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

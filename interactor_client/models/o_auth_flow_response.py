@@ -43,7 +43,10 @@ class OAuthFlowResponse(_Model):
             data = OAuthFlow.from_dict(data)
         except DecodeError as _error:
             raise _error.at("OAuthFlowResponse", "data") from None
-        return cls(data=data, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.data = data
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -103,13 +103,13 @@ class PaginationMeta(_Model):
             total_count = number_in(total_count)
         if type(total_count) is not int and total_count is not UNSET:
             total_count = UNSET if total_count is None else as_int("PaginationMeta", "total_count", total_count)
-        return cls(
-            page=page,
-            per_page=per_page,
-            total=total,
-            total_pages=total_pages,
-            has_more=has_more,
-            current_page=current_page,
-            total_count=total_count,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.page = page
+        _self.per_page = per_page
+        _self.total = total
+        _self.total_pages = total_pages
+        _self.has_more = has_more
+        _self.current_page = current_page
+        _self.total_count = total_count
+        _self.additional_properties = _json
+        return _self

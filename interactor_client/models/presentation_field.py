@@ -66,4 +66,10 @@ class PresentationField(_Model):
         if required is not UNSET and required is not None:
             if type(required) is not bool:
                 required = as_bool("PresentationField", "required", required)
-        return cls(name=name, type=type_, label=label, required=required, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.name = name
+        _self.type = type_
+        _self.label = label
+        _self.required = required
+        _self.additional_properties = _json
+        return _self

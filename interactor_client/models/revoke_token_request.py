@@ -54,4 +54,9 @@ class RevokeTokenRequest(_Model):
         client_secret = _json.pop("client_secret", ABSENT)
         if type(client_secret) is not str:
             client_secret = as_str("RevokeTokenRequest", "client_secret", client_secret)
-        return cls(token=token, client_id=client_id, client_secret=client_secret, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.token = token
+        _self.client_id = client_id
+        _self.client_secret = client_secret
+        _self.additional_properties = _json
+        return _self

@@ -75,14 +75,14 @@ class Room(_Model):
         else:
             if type(metadata) is not dict:
                 metadata = as_dict("Room", "metadata", metadata)
-        return cls(
-            id=id,
-            assistant_id=assistant_id,
-            created_at=created_at,
-            namespace=namespace,
-            metadata=metadata,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.assistant_id = assistant_id
+        _self.created_at = created_at
+        _self.namespace = namespace
+        _self.metadata = metadata
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

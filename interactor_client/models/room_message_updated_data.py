@@ -90,15 +90,15 @@ class RoomMessageUpdatedData(_Model):
         namespace = _json.pop("namespace", ABSENT)
         if type(namespace) is not str and namespace is not UNSET:
             namespace = UNSET if namespace is None else as_str("RoomMessageUpdatedData", "namespace", namespace)
-        return cls(
-            message_id=message_id,
-            room_id=room_id,
-            role=role,
-            content=content,
-            tool_calls=tool_calls,
-            namespace=namespace,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.message_id = message_id
+        _self.room_id = room_id
+        _self.role = role
+        _self.content = content
+        _self.tool_calls = tool_calls
+        _self.namespace = namespace
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -87,16 +87,16 @@ class RoomToolCallCompletedData(_Model):
         namespace = _json.pop("namespace", ABSENT)
         if type(namespace) is not str and namespace is not UNSET:
             namespace = UNSET if namespace is None else as_str("RoomToolCallCompletedData", "namespace", namespace)
-        return cls(
-            tool_call_id=tool_call_id,
-            room_id=room_id,
-            tool_id=tool_id,
-            tool_name=tool_name,
-            status=status,
-            result=result,
-            namespace=namespace,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.tool_call_id = tool_call_id
+        _self.room_id = room_id
+        _self.tool_id = tool_id
+        _self.tool_name = tool_name
+        _self.status = status
+        _self.result = result
+        _self.namespace = namespace
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

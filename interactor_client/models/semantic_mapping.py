@@ -54,4 +54,9 @@ class SemanticMapping(_Model):
         type_ = _json.pop("type", ABSENT)
         if type(type_) is not str:
             type_ = as_str("SemanticMapping", "type", type_)
-        return cls(field=field, description=description, type=type_, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.field = field
+        _self.description = description
+        _self.type = type_
+        _self.additional_properties = _json
+        return _self

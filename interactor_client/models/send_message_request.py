@@ -60,7 +60,12 @@ class SendMessageRequest(_Model):
         if role is not UNSET and role is not None:
             if type(role) is not str:
                 role = as_str("SendMessageRequest", "role", role)
-        return cls(content=content, stream=stream, role=role, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.content = content
+        _self.stream = stream
+        _self.role = role  # type: ignore[assignment]  # any string is read
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -40,4 +40,7 @@ class SendWorkflowThreadMessageRequest(_Model):
         content = _json.pop("content", ABSENT)
         if type(content) is not str:
             content = as_str("SendWorkflowThreadMessageRequest", "content", content)
-        return cls(content=content, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.content = content
+        _self.additional_properties = _json
+        return _self

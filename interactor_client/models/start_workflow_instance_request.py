@@ -50,7 +50,11 @@ class StartWorkflowInstanceRequest(_Model):
         if context is not UNSET and context is not None:
             if type(context) is not dict:
                 context = as_dict("StartWorkflowInstanceRequest", "context", context)
-        return cls(workflow_id=workflow_id, context=context, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.workflow_id = workflow_id
+        _self.context = context
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -53,7 +53,11 @@ class StreamErrorEvent(_Model):
                 raise _error.at("StreamErrorEvent", "error") from None
         elif type(error) is not str:
             raise_decode_error("StreamErrorEvent", "error", "an object or a string", error)
-        return cls(type=type_, error=error, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.type = type_
+        _self.error = error
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

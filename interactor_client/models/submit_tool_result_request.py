@@ -48,4 +48,8 @@ class SubmitToolResultRequest(_Model):
         result = _json.pop("result", ABSENT)
         if result is UNSET:
             raise_decode_error("SubmitToolResultRequest", "result", "any value", result)
-        return cls(tool_call_id=tool_call_id, result=result, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.tool_call_id = tool_call_id
+        _self.result = result
+        _self.additional_properties = _json
+        return _self

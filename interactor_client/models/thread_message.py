@@ -65,7 +65,13 @@ class ThreadMessage(_Model):
         else:
             if type(content) is not str:
                 content = as_str("ThreadMessage", "content", content)
-        return cls(id=id, role=role, created_at=created_at, content=content, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.role = role
+        _self.created_at = created_at
+        _self.content = content
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

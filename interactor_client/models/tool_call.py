@@ -72,9 +72,14 @@ class ToolCall(_Model):
             if type(arguments) is not dict:
                 arguments = as_dict("ToolCall", "arguments", arguments)
         result = _json.pop("result", ABSENT)
-        return cls(
-            id=id, tool_id=tool_id, status=status, arguments=arguments, result=result, additional_properties=_json
-        )
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.tool_id = tool_id
+        _self.status = status
+        _self.arguments = arguments
+        _self.result = result
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

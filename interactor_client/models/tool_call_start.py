@@ -50,7 +50,11 @@ class ToolCallStart(_Model):
             tool_call = ToolCall.from_dict(tool_call)
         except DecodeError as _error:
             raise _error.at("ToolCallStart", "tool_call") from None
-        return cls(type=type_, tool_call=tool_call, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.type = type_
+        _self.tool_call = tool_call
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -50,7 +50,11 @@ class TriggerWorkflowEventRequest(_Model):
         if payload is not UNSET and payload is not None:
             if type(payload) is not dict:
                 payload = as_dict("TriggerWorkflowEventRequest", "payload", payload)
-        return cls(event=event, payload=payload, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.event = event
+        _self.payload = payload
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

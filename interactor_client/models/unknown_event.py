@@ -42,4 +42,7 @@ class UnknownEvent(_Model):
         type_ = _json.pop("type", ABSENT)
         if type(type_) is not str and type_ is not UNSET:
             type_ = UNSET if type_ is None else as_str("UnknownEvent", "type", type_)
-        return cls(type=type_, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.type = type_
+        _self.additional_properties = _json
+        return _self

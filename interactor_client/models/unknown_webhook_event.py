@@ -78,12 +78,12 @@ class UnknownWebhookEvent(_Model):
         data = _json.pop("data", ABSENT)
         if data is UNSET:
             raise_decode_error("UnknownWebhookEvent", "data", "any value", data)
-        return cls(
-            id=id,
-            event=event,
-            timestamp=timestamp,
-            idempotency_key=idempotency_key,
-            namespace=namespace,
-            data=data,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.event = event
+        _self.timestamp = timestamp
+        _self.idempotency_key = idempotency_key
+        _self.namespace = namespace
+        _self.data = data
+        _self.additional_properties = _json
+        return _self

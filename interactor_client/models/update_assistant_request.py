@@ -102,12 +102,12 @@ class UpdateAssistantRequest(_Model):
         if max_tokens is not UNSET and max_tokens is not None:
             if type(max_tokens) is not int:
                 max_tokens = as_int("UpdateAssistantRequest", "max_tokens", max_tokens)
-        return cls(
-            name=name,
-            system_prompt=system_prompt,
-            tools=tools,
-            data_sources=data_sources,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.name = name
+        _self.system_prompt = system_prompt
+        _self.tools = tools
+        _self.data_sources = data_sources
+        _self.temperature = temperature
+        _self.max_tokens = max_tokens
+        _self.additional_properties = _json
+        return _self

@@ -40,7 +40,10 @@ class UpdateRoomRequest(_Model):
         metadata = _json.pop("metadata", ABSENT)
         if type(metadata) is not dict:
             metadata = as_dict("UpdateRoomRequest", "metadata", metadata)
-        return cls(metadata=metadata, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.metadata = metadata
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

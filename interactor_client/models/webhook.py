@@ -93,15 +93,16 @@ class Webhook(_Model):
         else:
             if type(active) is not bool:
                 active = as_bool("Webhook", "active", active)
-        return cls(
-            id=id,
-            url=url,
-            events=events,
-            created_at=created_at,
-            secret=secret,
-            active=active,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.url = url
+        _self.events = events
+        _self.created_at = created_at
+        _self.secret = secret
+        _self.active = active
+        _self.additional_properties = _json
+        _self.outcome = None
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

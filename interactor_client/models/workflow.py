@@ -94,16 +94,16 @@ class Workflow(_Model):
         else:
             if type(description) is not str:
                 description = as_str("Workflow", "description", description)
-        return cls(
-            id=id,
-            name=name,
-            states=states,
-            initial_state=initial_state,
-            created_at=created_at,
-            updated_at=updated_at,
-            description=description,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.name = name
+        _self.states = states
+        _self.initial_state = initial_state
+        _self.created_at = created_at
+        _self.updated_at = updated_at
+        _self.description = description
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

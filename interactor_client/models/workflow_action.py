@@ -47,7 +47,11 @@ class WorkflowAction(_Model):
         config = _json.pop("config", ABSENT)
         if type(config) is not dict:
             config = as_dict("WorkflowAction", "config", config)
-        return cls(type=type_, config=config, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.type = type_
+        _self.config = config
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

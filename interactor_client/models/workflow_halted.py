@@ -53,7 +53,11 @@ class WorkflowHalted(_Model):
             presentation = HaltingPresentation.from_dict(presentation)
         except DecodeError as _error:
             raise _error.at("WorkflowHalted", "presentation") from None
-        return cls(type=type_, presentation=presentation, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.type = type_
+        _self.presentation = presentation
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -98,17 +98,17 @@ class WorkflowInstance(_Model):
         else:
             if type(context) is not dict:
                 context = as_dict("WorkflowInstance", "context", context)
-        return cls(
-            id=id,
-            workflow_id=workflow_id,
-            current_state=current_state,
-            status=status,
-            created_at=created_at,
-            updated_at=updated_at,
-            namespace=namespace,
-            context=context,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.workflow_id = workflow_id
+        _self.current_state = current_state
+        _self.status = status
+        _self.created_at = created_at
+        _self.updated_at = updated_at
+        _self.namespace = namespace
+        _self.context = context
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -94,15 +94,15 @@ class WorkflowInstanceFailedData(_Model):
         namespace = _json.pop("namespace", ABSENT)
         if type(namespace) is not str and namespace is not UNSET:
             namespace = UNSET if namespace is None else as_str("WorkflowInstanceFailedData", "namespace", namespace)
-        return cls(
-            instance_id=instance_id,
-            workflow_id=workflow_id,
-            current_state=current_state,
-            context=context,
-            error=error,
-            namespace=namespace,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.instance_id = instance_id
+        _self.workflow_id = workflow_id
+        _self.current_state = current_state
+        _self.context = context
+        _self.error = error
+        _self.namespace = namespace
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -93,15 +93,15 @@ class WorkflowInstanceStateChangedData(_Model):
             namespace = (
                 UNSET if namespace is None else as_str("WorkflowInstanceStateChangedData", "namespace", namespace)
             )
-        return cls(
-            instance_id=instance_id,
-            workflow_id=workflow_id,
-            previous_state=previous_state,
-            current_state=current_state,
-            context=context,
-            namespace=namespace,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.instance_id = instance_id
+        _self.workflow_id = workflow_id
+        _self.previous_state = previous_state
+        _self.current_state = current_state
+        _self.context = context
+        _self.namespace = namespace
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -94,14 +94,14 @@ class WorkflowState(_Model):
                 presentation = HaltingPresentation.from_dict(presentation)
             except DecodeError as _error:
                 raise _error.at("WorkflowState", "presentation") from None
-        return cls(
-            name=name,
-            type=type_,
-            actions=actions,
-            transitions=transitions,
-            presentation=presentation,
-            additional_properties=_json,
-        )
+        _self = cls.__new__(cls)
+        _self.name = name
+        _self.type = type_
+        _self.actions = actions
+        _self.transitions = transitions
+        _self.presentation = presentation
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

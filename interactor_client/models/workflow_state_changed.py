@@ -58,7 +58,12 @@ class WorkflowStateChanged(_Model):
         else:
             if type(context) is not dict:
                 context = as_dict("WorkflowStateChanged", "context", context)
-        return cls(type=type_, state=state, context=context, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.type = type_
+        _self.state = state
+        _self.context = context
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -74,9 +74,13 @@ class WorkflowThread(_Model):
                 except DecodeError as _error:
                     raise _error.at("WorkflowThread", f"messages[{len(messages)}]") from None
                 messages.append(_messages_item)
-        return cls(
-            id=id, instance_id=instance_id, created_at=created_at, messages=messages, additional_properties=_json
-        )
+        _self = cls.__new__(cls)
+        _self.id = id
+        _self.instance_id = instance_id
+        _self.created_at = created_at
+        _self.messages = messages
+        _self.additional_properties = _json
+        return _self
 
 
 # At the foot, where models that contain each other find this one defined.

@@ -59,4 +59,9 @@ class WorkflowTransition(_Model):
         if event is not UNSET and event is not None:
             if type(event) is not str:
                 event = as_str("WorkflowTransition", "event", event)
-        return cls(to=to, condition=condition, event=event, additional_properties=_json)
+        _self = cls.__new__(cls)
+        _self.to = to
+        _self.condition = condition
+        _self.event = event
+        _self.additional_properties = _json
+        return _self
