@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from interactor_ext.sandbox.http.control import Control
 from interactor_ext.sandbox.http.cors import cors
@@ -44,7 +46,7 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None], met
 
     app = Starlette(
         routes=[
-            *(Route(path, Platform(state, on_loop, operations)) for path, operations in contract.paths.items()),
+            *(_ApiRoute(path, Platform(state, on_loop, operations)) for path, operations in contract.paths.items()),
             *consent_routes(state, on_loop),
             *Inspector(contract, state, on_loop).routes(),
             *Control(contract, state, on_loop, methods).routes(),
@@ -58,6 +60,18 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None], met
     app.router.redirect_slashes = False
     app.router.default = Platform(state, on_loop, {})
     return app
+
+
+class _ApiRoute(Route):
+    """Starlette decodes a path before it matches: here, a slash that is escaped belongs to an id."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        raw = (scope.get("raw_path") or b"").decode("latin-1").replace("%2f", "%2F")
+        if "%2F" not in raw:
+            return super().matches(scope)
+        match, found = super().matches({**scope, "path": unquote(raw.replace("%2F", "%252F"))})
+        ids = found.get("path_params", {})
+        return match, {**found, "path_params": {name: text.replace("%2F", "/") for name, text in ids.items()}}
 
 
 def _provider_route(state: State) -> Route:
