@@ -148,6 +148,7 @@ def _refusing_streams(record_response: Any) -> Any:
     @functools.wraps(record_response)
     async def record_or_refuse(cassette: Any, request: Any, response: Any) -> None:
         if response.headers.get("content-type", "").startswith("text/event-stream"):
+            response.close()
             raise RuntimeError("Cassettes don't record streams over aiohttp: record without transport=.")
         await record_response(cassette, request, response)
 
