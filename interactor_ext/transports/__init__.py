@@ -35,4 +35,4 @@ if not TYPE_CHECKING:
 
 # Most calls need no proxy, and meet no host that fails. `_resolver` takes, with its threads, 3 of the 34 ms in which a
 # client is imported and made, beside httpx; `_async_transport` imports asyncio.
-lazy_modules(__name__, "_async_transport", "_circuits", "_proxied", "_resolver")
+lazy_modules(__name__, "_async_transport", "_circuits", "_foreign_stream", "_proxied", "_resolver")

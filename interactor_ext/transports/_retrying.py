@@ -15,6 +15,7 @@ from interactor_ext._lazy import asyncio
 from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext._responses._read import BodyBuffer, gunzip_of, too_large
 from interactor_ext._waiting import Closing
+from interactor_ext.transports import _foreign_stream
 from interactor_ext.transports._attempts import Attempts, Rules, without_body
 from interactor_ext.transports._httpx_internals import (
     NO_ANSWER,
@@ -25,6 +26,7 @@ from interactor_ext.transports._httpx_internals import (
     watch_async_network,
     watch_network,
 )
+from interactor_ext.transports._sync_transport import PooledBody
 
 
 class CallTransport(httpx.BaseTransport):
@@ -61,6 +63,8 @@ class CallTransport(httpx.BaseTransport):
             network_deadline.set(attempts.ends_at)
             response = self._inner.handle_request(request)
             if attempts.is_stream and response.is_success:
+                if not isinstance(response.stream, PooledBody):
+                    response.stream = _foreign_stream.ForeignStream(response.stream)
                 try:
                     _prepare_stream(response)
                 except httpx.DecodingError:

@@ -501,10 +501,11 @@ def test_stream_over_a_transport_of_the_user_is_closed_by_the_closer_thread_if_i
 
     with InteractorClient(client_id="a", client_secret=SECRET, transport=httpx.MockTransport(answer)) as client:
         stream: Any = client.namespace("user_1").rooms.stream("room_1")
-        next(iter(stream.__enter__()))
-        cycle = [stream]
+        events = iter(stream.__enter__())
+        next(events)
+        cycle = [stream, events]
         cycle.append(cycle)
-        del stream, cycle
+        del stream, events, cycle
         collect_garbage()
         eventually(lambda: threads)
     assert threads == ["interactor-closer"]
