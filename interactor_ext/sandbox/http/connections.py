@@ -8,6 +8,7 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import h11
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -38,6 +39,19 @@ class CuttableProtocol(H11Protocol):
             await app(scope, receive, send)
 
         self.app = with_extension
+
+    def shutdown(self) -> None:
+        """At server shutdown: abort a connection whose request is incomplete."""
+        if self.cycle is not None and not self.cycle.response_complete and self.cycle.more_body:
+            self.abort()
+            return
+        try:
+            super().shutdown()
+        except h11.LocalProtocolError:
+            self.abort()
+
+    def abort(self) -> None:
+        self.transport.abort()
 
 
 def is_cuttable(scope: Scope) -> bool:

@@ -19,16 +19,18 @@ from interactor_ext.sandbox.http.connections import CuttableProtocol
 # Seconds for responses in progress at shutdown, after the streams were closed. Then connections are aborted, even if a
 # client reads nothing.
 GRACE = 0.5
-# Seconds between two looks at what a stop waits for.
-TICK = 0.01
+# Seconds for tasks that continue after that. None should.
+LAST = 10
 BACKLOG = 2048
+# A connection that asyncio has just accepted is none of the server's before so many turns of the event loop.
+TURNS_OF_ACCEPT = 3
 START_TIMEOUT = 30.0
 
 
 class Server(uvicorn.Server):
     """Ends streams before waiting for connections at shutdown: uvicorn by itself would wait for ever.
 
-    A stop takes a few milliseconds: uvicorn by itself looks for it ten times a second, and waits as long at shutdown.
+    `stop` takes effect at once: uvicorn by itself looks for it ten times a second, and waits as long at shutdown.
     """
 
     def __init__(self, app: ASGIApp, *, before_shutdown: Callable[[], None]) -> None:
@@ -44,39 +46,64 @@ class Server(uvicorn.Server):
             access_log=False,
             # The sandbox sends the date of its own clock.
             date_header=False,
+            timeout_graceful_shutdown=LAST,
             # Longer than clients keep an idle connection (httpx: 5 s), or the next request would meet a closed one.
             timeout_keep_alive=75,
         )
         super().__init__(config)
         self.ready: threading.Event = threading.Event()
         self._before_shutdown = before_shutdown
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def stop(self) -> None:
-        """Begin the shutdown, from any thread."""
+        """Begin the shutdown, from any thread or signal handler."""
         self.should_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: the server ended by itself
+                self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self.stop()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets=sockets)
         self.ready.set()
 
     async def main_loop(self) -> None:
-        while not self.should_exit:
-            await asyncio.sleep(TICK)
+        await self.on_tick(0)
+        if not self.should_exit:
+            await self._stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._before_shutdown()
         for server in self.servers:
             server.close()
+        for sock in sockets or []:
+            sock.close()
+        for _ in range(TURNS_OF_ACCEPT):
+            await asyncio.sleep(0)
         state = self.server_state
         for connection in list(state.connections):
             connection.shutdown()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE):
-                while state.connections or state.tasks:
-                    await asyncio.sleep(TICK)
-        for connection in list(state.connections):
-            connection.transport.abort()
-        await self.lifespan.shutdown()
+        cut = asyncio.get_running_loop().call_later(GRACE, self._cut)
+        try:
+            async with asyncio.timeout(LAST):
+                while (state.connections or state.tasks) and not self.force_exit:
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            for task in state.tasks:
+                task.cancel()
+        cut.cancel()
+        if not self.force_exit:
+            await self.lifespan.shutdown()
+
+    def _cut(self) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, CuttableProtocol):
+                connection.abort()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -105,11 +132,14 @@ def origin(sock: socket.socket) -> str:
 
 @contextmanager
 def terminating() -> Iterator[None]:
-    """SIGTERM raises SystemExit within the block: uvicorn, which catches it, sends it again."""
+    """SIGTERM raises SystemExit within the block, in the main thread: uvicorn, which catches it, sends it again."""
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)
 
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGTERM, leave)
     try:
         yield
@@ -120,10 +150,20 @@ def terminating() -> Iterator[None]:
 @contextmanager
 def serving(server: Server, sock: socket.socket) -> Iterator[None]:
     """Serve in a thread while the block runs."""
-    thread = threading.Thread(target=server.run, args=([sock],), name="interactor-sandbox", daemon=True)
+
+    def work() -> None:
+        try:
+            server.run(sockets=[sock])
+        except SystemExit:
+            # How uvicorn exits when the app does not start; RuntimeError is raised below.
+            pass
+        finally:
+            server.ready.set()
+
+    thread = threading.Thread(target=work, name="interactor-sandbox", daemon=True)
     thread.start()
     try:
-        if not server.ready.wait(START_TIMEOUT):
+        if not (server.ready.wait(START_TIMEOUT) and server.started):
             raise RuntimeError("the sandbox's server didn't start; see its log for the reason")
         yield
     finally:
