@@ -18,7 +18,7 @@ from interactor_ext._fork import fork_safe_lock
 Key = tuple[str, ...]
 """The tier's name first, then whose bucket it is: ("namespace", client, "user_123")."""
 
-# Beyond this number, the one that has not been used for longest goes: by then it is full, as a new one is.
+# Beyond this number, the least recently used one is dropped: by then it is full again, like a new one.
 _MAX_BUCKETS = 10_000
 _RESERVE = 0.2
 # The limits are by the minute. A longer Retry-After holds for the call that got it alone, by the retry policy.

@@ -24,8 +24,15 @@ def serve(
     """Answer one HTTP request. The streams of the platform run in the event loop that the process keeps in a thread."""
     response = run_sync(answer(_request(environ)))
     assert response is not None
-    start_response(_STATUS[response.status], list(response.headers.items()))
-    return [response.body] if isinstance(response.body, bytes) else _Stream(response.body)
+    body = [response.body] if isinstance(response.body, bytes) else _Stream(response.body)
+    try:
+        start_response(_STATUS[response.status], list(response.headers.items()))
+    except BaseException:
+        # A server closes only what it was given.
+        if isinstance(body, _Stream):
+            body.close()
+        raise
+    return body
 
 
 class _Stream:

@@ -35,7 +35,7 @@ def to_json(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """What stands for a value that `json` does not know."""
+    """A value in the types that `json` can write."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime | date | time):

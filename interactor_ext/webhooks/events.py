@@ -55,8 +55,10 @@ def read_event(raw: bytes) -> WebhookEvent:
     document = _json_object(raw)
     kind = document.get("event")
     try:
+        if document.get("namespace") is None:  # that of the default tenant, or it is in `data`
+            _fill_gaps(document)
         event: WebhookEvent = _model(kind).from_dict(document)
-        if kind and event.idempotency_key and event.timestamp is not None and event.namespace is not None:
+        if kind and event.idempotency_key and event.timestamp is not None:
             return event
     except Exception:  # noqa: S110
         # A model raises DecodeError; hostile JSON (a type that is a list) can provoke other errors.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from interactor_ext.relay import Relay
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import authorize, cookie_for
-from tests.support.waiting import eventually_async
+from tests.support.waiting import eventually, eventually_async
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
 
@@ -168,3 +169,23 @@ async def test_origin_is_own_allowed_or_foreign(
 async def test_plain_id_is_asked_for_upstream(app: Relay, sandbox: Sandbox, name: str) -> None:
     await answer(app, scope(f"/rooms/{name}/messages"))
     assert [each.path for each in sandbox.requests if name in each.path] != []
+
+
+def test_stream_is_closed_if_its_server_takes_no_headers(sandbox: Sandbox, new_room: Callable[..., str]) -> None:
+    relay = Relay(sandbox.async_client(), authorize=authorize, grace=0, streams_per_namespace=1)
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": f"/rooms/{new_room()}/stream",
+        "HTTP_HOST": "app.example",
+        "HTTP_COOKIE": cookie_for("user_1"),
+        "wsgi.input": io.BytesIO(),
+    }
+
+    def start_response(status: str, headers: Any) -> None:
+        assert status.startswith("200")
+        raise ConnectionAbortedError
+
+    for _ in range(2):
+        with pytest.raises(ConnectionAbortedError):
+            relay.wsgi(environ, start_response)
+    eventually(lambda: sandbox.open_streams == 0)

@@ -77,7 +77,7 @@ class Inspector:
         request_id = request.path_params["request_id"]
         record = next((each for each in self._state.requests if each.request_id == request_id), None)
         if record is None:
-            raise Problem(404, "There is no request with this id, or it was too old to keep.")
+            raise Problem(404, "No request with this id is kept.")
         return JSONResponse(exchange(self._state, record), headers=HEADERS)
 
     async def delivery(self, request: Request) -> Response:
@@ -85,7 +85,7 @@ class Inspector:
         self._admit(request)
         made = [each for each in self._state.outbox.journal if each.id == request.path_params["delivery_id"]]
         if not made:
-            raise Problem(404, "There is no delivery with this id, or it was too old to keep.")
+            raise Problem(404, "No delivery with this id is kept.")
         return JSONResponse(attempts(made), headers=HEADERS)
 
     async def stream(self, request: Request) -> Response:
