@@ -36,10 +36,11 @@ class Call:
     @classmethod
     def of(cls, request: httpx.Request) -> Call:
         """The call of a request; a new one for a request that no view has built."""
-        call: Call | None = request.extensions.get("call")
-        if call is None:
+        try:
+            return request.extensions["call"]  # type: ignore[no-any-return]
+        except KeyError:
             call = request.extensions["call"] = cls.for_operation(request.extensions.get("operation"))
-        return call
+            return call
 
     @classmethod
     def for_operation(cls, operation: Operation | None) -> Call:

@@ -206,7 +206,7 @@ def record_response(
     if not RATE_LIMITS.isdisjoint(headers):
         # Of the call: it may name another namespace than its view.
         client.context.limits.observe(headers, Call.of(request).namespace)
-    if logger.isEnabledFor(logging.INFO if response.is_success else logging.WARNING):
+    if logger.isEnabledFor(logging.INFO if 200 <= response.status_code < 300 else logging.WARNING):
         log_answer(request, response, headers, began)
     if client.view.on_response:
         tell(client.view.on_response, request, response, time.perf_counter() - began)

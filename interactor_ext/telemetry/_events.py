@@ -7,7 +7,6 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from interactor_ext._call import Call
@@ -76,8 +75,7 @@ class Sending:
         return self._request.headers
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class RequestEnded:
+class RequestEnded(NamedTuple):
     """A request got its response and the response was read (only the headers, for a stream), or it failed."""
 
     request: Sending
