@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.docs.test_reference import shown
 from tests.support.browser import chromium, eventually
 from tests.support.looks import Looks
 
@@ -40,8 +42,8 @@ class Files(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the site, as `make docs` builds it."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of the site, as `make docs` builds it."""
     pytest.importorskip("material", reason="needs the packages of `make docs`")
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder)]
@@ -49,6 +51,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         command, cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True
     )
     assert built.returncode == 0, built.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Iterator[str]:
+    """The address of the site."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(folder))) as server:
         serving = threading.Thread(target=server.serve_forever, daemon=True)
         serving.start()
@@ -62,6 +70,13 @@ def window(site: str) -> Iterator[WebDriver]:
     with chromium() as window:
         window.get(f"{site}/index.html")
         yield window
+
+
+def test_reference_shows_all_that_its_pages_name(folder: Path) -> None:
+    html = "".join(page.read_text(encoding="utf-8") for page in (folder / "reference").glob("*.html"))
+    anchors = set(re.findall(r'id="([\w.]+)"', html))
+    # A module may be without a heading.
+    assert {name for name in shown() if not any(f"{each}.".startswith(f"{name}.") for each in anchors)} == set()
 
 
 def test_search_finds_a_word_in_brackets(window: WebDriver, site: str) -> None:
