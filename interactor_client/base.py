@@ -51,6 +51,11 @@ class Model:
         def from_dict(cls, src_dict: Mapping[str, Any]) -> Self: ...
 
     @classmethod
+    def _of(cls, model: Model) -> Self:
+        """A model as one of a subclass of a user's, made by its `__init__`: it may have fields of its own."""
+        return cls(**{field.name: getattr(model, field.name) for field in model.__attrs_attrs__})  # type: ignore[attr-defined]
+
+    @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         from pydantic_core import core_schema  # pydantic calls this
 

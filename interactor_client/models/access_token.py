@@ -51,6 +51,8 @@ class AccessToken(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not AccessToken:
+            return cls._of(AccessToken.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("AccessToken", src_dict)
         access_token = _json.pop("access_token", ABSENT)
         if type(access_token) is not str:

@@ -37,6 +37,8 @@ class AccessTokenResponse(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not AccessTokenResponse:
+            return cls._of(AccessTokenResponse.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("AccessTokenResponse", src_dict)
         if "data" not in _json:
             # Some servers send what belongs into this envelope without it.

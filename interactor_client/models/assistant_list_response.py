@@ -47,6 +47,8 @@ class AssistantListResponse(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not AssistantListResponse:
+            return cls._of(AssistantListResponse.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("AssistantListResponse", src_dict)
         data = _json.pop("data", ABSENT)
         if type(data) is not list:

@@ -44,6 +44,8 @@ class CompleteOAuthRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not CompleteOAuthRequest:
+            return cls._of(CompleteOAuthRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CompleteOAuthRequest", src_dict)
         provider = _json.pop("provider", ABSENT)
         if type(provider) is not str:

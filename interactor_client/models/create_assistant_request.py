@@ -66,6 +66,8 @@ class CreateAssistantRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not CreateAssistantRequest:
+            return cls._of(CreateAssistantRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateAssistantRequest", src_dict)
         name = _json.pop("name", ABSENT)
         if type(name) is not str:

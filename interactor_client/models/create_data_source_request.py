@@ -51,6 +51,8 @@ class CreateDataSourceRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not CreateDataSourceRequest:
+            return cls._of(CreateDataSourceRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateDataSourceRequest", src_dict)
         name = _json.pop("name", ABSENT)
         if type(name) is not str:

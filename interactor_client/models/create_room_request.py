@@ -42,6 +42,8 @@ class CreateRoomRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not CreateRoomRequest:
+            return cls._of(CreateRoomRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateRoomRequest", src_dict)
         assistant_id = _json.pop("assistant_id", ABSENT)
         if type(assistant_id) is not str:

@@ -59,6 +59,8 @@ class CreateTokenRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not CreateTokenRequest:
+            return cls._of(CreateTokenRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateTokenRequest", src_dict)
         grant_type = _json.pop("grant_type", ABSENT)
         if grant_type != "client_credentials":

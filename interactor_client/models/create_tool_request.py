@@ -51,6 +51,8 @@ class CreateToolRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not CreateToolRequest:
+            return cls._of(CreateToolRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateToolRequest", src_dict)
         name = _json.pop("name", ABSENT)
         if type(name) is not str:

@@ -51,6 +51,8 @@ class CreateWebhookRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not CreateWebhookRequest:
+            return cls._of(CreateWebhookRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CreateWebhookRequest", src_dict)
         url = _json.pop("url", ABSENT)
         if type(url) is not str:

@@ -65,6 +65,8 @@ class Credential(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not Credential:
+            return cls._of(Credential.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Credential", src_dict)
         id = _json.pop("id", ABSENT)
         if type(id) is not str:

@@ -61,6 +61,8 @@ class CredentialConnectedData(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not CredentialConnectedData:
+            return cls._of(CredentialConnectedData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialConnectedData", src_dict)
         credential_id = _json.pop("credential_id", ABSENT)
         if type(credential_id) is not str:

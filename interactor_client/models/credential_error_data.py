@@ -53,6 +53,8 @@ class CredentialErrorData(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not CredentialErrorData:
+            return cls._of(CredentialErrorData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialErrorData", src_dict)
         credential_id = _json.pop("credential_id", ABSENT)
         if type(credential_id) is not str:

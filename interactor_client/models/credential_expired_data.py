@@ -47,6 +47,8 @@ class CredentialExpiredData(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not CredentialExpiredData:
+            return cls._of(CredentialExpiredData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialExpiredData", src_dict)
         credential_id = _json.pop("credential_id", ABSENT)
         if type(credential_id) is not str:

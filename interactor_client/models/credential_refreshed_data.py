@@ -53,6 +53,8 @@ class CredentialRefreshedData(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not CredentialRefreshedData:
+            return cls._of(CredentialRefreshedData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialRefreshedData", src_dict)
         credential_id = _json.pop("credential_id", ABSENT)
         if type(credential_id) is not str:

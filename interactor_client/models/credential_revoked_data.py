@@ -47,6 +47,8 @@ class CredentialRevokedData(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not CredentialRevokedData:
+            return cls._of(CredentialRevokedData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialRevokedData", src_dict)
         credential_id = _json.pop("credential_id", ABSENT)
         if type(credential_id) is not str:

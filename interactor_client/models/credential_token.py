@@ -55,6 +55,8 @@ class CredentialToken(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not CredentialToken:
+            return cls._of(CredentialToken.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialToken", src_dict)
         access_token = _json.pop("access_token", ABSENT)
         if type(access_token) is not str:

@@ -43,6 +43,8 @@ class DataSourceSync(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not DataSourceSync:
+            return cls._of(DataSourceSync.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("DataSourceSync", src_dict)
         id = _json.pop("id", ABSENT)
         if id is not UNSET and id is not None:

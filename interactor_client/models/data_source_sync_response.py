@@ -37,6 +37,8 @@ class DataSourceSyncResponse(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not DataSourceSyncResponse:
+            return cls._of(DataSourceSyncResponse.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("DataSourceSyncResponse", src_dict)
         if "data" not in _json:
             # Some servers send what belongs into this envelope without it.

@@ -54,6 +54,8 @@ class ErrorBody(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not ErrorBody:
+            return cls._of(ErrorBody.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("ErrorBody", src_dict)
         code = _json.pop("code", ABSENT)
         if type(code) is not str:

@@ -40,6 +40,8 @@ class ErrorDetail(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not ErrorDetail:
+            return cls._of(ErrorDetail.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("ErrorDetail", src_dict)
         field = _json.pop("field", ABSENT)
         if type(field) is not str:

@@ -37,6 +37,8 @@ class ErrorResponse(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not ErrorResponse:
+            return cls._of(ErrorResponse.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("ErrorResponse", src_dict)
         error = _json.pop("error", ABSENT)
         try:

@@ -43,6 +43,8 @@ class FailureDetail(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not FailureDetail:
+            return cls._of(FailureDetail.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("FailureDetail", src_dict)
         code = _json.pop("code", ABSENT)
         if type(code) is not str and code is not UNSET:

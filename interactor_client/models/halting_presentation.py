@@ -59,6 +59,8 @@ class HaltingPresentation(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not HaltingPresentation:
+            return cls._of(HaltingPresentation.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("HaltingPresentation", src_dict)
         type_ = _json.pop("type", ABSENT)
         if type(type_) is not str:

@@ -54,6 +54,8 @@ class InitiateOAuthRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not InitiateOAuthRequest:
+            return cls._of(InitiateOAuthRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("InitiateOAuthRequest", src_dict)
         redirect_uri = _json.pop("redirect_uri", ABSENT)
         if type(redirect_uri) is not str:

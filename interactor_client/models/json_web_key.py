@@ -77,6 +77,8 @@ class JsonWebKey(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not JsonWebKey:
+            return cls._of(JsonWebKey.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("JsonWebKey", src_dict)
         kty = _json.pop("kty", ABSENT)
         if type(kty) is not str:

@@ -37,6 +37,8 @@ class JsonWebKeySet(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not JsonWebKeySet:
+            return cls._of(JsonWebKeySet.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("JsonWebKeySet", src_dict)
         keys = _json.pop("keys", ABSENT)
         if type(keys) is not list:

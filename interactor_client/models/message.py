@@ -60,6 +60,8 @@ class Message(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not Message:
+            return cls._of(Message.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Message", src_dict)
         id = _json.pop("id", ABSENT)
         if type(id) is not str:

@@ -41,6 +41,8 @@ class MessageComplete(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not MessageComplete:
+            return cls._of(MessageComplete.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("MessageComplete", src_dict)
         type_ = _json.pop("type", ABSENT)
         if type_ != "message.complete":

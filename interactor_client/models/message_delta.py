@@ -41,6 +41,8 @@ class MessageDelta(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not MessageDelta:
+            return cls._of(MessageDelta.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("MessageDelta", src_dict)
         type_ = _json.pop("type", ABSENT)
         if type_ != "message.delta":

@@ -47,6 +47,8 @@ class MessageListResponse(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not MessageListResponse:
+            return cls._of(MessageListResponse.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("MessageListResponse", src_dict)
         data = _json.pop("data", ABSENT)
         if type(data) is not list:

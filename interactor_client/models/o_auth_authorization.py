@@ -47,6 +47,8 @@ class OAuthAuthorization(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not OAuthAuthorization:
+            return cls._of(OAuthAuthorization.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("OAuthAuthorization", src_dict)
         authorization_url = _json.pop("authorization_url", ABSENT)
         if type(authorization_url) is not str:

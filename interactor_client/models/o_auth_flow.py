@@ -54,6 +54,8 @@ class OAuthFlow(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not OAuthFlow:
+            return cls._of(OAuthFlow.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("OAuthFlow", src_dict)
         flow_id = _json.pop("flow_id", ABSENT)
         if type(flow_id) is not str:

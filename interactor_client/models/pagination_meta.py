@@ -69,6 +69,8 @@ class PaginationMeta(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not PaginationMeta:
+            return cls._of(PaginationMeta.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("PaginationMeta", src_dict)
         page = _json.pop("page", ABSENT)
         if type(page) is str:

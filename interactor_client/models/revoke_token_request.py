@@ -44,6 +44,8 @@ class RevokeTokenRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not RevokeTokenRequest:
+            return cls._of(RevokeTokenRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("RevokeTokenRequest", src_dict)
         token = _json.pop("token", ABSENT)
         if type(token) is not str:

@@ -60,6 +60,8 @@ class RoomMessageCreatedData(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not RoomMessageCreatedData:
+            return cls._of(RoomMessageCreatedData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomMessageCreatedData", src_dict)
         message_id = _json.pop("message_id", ABSENT)
         if type(message_id) is not str:

@@ -58,6 +58,8 @@ class RoomMessageCreatedEvent(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not RoomMessageCreatedEvent:
+            return cls._of(RoomMessageCreatedEvent.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomMessageCreatedEvent", src_dict)
         id = _json.pop("id", ABSENT)
         if type(id) is not str:

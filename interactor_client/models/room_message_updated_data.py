@@ -62,6 +62,8 @@ class RoomMessageUpdatedData(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not RoomMessageUpdatedData:
+            return cls._of(RoomMessageUpdatedData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomMessageUpdatedData", src_dict)
         message_id = _json.pop("message_id", ABSENT)
         if type(message_id) is not str:

@@ -67,6 +67,8 @@ class RoomToolCallCompletedData(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not RoomToolCallCompletedData:
+            return cls._of(RoomToolCallCompletedData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomToolCallCompletedData", src_dict)
         tool_call_id = _json.pop("tool_call_id", ABSENT)
         if type(tool_call_id) is not str:

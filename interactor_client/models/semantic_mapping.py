@@ -44,6 +44,8 @@ class SemanticMapping(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not SemanticMapping:
+            return cls._of(SemanticMapping.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("SemanticMapping", src_dict)
         field = _json.pop("field", ABSENT)
         if type(field) is not str:

@@ -48,6 +48,8 @@ class SendMessageRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not SendMessageRequest:
+            return cls._of(SendMessageRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("SendMessageRequest", src_dict)
         content = _json.pop("content", ABSENT)
         if type(content) is not str:

@@ -36,6 +36,8 @@ class SendWorkflowThreadMessageRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not SendWorkflowThreadMessageRequest:
+            return cls._of(SendWorkflowThreadMessageRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("SendWorkflowThreadMessageRequest", src_dict)
         content = _json.pop("content", ABSENT)
         if type(content) is not str:

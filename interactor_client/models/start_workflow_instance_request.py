@@ -42,6 +42,8 @@ class StartWorkflowInstanceRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not StartWorkflowInstanceRequest:
+            return cls._of(StartWorkflowInstanceRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("StartWorkflowInstanceRequest", src_dict)
         workflow_id = _json.pop("workflow_id", ABSENT)
         if type(workflow_id) is not str:

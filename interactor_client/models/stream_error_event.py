@@ -41,6 +41,8 @@ class StreamErrorEvent(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not StreamErrorEvent:
+            return cls._of(StreamErrorEvent.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("StreamErrorEvent", src_dict)
         type_ = _json.pop("type", ABSENT)
         if type_ != "error":

@@ -41,6 +41,8 @@ class SubmitToolResultRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not SubmitToolResultRequest:
+            return cls._of(SubmitToolResultRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("SubmitToolResultRequest", src_dict)
         tool_call_id = _json.pop("tool_call_id", ABSENT)
         if type(tool_call_id) is not str:

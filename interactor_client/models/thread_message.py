@@ -50,6 +50,8 @@ class ThreadMessage(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not ThreadMessage:
+            return cls._of(ThreadMessage.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("ThreadMessage", src_dict)
         id = _json.pop("id", ABSENT)
         if type(id) is not str:

@@ -54,6 +54,8 @@ class Tool(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not Tool:
+            return cls._of(Tool.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Tool", src_dict)
         id = _json.pop("id", ABSENT)
         if type(id) is not str:

@@ -55,6 +55,8 @@ class ToolCall(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not ToolCall:
+            return cls._of(ToolCall.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("ToolCall", src_dict)
         id = _json.pop("id", ABSENT)
         if type(id) is not str:

@@ -41,6 +41,8 @@ class ToolCallComplete(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not ToolCallComplete:
+            return cls._of(ToolCallComplete.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("ToolCallComplete", src_dict)
         type_ = _json.pop("type", ABSENT)
         if type_ != "tool_call.complete":

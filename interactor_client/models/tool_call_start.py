@@ -41,6 +41,8 @@ class ToolCallStart(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not ToolCallStart:
+            return cls._of(ToolCallStart.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("ToolCallStart", src_dict)
         type_ = _json.pop("type", ABSENT)
         if type_ != "tool_call.start":

@@ -47,6 +47,8 @@ class ToolListResponse(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not ToolListResponse:
+            return cls._of(ToolListResponse.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("ToolListResponse", src_dict)
         data = _json.pop("data", ABSENT)
         if type(data) is not list:

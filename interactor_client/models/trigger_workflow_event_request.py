@@ -42,6 +42,8 @@ class TriggerWorkflowEventRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not TriggerWorkflowEventRequest:
+            return cls._of(TriggerWorkflowEventRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("TriggerWorkflowEventRequest", src_dict)
         event = _json.pop("event", ABSENT)
         if type(event) is not str:

@@ -38,6 +38,8 @@ class UnknownEvent(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not UnknownEvent:
+            return cls._of(UnknownEvent.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UnknownEvent", src_dict)
         type_ = _json.pop("type", ABSENT)
         if type(type_) is not str and type_ is not UNSET:

@@ -58,6 +58,8 @@ class UnknownWebhookEvent(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not UnknownWebhookEvent:
+            return cls._of(UnknownWebhookEvent.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UnknownWebhookEvent", src_dict)
         id = _json.pop("id", ABSENT)
         if type(id) is not str:

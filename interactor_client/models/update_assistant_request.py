@@ -63,6 +63,8 @@ class UpdateAssistantRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not UpdateAssistantRequest:
+            return cls._of(UpdateAssistantRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateAssistantRequest", src_dict)
         name = _json.pop("name", ABSENT)
         if name is not UNSET and name is not None:

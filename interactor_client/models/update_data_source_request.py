@@ -54,6 +54,8 @@ class UpdateDataSourceRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not UpdateDataSourceRequest:
+            return cls._of(UpdateDataSourceRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateDataSourceRequest", src_dict)
         name = _json.pop("name", ABSENT)
         if name is not UNSET and name is not None:

@@ -36,6 +36,8 @@ class UpdateRoomRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not UpdateRoomRequest:
+            return cls._of(UpdateRoomRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateRoomRequest", src_dict)
         metadata = _json.pop("metadata", ABSENT)
         if type(metadata) is not dict:

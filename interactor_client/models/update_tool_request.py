@@ -53,6 +53,8 @@ class UpdateToolRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not UpdateToolRequest:
+            return cls._of(UpdateToolRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateToolRequest", src_dict)
         name = _json.pop("name", ABSENT)
         if name is not UNSET and name is not None:

@@ -48,6 +48,8 @@ class UpdateWebhookRequest(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not UpdateWebhookRequest:
+            return cls._of(UpdateWebhookRequest.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("UpdateWebhookRequest", src_dict)
         url = _json.pop("url", ABSENT)
         if url is not UNSET and url is not None:

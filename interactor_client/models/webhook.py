@@ -62,6 +62,8 @@ class Webhook(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not Webhook:
+            return cls._of(Webhook.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Webhook", src_dict)
         if "enabled" in _json:
             # Some servers call it so.

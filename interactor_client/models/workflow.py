@@ -63,6 +63,8 @@ class Workflow(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not Workflow:
+            return cls._of(Workflow.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Workflow", src_dict)
         id = _json.pop("id", ABSENT)
         if type(id) is not str:

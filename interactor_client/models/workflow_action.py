@@ -40,6 +40,8 @@ class WorkflowAction(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowAction:
+            return cls._of(WorkflowAction.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowAction", src_dict)
         type_ = _json.pop("type", ABSENT)
         if type(type_) is not str:

@@ -44,6 +44,8 @@ class WorkflowHalted(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowHalted:
+            return cls._of(WorkflowHalted.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowHalted", src_dict)
         type_ = _json.pop("type", ABSENT)
         if type_ != "workflow.halted":

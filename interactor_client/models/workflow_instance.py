@@ -69,6 +69,8 @@ class WorkflowInstance(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowInstance:
+            return cls._of(WorkflowInstance.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowInstance", src_dict)
         id = _json.pop("id", ABSENT)
         if type(id) is not str:

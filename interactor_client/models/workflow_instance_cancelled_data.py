@@ -57,6 +57,8 @@ class WorkflowInstanceCancelledData(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowInstanceCancelledData:
+            return cls._of(WorkflowInstanceCancelledData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowInstanceCancelledData", src_dict)
         instance_id = _json.pop("instance_id", ABSENT)
         if type(instance_id) is not str:

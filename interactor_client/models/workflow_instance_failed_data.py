@@ -63,6 +63,8 @@ class WorkflowInstanceFailedData(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowInstanceFailedData:
+            return cls._of(WorkflowInstanceFailedData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowInstanceFailedData", src_dict)
         instance_id = _json.pop("instance_id", ABSENT)
         if type(instance_id) is not str:

@@ -66,6 +66,8 @@ class WorkflowInstanceHaltedData(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowInstanceHaltedData:
+            return cls._of(WorkflowInstanceHaltedData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowInstanceHaltedData", src_dict)
         instance_id = _json.pop("instance_id", ABSENT)
         if type(instance_id) is not str:

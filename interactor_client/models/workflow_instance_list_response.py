@@ -47,6 +47,8 @@ class WorkflowInstanceListResponse(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowInstanceListResponse:
+            return cls._of(WorkflowInstanceListResponse.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowInstanceListResponse", src_dict)
         data = _json.pop("data", ABSENT)
         if type(data) is not list:

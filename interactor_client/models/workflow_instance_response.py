@@ -37,6 +37,8 @@ class WorkflowInstanceResponse(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowInstanceResponse:
+            return cls._of(WorkflowInstanceResponse.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowInstanceResponse", src_dict)
         data = _json.pop("data", ABSENT)
         try:

@@ -57,6 +57,8 @@ class WorkflowInstanceStartedData(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowInstanceStartedData:
+            return cls._of(WorkflowInstanceStartedData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowInstanceStartedData", src_dict)
         instance_id = _json.pop("instance_id", ABSENT)
         if type(instance_id) is not str:

@@ -62,6 +62,8 @@ class WorkflowInstanceStateChangedData(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowInstanceStateChangedData:
+            return cls._of(WorkflowInstanceStateChangedData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowInstanceStateChangedData", src_dict)
         instance_id = _json.pop("instance_id", ABSENT)
         if type(instance_id) is not str:

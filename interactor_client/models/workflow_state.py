@@ -57,6 +57,8 @@ class WorkflowState(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowState:
+            return cls._of(WorkflowState.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowState", src_dict)
         name = _json.pop("name", ABSENT)
         if type(name) is not str:

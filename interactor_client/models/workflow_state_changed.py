@@ -45,6 +45,8 @@ class WorkflowStateChanged(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowStateChanged:
+            return cls._of(WorkflowStateChanged.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowStateChanged", src_dict)
         type_ = _json.pop("type", ABSENT)
         if type_ != "workflow.state_changed":

@@ -51,6 +51,8 @@ class WorkflowThread(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowThread:
+            return cls._of(WorkflowThread.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowThread", src_dict)
         id = _json.pop("id", ABSENT)
         if type(id) is not str:

@@ -47,6 +47,8 @@ class WorkflowTransition(_Model):
         Raises:
             DecodeError: a field is missing, or has the wrong type.
         """
+        if cls is not WorkflowTransition:
+            return cls._of(WorkflowTransition.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowTransition", src_dict)
         to = _json.pop("to", ABSENT)
         if type(to) is not str:

@@ -120,6 +120,8 @@ class _SharedState(OfOneProcess, Generic[C]):
             plan = functools.partial(_narrow.narrow_token, config, url.resource)
             store = None if self._store is None else self._store.of(config, url.resource)
             found = narrower.setdefault(url.resource, self._cache(plan, store))
+        if found.valid() is None:
+            found.check_refusal()  # before a thread and the store are asked, at each URL of a broad token
         return found
 
     def _cache(self, plan: MakePlan, store: SharedStore | None) -> C:

@@ -63,7 +63,7 @@ def status_error(response: httpx.Response) -> APIStatusError:
     status = response.status_code
     body = read_error_body(response.content)
     cls = class_for(status)
-    if status == 400 and _is_for_token(response.request):
+    if status == 400 and body.code and _is_for_token(response.request):  # without a code, it is a gateway's
         cls = AuthenticationError
     secrets = secrets_of(response.request)
     about = described(response, secrets)

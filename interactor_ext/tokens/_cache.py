@@ -109,6 +109,10 @@ class _Cache(Generic[F]):
         for narrow in list(self.narrower.values()):
             narrow.close(by)
 
+    def check_refusal(self) -> None:
+        """Raises what the last token request was refused with, while that is remembered."""
+        self._state.check_refusal(self._clock())
+
     def check_open(self) -> None:
         if self._state.closed:
             raise closed(self._closed_by)
@@ -244,7 +248,7 @@ class TokenCache(_Cache[Callable[[], Token]]):
     def _obtain(self, pending: PendingFetch) -> Token:
         found = None if self._store is None else self._store.search(self._adopt, pending.issued)
         if found is None:
-            self._state.check_refusal(self._clock())
+            self.check_refusal()
         return found or pending.fetch()
 
 
@@ -294,5 +298,5 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
     async def _obtain(self, pending: PendingFetch) -> Token:
         found = None if self._store is None else await self._store.search_async(self._adopt, pending.issued)
         if found is None:
-            self._state.check_refusal(self._clock())
+            self.check_refusal()
         return found or await pending.fetch()

@@ -27,9 +27,9 @@ class FileTokenStore(EqualBySettings):
     """Tokens in the file `path`, readable only by its owner, and shared by all processes of this machine that use it.
 
     Several clients may share one file: each finds only its own token. Symbolic links, other users' files, and anything
-    but regular files are refused, also as the lock files next to it, which the kernel unlocks when their holder dies,
-    however it dies. A file that others can read or write is replaced, with a warning. The file should be on a local
-    disk; on platforms without locks, each process requests its own token.
+    but regular files are refused, and so are such lock files next to it. The kernel releases a lock when its holder
+    dies, however it dies. A file that others can read or write is replaced, with a warning. The file should be on a
+    local disk; on platforms without locks, each process requests its own token.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 
-from interactor_ext._errors import CredentialExpiredError, InteractorError
+from interactor_ext._errors import APIStatusError, ConfigurationError, CredentialExpiredError
 from interactor_ext.tokens._store import Token
 
 # After a request that was refused, or that could not replace a token which is still valid: else each call makes one.
@@ -31,7 +31,7 @@ class TokenState:
         self._rejected: str | None = None
         self._refusals = 0
         self._no_rejection_before = -math.inf
-        self._refusal: InteractorError | None = None
+        self._refusal: APIStatusError | ConfigurationError | None = None
         self._refusal_lasts = 0.0
         self._refused_until = -math.inf
 
@@ -60,8 +60,9 @@ class TokenState:
     def failed(self, error: Exception, now: float) -> None:
         """A token request failed. A refusal is remembered for as long as the server asks for, or for some seconds."""
         pause = 0.0
-        # When a user connects a credential again, its tokens are to be had at once.
-        if isinstance(error, InteractorError) and not isinstance(error, CredentialExpiredError):
+        # When a user connects a credential again, its tokens are to be had at once. The circuit breaker and the rate
+        # limits know themselves until when they refuse.
+        if isinstance(error, APIStatusError | ConfigurationError) and not isinstance(error, CredentialExpiredError):
             is_refused = error.status is not None and 400 <= error.status < 500
             pause = error.retry_after if error.retry_after is not None else _PAUSE * is_refused
             if not self._seconds_refused(now):

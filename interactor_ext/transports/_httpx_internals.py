@@ -151,7 +151,7 @@ class Network(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         try:
             return self._opened(self._connect_to_any(host, port, timeout, local_address, socket_options), timeout)
-        except Exception as error:
+        except (httpcore.TimeoutException, httpcore.NetworkError) as error:
             if self._proxy:
                 raise _proxied.not_connected(error, self._proxy) from error
             raise
@@ -238,7 +238,7 @@ class AsyncNetwork(httpcore.AsyncNetworkBackend):
         late.set(self._no_connection)
         try:
             inner = await self._inner.connect_tcp(*arguments, **options)
-        except Exception as error:
+        except (httpcore.TimeoutException, httpcore.NetworkError) as error:
             if self._proxy:
                 raise _proxied.not_connected(error, self._proxy) from error
             raise

@@ -58,9 +58,7 @@ def not_connected(error: Exception, proxy: str) -> Exception:
     """The error to raise for one that came before a request was sent."""
     if isinstance(error, httpcore.TimeoutException):
         return httpcore.ConnectTimeout(proxy)
-    if isinstance(error, httpcore.NetworkError):
-        return httpcore.ProxyError(f"{proxy} can't be used: {error}")
-    return error
+    return httpcore.ProxyError(f"{proxy} can't be used: {error}")
 
 
 class _State:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from attrs import define
+from attrs import define, field, fields
 from fastapi import Body, FastAPI
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -39,7 +39,9 @@ class Desk(BaseModel):
 
 @define(kw_only=True)
 class Helper(models.Assistant):
-    """A subclass of a user's."""
+    """A subclass of a user's, with a field of its own."""
+
+    notes: list[str] = field(factory=list)
 
 
 # pydantic
@@ -90,6 +92,12 @@ def test_subclass_has_the_schema_of_its_model_under_a_name_of_its_own() -> None:
     assert definitions["Helper"] == definitions["Assistant"]
     both = Both.model_validate({"helper": ASSISTANT.to_dict(), "assistant": ASSISTANT.to_dict()})
     assert (type(both.helper), type(both.assistant)) == (Helper, models.Assistant)
+    assert both.helper.notes == []
+    assert (
+        both.helper
+        == Helper.from_dict(ASSISTANT.to_dict())
+        == Helper(**{each.name: getattr(ASSISTANT, each.name) for each in fields(models.Assistant)})
+    )
 
 
 def test_reading_is_as_tolerant_as_that_of_responses_and_takes_models_within_a_dict() -> None:

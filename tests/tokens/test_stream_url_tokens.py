@@ -128,8 +128,12 @@ def test_refused_scope_raises_configuration_error(mode: str, status: int, body: 
 @sync_and_async
 def test_allow_broad_token_gives_the_own_token_and_asks_once(mode: str) -> None:
     with OddServer(never, refuses(*REFUSALS[1])) as server:
-        assert tokens_of(mode, server, *["room_stream_url"] * 5, allow_broad_token=True) == ["own"] * 5
+        store = RecordedStore()
+        calls = [url("room_stream_url", allow_broad_token=True)] * 5
+        urls = in_turn(mode, {**server.settings, "token_store": store}, *calls)
+        assert [token_in(found) for found in urls] == ["own"] * 5
         assert len(server.token_requests) == 2  # one refusal, one own token
+    assert len(store.keys) == 4  # before and after the store was locked, for each of the two
 
 
 @sync_and_async

@@ -14,6 +14,7 @@ from interactor_client.errors import DecodeError
 from interactor_ext import (
     APIConnectionError,
     AuthenticationError,
+    CircuitOpenError,
     CredentialExpiredError,
     PermissionDeniedError,
     RateLimitError,
@@ -70,6 +71,7 @@ def test_refusal_is_remembered_until_the_server_may_be_asked_again() -> None:
         (ServerError("down", status=503), 0),
         (CredentialExpiredError("gone", status=401), 0),
         (APIConnectionError("refused"), 0),
+        (CircuitOpenError("open", retry_after=15), 0),  # the breaker knows when it closes
     ]:
         state = TokenState(60)
         state.failed(error, NOW)

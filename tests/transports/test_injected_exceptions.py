@@ -5,6 +5,7 @@ the caller unchanged, and nothing is sent again.
 from __future__ import annotations
 
 import ctypes
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from interactor_ext import CircuitBreaker, InteractorClient, RetryPolicy
+from interactor_ext import APIConnectionError, CircuitBreaker, InteractorClient, RetryPolicy
+from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.modes import call, sync_and_async
 from tests.support.scripted_server import GOOD_BODY, Action, Connection, FaultServer, Request, fine, http, reply
 from tests.support.wire import Wire
@@ -116,3 +118,20 @@ def test_injected_exception_reaches_the_caller_unchanged(limit: type[Exception],
         error = threads.submit(work).exception(60)
         assert type(error) is limit, error
         assert len(server.calls()) <= 1
+
+
+@sync_and_async
+def test_exception_on_the_way_to_a_proxy_is_not_its_own_cause(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise Limit
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    transport = (AsyncTransport if mode == "async" else Transport)(proxy="http://proxy.example:3128")
+    with pytest.raises(APIConnectionError) as caught:
+        call(
+            mode,
+            {"client_id": "client_x", "client_secret": "s3cret", "transport": transport},
+            lambda client: client.assistants.list(),
+        )
+    assert isinstance(caught.value.__cause__, Limit)
+    assert caught.value.__cause__.__cause__ is None
