@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 
 from interactor_ext import InteractorClient, ValidationError
 from interactor_ext.logs import RedactingFilter
@@ -101,6 +102,15 @@ def test_record_without_secret_stays_unchanged() -> None:
     assert about["point"] is point
     assert passed("%s %s %d", "token", "expired", 5).getMessage() == "token expired 5"
     assert passed({"event": "e", "token": "opaque"}).msg == {"event": "e", "token": "***"}
+
+
+def test_redacting_filter_masks_tracebacks_as_a_processor_of_structlog() -> None:
+    redact = RedactingFilter([SECRET])
+    record = logging.makeLogRecord({"msg": "m", "exc_info": (ValueError, ValueError(SECRET), None)})
+    assert redact.filter(record)
+    processors = [structlog.processors.format_exc_info, redact, structlog.processors.KeyValueRenderer()]
+    line = structlog.stdlib.ProcessorFormatter(processors=processors).format(record)
+    assert "exception='ValueError: ***'" in line
 
 
 def test_masked_json_line_stays_valid_json() -> None:
