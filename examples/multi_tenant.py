@@ -1,7 +1,7 @@
 """A JSON API for many tenants: each request acts in the namespace of its API key, and can reach no other."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -20,7 +20,7 @@ NAMESPACES = {"key_of_acme": "org_acme", "key_of_globex": "org_globex"}  # stand
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     # One client for the process. The limiter lets a busy tenant wait, and not the others; a call that belongs to none
     # is an error.
     async with get_async_client(require_namespace=True, rate_limiter=RateLimiter(), timeout=8, deadline=20):

@@ -94,10 +94,10 @@ _PREFIXED_KEY = (
 )
 
 # Names with values, in any text: `name=value`, and the same within the value of another parameter, where ?, & and = are
-# %3F, %26 and %3D; `name: value`, and in JSON and Python's reprs; "the name 'value'".
+# %3F, %26 and %3D; `name: value`, and in JSON and Python's reprs; "the name 'value'", but not `token "HTTP/1.1 200"`.
 _NAMED = (
     r"(?i)(?:(?P<query>[?&#]|%26|%3f)|(?<![\w.-]))(?P<name>[\w.-]++(?:\[\w{0,40}\]){0,5})"
-    r"""(?P<quote>\\*["'])?(?:(?P<assigned>[ \t]*=>[ \t]*|=(?![ \t])|%3d)|[ \t]*[:=][ \t]*|[ \t]+(?=["']))"""
+    r"""(?P<quote>\\*["'])?(?:(?P<assigned>[ \t]*=>[ \t]*|=(?![ \t])|%3d)|[ \t]*[:=][ \t]*|[ \t]+(?=["'](?!HTTP/)))"""
 )
 # "password: is required" says what is wrong with one, and what follows "Authorization: Basic" is masked by its form.
 _NO_PROSE = (

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from html import escape
 from pathlib import Path
@@ -30,7 +30,7 @@ SESSION_SECRET = os.environ.get("SESSION_SECRET") or secrets.token_hex()
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     async with get_async_client():
         yield
 

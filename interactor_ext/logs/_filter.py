@@ -51,6 +51,10 @@ class RedactingFilter(logging.Filter):
             record.stack_info = mask_text(record.stack_info, self._secrets)
         return True
 
+    def __call__(self, logger: object, method: str, event: Mapping[str, Any]) -> dict[str, Any]:
+        """As a processor of structlog, after the one that formats the traceback: it doesn't use the record's text."""
+        return {name: self._value(name, value) for name, value in event.items()}
+
     def _clean_message(self, record: logging.LogRecord) -> None:
         if isinstance(record.msg, Mapping | list | tuple) and not record.args:
             # Some formatters write the items one by one.

@@ -160,8 +160,9 @@ class WebhookRouter:
         """Register a handler (`def` or `async def` with one parameter) for event types; `*` matches any characters.
 
         Every matching handler runs, in the order of registration, under one claim: if one fails, all run again at the
-        next attempt. A pattern that looks like a misspelt event type causes a UserWarning; a handler that can't be
-        called with the event alone raises a ConfigurationError.
+        next attempt. A pattern that looks like a misspelt event type causes a UserWarning, and so does a handler whose
+        parameter has the class of another event. A handler that can't be called with the event alone raises a
+        ConfigurationError.
 
         An event that does not fit the class of its type goes, as `InvalidWebhookEvent`, only to the handlers of `"*"`,
         or to the default handler if there are none. If it has other handlers too, it counts as failed afterwards.
@@ -177,7 +178,7 @@ class WebhookRouter:
         pattern = pattern_of(patterns)
 
         def register(handler: H) -> H:
-            _check_handler(handler)
+            _check_handler(handler, pattern)
             self._registrations.append(Registration(patterns, pattern, "*" in patterns, handler))
             return handler
 
@@ -487,16 +488,21 @@ def _similar_event_type(pattern: str) -> str | None:
     return next(iter(get_close_matches(pattern, known, n=1, cutoff=0.85)), None)
 
 
-def _check_handler(handler: Handler) -> None:
-    """Otherwise it would fail with the first delivery only."""
+def _check_handler(handler: Handler, pattern: re.Pattern[str] | None = None) -> None:
+    """Otherwise it would fail with the first delivery only. Type checkers can't tell which classes a pattern means."""
     try:
         signature = inspect.signature(handler)
     except ValueError:  # some built-in functions have none
         return
+    name = getattr(handler, "__name__", type(handler).__name__)
     try:
         signature.bind(None)
     except TypeError:
-        name = getattr(handler, "__name__", type(handler).__name__)
         raise ConfigurationError(
             f"A webhook handler is called with only the event, not as {name}{signature}."
         ) from None
+    annotation = next(iter(signature.parameters.values())).annotation
+    expected = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    event = next((event for event, model in EVENT_MODELS["WebhookEvent"].items() if event and model == expected), None)
+    if pattern and event and not pattern.fullmatch(event):
+        warnings.warn(f"{name} expects a {expected}, but isn't registered for {event!r}.", stacklevel=3)

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 
 from interactor_ext import InteractorClient, ValidationError
 from interactor_ext.logs import RedactingFilter
@@ -103,6 +104,15 @@ def test_record_without_secret_stays_unchanged() -> None:
     assert passed({"event": "e", "token": "opaque"}).msg == {"event": "e", "token": "***"}
 
 
+def test_redacting_filter_masks_tracebacks_as_a_processor_of_structlog() -> None:
+    redact = RedactingFilter([SECRET])
+    record = logging.makeLogRecord({"msg": "m", "exc_info": (ValueError, ValueError(SECRET), None)})
+    assert redact.filter(record)
+    processors = [structlog.processors.format_exc_info, redact, structlog.processors.KeyValueRenderer()]
+    line = structlog.stdlib.ProcessorFormatter(processors=processors).format(record)
+    assert "exception='ValueError: ***'" in line
+
+
 def test_masked_json_line_stays_valid_json() -> None:
     line = {"a": "b\tc", "text": "x" * 5000, "password": None, "client_secret": ["opaque"], "access_token": "opaque"}
     shown = json.loads(passed(json.dumps(line)).getMessage())
@@ -153,6 +163,7 @@ def test_text_that_looks_like_a_secret_is_masked() -> None:
         "Basic authentication is required, not a bearer token",
         "The token has expired; the client secret is wrong; password: too short; token: malformed",
         "This is Bearer-only, see RFC 6750; a basic plan of 2024",
+        'HTTP Request: POST https://x.test/oauth/token "HTTP/1.1 200 OK"',
         "see https://x.test:8080/@user?mail=a@b.test or mail to a@b.test; state=ship, tokens=512",
         "scikit's sk-learn-based task-2024-list, ask-me-2024-anything, npm_config_registry, ghp_, eyJ-eyJ-",
         "-----BEGIN of a message, that is",

@@ -137,14 +137,15 @@ async def test_asend_runs_application_in_running_loop(
 
 def test_send_raises_application_error(make: WebhookFactory) -> None:
     def app(environ: Any, start_response: Any) -> Any:
-        raise KeyError("x")
+        raise KeyError(environ["HTTP_HOST"])
 
     async def async_app(scope: Any, receive: Any, send: Any) -> None:
-        raise KeyError("x")
+        raise KeyError(dict(scope["headers"])[b"host"].decode())
 
     for each in (app, async_app):
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError, match="testserver") as raised:  # the host that Django allows in tests
             make("credential.expired").send(each)
+        assert raised.value.__context__ is None
 
 
 def test_post_delivers_to_server(make: WebhookFactory, url: str, handled: list[Any]) -> None:

@@ -86,6 +86,18 @@ def test_default_handler_gets_unmatched_events(handle: Handle) -> None:
     make().default(min)  # of which Python knows no signature
 
 
+@pytest.mark.parametrize("annotation", [CredentialConnectedEvent, "CredentialConnectedEvent"])
+def test_handler_for_class_of_another_event_causes_warning(annotation: Any, recwarn: pytest.WarningsRecorder) -> None:
+    def connect(event: Any) -> None: ...
+
+    connect.__annotations__["event"] = annotation
+    for pattern in ("credential.connected", "credential.*", "credential.expired"):
+        make().on(pattern)(connect)
+    (told,) = recwarn
+    assert "connect expects a CredentialConnectedEvent, but isn't registered for 'credential" in str(told.message)
+    assert told.filename == __file__
+
+
 def test_event_without_handler_returns_200_and_is_not_stored(handle: Handle) -> None:
     store = MemoryEventStore()
     assert status(handle(make(store), *delivery())) == (200, "ignored")
