@@ -157,7 +157,7 @@ class Outbox:
 
     def _send_when_due(self, pending: Record) -> None:
         due = pending.private["due"]
-        if self._loop is not None and due <= self._clock.now():
+        if self._loop is not None and self._loop.is_running() and due <= self._clock.now():
             self._start(pending)
         else:
             self._timetable.set(pending.id, due, partial(self._start, pending))

@@ -274,7 +274,7 @@ class Platform:
         )
         # What began before a reset doesn't belong to the state after it.
         if exchange.generation == self._state.generation:
-            self._state.requests.append(record)
+            self._state.record(record)
         # Only the path: a stream's query contains a token.
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
 
