@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
@@ -30,7 +29,7 @@ from interactor_ext.sandbox.platform.limits import Limits
 from interactor_ext.sandbox.platform.providers import Provider
 from interactor_ext.sandbox.platform.streams import Streams
 from interactor_ext.sandbox.platform.timed import TimedChanges
-from interactor_ext.sandbox.storage.journal import RESPONSES, Journal, RequestRecord, ResponseRecord
+from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
 from interactor_ext.sandbox.storage.strict_json import compact
@@ -89,8 +88,6 @@ class State:
         self.limits: Limits = Limits(clock, contract.tiers, enforce=settings.enforce_limits)
         self.idempotency: IdempotencyKeys = IdempotencyKeys(clock, self.store)
         self.requests: Journal[RequestRecord] = Journal(settings.history)
-        # The newest, which have their bodies: those of all requests would fill the memory.
-        self._whole: deque[ResponseRecord] = deque(maxlen=RESPONSES)
         self.events: Journal[JsonObject] = Journal(settings.history)
         # Ids: of a request, and of an event that it caused.
         self.causes: Journal[tuple[str, str]] = Journal(settings.history)
@@ -111,14 +108,6 @@ class State:
         # Those that a test has asked for, by name.
         self.providers: dict[str, Provider] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-
-    def record(self, request: RequestRecord) -> None:
-        """Add a request to the journal."""
-        self.requests.append(request)
-        if request.response is not None:
-            if len(self._whole) == RESPONSES:
-                self._whole[0].content = b""
-            self._whole.append(request.response)
 
     def publish(self, event: str, namespace: str, data: JsonObject) -> JsonObject:
         """Record an event, queue it for webhooks, and return it. Every change of state comes through here."""
