@@ -25,12 +25,14 @@ def http_date(moment: float) -> bytes:
 
 
 def unix_seconds(name: str, moment: float | datetime) -> float:
-    """Raises ValueError for a datetime without a zone."""
-    if not isinstance(moment, datetime):
-        return moment
-    if moment.tzinfo is None:
-        raise ValueError(f"{name} must have a time zone")
-    return moment.timestamp()
+    """Raises ValueError for a datetime without a zone, and for a time outside of 1970 to 9999."""
+    if isinstance(moment, datetime):
+        if moment.tzinfo is None:
+            raise ValueError(f"{name} must have a time zone")
+        moment = moment.timestamp()
+    if not FIRST <= moment < END:
+        raise ValueError(f"{name} must be a datetime, or Unix seconds (not milliseconds), not {moment!r}")
+    return moment
 
 
 class Clock:
@@ -98,9 +100,9 @@ class Clock:
             self._listeners.append(WeakMethod(listener))
 
     def real_seconds(self, seconds: float) -> float | None:
-        """The real duration of `seconds` of this clock, None while it is frozen."""
+        """The real duration of `seconds` of this clock; None for a time to come while it is frozen."""
         speed = self._shown[2]
-        return seconds / speed if speed else None
+        return seconds / speed if speed else None if seconds > 0 else 0.0
 
     def stamp(self, seconds_from_now: float = 0.0) -> str:
         """The time now plus `seconds_from_now` in the API's format: ISO 8601, UTC, milliseconds.
@@ -171,7 +173,7 @@ class Timetable:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
-        if self._loop is not None and real_seconds is not None:
+        if self._loop is not None and not self._loop.is_closed() and real_seconds is not None:
             # Not in the context of a request, which causes nothing that its time brings.
             self._timer = self._loop.call_later(real_seconds, self.run_due, context=Context())
 

@@ -139,6 +139,8 @@ def test_deprecated_operation_sends_headers_and_returns_410_after_sunset(
         sandbox.deprecate("no_such")
     with pytest.raises(ValueError, match="zone"):
         sandbox.deprecate("list_rooms", at=datetime(2030, 1, 1))
+    with pytest.raises(ValueError, match="sunset must be a datetime, or Unix seconds"):
+        sandbox.deprecate("list_rooms", sunset=now * 1000)
 
 
 def test_data_source_sync_progresses_by_clock() -> None:

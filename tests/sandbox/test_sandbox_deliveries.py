@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import socket
@@ -203,10 +204,9 @@ def test_retry_schedule_follows_time_scale(sandbox: Sandbox, caller: Caller, rec
 def test_reordered_delivery_is_overtaken_by_the_next(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
     sandbox.clock.freeze()
     hook(caller, receiver.url)
-    for sandbox.delivery.reorder in (1, 0):
-        connect(sandbox)
-    receiver.wait(1)
-    sandbox.run_until_idle()
+    sandbox.delivery.reorder = 1
+    connect(sandbox, 2)
+    sandbox.wait_for_deliveries(60)
     assert [json.loads(got.body)["id"] for got in receiver.got] == [each["id"] for each in reversed(sandbox.events)]
 
 
@@ -457,6 +457,44 @@ async def test_delivery_works_under_server_without_lifespan(receiver: Receiver) 
         assert got.verified(SECRET, sandbox)
         while not sandbox.deliveries:
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["a loop for all", "a loop for each call"])
+def test_events_between_two_runs_of_a_loop_are_delivered_in_the_next(receiver: Receiver, closed: bool) -> None:
+    sandbox = Sandbox()
+
+    async def call(path: str, body: Any = None) -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app)) as client:
+            (await client.post(f"http://sandbox/_sandbox{path}", json=body)).raise_for_status()
+
+    with contextlib.ExitStack() as stack:
+        loop = stack.enter_context(contextlib.closing(asyncio.new_event_loop()))
+        fields = {"url": receiver.url, "events": ["credential.connected"]}
+        act = {"operation": "create_webhook", "namespace": "user_1", "path": {}, "body": fields}
+        loop.run_until_complete(call("/act", act))
+        if closed:
+            loop.close()
+            loop = stack.enter_context(contextlib.closing(asyncio.new_event_loop()))
+        connect(sandbox)
+        sandbox.add_credential("google", namespace="user_1", refreshable=False)
+        loop.run_until_complete(call("/wait-for-deliveries"))
+    assert statuses(sandbox) == [200, 200]
+
+
+def test_restored_deliveries_are_sent_though_the_clock_is_frozen(
+    sandbox: Sandbox, caller: Caller, receiver: Receiver
+) -> None:
+    sandbox.clock.freeze()
+    hook(caller, receiver.url)
+    receiver.hang()
+    connect(sandbox)
+    snapshot = sandbox.snapshot()
+    receiver.wait(1)
+    receiver.go_on.set()
+    sandbox.restore(snapshot)
+    sandbox.add_credential("google", namespace="user_2", refreshable=False)
+    sandbox.wait_for_deliveries(60)
+    assert statuses(sandbox) == [200]
 
 
 def test_delivery_record_masks_secrets(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:

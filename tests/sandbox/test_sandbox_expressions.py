@@ -20,6 +20,7 @@ CONTEXT: dict[str, Any] = {
     "empty": [],
     "order": {"items": [{"sku": "a-1"}], "my key": 3, "it's": '"quoted"'},
     "tags": ["new", "vip"],
+    "数量": {"überschuss": 4},
 }
 
 
@@ -61,6 +62,7 @@ CONTEXT: dict[str, Any] = {
         "[] == empty",
         "denied && denied || approved",
         "((((approved))))",
+        "数量.überschuss == 4 && context.数量.überschuss > 3",
         "true",
     ],
 )

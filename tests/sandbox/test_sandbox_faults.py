@@ -180,6 +180,7 @@ def test_faults_apply_in_order(sandbox: Sandbox, caller: Caller) -> None:
         ({"operation": "stream_room", "kind": "malformed"}, "dropped_stream"),
         ({"status": 204, "body": ""}, "allow a body"),
         ({"kind": "reset", "body": ""}, "need a status"),
+        ({"status": 502, "body": "", "headers": {"Content-Length": "154"}}, "content-length"),
     ],
 )
 def test_invalid_fault_raises_value_error(sandbox: Sandbox, options: dict[str, Any], match: str) -> None:

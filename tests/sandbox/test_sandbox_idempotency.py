@@ -55,6 +55,8 @@ def test_idempotency_key_expires_after_a_day(sandbox: Sandbox, caller: Caller) -
         assert create(tomorrow).json() == first
         create(tomorrow, "key-2")
         sandbox.clock.advance(61)
+        create(tomorrow, "key-3")
+        assert [kind for kind, *_ in sandbox.snapshot()["records"]].count("response") == 2, "the first was kept"
         assert create(tomorrow).json() != first
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.sandbox.storage.journal import MAX_SHOWN
+from interactor_ext.sandbox.storage.journal import MAX_SHOWN, RESPONSES
 from interactor_ext.webhooks import WebhookVerifier
 from tests.support.sandbox_caller import Caller, control_url, fetch_token, listening
 from tests.support.scripted_server import receiving
@@ -195,6 +195,14 @@ def test_requests_are_filtered_by_status_path_and_namespace(
     assert operations(path="get_room", namespace="user_1") == []
     count = {"all": len(sandbox.requests), "matching": 1, "dropped": 0}
     assert state(control, status="4")["counts"]["requests"] == count
+
+
+def test_of_older_responses_only_the_size_is_kept(caller: Caller, control: httpx.Client) -> None:
+    answer = [caller.get("/rooms") for _ in range(RESPONSES + 1)][-1]
+    oldest = state(control, skip=f"{RESPONSES}")["requests"][0]["request_id"]
+    shown = [control.get(f"/page/requests/{each}").json() for each in (oldest, answer.headers["x-request-id"])]
+    assert shown[0]["response"] == {"size": len(answer.content), "note": "Only the newest 500 are kept."}
+    assert json.loads(shown[1]["response"]["text"]) == answer.json()
 
 
 def test_dropped_requests_are_counted_until_reset() -> None:

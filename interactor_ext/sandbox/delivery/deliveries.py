@@ -32,10 +32,10 @@ class DeliveryOptions:
     """How webhooks are delivered; each option may be changed at any time and applies to later events.
 
     `duplicate`: the probability that a delivery is sent twice at the same time. `reorder`: the probability that it is
-    held for one second, so that later deliveries overtake it. `delay`: the maximum random delay of the first attempt.
-    Both are seconds of the clock. `time_scale` scales the waits between attempts: 0.001 turns 2 hours into 7.2 s.
-    `timeout`: the real seconds that a receiver has to respond. `public`: also deliver to public internet addresses. The
-    last two also apply to the `callback_url` of tools.
+    held until another delivery to the same webhook has overtaken it, for at most one second. `delay`: the maximum
+    random delay of the first attempt. Both are seconds of the clock. `time_scale` scales the waits between attempts:
+    0.001 turns 2 hours into 7.2 s. `timeout`: the real seconds that a receiver has to respond. `public`: also deliver
+    to public internet addresses. The last two also apply to the `callback_url` of tools.
     """
 
     duplicate: float = attrs.field(default=0.0, validator=_PROBABILITY)

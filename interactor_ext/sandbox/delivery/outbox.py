@@ -26,7 +26,7 @@ from interactor_ext.sandbox.storage.strict_json import compact
 from interactor_ext.webhooks import sign
 from interactor_ext.webhooks._headers import SIGNATURE
 
-# Seconds of the clock that a delivery is held, so that later ones overtake it.
+# Seconds of the clock after which a held delivery is sent even if none has overtaken it.
 HOLD_SECONDS = 1.0
 # Bytes of an answer that a delivery keeps.
 KEPT_OF_ANSWER = 2000
@@ -136,6 +136,7 @@ class Outbox:
         self._loop = loop
         self._attempts: set[asyncio.Task[None]] = set()
         self._finished = asyncio.Event()
+        self._held: dict[str, Record] = {}  # at most one of each webhook
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
 
     def _listeners(self, event: JsonObject) -> Iterator[Record]:
@@ -147,22 +148,26 @@ class Outbox:
         delivery_id, options = new_id("dlv"), self.options
         copies = 2 if _by_chance(options.duplicate) else 1
         for number in range(copies):
-            hold = HOLD_SECONDS if _by_chance(options.reorder) else 0.0
-            due = self._clock.now() + hold + _random.uniform(0, options.delay)
+            is_held = webhook.id not in self._held and _by_chance(options.reorder)
+            due = self._clock.now() + is_held * HOLD_SECONDS + _random.uniform(0, options.delay)
             private = {"delivery": delivery_id, "due": due, "attempt": 1, "is_duplicate": number > 0}
             public = {"event": event}
-            self._send_when_due(
-                self._store.add("delivery", webhook.namespace, public, parent=webhook.id, private=private)
-            )
+            pending = self._store.add("delivery", webhook.namespace, public, parent=webhook.id, private=private)
+            if is_held:
+                self._held[webhook.id] = pending
+            self._send_when_due(pending)
 
     def _send_when_due(self, pending: Record) -> None:
         due = pending.private["due"]
-        if self._loop is not None and due <= self._clock.now():
+        if self._loop is not None and self._loop.is_running() and due <= self._clock.now():
             self._start(pending)
         else:
             self._timetable.set(pending.id, due, partial(self._start, pending))
 
     def _start(self, pending: Record) -> None:
+        self._timetable.drop(pending.id)
+        if self._held.get(pending.parent) is pending:
+            del self._held[pending.parent]
         task = self._spawn(self._attempt(pending))
         self._attempts.add(task)
         task.add_done_callback(self._ended)
@@ -202,6 +207,8 @@ class Outbox:
                 answer=outcome.content[:KEPT_OF_ANSWER].decode(errors="replace"),
             )
         )
+        if held := self._held.get(webhook.id):
+            self._start(held)
 
     def _is_wanted(self, pending: Record) -> bool:
         return self._store.find("delivery", pending.namespace, pending.id, parent=pending.parent) is pending

@@ -30,7 +30,7 @@ from interactor_ext.sandbox.platform.limits import Allowance
 from interactor_ext.sandbox.platform.state import State, cause
 from interactor_ext.sandbox.platform.streams import Subscription
 from interactor_ext.sandbox.problems import ConnectionCut, Problem, conflict, invalid, not_stored, unauthorized
-from interactor_ext.sandbox.storage.journal import RequestRecord, ResponseRecord
+from interactor_ext.sandbox.storage.journal import RESPONSES, RequestRecord, ResponseRecord
 from interactor_ext.sandbox.storage.persistence import NotStored
 from interactor_ext.sandbox.storage.records import new_id
 from interactor_ext.webhooks.asgi import ClientGone
@@ -275,6 +275,10 @@ class Platform:
         # What began before a reset doesn't belong to the state after it.
         if exchange.generation == self._state.generation:
             self._state.requests.append(record)
+            # The bodies of all responses would fill the memory.
+            for older in self._state.requests[-RESPONSES - 1 : -RESPONSES]:
+                if older.response is not None:
+                    older.response.content = b""
         # Only the path: a stream's query contains a token.
         logger.info("%s %s %d %s", scope["method"], scope["path"], status, exchange.request_id)
 

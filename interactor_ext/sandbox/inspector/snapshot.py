@@ -21,6 +21,7 @@ from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.storage.journal import (
     CODE,
     MAX_SHOWN,
+    RESPONSES,
     Journal,
     RequestRecord,
     masked,
@@ -283,7 +284,9 @@ def attempts(deliveries: Sequence[Delivery]) -> JsonObject:
 
 
 def _body(content: bytes, size: int, *secret: str) -> JsonObject:
-    return {"size": size, "text": _text(content[:MAX_SHOWN], *secret)} if size else {"size": 0, "note": "No body."}
+    if not content:
+        return {"size": size, "note": f"Only the newest {RESPONSES} are kept." if size else "No body."}
+    return {"size": size, "text": _text(content[:MAX_SHOWN], *secret)}
 
 
 def _text(content: bytes, *secret: str) -> str:

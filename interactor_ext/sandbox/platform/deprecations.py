@@ -39,7 +39,7 @@ class Deprecations:
     def add(
         self, operation: str, at: float | datetime | None, sunset: float | datetime | None, link: str | None
     ) -> Deprecated:
-        """Add or replace the deprecation of an operation. Raises ValueError for a datetime without a zone."""
+        """Add or replace the deprecation of an operation. Raises ValueError for times that aren't Unix seconds."""
         since = self._clock.now() if at is None else unix_seconds("at", at)
         until = None if sunset is None else unix_seconds("sunset", sunset)
         deprecated = Deprecated(operation, since, until, link or LINK)

@@ -22,7 +22,7 @@ from typing import Any
 Evaluate = Callable[[Mapping[str, Any]], Any]
 
 # Strings are tokens so that nothing within them is translated.
-TOKEN = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|&&|\|\||!(?!=)|\b[A-Za-z_]\w*""")
+TOKEN = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|&&|\|\||!(?!=)|\b[^\W\d]\w*""")
 PYTHON = {"&&": " and ", "||": " or ", "!": " not ", "true": "True", "false": "False", "null": "None"}
 PYTHON |= {word: word for word in ("and", "or", "not", "in")}
 COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {

@@ -217,6 +217,8 @@ def _check(fault: Fault, operation: ContractOperation | None) -> None:
         raise ValueError(f"status must be from {least} to 999 and allow a body, not {fault.status}")
     if fault.status is None and (fault.body is not None or fault.headers):
         raise ValueError("body and headers need a status")
+    if "content-length" in fault.headers:
+        raise ValueError("headers can't contain content-length: the sandbox sets it")
     for name in ("latency", "after_events", "after_bytes"):
         value = getattr(fault, name)
         if value is not None and not value >= 0:

@@ -55,8 +55,11 @@ class IdempotencyKeys:
         """The stored response, or that of `act`. Raises Problem 409 if the key was used with another request."""
         kept = self._kept
         async with self._locks.setdefault(scope, asyncio.Lock()):
+            oldest = self._clock.now() - LIFETIME
+            while (first := next(iter(kept), None)) and kept[first].private["since"] <= oldest:
+                self._store.remove(kept.pop(first))
             record = kept.get(scope)
-            if record is not None and record.private["since"] > self._clock.now() - LIFETIME:
+            if record is not None and record.private["since"] > oldest:
                 if record.private["fingerprint"] != fingerprint:
                     raise conflict("This Idempotency-Key was already used with another request.")
                 return ApiResponse(record.private["status"], record.private["content"].encode())

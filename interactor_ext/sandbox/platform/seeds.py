@@ -86,7 +86,7 @@ SEED = compiled(
         "additionalProperties": {
             "type": "object",
             "properties": {group: {"type": "array", "items": ITEMS.get(group, ITEM)} for group in GROUPS},
-            "additionalProperties": False,
+            "additionalProperties": {"enum": list(GROUPS)},  # whose error lists them
         },
     }
 )

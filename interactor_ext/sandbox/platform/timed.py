@@ -37,17 +37,12 @@ class TimedChanges:
         if record.kind == "data source" and record.public.get("sync_status") == "syncing":
             due = record.private["sync_since"] + self._sync_time
             self._timetable.set(record.id, due, partial(self.update_sync, record))
-        if record.kind == "credential" and _can_expire(record):
-            self._timetable.set(record.id, record.private["expires_at"], partial(self.expire_if_due, record))
+        if record.kind == "credential" and record.public["status"] == "active" and not record.private["refreshable"]:
+            self._timetable.set(record.id, record.private["expires_at"], partial(self._expire, record))
 
     def is_good(self, credential: Record) -> bool:
         """Whether a credential is active, and its token not at its end."""
         return bool(credential.public["status"] == "active" and credential.private["expires_at"] > self._clock.now())
-
-    def expire_if_due(self, credential: Record) -> None:
-        """Expire a credential if its time has come."""
-        if _can_expire(credential) and credential.private["expires_at"] <= self._clock.now():
-            self._expire(credential)
 
     def expire_now(self, credential: Record) -> None:
         """Expire an active credential as if its time had come, so that it can't be refreshed either."""
@@ -88,7 +83,3 @@ def facts(credential: Record) -> JsonObject:
     """The fields of a credential in every event."""
     names = {"credential_id": credential.id, "provider": credential.public["provider"]}
     return {**names, "namespace": credential.namespace}
-
-
-def _can_expire(credential: Record) -> bool:
-    return credential.public["status"] == "active" and not credential.private["refreshable"]

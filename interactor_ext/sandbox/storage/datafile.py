@@ -9,9 +9,9 @@ it holds secrets.
 A file is checked before anything is written to it: one that SQLite finds damaged, or of another kind or version, is
 refused and unchanged.
 
-The writes of one step of a handler are one transaction, committed before the response is sent. What is committed is in
-the file itself: there is no write-ahead log beside it that could be lost or damaged. If the file can't be written, as
-on a full disk, the transaction is rolled back: the call fails, and memory is reloaded.
+The writes of one step of a handler are one transaction, committed before the response is sent. The kernel has it then,
+so it survives the end of the process; nothing waits for the disk, so a power cut may damage the file. If the file can't
+be written, as when the disk is full, the transaction is rolled back: the call fails, and memory is reloaded.
 """
 
 from __future__ import annotations
@@ -191,6 +191,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         logger.warning("%s contains secrets, and others can read it", path)
     connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute("PRAGMA synchronous = OFF")
     marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
     connection.executescript(f"BEGIN EXCLUSIVE; {f'{marks} {TABLES}' if is_empty else ''} COMMIT;")
 

@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 # Bytes of a response's body that are kept, and of every body that are shown.
 MAX_SHOWN = 64 * 1024
+# Responses whose bodies are kept.
+RESPONSES = 500
 # Levels of JSON that are shown; far more than real data has.
 DEEPEST = 64
 # The code of an OAuth flow, in the callback's body.
