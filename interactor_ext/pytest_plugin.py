@@ -63,7 +63,7 @@ class _FirstUse:
             self._prepare()
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        if _is_of_sdk(name):
+        if _is_of_sdk(name) and self in sys.meta_path:  # another thread may have prepared it
             self._prepare()
 
     def _prepare(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.cli.output import console, masked, note, write, write_json
@@ -24,7 +25,7 @@ class Answers:
         self._field = field
         self._shows_secrets = show_secrets or output is not None
         self._compact = compact
-        self._file: TextIO | None = None
+        self._file: io.StringIO | None = None
         self._has_noted = False
         self._steps = [] if field is None else steps(field)
 
@@ -45,12 +46,22 @@ class Answers:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Open the file before the call, so that no answer is lost to a path that can't be written."""
+        """Open the file before the call, so that no answer is lost. A call that fails leaves the file as it was."""
         if self._output is None:
             yield
             return
-        with open_private(self._output) as self._file:
-            yield
+        is_new = not self._output.exists()
+        self._file = io.StringIO()
+        try:
+            with open_private(self._output, keep=True) as file:
+                yield
+                if self._output.is_file():  # no device
+                    file.truncate(0)
+                file.write(self._file.getvalue())
+        except BaseException:
+            if is_new:
+                self._output.unlink(missing_ok=True)
+            raise
         write(f"Written to {self._output}.")
 
     def put(self, answer: Any, *, on_one_line: bool = False) -> None:
@@ -117,7 +128,7 @@ def _within(value: Any, step: str, path: str) -> list[Any]:
         return value
     if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
         return [value[int(step)]]
-    there = f"it has {', '.join(value)}" if isinstance(value, dict) else "it has no fields"
+    there = f"it has {', '.join(value)}" if value and isinstance(value, dict) else "it has no fields"
     if isinstance(value, list):
         there = f"it is a list of {len(value)}: write [0], or [] for all"
     raise ConfigurationError(f"The response has no field {path!r}: at {step!r}, {there}.")

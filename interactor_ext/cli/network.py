@@ -44,6 +44,7 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
         return
     try:
         connection = socket.create_connection((host, port), timeout=_PATIENCE)
+        address = connection.getpeername()[0]  # none if the server has already reset the connection
     except socket.gaierror as error:
         advice = f"Check the host in {variable}, and this machine's DNS resolver."
         yield Finding("DNS", "failed", f"the host of the {name}, {host}, can't be resolved: {error.strerror}", advice)
@@ -56,7 +57,7 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
         yield Finding("connection", "failed", f"can't connect to {host}:{port}: {error.strerror or error}", advice)
         return
     with connection:
-        yield Finding("connection", "ok", f"connected to the {name}, {host}:{port}, at {connection.getpeername()[0]}")
+        yield Finding("connection", "ok", f"connected to the {name}, {host}:{port}, at {address}")
         if parsed.scheme == "https":
             yield _tls(connection, host, port, variable)
         else:

@@ -53,7 +53,10 @@ def load_env_file(path: Path) -> None:
     can't be read.
     """
     variables: dict[str, str] = {}
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:  # as PowerShell's `>` writes it
+        raise ConfigurationError(f"{path} isn't UTF-8 text. Save it as UTF-8.") from None
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and not line.startswith("#"):
             found = _LINE.fullmatch(line)
@@ -79,9 +82,9 @@ def write_env_file(path: Path, variables: Mapping[str, str]) -> None:
         file.write(_MARK + "".join(f"{name}={value}\n" for name, value in variables.items()))
 
 
-def open_private(path: Path) -> TextIO:
-    """A file to write text to that only its owner can read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def open_private(path: Path, *, keep: bool = False) -> TextIO:
+    """A file to write text to that only its owner can read, emptied unless its contents are to `keep`."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | (0 if keep else os.O_TRUNC), 0o600)
     if path.is_file():  # no device, such as /dev/null
         path.chmod(0o600)
     return os.fdopen(descriptor, "w", encoding="utf-8")

@@ -121,7 +121,8 @@ def _recording_streams(make: Any, *, is_async: bool) -> Any:
         handle = make(cassette, real, *rest)
 
         def is_new_stream(request: httpx.Request) -> bool:
-            is_stream = "text/event-stream" in request.headers.get("accept", "")
+            # As the SDK opens them. Others, such as MCP's, have a body and end by themselves: vcrpy records these.
+            is_stream = request.method == "GET" and request.headers.get("accept") == "text/event-stream"
             return is_stream and not (cassette.write_protected or cassette.can_play_response_for(_asked(request)))
 
         @functools.wraps(real)

@@ -245,7 +245,7 @@ def test_webhooks_listen_saves_deliveries_and_replay_sends_them(
     assert httpx.post(url, content=invalid, headers=signed).status_code == 200
     listening.until("but doesn't fit its type", "data must be an object")
     file, refused, unnamed, other = sorted(kept.iterdir())
-    assert [each.name for each in (refused, unnamed, other)] == [
+    assert [each.name.split("-", 2)[2] for each in (refused, unnamed, other)] == [
         "0002-401-room.message.created.json",
         "0003-400-unnamed.json",
         "0004-200-room.message.created.json",

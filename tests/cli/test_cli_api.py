@@ -48,6 +48,12 @@ def test_secret_that_is_shown_once_is_refused_before_it_is_lost(shell: Shell, sa
     assert file.read_text().startswith("whsec_")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert len(webhooks_of(sandbox)) == 2
+    kept = file.read_text()
+    for target in (file, tmp_path / "new"):
+        assert "404" in shell.run(f"api get_webhook webhook_id=wh_404 -n {NAMESPACE} --output {target}", 1)
+    assert (file.read_text(), [*tmp_path.iterdir()]) == (kept, [file])
+    shell.run(f"api get_webhook webhook_id={webhook.id} -n {NAMESPACE} --field data.active --output {file}")
+    assert file.read_text() == "true\n"
 
 
 def test_output_may_be_a_device_and_is_no_stream(shell: Shell) -> None:
@@ -120,6 +126,8 @@ def test_field_shows_one_part_of_the_answer(shell: Shell, sandbox: Sandbox) -> N
     assert "at 'id', it is a list of 2: write [0], or [] for all" in shell.run(f"api list_assistants {of} data.id", 1)
     assert "at 'idd', it has id, " in shell.run(f"api get_assistant assistant_id={ids[0]} {of} data.idd", 1)
     assert "'data..id' isn't a valid field path" in shell.run(f"api list_assistants {of} data..id", 1)
+    room = shell.run(f'api create_room -n {NAMESPACE} -d \'{{"assistant_id": "{ids[0]}"}}\' --field data.id').strip()
+    assert "at 'id', it has no fields" in shell.run(f"api get_room room_id={room} {of} data.metadata.id", 1)
 
 
 def test_all_pages_reach_a_file(shell: Shell, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -171,6 +179,8 @@ def test_missing_credentials_name_the_sandbox_and_env_file_supplies_them(
         shown = shell.run(f"--env-file={nothing} doctor", 1)
         assert f"{nothing}, line 2: write NAME=value" in shown
         assert "hunter2" not in shown
+    nothing.write_text("A=1\n", encoding="utf-16")
+    assert f"{nothing} isn't UTF-8 text" in shell.run(f"--env-file {nothing} doctor", 1)
     assert "No such file" in shell.run("--env-file /nowhere doctor", 1)
 
 

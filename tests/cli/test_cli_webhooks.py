@@ -144,6 +144,15 @@ def test_listen_registers_itself_forwards_and_removes_itself(
     listening.until(f"Deleted {webhook.id}.")
     listening.end()
     assert webhooks_of(sandbox) == []
+    before = {each: each.read_text() for each in kept.iterdir()}
+    again = terminal("webhooks", "listen", "--port", "0", "--save", str(kept))
+    again.until("Listening at ", "Ctrl-C")
+    url = again.seen.rpartition("Listening at ")[2].partition(". ")[0]
+    shell.run(f"webhooks trigger credential.expired -n {NAMESPACE} --to {url}")
+    assert len(list(kept.iterdir())) == len(before) + 1
+    assert all(each.read_text() == text for each, text in before.items())
+    again.interrupt()
+    again.end()
 
 
 @pytest.mark.full

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -165,6 +166,15 @@ def test_trouble_fails_its_check_with_advice(
     assert case.detail in checks[case.failed]["detail"]
     assert case.advice in checks[case.failed]["advice"]
     assert "hunter2" not in str(checks)
+
+
+def test_connection_that_is_reset_at_once_fails_its_check(
+    examine: Examine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as reset:
+        monkeypatch.setattr(socket, "create_connection", lambda *_, **__: reset)
+        status, checks = examine(sandbox.env)
+    assert (status, failed(checks)) == (1, {"connection"})
 
 
 def test_scopes_of_a_client_are_enough_or_not_looked_at(examine: Examine, sandbox: Sandbox) -> None:

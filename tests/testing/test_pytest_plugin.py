@@ -292,10 +292,13 @@ def test_unrelated_project_gets_no_guard_no_variable_and_no_module_but_the_plugi
 FIRST_USE_TEST = """
 import os
 import socket
+import sys
 import pytest
 @pytest.mark.live
 def test_live_imports_first():
+    [hook] = [each for each in sys.meta_path if type(each).__module__ == "interactor_ext.pytest_plugin"]
     from interactor_ext import InteractorClient
+    assert hook.find_spec("interactor_ext.webhooks") is None  # by a thread that has found it before
     with pytest.raises(ValueError, match="asked for"):
         socket.getaddrinfo("core.interactor.com", 443)
 def test_ordinary():

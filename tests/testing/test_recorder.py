@@ -263,6 +263,17 @@ def test_chat_is_recorded_and_replayed(sandbox: Sandbox, tape: Tape, mode: str) 
     assert len(sandbox.requests) == asked
 
 
+def test_body_of_a_request_that_may_be_answered_by_a_stream_is_recorded(sandbox: Sandbox, tape: Tape) -> None:
+    """As MCP clients send it."""
+
+    def use_it() -> list[int]:
+        headers = {"Accept": "application/json, text/event-stream"}
+        return [httpx.post(f"{sandbox.core_api_url}/rooms", json=body, headers=headers).status_code for body in (1, 2)]
+
+    assert tape.record(use_it) == [401, 401]
+    assert tape.replay(use_it) == [401, 401]
+
+
 async def test_stream_over_aiohttp_is_refused(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
