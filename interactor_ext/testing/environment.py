@@ -28,5 +28,5 @@ def environment_of(sandbox: Sandbox) -> dict[str, str | None]:
     """The variables to set, or to remove where the value is None. No proxy of the shell comes before the sandbox."""
     listed = next(filter(None, map(os.environ.get, NO_PROXY)), "")
     host = urlsplit(sandbox.core_api_url).hostname or ""
-    no_proxy = dict.fromkeys(NO_PROXY, ",".join(filter(None, (listed, host, NOWHERE))))
+    no_proxy = dict.fromkeys(NO_PROXY, ",".join(filter(None, (listed, host))))
     return {**dict.fromkeys(FURTHER_VARIABLES), **sandbox.env, **no_proxy}

@@ -56,8 +56,8 @@ def chosen_proxy(given: httpx.Proxy | None, origin: Origin, *, trust_env: bool) 
 
 
 def environment_proxy(origin: Origin) -> tuple[httpx.Proxy | None, str]:
-    """The proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (or the system's settings), unless NO_PROXY excludes the host;
-    and the variable.
+    """The proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (or the system's settings), unless NO_PROXY excludes the host
+    or its name ends in `.localhost`, which is this machine (RFC 6761); and the variable.
 
     Raises:
         ConfigurationError: it is no URL of a proxy.
@@ -66,7 +66,7 @@ def environment_proxy(origin: Origin) -> tuple[httpx.Proxy | None, str]:
     proxies = getproxies()
     name = scheme if proxies.get(scheme) else "all"
     proxy = proxies.get(name)
-    if not proxy or proxy_bypass(host if port is None else f"{host}:{port}"):
+    if not proxy or host.endswith(".localhost") or proxy_bypass(host if port is None else f"{host}:{port}"):
         return None, ""
     variable = f"{name.upper()}_PROXY"
     proxy = proxy if "://" in proxy else f"http://{proxy}"

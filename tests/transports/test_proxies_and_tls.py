@@ -218,6 +218,14 @@ def test_no_proxy_exempts_hosts(make: Any, exempt: str, proxy: Proxy, monkeypatc
     assert proxy.asked == []
 
 
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_names_below_localhost_need_no_proxy(make: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.address}")
+    with pytest.raises(APIConnectionError):
+        call(make(), "http://nowhere.localhost:9")
+    assert proxy.asked == []
+
+
 USER, PASSWORD = "bobby", "hunter2"
 ODD_PROXIES = [
     *(f"http://{USER}:{PASSWORD}{character}more@127.0.0.1:9" for character in "#/?[]\\\x01"),
