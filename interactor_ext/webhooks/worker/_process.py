@@ -178,6 +178,8 @@ class WorkerProcess:
     def _note(self, number: int, _: object) -> None:
         self._signals.append(number)
         self._waiter.wake()
+        if len(self._signals) > 1:  # a third one ends the process, even if the queue hangs while events are given back
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _end(status: int) -> None:
