@@ -207,7 +207,8 @@ EXITS = [SystemExit, KeyboardInterrupt, type("Abort", (BaseException,), {})]
 
 
 @pytest.mark.parametrize(
-    ("error", "kind"), [*product(EXITS, ("sync", "async")), (asyncio.CancelledError, "sync")]  # of its `asyncio.run`
+    ("error", "kind"),
+    [*product(EXITS, ("sync", "async")), (asyncio.CancelledError, "sync")],  # of its `asyncio.run`
 )
 def test_handler_raising_base_exception_fails_its_event_only(
     queue: SQLiteEventQueue, error: type[BaseException], kind: str, caplog: pytest.LogCaptureFixture

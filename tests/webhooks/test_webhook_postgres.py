@@ -183,6 +183,7 @@ def test_handled_events_are_swept_from_a_queue_by_a_new_one(
 def test_prepared_statement_finds_the_events_of_a_service_by_their_index(
     postgres: PostgresServer, queue: PostgresEventQueue
 ) -> None:
+    from psycopg.sql import SQL, Identifier
     from psycopg_pool import ConnectionPool
 
     postgres.run(
@@ -195,7 +196,8 @@ def test_prepared_statement_finds_the_events_of_a_service_by_their_index(
         with pool.connection() as connection:
             named = "SELECT name FROM pg_prepared_statements WHERE statement ~ 'SKIP LOCKED'"
             [(name,)] = connection.execute(named, prepare=False).fetchall()
-            plan = connection.execute(f"EXPLAIN EXECUTE {name} (60, 't', 'shop')").fetchall()  # type: ignore[call-overload]
+            explain = SQL("EXPLAIN EXECUTE {} (60, 't', 'shop')").format(Identifier(name))
+            plan = connection.execute(explain).fetchall()
     assert "interactor_webhook_queue_service" in str(plan)
 
 

@@ -145,10 +145,7 @@ class WorkerProcess:
     def _wait_for_stop(self) -> int:
         while not self._signals:
             if self.left_behind >= _MOST_LEFT_BEHIND:
-                logger.critical(
-                    ("%d webhook handlers hang in threads that can't be stopped. This worker is ending; restart it."),
-                    self.left_behind,
-                )
+                logger.critical("%d webhook handlers hang. This worker is ending; restart it.", self.left_behind)
                 return EXHAUSTED
             self._waiter.wait(_CHECK_SECONDS)
         logger.info(
