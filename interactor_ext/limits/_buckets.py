@@ -112,6 +112,12 @@ class LocalBuckets:
             return start - now, True
         yield  # a generator as those of other stores, without an effect
 
+    def give_back(self, keys: Sequence[Key]) -> None:
+        """A call that had reserved will not start."""
+        with self._lock:
+            for key in keys:
+                self._bucket(key, self._clock()).level += 1
+
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
         """Take over what the server sent: how many more calls it allows, or none for some seconds."""
         affected, remaining, closed_for = observed(keys, status, headers, retry_after)

@@ -102,7 +102,12 @@ class RateLimiter(EqualBySettings):
                 return delay
             if not is_told:
                 _tell(keys, time.monotonic() - began + delay)
-            yield Call(pause, (delay,))
+            try:
+                yield Call(pause, (delay,))
+            except BaseException:
+                # Otherwise callers that give up, one after the other, would put off all others for ever.
+                self._buckets.give_back(keys)
+                raise
         finally:
             self._queue.leave(place)
         return None

@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 import weakref
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,8 +23,8 @@ local now = time[1] + time[2] / 1000000
 local max_wait = tonumber(ARGV[1])
 local start, levels, lasts = now, {}, {}
 for i, key in ipairs(KEYS) do
-  local interval, burst, reserve = tonumber(ARGV[i * 5 - 3]), tonumber(ARGV[i * 5 - 2]), tonumber(ARGV[i * 5 - 1])
-  local remaining, closed_for = tonumber(ARGV[i * 5]), tonumber(ARGV[i * 5 + 1])
+  local interval, burst, reserve = tonumber(ARGV[i * 6 - 4]), tonumber(ARGV[i * 6 - 3]), tonumber(ARGV[i * 6 - 2])
+  local returned, remaining, closed_for = tonumber(ARGV[i * 6 - 1]), tonumber(ARGV[i * 6]), tonumber(ARGV[i * 6 + 1])
   local stored = redis.pcall('HMGET', key, 'level', 'seen', 'last', 'closed')
   if stored.err then -- the key holds no bucket
     redis.call('DEL', key)
@@ -31,7 +32,7 @@ for i, key in ipairs(KEYS) do
   end
   local level, seen = tonumber(stored[1]) or burst, tonumber(stored[2]) or now
   local last, closed = tonumber(stored[3]) or 0, tonumber(stored[4]) or 0
-  level = math.min(burst, level + math.max(0, now - seen) / interval)
+  level = math.min(burst, level + returned + math.max(0, now - seen) / interval)
   if remaining >= 0 then level = math.min(level, remaining) end
   if closed_for >= 0 then closed = math.max(closed, now + closed_for) end
   redis.call('HSET', key, 'level', tostring(level), 'seen', string.format('%.6f', now),
@@ -76,6 +77,7 @@ class RedisBuckets:
         self._local = LocalBuckets(tiers)
         # The remaining calls and seconds of refusal that the server sent last, until the next reservation writes them.
         self._observed: dict[Key, tuple[float, float]] = {}
+        self._returned: Counter[Key] = Counter()  # reservations, likewise
         self._warns_at = -math.inf
         self._rests_until: float | None = None
 
@@ -112,6 +114,12 @@ class RedisBuckets:
             self._sync_twin = blocking(self._redis)
         return self._sync_twin
 
+    def give_back(self, keys: Sequence[Key]) -> None:
+        if self._rests:
+            self._local.give_back(keys)
+        else:
+            self._returned.update(keys)
+
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
         affected, remaining, closed_for = observed(keys, status, headers, retry_after)
         for key in () if self._rests else affected:
@@ -122,7 +130,8 @@ class RedisBuckets:
         numbers: list[Any] = [min(max_wait, 1e9)]
         for key in keys:
             tier = self._tiers.of(key)
-            numbers += [tier.interval, tier.burst, tier.reserve, *self._observed.pop(key, (-1.0, -1.0))]
+            numbers += [tier.interval, tier.burst, tier.reserve, self._returned.pop(key, 0)]
+            numbers += self._observed.pop(key, (-1.0, -1.0))
         # The braces keep the buckets of one OAuth client on one node of a cluster, as a script needs them.
         names = [self._prefix + ":".join((f"{{{client}}}", tier, *rest)) for tier, client, *rest in keys]
         return (_RESERVE, len(names), *names, *numbers)

@@ -166,12 +166,8 @@ class WebhookVerifier:
 
 
 def _keys(secrets: Secret | Iterable[Secret]) -> tuple[bytes, ...]:
-    if isinstance(secrets, str | bytes):
+    if isinstance(secrets, str | bytes) or not isinstance(secrets, Iterable):
         return (_key(secrets),)
-    if not isinstance(secrets, Iterable):
-        raise ConfigurationError(
-            f"Webhook secrets must be str or bytes, not {type(secrets).__name__}. Is the variable set?"
-        )
     keys = tuple(_key(secret) for secret in secrets)
     if not keys:
         raise ConfigurationError("A webhook verifier needs at least one secret.")

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing, contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -202,8 +203,13 @@ def test_handler_blocking_its_event_loop_does_not_block_next_event(queue: SQLite
     assert len(queue.dead_letters()) == 1
 
 
-@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, type("Abort", (BaseException,), {})])
-@pytest.mark.parametrize("kind", ["sync", "async"])
+EXITS = [SystemExit, KeyboardInterrupt, type("Abort", (BaseException,), {})]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [*product(EXITS, ("sync", "async")), (asyncio.CancelledError, "sync")],  # of its `asyncio.run`
+)
 def test_handler_raising_base_exception_fails_its_event_only(
     queue: SQLiteEventQueue, error: type[BaseException], kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -180,6 +180,27 @@ def test_handled_events_are_swept_from_a_queue_by_a_new_one(
 # Servers that go away
 
 
+def test_prepared_statement_finds_the_events_of_a_service_by_their_index(
+    postgres: PostgresServer, queue: PostgresEventQueue
+) -> None:
+    from psycopg.sql import SQL, Identifier
+    from psycopg_pool import ConnectionPool
+
+    postgres.run(
+        "INSERT INTO interactor_webhook_queue SELECT 'other:' || i, 'open', now(), '', 0, '', '', now() "
+        "FROM generate_series(1, 1000) i; ANALYZE interactor_webhook_queue"
+    )
+    settings = {"prepare_threshold": 0, "options": "-c plan_cache_mode=force_generic_plan"}
+    with ConnectionPool(postgres.dsn, min_size=1, max_size=1, open=True, kwargs=settings) as pool:
+        assert PostgresEventQueue(pool).take("t", 60, "shop") is None
+        with pool.connection() as connection:
+            named = "SELECT name FROM pg_prepared_statements WHERE statement ~ 'SKIP LOCKED'"
+            [(name,)] = connection.execute(named, prepare=False).fetchall()
+            explain = SQL("EXPLAIN EXECUTE {} (60, 't', 'shop')").format(Identifier(name))
+            plan = connection.execute(explain).fetchall()
+    assert "interactor_webhook_queue_service" in str(plan)
+
+
 def test_completion_whose_answer_got_lost_can_be_repeated(store: Any, queue: PostgresEventQueue) -> None:
     queue.put("k", b"x")
     for each in (store, queue):

@@ -214,6 +214,19 @@ def test_second_signal_gives_back_all_that_runs_without_counting_the_attempt(sho
 
 
 @pytest.mark.full
+def test_third_signal_ends_a_process_whose_queue_hangs(shop: Shop) -> None:
+    shop.start(more="\nQueue.put_back = lambda *_: ((HERE / 'hangs').touch(), time.sleep(3600))\n")
+    shop.put("k1")
+    shop.has_run("began k1")
+    shop.send(0, signal.SIGINT)
+    shop.has_logged("takes no more events")
+    shop.send(0, signal.SIGINT)
+    eventually((shop.folder / "hangs").exists)
+    shop.send(0, signal.SIGINT)
+    assert shop.status() == -signal.SIGINT
+
+
+@pytest.mark.full
 @pytest.mark.parametrize("ends_in_time", [True, False], ids=["handler ends", "handler outlasts the grace"])
 def test_signal_lets_the_worker_of_sqs_end_its_handler_or_give_the_event_back(shop: Shop, ends_in_time: bool) -> None:
     with moto_server() as server, sqs_client(server) as client:

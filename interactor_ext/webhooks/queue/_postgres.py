@@ -35,12 +35,14 @@ _TAKE = """
 UPDATE interactor_webhook_queue
 SET at = statement_timestamp() + make_interval(secs => %(seconds)s), attempts = attempts + 1, token = %(token)s
 WHERE key = (
-    SELECT key FROM interactor_webhook_queue WHERE state = 'open' AND at <= statement_timestamp()
-    AND (%(service)s = '' OR substr(key, 1, strpos(key, ':')) = %(service)s || ':')
+    SELECT key FROM interactor_webhook_queue WHERE state = 'open' AND at <= statement_timestamp() {}
     ORDER BY at LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING key, body, attempts, extract(epoch FROM statement_timestamp() - since)::float8
 """
+# Two statements: a plan for both, as a prepared statement gets, would use no index of the service.
+_TAKE_OF_ALL = _TAKE.format("")
+_TAKE_OF_SERVICE = _TAKE.format("AND substr(key, 1, strpos(key, ':')) = %(service)s || ':'")
 _OF_HOLDER = """
 UPDATE interactor_webhook_queue SET at = statement_timestamp() + make_interval(secs => %(seconds)s) {}
 WHERE key = %(key)s AND token = %(token)s AND state = 'open'
@@ -91,7 +93,8 @@ class PostgresEventQueue(SyncPostgresBacked):
 
     def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
         """Like `EventQueue.take`."""
-        taken = self._fetch(_TAKE, token=token, seconds=min(lease, CENTURY), service=service)
+        statement = _TAKE_OF_SERVICE if service else _TAKE_OF_ALL
+        taken = self._fetch(statement, token=token, seconds=min(lease, CENTURY), service=service)
         return QueuedEvent(*taken[0]) if taken else None
 
     def renew(self, key: str, token: str, lease: float) -> bool:

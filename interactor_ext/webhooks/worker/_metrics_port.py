@@ -16,18 +16,15 @@ from interactor_ext.logs import webhooks_logger as logger
 _CLIENT_SECONDS = 10.0
 _JSON = "application/json"
 
-Health = Callable[[], tuple[int, dict[str, Any]]]
-"""The status and the document that a probe gets."""
-
 
 class MetricsPort(ThreadingTCPServer):
-    """Answers from the time it is made until the process ends, in daemon threads."""
+    """Answers from the time it is made until the process ends. `health` returns a probe's status and document."""
 
     # Not an HTTPServer, which asks DNS for its own name.
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, health: Health, host: str, port: int) -> None:
+    def __init__(self, health: Callable[[], tuple[int, dict[str, Any]]], host: str, port: int) -> None:
         self._health = health
         if ":" in host:
             self.address_family = socket.AF_INET6

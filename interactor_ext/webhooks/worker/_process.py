@@ -145,10 +145,7 @@ class WorkerProcess:
     def _wait_for_stop(self) -> int:
         while not self._signals:
             if self.left_behind >= _MOST_LEFT_BEHIND:
-                logger.critical(
-                    ("%d webhook handlers hang in threads that can't be stopped. This worker is ending; restart it."),
-                    self.left_behind,
-                )
+                logger.critical("%d webhook handlers hang. This worker is ending; restart it.", self.left_behind)
                 return EXHAUSTED
             self._waiter.wait(_CHECK_SECONDS)
         logger.info(
@@ -178,6 +175,8 @@ class WorkerProcess:
     def _note(self, number: int, _: object) -> None:
         self._signals.append(number)
         self._waiter.wake()
+        if len(self._signals) > 1:  # a third one ends the process, even if the queue hangs while events are given back
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _end(status: int) -> None:

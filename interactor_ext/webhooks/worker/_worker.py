@@ -248,9 +248,11 @@ def _no_interrupts() -> Iterator[None]:
     """For a thread that no signal interrupts: every BaseException there is the handler's own error."""
     try:
         yield
-    except (Exception, asyncio.CancelledError, GeneratorExit):
+    except (Exception, GeneratorExit):
         raise
     except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and asyncio._get_running_loop() is not None:
+            raise  # the handler's task is cancelled; one that comes out of a regular function is an error in it
         raise _HandlerExit from error
 
 
