@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from interactor_client.models import EVENT_MODELS
@@ -44,6 +46,20 @@ class DeliveryWatch:
         self._began = time.perf_counter()
         self.event = event
 
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Logs the error, or the interruption, that ends the block."""
+        try:
+            yield
+        except GeneratorExit:  # may come from the garbage collector, which must not wait for the lock of a log handler
+            raise
+        except Exception as error:
+            self._ended("failed", "failed", reason=type(error).__name__)
+            raise
+        except BaseException as error:
+            self._ended("interrupted", None, reason=type(error).__name__)
+            raise
+
     def answered(self, answer: WebhookAnswer) -> None:
         document: dict[str, Any] = json.loads(answer.body)
         error: dict[str, str] = document.get("error", {})
@@ -52,11 +68,8 @@ class DeliveryWatch:
 
     def observe_handlers(self, plan: Effects[None]) -> Effects[None]:
         """For the handlers of an event from a queue."""
-        try:
+        with self.errors():
             yield from plan
-        except Exception as error:
-            self._ended("failed", "failed", reason=type(error).__name__)
-            raise
         self._ended("handled", "processed")
 
     def _ended(self, said: str, outcome: Outcome | None, *, status: int | None = None, reason: str = "") -> None:

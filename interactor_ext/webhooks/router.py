@@ -348,7 +348,8 @@ class WebhookRouter:
 
     def _deliver(self, body: Body, headers: Headers, method: str, run: HandlerRun) -> Effects[WebhookAnswer]:
         watch = DeliveryWatch(self.reporter)
-        answer = yield from self._take(body, headers, method, run, watch)
+        with watch.errors():
+            answer = yield from self._take(body, headers, method, run, watch)
         if method == "POST":
             watch.answered(answer)
         return answer
@@ -383,7 +384,8 @@ class WebhookRouter:
     def _run(self, body: Body, run: HandlerRun) -> Effects[None]:
         event = parse_event(body)
         watch = DeliveryWatch(self.reporter, event)
-        answer, error = yield from self._handle_once(event, run)
+        with watch.errors():
+            answer, error = yield from self._handle_once(event, run)
         watch.answered(answer)
         if error is not None:
             raise error

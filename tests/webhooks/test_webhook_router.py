@@ -240,7 +240,9 @@ def test_any_handler_exception_returns_500(handle: Handle, error: type[Exception
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, Abort])
-def test_interrupted_handler_releases_event_and_interrupt_propagates(error: type[BaseException]) -> None:
+def test_interrupted_handler_releases_event_and_interrupt_propagates(
+    error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
     router, runs = make(), []
 
     @router.on("*")
@@ -251,6 +253,8 @@ def test_interrupted_handler_releases_event_and_interrupt_propagates(error: type
 
     with pytest.raises(error):
         router.handle(*delivery())
+    (record,) = (each for each in caplog.records if each.name == "interactor.webhooks")
+    assert (vars(record)["outcome"], vars(record)["event_id"]) == ("interrupted", runs[0].id)
     assert status(router.handle(*delivery())) == (200, "handled")
 
 
