@@ -128,7 +128,7 @@ class McpServer:
         page = await self._session.list_tools()
         while True:
             tools |= {self._prefix + tool.name: self._tool(self._prefix + tool.name, tool) for tool in page.tools}
-            if page.next_cursor is None:
+            if not page.next_cursor:
                 return tools
             page = await self._session.list_tools(params=PaginatedRequestParams(cursor=page.next_cursor))
 

@@ -269,7 +269,7 @@ def lowlevel(pages: list[list[str]], *, result: types.CallToolResult | None = No
             tools=[
                 types.Tool(name=name, title=f"The {name}", input_schema={"type": "object"}) for name in pages[number]
             ],
-            next_cursor=cursors[number] if number < len(cursors) else None,
+            next_cursor=cursors[number] if number < len(cursors) else "",  # as some servers end their list
         )
 
     async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
