@@ -400,6 +400,7 @@ class ReplyState:
             if call.status in FINISHED:
                 self._started.add(call.id)
                 self._to_run.pop(call.id, None)
+                self.waiting = [each for each in self.waiting if each.id != call.id]
             elif self._is_ours(call):
                 self._to_run[call.id] = call
 

@@ -61,10 +61,10 @@ class Relay:
     replies to messages sent through the relay, for at most `answer_timeout` seconds each.
 
     `max_body` is in bytes. `writes_per_minute` and `streams_per_namespace` limit one namespace in this process. With a
-    `rate_limiter`, its tier `namespace` limits the writes instead; a RedisRateLimiter counts for all processes. All
-    readers of a room share one stream of the platform, which is closed `grace` seconds after the last one has left. A
-    reader that is more than `max_queued` bytes behind is disconnected, and comes back with the id of its last event. An
-    idle stream sends a sign of life every `heartbeat` seconds.
+    `rate_limiter`, its tier `namespace` limits the writes instead; a RedisRateLimiter counts for all processes. The
+    readers of a room share a stream of the platform, which is closed `grace` seconds after the last one has left; one
+    that missed more than is kept gets another. A reader that is more than `max_queued` bytes behind is disconnected,
+    and comes back with the id of its last event. An idle stream sends a sign of life every `heartbeat` seconds.
 
     Streams end when uvicorn is told to stop. Other servers may wait for open responses: give them a limit.
 

@@ -11,7 +11,6 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from interactor_ext._errors import (
-    APIStatusError,
     APITimeoutError,
     CircuitOpenError,
     ConfigurationError,
@@ -21,6 +20,7 @@ from interactor_ext._errors import (
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
+    ServerError,
     ValidationError,
 )
 from interactor_ext._redaction import clean_text
@@ -132,8 +132,8 @@ def is_id(segment: str) -> bool:
     return _ID.fullmatch(segment) is not None
 
 
-def _normalized(origin: str) -> str | None:
-    match = _ORIGIN.fullmatch(origin.lower())
+def _normalized(origin: Any) -> str | None:
+    match = _ORIGIN.fullmatch(origin.lower()) if isinstance(origin, str) else None
     if match is None:
         return None
     scheme, host = match.groups()
@@ -241,9 +241,7 @@ def refusal_for(error: InteractorError) -> Refused:
             return Refused(409)
         case ValidationError():
             return Refused(422)
-        case RateLimitError() | CircuitOpenError() | APITimeoutError() | ConfigurationError():
-            return Refused(503, retry_after=error.retry_after or _RETRY_SECONDS)
-        case APIStatusError() if error.status == 503:
+        case RateLimitError() | CircuitOpenError() | APITimeoutError() | ConfigurationError() | ServerError(status=503):
             return Refused(503, retry_after=error.retry_after or _RETRY_SECONDS)
     return Refused(502)
 

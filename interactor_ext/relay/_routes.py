@@ -174,7 +174,7 @@ class Routes:
         assistant = _known_id(body.get("assistant_id"))
         metadata = {ROOM_NAME: _name(body)} if "name" in body else {}
         yield from self._require(self._options.rooms, user, "", request)
-        view = user.view.with_options(idempotency_key=request.headers.get("idempotency-key"))
+        view = _view_with_key(user, request)
         return self._response((yield Call(partial(view.rooms.create, assistant, metadata=metadata))), 201)
 
     def _name_room(self, room: str, request: Request) -> Effects[Response]:
@@ -212,7 +212,7 @@ class Routes:
                 raise Refused(422, words=(_REFUSED[0], reason or _REFUSED[1]))
             if reason is not None:
                 raise TypeError(f"on_message= returned {type(reason).__name__}, which is neither None nor a string")
-        view = user.view.with_options(idempotency_key=request.headers.get("idempotency-key"))
+        view = _view_with_key(user, request)
         if self._options.tools is None:
             message = yield Call(partial(view.messages.send, room, content=content, stream=True))
         else:
@@ -364,6 +364,14 @@ class Routes:
             except InteractorError:
                 if not reply.waiting:
                     raise
+
+
+def _view_with_key(user: User, request: Request) -> Any:
+    """For a write that a page may repeat. Raises Refused for a key that can't be sent on."""
+    try:
+        return user.view.with_options(idempotency_key=request.headers.get("idempotency-key"))
+    except ConfigurationError:
+        raise Refused(422) from None
 
 
 _EVENT_STREAM = {

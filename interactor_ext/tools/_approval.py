@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterable
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import attrs
@@ -107,10 +108,13 @@ def find_call(user: Any, named: WaitingCall | str) -> Effects[tuple[ToolCall, st
     else:
         call_id, rooms = named, [room.id for room in (yield from everything(user.rooms.iterate(per_page=100)))]
     for room_id in rooms:
-        for message in (yield from everything(user.messages.iterate(room_id, per_page=100))):
-            for call in message.tool_calls or ():
+        for number in count(1):  # it is among the newest
+            page = yield Call(partial(user.messages.list, room_id, order="desc", page=number, per_page=100))
+            for call in (call for message in page.data for call in message.tool_calls or ()):
                 if call.id == call_id:
                     return call, room_id
+            if not page.meta.has_more:
+                break
     raise ApprovalError(f"The tenant has no tool call {clean_text(call_id)!r}.", code="call_not_found")
 
 

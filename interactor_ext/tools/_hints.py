@@ -68,8 +68,9 @@ class ShapeBuilder:
                 return pydantic_shape(hint, place, self.definitions)
             return union([self.shape(variant, place) for variant in arguments])
         bare = hint if origin is None else origin
-        is_fixed = bare is tuple and arguments and arguments[-1] is not Ellipsis
-        if (build := _ARRAYS.get(bare)) and not is_fixed:
+        if bare is tuple and arguments and arguments[-1] is not Ellipsis:
+            return pydantic_shape(hint, place, self.definitions)
+        if build := _ARRAYS.get(bare):
             return array(self.shape(arguments[0], place) if arguments else ANYTHING, build)
         if bare in _MAPPINGS:
             key, item = arguments or (str, Any)
@@ -87,7 +88,7 @@ class ShapeBuilder:
         raise TypeError(
             f"{place}: JSON can't represent {hint if origin else getattr(hint, '__name__', hint)}. "
             "Supported types: str, int, float, bool, None, dates and times, Decimal, UUID, Enum, "
-            "Literal, list, tuple[..., ...], set, dict[str, ...], Optional, dataclasses, attrs classes, "
+            "Literal, list, tuple, set, dict[str, ...], Optional, dataclasses, attrs classes, "
             "TypedDicts and pydantic models"
         )
 

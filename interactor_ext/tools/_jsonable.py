@@ -26,7 +26,7 @@ def to_json(value: Any) -> Any:
     Raises NotJSONError for everything else, and for what no JSON text can hold: NaN, lone surrogates, circles.
     """
     try:
-        text = json.dumps(value, default=_plain, allow_nan=False, ensure_ascii=False)
+        text = json.dumps(_plain(value), allow_nan=False, ensure_ascii=False)
         text.encode()
         return json.loads(text)
     except Exception as error:
@@ -37,7 +37,9 @@ def to_json(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     """A value in the types that `json` can write."""
     if isinstance(value, Enum):
-        return value.value
+        return _plain(value.value)
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, UUID | Decimal):
@@ -45,13 +47,13 @@ def _plain(value: Any) -> Any:
     if (serializer := getattr(value, "__pydantic_serializer__", None)) is not None:  # of its models and dataclasses
         return serializer.to_python(value, mode="json", by_alias=True)
     if callable(to_dict := getattr(value, "to_dict", None)):  # the models of this SDK
-        return to_dict()
+        return _plain(to_dict())
     if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if attrs.has(type(value)):
-        return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
+        return {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
     if isinstance(value, Mapping):
-        return dict(value)
+        return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
-        return list(value)
+        return [_plain(item) for item in value]
     raise TypeError(f"JSON can't represent {type(value).__name__}")

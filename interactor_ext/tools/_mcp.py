@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from functools import partial
 from inspect import signature
@@ -46,6 +47,7 @@ class McpServer:
         self._replace = replace
         self._tools: Tools = {}
         self._loop = asyncio.get_running_loop()
+        self._pid = os.getpid()  # in a forked child the loop looks as if it still ran
         self._listing = asyncio.Lock()
         self._tasks: set[asyncio.Task[object]] = set()
         info = self._session.server_info
@@ -126,7 +128,7 @@ class McpServer:
         page = await self._session.list_tools()
         while True:
             tools |= {self._prefix + tool.name: self._tool(self._prefix + tool.name, tool) for tool in page.tools}
-            if page.next_cursor is None:
+            if not page.next_cursor:
                 return tools
             page = await self._session.list_tools(params=PaginatedRequestParams(cursor=page.next_cursor))
 
@@ -160,7 +162,7 @@ class McpServer:
         if asyncio.get_running_loop() is self._loop:
             return await call()
         gone = RuntimeError("the event loop of its session isn't running anymore")
-        if not self._loop.is_running():
+        if os.getpid() != self._pid or not self._loop.is_running():
             raise gone
         work = asyncio.run_coroutine_threadsafe(call(), self._loop)
         result = asyncio.wrap_future(work)

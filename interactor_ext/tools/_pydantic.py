@@ -95,7 +95,11 @@ def pydantic_shape(hint: Any, place: str, definitions: dict[str, Schema]) -> Sha
         raise TypeError(
             f"{place}: pydantic can't create a JSON Schema for it: {str(error).partition(chr(10))[0]}"
         ) from error
-    if misplaced := set(_misplaced([schema, *definitions.values()])):
+    notes = [each for note in unwrapped(hint)[2] for each in (note, *getattr(note, "metadata", ()))]
+    misplaced = set(_misplaced([schema, *definitions.values()]))
+    if any(getattr(each, "pattern", None) for each in notes) and '"pattern"' not in json.dumps(schema):
+        misplaced.add("pattern")  # which pydantic leaves out of the schema of a wrong type
+    if misplaced:
         raise TypeError(f"{place}: the constraint {', '.join(sorted(misplaced))} doesn't fit the type")
 
     def read(value: Any, path: str) -> Any:

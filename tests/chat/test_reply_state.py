@@ -17,6 +17,7 @@ from interactor_client.models import (
 )
 from interactor_ext import APIConnectionError, APITimeoutError, NotFoundError, StreamError
 from interactor_ext.chat._state import Done, ListMessages, ReadStream, ReplyState, RunTools, Sleep
+from interactor_ext.tools import WaitingCall
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -116,6 +117,17 @@ def test_tool_call_runs_unless_it_is_completed(listing: list[Message], action: A
     state.received(ToolCallStart(tool_call=call("tc_1")))
     state.listed(listing)
     assert state.action == action
+
+
+def test_decision_that_came_while_another_tool_ran_is_not_waited_for() -> None:
+    state = asked()
+    state.received(ToolCallStart(tool_call=call("tc_1")))
+    state.listed([message("msg_2", "", "assistant", call("tc_1"), call("tc_2")), QUESTION])
+    assert state.action == RunTools((call("tc_1"), call("tc_2")))
+    state.waits(WaitingCall("tc_1", "refund", "room_1", None, {}, {}, ""))
+    state.ran()
+    state.listed([message("msg_2", "", "assistant", call("tc_1", "completed"), call("tc_2", "completed")), QUESTION])
+    assert (state.action, state.waiting) == (ReadStream(), [])
 
 
 def test_tool_calls_within_a_complete_message_run() -> None:

@@ -53,6 +53,7 @@ def test_idempotency_key_is_passed_on_and_another_body_with_it_gets_409(
     key = {"idempotency-key": "page-7"}
     with relay.page() as page:
         first, again, other = (page.say(room, content, **key) for content in ("Hi", "Hi", "Ho"))
+        assert page.say(room, "Hi", **{"idempotency-key": "k" * 300}).status_code == 422
     assert first.json() == again.json()
     assert (other.status_code, other.json()["error"]["code"]) == (409, "CONFLICT")
     sent = [message for message in backend.namespace("user_1").messages.list(room) if message.role == "user"]
@@ -186,7 +187,7 @@ def test_module_is_served_to_anybody_and_once(relay: RelayServer, sandbox: Sandb
     [
         *(
             {"allowed_origins": each}
-            for each in ("https://app.example", ["*"], ["https://app.example/"], ["app.example"])
+            for each in ("https://app.example", ["*"], ["https://app.example/"], ["app.example"], [None])
         ),
         {"authorize": "user_1"},
         *({name: each} for name in ("rooms", "instances", "on_message") for each in (["room_1"], [], lambda one: True)),

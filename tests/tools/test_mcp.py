@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from interactor_ext import (
 )
 from interactor_ext.sandbox import Sandbox
 from tests.support.conversations import NAMESPACE, chat, room_with, under_deadline
+from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.mcp_servers import ROOT, connected, demo, server_over_http
 from tests.support.modes import sync_and_async
 from tests.support.npm import npm_package
@@ -224,6 +226,15 @@ def test_result_of_a_session_whose_event_loop_has_ended_is_an_error() -> None:
     assert run(tools, "a", {}) == {"error": {"type": "tool_failed", "message": f"The MCP server paged {GONE}"}}
 
 
+@needs_fork
+@in_threads
+def test_call_in_a_forked_child_where_no_event_loop_runs_is_an_error() -> None:
+    tools = ToolSet()
+    with connected(lowlevel([["a"]])) as (portal, client):
+        portal.call(tools.add_mcp, client)
+        assert ended_well(in_child(lambda: signal.alarm(30) == 0 and GONE in run(tools, "a", {})["error"]["message"]))
+
+
 def test_call_ends_when_the_event_loop_of_its_session_ends_meanwhile() -> None:
     tools = ToolSet()
     results: list[Any] = []
@@ -258,7 +269,7 @@ def lowlevel(pages: list[list[str]], *, result: types.CallToolResult | None = No
             tools=[
                 types.Tool(name=name, title=f"The {name}", input_schema={"type": "object"}) for name in pages[number]
             ],
-            next_cursor=cursors[number] if number < len(cursors) else None,
+            next_cursor=cursors[number] if number < len(cursors) else "",  # as some servers end their list
         )
 
     async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:

@@ -115,6 +115,21 @@ def test_approved_call_is_run_once_and_recorded(
 
 
 @sync_and_async
+def test_approval_lists_only_the_newest_messages_of_a_long_room(mode: str, sandbox: Sandbox) -> None:
+    tools = Refunds()
+    room = room_with(sandbox, tools)
+    with sandbox.client(namespace=NAMESPACE) as user:
+        for _ in range(51):  # each with its answer
+            user.messages.send(room, "Hello!")
+    (waiting,) = [
+        each for each in chat(mode, sandbox, room, REFUND, tools=tools).events if isinstance(each, WaitingCall)
+    ]
+    before = len(sandbox.requests)
+    decide(mode, sandbox, lambda user: tools.approve(user, waiting, by="alice"))
+    assert [each.operation for each in sandbox.requests[before:]].count("list_messages") == 1
+
+
+@sync_and_async
 def test_rejected_call_is_not_run_and_the_model_reads_the_reason(mode: str, sandbox: Sandbox) -> None:
     tools = Refunds()
     room, waiting = waiting_in(mode, sandbox, tools)

@@ -228,6 +228,12 @@ TABLE: list[Row] = [
         {"[-1]": "value.0"},
     ),
     (
+        tuple[int, str],
+        {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}], "minItems": 2, "maxItems": 2},
+        {'[1, "a"]': (1, "a")},
+        {'[1, "a", 2]': "value", "[1]": "value.1"},
+    ),
+    (
         dict[str, Annotated[int, at.Ge(0)]],
         {"type": "object", "additionalProperties": {"minimum": 0, "type": "integer"}},
         {'{"a": 0}': {"a": 0}},
@@ -510,6 +516,7 @@ def test_any_json_is_read_or_refused(value: Any, tool: ToolFunction) -> None:
         (Annotated[int, at.MaxLen(3)], "the constraint maxLength doesn't fit the type"),
         (Annotated[Address, at.MinLen(1)], "the constraint minLength doesn't fit the type"),
         (list[Annotated[str, Field(decimal_places=2)]], "the constraint decimal_places doesn't fit the type"),
+        (list[Annotated[int, Field(pattern=r"\d{5}")]], "the constraint pattern doesn't fit the type"),
         (Annotated[int, Field(discriminator="kind")], "pydantic can't create a JSON Schema for it"),
         (Annotated[Callable[[], int], Field(description="x")], "pydantic can't create a JSON Schema for it"),
         (Annotated[Defined, Field(description="x")], "pydantic can't create a JSON Schema for it"),
