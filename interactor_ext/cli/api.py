@@ -160,7 +160,7 @@ def _body(data: str | None) -> Any:
         return None
     text = sys.stdin.read() if data == "-" else data
     if data.startswith("@"):
-        text = Path(data[1:]).read_text(encoding="utf-8")
+        text = Path(data[1:]).read_text(encoding="utf-8-sig")
     try:
         return json.loads(text)
     except ValueError as error:

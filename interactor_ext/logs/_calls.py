@@ -52,7 +52,7 @@ def log_retry(
 ) -> None:
     """Log an attempt that another follows."""
     if logger.isEnabledFor(logging.WARNING):
-        fields: dict[str, Any] = {"status_code": None, "request_id": None}
+        fields: dict[str, Any] = {"status_code": None, "request_id": None, "duration_ms": None}
         if response is not None:
             fields["status_code"] = response.status_code
             fields["request_id"] = _loggable_id(request, response.headers.get("x-request-id"))

@@ -88,16 +88,18 @@ def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) ->
             return httpx.create_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
         return _default_context(trust_env, (*named, key_log))
     except (OSError, ValueError) as error:
-        sources = [f"{name}={value}" for name, value in zip(_VARIABLES, named, strict=False) if value]
-        sources += ["verify="] if isinstance(verify, str) else []
-        sources += ["cert="] if cert is not None else []
+        variables = [f"{name}={value}" for name, value in zip(_VARIABLES, named, strict=False) if value]
+        given = ["cert="] if cert is not None else []
+        if isinstance(verify, str):  # instead of the variables
+            variables, given = [], ["verify=", *given]
         advice = "exist, be readable, and contain certificates in PEM format"
         if key_log and getattr(error, "filename", None) == key_log:
-            sources, advice = [f"SSLKEYLOGFILE={key_log}"], "be writable"
+            variables, given, advice = [f"SSLKEYLOGFILE={key_log}"], [], "be writable"
+        advice += ". Unset the variable to go on without it" if variables and not given else ""
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigurationError(
-            f"The TLS settings can't be used ({', '.join(sources) or 'the defaults of this system'}): "
-            f"{reason}. The file must {advice}. Unset the variable to go on without it."
+            f"The TLS settings can't be used ({', '.join([*given, *variables]) or 'the defaults of this system'}): "
+            f"{reason}. The file must {advice}."
         ) from error
 
 

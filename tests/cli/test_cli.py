@@ -355,7 +355,7 @@ def test_api_supports_all_pages_and_files(call: Callable[..., Any], sandbox: San
     assert main(["api", "create_webhook", "-d", json.dumps(hook), "--output", str(file)]) == 0
     assert json.loads(file.read_text())["data"]["secret"] not in ("", "***")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    (tmp_path / "body.json").write_text(json.dumps(body))
+    (tmp_path / "body.json").write_text(json.dumps(body), encoding="utf-8-sig")  # as some editors save it
     assert main(["api", "create_assistant", "-d", f"@{tmp_path / 'body.json'}"]) == 0
 
 

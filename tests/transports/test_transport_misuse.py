@@ -56,11 +56,16 @@ def test_key_log_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch
         assert "SSL_CERT_FILE" not in str(caught.value)
 
 
-def test_unreadable_client_certificate_raises_configuration_error(tmp_path: Path) -> None:
+def test_unreadable_file_of_an_argument_is_blamed_on_no_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # httpx wants a context instead
-        with pytest.raises(ConfigurationError, match="cert="):
-            Transport(cert=str(tmp_path / "client.pem"))
+        for argument in ("cert", "verify"):
+            with pytest.raises(ConfigurationError, match=f"{argument}=") as caught:
+                Transport(**{argument: str(tmp_path / "client.pem")})
+            assert "Unset" not in str(caught.value)
 
 
 @pytest.mark.parametrize("make", [InteractorClient, AsyncInteractorClient])
