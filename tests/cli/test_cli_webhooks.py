@@ -149,7 +149,7 @@ def test_listen_registers_itself_forwards_and_removes_itself(
     again.until("Listening at ", "Ctrl-C")
     url = again.seen.rpartition("Listening at ")[2].partition(". ")[0]
     shell.run(f"webhooks trigger credential.expired -n {NAMESPACE} --to {url}")
-    assert len(list(kept.iterdir())) == len(before) + 1
+    eventually(lambda: len(list(kept.iterdir())) == len(before) + 1)
     assert all(each.read_text() == text for each, text in before.items())
     again.interrupt()
     again.end()
