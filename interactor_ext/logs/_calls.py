@@ -100,6 +100,10 @@ def _log(level: int, text: str, request: httpx.Request, fields: dict[str, Any], 
 
 
 def _created_id(request: httpx.Request, response: httpx.Response) -> str | None:
+    """The id of the new resource. Where the path already names a resource, that one is logged."""
+    operation = Call.of(request).operation
+    if operation is not None and "}" in operation.path:
+        return None
     if not response.is_closed or len(response.content) > _LARGEST_BODY:
         return None
     try:

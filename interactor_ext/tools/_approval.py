@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterable
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import attrs
@@ -20,7 +19,7 @@ from interactor_ext.tools._calls import FINISHED, PendingCall
 from interactor_ext.tools._function import ToolFunction
 
 if TYPE_CHECKING:
-    from interactor_client.models import ToolCall
+    from interactor_client.models import Message, ToolCall
 
 
 @attrs.frozen
@@ -108,14 +107,26 @@ def find_call(user: Any, named: WaitingCall | str) -> Effects[tuple[ToolCall, st
     else:
         call_id, rooms = named, [room.id for room in (yield from everything(user.rooms.iterate(per_page=100)))]
     for room_id in rooms:
-        for number in count(1):  # it is among the newest
-            page = yield Call(partial(user.messages.list, room_id, order="desc", page=number, per_page=100))
-            for call in (call for message in page.data for call in message.tool_calls or ()):
-                if call.id == call_id:
-                    return call, room_id
-            if not page.meta.has_more:
-                break
+        messages = user.messages.iterate(room_id, order="desc", per_page=100)  # it is among the newest
+        call = yield Call(partial(_find_async if isinstance(messages, AsyncIterable) else _find, messages, call_id))
+        if call is not None:
+            return call, room_id
     raise ApprovalError(f"The tenant has no tool call {clean_text(call_id)!r}.", code="call_not_found")
+
+
+def _find(messages: Iterable[Message], call_id: str) -> ToolCall | None:
+    return next((call for message in messages if (call := _call_of(message, call_id))), None)
+
+
+async def _find_async(messages: AsyncIterable[Message], call_id: str) -> ToolCall | None:
+    async for message in messages:
+        if call := _call_of(message, call_id):
+            return call
+    return None
+
+
+def _call_of(message: Message, call_id: str) -> ToolCall | None:
+    return next((call for call in message.tool_calls or () if call.id == call_id), None)
 
 
 def everything(items: Any) -> Effects[list[Any]]:

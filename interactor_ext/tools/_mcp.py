@@ -47,7 +47,7 @@ class McpServer:
         self._replace = replace
         self._tools: Tools = {}
         self._loop = asyncio.get_running_loop()
-        self._pid = os.getpid()  # in a forked child the loop looks as if it still ran
+        self._process = os.getpid()  # in a forked child the loop looks as if it still ran
         self._listing = asyncio.Lock()
         self._tasks: set[asyncio.Task[object]] = set()
         info = self._session.server_info
@@ -162,7 +162,7 @@ class McpServer:
         if asyncio.get_running_loop() is self._loop:
             return await call()
         gone = RuntimeError("the event loop of its session isn't running anymore")
-        if os.getpid() != self._pid or not self._loop.is_running():
+        if os.getpid() != self._process or not self._loop.is_running():
             raise gone
         work = asyncio.run_coroutine_threadsafe(call(), self._loop)
         result = asyncio.wrap_future(work)

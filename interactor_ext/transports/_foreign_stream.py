@@ -1,4 +1,4 @@
-"""The body of a stream over a transport that is none of ours."""
+"""The body of a stream over a transport that isn't the SDK's own."""
 
 from __future__ import annotations
 

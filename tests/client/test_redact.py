@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +19,8 @@ import structlog
 from interactor_ext import InteractorClient, ValidationError
 from interactor_ext.logs import RedactingFilter
 from tests.support.linear_time import assert_linear_time
+from tests.support.pages import DOCS, blocks
+from tests.support.scripted_server import OddServer, js
 
 SECRET = "hunter2hunter2"
 Point = namedtuple("Point", "x y")
@@ -111,6 +117,31 @@ def test_redacting_filter_masks_tracebacks_as_a_processor_of_structlog() -> None
     processors = [structlog.processors.format_exc_info, redact, structlog.processors.KeyValueRenderer()]
     line = structlog.stdlib.ProcessorFormatter(processors=processors).format(record)
     assert "exception='ValueError: ***'" in line
+
+
+FAILS = """
+import logging
+password = "letmein-please"
+try:
+    raise ValueError("client_secret=hunter2hunter2")
+except ValueError:
+    logging.getLogger("interactor.webhooks").exception("A handler failed")
+sentry_sdk.flush(60)
+"""
+
+
+def test_events_of_sentry_are_masked_as_the_page_says() -> None:
+    pytest.importorskip("sentry_sdk", reason="needs: pip install sentry-sdk")
+    (recipe,) = (block.code for block in blocks(DOCS / "how-to" / "logs.md") if "sentry_sdk.init" in block.code)
+    with OddServer(lambda _: js(200, {})) as sentry:
+        script = "from interactor_ext.logs import RedactingFilter\n" + recipe + FAILS
+        environment = {**os.environ, "SENTRY_DSN": sentry.url.replace("://", "://key@") + "/1"}
+        subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=120)
+        received = b"".join(gzip.decompress(call.body) for call in sentry.calls).decode()
+    assert "A handler failed" in received
+    assert '"client_secret=***"' in received
+    assert "hunter2" not in received
+    assert "letmein" not in received
 
 
 def test_masked_json_line_stays_valid_json() -> None:

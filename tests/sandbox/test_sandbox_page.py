@@ -257,7 +257,7 @@ def act(sandbox: Sandbox, **headers: str) -> httpx.Response:
 
 
 def test_cross_site_page_requests_return_403(sandbox: Sandbox) -> None:
-    assert act(sandbox).status_code == 404  # allowed, but there is no such instance
+    assert act(sandbox).status_code == 404  # allowed, but the instance doesn't exist
     assert act(sandbox, origin=origin(sandbox)).status_code == 404
     for foreign in ("https://evil.example", "null", "http://[", "http://127.0.0.1:1"):
         assert act(sandbox, origin=foreign).status_code == 403
