@@ -18,6 +18,7 @@ ENVIRONMENTS: Mapping[str, tuple[str, str]] = {
     "sandbox": ("https://sandbox-auth.interactor.com/api/v1", "https://sandbox-core.interactor.com/api/v1"),
 }
 """The account server and the Core API of each."""
+_OWNERS = {url.split("/")[2]: name for name, urls in ENVIRONMENTS.items() for url in urls}
 
 # What other clients call a setting that has two names here.
 _OTHER_NAMES = {"api_key": "client_id and client_secret", "base_url": "core_api_url and account_server_url"}
@@ -64,6 +65,7 @@ class InteractorConfig:
     """Immutable settings of a client. A ConfigurationError lists everything that is wrong with them.
 
     Times are in seconds. `environment` is "production" or "sandbox" and sets both URLs; an explicit URL overrides it.
+    Without it, both URLs of one environment say which it is; with neither, it is "production".
     `token_refresh_buffer` is how long before expiry a token is replaced. `timeout` limits one attempt, `deadline` the
     whole call with its retries. `max_response_size` is in bytes, after unpacking: larger responses are refused while
     they arrive, and so are events of a stream larger than a quarter of it. `scopes` is a sequence, or one string with
@@ -103,7 +105,13 @@ class InteractorConfig:
         variables = _environment()
         _check_environment(fields, variables)
         # None means not given, never "no limit": so a value that is missing switches off no timeout.
-        given: dict[str, Any] = {**variables, **{name: value for name, value in fields.items() if value is not None}}
+        keywords = {name: value for name, value in fields.items() if value is not None}
+        given: dict[str, Any] = {**variables, **keywords}
+        if "environment" not in keywords:
+            # Both URLs as keywords override the variable of the environment as well.
+            said = keywords if "environment" in variables else given
+            if environment := _environment_of([said.get(name) for name in _URLS]):
+                given["environment"] = environment
         given["client_secret"] = unwrapped(given.get("client_secret", ""))
         if isinstance(scopes := given.get("scopes"), Sequence):
             given["scopes"] = tuple(scopes.split() if isinstance(scopes, str) else scopes)
@@ -141,18 +149,19 @@ class InteractorConfig:
         """The reason why this is no URL, or must not get secrets and tokens, if there is one."""
         if problem := checks.url_problem(name, value):
             return problem
-        given = httpx.URL(value)
-        for environment, urls in ENVIRONMENTS.items():
-            if given.host not in {httpx.URL(url).host for url in urls}:
-                continue
-            if environment != self.environment:
-                return (
-                    f"{name} belongs to {environment!r}, but environment is {self.environment!r}: pass "
-                    f"environment={environment!r}, or leave out {name} and unset {_VARIABLES[name]}"
-                )
-            if given.scheme != "https":
-                return f"{name} must begin with https://, so that the platform's secrets and tokens are encrypted"
-        return None if self.allow_insecure_http is True else checks.insecure_problem(name, given)
+        if (environment := _owner(value)) is None:
+            return None if self.allow_insecure_http is True else checks.insecure_problem(name, httpx.URL(value))
+        if environment != self.environment:
+            other = next(each for each in _URLS if each != name)
+            is_mixture = _owner(getattr(self, other)) == self.environment
+            return (
+                f"{name} belongs to {environment!r}, but "
+                f"{f'{other} to' if is_mixture else 'environment is'} {self.environment!r}: pass "
+                f"environment={environment!r}, or leave out {name} and unset {_VARIABLES[name]}"
+            )
+        if httpx.URL(value).scheme != "https":
+            return f"{name} must begin with https://, so that the platform's secrets and tokens are encrypted"
+        return None
 
     @classmethod
     def from_env(cls, **overrides: Unpack[ConfigFields]) -> InteractorConfig:
@@ -163,6 +172,8 @@ class InteractorConfig:
         """A copy with some fields changed. URLs that `environment` sets change with it."""
         fields: dict[str, Any] = {name: getattr(self, name) for name in ConfigFields.__annotations__}
         fields |= {name: value for name, value in changes.items() if value is not None}
+        if changes.get("environment") is None:
+            fields["environment"] = _environment_of([fields[name] for name in _URLS]) or self.environment
         for name, old, new in zip(_URLS, ENVIRONMENTS[self.environment], _urls(fields["environment"]), strict=True):
             if changes.get(name) is None and fields[name] == old:
                 fields[name] = new
@@ -229,6 +240,19 @@ def _check_environment(overrides: ConfigFields, variables: Mapping[str, str]) ->
         raise ConfigurationError(
             f"{given}, but {' and '.join(others)} names another server: unset that to use {environment!r}, or {advice}"
         )
+
+
+def _environment_of(urls: Sequence[object]) -> str | None:
+    """The environment that two URLs name: both do, or one of them where the other is a server of your own."""
+    owners = {_owner(url) for url in urls} - {None}
+    return owners.pop() if all(urls) and len(owners) == 1 else None
+
+
+def _owner(url: object) -> str | None:
+    """The environment whose server is at this URL, if it is one of the platform."""
+    if checks.url_problem("", url):
+        return None
+    return _OWNERS.get(httpx.URL(str(url)).host)
 
 
 def _urls(environment: object) -> tuple[str, str]:

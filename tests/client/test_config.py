@@ -23,7 +23,15 @@ from interactor_ext import (
     validate_env,
 )
 
-VARIABLES = ("CLIENT_ID", "CLIENT_SECRET", "ACCOUNT_SERVER_URL", "CORE_API_URL", "SCOPES", "REQUIRE_NAMESPACE")
+VARIABLES = (
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "ACCOUNT_SERVER_URL",
+    "CORE_API_URL",
+    "SCOPES",
+    "REQUIRE_NAMESPACE",
+    "ENVIRONMENT",
+)
 SECRET = "secret_8f3a61c9d2"
 GIVEN: dict[str, Any] = {"client_id": "client_x", "client_secret": SECRET}
 
@@ -323,9 +331,57 @@ def test_url_of_another_environment_is_refused_with_advice() -> None:
     with pytest.raises(ConfigurationError) as caught:
         InteractorConfig(**GIVEN, core_api_url="https://sandbox-core.interactor.com/api/v1")
     assert str(caught.value) == (
-        "core_api_url belongs to 'sandbox', but environment is 'production': pass environment='sandbox', or leave out "
-        "core_api_url and unset INTERACTOR_CORE_API_URL"
+        "core_api_url belongs to 'sandbox', but account_server_url to 'production': pass environment='sandbox', or "
+        "leave out core_api_url and unset INTERACTOR_CORE_API_URL"
     )
+
+
+PRODUCTION: dict[str, Any] = {
+    "account_server_url": "https://auth.interactor.com/api/v1",
+    "core_api_url": "https://core.interactor.com/api/v1",
+}
+SANDBOX: dict[str, Any] = {
+    "account_server_url": "https://sandbox-auth.interactor.com/api/v1",
+    "core_api_url": "https://sandbox-core.interactor.com/api/v1",
+}
+MIXED = {"account_server_url": SANDBOX["account_server_url"], "core_api_url": PRODUCTION["core_api_url"]}
+OWN = "https://proxy.example/api/v1"
+
+
+@pytest.mark.parametrize(
+    ("variables", "keywords", "expected"),
+    [
+        (SANDBOX, {}, "sandbox"),  # the platform guide's own .env
+        (PRODUCTION, {}, "production"),
+        ({}, SANDBOX, "sandbox"),
+        ({**SANDBOX, "environment": "sandbox"}, {}, "sandbox"),
+        ({"account_server_url": SANDBOX["account_server_url"], "core_api_url": OWN}, {}, "sandbox"),
+        ({"environment": "production"}, SANDBOX, "sandbox"),  # keywords override variables
+        (SANDBOX, PRODUCTION, "production"),
+        (PRODUCTION, {"environment": "production"}, "production"),
+        (MIXED, {}, "belongs to 'sandbox', but core_api_url to 'production'"),
+        (SANDBOX, {"core_api_url": PRODUCTION["core_api_url"]}, "but core_api_url to 'production'"),
+        ({"account_server_url": SANDBOX["account_server_url"]}, {}, "but core_api_url to 'production'"),
+        ({**SANDBOX, "environment": "production"}, {}, "INTERACTOR_ENVIRONMENT is 'production'"),
+        (SANDBOX, {"environment": "production"}, "environment='production' is given"),
+        ({}, {**SANDBOX, "environment": "production"}, "but environment is 'production'"),
+    ],
+)
+def test_environment_is_what_somebody_set(
+    variables: dict[str, str], keywords: Any, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**GIVEN, **variables}.items():
+        monkeypatch.setenv(f"INTERACTOR_{name.upper()}", value)
+    if expected in ("production", "sandbox"):
+        assert InteractorConfig.from_env(**keywords).environment == expected
+        with InteractorClient(InteractorConfig.from_env(**keywords)) as client:
+            assert client.config.environment == expected
+        return
+    with pytest.raises(ConfigurationError, match=re.escape(expected)):
+        InteractorConfig.from_env(**keywords)
+    if not keywords:
+        with pytest.raises(ConfigurationError, match=re.escape(expected)):
+            validate_env()
 
 
 @pytest.mark.parametrize("namespace", ["user_123", "Zoë", "org acme", "日本", "a/b?c=d&e", "x" * 200])
@@ -362,6 +418,7 @@ def test_config_is_frozen_comparable_copyable_and_picklable() -> None:
 def test_replace_with_new_environment_changes_its_urls() -> None:
     config = InteractorConfig(**GIVEN).replace(environment="sandbox", timeout=5)
     assert config == InteractorConfig(**GIVEN, environment="sandbox", timeout=5)
+    assert InteractorConfig(**GIVEN).replace(**SANDBOX, timeout=5) == config
     own = InteractorConfig(**GIVEN, core_api_url="http://localhost:1/x").replace(environment="sandbox")
     assert own.core_api_url == "http://localhost:1/x"
     assert own.account_server_url == "https://sandbox-auth.interactor.com/api/v1"
