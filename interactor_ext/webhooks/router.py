@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
 import secrets
 import time
 import warnings
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from interactor_client.accepted import event_types, pattern_of
-from interactor_client.models import EVENT_MODELS
+from interactor_client.accepted import event_types
 from interactor_ext._effects import Call, Effects, Renewal, run_async, run_sync
 from interactor_ext._errors import (
     ConfigurationError,
@@ -22,11 +19,12 @@ from interactor_ext._errors import (
     WebhookPayloadError,
     WebhookVerificationError,
 )
+from interactor_ext._waiting.around import Around, checked_around
 from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter
 from interactor_ext.webhooks import _transactions, answers
-from interactor_ext.webhooks._around import Around, surrounded
+from interactor_ext.webhooks._handlers import Handler, Registration, similar_event_type
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, StoreCalls
@@ -47,7 +45,6 @@ if TYPE_CHECKING:
     from interactor_client.models import KnownWebhookEventType, WebhookEvent
     from interactor_ext.telemetry._events import Telemetry
 
-Handler = Callable[[Any], Any]
 HandOver = Callable[[bytes], Any]
 H = TypeVar("H", bound=Handler)
 
@@ -60,19 +57,12 @@ class Verifier(Protocol):
     def verify(self, body: Body, headers: Headers) -> WebhookEvent: ...
 
 
-class Registration(NamedTuple):
-    patterns: tuple[str, ...]
-    pattern: re.Pattern[str]
-    takes_any_event: bool
-    handler: Handler
-
-
 class HandlerRun(NamedTuple):
     """How handlers run: in which thread pool (None is the caller's thread), with which timeout and wrapper."""
 
     threads: DaemonThreads | None
     timeout: float | None
-    wrap: Callable[[Handler], Handler] | None = None
+    wrap: Callable[[Callable[[Any], Any]], Callable[[Any], Any]] | None = None
 
 
 class WebhookRouter:
@@ -93,7 +83,8 @@ class WebhookRouter:
     handlers in its caller's thread and can't stop them there; with `handler_timeout`, they run in another.
 
     `around` returns a context manager that each handler runs in: Flask's `app.app_context`, a transaction, a check of
-    pooled connections. An async one is for `async def` handlers. An exception at its end, such as a failed COMMIT,
+    pooled connections. An async one is for `async def` handlers. A handler's second parameter receives what it yields.
+    An exception at its end, such as a failed COMMIT,
     counts as the handler's own error, and the event is only recorded as handled after it.
 
     `max_body` is in bytes. `telemetry` (see `interactor_ext.telemetry`) records each delivery.
@@ -147,6 +138,7 @@ class WebhookRouter:
         self.key_prefix: str = "" if name is None else f"{name}:"
         self.lease: float = above_zero(lease, "The lease of a webhook router")
         self.handler_timeout = handler_timeout
+        checked_around(around)
         self.around = around
         timeout = handler_timeout_of(handler_timeout, self.lease)
         self._in_caller = HandlerRun(None if handler_timeout is None else CALLER_THREADS, timeout)
@@ -154,15 +146,18 @@ class WebhookRouter:
         self.max_body: int = at_least_zero(max_body, "max_body")
         self.reporter: Reporter | None = None if telemetry is None else Reporter(telemetry)
         self._registrations: list[Registration] = []
-        self._default: Handler | None = None
+        self._default: Registration | None = None
 
     def on(self, *patterns: str) -> Callable[[H], H]:
-        """Register a handler (`def` or `async def` with one parameter) for event types; `*` matches any characters.
+        """Register a handler (`def` or `async def`) for event types; `*` matches any characters.
+
+        A handler is called with the event. If it has a second parameter without a default, that receives what the
+        router's `around` yields: `def save(event, session)`. Other signatures, FastAPI's `Depends` and generator
+        functions raise a ConfigurationError.
 
         Every matching handler runs, in the order of registration, under one claim: if one fails, all run again at the
         next attempt. A pattern that looks like a misspelt event type causes a UserWarning, and so does a handler whose
-        parameter has the class of another event. A handler that can't be called with the event alone raises a
-        ConfigurationError.
+        parameter has the class of another event.
 
         An event that does not fit the class of its type goes, as `InvalidWebhookEvent`, only to the handlers of `"*"`,
         or to the default handler if there are none. If it has other handlers too, it counts as failed afterwards.
@@ -173,13 +168,11 @@ class WebhookRouter:
                 "write @router.on('room.*') above it."
             )
         for each in patterns:
-            if meant := _similar_event_type(each):
+            if meant := similar_event_type(each):
                 warnings.warn(f"Unknown event {each!r}. Did you mean {meant!r}?", stacklevel=2)
-        pattern = pattern_of(patterns)
 
         def register(handler: H) -> H:
-            _check_handler(handler, pattern)
-            self._registrations.append(Registration(patterns, pattern, "*" in patterns, handler))
+            self._registrations.append(Registration.of(handler, patterns, has_value=self.around is not None))
             return handler
 
         return register
@@ -188,8 +181,7 @@ class WebhookRouter:
         """Register the handler of events that no other handles. Without one they get 200 and are dropped."""
         if self._default is not None:
             raise ConfigurationError("This router already has a default handler.")
-        _check_handler(handler)
-        self._default = handler
+        self._default = Registration.of(handler, ("*",), has_value=self.around is not None)
         return handler
 
     def handle(self, body: Body, headers: Headers, *, method: str = "POST") -> WebhookAnswer:
@@ -329,15 +321,15 @@ class WebhookRouter:
         """Run the matching handlers. Raises WebhookPayloadError at the end if the event does not fit their class."""
         matching = [each for each in self._registrations if each.pattern.fullmatch(event.event)]
         problem = validation_error_of(event)
-        handlers = [each.handler for each in matching if each.takes_any_event or problem is None]
-        if not handlers and self._default is not None:
-            handlers = [self._default]
+        chosen = [each for each in matching if each.takes_any_event or problem is None]
+        if not chosen and self._default is not None:
+            chosen = [self._default]
         began = time.monotonic()
-        for handler in handlers:
+        for each in chosen:
             left = None if run.timeout is None else max(0.0, run.timeout - (time.monotonic() - began))
-            wrapped = handler if self.around is None else surrounded(handler, self.around)
-            wrapped = wrapped if run.wrap is None else run.wrap(wrapped)
-            yield Call(wrapped, (event,), threads=run.threads, timeout=left, renewal=renewal)
+            handler = each.within(self.around)
+            handler = handler if run.wrap is None else run.wrap(handler)
+            yield Call(handler, (event,), threads=run.threads, timeout=left, renewal=renewal)
         if problem is not None and not all(each.takes_any_event for each in matching):
             raise WebhookPayloadError(f"It doesn't fit the class that its handlers expect: {problem}.")
 
@@ -478,33 +470,3 @@ def handler_timeout_of(given: float | None, lease: float) -> float | None:
     if given is None:
         return lease
     return None if above_zero(given, "handler_timeout", endless=True) == math.inf else given
-
-
-def _similar_event_type(pattern: str) -> str | None:
-    """The event type that a pattern misspells, if any. Other unknown types may be newer than this SDK."""
-    known = [event for event in EVENT_MODELS["WebhookEvent"] if event]
-    if any(map(pattern_of([pattern]).fullmatch, known)):
-        return None
-    if "*" in pattern:
-        known = sorted({f"{event[: dot.start()]}.*" for event in known for dot in re.finditer(r"\.", event)})
-    return next(iter(get_close_matches(pattern, known, n=1, cutoff=0.85)), None)
-
-
-def _check_handler(handler: Handler, pattern: re.Pattern[str] | None = None) -> None:
-    """Otherwise it would fail with the first delivery only. Type checkers can't tell which classes a pattern means."""
-    try:
-        signature = inspect.signature(handler)
-    except ValueError:  # some built-in functions have none
-        return
-    name = getattr(handler, "__name__", type(handler).__name__)
-    try:
-        signature.bind(None)
-    except TypeError:
-        raise ConfigurationError(
-            f"A webhook handler is called with only the event, not as {name}{signature}."
-        ) from None
-    annotation = next(iter(signature.parameters.values())).annotation
-    expected = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
-    event = next((event for event, model in EVENT_MODELS["WebhookEvent"].items() if event and model == expected), None)
-    if pattern and event and not pattern.fullmatch(event):
-        warnings.warn(f"{name} expects a {expected}, but isn't registered for {event!r}.", stacklevel=3)

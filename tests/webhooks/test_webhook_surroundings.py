@@ -6,8 +6,8 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from interactor_ext.webhooks import PostgresEventStore, SQLiteEventQueue, SQLite
 from tests.support.postgres_server import PostgresServer
 from tests.support.served import GUNICORN, UVICORN, Served, needs
 from tests.support.webhook_deliveries import delivery
-from tests.support.webhook_routers import Handle, async_handle, make, status, sync_handle
+from tests.support.webhook_routers import make
 
 pytest_plugins = ["tests.support.server_fixtures"]
 
@@ -390,65 +390,6 @@ def test_handlers_in_threads_of_the_router_outlive_a_restart_of_the_database(
         postgres.start()
         # The first attempt of a thread finds out that its connection has ended.
         assert [deliver(served, "room.message.created", "after").status_code for _ in range(2)] == [500, 200]
-
-
-def sync_manager(entered: list[str]) -> Callable[[], Any]:
-    @contextmanager
-    def around() -> Iterator[None]:
-        entered.append("in")
-        yield
-        entered.append("out")
-
-    return around
-
-
-def async_manager(entered: list[str]) -> Callable[[], Any]:
-    @asynccontextmanager
-    async def around() -> AsyncIterator[None]:
-        entered.append("in")
-        yield
-        entered.append("out")
-
-    return around
-
-
-@pytest.mark.parametrize("handle", [sync_handle, async_handle])
-@pytest.mark.parametrize("form", ["regular", "async", "regular, of a coroutine", "async, within an async manager"])
-def test_each_handler_runs_within_around(handle: Handle, form: str) -> None:
-    entered: list[str] = []
-    router = make(around=(async_manager if "async manager" in form else sync_manager)(entered))
-
-    def handler(event: Any) -> None:
-        entered.append("handler")
-
-    async def async_handler(event: Any) -> None:
-        entered.append("handler")
-
-    forms = {"regular": handler, "regular, of a coroutine": lambda event: async_handler(event)}
-    router.on("*")(forms.get(form, async_handler))
-    assert status(handle(router, *delivery())) == (200, "handled")
-    assert entered[-3:] == ["in", "handler", "out"]
-    assert len(entered) == 3 or form == "regular, of a coroutine"
-
-
-def test_error_at_the_end_of_around_is_the_handlers_own() -> None:
-    @contextmanager
-    def around() -> Iterator[None]:
-        yield
-        raise LookupError("COMMIT failed")
-
-    router = make(around=around)
-    router.on("*")(lambda event: None)
-    assert [status(router.handle(*delivery())) for _ in range(2)] == [(500, "handler_failed")] * 2
-
-
-def test_async_manager_around_a_regular_handler_is_an_error_that_says_what_to_do(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    router = make(around=async_manager([]))
-    router.on("*")(lambda event: None)
-    assert status(router.handle(*delivery())) == (500, "handler_failed")
-    assert "Make the handler `async def`, or return a regular context manager." in caplog.text
 
 
 @pytest.mark.parametrize("is_async", [False, True])

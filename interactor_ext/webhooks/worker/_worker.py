@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import secrets
 import threading
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 from interactor_ext._effects import Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._waiting.around import is_async, surrounded
 from interactor_ext.logs import webhooks_logger as logger
-from interactor_ext.webhooks._around import surrounded
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, next_attempt
 from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.events import parse_event
 from interactor_ext.webhooks.queue._contract import EventQueue, QueuedEvent
-from interactor_ext.webhooks.router import Handler, HandlerRun, WebhookRouter, handler_timeout_of
+from interactor_ext.webhooks.router import HandlerRun, WebhookRouter, handler_timeout_of
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 _HANDLER_SECONDS = 300.0
@@ -256,12 +255,12 @@ def _no_interrupts() -> Iterator[None]:
         raise _HandlerExit from error
 
 
-def _isolated(handler: Handler) -> Handler:
+def _isolated(handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return surrounded(handler, _no_interrupts)
 
 
-def _only_sync(handler: Handler) -> Handler:
-    return handler if inspect.iscoroutinefunction(handler) else _isolated(handler)
+def _only_sync(handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return handler if is_async(handler) else _isolated(handler)
 
 
 def _error_text(error: BaseException) -> str:
