@@ -62,6 +62,7 @@ __all__ = [
 class InteractorError(Exception):
     """Base class of all errors of this SDK.
 
+    `message` says what went wrong, in the server's words if it sent any; `str(error)` adds the request and advice.
     `code` is the server's error code, if it sent one. `status` is None without a response. `details` lists the invalid
     fields, as dicts with `field` and `message`. Quote `request_id` to the platform's support. `headers` are the
     response's, and case-insensitive. `retry_after` is in seconds, None if the server named no time. Errors can be
@@ -82,6 +83,7 @@ class InteractorError(Exception):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
+        self.message = message
         self.code: str = code or self.default_code
         self.status = status
         self.details: list[dict[str, Any]] = [dict(item) for item in details]

@@ -20,13 +20,14 @@ from interactor_ext._responses._read import read_response
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
 from interactor_ext.logs import line_of_caller
 from interactor_ext.retry import RetryPolicy
+from interactor_ext.tokens import _revocation
 from interactor_ext.tokens._requests import NotNarrowedError
 from interactor_ext.tokens._store import TokenStore
 
 if TYPE_CHECKING:
     from builtins import property as cached_property  # as in interactor_client.api
 
-    from interactor_client.models import WebhookEvent
+    from interactor_client.models import JsonWebKeySet, WebhookEvent
     from interactor_ext._client.credential_auth import AsyncCredentialAuth, CredentialAuth
     from interactor_ext._client.extras import Query
     from interactor_ext._client.low_level import AsyncViewApi, ViewApi
@@ -223,6 +224,17 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         """
         return self._shared.tokens.get(self._view.ends_at()).access_token
 
+    def revoke_token(self) -> bool:
+        """Revoke the client's access token, in its token store as well, and forget it. Returns whether there was one.
+
+        The next call requests another. Tokens in stream URLs that were handed out stay valid until they expire.
+        """
+        return self._run_effects(_revocation.revoke(self))
+
+    def jwks(self) -> JsonWebKeySet:
+        """The public keys that access tokens are signed with, as `oauth.get_jwks`. It needs no token."""
+        return self.oauth.get_jwks()
+
     def health(self) -> Health:
         """Get a token if there is none yet, and send one small request to the Core API. Raises no InteractorError.
 
@@ -356,6 +368,14 @@ class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport
         """
         require_asyncio()
         return (await self._shared.tokens.get(self._view.ends_at())).access_token
+
+    async def revoke_token(self) -> bool:
+        """Like `InteractorClient.revoke_token`."""
+        return await self._run_effects(_revocation.revoke(self))
+
+    async def jwks(self) -> JsonWebKeySet:
+        """Like `InteractorClient.jwks`."""
+        return await self.oauth.get_jwks()
 
     async def health(self) -> Health:
         """Like `InteractorClient.health`."""

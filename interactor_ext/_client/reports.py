@@ -6,7 +6,8 @@
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import httpx
 
@@ -23,8 +24,9 @@ _MOST_KEPT = 10_000
 _HEALTHY_STATUSES = frozenset({403, 404, 429})
 
 
-class Health(NamedTuple):
-    """The result of `health()`."""
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The result of `health()`. True if the status is "healthy"."""
 
     status: Literal["healthy", "unhealthy"]
     latency_ms: float
@@ -32,6 +34,13 @@ class Health(NamedTuple):
     token_valid: bool
     error: str | None = None
     """The error message, if the check failed."""
+
+    def __bool__(self) -> bool:
+        return self.status == "healthy"
+
+    def to_dict(self) -> dict[str, str | float | bool | None]:
+        """The fields, as a JSON object."""
+        return asdict(self)
 
 
 def health_from(error: InteractorError | None, seconds: float, *, token_valid: bool) -> Health:
@@ -94,6 +103,22 @@ class RateLimit(NamedTuple):
     """Unix time at which the window starts again."""
 
 
+class RateLimitsByScope(dict[str, RateLimit]):
+    """The rate limits that a view knows."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # or type checkers would let every name pass
+
+        def __getattr__(self, name: str) -> Any:
+            problem = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in RateLimit._fields:
+                scope = next(iter(self), "client")
+                problem += f": each scope has a limit of its own, so write rate_limit[{scope!r}].{name}"
+                problem += "" if self else ". There is none before the first response"
+            raise AttributeError(problem, name=name, obj=self)
+
+
 class RateLimits:
     """The last rate limits of each scope, and of each namespace for the scope "namespace"."""
 
@@ -112,8 +137,9 @@ class RateLimits:
             self._seen.clear()
         self._seen[scope, namespace if scope == "namespace" else None] = seen
 
-    def seen(self, namespace: str | None) -> dict[str, RateLimit]:
-        return {scope: limit for (scope, whose), limit in self._seen.copy().items() if whose in (None, namespace)}
+    def seen(self, namespace: str | None) -> RateLimitsByScope:
+        seen = self._seen.copy()
+        return RateLimitsByScope({scope: seen[scope, whose] for scope, whose in seen if whose in (None, namespace)})
 
 
 def _count(text: bytes | None) -> int | None:

@@ -77,9 +77,9 @@ class _SharedState(OfOneProcess, Generic[C]):
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         self._config = config
-        self._secret: CurrentSecret | None = None
+        self.secret: CurrentSecret | None = None
         if not isinstance(config.client_secret, str):
-            self._secret = _secret_function.CurrentSecret(config.client_secret)
+            self.secret = _secret_function.CurrentSecret(config.client_secret)
         self.credentials: dict[tuple[str | None, str], Any] = {}
         """By namespace and id, the one that was used last at the end; each has its `tokens`."""
         self.credential_lock: threading.RLock = fork_safe_lock()
@@ -87,7 +87,7 @@ class _SharedState(OfOneProcess, Generic[C]):
         self._reporter = None if options.telemetry is None else _events.Reporter(options.telemetry)
         self._context = HttpContext.of(config, policy, self._reporter)
         self.limits: RateLimits = self._context.limits
-        self._store = None if options.token_store is None else _shared_store.SharedStore(options.token_store, config)
+        self.store = None if options.token_store is None else _shared_store.SharedStore(options.token_store, config)
         if options.rate_limiter is not None:
             require_kind("rate_limiter", options.rate_limiter, _limiter.RateLimiter)
         identity = f"{config.account_server_url} {config.client_id}"
@@ -118,7 +118,7 @@ class _SharedState(OfOneProcess, Generic[C]):
         if found is None:
             config = self._config.replace(scopes=(url.scope,))
             plan = functools.partial(_narrow.narrow_token, config, url.resource)
-            store = None if self._store is None else self._store.of(config, url.resource)
+            store = None if self.store is None else self.store.of(config, url.resource)
             found = narrower.setdefault(url.resource, self._cache(plan, store))
         if found.valid() is None:
             found.check_refusal()  # before a thread and the store are asked, at each URL of a broad token
@@ -139,12 +139,12 @@ class SharedState(_SharedState[TokenCache]):
             # For whoever forgets to close. It also runs when the interpreter ends, while daemon threads make calls.
             weakref.finalize(self.transport, network.retire)
         self._account = ViewClient(View.of(config), self._context, self.transport, auth=None)
-        self.tokens: TokenCache = self._cache(functools.partial(own_token, config), self._store)
+        self.tokens: TokenCache = self._cache(functools.partial(own_token, config), self.store)
         self._auth = BearerAuth(self.tokens, is_for_core_api(config.core_api_url), deadline_of_call)
         self._report(network, Transport)
 
     def _cache(self, plan: MakePlan, store: SharedStore | None) -> TokenCache:
-        fetch = fetch_with(self._account, plan, self._secret)
+        fetch = fetch_with(self._account, plan, self.secret)
         watched = fetch if self._reporter is None else self._reporter.watch(fetch)
         return TokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)
 
@@ -170,12 +170,12 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
         )
         self.transport: AsyncCallTransport = AsyncCallTransport(network, self._rules)
         self._account = AsyncViewClient(View.of(config), self._context, self.transport, auth=None)
-        self.tokens: AsyncTokenCache = self._cache(functools.partial(own_token, config), self._store)
+        self.tokens: AsyncTokenCache = self._cache(functools.partial(own_token, config), self.store)
         self._auth = AsyncBearerAuth(self.tokens, is_for_core_api(config.core_api_url), deadline_of_call)
         self._report(network, _async_transport.AsyncTransport)
 
     def _cache(self, plan: MakePlan, store: SharedStore | None) -> AsyncTokenCache:
-        fetch = fetch_with_async(self._account, plan, self._secret)
+        fetch = fetch_with_async(self._account, plan, self.secret)
         watched = fetch if self._reporter is None else self._reporter.watch_async(fetch)
         return AsyncTokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)
 

@@ -122,6 +122,9 @@ def validation_error(response: httpx.Response, error: DecodeError, item: Any = N
     """The error for a success whose body, or one item of it, does not fit its model. It does not quote the body."""
     about = _status_error.described(response, secrets_of(response.request))
     message = f"The response to {describe_request(response.request)} doesn't fit its model: {error}"
-    if about["request_id"]:
-        message += f" (request id {about['request_id']})"
-    return ResponseValidationError(message, model=error.model, field=error.field, path=error.path, item=item, **about)
+    known = f" (request id {about['request_id']})" if about["request_id"] else ""
+    invalid = ResponseValidationError(
+        message + known, model=error.model, field=error.field, path=error.path, item=item, **about
+    )
+    invalid.message = message
+    return invalid

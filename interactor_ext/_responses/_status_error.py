@@ -75,7 +75,9 @@ def status_error(response: httpx.Response) -> APIStatusError:
     sentence = _sentence(message, describe_request(response.request), about, _advice(cls, about, response))
     if issubclass(cls, GoneError):
         sentence += deprecation.sunset_notice(response)
-    return cls(sentence, **about)
+    error = cls(sentence, **about)
+    error.message = message
+    return error
 
 
 def code_of(response: httpx.Response) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import sys
 import time
+import warnings
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from interactor_ext._errors import APIConnectionError, APIStatusError, CircuitOpenError, InteractorError
@@ -29,7 +32,8 @@ def with_retry(
     retry_on: type[Exception] | tuple[type[Exception], ...] = (),
 ) -> Callable[P, R]:
     """`fn` with retries: a function of the same signature, sync or async like `fn`. It isn't called here:
-    `with_retry(fn, max_retries=5)()` calls it. `max_retries` overrides the policy's.
+    `with_retry(fn, max_retries=5)()` calls it, and a statement without the second pair of parentheses warns that
+    nothing was called. `max_retries` overrides the policy's.
 
     It is called again, as a whole, when it raises an APIConnectionError, an APIStatusError with one of the policy's
     statuses, a CircuitOpenError (not before the circuit lets a call through), or one of the classes in `retry_on`; the
@@ -37,6 +41,12 @@ def with_retry(
     what may run twice; if it creates something, choose the idempotency key outside of it. The client's calls already
     retry themselves; use this for a function that makes several.
     """
+    if not callable(fn):
+        kind = "a coroutine" if inspect.iscoroutine(fn) else f"{type(fn).__name__!r}"
+        advice = "Pass the function itself, as in with_retry(lambda: client.assistants.get(...))()."
+        if inspect.iscoroutine(fn):
+            fn.close()  # or Python would warn that it was never awaited
+        raise TypeError(f"with_retry needs a function that it can call again, not {kind}. {advice}")
     kinds = retry_on if isinstance(retry_on, tuple) else (retry_on,)
     if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):
         raise TypeError(
@@ -46,6 +56,7 @@ def with_retry(
         policy = replace(policy, max_retries=max_retries)
     caught: tuple[type[Exception], ...] = (InteractorError, *kinds)
     call: Callable[..., Any] = fn
+    unused = _Unused(sys._getframe(1))
 
     def delay_after(error: Exception, attempt: int) -> float:
         return _delay_or_raise(error, attempt, policy, kinds)
@@ -66,12 +77,14 @@ def with_retry(
 
         @functools.wraps(fn)
         async def again_async(*args: P.args, **kwargs: P.kwargs) -> Any:
+            unused.place = None
             return await go_on_async(call(*args, **kwargs), functools.partial(call, *args, **kwargs))
 
         return cast("Callable[P, R]", again_async)
 
     @functools.wraps(fn)
     def again(*args: P.args, **kwargs: P.kwargs) -> Any:
+        unused.place = None
         attempt = 1
         while True:
             try:
@@ -86,6 +99,25 @@ def with_retry(
         return result
 
     return cast("Callable[P, R]", again)
+
+
+class _Unused:
+    """Of a function with retries, which drops it with itself: a statement that drops the function that it has just
+    made, and hasn't called it, was meant to call it.
+    """
+
+    def __init__(self, frame: FrameType) -> None:
+        self.place: tuple[object, int] | None = _place(frame)
+
+    def __del__(self) -> None:
+        frame = sys._getframe().f_back
+        if frame is not None and _place(frame) == self.place:
+            advice = "with_retry returns a function and calls nothing. Call the function: with_retry(...)()."
+            warnings.warn(advice, RuntimeWarning, stacklevel=2)
+
+
+def _place(frame: FrameType) -> tuple[object, int]:
+    return frame.f_code, frame.f_lineno
 
 
 def _delay_or_raise(error: Exception, attempt: int, policy: RetryPolicy, kinds: tuple[type[Exception], ...]) -> float:

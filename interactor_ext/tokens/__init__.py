@@ -26,5 +26,5 @@ if not TYPE_CHECKING:
         },
     )
 
-# Most programs use no token store, no function as secret and no stream URLs.
-lazy_modules(__name__, "_narrow", "_secret_function", "_shared_store")
+# Most programs use no token store, no function as secret and no stream URLs, and revoke no token.
+lazy_modules(__name__, "_narrow", "_revocation", "_secret_function", "_shared_store")

@@ -90,7 +90,16 @@ class _Cache(Generic[F]):
         """Forget a token that was answered with 401."""
         with self._lock:
             self._state.reject(token.access_token, self._clock())
-            is_dropped = self._state.token is None
+        self._reject_narrower()
+
+    def forget(self, token: Token) -> None:
+        """Drop a token that was revoked."""
+        with self._lock:
+            self._state.forget(token.access_token)
+        self._reject_narrower()
+
+    def _reject_narrower(self) -> None:
+        is_dropped = self._state.token is None
         # No call shows whether these are refused: nobody but a browser sends them.
         for other in self.narrower.values() if is_dropped else ():
             if (narrow := other.valid()) is not None:

@@ -74,6 +74,8 @@ class RedisTokenStore(EqualBySettings):
         left = token.expires_at - time.time()
         if left > 0:
             self._redis.set(self._prefix + key, json.dumps(token._asdict()), px=math.ceil(left * 1000))
+        else:
+            self._redis.delete(self._prefix + key)
 
     @contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[bool]:

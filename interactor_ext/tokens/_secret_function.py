@@ -10,7 +10,6 @@ from interactor_ext._config._checks import credential_problem, require
 from interactor_ext._effects import Call, Effects
 from interactor_ext._errors import AuthenticationError, ConfigurationError
 from interactor_ext._waiting.threads import DaemonThreads
-from interactor_ext.tokens._store import Token
 
 _threads = DaemonThreads("interactor-secret")
 
@@ -22,16 +21,15 @@ class CurrentSecret:
         self._function = function
         self._secret: str | None = None
 
-    def fetch(self, request: Callable[[str], Any]) -> Effects[Token]:
-        """The token that `request` brings with the secret; once more with another one if the first is refused."""
+    def fetch(self, request: Callable[[str], Any]) -> Effects[Any]:
+        """What `request` brings with the secret; once more with another one if the first is refused."""
         secret = self._secret or (yield from self._ask())
         try:
-            token: Token = yield Call(request, (secret,))
+            return (yield Call(request, (secret,)))
         except AuthenticationError:
             if (newer := (yield from self._ask())) == secret:
                 raise
-            token = yield Call(request, (newer,))
-        return token
+        return (yield Call(request, (newer,)))
 
     def _ask(self) -> Effects[str]:
         try:

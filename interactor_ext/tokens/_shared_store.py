@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from interactor_ext._config import InteractorConfig
+from interactor_ext._effects import Call, Effects, seconds_until
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting import Latch
@@ -32,6 +33,8 @@ _LONGEST_REQUEST = 120.0
 # A thread that hangs cannot be ended: with so many of them, the store is waited for and skipped each time.
 _MOST_THREADS = 4
 _MOST_AT_EXIT = 1.0
+# What takes the place of a revoked token: a store can't delete, but what has expired is as good as nothing.
+_NO_TOKEN = Token("revoked", 0.0, 0.0)
 
 
 class Search(Latch):
@@ -85,6 +88,32 @@ class SharedStore:
         await search.wait_async(_PATIENCE)
         return self._result(search)
 
+    def unexpired(self, ends_at: float | None) -> Effects[Token | None]:
+        """The stored token, if it hasn't expired."""
+        stored = yield from self._locked(ends_at)
+        return stored if stored is not None and time.time() < stored.expires_at else None
+
+    def drop(self, token: Token, ends_at: float | None) -> Effects[None]:
+        """Leave nothing of a token that was revoked, unless another one has taken its place."""
+        yield from self._locked(ends_at, token.access_token)
+
+    def _locked(self, ends_at: float | None, *revoked: str) -> Effects[Token | None]:
+        left = seconds_until(ends_at)
+        timeout = _PATIENCE if left is None else min(_PATIENCE, left)
+        try:
+            return (yield Call(self._load_locked, revoked, threads=self._threads, timeout=timeout))
+        except Exception as error:
+            self._failed(error)
+            return None
+
+    def _load_locked(self, revoked: str | None = None) -> Token | None:
+        # Locked, because a client that has just got a token holds the lock until it is saved.
+        with self._store.lock(self._key, _PATIENCE * _SHARE_OF_LOCK):
+            stored = self._load()
+            if stored is not None and stored.access_token == revoked:
+                self._store.save(self._key, _NO_TOKEN)
+            return stored
+
     def _begin(self, adopt: Adopt, issued: Callable[[float], Token | None]) -> Search | None:
         if time.monotonic() < self._rests_until:
             return None
@@ -116,12 +145,14 @@ class SharedStore:
 
     def _finds(self, search: Search, adopt: Adopt) -> bool:
         try:
-            stored = self._store.load(self._key)
-            fields = stored._asdict() if isinstance(stored, Token) else {}
-            search.token = adopt(None if stored is None else load_token(fields))
+            search.token = adopt(self._load())
         except ValueError as error:  # its content is no token
             self._failed(error)
         return search.token is not None
+
+    def _load(self) -> Token | None:
+        stored = self._store.load(self._key)
+        return None if stored is None else load_token(stored._asdict() if isinstance(stored, Token) else {})
 
     def _result(self, search: Search) -> Token | None:
         if not search.is_set:

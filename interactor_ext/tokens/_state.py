@@ -91,8 +91,13 @@ class TokenState:
         # No longer than the pause either: a clock that was set back would make an hour of it.
         if self._refusals >= _REFUSALS_BEFORE_DOUBT and 0 < self._no_rejection_before - now <= _PAUSE:
             return
+        self.forget(access_token)
+
+    def forget(self, access_token: str) -> None:
+        """The token opens nothing any more: it isn't taken from a store either."""
         self._rejected = access_token
-        self.token = None
+        if self.token is not None and self.token.access_token == access_token:
+            self.token = None
 
     def replayed(self, *, refused: bool, now: float) -> None:
         """A call was repeated with a new token; `refused` says whether that was answered with 401 as well."""

@@ -47,7 +47,7 @@ class TokenStore(Protocol):
         ...
 
     def save(self, key: str, token: Token) -> None:
-        """Replace the stored token."""
+        """Replace the stored token. One that has expired replaces one that was revoked, and may be left out."""
         ...
 
     def lock(self, key: str, timeout: float) -> AbstractContextManager[bool]:

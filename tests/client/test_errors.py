@@ -101,7 +101,7 @@ def test_error_classes_form_the_documented_tree(child: type[InteractorError], pa
     assert child.__bases__ == (parent,)
     assert getattr(interactor_ext, child.__name__) is child
     error = child("what happened")
-    assert str(error) == "what happened"
+    assert str(error) == error.message == "what happened"
     assert (error.status, error.request_id, error.retry_after, error.details) == (None, None, None, [])
     assert error.headers == {}
     assert error.code == child.default_code != ""
@@ -137,6 +137,14 @@ def test_error_envelope_of_the_contract_is_read() -> None:
     assert error.headers["x-request-id"] == "req_header"
     for word in ("The request is invalid", "name: must not be empty", "422", "VALIDATION_ERROR", "req_body"):
         assert word in str(error)
+    assert pickle.loads(pickle.dumps(error)).message == "The request is invalid"
+
+
+def test_message_of_an_invalid_body_names_no_request_id() -> None:
+    wire = Wire(lambda request: httpx.Response(200, json={"data": {"id": 1}}, headers={"X-Request-Id": "req_1"}))
+    with InteractorClient(**wire.settings) as client, pytest.raises(ResponseValidationError) as caught:
+        client.assistants.get("asst_1")
+    assert str(caught.value) == f"{caught.value.message} (request id req_1)"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pickle
 import random
 import threading
 import time
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from email.utils import formatdate
 from typing import Any
@@ -376,6 +377,38 @@ def test_with_retry_takes_the_number_of_retries(sleeps: list[float]) -> None:
     with pytest.raises(ServerError):
         with_retry(once, FULL, max_retries=0)("a", suffix="b")
     assert once.calls == 1
+
+
+def test_with_retry_warns_of_a_statement_that_calls_nothing() -> None:
+    with pytest.warns(RuntimeWarning, match=r"Call the function: with_retry\(\.\.\.\)\(\)") as caught:
+        with_retry(
+            lambda: 1,
+            max_retries=1,
+        )
+    assert [each.filename for each in caught] == [__file__]
+    with warnings.catch_warnings(record=True) as none:
+        warnings.simplefilter("always")
+        assert with_retry(lambda: 1)() == 1
+        asyncio.run(with_retry(Flaky().later)("a"))
+
+        def define() -> None:
+            with_retry(lambda: 1)()
+
+            @with_retry
+            def never() -> None: ...
+
+            kept = with_retry(lambda: 1)
+            del kept
+
+        define()
+    assert none == []
+
+
+@pytest.mark.parametrize("given", ["text", None, "coroutine"])
+def test_with_retry_needs_a_function(given: Any) -> None:
+    value = Flaky().later("a") if given == "coroutine" else given
+    with pytest.raises(TypeError, match=r"can call again, not .*with_retry\(lambda: "):
+        with_retry(value)
 
 
 def test_with_retry_keeps_name_and_signature() -> None:

@@ -487,6 +487,8 @@ def test_health_of_a_reachable_platform_is_healthy(mode: str, status: int, healt
     assert (found.status, found.token_valid, found.error is None) == (health, token_valid, health == "healthy")
     assert 0 < found.latency_ms < 60_000
     assert len(wire.requests) == (2 if status == 401 else 1)
+    assert bool(found) == (health == "healthy")
+    assert json.loads(json.dumps(found.to_dict()))["status"] == health
 
 
 # A status that counts as healthy from the Core API does not from the account server.
@@ -531,6 +533,8 @@ async def test_rate_limit_has_the_last_limits_by_scope(mode: str) -> None:
 
     async with opened(mode, wire.settings) as client:
         assert client.rate_limit == {}
+        with pytest.raises(AttributeError, match=r"so write rate_limit\['client'\]\.remaining\. There is none before"):
+            client.rate_limit.remaining  # noqa: B018
         a, b = client.namespace("a"), client.namespace("b")
         for view in (a, a, b, a, a, a, a):
             await view.assistants.list()

@@ -19,7 +19,7 @@ DEADLINE = 0.5
 
 # Of the clients, beside the resources.
 SEND = {
-    *("chat", "credential_auth", "get_access_token", "health", "request", "room_stream_url"),
+    *("chat", "credential_auth", "get_access_token", "health", "jwks", "request", "revoke_token", "room_stream_url"),
     *("wait_for_oauth", "wait_for_workflow", "workflow_stream_url"),
 }
 SEND_NOTHING = {
@@ -73,6 +73,18 @@ def enter(manager: Any) -> Any:
             pass
 
     return enter_async()
+
+
+def revoke_token(user: Any) -> Any:
+    token = user.get_access_token()
+    if not inspect.isawaitable(token):
+        return user.revoke_token()
+
+    async def then() -> Any:
+        await token
+        return await user.revoke_token()
+
+    return then()
 
 
 def of_resource(tag: str, name: str, how: Callable[[Any], Any] = lambda result: result, **more: Any) -> Row:
@@ -132,6 +144,8 @@ def rows() -> Iterator[Row]:
             yield of_endpoint(tag, operation_id, "")
             yield of_endpoint(tag, operation_id, "_detailed")
     yield Row("get_access_token", lambda user: user.get_access_token())
+    yield Row("jwks", lambda user: user.jwks())
+    yield Row("revoke_token", revoke_token)
     yield Row("room_stream_url", lambda user: user.room_stream_url("room_1"))
     yield Row("workflow_stream_url", lambda user: user.workflow_stream_url("wfi_1"))
     yield Row("credential_auth", lambda user: user.credential_auth("cred_1").headers("https://api.example.com"))
@@ -151,4 +165,5 @@ def rows() -> Iterator[Row]:
 ROWS = list(rows())
 # These send nothing but a token request, if they need one.
 NEED_A_TOKEN = {"get_access_token", "room_stream_url", "workflow_stream_url"}
-ON_THE_ACCOUNT_SERVER = {row.name for row in ROWS if row.name.startswith(("oauth.", "api.oauth."))}
+OF_THE_ACCOUNT = ("oauth.", "api.oauth.", "jwks", "revoke_token")
+ON_THE_ACCOUNT_SERVER = {row.name for row in ROWS if row.name.startswith(OF_THE_ACCOUNT)}

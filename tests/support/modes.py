@@ -64,7 +64,8 @@ class Awaited:
         found = getattr(self._value, "close" if name == "aclose" else name)
         if callable(found):
             return lambda *args, **kwargs: Awaited(found(*args, **kwargs))
-        return Awaited(found) if type(found).__module__.startswith(PARTS) else found
+        is_part = type(found).__module__.startswith(PARTS) and not isinstance(found, dict)
+        return Awaited(found) if is_part else found
 
     def __await__(self) -> Any:
         return self._value

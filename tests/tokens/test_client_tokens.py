@@ -14,15 +14,18 @@ from typing import Any
 import pytest
 
 from interactor_ext import (
+    APIConnectionError,
     AuthenticationError,
+    ConfigurationError,
     InteractorClient,
     PermissionDeniedError,
     RateLimitError,
     ServerError,
 )
 from interactor_ext.sandbox import Sandbox
-from tests.support.modes import at_once, call, client_of, in_turn, opened, sync_and_async
+from tests.support.modes import at_once, call, client_of, done, in_turn, opened, sync_and_async
 from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, Reset, http, js, token_answer
+from tests.support.token_stores import RecordedStore
 
 
 @pytest.fixture
@@ -50,6 +53,40 @@ async def test_64_calls_at_once_of_a_new_client_make_one_token_request(mode: str
         await at_once(mode, *(list_in(client, f"user_{number}") for number in range(64)))
     assert token_requests(sandbox) == 1
     assert calls(sandbox) == {200: 64}
+
+
+@sync_and_async
+async def test_client_revokes_its_own_token_and_reads_the_keys_without_one(mode: str, sandbox: Sandbox) -> None:
+    store = RecordedStore()
+    settings = {**sandbox._with_connection({}), "token_store": store}
+    async with opened(mode, {**settings, "client_secret": lambda: settings["client_secret"]}) as client:
+        assert (await client.jwks()).keys
+        assert (await client.revoke_token(), token_requests(sandbox)) == (False, 0)
+        token = await client.get_access_token()
+        assert await client.namespace("user_1").revoke_token()
+        assert not await done(client.is_authenticated())
+        found = store.load(store.keys[-1])
+        assert found is None or (token not in found and found.expires_at < time.time())
+        assert await client.get_access_token() != token
+        await client.namespace("user_1").assistants.list()
+    assert calls(sandbox)[401] == 0
+    async with opened(mode, settings) as another:  # which has found no token yet
+        assert await another.revoke_token()
+        assert not await another.revoke_token()
+    with pytest.raises(ConfigurationError, match="closed"):
+        await another.revoke_token()
+
+
+@sync_and_async
+async def test_token_whose_revocation_failed_is_kept(mode: str, sandbox: Sandbox) -> None:
+    async with opened(mode, sandbox._with_connection({})) as client:
+        token = await client.get_access_token()
+        sandbox.faults.add("revoke_token", kind="reset")
+        with pytest.raises(APIConnectionError):
+            await client.with_options(max_retries=0).revoke_token()
+        assert await client.get_access_token() == token
+        sandbox.faults.add("revoke_token", kind="reset_after")
+        assert await client.revoke_token()
 
 
 @sync_and_async

@@ -1,0 +1,37 @@
+"""`revoke_token` of a client."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from interactor_ext._effects import Call, Effects, despite_lost_answers, view_until
+from interactor_ext.tokens._store import Token
+
+
+def revoke(user: Any) -> Effects[bool]:
+    """Revoke the client's token, and the one in its store if that is another. Whether there was one."""
+    cache, store, ends_at = user._shared.tokens, user._shared.store, user._view.ends_at()
+    cache.check_open()
+    found = [cache.valid(), None if store is None else (yield from store.unexpired(ends_at))]
+    tokens = {token.access_token: token for token in found if token is not None}
+    for token in tokens.values():
+        # A lost response leaves open whether it's revoked, and to revoke it again does no harm (RFC 7009).
+        yield from despite_lost_answers(user, ends_at, partial(_request, user, ends_at, token))
+        cache.forget(token)
+        if store is not None:
+            yield from store.drop(token, ends_at)
+    return bool(tokens)
+
+
+def _request(user: Any, ends_at: float | None, token: Token) -> Effects[None]:
+    def send(secret: str) -> Any:
+        client_id = user.config.client_id
+        return view_until(user, ends_at).oauth.revoke_token(
+            token=token.access_token, client_id=client_id, client_secret=secret
+        )
+
+    if (current := user._shared.secret) is not None:
+        yield from current.fetch(send)
+    else:
+        yield Call(send, (user.config.client_secret,))
