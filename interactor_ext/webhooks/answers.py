@@ -59,12 +59,15 @@ def body_incomplete() -> WebhookAnswer:
     return refused(400, "body_incomplete", "The connection was lost before the body was complete.")
 
 
-def too_old(age: float) -> WebhookAnswer:
+def too_old(age: float, problem: str | None) -> WebhookAnswer:
+    """`problem`: why the event doesn't fit its type, if it doesn't."""
+    unfit = "" if problem is None else f" It doesn't fit its type either: {problem}."
     return refused(
         400,
         "too_old",
-        f"The event is {age / 86400:.1f} days old. The store no longer remembers events of that age, "
-        "so this may be a replay. A store with a longer `ttl` accepts it.",
+        f"The event is {age / 86400:.1f} days old by the `timestamp` in its body. The store no longer remembers events "
+        f"of that age, so this may be a replay. An example from the documentation needs the current time as its "
+        f"`timestamp`; a store with a longer `ttl` accepts older events.{unfit}",
     )
 
 

@@ -34,6 +34,7 @@ from interactor_ext.webhooks.asgi import ASGIReceiver
 from interactor_ext.webhooks.aws_lambda import answer_event
 from interactor_ext.webhooks.events import Body, parse_event, raw_body, validation_error_of
 from interactor_ext.webhooks.queue._contract import EventSink
+from interactor_ext.webhooks.signature import REMEMBERED
 from interactor_ext.webhooks.stores._contract import ClaimState, EventStore, body_key, store_key
 from interactor_ext.webhooks.stores._memory import MemoryEventStore
 from interactor_ext.webhooks.wsgi import WSGIReceiver
@@ -69,10 +70,12 @@ class WebhookRouter:
     """Verifies deliveries, runs the handlers of each event once, and responds.
 
     `store` remembers handled events (by default in memory) and is what stops replays, since a signature does not cover
-    the timestamp. With `queue` instead, an event is stored and acknowledged at once, and a `WebhookWorker` runs the
-    handlers. With `hand_over`, your own task queue does the work: the function, sync or async, gets the body of each
-    genuine delivery; when it returns the response is 200, when it raises 503. In the task, `run(body)` or `arun(body)`
-    runs the handlers. The receiver then stores nothing: `run` drops duplicates, with the store.
+    the timestamp. If you pass one, or a queue, the verifier's default tolerance no longer limits the age of a delivery:
+    what the store remembers does. With `queue` instead, an event is stored and acknowledged at once, and a
+    `WebhookWorker` runs the handlers. With `hand_over`, your own task queue does the work: the function, sync or async,
+    gets the body of each genuine delivery; when it returns the response is 200, when it raises 503. In the task,
+    `run(body)` or `arun(body)` runs the handlers. The receiver then stores nothing: `run` drops duplicates, with the
+    store.
 
     `name` is the name of your service: events are remembered under it, so services that share a store or a queue don't
     take each other's events for duplicates. Never change it: under another name every event is new.
@@ -135,6 +138,9 @@ class WebhookRouter:
                 'Pass name="...", the same in every process of this service.',
                 stacklevel=2,
             )
+        memory = store if queue is None else queue
+        # The default store is no reason to accept old deliveries: it forgets when the process ends.
+        self._remembered: float | None = None if memory is None else getattr(memory, "ttl", math.inf)
         self.key_prefix: str = "" if name is None else f"{name}:"
         self.lease: float = above_zero(lease, "The lease of a webhook router")
         self.handler_timeout = handler_timeout
@@ -355,7 +361,7 @@ class WebhookRouter:
         if len(raw) > self.max_body:
             return answers.too_large(self.max_body)
         try:
-            event = self._verifier.verify(raw, headers)
+            event = self._verified(raw, headers)
         except WebhookVerificationError as error:
             return answers.refused(401, "not_genuine", str(error))
         except WebhookPayloadError as error:
@@ -365,13 +371,21 @@ class WebhookRouter:
             logger.error(
                 "Webhook event %r is genuine but doesn't fit its type, %r: %s.", event.id, event.event, problem
             )
-        if age := self._age_beyond_memory(event):
-            return answers.too_old(age)
         # Only the worker knows whether a handler exists: the receiver may not have imported the handlers.
-        if self.queue is not None or self.hand_over is not None:
+        is_for_others = self.queue is not None or self.hand_over is not None
+        if (is_for_others or self.has_handlers(event.event)) and (age := self._age_beyond_memory(event)):
+            return answers.too_old(age, problem)
+        if is_for_others:
             return (yield from self._accept(store_key(event.idempotency_key), raw))
         answer, _ = yield from self._handle_once(event, run)
         return answer
+
+    def _verified(self, raw: bytes, headers: Headers) -> WebhookEvent:
+        token = REMEMBERED.set(self._remembered)
+        try:
+            return self._verifier.verify(raw, headers)
+        finally:
+            REMEMBERED.reset(token)
 
     def _run(self, body: Body, run: HandlerRun) -> Effects[None]:
         event = parse_event(body)

@@ -2,7 +2,7 @@
 
 What a signature proves, and what it does not: it covers **the body alone**. `X-Interactor-Timestamp` is not
 authenticated, so whoever captured a delivery can send it again under a fresh timestamp, and it will verify. The
-tolerance stops honest delays and skewed clocks; replays are stopped by the `idempotency_key`, which is inside the
+tolerance reveals honest delays and skewed clocks; replays are stopped by the `idempotency_key`, which is inside the
 signed body, in a store that remembers it (`WebhookRouter` with `SQLiteEventStore`, `RedisEventStore` or
 `PostgresEventStore`).
 """
@@ -14,6 +14,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Never
 
@@ -30,6 +31,17 @@ _PREFIX: Final = "sha256="
 _HEX_DIGEST: Final = re.compile("[0-9a-f]{64}")
 _PREFIXED_LENGTH: Final = len(_PREFIX) + 64
 _MAX_TIMESTAMP_LENGTH: Final = 40
+
+# Not a parameter of `verify`, because users write verifiers of their own and override that method.
+REMEMBERED: Final[ContextVar[float | None]] = ContextVar("remembered", default=None)
+"""For how many seconds the caller of `verify` remembers handled events; None if it doesn't."""
+
+
+class _Default(int):
+    """A tolerance that nobody set."""
+
+
+_DEFAULT_TOLERANCE: Final = _Default(300)
 
 
 def sign(
@@ -59,8 +71,10 @@ class WebhookVerifier:
     `secrets` is one secret or several, the newest first; any of them is accepted (see `rotate_secret`). White space
     around a secret, such as the newline of a file, is ignored.
     `tolerance` is how many seconds the delivery's timestamp may differ from `clock`, in either direction; None requires
-    no timestamp. Signatures are hex, with or without `sha256=`, over the body or over `{timestamp}.{body}`; with
-    several headers or signatures, one match is enough. Two different timestamp headers are refused.
+    no timestamp. Unless you set it, a `WebhookRouter` with a store or queue accepts timestamps as old as that remembers
+    events: the header may be the time of the event, whose last attempt comes almost 3 h later. Signatures are hex, with
+    or without `sha256=`, over the body or over `{timestamp}.{body}`; with several headers or signatures, one match is
+    enough. Two different timestamp headers are refused.
 
     The signature only covers the body, not the timestamp, so this class can't stop a replay: remember the
     `idempotency_key` of handled events, as `WebhookRouter` does with its store.
@@ -70,7 +84,7 @@ class WebhookVerifier:
         self,
         secrets: Secret | Iterable[Secret],
         *others: Never,
-        tolerance: float | None = 300,
+        tolerance: float | None = _DEFAULT_TOLERANCE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if others:
@@ -158,10 +172,14 @@ class WebhookVerifier:
         if sent_at is None:
             raise WebhookVerificationError(f"{TIMESTAMP} is neither Unix seconds nor ISO 8601.")
         skew = sent_at - self.clock()
-        if not -tolerance <= skew <= tolerance:
+        remembered = REMEMBERED.get()
+        limit = tolerance
+        if skew < 0 and remembered is not None and isinstance(tolerance, _Default):
+            limit = remembered
+        if abs(skew) > limit:
             direction = "ahead of" if skew > 0 else "behind"
             raise WebhookVerificationError(
-                f"{TIMESTAMP} is {abs(skew):.0f} s {direction} this machine's clock; the tolerance is {tolerance:g} s."
+                f"{TIMESTAMP} is {abs(skew):.0f} s {direction} this machine's clock; the limit is {limit:g} s."
             )
 
 

@@ -81,6 +81,7 @@ def table() -> list[Delivery]:
     genuine("genuine, with an ISO 8601 timestamp", "iso", timestamp=timestamp())
     genuine("genuine, with a fraction of a second", "fraction", timestamp=f"{now}.25")
     genuine("genuine, 200 s old", "old", age=200)
+    genuine("genuine, the last attempt under the time of its event", "last", age=9_750)
     genuine("genuine, 200 s ahead of the clock", "ahead", age=-200)
     genuine("genuine, without sha256=", "bare", signature=signature_of(expired("bare"))[7:])
     genuine("genuine, in capital hex digits", "capitals", signature=signature_of(expired("capitals"))[7:].upper())
@@ -115,7 +116,7 @@ def table() -> list[Delivery]:
     handled("genuine, of the default namespace", expired("tenant", namespace=None))
     handled("genuine, of an unknown time", expired("timeless", timestamp=None))
 
-    refused("stale by 400 s", "stale", age=400)
+    refused("stale by 8 days", "stale", age=8 * 86_400)
     refused("stale, with a time in the future", "future", age=-400)
     refused("stale, of 1970", "zero", timestamp="0")
     refused("stale, without a timestamp", "unstamped", timestamp=None)
@@ -124,7 +125,7 @@ def table() -> list[Delivery]:
     refused("stale, with underscores in the timestamp", "underscores", timestamp="1_700_000_000")
     refused("stale, with a timestamp that is no ASCII", "digits", timestamp="\u0661".encode() * 10)
     body = expired("torn")
-    row("stale by its second timestamp", body, [*signed(body), (TIMESTAMP, str(now - 400))], 401, "not_genuine")
+    row("stale by its second timestamp", body, [*signed(body), (TIMESTAMP, str(now - 8 * 86_400))], 401, "not_genuine")
     body = expired("replay", timestamp=timestamp(8 * 86_400))
     row("stale, an event of last week signed now", body, signed(body), 400, "too_old")
 

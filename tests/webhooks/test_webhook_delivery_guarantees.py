@@ -21,6 +21,7 @@ from interactor_ext.webhooks import (
     SQLiteEventStore,
     UnknownWebhookEvent,
     WebhookAnswer,
+    WebhookEvent,
     WebhookRouter,
     WebhookVerifier,
     WebhookWorker,
@@ -179,6 +180,51 @@ def test_maximum_event_age_equals_store_ttl(deliver: Deliver, ttl: float, answer
     assert status(deliver(router, body_of(timestamp=timestamp(10 * DAY))))[1] == answer
     # Without a time nothing can be said.
     assert status(deliver(router, body_of(key="other", timestamp=...))) == (200, "handled")
+
+
+LAST_ATTEMPT = 2 * 3600 + 42 * 60 + 30
+
+
+@pytest.mark.parametrize(
+    ("options", "verifier", "age", "answer"),
+    [
+        ({"store": MemoryEventStore()}, {}, LAST_ATTEMPT, "handled"),
+        ({"store": MemoryEventStore(ttl=math.inf)}, {}, 30 * DAY, "handled"),
+        ({"queue": "a queue"}, {}, LAST_ATTEMPT, "accepted"),
+        ({"hand_over": print, "store": MemoryEventStore()}, {}, LAST_ATTEMPT, "accepted"),
+        ({"store": MemoryEventStore(ttl=3600)}, {}, LAST_ATTEMPT, "not_genuine"),
+        ({"store": MemoryEventStore()}, {}, -301, "not_genuine"),
+        ({"store": MemoryEventStore()}, {"tolerance": 300}, 301, "not_genuine"),
+        ({}, {}, 301, "not_genuine"),
+        ({"hand_over": print}, {}, 301, "not_genuine"),
+        ({}, {}, 299, "handled"),
+    ],
+)
+def test_age_of_the_timestamp_header_is_limited_by_what_remembers_events(
+    options: dict[str, Any], verifier: dict[str, Any], age: float, answer: str, clock: Clock, queue: SQLiteEventQueue
+) -> None:
+    class Own(WebhookVerifier):
+        def verify(self, body: Any, headers: Any) -> WebhookEvent:
+            return super().verify(body, headers)
+
+    for kind in (WebhookVerifier, Own):
+        given = {**options, **({"queue": queue} if "queue" in options else {})}
+        router = WebhookRouter(kind(SECRET, clock=clock, **verifier), **given, name="shop")
+        router.on("*")(lambda event: None)
+        body = body_of(key=f"{kind.__name__} {age}", timestamp=...)
+        assert status(router.handle(body, sign(body, SECRET, timestamp=clock.now - age)))[1] == answer
+
+
+def test_example_of_the_guide_is_refused_for_its_time_only_where_that_matters(deliver: Deliver) -> None:
+    example = {"event": "room.message.created", "timestamp": "2024-01-15T10:30:00Z"}
+    router = make()
+    assert status(deliver(router, body_of(**example))) == (200, "ignored")
+    router.on("room.*")(lambda event: None)
+    answer = deliver(router, body_of(**example))
+    assert status(answer) == (400, "too_old")
+    assert b"needs the current time as its `timestamp`" in answer.body
+    unfit = deliver(router, body_of(**example, data={"room_id": "room_1"}))
+    assert b"It doesn't fit its type either: RoomMessageCreatedData." in unfit.body
 
 
 def test_event_waiting_in_queue_longer_than_ttl_is_handled(queue: SQLiteEventQueue, work: Work) -> None:
