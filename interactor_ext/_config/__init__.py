@@ -5,27 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypedDict, Unpack
+from typing import Any, Protocol, TypedDict, Unpack
 
 import httpx
 
 from interactor_ext._config import _checks as checks
+from interactor_ext._config import _environments as environments
+from interactor_ext._config import _names as names
+from interactor_ext._config._environments import ENVIRONMENTS, URLS, Environment
 from interactor_ext._errors import ConfigurationError
 
-Environment = Literal["production", "sandbox"]
-ENVIRONMENTS: Mapping[str, tuple[str, str]] = {
-    "production": ("https://auth.interactor.com/api/v1", "https://core.interactor.com/api/v1"),
-    "sandbox": ("https://sandbox-auth.interactor.com/api/v1", "https://sandbox-core.interactor.com/api/v1"),
-}
-"""The account server and the Core API of each."""
-_OWNERS = {url.split("/")[2]: name for name, urls in ENVIRONMENTS.items() for url in urls}
-
-# What other clients call a setting that has two names here.
-_OTHER_NAMES = {"api_key": "client_id and client_secret", "base_url": "core_api_url and account_server_url"}
-_URLS = ("account_server_url", "core_api_url")
 _REQUIRED = ("client_id", "client_secret")
 _VARIABLES: Mapping[str, str] = {
-    name: f"INTERACTOR_{name.upper()}" for name in (*_REQUIRED, "environment", *_URLS, "scopes", "require_namespace")
+    name: f"INTERACTOR_{name.upper()}" for name in (*_REQUIRED, "environment", *URLS, "scopes", "require_namespace")
 }
 
 
@@ -79,7 +71,8 @@ class InteractorConfig:
     INTERACTOR_CLIENT_ID, INTERACTOR_CLIENT_SECRET, INTERACTOR_ENVIRONMENT, INTERACTOR_ACCOUNT_SERVER_URL,
     INTERACTOR_CORE_API_URL, INTERACTOR_SCOPES (separated by spaces) and INTERACTOR_REQUIRE_NAMESPACE (1, true, yes or
     on; 0, false, no or off); empty ones count as unset. An environment that contradicts a URL variable is an error,
-    because it's unclear which of the two is meant.
+    because it's unclear which of the two is meant. So is a variable like INTERACTOR_CORE_URL that nobody reads, while
+    nobody gives the setting that it seems to mean.
     """
 
     client_id: str
@@ -101,25 +94,26 @@ class InteractorConfig:
     def __init__(self, **fields: Unpack[ConfigFields]) -> None:
         unknown = fields.keys() - ConfigFields.__annotations__.keys()
         if unknown:
-            raise _unknown_setting(min(unknown))
+            raise names.unknown_setting(min(unknown), ConfigFields.__annotations__)
         variables = _environment()
-        _check_environment(fields, variables)
+        environments.check_environment(fields, variables)
         # None means not given, never "no limit": so a value that is missing switches off no timeout.
         keywords = {name: value for name, value in fields.items() if value is not None}
         given: dict[str, Any] = {**variables, **keywords}
         if "environment" not in keywords:
             # Both URLs as keywords override the variable of the environment as well.
             said = keywords if "environment" in variables else given
-            if environment := _environment_of([said.get(name) for name in _URLS]):
+            if environment := environments.environment_of([said.get(name) for name in URLS]):
                 given["environment"] = environment
+        unread = names.unread_variables(_VARIABLES, _settled(given))
         given["client_secret"] = unwrapped(given.get("client_secret", ""))
         if isinstance(scopes := given.get("scopes"), Sequence):
             given["scopes"] = tuple(scopes.split() if isinstance(scopes, str) else scopes)
-        for name, url in zip(_URLS, _urls(given.get("environment", self.environment)), strict=True):
-            given[name] = _without_slash(given.get(name) or url)
+        for name, url in zip(URLS, environments.urls_of(given.get("environment", self.environment)), strict=True):
+            given[name] = environments.without_slash(given.get(name) or url)
         # The other defaults are attributes of the class.
         vars(self).update({"client_id": "", **given})
-        problems = [problem for problem in self._problems() if problem]
+        problems = [problem for problem in (*unread, *self._problems()) if problem]
         if problems:
             raise ConfigurationError("; ".join(problems))
         checks.warn_of_milliseconds(self.timeout)
@@ -132,7 +126,7 @@ class InteractorConfig:
                 if name == "client_id" or not callable(self.client_secret)
             ),
             checks.environment_problem(self.environment, list(ENVIRONMENTS)),
-            *(self._url_problem(name, getattr(self, name)) for name in _URLS if getattr(self, name)),
+            *(self._url_problem(name, getattr(self, name)) for name in URLS if getattr(self, name)),
             checks.flag_problem("allow_insecure_http", self.allow_insecure_http),
             checks.scopes_problem(self.scopes),
             None if self.namespace is None else checks.namespace_problem(self.namespace),
@@ -149,11 +143,11 @@ class InteractorConfig:
         """The reason why this is no URL, or must not get secrets and tokens, if there is one."""
         if problem := checks.url_problem(name, value):
             return problem
-        if (environment := _owner(value)) is None:
+        if (environment := environments.owner(value)) is None:
             return None if self.allow_insecure_http is True else checks.insecure_problem(name, httpx.URL(value))
         if environment != self.environment:
-            other = next(each for each in _URLS if each != name)
-            is_mixture = _owner(getattr(self, other)) == self.environment
+            other = next(each for each in URLS if each != name)
+            is_mixture = environments.owner(getattr(self, other)) == self.environment
             return (
                 f"{name} belongs to {environment!r}, but "
                 f"{f'{other} to' if is_mixture else 'environment is'} {self.environment!r}: pass "
@@ -173,8 +167,9 @@ class InteractorConfig:
         fields: dict[str, Any] = {name: getattr(self, name) for name in ConfigFields.__annotations__}
         fields |= {name: value for name, value in changes.items() if value is not None}
         if changes.get("environment") is None:
-            fields["environment"] = _environment_of([fields[name] for name in _URLS]) or self.environment
-        for name, old, new in zip(_URLS, ENVIRONMENTS[self.environment], _urls(fields["environment"]), strict=True):
+            fields["environment"] = environments.environment_of([fields[name] for name in URLS]) or self.environment
+        of_old, of_new = ENVIRONMENTS[self.environment], environments.urls_of(fields["environment"])
+        for name, old, new in zip(URLS, of_old, of_new, strict=True):
             if changes.get(name) is None and fields[name] == old:
                 fields[name] = new
         return type(self)(**fields)
@@ -197,8 +192,15 @@ def validate_env() -> None:
     environment = _environment()
     missing = [_VARIABLES[name] for name in _REQUIRED if name not in environment]
     if missing:
-        raise ConfigurationError(f"not set in the environment: {', '.join(missing)}")
+        unread = names.unread_variables(_VARIABLES, _settled(environment))
+        raise ConfigurationError("; ".join([f"not set in the environment: {', '.join(missing)}", *unread]))
     InteractorConfig.from_env()
+
+
+def variables_without_effect() -> list[str]:
+    """Variables that are set, but named after a setting that only its keyword sets."""
+    named = [f"INTERACTOR_{name.upper()}" for name in ConfigFields.__annotations__ if name not in _VARIABLES]
+    return [variable for variable in named if os.environ.get(variable, "").strip()]
 
 
 def unwrapped(secret: Any) -> Any:
@@ -206,13 +208,10 @@ def unwrapped(secret: Any) -> Any:
     return secret.get_secret_value() if hasattr(secret, "get_secret_value") else secret
 
 
-def _unknown_setting(name: str) -> TypeError:
-    from difflib import get_close_matches
-
-    names = list(ConfigFields.__annotations__)
-    meant = _OTHER_NAMES.get(name) or next(iter(get_close_matches(name, names, n=1, cutoff=0.7)), None)
-    advice = f"did you mean {meant}?" if meant else f"there are {', '.join(names)}"
-    return TypeError(f"There is no setting {name!r}: {advice}")
+def _settled(given: Mapping[str, Any]) -> set[str]:
+    """The settings that somebody gave: an environment says where its servers are, and both URLs need none."""
+    urls = URLS if "environment" in given else ()
+    return {*given, *urls, *(["environment"] if all(map(given.get, URLS)) else [])}
 
 
 def _environment() -> dict[str, Any]:
@@ -222,42 +221,3 @@ def _environment() -> dict[str, Any]:
     if (flag := found.get("require_namespace")) is not None:
         found["require_namespace"] = checks.FLAGS.get(flag.lower(), flag)
     return found
-
-
-def _check_environment(overrides: ConfigFields, variables: Mapping[str, str]) -> None:
-    environment: str | None = overrides.get("environment")
-    given, advice = f"environment={environment!r} is given", "leave environment out"
-    if environment is None and (environment := variables.get("environment")) is not None:
-        given, advice = f"INTERACTOR_ENVIRONMENT is {environment!r}", "unset INTERACTOR_ENVIRONMENT"
-    if not isinstance(environment, str) or environment not in ENVIRONMENTS:
-        return
-    others = [
-        _VARIABLES[name]
-        for name, url in zip(_URLS, ENVIRONMENTS[environment], strict=True)
-        if overrides.get(name) is None and name in variables and _without_slash(variables[name]) != url
-    ]
-    if others:
-        raise ConfigurationError(
-            f"{given}, but {' and '.join(others)} names another server: unset that to use {environment!r}, or {advice}"
-        )
-
-
-def _environment_of(urls: Sequence[object]) -> str | None:
-    """The environment that two URLs name: both do, or one of them where the other is a server of your own."""
-    owners = {_owner(url) for url in urls} - {None}
-    return owners.pop() if all(urls) and len(owners) == 1 else None
-
-
-def _owner(url: object) -> str | None:
-    """The environment whose server is at this URL, if it is one of the platform."""
-    if checks.url_problem("", url):
-        return None
-    return _OWNERS.get(httpx.URL(str(url)).host)
-
-
-def _urls(environment: object) -> tuple[str, str]:
-    return ENVIRONMENTS.get(environment, ("", "")) if isinstance(environment, str) else ("", "")
-
-
-def _without_slash(url: Any) -> Any:
-    return url.rstrip("/") if isinstance(url, str) else url

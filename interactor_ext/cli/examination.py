@@ -10,6 +10,7 @@ from typing import Any
 
 from interactor_client.api.oauth import get_jwks
 from interactor_ext import InteractorClient, InteractorConfig, validate_env
+from interactor_ext._config import variables_without_effect
 from interactor_ext._errors import (
     AuthenticationError,
     ConfigurationError,
@@ -79,6 +80,9 @@ def examine(namespace: str | None, needed: tuple[str, ...], *, allow_insecure_ht
     urls = f"{config.account_server_url} and {config.core_api_url}"
     versions = f"SDK {__version__}, Python {platform.python_version()}"
     yield Finding("environment", "ok", f"id and secret are set, for {urls}; {versions}")
+    if unread := variables_without_effect():
+        advice = "Pass the client's keyword of the same name, unless your application reads the variable itself."
+        yield Finding("environment", "warning", f"the SDK doesn't read {', '.join(unread)}", advice)
     failed = False
     for finding in chain(
         reach("account server", "INTERACTOR_ACCOUNT_SERVER_URL", config.account_server_url),

@@ -68,6 +68,12 @@ def test_healthy_setup_passes_every_check(examine: Examine, sandbox: Sandbox) ->
     assert checks["scopes"]["detail"] == "admin"
 
 
+def test_variable_of_a_setting_that_only_its_keyword_sets_is_a_warning(examine: Examine, sandbox: Sandbox) -> None:
+    status, checks = examine({**sandbox.env, "INTERACTOR_TIMEOUT": "5", "INTERACTOR_TEAM": "shop"})
+    assert (status, checks["environment"]["status"]) == (0, "warning")
+    assert checks["environment"]["detail"] == "the SDK doesn't read INTERACTOR_TIMEOUT"
+
+
 class Case(NamedTuple):
     """A set-up, the check that fails in it, and words of that check's detail and advice."""
 
@@ -96,6 +102,11 @@ CASES = {
         "environment",
         {"INTERACTOR_ENVIRONMENT": "sandbox"},
         detail="INTERACTOR_ACCOUNT_SERVER_URL and INTERACTOR_CORE_API_URL",
+    ),
+    "variable that nobody reads": Case(
+        "environment",
+        {"INTERACTOR_CORE_API_URL": None, "INTERACTOR_CORE_URL": UNKNOWN},
+        detail="INTERACTOR_CORE_URL is set, but nothing reads it: did you mean INTERACTOR_CORE_API_URL?",
     ),
     "insecure URL": Case(
         "environment",

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import pickle
 import re
+from functools import partial
 from typing import Any
 
 import httpx
@@ -382,6 +383,49 @@ def test_environment_is_what_somebody_set(
     if not keywords:
         with pytest.raises(ConfigurationError, match=re.escape(expected)):
             validate_env()
+
+
+@pytest.mark.parametrize(
+    ("variables", "keywords", "meant"),
+    [
+        ({"CORE_URL": OWN}, {}, "INTERACTOR_CORE_API_URL"),
+        ({"BASE_URL": OWN}, {}, "INTERACTOR_CORE_API_URL and INTERACTOR_ACCOUNT_SERVER_URL"),
+        ({"BASE_URL": OWN, "CORE_API_URL": OWN}, {}, "INTERACTOR_ACCOUNT_SERVER_URL"),
+        ({"AUTH_URL": OWN}, {"core_api_url": OWN}, "INTERACTOR_ACCOUNT_SERVER_URL"),
+        ({"ENV": "sandbox"}, {}, "INTERACTOR_ENVIRONMENT"),
+        ({"SCOPE": "admin"}, {}, "INTERACTOR_SCOPES"),
+        ({"REQUIRE_NAMESPACES": "1"}, {}, "INTERACTOR_REQUIRE_NAMESPACE"),
+        # Somebody said where to go, or the variable is the application's own.
+        ({"CORE_URL": OWN}, {"core_api_url": OWN}, None),
+        ({"CORE_URL": OWN, "CORE_API_URL": OWN}, {}, None),
+        ({"CORE_URL": OWN, "ENVIRONMENT": "production"}, {}, None),
+        ({"CORE_URL": " "}, {}, None),
+        ({"ENV": "dev", "CORE_API_URL": OWN, "ACCOUNT_SERVER_URL": OWN}, {}, None),
+        ({"API_KEY": "k", "WEBHOOK_SECRET_OLD": "s", "SANDBOX_CLIENT_ID": "i", "LOGS": "l", "TEAM": "t"}, {}, None),
+    ],
+)
+def test_variable_that_nobody_reads_is_an_error_where_it_looks_like_one_that_is_missing(
+    variables: dict[str, str], keywords: Any, meant: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"CLIENT_ID": "id", "CLIENT_SECRET": SECRET, **variables}.items():
+        monkeypatch.setenv(f"INTERACTOR_{name}", value)
+    unread = next(iter(variables))
+    for check in (partial(InteractorConfig.from_env, **keywords), *((validate_env,) if not keywords else ())):
+        if meant is None:
+            check()
+            continue
+        with pytest.raises(ConfigurationError) as caught:
+            check()
+        assert f"INTERACTOR_{unread} is set, but nothing reads it: did you mean {meant}? Rename it" in str(caught.value)
+        assert OWN not in str(caught.value)
+
+
+def test_missing_variable_that_has_another_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTERACTOR_API_KEY", SECRET)
+    for check in (validate_env, InteractorConfig.from_env):
+        with pytest.raises(ConfigurationError, match="INTERACTOR_API_KEY is set, but nothing reads it") as caught:
+            check()
+        assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize("namespace", ["user_123", "Zoë", "org acme", "日本", "a/b?c=d&e", "x" * 200])

@@ -81,14 +81,37 @@ async def test_keyword_that_a_method_does_not_take_is_named_where_a_required_one
     ("keyword", "advice"),
     [
         ("api_key", "did you mean client_id and client_secret?"),
+        ("base_url", "did you mean core_api_url and account_server_url?"),
         ("time_out", "did you mean timeout?"),
-        ("colour", "there are client_id, client_secret, environment,"),
+        ("timeout_ms", "did you mean timeout (in seconds)?"),
+        ("max_retry", "did you mean max_retries?"),
+        ("retries", "did you mean max_retries?"),
+        ("proxies", "did you mean transport=Transport(proxy=...), or AsyncTransport?"),
+        ("http_client", "did you mean transport?"),
+        ("default_headers", "did you mean client.with_options(headers=...)?"),
+        ("tenant_id", "did you mean namespace?"),
+        ("ratelimiter", "did you mean rate_limiter?"),
+        (
+            "colour",
+            (
+                "there are client_id, client_secret, environment, account_server_url, core_api_url, scopes, namespace, "
+                "require_namespace, token_refresh_buffer, timeout, deadline, max_retries, max_response_size, "
+                "user_agent_suffix, allow_insecure_http, transport, token_store, retry_policy, rate_limiter, "
+                "circuit_breaker, telemetry"
+            ),
+        ),
     ],
 )
 def test_unknown_setting_names_the_one_that_is_meant(keyword: str, advice: str) -> None:
     for make in (InteractorClient, AsyncInteractorClient, InteractorConfig):
         with pytest.raises(TypeError, match=re.escape(f"There is no setting '{keyword}': {advice}")):
             make(**KEYS, **{keyword: "x"})
+
+
+def test_keyword_of_the_client_alone_is_told_to_the_config() -> None:
+    config: Any = InteractorConfig
+    with pytest.raises(TypeError, match=r"as in InteractorClient\(config, transport=\.\.\.\)"):
+        config(**KEYS, transport=None)
 
 
 async def test_with_and_async_with_name_each_other(

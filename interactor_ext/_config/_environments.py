@@ -1,0 +1,60 @@
+"""The platform's environments, each with its two servers, and which of them somebody means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import httpx
+
+from interactor_ext._config import _checks as checks
+from interactor_ext._errors import ConfigurationError
+
+Environment = Literal["production", "sandbox"]
+ENVIRONMENTS: Mapping[str, tuple[str, str]] = {
+    "production": ("https://auth.interactor.com/api/v1", "https://core.interactor.com/api/v1"),
+    "sandbox": ("https://sandbox-auth.interactor.com/api/v1", "https://sandbox-core.interactor.com/api/v1"),
+}
+"""The account server and the Core API of each."""
+_OWNERS = {url.split("/")[2]: name for name, urls in ENVIRONMENTS.items() for url in urls}
+URLS = ("account_server_url", "core_api_url")
+
+
+def check_environment(overrides: Mapping[str, object], variables: Mapping[str, str]) -> None:
+    """Raise ConfigurationError for variables of URLs that contradict the environment that somebody chose."""
+    environment = overrides.get("environment")
+    given, advice = f"environment={environment!r} is given", "leave environment out"
+    if environment is None and (environment := variables.get("environment")) is not None:
+        given, advice = f"INTERACTOR_ENVIRONMENT is {environment!r}", "unset INTERACTOR_ENVIRONMENT"
+    if not isinstance(environment, str) or environment not in ENVIRONMENTS:
+        return
+    others = [
+        f"INTERACTOR_{name.upper()}"
+        for name, url in zip(URLS, ENVIRONMENTS[environment], strict=True)
+        if overrides.get(name) is None and name in variables and without_slash(variables[name]) != url
+    ]
+    if others:
+        raise ConfigurationError(
+            f"{given}, but {' and '.join(others)} names another server: unset that to use {environment!r}, or {advice}"
+        )
+
+
+def environment_of(urls: Sequence[object]) -> str | None:
+    """The environment that two URLs name: both do, or one of them where the other is a server of your own."""
+    owners = {owner(url) for url in urls} - {None}
+    return owners.pop() if all(urls) and len(owners) == 1 else None
+
+
+def owner(url: object) -> str | None:
+    """The environment whose server is at this URL, if it is one of the platform."""
+    if checks.url_problem("", url):
+        return None
+    return _OWNERS.get(httpx.URL(str(url)).host)
+
+
+def urls_of(environment: object) -> tuple[str, str]:
+    return ENVIRONMENTS.get(environment, ("", "")) if isinstance(environment, str) else ("", "")
+
+
+def without_slash(url: Any) -> Any:
+    return url.rstrip("/") if isinstance(url, str) else url
