@@ -29,7 +29,8 @@ from interactor_ext._errors import APIConnectionError, APITimeoutError, CircuitO
 from interactor_ext._lazy import asyncio
 from interactor_ext._waiting import TaskWaiter, require_asyncio
 from interactor_ext._waiting.event_loop import loop_thread, with_timeout
-from interactor_ext._waiting.threads import DaemonThreads, timed_out
+from interactor_ext._waiting.own_errors import contained
+from interactor_ext._waiting.threads import DaemonThreads, NoThreadFreeError, timed_out
 from interactor_ext.logs import logger
 from interactor_ext.retry._policy import RetryPolicy
 
@@ -38,6 +39,8 @@ T = TypeVar("T")
 # What a function in a thread has left, of a time limit, once the task that waits for it is cancelled: less than service
 # managers commonly leave a process.
 _GRACE_SECONDS = 20.0
+# How long a function of a user waits for a free thread.
+_THREAD_SECONDS = 10.0
 # How long an open circuit is waited for without a deadline, and at least before the next attempt.
 _LONGEST_OUTAGE = 300.0
 _SHORTEST_PAUSE = 0.05
@@ -60,6 +63,10 @@ class Call(NamedTuple):
     What is `shielded` is called and awaited to its end even by a task that is cancelled: it records what has happened.
 
     `renewal` is called again and again while the function runs, and never after it.
+
+    A function `of_user` is one that a user handed to the SDK. What it raises is an Exception, or an interruption of its
+    caller (see `contained`), and its time begins with it: in an event loop, NoThreadFreeError is thrown in where no
+    thread becomes free for it.
     """
 
     function: Callable[..., Any]
@@ -68,6 +75,7 @@ class Call(NamedTuple):
     timeout: float | None = None
     shielded: bool = False
     renewal: Renewal | None = None
+    of_user: bool = False
 
 
 class Renewal(NamedTuple):
@@ -144,15 +152,17 @@ def _perform(effect: Effect) -> Any:
         case Call(renewal=Renewal() as renewal) | Join(renewal=Renewal() as renewal):
             with _renewed(renewal):
                 return _perform(effect._replace(renewal=None))
-        case Call(function, args, threads, timeout):
-            began = time.monotonic()
+        case Call(function, args, threads, timeout, of_user=of_user):
+            began, function = time.monotonic(), contained(function) if of_user else function
             if threads is not None and timeout is not None and not inspect.iscoroutinefunction(function):
                 result = threads.call(partial(function, *args), timeout)
             else:
                 result = function(*args)
-            if inspect.isawaitable(result):
-                return loop_thread.result_of(result, _remaining(timeout, began))
-            return result
+            if not inspect.isawaitable(result):
+                return result
+            bridge = _bridge_of_asgiref() if of_user else None
+            left = _remaining(timeout, began)
+            return loop_thread.result_of(result, left) if bridge is None else bridge(with_timeout)(result, left)
         case Join(future, ends_at, meanwhile):
             wait([future], seconds_until(ends_at))
             if not future.done():
@@ -169,13 +179,17 @@ async def _perform_async(effect: Effect, cancellation: _Cancellation) -> Any:
         case Call(renewal=Renewal() as renewal) | Join(renewal=Renewal() as renewal):
             async with _renewed_async(renewal, cancellation):
                 return await _perform_async(effect._replace(renewal=None), cancellation)
-        case Call(function, args, threads, timeout, shielded):
-            began = time.monotonic()
+        case Call(function, args, threads, timeout, shielded, of_user=of_user):
+            began, function = time.monotonic(), contained(function) if of_user else function
             if threads is None or inspect.iscoroutinefunction(function):
                 result = function(*args)
             else:
-                work = threads.submit(function, *args)
+                begun = promise()
+                work = threads.submit(_begin, begun, function, args)
                 try:
+                    if of_user:
+                        await cancellation.wait_for_thread(work, begun)
+                        began = time.monotonic()
                     result = await cancellation.outlast(asyncio.wrap_future(work), timeout)
                 finally:
                     threads.abandon(work)
@@ -196,6 +210,22 @@ async def _perform_async(effect: Effect, cancellation: _Cancellation) -> Any:
         case Pause(seconds):
             await asyncio.sleep(seconds)
     return None
+
+
+def _begin(begun: Future[None], function: Callable[..., T], args: tuple[Any, ...]) -> T:
+    begun.set_result(None)
+    return function(*args)
+
+
+def _bridge_of_asgiref() -> Any:
+    """`async_to_sync`, in a thread of `sync_to_async`, such as that of a Django view under ASGI.
+
+    There, what a coroutine hands to `sync_to_async` runs in the same thread, and would wait for it in any other way.
+    """
+    asgiref: Any = sys.modules.get("asgiref.sync")
+    if asgiref is None or getattr(asgiref.SyncToAsync.threadlocal, "main_event_loop", None) is None:
+        return None
+    return asgiref.async_to_sync
 
 
 @contextmanager
@@ -256,6 +286,17 @@ class _Cancellation:
             error, self._error = self._error, None
             raise error from cause
 
+    async def wait_for_thread(self, work: Future[Any], begun: Future[None]) -> None:
+        """Return when a thread has begun the work. Raises NoThreadFreeError if there is none for too long."""
+        try:
+            await asyncio.wait([asyncio.wrap_future(begun)], timeout=_THREAD_SECONDS)
+        except asyncio.CancelledError as error:
+            if work.cancel():
+                raise
+            self._error = error
+        if work.cancel():
+            raise NoThreadFreeError(f"No thread became free for it within {_THREAD_SECONDS:g} s.")
+
     async def outlast(self, future: asyncio.Future[T], timeout: float | None = None) -> T:
         """The result of the future, although this task may be cancelled before that.
 
@@ -264,6 +305,7 @@ class _Cancellation:
         """
         began = time.monotonic()
         try:
+            self.raise_if_due()
             await asyncio.wait([future], timeout=timeout)
         except asyncio.CancelledError as error:
             self._error = self._error or error

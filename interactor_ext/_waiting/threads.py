@@ -145,5 +145,9 @@ def _run(future: Future[Any], call: Callable[[], Any]) -> None:
         future.set_result(result)
 
 
+class NoThreadFreeError(Exception):
+    """All threads of a pool are busy, and stayed so."""
+
+
 def timed_out(timeout: float) -> TimeoutError:
     return TimeoutError(f"It didn't end within {timeout:.3g} s.")

@@ -44,4 +44,5 @@ class Decision(NamedTuple):
         )
 
     def call(self, scope: Any, *arguments: Any) -> Call:
-        return Call(self.function, (*arguments, scope) if self.takes_scope else arguments, threads=_THREADS)
+        given = (*arguments, scope) if self.takes_scope else arguments
+        return Call(self.function, given, threads=_THREADS, of_user=True)

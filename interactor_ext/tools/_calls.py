@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import secrets
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from interactor_ext._effects import (
 )
 from interactor_ext._errors import APIStatusError, APITimeoutError, ConflictError
 from interactor_ext._redaction import clean_text
+from interactor_ext._waiting.own_errors import cause_of, contained
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.logs import tools_logger as logger
 from interactor_ext.tools._function import ToolContext, ToolFunction
@@ -119,7 +119,7 @@ class ToolRun:
             arguments = self.tool.bind(self.call.arguments, self.call.context)
             function: Callable[[], Any] = partial(self.tool.function, **arguments)
             if (self.is_async or ends_at is not None) and not inspect.iscoroutinefunction(function):
-                self._running = self._running or TOOL_THREADS.submit(function)
+                self._running = self._running or TOOL_THREADS.submit(contained(function))
         except InvalidArgumentError as invalid:
             logger.warning("the arguments for the tool %s are invalid (call %s)", name, call_id)
             details = [{"field": field, "message": message} for field, message in invalid.details]
@@ -130,13 +130,11 @@ class ToolRun:
             yield Join(self._running, ends_at, f"the tool {name} was running", renewal)
             function, renewal = self._running.result, None
         try:
-            value = yield Call(function, timeout=seconds_until(ends_at), renewal=renewal)
+            value = yield Call(function, timeout=seconds_until(ends_at), renewal=renewal, of_user=True)
         except ToolError as error:
             logger.warning("the tool %s failed (call %s)", name, call_id, exc_info=error.__cause__)
             return error_result("tool_failed", str(error))
-        except (Exception, SystemExit, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and _is_being_cancelled():
-                raise
+        except Exception as error:
             if self._running is None and isinstance(error, TimeoutError) and seconds_until(ends_at) == 0:
                 raise APITimeoutError(f"The deadline came while the tool {name} was running.") from error
             return self._failed(error)
@@ -146,8 +144,9 @@ class ToolRun:
             logger.error("the tool %s returned a result that isn't JSON (call %s): %s", name, call_id, error)
             return error_result("invalid_result", f"The result of the tool isn't JSON: {error}")
 
-    def _failed(self, error: BaseException) -> ErrorResult:
+    def _failed(self, raised: Exception) -> ErrorResult:
         """What the model reads of an exception, which may say what a customer must not know: an id of the log."""
+        error = cause_of(raised)
         error_id = f"err_{secrets.token_hex(4)}"
         logger.error(
             "the tool %s failed (call %s, error %s)", self.name, clean_text(self.call.id), error_id, exc_info=error
@@ -214,15 +213,6 @@ def has_result(messages: list[Message], call: PendingCall) -> bool:
     """Whether the call has its result, as far as the messages show."""
     calls = [each for message in messages for each in message.tool_calls or () if each.id == call.id]
     return bool(calls) and calls[0].status in FINISHED
-
-
-def _is_being_cancelled() -> bool:
-    """Whether this task is cancelled, and not just one that the tool has started."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # no event loop
-        return False
-    return task is not None and task.cancelling() > 0
 
 
 def _describe(error: BaseException) -> str:
