@@ -97,6 +97,12 @@ class DaemonThreads:
         """How many abandoned calls keep their threads."""
         return self._abandoned
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether calls that hang keep every thread."""
+        with self._lock:
+            return self._abandoned >= _MOST_ABANDONED and len(self._running) >= self._most
+
     def _start_if_needed(self, calls: int) -> None:
         if calls > self._idle and self._threads < self._most:
             start_thread(self._work, self._name)
@@ -149,5 +155,9 @@ class NoThreadFreeError(Exception):
     """All threads of a pool are busy, and stayed so."""
 
 
-def timed_out(timeout: float) -> TimeoutError:
-    return TimeoutError(f"It didn't end within {timeout:.3g} s.")
+class OutOfTimeError(TimeoutError):
+    """What was called did not end in time."""
+
+
+def timed_out(timeout: float) -> OutOfTimeError:
+    return OutOfTimeError(f"It didn't end within {timeout:.3g} s.")

@@ -13,10 +13,14 @@ from interactor_ext.logs import webhooks_logger as logger
 # The platform waits 30 s for an answer, and a delivery may wait for a store twice, before its handlers and after them.
 STORE_SECONDS = 12.0
 _RECORD_RETRY_DELAYS = (0.1, 0.5, 1.0)
-# Handlers called from event loops, where nothing else bounds how many run at once.
-HANDLER_THREADS = DaemonThreads("interactor-webhook-handler", most=32)
+_HANDLERS_AT_ONCE = 32
 # Handlers of synchronous callers: each caller waits for one thread, so the callers are the bound.
 CALLER_THREADS = DaemonThreads("interactor-webhook-handler", most=UNBOUNDED)
+
+
+def handler_threads() -> DaemonThreads:
+    """For the handlers of one router that event loops call, where nothing else bounds how many run at once."""
+    return DaemonThreads("interactor-webhook-handler", most=_HANDLERS_AT_ONCE)
 
 
 class StoreCalls:

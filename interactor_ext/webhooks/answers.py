@@ -33,6 +33,8 @@ class DeliveryHandler(Protocol):
 
     def refuse_unread(self, answer: WebhookAnswer) -> WebhookAnswer: ...
 
+    def health(self) -> WebhookAnswer: ...
+
 
 def handled(status: str) -> WebhookAnswer:
     return _json({"status": status}, 200)
@@ -41,6 +43,10 @@ def handled(status: str) -> WebhookAnswer:
 def refused(code: int, error: str, message: str, **headers: str) -> WebhookAnswer:
     extra = {name.replace("_", "-"): value for name, value in headers.items()}
     return _json({"error": {"code": error, "message": message}}, code, extra)
+
+
+def not_posted(router: DeliveryHandler, method: str, path: str) -> WebhookAnswer:
+    return router.health() if method == "GET" and path.endswith("/healthz") else wrong_method()
 
 
 def wrong_method() -> WebhookAnswer:
@@ -84,6 +90,15 @@ def in_progress() -> WebhookAnswer:
         "Another delivery of this event is being handled. Retry.",
         Retry_After=_RETRY_AFTER_SECONDS,
     )
+
+
+def busy() -> WebhookAnswer:
+    return refused(503, "busy", "The receiver is busy. Retry.", Retry_After=_RETRY_AFTER_SECONDS)
+
+
+def health(left_behind: int, *, exhausted: bool) -> WebhookAnswer:
+    document = {"status": "handlers_hang" if exhausted else "ok", "left_behind": left_behind}
+    return _json(document, 503 if exhausted else 200)
 
 
 def store_down() -> WebhookAnswer:

@@ -20,14 +20,15 @@ from interactor_ext._errors import (
     WebhookVerificationError,
 )
 from interactor_ext._waiting.around import Around, checked_around
-from interactor_ext._waiting.threads import DaemonThreads
+from interactor_ext._waiting.own_errors import cause_of
+from interactor_ext._waiting.threads import DaemonThreads, NoThreadFreeError, OutOfTimeError
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter
 from interactor_ext.webhooks import _transactions, answers
 from interactor_ext.webhooks._handlers import Handler, Registration, similar_event_type
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
-from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS, StoreCalls
+from interactor_ext.webhooks._threads import CALLER_THREADS, StoreCalls, handler_threads
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.asgi import ASGIReceiver
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
 HandOver = Callable[[bytes], Any]
 H = TypeVar("H", bound=Handler)
 
-# After a store that is out of reach.
-_STORE_RETRY_SECONDS = 30.0
+# After a store that is out of reach, or too many handlers at once.
+_RETRY_SECONDS = 30.0
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -59,11 +60,10 @@ class Verifier(Protocol):
 
 
 class HandlerRun(NamedTuple):
-    """How handlers run: in which thread pool (None is the caller's thread), with which timeout and wrapper."""
+    """How handlers run: in which thread pool (None is the caller's thread), and with which timeout."""
 
     threads: DaemonThreads | None
     timeout: float | None
-    wrap: Callable[[Callable[[Any], Any]], Callable[[Any], Any]] | None = None
 
 
 class WebhookRouter:
@@ -148,7 +148,7 @@ class WebhookRouter:
         self.around = around
         timeout = handler_timeout_of(handler_timeout, self.lease)
         self._in_caller = HandlerRun(None if handler_timeout is None else CALLER_THREADS, timeout)
-        self._in_loop = HandlerRun(HANDLER_THREADS, timeout)
+        self._in_loop = HandlerRun(handler_threads(), timeout)
         self.max_body: int = at_least_zero(max_body, "max_body")
         self.reporter: Reporter | None = None if telemetry is None else Reporter(telemetry)
         self._registrations: list[Registration] = []
@@ -333,11 +333,27 @@ class WebhookRouter:
         began = time.monotonic()
         for each in chosen:
             left = None if run.timeout is None else max(0.0, run.timeout - (time.monotonic() - began))
-            handler = each.within(self.around)
-            handler = handler if run.wrap is None else run.wrap(handler)
-            yield Call(handler, (event,), threads=run.threads, timeout=left, renewal=renewal)
+            try:
+                yield Call(each.within(self.around), (event,), threads=run.threads, timeout=left, renewal=renewal, of_user=True)
+            except NoThreadFreeError as error:
+                raise WebhookBusyError(
+                    f"The handlers of this router are using all their threads. {error}", retry_after=_RETRY_SECONDS
+                ) from None
+            except OutOfTimeError as error:
+                name = getattr(each.handler, "__qualname__", type(each.handler).__name__)
+                raise TimeoutError(str(error).replace("It", f"The handler {name}", 1)) from None
         if problem is not None and not all(each.takes_any_event for each in matching):
             raise WebhookPayloadError(f"It doesn't fit the class that its handlers expect: {problem}.")
+
+    def health(self) -> WebhookAnswer:
+        """The response to a readiness probe: 503 when so many handlers hang that no thread is left for others.
+
+        `router.asgi` and `router.wsgi` respond with it to GET at any path that ends in `/healthz`. `left_behind` in the
+        JSON counts the handlers that did not end within `handler_timeout` and still keep a thread.
+        """
+        threads = (CALLER_THREADS, self._in_loop.threads)
+        left_behind = sum(each.abandoned for each in threads if each is not None)
+        return answers.health(left_behind, exhausted=any(each.is_exhausted for each in threads if each is not None))
 
     def refuse_unread(self, answer: WebhookAnswer) -> WebhookAnswer:
         """Log and return the response to a delivery whose body was not read to its end."""
@@ -437,7 +453,7 @@ class WebhookRouter:
         except Exception as error:
             logger.exception("Webhook event %r couldn't be claimed.", event.id)
             busy = WebhookBusyError(
-                "The store of webhook events is unavailable. No handler ran.", retry_after=_STORE_RETRY_SECONDS
+                "The store of webhook events is unavailable. No handler ran.", retry_after=_RETRY_SECONDS
             )
             busy.__cause__ = error
             return answers.store_down(), busy
@@ -456,8 +472,12 @@ class WebhookRouter:
             )
         try:
             yield from self.run_handlers(event, run, self.store_calls.renewal(self.store.claim, key, token, self.lease))
+        except WebhookBusyError as error:
+            logger.warning("Webhook event %r (%r) can't be handled now: %s", event.id, event.event, error)
+            yield from self._release(key, token)
+            return answers.busy(), error
         except Exception as error:
-            logger.exception("A handler of webhook event %r (%r) failed.", event.id, event.event)
+            logger.error("A handler of webhook event %r (%r) failed.", event.id, event.event, exc_info=cause_of(error))
             yield from self._release(key, token)
             return answers.handler_failed(), error
         except GeneratorExit:  # no driver is left to perform another effect

@@ -34,8 +34,8 @@ class WSGIReceiver:
 
     def _read(self, environ: dict[str, Any]) -> bytes | WebhookAnswer:
         """The body, or the answer to a request whose body is not read."""
-        if environ["REQUEST_METHOD"] != "POST":
-            return answers.wrong_method()
+        if (method := environ["REQUEST_METHOD"]) != "POST":
+            return answers.not_posted(self._router, method, environ.get("PATH_INFO", ""))
         limit = self._router.max_body
         body = read_body(environ, limit)
         if isinstance(body, bytes):

@@ -7,17 +7,16 @@ import secrets
 import threading
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import cast
 
 from interactor_ext._effects import Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._waiting.around import is_async, surrounded
+from interactor_ext._waiting.own_errors import cause_of
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, next_attempt
-from interactor_ext.webhooks._threads import CALLER_THREADS, HANDLER_THREADS
+from interactor_ext.webhooks._threads import CALLER_THREADS, handler_threads
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.events import parse_event
 from interactor_ext.webhooks.queue._contract import EventQueue, QueuedEvent
@@ -133,8 +132,8 @@ class WebhookWorker(QueueLoop):
         self._lease: float = router.lease if lease is None else above_zero(lease, "The lease of a webhook worker")
         given = router.handler_timeout if handler_timeout is None else handler_timeout
         timeout = handler_timeout_of(given, _HANDLER_SECONDS) or _NO_LIMIT
-        self._in_caller = HandlerRun(CALLER_THREADS, timeout, _isolated)
-        self._in_loop = HandlerRun(HANDLER_THREADS, timeout, _only_sync)
+        self._in_caller = HandlerRun(CALLER_THREADS, timeout)
+        self._in_loop = HandlerRun(handler_threads(), timeout)
         self._retry_delays = tuple(at_least_zero(delay, "Each of retry_delays") for delay in retry_delays)
         self._poll_interval = at_least_zero(poll_interval, "poll_interval")
         self._warned: dict[str, str] = {}
@@ -228,7 +227,7 @@ class WebhookWorker(QueueLoop):
             logger.exception("Webhook event %r stays with the stopped worker until its lease expires.", queued.key)
 
     def _failed(self, queued: QueuedEvent, token: str, error: Exception) -> Effects[None]:
-        cause = error.__cause__ if isinstance(error, _HandlerExit) and error.__cause__ is not None else error
+        cause = cause_of(error)
         logger.error("A handler of webhook event %r failed (attempt %d).", queued.key, queued.attempt, exc_info=cause)
         reason = _error_text(cause)
         attempt = next_attempt(error, queued.attempt - 1, self._retry_delays)
@@ -236,31 +235,6 @@ class WebhookWorker(QueueLoop):
             yield from self._calls.record(self.queue.bury, queued.key, token, reason)
         else:
             yield from self._calls.record(self.queue.retry, queued.key, token, attempt[0], reason)
-
-
-class _HandlerExit(Exception):
-    """A handler raised a BaseException that would end its thread or event loop; it is the cause."""
-
-
-@contextmanager
-def _no_interrupts() -> Iterator[None]:
-    """For a thread that no signal interrupts: every BaseException there is the handler's own error."""
-    try:
-        yield
-    except (Exception, GeneratorExit):
-        raise
-    except BaseException as error:
-        if isinstance(error, asyncio.CancelledError) and asyncio._get_running_loop() is not None:
-            raise  # the handler's task is cancelled; one that comes out of a regular function is an error in it
-        raise _HandlerExit from error
-
-
-def _isolated(handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return surrounded(handler, _no_interrupts)
-
-
-def _only_sync(handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return handler if is_async(handler) else _isolated(handler)
 
 
 def _error_text(error: BaseException) -> str:
