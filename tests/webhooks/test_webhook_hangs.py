@@ -18,6 +18,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from interactor_ext.webhooks import (
@@ -29,11 +30,12 @@ from interactor_ext.webhooks import (
     RedisEventStore,
     SQLiteEventQueue,
     SQLiteEventStore,
+    WebhookAnswer,
     WebhookRouter,
     WebhookWorker,
 )
 from tests.support.postgres_server import PostgresServer
-from tests.support.waiting import PATIENCE, eventually, eventually_async
+from tests.support.waiting import PATIENCE, eventually, eventually_async, with_enough_time
 from tests.support.webhook_deliveries import delivery
 from tests.support.webhook_routers import Handle, make, status
 
@@ -139,6 +141,84 @@ async def test_more_hanging_sync_handlers_than_threads_do_not_block_event_loop_r
     assert {status(answer) for answer in await asyncio.gather(*lost)} == {(500, "handler_failed")}
 
 
+def test_waiting_for_a_thread_takes_nothing_of_the_time_of_a_handler() -> None:
+    def attempt(seconds: float) -> None:
+        router = make(handler_timeout=seconds)
+        router.on("*")(lambda event: threading.Event().wait(0.7 * seconds))
+
+        async def deliver() -> list[WebhookAnswer]:
+            return await asyncio.gather(*(router.ahandle(*delivery(key=f"k{number}")) for number in range(64)))
+
+        assert {status(answer) for answer in asyncio.run(deliver())} == {(200, "handled")}
+
+    with_enough_time(attempt, 1.0, 8.0)
+
+
+async def test_delivery_without_a_free_thread_gets_503_and_stops_no_other_router(
+    hanging: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("interactor_ext._effects._THREAD_SECONDS", 0.05)
+    full, other = make(handler_timeout=math.inf), make()
+    for router in (full, other):
+        router.on("*")(hanging.sync)
+    first = [asyncio.create_task(full.ahandle(*delivery(key=f"k{number}"))) for number in range(32)]
+    await eventually_async(lambda: len(hanging.runs) == 32)
+    assert status(await full.ahandle(*delivery(key="late"))) == (503, "busy")
+    assert "using all their threads" in caplog.text
+    hanging.hangs = lambda event: False
+    assert status(await other.ahandle(*delivery(key="late"))) == (200, "handled")
+    hanging.go_on.set()
+    assert {status(answer) for answer in await asyncio.gather(*first)} == {(200, "handled")}
+    assert status(await full.ahandle(*delivery(key="late"))) == (200, "handled")
+
+
+async def test_receiver_whose_threads_all_hang_says_so_at_healthz(
+    hanging: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("interactor_ext._waiting.threads._MOST_ABANDONED", 1)
+    router = make(handler_timeout=SHORT)
+    router.on("*")(hanging.sync)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(router.asgi), base_url="http://shop") as client:
+        healthy = await client.get("/webhooks/healthz")
+        while len(hanging.runs) < 33:
+            await asyncio.gather(*(router.ahandle(*delivery(key=f"k{number}")) for number in range(33)))
+        exhausted = await client.get("/webhooks/healthz")
+    assert (healthy.status_code, healthy.json()) == (200, {"status": "ok", "left_behind": 0})
+    assert (exhausted.status_code, exhausted.json()) == (503, {"status": "handlers_hang", "left_behind": 1})
+    assert f"The handler Hanging.sync didn't end within {SHORT} s." in caplog.text
+    with httpx.Client(transport=httpx.WSGITransport(router.wsgi), base_url="http://shop") as sync_client:
+        assert sync_client.get("/healthz").json() == exhausted.json()
+
+
+async def awaits_what_it_cancelled(event: Any) -> None:
+    task = asyncio.create_task(asyncio.sleep(PATIENCE))
+    task.cancel()
+    await task
+
+
+async def exits(event: Any) -> None:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize("handler", [awaits_what_it_cancelled, exits])
+async def test_cancellation_or_exit_of_an_async_handler_is_its_own_error(
+    handler: Callable[[Any], Any], queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver, router = make(), make(queue=queue)
+    for each in (receiver, router):
+        each.on("room.*")(handler)
+    assert status(await receiver.ahandle(*delivery())) == (500, "handler_failed")
+    assert handler.__name__ in caplog.text  # its traceback
+    for key in ("k1", "k2"):
+        await router.ahandle(*delivery(key=key))
+    worker = asyncio.create_task(WebhookWorker(router, retry_delays=(), poll_interval=0.01).arun())
+    await eventually_async(lambda: len(queue.dead_letters()) == 2)
+    assert not worker.done()
+    worker.cancel()
+    await asyncio.wait([worker], timeout=PATIENCE)
+    assert worker.cancelled()
+
+
 @contextmanager
 def working(router: WebhookRouter, **options: Any) -> Iterator[None]:
     """Four workers in threads, which must end without error."""
@@ -187,7 +267,9 @@ def test_hanging_events_become_dead_letters_and_workers_go_on(
     else:
         asyncio.run(working_in_one_loop(router, is_over, **options))
     assert {letter.key for letter in queue.dead_letters()} == {f"shop:{key}" for key in keys[:4]}
-    assert {letter.error for letter in queue.dead_letters()} == {f"TimeoutError: It didn't end within {2 * SHORT} s."}
+    assert {letter.error for letter in queue.dead_letters()} == {
+        f"TimeoutError: The handler Hanging.{kind} didn't end within {2 * SHORT} s."
+    }
     assert queue.take("t", 60) is None
 
 
