@@ -95,7 +95,7 @@ class WebhookRouter:
     Responses: 200 handled, duplicate, or no handler; 400 no event in the body, or older than the store remembers (it
     may be a replay); 401 not genuine; 405 not POST; 411 no Content-Length under a WSGI server that needs one; 413 too
     large; 500 a handler failed, or the event does not fit the class that its handlers expect (the next attempt may
-    succeed); 503 the store is unreachable, or the event is being handled. With `queue`, a genuine delivery gets
+    succeed); 503 the store is unreachable, the event is being handled, or no thread becomes free for its handlers. With `queue`, a genuine delivery gets
     200 as soon as it is stored, whatever its event.
     """
 

@@ -23,7 +23,7 @@ from tests.support.pages import DOCS
 HISTORY, EVENTS = signature(Sandbox).parameters, signature(MemoryEventStore).parameters
 PAGES = {
     "how-to/capacity.md": [
-        f"at most {_threads.HANDLER_THREADS._most} at a time per process",
+        f"at most {_threads._HANDLERS_AT_ONCE} at a time per router and process",
         f"at most {EVENTS['max_events'].default:,} (`max_events=`)",
         f"in batches of {_postgres._SWEEP_AT_MOST:,} rows",
         {7 * 86_400: "seven days by default"}[_contract.DEFAULT_TTL],
