@@ -97,7 +97,7 @@ def busy() -> WebhookAnswer:
 
 
 def health(left_behind: int, *, exhausted: bool) -> WebhookAnswer:
-    document = {"status": "handlers_hang" if exhausted else "ok", "left_behind": left_behind}
+    document: dict[str, object] = {"status": "handlers_hang" if exhausted else "ok", "left_behind": left_behind}
     return _json(document, 503 if exhausted else 200)
 
 
