@@ -334,7 +334,9 @@ class WebhookRouter:
         for each in chosen:
             left = None if run.timeout is None else max(0.0, run.timeout - (time.monotonic() - began))
             try:
-                yield Call(each.within(self.around), (event,), threads=run.threads, timeout=left, renewal=renewal, of_user=True)
+                yield Call(
+                    each.within(self.around), (event,), threads=run.threads, timeout=left, renewal=renewal, of_user=True
+                )
             except NoThreadFreeError as error:
                 raise WebhookBusyError(
                     f"The handlers of this router are using all their threads. {error}", retry_after=_RETRY_SECONDS
