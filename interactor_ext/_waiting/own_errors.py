@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from interactor_ext._lazy import asyncio
+from interactor_ext._waiting.around import is_async
 
 
 class FunctionExit(Exception):
@@ -35,7 +36,7 @@ def contained(function: Callable[..., Any]) -> Callable[..., Any]:
             result = function(*args)
         return _awaited(result) if inspect.isawaitable(result) else result
 
-    return acall if inspect.iscoroutinefunction(function) else call
+    return acall if is_async(function) else call
 
 
 async def _awaited(result: Awaitable[Any]) -> Any:

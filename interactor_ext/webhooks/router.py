@@ -25,7 +25,7 @@ from interactor_ext._waiting.threads import DaemonThreads, NoThreadFreeError, Ou
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter
 from interactor_ext.webhooks import _transactions, answers
-from interactor_ext.webhooks._handlers import Handler, Registration, similar_event_type
+from interactor_ext.webhooks._handlers import Handler, Registration, name_of, similar_event_type
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._threads import CALLER_THREADS, StoreCalls, handler_threads
@@ -95,8 +95,8 @@ class WebhookRouter:
     Responses: 200 handled, duplicate, or no handler; 400 no event in the body, or older than the store remembers (it
     may be a replay); 401 not genuine; 405 not POST; 411 no Content-Length under a WSGI server that needs one; 413 too
     large; 500 a handler failed, or the event does not fit the class that its handlers expect (the next attempt may
-    succeed); 503 the store is unreachable, the event is being handled, or no thread becomes free for its handlers. With `queue`, a genuine delivery gets
-    200 as soon as it is stored, whatever its event.
+    succeed); 503 the store is unreachable, the event is being handled, or no thread is free for its handlers.
+    With `queue`, a genuine delivery gets 200 as soon as it is stored, whatever its event.
     """
 
     def __init__(
@@ -333,17 +333,16 @@ class WebhookRouter:
         began = time.monotonic()
         for each in chosen:
             left = None if run.timeout is None else max(0.0, run.timeout - (time.monotonic() - began))
+            handler = each.within(self.around)
             try:
-                yield Call(
-                    each.within(self.around), (event,), threads=run.threads, timeout=left, renewal=renewal, of_user=True
-                )
+                yield Call(handler, (event,), threads=run.threads, timeout=left, renewal=renewal, of_user=True)
             except NoThreadFreeError as error:
                 raise WebhookBusyError(
                     f"The handlers of this router are using all their threads. {error}", retry_after=_RETRY_SECONDS
                 ) from None
             except OutOfTimeError as error:
-                name = getattr(each.handler, "__qualname__", type(each.handler).__name__)
-                raise TimeoutError(str(error).replace("It", f"The handler {name}", 1)) from None
+                text = str(error).replace("It", f"The handler {name_of(each.handler)}", 1)
+                raise TimeoutError(text) from None
         if problem is not None and not all(each.takes_any_event for each in matching):
             raise WebhookPayloadError(f"It doesn't fit the class that its handlers expect: {problem}.")
 
