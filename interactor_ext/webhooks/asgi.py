@@ -39,7 +39,7 @@ class ASGIReceiver:
     async def answer(self, scope: Scope, chunks: AsyncGenerator[bytes]) -> WebhookAnswer | None:
         """Read and handle one delivery; None if the caller is gone."""
         if scope["method"] != "POST":
-            return answers.not_posted(self._router, scope["method"], scope["path"])
+            return answers.not_posted(self._router, scope["method"], scope.get("path", ""))
         limit = self._router.max_body
         try:
             body = await read_body(chunks, limit)

@@ -200,14 +200,19 @@ async def exits(event: Any) -> None:
     raise SystemExit(3)
 
 
-@pytest.mark.parametrize("handler", [awaits_what_it_cancelled, exits])
-async def test_cancellation_or_exit_of_an_async_handler_is_its_own_error(
+def exits_in_thread(event: Any) -> None:
+    sys.exit(3)
+
+
+@pytest.mark.parametrize("handler", [awaits_what_it_cancelled, exits, exits_in_thread])
+async def test_cancellation_or_exit_of_a_handler_is_its_own_error(
     handler: Callable[[Any], Any], queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver, router = make(), make(queue=queue)
     for each in (receiver, router):
         each.on("room.*")(handler)
     assert status(await receiver.ahandle(*delivery())) == (500, "handler_failed")
+    assert status(receiver.handle(*delivery())) == (500, "handler_failed")
     assert handler.__name__ in caplog.text  # its traceback
     for key in ("k1", "k2"):
         await router.ahandle(*delivery(key=key))

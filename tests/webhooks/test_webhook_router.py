@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import functools
 import math
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -245,14 +246,21 @@ def test_interrupted_handler_releases_event_and_interrupt_propagates(
 ) -> None:
     router, runs = make(), []
 
+    def interrupt(*_: Any) -> None:
+        raise error
+
     @router.on("*")
     def interrupted(event: Any) -> None:
         runs.append(event)
         if len(runs) == 1:
-            raise error
+            signal.raise_signal(signal.SIGTERM)
 
-    with pytest.raises(error):
-        router.handle(*delivery())
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with pytest.raises(error):
+            router.handle(*delivery())
+    finally:
+        signal.signal(signal.SIGTERM, before)
     (record,) = (each for each in caplog.records if each.name == "interactor.webhooks")
     assert (vars(record)["outcome"], vars(record)["event_id"]) == ("interrupted", runs[0].id)
     assert status(router.handle(*delivery())) == (200, "handled")
