@@ -78,7 +78,7 @@ OnReconnect = Callable[[int, float], object]
 
 
 OnInvalid = Callable[[Any], object]
-"""Called with an error for each item of a list that does not fit its model; the item itself is its `item`."""
+"""Called with an error for each item of a list, or event of a stream, that does not fit its model: its `item`."""
 
 
 class RawEvent(Protocol):
@@ -187,6 +187,7 @@ class Sender(Protocol):
         last_event_id: str,
         max_reconnects: int | None,
         on_reconnect: OnReconnect | None,
+        on_invalid: OnInvalid | None,
     ) -> EventStream[Any]:
         """`family` is a key of `models.EVENT_MODELS`."""
         ...
@@ -218,6 +219,7 @@ class AsyncSender(Protocol):
         last_event_id: str,
         max_reconnects: int | None,
         on_reconnect: OnReconnect | None,
+        on_invalid: OnInvalid | None,
     ) -> AsyncEventStream[Any]:
         """`family` is a key of `models.EVENT_MODELS`."""
         ...

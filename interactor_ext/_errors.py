@@ -18,7 +18,7 @@ InteractorError
 ├── ResponseValidationError          a success body that doesn't fit its model
 ├── UnexpectedStateError             a final status other than the awaited one
 ├── CircuitOpenError                 refused locally, nothing sent
-├── StreamError                      an `error` event, or a stream that can't be resumed
+├── StreamError                      an `error` event in a chat, or a stream that can't be resumed
 └── WebhookError
     ├── WebhookVerificationError     not genuine: respond with 401
     ├── WebhookPayloadError          genuine, but not understood: respond with 400
@@ -201,8 +201,9 @@ class ResponseValidationError(InteractorError):
     """A success response whose body does not fit its model.
 
     `model` and `field` name the place; `field` is "" if the whole body is at fault. `path` leads there through the
-    body, as in `data[3].id`. The status is a success, so the request has taken effect. `item` is the item of a list as
-    the server sent it, for `iterate(on_invalid=...)`; it may hold secrets, so be careful about logging it.
+    body, as in `data[3].id`. The status is a success, so the request has taken effect. `item` is the item of a list, for
+    `iterate(on_invalid=...)`, or the event of a stream, as the server sent it; it may hold secrets, so be careful about
+    logging it.
     """
 
     default_code = "RESPONSE_VALIDATION_ERROR"
@@ -234,7 +235,7 @@ class CircuitOpenError(InteractorError):
 
 
 class StreamError(InteractorError):
-    """The stream sent an `error` event, or broke off and can't be resumed."""
+    """The stream broke off and can't be resumed, or a chat's room sent an `error` event."""
 
     default_code = "STREAM_ERROR"
 

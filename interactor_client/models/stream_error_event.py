@@ -13,7 +13,7 @@ from ..wire import ABSENT, as_const, as_object, names_only, raise_decode_error, 
 
 @_define(kw_only=True)
 class StreamErrorEvent(_Model):
-    """The server could not go on. The stream ends.
+    """Something failed, such as the answer that was being written. The stream goes on.
 
     Attributes:
         type: Always `error`.

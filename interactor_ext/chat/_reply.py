@@ -13,7 +13,7 @@ from interactor_ext._effects import run_async, run_sync
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
 from interactor_ext._waiting.closer import close_later
 from interactor_ext.chat._shared import SERVING, SharedReply
-from interactor_ext.streams._async_events import AsyncEvents
+from interactor_ext.streams._event_iterators import AsyncEvents
 from interactor_ext.tools._calls import TOOL_THREADS
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import warnings
 import weakref
@@ -10,6 +11,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from interactor_client.models import StreamErrorEvent
 from interactor_ext._config._checks import require, seconds_problem
 from interactor_ext._effects import (
     Call,
@@ -22,12 +24,13 @@ from interactor_ext._effects import (
     seconds_until,
     while_open,
 )
-from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError
-from interactor_ext._redaction import clean_text
+from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError, StreamError
+from interactor_ext._redaction import clean_json, clean_text
+from interactor_ext._responses._status_error import read_error_body
 from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
 from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, too_long
 from interactor_ext.chat._state import WAYS, ListMessages, ReadStream, ReplyState, RunTools, Sleep
-from interactor_ext.logs import depth_of_caller
+from interactor_ext.logs import depth_of_caller, logger
 from interactor_ext.streams._shared import Gap
 from interactor_ext.tools._approval import WaitingCall
 from interactor_ext.tools._calls import PendingCall
@@ -139,7 +142,8 @@ class SharedReply:
             return (yield Call(stream.next_or_gap))
 
         try:
-            return (yield from while_open(stream, listen())) not in (None, Gap.GAP)
+            event = yield from while_open(stream, listen())
+            return event not in (None, Gap.GAP) and not isinstance(event, StreamErrorEvent)
         except InteractorError:
             return False
 
@@ -230,16 +234,19 @@ class SharedReply:
             self._state.resumed(self._stream.last_event_id)
         elif event is None:
             self._state.ended()
+        elif isinstance(event, StreamErrorEvent):
+            # It does not say which message it is about.
+            self._state.stream_failed(_reported(event))
+        elif isinstance(event, ResponseValidationError):
+            logger.warning("The chat goes on without an event, and reads the room's messages. %s", event)
+            self._state.missed(is_complete=event.item["type"] == "message.complete")
         else:
             self._state.received(event)
 
     def _report_failure(self, error: InteractorError) -> None:
         if isinstance(error, APITimeoutError) and seconds_until(self._tools_end_at) == 0:
             error = APITimeoutError(f"No result arrived within {self._tool_timeout:g} s (tool_timeout=).")
-        if isinstance(error, ResponseValidationError):
-            self._state.missed()
-        else:
-            self._state.stream_failed(error)
+        self._state.stream_failed(error)
 
     def _release_if_over(self) -> Effects[None]:
         """Close the stream and let the next chat of the room begin."""
@@ -282,3 +289,18 @@ def _tool_set(tools: Tools) -> ToolSet:
     from interactor_ext.tools._tool_set import tool_set
 
     return tool_set(tools)
+
+
+def _reported(event: StreamErrorEvent) -> StreamError:
+    """The error that an event tells of, in any of the forms of an error response."""
+    body = read_error_body(json.dumps(event.to_dict()).encode())
+    known = body.code or StreamError.default_code
+    if body.request_id:
+        known += f", request id {body.request_id}"
+    message = clean_text(body.message or "The stream reported an error").rstrip(".")
+    return StreamError(
+        f"{message} (GET /rooms/{{room_id}}/stream: {clean_text(known)}).",
+        code=clean_text(body.code)[:100] if body.code else None,
+        details=clean_json(body.details),
+        request_id=clean_text(body.request_id)[:200] if body.request_id else None,
+    )

@@ -100,6 +100,7 @@ class ReplyState:
         # The text of the current message that was handed out, and whether some was lost after that.
         self._text = ""
         self._has_gap = False
+        self._looks_for_answer = False
         self._to_run: dict[str, ToolCall] = {}
         # The calls whose results another client has to submit, by id; and those that were not looked into yet.
         self.others_to_run: dict[str, ToolCall] = {}
@@ -148,9 +149,12 @@ class ReplyState:
         self._has_gap = self._has_gap or not last_event_id
         self._set_action(ListMessages())
 
-    def missed(self) -> None:
-        """An event could not be read."""
+    def missed(self, *, is_complete: bool = False) -> None:
+        """An event could not be read; `is_complete` says that a message was complete by it."""
         self._has_gap = True
+        if is_complete:  # no event may follow, and the list may lag behind
+            self._lag_pauses = deque(_POLL_PAUSES)
+            self._looks_for_answer = True
         self._set_action(ListMessages())
 
     def listed(self, newest_first: list[Message]) -> None:
@@ -187,7 +191,11 @@ class ReplyState:
         elif self.waiting:
             self._needs_approval()
         elif isinstance(self.action, ReadStream):
-            self._continue()
+            if self._looks_for_answer and self._turn is _Turn.OURS and self._lag_pauses:
+                self._set_action(Sleep(self._lag_pauses.popleft()))
+            else:
+                self._looks_for_answer = False
+                self._continue()
 
     def list_failed(self, error: InteractorError) -> None:
         if self.is_done:

@@ -10,11 +10,11 @@ import asyncio
 import copy
 import signal
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from interactor_client.models import MessageComplete, MessageDelta
+from interactor_client.models import StreamErrorEvent
 from interactor_ext._errors import (
     APITimeoutError,
     ConfigurationError,
@@ -42,7 +42,7 @@ _FAILED = f"data: {dump({'type': 'error', 'error': 'The stream was interrupted.'
 
 class Source(NamedTuple):
     """`open` makes a stream of the platform, from a Last-Event-ID on; it is entered here. `publish` returns an event as
-    browsers get it, or None.
+    browsers get it, or None; of one that doesn't fit its model it gets the error.
     """
 
     open: Callable[[str], Any]
@@ -156,8 +156,12 @@ class Hub:
             if stream.is_over:
                 return b""
             numbering = Numbering()
-            async for event, public in _events(stream, self._publish):
-                self._note_answer(event)
+            while (event := await stream.next_or_gap()) is not None:
+                if isinstance(event, ResponseValidationError | StreamErrorEvent):
+                    log_failure("An event", event if isinstance(event, Exception) else StreamError())
+                if event is Gap.GAP or (public := await self._publish(event)) is None:
+                    continue
+                self._note_answer(public)
                 entry = self._entry(public, numbering.next(stream.last_event_id))
                 self._kept.append(entry)
                 for reader in list(self._readers):
@@ -166,7 +170,6 @@ class Hub:
         except Exception as error:
             log_failure("A stream", error)
             self._settle(error if isinstance(error, InteractorError) else StreamError())
-            # With an id from which an `error` event of the platform does not come again.
             event_id = stream.last_event_id
             return self._ids.line(Position(event_id, 0)) + _FAILED if event_id else _FAILED
         finally:
@@ -177,10 +180,11 @@ class Hub:
         if not self._opened.done():
             self._opened.set_result(outcome)
 
-    def _note_answer(self, event: Any) -> None:
-        if isinstance(event, MessageDelta):
-            self._answer.append(event.content)
-        elif isinstance(event, MessageComplete):
+    def _note_answer(self, event: dict[str, Any]) -> None:
+        if event["type"] == "message.delta":
+            if isinstance(piece := event.get("content"), str):
+                self._answer.append(piece)
+        elif event["type"] in ("message.complete", "error"):  # after an error, another answer begins
             self._answer.clear()
 
     def _entry(self, event: dict[str, Any], position: Position) -> Entry:
@@ -277,21 +281,3 @@ async def _enter(stream: Any) -> None:
         await with_timeout(stream.__aenter__(), _OPEN_SECONDS)
     except TimeoutError as error:
         raise APITimeoutError("The stream couldn't be opened in time.") from error
-
-
-async def _events(
-    stream: Any, publish: Callable[[Any], Awaitable[dict[str, Any] | None]]
-) -> AsyncIterator[tuple[Any, dict[str, Any]]]:
-    """What the stream of the SDK gives, through its reconnects, and how browsers get it: without events that cannot be
-    read and those that are not for them.
-    """
-    while True:
-        try:
-            event = await stream.next_or_gap()
-        except ResponseValidationError as error:
-            log_failure("An event", error)
-            continue
-        if event is None:
-            return
-        if event is not Gap.GAP and (public := await publish(event)) is not None:
-            yield event, public

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from interactor_client import models
 from interactor_client.models import (
     HaltingPresentation,
     Message,
@@ -16,6 +17,7 @@ from interactor_client.models import (
     MessageDelta,
     PresentationField,
     Room,
+    StreamErrorEvent,
     ToolCall,
     ToolCallComplete,
     ToolCallStart,
@@ -23,16 +25,15 @@ from interactor_client.models import (
     WorkflowInstance,
     WorkflowStateChanged,
 )
-from interactor_client.types import UNSET
-from interactor_client.wire import to_json
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._errors import ConfigurationError, ResponseValidationError
 
 FOLDER = Path(__file__).with_name("static")
 _NAMES = frozenset(path.name for path in FOLDER.glob("*.js"))
 ROOM_NAME = "room_name"
 """Where a room's metadata has the name that its user gave it."""
 TOOL_NAME = "tool_name"
-_ROLES = frozenset({"user", "assistant"})
+_ROLES = ("user", "assistant")
+_REPORTED = "The platform reported an error."
 _FIELDS: dict[type, tuple[str, ...]] = {
     Room: ("id", "assistant_id", "created_at"),
     Message: ("id", "room_id", "role", "created_at", "content", "tool_calls"),
@@ -47,6 +48,14 @@ _FIELDS: dict[type, tuple[str, ...]] = {
     WorkflowStateChanged: ("type", "state"),
     WorkflowHalted: ("type", "presentation"),
 }
+_PARTS: dict[str, type] = {
+    "message": Message,
+    "tool_call": ToolCall,
+    "tool_calls": ToolCall,
+    "presentation": HaltingPresentation,
+    "fields": PresentationField,
+}
+_EVENTS = {event: getattr(models, name) for event, name in models.EVENT_MODELS["StreamEvent"].items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,34 +78,52 @@ class Show:
 
 def public_json(model: Any, show: Show) -> dict[str, Any] | None:
     """The JSON object of a model; None for what no browser gets."""
-    said = getattr(model, "message", model)
-    if type(model) not in _FIELDS or (isinstance(said, Message) and said.role not in _ROLES):
+    return _public(type(model), model.to_dict(), show) if type(model) in _FIELDS else None
+
+
+def public_event(event: Any, show: Show) -> dict[str, Any] | None:
+    """An event as browsers get it. One that doesn't fit its model has the same fields, as they were sent."""
+    if isinstance(event, StreamErrorEvent):
+        return {"type": event.type, "error": _REPORTED}
+    sent = event.item if isinstance(event, ResponseValidationError) else event.to_dict()
+    kind = _EVENTS.get(sent["type"])
+    return _public(kind, sent, show) if kind in _FIELDS else None
+
+
+def _public(kind: Any, sent: dict[str, Any], show: Show) -> dict[str, Any] | None:
+    said = sent.get("message") if kind is MessageComplete else sent if kind is Message else None
+    # A message that is complete is the assistant's, if its event doesn't say more.
+    if isinstance(said, dict) and said.get("role", "" if kind is Message else "assistant") not in _ROLES:
         return None
-    fields = _FIELDS[type(model)]
-    document = {name: _public(getattr(model, name), show) for name in fields if getattr(model, name) is not UNSET}
-    match model:
-        case Room():
-            document |= _text(model.metadata, ROOM_NAME, "name")
-        case ToolCall():
-            document |= _text(model.additional_properties, TOOL_NAME, TOOL_NAME)
-            if show.tool_arguments:
-                document["arguments"] = model.arguments
-            if show.tool_results and model.result is not UNSET:
-                document["result"] = model.result
-        case WorkflowInstance() | WorkflowStateChanged():
-            document["context"] = {key: model.context[key] for key in show.context if key in model.context}
+    return _object(kind, sent, show)
+
+
+def _object(kind: Any, sent: Any, show: Show) -> Any:
+    if isinstance(sent, list):
+        return [_object(kind, each, show) for each in sent]
+    if not isinstance(sent, dict):
+        return None
+    document = {
+        name: _object(_PARTS[name], sent[name], show) if name in _PARTS else sent[name]
+        for name in _FIELDS[kind]
+        if name in sent
+    }
+    if kind is Room:
+        document |= _text(sent.get("metadata"), ROOM_NAME, "name")
+    elif kind is ToolCall:
+        document |= _text(sent, TOOL_NAME, TOOL_NAME)
+        shown = {"arguments": show.tool_arguments, "result": show.tool_results}
+        document |= {name: sent[name] for name, is_shown in shown.items() if is_shown and name in sent}
+    elif kind in (WorkflowInstance, WorkflowStateChanged):
+        context = sent.get("context")
+        known = context if isinstance(context, dict) else {}
+        document["context"] = {key: known[key] for key in show.context if key in known}
     return document
 
 
-def _public(value: Any, show: Show) -> Any:
-    if isinstance(value, list):
-        return [_public(each, show) for each in value]
-    return public_json(value, show) if type(value) in _FIELDS else to_json(value)
-
-
-def _text(values: dict[str, Any], name: str, shown_as: str) -> dict[str, str]:
+def _text(values: Any, name: str, shown_as: str) -> dict[str, str]:
     """A text that may be there."""
-    return {shown_as: values[name]} if isinstance(values.get(name), str) else {}
+    return {shown_as: values[name]} if isinstance(values, dict) and isinstance(values.get(name), str) else {}
 
 
 def dump(document: Any) -> str:

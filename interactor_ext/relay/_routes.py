@@ -33,7 +33,7 @@ from interactor_ext.relay._http import (
 )
 from interactor_ext.relay._hub import Hubs, Source
 from interactor_ext.relay._lookups import ToolNames, question_of
-from interactor_ext.relay._public import ROOM_NAME, Show, StaticFile, dump, public_json, static_file
+from interactor_ext.relay._public import ROOM_NAME, Show, StaticFile, dump, public_event, public_json, static_file
 from interactor_ext.relay._quota import Quota
 from interactor_ext.relay._reader import HubOptions, Reader
 from interactor_ext.transports._per_loop import PerLoop
@@ -286,7 +286,7 @@ class Routes:
 
         async def publish(event: Any) -> dict[str, Any] | None:
             await self._names.add(user.namespace, user.view, [event])
-            return public_json(event, self._options.show)
+            return public_event(event, self._options.show)
 
         async def join() -> Reader | None:
             stream = getattr(user.view, kind).stream

@@ -1,4 +1,4 @@
-"""Parses server-sent events: the type, the JSON and the model of each, and the error of an `error` event."""
+"""Parses server-sent events: the type, the JSON and the model of each."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Any, NamedTuple
 
 from interactor_client import models
 from interactor_client.errors import DecodeError
-from interactor_ext._errors import ResponseValidationError, StreamError
-from interactor_ext._redaction import clean_json, clean_text
+from interactor_ext._errors import ResponseValidationError
+from interactor_ext._redaction import clean_text
 from interactor_ext._responses import _status_error
 from interactor_ext.sse import ServerSentEvent
 
-CONTROL = frozenset({"done", "error", "heartbeat", "ping"})
+CONTROL = frozenset({"done", "heartbeat", "ping"})
 """Event types that control the stream and are not returned to the caller."""
 
+# Some servers send the object itself, without the name of its field around it.
+_PARTS = {"message.complete": "message", "tool_call.start": "tool_call", "tool_call.complete": "tool_call"}
 # Half the time of json.loads, which looks for white space with regular expressions.
 _decode_json = json.JSONDecoder().raw_decode
 
@@ -58,21 +60,27 @@ class EventReader:
         """The typed event; the family's unknown event for a type that has no model, or data that is no JSON object.
 
         Raises:
-            ResponseValidationError: the data lacks what its model needs.
+            ResponseValidationError: the data lacks what its model needs. Its `item` is the JSON, with the type.
         """
         event_type, payload, sent = event
-        if payload is None:
-            return self._unknown({"type": event_type, "data": sent.data})
         build = self._builders.get(event_type, self._unknown)
+        if payload is None:
+            payload = {"data": sent.data}
+            if event_type != "error":
+                build = self._unknown
         if payload.get("type") != event_type:
             payload = {**payload, "type": event_type}
         try:
-            return build(payload)
+            return build(_with_part(event_type, payload))
         except DecodeError as error:
+            if event_type == "error" and build is not self._unknown:
+                return build({**payload, "error": _readable_error(sent.data)})
             raise ResponseValidationError(
                 f"A {clean_text(event_type)} event doesn't fit its model: {error}",
                 model=error.model,
                 field=error.field,
+                path=error.path,
+                item=payload,
             ) from error
 
 
@@ -82,16 +90,15 @@ def event_reader(family: str) -> EventReader:
     return EventReader(family)
 
 
-def stream_error(event: Received, request: str) -> StreamError:
-    """The error in an `error` event, in any of the forms of an error response."""
-    body = _status_error.read_error_body(event.sent.data.encode())
-    message = body.message or (event.sent.data if event.payload is None else "") or "The stream reported an error"
-    known = body.code or StreamError.default_code
-    if body.request_id:
-        known += f", request id {body.request_id}"
-    return StreamError(
-        f"{clean_text(message).rstrip('.')} ({request}: {clean_text(known)}).",
-        code=clean_text(body.code)[:100] if body.code else None,
-        details=clean_json(body.details),
-        request_id=clean_text(body.request_id)[:200] if body.request_id else None,
-    )
+def _with_part(event_type: str, payload: dict[str, Any]) -> dict[str, Any]:
+    name = _PARTS.get(event_type)
+    if name is None or name in payload or "id" not in payload:
+        return payload
+    return {"type": event_type, name: {key: value for key, value in payload.items() if key != "type"}}
+
+
+def _readable_error(data: str) -> dict[str, str] | str:
+    """What an `error` event says, whichever of the forms of an error response it has."""
+    body = _status_error.read_error_body(data.encode())
+    said = {"code": body.code, "message": body.message}
+    return {name: text for name, text in said.items() if text} or ({} if data.lstrip().startswith("{") else data)

@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 
-from interactor_client.types import OnReconnect
+from interactor_client.types import OnInvalid, OnReconnect
 from interactor_ext._call import Call, describe_request, secrets_of
-from interactor_ext._errors import APIConnectionError, APITimeoutError, ConfigurationError, InteractorError, StreamError
+from interactor_ext._errors import (
+    APIConnectionError,
+    APITimeoutError,
+    ConfigurationError,
+    InteractorError,
+    ResponseValidationError,
+    StreamError,
+)
 from interactor_ext._responses import _status_error
 from interactor_ext._waiting import Latch
 from interactor_ext.retry import RetryPolicy
@@ -47,6 +54,7 @@ class SharedStream(Generic[E]):
         last_event_id: str = "",
         max_reconnects: int | None = None,
         on_reconnect: OnReconnect | None = None,
+        on_invalid: OnInvalid | None = None,
         policy: RetryPolicy,
         deadline: float | None = None,
         idle_timeout: float = IDLE_TIMEOUT,
@@ -62,6 +70,8 @@ class SharedStream(Generic[E]):
         self._client_closing: Latch = getattr(client, "closing", None) or Latch()  # a plain httpx client has none
         self._kwargs = kwargs
         self._on_reconnect = on_reconnect
+        self._on_invalid = on_invalid
+        self._is_at_invalid = False  # the last event was raised, and the next loop goes on from there
         self._announced_reconnects = 0
         self._idle_timeout = idle_timeout
         self._last_event_id = last_event_id
@@ -155,19 +165,21 @@ class SharedStream(Generic[E]):
             self._raise_if_failed()
             return None
         self._last_event_id = event.sent.id
+        self._is_at_invalid = False
         return event
 
-    def _hand_out_or_gap(self) -> E | Gap | None:
+    def _hand_out_or_gap(self) -> E | Gap | ResponseValidationError | None:
         if not self._state.ready and self._is_newly_connected:
             self._is_new_connection = False
             return Gap.GAP
         event = self._hand_out()
-        return None if event is None else self._reader.model(event)
+        try:
+            return None if event is None else self._reader.model(event)
+        except ResponseValidationError as error:
+            return error
 
     def _raise_if_failed(self) -> None:
         if isinstance(self._state.action, End) and self._state.action.error is not None:
-            # An `error` event is handed out by this, and would come again to a later stream.
-            self._last_event_id = self._state.last_event_id
             raise self._state.action.error
 
     def _on_response(self, response: httpx.Response) -> None:

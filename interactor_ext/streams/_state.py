@@ -26,7 +26,7 @@ from interactor_ext._errors import (
 )
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE, Block, EventTooLargeError, SSEDecoder
-from interactor_ext.streams._events import CONTROL, EventReader, Received, stream_error
+from interactor_ext.streams._events import CONTROL, EventReader, Received
 
 if TYPE_CHECKING:
     from interactor_ext.telemetry._events import DisconnectReason
@@ -156,11 +156,12 @@ class StreamState:
                 continue
             event = self._reader.read(block.sent)
             if event.type not in CONTROL:
-                self._failures = 0
+                if event.type != "error":  # a server that answers each connection with one alone is not healthy
+                    self._failures = 0
                 self._events += 1
                 self.ready.append(event)
-            elif event.type in ("done", "error"):
-                self._go(End(stream_error(event, self._request) if event.type == "error" else None))
+            elif event.type == "done":
+                self._go(End(None))
                 break
         if self._is_closed:
             self.ready.clear()

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import httpx
 
+from interactor_ext._errors import ResponseValidationError
 from interactor_ext._fork import fork_safe_lock
 from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, TaskWaiter, ThreadWaiter, require_asyncio
 from interactor_ext._waiting.closer import close_later, start_closer
 from interactor_ext.sse import ServerSentEvent
-from interactor_ext.streams._async_events import AsyncEvents
+from interactor_ext.streams._event_iterators import AsyncEvents, Events
 from interactor_ext.streams._events import Received
 from interactor_ext.streams._read_ahead import BROKEN, ReadAhead
 from interactor_ext.streams._shared import Gap, SharedStream, two_readers
@@ -45,11 +46,14 @@ class Stream(SharedStream[E]):
     closes the connection at once, and so does leaving a `for` loop, in a separate thread; a later loop goes on after
     the last event. Only one thread at a time may read a stream; any thread may close it.
 
+    An `error` event is an event like any other, and the stream goes on.
+
     Raises, on entering or iterating:
-        StreamError: an `error` event came, or the stream can't be resumed.
+        StreamError: the stream can't be resumed.
         APIStatusError, APIConnectionError: it can't be opened.
         APITimeoutError: the deadline has passed.
-        ResponseValidationError: an event does not fit its model; iterating again goes on after it.
+        ResponseValidationError: an event doesn't fit its model, and there is no `on_invalid`. Iterating again goes on
+            after it, over the same connection.
         ConfigurationError: it is iterated without having been entered.
     """
 
@@ -82,25 +86,26 @@ class Stream(SharedStream[E]):
         else:
             self.close()
 
-    def __iter__(self) -> Generator[E, None, None]:
+    def __iter__(self) -> Events[E]:
         self._require_entered("with")
-        return self._loop(self._reader.model)
+        return Events(self._loop(), self._model)
 
     def __next__(self) -> E:
         self._require_entered("with")
-        event = self._take()
-        if event is None:
-            raise StopIteration
-        model: E = self._reader.model(event)
-        return model
+        while (event := self._take()) is not None:
+            if (model := self._model(event)) is not None:
+                return model
+        raise StopIteration
 
     def raw(self) -> Generator[ServerSentEvent, None, None]:
         """The same events, undecoded: type, text and id."""
         self._require_entered("with")
-        return self._loop(_AS_SENT)
+        return (event.sent for event in self._loop())
 
-    def next_or_gap(self) -> E | Gap | None:
-        """The next event, or None at the end; GAP each time it has connected again, before it waits for an event."""
+    def next_or_gap(self) -> E | Gap | ResponseValidationError | None:
+        """The next event, the error of one that doesn't fit its model, or None at the end; GAP each time it has
+        connected again, before it waits for an event.
+        """
         for action in self._actions(until_connected=True):
             self._do(action)
         return self._hand_out_or_gap()
@@ -115,18 +120,30 @@ class Stream(SharedStream[E]):
             # Another thread waits for bytes. It is woken, and closes the connection.
             _wake_reader(self._response)
 
-    def _loop(self, decode: Callable[[Received], T]) -> Generator[T, None, None]:
+    def _model(self, event: Received) -> E | None:
+        """None for an invalid event of which `on_invalid` was told."""
+        try:
+            model: E = self._reader.model(event)
+        except ResponseValidationError as error:
+            self._is_at_invalid = self._on_invalid is None
+            if self._on_invalid is None:
+                raise
+            self._on_invalid(error)
+            return None
+        return model
+
+    def _loop(self) -> Generator[Received, None, None]:
         me = self._owner = object()
         disconnect = self._disconnect
         try:
             while (event := self._take()) is not None:
-                yield decode(event)
+                yield event
         except GeneratorExit:  # by `break`, or by the garbage collector, in which nothing may wait
             disconnect = self._disconnect_later
             raise
         finally:
             # If another loop has taken over meanwhile, the connection belongs to that one.
-            if self._owner is me:
+            if self._owner is me and not self._is_at_invalid:
                 disconnect()
 
     def _take(self) -> Received | None:
@@ -214,7 +231,7 @@ class AsyncStream(SharedStream[E]):
 
     A time limit on one event, as in `asyncio.wait_for(anext(stream), 5)`, loses neither the connection nor an event,
     and neither does one on `anext` of `aiter(stream)` or `raw()`.
-    `on_reconnect` may be a coroutine function.
+    `on_reconnect` and `on_invalid` may be coroutine functions.
     """
 
     def _set_up(self) -> None:
@@ -254,8 +271,10 @@ class AsyncStream(SharedStream[E]):
         """The same events, undecoded: type, text and id."""
         return self._events(_AS_SENT)
 
-    async def next_or_gap(self) -> E | Gap | None:
-        """The next event, or None at the end; GAP each time it has connected again, before it waits for an event."""
+    async def next_or_gap(self) -> E | Gap | ResponseValidationError | None:
+        """The next event, the error of one that doesn't fit its model, or None at the end; GAP each time it has
+        connected again, before it waits for an event.
+        """
         for action in self._actions(until_connected=True):
             await self._do(action)
         return self._hand_out_or_gap()
@@ -274,13 +293,21 @@ class AsyncStream(SharedStream[E]):
 
     async def _next(self, owner: object, decode: Callable[[Received], T]) -> T:
         self._owner = owner
-        if not self._state.ready:
-            for action in self._actions():
-                await self._do(action)
-        event = self._hand_out()
-        if event is None:
-            raise StopAsyncIteration
-        return decode(event)
+        while True:
+            if not self._state.ready:
+                for action in self._actions():
+                    await self._do(action)
+            event = self._hand_out()
+            if event is None:
+                raise StopAsyncIteration
+            try:
+                return decode(event)
+            except ResponseValidationError as error:
+                self._is_at_invalid = self._on_invalid is None
+                if self._on_invalid is None:
+                    raise
+                if inspect.isawaitable(result := self._on_invalid(error)):
+                    await result
 
     async def _guard(self, owner: object) -> AsyncGenerator[None, None]:
         try:
@@ -289,7 +316,7 @@ class AsyncStream(SharedStream[E]):
         finally:
             # Also after a `break`: asyncio closes the generator soon after it is dropped. If another loop has taken
             # over by then, the connection belongs to that one.
-            if self._owner is owner:
+            if self._owner is owner and not self._is_at_invalid:
                 await self._cancel_and_disconnect()
 
     async def _do(self, action: Action) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import threading
 import time
 from collections.abc import Iterator
@@ -170,6 +171,37 @@ def test_stream_that_fails_raises_and_message_finds_the_answer(
     outcome = chat(mode, sandbox, room, WORDS, during=during)
     assert (type(outcome.error), getattr(outcome.error, "code", None)) == (error, code)
     assert outcome.answer == answer  # the words are lost, but not the message
+
+
+REPORTS: list[tuple[dict[str, Any], str, str, str | None]] = [
+    ({"error": "model overloaded"}, "model overloaded", "STREAM_ERROR", None),
+    ({"error": {"code": "OVERLOADED", "message": "too much", "request_id": "r_1"}}, "too much", "OVERLOADED", "r_1"),
+    ({"code": "X", "message": "flat"}, "flat", "X", None),
+    ({}, "reported an error", "STREAM_ERROR", None),
+    ({"error": {"details": [{"field": "a", "message": "b"}]}}, "reported an error", "STREAM_ERROR", None),
+    ({"error": "bad token Bearer abcdef0123456789\r\nSet-Cookie: x"}, "bad token", "STREAM_ERROR", None),
+]
+
+
+@pytest.mark.parametrize(("report", "message", "code", "request_id"), REPORTS)
+def test_error_event_raises_what_it_says_without_secrets(
+    report: dict[str, Any], message: str, code: str, request_id: str | None, sandbox: Sandbox, go_on: threading.Event
+) -> None:
+    room = new_room(sandbox)
+
+    def during(event: Any) -> None:
+        if event is None:
+            sandbox.emit(room, {"type": "error", **report})
+            go_on.set()
+
+    error = chat("sync", sandbox, room, WORDS, during=during).error
+    assert type(error) is StreamError
+    assert message in str(error)
+    assert "GET /rooms/{room_id}/stream" in str(error)
+    assert (error.code, error.request_id) == (code, request_id)
+    assert "abcdef0123456789" not in str(error)
+    assert "\n" not in str(error)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 @sync_and_async

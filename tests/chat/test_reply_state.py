@@ -189,6 +189,25 @@ def test_answer_is_found_in_a_list_without_the_question() -> None:
     assert state.message == later
 
 
+@pytest.mark.parametrize("lists", [1, 3, 20])
+def test_end_of_the_answer_that_cannot_be_read_is_looked_for_in_lists_that_lag(lists: int) -> None:
+    """No event may follow that would show it."""
+    state = asked()
+    state.missed(is_complete=True)
+    pauses = 0
+    for _ in range(lists):
+        state.listed([QUESTION])
+        if isinstance(state.action, Sleep):
+            pauses += 1
+            state.woken()
+    assert pauses == min(lists, 8)
+    if lists < 8:
+        state.listed([ANSWER, QUESTION])
+        assert (state.action, state.message) == (Done(), ANSWER)
+    else:
+        assert state.action == ReadStream()
+
+
 def test_without_a_stream_polling_ends_after_some_seconds() -> None:
     state = asked()
     state.ended()

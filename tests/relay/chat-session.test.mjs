@@ -539,6 +539,22 @@ test("an error in place of an answer offers the question again, and its text is 
   assert.deepEqual([session.reportedError, session.answer], ["", "Here"]);
 });
 
+test("an event that lacks what its type needs still ends the answer, and the history has the rest", async () => {
+  await open();
+  await session.send("Where?");
+  for (const message of [undefined, null, { content: "Here." }, { role: "assistant", content: "Here." }]) {
+    await relay.write("Here.");
+    relay.say("assistant", "Here.");
+    await relay.tell({ type: "message.complete", message });
+    assert.deepEqual([session.answer, session.isWriting, session.history.at(-1).content], ["", false, "Here."]);
+  }
+  const { created_at: _, ...untimed } = relay.say("assistant", "There.");
+  await relay.write("There.");
+  await relay.tell({ type: "message.complete", message: untimed });
+  await relay.tell({ type: "tool_call.start" });
+  assert.deepEqual([session.history.at(-1).content, errors], ["There.", []]);
+});
+
 test("an error is over when the answer is there after all", async () => {
   await open();
   await session.send("Where?");

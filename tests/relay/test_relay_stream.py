@@ -62,12 +62,53 @@ def test_only_documented_events_and_fields_are_passed_on(
         emit(room, "message.delta", content="Hi", trace="secret", namespace="user_1")
         emit(room, "tool_call.start", tool_call={**call, "internal": "no"})
         emit(room, "room.archived", reason="unknown to the contract")
-        emit(room, "message.complete", message={"id": "of another form"})
         deltas(emit, room, "end")
         first, start, last = (stream.next() for _ in range(3))
     assert set(first) == {"id", "type", "content"}
     assert start["tool_call"] == call
     assert last["content"] == "end"
+
+
+@pytest.mark.parametrize(
+    ("sent", "public"),
+    [
+        (
+            {"type": "message.complete", "message": {"id": 5, "role": "assistant", "content": "Hi", "trace": "secret"}},
+            {"type": "message.complete", "message": {"id": 5, "role": "assistant", "content": "Hi"}},
+        ),
+        ({"type": "message.complete", "message": "secret"}, {"type": "message.complete", "message": None}),
+        ({"type": "message.complete", "message": {"id": 5, "role": "tool"}}, None),
+        (
+            {"type": "tool_call.start", "tool_call": {"id": 7, "status": "pending", "arguments": {"a": "secret"}}},
+            {"type": "tool_call.start", "tool_call": {"id": 7, "status": "pending"}},
+        ),
+        ({"type": "workflow.halted", "presentation": 5}, {"type": "workflow.halted", "presentation": None}),
+        ({"type": "workflow.state_changed", "context": {"a": 1}}, {"type": "workflow.state_changed", "context": {}}),
+    ],
+)
+def test_event_that_does_not_fit_its_model_is_passed_on_as_it_came_without_private_fields(
+    relay: RelayServer, new_room: NewRoom, emit: Emit, sent: dict[str, Any], public: dict[str, Any] | None
+) -> None:
+    room = new_room()
+    with relay.page() as page, page.room_events(room) as stream:
+        emit(room, sent["type"], **{name: value for name, value in sent.items() if name != "type"})
+        deltas(emit, room, "next")
+        events = stream.until("message.delta")
+    got = [{key: value for key, value in event.items() if key != "id"} for event in events[:-1]]
+    assert got == ([] if public is None else [public])
+
+
+def test_incomplete_end_of_an_answer_is_still_its_end(relay: RelayServer, new_room: NewRoom, emit: Emit) -> None:
+    room = new_room()
+    with relay.page() as page, page.room_events(room) as first:
+        deltas(emit, room, "old")
+        emit(room, "message.complete", message={"id": 5})
+        deltas(emit, room, "new ")
+        first.until("message.complete")
+        first.next()
+        with page.room_events(room) as second:
+            deltas(emit, room, "answer")
+            assert second.contents(2) == ["new ", "answer"]
 
 
 def test_readers_of_a_room_share_one_stream_of_the_platform(
@@ -259,20 +300,38 @@ def test_stream_of_a_halted_workflow_begins_with_its_question(relay: RelayServer
     assert asked() == ("workflow.halted", {"type": "form"})
 
 
-def test_error_event_has_fixed_words_and_ends_the_stream(relay: RelayServer, new_room: NewRoom, emit: Emit) -> None:
+def test_error_event_has_fixed_words_and_the_stream_goes_on(relay: RelayServer, new_room: NewRoom, emit: Emit) -> None:
     room = new_room()
     with relay.page() as page, page.room_events(room) as stream:
         deltas(emit, room, "Hi")
         emit(room, "error", error={"code": "MODEL_DOWN", "message": "host 10.0.0.7 is down"})
-        events = list(stream)
-    assert [event["type"] for event in events] == ["message.delta", "error"]
-    assert events[-1]["error"] == "The stream was interrupted."
+        deltas(emit, room, "Ho")
+        events = [stream.next() for _ in range(3)]
+        # A reader who comes now isn't sent the answer that broke off.
+        with page.room_events(room) as another:
+            deltas(emit, room, "Hu")
+            assert another.contents(2) == ["Ho", "Hu"]
+    assert [event.get("content") or event.get("error") for event in events] == [
+        "Hi", "The platform reported an error.", "Ho",
+    ]  # fmt: skip
     assert b"10.0.0.7" not in stream.received
     assert b"MODEL_DOWN" not in stream.received
-    # Who comes back for the rest is not sent it again.
+
+
+def test_stream_that_cannot_be_resumed_ends_with_an_error_of_fixed_words(
+    sandbox: Sandbox, relay: RelayServer, new_room: NewRoom, emit: Emit
+) -> None:
+    room = new_room()
+    with relay.page() as page, page.room_events(room) as stream:
+        deltas(emit, room, "Hi")
+        stream.next()
+        sandbox.faults.add("stream_room", status=403, message="internal words", times=None)
+        sandbox.disconnect_streams()
+        assert [event["error"] for event in stream] == ["The stream was interrupted."]
+    sandbox.faults.clear()
     with relay.page() as page, page.room_events(room, stream.last_event_id) as again:
         deltas(emit, room, "Ho")
-        assert next(iter(again))["content"] == "Ho"
+        assert again.contents(1) == ["Ho"]
 
 
 def test_platform_that_breaks_off_is_connected_again_unnoticed(
@@ -347,7 +406,7 @@ def joining(streams: dict[str, Upstream]) -> Callable[[Position | None], Awaitab
     """Joins a hub, whose streams are these, by the Last-Event-ID that they are opened with."""
 
     async def publish(text: str) -> dict[str, Any]:
-        return {"text": text}
+        return {"type": "message.delta", "content": text}
 
     hubs, options = Hubs(), HubOptions(grace=10, heartbeat=60, most_queued=1000)
     source, ids = Source(streams.__getitem__, publish), EventIds("s3cret")
@@ -384,7 +443,7 @@ def test_reader_from_elsewhere_gets_each_event_once_of_several_with_one_id_and_w
             got += await reader.next() or b""
         return got
 
-    assert re.findall(b'"text":"(.*?)"', run_in_virtual_time(main())) == [b"second", b"third", b"fourth"]
+    assert re.findall(b'"content":"(.*?)"', run_in_virtual_time(main())) == [b"second", b"third", b"fourth"]
 
 
 def test_reader_who_missed_more_than_is_kept_gets_a_stream_of_the_platform_that_begins_there() -> None:
@@ -398,7 +457,7 @@ def test_reader_who_missed_more_than_is_kept_gets_a_stream_of_the_platform_that_
         await asyncio.sleep(0.5)
         return await reader.next()
 
-    assert re.findall(b'"text":"(.*?)"', run_in_virtual_time(main()) or b"") == [b"event 2, again"]
+    assert re.findall(b'"content":"(.*?)"', run_in_virtual_time(main()) or b"") == [b"event 2, again"]
 
 
 def test_reload_within_the_grace_period_keeps_the_stream_of_the_platform(

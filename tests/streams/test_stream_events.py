@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import json
 import pickle
 import random
+import threading
 from typing import Any
 
 import pytest
 
+from interactor_client.api.rooms import AsyncRooms, Rooms
+from interactor_client.api.workflow_instances import AsyncWorkflowInstances, WorkflowInstances
 from interactor_client.models import (
+    FailureDetail,
     HaltingPresentation,
     Message,
     MessageComplete,
     MessageDelta,
+    StreamErrorEvent,
     ToolCall,
     ToolCallComplete,
     ToolCallStart,
@@ -25,8 +31,8 @@ from interactor_client.models import (
 from interactor_ext import APIConnectionError, InteractorError, ResponseValidationError, StreamError
 from interactor_ext.sse import EventTooLargeError, ServerSentEvent
 from tests.support.modes import sync_and_async
-from tests.support.scripted_server import Connection, sending
-from tests.support.stream_reader import Outcome, read_from
+from tests.support.scripted_server import Connection, RawServer, sending
+from tests.support.stream_reader import Outcome, read_from, streaming
 
 DONE = b'data: {"type":"done"}\n\n'
 MESSAGE = {
@@ -136,50 +142,98 @@ def test_invalid_event_raises_validation_error_and_the_stream_can_go_on(mode: st
     assert outcome.text == "a"
 
 
-ERRORS: list[tuple[bytes, str, str, str | None]] = [
-    (sse({"type": "error", "error": "model overloaded"}), "model overloaded", "STREAM_ERROR", None),
-    (sse({"error": "model overloaded"}, event="error"), "model overloaded", "STREAM_ERROR", None),
-    (sse("plain words", event="error"), "plain words", "STREAM_ERROR", None),
+@sync_and_async
+async def test_iterating_again_after_an_invalid_event_goes_on_over_the_same_connection(mode: str) -> None:
+    was_raised = threading.Event()
+
+    def handler(connection: Connection) -> None:
+        connection.head()
+        connection.send(sse({"type": "message.delta", "content": 5}))
+        was_raised.wait(60)
+        connection.send(sse({"type": "message.delta", "content": "a"}) + DONE)
+
+    with RawServer(handler) as server:
+        async with streaming(mode, server.url) as stream, stream:
+            with pytest.raises(ResponseValidationError) as caught:
+                [event async for event in stream]
+            was_raised.set()
+            assert [event.content async for event in stream] == ["a"]
+    assert caught.value.item == {"type": "message.delta", "content": 5}
+    assert len(server.connections) == 1
+
+
+@sync_and_async
+async def test_iterator_goes_on_after_an_invalid_event(mode: str) -> None:
+    with RawServer(sending(sse({"type": "message.delta", "content": 5}) + sse({"type": "message.delta"}))) as server:
+        async with streaming(mode, server.url) as stream, stream:
+            events = aiter(stream)
+            with pytest.raises(ResponseValidationError):
+                await anext(events)
+            assert (await anext(events)).type == "message.delta"
+
+
+@sync_and_async
+@pytest.mark.parametrize("in_a_loop", [True, False])
+async def test_on_invalid_is_told_of_invalid_events_and_the_others_come(mode: str, in_a_loop: bool) -> None:
+    told: list[Any] = []
+
+    async def tell(error: ResponseValidationError) -> None:
+        told.append(error)
+
+    sent = [{"state": 5}, {"state": "a"}, {}, {"state": "b"}, {"state": None}]
+    stream_bytes = b"".join(sse(each, event="workflow.state_changed") for each in sent) + DONE
+    options: Any = {"on_invalid": told.append if mode == "sync" else tell}
+    with RawServer(sending(stream_bytes)) as server:
+        async with streaming(mode, server.url, **options) as stream, stream:
+            if in_a_loop:
+                states = [event.state async for event in stream]
+            else:
+                states = [(await anext(stream)).state, (await anext(stream)).state]
+                with pytest.raises(StopAsyncIteration):
+                    await anext(stream)
+    assert states == ["a", "b"]
+    assert [error.item["type"] for error in told] == ["workflow.state_changed"] * 3
+    assert [(error.model, error.path) for error in told] == [("WorkflowStateChanged", "state")] * 3
+
+
+@sync_and_async
+def test_exception_of_on_invalid_ends_the_iteration(mode: str) -> None:
+    def refuse(error: ResponseValidationError) -> None:
+        raise error
+
+    outcome = read_from(sending(sse({"type": "message.delta", "content": 5}) + DONE), mode, on_invalid=refuse)
+    assert isinstance(outcome.error, ResponseValidationError)
+
+
+def test_streams_of_both_clients_take_on_invalid() -> None:
+    for cls in (Rooms, AsyncRooms, WorkflowInstances, AsyncWorkflowInstances):
+        assert inspect.signature(cls.stream).parameters["on_invalid"].default is None
+
+
+ERRORS: list[tuple[bytes, str | FailureDetail]] = [
+    (sse({"type": "error", "error": "model overloaded"}), "model overloaded"),
+    (sse({"error": "model overloaded"}, event="error"), "model overloaded"),
+    (sse("plain words", event="error"), "plain words"),
     (
         sse({"type": "error", "error": {"code": "OVERLOADED", "message": "too much", "request_id": "req_1"}}),
-        "too much",
-        "OVERLOADED",
-        "req_1",
+        FailureDetail(code="OVERLOADED", message="too much", additional_properties={"request_id": "req_1"}),
     ),
-    (sse({"type": "error", "code": "X", "message": "flat"}), "flat", "X", None),
-    (sse({"type": "error"}), "reported an error", "STREAM_ERROR", None),
-    (sse({"type": "error", "error": {"details": [{"field": "a", "message": "b"}]}}), "reported", "STREAM_ERROR", None),
+    (sse({"type": "error", "code": "X", "message": "flat"}), FailureDetail(code="X", message="flat")),
+    (sse({"type": "error"}), FailureDetail()),
+    (sse({"type": "error", "error": None}), FailureDetail()),
+    (sse({"type": "error", "error": {"code": 500, "message": "too much"}}), FailureDetail(message="too much")),
 ]
 
 
 @sync_and_async
-@pytest.mark.parametrize(("event", "message", "code", "request_id"), ERRORS)
-def test_error_event_is_raised_after_earlier_events(
-    mode: str, event: bytes, message: str, code: str, request_id: str | None
-) -> None:
-    outcome = served(mode, sse({"type": "message.delta", "content": "a"}) + event + sse({"type": "message.delta"}))
-    assert outcome.text == "a"
-    assert outcome.reconnects == 0
-    error = outcome.error
-    assert type(error) is StreamError
-    assert message in str(error)
-    assert "GET /rooms/{room_id}/stream" in str(error)
-    assert (error.code, error.request_id) == (code, request_id)
-    assert str(pickle.loads(pickle.dumps(error))) == str(error)
-
-
-@sync_and_async
-def test_last_event_id_after_an_error_event_is_that_of_the_error(mode: str) -> None:
-    """A stream that goes on from there does not get the error again."""
-    outcome = served(mode, sse({"type": "message.delta", "content": "a"}, id="1") + sse({"type": "error"}, id="2"))
-    assert (outcome.text, outcome.last_event_id) == ("a", "2")
-
-
-@sync_and_async
-def test_error_event_that_quotes_a_token_is_redacted(mode: str) -> None:
-    outcome = served(mode, sse({"type": "error", "error": "bad token Bearer abcdef0123456789\r\nSet-Cookie: x"}))
-    assert "abcdef0123456789" not in str(outcome.error)
-    assert "\n" not in str(outcome.error)
+@pytest.mark.parametrize(("event", "error"), ERRORS)
+def test_error_event_is_an_event_and_the_stream_goes_on(mode: str, event: bytes, error: str | FailureDetail) -> None:
+    delta = sse({"type": "message.delta", "content": "a"})
+    outcome = served(mode, delta + event + delta + DONE)
+    assert (outcome.error, outcome.reconnects, outcome.text) == (None, 0, "aa")
+    [reported] = [each for each in outcome.events if not isinstance(each, MessageDelta)]
+    assert isinstance(reported, StreamErrorEvent)
+    assert reported.error == error
 
 
 @sync_and_async

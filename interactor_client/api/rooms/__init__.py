@@ -128,6 +128,7 @@ class Rooms(Advised):
         last_event_id: str = "",
         max_reconnects: int | None = None,
         on_reconnect: OnReconnect | None = None,
+        on_invalid: OnInvalid | None = None,
     ) -> EventStream[StreamEvent]:
         """Follow the events of a room as they happen.
 
@@ -140,6 +141,8 @@ class Rooms(Advised):
             last_event_id: Where to resume; "" for from now on.
             max_reconnects: How often it may reconnect in total; None to go on until 20 in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and how many seconds it waited.
+            on_invalid: Called with an error for each event that does not fit its model, and the event is skipped.
+                The error has what was sent (`item`). Without it, such an event raises, and iterating again goes on.
         """
         from . import stream_room as _endpoint
 
@@ -149,6 +152,7 @@ class Rooms(Advised):
             last_event_id=last_event_id,
             max_reconnects=max_reconnects,
             on_reconnect=on_reconnect,
+            on_invalid=on_invalid,
         )
 
 
@@ -268,6 +272,7 @@ class AsyncRooms(Advised):
         last_event_id: str = "",
         max_reconnects: int | None = None,
         on_reconnect: OnReconnect | None = None,
+        on_invalid: OnInvalid | None = None,
     ) -> AsyncEventStream[StreamEvent]:
         """Follow the events of a room as they happen.
 
@@ -280,6 +285,8 @@ class AsyncRooms(Advised):
             last_event_id: Where to resume; "" for from now on.
             max_reconnects: How often it may reconnect in total; None to go on until 20 in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and how many seconds it waited.
+            on_invalid: Called with an error for each event that does not fit its model, and the event is skipped.
+                The error has what was sent (`item`). Without it, such an event raises, and iterating again goes on.
         """
         from . import stream_room as _endpoint
 
@@ -289,6 +296,7 @@ class AsyncRooms(Advised):
             last_event_id=last_event_id,
             max_reconnects=max_reconnects,
             on_reconnect=on_reconnect,
+            on_invalid=on_invalid,
         )
 
 

@@ -216,6 +216,7 @@ class WorkflowInstances(Advised):
         last_event_id: str = "",
         max_reconnects: int | None = None,
         on_reconnect: OnReconnect | None = None,
+        on_invalid: OnInvalid | None = None,
     ) -> EventStream[StreamEvent]:
         """Follow an instance as it moves.
 
@@ -227,6 +228,8 @@ class WorkflowInstances(Advised):
             last_event_id: Where to resume; "" for from now on.
             max_reconnects: How often it may reconnect in total; None to go on until 20 in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and how many seconds it waited.
+            on_invalid: Called with an error for each event that does not fit its model, and the event is skipped.
+                The error has what was sent (`item`). Without it, such an event raises, and iterating again goes on.
         """
         from . import stream_workflow_instance as _endpoint
 
@@ -236,6 +239,7 @@ class WorkflowInstances(Advised):
             last_event_id=last_event_id,
             max_reconnects=max_reconnects,
             on_reconnect=on_reconnect,
+            on_invalid=on_invalid,
         )
 
 
@@ -442,6 +446,7 @@ class AsyncWorkflowInstances(Advised):
         last_event_id: str = "",
         max_reconnects: int | None = None,
         on_reconnect: OnReconnect | None = None,
+        on_invalid: OnInvalid | None = None,
     ) -> AsyncEventStream[StreamEvent]:
         """Follow an instance as it moves.
 
@@ -453,6 +458,8 @@ class AsyncWorkflowInstances(Advised):
             last_event_id: Where to resume; "" for from now on.
             max_reconnects: How often it may reconnect in total; None to go on until 20 in a row bring nothing.
             on_reconnect: Called before each reconnect with its number, from 1, and how many seconds it waited.
+            on_invalid: Called with an error for each event that does not fit its model, and the event is skipped.
+                The error has what was sent (`item`). Without it, such an event raises, and iterating again goes on.
         """
         from . import stream_workflow_instance as _endpoint
 
@@ -462,6 +469,7 @@ class AsyncWorkflowInstances(Advised):
             last_event_id=last_event_id,
             max_reconnects=max_reconnects,
             on_reconnect=on_reconnect,
+            on_invalid=on_invalid,
         )
 
 

@@ -451,14 +451,15 @@ export class ChatSession {
         break;
       case "message.complete":
         this.reportedError = "";
-        // One that only calls tools comes before the answer.
-        if (event.message.content) this.#finish(event.message.id);
-        this.#put(event.message);
+        // One that only calls tools comes before the answer. Of one that the platform sends without an id, the history
+        // has the rest.
+        if (event.message?.content || !event.message?.id) this.#finish(event.message?.id ?? "");
+        if (event.message?.id) this.#put(event.message);
         this.#readHistory();
         break;
       case "tool_call.start":
       case "tool_call.complete":
-        this.#calls.set(event.tool_call.id, event.tool_call);
+        if (event.tool_call?.id) this.#calls.set(event.tool_call.id, event.tool_call);
         this.#readHistory();
         break;
       case "error":
@@ -473,7 +474,7 @@ export class ChatSession {
       this.#isNewQuestion = true;
       // A repetition leaves the form as it is, with what was entered.
       if (JSON.stringify(event.presentation) !== JSON.stringify(this.presentation)) {
-        this.presentation = event.presentation;
+        this.presentation = event.presentation ?? undefined;
         this.submission = { isSending: false };
       }
     } else if (event.type === "workflow.state_changed") {
@@ -729,9 +730,9 @@ function inTurn(work) {
   };
 }
 
-/** @param {Message} message */
+/** One without a time has just come. @param {Message} message */
 function sentAt(message) {
-  return Date.parse(message.created_at) || 0;
+  return Date.parse(message.created_at) || Infinity;
 }
 
 /** @param {unknown} error a text, or an object with a message */

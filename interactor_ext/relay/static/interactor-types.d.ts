@@ -184,7 +184,7 @@ export interface WorkflowHalted {
   presentation: HaltingPresentation;
 }
 
-/** The server could not go on. The stream ends. */
+/** Something failed, such as the answer that was being written. The stream goes on. */
 export interface StreamErrorEvent {
   /** Always `error`. */
   type: "error";

@@ -1,11 +1,30 @@
-"""The asynchronous iterator over events, of streams and chats."""
+"""The iterators over events, of streams and chats. Unlike generators, they go on after an event that can't be read."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import TypeVar
 
+R = TypeVar("R")
 T = TypeVar("T")
+
+
+class Events(Iterator[T]):
+    """What `read` makes of the events of a loop, without those of which it makes None."""
+
+    def __init__(self, loop: Generator[R, None, None], read: Callable[[R], T | None]) -> None:
+        self._loop = loop
+        self._read = read
+
+    def __next__(self) -> T:
+        while True:
+            event = self._read(next(self._loop))
+            if event is not None:
+                return event
+
+    def close(self) -> None:
+        """Leave the loop."""
+        self._loop.close()
 
 
 class AsyncEvents(AsyncIterator[T]):
