@@ -95,7 +95,8 @@ def _public(kind: Any, sent: dict[str, Any], show: Show) -> dict[str, Any] | Non
     # A message that is complete is the assistant's, if its event doesn't say more.
     if isinstance(said, dict) and said.get("role", "" if kind is Message else "assistant") not in _ROLES:
         return None
-    return _object(kind, sent, show)
+    document: dict[str, Any] = _object(kind, sent, show)
+    return document
 
 
 def _object(kind: Any, sent: Any, show: Show) -> Any:
