@@ -201,8 +201,8 @@ class ResponseValidationError(InteractorError):
     """A success response whose body does not fit its model.
 
     `model` and `field` name the place; `field` is "" if the whole body is at fault. `path` leads there through the
-    body, as in `data[3].id`. The status is a success, so the request has taken effect. `item` is the item of a list, for
-    `iterate(on_invalid=...)`, or the event of a stream, as the server sent it; it may hold secrets, so be careful about
+    body, as in `data[3].id`. The status is a success, so the request has taken effect. `item` is the item of a list,
+    or the event of a stream, as the server sent it, for `on_invalid=`; it may hold secrets, so be careful about
     logging it.
     """
 
