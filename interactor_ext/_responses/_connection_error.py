@@ -20,6 +20,7 @@ import httpx
 from interactor_ext._call import Call, describe_request, secrets_of
 from interactor_ext._errors import APIConnectionError, APITimeoutError
 from interactor_ext._redaction import clean_text, holds_secret
+from interactor_ext._responses._certificates import certificate_problem, rejected_certificate
 from interactor_ext._responses._read import BodyRefused
 
 # Raised before any byte of the request is sent.
@@ -75,6 +76,12 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
         return APIConnectionError(
             f"{what}: the server at this port doesn't use TLS. Nothing was sent. If it is the right "
             f"server, {Call.of(request).url_variable} must begin with http://, not https://",
+            sent=False,
+        )
+    if isinstance(error, httpx.ConnectError) and (rejection := rejected_certificate(error)) is not None:
+        problem, advice = certificate_problem(rejection, Call.of(request).url_variable)
+        return APIConnectionError(
+            f"{what}: the server's certificate was rejected, because {problem}. Nothing was sent. {advice}".rstrip(),
             sent=False,
         )
     advice = f". Check {Call.of(request).url_variable}" if isinstance(error, httpx.ConnectError) else ""

@@ -12,6 +12,7 @@ import httpx
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._redaction import clean_text
+from interactor_ext._responses._certificates import certificate_problem
 from interactor_ext.transports._idle_connections import origin_of
 from interactor_ext.transports._proxied import proxy_name
 from interactor_ext.transports._proxies_and_tls import environment_proxy
@@ -71,11 +72,9 @@ def _tls(connection: socket.socket, host: str, port: int, variable: str) -> Find
             expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
             detail = f"{secured.version()}; the certificate of {host} is valid until {expires.date()}"
     except ssl.SSLCertVerificationError as error:
-        advice = (
-            "If a proxy or your own certificate authority signs it, set SSL_CERT_FILE to that "
-            "authority's certificate. Don't turn the check off: the secret would go to whoever responds."
-        )
-        return Finding("TLS", "failed", f"the certificate of {host} was rejected: {error.verify_message}", advice)
+        problem, advice = certificate_problem(error, variable)
+        advice = f"{advice} Don't turn the check off: the secret would go to whoever responds.".lstrip()
+        return Finding("TLS", "failed", f"the certificate of {host} was rejected: {problem}", advice)
     except (OSError, ValueError, KeyError) as error:
         reason = clean_text(str(getattr(error, "reason", None) or error))
         advice = f"Check that {host}:{port} uses TLS, and whether {variable} should begin with https."

@@ -6,12 +6,14 @@ import asyncio
 import base64
 import contextlib
 import logging
+import re
 import socket
 import ssl
 import threading
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -148,12 +150,43 @@ def test_verify_with_a_custom_authority(make: Any, authority: trustme.CA) -> Non
         assert call(make(verify=trusting(authority)), server.url) == "asst_1"
 
 
+def self_signed(authority: trustme.CA) -> ssl.SSLContext:
+    """The authority's own certificate as that of a server."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with authority.private_key_pem.tempfile() as key, authority.cert_pem.tempfile() as certificate:
+        context.load_cert_chain(certificate, key)
+    return context
+
+
 @pytest.mark.parametrize("make", TRANSPORTS)
-def test_untrusted_certificate_raises_connection_error_without_retry(make: Any, authority: trustme.CA) -> None:
-    with tls_server(authority) as server:
-        with pytest.raises(APIConnectionError, match=r"(?i)certificate"):
-            call(make(), server.url)
+@pytest.mark.parametrize(
+    ("case", "problem", "advice"),
+    [
+        ("unknown", "its certificate authority isn't trusted here", r"verify=\"ca.pem\".*SSL_CERT_FILE"),
+        ("self-signed", "it is self-signed", r"verify=\"its-certificate.pem\".*SSL_CERT_FILE"),
+        ("expired", "it has expired", "must renew it"),
+        ("not yet valid", "it isn't valid yet", "clock"),
+        ("other.example", "it belongs to another host", "Check the host in INTERACTOR_ACCOUNT_SERVER_URL"),
+    ],
+)
+def test_rejected_certificate_is_told_with_the_reason_and_without_retry(
+    make: Any, case: str, problem: str, advice: str, authority: trustme.CA
+) -> None:
+    day, now = timedelta(days=1), datetime.now(UTC)
+    span = {"expired": (now - 2 * day, now - day), "not yet valid": (now + day, now + 2 * day)}.get(case, (None, None))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    host = case if case == "other.example" else "localhost"
+    authority.issue_cert(host, not_before=span[0], not_after=span[1]).configure_cert(context)
+    context = self_signed(authority) if case == "self-signed" else context
+    verify = True if case in ("unknown", "self-signed") else trusting(authority)
+    with FaultServer(tls=context) as server:
+        with pytest.raises(APIConnectionError) as caught:
+            call(make(verify=verify), server.url)
         assert server.seen == []
+    assert caught.value.sent is False
+    assert f"the server's certificate was rejected, because {problem} (" in str(caught.value)
+    assert re.search(advice, str(caught.value))
+    assert "sandbox" not in str(caught.value)
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)

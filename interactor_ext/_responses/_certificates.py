@@ -1,0 +1,38 @@
+"""What is wrong with a certificate that was rejected, and what to do."""
+
+from __future__ import annotations
+
+import ssl
+
+_TRUST = 'pass transport=Transport(verify="{file}") (AsyncTransport for async), or set SSL_CERT_FILE to that file'
+_UNKNOWN_AUTHORITY = (
+    "its certificate authority isn't trusted here",
+    f"If it is your own, or that of a proxy that decrypts traffic, {_TRUST.format(file='ca.pem')}.",
+)
+# https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/, by the numbers in x509_vfy.h
+_PROBLEMS = {
+    **dict.fromkeys((2, 19, 20, 21), _UNKNOWN_AUTHORITY),
+    18: ("it is self-signed", f"If you trust this server, {_TRUST.format(file='its-certificate.pem')}."),
+    10: ("it has expired", "Whoever runs that server must renew it. If it is valid, this machine's clock is wrong."),
+    9: ("it isn't valid yet", "Check this machine's clock."),
+}
+_MISMATCH = (62, 64)
+
+
+def rejected_certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """The rejection of a certificate that led to this error."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError) and hasattr(error, "verify_code"):  # not aiohttp's subclass
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def certificate_problem(error: ssl.SSLCertVerificationError, variable: str) -> tuple[str, str]:
+    """What is wrong with the certificate of a server, whose URL is in `variable`, and advice."""
+    if error.verify_code in _MISMATCH:
+        problem = "it belongs to another host"
+        advice = f"Check the host in {variable}. A proxy or a captive portal may have responded in its place."
+    else:
+        problem, advice = _PROBLEMS.get(error.verify_code, ("it can't be verified", ""))
+    return f"{problem} ({error.verify_message.rstrip('.')})", advice
