@@ -119,9 +119,14 @@ def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]
 
 
 def validation_error(response: httpx.Response, error: DecodeError, item: Any = None) -> ResponseValidationError:
-    """The error for a success whose body, or one item of it, does not fit its model. It does not quote the body."""
+    """The error for a success whose body, or one item of it, does not fit its model.
+
+    It does not quote the body, except for what an error in it says.
+    """
     about = _status_error.described(response, secrets_of(response.request))
-    message = f"The response to {describe_request(response.request)} doesn't fit its model: {error}"
+    what = f"The response to {describe_request(response.request)}"
+    instead = _status_error.found_instead(response) if item is None else ""
+    message = f"{what} {instead}" if instead else f"{what} doesn't fit its model: {error}"
     known = f" (request id {about['request_id']})" if about["request_id"] else ""
     invalid = ResponseValidationError(
         message + known, model=error.model, field=error.field, path=error.path, item=item, **about

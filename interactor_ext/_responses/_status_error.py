@@ -6,10 +6,11 @@ What an error quotes of the server is cleaned of secrets and control characters.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
 
@@ -115,7 +116,9 @@ def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx
     if issubclass(cls, RateLimitError) and about["retry_after"] is not None:
         return f"Retry after {about['retry_after']:g} s."
     if 300 <= about["status"] < 400:
-        return "Redirects aren't followed, because they would send the token elsewhere. Check the configured URLs."
+        advice = "Redirects aren't followed, because they would send the token elsewhere."
+        where = _target(about["headers"].get("location", ""))
+        return f"{where}{advice} Check {Call.of(response.request).url_variable}."
     if issubclass(cls, NotFoundError):
         return clean_text(_not_found_advice(response.request), secrets_of(response.request))
     if about["status"] in (405, 501):
@@ -128,6 +131,36 @@ def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx
     if issubclass(cls, ConflictError) and "idempotency-key" in response.request.headers:
         return "An idempotency key belongs to one request body. Use a new key for another body."
     return next((_ADVICE[each] for each in cls.__mro__ if each in _ADVICE), "")
+
+
+def _target(location: str) -> str:
+    """Where a redirect leads, without user, query and fragment, which may be secrets."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return ""
+    place = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.partition(";")[0], "", ""))
+    return f"It redirects to {place[:_LONGEST_NAME]}. " if place else ""
+
+
+def found_instead(response: httpx.Response) -> str:
+    """What a success holds in place of what was requested, as the end of a sentence: "" if it isn't known."""
+    is_page = "text/html" in response.headers.get("content-type", "").lower()
+    if is_page or re.match(rb"\s*<(!doctype html|html)\b", response.content[:_LONGEST_NAME], re.IGNORECASE):
+        return (
+            "is a web page instead of JSON: a proxy's, a login page, or that of a network that wants you to sign in. "
+            f"Check the network, and {Call.of(response.request).url_variable}."
+        )
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(body, Mapping) or "data" in body or not body.get("error"):
+        return ""
+    error = read_error_body(response.content)
+    said = ": ".join(dict.fromkeys(each for each in (error.code, error.message) if each))
+    said = clean_text(said, secrets_of(response.request))
+    return f"is an error, though its status is {response.status_code}: {said.rstrip('.')}." if said else ""
 
 
 def _quoted_fields(request: httpx.Request) -> str:

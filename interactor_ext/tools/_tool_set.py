@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import partial
@@ -125,7 +126,9 @@ class ToolSet:
         def add(function: F) -> F:
             tool = ToolFunction.of(function, name, description, approval=approval, show=show, idempotent=idempotent)
             if not tool.description.strip():
-                raise TypeError(f"the tool {tool.name} has no description: write a docstring, or pass description=")
+                stripped = "Python's option -OO removes docstrings. Pass description=, or run Python without it"
+                advice = stripped if sys.flags.optimize > 1 else "write a docstring, or pass description="
+                raise TypeError(f"the tool {tool.name} has no description: {advice}")
             self._replace({}, {tool.name: tool})
             return function
 

@@ -204,6 +204,53 @@ def test_redirect_to_invalid_location_raises_interactor_error(mode: str, locatio
         get(mode, http(302, b"", f"Location: {location}"))
 
 
+PORTAL = b"\r\n <!DOCTYPE html><title>Sign in</title>"
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (http(200, PORTAL, "Content-Type: text/html; charset=utf-8"), "is a web page instead of JSON"),
+        (http(200, PORTAL), "is a web page instead of JSON"),
+        (http(200, b"Welcome", "Content-Type: text/HTML"), "is a web page instead of JSON"),
+        (
+            js(200, {"error": {"code": "NOPE", "message": f"No {SECRET}."}}),
+            "is an error, though its status is 200: NOPE",
+        ),
+        (js(200, {"id": 7}), "doesn't fit its model"),
+        (http(200, b"OK"), "doesn't fit its model"),
+    ],
+)
+def test_success_that_holds_something_else_says_what(mode: str, answer: bytes, words: str) -> None:
+    with pytest.raises(
+        ResponseValidationError, match=f"The response to GET /assistants/{{assistant_id}} {words}"
+    ) as caught:
+        get(mode, answer)
+    assert SECRET not in str(caught.value)
+    assert ("INTERACTOR_CORE_API_URL" in str(caught.value)) == ("web page" in words)
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            js(200, {"error": "invalid_client", "error_description": "Unknown client."}),
+            "200: invalid_client: Unknown client.",
+        ),
+        (js(200, {"error": "invalid_scope"}), "200: invalid_scope."),
+        (http(200, PORTAL), "web page instead of JSON.*INTERACTOR_ACCOUNT_SERVER_URL"),
+    ],
+)
+def test_token_response_that_is_none_says_what_it_is(mode: str, answer: bytes, words: str) -> None:
+    with (
+        OddServer(lambda asked: answer, lambda asked: answer) as server,
+        pytest.raises(ResponseValidationError, match=words),
+    ):
+        call(mode, server.settings, lambda client: client.assistants.get("asst_1"))
+
+
 @sync_and_async
 def test_headers_in_unknown_encoding_are_read(mode: str) -> None:
     headers = ["X-Request-Id: r\xe9q_\xff", "X-RateLimit-Limit: \xb2", "X-RateLimit-Scope: \xe9", "Retry-After: \xb9"]

@@ -224,6 +224,22 @@ def test_message_gives_advice_for_the_status(status: int, advice: str) -> None:
     assert advice in str(error_of(status, headers={"Location": "https://elsewhere.example/"}))
 
 
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://sso.example/login?state=hunter2#hunter2", "It redirects to https://sso.example/login. Redirects"),
+        ("https://user:hunter2@sso.example:8443/a@b;id=hunter2", "It redirects to https://sso.example:8443/a@b. "),
+        ("/login?next=hunter2", "It redirects to /login. "),
+        ("?code=hunter2", "). Redirects aren't followed"),
+    ],
+)
+def test_redirect_names_where_it_leads_without_secrets(location: str, shown: str) -> None:
+    message = str(error_of(302, headers={"Location": location}))
+    assert shown in message
+    assert "Check INTERACTOR_CORE_API_URL." in message
+    assert "hunter2" not in message
+
+
 @for_each(set(get_args(KnownErrorCode)) - {"API_ERROR", *(code for _, code in STATUSES.values())})
 def test_message_gives_advice_for_each_code_that_says_more_than_its_status(code: str) -> None:
     message = str(error_of(400, json.dumps({"error": {"code": code, "message": "No"}})))

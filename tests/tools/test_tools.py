@@ -8,6 +8,7 @@ import enum
 import functools
 import json
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
@@ -77,6 +78,17 @@ class Sorting(TypedDict):
 class Node:
     name: str
     children: list[Node] = dataclasses.field(default_factory=list)
+
+
+@pytest.mark.parametrize(("option", "advice"), [("-O", "write a docstring"), ("-OO", "Python's option -OO removes")])
+def test_tool_without_description_hears_of_the_option_that_removes_docstrings(option: str, advice: str) -> None:
+    documented = '''def weather(city: str) -> str:\n    """The weather of a city."""\n    return city\n'''
+    program = documented.replace('"""', "#" if option == "-O" else '"""')
+    program += "from interactor_ext.tools import ToolSet\nToolSet().tool(description='Of a city.')(weather)\n"
+    done = subprocess.run(
+        [sys.executable, option, "-c", f"{program}ToolSet().tool(weather)"], capture_output=True, text=True
+    )
+    assert f"TypeError: the tool weather has no description: {advice}" in done.stderr
 
 
 def schema_of(hint: Any) -> dict[str, Any]:
