@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from interactor_client.errors import DecodeError
 from interactor_client.types import Operation, Page
 from interactor_client.wire import path_segment
 from interactor_ext import InteractorClient
@@ -161,9 +162,7 @@ def _json(response: httpx.Response) -> Any:
     try:
         return json.loads(response.content)
     except (ValueError, RecursionError):
-        raise ResponseValidationError(
-            f"The response of {response.request.url.host} isn't JSON. Is this the right server?", model="answer"
-        ) from None
+        raise DecodeError("JSON", "", "is expected. Is this the right server?") from None
 
 
 def _described(document: Json, item: Json, spec: Json) -> Described:
