@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ssl
 
-_TRUST = 'pass transport=Transport(verify="{file}") (AsyncTransport for async), or set SSL_CERT_FILE to that file'
+_TRUST = (
+    'set SSL_CERT_FILE to its file, or pass transport=Transport(verify=ssl.create_default_context(cafile="{file}")), or '
+    "AsyncTransport"
+)
 _UNKNOWN_AUTHORITY = (
     "its certificate authority isn't trusted here",
     f"If it is your own, or that of a proxy that decrypts traffic, {_TRUST.format(file='ca.pem')}.",
@@ -12,7 +15,7 @@ _UNKNOWN_AUTHORITY = (
 # https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/, by the numbers in x509_vfy.h
 _PROBLEMS = {
     **dict.fromkeys((2, 19, 20, 21), _UNKNOWN_AUTHORITY),
-    18: ("it is self-signed", f"If you trust this server, {_TRUST.format(file='its-certificate.pem')}."),
+    18: ("it is self-signed", f"If you trust this server, {_TRUST.format(file='server.pem')}."),
     10: ("it has expired", "Whoever runs that server must renew it. If it is valid, this machine's clock is wrong."),
     9: ("it isn't valid yet", "Check this machine's clock."),
 }

@@ -162,8 +162,8 @@ def self_signed(authority: trustme.CA) -> ssl.SSLContext:
 @pytest.mark.parametrize(
     ("case", "problem", "advice"),
     [
-        ("unknown", "its certificate authority isn't trusted here", r"verify=\"ca.pem\".*SSL_CERT_FILE"),
-        ("self-signed", "it is self-signed", r"verify=\"its-certificate.pem\".*SSL_CERT_FILE"),
+        ("unknown", "its certificate authority isn't trusted here", r"SSL_CERT_FILE.*verify=.*cafile=\"ca.pem\""),
+        ("self-signed", "it is self-signed", r"SSL_CERT_FILE.*verify=.*cafile=\"server.pem\""),
         ("expired", "it has expired", "must renew it"),
         ("not yet valid", "it isn't valid yet", "clock"),
         ("other.example", "it belongs to another host", "Check the host in INTERACTOR_ACCOUNT_SERVER_URL"),
