@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 
 _TRUST = (
-    'set SSL_CERT_FILE to its file, or pass transport=Transport(verify=ssl.create_default_context(cafile="{file}")), or '
-    "AsyncTransport"
+    "set SSL_CERT_FILE to its file, or pass transport=Transport(verify="
+    'ssl.create_default_context(cafile="{file}")), or AsyncTransport'
 )
 _UNKNOWN_AUTHORITY = (
     "its certificate authority isn't trusted here",
