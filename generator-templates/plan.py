@@ -77,7 +77,7 @@ class Field:
     required: bool
     description: str
     absent: str = ""
-    """`x-absent`: what it reads as if it is null or left out, so that readers meet its own type alone; "" for UNSET."""
+    """`x-absent`: what it reads as if it is null or left out, in a required field too; "" for UNSET."""
     secret: bool = False
     """It is never shown."""
     numeric_string: bool = False
@@ -89,17 +89,18 @@ class Field:
     def annotation(self) -> str:
         if not self.absent:
             return self.type.annotation if self.required else f"{self.type.annotation} | Unset"
-        return self.type.annotation if self.absent == "None" else self.type.annotation.removesuffix(" | None")
+        own = self.type.annotation.removesuffix(" | None")
+        return f"{own} | None" if self.absent == "None" else own
 
     @property
     def default(self) -> str:
         """ "" if it must be given."""
-        return self.absent or (self.type.const if self.required else "UNSET")
+        return self.type.const if self.required else self.absent or "UNSET"
 
     @property
     def factory(self) -> str:
         """What makes the default where that is mutable."""
-        return {"[]": "list", "{}": "dict"}.get(self.absent, "")
+        return {"[]": "list", "{}": "dict"}.get(self.default, "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +115,8 @@ class Model:
     is_request: bool
     """Nobody but the caller makes one, and what is None in it is meant to be left out."""
     fields: tuple[Field, ...]
-    bare: bool
-    """`x-bare`: some servers send what belongs into this envelope without it."""
+    bare: str
+    """`x-bare`: the field, quoted, whose content some servers send in place of the whole (`true`: of `data`), or ""."""
     other_names: dict[str, str]
     """`x-other-names`: what some servers call a field, by its key; quoted."""
     ensured: bool = False

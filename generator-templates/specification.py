@@ -260,6 +260,7 @@ def _properties(model: parsed.ModelProperty) -> list[Any]:
 
 def _model(model: parsed.ModelProperty, ensured: set[str]) -> Model:
     extra = _extra(model.data)
+    bare = extra.get("x-bare") or ""
     is_request = model.data.additionalProperties is False
     return Model(
         name=str(model.class_info.name),
@@ -268,7 +269,7 @@ def _model(model: parsed.ModelProperty, ensured: set[str]) -> Model:
         free=_is_free(model),
         is_request=is_request,
         fields=tuple(_model_field(each, model, is_request) for each in _properties(model)),
-        bare=bool(extra.get("x-bare")),
+        bare=quoted("data" if bare is True else bare),
         other_names={quoted(key): quoted(other) for key, other in (extra.get("x-other-names") or {}).items()},
         ensured=str(model.class_info.name) in ensured,
     )

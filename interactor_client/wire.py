@@ -86,6 +86,29 @@ def _to_json(value: Any) -> Any:
     return value.to_dict() if hasattr(value, "to_dict") else value
 
 
+def as_received(values: dict[str, Any], left_out: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` without what was left out of the response, and with its nulls, where nothing was assigned since."""
+    for name, received in left_out.items():
+        if not values.get(name):
+            if received is UNSET:
+                values.pop(name, None)
+            else:
+                values[name] = None
+    return values
+
+
+def says_nothing(response: httpx.Response) -> bool:
+    """Whether a success that needs no body has none that says more: empty, null, `{"data": null}`, or text like "OK".
+
+    A web page isn't such a text: something else than the API responded.
+    """
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return not response.content.lstrip().startswith((b"<", b"{", b"["))
+    return not isinstance(body.get("data", body) if isinstance(body, dict) else body, dict)
+
+
 def decode(response: httpx.Response, name: str, build: Callable[[Any], T]) -> T:
     """The body of `response` as the model called `name`.
 

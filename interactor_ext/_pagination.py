@@ -63,20 +63,30 @@ def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any], count: int | N
     per_page = _first(meta, ("per_page",), 1)
     total = _first(meta, ("total", "total_count"), 0)
     total_pages = _first(meta, ("total_pages",), 1 if count else 0)
-    size = per_page or params.get("per_page", count)
+    asked = params.get("per_page")
     has_more = getattr(meta, "has_more", None)
     if not isinstance(has_more, bool):  # some servers say it beside `meta`
         has_more = getattr(envelope, "additional_properties", {}).get("has_more")
     if not isinstance(has_more, bool):
-        if total_pages is not None:
-            has_more = page < total_pages
-        elif total is not None:
-            # A size of 0 is that of an empty page whose server sends no size.
-            has_more = size > 0 and page * size < total
-        else:
-            # Nothing but a full page hints at more; if it is the last, an empty one follows.
-            has_more = per_page is not None and count >= per_page
-    return Page(envelope.data, PageMeta(page, size, total, total_pages, has_more))
+        has_more = _has_more(page, per_page, total, total_pages, asked, count)
+    return Page(envelope.data, PageMeta(page, per_page or asked or count, total, total_pages, has_more))
+
+
+def _has_more(
+    page: int, per_page: int | None, total: int | None, total_pages: int | None, asked: int | None, count: int
+) -> bool | None:
+    """What follows from the rest of `meta`, and from how many items were `asked` for: the server may send fewer."""
+    if total_pages is not None:
+        return page < total_pages
+    if total is not None and per_page is not None:
+        return page * per_page < total
+    if count < (per_page or 1):
+        return False
+    most = count if page == 1 else asked
+    if total is None or most is None:
+        return None
+    # Up to `most` items a page, there are more for certain; to the item, this page is the last.
+    return True if page * most < total else False if (page - 1) * most + count == total else None
 
 
 def _first(meta: object, names: Sequence[str], least: int) -> int | None:
@@ -117,6 +127,7 @@ class PageWalk(Generic[T]):
         self._seen: OrderedDict[object, None] = OrderedDict()
         self._handed_out = 0
         self._most = _MOST_REMEMBERED  # to hand out before it only goes forward
+        self._size = 0  # of the first page
         self._end: float = math.inf  # position in the list, when it only goes forward
         self._fruitless = 0  # pages in a row
         self._suspicious = True  # of changes that `total` does not tell
@@ -200,12 +211,20 @@ class PageWalk(Generic[T]):
         self._sure = again and not new
         self._changed = moved or (grown != 0 and (again or len(new) == len(entries)))
         past_the_end = not entries and meta.total_pages is not None and number >= meta.total_pages
-        self.done = repeated or past_the_end or not meta.has_more or number * meta.per_page >= self._end
+        self._size = self._size or meta.per_page
+        goes_on = self._may_go_on(meta, len(entries), len(new), again) if meta.has_more is None else meta.has_more
+        self.done = repeated or past_the_end or not goes_on or number * meta.per_page >= self._end
         self._end += len(entries) - len(new)
         self._remember(new, meta)
         recheck = moved if again else self._suspicious or self._changed
         self.next = number if recheck and not self._only_forward() else number + 1
         return list(new.values())
+
+    def _may_go_on(self, meta: PageMeta, count: int, new: int, again: bool) -> bool:
+        """Whether to ask for another page where the server does not say if there is one."""
+        if meta.total is not None and meta.total > self._handed_out + new:
+            return True
+        return count >= max(meta.per_page, self._size) and (again or new > 0)
 
     def _is_repeated(self, page: Page[T], entries: Mapping[object, object]) -> bool:
         data = [key if isinstance(key, str) else entry for key, entry in entries.items()]
@@ -234,7 +253,7 @@ def _entries(page: Page[T]) -> dict[object, T | ResponseValidationError]:
 def _key(index: int, entry: object) -> str | int:
     item = entry.item if isinstance(entry, ResponseValidationError) else entry
     name = item.get("id") if isinstance(item, dict) else getattr(item, "id", None)
-    if isinstance(name, str):
+    if name and isinstance(name, str):
         return name
     return repr(item) if isinstance(entry, ResponseValidationError) else index
 

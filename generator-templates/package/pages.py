@@ -19,7 +19,8 @@ class PageMeta(Advised):
     total: int | None
     """None if the server did not say."""
     total_pages: int | None
-    has_more: bool
+    has_more: bool | None
+    """None if the server did not say. Then the next page shows it, and `iterate` asks for that."""
 
 
 @dataclass(slots=True)

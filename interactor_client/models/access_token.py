@@ -8,7 +8,7 @@ from attrs import field as _field
 
 from ..base import Model as _Model
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_int, as_object, as_str, names_only, number_in, redacted, to_json
+from ..wire import ABSENT, as_int, as_object, as_received, as_str, names_only, number_in, redacted, to_json
 
 
 @_define(kw_only=True)
@@ -24,7 +24,7 @@ class AccessToken(_Model):
 
     access_token: str = _field(repr=redacted)
     """The token. Send it as `Authorization: Bearer <token>`, and never log it."""
-    token_type: str
+    token_type: str | None = None
     """Always `Bearer`."""
     expires_in: int | Unset = UNSET
     """For how many seconds the token is valid. If missing, assume 900."""
@@ -32,17 +32,20 @@ class AccessToken(_Model):
     """The scopes that were granted, separated by spaces."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["access_token"] = self.access_token
-        _json["token_type"] = self.token_type
+        if self.token_type is not None:
+            _json["token_type"] = self.token_type
         if self.expires_in is not UNSET and self.expires_in is not None:
             _json["expires_in"] = self.expires_in
         if self.scope is not UNSET and self.scope is not None:
             _json["scope"] = self.scope
-        return _json
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -54,12 +57,17 @@ class AccessToken(_Model):
         if cls is not AccessToken:
             return cls._of(AccessToken.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("AccessToken", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         access_token = _json.pop("access_token", ABSENT)
         if type(access_token) is not str:
             access_token = as_str("AccessToken", "access_token", access_token)
         token_type = _json.pop("token_type", ABSENT)
-        if type(token_type) is not str:
-            token_type = as_str("AccessToken", "token_type", token_type)
+        if token_type is None or token_type is UNSET:
+            _left_out["token_type"] = token_type
+            token_type = None
+        else:
+            if type(token_type) is not str:
+                token_type = as_str("AccessToken", "token_type", token_type)
         expires_in = _json.pop("expires_in", ABSENT)
         if type(expires_in) is str:
             expires_in = number_in(expires_in)
@@ -74,4 +82,5 @@ class AccessToken(_Model):
         _self.expires_in = expires_in
         _self.scope = scope
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self

@@ -9,8 +9,8 @@ from attrs import field as _field
 
 from ..base import Model as _Model
 from ..errors import DecodeError
-from ..types import UNSET
-from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, names_only, raise_decode_error, to_json
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_datetime, as_list, as_object, as_received, as_str, names_only, raise_decode_error, to_json
 
 
 @_define(kw_only=True)
@@ -22,30 +22,32 @@ class Assistant(_Model):
         name: Name of the assistant.
         model: The language model, such as `gpt-4`.
         system_prompt: The assistant's instructions for every conversation.
-        created_at: When it was created.
-        updated_at: When it last changed.
         tools: Tools that it may call, as ids or whole.
         data_sources: Data sources that it may consult, as ids or whole.
+        created_at: When it was created.
+        updated_at: When it last changed.
     """
 
     id: str
     """Id of the assistant (`asst_...`)."""
-    name: str
+    name: str = ""
     """Name of the assistant."""
-    model: str
+    model: str = ""
     """The language model, such as `gpt-4`."""
-    system_prompt: str
+    system_prompt: str = ""
     """The assistant's instructions for every conversation."""
-    created_at: datetime.datetime
-    """When it was created."""
-    updated_at: datetime.datetime
-    """When it last changed."""
     tools: list[Tool | str] = _field(factory=list)
     """Tools that it may call, as ids or whole."""
     data_sources: list[DataSource | str] = _field(factory=list)
     """Data sources that it may consult, as ids or whole."""
+    created_at: datetime.datetime | None = None
+    """When it was created."""
+    updated_at: datetime.datetime | None = None
+    """When it last changed."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
     outcome: Literal["created", "updated", "unchanged"] | None = _field(default=None, eq=False, repr=False)
     """What `ensure` did; None if another method returned it."""
 
@@ -56,11 +58,13 @@ class Assistant(_Model):
         _json["name"] = self.name
         _json["model"] = self.model
         _json["system_prompt"] = self.system_prompt
-        _json["created_at"] = to_json(self.created_at)
-        _json["updated_at"] = to_json(self.updated_at)
         _json["tools"] = to_json(self.tools)
         _json["data_sources"] = to_json(self.data_sources)
-        return _json
+        if self.created_at is not None:
+            _json["created_at"] = to_json(self.created_at)
+        if self.updated_at is not None:
+            _json["updated_at"] = to_json(self.updated_at)
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -72,24 +76,34 @@ class Assistant(_Model):
         if cls is not Assistant:
             return cls._of(Assistant.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Assistant", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         id = _json.pop("id", ABSENT)
         if type(id) is not str:
             id = as_str("Assistant", "id", id)
         name = _json.pop("name", ABSENT)
-        if type(name) is not str:
-            name = as_str("Assistant", "name", name)
+        if name is None or name is UNSET:
+            _left_out["name"] = name
+            name = ""
+        else:
+            if type(name) is not str:
+                name = as_str("Assistant", "name", name)
         model = _json.pop("model", ABSENT)
-        if type(model) is not str:
-            model = as_str("Assistant", "model", model)
+        if model is None or model is UNSET:
+            _left_out["model"] = model
+            model = ""
+        else:
+            if type(model) is not str:
+                model = as_str("Assistant", "model", model)
         system_prompt = _json.pop("system_prompt", ABSENT)
-        if type(system_prompt) is not str:
-            system_prompt = as_str("Assistant", "system_prompt", system_prompt)
-        created_at = _json.pop("created_at", ABSENT)
-        created_at = as_datetime("Assistant", "created_at", created_at)
-        updated_at = _json.pop("updated_at", ABSENT)
-        updated_at = as_datetime("Assistant", "updated_at", updated_at)
+        if system_prompt is None or system_prompt is UNSET:
+            _left_out["system_prompt"] = system_prompt
+            system_prompt = ""
+        else:
+            if type(system_prompt) is not str:
+                system_prompt = as_str("Assistant", "system_prompt", system_prompt)
         tools = _json.pop("tools", ABSENT)
         if tools is None or tools is UNSET:
+            _left_out["tools"] = tools
             tools = []
         else:
             if type(tools) is not list:
@@ -108,6 +122,7 @@ class Assistant(_Model):
                 tools.append(_tools_item)
         data_sources = _json.pop("data_sources", ABSENT)
         if data_sources is None or data_sources is UNSET:
+            _left_out["data_sources"] = data_sources
             data_sources = []
         else:
             if type(data_sources) is not list:
@@ -126,16 +141,29 @@ class Assistant(_Model):
                     )
 
                 data_sources.append(_data_sources_item)
+        created_at = _json.pop("created_at", ABSENT)
+        if created_at is None or created_at is UNSET:
+            _left_out["created_at"] = created_at
+            created_at = None
+        else:
+            created_at = as_datetime("Assistant", "created_at", created_at)
+        updated_at = _json.pop("updated_at", ABSENT)
+        if updated_at is None or updated_at is UNSET:
+            _left_out["updated_at"] = updated_at
+            updated_at = None
+        else:
+            updated_at = as_datetime("Assistant", "updated_at", updated_at)
         _self = cls.__new__(cls)
         _self.id = id
         _self.name = name
         _self.model = model
         _self.system_prompt = system_prompt
-        _self.created_at = created_at
-        _self.updated_at = updated_at
         _self.tools = tools
         _self.data_sources = data_sources
+        _self.created_at = created_at
+        _self.updated_at = updated_at
         _self.additional_properties = _json
+        _self.left_out = _left_out
         _self.outcome = None
         return _self
 

@@ -8,8 +8,8 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..base import Model as _Model
-from ..types import UNSET
-from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, names_only, to_json
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_datetime, as_list, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -21,42 +21,47 @@ class Credential(_Model):
         provider: The service that the user connected, such as `google`.
         status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
             by the user at the provider.
+        scopes: What the user granted, in the provider's own words.
         created_at: When the user connected.
         updated_at: When the credential last changed.
-        scopes: What the user granted, in the provider's own words.
         expires_at: When the current token of the provider expires; null if it does not expire.
     """
 
     id: str
     """Id of the credential (`cred_...`)."""
-    provider: str
+    provider: str = ""
     """The service that the user connected, such as `google`."""
-    status: CredentialStatus
+    status: CredentialStatus | None = None
     """`active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or by the user at
     the provider.
     """
-    created_at: datetime.datetime
-    """When the user connected."""
-    updated_at: datetime.datetime
-    """When the credential last changed."""
     scopes: list[str] = _field(factory=list)
     """What the user granted, in the provider's own words."""
+    created_at: datetime.datetime | None = None
+    """When the user connected."""
+    updated_at: datetime.datetime | None = None
+    """When the credential last changed."""
     expires_at: datetime.datetime | None = None
     """When the current token of the provider expires; null if it does not expire."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["provider"] = self.provider
-        _json["status"] = self.status
-        _json["created_at"] = to_json(self.created_at)
-        _json["updated_at"] = to_json(self.updated_at)
+        if self.status is not None:
+            _json["status"] = self.status
         _json["scopes"] = to_json(self.scopes)
+        if self.created_at is not None:
+            _json["created_at"] = to_json(self.created_at)
+        if self.updated_at is not None:
+            _json["updated_at"] = to_json(self.updated_at)
         _json["expires_at"] = to_json(self.expires_at)
-        return _json
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -68,21 +73,27 @@ class Credential(_Model):
         if cls is not Credential:
             return cls._of(Credential.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Credential", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         id = _json.pop("id", ABSENT)
         if type(id) is not str:
             id = as_str("Credential", "id", id)
         provider = _json.pop("provider", ABSENT)
-        if type(provider) is not str:
-            provider = as_str("Credential", "provider", provider)
+        if provider is None or provider is UNSET:
+            _left_out["provider"] = provider
+            provider = ""
+        else:
+            if type(provider) is not str:
+                provider = as_str("Credential", "provider", provider)
         status = _json.pop("status", ABSENT)
-        if type(status) is not str:
-            status = as_str("Credential", "status", status)
-        created_at = _json.pop("created_at", ABSENT)
-        created_at = as_datetime("Credential", "created_at", created_at)
-        updated_at = _json.pop("updated_at", ABSENT)
-        updated_at = as_datetime("Credential", "updated_at", updated_at)
+        if status is None or status is UNSET:
+            _left_out["status"] = status
+            status = None
+        else:
+            if type(status) is not str:
+                status = as_str("Credential", "status", status)
         scopes = _json.pop("scopes", ABSENT)
         if scopes is None or scopes is UNSET:
+            _left_out["scopes"] = scopes
             scopes = []
         else:
             if type(scopes) is not list:
@@ -93,8 +104,21 @@ class Credential(_Model):
                 if type(_scopes_item) is not str:
                     _scopes_item = as_str("Credential", f"scopes[{len(scopes)}]", _scopes_item)
                 scopes.append(_scopes_item)
+        created_at = _json.pop("created_at", ABSENT)
+        if created_at is None or created_at is UNSET:
+            _left_out["created_at"] = created_at
+            created_at = None
+        else:
+            created_at = as_datetime("Credential", "created_at", created_at)
+        updated_at = _json.pop("updated_at", ABSENT)
+        if updated_at is None or updated_at is UNSET:
+            _left_out["updated_at"] = updated_at
+            updated_at = None
+        else:
+            updated_at = as_datetime("Credential", "updated_at", updated_at)
         expires_at = _json.pop("expires_at", ABSENT)
         if expires_at is None or expires_at is UNSET:
+            _left_out["expires_at"] = expires_at
             expires_at = None
         else:
             expires_at = as_datetime("Credential", "expires_at", expires_at)
@@ -102,11 +126,12 @@ class Credential(_Model):
         _self.id = id
         _self.provider = provider
         _self.status = status
+        _self.scopes = scopes
         _self.created_at = created_at
         _self.updated_at = updated_at
-        _self.scopes = scopes
         _self.expires_at = expires_at
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self
 
 

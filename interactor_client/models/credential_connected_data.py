@@ -8,7 +8,7 @@ from attrs import field as _field
 
 from ..base import Model as _Model
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, to_json
+from ..wire import ABSENT, as_dict, as_list, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -26,7 +26,7 @@ class CredentialConnectedData(_Model):
 
     credential_id: str
     """The credential (`cred_...`)."""
-    provider: str
+    provider: str = ""
     """The service that the user connected, such as `google`."""
     service_id: str | Unset = UNSET
     """The service of the provider, such as `svc_google_calendar`."""
@@ -38,6 +38,8 @@ class CredentialConnectedData(_Model):
     """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
@@ -52,7 +54,7 @@ class CredentialConnectedData(_Model):
             _json["metadata"] = to_json(self.metadata)
         if self.namespace is not UNSET and self.namespace is not None:
             _json["namespace"] = self.namespace
-        return _json
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -64,12 +66,17 @@ class CredentialConnectedData(_Model):
         if cls is not CredentialConnectedData:
             return cls._of(CredentialConnectedData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialConnectedData", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         credential_id = _json.pop("credential_id", ABSENT)
         if type(credential_id) is not str:
             credential_id = as_str("CredentialConnectedData", "credential_id", credential_id)
         provider = _json.pop("provider", ABSENT)
-        if type(provider) is not str:
-            provider = as_str("CredentialConnectedData", "provider", provider)
+        if provider is None or provider is UNSET:
+            _left_out["provider"] = provider
+            provider = ""
+        else:
+            if type(provider) is not str:
+                provider = as_str("CredentialConnectedData", "provider", provider)
         service_id = _json.pop("service_id", ABSENT)
         if type(service_id) is not str and service_id is not UNSET:
             service_id = UNSET if service_id is None else as_str("CredentialConnectedData", "service_id", service_id)
@@ -99,6 +106,7 @@ class CredentialConnectedData(_Model):
         _self.metadata = metadata
         _self.namespace = namespace
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self
 
 

@@ -8,7 +8,7 @@ from attrs import field as _field
 
 from ..base import Model as _Model
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_int, as_object, as_str, names_only, redacted, to_json
+from ..wire import ABSENT, as_int, as_object, as_received, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
@@ -25,7 +25,7 @@ class CredentialToken(_Model):
 
     access_token: str = _field(repr=redacted)
     """The provider's token."""
-    token_type: str
+    token_type: str | None = None
     """How to send it, mostly `Bearer`."""
     expires_in: int | None = None
     """For how many seconds the token is still valid."""
@@ -35,18 +35,21 @@ class CredentialToken(_Model):
     """What the token allows, separated by spaces."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["access_token"] = self.access_token
-        _json["token_type"] = self.token_type
+        if self.token_type is not None:
+            _json["token_type"] = self.token_type
         _json["expires_in"] = to_json(self.expires_in)
         if self.refresh_token is not UNSET:
             _json["refresh_token"] = to_json(self.refresh_token)
         if self.scope is not UNSET:
             _json["scope"] = to_json(self.scope)
-        return _json
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -58,14 +61,20 @@ class CredentialToken(_Model):
         if cls is not CredentialToken:
             return cls._of(CredentialToken.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("CredentialToken", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         access_token = _json.pop("access_token", ABSENT)
         if type(access_token) is not str:
             access_token = as_str("CredentialToken", "access_token", access_token)
         token_type = _json.pop("token_type", ABSENT)
-        if type(token_type) is not str:
-            token_type = as_str("CredentialToken", "token_type", token_type)
+        if token_type is None or token_type is UNSET:
+            _left_out["token_type"] = token_type
+            token_type = None
+        else:
+            if type(token_type) is not str:
+                token_type = as_str("CredentialToken", "token_type", token_type)
         expires_in = _json.pop("expires_in", ABSENT)
         if expires_in is None or expires_in is UNSET:
+            _left_out["expires_in"] = expires_in
             expires_in = None
         else:
             if type(expires_in) is not int:
@@ -85,4 +94,5 @@ class CredentialToken(_Model):
         _self.refresh_token = refresh_token
         _self.scope = scope
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self

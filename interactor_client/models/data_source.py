@@ -8,8 +8,8 @@ from attrs import field as _field
 
 from ..base import Model as _Model
 from ..errors import DecodeError
-from ..types import UNSET
-from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, redacted, to_json
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_dict, as_list, as_object, as_received, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
@@ -26,26 +26,29 @@ class DataSource(_Model):
 
     id: str
     """Id of the data source (`ds_...`)."""
-    name: str
+    name: str = ""
     """Name of the data source."""
-    type: DataSourceType
+    type: DataSourceType | None = None
     """Where the data comes from, an uploaded file, a web address or a database."""
-    config: JsonObject = _field(repr=redacted)
+    config: JsonObject = _field(factory=dict, repr=redacted)
     """A free JSON object. In Python it is a plain `dict`."""
     semantic_mappings: list[SemanticMapping] = _field(factory=list)
     """What its fields mean. May be empty."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
         _json["name"] = self.name
-        _json["type"] = self.type
+        if self.type is not None:
+            _json["type"] = self.type
         _json["config"] = to_json(self.config)
         _json["semantic_mappings"] = to_json(self.semantic_mappings)
-        return _json
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -57,20 +60,34 @@ class DataSource(_Model):
         if cls is not DataSource:
             return cls._of(DataSource.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("DataSource", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         id = _json.pop("id", ABSENT)
         if type(id) is not str:
             id = as_str("DataSource", "id", id)
         name = _json.pop("name", ABSENT)
-        if type(name) is not str:
-            name = as_str("DataSource", "name", name)
+        if name is None or name is UNSET:
+            _left_out["name"] = name
+            name = ""
+        else:
+            if type(name) is not str:
+                name = as_str("DataSource", "name", name)
         type_ = _json.pop("type", ABSENT)
-        if type(type_) is not str:
-            type_ = as_str("DataSource", "type", type_)
+        if type_ is None or type_ is UNSET:
+            _left_out["type"] = type_
+            type_ = None
+        else:
+            if type(type_) is not str:
+                type_ = as_str("DataSource", "type", type_)
         config = _json.pop("config", ABSENT)
-        if type(config) is not dict:
-            config = as_dict("DataSource", "config", config)
+        if config is None or config is UNSET:
+            _left_out["config"] = config
+            config = {}
+        else:
+            if type(config) is not dict:
+                config = as_dict("DataSource", "config", config)
         semantic_mappings = _json.pop("semantic_mappings", ABSENT)
         if semantic_mappings is None or semantic_mappings is UNSET:
+            _left_out["semantic_mappings"] = semantic_mappings
             semantic_mappings = []
         else:
             if type(semantic_mappings) is not list:
@@ -90,6 +107,7 @@ class DataSource(_Model):
         _self.config = config
         _self.semantic_mappings = semantic_mappings
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self
 
 

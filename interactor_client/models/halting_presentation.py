@@ -9,7 +9,7 @@ from attrs import field as _field
 from ..base import Model as _Model
 from ..errors import DecodeError
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_dict, as_list, as_object, as_str, names_only, to_json
+from ..wire import ABSENT, as_dict, as_list, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -25,7 +25,7 @@ class HaltingPresentation(_Model):
         fields: The fields of the form.
     """
 
-    type: HaltingPresentationType
+    type: HaltingPresentationType | None
     """What to show to the person whose input is awaited."""
     config: JsonObject | None | Unset = UNSET
     """How to show it. Which keys it has depends on `type`."""
@@ -37,6 +37,8 @@ class HaltingPresentation(_Model):
     """The fields of the form."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
@@ -50,7 +52,7 @@ class HaltingPresentation(_Model):
             _json["description"] = to_json(self.description)
         if self.fields is not UNSET:
             _json["fields"] = to_json(self.fields)
-        return _json
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -62,9 +64,14 @@ class HaltingPresentation(_Model):
         if cls is not HaltingPresentation:
             return cls._of(HaltingPresentation.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("HaltingPresentation", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         type_ = _json.pop("type", ABSENT)
-        if type(type_) is not str:
-            type_ = as_str("HaltingPresentation", "type", type_)
+        if type_ is None or type_ is UNSET:
+            _left_out["type"] = type_
+            type_ = None
+        else:
+            if type(type_) is not str:
+                type_ = as_str("HaltingPresentation", "type", type_)
         config = _json.pop("config", ABSENT)
         if config is not UNSET and config is not None:
             if type(config) is not dict:
@@ -96,6 +103,7 @@ class HaltingPresentation(_Model):
         _self.description = description
         _self.fields = fields
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self
 
 

@@ -10,7 +10,7 @@ from attrs import field as _field
 from ..base import Model as _Model
 from ..errors import DecodeError
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, names_only, to_json
+from ..wire import ABSENT, as_datetime, as_list, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -21,37 +21,42 @@ class Message(_Model):
         id: Id of the message (`msg_...`).
         room_id: The room that it was said in (`room_...`).
         role: Who speaks.
-        created_at: When it was said.
         content: What was said. Empty when the message only calls tools.
         tool_calls: Tools that the assistant calls.
+        created_at: When it was said.
     """
 
     id: str
     """Id of the message (`msg_...`)."""
-    room_id: str
+    room_id: str | None = None
     """The room that it was said in (`room_...`)."""
-    role: MessageRole
+    role: MessageRole | None = None
     """Who speaks."""
-    created_at: datetime.datetime
-    """When it was said."""
     content: str = ""
     """What was said. Empty when the message only calls tools."""
     tool_calls: list[ToolCall] | None | Unset = UNSET
     """Tools that the assistant calls."""
+    created_at: datetime.datetime | None = None
+    """When it was said."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
-        _json["room_id"] = self.room_id
-        _json["role"] = self.role
-        _json["created_at"] = to_json(self.created_at)
+        if self.room_id is not None:
+            _json["room_id"] = self.room_id
+        if self.role is not None:
+            _json["role"] = self.role
         _json["content"] = to_json(self.content)
         if self.tool_calls is not UNSET:
             _json["tool_calls"] = to_json(self.tool_calls)
-        return _json
+        if self.created_at is not None:
+            _json["created_at"] = to_json(self.created_at)
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -63,19 +68,27 @@ class Message(_Model):
         if cls is not Message:
             return cls._of(Message.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Message", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         id = _json.pop("id", ABSENT)
         if type(id) is not str:
             id = as_str("Message", "id", id)
         room_id = _json.pop("room_id", ABSENT)
-        if type(room_id) is not str:
-            room_id = as_str("Message", "room_id", room_id)
+        if room_id is None or room_id is UNSET:
+            _left_out["room_id"] = room_id
+            room_id = None
+        else:
+            if type(room_id) is not str:
+                room_id = as_str("Message", "room_id", room_id)
         role = _json.pop("role", ABSENT)
-        if type(role) is not str:
-            role = as_str("Message", "role", role)
-        created_at = _json.pop("created_at", ABSENT)
-        created_at = as_datetime("Message", "created_at", created_at)
+        if role is None or role is UNSET:
+            _left_out["role"] = role
+            role = None
+        else:
+            if type(role) is not str:
+                role = as_str("Message", "role", role)
         content = _json.pop("content", ABSENT)
         if content is None or content is UNSET:
+            _left_out["content"] = content
             content = ""
         else:
             if type(content) is not str:
@@ -92,14 +105,21 @@ class Message(_Model):
                 except DecodeError as _error:
                     raise _error.at("Message", f"tool_calls[{len(tool_calls)}]") from None
                 tool_calls.append(_tool_calls_item)
+        created_at = _json.pop("created_at", ABSENT)
+        if created_at is None or created_at is UNSET:
+            _left_out["created_at"] = created_at
+            created_at = None
+        else:
+            created_at = as_datetime("Message", "created_at", created_at)
         _self = cls.__new__(cls)
         _self.id = id
         _self.room_id = room_id
         _self.role = role
-        _self.created_at = created_at
         _self.content = content
         _self.tool_calls = tool_calls
+        _self.created_at = created_at
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self
 
 

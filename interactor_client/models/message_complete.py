@@ -44,6 +44,9 @@ class MessageComplete(_Model):
         if cls is not MessageComplete:
             return cls._of(MessageComplete.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("MessageComplete", src_dict)
+        if "message" not in _json:
+            # Some servers send what belongs into it in its place.
+            _json = {"type": _json.pop("type", ABSENT), "message": _json}
         type_ = _json.pop("type", ABSENT)
         if type_ != "message.complete":
             type_ = as_const("MessageComplete", "type", type_, "message.complete")

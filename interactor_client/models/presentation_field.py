@@ -8,7 +8,7 @@ from attrs import field as _field
 
 from ..base import Model as _Model
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_bool, as_object, as_str, names_only, to_json
+from ..wire import ABSENT, as_bool, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -32,6 +32,8 @@ class PresentationField(_Model):
     """Whether the input must have it."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
@@ -42,7 +44,7 @@ class PresentationField(_Model):
             _json["label"] = to_json(self.label)
         if self.required is not UNSET:
             _json["required"] = to_json(self.required)
-        return _json
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -54,12 +56,17 @@ class PresentationField(_Model):
         if cls is not PresentationField:
             return cls._of(PresentationField.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("PresentationField", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         name = _json.pop("name", ABSENT)
         if type(name) is not str:
             name = as_str("PresentationField", "name", name)
         type_ = _json.pop("type", ABSENT)
-        if type(type_) is not str:
-            type_ = as_str("PresentationField", "type", type_)
+        if type_ is None or type_ is UNSET:
+            _left_out["type"] = type_
+            type_ = ""
+        else:
+            if type(type_) is not str:
+                type_ = as_str("PresentationField", "type", type_)
         label = _json.pop("label", ABSENT)
         if label is not UNSET and label is not None:
             if type(label) is not str:
@@ -74,4 +81,5 @@ class PresentationField(_Model):
         _self.label = label
         _self.required = required
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self

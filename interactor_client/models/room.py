@@ -8,8 +8,8 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..base import Model as _Model
-from ..types import UNSET
-from ..wire import ABSENT, as_datetime, as_dict, as_object, as_str, names_only, to_json
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_datetime, as_dict, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -19,33 +19,37 @@ class Room(_Model):
     Attributes:
         id: Id of the room (`room_...`).
         assistant_id: The assistant that replies in it (`asst_...`).
-        created_at: When it was opened.
         namespace: The tenant that the room belongs to. Empty for the default namespace.
         metadata: Data that you store with the room. The platform does not read it. May be empty.
+        created_at: When it was opened.
     """
 
     id: str
     """Id of the room (`room_...`)."""
-    assistant_id: str
+    assistant_id: str | None = None
     """The assistant that replies in it (`asst_...`)."""
-    created_at: datetime.datetime
-    """When it was opened."""
     namespace: str = ""
     """The tenant that the room belongs to. Empty for the default namespace."""
     metadata: JsonObject = _field(factory=dict)
     """Data that you store with the room. The platform does not read it. May be empty."""
+    created_at: datetime.datetime | None = None
+    """When it was opened."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
-        _json["assistant_id"] = self.assistant_id
-        _json["created_at"] = to_json(self.created_at)
+        if self.assistant_id is not None:
+            _json["assistant_id"] = self.assistant_id
         _json["namespace"] = to_json(self.namespace)
         _json["metadata"] = to_json(self.metadata)
-        return _json
+        if self.created_at is not None:
+            _json["created_at"] = to_json(self.created_at)
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -57,33 +61,45 @@ class Room(_Model):
         if cls is not Room:
             return cls._of(Room.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Room", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         id = _json.pop("id", ABSENT)
         if type(id) is not str:
             id = as_str("Room", "id", id)
         assistant_id = _json.pop("assistant_id", ABSENT)
-        if type(assistant_id) is not str:
-            assistant_id = as_str("Room", "assistant_id", assistant_id)
-        created_at = _json.pop("created_at", ABSENT)
-        created_at = as_datetime("Room", "created_at", created_at)
+        if assistant_id is None or assistant_id is UNSET:
+            _left_out["assistant_id"] = assistant_id
+            assistant_id = None
+        else:
+            if type(assistant_id) is not str:
+                assistant_id = as_str("Room", "assistant_id", assistant_id)
         namespace = _json.pop("namespace", ABSENT)
         if namespace is None or namespace is UNSET:
+            _left_out["namespace"] = namespace
             namespace = ""
         else:
             if type(namespace) is not str:
                 namespace = as_str("Room", "namespace", namespace)
         metadata = _json.pop("metadata", ABSENT)
         if metadata is None or metadata is UNSET:
+            _left_out["metadata"] = metadata
             metadata = {}
         else:
             if type(metadata) is not dict:
                 metadata = as_dict("Room", "metadata", metadata)
+        created_at = _json.pop("created_at", ABSENT)
+        if created_at is None or created_at is UNSET:
+            _left_out["created_at"] = created_at
+            created_at = None
+        else:
+            created_at = as_datetime("Room", "created_at", created_at)
         _self = cls.__new__(cls)
         _self.id = id
         _self.assistant_id = assistant_id
-        _self.created_at = created_at
         _self.namespace = namespace
         _self.metadata = metadata
+        _self.created_at = created_at
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self
 
 

@@ -9,7 +9,7 @@ from attrs import field as _field
 from ..base import Model as _Model
 from ..errors import DecodeError
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_list, as_object, as_str, names_only, to_json
+from ..wire import ABSENT, as_list, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -29,9 +29,9 @@ class RoomMessageUpdatedData(_Model):
     """The message (`msg_...`)."""
     room_id: str
     """The room (`room_...`)."""
-    role: MessageRole | Unset = UNSET
+    role: MessageRole | None = None
     """Who speaks."""
-    content: str | Unset = UNSET
+    content: str = ""
     """What was said."""
     tool_calls: list[ToolCall] | None | Unset = UNSET
     """Tools that the assistant calls; null or empty if there are none."""
@@ -39,21 +39,22 @@ class RoomMessageUpdatedData(_Model):
     """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["message_id"] = self.message_id
         _json["room_id"] = self.room_id
-        if self.role is not UNSET and self.role is not None:
+        if self.role is not None:
             _json["role"] = self.role
-        if self.content is not UNSET and self.content is not None:
-            _json["content"] = self.content
+        _json["content"] = self.content
         if self.tool_calls is not UNSET:
             _json["tool_calls"] = to_json(self.tool_calls)
         if self.namespace is not UNSET and self.namespace is not None:
             _json["namespace"] = self.namespace
-        return _json
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -65,6 +66,7 @@ class RoomMessageUpdatedData(_Model):
         if cls is not RoomMessageUpdatedData:
             return cls._of(RoomMessageUpdatedData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomMessageUpdatedData", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         message_id = _json.pop("message_id", ABSENT)
         if type(message_id) is not str:
             message_id = as_str("RoomMessageUpdatedData", "message_id", message_id)
@@ -72,11 +74,19 @@ class RoomMessageUpdatedData(_Model):
         if type(room_id) is not str:
             room_id = as_str("RoomMessageUpdatedData", "room_id", room_id)
         role = _json.pop("role", ABSENT)
-        if type(role) is not str and role is not UNSET:
-            role = UNSET if role is None else as_str("RoomMessageUpdatedData", "role", role)
+        if role is None or role is UNSET:
+            _left_out["role"] = role
+            role = None
+        else:
+            if type(role) is not str:
+                role = as_str("RoomMessageUpdatedData", "role", role)
         content = _json.pop("content", ABSENT)
-        if type(content) is not str and content is not UNSET:
-            content = UNSET if content is None else as_str("RoomMessageUpdatedData", "content", content)
+        if content is None or content is UNSET:
+            _left_out["content"] = content
+            content = ""
+        else:
+            if type(content) is not str:
+                content = as_str("RoomMessageUpdatedData", "content", content)
         tool_calls = _json.pop("tool_calls", ABSENT)
         if tool_calls is not UNSET and tool_calls is not None:
             if type(tool_calls) is not list:
@@ -100,6 +110,7 @@ class RoomMessageUpdatedData(_Model):
         _self.tool_calls = tool_calls
         _self.namespace = namespace
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self
 
 

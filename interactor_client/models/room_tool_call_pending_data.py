@@ -8,7 +8,7 @@ from attrs import field as _field
 
 from ..base import Model as _Model
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
+from ..wire import ABSENT, as_dict, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -28,28 +28,31 @@ class RoomToolCallPendingData(_Model):
     """The call, for `tools.submit_result` (`tc_...`)."""
     room_id: str
     """The room (`room_...`)."""
-    tool_id: str
+    tool_id: str | None = None
     """The tool to run (`tool_...`)."""
-    tool_name: str
+    tool_name: str = ""
     """Name of the tool."""
-    arguments: JsonObject
+    arguments: JsonObject = _field(factory=dict)
     """A free JSON object. In Python it is a plain `dict`."""
     namespace: str | Unset = UNSET
     """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["tool_call_id"] = self.tool_call_id
         _json["room_id"] = self.room_id
-        _json["tool_id"] = self.tool_id
+        if self.tool_id is not None:
+            _json["tool_id"] = self.tool_id
         _json["tool_name"] = self.tool_name
         _json["arguments"] = to_json(self.arguments)
         if self.namespace is not UNSET and self.namespace is not None:
             _json["namespace"] = self.namespace
-        return _json
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -61,6 +64,7 @@ class RoomToolCallPendingData(_Model):
         if cls is not RoomToolCallPendingData:
             return cls._of(RoomToolCallPendingData.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("RoomToolCallPendingData", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         tool_call_id = _json.pop("tool_call_id", ABSENT)
         if type(tool_call_id) is not str:
             tool_call_id = as_str("RoomToolCallPendingData", "tool_call_id", tool_call_id)
@@ -68,14 +72,26 @@ class RoomToolCallPendingData(_Model):
         if type(room_id) is not str:
             room_id = as_str("RoomToolCallPendingData", "room_id", room_id)
         tool_id = _json.pop("tool_id", ABSENT)
-        if type(tool_id) is not str:
-            tool_id = as_str("RoomToolCallPendingData", "tool_id", tool_id)
+        if tool_id is None or tool_id is UNSET:
+            _left_out["tool_id"] = tool_id
+            tool_id = None
+        else:
+            if type(tool_id) is not str:
+                tool_id = as_str("RoomToolCallPendingData", "tool_id", tool_id)
         tool_name = _json.pop("tool_name", ABSENT)
-        if type(tool_name) is not str:
-            tool_name = as_str("RoomToolCallPendingData", "tool_name", tool_name)
+        if tool_name is None or tool_name is UNSET:
+            _left_out["tool_name"] = tool_name
+            tool_name = ""
+        else:
+            if type(tool_name) is not str:
+                tool_name = as_str("RoomToolCallPendingData", "tool_name", tool_name)
         arguments = _json.pop("arguments", ABSENT)
-        if type(arguments) is not dict:
-            arguments = as_dict("RoomToolCallPendingData", "arguments", arguments)
+        if arguments is None or arguments is UNSET:
+            _left_out["arguments"] = arguments
+            arguments = {}
+        else:
+            if type(arguments) is not dict:
+                arguments = as_dict("RoomToolCallPendingData", "arguments", arguments)
         namespace = _json.pop("namespace", ABSENT)
         if type(namespace) is not str and namespace is not UNSET:
             namespace = UNSET if namespace is None else as_str("RoomToolCallPendingData", "namespace", namespace)
@@ -87,6 +103,7 @@ class RoomToolCallPendingData(_Model):
         _self.arguments = arguments
         _self.namespace = namespace
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self
 
 

@@ -8,7 +8,7 @@ from attrs import field as _field
 
 from ..base import Model as _Model
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
+from ..wire import ABSENT, as_dict, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -25,16 +25,18 @@ class Tool(_Model):
 
     id: str
     """Id of the tool (`tool_...`)."""
-    name: str
+    name: str = ""
     """Name by which the assistant calls it."""
-    description: str
+    description: str = ""
     """What it does and when to use it, in words for the assistant."""
-    parameters: JsonObject
+    parameters: JsonObject = _field(factory=dict)
     """A free JSON object. In Python it is a plain `dict`."""
     callback_url: str | None | Unset = UNSET
     """Where the platform posts the calls of this tool."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
@@ -45,7 +47,7 @@ class Tool(_Model):
         _json["parameters"] = to_json(self.parameters)
         if self.callback_url is not UNSET:
             _json["callback_url"] = to_json(self.callback_url)
-        return _json
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -57,18 +59,31 @@ class Tool(_Model):
         if cls is not Tool:
             return cls._of(Tool.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("Tool", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         id = _json.pop("id", ABSENT)
         if type(id) is not str:
             id = as_str("Tool", "id", id)
         name = _json.pop("name", ABSENT)
-        if type(name) is not str:
-            name = as_str("Tool", "name", name)
+        if name is None or name is UNSET:
+            _left_out["name"] = name
+            name = ""
+        else:
+            if type(name) is not str:
+                name = as_str("Tool", "name", name)
         description = _json.pop("description", ABSENT)
-        if type(description) is not str:
-            description = as_str("Tool", "description", description)
+        if description is None or description is UNSET:
+            _left_out["description"] = description
+            description = ""
+        else:
+            if type(description) is not str:
+                description = as_str("Tool", "description", description)
         parameters = _json.pop("parameters", ABSENT)
-        if type(parameters) is not dict:
-            parameters = as_dict("Tool", "parameters", parameters)
+        if parameters is None or parameters is UNSET:
+            _left_out["parameters"] = parameters
+            parameters = {}
+        else:
+            if type(parameters) is not dict:
+                parameters = as_dict("Tool", "parameters", parameters)
         callback_url = _json.pop("callback_url", ABSENT)
         if callback_url is not UNSET and callback_url is not None:
             if type(callback_url) is not str:
@@ -80,6 +95,7 @@ class Tool(_Model):
         _self.parameters = parameters
         _self.callback_url = callback_url
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self
 
 

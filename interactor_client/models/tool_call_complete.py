@@ -44,6 +44,9 @@ class ToolCallComplete(_Model):
         if cls is not ToolCallComplete:
             return cls._of(ToolCallComplete.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("ToolCallComplete", src_dict)
+        if "tool_call" not in _json:
+            # Some servers send what belongs into it in its place.
+            _json = {"type": _json.pop("type", ABSENT), "tool_call": _json}
         type_ = _json.pop("type", ABSENT)
         if type_ != "tool_call.complete":
             type_ = as_const("ToolCallComplete", "type", type_, "tool_call.complete")

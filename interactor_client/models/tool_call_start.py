@@ -44,6 +44,9 @@ class ToolCallStart(_Model):
         if cls is not ToolCallStart:
             return cls._of(ToolCallStart.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("ToolCallStart", src_dict)
+        if "tool_call" not in _json:
+            # Some servers send what belongs into it in its place.
+            _json = {"type": _json.pop("type", ABSENT), "tool_call": _json}
         type_ = _json.pop("type", ABSENT)
         if type_ != "tool_call.start":
             type_ = as_const("ToolCallStart", "type", type_, "tool_call.start")

@@ -9,7 +9,7 @@ from attrs import field as _field
 
 from ..base import Model as _Model
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_bool, as_datetime, as_list, as_object, as_str, names_only, redacted, to_json
+from ..wire import ABSENT, as_bool, as_datetime, as_list, as_object, as_received, as_str, names_only, redacted, to_json
 
 
 @_define(kw_only=True)
@@ -20,26 +20,28 @@ class Webhook(_Model):
         id: Id of the webhook (`wh_...`).
         url: Where events are posted.
         events: The types of event that are posted.
-        created_at: When it was registered.
         secret: What deliveries are signed with (`whsec_...`). Only in the responses of creation and
             rotation. Never log it.
         active: Whether events are currently posted.
+        created_at: When it was registered.
     """
 
-    id: str
+    id: str = ""
     """Id of the webhook (`wh_...`)."""
-    url: str
+    url: str | None = None
     """Where events are posted."""
-    events: list[WebhookEventType]
+    events: list[WebhookEventType] = _field(factory=list)
     """The types of event that are posted."""
-    created_at: datetime.datetime
-    """When it was registered."""
     secret: str | None | Unset = _field(default=UNSET, repr=redacted)
     """What deliveries are signed with (`whsec_...`). Only in the responses of creation and rotation. Never log it."""
-    active: bool = True
+    active: bool | None = None
     """Whether events are currently posted."""
+    created_at: datetime.datetime | None = None
+    """When it was registered."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
     outcome: Literal["created", "updated", "unchanged"] | None = _field(default=None, eq=False, repr=False)
     """What `ensure` did; None if another method returned it."""
 
@@ -47,13 +49,15 @@ class Webhook(_Model):
         """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
-        _json["url"] = self.url
+        if self.url is not None:
+            _json["url"] = self.url
         _json["events"] = to_json(self.events)
-        _json["created_at"] = to_json(self.created_at)
         if self.secret is not UNSET:
             _json["secret"] = to_json(self.secret)
         _json["active"] = to_json(self.active)
-        return _json
+        if self.created_at is not None:
+            _json["created_at"] = to_json(self.created_at)
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -68,41 +72,60 @@ class Webhook(_Model):
         if "enabled" in _json:
             # Some servers call it so.
             _json.setdefault("active", _json.pop("enabled"))
+        _left_out: dict[str, Unset | None] = {}
         id = _json.pop("id", ABSENT)
-        if type(id) is not str:
-            id = as_str("Webhook", "id", id)
+        if id is None or id is UNSET:
+            _left_out["id"] = id
+            id = ""
+        else:
+            if type(id) is not str:
+                id = as_str("Webhook", "id", id)
         url = _json.pop("url", ABSENT)
-        if type(url) is not str:
-            url = as_str("Webhook", "url", url)
+        if url is None or url is UNSET:
+            _left_out["url"] = url
+            url = None
+        else:
+            if type(url) is not str:
+                url = as_str("Webhook", "url", url)
         events = _json.pop("events", ABSENT)
-        if type(events) is not list:
-            events = as_list("Webhook", "events", events)
-        _events_items = events
-        events = []
-        for _events_item in _events_items:
-            if type(_events_item) is not str:
-                _events_item = as_str("Webhook", f"events[{len(events)}]", _events_item)
-            events.append(_events_item)
-        created_at = _json.pop("created_at", ABSENT)
-        created_at = as_datetime("Webhook", "created_at", created_at)
+        if events is None or events is UNSET:
+            _left_out["events"] = events
+            events = []
+        else:
+            if type(events) is not list:
+                events = as_list("Webhook", "events", events)
+            _events_items = events
+            events = []
+            for _events_item in _events_items:
+                if type(_events_item) is not str:
+                    _events_item = as_str("Webhook", f"events[{len(events)}]", _events_item)
+                events.append(_events_item)
         secret = _json.pop("secret", ABSENT)
         if secret is not UNSET and secret is not None:
             if type(secret) is not str:
                 secret = as_str("Webhook", "secret", secret)
         active = _json.pop("active", ABSENT)
         if active is None or active is UNSET:
-            active = True
+            _left_out["active"] = active
+            active = None
         else:
             if type(active) is not bool:
                 active = as_bool("Webhook", "active", active)
+        created_at = _json.pop("created_at", ABSENT)
+        if created_at is None or created_at is UNSET:
+            _left_out["created_at"] = created_at
+            created_at = None
+        else:
+            created_at = as_datetime("Webhook", "created_at", created_at)
         _self = cls.__new__(cls)
         _self.id = id
         _self.url = url
         _self.events = events
-        _self.created_at = created_at
         _self.secret = secret
         _self.active = active
+        _self.created_at = created_at
         _self.additional_properties = _json
+        _self.left_out = _left_out
         _self.outcome = None
         return _self
 

@@ -7,7 +7,8 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..base import Model as _Model
-from ..wire import ABSENT, as_dict, as_object, as_str, names_only, to_json
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_dict, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -25,13 +26,15 @@ class WorkflowAction(_Model):
     """A free JSON object. In Python it is a plain `dict`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["type"] = self.type
         _json["config"] = to_json(self.config)
-        return _json
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -43,16 +46,22 @@ class WorkflowAction(_Model):
         if cls is not WorkflowAction:
             return cls._of(WorkflowAction.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowAction", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         type_ = _json.pop("type", ABSENT)
         if type(type_) is not str:
             type_ = as_str("WorkflowAction", "type", type_)
         config = _json.pop("config", ABSENT)
-        if type(config) is not dict:
-            config = as_dict("WorkflowAction", "config", config)
+        if config is None or config is UNSET:
+            _left_out["config"] = config
+            config = {}
+        else:
+            if type(config) is not dict:
+                config = as_dict("WorkflowAction", "config", config)
         _self = cls.__new__(cls)
         _self.type = type_
         _self.config = config
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self
 
 

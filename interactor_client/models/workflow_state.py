@@ -9,7 +9,7 @@ from attrs import field as _field
 from ..base import Model as _Model
 from ..errors import DecodeError
 from ..types import UNSET, Unset
-from ..wire import ABSENT, as_list, as_object, as_str, names_only, to_json
+from ..wire import ABSENT, as_list, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -26,7 +26,7 @@ class WorkflowState(_Model):
 
     name: str
     """Name of the state, unique in the workflow."""
-    type: WorkflowStateType
+    type: WorkflowStateType | None
     """`action` does something and moves on, `halting` waits for input, `terminal` ends the instance."""
     actions: list[WorkflowAction] | None | Unset = UNSET
     """What it does on entry, in order."""
@@ -36,6 +36,8 @@ class WorkflowState(_Model):
     """What a halting state shows."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
@@ -48,7 +50,7 @@ class WorkflowState(_Model):
             _json["transitions"] = to_json(self.transitions)
         if self.presentation is not UNSET:
             _json["presentation"] = to_json(self.presentation)
-        return _json
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -60,12 +62,17 @@ class WorkflowState(_Model):
         if cls is not WorkflowState:
             return cls._of(WorkflowState.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowState", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         name = _json.pop("name", ABSENT)
         if type(name) is not str:
             name = as_str("WorkflowState", "name", name)
         type_ = _json.pop("type", ABSENT)
-        if type(type_) is not str:
-            type_ = as_str("WorkflowState", "type", type_)
+        if type_ is None or type_ is UNSET:
+            _left_out["type"] = type_
+            type_ = None
+        else:
+            if type(type_) is not str:
+                type_ = as_str("WorkflowState", "type", type_)
         actions = _json.pop("actions", ABSENT)
         if actions is not UNSET and actions is not None:
             if type(actions) is not list:
@@ -103,6 +110,7 @@ class WorkflowState(_Model):
         _self.transitions = transitions
         _self.presentation = presentation
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self
 
 

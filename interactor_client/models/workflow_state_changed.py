@@ -7,8 +7,8 @@ from attrs import define as _define
 from attrs import field as _field
 
 from ..base import Model as _Model
-from ..types import UNSET
-from ..wire import ABSENT, as_const, as_dict, as_object, as_str, names_only, to_json
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_const, as_dict, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -29,6 +29,8 @@ class WorkflowStateChanged(_Model):
     """Its data as it is now."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
@@ -36,7 +38,7 @@ class WorkflowStateChanged(_Model):
         _json["type"] = self.type
         _json["state"] = self.state
         _json["context"] = to_json(self.context)
-        return _json
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -48,6 +50,7 @@ class WorkflowStateChanged(_Model):
         if cls is not WorkflowStateChanged:
             return cls._of(WorkflowStateChanged.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowStateChanged", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         type_ = _json.pop("type", ABSENT)
         if type_ != "workflow.state_changed":
             type_ = as_const("WorkflowStateChanged", "type", type_, "workflow.state_changed")
@@ -56,6 +59,7 @@ class WorkflowStateChanged(_Model):
             state = as_str("WorkflowStateChanged", "state", state)
         context = _json.pop("context", ABSENT)
         if context is None or context is UNSET:
+            _left_out["context"] = context
             context = {}
         else:
             if type(context) is not dict:
@@ -65,6 +69,7 @@ class WorkflowStateChanged(_Model):
         _self.state = state
         _self.context = context
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self
 
 

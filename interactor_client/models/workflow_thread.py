@@ -9,8 +9,8 @@ from attrs import field as _field
 
 from ..base import Model as _Model
 from ..errors import DecodeError
-from ..types import UNSET
-from ..wire import ABSENT, as_datetime, as_list, as_object, as_str, names_only, to_json
+from ..types import UNSET, Unset
+from ..wire import ABSENT, as_datetime, as_list, as_object, as_received, as_str, names_only, to_json
 
 
 @_define(kw_only=True)
@@ -20,29 +20,33 @@ class WorkflowThread(_Model):
     Attributes:
         id: Id of the thread (`thr_...`).
         instance_id: The instance that it belongs to (`wfi_...`).
-        created_at: When the conversation began.
         messages: All messages, oldest first.
+        created_at: When the conversation began.
     """
 
     id: str
     """Id of the thread (`thr_...`)."""
-    instance_id: str
+    instance_id: str | None = None
     """The instance that it belongs to (`wfi_...`)."""
-    created_at: datetime.datetime
-    """When the conversation began."""
     messages: list[ThreadMessage] = _field(factory=list)
     """All messages, oldest first."""
+    created_at: datetime.datetime | None = None
+    """When the conversation began."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
+    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
+    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["id"] = self.id
-        _json["instance_id"] = self.instance_id
-        _json["created_at"] = to_json(self.created_at)
+        if self.instance_id is not None:
+            _json["instance_id"] = self.instance_id
         _json["messages"] = to_json(self.messages)
-        return _json
+        if self.created_at is not None:
+            _json["created_at"] = to_json(self.created_at)
+        return as_received(_json, self.left_out)
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -54,16 +58,20 @@ class WorkflowThread(_Model):
         if cls is not WorkflowThread:
             return cls._of(WorkflowThread.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("WorkflowThread", src_dict)
+        _left_out: dict[str, Unset | None] = {}
         id = _json.pop("id", ABSENT)
         if type(id) is not str:
             id = as_str("WorkflowThread", "id", id)
         instance_id = _json.pop("instance_id", ABSENT)
-        if type(instance_id) is not str:
-            instance_id = as_str("WorkflowThread", "instance_id", instance_id)
-        created_at = _json.pop("created_at", ABSENT)
-        created_at = as_datetime("WorkflowThread", "created_at", created_at)
+        if instance_id is None or instance_id is UNSET:
+            _left_out["instance_id"] = instance_id
+            instance_id = None
+        else:
+            if type(instance_id) is not str:
+                instance_id = as_str("WorkflowThread", "instance_id", instance_id)
         messages = _json.pop("messages", ABSENT)
         if messages is None or messages is UNSET:
+            _left_out["messages"] = messages
             messages = []
         else:
             if type(messages) is not list:
@@ -76,12 +84,19 @@ class WorkflowThread(_Model):
                 except DecodeError as _error:
                     raise _error.at("WorkflowThread", f"messages[{len(messages)}]") from None
                 messages.append(_messages_item)
+        created_at = _json.pop("created_at", ABSENT)
+        if created_at is None or created_at is UNSET:
+            _left_out["created_at"] = created_at
+            created_at = None
+        else:
+            created_at = as_datetime("WorkflowThread", "created_at", created_at)
         _self = cls.__new__(cls)
         _self.id = id
         _self.instance_id = instance_id
-        _self.created_at = created_at
         _self.messages = messages
+        _self.created_at = created_at
         _self.additional_properties = _json
+        _self.left_out = _left_out
         return _self
 
 

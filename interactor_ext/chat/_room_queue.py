@@ -126,7 +126,11 @@ class RoomQueue:
     def _is_answering(self, room: Room, newest_first: list[Message]) -> bool:
         """Whether an answer is still to come. One that waits for the results of tools does not count."""
         since = datetime.now(UTC) - _LONGEST_ANSWER
-        alive = [each for each in reversed(newest_first) if each.role != "user" or each.created_at > since]
+        alive = [
+            each
+            for each in reversed(newest_first)
+            if each.role != "user" or each.created_at is None or each.created_at > since
+        ]
         return bool(AnswerOrder(alive, None, settled=self._given_up.get(room)).unanswered)
 
     def _give_up(self, room: Room, newest: str) -> None:

@@ -459,5 +459,10 @@ class ReplyState:
             return AnswerOrder(reversed(newest_first), sent.id, settled=self._settled, results=self._results)
         else:
             # Many rounds of tools can fill the page.
-            newest_first = [message for message in newest_first if message.created_at > sent.created_at]
+            newest_first = [message for message in newest_first if _is_later(message, sent)]
         return AnswerOrder(reversed(newest_first), sent.id, is_cut_off=True, results=self._results)
+
+
+def _is_later(message: Message, sent: Message) -> bool:
+    """Whether `message` is known to be newer."""
+    return message.created_at is not None and sent.created_at is not None and message.created_at > sent.created_at

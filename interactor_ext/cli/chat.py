@@ -106,16 +106,16 @@ def _ask() -> str | None:
 def _show_history(user: InteractorClient, room: Room) -> None:
     newest = user.messages.list(room.id, order="desc", per_page=_HISTORY)
     for message in reversed(newest.data):
-        write(f"{message.role}> ", "cyan", end="")
+        write(f"{message.role or '?'}> ", "cyan", end="")
         show = write_markdown if message.role == "assistant" else write
         show(message.content or "")
-    if newest.meta.has_more:
+    if newest.meta.has_more or (newest.meta.has_more is None and len(newest) >= _HISTORY):
         write(f"(the last {_HISTORY} messages)", "dim")
 
 
 def _only_assistant(user: InteractorClient) -> str:
     found = user.assistants.list(per_page=20)
-    if len(found) == 1 and not found.meta.has_more:
+    if len(found) == 1 and found.meta.has_more is not True:
         return found.data[0].id
     if not found.data:
         namespace = user.config.namespace

@@ -105,7 +105,7 @@ def _value(text: str, schema: dict[str, Any]) -> Any:
 
 def _publish(client: InteractorClient, event: str, data: dict[str, Any]) -> None:
     namespace = client.config.namespace or ""
-    listening = [each for each in client.webhooks.iterate() if each.active and event in each.events]
+    listening = [each for each in client.webhooks.iterate() if each.active is not False and event in each.events]
     if not listening:
         raise ConfigurationError(
             f"No active webhook {f'of {namespace}' if namespace else 'without a namespace'} listens for {event}. Run "
@@ -124,4 +124,4 @@ def _publish(client: InteractorClient, event: str, data: dict[str, Any]) -> None
         )
     published = answer.json()
     write(f"{event} ", "bold cyan", end="")
-    write(f"{published['id']} goes to {', '.join(each.url for each in listening)}")
+    write(f"{published['id']} goes to {', '.join(each.url or each.id for each in listening)}")

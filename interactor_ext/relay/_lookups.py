@@ -25,11 +25,12 @@ class ToolNames:
     async def add(self, namespace: str, view: Any, models: Iterable[Any]) -> None:
         """Note in the tool calls of messages and events how their tools are called, where that can be read."""
         calls = [call for model in models for call in _calls_of(model) if TOOL_NAME not in call.additional_properties]
-        unknown = {call.tool_id for call in calls if (namespace, call.tool_id) not in self._names}
+        named = {call.tool_id for call in calls if call.tool_id is not None}
+        unknown = {tool_id for tool_id in named if (namespace, tool_id) not in self._names}
         if unknown:
             await asyncio.gather(*(self._look_up(namespace, view, tool_id) for tool_id in unknown))
         for call in calls:
-            call.additional_properties[TOOL_NAME] = self._names.get((namespace, call.tool_id))
+            call.additional_properties[TOOL_NAME] = self._names.get((namespace, call.tool_id or ""))
 
     async def _look_up(self, namespace: str, view: Any, tool_id: str) -> None:
         name: str | None = None

@@ -45,7 +45,7 @@ class PendingCall:
 
     id: str
     room_id: str
-    tool_id: str
+    tool_id: str | None
     tool_name: str | None
     arguments: dict[str, Any] = attrs.field(repr=False)
     namespace: str | None

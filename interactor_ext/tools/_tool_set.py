@@ -369,10 +369,9 @@ class ToolSet:
     def _identify(self, user: Any, call: PendingCall, ends_at: float | None) -> Effects[tuple[str, bool]]:
         """The name of the tool that is called, and whether the platform posts its calls to a URL."""
         api_url = user.config.core_api_url
-        name = call.tool_name or self._names.get((api_url, call.tool_id))
-        if name is not None:
-            return name, False
-
+        name = call.tool_name or self._names.get((api_url, call.tool_id or ""))
+        if name or call.tool_id is None:
+            return name or "(not named)", False
         try:
             tool: Tool = yield from despite_open_circuit(user, ends_at, lambda view: view.tools.get(call.tool_id))
         except (NotFoundError, ValidationError):  # deleted; or an id that the server refuses

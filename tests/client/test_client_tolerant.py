@@ -66,7 +66,7 @@ class TestBodies:
     @pytest.mark.parametrize(
         ("data", "model", "field"),
         [
-            ({name: value for name, value in ASSISTANT.items() if name != "name"}, "Assistant", "name"),
+            ({name: value for name, value in ASSISTANT.items() if name != "id"}, "Assistant", "id"),
             ({**ASSISTANT, "name": 5}, "Assistant", "name"),
             ({**ASSISTANT, "created_at": "yesterday"}, "Assistant", "created_at"),
             ({**ASSISTANT, "tools": "none"}, "Assistant", "tools"),

@@ -24,13 +24,13 @@ def bot(bot_id: str, **changes: Any) -> dict[str, Any]:
 
 PAGES: list[list[Any]] = [
     [bot("a"), bot("b", name=7), bot("c")],
-    [bot("d", tools=["t", {"id": "t2"}]), None, "e", bot("f"), {}],
+    [bot("d", tools=["t", {"name": "t2"}]), None, "e", bot("f"), {}],
     [bot("g", created_at="never")],
     [bot("h")],
 ]
 BAD = [
     ("data[1].name", "Assistant", "name", PAGES[0][1]),
-    ("data[0].tools[1].name", "Tool", "name", PAGES[1][0]),
+    ("data[0].tools[1].id", "Tool", "id", PAGES[1][0]),
     ("data[1]", "AssistantListResponse", "data[1]", None),
     ("data[2]", "AssistantListResponse", "data[2]", "e"),
     ("data[4].id", "Assistant", "id", {}),
@@ -74,8 +74,8 @@ def test_on_invalid_gets_each_invalid_item_and_the_others_are_yielded(mode: str,
     assert all(isinstance(error, ResponseValidationError) for error in told)
     assert [error.request_id for error in told] == ["req_1", *["req_2"] * 4, "req_3"]
     assert str(told[1]).startswith(
-        "The response to GET /assistants doesn't fit its model: Tool.name is missing "
-        "(at data[0].tools[1].name of AssistantListResponse)"
+        "The response to GET /assistants doesn't fit its model: Tool.id is missing "
+        "(at data[0].tools[1].id of AssistantListResponse)"
     )
     copied = pickle.loads(pickle.dumps(told[0]))
     assert (copied.path, copied.item) == (told[0].path, told[0].item)

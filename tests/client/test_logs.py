@@ -77,7 +77,15 @@ def test_each_call_logs_one_record_with_the_recommended_fields(
 
 
 def test_record_of_a_create_has_the_id_of_the_new_resource(log: pytest.LogCaptureFixture) -> None:
-    bodies = iter([b"[]", b"{", b'{"data": {"id": 5}}', b'{"data": {"id": "a\\u0000b"}}', b'{"data": {"id": "x"}}'])
+    bodies = iter(
+        [
+            b"[]",
+            b"{",
+            b'{"data": {"id": 5}}',
+            b'{"data": {"id": "a\\u0000b", "created_at": "never"}}',
+            b'{"data": {"id": "x", "created_at": "never"}}',
+        ]
+    )
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/oauth/token"):

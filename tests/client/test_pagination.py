@@ -58,8 +58,8 @@ prefetching = pytest.mark.parametrize("prefetch", [0, 1, 3, 100])
 @pytest.mark.parametrize(
     ("meta", "expected"),
     [
-        (None, PageMeta(1, 2, None, None, False)),
-        ({}, PageMeta(1, 2, None, None, False)),
+        (None, PageMeta(1, 2, None, None, None)),
+        ({}, PageMeta(1, 2, None, None, None)),
         (
             {"page": 2, "per_page": 20, "total": 45, "total_pages": 3, "has_more": True},
             PageMeta(2, 20, 45, 3, True),
@@ -68,11 +68,11 @@ prefetching = pytest.mark.parametrize("prefetch", [0, 1, 3, 100])
         ({"current_page": 3, "per_page": 20, "total_count": 45, "total_pages": 3}, PageMeta(3, 20, 45, 3, False)),
         ({"page": 1, "per_page": 2, "total": 3}, PageMeta(1, 2, 3, None, True)),
         ({"page": 2, "per_page": 2, "total": 4}, PageMeta(2, 2, 4, None, False)),
-        ({"page": 1, "per_page": 2}, PageMeta(1, 2, None, None, True)),
+        ({"page": 1, "per_page": 2}, PageMeta(1, 2, None, None, None)),
         ({"page": 1, "per_page": 3}, PageMeta(1, 3, None, None, False)),
         ({"page": 1, "has_more": True}, PageMeta(1, 2, None, None, True)),
-        ({"page": 0, "per_page": -5, "total": -1, "total_pages": 0}, PageMeta(1, 2, None, None, False)),
-        ({"page": None, "per_page": None, "total": None, "has_more": None}, PageMeta(1, 2, None, None, False)),
+        ({"page": 0, "per_page": -5, "total": -1, "total_pages": 0}, PageMeta(1, 2, None, None, None)),
+        ({"page": None, "per_page": None, "total": None, "has_more": None}, PageMeta(1, 2, None, None, None)),
         ({"has_more": False, "page": 1, "total_pages": 9}, PageMeta(1, 2, None, 9, False)),
         ({"page": 1, "total": 3}, PageMeta(1, 2, 3, None, True)),
         ({"total_count": 2}, PageMeta(1, 2, 2, None, False)),
@@ -87,7 +87,10 @@ def test_meta_of_any_form_becomes_page_meta(meta: Any, expected: PageMeta) -> No
 @pytest.mark.parametrize(
     ("data", "meta", "query", "expected"),
     [
-        (items("a"), UNSET, {"page": 3, "per_page": 50}, PageMeta(3, 50, None, None, False)),
+        (items("a"), UNSET, {"page": 3, "per_page": 50}, PageMeta(3, 50, None, None, None)),
+        (items("a", "b"), {"page": 2, "total": 9}, {"page": 2}, PageMeta(2, 2, 9, None, None)),
+        # A server that sends fewer than it was asked for.
+        (items("a", "b"), {"total": 5}, {"page": 2, "per_page": 100}, PageMeta(2, 100, 5, None, None)),
         (items("a"), {"page": 2, "total": 3}, {"page": 2, "per_page": 1}, PageMeta(2, 1, 3, None, True)),
         (items("a"), {"page": 2, "total": 3}, {"page": 2, "per_page": 2}, PageMeta(2, 2, 3, None, False)),
         ([], {"page": 1, "per_page": 20, "total": 0, "total_pages": 0}, {}, PageMeta(1, 20, 0, 0, False)),

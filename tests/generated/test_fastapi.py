@@ -113,9 +113,9 @@ def test_reading_is_as_tolerant_as_that_of_responses_and_takes_models_within_a_d
         (models.Assistant, {"name": 5}, ("name",), "Assistant.name must be a string, not an integer"),
         (
             Desk,
-            {"tools": ["tool_1", {"id": "tool_2"}]},
-            ("assistant", "tools", 1, "name"),
-            "Tool.name is missing (at tools[1].name of Assistant)",
+            {"tools": ["tool_1", {"name": "tool_2"}]},
+            ("assistant", "tools", 1, "id"),
+            "Tool.id is missing (at tools[1].id of Assistant)",
         ),
         (Desk, "asst_1", ("assistant",), "Assistant must be an object, not a string"),
         (models.Assistant, TOOL, (), "Assistant must be an object, not Tool"),
@@ -130,7 +130,7 @@ def test_field_that_does_not_fit_is_an_error_at_its_place(target: Any, wrong: An
 
 def test_error_quotes_no_value() -> None:
     token: Any = {"access_token": "s3cr3t"}
-    values = [{**token, "token_type": ["s3cr3t"]}, token, ["s3cr3t"], "s3cr3t", deeply_nested("s3cr3t")]
+    values = [{**token, "token_type": ["s3cr3t"]}, {"scope": "s3cr3t"}, ["s3cr3t"], "s3cr3t", deeply_nested("s3cr3t")]
     for value in values:
         with pytest.raises(ValidationError) as caught:
             TypeAdapter(models.CredentialToken).validate_python(value)

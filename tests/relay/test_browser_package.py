@@ -36,9 +36,9 @@ function show(event: StreamEvent): string {
     case "workflow.state_changed":
       return event.state;
     case "workflow.halted":
-      return (event.presentation.fields ?? []).map((field) => field.label ?? field.name).join();
+      return (event.presentation?.fields ?? []).map((field) => field.label ?? field.name).join();
     case "error":
-      return typeof event.error === "string" ? event.error : event.error.message ?? "";
+      return typeof event.error === "string" ? event.error : event.error?.message ?? "";
     default:
       const nothing: never = event;
       return nothing;

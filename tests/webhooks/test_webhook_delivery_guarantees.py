@@ -65,7 +65,7 @@ def work(request: pytest.FixtureRequest) -> Work:
     return lambda router: asyncio.run(WebhookWorker(router, retry_delays=()).arun_once())
 
 
-INVALID = body_of(data=DATA["room.message.created"] | {"content": None})
+INVALID = body_of(data=DATA["room.message.created"] | {"content": 5})
 
 
 def test_invalid_event_goes_to_wildcard_handlers_or_else_to_the_default_one(
@@ -84,10 +84,10 @@ def test_invalid_event_goes_to_wildcard_handlers_or_else_to_the_default_one(
     assert default == "default"
     assert isinstance(event, UnknownWebhookEvent)
     assert isinstance(event, InvalidWebhookEvent)
-    assert (event.event, event.data["content"], event.raw) == ("room.message.created", None, again)
+    assert (event.event, event.data["content"], event.raw) == ("room.message.created", 5, again)
     record = next(each for each in caplog.records if "but doesn't fit its type" in each.message)
     assert "evt_idem_1" in record.message
-    assert "RoomMessageCreatedData.content must be a string, not null" in record.message
+    assert "RoomMessageCreatedData.content must be a string, not an integer" in record.message
 
 
 @pytest.mark.parametrize("pattern", ["room.message.created", "room.*"])
@@ -117,7 +117,7 @@ def test_queue_stores_invalid_event_raw_and_replays_it(queue: SQLiteEventQueue, 
     assert (typed, len(got)) == ([], 1)
     [letter] = queue.dead_letters()
     assert (letter.key, letter.body, letter.attempts) == ("shop:idem_1", INVALID, 1)
-    assert "RoomMessageCreatedData.content must be a string, not null" in letter.error
+    assert "RoomMessageCreatedData.content must be a string, not an integer" in letter.error
     assert isinstance(letter.event, InvalidWebhookEvent)
     fixed = make(queue=queue)
     fixed.on("*")(got.append)

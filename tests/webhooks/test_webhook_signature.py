@@ -312,8 +312,8 @@ INVALID: dict[str, tuple[bytes, str]] = {
     },
     "a field missing": (body_of(data={"message_id": "msg_1"}), "RoomMessageCreatedData.room_id is missing"),
     "content null": (
-        body_of(data=DATA["room.message.created"] | {"content": None}),
-        "RoomMessageCreatedData.content must be a string, not null",
+        body_of(data=DATA["room.message.created"] | {"content": 5}),
+        "RoomMessageCreatedData.content must be a string, not an integer",
     ),
     "arguments a text": (
         body_of(

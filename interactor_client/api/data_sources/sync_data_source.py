@@ -15,7 +15,7 @@ from ...errors import DecodeError
 from ...models.data_source_sync_response import DataSourceSyncResponse
 from ...models.error_response import ErrorResponse
 from ...types import UNSET, Operation, Response, Unset
-from ...wire import decode, path_segment
+from ...wire import decode, path_segment, says_nothing
 
 OPERATION = Operation(
     id="sync_data_source",
@@ -41,7 +41,7 @@ def _get_kwargs(data_source_id: str, *, x_namespace: str | Unset = UNSET) -> dic
 
 
 def _parse_success(response: httpx.Response) -> DataSourceSyncResponse | None:
-    if not response.content:
+    if says_nothing(response):
         return None
     return decode(response, "DataSourceSyncResponse", DataSourceSyncResponse.from_dict)
 

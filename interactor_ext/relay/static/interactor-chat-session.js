@@ -351,7 +351,7 @@ export class ChatSession {
     const keys = this.#keys();
     const listed = this.history.filter(({ role, content, tool_calls }) => role !== "tool" && (content || tool_calls?.length));
     return listed.map((message) => {
-      const { id, role, content, created_at, tool_calls } = message;
+      const { id, role = "", content, created_at, tool_calls } = message;
       const key = keys.get(id) ?? id;
       const stopped = this.#stopped.get(key);
       const toolCalls = (tool_calls ?? []).map((call) => this.latest(call));
@@ -589,7 +589,7 @@ export class ChatSession {
     this.#isNewQuestion = false;
     if (hasMoved || workflow.status !== "halted") this.presentation = undefined;
     this.workflow = workflow;
-    if (ENDS.has(workflow.status)) this.#instance?.stream.disconnect();
+    if (ENDS.has(workflow.status ?? "")) this.#instance?.stream.disconnect();
   }
 
   /** @param {number} number */
@@ -597,7 +597,7 @@ export class ChatSession {
     const { data, meta } = await this.#request(
       `${this.#roomPath}/messages?order=desc&page=${number}&per_page=${PER_PAGE}`,
     );
-    return { messages: /** @type {Message[]} */ (data).reverse(), hasMore: meta?.has_more === true };
+    return { messages: /** @type {Message[]} */ (data).reverse(), hasMore: meta?.has_more ?? data.length >= PER_PAGE };
   }
 
   /** Behind messages that wait, it waits too. @param {Outgoing} message */
@@ -732,7 +732,7 @@ function inTurn(work) {
 
 /** One without a time has just come. @param {Message} message */
 function sentAt(message) {
-  return Date.parse(message.created_at) || Infinity;
+  return Date.parse(message.created_at ?? "") || Infinity;
 }
 
 /** @param {unknown} error a text, or an object with a message */

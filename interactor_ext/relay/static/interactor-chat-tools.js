@@ -40,10 +40,11 @@ export function drawTool(node, call, view) {
   const [summary, details] = node.children[0].children;
   const [mark, name, state] = summary.children;
   const label = filled(texts.tool, { name: view.labelOf(call) ?? call.tool_name ?? texts.unnamedTool });
-  node.dataset.status = call.status;
-  setText(mark, MARKS[call.status] ?? "");
+  const { status = "" } = call;
+  node.dataset.status = status;
+  setText(mark, MARKS[status] ?? "");
   setText(name, label);
-  setText(state, texts.toolStatuses[call.status] ?? call.status);
+  setText(state, texts.toolStatuses[status] ?? status);
   if (details) {
     const [argumentsName, argumentsText, resultName, resultText] = /** @type {HTMLElement[]} */ (Array.from(details.children));
     drawValue(argumentsName, argumentsText, texts.arguments, call.arguments);

@@ -291,7 +291,7 @@ export class InteractorChatElement extends Base {
   #labelOf(call) {
     const labels = this.#toolLabels;
     if (typeof labels === "function") return attempt(() => labels(call));
-    return labels?.[call.tool_name ?? ""] ?? labels?.[call.tool_id];
+    return labels?.[call.tool_name ?? ""] ?? labels?.[call.tool_id ?? ""];
   }
 
   /**
@@ -516,8 +516,8 @@ export class InteractorChatElement extends Base {
     const texts = this.#texts;
     line.hidden = !workflow;
     if (workflow) {
-      const status = texts.workflowStatuses[workflow.status] ?? workflow.status;
-      setText(line, filled(texts.workflow, { status, state: workflow.current_state }));
+      const { status = "", current_state: state = "" } = workflow;
+      setText(line, filled(texts.workflow, { status: texts.workflowStatuses[status] ?? status, state }));
     }
     formBox.hidden = !presentation;
     if (presentation !== this.#asked) {

@@ -40,10 +40,10 @@ export interface ToolCall {
   /** Id of the call, for `submit_tool_result` (`tc_...`). */
   id: string;
   /** The tool to run (`tool_...`). */
-  tool_id: string;
+  tool_id?: string;
   /** What to run it with. A model wrote it, so check it against the tool's schema first. */
   arguments?: Record<string, unknown> | null;
-  status: ToolCallStatus;
+  status?: ToolCallStatus;
   /** The result of the tool, once it is completed. */
   result?: unknown;
 }
@@ -56,14 +56,14 @@ export interface Message {
   /** Id of the message (`msg_...`). */
   id: string;
   /** The room that it was said in (`room_...`). */
-  room_id: string;
-  role: MessageRole;
+  room_id?: string;
+  role?: MessageRole;
   /** What was said. Empty when the message only calls tools. */
   content?: string | null;
   /** Tools that the assistant calls. */
   tool_calls?: ToolCall[] | null;
   /** When it was said. */
-  created_at: string;
+  created_at?: string;
 }
 
 /** What to show to the person whose input is awaited. */
@@ -108,16 +108,16 @@ export interface WorkflowInstance {
   /** Id of the instance (`wfi_...`). */
   id: string;
   /** The workflow that it runs (`wf_...`). */
-  workflow_id: string;
+  workflow_id?: string;
   /** Name of the state that it is in, or that it ended in. */
-  current_state: string;
+  current_state?: string;
   /** Its data, from the start, from actions, from input and from events. May be empty. */
   context?: Record<string, unknown> | null;
-  status: WorkflowInstanceStatus;
+  status?: WorkflowInstanceStatus;
   /** When it was started. */
-  created_at: string;
+  created_at?: string;
   /** When it last moved. */
-  updated_at: string;
+  updated_at?: string;
 }
 
 /** The envelope of a message. */
@@ -129,7 +129,7 @@ export interface MessageResponse {
 export interface MessageListResponse {
   /** The items of the page. Empty beyond the last page. */
   data: Message[];
-  /** The position of the page. If missing, it is the only one. */
+  /** The position of the page. If missing, whether more pages follow is unknown. */
   meta?: PaginationMeta;
 }
 
@@ -181,14 +181,14 @@ export interface WorkflowStateChanged {
 export interface WorkflowHalted {
   /** Always `workflow.halted`. */
   type: "workflow.halted";
-  presentation: HaltingPresentation;
+  presentation?: HaltingPresentation;
 }
 
 /** Something failed, such as the answer that was being written. The stream goes on. */
 export interface StreamErrorEvent {
   /** Always `error`. */
   type: "error";
-  error: FailureReason;
+  error?: FailureReason;
 }
 
 /** What one `data:` of a stream holds. */
