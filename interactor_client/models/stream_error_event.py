@@ -8,8 +8,7 @@ from attrs import field as _field
 
 from ..base import Model as _Model
 from ..errors import DecodeError
-from ..types import UNSET, Unset
-from ..wire import ABSENT, as_const, as_object, as_received, names_only, raise_decode_error, to_json
+from ..wire import ABSENT, as_const, as_object, names_only, raise_decode_error, to_json
 
 
 @_define(kw_only=True)
@@ -23,20 +22,17 @@ class StreamErrorEvent(_Model):
 
     type: Literal["error"] = "error"
     """Always `error`."""
-    error: FailureDetail | str | None = None
+    error: FailureDetail | str
     """Why something failed, as a text or as an object, depending on the server's version."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
-    left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
-    """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["type"] = self.type
-        if self.error is not None:
-            _json["error"] = to_json(self.error)
-        return as_received(_json, self.left_out)
+        _json["error"] = to_json(self.error)
+        return _json
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
@@ -48,27 +44,21 @@ class StreamErrorEvent(_Model):
         if cls is not StreamErrorEvent:
             return cls._of(StreamErrorEvent.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("StreamErrorEvent", src_dict)
-        _left_out: dict[str, Unset | None] = {}
         type_ = _json.pop("type", ABSENT)
         if type_ != "error":
             type_ = as_const("StreamErrorEvent", "type", type_, "error")
         error = _json.pop("error", ABSENT)
-        if error is None or error is UNSET:
-            _left_out["error"] = error
-            error = None
-        else:
-            if type(error) is dict:
-                try:
-                    error = FailureDetail.from_dict(error)
-                except DecodeError as _error:
-                    raise _error.at("StreamErrorEvent", "error") from None
-            elif type(error) is not str:
-                raise_decode_error("StreamErrorEvent", "error", "an object or a string", error)
+        if type(error) is dict:
+            try:
+                error = FailureDetail.from_dict(error)
+            except DecodeError as _error:
+                raise _error.at("StreamErrorEvent", "error") from None
+        elif type(error) is not str:
+            raise_decode_error("StreamErrorEvent", "error", "an object or a string", error)
         _self = cls.__new__(cls)
         _self.type = type_
         _self.error = error
         _self.additional_properties = _json
-        _self.left_out = _left_out
         return _self
 
 

@@ -188,7 +188,7 @@ export interface WorkflowHalted {
 export interface StreamErrorEvent {
   /** Always `error`. */
   type: "error";
-  error?: FailureReason;
+  error: FailureReason;
 }
 
 /** What one `data:` of a stream holds. */
