@@ -38,7 +38,7 @@ function show(event: StreamEvent): string {
     case "workflow.halted":
       return (event.presentation?.fields ?? []).map((field) => field.label ?? field.name).join();
     case "error":
-      return typeof event.error === "string" ? event.error : event.error?.message ?? "";
+      return typeof event.error === "string" ? event.error : event.error.message ?? "";
     default:
       const nothing: never = event;
       return nothing;
