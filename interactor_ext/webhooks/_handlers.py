@@ -5,18 +5,41 @@ from __future__ import annotations
 import inspect
 import re
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
+from contextvars import ContextVar
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar, overload
 
 from interactor_client.accepted import pattern_of
 from interactor_client.models import EVENT_MODELS
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._waiting.around import Around, is_generator, surrounded, with_value
+from interactor_ext._waiting.around import Around, checked_around, is_generator, surrounded, with_value
+from interactor_ext.webhooks import _transactions
 
+E = TypeVar("E")
+R = TypeVar("R")
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
 Handler = Callable[[Any], Any] | Callable[[Any, Any], Any]
+Manager = AbstractContextManager[S] | AbstractAsyncContextManager[S]
+
+
+class Begins(Protocol[S_co]):
+    """A sessionmaker or an engine of SQLAlchemy, sync or async."""
+
+    def begin(self) -> AbstractContextManager[S_co] | AbstractAsyncContextManager[S_co]: ...
+
+
+Once = Begins[S] | Callable[[], Manager[S]]
+
+
+class OnceDecorator(Protocol[S]):
+    @overload
+    def __call__(self, handler: Callable[[E, S], R], /) -> Callable[[E, S], R]: ...
+    @overload
+    def __call__(self, handler: Callable[[E], R], /) -> Callable[[E], R]: ...
 
 
 class Registration(NamedTuple):
@@ -25,36 +48,66 @@ class Registration(NamedTuple):
     patterns: tuple[str, ...]
     pattern: re.Pattern[str]
     handler: Callable[..., Any]
+    name: str
     takes_value: bool
-    """Whether it has a second parameter, for what `around` yields."""
+    """Whether it has a second parameter, for what `once` yields, or else `around`."""
+    once: Around | None
 
     @classmethod
-    def of(cls, handler: Handler, patterns: tuple[str, ...], *, has_value: bool) -> Registration:
+    def of(cls, handler: Handler, patterns: tuple[str, ...], around: Around | None, once: Any = None) -> Registration:
         """Raises ConfigurationError for a handler that would fail with the first delivery, or do nothing."""
-        pattern, name = pattern_of(patterns), name_of(handler)
+        pattern, name = pattern_of(patterns), _name_of(handler)
         if not callable(handler):
             raise ConfigurationError(f"A webhook handler must be a function, not {handler!r}.")
         if is_generator(handler):
             raise ConfigurationError(
                 f"{name} is a generator function, so calling it would run none of its code. Write it without `yield`."
             )
-        try:
+        takes_value = False
+        with suppress(ValueError):  # some built-in functions have no signature
             signature = inspect.signature(handler)
-        except ValueError:  # some built-in functions have none
-            return cls(patterns, pattern, handler, takes_value=False)
-        takes_value = _takes_value(name, signature, has_value)
-        _warn_of_another_event(name, signature, pattern)
-        return cls(patterns, pattern, handler, takes_value)
+            takes_value = _takes_value(name, signature, not (around is once is None))
+            _warn_of_another_event(name, signature, pattern)
+        return cls(patterns, pattern, handler, name, takes_value, None if once is None else _begin(once))
 
     @property
     def takes_any_event(self) -> bool:
         return "*" in self.patterns
 
-    def within(self, around: Around | None) -> Callable[[Any], Any]:
-        """What to call with an event."""
-        if around is None:
-            return self.handler
-        return surrounded(self.handler, around, with_value if self.takes_value else None)
+    def within(self, around: Around | None, key: str) -> Callable[[Any], Any]:
+        """What to call with an event, which has this key."""
+        function, bind = self.handler, with_value if self.takes_value else None
+        if self.once is not None:
+            claim = partial(_transactions.once, self.takes_value, self.claim_key(key))
+            function, bind = surrounded(function, self.once, claim), None
+        return function if around is None else surrounded(function, around, bind)
+
+    def claim_key(self, key: str) -> str:
+        return f"{key}@{self.name}"
+
+    def require_own_name(self, others: Iterable[Registration]) -> None:
+        """Raises ConfigurationError where another handler has this one's name, and would have the same claims."""
+        if any(each.name == self.name and each.handler != self.handler for each in others):
+            raise ConfigurationError(
+                f"This router has two handlers named {self.name!r}. Events are claimed under the handler's name: give "
+                "each a name of its own."
+            )
+
+
+# The handler that is running, for claims in it.
+RUNNING: ContextVar[Registration | None] = ContextVar("interactor_webhook_handler", default=None)
+
+
+def _begin(once: Any) -> Around:
+    begin = getattr(once, "begin", once)
+    checked_around(begin, "once")
+
+    def around() -> Manager[Any]:
+        manager = begin()
+        is_of_django = type(manager).__module__ == "django.db.transaction"
+        return _transactions.connection_in(manager) if is_of_django else manager
+
+    return around
 
 
 def similar_event_type(pattern: str) -> str | None:
@@ -67,7 +120,7 @@ def similar_event_type(pattern: str) -> str | None:
     return next(iter(get_close_matches(pattern, known, n=1, cutoff=0.85)), None)
 
 
-def name_of(handler: object) -> str:
+def _name_of(handler: object) -> str:
     while isinstance(handler, partial):
         handler = handler.func
     return str(getattr(handler, "__qualname__", type(handler).__qualname__)).rpartition("<locals>.")[2]
@@ -77,17 +130,17 @@ def _takes_value(name: str, signature: inspect.Signature, has_value: bool) -> bo
     if any(type(each.default).__module__.startswith("fastapi.") for each in signature.parameters.values()):
         raise ConfigurationError(
             f"FastAPI doesn't call webhook handlers, so Depends in {name}{signature} has no effect. A second parameter "
-            "without a default receives what the router's around= yields, such as around=Session.begin."
+            "without a default receives what around= or once= yields, such as once=Session of a sessionmaker."
         )
     for values in ((None,), (None, None)) if has_value else ((None,),):
         with suppress(TypeError):
             signature.bind(*values)
             return len(values) > 1
     raise ConfigurationError(
-        f"A webhook handler is called with the event, and with what around= yields if it has a second parameter, not "
-        f"as {name}{signature}."
+        f"A webhook handler is called with the event, and with what around= or once= yields if it has a second "
+        f"parameter, not as {name}{signature}."
         if has_value
-        else f"A webhook handler is called with only the event, not as {name}{signature}. On a router with around=, a "
+        else f"A webhook handler is called with only the event, not as {name}{signature}. With around= or once=, a "
         "second parameter receives what that yields."
     )
 

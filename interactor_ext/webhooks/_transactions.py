@@ -1,4 +1,4 @@
-"""Claims an event in a transaction of the application's own database: `WebhookRouter.claim_in`.
+"""Claims an event in a transaction of the application's own database: `once=` and `WebhookRouter.claim_in`.
 
 The claim is a row beside what the handler writes, so both are committed or neither is. It is in the table of the
 stores, under a key of its own.
@@ -9,11 +9,13 @@ from __future__ import annotations
 import inspect
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._waiting.around import is_async
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 # A claim by another transaction that has not ended is waited for.
@@ -25,65 +27,112 @@ ON CONFLICT (key) DO NOTHING
 _UNTIL = {"postgresql": "to_timestamp({})", "sqlite": "{}"}
 # No name of a router begins with it.
 _PREFIX = "+"
-
-
-# The database, whether a transaction has begun, the placeholders, and what executes a statement with their values.
-_Way = tuple[str, bool, tuple[str, str], Callable[..., Any]]
+_Values = tuple[str, float]
 
 
 def claim(connection: Any, key: str) -> bool:
     """True if no transaction has claimed the event before."""
-    result = _execute(connection, key)
-    if inspect.isawaitable(result):
-        result.close()  # type: ignore[attr-defined]
+    is_first = _claim(connection, key)
+    if inspect.iscoroutine(is_first):
+        is_first.close()
         raise ConfigurationError("This connection is asynchronous. Write `await router.aclaim_in(event, connection)`.")
-    return bool(result.rowcount == 1)
+    return bool(is_first)
 
 
 async def aclaim(connection: Any, key: str) -> bool:
     """`claim` in an async connection."""
-    result = _execute(connection, key)
-    if not inspect.isawaitable(result):
+    is_first = _claim(connection, key)
+    if not inspect.isawaitable(is_first):
         raise ConfigurationError("This connection isn't asynchronous. Write `router.claim_in(event, connection)`.")
-    return bool((await result).rowcount == 1)
+    return await is_first
 
 
-def _execute(connection: Any, key: str) -> Any:
-    """A result with a `rowcount`, or an awaitable of one."""
-    database, is_in_transaction, (name, until), execute = _way_of(connection)
-    if not is_in_transaction:
-        raise ConfigurationError("The connection commits each statement on its own. Begin a transaction, then claim.")
-    if database not in _UNTIL:
-        raise ConfigurationError(f"Events can be claimed in PostgreSQL and SQLite, not in {database!r}.")
-    statement = _INSERT.format(key=name, until=_UNTIL[database].format(until))
-    return execute(statement, (_PREFIX + key, time.time() + DEFAULT_TTL))
+def once(takes_value: bool, key: str, handler: Callable[..., Any], connection: Any) -> Callable[[Any], Any]:
+    """The handler, unless a transaction has claimed the event for it."""
+    given = (connection,) if takes_value else ()
+
+    async def acall(event: Any) -> Any:
+        is_first = _claim(connection, key, begins_alone=False)
+        if inspect.isawaitable(is_first):
+            is_first = await is_first
+        return await handler(event, *given) if is_first else None
+
+    def call(event: Any) -> Any:
+        return handler(event, *given) if _claim(connection, key, begins_alone=False) else None
+
+    return acall if is_async(handler) else call
 
 
-def _way_of(connection: Any) -> _Way:
-    package = type(connection).__module__.partition(".")[0]
+@contextmanager
+def connection_in(atomic: Any) -> Iterator[Any]:
+    """The connection that Django's `atomic()` is about, which it does not yield."""
+    from django.db import transaction
+
+    with atomic:
+        yield transaction.get_connection(atomic.using)
+
+
+def _claim(connection: Any, key: str, *, begins_alone: bool = True) -> bool | Awaitable[bool]:
+    packages = {each.__module__.partition(".")[0] for each in type(connection).__mro__}
+    values = (_PREFIX + key, time.time() + DEFAULT_TTL)
     if isinstance(connection, sqlite3.Connection):
-        manual = connection.isolation_level is None or getattr(connection, "autocommit", None) is True
-        return "sqlite", connection.in_transaction or not manual, ("?", "?"), connection.execute
-    if package == "psycopg":
+        return _is_new(connection.execute(_insert("sqlite", _has_begun(connection), "?", "?"), values))
+    if "psycopg" in packages:
         has_begun = not connection.autocommit or connection.info.transaction_status.name != "IDLE"
-        return "postgresql", has_begun, ("%s", "%s"), connection.execute
-    if package == "sqlalchemy":
-        from sqlalchemy import text
-
-        def execute(statement: str, values: tuple[object, ...]) -> Any:
-            return connection.execute(text(statement), dict(zip(("key", "until"), values, strict=True)))
-
-        dialect = connection.get_bind().dialect if hasattr(connection, "get_bind") else connection.dialect
-        return dialect.name, True, (":key", ":until"), execute  # it begins a transaction by itself
+        result = connection.execute(_insert("postgresql", has_begun, "%s", "%s"), values)
+        return _is_soon_new(result) if inspect.isawaitable(result) else _is_new(result)
+    if "sqlalchemy" in packages:
+        session = connection() if hasattr(connection, "registry") else connection  # of a scoped_session
+        claim = partial(_claim_with_sqlalchemy, values=values, begins_alone=begins_alone)
+        return session.run_sync(claim) if hasattr(session, "run_sync") else claim(session)
     if hasattr(connection, "in_atomic_block"):
-        return connection.vendor, connection.in_atomic_block, ("%s", "%s"), partial(_execute_in_django, connection)
+        cursor = connection.cursor()
+        cursor.execute(_insert(connection.vendor, connection.in_atomic_block, "%s", "%s"), values)
+        return _is_new(cursor)
     raise ConfigurationError(
         "Events can be claimed in a connection of psycopg, sqlite3 or Django, or in a session or "
         f"connection of SQLAlchemy, not in a {type(connection).__name__}."
     )
 
 
-def _execute_in_django(connection: Any, statement: str, values: tuple[object, ...]) -> Any:
-    cursor = connection.cursor()
-    cursor.execute(statement, values)
-    return cursor
+def _claim_with_sqlalchemy(session: Any, values: _Values, *, begins_alone: bool) -> bool:
+    from sqlalchemy import text
+
+    if not (begins_alone or session.in_transaction()):
+        raise ConfigurationError(
+            f"once= opened a {type(session).__name__} that hasn't begun a transaction, so nothing would be committed. "
+            "Write `once=Session`, of a sessionmaker, or `once=engine`."
+        )
+    connection = session.connection() if hasattr(session, "get_bind") else session
+    database, raw = connection.dialect.name, connection.connection
+    if database == "sqlite":
+        has_begun = _has_begun(raw.driver_connection)
+    else:
+        has_begun = getattr(raw.dbapi_connection, "autocommit", False) is not True
+    statement = text(_insert(database, has_begun, ":key", ":until"))
+    return _is_new(connection.execute(statement, dict(zip(("key", "until"), values, strict=True))))
+
+
+def _has_begun(connection: Any) -> bool:
+    """Whether a statement in SQLite is part of a transaction, or begins one."""
+    commits_each = connection.isolation_level is None or getattr(connection, "autocommit", None) is True
+    return connection.in_transaction or not commits_each
+
+
+def _insert(database: str, has_begun: bool, key: str, until: str) -> str:
+    if database not in _UNTIL:
+        raise ConfigurationError(f"Events can be claimed in PostgreSQL and SQLite, not in {database!r}.")
+    if not has_begun:
+        raise ConfigurationError(
+            "The connection commits each statement on its own (autocommit), so the claim would remain if the handler "
+            "fails. Begin a transaction, then claim."
+        )
+    return _INSERT.format(key=key, until=_UNTIL[database].format(until))
+
+
+def _is_new(result: Any) -> bool:
+    return bool(result.rowcount == 1)
+
+
+async def _is_soon_new(result: Awaitable[Any]) -> bool:
+    return _is_new(await result)

@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
 from interactor_client.accepted import event_types
 from interactor_ext._effects import Call, Effects, Renewal, run_async, run_sync
@@ -25,7 +25,7 @@ from interactor_ext._waiting.threads import DaemonThreads, NoThreadFreeError, Ou
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter
 from interactor_ext.webhooks import _transactions, answers
-from interactor_ext.webhooks._handlers import Handler, Registration, name_of, similar_event_type
+from interactor_ext.webhooks._handlers import RUNNING, Handler, Once, OnceDecorator, Registration, similar_event_type
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._threads import CALLER_THREADS, StoreCalls, handler_threads
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 HandOver = Callable[[bytes], Any]
 H = TypeVar("H", bound=Handler)
+S = TypeVar("S")
 
 # After a store that is out of reach, or too many handlers at once.
 _RETRY_SECONDS = 30.0
@@ -154,12 +155,28 @@ class WebhookRouter:
         self._registrations: list[Registration] = []
         self._default: Registration | None = None
 
-    def on(self, *patterns: str) -> Callable[[H], H]:
+    @overload
+    def on(self, *patterns: str) -> Callable[[H], H]: ...
+    @overload
+    def on(self, *patterns: str, once: Once[S]) -> OnceDecorator[S]: ...
+    def on(self, *patterns: str, once: Once[Any] | None = None) -> Any:
         """Register a handler (`def` or `async def`) for event types; `*` matches any characters.
 
-        A handler is called with the event. If it has a second parameter without a default, that receives what the
-        router's `around` yields: `def save(event, session)`. Other signatures, FastAPI's `Depends` and generator
-        functions raise a ConfigurationError.
+            Session = async_sessionmaker(create_async_engine(url))
+
+            @router.on("credential.expired", once=Session)
+            async def save(event: CredentialExpiredEvent, session: AsyncSession) -> None:
+                session.add(Reminder(event.data.credential_id))
+
+        With `once`, the handler runs in a transaction that also records the event, so its writes happen exactly once,
+        wherever a process dies. `once` is a sessionmaker or an engine of SQLAlchemy, or a function that returns a
+        context manager that commits at its end, such as Django's `transaction.atomic` and `pool.connection` of psycopg.
+        For databases and their table see `claim_in`. The record is kept for this handler under its name: once renamed,
+        it runs again for events that are redelivered.
+
+        A handler's second parameter without a default receives the session or connection that `once` yields, or else
+        what the router's `around` yields. Other signatures, FastAPI's `Depends` and generator functions raise a
+        ConfigurationError.
 
         Every matching handler runs, in the order of registration, under one claim: if one fails, all run again at the
         next attempt. A pattern that looks like a misspelt event type causes a UserWarning, and so does a handler whose
@@ -178,7 +195,9 @@ class WebhookRouter:
                 warnings.warn(f"Unknown event {each!r}. Did you mean {meant!r}?", stacklevel=2)
 
         def register(handler: H) -> H:
-            self._registrations.append(Registration.of(handler, patterns, has_value=self.around is not None))
+            registration = Registration.of(handler, patterns, self.around, once)
+            registration.require_own_name(each for each in self._registrations if once or each.once)
+            self._registrations.append(registration)
             return handler
 
         return register
@@ -187,7 +206,7 @@ class WebhookRouter:
         """Register the handler of events that no other handles. Without one they get 200 and are dropped."""
         if self._default is not None:
             raise ConfigurationError("This router already has a default handler.")
-        self._default = Registration.of(handler, ("*",), has_value=self.around is not None)
+        self._default = Registration.of(handler, ("*",), self.around)
         return handler
 
     def handle(self, body: Body, headers: Headers, *, method: str = "POST") -> WebhookAnswer:
@@ -227,18 +246,28 @@ class WebhookRouter:
                         connection.execute("INSERT INTO answers VALUES (%s)", (event.data.content,))
 
         The claim is committed together with the handler's writes, or not at all, so the effect happens once wherever a
-        process dies. `connection` is a psycopg, sqlite3 or Django connection, or a SQLAlchemy session or connection.
-        The database is PostgreSQL or SQLite and has the table `interactor_webhook_claims`, created by
-        `PostgresEventStore.create`, `SQLiteEventStore` or `interactor webhooks schema`. Only one handler of an event
-        may claim it.
+        process dies. `router.on(..., once=)` is shorter. `connection` is a psycopg, sqlite3 or Django connection, or a
+        SQLAlchemy session or connection. The database is PostgreSQL or SQLite and has the table
+        `interactor_webhook_claims`, created by `PostgresEventStore.create`, `SQLiteEventStore` or
+        `interactor webhooks schema`. Each handler of an event has a claim of its own, under its name.
 
-        Raises ConfigurationError outside of a transaction, and the errors of the connection.
+        Raises ConfigurationError where each statement is committed on its own, and the errors of the connection.
         """
-        return _transactions.claim(connection, self.key_prefix + store_key(event.idempotency_key))
+        return _transactions.claim(connection, self._claim_key(event))
 
     async def aclaim_in(self, event: WebhookEvent, connection: Any) -> bool:
         """`claim_in` for a psycopg `AsyncConnection`, or a SQLAlchemy `AsyncSession` or `AsyncConnection`."""
-        return await _transactions.aclaim(connection, self.key_prefix + store_key(event.idempotency_key))
+        return await _transactions.aclaim(connection, self._claim_key(event))
+
+    def _claim_key(self, event: WebhookEvent) -> str:
+        key, running = self._key(event), RUNNING.get()
+        if running is None:
+            return key
+        running.require_own_name(self._registrations)
+        return running.claim_key(key)
+
+    def _key(self, event: WebhookEvent) -> str:
+        return self.key_prefix + store_key(event.idempotency_key)
 
     @cached_property
     def asgi(self) -> ASGIReceiver:
@@ -330,19 +359,17 @@ class WebhookRouter:
         chosen = [each for each in matching if each.takes_any_event or problem is None]
         if not chosen and self._default is not None:
             chosen = [self._default]
-        began = time.monotonic()
-        for each in chosen:
-            left = None if run.timeout is None else max(0.0, run.timeout - (time.monotonic() - began))
-            handler = each.within(self.around)
-            try:
-                yield Call(handler, (event,), threads=run.threads, timeout=left, renewal=renewal, of_user=True)
-            except NoThreadFreeError as error:
-                raise WebhookBusyError(
-                    f"The handlers of this router are using all their threads. {error}", retry_after=_RETRY_SECONDS
-                ) from None
-            except OutOfTimeError as error:
-                text = str(error).replace("It", f"The handler {name_of(each.handler)}", 1)
-                raise TimeoutError(text) from None
+        began, outer = time.monotonic(), RUNNING.get()
+        try:
+            for each in chosen:
+                RUNNING.set(each)
+                left = None if run.timeout is None else max(0.0, run.timeout - (time.monotonic() - began))
+                handler = each.within(self.around, self._key(event))
+                yield from _run_handler(
+                    each.name, Call(handler, (event,), threads=run.threads, timeout=left, renewal=renewal, of_user=True)
+                )
+        finally:
+            RUNNING.set(outer)
         if problem is not None and not all(each.takes_any_event for each in matching):
             raise WebhookPayloadError(f"It doesn't fit the class that its handlers expect: {problem}.")
 
@@ -448,7 +475,7 @@ class WebhookRouter:
         """Run the handlers under a claim. The error, which the answer keeps to itself, is why the event is not done."""
         if not self.has_handlers(event.event):
             return answers.handled("ignored"), None
-        key, token = self.key_prefix + store_key(event.idempotency_key), secrets.token_hex(16)
+        key, token = self._key(event), secrets.token_hex(16)
         try:
             state = yield self.store_calls.call(self.store.claim, key, token, self.lease)
         except Exception as error:
@@ -505,3 +532,14 @@ def handler_timeout_of(given: float | None, lease: float) -> float | None:
     if given is None:
         return lease
     return None if above_zero(given, "handler_timeout", endless=True) == math.inf else given
+
+
+def _run_handler(name: str, call: Call) -> Effects[None]:
+    try:
+        yield call
+    except NoThreadFreeError as error:
+        raise WebhookBusyError(
+            f"The handlers of this router are using all their threads. {error}", retry_after=_RETRY_SECONDS
+        ) from None
+    except OutOfTimeError as error:
+        raise TimeoutError(str(error).replace("It", f"The handler {name}", 1)) from None

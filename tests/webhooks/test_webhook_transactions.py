@@ -7,8 +7,8 @@ import os
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,174 @@ async def test_second_transaction_waits_for_the_first_and_finds_the_event_claime
         waiting = asyncio.create_task(asyncio.to_thread(second))
         await asyncio.sleep(0)
     assert await waiting is False
+
+
+def sessionmaker_of(url: str, **options: Any) -> Any:
+    from sqlalchemy import NullPool, create_engine
+    from sqlalchemy.orm import Session, sessionmaker
+
+    class OwnSession(Session):
+        """As SQLModel's is."""
+
+    return sessionmaker(create_engine(url, poolclass=NullPool, **options), class_=OwnSession)
+
+
+def async_engine_of(url: str, **options: Any) -> Any:
+    from sqlalchemy import NullPool
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    return create_async_engine(url, poolclass=NullPool, **options)
+
+
+def async_sessionmaker_of(url: str, **options: Any) -> Any:
+    from sqlalchemy.ext.asyncio import async_sessionmaker
+
+    return async_sessionmaker(async_engine_of(url, **options))
+
+
+def psycopg_of(url: str) -> Any:
+    import psycopg
+
+    class OwnConnection(psycopg.Connection[Any]):
+        pass
+
+    return lambda: OwnConnection.connect(dsn_of(url))
+
+
+def async_pool_of(url: str) -> Any:
+    from psycopg_pool import AsyncConnectionPool
+
+    @asynccontextmanager
+    async def connection() -> AsyncIterator[Any]:
+        async with AsyncConnectionPool(dsn_of(url), open=False) as pool, pool.connection() as connection:
+            yield connection
+
+    return connection
+
+
+def written_by(name: str, ran: list[str], *, is_async: bool, fails_until: int = 0) -> Callable[..., Any]:
+    """A handler that writes a row, and then raises until so many have run."""
+
+    def statement(connection: Any) -> Any:
+        from sqlalchemy import text
+
+        return INSERT if isinstance(connection, sqlite3.Connection) or hasattr(connection, "pgconn") else text(INSERT)
+
+    def note() -> None:
+        ran.append(name)
+        if len(ran) < fails_until:
+            raise LookupError
+
+    def handler(event: Any, connection: Any) -> None:
+        connection.execute(statement(connection))
+        note()
+
+    async def ahandler(event: Any, connection: Any) -> None:
+        await connection.execute(statement(connection))
+        note()
+
+    chosen = ahandler if is_async else handler
+    chosen.__qualname__ = name
+    return chosen
+
+
+def connect_sqlite3(url: str) -> Any:
+    return partial(sqlite3.connect, url.removeprefix("sqlite:///"))
+
+
+ONCE = [
+    pytest.param(connect_sqlite3, "sqlite", id="sqlite3"),
+    pytest.param(psycopg_of, "postgresql", id="psycopg"),
+    pytest.param(async_pool_of, "postgresql", id="async pool of psycopg"),
+    pytest.param(sessionmaker_of, "sqlite", id="sessionmaker on SQLite"),
+    pytest.param(sessionmaker_of, "postgresql", id="sessionmaker"),
+    pytest.param(lambda url: sessionmaker_of(url).begin, "postgresql", id="begin of a sessionmaker"),
+    pytest.param(lambda url: sessionmaker_of(url).kw["bind"], "postgresql", id="engine"),
+    pytest.param(async_sessionmaker_of, "postgresql", id="async sessionmaker"),
+    pytest.param(async_engine_of, "postgresql", id="async engine"),
+]
+
+
+@pytest.mark.parametrize(("once", "url"), ONCE, indirect=["url"])
+async def test_effect_of_each_once_handler_happens_once_through_failures_and_redeliveries(once: Any, url: str) -> None:
+    pytest.importorskip("sqlalchemy", reason="needs SQLAlchemy (pip install 'sqlalchemy[asyncio]')")
+    ran: list[str] = []
+    is_async = "async" in once.__name__
+    router: WebhookRouter = make(name="shop", around=nullcontext)
+    forgetful: WebhookRouter = make(name="shop")
+    for each in (router, forgetful):
+        each.on("*", once=once(url))(written_by("first", ran, is_async=is_async))
+        each.on("*", once=once(url))(written_by("second", ran, is_async=is_async, fails_until=4))
+    answers = [status(await each.ahandle(*delivery())) for each in (router, router, router, router, forgetful)]
+    failed, handled = (500, "handler_failed"), (200, "handled")
+    assert answers == [failed, failed, handled, (200, "duplicate"), handled]
+    assert ran == ["first", "second", "second", "second"]
+    with (with_psycopg if url.startswith("postgresql") else with_sqlite3)(url) as (_, execute):
+        assert len(execute("SELECT id FROM effects").fetchall()) == 2
+
+
+@pytest.mark.parametrize(("once", "url"), ONCE[:2], indirect=["url"])
+def test_each_handler_that_claims_has_a_claim_of_its_own(once: Any, url: str) -> None:
+    claimed: list[bool] = []
+    router: WebhookRouter = make(name="shop")
+
+    def first(event: Any) -> None:
+        with once(url)() as connection:
+            claimed.append(router.claim_in(event, connection))
+
+    def second(event: Any) -> None:
+        first(event)
+
+    router.on("*")(first)
+    router.on("*")(second)
+    assert status(router.handle(*delivery())) == (200, "handled")
+    assert claimed == [True, True]
+
+
+def autocommit_session(url: str) -> Any:
+    return sessionmaker_of(url, isolation_level="AUTOCOMMIT")
+
+
+def async_autocommit_session(url: str) -> Any:
+    return async_sessionmaker_of(url, isolation_level="AUTOCOMMIT")
+
+
+def session_without_transaction(url: str) -> Any:
+    return lambda: sessionmaker_of(url)()
+
+
+@pytest.mark.parametrize(
+    ("once", "url", "problem"),
+    [
+        (autocommit_session, "sqlite", "autocommit"),
+        (autocommit_session, "postgresql", "autocommit"),
+        (async_autocommit_session, "postgresql", "autocommit"),
+        (session_without_transaction, "postgresql", "nothing would be committed"),
+        (lambda url: lambda: nullcontext("no connection"), "sqlite", "not in a str"),
+    ],
+    indirect=["url"],
+)
+async def test_event_is_not_claimed_where_its_claim_would_be_committed_without_the_effect_or_not_at_all(
+    once: Any, url: str, problem: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran: list[str] = []
+    router: WebhookRouter = make()
+    router.on("*", once=once(url))(written_by("first", ran, is_async="async" in once.__name__))
+    assert [status(await router.ahandle(*delivery()))[0] for _ in range(2)] == [500, 500]
+    assert ran == []
+    assert problem in caplog.text
+
+
+def test_two_handlers_of_one_name_whose_claims_would_be_the_same_are_refused(tmp_path: Path) -> None:
+    once = connect_sqlite3(str(tmp_path / "shop.db"))
+    router: WebhookRouter = make()
+    first, second = (written_by("save", [], is_async=False) for _ in range(2))
+    router.on("a", once=once)(first)
+    router.on("b", once=once)(first)
+    with pytest.raises(ConfigurationError, match="two handlers named 'save'"):
+        router.on("c", once=once)(second)
+    with pytest.raises(ConfigurationError, match="once= must be a function that returns a context manager"):
+        router.on("d", once=once())(second)
 
 
 def test_connection_outside_of_a_transaction_is_refused(tmp_path: Path) -> None:
