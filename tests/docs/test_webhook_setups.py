@@ -40,7 +40,7 @@ def services(section: str) -> Iterator[dict[str, str]]:
     values: dict[str, str] = {}
     with ExitStack() as stack:
         if "DATABASE_URL" in section:
-            values["DATABASE_URL"] = stack.enter_context(postgres_server()).dsn
+            values["DATABASE_URL"] = stack.enter_context(postgres_server()).url
         if "REDIS_URL" in section:
             values["REDIS_URL"] = f"redis://127.0.0.1:{stack.enter_context(redis_on_port())}"
         if "SQS_QUEUE_URL" in section:

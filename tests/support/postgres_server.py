@@ -23,6 +23,7 @@ class PostgresServer:
     def __init__(self, programs: Path, folder: Path) -> None:
         self.dsn = f"host={folder} user=postgres dbname=postgres"
         self.folder = str(folder)
+        self.url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
         self._programs, self._folder = programs, folder
         self._server: subprocess.Popen[bytes] | None = None
         # PostgreSQL refuses to run as root.

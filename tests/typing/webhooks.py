@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import assert_type
 
+from sqlalchemy import Connection, Engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
+
 from interactor_ext.webhooks import (
     CredentialExpiredEvent,
     EventQueue,
@@ -43,3 +47,25 @@ assert_type(router.run(b""), None)
 
 async def main() -> None:
     assert_type(await router.arun(b""), None)
+
+
+def handlers(engine: Engine, sessions: sessionmaker[Session], async_sessions: async_sessionmaker[AsyncSession]) -> None:
+    @router.on("credential.expired", once=sessions)
+    def save(event: CredentialExpiredEvent, session: Session) -> None: ...
+
+    @router.on("credential.expired", once=sessions.begin)
+    def save_too(event: CredentialExpiredEvent, session: Session) -> None: ...
+
+    @router.on("credential.expired", once=engine)
+    def insert(event: CredentialExpiredEvent, connection: Connection) -> str:
+        return "inserted"
+
+    @router.on("credential.expired", once=async_sessions)
+    async def asave(event: CredentialExpiredEvent, session: AsyncSession) -> None: ...
+
+    @router.on("credential.expired", once=sessions)
+    def count(event: CredentialExpiredEvent) -> None: ...
+
+    assert_type(insert(CredentialExpiredEvent.from_dict({}), engine.connect()), str)
+    router.on("a", once=async_sessions)(save)  # type: ignore[arg-type]
+    router.on("a")(lambda event, session, more: None)  # type: ignore[type-var]

@@ -404,7 +404,7 @@ def test_error_of_a_handler_may_hold_what_the_database_does_not_take(queue: Post
 
 @pytest.mark.parametrize("kind", [PostgresEventStore, PostgresEventQueue])
 def test_url_of_sqlalchemy_is_read(kind: Any, postgres: PostgresServer) -> None:
-    with kind(f"postgresql+psycopg://postgres@/postgres?host={postgres.folder}") as store:
+    with kind(postgres.url) as store:
         store.create()
         assert store.complete("k", "t") is (kind is PostgresEventStore)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import runpy
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,7 +17,9 @@ from typing import Any
 import pytest
 
 from interactor_ext import ConfigurationError
+from interactor_ext.testing import WebhookFactory
 from interactor_ext.webhooks import PostgresEventStore, SQLiteEventStore, WebhookRouter, parse_event
+from tests.support.pages import BLOCK, DOCS
 from tests.support.postgres_server import PostgresServer, killing
 from tests.support.webhook_deliveries import body_of, delivery
 from tests.support.webhook_effects import TABLE, WAYS_OF_PROCESSES, dies_late, write
@@ -45,7 +48,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
             store.create()
         server.run("DROP TABLE IF EXISTS effects")
         server.run("CREATE TABLE effects (id text)")
-        return f"postgresql+psycopg://postgres@/postgres?host={server.folder}"
+        return server.url
     path = tmp_path / "shop.db"
     with SQLiteEventStore(path) as store:
         store.claim("any", "t", 60)
@@ -341,6 +344,31 @@ def test_connection_outside_of_a_transaction_is_refused(tmp_path: Path) -> None:
         make().claim_in(event(), connection)
     with pytest.raises(ConfigurationError, match="not in a dict"):
         make().claim_in(event(), {})
+
+
+def test_application_of_the_guide_in_25_lines_has_its_effect_once_though_its_store_forgets(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("fastapi", "sqlalchemy.ext.asyncio"):
+        pytest.importorskip(module, reason="needs FastAPI and SQLAlchemy (pip install fastapi 'sqlalchemy[asyncio]')")
+    _, section, *_ = (DOCS / "how-to" / "webhook-setups.md").read_text().split("\n## ")
+    files = {block["title"]: block["code"] for block in BLOCK.finditer(section)}
+    assert sum(bool(line.strip()) for code in files.values() for line in code.splitlines()) <= 25
+    for name, code in files.items():
+        (tmp_path / name).write_text(code)
+    monkeypatch.setenv("DATABASE_URL", postgres.url)
+    monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", "whsec_example")
+    monkeypatch.syspath_prepend(tmp_path)
+    postgres.run("DROP TABLE IF EXISTS reminders")
+    runpy.run_path(str(tmp_path / "models.py"), run_name="__main__")
+    served = runpy.run_path(str(tmp_path / "fastapi_shop.py"))
+    signed = WebhookFactory("whsec_example")("credential.expired", {"credential_id": "cred_7"})
+    with asyncio.Runner() as runner:  # whose loop the engine's connections belong to
+        for _ in range(2):
+            answer = runner.run(signed.asend(served["app"], "/webhooks/interactor"))
+            assert status(answer) == (200, "handled")
+            postgres.run("DELETE FROM interactor_webhook_claims WHERE key NOT LIKE '+%'")
+    assert postgres.run("SELECT credential_id FROM reminders") == [("cred_7",)]
 
 
 @pytest.mark.full
