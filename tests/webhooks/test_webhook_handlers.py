@@ -101,7 +101,7 @@ def test_second_parameter_gets_what_around_yields(handle: Handle, form: str, is_
 @pytest.mark.parametrize(
     ("handler", "problem"),
     [
-        (Shop([]).save, r"not as Shop.save\(event: 'Any', session: 'Any'\).*On a router with around="),
+        (Shop([]).save, r"not as Shop.save\(event: 'Any', session: 'Any'\).*With around= or once="),
         (Shop([]).with_three, "with only the event"),
         (Shop([]).after_yield, "Shop.after_yield is a generator function"),
         (Shop([]).after_async_yield, "generator function"),
@@ -131,7 +131,7 @@ def test_handler_gets_no_value_of_around_for_a_parameter_with_a_default() -> Non
     router.on("*")(lambda event, limit=10: calls.append(limit))
     assert status(router.handle(*delivery())) == (200, "handled")
     assert calls == [10]
-    with pytest.raises(ConfigurationError, match="and with what around= yields if it has a second parameter"):
+    with pytest.raises(ConfigurationError, match="and with what around= or once= yields"):
         router.on("*")(with_three)
 
 
