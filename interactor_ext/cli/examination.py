@@ -144,7 +144,7 @@ def _clock(client: InteractorClient) -> Finding:
         return Finding("clock", "ok", detail)
     advice = (
         "Synchronize the clock with NTP. Otherwise tokens seem to expire at the wrong time, and "
-        "webhooks look too old to be accepted."
+        "webhooks may be refused."
     )
     return Finding("clock", "failed", detail, advice)
 
