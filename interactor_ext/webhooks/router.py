@@ -141,7 +141,7 @@ class WebhookRouter:
             )
         memory = store if queue is None else queue
         # The default store is no reason to accept old deliveries: it forgets when the process ends.
-        self._remembered: float | None = None if memory is None else getattr(memory, "ttl", math.inf)
+        self._remembered = None if memory is None else _memory_of(memory)
         self.key_prefix: str = "" if name is None else f"{name}:"
         self.lease: float = above_zero(lease, "The lease of a webhook router")
         self.handler_timeout = handler_timeout
@@ -452,12 +452,11 @@ class WebhookRouter:
 
         The signature covers this time, unlike that of the header, so a replay cannot wait until its key is forgotten.
         """
-        ttl: float | None = getattr(self.queue or self.store, "ttl", None)
-        if ttl is None or event.timestamp is None:
+        if event.timestamp is None:
             return None
         clock: Callable[[], float] = getattr(self._verifier, "clock", time.time)
         age = clock() - event.timestamp.timestamp()
-        return age if age > ttl else None
+        return age if age > _memory_of(self.queue or self.store) else None
 
     def _accept(self, key: str, body: bytes) -> Effects[WebhookAnswer]:
         is_new: bool = True
@@ -525,6 +524,12 @@ class WebhookRouter:
             yield self.store_calls.call(self.store.release, key, token, shielded=True)
         except Exception:
             logger.exception("The claim of webhook event %r remains until its lease expires.", key)
+
+
+def _memory_of(store: EventStore | EventSink) -> float:
+    """For how many seconds it remembers handled events."""
+    ttl: float | None = getattr(store, "ttl", None)
+    return math.inf if ttl is None else ttl
 
 
 def handler_timeout_of(given: float | None, lease: float) -> float | None:
