@@ -131,6 +131,8 @@ class _Cache(Generic[F]):
 
         No call waits for a new token while the old one is valid: it starts the request, and goes on.
         """
+        if (pending := self._pending) is not None:
+            self._settle(pending)
         with self._lock:
             self.check_open()
             now = self._clock()
@@ -138,7 +140,7 @@ class _Cache(Generic[F]):
             if token is not None and not self._state.due(now):
                 return token
             pending, starts = self._pending, False
-            if pending is None or self._is_abandoned(pending):
+            if pending is None:
                 pending, starts = PendingFetch(fetch or self._fetch), True
                 self._pending = pending
         if starts:
@@ -146,9 +148,12 @@ class _Cache(Generic[F]):
         return token or pending
 
     def complete(self, pending: PendingFetch, outcome: Token | Exception | None) -> None:
-        """Record the outcome of a request, and wake its waiters."""
+        """Record the outcome of a request, and wake its waiters. None: it was abandoned, unless it has begun since."""
         token = outcome if isinstance(outcome, Token) else None
         with self._lock:
+            is_recorded = pending.done.is_set and outcome is pending.outcome
+            if is_recorded or (outcome is None and self._is_running(pending)):
+                return
             now = self._clock()
             if token is not None:
                 self._state.accept(token)
@@ -159,7 +164,7 @@ class _Cache(Generic[F]):
                 self._pending = None
             if not pending.done.is_set:
                 pending.outcome = outcome
-        pending.done.set()
+            pending.done.set()
         if token is not None:
             if self.on_token is not None:
                 self.on_token(token)
@@ -173,10 +178,15 @@ class _Cache(Generic[F]):
     def _is_running(self, pending: PendingFetch) -> bool:
         raise NotImplementedError
 
-    def _is_abandoned(self, pending: PendingFetch) -> bool:
-        """Whether the request is not being made: its starter was interrupted, or its event loop has ended."""
+    def _outcome_of(self, pending: PendingFetch) -> Token | Exception | None:
+        """The outcome of a request that isn't running, where it has one."""
+        return None
+
+    def _settle(self, pending: PendingFetch) -> None:
+        """Record a request that isn't running: it has ended, its starter was interrupted, or its event loop is gone."""
         is_young = time.monotonic() - pending.started_at < _CHECK_SECONDS
-        return not (pending.done.is_set or is_young or self._is_running(pending))
+        if not (pending.done.is_set or is_young or self._is_running(pending)):
+            self.complete(pending, self._outcome_of(pending))
 
     def _waits(self, pending: PendingFetch, ends_at: float | None) -> Iterator[float]:
         """The seconds of each wait for a request, until it is done.
@@ -190,8 +200,7 @@ class _Cache(Generic[F]):
                 raise APITimeoutError(
                     "The deadline came before an access token was available. The call was not sent.", sent=False
                 )
-            if self._is_abandoned(pending):
-                self.complete(pending, None)
+            self._settle(pending)
             if pending.done.is_set:
                 return
             yield seconds
@@ -236,10 +245,12 @@ class TokenCache(_Cache[Callable[[], Token]]):
             self.complete(pending, no_thread())
 
     def _run(self, pending: PendingFetch) -> None:
-        pending.is_running = True
+        with self._lock:
+            if pending.done.is_set:  # its start took so long that it was taken for abandoned
+                return
+            pending.is_running = True
         try:
-            if not pending.done.is_set:  # or its start took so long that it was taken for abandoned
-                self.complete(pending, self._outcome(pending))
+            self.complete(pending, self._outcome(pending))
         finally:
             pending.is_running = False
 
@@ -293,12 +304,18 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
         # Also of a task that is cancelled before its first step.
         pending.task.add_done_callback(functools.partial(self._ended, pending))
 
-    def _ended(self, pending: PendingFetch, task: asyncio.Task[Token]) -> None:
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+    def _ended(self, pending: PendingFetch, _: asyncio.Task[Token]) -> None:
+        self.complete(pending, self._outcome_of(pending))
+
+    def _outcome_of(self, pending: PendingFetch) -> Token | Exception | None:
+        # The task is asked, for whoever looks at it may come before its callback.
+        task = pending.task
+        if task is None or not task.done() or task.cancelled():
+            return None
+        error = task.exception()
         if error is None:
-            self.complete(pending, task.result())
-        else:  # one that is no Exception is an interrupt, of this event loop alone
-            self.complete(pending, error if isinstance(error, Exception) else None)
+            return task.result()
+        return error if isinstance(error, Exception) else None  # else an interrupt, of this event loop alone
 
     def _is_running(self, pending: PendingFetch) -> bool:
         task = pending.task

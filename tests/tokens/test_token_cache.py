@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,10 +22,12 @@ from interactor_ext import (
     InteractorConfig,
 )
 from interactor_ext.tokens import MemoryTokenStore, Token
+from interactor_ext.tokens import _cache
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._shared_store import SharedStore
 from tests.support.clock import Clock
 from tests.support.interrupts import runs_interrupted_in_each_line
+from tests.support.virtual_time import VirtualTimeLoop
 from tests.support.waiting import eventually, in_time, refuse_threads
 
 
@@ -234,6 +238,58 @@ def test_fetch_thread_that_starts_late_makes_no_second_request(
         patch.setattr(_thread, "start_new_thread", start_first_late)
         assert source.get().access_token == "t1"
     late[0]()
+    eventually(lambda: all(thread.name != "interactor-token" for thread in threading.enumerate()), "its end")
+    assert issuer.count == 1
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 3])
+@pytest.mark.parametrize("error", [None, APITimeoutError("no response")])
+def test_task_that_is_done_when_a_waiter_looks_makes_no_second_request(
+    error: Exception | None, seconds: int, issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its callback has not run by then: both come at the same instant."""
+    issuer.error = error
+
+    async def fetch() -> Token:
+        await asyncio.sleep(seconds)
+        return issuer.issue()
+
+    source = AsyncTokenCache(fetch, buffer=60, clock=clock)
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        monkeypatch.setattr(_cache, "time", SimpleNamespace(monotonic=runner.get_loop().time))
+        with nullcontext() if error is None else pytest.raises(APITimeoutError):
+            assert runner.run(source.get()).access_token == "t1"
+        assert (issuer.count, runner.get_loop().time()) == (1, seconds)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_thread_that_begins_when_a_waiter_looks_makes_no_second_request(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: list[Callable[[], None]] = []
+    start = _thread.start_new_thread
+
+    class Now(Clock):
+        def __call__(self) -> float:
+            if len(late) == 1:  # the waiter takes the request for abandoned
+                late.append(late[0])
+                late[0]()
+            return self.now
+
+    def start_first_late(function: Callable[[], None], arguments: tuple[()]) -> int:
+        if late:
+            return start(function, arguments)
+        late.append(function)
+        return 0
+
+    issuer.gate.clear()
+    source = TokenCache(issuer.fetch, buffer=60, clock=Now())
+    monkeypatch.setattr(_thread, "start_new_thread", start_first_late)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(source.get)
+        eventually(lambda: issuer.asked)
+        issuer.gate.set()
+        assert waiting.result(60).access_token == "t1"
     eventually(lambda: all(thread.name != "interactor-token" for thread in threading.enumerate()), "its end")
     assert issuer.count == 1
 
