@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from interactor_client.types import Operation
 
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""The methods that change nothing, and so have no use for an idempotency key."""
+
 
 @dataclass(slots=True, eq=False)
 class Call:
@@ -30,8 +33,15 @@ class Call:
     """The access token that it was last sent with."""
     retries: int = 0
     """How many attempts were followed by another."""
-    may_be_deleted: bool = False
-    """Whether an earlier attempt of this DELETE may have been carried out."""
+    has_own_key: bool = False
+    """Whether the SDK made its idempotency key."""
+    may_be_done: bool = False
+    """Whether an earlier attempt may have been carried out, or still be running."""
+
+    @property
+    def may_be_running(self) -> bool:
+        """Whether a 409 can only be about an earlier attempt: nobody else knows the key."""
+        return self.has_own_key and self.may_be_done
 
     @classmethod
     def of(cls, request: httpx.Request) -> Call:

@@ -94,6 +94,10 @@ class _Client(Immutable, Generic[S, N]):
     def _derive(self, view: View) -> Self:
         return self._of(self._shared, view)
 
+    def _without_key(self) -> Self:
+        """For the calls that are made besides the one that the key of this view is for."""
+        return self._derive(self._view._replace(idempotency_key=None))
+
     @property
     def config(self) -> InteractorConfig:
         """The settings that the client was created with; a view may override some."""
@@ -139,8 +143,9 @@ class _Client(Immutable, Generic[S, N]):
         """A view with other settings for its calls; None leaves a setting unchanged.
 
         `timeout` (for one attempt) and `deadline` (for a whole call) are in seconds. `max_retries` is how often a call
-        is retried at most, 0 for never. `idempotency_key` replaces the random key of each call that supports one: use
-        such a view for a single call, and for repeating that call.
+        is retried at most, 0 for never. `idempotency_key` replaces the random key of a call that supports one: use such
+        a view for a single call, and for repeating that call. Another call that changes something is refused with a
+        ConfigurationError; calls that only read need no key and send none.
 
         `headers` and `query` are added to each request of the view, streams included, but not to token requests. They
         extend those of the view they are called on; None removes a name. They don't override what a method sets

@@ -37,6 +37,8 @@ class _Wanted(NamedTuple):
 
 def ensure(user: Any, tag: str, by: str, fields: Mapping[str, Any], changeable: tuple[str, ...]) -> Effects[Any]:
     """The one whose field `by` is as in `fields`. Its `outcome` says whether it was found, created or updated."""
+    if user._view.idempotency_key is not None:
+        raise ConfigurationError(f"{tag}.ensure chooses its own idempotency key. Call it on a view without one.")
     given = {name: value for name, value in fields.items() if value is not UNSET and value is not None}
     wanted = _Wanted(user, tag, by, given, user._view.ends_at())
     found = (yield from _find(wanted)) or (yield from _create(wanted))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from interactor_ext._call import Call
+from interactor_ext._call import READS, Call
 from interactor_ext._config import _checks as checks
 from interactor_ext._redaction import is_secret_name
 
@@ -13,8 +13,6 @@ QueryValue = str | int | float | bool
 Query = Mapping[str, QueryValue | Sequence[QueryValue] | None]
 
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
-# Not idempotent: repeated only with a key.
-_WITH_KEY = ("POST", "PATCH")
 _FOR_ONE_CALL = frozenset({"content-type", "idempotency-key"})
 
 
@@ -66,7 +64,7 @@ def request_arguments(
     given = {name: value for name, value in checked.items() if value is not None}
     if "idempotency-key" in given:
         checks.require(checks.idempotency_key_problem(given["idempotency-key"]))
-    elif idempotency_key is not None and method.upper() in _WITH_KEY:
+    elif idempotency_key is not None and method.upper() not in READS:
         given["idempotency-key"] = idempotency_key
     query = {name: value for name, value in _checked_query(params or {}, namespace).items() if value is not None}
     arguments: dict[str, Any] = {"method": method.upper(), "url": path, "headers": given, "params": query}

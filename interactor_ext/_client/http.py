@@ -197,7 +197,8 @@ def record_response(
     client: ViewClient | AsyncViewClient, request: httpx.Request, response: httpx.Response, began: float
 ) -> None:
     """Records the rate limits and the deprecation that a response tells of, logs the call, and tells the callbacks."""
-    if response.is_closed:
+    call = Call.of(request)
+    if response.is_closed and not call.is_stream:  # a stream's may be closed with its events unread, as httpx's mock's
         # httpx makes a reference cycle of a response and its stream. To leave these cycles, with what they hold of the
         # connection, to the garbage collector costs a third of the time of a call.
         response.stream = _READ
@@ -205,7 +206,7 @@ def record_response(
     headers = {name.lower(): value for name, value in response.headers.raw}
     if not RATE_LIMITS.isdisjoint(headers):
         # Of the call: it may name another namespace than its view.
-        client.context.limits.observe(headers, Call.of(request).namespace)
+        client.context.limits.observe(headers, call.namespace)
     if logger.isEnabledFor(logging.INFO if 200 <= response.status_code < 300 else logging.WARNING):
         log_answer(request, response, headers, began)
     if client.view.on_response:

@@ -58,6 +58,13 @@ def without_namespace(what: str) -> ConfigurationError:
     )
 
 
+def without_key(what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{what} doesn't support an idempotency key, but this view has one. Nothing was sent. Make this call on a view "
+        "without idempotency_key=."
+    )
+
+
 def _problem(value: Any, path: str) -> str | None:
     """The first thing in a body that JSON has not. No message repeats a value: it may be a secret."""
     if isinstance(value, Mapping):

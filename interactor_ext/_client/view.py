@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import httpx
 
 from interactor_client.types import UNSET
-from interactor_ext._call import Call
+from interactor_ext._call import READS, Call
 from interactor_ext._client import extras, unsendable
 from interactor_ext._client.reports import OnResponse, check_callback
 from interactor_ext._config import InteractorConfig
@@ -166,6 +166,9 @@ class View(NamedTuple):
             else:
                 # As random as a UUID, whose module would be a fiftieth of the time that the client takes to import.
                 headers["Idempotency-Key"] = self.idempotency_key or os.urandom(16).hex()
+                call.has_own_key = self.idempotency_key is None
+        elif self.idempotency_key is not None and operation is not None and operation.method not in READS:
+            raise unsendable.without_key(f"{operation.method} {operation.path}")
         secrets = list(call.secrets)
         if isinstance(self.config.client_secret, str):  # else only the token request has it, in its body
             secrets.append(self.config.client_secret)

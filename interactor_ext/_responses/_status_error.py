@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -28,7 +27,7 @@ from interactor_ext._errors import (
 )
 from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import clean_json, clean_text
-from interactor_ext.retry import parse_retry_after
+from interactor_ext.retry._policy import retry_after_of
 
 if TYPE_CHECKING:
     from interactor_ext import deprecation
@@ -129,7 +128,11 @@ def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx
     if issubclass(cls, AuthenticationError) and (quoted := _quoted_fields(response.request)):
         return f"{quoted} is sent with the quotes around it. Remove them where it is set."
     if issubclass(cls, ConflictError) and "idempotency-key" in response.request.headers:
-        return "An idempotency key belongs to one request body. Use a new key for another body."
+        call = Call.of(response.request)
+        if call.may_be_running:
+            return "An earlier attempt may still be running. Check whether it took effect before you repeat the call."
+        if not call.has_own_key:
+            return "An idempotency key belongs to one request body. Use a new key for another body."
     return next((_ADVICE[each] for each in cls.__mro__ if each in _ADVICE), "")
 
 
@@ -209,7 +212,7 @@ def described(response: httpx.Response, secrets: tuple[str, ...]) -> dict[str, A
         "status": response.status_code,
         "request_id": headers.get("x-request-id", "")[:_LONGEST_NAME] or None,
         "headers": headers,
-        "retry_after": parse_retry_after(headers.get("retry-after"), now=time.time()),
+        "retry_after": retry_after_of(headers),
     }
 
 

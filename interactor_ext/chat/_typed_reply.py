@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -30,6 +31,7 @@ class _Typed(SharedReply, Generic[A]):
     ) -> None:
         self._shape = shape
         self._given: list[A] = []
+        self._again: Any = None
         self._tool = answer_tool(shape, self._given.append)
         self._question = f"Please give your answer by calling the tool {self._tool.name}."
         with_answer = tool_set(() if tools is None else tools)._with_tool(self._tool)
@@ -37,13 +39,20 @@ class _Typed(SharedReply, Generic[A]):
 
     def _prepare(self) -> Effects[None]:
         """Give the room's assistant the tool, which it keeps."""
-        view = partial(view_until, self._user, self._ends_at)
+        view = partial(view_until, self._user._without_key(), self._ends_at)
         (known,) = yield from ToolSet()._with_tool(self._tool)._registration(view())
         room = yield Call(partial(view().rooms.get, self._room.id))
         assistant = yield Call(partial(view().assistants.get, room.assistant_id))
         ids = [each if isinstance(each, str) else each.id for each in assistant.tools or ()]
         if known.id not in ids:
             yield Call(partial(view().assistants.update, assistant.id, tools=[*ids, known.id]))
+
+    def _ask_again(self) -> Any:
+        """The second question, as part of this chat: with the same deadline, and a key derived from this one's."""
+        user, key = view_until(self._user, self._ends_at), self._user._view.idempotency_key
+        if key is not None:
+            user = user.with_options(idempotency_key=hashlib.sha256(f"{key} {self._question}".encode()).hexdigest())
+        return user.chat(self._room.id, self._question, tools=self._tools, tool_timeout=self._tool_timeout)
 
     def _last(self, message: Message) -> A:
         if self._given:
@@ -66,8 +75,10 @@ class TypedReply(_Typed[A], Reply):
         """
         message = self.message()
         if not self._given:
-            with self._user.chat(self._room.id, self._question, tools=self._tools) as again:
-                message = again.message()
+            if self._again is not None:
+                return self._last(self._again.message())
+            with self._ask_again() as self._again:
+                message = self._again.message()
         return self._last(message)
 
 
@@ -81,6 +92,8 @@ class AsyncTypedReply(_Typed[A], AsyncReply):
         """
         message = await self.message()
         if not self._given:
-            async with self._user.chat(self._room.id, self._question, tools=self._tools) as again:
-                message = await again.message()
+            if self._again is not None:
+                return self._last(await self._again.message())
+            async with self._ask_again() as self._again:
+                message = await self._again.message()
         return self._last(message)

@@ -10,7 +10,8 @@ import inspect
 import math
 import random
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -59,6 +60,14 @@ def parse_retry_after(value: object, *, now: float) -> float | None:
         return _valid_seconds(float(text))
     date = parse_http_date(text)
     return _valid_seconds(max(0.0, date - now)) if date is not None else None
+
+
+def retry_after_of(headers: Mapping[str, str]) -> float | None:
+    """The seconds that a response asks to wait. A date counts from the response's own: the clock here may be wrong."""
+    if (value := headers.get("retry-after")) is None:
+        return None
+    date = parse_http_date(headers.get("date", ""))
+    return parse_retry_after(value, now=time.time() if date is None else date)
 
 
 def parse_http_date(text: str) -> float | None:

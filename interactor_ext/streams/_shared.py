@@ -21,6 +21,7 @@ from interactor_ext._errors import (
     StreamError,
 )
 from interactor_ext._responses import _status_error
+from interactor_ext._responses._read import BodyRefused
 from interactor_ext._waiting import Latch
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE
@@ -203,6 +204,9 @@ class SharedStream(Generic[E]):
         now = time.monotonic()
         if self._state.deadline is not None and now >= self._state.deadline:
             self._state.out_of_time()
+        elif isinstance(refused := error if isinstance(error, BodyRefused) else error.__cause__, BodyRefused):
+            words = f"The response was refused ({_name(self._kwargs)}): {refused}."
+            self._state.failed(_caused(StreamError(words), error), now)
         elif isinstance(error, InteractorError):
             self._state.failed(error, now)
         elif isinstance(error, httpx.TimeoutException):

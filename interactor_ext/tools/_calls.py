@@ -174,7 +174,7 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
     The request has no idempotency key. Where its response is lost, the room's messages show whether it had arrived;
     then the newest of them is returned. An open circuit is waited for.
     """
-    is_repeat = False
+    is_repeat, user = False, user._without_key()
 
     def send(view: Any) -> Any:
         return view.tools.submit_result(call.room_id, tool_call_id=call.id, result=result)

@@ -169,7 +169,7 @@ class McpServer:
         try:
             while not result.done():
                 await asyncio.wait([result], timeout=_LOOP_CHECK_SECONDS)
-                if not result.done() and not self._loop.is_running():
+                if not self._loop.is_running() and not work.done():  # in this order; `result` comes a callback later
                     raise gone
         finally:
             work.cancel()

@@ -276,7 +276,7 @@ class ToolSet:
             self._tools = {**kept, **new}
 
     def _registration(self, user: Any) -> Effects[list[Tool]]:
-        ends_at = user._view.ends_at()
+        ends_at, user = user._view.ends_at(), user._without_key()
         register = partial(self._register, user, ends_at)
         # A tool has no idempotency key: what came of a lost request shows in the list.
         return (

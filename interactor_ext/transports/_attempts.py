@@ -20,7 +20,7 @@ from interactor_ext._responses import _status_error
 from interactor_ext._responses._connection_error import connection_error, interrupt_behind, may_have_been_sent
 from interactor_ext.logs import logger
 from interactor_ext.logs._calls import log_attempt, log_retry
-from interactor_ext.retry import RetryPolicy, parse_retry_after
+from interactor_ext.retry._policy import RetryPolicy, retry_after_of
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 
 if TYPE_CHECKING:
@@ -171,25 +171,21 @@ class Attempts:
     def after_response(self, response: httpx.Response) -> httpx.Response | float:
         """The outcome of the call, or the seconds until the next attempt."""
         status = response.status_code
-        if self.limiter is not None or status in self._policy.statuses or self._policy.retry_on is not None:
-            value = response.headers.get("retry-after")
-            retry_after = None if value is None else parse_retry_after(value, now=time.time())
+        may_be_repeated = status in self._policy.statuses or self._is_in_progress(status)
+        if may_be_repeated or self.limiter is not None or self._policy.retry_on is not None:
+            retry_after = retry_after_of(response.headers)
             if self.limiter is not None:
                 self.limiter.observe(self.keys, status, response.headers, retry_after)
             if not self.is_stream:  # its reader reconnects
                 self._last = response
                 if status in _OUTCOME_UNKNOWN:
-                    self._note_deletion()
+                    self.call.may_be_done = True
                 if (delay := self._decide(status=status, retry_after=retry_after)) is not None:
                     return delay
-        if status == 404 and self.call.may_be_deleted:
+        if status == 404 and self.request.method == "DELETE" and self.call.may_be_done:
             logger.info("%s: the retry got 404, so an earlier attempt has deleted it", self._name())
             return without_body(response, 204)
         return response
-
-    def _note_deletion(self) -> None:
-        if self.request.method == "DELETE":
-            self.call.may_be_deleted = True
 
     def after_error(self, error: httpx.TransportError) -> float:
         """The seconds until the next attempt. Raises the error that is the outcome."""
@@ -204,7 +200,7 @@ class Attempts:
                 f"{self._name()} had no response when its deadline came. {what}", sent=sent
             ) from error
         if sent:
-            self._note_deletion()
+            self.call.may_be_done = True
         if not (self.is_stream or isinstance(error, _NEVER_RETRIED) or _is_about_certificates(error)):
             delay = self._decide(sent=sent)
             if delay is not None:
@@ -227,6 +223,10 @@ class Attempts:
         is_for_token = self.call.operation is not None and self.call.operation.id == "create_token"
         return is_for_token or "idempotency-key" in self.request.headers
 
+    def _is_in_progress(self, status: int | None) -> bool:
+        """Whether the server refused an attempt because it is still busy with an earlier one."""
+        return status == 409 and self.call.may_be_running
+
     def _decide(
         self, *, status: int | None = None, sent: bool = True, retry_after: float | None = None
     ) -> float | None:
@@ -235,6 +235,7 @@ class Attempts:
         wanted = None
         if self._policy.retry_on is not None and (status is None or not (200 <= status < 300 or status == 401)):
             wanted = self._policy.asked_about(self._last_error())
+        is_in_progress = wanted is None and self._is_in_progress(status)
         decision = self._policy.decide(
             method=self.request.method,
             attempt=self._made,
@@ -243,12 +244,13 @@ class Attempts:
             has_key=self._is_repeatable(),
             retry_after=retry_after,
             time_left=self.time_left(),
-            wanted=wanted,
+            wanted=is_in_progress or wanted,
         )
         if decision.delay is not None:
             response = self._last if isinstance(self._last, httpx.Response) else None
             self.call.retries += 1
-            log_retry(self.request, response, delay=decision.delay, attempt=self._made, reason=decision.reason)
+            reason = "an earlier attempt may still be running" if is_in_progress else decision.reason
+            log_retry(self.request, response, delay=decision.delay, attempt=self._made, reason=reason)
         elif status is None or status in self._policy.statuses:
             logger.debug("%s isn't retried: %s", self._name(), decision.reason)
         return decision.delay

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -10,9 +11,9 @@ import attrs
 import pytest
 from pydantic import BaseModel
 
-from interactor_ext import ResponseValidationError, ToolSet
+from interactor_ext import APITimeoutError, ResponseValidationError, ToolSet
 from interactor_ext.sandbox import Sandbox
-from tests.support.conversations import NAMESPACE, new_room
+from tests.support.conversations import NAMESPACE, new_room, user_of
 from tests.support.modes import call, sync_and_async
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
@@ -44,8 +45,11 @@ class Trip(BaseModel):
     nights: int = 1
 
 
-def answer_in(mode: str, sandbox: Sandbox, room: str, content: str, shape: Any, **options: Any) -> Any:
-    def ask(user: Any) -> Any:
+def answer_in(
+    mode: str, sandbox: Sandbox, room: str, content: str, shape: Any, *, key: str | None = None, **options: Any
+) -> Any:
+    def ask(client: Any) -> Any:
+        user = client.with_options(idempotency_key=key)
         if mode == "sync":
             with user.chat(room, content, answer=shape, **options) as reply:
                 return reply.answer()
@@ -82,20 +86,45 @@ def test_answer_is_an_instance_of_the_class(mode: str, tool: str, shape: Any, an
         assert [each.name for each in user.tools.iterate()] == [tool]
 
 
-@sync_and_async
-def test_assistant_that_gives_no_answer_is_asked_once_more(mode: str, sandbox: Sandbox) -> None:
-    room = new_room(sandbox)
-    with pytest.raises(ResponseValidationError, match=r"asked for a Stay twice .* It said: 'Bot here") as caught:
-        answer_in(mode, sandbox, room, "Which room?", Stay)
-    assert caught.value.model == "Stay"
+def asked_in(sandbox: Sandbox, room: str) -> list[str | None]:
     with sandbox.client(namespace=NAMESPACE) as user:
-        asked = [message.content for message in user.messages.iterate(room, order="asc") if message.role == "user"]
-    assert asked == ["Which room?", "Please give your answer by calling the tool answer_stay."]
+        return [message.content for message in user.messages.iterate(room, order="asc") if message.role == "user"]
+
+
+@sync_and_async
+@pytest.mark.parametrize("key", [None, "chat-1"])
+async def test_assistant_that_gives_no_answer_is_asked_once_more(mode: str, key: str | None, sandbox: Sandbox) -> None:
+    """Once for all calls of `answer`, and for a chat that is repeated with its idempotency key."""
+    room = new_room(sandbox)
+    async with user_of(sandbox, mode) as user:
+        for _ in range(1 if key is None else 2):
+            async with user.with_options(idempotency_key=key).chat(room, "Which room?", answer=Stay) as reply:
+                for _ in range(3):
+                    with pytest.raises(ResponseValidationError, match=r"twice .* It said: 'Bot here") as caught:
+                        await reply.answer()
+                    assert caught.value.model == "Stay"
+    assert asked_in(sandbox, room) == ["Which room?", "Please give your answer by calling the tool answer_stay."]
+
+
+@sync_and_async
+async def test_second_question_has_the_deadline_of_the_chat(
+    mode: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, now = new_room(sandbox), time.monotonic
+    async with (
+        user_of(sandbox, mode) as user,
+        user.with_options(deadline=1000).chat(room, "Which room?", answer=Stay) as reply,
+    ):
+        await reply.message()
+        monkeypatch.setattr(time, "monotonic", lambda: now() + 2000)
+        with pytest.raises(APITimeoutError):
+            await reply.answer()
+    assert asked_in(sandbox, room) == ["Which room?"]
 
 
 @sync_and_async
 def test_invalid_answer_is_told_to_the_model_and_given_again(mode: str, sandbox: Sandbox) -> None:
-    """Beside a tool of the chat."""
+    """Beside a tool of the chat. The chat's idempotency key belongs to its message."""
     tools, looked_up = ToolSet(), []
 
     @tools.tool
@@ -108,7 +137,7 @@ def test_invalid_answer_is_told_to_the_model_and_given_again(mode: str, sandbox:
         room = new_room(sandbox, *(tool.id for tool in tools.register(user)))
     calls = ['/tool look_up {"order": "o_1"}', '/tool answer_stay {"room": 1}', '/tool answer_stay {"room": "blue"}']
     content = "\n/then\n".join(calls)
-    assert answer_in(mode, sandbox, room, content, Stay, tools=tools) == Stay("blue")
+    assert answer_in(mode, sandbox, room, content, Stay, tools=tools, key="chat-1") == Stay("blue")
     assert looked_up == ["o_1"]
     assert len(tools) == 1
 

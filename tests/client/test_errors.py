@@ -263,9 +263,11 @@ def test_message_names_every_detail() -> None:
     assert message.count("model: ") == 1
 
 
-def test_conflict_with_idempotency_key_advises_to_use_a_new_key() -> None:
-    assert "Use a new key" in str(error_of(409, use=lambda client: client.assistants.create(**BODY)))
-    assert "key" not in str(error_of(409))
+def test_conflict_advises_to_use_a_new_key_where_the_caller_chose_it() -> None:
+    own = error_of(409, use=lambda client: client.with_options(idempotency_key="k").assistants.create(**BODY))
+    assert str(own).endswith("Use a new key for another body.")
+    for use in (lambda client: client.assistants.create(**BODY), lambda client: client.assistants.get("asst_1")):
+        assert "key" not in str(error_of(409, use=use))
     expired = '{"error": {"code": "REFRESH_FAILED"}}'
     for use in (lambda client: client.credentials.list(), lambda client: client.assistants.create(**BODY)):
         assert str(error_of(409, expired, use=use)).endswith("The user must connect the credential again.")
@@ -279,6 +281,12 @@ def test_retry_after_header_sets_retry_after_of_the_error(value: str, seconds: f
     error = error_of(429, headers={"Retry-After": value})
     assert error.retry_after == seconds
     assert ("Retry after" in str(error)) == (seconds is not None)
+
+
+@pytest.mark.parametrize(("date", "seconds"), [("Wed, 21 Oct 2015 07:28:00 GMT", 2.0), ("today", 0.0)])
+def test_date_in_retry_after_counts_from_the_date_of_the_response(date: str, seconds: float) -> None:
+    headers = {"Retry-After": "Wed, 21 Oct 2015 07:28:02 GMT", "Date": date}
+    assert error_of(429, headers=headers).retry_after == seconds
 
 
 def test_refused_token_request_raises_authentication_error() -> None:

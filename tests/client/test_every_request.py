@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import APIConnectionError, APIStatusError, InteractorError, ResponseInfo
+from interactor_ext import APIConnectionError, APIStatusError, ConfigurationError, InteractorError, ResponseInfo
 from interactor_ext.telemetry import PoolOpened, RequestEnded
 from tests.support.cases import for_each
 from tests.support.every_request import NEED_A_TOKEN, ROWS, Row
@@ -59,13 +59,13 @@ class Recorder(Recorded):
         self.told: list[ResponseInfo] = []
 
 
-def outcome(mode: str, row: Row, platform: Platform, recorder: Recorder) -> Any:
+def outcome(mode: str, row: Row, platform: Platform, recorder: Recorder, **options: Any) -> Any:
     """What the row returns, or the error that it raises."""
 
     def use(client: Any) -> Any:
         headers = {"X-Trace": "trace 1", "X-Gateway-Key": GATEWAY}
         view = client.namespace("user_1").with_options(headers=headers, query={"dry_run": True})
-        return row.use(view.with_options(on_response=recorder.told.append))
+        return row.use(view.with_options(on_response=recorder.told.append, **options))
 
     try:
         return call(mode, {**SETTINGS, "transport": platform, "telemetry": recorder}, use)
@@ -138,3 +138,15 @@ def test_every_request_without_an_answer_says_whether_it_was_sent(
     assert recorder.told == []
     assert recorder.of(RequestEnded)[-1].error == "network"
     assert TOKEN not in f"{result} {result.__cause__ if isinstance(result, Exception) else ''}"
+
+
+@sync_and_async
+@for_each([row for row in ROWS if not row.name.endswith(" timeout=")])
+def test_explicit_idempotency_key_is_sent_or_refused(row: Row, mode: str) -> None:
+    platform, key = Platform(), "order-4711"
+    result = outcome(mode, row, platform, Recorder(), idempotency_key=key)
+    is_refused = isinstance(result, ConfigurationError)
+    assert bool(platform.requests) != (is_refused or row.name in NEED_A_TOKEN)
+    assert not is_refused or "idempotency key" in str(result)
+    for request in platform.requests:
+        assert request.headers.get("idempotency-key") == (None if request.method == "GET" else key)

@@ -291,6 +291,8 @@ def test_other_wrong_arguments_of_request_are_refused_before_anything_is_sent(mo
         ("POST", {"idempotency-key": "k"}, None, 3),
         ("PATCH", {"Idempotency-Key": "k"}, "other", 3),
         ("POST", {}, "k", 3),
+        ("PUT", {}, "k", 3),
+        ("DELETE", {}, "k", 3),
     ],
 )
 def test_request_is_repeated_only_where_that_does_no_harm(

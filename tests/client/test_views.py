@@ -8,6 +8,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,13 +23,16 @@ from interactor_ext import (
     APITimeoutError,
     AsyncInteractorClient,
     ConfigurationError,
+    ConflictError,
     InteractorClient,
     InteractorError,
     NotFoundError,
     RateLimit,
+    RetryPolicy,
     __version__,
 )
 from tests.support.modes import call, client_of, done, opened, sync_and_async
+from tests.support.scripted_server import ASSISTANT
 from tests.support.wire import ACCOUNT, BODY, CORE, SECRET, Wire
 
 
@@ -232,6 +236,36 @@ class TestIdempotencyKeys:
                 lambda client: client.with_options(idempotency_key="k1").assistants.create(**BODY),
             )
         assert [request.headers["idempotency-key"] for request in wire.requests] == ["k1", "k1"]
+
+    @sync_and_async
+    @pytest.mark.parametrize(
+        ("key", "answers", "requests", "words"),
+        [
+            (None, ["lost", 409, 409, 201], 4, None),
+            (None, [503, 409, 201], 3, None),
+            (None, ["lost", 409, 409, 409], 4, "An earlier attempt may still be running"),
+            (None, [409], 1, "doesn't allow this"),
+            (None, [429, 409], 2, "doesn't allow this"),
+            ("mine", ["lost", 409], 2, "Use a new key"),
+        ],
+    )
+    def test_409_of_a_repeat_with_an_automatic_key_is_waited_for(
+        self, mode: str, key: str | None, answers: list[Any], requests: int, words: str | None
+    ) -> None:
+        """An earlier attempt may still be running: nobody else knows the key."""
+        left = iter(answers)
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            if (status := next(left)) == "lost":
+                raise httpx.ReadTimeout("lost")
+            return httpx.Response(status, json={"data": ASSISTANT} if status == 201 else {})
+
+        wire = Wire(answer)
+        settings = {**wire.settings, "max_retries": 3, "retry_policy": RetryPolicy(base_delay=0)}
+        with nullcontext() if words is None else pytest.raises(ConflictError, match=words):
+            call(mode, settings, lambda client: client.with_options(idempotency_key=key).assistants.create(**BODY))
+        assert len(wire.requests) == requests
+        assert len({request.headers["idempotency-key"] for request in wire.requests}) == 1
 
     @sync_and_async
     def test_endpoint_functions_get_an_idempotency_key_or_keep_their_own(self, mode: str, wire: Wire) -> None:

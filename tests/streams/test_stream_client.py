@@ -89,6 +89,15 @@ def test_token_that_expires_during_a_stream_is_replaced(mode: str) -> None:
 
 
 @sync_and_async
+async def test_stream_of_a_mock_transport_has_its_events(mode: str) -> None:
+    content = b"".join(map(delta, (1, 2))) + b"event: done\ndata: {}\n\n"
+    wire = Wire(lambda request: httpx.Response(200, content=content, headers={"Content-Type": "text/event-stream"}))
+    async with opened(mode, wire.settings) as client, client.rooms.stream("room_1") as stream:
+        assert [event.content async for event in stream] == ["1", "2"]
+    assert len(wire.requests) == 1
+
+
+@sync_and_async
 def test_token_that_is_refused_twice_raises_authentication_error(mode: str) -> None:
     def stream(connection: Connection) -> None:
         raise AssertionError

@@ -28,7 +28,7 @@ from interactor_client.models import (
     WorkflowHalted,
     WorkflowStateChanged,
 )
-from interactor_ext import APIConnectionError, InteractorError, ResponseValidationError, StreamError
+from interactor_ext import InteractorError, ResponseValidationError, StreamError
 from interactor_ext.sse import EventTooLargeError, ServerSentEvent
 from tests.support.modes import sync_and_async
 from tests.support.scripted_server import Connection, RawServer, sending
@@ -249,8 +249,16 @@ def test_raw_returns_events_as_they_were_sent(mode: str) -> None:
 
 @sync_and_async
 def test_compressed_stream_is_refused(mode: str) -> None:
-    outcome = read_from(sending(gzip.compress(DONE), headers=["Content-Encoding: gzip"]), mode, max_reconnects=0)
-    assert isinstance(outcome.error, APIConnectionError)
+    """Once: a server that has nothing more to send would end the next connection with 204."""
+    packed, connections = sending(gzip.compress(DONE), headers=["Content-Encoding: gzip"]), []
+
+    def handler(connection: Connection) -> None:
+        connections.append(connection)
+        packed(connection) if len(connections) == 1 else connection.head(204)
+
+    outcome = read_from(handler, mode)
+    assert isinstance(outcome.error, StreamError)
+    assert "its encoding is 'gzip', which wasn't requested" in str(outcome.error)
     assert [connection.request.headers["accept-encoding"] for connection in outcome.connections] == [b"identity"]
 
 

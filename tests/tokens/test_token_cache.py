@@ -21,8 +21,7 @@ from interactor_ext import (
     ConfigurationError,
     InteractorConfig,
 )
-from interactor_ext.tokens import MemoryTokenStore, Token
-from interactor_ext.tokens import _cache
+from interactor_ext.tokens import MemoryTokenStore, Token, _cache
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._shared_store import SharedStore
 from tests.support.clock import Clock
