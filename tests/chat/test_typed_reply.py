@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, TypedDict
 
 import attrs
 import pytest
 from pydantic import BaseModel
 
-from interactor_ext import APITimeoutError, ResponseValidationError, ToolSet
+from interactor_ext import APITimeoutError, ResponseValidationError, ToolSet, _effects
+from interactor_ext._client import view
 from interactor_ext.sandbox import Sandbox
 from tests.support.conversations import NAMESPACE, new_room, user_of
 from tests.support.modes import call, sync_and_async
@@ -110,13 +112,15 @@ async def test_assistant_that_gives_no_answer_is_asked_once_more(mode: str, key:
 async def test_second_question_has_the_deadline_of_the_chat(
     mode: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room, now = new_room(sandbox), time.monotonic
+    room = new_room(sandbox)
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 2000, sleep=time.sleep)
     async with (
         user_of(sandbox, mode) as user,
         user.with_options(deadline=1000).chat(room, "Which room?", answer=Stay) as reply,
     ):
         await reply.message()
-        monkeypatch.setattr(time, "monotonic", lambda: now() + 2000)
+        for module in (_effects, view):
+            monkeypatch.setattr(module, "time", later)
         with pytest.raises(APITimeoutError):
             await reply.answer()
     assert asked_in(sandbox, room) == ["Which room?"]
