@@ -108,8 +108,14 @@ def _conversation(client: InteractorClient, namespace: str | None, needed: tuple
     said = answer.get("data", answer).get("scope")
     granted = frozenset(said.split()) if isinstance(said, str) else None
     wanted = {*client.config.scopes, *needed}
+    if unknown := set(needed) - operations.scopes() - (granted or set()):
+        detail = f"no operation needs the scope {', '.join(sorted(unknown))}, and the token doesn't have it"
+        yield Finding("scopes", "failed", detail, f"Scopes are: {', '.join(sorted(operations.scopes()))}.")
+        return
     if granted is None:
-        yield Finding("scopes", "skipped", "the server doesn't report which scopes were granted")
+        detail = "the server doesn't report which scopes were granted"
+        advice = "Whether the token has the scopes of --needs is unknown." if needed else ""
+        yield Finding("scopes", "warning" if needed else "skipped", detail, advice)
     elif "admin" not in granted and (missing := wanted - granted):
         yield _missing_scope(", ".join(sorted(missing)))
         return

@@ -98,6 +98,11 @@ def operations() -> dict[str, Described]:
     }
 
 
+def scopes() -> set[str]:
+    """Every scope there is."""
+    return {"admin"}.union(*(described.scopes for described in operations().values()))
+
+
 def describe(operation_id: str) -> Described:
     """The operation with this id. Raises ConfigurationError if the contract has none."""
     found = operations().get(operation_id)

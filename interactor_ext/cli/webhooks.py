@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from enum import StrEnum
-from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import httpx
+from interactor_ext._lazy import asyncio, httpx
 from interactor_ext.cli.dead_letters import dead
 from interactor_ext.cli.deliveries import (
     PATIENCE,
@@ -25,7 +25,7 @@ from interactor_ext.cli.deliveries import (
 from interactor_ext.cli.listen import listen
 from interactor_ext.cli.output import write
 from interactor_ext.cli.trigger import trigger
-from interactor_ext.webhooks import WebhookVerifier, sign
+from interactor_ext.webhooks import WebhookVerifier, schema_statements, sign
 
 webhooks: typer.Typer = typer.Typer(
     help="Receive, trigger, sign, verify and replay webhook deliveries.", no_args_is_help=True, rich_markup_mode=None
@@ -100,9 +100,24 @@ def schema(
     dialect: Annotated[Dialect, typer.Option(help="Database to print the SQL for.")] = Dialect.POSTGRESQL,
 ) -> None:
     """Print the SQL of the tables for stores and queues, for your own migrations."""
-    for room in ("stores", "queue"):
-        module = f"interactor_ext.webhooks.{room}.{'_sqlite' if dialect == Dialect.SQLITE else '_postgres'}"
-        write(import_module(module).SCHEMA.strip())
+    for statement in schema_statements(dialect):
+        write(f"{statement};")
+
+
+@webhooks.command()
+def rename(
+    router: Annotated[str, typer.Argument(metavar="module:name", help="Module and name of the WebhookRouter.")],
+    old: Annotated[str, typer.Argument(help="Former name of the service; '' for a router without a name.")],
+) -> None:
+    """Move the events of a service's former name, in its queue or store, to the name that its router has now."""
+    from interactor_ext.webhooks.worker._loading import load_router
+
+    found = load_router(router)
+    shared = found.queue or found.store
+    if not callable(move := getattr(shared, "rename", None)):
+        raise ConfigurationError(f"A {type(shared).__name__} can't rename events. It forgets them after its ttl.")
+    moved: Any = move(old, found.key_prefix.rstrip(":"))
+    write(f"Events moved: {asyncio.run(moved) if inspect.iscoroutine(moved) else moved}.")
 
 
 @webhooks.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -149,6 +149,8 @@ class WebhookQueue(NamedTuple):
     """Dead letters."""
     oldest: float
     """How many seconds the oldest waiting event has waited; 0 if there is none."""
+    unhandled: int = 0
+    """Events that no worker had a handler for so far."""
 
 
 class ToolDecided(NamedTuple):

@@ -126,7 +126,7 @@ class OpenTelemetryTelemetry(EqualBySettings):
             case WebhookReceived(event=name, status=status, seconds=seconds):
                 self._webhooks.record(seconds, {"event": name, "status": status})
             case WebhookQueue(service=service, oldest=oldest):
-                for state in ("waiting", "retrying", "dead"):
+                for state in ("waiting", "retrying", "unhandled", "dead"):
                     self._queued.set(getattr(event, state), {"service": service, "state": state})
                 self._oldest.set(oldest, {"service": service})
 

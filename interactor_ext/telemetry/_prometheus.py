@@ -178,7 +178,7 @@ class PrometheusTelemetry:
                 self._webhooks.labels(name, outcome).inc()
                 self._webhook_durations.labels(name).observe(seconds * 1000)
             case WebhookQueue(service=service, oldest=oldest):
-                for state in ("waiting", "retrying", "dead"):
+                for state in ("waiting", "retrying", "unhandled", "dead"):
                     self._queued.labels(service, state).set(getattr(event, state))
                 self._oldest.labels(service).set(oldest)
 

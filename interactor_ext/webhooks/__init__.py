@@ -25,6 +25,7 @@ _EVENTS = ("WebhookEvent", *EVENT_MODELS["WebhookEvent"].values())
 if TYPE_CHECKING:
     from interactor_client.models.webhook_event import *  # noqa: F403 - the class of each event
     from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent as InvalidWebhookEvent
+    from interactor_ext.webhooks._schema import schema_statements as schema_statements
     from interactor_ext.webhooks.answers import WebhookAnswer as WebhookAnswer
     from interactor_ext.webhooks.events import parse_event as parse_event
     from interactor_ext.webhooks.queue._contract import DeadLetter as DeadLetter
@@ -74,6 +75,7 @@ else:
         "arotate_secret",
         "parse_event",
         "rotate_secret",
+        "schema_statements",
         "sign",
     ]
     __all__ += _EVENTS
@@ -82,6 +84,7 @@ else:
         __name__,
         {
             "interactor_ext.webhooks._invalid_event": ("InvalidWebhookEvent",),
+            "interactor_ext.webhooks._schema": ("schema_statements",),
             "interactor_ext.webhooks.answers": ("WebhookAnswer",),
             "interactor_ext.webhooks.events": ("parse_event",),
             "interactor_ext.webhooks.queue._contract": ("DeadLetter", "EventQueue", "EventSink", "QueuedEvent"),

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import ClassVar, Self
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
+from interactor_ext.webhooks._names import renaming
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
@@ -27,6 +28,7 @@ class SQLiteBacked:
     it writes without locks, even through a connection of its own. https://www.sqlite.org/howtocorrupt.html (2.6)
     """
 
+    _table: ClassVar[str]
     _schema: ClassVar[str]
     _sweep: ClassVar[str]
     """Deletes what may be forgotten at `:now`."""
@@ -44,6 +46,7 @@ class SQLiteBacked:
         """Whether other processes can open the same database."""
         # Opened again after a fork, when a daemon may have changed its working directory.
         self._path = os.path.abspath(path) if self.is_shared else path
+        self._identity = hash(self._path) if self.is_shared else id(self)
         self._timeout: float = at_least_zero(timeout, "The timeout of a SQLite database")
         self._clock = clock
         self.ttl: float = above_zero(ttl, f"The ttl of a {type(self).__name__}", endless=True)
@@ -52,6 +55,15 @@ class SQLiteBacked:
         self._connection: sqlite3.Connection | None = None
         after_fork_in_child(self._forget_parent)
         _databases.add(self)
+
+    def rename(self, old: str, new: str) -> int:
+        """Move the events of the service `old` to the service `new`, and return how many. "" is no name. An event that
+        is known under both is forgotten under `old`.
+        """
+        with self._transaction() as (connection, _):
+            drop, move = renaming(self._table, old, new)
+            connection.execute(drop)
+            return connection.execute(move).rowcount
 
     def close(self) -> None:
         """Close this process's connection; the next call opens it again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import itertools
 from contextlib import suppress
 
 from flask import Blueprint, Response, request
@@ -10,10 +10,12 @@ from flask import Blueprint, Response, request
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks.answers import DeliveryHandler
 
+_numbers = itertools.count(1)
+
 
 def blueprint(router: DeliveryHandler, path: str) -> Blueprint:
-    # Of two blueprints of one name, Flask registers one; of one path, an application has one.
-    routes = Blueprint("interactor_webhook" + re.sub(r"\W", "_", path), __name__)
+    # Of two blueprints of one name, Flask registers one. They may have one path, under two prefixes.
+    routes = Blueprint(f"interactor_webhook_{next(_numbers)}", __name__)
 
     @routes.post(path)
     def interactor_webhook() -> Response:

@@ -14,6 +14,7 @@ from interactor_ext._effects import Call, Effects, run_sync
 from interactor_ext._errors import ConfigurationError, InteractorError, WebhookStoreError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._waiting.threads import DaemonThreads
+from interactor_ext.webhooks._names import renaming
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL
 
@@ -27,9 +28,9 @@ MOST_CONNECTIONS = 8
 # A timestamp of PostgreSQL cannot be as late as some numbers of seconds are.
 CENTURY = 100 * 365 * 86_400.0
 _IS_THERE = "SELECT FROM pg_class WHERE oid = to_regclass(%(table)s)"
+_CAN_SWEEP = _IS_THERE + " AND has_table_privilege(oid, 'DELETE')"
 _HAS_COLUMNS = "SELECT {columns} FROM {table} LIMIT 0"
-# Without it, two that create at once can fail in spite of IF NOT EXISTS. Statements that have no parameters go as one,
-# in one transaction.
+# Without it, two that create at once can fail in spite of IF NOT EXISTS.
 _LOCK = "SELECT pg_advisory_xact_lock(7305808869229538);"
 _SWEEP = """
 DELETE FROM {table} WHERE key IN (
@@ -38,8 +39,11 @@ DELETE FROM {table} WHERE key IN (
 """
 _SWEEP_EVERY = 3600.0
 _SWEEP_AT_MOST = 5000
+# At the level `serializable`, which a server can have as its default, concurrent deliveries would fail.
+_ISOLATION = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;"
 # A URL of SQLAlchemy names the driver too.
 _WITH_DRIVER = re.compile(r"^postgresql\+\w+:")
+_UNKNOWN_PARAMETER = re.compile(r'invalid URI query parameter: "(\w+)"')
 
 
 class PostgresBacked:
@@ -53,8 +57,8 @@ class PostgresBacked:
     """What errors call it."""
     _table: ClassVar[str]
     _schema: ClassVar[str]
-    _outdated: ClassVar[str]
-    """Which rows of the table may be deleted."""
+    _outdated: ClassVar[dict[str, str]]
+    """Which rows may be deleted, by table."""
     _takes_async: ClassVar[bool] = False
     is_shared = True
 
@@ -63,11 +67,15 @@ class PostgresBacked:
         try:
             import psycopg
             import psycopg_pool
+            from psycopg.rows import tuple_row
         except ImportError as error:
             raise ConfigurationError(f"{name} needs an extra: pip install 'interactor-sdk[postgres]'") from error
         self._psycopg = psycopg
+        cursor = psycopg.AsyncClientCursor if self._takes_async else psycopg.ClientCursor
+        self._new_cursor: Callable[[Any], Any] = partial(cursor, row_factory=tuple_row)
         self.ttl: float = above_zero(ttl, f"The ttl of a {name}", endless=True)
         self._timeout: float = above_zero(timeout, "The timeout of PostgreSQL")
+        self._identity = hash(database)
         self._next_sweep = 0.0
         connection = psycopg.AsyncConnection if self._takes_async else psycopg.Connection
         kind = psycopg_pool.AsyncConnectionPool if self._takes_async else psycopg_pool.ConnectionPool
@@ -89,8 +97,13 @@ class PostgresBacked:
 
         try:
             given = conninfo_to_dict(_WITH_DRIVER.sub("postgresql:", dsn))
-        except self._psycopg.Error:
+        except self._psycopg.Error as error:
             given = None
+            if unknown := _UNKNOWN_PARAMETER.search(str(error)):
+                raise ConfigurationError(
+                    f"The dsn has a parameter that PostgreSQL doesn't know, {unknown[1]!r}. To require TLS, which "
+                    "asyncpg calls ssl=require, write sslmode=require."
+                ) from None
         # What is wrong is not quoted: it can be the password.
         if given is None or "@" in str(given.get("host", ""))[1:]:
             raise ConfigurationError(
@@ -109,22 +122,40 @@ class PostgresBacked:
             "prepare_threshold": None,
         }
 
+    def _execute(self, connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[Any]:
+        """The cursor of the last statement. Several go as one query, in one transaction."""
+        cursor = self._new_cursor(connection)
+        yield Call(cursor.execute, (_ISOLATION + statement, values))
+        while cursor.nextset():
+            pass
+        return cursor
+
+    def _rows(self, connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[int]:
+        """How many rows the last statement found or changed."""
+        return int((yield from self._execute(connection, statement, values)).rowcount)
+
     def _create(self, connection: Any) -> Effects[None]:
         # A role that may not create tables need not be able to once the table is there.
-        if (yield from rows(connection, _IS_THERE, {"table": self._table})):
+        if (yield from self._rows(connection, _IS_THERE, {"table": self._table})):
             columns = self._schema.partition("(")[2].partition("\n);")[0].split(",")
             names = ", ".join(column.split()[0] for column in columns)
-            yield from rows(connection, _HAS_COLUMNS.format(columns=names, table=self._table))
+            yield from self._rows(connection, _HAS_COLUMNS.format(columns=names, table=self._table))
         else:
-            yield Call(connection.execute, (_LOCK + self._schema,))
+            yield from self._rows(connection, _LOCK + self._schema)
+
+    def _rename(self, old: str, new: str, connection: Any) -> Effects[int]:
+        return (yield from self._rows(connection, ";".join(renaming(self._table, old, new))))
 
     def _sweep(self, connection: Any) -> Effects[None]:
         now = time.monotonic()
-        if now >= self._next_sweep:
-            statement = _SWEEP.format(table=self._table, outdated=self._outdated)
-            swept = yield from rows(connection, statement, {"most": _SWEEP_AT_MOST})
-            # Each call sweeps until all is swept, so that none takes long.
-            self._next_sweep = now if swept == _SWEEP_AT_MOST else now + _SWEEP_EVERY
+        if now < self._next_sweep:
+            return
+        self._next_sweep = now + _SWEEP_EVERY
+        for table, outdated in self._outdated.items():
+            if (yield from self._rows(connection, _CAN_SWEEP, {"table": table})):
+                statement = _SWEEP.format(table=table, outdated=outdated)
+                if (yield from self._rows(connection, statement, {"most": _SWEEP_AT_MOST})) == _SWEEP_AT_MOST:
+                    self._next_sweep = now  # each call sweeps until all is swept, so that none takes long
 
     def _perform(self, plan: Callable[[Any], Effects[T]], ends_at: float) -> Effects[T]:
         try:
@@ -225,6 +256,12 @@ class SyncPostgresBacked(PostgresBacked):
         """
         self._run(self._create)
 
+    def rename(self, old: str, new: str) -> int:
+        """Move the events of the service `old` to the service `new`, and return how many. "" is no name. An event that
+        is known under both is forgotten under `old`.
+        """
+        return self._run(partial(self._rename, old, new))
+
     def close(self) -> None:
         """Close the connections that were opened for a dsn; the next call opens one again. A pool stays open."""
         run_sync(self._close_own())
@@ -251,12 +288,6 @@ _inherited: list[Any] = []
 def _close_all(pools: dict[Any, Any]) -> None:
     for pool in pools.values():
         pool.close()
-
-
-def rows(connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[int]:
-    """How many rows the statement found or changed."""
-    cursor = yield Call(connection.execute, (statement, values))
-    return int(cursor.rowcount)
 
 
 def _first_line(error: Exception) -> str:

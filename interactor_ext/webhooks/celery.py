@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # A worker holds a task with a countdown without acknowledging it, and brokers deliver again what is held for long:
 # RabbitMQ after 30 minutes, Redis after an hour. So a longer delay is made of several countdowns.
 _LONGEST_COUNTDOWN = 600.0
+# Options of the message. Celery 5.7 deprecates them as attributes of a task.
+_ROUTING = {"queue", "exchange", "exchange_type", "routing_key", "delivery_mode", "priority"}
 # The routers of each application, by the names of their tasks.
 _routers: WeakKeyDictionary[Any, dict[str, WebhookRouter]] = WeakKeyDictionary()
 
@@ -32,7 +34,8 @@ def hand_over_to(
 
     Call it in the module with the handlers, which receivers and workers import. `options` are Celery's task options,
     such as `queue` or `time_limit`. The task is named `interactor.webhooks.run`, followed by the router's `name`.
-    Raises ConfigurationError if another router of the application has that task.
+    Raises ConfigurationError for an option that Celery doesn't have, and if another router of the application has that
+    task.
 
     The task is acknowledged late, so an event whose worker is killed goes to another: at once if the worker's parent
     process survived, otherwise when the broker notices (Redis: after its `visibility_timeout`). A failed event runs
@@ -42,6 +45,12 @@ def hand_over_to(
     """
     delays = prepare(router, retry_delays)
     task_name = ".".join(filter(None, ("interactor.webhooks.run", router.key_prefix.rstrip(":"))))
+    routing = {name: options.pop(name) for name in _ROUTING & options.keys()}
+    # Celery itself would make them attributes that nothing reads.
+    if unknown := [name for name in options if name != "base" and not hasattr(app.Task, name)]:
+        raise ConfigurationError(
+            f"Celery's tasks have no option {unknown[0]!r}. The name of the task comes from WebhookRouter(name=...)."
+        )
     # Celery itself would keep the first of two tasks of one name, and run its handlers for the events of both.
     if _routers.setdefault(app, {}).setdefault(task_name, router) is not router:
         raise ConfigurationError(
@@ -77,7 +86,7 @@ def hand_over_to(
         serializer="json",
         **options,
     )
-    router.hand_over = lambda body: task.apply_async((to_text(body),))
+    router.hand_over = lambda body: task.apply_async((to_text(body),), **routing)
     return task
 
 

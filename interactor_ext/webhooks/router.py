@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import secrets
 import time
 import warnings
@@ -27,6 +26,7 @@ from interactor_ext.telemetry._events import Reporter
 from interactor_ext.webhooks import _transactions, answers
 from interactor_ext.webhooks._handlers import RUNNING, Handler, Once, OnceDecorator, Registration, similar_event_type
 from interactor_ext.webhooks._headers import Headers
+from interactor_ext.webhooks._names import OVERDUE_SECONDS, log_unserved, prefix_of, warn_of_twins
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._threads import CALLER_THREADS, StoreCalls, handler_threads
 from interactor_ext.webhooks._watch import DeliveryWatch
@@ -53,7 +53,6 @@ S = TypeVar("S")
 
 # After a store that is out of reach, or too many handlers at once.
 _RETRY_SECONDS = 30.0
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class Verifier(Protocol):
@@ -122,8 +121,7 @@ class WebhookRouter:
             raise ConfigurationError("A queue remembers events itself. Give the router a store or a queue, not both.")
         if hand_over is not None and queue is not None:
             raise ConfigurationError("Give the router `queue` or `hand_over`, not both.")
-        if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
-            raise ConfigurationError("A webhook router's name must be 1 to 64 ASCII letters, digits, '_', '.' or '-'.")
+        self.key_prefix: str = prefix_of(name)
         self._verifier = verifier
         self.store: EventStore = MemoryEventStore() if store is None else store
         self.queue = queue
@@ -136,13 +134,14 @@ class WebhookRouter:
             warnings.warn(
                 "This webhook router has no name, and another service may use the same "
                 f"{type(shared).__name__}. Each would then treat events handled by the other as duplicates. "
-                'Pass name="...", the same in every process of this service.',
+                'Pass name="...", the same in every process of this service. `interactor webhooks rename` then moves '
+                "the events that are already there.",
                 stacklevel=2,
             )
         memory = store if queue is None else queue
         # The default store is no reason to accept old deliveries: it forgets when the process ends.
         self._remembered = None if memory is None else _memory_of(memory)
-        self.key_prefix: str = "" if name is None else f"{name}:"
+        warn_of_twins(self, shared, getattr(verifier, "_keys", None))
         self.lease: float = above_zero(lease, "The lease of a webhook router")
         self.handler_timeout = handler_timeout
         checked_around(around)
@@ -313,9 +312,10 @@ class WebhookRouter:
 
     def check(self) -> None:
         """Check, when an application starts, what would otherwise fail with the first delivery: the store or queue
-        responds and has its table, and events have handlers unless a task queue runs them.
+        takes what a delivery writes (and gives it back), and events have handlers unless a task queue runs them.
 
-        Raises a ConfigurationError that names everything wrong.
+        Raises a ConfigurationError that names everything wrong. Logs a warning of queued events under other names that
+        nobody takes, as after a change of `name`.
         """
         run_sync(self._check())
 
@@ -333,13 +333,21 @@ class WebhookRouter:
                 key, token = f"{self.key_prefix}check:{secrets.token_hex(8)}", secrets.token_hex(16)
                 yield self.store_calls.call(self.store.claim, key, token, 1.0)
                 yield self.store_calls.call(self.store.release, key, token)
-            elif callable(look := getattr(self.queue, "dead_letters", None)):
-                yield self.store_calls.call(look, 1)
+            else:
+                yield from self._check_queue(self.queue)
         except Exception as error:
             problems.append(f"Its {'store' if self.queue is None else 'queue'} can't be used: {error}")
             cause = error
         if problems:
             raise ConfigurationError(f"This webhook router isn't ready. {' '.join(problems)}") from cause
+
+    def _check_queue(self, queue: EventSink) -> Effects[None]:
+        if callable(check := getattr(queue, "check", None)):
+            yield self.store_calls.call(check)
+        elif callable(look := getattr(queue, "dead_letters", None)):
+            yield self.store_calls.call(look, 1)
+        if self.key_prefix and callable(overdue := getattr(queue, "overdue", None)):
+            log_unserved((yield self.store_calls.call(overdue, OVERDUE_SECONDS)), self.key_prefix)
 
     @property
     def events(self) -> list[KnownWebhookEventType]:

@@ -46,7 +46,8 @@ def dead(
         queue.bury(taken.key, key, f"LookupError: {taken.key}")
 
     def run(command: str, *arguments: str, status: int = 0) -> str:
-        ended = main(["webhooks", "dead", command, "dead_shop:router", *arguments])
+        commands = [command] if command == "rename" else ["dead", command]
+        ended = main(["webhooks", *commands, "dead_shop:router", *arguments])
         shown = "".join(capsys.readouterr())
         assert ended == status, shown
         return shown
@@ -109,6 +110,31 @@ def test_drop_deletes_letters_for_good(dead: Callable[..., str], queue: SQLiteEv
     assert keys(queue) == ["shop:b", "other:a"]
     assert not queue.put("shop:a", b"{}")
     assert queue.take("t", 60) is None
+
+
+def test_named_letters_are_read_without_the_others(dead: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    dead_letters = SQLiteEventQueue.dead_letters
+
+    def count(*arguments: Any) -> list[Any]:
+        letters = dead_letters(*arguments)
+        read.append(len(letters))
+        return letters
+
+    monkeypatch.setattr(SQLiteEventQueue, "dead_letters", count)
+    for command in (["show", "shop:a"], ["replay", "shop:a"], ["drop", "shop:b", "--yes"]):
+        dead(*command)
+    assert read == [1, 1, 1]
+
+
+def test_events_of_a_former_name_are_moved_to_the_router(dead: Callable[..., str], queue: SQLiteEventQueue) -> None:
+    assert "Events moved: 0." in dead("rename", "other")  # shop:a is known, and other:a its duplicate
+    queue.put("nameless", b"{}")
+    assert "Events moved: 1." in dead("rename", "")
+    taken = queue.take("t", 60)
+    assert taken is not None
+    assert taken.key == "shop:nameless"
+    assert "name must be" in dead("rename", "o'ther", status=1)
 
 
 def test_drop_without_a_terminal_needs_yes(dead: Callable[..., str], queue: SQLiteEventQueue) -> None:

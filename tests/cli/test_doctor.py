@@ -133,6 +133,12 @@ CASES = {
     "a scope that is needed": Case(
         "scopes", WORKER, "--needs rooms:read --needs rooms:write", detail="the token lacks the scope rooms:write"
     ),
+    "a scope that there is not": Case(
+        "scopes",
+        options="--needs nothing:here",
+        detail="no operation needs the scope nothing:here",
+        advice="rooms:read",
+    ),
     **{
         f"namespace refused with {status}": Case(
             "namespace",

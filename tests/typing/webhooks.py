@@ -25,6 +25,11 @@ class PutOnly:
         return True
 
 
+class AsyncPut:
+    async def put(self, key: str, body: bytes) -> bool:
+        return True
+
+
 def send(body: bytes) -> None: ...
 
 
@@ -38,8 +43,9 @@ if isinstance(event, CredentialExpiredEvent):
     assert_type(event.data.credential_id, str)
 queue: EventQueue = SQLiteEventQueue("queue.db")
 queue = PostgresEventQueue("host=db")
-sinks: list[EventSink] = [PutOnly(), queue]
+sinks: list[EventSink] = [PutOnly(), AsyncPut(), queue]
 WebhookRouter(verifier, queue=PutOnly())
+WebhookRouter(verifier, queue=AsyncPut())
 WebhookRouter(verifier, hand_over=send_async)
 router = WebhookRouter(verifier, hand_over=send)
 assert_type(router.run(b""), None)

@@ -9,8 +9,9 @@ import pytest
 
 from interactor_client.models import EVENT_MODELS
 from interactor_ext import ConfigurationError
+from interactor_ext.testing import WebhookFactory
 from tests.support import lambda_events
-from tests.support.webhook_deliveries import delivery
+from tests.support.webhook_deliveries import SECRET, delivery
 from tests.support.webhook_routers import make
 
 BALANCERS = [name for name in lambda_events.FRONT_ENDS if "Balancer" in name]
@@ -82,6 +83,48 @@ def test_fastapi_runs_the_dependencies_that_the_router_is_included_with() -> Non
     with testclient.TestClient(app) as client:
         assert client.post(PREFIX, content=body, headers=headers).json() == {"status": "ignored"}
     assert calls == ["called"]
+
+
+def sent_to(app: Any, path: str) -> Any:
+    return WebhookFactory(SECRET)("room.message.created").send(app, path)
+
+
+def fastapi_api() -> Any:
+    api = pytest.importorskip("fastapi").APIRouter(prefix="/webhooks")
+    api.include_router(make().fastapi(), prefix="/interactor")
+    app = pytest.importorskip("fastapi").FastAPI()
+    app.include_router(api)
+    return app
+
+
+def starlette_app(route: Any) -> Any:
+    return pytest.importorskip("starlette.applications").Starlette(routes=[route])
+
+
+def starlette_routing() -> Any:
+    return pytest.importorskip("starlette.routing")
+
+
+@pytest.mark.parametrize(
+    ("application", "status"),
+    {
+        "the prefix moved to the inner router": (fastapi_api, 200),
+        "Route": (lambda: starlette_app(starlette_routing().Route(PREFIX, make().asgi, methods=["POST"])), 200),
+        "Mount": (lambda: starlette_app(starlette_routing().Mount(PREFIX, make().asgi)), 307),
+    }.values(),
+)
+def test_routes_that_the_page_names_answer_and_a_mount_redirects(application: Any, status: int) -> None:
+    """docs/how-to/webhooks.md"""
+    assert sent_to(application(), PREFIX).status == status
+
+
+def test_flask_serves_two_routers_at_one_path_under_two_prefixes() -> None:
+    app = pytest.importorskip("flask").Flask(__name__)
+    routers = [make(), make(hand_over=print)]
+    for number, router in enumerate(routers):
+        app.register_blueprint(router.flask("/"), url_prefix=f"/{number}")
+    bodies = [sent_to(app, f"/{number}/").body for number in (0, 1)]
+    assert [b"ignored" in bodies[0], b"accepted" in bodies[1]] == [True, True]
 
 
 def test_django_views_are_exempt_from_login() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from celery import Celery, signals
 from celery.contrib.testing.worker import start_worker
-from celery.exceptions import Reject, Retry
+from celery.exceptions import CDeprecationWarning, Reject, Retry
 from rq import Queue, SimpleWorker
 
 from interactor_ext import ConfigurationError, WebhookPayloadError
@@ -379,6 +380,18 @@ def test_second_router_of_the_same_task_is_refused(in_celery: CeleryTasks) -> No
     in_celery.hand_over_to(make())
     with pytest.raises(ConfigurationError, match="from another webhook router"):
         in_celery.hand_over_to(make())
+
+
+def test_options_of_celery_are_its_own_and_the_queue_is_one_of_the_message(in_celery: CeleryTasks) -> None:
+    with pytest.raises(ConfigurationError, match=r"no option 'task_name'.*WebhookRouter\(name="):
+        in_celery.hand_over_to(make(), task_name="run")
+    router = make(name="routed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CDeprecationWarning)  # Celery 5.7 deprecates the attribute
+        in_celery.hand_over_to(router, queue="elsewhere", time_limit=30)
+        assert router.handle(*delivery()).status == 200
+    assert in_celery.task.time_limit == 30
+    assert len(in_celery.messages("elsewhere")) == 1
 
 
 def test_eager_celery_task_raises_the_error_of_its_handler(in_celery: CeleryTasks) -> None:

@@ -177,28 +177,45 @@ def test_handled_events_are_swept_from_a_queue_by_a_new_one(
     assert postgres.run("SELECT key FROM interactor_webhook_queue") == [("new",)]
 
 
-# Servers that go away
+def test_queue_sweeps_the_claims_of_transactions_beside_it(queue: PostgresEventQueue, postgres: PostgresServer) -> None:
+    with PostgresEventStore(postgres.dsn) as store:
+        store.create()
+    postgres.run("INSERT INTO interactor_webhook_claims VALUES ('+old', '', now() - interval '1 s', true)")
+    queue.put("new", b"x")
+    assert postgres.run(COUNT) == [(0,)]
 
 
-def test_prepared_statement_finds_the_events_of_a_service_by_their_index(
-    postgres: PostgresServer, queue: PostgresEventQueue
-) -> None:
-    from psycopg.sql import SQL, Identifier
-    from psycopg_pool import ConnectionPool
-
+def test_take_finds_the_events_of_a_service_by_their_index(postgres: PostgresServer, queue: PostgresEventQueue) -> None:
     postgres.run(
         "INSERT INTO interactor_webhook_queue SELECT 'other:' || i, 'open', now(), '', 0, '', '', now() "
         "FROM generate_series(1, 1000) i; ANALYZE interactor_webhook_queue"
     )
-    settings = {"prepare_threshold": 0, "options": "-c plan_cache_mode=force_generic_plan"}
-    with ConnectionPool(postgres.dsn, min_size=1, max_size=1, open=True, kwargs=settings) as pool:
-        assert PostgresEventQueue(pool).take("t", 60, "shop") is None
-        with pool.connection() as connection:
-            named = "SELECT name FROM pg_prepared_statements WHERE statement ~ 'SKIP LOCKED'"
-            [(name,)] = connection.execute(named, prepare=False).fetchall()
-            explain = SQL("EXPLAIN EXECUTE {} (60, 't', 'shop')").format(Identifier(name))
-            plan = connection.execute(explain).fetchall()
-    assert "interactor_webhook_queue_service" in str(plan)
+    assert queue.take("t", 60, "shop") is None
+    queue.close()  # which is when PostgreSQL counts
+    scans = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'interactor_webhook_queue_service'"
+    eventually(lambda: postgres.run(scans) == [(1,)], "a scan of the index")
+
+
+def test_calls_are_read_committed_in_a_server_whose_default_is_serializable(
+    make: Stores, queue: PostgresEventQueue, postgres: PostgresServer
+) -> None:
+    """Where concurrent deliveries would collide."""
+    postgres.run("ALTER ROLE postgres SET default_transaction_isolation = 'serializable'")
+    try:
+        store = make()
+        store.create()
+        for table in set(TABLES.values()):
+            level = "level text DEFAULT current_setting('transaction_isolation')"
+            postgres.run(f"ALTER TABLE {table} ADD COLUMN {level}")
+        queue.close()
+        assert (store.claim("k", "t", 60), queue.put("k", b"x")) == (CLAIMED, True)
+    finally:
+        postgres.run("ALTER ROLE postgres RESET default_transaction_isolation")
+    for table in TABLES.values():
+        assert postgres.run(f"SELECT level FROM {table}") == [("read committed",)]
+
+
+# Servers that go away
 
 
 def test_completion_whose_answer_got_lost_can_be_repeated(store: Any, queue: PostgresEventQueue) -> None:
@@ -429,6 +446,14 @@ def test_invalid_dsn_raises_configuration_error_that_does_not_quote_it(kind: Any
         kind(dsn).claim("k", "t", 60)
     assert "s3cret" not in repr(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("kind", [PostgresEventStore, AsyncPostgresEventStore])
+def test_dsn_of_asyncpg_is_refused_with_what_to_write(kind: Any) -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(ConfigurationError, match=r"'ssl'.* write sslmode=require\.") as caught:
+        kind("postgresql+asyncpg://user:s3cret@host/db?ssl=require")
+    assert "s3cret" not in str(caught.value)
 
 
 def test_receiver_warns_without_a_name_as_others_can_share_the_database() -> None:

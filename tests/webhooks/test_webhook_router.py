@@ -6,11 +6,13 @@ import asyncio
 import contextvars
 import functools
 import math
+import re
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -22,7 +24,10 @@ from interactor_ext.webhooks import (
     CredentialConnectedEvent,
     MemoryEventStore,
     SQLiteEventQueue,
+    SQLiteEventStore,
     WebhookAnswer,
+    WebhookRouter,
+    WebhookVerifier,
     WebhookWorker,
     sign,
 )
@@ -197,6 +202,19 @@ def test_duplicate_delivery_runs_no_handler(handle: Handle, store: Any) -> None:
     # Another delivery of the same event, with other bytes.
     assert status(handle(router, *delivery(attempt=2))) == (200, "duplicate")
     assert len(ran) == 1
+
+
+def test_second_router_with_the_same_name_and_store_is_warned_of(tmp_path: Path) -> None:
+    def shop(name: str, path: str = "events.db", secret: str = SECRET) -> WebhookRouter:
+        return WebhookRouter(WebhookVerifier(secret), SQLiteEventStore(tmp_path / path), name=name)
+
+    first = shop("shop")
+    others = [shop("billing"), shop("shop", "other.db"), shop("shop")]  # the application is made again
+    with pytest.warns(UserWarning, match=rf"router created at {re.escape(__file__)}:\d+ has the same name and SQLite"):
+        others.append(shop("shop", secret="whsec_of_another_webhook"))
+    with pytest.warns(UserWarning, match="only the other's handlers run"):
+        WebhookRouter(WebhookVerifier(SECRET), SQLiteEventStore(tmp_path / "events.db"), name="shop")
+    assert first.handle(*delivery()).status == 200
 
 
 def test_different_idempotency_keys_are_different_events(handle: Handle) -> None:
@@ -551,6 +569,14 @@ def test_put_only_queue_takes_genuine_events(handle: Handle) -> None:
     assert queue.events == {}
     assert status(handle(router, body, headers)) == (200, "accepted")
     assert queue.events == {"shop:idem_1": body}
+
+
+def test_put_may_be_asynchronous(handle: Handle) -> None:
+    class Put:
+        async def put(self, key: str, body: bytes) -> bool:
+            return key == "shop:idem_1"
+
+    assert status(handle(make(queue=Put()), *delivery())) == (200, "accepted")
 
 
 def test_contradictory_settings_raise_configuration_error(queue: SQLiteEventQueue) -> None:

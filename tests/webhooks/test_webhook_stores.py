@@ -698,20 +698,66 @@ def test_dead_letters_can_be_listed_replayed_and_discarded(queue: EventQueue, cl
 
 
 def test_stats_count_the_events_of_a_service_by_what_has_become_of_them(queue: Any, clock: Clock) -> None:
-    assert queue.stats("shop") == ("shop", 0, 0, 0, 0.0)
-    for key in ("shop:done", "shop:dead", "shop:failed", "shop:runs", "other:new"):
+    assert queue.stats("shop") == ("shop", 0, 0, 0, 0.0, 0)
+    for key in ("shop:skipped", "shop:done", "shop:dead", "shop:failed", "shop:runs", "other:new"):
         queue.put(key, b"x")
         clock.pass_(100)
         if key != "other:new":
             queue.take(key, 3600)
+    queue.put_back("shop:skipped", "shop:skipped", 3600, "No handler.")
     queue.complete("shop:done", "shop:done")
     queue.bury("shop:dead", "shop:dead", "broken")
     queue.retry("shop:failed", "shop:failed", 300, "broken")
     queue.put("shop:new", b"x")
-    *counts, oldest = queue.stats("shop")
-    assert counts == ["shop", 2, 1, 1]
+    *counts, oldest, unhandled = queue.stats("shop")
+    assert (counts, unhandled) == (["shop", 2, 1, 1], 1)
     assert 200 <= oldest < 260  # of "shop:runs"
     assert queue.stats()[:4] == ("", 3, 1, 1)
+    queue.replay("shop:dead")
+    assert queue.stats("shop")[1:4] == (3, 1, 0)
+
+
+def test_dead_letters_of_a_service_or_of_a_key_are_read_without_the_others(queue: EventQueue) -> None:
+    for key in KEYS_OF_SERVICES:
+        queue.put(key, key.encode())
+        queue.take(key, 60)
+        queue.bury(key, key, "broken")
+    for arguments, found in {
+        (100, "shop"): ["shop:a", "shop:b"],
+        (1, "shop"): ["shop:a"],
+        (1, "shop", "shop:b"): ["shop:b"],
+        (1, "billing", "shop:b"): [],
+        (1, "", "shop"): ["shop"],
+    }.items():
+        assert [letter.key for letter in queue.dead_letters(*arguments)] == found, arguments
+
+
+def test_queued_events_of_one_name_are_moved_to_another_unless_they_are_known_there(queue: Any) -> None:
+    keys = ("old:a", "old:known", "idem", "sha256:0", "new:known", "older:a")
+    for key in keys:
+        queue.put(key, b"x")
+    queue.take("t", 60)  # what a worker has taken stays taken
+    assert queue.overdue(0) == {"old:": 1, "": 1, "sha256:": 1, "new:": 1, "older:": 1}
+    assert queue.rename("old", "new") == 1
+    assert queue.rename("", "new") == 2
+    assert queue.rename("old", "new") == 0
+    assert sorted(queue.take(key, 60).key for key in keys[:4]) == ["new:idem", "new:known", "new:sha256:0", "older:a"]
+    assert queue.take("t", 60) is None
+    assert queue.complete("new:a", "t") is True
+    with pytest.raises(ConfigurationError, match="name must be"):
+        queue.rename("old", "new'")
+
+
+@pytest.mark.parametrize(
+    "kind", [name for name, kind in KINDS.items() if kind.place in ("file", "postgres")], indirect=True
+)
+def test_claims_of_one_name_are_moved_to_another_with_those_of_transactions(stores: Stores) -> None:
+    store = stores()
+    for key in ("old:a", "+old:b", "c", "+d", "body:0", "new:e", "older:a"):
+        store.complete(key, "t")
+    assert (store.rename("old", "new"), store.rename("", "new")) == (2, 3)
+    moved = ("new:a", "+new:b", "new:c", "+new:d", "new:body:0", "new:e", "older:a")
+    assert [store.claim(key, "u", 60) for key in moved] == [COMPLETED] * 7
 
 
 def test_concurrent_threads_take_each_event_once(queue: EventQueue) -> None:

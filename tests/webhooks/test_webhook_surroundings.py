@@ -7,7 +7,8 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import httpx
 import pytest
 
 from interactor_ext import ConfigurationError
-from interactor_ext.webhooks import PostgresEventStore, SQLiteEventQueue, SQLiteEventStore
+from interactor_ext.webhooks import PostgresEventQueue, PostgresEventStore, SQLiteEventQueue, SQLiteEventStore
+from tests.support.clock import Clock
 from tests.support.postgres_server import PostgresServer
 from tests.support.served import GUNICORN, UVICORN, Served, needs
 from tests.support.webhook_deliveries import delivery
@@ -420,6 +422,78 @@ def test_check_of_a_postgres_store_names_the_missing_table(postgres: PostgresSer
         store.create()
         router.check()
         assert postgres.run("SELECT key FROM interactor_webhook_claims") == []
+
+
+BROKEN = "ALTER TABLE {} RENAME COLUMN {} TO other"
+READ_ONLY = "ALTER ROLE postgres SET default_transaction_read_only = {}"
+
+
+@pytest.mark.parametrize("kind", [SQLiteEventStore, SQLiteEventQueue, PostgresEventStore, PostgresEventQueue])
+def test_check_writes_what_a_delivery_would_write_and_takes_it_back(
+    kind: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    table, column = ("queue", "since") if "Queue" in kind.__name__ else ("claims", "token")
+    table = f"interactor_webhook_{table}"
+    in_postgres = "Postgres" in kind.__name__
+    server: Any = request.getfixturevalue("postgres") if in_postgres else None
+    run = server.run if in_postgres else partial(rows_of, tmp_path / "events.db")
+    with kind(server.dsn if in_postgres else tmp_path / "events.db") as shared:
+        if in_postgres:
+            shared.create()
+        router = make(**{"queue" if "Queue" in kind.__name__ else "store": shared}, name="shop")
+        router.on("*")(print)
+        router.check()
+        assert run(f"SELECT * FROM {table}") == []
+        if in_postgres:
+            server.run(READ_ONLY.format("on"))
+            shared.close()
+            with pytest.raises(ConfigurationError, match="read-only"):
+                router.check()
+            with psycopg_of(server) as connection:
+                connection.execute("SET default_transaction_read_only = off")
+                connection.execute(READ_ONLY.format("off"))
+            shared.close()
+        run(BROKEN.format(table, column))
+        with pytest.raises(ConfigurationError, match=column):
+            router.check()
+        assert router.handle(*delivery()).status == 503
+
+
+def rows_of(path: Path, statement: str) -> list[Any]:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        return connection.execute(statement).fetchall()
+
+
+def psycopg_of(server: Any) -> Any:
+    import psycopg
+
+    return psycopg.connect(server.dsn, autocommit=True)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_check_warns_of_events_under_names_that_nobody_serves(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    with ExitStack() as stack:
+        if kind == "sqlite":
+            queue: Any = stack.enter_context(SQLiteEventQueue(tmp_path / "queue.db", clock=clock))
+        else:
+            server = request.getfixturevalue("postgres")
+            queue = stack.enter_context(PostgresEventQueue(server.dsn))
+            queue.create()
+        for key in ("idem_1", "old:a", "old:b", "shop:a"):
+            queue.put(key, b"{}")
+        clock.now += 100
+        if kind == "postgres":
+            server.run("UPDATE interactor_webhook_queue SET at = at - interval '100 s'")
+        queue.put("billing:new", b"{}")
+        make(queue=queue, name="shop").check()
+    assert sorted(record.getMessage().partition(" have been due")[0] for record in caplog.records) == [
+        "1 webhook events of a router without a name",
+        "2 webhook events of the service 'old'",
+    ]
+    assert "interactor webhooks rename MODULE:ROUTER 'old'" in caplog.text
 
 
 def test_check_of_a_router_that_is_ready_passes(tmp_path: Path) -> None:

@@ -327,6 +327,7 @@ watched.on("*")(handle)
         (shop.folder / "gone").touch()
         eventually(lambda: client.get("/healthz").status_code == 503, "503")
         assert client.get("/healthz").json()["status"] == "queue_unreachable"
+        assert client.get("/livez").status_code == 200  # a restart would not bring the queue back
         shop.send(0)
         eventually(lambda: client.get("/healthz").json()["status"] == "stopping", "stopping")
         assert client.get("/healthz").status_code == 200

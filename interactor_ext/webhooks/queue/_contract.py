@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from interactor_ext.webhooks.events import parse_event
@@ -46,7 +47,7 @@ class EventSink(Protocol):
     forgets handled events, it has a `ttl`, see `EventStore`.
     """
 
-    def put(self, key: str, body: bytes) -> bool:
+    def put(self, key: str, body: bytes) -> bool | Awaitable[bool]:
         """Store an event durably. Returns False and stores nothing if its key is known: waiting, handled or dead.
 
         May raise anything when the queue is unreachable: the response is then 503.
@@ -60,8 +61,12 @@ class EventQueue(EventSink, Protocol):
 
     Each method is one atomic step and may raise anything when the queue is unreachable. `token` identifies one attempt
     of one worker, so each `take` has a new one; a call with an older token changes nothing, except that a completion
-    always counts. A queue with a method `stats(service)`, which returns a `WebhookQueue` of `interactor_ext.telemetry`,
-    appears in metrics.
+    always counts.
+
+    Methods that a queue may also have: `stats(service)`, which returns a `WebhookQueue` of `interactor_ext.telemetry`,
+    for metrics; and for `WebhookRouter.check`, `check()`, which writes what a delivery would write and takes it back,
+    and `overdue(seconds)`, the number of events that have been due for so long, by the part of their key that ends with
+    the first colon ("" if there is none).
     """
 
     def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
@@ -83,9 +88,9 @@ class EventQueue(EventSink, Protocol):
         """Schedule another attempt in `delay` seconds. Returns False if another worker has taken the event."""
         ...
 
-    def put_back(self, key: str, token: str, delay: float) -> bool:
-        """Like `retry`, but without counting the attempt: for an event that no handler has seen, or whose worker was
-        told to stop.
+    def put_back(self, key: str, token: str, delay: float, error: str = "") -> bool:
+        """Like `retry`, but without counting the attempt: for an event without a handler, which `error` then says, or
+        one whose worker was told to stop.
         """
         ...
 
@@ -93,8 +98,10 @@ class EventQueue(EventSink, Protocol):
         """Move the event to the dead letters. Returns False if another worker has taken it."""
         ...
 
-    def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
-        """Dead letters, the oldest first. They stay until they are replayed or discarded."""
+    def dead_letters(self, limit: int = 100, service: str = "", key: str = "") -> list[DeadLetter]:
+        """Dead letters, the oldest first: all, those of a service (see `take`), or only the one with this key. They
+        stay until they are replayed or discarded.
+        """
         ...
 
     def replay(self, key: str) -> bool:

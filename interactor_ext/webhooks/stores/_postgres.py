@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from interactor_ext._effects import Effects, run_async
 from interactor_ext._lazy import asyncio
-from interactor_ext.webhooks._postgres import CENTURY, PostgresBacked, SyncPostgresBacked, rows
+from interactor_ext.webhooks._postgres import CENTURY, PostgresBacked, SyncPostgresBacked
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL, ClaimState
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS interactor_webhook_claims (
 );
 CREATE INDEX IF NOT EXISTS interactor_webhook_claims_until ON interactor_webhook_claims (until);
 """
+OUTDATED = {"interactor_webhook_claims": "until <= statement_timestamp()"}
 _CLAIM = """
 INSERT INTO interactor_webhook_claims AS claims (key, token, until, completed)
 VALUES (%(key)s, %(token)s, clock_timestamp() + make_interval(secs => %(lease)s), false)
@@ -46,22 +47,22 @@ class _Claims(PostgresBacked):
     _kind = "store"
     _table = "interactor_webhook_claims"
     _schema = SCHEMA
-    _outdated = "until <= statement_timestamp()"
+    _outdated: ClassVar = OUTDATED
 
     def _claim(self, key: str, token: str, lease: float, connection: Any) -> Effects[ClaimState]:
         values = {"key": key, "token": token, "lease": min(lease, CENTURY)}
-        if (yield from rows(connection, _CLAIM, values)):
+        if (yield from self._rows(connection, _CLAIM, values)):
             yield from self._sweep(connection)
             return ClaimState.CLAIMED
-        completed = yield from rows(connection, _COMPLETED, {"key": key})
+        completed = yield from self._rows(connection, _COMPLETED, {"key": key})
         return ClaimState.COMPLETED if completed else ClaimState.IN_PROGRESS
 
     def _complete(self, key: str, token: str, connection: Any) -> Effects[bool]:
         values = {"key": key, "token": token, "ttl": min(self.ttl, CENTURY)}
-        return bool((yield from rows(connection, _COMPLETE, values)))
+        return bool((yield from self._rows(connection, _COMPLETE, values)))
 
     def _release(self, key: str, token: str, connection: Any) -> Effects[None]:
-        yield from rows(connection, _RELEASE, {"key": key, "token": token})
+        yield from self._rows(connection, _RELEASE, {"key": key, "token": token})
 
 
 class PostgresEventStore(_Claims, SyncPostgresBacked):
@@ -120,6 +121,10 @@ class AsyncPostgresEventStore(_Claims):
     async def release(self, key: str, token: str) -> None:
         """Like `EventStore.release`."""
         await self._run(partial(self._release, key, token))
+
+    async def rename(self, old: str, new: str) -> int:
+        """See `PostgresEventStore.rename`."""
+        return await self._run(partial(self._rename, old, new))
 
     async def aclose(self) -> None:
         """Like `PostgresEventStore.close`, for the connections of this event loop."""

@@ -54,6 +54,7 @@ class _RedisBacked:
         self._redis = redis
         self.ttl: float = above_zero(ttl, "The ttl of a webhook store")
         self._prefix = prefix
+        self._identity = hash((id(redis), prefix))
         self._knows_policy = False
 
     def _claim(self, key: str, token: str, lease: float) -> Effects[ClaimState]:

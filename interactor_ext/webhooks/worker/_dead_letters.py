@@ -18,21 +18,22 @@ _ALL = 2**63 - 1
 
 def letters_of(worker: WebhookWorker) -> list[DeadLetter]:
     """The oldest first. Those of this router: services that share a queue have a name each."""
-    return [each for each in worker.queue.dead_letters(_ALL) if each.key.startswith(worker.router.key_prefix)]
+    return worker.queue.dead_letters(_ALL, worker.router.key_prefix.rstrip(":"))
 
 
 def chosen(worker: WebhookWorker, keys: list[str] | None, every: bool = False) -> list[DeadLetter]:
     """Those with these keys, or all. Raises ConfigurationError."""
     if bool(keys) == every:
         raise ConfigurationError("Pass keys of dead letters or --all, not both.")
-    letters = letters_of(worker)
     if every:
-        return letters
-    by_key = {each.key: each for each in letters}
-    wanted = dict.fromkeys(keys or ())
-    if unknown := [key for key in wanted if key not in by_key]:
-        raise ConfigurationError(f"No dead letter of this router has the key {unknown[0]!r}.")
-    return [by_key[key] for key in wanted]
+        return letters_of(worker)
+    service, letters = worker.router.key_prefix.rstrip(":"), []
+    for key in dict.fromkeys(keys or ()):
+        found = worker.queue.dead_letters(1, service, key) if key else []
+        if not found:
+            raise ConfigurationError(f"No dead letter of this router has the key {key!r}.")
+        letters += found
+    return letters
 
 
 def how_many(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The port of a worker process for probes and Prometheus: /healthz and /metrics."""
+"""The port of a worker process for probes and Prometheus: /healthz, /livez and /metrics."""
 
 from __future__ import annotations
 
@@ -40,8 +40,10 @@ class MetricsPort(ThreadingTCPServer):
         if path == "/healthz":
             status, document = self._health()
             return status, _JSON, _json(document)
+        if path == "/livez":
+            return 200, _JSON, _json({"status": "alive"})
         if path != "/metrics":
-            return 404, _JSON, _json({"error": "Try /healthz or /metrics."})
+            return 404, _JSON, _json({"error": "Try /healthz, /livez or /metrics."})
         try:
             import prometheus_client
         except ImportError:

@@ -28,7 +28,7 @@ _HANDLER_SECONDS = 300.0
 _NO_LIMIT = 2_592_000.0
 # The delays in seconds of an event without a handler here. The longest is what a worker that is new to it waits.
 _SKIP_SECONDS = 5.0
-_LONGEST_SKIP = 600.0
+_LONGEST_SKIP = 21_600.0
 
 
 class QueueLoop(ABC):
@@ -211,7 +211,8 @@ class WebhookWorker(QueueLoop):
                 kind,
             )
         delay = min(max(self._poll_interval, _SKIP_SECONDS, queued.age), _LONGEST_SKIP)
-        yield from self._calls.record(self.queue.put_back, queued.key, token, delay)
+        reason = f"No worker has a handler for {kind!r} events yet."
+        yield from self._calls.record(self.queue.put_back, queued.key, token, delay, _storable(reason))
 
     def _complete(self, key: str, token: str) -> Effects[None]:
         try:
@@ -238,6 +239,9 @@ class WebhookWorker(QueueLoop):
 
 
 def _error_text(error: BaseException) -> str:
-    text = "".join(traceback.format_exception_only(error)).strip()
+    return _storable("".join(traceback.format_exception_only(error)).strip())
+
+
+def _storable(text: str) -> str:
     # JSON can contain lone surrogates, which no database accepts.
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,144 @@
+"""What the queues in SQLite and PostgreSQL have in common: their statements, and the methods that are one each."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from abc import ABC, abstractmethod
+from functools import cache
+from typing import Any, ClassVar, NamedTuple
+
+from interactor_ext.telemetry._events import WebhookQueue
+from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter
+
+# Conditions that an index serves in both databases. Of all services there is none: a parameter of one plan for both
+# would keep SQLite from the index.
+_OF_SERVICE = "AND substr(key, 1, {colon}) = :service || ':'"
+_OF_HOLDER = """
+UPDATE interactor_webhook_queue SET at = {then} %s WHERE key = :key AND token = :token AND state = 'open'
+"""
+_RENEW = _OF_HOLDER % ""
+_END = _OF_HOLDER % ", token = '', state = :state, error = :error"
+_PUT_BACK = _OF_HOLDER % (
+    ", token = '', attempts = attempts - 1, error = CASE attempts WHEN 1 THEN :error ELSE error END"
+)
+_DONE = """
+UPDATE interactor_webhook_queue SET state = 'done', at = {then}, body = '', token = :token, error = ''
+WHERE key = :key AND
+"""
+# With the same token, a repeated completion is the first one still.
+COMPLETE = _DONE + "(state <> 'done' OR token = :token)"
+_DISCARD = _DONE + "state = 'dead'"
+DELETE = "DELETE FROM interactor_webhook_queue WHERE key = :key"
+_REPLAY = """
+UPDATE interactor_webhook_queue SET state = 'open', at = {now}, since = {now}, attempts = 0, error = ''
+WHERE key = :key AND state = 'dead'
+"""
+_DEAD = """
+SELECT key, body, attempts, error, {epoch} at) FROM interactor_webhook_queue WHERE state = 'dead' {service}
+ORDER BY at LIMIT :limit
+"""
+_DEAD_WITH_KEY = _DEAD.replace("ORDER BY", "AND key = :key ORDER BY")
+_STATS = """
+SELECT count(CASE WHEN state = 'open' AND error = '' THEN 1 END),
+    count(CASE WHEN state = 'open' AND error <> '' AND attempts > 0 THEN 1 END),
+    count(CASE WHEN state = 'dead' THEN 1 END),
+    coalesce({epoch} {now}) - {epoch} min(CASE WHEN state = 'open' AND error = '' THEN since END)), 0.0),
+    count(CASE WHEN state = 'open' AND error <> '' AND attempts = 0 THEN 1 END)
+FROM interactor_webhook_queue WHERE state IN ('open', 'dead') {service}
+"""
+_OVERDUE = """
+SELECT substr(key, 1, {colon}), count(*) FROM interactor_webhook_queue WHERE state = 'open' AND at <= {ago} GROUP BY 1
+"""
+_PARAMETER = re.compile(r"(?<!:):(\w+)")
+
+
+class Dialect(NamedTuple):
+    """How a database writes what is between braces, and a parameter (`\\1` is its name)."""
+
+    now: str
+    then: str
+    ago: str
+    colon: str
+    epoch: str
+    """Begins a call, of which the closing parenthesis is in the statement."""
+    parameter: str
+
+
+class SQLEventQueue(ABC):
+    """A queue in the table `interactor_webhook_queue`. `at` is when an event is due, its lease ends, or it became a
+    dead letter, or when it may be forgotten. `error` of an event without an attempt says that it has no handler.
+    """
+
+    ttl: float
+    _dialect: ClassVar[Dialect]
+
+    @abstractmethod
+    def _write(self, statement: str, *, seconds: float = 0.0, **values: Any) -> bool:
+        """Whether the statement changed a row."""
+
+    @abstractmethod
+    def _fetch(self, statement: str, *, seconds: float = 0.0, **values: Any) -> list[Any]: ...
+
+    def renew(self, key: str, token: str, lease: float) -> bool:
+        """Like `EventQueue.renew`."""
+        return self._write(_RENEW, key=key, token=token, seconds=lease)
+
+    def complete(self, key: str, token: str) -> bool:
+        """Like `EventQueue.complete`."""
+        return self._write(COMPLETE, key=key, token=token, seconds=self.ttl)
+
+    def retry(self, key: str, token: str, delay: float, error: str) -> bool:
+        """Like `EventQueue.retry`."""
+        return self._write(_END, state="open", key=key, token=token, seconds=delay, error=_storable(error))
+
+    def put_back(self, key: str, token: str, delay: float, error: str = "") -> bool:
+        """Like `EventQueue.put_back`."""
+        return self._write(_PUT_BACK, key=key, token=token, seconds=delay, error=_storable(error))
+
+    def bury(self, key: str, token: str, error: str) -> bool:
+        """Like `EventQueue.bury`."""
+        return self._write(_END, state="dead", key=key, token=token, error=_storable(error))
+
+    def dead_letters(self, limit: int = 100, service: str = "", key: str = "") -> list[DeadLetter]:
+        """Like `EventQueue.dead_letters`."""
+        found = self._fetch(_DEAD_WITH_KEY if key else _DEAD, limit=limit, service=service, key=key)
+        return [DeadLetter(*row) for row in found]
+
+    def stats(self, service: str = "") -> WebhookQueue:
+        """How many events of this service, or of all, are in the queue, and how old they are."""
+        [row] = self._fetch(_STATS, service=service)
+        return WebhookQueue(service, *row)
+
+    def overdue(self, seconds: float) -> dict[str, int]:
+        """Like `EventQueue.overdue`."""
+        return dict(self._fetch(_OVERDUE, seconds=seconds))
+
+    def replay(self, key: str) -> bool:
+        """Like `EventQueue.replay`."""
+        return self._write(_REPLAY, key=key)
+
+    def discard(self, key: str) -> bool:
+        """Like `EventQueue.discard`."""
+        return self._write(_DISCARD, key=key, token="", seconds=self.ttl)
+
+    def _text(self, statement: str, service: str = "") -> str:
+        return _rendered(statement, self._dialect, bool(service))
+
+
+def check_values() -> dict[str, Any]:
+    """Of the event that `check` stores and deletes."""
+    return {"key": f"check:{secrets.token_hex(8)}", "body": b"{}", "token": ""}
+
+
+@cache
+def _rendered(statement: str, dialect: Dialect, of_service: bool) -> str:
+    statement = statement.replace("{service}", _OF_SERVICE if of_service else "")
+    for name, text in dialect._asdict().items():
+        statement = statement.replace(f"{{{name}}}", text)
+    return _PARAMETER.sub(dialect.parameter, statement)
+
+
+def _storable(error: str) -> str:
+    # PostgreSQL takes no NUL in a text.
+    return error.replace("\0", "\\0")[:MAX_ERROR_LENGTH]
