@@ -7,10 +7,9 @@ import argparse
 import re
 from decimal import Decimal
 
-from interactor_client.models import HaltingPresentation, Workflow, WorkflowInstance, WorkflowState, WorkflowTransition
+from interactor_client.models import HaltingPresentation, WorkflowInstance, WorkflowState, WorkflowTransition
 from interactor_ext import ConflictError, InteractorClient, UnexpectedStateError, WaitTimeoutError, with_retry
 
-NAME = "Refund"
 STATES = [
     WorkflowState(
         name="check",
@@ -34,14 +33,6 @@ STATES = [
 ]
 
 
-def refund_workflow(user: InteractorClient) -> Workflow:
-    """The definition, created once, even if this is called again; every refund is an instance of it."""
-    if not (found := [workflow for workflow in user.workflows.iterate() if workflow.name == NAME]):
-        user.workflows.create(name=NAME, initial_state="check", states=STATES)
-        found = [workflow for workflow in user.workflows.iterate() if workflow.name == NAME]
-    return min(found, key=lambda workflow: (workflow.created_at, workflow.id))  # the same one for all who came at once
-
-
 def refund(user: InteractorClient, order_id: str, cents: int) -> WorkflowInstance:
     """Refund an order, or go on with its refund. Returns it once it has ended or waits for approval.
 
@@ -49,7 +40,7 @@ def refund(user: InteractorClient, order_id: str, cents: int) -> WorkflowInstanc
     """
     if cents <= 0:
         raise ValueError(f"A refund of {cents} cents isn't possible.")
-    workflow = with_retry(refund_workflow)(user)
+    workflow = user.workflows.ensure(name="Refund", initial_state="check", states=STATES)
     context = {"order_id": order_id, "cents": cents}
     # The platform keeps instances for 30 days after their end; a shop keeps their ids in its database.
     for instance in user.workflow_instances.iterate(workflow_id=workflow.id):

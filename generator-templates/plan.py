@@ -159,8 +159,8 @@ class Body:
     """The module and the name of the model whose fields are keywords of the method; None if the body is one keyword."""
     fields: tuple[Field, ...]
     """Those keywords."""
-    ensured_by: str = ""
-    """`x-ensured-by`: the field by which what is created is found again."""
+    ensured_by: tuple[str, ...] = ()
+    """`x-ensured-by`: the fields by which what is created is found again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,6 +241,12 @@ class Operation:
     result: Type
     """What it hands out: of a page the list of items, of a stream an event."""
     wait: Wait | None = None
+    asks: tuple[str, str] | None = None
+    """`x-asks` of a response: the module and the name of the model of what a method `question` returns."""
+
+    @property
+    def takes_key(self) -> bool:
+        return any(each.key == "Idempotency-Key" for each in self.header_fields)
 
     @property
     def imports(self) -> Imports:
@@ -256,7 +262,8 @@ class Operation:
     @property
     def method_imports(self) -> Imports:
         waited = self.wait.imports if self.wait else frozenset()
-        return self.result.imports | waited | imports_of((*self.path_fields, *self.body_fields, *self.keywords))
+        asked = {self.asks} if self.asks else frozenset[tuple[str, str]]()
+        return self.result.imports | waited | asked | imports_of((*self.path_fields, *self.body_fields, *self.keywords))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,6 +281,11 @@ class Tag:
     def changeable(self) -> tuple[str, ...]:
         """The fields that `update` takes."""
         return tuple(field.name for each in self.operations if each.method == "update" for field in each.body_fields)
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """The keywords of `list`."""
+        return tuple(field.name for each in self.operations if each.method == "list" for field in each.keywords)
 
     @property
     def imports(self) -> Imports:

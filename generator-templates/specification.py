@@ -383,6 +383,7 @@ def _operation(endpoint: Endpoint, method: str, positional: list[str]) -> Operat
         outcome=outcome,
         result=result,
         wait=_wait(successes, data),
+        asks=_asks(successes),
     )
 
 
@@ -407,6 +408,11 @@ def _wait(successes: list[Response], data: Type | None) -> Wait | None:
     status = f"{data.annotation}Status"
     imports = frozenset({(str(PythonIdentifier(status, "")), f"Known{status}")})
     return Wait(by=about["by"], until=tuple(about["until"]), imports=imports)
+
+
+def _asks(successes: list[Response]) -> tuple[str, str] | None:
+    model = next((each for response in successes if (each := _extra(response.data).get("x-asks"))), None)
+    return None if model is None else (str(PythonIdentifier(model, "")), str(ClassName(model, "")))
 
 
 def _is_success(response: Response) -> bool:
@@ -479,8 +485,12 @@ def _body(body: ParsedBody) -> Body:
         argument=body.body_type.value,
         model=(str(model.module_name), str(model.name)),
         fields=tuple(_keyword(each, body.prop) for each in _properties(body.prop)),
-        ensured_by=_extra(body.prop.data).get("x-ensured-by", ""),
+        ensured_by=_ensured_by(_extra(body.prop.data).get("x-ensured-by", ())),
     )
+
+
+def _ensured_by(names: str | list[str]) -> tuple[str, ...]:
+    return tuple(quoted(name) for name in ([names] if isinstance(names, str) else names))
 
 
 def _keyword(prop: Any, model: parsed.ModelProperty) -> Field:

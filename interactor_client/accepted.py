@@ -1,5 +1,5 @@
-"""What the resource classes take and do beyond their operations, by `x-accepts`, `x-ensured-by` and `x-wait` in the
-specification. The client around them carries it out: its sender has a method `user` that returns it.
+"""What the resource classes take and do beyond their operations, by `x-accepts`, `x-ensured-by`, `x-wait` and `x-asks`
+in the specification. The client around them carries it out: its sender has a method `user` that returns it.
 """
 
 from __future__ import annotations
@@ -34,14 +34,26 @@ def user_of(sender: Any) -> Any:
 
 def tool_ids(tools: ToolIds[str] | Unset | None, sender: object) -> Any:
     """The ids of tools, which are registered if need be."""
-    return [tool.id for tool in tools.register(user_of(sender))] if _is_source(tools) else tools
+    return [tool.id for tool in tools.register(user_of(sender))] if is_source(tools) else tools
 
 
 async def tool_ids_async(tools: ToolIds[str] | Unset | None, sender: object) -> Any:
-    return [tool.id for tool in await tools.register(user_of(sender))] if _is_source(tools) else tools
+    return [tool.id for tool in await tools.register(user_of(sender))] if is_source(tools) else tools
 
 
-def _is_source(tools: object) -> TypeGuard[ToolSource]:
+def is_source(tools: object) -> TypeGuard[ToolSource]:
+    """Whether they are to be registered.
+
+    Raises:
+        TypeError: there is a function among them.
+    """
+    for each in tools if isinstance(tools, list | tuple) else ():
+        if callable(each):
+            name = getattr(each, "__name__", "function")
+            raise TypeError(
+                f"tools must be ids of tools, or a ToolSet, not the function {name!r}. "
+                f"Write tools = ToolSet(); tools.tool({name}), and pass tools=tools, here and to chat(...)."
+            )
     return hasattr(tools, "register")
 
 

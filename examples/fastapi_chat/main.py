@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from html import escape
 from pathlib import Path
 from string import Template
@@ -15,7 +15,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from starlette.middleware.sessions import SessionMiddleware
 
-from interactor_ext import AsyncInteractorClient, NotFoundError, get_async_client
+from interactor_ext import AsyncInteractorClient, get_async_client
 from interactor_ext.relay import Relay
 
 FOLDER = Path(__file__).parent
@@ -73,15 +73,7 @@ async def style() -> FileResponse:
 async def room_of(user: AsyncInteractorClient) -> str:
     """The id of the user's room. The first visit creates it and the assistant, even if several arrive at once."""
     bot = await user.assistants.ensure(name="Support Bot", model="gpt-4", system_prompt="You are helpful.")
-    rooms = await user.rooms.list(assistant_id=bot.id, per_page=1)
-    if rooms.data:
-        return rooms.data[0].id
-    for number in range(100):
-        once = user.with_options(idempotency_key=f"room-{number}-of-{bot.id}")
-        room = await once.rooms.create(assistant_id=bot.id)
-        with suppress(NotFoundError):  # for 24 hours, a key returns the same room, even if it was deleted since
-            return (await user.rooms.get(room.id)).id
-    raise RuntimeError(f"Too many rooms of {bot.id} were deleted within a day.")
+    return (await user.rooms.ensure(bot.id)).id
 
 
 def render(name: str, **values: str) -> HTMLResponse:

@@ -2,9 +2,8 @@
 
 import asyncio
 import sys
-from contextlib import suppress
 
-from interactor_ext import AsyncInteractorClient, NotFoundError, get_async_client
+from interactor_ext import AsyncInteractorClient, get_async_client
 from orders import tools
 
 
@@ -16,15 +15,7 @@ async def room_of(customer: AsyncInteractorClient) -> str:
         system_prompt="You help the customers of a shop.",
         tools=tools,
     )
-    rooms = await customer.rooms.list(assistant_id=bot.id, per_page=1)
-    if rooms.data:
-        return rooms.data[0].id
-    for number in range(100):
-        once = customer.with_options(idempotency_key=f"room-{number}-of-{bot.id}")
-        room = await once.rooms.create(assistant_id=bot.id)
-        with suppress(NotFoundError):  # for 24 hours, a key returns the same room, even if it was deleted since
-            return (await customer.rooms.get(room.id)).id
-    raise RuntimeError(f"Too many rooms of {bot.id} were deleted within a day.")
+    return (await customer.rooms.ensure(bot.id)).id
 
 
 async def main() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from attrs import define as _define
 from attrs import field as _field
@@ -38,6 +38,8 @@ class Room(_Model):
     """Undocumented fields."""
     left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
     """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
+    outcome: Literal["created", "updated", "unchanged"] | None = _field(default=None, eq=False, repr=False)
+    """What `ensure` did; None if another method returned it."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
@@ -100,6 +102,7 @@ class Room(_Model):
         _self.created_at = created_at
         _self.additional_properties = _json
         _self.left_out = _left_out
+        _self.outcome = None
         return _self
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from attrs import define as _define
 from attrs import field as _field
@@ -45,6 +45,8 @@ class Workflow(_Model):
     """Undocumented fields."""
     left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)
     """Fields that were left out of the response (UNSET), or null (None), and read as empty."""
+    outcome: Literal["created", "updated", "unchanged"] | None = _field(default=None, eq=False, repr=False)
+    """What `ensure` did; None if another method returned it."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object, without UNSET fields."""
@@ -132,6 +134,7 @@ class Workflow(_Model):
         _self.updated_at = updated_at
         _self.additional_properties = _json
         _self.left_out = _left_out
+        _self.outcome = None
         return _self
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Collection, Mapping
+from copy import deepcopy
 from functools import partial
 from typing import Any, NamedTuple
 
+from interactor_client.accepted import is_source
 from interactor_client.types import UNSET
+from interactor_client.wire import to_json
 from interactor_ext._effects import Call, Effects, Pause, despite_lost_answers, seconds_until, view_until
 from interactor_ext._errors import ConfigurationError, ConflictError, NotFoundError
 
@@ -16,14 +20,35 @@ from interactor_ext._errors import ConfigurationError, ConflictError, NotFoundEr
 _PAUSES = (0.0, 0.1, 0.4, 1.5)
 # How many were created and deleted within 24 hours, before it is given up.
 _MOST_DELETED = 100
+# Seconds for which what was found counts as unchanged, so that not every page view looks for it again.
+_REMEMBERED = 60.0
+_MOST_REMEMBERED = 10_000
+
+clock = time.monotonic
+
+
+class Found(NamedTuple):
+    """What was found, for which arguments, and until when it is taken to be still so."""
+
+    given: str
+    resource: Any
+    until: float
 
 
 class _Wanted(NamedTuple):
     user: Any
     tag: str
-    by: str
-    given: Mapping[str, Any]
+    given: dict[str, Any]
+    by: Collection[str]
+    filters: Collection[str]
+    has_key: bool
     ends_at: float | None
+
+    @property
+    def identity(self) -> str:
+        """What it is found by, the same in every process."""
+        parts = [self.tag, self.user._view.namespace or "", *(self.given.get(name) for name in self.by)]
+        return json.dumps(parts, sort_keys=True)
 
     def resource(self, **options: Any) -> Any:
         """The resource of a view in time."""
@@ -31,28 +56,77 @@ class _Wanted(NamedTuple):
 
     def key(self, tried: list[str]) -> str:
         """An idempotency key, the same in every process that wants the same and has tried the same before."""
-        parts = [self.tag, self.user._view.namespace or "", self.given[self.by], *tried]
-        return f"ensure-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
+        return f"ensure-{hashlib.sha256(json.dumps([self.identity, *tried]).encode()).hexdigest()}"
 
 
-def ensure(user: Any, tag: str, by: str, fields: Mapping[str, Any], changeable: tuple[str, ...]) -> Effects[Any]:
-    """The one whose field `by` is as in `fields`. Its `outcome` says whether it was found, created or updated."""
+def ensure(
+    user: Any,
+    tag: str,
+    fields: Mapping[str, Any],
+    *,
+    by: Collection[str],
+    filters: Collection[str],
+    changeable: Collection[str],
+    has_key: bool,
+) -> Effects[Any]:
+    """The one whose fields `by` are as in `fields`. Its `outcome` says whether it was found, created or updated.
+
+    `filters` are those of the fields that `list` takes. `has_key`: its creation takes an idempotency key.
+    """
     if user._view.idempotency_key is not None:
         raise ConfigurationError(f"{tag}.ensure chooses its own idempotency key. Call it on a view without one.")
     given = {name: value for name, value in fields.items() if value is not UNSET and value is not None}
-    wanted = _Wanted(user, tag, by, given, user._view.ends_at())
-    found = (yield from _find(wanted)) or (yield from _create(wanted))
+    wanted = _Wanted(user, tag, given, by, filters, has_key, user._view.ends_at())
+    memory: dict[str, Found] = user._shared.ensured
+    # What the headers and the query of a view mean is unknown here.
+    arguments = _comparable(given) if user._view.extras is None else None
+    known = memory.get(wanted.identity)
+    if known is not None and known.given == arguments and clock() < known.until:
+        return deepcopy(known.resource)
+    memory.pop(wanted.identity, None)
+    if is_source(given.get("tools")):
+        registered = yield Call(given["tools"].register, (view_until(user, wanted.ends_at),))
+        given["tools"] = [tool.id for tool in registered]
+    found = yield from _found_or_created(wanted)
+    # One that was created may have a secret, which is shown once.
     if found.outcome == "created":
         return found
-    different = {name: value for name, value in given.items() if _differs(found, name, value, name in changeable)}
+    found = yield from _updated(wanted, found, changeable)
+    if arguments is not None:
+        if len(memory) >= _MOST_REMEMBERED:
+            memory.clear()
+        resource = deepcopy(found)
+        resource.outcome = "unchanged"
+        memory[wanted.identity] = Found(arguments, resource, clock() + _REMEMBERED)
+    return found
+
+
+def _comparable(given: Mapping[str, Any]) -> str | None:
+    """A digest of the arguments, which may be secrets. None if they can't be compared."""
+    tools = given.get("tools")
+    try:
+        if is_source(tools):
+            tools = [[tool.name, tool.description, tool.parameters] for tool in tools]  # type: ignore[attr-defined]
+        text = json.dumps(to_json({**given, "tools": tools}), sort_keys=True)
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _updated(wanted: _Wanted, found: Any, changeable: Collection[str]) -> Effects[Any]:
+    different = {
+        name: value for name, value in wanted.given.items() if _differs(found, name, value, name in changeable)
+    }
     if fixed := [name for name in different if name not in changeable]:
+        name = " and ".join(repr(wanted.given[name]) for name in wanted.by if name in wanted.given)
         raise ConfigurationError(
-            f"The {tag.removesuffix('s')} {given[by]!r} has another {' and '.join(fixed)}, which can't be "
-            f"changed. Nothing was changed. Delete it, or choose another {by}."
+            f"The {wanted.tag.removesuffix('s')} {name} differs in its {' and '.join(fixed)}, which can't be changed. "
+            f"Nothing was changed. Delete it, or choose another {' or '.join(wanted.by)}."
         )
     found.outcome = "unchanged"
     if different:
-        found = yield from despite_lost_answers(user, wanted.ends_at, partial(_update, wanted, found.id, different))
+        update = partial(_update, wanted, found.id, different)
+        found = yield from despite_lost_answers(wanted.user, wanted.ends_at, update)
         found.outcome = "updated"
     return found
 
@@ -61,18 +135,41 @@ def _update(wanted: _Wanted, resource_id: str, fields: Mapping[str, Any]) -> Eff
     return (yield Call(partial(wanted.resource().update, resource_id, **fields)))
 
 
+def _found_or_created(wanted: _Wanted) -> Effects[Any]:
+    find = partial(_find, wanted)
+    if wanted.has_key:
+        return (yield from find()) or (yield from _create(wanted))
+    create = partial(_create_without_key, wanted)
+    return (yield from despite_lost_answers(wanted.user, wanted.ends_at, create, find))
+
+
 def _find(wanted: _Wanted) -> Effects[Any]:
-    items = wanted.resource().iterate(per_page=100)
+    """The first one; or the oldest, if two may have been created at once."""
+    asked = {name: wanted.given[name] for name in wanted.filters if name in wanted.given}
+    items = wanted.resource().iterate(per_page=100, **asked)
     step = partial(anext if isinstance(items, AsyncIterator) else next, items, None)
-    while (item := (yield Call(step))) is not None and getattr(item, wanted.by) != wanted.given[wanted.by]:
-        pass
-    return item
+    found: Any = None
+    while (item := (yield Call(step))) is not None:
+        if all(_covers(getattr(item, name), wanted.given.get(name)) for name in wanted.by):
+            if wanted.has_key:
+                return item
+            found = item if found is None else min(found, item, key=lambda each: (str(each.created_at), each.id))
+    return found
+
+
+def _create_without_key(wanted: _Wanted, existing: Any) -> Effects[Any]:
+    if existing is not None:
+        return existing
+    made = yield Call(partial(wanted.resource().create, **wanted.given))
+    made.outcome = "created"
+    oldest = yield from _find(wanted)
+    return made if oldest is None or oldest.id == made.id else oldest
 
 
 def _create(wanted: _Wanted) -> Effects[Any]:
     """A new one; or one that somebody else has made since it was looked for."""
     tried: list[str] = []
-    body = json.dumps(wanted.given, sort_keys=True)
+    body = json.dumps(to_json(wanted.given), sort_keys=True)
     while True:
         made: Any = None
         try:
@@ -102,6 +199,18 @@ def _differs(found: Any, name: str, value: Any, if_not_shown: bool) -> bool:
     shown = getattr(found, name, found.additional_properties.get(name, UNSET))
     if shown is UNSET or shown is None:
         return if_not_shown
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
         return {getattr(each, "id", each) for each in shown} != set(value)
-    return bool(shown != value)
+    return not _covers(to_json(shown), to_json(value))
+
+
+def _covers(shown: Any, given: Any) -> bool:
+    """Whether the server shows what was given, and perhaps more: it fills in what was left out."""
+    if not given and (shown is UNSET or not shown):
+        return True
+    if isinstance(given, Mapping):
+        return isinstance(shown, Mapping) and all(_covers(shown.get(key), each) for key, each in given.items())
+    if isinstance(given, list | tuple):
+        pairs = zip(shown, given, strict=False) if isinstance(shown, list) else ()
+        return isinstance(shown, list) and len(shown) == len(given) and all(_covers(*pair) for pair in pairs)
+    return given is None or bool(shown == given)

@@ -10,7 +10,13 @@ from interactor_ext._client import ensuring, waiting
 from interactor_ext._lazy import LazyModule
 
 if TYPE_CHECKING:
-    from interactor_client.models import KnownWorkflowInstanceStatus, OAuthAuthorization, OAuthFlow, WorkflowInstance
+    from interactor_client.models import (
+        HaltingPresentation,
+        KnownWorkflowInstanceStatus,
+        OAuthAuthorization,
+        OAuthFlow,
+        WorkflowInstance,
+    )
     from interactor_ext._effects import Effects
     from interactor_ext.chat import _reply, _typed_reply
     from interactor_ext.chat._reply import AsyncReply, Reply
@@ -106,8 +112,11 @@ class Sequences:
         """
         return self._run_effects(waiting.oauth_wait(self, flow, timeout))
 
-    def _ensure(self, *about: Any) -> Any:
-        return self._run_effects(ensuring.ensure(self, *about))
+    def _ensure(self, tag: str, fields: dict[str, Any], **about: Any) -> Any:
+        return self._run_effects(ensuring.ensure(self, tag, fields, **about))
+
+    def _question(self, instance_id: str) -> HaltingPresentation | None:
+        return self._run_effects(waiting.question(self, instance_id))
 
     def _run_effects(self, effects: Effects[T]) -> T:
         return _effects.run_sync(effects)
@@ -194,8 +203,11 @@ class AsyncSequences:
         """
         return await self._run_effects(waiting.oauth_wait(self, flow, timeout))
 
-    async def _ensure(self, *about: Any) -> Any:
-        return await self._run_effects(ensuring.ensure(self, *about))
+    async def _ensure(self, tag: str, fields: dict[str, Any], **about: Any) -> Any:
+        return await self._run_effects(ensuring.ensure(self, tag, fields, **about))
+
+    async def _question(self, instance_id: str) -> HaltingPresentation | None:
+        return await self._run_effects(waiting.question(self, instance_id))
 
     async def _run_effects(self, effects: Effects[T]) -> T:
         return await _effects.run_async(effects)

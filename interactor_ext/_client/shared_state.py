@@ -83,6 +83,8 @@ class _SharedState(OfOneProcess, Generic[C]):
             self.secret = _secret_function.CurrentSecret(config.client_secret)
         self.credentials: dict[tuple[str | None, str], Any] = {}
         """By namespace and id, the one that was used last at the end; each has its `tokens`."""
+        self.ensured: dict[str, Any] = {}
+        """What `ensure` has found lately."""
         self.credential_lock: threading.RLock = fork_safe_lock()
         policy = options.retry_policy or RetryPolicy(max_retries=config.max_retries)
         self._reporter = None if options.telemetry is None else _events.Reporter(options.telemetry)

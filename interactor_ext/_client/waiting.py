@@ -1,4 +1,6 @@
-"""Waits until a workflow instance or an OAuth flow has an awaited status: by its stream, or by polling."""
+"""Waits until a workflow instance or an OAuth flow has an awaited status, by its stream or by polling; and reads what a
+halted instance asks for.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,14 @@ import time
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
-from interactor_ext._effects import Call, Effects, Pause, seconds_until, while_open
+from interactor_ext._effects import Call, Effects, Pause, seconds_until, view_until, while_open
 from interactor_ext._errors import (
     APIConnectionError,
     APITimeoutError,
     CircuitOpenError,
     ConfigurationError,
     InteractorError,
+    NotFoundError,
     RateLimitError,
     ServerError,
     UnexpectedStateError,
@@ -23,7 +26,7 @@ from interactor_ext._redaction import clean_text
 from interactor_ext.streams._shared import Gap
 
 if TYPE_CHECKING:
-    from interactor_client.models import OAuthAuthorization, OAuthFlow, WorkflowInstance
+    from interactor_client.models import HaltingPresentation, OAuthAuthorization, OAuthFlow, WorkflowInstance
 
 W = TypeVar("W", "WorkflowInstance", "OAuthFlow")
 
@@ -162,6 +165,22 @@ def oauth_wait(user: Any, flow: str | OAuthAuthorization | OAuthFlow, timeout: f
         return view.credentials.get_oauth_status(flow_id)
 
     return _Poll[Any](user, f"The OAuth flow {flow_id}", get, {"completed"}, timeout).run()
+
+
+def question(user: Any, instance_id: str) -> Effects[HaltingPresentation | None]:
+    """What a halted instance asks for; None for another one."""
+    from interactor_client.models import HaltingPresentation
+
+    ends_at = user._view.ends_at()
+    instance = yield Call(lambda: view_until(user, ends_at).workflow_instances.get(instance_id))
+    if instance.status != "halted":
+        return None
+    try:
+        states = (yield Call(lambda: view_until(user, ends_at).workflows.get(instance.workflow_id))).states
+    except NotFoundError:  # deleted since
+        states = []
+    asked = (state.presentation for state in states if state.name == instance.current_state and state.presentation)
+    return next(asked, HaltingPresentation(type="form"))
 
 
 def _describe(seen: WorkflowInstance | OAuthFlow) -> str:

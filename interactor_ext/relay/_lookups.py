@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from interactor_client.models import HaltingPresentation, ToolCall, WorkflowHalted
+from interactor_client.models import ToolCall, WorkflowHalted
 from interactor_ext._errors import InteractorError, NotFoundError, PermissionDeniedError, ValidationError
 from interactor_ext.relay._http import log_failure
 from interactor_ext.relay._public import TOOL_NAME, Show, public_json
@@ -55,17 +55,9 @@ def _calls_of(model: Any) -> list[ToolCall]:
 
 async def question_of(view: Any, instance_id: str, show: Show) -> dict[str, Any] | None:
     """The event that says what a halted workflow instance asks; None for another one."""
-    view = view.with_options(deadline=_SECONDS)
     try:
-        instance = await view.workflow_instances.get(instance_id)
-        if instance.status != "halted":
-            return None
-        try:
-            states = (await view.workflows.get(instance.workflow_id)).states
-        except NotFoundError:
-            states = []
+        asked = await view.with_options(deadline=_SECONDS).workflow_instances.question(instance_id)
     except InteractorError as error:
         log_failure("What a workflow asks", error)
         return None
-    asked = [state.presentation for state in states if state.name == instance.current_state and state.presentation]
-    return public_json(WorkflowHalted(presentation=asked[0] if asked else HaltingPresentation(type="form")), show)
+    return None if asked is None else public_json(WorkflowHalted(presentation=asked), show)

@@ -1,4 +1,4 @@
-"""`ensure` of assistants and webhooks, ToolSets as `tools=`, and patterns as `events=`."""
+"""`ensure` of assistants, rooms, webhooks and workflows, ToolSets as `tools=`, and patterns as `events=`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import APIConnectionError, APITimeoutError, ConfigurationError, ServerError, ToolSet
+from interactor_client.models import WorkflowState
+from interactor_client.types import UNSET
+from interactor_ext import (
+    APIConnectionError,
+    APITimeoutError,
+    ConfigurationError,
+    NotFoundError,
+    ServerError,
+    ToolSet,
+)
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
+from tests.support.clock import Clock
 from tests.support.modes import at_once, call, opened, sync_and_async
 from tests.support.scripted_server import refusing_url
 
@@ -55,7 +65,7 @@ async def test_assistant_is_created_then_found_then_updated(mode: str, sandbox: 
         assert written(sandbox) == {"create_assistant": 1, "update_assistant": 1}
         other = await client.namespace("user_2").assistants.ensure(**BOT)
         assert (other.outcome, other.id == first.id) == ("created", False)
-        with pytest.raises(ConfigurationError, match="'Support Bot' has another model, which can't be changed"):
+        with pytest.raises(ConfigurationError, match="'Support Bot' differs in its model, which can't be changed"):
             await user.assistants.ensure(**{**BOT, "model": "gpt-5"})
 
 
@@ -92,6 +102,83 @@ async def test_what_was_deleted_is_created_again(mode: str, prompt: str, sandbox
             await user.assistants.delete(bot.id)
             ids.append(bot.id)
         assert len(set(ids)) == 3
+
+
+ENDS: list[dict[str, Any]] = [{"name": "done", "type": "terminal"}]
+
+
+@sync_and_async
+async def test_room_is_found_by_its_assistant_and_metadata(mode: str, sandbox: Sandbox) -> None:
+    async with opened(mode, sandbox._with_connection({})) as client:
+        user = client.namespace("user_1")
+        bots = [(await user.assistants.create(**{**BOT, "name": name})).id for name in "ab"]
+        kinds = [{}, {"metadata": {"topic": "orders"}}, {"metadata": {"topic": "returns", "paid": True}}]
+        rooms = [await user.rooms.ensure(bot, **kind) for bot in bots for kind in reversed(kinds)]
+        await user.rooms.update(rooms[1].id, metadata={"topic": "orders", "seen": 1})
+        again = [await user.rooms.ensure(bot, **kind) for bot in bots for kind in reversed(kinds)]
+        assert [room.outcome for room in rooms] == ["created", "created", "unchanged"] * 2
+        assert [(room.id, room.outcome) for room in again] == [(room.id, "unchanged") for room in rooms]
+        assert written(sandbox)["create_room"] == 4
+
+
+@sync_and_async
+async def test_workflow_is_found_by_its_name_and_never_changed(mode: str, sandbox: Sandbox) -> None:
+    asks = {"name": "ask", "type": "halting", "presentation": {"type": "form", "title": "Ship?"}}
+    states = [WorkflowState.from_dict(state) for state in (asks, *ENDS)]
+    about: dict[str, Any] = {"name": "Approval", "initial_state": "ask", "states": states}
+    async with opened(mode, sandbox._with_connection({})) as client:
+        workflows = client.namespace("user_1").workflows
+        sandbox.faults.add("create_workflow", kind="reset_after")
+        found = [await workflows.ensure(**about) for _ in range(3)]
+        assert len({each.id for each in found}) == written(sandbox)["create_workflow"] == 1
+        other = [WorkflowState.from_dict(state) for state in ({**asks, "presentation": {"type": "text"}}, *ENDS)]
+        for states in (other, other[:1], [*other, WorkflowState(name="x", type="terminal")]):
+            with pytest.raises(ConfigurationError, match="The workflow 'Approval' differs in its states, which can't"):
+                await workflows.ensure(**{**about, "states": states})
+        older = await workflows.create(**{**about, "name": "Twice"})
+        await workflows.create(**{**about, "name": "Twice"})
+        assert (await workflows.ensure(**{**about, "name": "Twice"})).id == older.id
+
+
+@sync_and_async
+async def test_what_was_found_is_remembered_for_a_minute(
+    mode: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("interactor_ext._client.ensuring.clock", clock)
+    async with opened(mode, sandbox._with_connection({})) as client:
+        user, tools = client.namespace("user_1"), tool_set()
+
+        async def visit(tools: ToolSet, **changes: Any) -> Any:
+            """A bot, and how many requests it took to find it."""
+            before = len(sandbox.requests)
+            bot = await user.assistants.ensure(**{**BOT, **changes}, tools=tools)
+            return bot.outcome, len(sandbox.requests) - before
+
+        assert (await visit(tools))[0] == "created"
+        assert await visit(tools) == ("unchanged", 2)
+        assert await visit(tools) == await visit(tool_set()) == ("unchanged", 0)
+        (await user.assistants.ensure(**BOT, tools=tools)).name = "mine"
+        bot = await user.assistants.ensure(**BOT, tools=tools)
+        assert bot.name == BOT["name"]
+        assert (await client.namespace("user_2").assistants.ensure(**BOT)).outcome == "created"
+        assert await visit(tools, system_prompt="Be brief.") == ("updated", 3)
+        assert await visit(tools, system_prompt="Be brief.") == ("unchanged", 0)
+        assert await visit(tools) == ("updated", 3)
+        tools.tool(name="more", description="More.")(lambda: "")
+        assert (await visit(tools))[0] == "updated"
+        await user.assistants.delete(bot.id)
+        assert await visit(tools) == ("unchanged", 0)
+        clock.pass_(61)
+        assert (await visit(tools))[0] == "created"
+
+
+@sync_and_async
+async def test_function_among_the_tools_says_what_to_write(mode: str, sandbox: Sandbox) -> None:
+    async with opened(mode, sandbox._with_connection({})) as client:
+        for method in (client.assistants.create, client.assistants.ensure):
+            with pytest.raises(TypeError, match=r"function 'tool_set'\. Write tools = ToolSet\(\); tools\.tool"):
+                await method(**BOT, tools=[tool_set])
 
 
 @sync_and_async
@@ -191,6 +278,22 @@ def test_deadline_of_the_view_bounds_all_of_ensure(mode: str, sandbox: Sandbox) 
     sandbox.faults.add("list_assistants", latency=60)
     with pytest.raises(APITimeoutError):
         call(mode, sandbox._with_connection({"deadline": 0.5}), lambda client: client.assistants.ensure(**BOT))
+
+
+@sync_and_async
+async def test_question_is_what_a_halted_instance_asks(mode: str, sandbox: Sandbox) -> None:
+    asks = {"name": "ask", "type": "halting", "presentation": {"type": "form", "title": "Ship?"}}
+    bare = {"name": "bare", "type": "halting", "transitions": [{"to": "done"}]}
+    async with opened(mode, sandbox._with_connection({})) as client:
+        user = client.namespace("user_1")
+        for initial, expected in (("ask", ("form", "Ship?")), ("bare", ("form", UNSET)), ("done", None)):
+            states = [WorkflowState.from_dict(state) for state in (asks, bare, *ENDS)]
+            workflow = await user.workflows.create(name="W", initial_state=initial, states=states)
+            started = await user.workflow_instances.start(workflow.id)
+            question = await user.workflow_instances.question(started.id)
+            assert expected == (question and (question.type, question.title))
+        with pytest.raises(NotFoundError):
+            await user.workflow_instances.question("wfi_none")
 
 
 @sync_and_async

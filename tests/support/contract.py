@@ -120,7 +120,8 @@ def platform_operations() -> list[PlatformOperation]:
 
 def resource_methods() -> dict[str, set[str]]:
     """The methods of each resource class: one an operation, `iterate` for each `list`, those of several calls."""
-    methods: dict[str, set[str]] = {"assistants": {"ensure"}, "webhooks": {"ensure"}, "workflow_instances": {"wait"}}
+    ensured = ("assistants", "rooms", "webhooks", "workflows")
+    methods = {"workflow_instances": {"question", "wait"}, **{tag: {"ensure"} for tag in ensured}}
     for operation in platform_operations():
         of_tag = methods.setdefault(operation.tag, set())
         of_tag.add(operation.resource_method)

@@ -115,7 +115,8 @@ class Assistants(Advised):
 
         Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
         Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
-        does not have only count at creation; if the server shows one that differs, that is an error.
+        does not have only count at creation; if the server shows one that differs, that is an error. What was found
+        is remembered for a minute: the same call then sends nothing, even if it was changed or deleted elsewhere.
 
         Args:
             name: Name of the assistant. It need not be unique.
@@ -128,23 +129,24 @@ class Assistants(Advised):
                 chooses.
             max_tokens: How long a reply may get, in tokens of the model. By default the server chooses.
         """
-        from ...accepted import tool_ids as _tool_ids
         from ...accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {
             "name": name,
             "model": model,
             "system_prompt": system_prompt,
-            "tools": _tool_ids(tools, self._sender),
+            "tools": tools,
             "data_sources": data_sources,
             "temperature": temperature,
             "max_tokens": max_tokens,
         }
         _ensured: Assistant = _user_of(self._sender)._ensure(
             "assistants",
-            "name",
             _fields,
-            ("name", "system_prompt", "tools", "data_sources", "temperature", "max_tokens"),
+            by=["name"],
+            filters=[],
+            changeable=["system_prompt", "tools", "data_sources", "temperature", "max_tokens"],
+            has_key=True,
         )
         return _ensured
 
@@ -317,7 +319,8 @@ class AsyncAssistants(Advised):
 
         Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
         Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
-        does not have only count at creation; if the server shows one that differs, that is an error.
+        does not have only count at creation; if the server shows one that differs, that is an error. What was found
+        is remembered for a minute: the same call then sends nothing, even if it was changed or deleted elsewhere.
 
         Args:
             name: Name of the assistant. It need not be unique.
@@ -330,23 +333,24 @@ class AsyncAssistants(Advised):
                 chooses.
             max_tokens: How long a reply may get, in tokens of the model. By default the server chooses.
         """
-        from ...accepted import tool_ids_async as _tool_ids
         from ...accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {
             "name": name,
             "model": model,
             "system_prompt": system_prompt,
-            "tools": await _tool_ids(tools, self._sender),
+            "tools": tools,
             "data_sources": data_sources,
             "temperature": temperature,
             "max_tokens": max_tokens,
         }
         _ensured: Assistant = await _user_of(self._sender)._ensure(
             "assistants",
-            "name",
             _fields,
-            ("name", "system_prompt", "tools", "data_sources", "temperature", "max_tokens"),
+            by=["name"],
+            filters=[],
+            changeable=["system_prompt", "tools", "data_sources", "temperature", "max_tokens"],
+            has_key=True,
         )
         return _ensured
 

@@ -85,6 +85,25 @@ class Rooms(Advised):
             _endpoint._parse_success,
         ).data
 
+    def ensure(self, assistant_id: str, *, metadata: JsonObject | None | Unset = UNSET) -> Room:
+        """The room with this assistant id and this metadata: found or created.
+
+        Its `outcome` says which: "created" or "unchanged". Two first calls at once create only one. One with more
+        metadata than is given is found as well; `update` changes it. What was found is remembered for a minute: the
+        same call then sends nothing, even if it was changed or deleted elsewhere.
+
+        Args:
+            assistant_id: The assistant to talk to (`asst_...`).
+            metadata: Data that you store with the room. The platform does not read it.
+        """
+        from ...accepted import user_of as _user_of
+
+        _fields: dict[str, Any] = {"assistant_id": assistant_id, "metadata": metadata}
+        _ensured: Room = _user_of(self._sender)._ensure(
+            "rooms", _fields, by=["assistant_id", "metadata"], filters=["assistant_id"], changeable=[], has_key=True
+        )
+        return _ensured
+
     def get(self, room_id: str) -> Room:
         """Get a room.
 
@@ -226,6 +245,25 @@ class AsyncRooms(Advised):
                 _endpoint._parse_success,
             )
         ).data
+
+    async def ensure(self, assistant_id: str, *, metadata: JsonObject | None | Unset = UNSET) -> Room:
+        """The room with this assistant id and this metadata: found or created.
+
+        Its `outcome` says which: "created" or "unchanged". Two first calls at once create only one. One with more
+        metadata than is given is found as well; `update` changes it. What was found is remembered for a minute: the
+        same call then sends nothing, even if it was changed or deleted elsewhere.
+
+        Args:
+            assistant_id: The assistant to talk to (`asst_...`).
+            metadata: Data that you store with the room. The platform does not read it.
+        """
+        from ...accepted import user_of as _user_of
+
+        _fields: dict[str, Any] = {"assistant_id": assistant_id, "metadata": metadata}
+        _ensured: Room = await _user_of(self._sender)._ensure(
+            "rooms", _fields, by=["assistant_id", "metadata"], filters=["assistant_id"], changeable=[], has_key=True
+        )
+        return _ensured
 
     async def get(self, room_id: str) -> Room:
         """Get a room.

@@ -102,7 +102,8 @@ class Webhooks(Advised):
 
         Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
         Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
-        does not have only count at creation; if the server shows one that differs, that is an error.
+        does not have only count at creation; if the server shows one that differs, that is an error. What was found
+        is remembered for a minute: the same call then sends nothing, even if it was changed or deleted elsewhere.
 
         Args:
             url: Where to post events. It must respond within 30 seconds.
@@ -114,7 +115,9 @@ class Webhooks(Advised):
         from ...accepted import user_of as _user_of
 
         _fields: dict[str, Any] = {"url": url, "events": _event_types(events), "secret": secret, "active": active}
-        _ensured: Webhook = _user_of(self._sender)._ensure("webhooks", "url", _fields, ("url", "events", "active"))
+        _ensured: Webhook = _user_of(self._sender)._ensure(
+            "webhooks", _fields, by=["url"], filters=[], changeable=["events", "active"], has_key=True
+        )
         return _ensured
 
     def get(self, webhook_id: str) -> Webhook:
@@ -270,7 +273,8 @@ class AsyncWebhooks(Advised):
 
         Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
         Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
-        does not have only count at creation; if the server shows one that differs, that is an error.
+        does not have only count at creation; if the server shows one that differs, that is an error. What was found
+        is remembered for a minute: the same call then sends nothing, even if it was changed or deleted elsewhere.
 
         Args:
             url: Where to post events. It must respond within 30 seconds.
@@ -283,7 +287,7 @@ class AsyncWebhooks(Advised):
 
         _fields: dict[str, Any] = {"url": url, "events": _event_types(events), "secret": secret, "active": active}
         _ensured: Webhook = await _user_of(self._sender)._ensure(
-            "webhooks", "url", _fields, ("url", "events", "active")
+            "webhooks", _fields, by=["url"], filters=[], changeable=["events", "active"], has_key=True
         )
         return _ensured
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Iterator
 
     from ...models import StreamEvent
+    from ...models.halting_presentation import HaltingPresentation
     from ...models.json_object import JsonObject
     from ...models.thread_message import ThreadMessage
     from ...models.workflow_instance import WorkflowInstance
@@ -132,6 +133,18 @@ class WorkflowInstances(Advised):
 
         _waited: WorkflowInstance = _user_of(self._sender).wait_for_workflow(instance_id, until, timeout)
         return _waited
+
+    def question(self, instance_id: str) -> HaltingPresentation | None:
+        """What it asks for if it is halted; None if it isn't. If nobody wrote what to ask, that is a `form` without
+        fields.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+        """
+        from ...accepted import user_of as _user_of
+
+        _asked: HaltingPresentation | None = _user_of(self._sender)._question(instance_id)
+        return _asked
 
     def submit_input(self, instance_id: str, body: JsonObject) -> WorkflowInstance:
         """Submit the input that a halted instance waits for.
@@ -358,6 +371,18 @@ class AsyncWorkflowInstances(Advised):
 
         _waited: WorkflowInstance = await _user_of(self._sender).wait_for_workflow(instance_id, until, timeout)
         return _waited
+
+    async def question(self, instance_id: str) -> HaltingPresentation | None:
+        """What it asks for if it is halted; None if it isn't. If nobody wrote what to ask, that is a `form` without
+        fields.
+
+        Args:
+            instance_id: Id of the workflow instance, such as `wfi_6Py1`.
+        """
+        from ...accepted import user_of as _user_of
+
+        _asked: HaltingPresentation | None = await _user_of(self._sender)._question(instance_id)
+        return _asked
 
     async def submit_input(self, instance_id: str, body: JsonObject) -> WorkflowInstance:
         """Submit the input that a halted instance waits for.

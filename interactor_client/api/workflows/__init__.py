@@ -83,6 +83,35 @@ class Workflows(Advised):
             _endpoint._parse_success,
         ).data
 
+    def ensure(
+        self, *, name: str, states: _list[WorkflowState], initial_state: str, description: str | None | Unset = UNSET
+    ) -> Workflow:
+        """The workflow with this name: found or created.
+
+        Its `outcome` says which: "created" or "unchanged". Two first calls at once may create two; from then on all
+        find the older one. If the server shows another field that differs, that is an error, because nothing is
+        updated. What was found is remembered for a minute: the same call then sends nothing, even if it was changed
+        or deleted elsewhere.
+
+        Args:
+            name: Name of the workflow.
+            states: Its states. Their names must be unique.
+            initial_state: Name of the state in which instances begin.
+            description: What it is for.
+        """
+        from ...accepted import user_of as _user_of
+
+        _fields: dict[str, Any] = {
+            "name": name,
+            "states": states,
+            "initial_state": initial_state,
+            "description": description,
+        }
+        _ensured: Workflow = _user_of(self._sender)._ensure(
+            "workflows", _fields, by=["name"], filters=[], changeable=[], has_key=False
+        )
+        return _ensured
+
     def get(self, workflow_id: str) -> Workflow:
         """Get a workflow.
 
@@ -174,6 +203,35 @@ class AsyncWorkflows(Advised):
                 _endpoint._parse_success,
             )
         ).data
+
+    async def ensure(
+        self, *, name: str, states: _list[WorkflowState], initial_state: str, description: str | None | Unset = UNSET
+    ) -> Workflow:
+        """The workflow with this name: found or created.
+
+        Its `outcome` says which: "created" or "unchanged". Two first calls at once may create two; from then on all
+        find the older one. If the server shows another field that differs, that is an error, because nothing is
+        updated. What was found is remembered for a minute: the same call then sends nothing, even if it was changed
+        or deleted elsewhere.
+
+        Args:
+            name: Name of the workflow.
+            states: Its states. Their names must be unique.
+            initial_state: Name of the state in which instances begin.
+            description: What it is for.
+        """
+        from ...accepted import user_of as _user_of
+
+        _fields: dict[str, Any] = {
+            "name": name,
+            "states": states,
+            "initial_state": initial_state,
+            "description": description,
+        }
+        _ensured: Workflow = await _user_of(self._sender)._ensure(
+            "workflows", _fields, by=["name"], filters=[], changeable=[], has_key=False
+        )
+        return _ensured
 
     async def get(self, workflow_id: str) -> Workflow:
         """Get a workflow.
