@@ -22,7 +22,7 @@ _PAUSES = (0.0, 0.1, 0.4, 1.5)
 _MOST_DELETED = 100
 # Seconds for which what was found counts as unchanged, so that not every page view looks for it again.
 _REMEMBERED = 60.0
-_MOST_REMEMBERED = 10_000
+_MOST_REMEMBERED = 4096
 
 clock = time.monotonic
 
@@ -33,6 +33,14 @@ class Found(NamedTuple):
     given: str
     resource: Any
     until: float
+
+
+def forget(memory: dict[str, Found], path: str) -> None:
+    """Forget what a request changed or deleted, or didn't find: its id is in the path."""
+    ids = set(path.split("/"))
+    for identity, found in list(memory.items()):
+        if found.resource.id in ids:
+            memory.pop(identity, None)
 
 
 class _Wanted(NamedTuple):

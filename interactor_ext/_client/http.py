@@ -17,7 +17,7 @@ import httpx
 from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, Page
 from interactor_ext import _pagination as pages
 from interactor_ext._call import Call
-from interactor_ext._client import partial_pages, unsendable
+from interactor_ext._client import ensuring, partial_pages, unsendable
 from interactor_ext._client.reports import RATE_LIMITS, RateLimits, tell
 from interactor_ext._client.view import OfOneProcess, View
 from interactor_ext._config import InteractorConfig
@@ -76,11 +76,13 @@ class HttpContext(NamedTuple):
     limits: RateLimits
     policy: RetryPolicy
     reporter: Reporter | None
+    ensured: dict[str, Any]
+    """What `ensure` has found lately."""
 
     @classmethod
     def of(cls, config: InteractorConfig, policy: RetryPolicy, reporter: Reporter | None) -> HttpContext:
         headers = httpx.Headers({"Accept": "application/json", **headers_of_client(config.user_agent_suffix)})
-        return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy, reporter)
+        return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy, reporter, {})
 
 
 class _OfView(OfOneProcess):
@@ -211,6 +213,8 @@ def record_response(
         log_answer(request, response, headers, began)
     if client.view.on_response:
         tell(client.view.on_response, request, response, time.perf_counter() - began)
+    if client.context.ensured and (response.status_code == 404 or request.method in ("PATCH", "DELETE")):
+        ensuring.forget(client.context.ensured, request.url.path)
     if b"deprecation" in headers or b"sunset" in headers:
         deprecation.warn_if_deprecated(response)
 

@@ -83,13 +83,12 @@ class _SharedState(OfOneProcess, Generic[C]):
             self.secret = _secret_function.CurrentSecret(config.client_secret)
         self.credentials: dict[tuple[str | None, str], Any] = {}
         """By namespace and id, the one that was used last at the end; each has its `tokens`."""
-        self.ensured: dict[str, Any] = {}
-        """What `ensure` has found lately."""
         self.credential_lock: threading.RLock = fork_safe_lock()
         policy = options.retry_policy or RetryPolicy(max_retries=config.max_retries)
         self._reporter = None if options.telemetry is None else _events.Reporter(options.telemetry)
         self._context = HttpContext.of(config, policy, self._reporter)
         self.limits: RateLimits = self._context.limits
+        self.ensured: dict[str, Any] = self._context.ensured
         self.store = None if options.token_store is None else _shared_store.SharedStore(options.token_store, config)
         if options.rate_limiter is not None:
             require_kind("rate_limiter", options.rate_limiter, _limiter.RateLimiter)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import interactor_ext._client.ensuring as ensuring
 from interactor_client.models import WorkflowState
 from interactor_client.types import UNSET
 from interactor_ext import (
@@ -145,7 +146,7 @@ async def test_what_was_found_is_remembered_for_a_minute(
     mode: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("interactor_ext._client.ensuring.clock", clock)
+    monkeypatch.setattr(ensuring, "clock", clock)
     async with opened(mode, sandbox._with_connection({})) as client:
         user, tools = client.namespace("user_1"), tool_set()
 
@@ -167,10 +168,20 @@ async def test_what_was_found_is_remembered_for_a_minute(
         assert await visit(tools) == ("updated", 3)
         tools.tool(name="more", description="More.")(lambda: "")
         assert (await visit(tools))[0] == "updated"
-        await user.assistants.delete(bot.id)
+        assert await visit(tools) == ("unchanged", 0)
+        await user.assistants.update(bot.id, max_tokens=9)
+        assert await visit(tools) == ("unchanged", 2)
+        async with opened(mode, sandbox._with_connection({})) as another:
+            await another.namespace("user_1").assistants.delete(bot.id)
+            assert await visit(tools) == ("unchanged", 0)
+            with pytest.raises(NotFoundError):
+                await user.assistants.get(bot.id)
+            assert (await visit(tools))[0] == "created"
+            bot = await user.assistants.ensure(**BOT, tools=tools)
+            await another.namespace("user_1").assistants.update(bot.id, system_prompt="Other.")
         assert await visit(tools) == ("unchanged", 0)
         clock.pass_(61)
-        assert (await visit(tools))[0] == "created"
+        assert await visit(tools) == ("updated", 3)
 
 
 @sync_and_async

@@ -279,8 +279,9 @@ def test_tabs_share_a_room_and_get_another_when_it_is_deleted(
         (second,) = set(at_once(room))
         assert tab.get(f"/interactor/rooms/{second}/messages").status_code == 200
         nothing = {"data": [], "meta": {"total": 0, "page": 1, "per_page": 1, "total_pages": 0}}
-        interactor_sandbox.faults.add("list_rooms", status=200, body=nothing, times=5)
+        interactor_sandbox.faults.add("list_rooms", status=200, body=nothing, times=None)
         assert {room() for _ in range(5)} == {second}  # a list that lags behind makes no further room
+        interactor_sandbox.faults.clear()
     alice = interactor_client.namespace("user_alice")
     made = [kind.list().meta.total for kind in (alice.rooms, alice.assistants, alice.webhooks)]
     assert made == [1, 1, int(folder == "support_bot")]

@@ -116,7 +116,8 @@ class Assistants(Advised):
         Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
         Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
         does not have only count at creation; if the server shows one that differs, that is an error. What was found
-        is remembered for a minute: the same call then sends nothing, even if it was changed or deleted elsewhere.
+        is remembered for a minute, until this client changes it or gets 404 for it: the same call then sends
+        nothing.
 
         Args:
             name: Name of the assistant. It need not be unique.
@@ -320,7 +321,8 @@ class AsyncAssistants(Advised):
         Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
         Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
         does not have only count at creation; if the server shows one that differs, that is an error. What was found
-        is remembered for a minute: the same call then sends nothing, even if it was changed or deleted elsewhere.
+        is remembered for a minute, until this client changes it or gets 404 for it: the same call then sends
+        nothing.
 
         Args:
             name: Name of the assistant. It need not be unique.

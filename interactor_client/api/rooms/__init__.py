@@ -89,8 +89,8 @@ class Rooms(Advised):
         """The room with this assistant id and this metadata: found or created.
 
         Its `outcome` says which: "created" or "unchanged". Two first calls at once create only one. One with more
-        metadata than is given is found as well; `update` changes it. What was found is remembered for a minute: the
-        same call then sends nothing, even if it was changed or deleted elsewhere.
+        metadata than is given is found as well; `update` changes it. What was found is remembered for a minute,
+        until this client changes it or gets 404 for it: the same call then sends nothing.
 
         Args:
             assistant_id: The assistant to talk to (`asst_...`).
@@ -250,8 +250,8 @@ class AsyncRooms(Advised):
         """The room with this assistant id and this metadata: found or created.
 
         Its `outcome` says which: "created" or "unchanged". Two first calls at once create only one. One with more
-        metadata than is given is found as well; `update` changes it. What was found is remembered for a minute: the
-        same call then sends nothing, even if it was changed or deleted elsewhere.
+        metadata than is given is found as well; `update` changes it. What was found is remembered for a minute,
+        until this client changes it or gets 404 for it: the same call then sends nothing.
 
         Args:
             assistant_id: The assistant to talk to (`asst_...`).

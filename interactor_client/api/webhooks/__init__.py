@@ -103,7 +103,8 @@ class Webhooks(Advised):
         Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
         Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
         does not have only count at creation; if the server shows one that differs, that is an error. What was found
-        is remembered for a minute: the same call then sends nothing, even if it was changed or deleted elsewhere.
+        is remembered for a minute, until this client changes it or gets 404 for it: the same call then sends
+        nothing.
 
         Args:
             url: Where to post events. It must respond within 30 seconds.
@@ -274,7 +275,8 @@ class AsyncWebhooks(Advised):
         Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
         Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
         does not have only count at creation; if the server shows one that differs, that is an error. What was found
-        is remembered for a minute: the same call then sends nothing, even if it was changed or deleted elsewhere.
+        is remembered for a minute, until this client changes it or gets 404 for it: the same call then sends
+        nothing.
 
         Args:
             url: Where to post events. It must respond within 30 seconds.
