@@ -152,6 +152,12 @@ class SharedReply:
         return open_stream(self._stream)
 
     @property
+    def running(self) -> list[ToolCall]:
+        """The calls whose tools this chat is running."""
+        action = self._state.action
+        return list(action.calls) if isinstance(action, RunTools) else []
+
+    @property
     def waiting(self) -> list[WaitingCall]:
         """The calls that wait for a person's approval. The chat then ends without a reply."""
         return list(self._state.waiting)

@@ -66,7 +66,11 @@ class Relay:
     that missed more than is kept gets another. A reader that is more than `max_queued` bytes behind is disconnected,
     and comes back with the id of its last event. An idle stream sends a sign of life every `heartbeat` seconds.
 
-    Streams end when uvicorn is told to stop. Other servers may wait for open responses: give them a limit.
+    When uvicorn is told to stop, streams end at once, so browsers move to another process. Answers with tools have
+    `drain_timeout` seconds: until then, the requests that they belong to don't return, and servers wait for these. What
+    takes longer is cut off and logged. Other servers may wait for open streams: give them a limit, above
+    `drain_timeout`. If `tools` has a ledger, a process runs the calls that another has left behind, as soon as a
+    browser opens the room's stream or writes to it.
 
     Raises:
         ConfigurationError: an option is out of range, or an origin isn't valid.
@@ -93,12 +97,21 @@ class Relay:
         grace: float = 10.0,
         heartbeat: float = 15.0,
         answer_timeout: float = 300.0,
+        drain_timeout: float = 25.0,
     ) -> None:
         if not isinstance(show, Show):
             raise ConfigurationError(f"show= must be a Show, such as Show(tool_results=True), not {show!r}.")
-        if not (grace >= 0 and heartbeat > 0 and answer_timeout > 0 and max_body >= 1 and max_queued >= 1):
+        if not (
+            grace >= 0
+            and drain_timeout >= 0
+            and heartbeat > 0
+            and answer_timeout > 0
+            and max_body >= 1
+            and max_queued >= 1
+        ):
             raise ConfigurationError(
-                "grace=, heartbeat= and answer_timeout= must be seconds above 0, max_body= and max_queued= bytes."
+                "grace=, heartbeat=, answer_timeout= and drain_timeout= must be seconds, and "
+                "max_body= and max_queued= bytes, above 0."
             )
         if tools is not None:
             from interactor_ext.tools._tool_set import tool_set
@@ -117,6 +130,7 @@ class Relay:
             origins=Origins(allowed_origins, trust_forwarded_host=trust_forwarded_host),
             max_body=max_body,
             answer_seconds=answer_timeout,
+            drain_seconds=drain_timeout,
             hub=HubOptions(grace, heartbeat, max_queued),
         )
         quota = Quota(writes_per_minute, rate_limiter, streams_per_namespace)
@@ -135,5 +149,7 @@ class Relay:
         return _wsgi.serve(environ, start_response, self._routes.answer)
 
     async def aclose(self) -> None:
-        """End all streams for good. A server that runs the relay itself rather than mounted does this at shutdown."""
+        """End all streams for good, and wait up to `drain_timeout` seconds for answers with tools. A server that runs
+        the relay itself rather than mounted does this at shutdown.
+        """
         await self._routes.aclose()

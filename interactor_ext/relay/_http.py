@@ -28,6 +28,8 @@ from interactor_ext.logs import relay_logger as logger
 from interactor_ext.relay._public import dump
 
 if TYPE_CHECKING:
+    import asyncio
+
     from interactor_ext.relay._reader import Reader
 
 _ID = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.:~-]{0,127}")
@@ -81,6 +83,8 @@ class Response:
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | Reader = b""
+    work: asyncio.Task[Any] | None = None
+    """What goes on after the response."""
 
 
 class Refused(Exception):

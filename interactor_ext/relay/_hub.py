@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import signal
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
 
 from interactor_client.models import StreamErrorEvent
 from interactor_ext._errors import (
@@ -23,19 +21,16 @@ from interactor_ext._errors import (
     StreamError,
 )
 from interactor_ext._waiting.event_loop import with_timeout
+from interactor_ext.relay._background import Background
 from interactor_ext.relay._event_ids import END, EventIds, Numbering, Position
 from interactor_ext.relay._http import log_failure
 from interactor_ext.relay._public import dump
 from interactor_ext.relay._reader import Entry, HubOptions, Reader
 from interactor_ext.streams._shared import Gap
 
-T = TypeVar("T")
-
 # For the first connection of a stream, with its retries.
 _OPEN_SECONDS = 30.0
 _MOST_KEPT = 1000
-# Between two looks at whether the server shuts down.
-_LOOK_SECONDS = 0.25
 _DONE = f"event: done\ndata: {dump({'type': 'done'})}\n\n".encode()
 _FAILED = f"data: {dump({'type': 'error', 'error': 'The stream was interrupted.'})}\n\n".encode()
 
@@ -203,12 +198,11 @@ class Hub:
 
 
 class Hubs:
-    """The hubs of one event loop, and the relay's tasks in it."""
+    """The hubs of one event loop, and the relay's tasks in it, which have `drain` seconds at shutdown."""
 
-    def __init__(self) -> None:
+    def __init__(self, drain: float = 0.0) -> None:
         self._hubs: dict[Hub, tuple[str, ...]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._is_watched = False
+        self.background: Background = Background(drain, lambda: bool(self._hubs), self._end)
 
     async def join(
         self,
@@ -224,56 +218,14 @@ class Hubs:
         if hub is None:
             hub = Hub(source, ids, resume, options, lambda ended: self._hubs.pop(ended, None))
             self._hubs[hub] = name
-            if not self._is_watched:
-                self._is_watched = True
-                self.run("The end of streams", self._end_with_server())
+            self.background.watch()
         return await hub.join(resume, release)
 
-    async def _end_with_server(self) -> None:
-        """End the streams when uvicorn shuts down: it waits for open responses, and tells an application after that."""
-        while self._hubs:
-            await asyncio.sleep(_LOOK_SECONDS)
-            if _is_server_ending():
-                await asyncio.gather(*(hub.aclose() for hub in list(self._hubs)), return_exceptions=True)
-        self._is_watched = False
-
-    def run(self, what: str, work: Coroutine[Any, Any, object]) -> None:
-        """Run a coroutine in the background, until this is closed. `what` names it in the log if it fails."""
-        self._begin(work).add_done_callback(partial(_log, what))
-
-    async def finish(self, what: str, work: Coroutine[Any, Any, T]) -> T:
-        """The result of a coroutine that goes on although the request is cancelled."""
-        task = self._begin(work)
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            task.add_done_callback(partial(_log, what))
-            raise
-        if task.cancelled():
-            raise ConfigurationError("The relay is closed.")
-        return task.result()
-
-    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
     async def aclose(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, *(hub.aclose() for hub in list(self._hubs)), return_exceptions=True)
+        await self.background.drain()
 
-
-def _log(what: str, task: asyncio.Task[Any]) -> None:
-    if not task.cancelled() and isinstance(error := task.exception(), Exception):
-        log_failure(what, error)
-
-
-def _is_server_ending() -> bool:
-    """Whether the uvicorn that runs in this process has been told to end: its handler of signals is its method."""
-    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-    return getattr(server, "should_exit", False) is True
+    async def _end(self) -> None:
+        await asyncio.gather(*(hub.aclose() for hub in list(self._hubs)), return_exceptions=True)
 
 
 async def _enter(stream: Any) -> None:

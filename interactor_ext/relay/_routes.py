@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import ExitStack, aclosing
 from functools import partial
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from interactor_ext._effects import Call, Effects
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._lazy import LazyModule
+from interactor_ext._redaction import clean_text
 from interactor_ext.logs import relay_logger as logger
 from interactor_ext.relay._decisions import Decision
 from interactor_ext.relay._event_ids import END, EventIds
@@ -36,6 +39,7 @@ from interactor_ext.relay._lookups import ToolNames, question_of
 from interactor_ext.relay._public import ROOM_NAME, Show, StaticFile, dump, public_event, public_json, static_file
 from interactor_ext.relay._quota import Quota
 from interactor_ext.relay._reader import HubOptions, Reader
+from interactor_ext.relay._takeover import take_over
 from interactor_ext.transports._per_loop import PerLoop
 
 if TYPE_CHECKING:
@@ -68,6 +72,7 @@ class Options(NamedTuple):
     origins: Origins
     max_body: int
     answer_seconds: float
+    drain_seconds: float
     hub: HubOptions
 
 
@@ -86,7 +91,9 @@ class Routes:
         self._names = ToolNames()
         # A client secret that a function gives may change any time: then the ids of events are those of this process.
         self._own_secret = token_hex()
-        self._hubs: PerLoop[Hubs] = PerLoop(Hubs, Hubs.aclose)
+        self._hubs: PerLoop[Hubs] = PerLoop(partial(Hubs, options.drain_seconds), Hubs.aclose)
+        # The rooms whose calls this process takes care of, each with its namespace.
+        self._followed: Counter[tuple[str, str]] = Counter()
 
     async def aclose(self) -> None:
         await self._hubs.aclose()
@@ -215,9 +222,11 @@ class Routes:
         view = _view_with_key(user, request)
         if self._options.tools is None:
             message = yield Call(partial(view.messages.send, room, content=content, stream=True))
-        else:
-            message = yield Call(self._send_and_follow, (view, room, content))
-        return self._response(message, 201)
+            return self._response(message, 201)
+        message, answer = yield Call(self._send_and_follow, (user, view, room, content))
+        response = self._response(message, 201)
+        response.work = answer
+        return response
 
     def _list_approvals(self, room: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
@@ -292,6 +301,8 @@ class Routes:
             stream = getattr(user.view, kind).stream
             source = Source(lambda last: stream(record, last_event_id=last), publish)
             reader = await self._hubs.get().join(name, source, ids, resume, self._options.hub, place.close)
+            if reader is not None and kind == "rooms":
+                self._take_over(user, record)
             if reader is not None and resume is None and kind == "workflow_instances":
                 try:
                     if (question := await question_of(user.view, record, self._options.show)) is not None:
@@ -342,28 +353,61 @@ class Routes:
         if not (yield from self._may(decision, user, record, request)):
             raise Refused(404)
 
-    async def _send_and_follow(self, view: Any, room: str, content: str) -> Message:
-        """Send a message, and run the tools of its answer in the background."""
+    async def _send_and_follow(
+        self, user: User, view: Any, room: str, content: str
+    ) -> tuple[Message, asyncio.Task[Any]]:
+        """Send a message, and run the tools of its answer in the background, in the task that is returned."""
+        background = self._hubs.get().background
 
-        async def send() -> Message:
-            chat = view.with_options(deadline=self._options.answer_seconds).chat
-            reply = await chat(room, content, tools=self._options.tools).__aenter__()
-            self._hubs.get().run("An answer with tools", self._follow(reply))
+        async def send() -> tuple[Message, asyncio.Task[Any]]:
+            takeover = self._take_over(user, room)  # a room whose calls nobody runs would never be quiet
+            try:
+                chat = view.with_options(deadline=self._options.answer_seconds).chat
+                reply = await chat(room, content, tools=self._options.tools).__aenter__()
+            finally:
+                if takeover is not None:
+                    takeover.cancel()
             sent: Message = reply.sent
-            return sent
 
-        return await self._finish("A message", send())
+            def name() -> str:
+                calls = ", ".join(clean_text(call.id) for call in reply.running) or "none"
+                return f"The answer to message {sent.id} of room {room} (tool calls that run: {calls})"
+
+            follow = self._follow((user.namespace, room), reply)
+            return sent, background.run("An answer with tools", follow, name)
+
+        return await background.finish("A message", send())
 
     async def _finish(self, what: str, work: Coroutine[Any, Any, T]) -> T:
-        return await self._hubs.get().finish(what, work)
+        return await self._hubs.get().background.finish(what, work)
 
-    async def _follow(self, reply: Any) -> None:
-        async with aclosing(reply):
-            try:
+    async def _follow(self, room: tuple[str, str], reply: Any) -> None:
+        self._followed[room] += 1
+        try:
+            async with aclosing(reply):
                 await reply.message()
-            except InteractorError:
-                if not reply.waiting:
-                    raise
+        except InteractorError:
+            if not reply.waiting:
+                raise
+        finally:
+            self._followed[room] -= 1
+
+    def _take_over(self, user: User, room: str) -> asyncio.Task[Any] | None:
+        """Look after the calls that another process may have left behind in a room."""
+        tools, name = self._options.tools, (user.namespace, room)
+        if tools is None or not tools.has_ledger or self._followed[name]:
+            return None
+
+        async def work() -> None:
+            self._followed[name] += 1
+            try:
+                seconds = self._options.answer_seconds
+                await take_over(tools, user.view.with_options(deadline=seconds), room, seconds)
+            finally:
+                self._followed[name] -= 1
+
+        task: asyncio.Task[Any] = self._hubs.get().background.run(f"Taking over the tool calls of room {room}", work())
+        return task
 
 
 def _view_with_key(user: User, request: Request) -> Any:

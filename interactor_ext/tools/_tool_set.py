@@ -26,7 +26,7 @@ from interactor_ext.tools._approval import (
     require_open,
     waiting_call,
 )
-from interactor_ext.tools._calls import PendingCall, ToolRun, error_result, pending_call, submit
+from interactor_ext.tools._calls import FINISHED, PendingCall, ToolRun, error_result, pending_call, submit
 from interactor_ext.tools._function import ToolFunction
 from interactor_ext.tools._mcp import McpServer, mcp_server
 from interactor_ext.tools._once_registry import OnceRegistry
@@ -257,6 +257,33 @@ class ToolSet:
         """
         return user._run_effects(self._decided(user, call, _Decision("rejected", by, reason)))
 
+    @overload
+    def resume(self, user: Resources, room_id: str) -> list[Message | WaitingCall]: ...
+    @overload
+    def resume(self, user: AsyncResources, room_id: str) -> Awaitable[list[Message | WaitingCall]]: ...
+    def resume(self, user: Any, room_id: str) -> Any:
+        """Run the calls of a room that have no result, such as those of a chat whose process has ended.
+
+        Looks at the newest messages (one page), and returns for each call what `run` returns, the oldest first. A call
+        that another process is running is waited for; one that was begun by a process that has ended isn't run again,
+        unless its tool is `idempotent`. Calls that the platform posts to a `callback_url` are left out. With an
+        asynchronous client, await it.
+
+        Raises:
+            ConfigurationError: the set has no ledger, so it can't know which calls another process is running.
+        """
+        if self._ledger is None:
+            raise ConfigurationError(
+                "tools.resume needs a ledger, which knows the calls that other processes are running: write "
+                "ToolSet(ledger=PostgresEventStore(...)), or pass another store that all processes share."
+            )
+        return user._run_effects(self._resume(user, room_id))
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether calls are run once in all processes together."""
+        return self._ledger is not None
+
     def unknown(self) -> list[PendingCall]:
         """The calls with an unknown outcome that this process found: with a ledger, the newest thousand."""
         return [] if self._ledger is None else list(self._ledger.unknown)
@@ -341,6 +368,17 @@ class ToolSet:
             each = PendingCall.of(call, room_id, user._view.namespace)
             waiting.append((yield from self._waiting(user, each, ends_at)))
         return [each for each in waiting if each is not None]
+
+    def _resume(self, user: Any, room_id: str) -> Effects[list[Message | WaitingCall]]:
+        ends_at = user._view.ends_at()
+        newest = yield from despite_open_circuit(user, ends_at, lambda view: view.messages.list(room_id, order="desc"))
+        calls = [call for message in reversed(newest.data) for call in message.tool_calls or ()]
+        outcomes = []
+        for call in calls:
+            if call.status not in FINISHED:
+                pending = PendingCall.of(call, room_id, user._view.namespace)
+                outcomes.append((yield from self._answer(user, pending, ends_at, only_ours=True)))
+        return [each for each in outcomes if each is not None]
 
     def _waiting(self, user: Any, call: PendingCall, ends_at: float | None) -> Effects[WaitingCall | None]:
         name, _ = yield from self._identify(user, call, ends_at)

@@ -1,0 +1,37 @@
+"""Takes over what a process has left behind that ended while it ran a tool of an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from interactor_ext.chat._answer_order import AnswerOrder
+from interactor_ext.tools._approval import WaitingCall
+
+# Between two looks at a room, while the assistant writes. The last one repeats.
+_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+
+
+async def take_over(tools: Any, view: Any, room: str, seconds: float) -> None:
+    """Run the calls of a room that have no result, and those that follow, until nobody waits for an answer.
+
+    A call that another process is running is left to that: the ledger knows.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await _look_after(tools, view, room)
+
+
+async def _look_after(tools: Any, view: Any, room: str) -> None:
+    looks = 0
+    while True:
+        outcomes = await tools.resume(view, room)
+        if all(isinstance(each, WaitingCall) for each in outcomes):
+            messages = (await view.messages.list(room, order="desc")).data
+            if not AnswerOrder(reversed(messages), None).unanswered:
+                return
+        else:
+            looks = 0
+        await asyncio.sleep(_PAUSES[min(looks, len(_PAUSES) - 1)])
+        looks += 1

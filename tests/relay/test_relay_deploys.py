@@ -1,0 +1,218 @@
+"""A server that is restarted while the relay runs tools: answers are finished, or taken over by another process."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext import InteractorClient
+from interactor_ext.sandbox import Sandbox
+from interactor_ext.webhooks import PostgresEventStore
+from tests.support.cases import NIGHTLY
+from tests.support.postgres_server import PostgresServer
+from tests.support.relay_server import MOUNT, Page
+from tests.support.served import GUNICORN, UVICORN, Served, needs
+from tests.support.waiting import PATIENCE, eventually
+
+pytestmark = pytest.mark.full  # starts each server as a process
+
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures", "tests.support.server_fixtures"]
+
+# A tool that runs until the file `go` is there, and writes when it begins and ends.
+APPLICATION = """
+import os, time
+from pathlib import Path
+from fastapi import FastAPI
+from interactor_ext import ToolSet, get_async_client
+from interactor_ext.relay import Relay
+from interactor_ext.tools import _ledger
+from interactor_ext.webhooks import PostgresEventStore
+from tests.support.relay_server import authorize
+
+_ledger._LEASE = 2.0
+dsn = os.environ.get("LEDGER")
+tools = ToolSet(ledger=PostgresEventStore(dsn) if dsn else None)
+
+@tools.tool
+def ship(order: str) -> str:
+    "Ships an order."
+    with open("effects", "a") as effects:
+        effects.write(f"began {order}\\n")
+    while not Path("go").exists():
+        time.sleep(0.02)
+    with open("effects", "a") as effects:
+        effects.write(f"ended {order}\\n")
+    return f"{order} is on its way"
+
+relay = Relay(get_async_client, authorize=authorize, tools=tools, drain_timeout=float(os.environ["DRAIN"]))
+app = FastAPI()
+app.mount("/interactor", relay)
+
+def wsgi(environ, start_response):
+    environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix("/interactor")
+    return relay.wsgi(environ, start_response)
+"""
+GTHREAD = [*GUNICORN, "--worker-class", "gthread", "--threads", "4"]
+# The packages and the command of each.
+SERVERS = {
+    "uvicorn": (["fastapi", "uvicorn"], [*UVICORN, "application:app"]),
+    "uvicorn, two workers": (["fastapi", "uvicorn"], [*UVICORN, "--workers", "2", "application:app"]),
+    "gunicorn, gthread": (["fastapi", "gunicorn"], [*GTHREAD, "application:wsgi"]),
+}
+
+
+class Shop(Served):
+    """A server with the application, in a folder that all of them share."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path, command: list[str], *, drain: float, ledger: str = "") -> None:
+        super().__init__(command, {**sandbox.env, "DRAIN": str(drain), "LEDGER": ledger}, folder)
+        self.folder = folder
+        self.wait_until_it_answers(f"{MOUNT}/static/interactor-stream.js")
+
+    def page(self) -> Page:
+        return Page(self.origin + MOUNT, self.origin, "user_1", {})
+
+    def effects(self) -> list[str]:
+        file = self.folder / "effects"
+        return file.read_text().splitlines() if file.exists() else []
+
+
+@pytest.fixture
+def start(sandbox: Sandbox, tmp_path: Path) -> Iterator[Callable[..., Shop]]:
+    sandbox.replies.add(call=("ship", {"order": "4711"}), then="It is on its way.")
+    (tmp_path / "application.py").write_text(APPLICATION)
+    with ExitStack() as stack:
+        yield lambda command, **options: stack.enter_context(closing(Shop(sandbox, tmp_path, command, **options)))
+
+
+@pytest.fixture
+def bot(backend: InteractorClient) -> str:
+    user = backend.namespace("user_1")
+    tool = user.tools.create(name="ship", description="Ships an order.", parameters={"type": "object"})
+    return user.assistants.create(name="Bot", model="gpt-4", system_prompt="Help.", tools=[tool.id]).id
+
+
+@pytest.fixture
+def room(backend: InteractorClient, bot: str) -> str:
+    return backend.namespace("user_1").rooms.create(bot).id
+
+
+def calls(backend: InteractorClient, room: str) -> list[Any]:
+    messages = backend.namespace("user_1").messages.iterate(room, order="asc")
+    return [call for message in messages for call in message.tool_calls or ()]
+
+
+def is_answered(backend: InteractorClient, room: str) -> bool:
+    newest = backend.namespace("user_1").messages.list(room, order="desc", per_page=1).data[0]
+    return newest.role == "assistant" and not newest.tool_calls
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_server_that_stops_waits_for_its_tools(
+    name: str, start: Callable[..., Shop], room: str, backend: InteractorClient
+) -> None:
+    """No browser reads the stream: it was closed after the question."""
+    packages, command = SERVERS[name]
+    needs(packages)
+    shop = start(command, drain=PATIENCE)
+    with shop.page() as page:
+        assert page.say(room, "Ship it.").status_code == 201
+    eventually(lambda: shop.effects() == ["began 4711"])
+    shop.process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        shop.process.wait(1)
+    (shop.folder / "go").touch()
+    shop.process.wait(PATIENCE)
+    assert shop.effects() == ["began 4711", "ended 4711"], shop.printed()
+    assert [call.status for call in calls(backend, room)] == ["completed"]
+
+
+@pytest.mark.parametrize("name", ["uvicorn", "gunicorn, gthread"])
+def test_tool_that_outlives_the_drain_is_logged_and_told_apart_by_the_next_process(
+    name: str, start: Callable[..., Shop], room: str, backend: InteractorClient, postgres: PostgresServer
+) -> None:
+    packages, command = SERVERS[name]
+    needs(packages)
+    PostgresEventStore(postgres.dsn).create()
+    old = start(command, drain=0.2, ledger=postgres.dsn)
+    with old.page() as page:
+        message = page.say(room, "Ship it.").json()["data"]["id"]
+    eventually(lambda: old.effects() == ["began 4711"])
+    [call] = calls(backend, room)
+    old.process.terminate()
+    old.process.wait(PATIENCE)
+    assert (
+        f"The answer to message {message} of room {room} (tool calls that run: {call.id}) was cut off" in old.printed()
+    )
+    new = start(command, drain=0.2, ledger=postgres.dsn)
+    with new.page() as page, page.room_events(room):
+        eventually(lambda: is_answered(backend, room))
+    assert [each.status for each in calls(backend, room)] == ["failed"]
+    assert new.effects() == ["began 4711"]  # it may have taken effect: it isn't run again
+    assert "the outcome of the tool ship is unknown" in new.printed()
+
+
+def test_call_that_nobody_began_is_run_when_a_browser_writes(
+    start: Callable[..., Shop], room: str, backend: InteractorClient, postgres: PostgresServer
+) -> None:
+    PostgresEventStore(postgres.dsn).create()
+    backend.namespace("user_1").messages.send(room, content="Ship it.")
+    eventually(lambda: calls(backend, room))
+    shop = start(SERVERS["uvicorn"][1], drain=0.2, ledger=postgres.dsn)
+    (shop.folder / "go").touch()
+    with shop.page() as page:
+        assert page.say(room, "Well?").status_code == 201
+    eventually(lambda: {call.status for call in calls(backend, room)} == {"completed"} and is_answered(backend, room))
+
+
+def test_rolling_restart_runs_each_tool_once_and_loses_no_answer(
+    start: Callable[..., Shop], sandbox: Sandbox, backend: InteractorClient, bot: str, postgres: PostgresServer
+) -> None:
+    """Two servers, each replaced by a new one again and again, while browsers chat through whichever is there."""
+    PostgresEventStore(postgres.dsn).create()
+    command = SERVERS["uvicorn"][1]
+    how_many, restarts = (200, 5) if NIGHTLY else (40, 3)
+    sandbox.replies.clear()
+    for number in range(how_many):
+        sandbox.replies.add(when=f"order {number}!", call=("ship", {"order": str(number)}), then="It is on its way.")
+    servers = [start(command, drain=30, ledger=postgres.dsn) for _ in range(2)]
+    (servers[0].folder / "go").touch()
+
+    def chat(number: int) -> bool:
+        room, sent = backend.namespace("user_1").rooms.create(bot).id, False
+        deadline = time.monotonic() + 3 * PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                with servers[number % 2].page() as page:
+                    if not sent:
+                        key = {"idempotency-key": f"key-{number}"}
+                        sent = page.say(room, f"order {number}!", **key).status_code == 201
+                    with page.room_events(room) as stream:
+                        stream.until("message.complete")
+            except (httpx.TransportError, StopIteration, AssertionError):
+                pass  # the server is being replaced: a browser comes back
+            if sent and is_answered(backend, room):
+                return True
+        return False
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = [pool.submit(chat, number) for number in range(how_many)]
+        for round_ in range(restarts):
+            for place in range(2):
+                done = how_many * (2 * round_ + place + 1) // (2 * restarts + 1)
+                eventually(lambda done=done: sum(each.done() for each in answers) >= min(done, how_many))
+                old, servers[place] = servers[place], start(command, drain=30, ledger=postgres.dsn)
+                old.process.terminate()
+        assert all(answer.result() for answer in answers)
+    began = Counter(line for line in servers[0].effects() if line.startswith("began"))
+    assert began == {f"began {number}": 1 for number in range(how_many)}
