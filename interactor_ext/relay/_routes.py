@@ -302,7 +302,7 @@ class Routes:
             source = Source(lambda last: stream(record, last_event_id=last), publish)
             reader = await self._hubs.get().join(name, source, ids, resume, self._options.hub, place.close)
             if reader is not None and kind == "rooms":
-                self._take_over(user, record)
+                self._take_over(user, record, waits=True)
             if reader is not None and resume is None and kind == "workflow_instances":
                 try:
                     if (question := await question_of(user.view, record, self._options.show)) is not None:
@@ -360,13 +360,9 @@ class Routes:
         background = self._hubs.get().background
 
         async def send() -> tuple[Message, asyncio.Task[Any]]:
-            takeover = self._take_over(user, room)  # a room whose calls nobody runs would never be quiet
-            try:
-                chat = view.with_options(deadline=self._options.answer_seconds).chat
-                reply = await chat(room, content, tools=self._options.tools).__aenter__()
-            finally:
-                if takeover is not None:
-                    takeover.cancel()
+            self._take_over(user, room, waits=False)
+            chat = view.with_options(deadline=self._options.answer_seconds).chat
+            reply = await chat(room, content, tools=self._options.tools).__aenter__()
             sent: Message = reply.sent
 
             def name() -> str:
@@ -392,22 +388,21 @@ class Routes:
         finally:
             self._followed[room] -= 1
 
-    def _take_over(self, user: User, room: str) -> asyncio.Task[Any] | None:
+    def _take_over(self, user: User, room: str, *, waits: bool) -> None:
         """Look after the calls that another process may have left behind in a room."""
         tools, name = self._options.tools, (user.namespace, room)
         if tools is None or not tools.has_ledger or self._followed[name]:
-            return None
+            return
 
         async def work() -> None:
             self._followed[name] += 1
             try:
                 seconds = self._options.answer_seconds
-                await take_over(tools, user.view.with_options(deadline=seconds), room, seconds)
+                await take_over(tools, user.view.with_options(deadline=seconds), room, seconds, waits=waits)
             finally:
                 self._followed[name] -= 1
 
-        task: asyncio.Task[Any] = self._hubs.get().background.run(f"Taking over the tool calls of room {room}", work())
-        return task
+        self._hubs.get().background.run(f"Taking over the tool calls of room {room}", work())
 
 
 def _view_with_key(user: User, request: Request) -> Any:

@@ -13,25 +13,29 @@ from interactor_ext.tools._approval import WaitingCall
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
-async def take_over(tools: Any, view: Any, room: str, seconds: float) -> None:
+async def take_over(tools: Any, view: Any, room: str, seconds: float, *, waits: bool) -> None:
     """Run the calls of a room that have no result, and those that follow, until nobody waits for an answer.
 
-    A call that another process is running is left to that: the ledger knows.
+    A call that another process is running is left to that: the ledger knows. With `waits`, look again also if there is
+    no such call yet, but a message without an answer: a process may have ended between the two.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await _look_after(tools, view, room)
+            await _look_after(tools, view, room, waits)
 
 
-async def _look_after(tools: Any, view: Any, room: str) -> None:
+async def _look_after(tools: Any, view: Any, room: str, waits: bool) -> None:
     looks = 0
     while True:
         outcomes = await tools.resume(view, room)
-        if all(isinstance(each, WaitingCall) for each in outcomes):
-            messages = (await view.messages.list(room, order="desc")).data
-            if not AnswerOrder(reversed(messages), None).unanswered:
-                return
-        else:
-            looks = 0
+        if not all(isinstance(each, WaitingCall) for each in outcomes):
+            looks, waits = 0, True
+        elif not waits or not await _is_anybody_unanswered(view, room):
+            return
         await asyncio.sleep(_PAUSES[min(looks, len(_PAUSES) - 1)])
         looks += 1
+
+
+async def _is_anybody_unanswered(view: Any, room: str) -> bool:
+    newest = (await view.messages.list(room, order="desc")).data
+    return bool(AnswerOrder(reversed(newest), None).unanswered)
