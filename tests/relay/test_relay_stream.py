@@ -350,7 +350,7 @@ def test_platform_that_breaks_off_is_connected_again_unnoticed(
 def test_stream_that_cannot_be_opened_is_answered_by_a_status(
     sandbox: Sandbox, relay: RelayServer, new_room: NewRoom, status: int, answered: int
 ) -> None:
-    sandbox.faults.add("stream_room", status=status, message="internal words", times=2)
+    sandbox.faults.add("stream_room", status=status, message="internal words", times=3)
     with relay.page() as page, page.room_events(new_room()) as stream:
         assert stream.status == answered
         assert b"internal words" not in stream.response.read()
