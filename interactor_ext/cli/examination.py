@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+import warnings
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -49,10 +50,15 @@ def examine_receiver(name: str | None) -> Finding:
         )
         return Finding("webhooks", "failed", f"{name!r} can't be imported. {clean_text(detail)}", advice)
     try:
-        router.check()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            router.check()
     except ConfigurationError as error:
         advice = "Fix it: until then, events get a 503 response or reach no handler."
         return Finding("webhooks", "failed", clean_text(str(error)), advice)
+    if caught:
+        detail = clean_text(str(caught[0].message))
+        return Finding("webhooks", "warning", detail, "Until they are moved, nobody handles these events.")
     if router.queue is None and isinstance(router.store, MemoryEventStore):
         detail = f"{name} remembers events in memory: after a restart, or in another process, every event is new"
         return Finding("webhooks", "warning", detail, "Use a persistent store, such as SQLiteEventStore(path).")

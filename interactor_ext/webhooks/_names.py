@@ -9,7 +9,6 @@ from weakref import WeakKeyDictionary
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.logs import depth_of_caller, line_of_caller
-from interactor_ext.logs import webhooks_logger as logger
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 OVERDUE_SECONDS = 60.0
@@ -37,17 +36,16 @@ def warn_of_twins(router: Any, shared: object, secrets: object) -> None:
         )
 
 
-def log_unserved(overdue: dict[str, int], own: str) -> None:
+def warn_of_unserved(overdue: dict[str, int], own: str) -> None:
     """`overdue` is the number of events by the prefix of their keys, `own` that of this router."""
     for prefix, number in overdue.items():
         if prefix != own:
             service = "" if prefix in _HASHED else prefix.rstrip(":")
-            logger.warning(
-                "%d webhook events of %s have been due for more than a minute, and no worker takes them. If no service "
-                "has that name any more, move them to this one: interactor webhooks rename MODULE:ROUTER '%s'",
-                number,
-                f"the service {service!r}" if service else "a router without a name",
-                service,
+            warnings.warn(
+                f"Webhook events of {f'the service {service!r}' if service else 'a router without a name'} have been "
+                f"due for more than a minute ({number}), and no worker takes them. If no service has that name any "
+                f"more, move them to this one: interactor webhooks rename MODULE:ROUTER '{service}'",
+                stacklevel=depth_of_caller(),
             )
 
 

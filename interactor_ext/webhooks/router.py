@@ -26,7 +26,7 @@ from interactor_ext.telemetry._events import Reporter
 from interactor_ext.webhooks import _transactions, answers
 from interactor_ext.webhooks._handlers import RUNNING, Handler, Once, OnceDecorator, Registration, similar_event_type
 from interactor_ext.webhooks._headers import Headers
-from interactor_ext.webhooks._names import OVERDUE_SECONDS, log_unserved, prefix_of, warn_of_twins
+from interactor_ext.webhooks._names import OVERDUE_SECONDS, prefix_of, warn_of_twins, warn_of_unserved
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._threads import CALLER_THREADS, StoreCalls, handler_threads
 from interactor_ext.webhooks._watch import DeliveryWatch
@@ -314,8 +314,8 @@ class WebhookRouter:
         """Check, when an application starts, what would otherwise fail with the first delivery: the store or queue
         takes what a delivery writes (and gives it back), and events have handlers unless a task queue runs them.
 
-        Raises a ConfigurationError that names everything wrong. Logs a warning of queued events under other names that
-        nobody takes, as after a change of `name`.
+        Raises a ConfigurationError that names everything wrong. Warns of queued events under other names that nobody
+        takes, as after a change of `name`.
         """
         run_sync(self._check())
 
@@ -347,7 +347,7 @@ class WebhookRouter:
         elif callable(look := getattr(queue, "dead_letters", None)):
             yield self.store_calls.call(look, 1)
         if self.key_prefix and callable(overdue := getattr(queue, "overdue", None)):
-            log_unserved((yield self.store_calls.call(overdue, OVERDUE_SECONDS)), self.key_prefix)
+            warn_of_unserved((yield self.store_calls.call(overdue, OVERDUE_SECONDS)), self.key_prefix)
 
     @property
     def events(self) -> list[KnownWebhookEventType]:
@@ -382,7 +382,7 @@ class WebhookRouter:
             raise WebhookPayloadError(f"It doesn't fit the class that its handlers expect: {problem}.")
 
     def health(self) -> WebhookAnswer:
-        """The response to a readiness probe: 503 when so many handlers hang that no thread is left for others.
+        """The response to a readiness or liveness probe: 503 when so many handlers hang that no thread is left.
 
         `router.asgi` and `router.wsgi` respond with it to GET at any path that ends in `/healthz`. `left_behind` in the
         JSON counts the handlers that did not end within `handler_timeout` and still keep a thread.

@@ -293,6 +293,7 @@ def test_proxy_skips_dns_and_tls_checks(examine: Examine, sandbox: Sandbox, monk
 
 
 SHOP = "from interactor_ext.webhooks import *\nverifier = WebhookVerifier('whsec_5f1d3c')\nrouter = "
+OVERDUE = "\nSQLiteEventQueue('queue.db', clock=lambda: time.time() - 100).put('old:idem_1', b'{}')"
 HANDLER = "\nrouter.on('*')(print)"
 STORE = f"{SHOP}WebhookRouter(verifier, SQLiteEventStore('events.db'), name='shop')"
 # The module's code, the status of its check, and what it says.
@@ -302,6 +303,11 @@ ROUTERS = {
         f"{SHOP}WebhookRouter(verifier, queue=SQLiteEventQueue('queue.db'), name='shop')",
         "ok",
         "SQLiteEventQueue",
+    ),
+    "renamed": (
+        f"import time\n{SHOP}WebhookRouter(verifier, queue=SQLiteEventQueue('queue.db'), name='shop'){OVERDUE}",
+        "warning",
+        "Webhook events of the service 'old' have been due for more than a minute (1)",
     ),
     "memory": (f"{SHOP}WebhookRouter(verifier){HANDLER}", "warning", "remembers events in memory"),
     "no handler": (STORE, "failed", "It has no handlers"),

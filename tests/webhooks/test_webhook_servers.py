@@ -71,6 +71,7 @@ SERVERS = {
     "gunicorn, sync": (["gunicorn"], [*PRELOADED, "sync", "application:wsgi"]),
     "gunicorn, gthread": (["gunicorn"], [*PRELOADED, "gthread", "--threads", "4", "application:wsgi"]),
     "gunicorn, gevent": (["gunicorn", "gevent"], [*PRELOADED, "gevent", "application:wsgi"]),
+    "gunicorn, asgi": (["gunicorn"], [*PRELOADED, "asgi", "application:asgi"]),
     "uWSGI": (
         ["pyuwsgi"],
         [*UWSGI, "--master", "--processes", "2", "--enable-threads", "--die-on-term", "--module", "application:wsgi"],

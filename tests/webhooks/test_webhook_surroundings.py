@@ -472,7 +472,7 @@ def psycopg_of(server: Any) -> Any:
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_check_warns_of_events_under_names_that_nobody_serves(
-    kind: str, tmp_path: Path, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     clock = Clock()
     with ExitStack() as stack:
@@ -488,12 +488,17 @@ def test_check_warns_of_events_under_names_that_nobody_serves(
         if kind == "postgres":
             server.run("UPDATE interactor_webhook_queue SET at = at - interval '100 s'")
         queue.put("billing:new", b"{}")
-        make(queue=queue, name="shop").check()
-    assert sorted(record.getMessage().partition(" have been due")[0] for record in caplog.records) == [
-        "1 webhook events of a router without a name",
-        "2 webhook events of the service 'old'",
+        router = make(queue=queue, name="shop")
+        with pytest.warns(UserWarning, match="no worker takes them") as caught:
+            router.check()
+    said = sorted(str(each.message) for each in caught)
+    assert [each.partition(" have been due")[0] for each in said] == [
+        "Webhook events of a router without a name",
+        "Webhook events of the service 'old'",
     ]
-    assert "interactor webhooks rename MODULE:ROUTER 'old'" in caplog.text
+    assert "(2), and no worker takes them" in said[1]
+    assert said[1].endswith("interactor webhooks rename MODULE:ROUTER 'old'")
+    assert {each.filename for each in caught} == {__file__}
 
 
 def test_check_of_a_router_that_is_ready_passes(tmp_path: Path) -> None:

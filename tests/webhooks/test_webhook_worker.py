@@ -216,6 +216,14 @@ def test_event_without_handler_is_looked_at_less_and_less_often_and_counted(tmp_
     assert 10 < takes < 60
 
 
+def test_default_handler_that_does_nothing_drops_events_without_another(queue: SQLiteEventQueue) -> None:
+    router = make(queue=queue)
+    router.default(lambda event: None)
+    router.handle(*delivery())
+    assert WebhookWorker(router).run_once()
+    assert queue.stats("shop")[1:4] == (0, 0, 0)
+
+
 def test_running_worker_drains_a_queue_that_was_unreachable_at_first(
     mode: str, queue: SQLiteEventQueue, caplog: pytest.LogCaptureFixture
 ) -> None:
