@@ -26,6 +26,29 @@ def checked_around(around: Around | None, name: str = "around") -> None:
     )
 
 
+def signature_of(function: Any, name: str) -> inspect.Signature | None:
+    """None for a built-in function that has none.
+
+    Raises ConfigurationError for a function that would do nothing, or that FastAPI would have to call.
+    """
+    if not callable(function):
+        raise ConfigurationError(f"{name} must be a function, not {function!r}.")
+    if is_generator(function):
+        raise ConfigurationError(
+            f"{name} is a generator function, so calling it would run none of its code. Write it without `yield`."
+        )
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return None
+    if any(type(each.default).__module__.startswith("fastapi.") for each in signature.parameters.values()):
+        raise ConfigurationError(
+            f"FastAPI doesn't call {name}, so Depends in {name}{signature} has no effect. A last parameter without a "
+            "default receives what around= yields, such as around=Session.begin."
+        )
+    return signature
+
+
 def surrounded(function: Callable[..., Any], around: Around, bind: Bind | None = None) -> Callable[..., Any]:
     """`function` within `around()`. A manager of both kinds is used as the function is: sync or async."""
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._waiting.around import Around, checked_around
 from interactor_ext.relay import _asgi, _wsgi
 from interactor_ext.relay._decisions import Approver, Authorize, Decision, MayEnter, OnMessage
 from interactor_ext.relay._http import Origins
@@ -60,6 +61,10 @@ class Relay:
     X-Forwarded-Host, which a proxy in front must set. `tools`, a ToolSet or a list of functions, run in the backend for
     replies to messages sent through the relay, for at most `answer_timeout` seconds each.
 
+    `around` returns a context manager that each of these functions and `tools` runs in, such as Flask's
+    `app.app_context` or Django's `HandlerScope`. A last parameter, after the scope, receives what it yields:
+    `authorize(scope, session)`. A ToolSet with its own `around` keeps it.
+
     `max_body` is in bytes. `writes_per_minute` and `streams_per_namespace` limit one namespace in this process. With a
     `rate_limiter`, its tier `namespace` limits the writes instead; a RedisRateLimiter counts for all processes. The
     readers of a room share a stream of the platform, which is closed `grace` seconds after the last one has left; one
@@ -89,6 +94,7 @@ class Relay:
         on_message: OnMessage | None = None,
         show: Show = _NOTHING_MORE,
         tools: Tools | None = None,
+        around: Around | None = None,
         rate_limiter: RateLimiter | None = None,
         max_body: int = 64 * 1024,
         writes_per_minute: int = 60,
@@ -119,14 +125,20 @@ class Relay:
             tools = tool_set(tools)
         elif approvals is not None:
             raise ConfigurationError("approvals= needs tools=, whose calls it is about.")
+        checked_around(around)
+
+        def decision(name: str, function: Callable[..., Any] | None, least: int) -> Decision | None:
+            return None if function is None else Decision.of(name, function, least, least + 1, around)
+
         options = Options(
-            authorize=Decision.of("authorize", authorize, 1),
-            rooms=Decision.of("rooms", rooms, 2) if rooms is not None else None,
-            instances=Decision.of("instances", instances, 2) if instances is not None else None,
-            approvals=Decision.of("approvals", approvals, 2) if approvals is not None else None,
-            on_message=Decision.of("on_message", on_message, 3) if on_message is not None else None,
+            authorize=Decision.of("authorize", authorize, 1, 1, around),
+            rooms=decision("rooms", rooms, 2),
+            instances=decision("instances", instances, 2),
+            approvals=decision("approvals", approvals, 2),
+            on_message=decision("on_message", on_message, 3),
             show=show,
             tools=tools,
+            around=around,
             origins=Origins(allowed_origins, trust_forwarded_host=trust_forwarded_host),
             max_body=max_body,
             answer_seconds=answer_timeout,

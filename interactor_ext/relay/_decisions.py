@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from interactor_ext._effects import Call
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._waiting.around import Around, signature_of, surrounded, with_value
 from interactor_ext._waiting.threads import DaemonThreads
 
-Authorize = Callable[[Any], "str | Awaitable[str | None] | None"]
-MayEnter = Callable[[str, str], "bool | Awaitable[bool]"] | Callable[[str, str, Any], "bool | Awaitable[bool]"]
 Text = str | Awaitable[str | None] | None
-Approver = Callable[[str, str], Text] | Callable[[str, str, Any], Text]
-OnMessage = Callable[[str, str, str], Text] | Callable[[str, str, str, Any], Text]
+Truth = bool | Awaitable[bool]
+# A last parameter is for what `around` yields.
+Authorize = Callable[[Any], Text] | Callable[[Any, Any], Text]
+MayEnter = Callable[[str, str], Truth] | Callable[[str, str, Any], Truth] | Callable[[str, str, Any, Any], Truth]
+Approver = Callable[[str, str], Text] | Callable[[str, str, Any], Text] | Callable[[str, str, Any, Any], Text]
+OnMessage = (
+    Callable[[str, str, str], Text] | Callable[[str, str, str, Any], Text] | Callable[[str, str, str, Any, Any], Text]
+)
 
 _THREADS = DaemonThreads("interactor-relay-authorize", most=32)
 
@@ -24,25 +28,27 @@ class Decision(NamedTuple):
     """A function of the application. One that is no coroutine function runs in a thread."""
 
     function: Callable[..., Any]
-    takes_scope: bool = False
-    """Whether the scope of the request is its last argument."""
+    arguments: int
+    """How many it is called with. The last possible one is the scope of the request."""
 
     @classmethod
-    def of(cls, name: str, function: Callable[..., Any], arguments: int) -> Decision:
-        """Of a function with so many parameters, or with one more, which is given the scope.
+    def of(cls, name: str, function: Callable[..., Any], least: int, most: int, around: Around | None) -> Decision:
+        """Of a function that has from `least` to `most` parameters, or one more, for what `around` yields.
 
         Raises:
-            ConfigurationError: it is neither.
+            ConfigurationError: it has another number.
         """
-        for more in (0, 1):
-            with suppress(TypeError, ValueError):
-                inspect.signature(function).bind(*range(arguments + more))
-                return cls(function, bool(more))
-        raise ConfigurationError(
-            f"{name}= must be a function of {arguments} parameters, or one more for the request's scope, "
-            f"not {function!r}."
-        )
+        signature = signature_of(function, f"{name}=")
+        for count in range(least, most + 1 if around is None else most + 2):
+            with suppress(TypeError):
+                if signature is not None:
+                    signature.bind(*range(count))
+                if around is not None:
+                    function = surrounded(function, around, with_value if count > most else None)
+                return cls(function, min(count, most))
+        scope = " for the request's scope" if least == most else ", or one more for the request's scope"
+        value = "" if around is None else " and another for what around= yields"
+        raise ConfigurationError(f"{name}= must be a function of {least} parameters{scope}{value}, not {function!r}.")
 
     def call(self, scope: Any, *arguments: Any) -> Call:
-        given = (*arguments, scope) if self.takes_scope else arguments
-        return Call(self.function, given, threads=_THREADS, of_user=True)
+        return Call(self.function, (*arguments, scope)[: self.arguments], threads=_THREADS, of_user=True)

@@ -14,6 +14,7 @@ from interactor_ext._effects import Call, Effects
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import clean_text
+from interactor_ext._waiting.around import Around
 from interactor_ext.logs import relay_logger as logger
 from interactor_ext.relay._decisions import Decision
 from interactor_ext.relay._event_ids import END, EventIds
@@ -69,6 +70,7 @@ class Options(NamedTuple):
     on_message: Decision | None
     show: Show
     tools: ToolSet | None
+    around: Around | None
     origins: Origins
     max_body: int
     answer_seconds: float
@@ -97,6 +99,11 @@ class Routes:
 
     async def aclose(self) -> None:
         await self._hubs.aclose()
+
+    @property
+    def _tools(self) -> ToolSet:
+        assert self._options.tools is not None
+        return self._options.tools._within(self._options.around)
 
     def answer(self, request: Request) -> Effects[Response | None]:
         """The response to any request; None if the browser has gone. Sends nothing upstream before all checks."""
@@ -231,15 +238,13 @@ class Routes:
     def _list_approvals(self, room: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
         yield from self._approver(user, room, request)
-        assert self._options.tools is not None
-        return json_response({"data": (yield from _approvals.waiting(self._options.tools, user.view, room))})
+        return json_response({"data": (yield from _approvals.waiting(self._tools, user.view, room))})
 
     def _decide(self, room: str, call: str, request: Request) -> Effects[Response]:
         user, body = yield from self._write(request)
         by = yield from self._approver(user, room, request)
-        assert self._options.tools is not None
         view = user.view.with_options(deadline=self._options.answer_seconds)
-        work = yield from _approvals.decision(self._options.tools, view, room, call, body, by)
+        work = yield from _approvals.decision(self._tools, view, room, call, body, by)
         # A tool that has begun goes on although the browser leaves.
         yield Call(self._finish, ("A decision about a call", work))
         return json_response({"data": {"id": call, "decision": body["decision"]}})
@@ -336,7 +341,7 @@ class Routes:
         return user
 
     def _user(self, request: Request) -> Effects[User]:
-        namespace = yield self._options.authorize.call(request.scope, request.scope)
+        namespace = yield self._options.authorize.call(request.scope)
         if namespace is None:
             raise Refused(401)
         if not isinstance(namespace, str):
@@ -362,7 +367,7 @@ class Routes:
         async def send() -> tuple[Message, asyncio.Task[Any]]:
             self._take_over(user, room, waits=False)
             chat = view.with_options(deadline=self._options.answer_seconds).chat
-            reply = await chat(room, content, tools=self._options.tools).__aenter__()
+            reply = await chat(room, content, tools=self._tools).__aenter__()
             sent: Message = reply.sent
 
             def name() -> str:
@@ -390,15 +395,15 @@ class Routes:
 
     def _take_over(self, user: User, room: str, *, waits: bool) -> None:
         """Look after the calls that another process may have left behind in a room."""
-        tools, name = self._options.tools, (user.namespace, room)
-        if tools is None or not tools.has_ledger or self._followed[name]:
+        name = (user.namespace, room)
+        if self._options.tools is None or not self._options.tools.has_ledger or self._followed[name]:
             return
 
         async def work() -> None:
             self._followed[name] += 1
             try:
                 seconds = self._options.answer_seconds
-                await take_over(tools, user.view.with_options(deadline=seconds), room, seconds, waits=waits)
+                await take_over(self._tools, user.view.with_options(deadline=seconds), room, seconds, waits=waits)
             finally:
                 self._followed[name] -= 1
 

@@ -6,7 +6,9 @@ import asyncio
 import inspect
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -81,7 +83,8 @@ class SignedDelivery:
             else:
                 raise RuntimeError("an event loop is running: use `await delivery.asend(app)`")
             return asyncio.run(self.asend(app, path))
-        with httpx.Client(transport=httpx.WSGITransport(app=app), base_url=IN_PROCESS) as client:
+        transport = httpx.WSGITransport(app=app)
+        with _open_connections_of_django(), httpx.Client(transport=transport, base_url=IN_PROCESS) as client:
             return _answer(client.post(path, content=self.body, headers=self.headers))
 
     async def asend(self, app: Any, path: str = "/") -> WebhookAnswer:
@@ -139,6 +142,25 @@ class WebhookFactory:
 
     def __repr__(self) -> str:
         return "WebhookFactory()"
+
+
+@contextmanager
+def _open_connections_of_django() -> Iterator[None]:
+    """Django closes connections when a request starts and ends, even that of a TestCase. Its own test client prevents
+    that in the same way.
+    """
+    if "django.db" not in sys.modules:
+        yield
+        return
+    from django.core.signals import request_finished, request_started
+    from django.db import close_old_connections
+
+    connected = [each for each in (request_started, request_finished) if each.disconnect(close_old_connections)]
+    try:
+        yield
+    finally:
+        for signal in connected:
+            signal.connect(close_old_connections)
 
 
 def _moment(timestamp: float | datetime | None) -> datetime:

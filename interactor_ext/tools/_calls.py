@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import inspect
 import secrets
-from collections.abc import Callable
 from concurrent.futures import Future
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -22,6 +20,7 @@ from interactor_ext._effects import (
 )
 from interactor_ext._errors import APIStatusError, APITimeoutError, ConflictError
 from interactor_ext._redaction import clean_text
+from interactor_ext._waiting.around import Around
 from interactor_ext._waiting.own_errors import cause_of, contained
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.logs import tools_logger as logger
@@ -104,6 +103,7 @@ class ToolRun:
     call: PendingCall
     is_async: bool = attrs.field(default=False, kw_only=True)
     exposes_errors: bool = attrs.field(default=False, kw_only=True)
+    around: Around | None = attrs.field(default=None, kw_only=True)
     _running: Future[Any] | None = attrs.field(default=None, init=False)
 
     def result(self, ends_at: float | None = None, renewal: Renewal | None = None) -> Effects[Any]:
@@ -116,8 +116,7 @@ class ToolRun:
             logger.warning("this ToolSet has no tool %s: its call gets an error (call %s)", name, call_id)
             return error_result("unknown_tool", f"There is no tool {name} here.")
         try:
-            arguments = self.tool.bind(self.call.arguments, self.call.context)
-            function: Callable[[], Any] = partial(self.tool.function, **arguments)
+            function = self.tool.bound(self.call.arguments, self.call.context, self.around)
             if (self.is_async or ends_at is not None) and not inspect.iscoroutinefunction(function):
                 self._running = self._running or TOOL_THREADS.submit(contained(function))
         except InvalidArgumentError as invalid:

@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from interactor_ext._waiting.around import Around, surrounded
 from interactor_ext.tools._docstring import read_docstring
 from interactor_ext.tools._hints import ShapeBuilder
 from interactor_ext.tools._records import MISSING, Member, hints_of
@@ -25,11 +26,13 @@ class ToolContext:
     """The tenant. None if the view that runs the tool has none."""
     room_id: str
     tool_call_id: str
+    around: Any = attrs.field(default=None, eq=False, repr=False)
+    """What the context manager of `ToolSet(around=)` yields, such as a session of the database."""
 
     @property
     def idempotency_key(self) -> str:
         """The same for every attempt at this call, different for any other: for the API that the tool calls."""
-        return hashlib.sha256(json.dumps(attrs.astuple(self)).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps((self.namespace, self.room_id, self.tool_call_id)).encode()).hexdigest()[:32]
 
 
 @attrs.frozen
@@ -115,6 +118,17 @@ class ToolFunction:
         if self._context is not None:
             values[self._context] = context
         return values
+
+    def bound(self, arguments: Any, context: ToolContext, around: Around | None) -> Callable[[], Any]:
+        """The function with its arguments, to be called within `around()`. Raises InvalidArgumentError."""
+        function, name = partial(self.function, **self.bind(arguments, context)), self._context
+        if around is None:
+            return function
+
+        def with_context(function: Callable[..., Any], value: Any) -> Callable[..., Any]:
+            return partial(function, **{str(name): attrs.evolve(context, around=value)})
+
+        return surrounded(function, around, None if name is None else with_context)
 
 
 def _member(tool: str, parameter: inspect.Parameter, hints: dict[str, Any], descriptions: dict[str, str]) -> Member:

@@ -15,6 +15,7 @@ from interactor_ext._effects import run_async
 from interactor_ext._errors import APIConnectionError, ConfigurationError
 from interactor_ext._redaction import clean_text
 from interactor_ext._version import __version__
+from interactor_ext._waiting.around import Around
 from interactor_ext.logs import logger
 from interactor_ext.tools._calls import ErrorResult, PendingCall, ToolError, ToolRun
 from interactor_ext.tools._function import ToolFunction
@@ -201,7 +202,12 @@ def _part(block: dict[str, Any]) -> Any:
 
 
 def mcp_server(
-    tools: Callable[[], Iterator[ToolFunction]], name: str, namespace: str | None, *, exposes_errors: bool
+    tools: Callable[[], Iterator[ToolFunction]],
+    name: str,
+    namespace: str | None,
+    *,
+    exposes_errors: bool,
+    around: Around | None,
 ) -> Server:
     """The official SDK's server of a set of tools, which may change."""
     try:
@@ -229,7 +235,7 @@ def mcp_server(
     async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         call = PendingCall(str(context.request_id), "", "", params.name, params.arguments or {}, namespace)
         tool = served().get(params.name)
-        run = ToolRun(tool, params.name, call, is_async=True, exposes_errors=exposes_errors)
+        run = ToolRun(tool, params.name, call, is_async=True, exposes_errors=exposes_errors, around=around)
         result = await run_async(run.result())
         is_error = isinstance(result, ErrorResult)
         text = result["error"]["message"] if is_error else result

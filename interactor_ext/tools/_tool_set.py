@@ -15,6 +15,7 @@ from interactor_ext._effects import Call, Effects, Renewal, despite_lost_answers
 from interactor_ext._errors import ConfigurationError, NotFoundError, ValidationError
 from interactor_ext._fork import fork_safe_lock
 from interactor_ext._redaction import clean_text
+from interactor_ext._waiting.around import Around, checked_around
 from interactor_ext.tools import _ledger
 from interactor_ext.tools._approval import (
     ApprovalError,
@@ -69,11 +70,18 @@ class ToolSet:
     For an exception that isn't a ToolError, the model reads "The tool failed." with an id that is also in the log; with
     `expose_errors`, for development, it reads the exception's text.
 
+    `around` returns a context manager that each function runs in, as that of a `WebhookRouter`. `ToolContext.around` is
+    what it yields.
+
     With an asynchronous client, synchronous functions run in worker threads. With a synchronous one, asynchronous
     functions run in an event loop in a background thread.
     """
 
-    def __init__(self, *, ledger: EventStore | None = None, expose_errors: bool = False) -> None:
+    def __init__(
+        self, *, ledger: EventStore | None = None, expose_errors: bool = False, around: Around | None = None
+    ) -> None:
+        checked_around(around)
+        self._around = around
         self._tools: dict[str, ToolFunction] = {}
         self._ledger = None if ledger is None else _ledger.Ledger(ledger)
         self._exposes_errors = expose_errors
@@ -157,7 +165,7 @@ class ToolSet:
         A `ToolContext` has this namespace, no room, and the id of the request. Raises ConfigurationError if a tool
         needs one and there is no namespace, and ImportError without the extra `[mcp]`.
         """
-        return mcp_server(self.__iter__, name, namespace, exposes_errors=self._exposes_errors)
+        return mcp_server(self.__iter__, name, namespace, exposes_errors=self._exposes_errors, around=self._around)
 
     def __iter__(self) -> Iterator[ToolFunction]:
         return iter(self._tools.values())
@@ -294,6 +302,14 @@ class ToolSet:
         other._tools = {**self._tools, tool.name: tool}
         return other
 
+    def _within(self, around: Around | None) -> ToolSet:
+        """This set, or a copy that shares everything else with it, if it has no `around` of its own."""
+        if around is None or self._around is not None:
+            return self
+        other = copy(self)
+        other._around = around
+        return other
+
     def _replace(self, old: Iterable[str], new: dict[str, ToolFunction]) -> None:
         """In one step, as other threads see it."""
         with self._lock:
@@ -351,7 +367,9 @@ class ToolSet:
         """Run the function, or reject the call, and submit the result."""
         is_async = inspect.iscoroutinefunction(user._run_effects)
         tool = self._tools.get(name)
-        tool_run = ToolRun(tool, name, call, is_async=is_async, exposes_errors=self._exposes_errors)
+        tool_run = ToolRun(
+            tool, name, call, is_async=is_async, exposes_errors=self._exposes_errors, around=self._around
+        )
         run = tool_run.result if decision is None else partial(decision.result, tool_run)
         key = _key(user, call)
         send = partial(submit, user, call, ends_at)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, overload
 from interactor_client.accepted import pattern_of
 from interactor_client.models import EVENT_MODELS
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._waiting.around import Around, checked_around, is_generator, surrounded, with_value
+from interactor_ext._waiting.around import Around, checked_around, signature_of, surrounded, with_value
 from interactor_ext.webhooks import _transactions
 
 E = TypeVar("E")
@@ -56,16 +56,8 @@ class Registration(NamedTuple):
     @classmethod
     def of(cls, handler: Handler, patterns: tuple[str, ...], around: Around | None, once: Any = None) -> Registration:
         """Raises ConfigurationError for a handler that would fail with the first delivery, or do nothing."""
-        pattern, name = pattern_of(patterns), _name_of(handler)
-        if not callable(handler):
-            raise ConfigurationError(f"A webhook handler must be a function, not {handler!r}.")
-        if is_generator(handler):
-            raise ConfigurationError(
-                f"{name} is a generator function, so calling it would run none of its code. Write it without `yield`."
-            )
-        takes_value = False
-        with suppress(ValueError):  # some built-in functions have no signature
-            signature = inspect.signature(handler)
+        pattern, name, takes_value = pattern_of(patterns), _name_of(handler), False
+        if (signature := signature_of(handler, name)) is not None:
             takes_value = _takes_value(name, signature, not (around is once is None))
             _warn_of_another_event(name, signature, pattern)
         return cls(patterns, pattern, handler, name, takes_value, None if once is None else _begin(once))
@@ -127,11 +119,6 @@ def _name_of(handler: object) -> str:
 
 
 def _takes_value(name: str, signature: inspect.Signature, has_value: bool) -> bool:
-    if any(type(each.default).__module__.startswith("fastapi.") for each in signature.parameters.values()):
-        raise ConfigurationError(
-            f"FastAPI doesn't call webhook handlers, so Depends in {name}{signature} has no effect. A second parameter "
-            "without a default receives what around= or once= yields, such as once=Session of a sessionmaker."
-        )
     for values in ((None,), (None, None)) if has_value else ((None,),):
         with suppress(TypeError):
             signature.bind(*values)

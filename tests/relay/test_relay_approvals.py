@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import wraps
 from typing import Any
 
 import pytest
 
-from interactor_ext import ConfigurationError, InteractorClient, ToolSet
+from interactor_ext import AsyncInteractorClient, ConfigurationError, InteractorClient, ToolSet
 from interactor_ext.relay import Relay
 from interactor_ext.sandbox import Sandbox
+from interactor_ext.tools import ToolContext
 from tests.support.relay_server import RelayServer
 from tests.support.waiting import eventually
 
@@ -130,3 +133,61 @@ def test_decision_is_carried_out_under_wsgi(
     answered: list[str] = []
     relay.wsgi(environ, lambda status, headers: answered.append(status))
     assert (answered, tools.paid) == (["200 OK"], ["o_1"])
+
+
+@contextmanager
+def session() -> Iterator[str]:
+    yield "session"
+
+
+@asynccontextmanager
+async def async_session() -> AsyncIterator[str]:
+    yield "session"
+
+
+@pytest.mark.parametrize("around", [session, async_session])
+def test_functions_and_tools_run_within_around_of_the_relay_and_receive_what_it_yields(
+    around: Any, start_relay: Callable[..., RelayServer], new_room: Callable[..., str], backend: InteractorClient
+) -> None:
+    received: list[tuple[str, object]] = []
+    tools = ToolSet()
+
+    def note(name: str, value: object, result: Any) -> Any:
+        received.append((name, value))
+        return result
+
+    def form(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        async def acall(*given: Any, **named: Any) -> Any:
+            return function(*given, **named)
+
+        return acall if around is async_session else function
+
+    def refund(order: str, amount: int, score: str, context: ToolContext) -> str:
+        """Pays a customer back."""
+        return str(note("tool", context.around, "paid"))
+
+    tools.tool(name="refund", approval=True)(form(refund))
+    room = new_room(tools=[tool.id for tool in tools.register(backend.namespace("user_1"))])
+    relay = start_relay(
+        tools=tools,
+        around=around,
+        authorize=form(lambda scope, session: note("authorize", session, "user_1")),
+        rooms=form(lambda namespace, room, scope, session: note("rooms", session, True)),
+        approvals=form(lambda namespace, room, scope, session: note("approvals", session, "carol")),
+        on_message=form(lambda namespace, room, content, scope, session: note("on_message", session, None)),
+    )
+    waiting = ask(relay, room)
+    with relay.page() as page:
+        decision = {"decision": "approve", "digest": waiting["digest"]}
+        assert page.post(f"/rooms/{room}/approvals/{waiting['id']}", json=decision).status_code == 200
+    names = {"authorize", "rooms", "approvals", "on_message", "tool"}
+    assert set(received) == {(name, "session") for name in names}
+
+
+@pytest.mark.parametrize(
+    "options", [{"authorize": lambda scope, session: None}, {"authorize": print, "around": session()}]
+)
+def test_function_that_could_not_be_called_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="must be a function"):
+        Relay(AsyncInteractorClient, **options)

@@ -7,7 +7,9 @@ import contextvars
 import json
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import httpx
@@ -223,6 +225,36 @@ def test_tool_context_has_namespace_room_and_call_id(mode: str, sandbox: Sandbox
     assert {context for context, _, _ in seen} == {ToolContext(NAMESPACE, room, call) for call in calls}
     assert sorted(text for _, text, _ in seen) == ["a", "b"]
     assert {owner for _, _, owner in seen} == {"acme"}
+
+
+@sync_and_async
+def test_tools_run_within_around_and_receive_what_it_yields(mode: str, sandbox: Sandbox) -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def session() -> Iterator[str]:
+        yield "session"
+        if len(seen) > 2:
+            raise LookupError("COMMIT failed")
+        seen.append("committed")
+
+    tools = ToolSet(around=session, expose_errors=True)
+
+    @tools.tool
+    def save(context: ToolContext) -> None:
+        """Saves a note."""
+        seen.append(context.around)
+
+    @tools.tool
+    async def save_again() -> None:
+        """Saves it again."""
+        seen.append("again")
+
+    room = room_with(sandbox, tools)
+    outcome = chat(mode, sandbox, room, "/tool save {}\n/then\n/tool save_again {}", tools=tools)
+    assert seen == ["session", "committed", "again"]
+    assert "save returned null" in outcome.text
+    assert "COMMIT failed" in outcome.text
 
 
 @sync_and_async

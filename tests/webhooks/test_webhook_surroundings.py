@@ -351,6 +351,88 @@ def test_outdated_connections_of_django_are_closed_before_and_after_each_handler
     assert printed_by(CONNECTIONS, str(tmp_path / "shop.db")) == ""
 
 
+ON_POSTGRESQL = """
+import asyncio, sys
+from django.conf import settings
+settings.configure(
+    ROOT_URLCONF="__main__", ALLOWED_HOSTS=["*"], SECRET_KEY="x", INSTALLED_APPS=["interactor_ext.webhooks.django"],
+    DATABASES={"default": {
+        "ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "postgres", "HOST": sys.argv[1],
+        "CONN_MAX_AGE": None,
+    }},
+)
+import django
+django.setup()
+from django.db import connection
+from interactor_ext.webhooks.django import HandlerScope, webhook_view
+"""
+IN_TESTS = """
+from django.core.wsgi import get_wsgi_application
+from django.db import transaction
+from django.test import TestCase
+from django.test.runner import DiscoverRunner
+from django.urls import path
+from interactor_ext.testing import WebhookFactory
+from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
+
+router, forgetful = (WebhookRouter(WebhookVerifier("whsec_5f1d3c"), MemoryEventStore()) for _ in range(2))
+
+def save(event, connection):
+    connection.cursor().execute("INSERT INTO orders VALUES ('ours')")
+
+for each in (router, forgetful):
+    each.on("*", once=transaction.atomic)(save)
+urlpatterns = [path("a", webhook_view(router)), path("b", webhook_view(forgetful))]
+
+class Receiver(TestCase):
+    def test_receiver(self):
+        cursor = connection.cursor()
+        cursor.execute("CREATE TABLE orders (id text)")
+        delivery = WebhookFactory("whsec_5f1d3c")("credential.expired")
+        for path, status in (("/a", "handled"), ("/a", "duplicate"), ("/b", "handled")):
+            posted = self.client.post(path, delivery.body, "application/json", headers=delivery.headers)
+            self.assertEqual(posted.json(), {"status": status})
+        self.assertEqual(delivery.send(get_wsgi_application(), "/b").status, 200)
+        cursor.execute("SELECT count(*) FROM orders")
+        self.assertEqual(cursor.fetchone(), (1,))
+
+sys.exit(DiscoverRunner(verbosity=0).run_tests(["__main__.Receiver"]))
+"""
+RELAY_OF_DJANGO = """
+import httpx, psycopg
+from interactor_ext.relay import Relay
+
+def authorize(scope):
+    connection.cursor().execute("SELECT 1")
+
+async def main():
+    relay = Relay(lambda: None, authorize=authorize, around=HandlerScope)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(relay), base_url="http://shop") as browser:
+        async def ask():
+            return (await browser.get("/rooms")).status_code
+        assert await ask() == 401
+        with psycopg.connect(host=sys.argv[1], user="postgres", dbname="postgres", autocommit=True) as database:
+            database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IS NOT NULL "
+                             "AND pid <> pg_backend_pid()")
+        await ask()  # finds out that the connection has ended
+        assert await ask() == 401
+
+import logging
+logging.disable()
+asyncio.run(main())
+"""
+
+
+def test_delivery_in_a_test_case_of_django_runs_in_its_transaction(postgres: PostgresServer) -> None:
+    needs(["django", "psycopg"])
+    assert printed_by(ON_POSTGRESQL + IN_TESTS, postgres.folder).endswith("OK\n")
+
+
+def test_relay_of_django_outlives_the_end_of_its_connections(postgres: PostgresServer) -> None:
+    needs(["django", "psycopg"])
+    assert printed_by(ON_POSTGRESQL + RELAY_OF_DJANGO, postgres.folder) == ""
+
+
 POOLED = """
 import os
 from django.conf import settings

@@ -27,7 +27,7 @@ from interactor_ext.webhooks.wsgi import announced_length
 
 try:
     from asgiref.sync import sync_to_async
-    from django.db import DEFAULT_DB_ALIAS, close_old_connections, connections, transaction
+    from django.db import DEFAULT_DB_ALIAS, connections, transaction
     from django.http import HttpRequest, HttpResponse
 except ModuleNotFoundError as _missing:
     if str(_missing.name).partition(".")[0] not in ("django", "asgiref"):  # which Django brings along
@@ -40,20 +40,22 @@ V = TypeVar("V", bound=Callable[..., Any])
 
 
 class HandlerScope(AbstractContextManager[None], AbstractAsyncContextManager[None]):
-    """What a router's handlers need under Django: usable connections, and with `atomic` a transaction in the default
-    database and in each whose ATOMIC_REQUESTS is set.
+    """What functions need under Django: usable connections, and with `atomic` a transaction in the default database and
+    in each whose ATOMIC_REQUESTS is set. For the `around=` of a router, a relay or a ToolSet:
 
         worker = WebhookWorker(WebhookRouter(verifier, queue=queue, around=HandlerScope))
+        relay = Relay(get_async_client, authorize=authorize, around=HandlerScope)
 
-    The views use it automatically. Django has no transactions for async handlers: use `atomic` blocks in functions that
-    they call through `sync_to_async`.
+    The views use it automatically. A connection that is in an atomic block already, such as that of a TestCase, stays
+    open. Django has no transactions for async functions: use `atomic` blocks in functions that they call through
+    `sync_to_async`.
     """
 
     def __init__(self, *, atomic: bool = True) -> None:
         self._atomic = atomic
 
     def __enter__(self) -> None:
-        close_old_connections()
+        _close_old_connections()
         with ExitStack() as entered:  # leaves those that were begun if another database can't be reached
             for alias in _databases() if self._atomic else ():
                 entered.enter_context(transaction.atomic(using=alias))
@@ -63,13 +65,13 @@ class HandlerScope(AbstractContextManager[None], AbstractAsyncContextManager[Non
         try:
             self._transactions.__exit__(*exc_info)
         finally:
-            close_old_connections()
+            _close_old_connections()
 
     async def __aenter__(self) -> None:
-        await sync_to_async(close_old_connections)()
+        await sync_to_async(_close_old_connections)()
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await sync_to_async(close_old_connections)()
+        await sync_to_async(_close_old_connections)()
 
 
 def webhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[HttpRequest], HttpResponse]:
@@ -126,6 +128,13 @@ class _Every:
 def _surround(router: WebhookRouter, atomic: bool) -> None:
     if router.around is None:
         router.around = partial(HandlerScope, atomic=atomic)
+
+
+def _close_old_connections() -> None:
+    """Django's own function would close a connection in an atomic block, where autocommit is off."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
 
 
 def _databases() -> list[str]:
