@@ -10,6 +10,7 @@ from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from interactor_client.models import WorkflowHalted
 from interactor_ext._effects import Call, Effects
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._lazy import LazyModule
@@ -299,6 +300,8 @@ class Routes:
         place.callback(self._quota.close_stream, user.namespace)
 
         async def publish(event: Any) -> dict[str, Any] | None:
+            if kind == "workflow_instances" and isinstance(event, WorkflowHalted) and event.presentation is None:
+                return await question_of(user.view, record, self._options.show) or {"type": event.type}
             await self._names.add(user.namespace, user.view, [event])
             return public_event(event, self._options.show)
 

@@ -17,8 +17,6 @@ from interactor_ext.sse import ServerSentEvent
 CONTROL = frozenset({"done", "heartbeat", "ping"})
 """Event types that control the stream and are not returned to the caller."""
 
-# Some servers send the object itself, without the name of its field around it.
-_PARTS = {"message.complete": "message", "tool_call.start": "tool_call", "tool_call.complete": "tool_call"}
 # Half the time of json.loads, which looks for white space with regular expressions.
 _decode_json = json.JSONDecoder().raw_decode
 
@@ -71,7 +69,7 @@ class EventReader:
         if payload.get("type") != event_type:
             payload = {**payload, "type": event_type}
         try:
-            return build(_with_part(event_type, payload))
+            return build(payload)
         except DecodeError as error:
             if event_type == "error" and build is not self._unknown:
                 return build({**payload, "error": _readable_error(sent.data)})
@@ -88,13 +86,6 @@ class EventReader:
 def event_reader(family: str) -> EventReader:
     """The reader of a family, cached: it loads the models of the family."""
     return EventReader(family)
-
-
-def _with_part(event_type: str, payload: dict[str, Any]) -> dict[str, Any]:
-    name = _PARTS.get(event_type)
-    if name is None or name in payload or "id" not in payload:
-        return payload
-    return {"type": event_type, name: {key: value for key, value in payload.items() if key != "type"}}
 
 
 def _readable_error(data: str) -> dict[str, str] | str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import pickle
 import threading
 import time
@@ -12,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -29,8 +31,9 @@ from interactor_ext.sandbox.platform import conversation
 from tests.support.cases import NIGHTLY
 from tests.support.chaos_proxy import LOST, ChaosProxy
 from tests.support.conversations import NAMESPACE, Outcome, asked, chat, new_room, under_deadline, user_of
-from tests.support.modes import at_once, sync_and_async
+from tests.support.modes import at_once, opened, sync_and_async
 from tests.support.pages import DOCS, blocks
+from tests.support.scripted_server import Connection, RawServer, settings_of
 from tests.support.served import UVICORN, Served, needs
 from tests.support.waiting import eventually, eventually_async
 
@@ -246,6 +249,52 @@ def test_done_unknown_and_invalid_events_do_not_end_the_chat(
     outcome = chat(mode, sandbox, room, WORDS, during=say)
     assert (outcome.error, outcome.text) == (None, ANSWER)
     assert [type(event) for event in outcome.events].count(UnknownEvent) == unknown
+
+
+class OddEnd:
+    """A room whose stream is silent after one event for the end of an answer, and whose list shows the answer late."""
+
+    def __init__(self, end: dict[str, Any]) -> None:
+        self._end = end
+        self._sent = threading.Event()
+        self._lists = 0
+
+    def __call__(self, connection: Connection) -> None:
+        assert connection.request is not None
+        path = urlsplit(connection.request.target).path
+        if path.endswith("/stream"):
+            connection.head()
+            self._sent.wait(60)
+            for event in ({"type": "message.delta", "content": "Hi "}, {"type": "message.complete", **self._end}):
+                connection.send(f"data: {json.dumps(event)}\n\n".encode())
+            connection.wait_for_client_to_leave()
+            return
+        question = {"id": "msg_1", "role": "user", "content": WORDS, "created_at": "2026-01-01T00:00:00Z"}
+        answer = {"id": "msg_2", "role": "assistant", "content": "Hi there", "created_at": "2026-01-01T00:00:01Z"}
+        body: dict[str, Any] = {"data": question}
+        if path.endswith("/oauth/token"):
+            body = {"access_token": "t"}
+        elif connection.request.method == "POST":
+            self._sent.set()
+        else:
+            self._lists += self._sent.is_set()
+            body["data"] = [answer, question][self._lists < 4 :] if self._lists else []
+        connection.head(200, content_type="application/json")
+        connection.send(json.dumps(body).encode())
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    "end",
+    [{}, {"message": None}, {"message": {"id": 5}}, {"id": "msg_2", "role": "assistant", "content": "Hi there"}],
+    ids=["nothing", "null", "odd", "guide"],
+)
+async def test_end_of_the_answer_is_found_whatever_form_its_event_has(mode: str, end: dict[str, Any]) -> None:
+    with RawServer(OddEnd(end)) as server:
+        settings = settings_of(server.url, namespace=NAMESPACE, deadline=60)
+        async with opened(mode, settings) as user, user.chat("room_1", WORDS) as reply:
+            assert await text_of(reply) == "Hi there"
+            assert (await reply.message()).id == "msg_2"
 
 
 @sync_and_async

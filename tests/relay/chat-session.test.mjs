@@ -542,7 +542,7 @@ test("an error in place of an answer offers the question again, and its text is 
 test("an event that lacks what its type needs still ends the answer, and the history has the rest", async () => {
   await open();
   await session.send("Where?");
-  for (const message of [undefined, null, { content: "Here." }, { role: "assistant", content: "Here." }]) {
+  for (const message of [undefined, null, { content: "Here." }, { id: 5, content: "Here." }, { id: "msg_9", content: ["Here."] }]) {
     await relay.write("Here.");
     relay.say("assistant", "Here.");
     await relay.tell({ type: "message.complete", message });
@@ -552,7 +552,8 @@ test("an event that lacks what its type needs still ends the answer, and the his
   await relay.write("There.");
   await relay.tell({ type: "message.complete", message: untimed });
   await relay.tell({ type: "tool_call.start" });
-  assert.deepEqual([session.history.at(-1).content, errors], ["There.", []]);
+  await relay.tell({ type: "message.delta", content: { text: "Odd" } });
+  assert.deepEqual([session.history.at(-1).content, session.answer, errors], ["There.", "", []]);
 });
 
 test("an error is over when the answer is there after all", async () => {

@@ -78,6 +78,17 @@ def test_only_documented_events_and_fields_are_passed_on(
         ),
         ({"type": "message.complete", "message": "secret"}, {"type": "message.complete", "message": None}),
         ({"type": "message.complete", "message": {"id": 5, "role": "tool"}}, None),
+        ({"type": "message.complete", "id": 5, "role": "assistant", "content": "Hi"}, {"type": "message.complete"}),
+        (
+            {"type": "message.complete", "id": "msg_1", "role": "assistant", "content": "Hi", "trace": "secret"},
+            {"type": "message.complete", "message": {"id": "msg_1", "role": "assistant", "content": "Hi"}},
+        ),
+        ({"type": "message.complete", "id": "msg_1", "role": "system", "content": "secret"}, None),
+        (
+            {"type": "tool_call.complete", "id": "tc_1", "result": "secret"},
+            {"type": "tool_call.complete", "tool_call": {"id": "tc_1"}},
+        ),
+        ({"type": "workflow.halted"}, {"type": "workflow.halted"}),
         (
             {"type": "tool_call.start", "tool_call": {"id": 7, "status": "pending", "arguments": {"a": "secret"}}},
             {"type": "tool_call.start", "tool_call": {"id": 7, "status": "pending"}},
@@ -86,7 +97,7 @@ def test_only_documented_events_and_fields_are_passed_on(
         ({"type": "workflow.state_changed", "context": {"a": 1}}, {"type": "workflow.state_changed", "context": {}}),
     ],
 )
-def test_event_that_does_not_fit_its_model_is_passed_on_as_it_came_without_private_fields(
+def test_event_that_fits_its_model_badly_or_not_is_passed_on_as_it_came_without_private_fields(
     relay: RelayServer, new_room: NewRoom, emit: Emit, sent: dict[str, Any], public: dict[str, Any] | None
 ) -> None:
     room = new_room()
@@ -298,6 +309,18 @@ def test_stream_of_a_halted_workflow_begins_with_its_question(relay: RelayServer
     # Of a workflow that was deleted the question is not known any more.
     user.workflows.delete(workflow.id)
     assert asked() == ("workflow.halted", {"type": "form"})
+
+
+def test_halted_event_without_its_question_gets_it_from_the_workflow(
+    sandbox: Sandbox, relay: RelayServer, new_instance: Callable[[], str]
+) -> None:
+    instance = new_instance()
+    with relay.page() as page, page.events(f"/workflow-instances/{instance}/stream") as stream:
+        asked = stream.next()
+        sandbox.emit(instance, {"type": "workflow.halted", "presentation": None})
+        again = stream.next()
+    assert asked["presentation"]
+    assert (again["type"], again["presentation"]) == (asked["type"], asked["presentation"])
 
 
 def test_error_event_has_fixed_words_and_the_stream_goes_on(relay: RelayServer, new_room: NewRoom, emit: Emit) -> None:

@@ -447,16 +447,18 @@ export class ChatSession {
     switch (event.type) {
       case "message.delta":
         this.reportedError = "";
-        this.#append(event.content ?? "");
+        if (typeof event.content === "string") this.#append(event.content);
         break;
-      case "message.complete":
+      case "message.complete": {
         this.reportedError = "";
-        // One that only calls tools comes before the answer. Of one that the platform sends without an id, the history
-        // has the rest.
-        if (event.message?.content || !event.message?.id) this.#finish(event.message?.id ?? "");
-        if (event.message?.id) this.#put(event.message);
+        const { message } = event;
+        const fits = typeof message?.id === "string" && typeof (message.content ?? "") === "string";
+        // One that only calls tools comes before the answer. The history has what doesn't fit.
+        if (!fits || message.content) this.#finish(fits ? message.id : "");
+        if (fits) this.#put(message);
         this.#readHistory();
         break;
+      }
       case "tool_call.start":
       case "tool_call.complete":
         if (event.tool_call?.id) this.#calls.set(event.tool_call.id, event.tool_call);

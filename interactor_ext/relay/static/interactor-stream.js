@@ -359,7 +359,7 @@ export class InteractorStream {
     if (type === "done") return true;
     if (KEEPALIVES.has(type)) return false;
     if (type !== "error") this.#failures = 0;
-    if (event.type === "message.delta") this.#streamingContent += event.content ?? "";
+    if (event.type === "message.delta") this.#streamingContent += typeof event.content === "string" ? event.content : "";
     else if (event.type === "message.complete") this.#streamingContent = "";
     this.#events = [...this.#events, event].slice(-KEPT_EVENTS);
     callSafely(() => this.#options.onEvent?.(event));
