@@ -49,7 +49,7 @@ class Stream(SharedStream[E]):
     An `error` event is an event like any other, and the stream goes on.
 
     Raises, on entering or iterating:
-        StreamError: the stream can't be resumed.
+        StreamError: the stream can't be resumed, or isn't readable: it has another content type, or is compressed.
         APIStatusError, APIConnectionError: it can't be opened.
         APITimeoutError: the deadline has passed.
         ResponseValidationError: an event doesn't fit its model, and there is no `on_invalid`. Iterating again goes on

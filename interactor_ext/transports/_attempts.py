@@ -181,7 +181,7 @@ class Attempts:
     def after_response(self, response: httpx.Response) -> httpx.Response | float:
         """The outcome of the call, or the seconds until the next attempt."""
         status = response.status_code
-        may_be_repeated = status in self._policy.statuses or self._is_in_progress(status)
+        may_be_repeated = status in self._policy.statuses or (status == 409 and self.call.may_be_running)
         if may_be_repeated or self.limiter is not None or self._policy.retry_on is not None:
             retry_after = retry_after_of(response.headers)
             if self.limiter is not None:
@@ -233,10 +233,6 @@ class Attempts:
         is_for_token = self.call.operation is not None and self.call.operation.id == "create_token"
         return is_for_token or "idempotency-key" in self.request.headers
 
-    def _is_in_progress(self, status: int | None) -> bool:
-        """Whether the server refused an attempt because it is still busy with an earlier one."""
-        return status == 409 and self.call.may_be_running
-
     def _decide(
         self, *, status: int | None = None, sent: bool = True, retry_after: float | None = None
     ) -> float | None:
@@ -245,7 +241,7 @@ class Attempts:
         wanted = None
         if self._policy.retry_on is not None and (status is None or not (200 <= status < 300 or status == 401)):
             wanted = self._policy.asked_about(self._last_error())
-        is_in_progress = wanted is None and self._is_in_progress(status)
+        is_in_progress = wanted is None and status == 409 and self.call.may_be_running
         decision = self._policy.decide(
             method=self.request.method,
             attempt=self._made,
