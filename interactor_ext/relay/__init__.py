@@ -44,7 +44,8 @@ class Relay:
 
     `client` may be a function, such as `get_async_client`: each request calls it, so nothing is created at import.
 
-    `authorize(scope)` returns the namespace of the signed-in user, or None for a 401. Identifying the user is entirely
+    `authorize(scope)` returns the namespace of the signed-in user, `(namespace, user)` where several people share a
+    namespace, or None for a 401. Identifying the user is entirely
     up to you; it gets the ASGI scope (under WSGI the environ), and may be a coroutine function. A regular function runs
     in a thread, under WSGI in the request's. `rooms(namespace, room_id)` and `instances(namespace, instance_id)` may
     restrict access further: unless they return True, the room or workflow instance looks nonexistent. For a room that
@@ -65,11 +66,12 @@ class Relay:
     `app.app_context` or Django's `HandlerScope`. A last parameter, after the scope, receives what it yields:
     `authorize(scope, session)`. A ToolSet with its own `around` keeps it.
 
-    `max_body` is in bytes. `writes_per_minute` and `streams_per_namespace` limit one namespace in this process. With a
-    `rate_limiter`, its tier `namespace` limits the writes instead; a RedisRateLimiter counts for all processes. The
-    readers of a room share a stream of the platform, which is closed `grace` seconds after the last one has left; one
-    that missed more than is kept gets another. A reader that is more than `max_queued` bytes behind is disconnected,
-    and comes back with the id of its last event. An idle stream sends a sign of life every `heartbeat` seconds.
+    `max_body` is in bytes. In this process, `writes_per_minute` limits each user that `authorize` names, or else the
+    namespace; 49 of 60 may come at once. `streams_per_namespace` limits a namespace. With a `rate_limiter`, its tier
+    `namespace` limits the writes instead; a RedisRateLimiter counts for all processes. The readers of a room share a
+    stream of the platform, which is closed `grace` seconds after the last one has left; one that missed more than is
+    kept gets another. A reader that is more than `max_queued` bytes behind is disconnected, and comes back with the id
+    of its last event. An idle stream sends a sign of life every `heartbeat` seconds.
 
     When uvicorn is told to stop, streams end at once, so browsers move to another process. Answers with tools have
     `drain_timeout` seconds: until then, the requests that they belong to don't return, and servers wait for these. What

@@ -11,10 +11,12 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._waiting.around import Around, signature_of, surrounded, with_value
 from interactor_ext._waiting.threads import DaemonThreads
 
+SignedIn = str | tuple[str, str] | None
+Identity = SignedIn | Awaitable[SignedIn]
 Text = str | Awaitable[str | None] | None
 Truth = bool | Awaitable[bool]
 # A last parameter is for what `around` yields.
-Authorize = Callable[[Any], Text] | Callable[[Any, Any], Text]
+Authorize = Callable[[Any], Identity] | Callable[[Any, Any], Identity]
 MayEnter = Callable[[str, str], Truth] | Callable[[str, str, Any], Truth] | Callable[[str, str, Any, Any], Truth]
 Approver = Callable[[str, str], Text] | Callable[[str, str, Any], Text] | Callable[[str, str, Any, Any], Text]
 OnMessage = (

@@ -84,6 +84,8 @@ class User(NamedTuple):
 
     namespace: str
     view: Any
+    counted_as: tuple[str, ...]
+    """Whose writes are counted together."""
 
 
 class Routes:
@@ -338,19 +340,22 @@ class Routes:
 
     def _writer(self, request: Request) -> Effects[User]:
         user = yield from self._user(request)
-        wait = yield from self._quota.count_write(user.namespace)
+        wait = yield from self._quota.count_write(user.counted_as)
         if wait > 0:
             raise Refused(429, retry_after=wait)
         return user
 
     def _user(self, request: Request) -> Effects[User]:
-        namespace = yield self._options.authorize.call(request.scope)
-        if namespace is None:
+        named = yield self._options.authorize.call(request.scope)
+        if named is None:
             raise Refused(401)
-        if not isinstance(namespace, str):
-            raise TypeError(f"authorize= returned {type(namespace).__name__}, not a namespace")
+        who: tuple[str, ...] = named if isinstance(named, tuple) and len(named) == 2 else (named,)
+        if not all(isinstance(each, str) for each in who):
+            raise TypeError(
+                f"authorize= returned {type(named).__name__}, neither a namespace nor a tuple of a namespace and a user"
+            )
         try:
-            return User(namespace, self._get_client().namespace(namespace))
+            return User(who[0], self._get_client().namespace(who[0]), who)
         except ConfigurationError as error:
             raise RuntimeError("There is no client, or authorize= returned an invalid namespace.") from error
 

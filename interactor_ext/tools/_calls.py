@@ -48,6 +48,7 @@ class PendingCall:
     tool_name: str | None
     arguments: dict[str, Any] = attrs.field(repr=False)
     namespace: str | None
+    decided_by: str | None = None
 
     @classmethod
     def of(cls, call: ToolCall, room_id: str, namespace: str | None) -> PendingCall:
@@ -57,7 +58,7 @@ class PendingCall:
     @property
     def context(self) -> ToolContext:
         """Where it comes from, for the tool."""
-        return ToolContext(self.namespace, self.room_id, self.id)
+        return ToolContext(self.namespace, self.room_id, self.id, self.decided_by)
 
 
 def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, PendingCall]:

@@ -26,6 +26,8 @@ class ToolContext:
     """The tenant. None if the view that runs the tool has none."""
     room_id: str
     tool_call_id: str
+    decided_by: str | None = None
+    """Who approved the call, as `approve(by=)` says. None for a call that needed no approval."""
     around: Any = attrs.field(default=None, eq=False, repr=False)
     """What the context manager of `ToolSet(around=)` yields, such as a session of the database."""
 

@@ -416,7 +416,8 @@ class ToolSet:
                 code="call_finished",
             )
         decision.record = partial(record_decision, user, waiting, decision.kind, decision.by)
-        message = yield from self._run(user, call, waiting.tool, ends_at, decision)
+        decided = attrs.evolve(call, decided_by=decision.by)
+        message = yield from self._run(user, decided, waiting.tool, ends_at, decision)
         self._decisions.pop(key, None)
         if not first.is_taken:
             raise ApprovalError(f"Another process has already decided about the call {name}.", code="call_finished")

@@ -50,6 +50,7 @@ def ship(order: str) -> str:
         effects.write(f"began {order}\\n")
     while not Path("go").exists():
         time.sleep(0.02)
+    time.sleep(float(os.environ["TOOL_SECONDS"]))
     with open("effects", "a") as effects:
         effects.write(f"ended {order}\\n")
     return f"{order} is on its way"
@@ -74,8 +75,11 @@ SERVERS = {
 class Shop(Served):
     """A server with the application, in a folder that all of them share."""
 
-    def __init__(self, sandbox: Sandbox, folder: Path, command: list[str], *, drain: float, ledger: str = "") -> None:
-        super().__init__(command, {**sandbox.env, "DRAIN": str(drain), "LEDGER": ledger}, folder)
+    def __init__(
+        self, sandbox: Sandbox, folder: Path, command: list[str], *, drain: float, ledger: str = "", seconds: int = 0
+    ) -> None:
+        settings = {"DRAIN": str(drain), "LEDGER": ledger, "TOOL_SECONDS": str(seconds)}
+        super().__init__(command, {**sandbox.env, **settings}, folder)
         self.folder = folder
         self.wait_until_it_answers(f"{MOUNT}/static/interactor-stream.js")
 
@@ -185,7 +189,8 @@ def test_rolling_restart_runs_each_tool_once_and_loses_no_answer(
     sandbox.replies.clear()
     for number in range(how_many):
         sandbox.replies.add(when=f"order {number}!", call=("ship", {"order": str(number)}), then="It is on its way.")
-    servers = [start(command, drain=30, ledger=postgres.dsn) for _ in range(2)]
+    options = {"drain": PATIENCE, "ledger": postgres.dsn, "seconds": 1}
+    servers = [start(command, **options) for _ in range(2)]
     (servers[0].folder / "go").touch()
 
     def chat(number: int) -> bool:
@@ -211,8 +216,10 @@ def test_rolling_restart_runs_each_tool_once_and_loses_no_answer(
             for place in range(2):
                 done = how_many * (2 * round_ + place + 1) // (2 * restarts + 1)
                 eventually(lambda done=done: sum(each.done() for each in answers) >= min(done, how_many))
-                old, servers[place] = servers[place], start(command, drain=30, ledger=postgres.dsn)
+                old, servers[place] = servers[place], start(command, **options)
                 old.process.terminate()
         assert all(answer.result() for answer in answers)
     began = Counter(line for line in servers[0].effects() if line.startswith("began"))
     assert began == {f"began {number}": 1 for number in range(how_many)}
+    rooms = backend.namespace("user_1").rooms.iterate(per_page=100)
+    assert {call.status for room in rooms for call in calls(backend, room.id)} == {"completed"}

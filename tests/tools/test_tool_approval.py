@@ -33,11 +33,13 @@ class Refunds(ToolSet):
         super().__init__(**options)
         self.paid: list[tuple[str, int]] = []
         self.looked_up: list[str] = []
+        self.decided_by: list[str | None] = []
 
         @self.tool(approval=lambda arguments: arguments["amount"] > 100, show=("order", "amount"))
         def refund(order: str, context: ToolContext, amount: int = 500, note: str = "") -> str:
             """Pays a customer back."""
             self.paid.append((order, amount))
+            self.decided_by.append(context.decided_by)
             return "paid"
 
         @self.tool
@@ -97,7 +99,7 @@ def test_approved_call_is_run_once_and_recorded(
     target = waiting.id if by_id else waiting
     with caplog.at_level(logging.INFO, "interactor.tools"):
         decide(mode, sandbox, lambda user: tools.approve(user, target, by="alice"), telemetry=recorder)
-    assert tools.paid == [("o_1", 200)]
+    assert (tools.paid, tools.decided_by) == ([("o_1", 200)], ["alice"])
     assert ToolDecided("refund", "approved", NAMESPACE) in recorder.events
     (record,) = [record for record in caplog.records if record.name == "interactor.tools"]
     assert record.message == f"alice approved the tool refund (call {waiting.id})"
