@@ -49,17 +49,32 @@ def path_segment(name: str, value: str) -> str:
     Raises:
         ValueError: `value` is no string, or one that would lead to another path: "", "." or "..".
     """
-    if not isinstance(value, str):
-        kind = (
-            f"{type(value).__name__}: an `await` is missing" if isinstance(value, Awaitable) else type(value).__name__
-        )
-        raise ValueError(f"{name} must be a string, not {kind}" + (": pass its id" if hasattr(value, "id") else ""))
+    _check_text(name, value)
     if value in ("", ".", ".."):
         raise ValueError(f"{name} must not be {value!r}: it would address another resource")
     try:
         return quote(value, safe="")
     except UnicodeEncodeError:
         raise ValueError(f"{name} contains a lone surrogate, which a URL can't represent") from None
+
+
+def query_text(name: str, value: Any) -> Any:
+    """`value` as text in a query; UNSET and None unchanged. A member of an enum that is a string becomes its value.
+
+    Raises:
+        ValueError: `value` isn't a string.
+    """
+    if type(value) is str or value is UNSET or value is None:
+        return value
+    _check_text(name, value)
+    return str.__str__(value)
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        hint = ": an `await` is missing" if isinstance(value, Awaitable) else ""
+        hint += ": pass its id" if hasattr(value, "id") else ""
+        raise ValueError(f"{name} must be a string, not {type(value).__name__}{hint}")
 
 
 def to_json(value: Any) -> Any:

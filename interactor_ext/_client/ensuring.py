@@ -122,6 +122,8 @@ def _comparable(given: Mapping[str, Any]) -> str | None:
 
 
 def _updated(wanted: _Wanted, found: Any, changeable: Collection[str]) -> Effects[Any]:
+    if wanted.given.keys() & found.left_out.keys():  # a list may show less of it
+        found = yield Call(partial(wanted.resource().get, found.id))
     different = {
         name: value for name, value in wanted.given.items() if _differs(found, name, value, name in changeable)
     }
@@ -205,7 +207,7 @@ def _create(wanted: _Wanted) -> Effects[Any]:
 
 def _differs(found: Any, name: str, value: Any, if_not_shown: bool) -> bool:
     shown = getattr(found, name, found.additional_properties.get(name, UNSET))
-    if shown is UNSET or shown is None:
+    if shown is UNSET or shown is None or name in found.left_out:
         return if_not_shown
     if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
         return {getattr(each, "id", each) for each in shown} != set(value)

@@ -56,11 +56,12 @@ class CallTransport(httpx.BaseTransport):
                 return attempts.refused(attempts.would_wait(seconds))
         if (why := attempts.begin()) is not None:
             return attempts.refused(why)
-        attempts.request.extensions["timeout"] = attempts.timeouts()
+        request = attempts.request
+        request.extensions["timeout"] = attempts.timeouts()
         outer = network_deadline.get()
         try:
             network_deadline.set(attempts.ends_at)
-            response = self._inner.handle_request(attempts.as_sent())
+            response = self._inner.handle_request(request)
             if attempts.is_stream and response.is_success:
                 if not isinstance(response.stream, PooledBody):
                     response.stream = _foreign_stream.ForeignStream(response.stream)
@@ -115,13 +116,14 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                 return attempts.refused(attempts.would_wait(seconds))
         if (why := attempts.begin()) is not None:
             return attempts.refused(why)
-        attempts.request.extensions["timeout"] = attempts.timeouts_async()
+        request = attempts.request
+        request.extensions["timeout"] = attempts.timeouts_async()
         response: httpx.Response | None = None
         late.set(NO_ANSWER)
         try:
             try:
                 async with asyncio.timeout(attempts.ends_at - time.monotonic()):
-                    response = await self._inner.handle_async_request(attempts.as_sent())
+                    response = await self._inner.handle_async_request(request)
                     if attempts.is_stream and response.is_success:
                         try:
                             _prepare_stream(response)

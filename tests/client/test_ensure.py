@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from typing import Any
 
+import httpx
 import pytest
 
 import interactor_ext._client.ensuring as ensuring
@@ -45,6 +46,27 @@ def tool_set() -> ToolSet:
 def written(sandbox: Sandbox) -> Counter[str]:
     names = [record.operation for record in sandbox.requests if record.method in ("POST", "PATCH")]
     return Counter(name for name in names if name != "create_token")
+
+
+@sync_and_async
+@pytest.mark.parametrize(("whole", "asked"), [(BOT, "GET"), ({"name": BOT["name"]}, "PATCH")])
+def test_what_a_list_leaves_out_is_asked_for_and_what_nobody_shows_is_written(
+    mode: str, whole: dict[str, Any], asked: str
+) -> None:
+    requests: list[tuple[str, str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token"):
+            return httpx.Response(200, json={"access_token": "t", "token_type": "Bearer", "expires_in": 3600})
+        requests.append((request.method, request.url.path.rpartition("/v1")[2]))
+        listed = {"data": [{"id": "asst_1", "name": BOT["name"]}], "meta": {"has_more": False}}
+        return httpx.Response(200, json=listed if len(requests) == 1 else {"data": {"id": "asst_1", **whole}})
+
+    settings = {"client_id": "c", "client_secret": "s", "transport": httpx.MockTransport(answer)}
+    bot = call(mode, settings, lambda client: client.assistants.ensure(**BOT))
+    assert bot.outcome == {"GET": "unchanged", "PATCH": "updated"}[asked]
+    assert requests[:2] == [("GET", "/assistants"), ("GET", "/assistants/asst_1")]
+    assert requests[2:] == ([("PATCH", "/assistants/asst_1")] if asked == "PATCH" else [])
 
 
 @sync_and_async

@@ -5,10 +5,13 @@ from __future__ import annotations
 import decimal
 import re
 import warnings
+from enum import Enum
 from typing import Any
 
+import httpx
 import pytest
 
+from interactor_client.models import Assistant
 from interactor_ext import (
     APIConnectionError,
     APIStatusError,
@@ -20,6 +23,7 @@ from interactor_ext import (
 )
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.platform.handlers import HANDLERS
+from tests.support.modes import call, sync_and_async
 
 KEYS = {"client_id": "client_7f3a", "client_secret": "cs_9b2e"}
 
@@ -173,6 +177,54 @@ def test_object_in_place_of_its_id_says_so(interactor_client: InteractorClient) 
         interactor_client.assistants.get(bot)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="assistant_id is of type Assistant, which JSON can't represent: pass its id"):
         interactor_client.rooms.create(assistant_id=bot)  # type: ignore[arg-type]
+
+
+class Chosen(str, Enum):  # noqa: UP042  (not a StrEnum, whose str is its value)
+    ID = "asst_1"
+
+
+FILTERS = [
+    ("rooms", "assistant_id", ()),
+    ("credentials", "provider", ()),
+    ("credentials", "status", ()),
+    ("data_sources", "type", ()),
+    ("workflow_instances", "workflow_id", ()),
+    ("workflow_instances", "status", ()),
+    ("messages", "order", ("room_1",)),
+]
+
+
+@sync_and_async
+@pytest.mark.parametrize(("tag", "name", "ids"), FILTERS, ids=lambda value: value if isinstance(value, str) else "")
+def test_filter_that_is_no_text_is_refused_and_a_member_of_an_enum_sends_its_value(
+    mode: str, tag: str, name: str, ids: tuple[str, ...]
+) -> None:
+    sent: list[httpx.URL] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token"):
+            return httpx.Response(200, json={"access_token": "t", "token_type": "Bearer", "expires_in": 900})
+        sent.append(request.url)
+        return httpx.Response(200, json={"data": []})
+
+    bot = Assistant(id="asst_1", system_prompt="Our prices are secret")
+    wrong = [(bot, "Assistant: pass its id"), (["asst_1"], "list"), (5, "int"), ({"a": 1}, "dict"), (b"a", "bytes")]
+    settings = {**KEYS, "transport": httpx.MockTransport(answer)}
+    for method in ("list", "iterate"):
+        for value, kind in wrong:
+            with pytest.raises(ValueError, match=f"^{name} must be a string, not {kind}$"):
+                call(mode, settings, lambda client: getattr(getattr(client, tag), method)(*ids, **{name: value}))  # noqa: B023
+        assert sent == []
+        call(mode, settings, lambda client: getattr(getattr(client, tag), method)(*ids, **{name: Chosen.ID}))  # noqa: B023
+        assert sent.pop().params[name] == "asst_1"
+
+
+async def test_forgotten_await_in_a_filter_says_so() -> None:
+    async with AsyncInteractorClient(**KEYS) as client:
+        forgotten = client.health()
+        with pytest.raises(ValueError, match="assistant_id must be a string, not coroutine: an `await` is missing"):
+            await client.rooms.list(assistant_id=forgotten)  # type: ignore[arg-type]
+        forgotten.close()
 
 
 @pytest.mark.parametrize("name", ["core_api_url", "account_server_url"])

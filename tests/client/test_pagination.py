@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
 from interactor_client.models import AssistantListResponse
 from interactor_client.types import UNSET, Page, PageMeta
 from interactor_ext import ResponseValidationError
 from interactor_ext._pagination import aiterate, iterate, page_of
-from tests.support.modes import Awaited, sync_and_async
+from tests.support.cases import for_each
+from tests.support.modes import Awaited, call, sync_and_async
 from tests.support.waiting import PATIENCE
 
 MOST_EMPTY_PAGES = 100
@@ -247,3 +250,78 @@ def test_error_of_a_page_is_raised_after_the_items_before_it(mode: str, prefetch
     with pytest.raises(LookupError):
         run(mode, fetch, prefetch, found=found)
     assert found == ["1", "2"]
+
+
+SAID = ("page", "per_page", "total", "total_pages", "has_more")
+DIALECTS = [set(said) for count in range(len(SAID) + 1) for said in itertools.combinations(SAID, count)]
+
+
+class Lists:
+    """A server with one list, whose `meta` has the fields `said`. None: there is no `meta`."""
+
+    def __init__(self, length: int, said: set[str] | None, size: int = 20, *, beyond: str = "empty") -> None:
+        self.names = [f"asst_{number}" for number in range(length)]
+        self._said, self._size, self._beyond = said, size, beyond
+        self.asked: list[int] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token"):
+            return httpx.Response(200, json={"access_token": "t", "token_type": "Bearer", "expires_in": 3600})
+        query = request.url.params
+        number, size = int(query["page"]), min(int(query.get("per_page", self._size)), self._size)
+        pages = -(-len(self.names) // size)
+        self.asked.append(number)
+        shown = {"first": 1, "last": min(number, pages), "empty": number}[self._beyond]
+        data = [{"id": name} for name in self.names[(shown - 1) * size : shown * size]]
+        about = (number, size, len(self.names), pages, number < pages)
+        body = {
+            "data": data,
+            "meta": {name: value for name, value in zip(SAID, about, strict=True) if name in (self._said or ())},
+        }
+        if self._said is None:
+            del body["meta"]
+        return httpx.Response(200, json=body)
+
+
+@sync_and_async
+@for_each(
+    (said, length, asked, prefetch)
+    for said in [None, *DIALECTS]
+    for length in (0, 19, 20, 45)
+    for asked in ({}, {"per_page": 20})
+    for prefetch in (0, 3)
+)
+def test_walk_yields_every_item_once_whatever_meta_says(
+    said: set[str] | None, length: int, asked: dict[str, int], prefetch: int, mode: str
+) -> None:
+    server = Lists(length, said)
+    found = walk(mode, server, prefetch=prefetch, **asked)
+    assert found == server.names
+    pages = -(-length // asked.get("per_page", 20))
+    assert max(server.asked) <= max(1, pages) + 1 + prefetch
+    # A page may be requested again, which shows whether the list has changed.
+    assert len(server.asked) <= 2 * max(1, pages) + 1 + prefetch
+
+
+@sync_and_async
+@for_each((beyond, said) for beyond in ("first", "last") for said in (None, {"total"}, {"page", "per_page"}))
+def test_walk_ends_at_a_page_that_repeats(beyond: str, said: set[str] | None, mode: str) -> None:
+    server = Lists(20 if beyond == "first" else 40, said, beyond=beyond)
+    assert walk(mode, server, per_page=20) == server.names
+
+
+@sync_and_async
+def test_server_that_sends_fewer_than_asked_is_believed_by_its_total(mode: str) -> None:
+    server = Lists(45, {"total"}, size=10)
+    assert walk(mode, server, per_page=100) == server.names
+
+
+@pytest.mark.parametrize("length", [1, 20])
+def test_page_without_meta_says_that_it_is_unknown_whether_there_is_more(length: int) -> None:
+    settings = {"client_id": "c", "client_secret": "s", "transport": httpx.MockTransport(Lists(length, None))}
+    assert call("sync", settings, lambda client: client.assistants.list(page=1, per_page=20)).meta.has_more is None
+
+
+def walk(mode: str, server: Lists, **options: Any) -> list[str]:
+    settings = {"client_id": "c", "client_secret": "s", "transport": httpx.MockTransport(server)}
+    return [item.id for item in call(mode, settings, lambda client: client.assistants.iterate(**options))]

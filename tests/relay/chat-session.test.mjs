@@ -29,6 +29,8 @@ class Relay {
     return this.messages.at(-1);
   }
 
+  /** Whether pages say that there are more. */
+  counts = true;
   /** Whether events have ids. */
   numbered = true;
 
@@ -81,7 +83,7 @@ class Relay {
     }
     const [page, size] = ["page", "per_page"].map((name) => Number(searchParams.get(name)));
     const newestFirst = structuredClone(this.messages).reverse();
-    const meta = { has_more: page * size < newestFirst.length };
+    const meta = this.counts ? { has_more: page * size < newestFirst.length } : {};
     const data = newestFirst.slice((page - 1) * size, page * size);
     return { data: data.filter((message) => !this.hides(message)), meta };
   }
@@ -401,7 +403,7 @@ test("an answer that was begun before the page was opened is shown beside the hi
   assert.deepEqual([texts(), session.answer], [["Yes.", "Really?"], "Yes"]);
 });
 
-test("earlier pages are added without a gap and without a repetition, while messages come", async () => {
+async function addsEarlierPages() {
   for (let number = 1; number <= 120; number++) relay.say("user", `${number}`);
   await open();
   assert.deepEqual([texts().length, texts()[0], session.hasEarlier], [50, "71", true]);
@@ -411,6 +413,13 @@ test("earlier pages are added without a gap and without a repetition, while mess
   await session.loadEarlier();
   assert.deepEqual(texts(), Array.from({ length: 122 }, (_, index) => `${index + 1}`));
   assert.equal(session.hasEarlier, false);
+}
+
+test("earlier pages are added without a gap and without a repetition, while messages come", addsEarlierPages);
+
+test("a full page that doesn't say whether there are earlier ones is followed by another", async () => {
+  relay.counts = false;
+  await addsEarlierPages();
 });
 
 test("after more messages than a page holds, the list begins anew", async () => {

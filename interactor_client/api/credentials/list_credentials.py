@@ -16,7 +16,7 @@ from ...models.credential_list_response import CredentialListResponse
 from ...models.credential_status import KnownCredentialStatus
 from ...models.error_response import ErrorResponse
 from ...types import UNSET, Operation, Response, Unset
-from ...wire import decode
+from ...wire import decode, query_text
 
 OPERATION = Operation(
     id="list_credentials",
@@ -39,11 +39,11 @@ def _get_kwargs(
     x_namespace: str | Unset = UNSET,
 ) -> dict[str, Any]:
     _params: dict[str, Any] = {
-        "provider": provider,
-        "status": status,
+        "provider": query_text("provider", provider),
+        "status": query_text("status", status),
         "page": page,
         "per_page": per_page,
-        "namespace": namespace,
+        "namespace": query_text("namespace", namespace),
     }
     _headers: dict[str, str] = {}
     if x_namespace is not UNSET and x_namespace is not None:

@@ -13,7 +13,7 @@ from ...models.data_source_list_response import DataSourceListResponse
 from ...models.data_source_type import KnownDataSourceType
 from ...models.error_response import ErrorResponse
 from ...types import UNSET, Operation, Response, Unset
-from ...wire import decode
+from ...wire import decode, query_text
 
 OPERATION = Operation(
     id="list_data_sources",
@@ -34,7 +34,12 @@ def _get_kwargs(
     namespace: str | Unset = UNSET,
     x_namespace: str | Unset = UNSET,
 ) -> dict[str, Any]:
-    _params: dict[str, Any] = {"type": type, "page": page, "per_page": per_page, "namespace": namespace}
+    _params: dict[str, Any] = {
+        "type": query_text("type", type),
+        "page": page,
+        "per_page": per_page,
+        "namespace": query_text("namespace", namespace),
+    }
     _headers: dict[str, str] = {}
     if x_namespace is not UNSET and x_namespace is not None:
         _headers["X-Namespace"] = x_namespace

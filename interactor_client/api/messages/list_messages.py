@@ -16,7 +16,7 @@ from ...models.error_response import ErrorResponse
 from ...models.message_list_response import MessageListResponse
 from ...models.sort_order import KnownSortOrder
 from ...types import UNSET, Operation, Response, Unset
-from ...wire import decode, path_segment
+from ...wire import decode, path_segment, query_text
 
 OPERATION = Operation(
     id="list_messages",
@@ -38,7 +38,12 @@ def _get_kwargs(
     namespace: str | Unset = UNSET,
     x_namespace: str | Unset = UNSET,
 ) -> dict[str, Any]:
-    _params: dict[str, Any] = {"order": order, "page": page, "per_page": per_page, "namespace": namespace}
+    _params: dict[str, Any] = {
+        "order": query_text("order", order),
+        "page": page,
+        "per_page": per_page,
+        "namespace": query_text("namespace", namespace),
+    }
     _headers: dict[str, str] = {}
     if x_namespace is not UNSET and x_namespace is not None:
         _headers["X-Namespace"] = x_namespace

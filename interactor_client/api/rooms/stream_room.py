@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...types import UNSET, Operation, Unset
-from ...wire import path_segment
+from ...wire import path_segment, query_text
 
 OPERATION = Operation(
     id="stream_room",
@@ -33,7 +33,7 @@ def _get_kwargs(
     last_event_id: str | Unset = UNSET,
     x_namespace: str | Unset = UNSET,
 ) -> dict[str, Any]:
-    _params: dict[str, Any] = {"token": token, "namespace": namespace}
+    _params: dict[str, Any] = {"token": query_text("token", token), "namespace": query_text("namespace", namespace)}
     _headers: dict[str, str] = {"Accept": "text/event-stream"}
     if last_event_id is not UNSET and last_event_id is not None:
         _headers["Last-Event-ID"] = last_event_id

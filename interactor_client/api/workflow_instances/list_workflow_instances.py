@@ -16,7 +16,7 @@ from ...models.error_response import ErrorResponse
 from ...models.workflow_instance_list_response import WorkflowInstanceListResponse
 from ...models.workflow_instance_status import KnownWorkflowInstanceStatus
 from ...types import UNSET, Operation, Response, Unset
-from ...wire import decode
+from ...wire import decode, query_text
 
 OPERATION = Operation(
     id="list_workflow_instances",
@@ -39,11 +39,11 @@ def _get_kwargs(
     x_namespace: str | Unset = UNSET,
 ) -> dict[str, Any]:
     _params: dict[str, Any] = {
-        "workflow_id": workflow_id,
-        "status": status,
+        "workflow_id": query_text("workflow_id", workflow_id),
+        "status": query_text("status", status),
         "page": page,
         "per_page": per_page,
-        "namespace": namespace,
+        "namespace": query_text("namespace", namespace),
     }
     _headers: dict[str, str] = {}
     if x_namespace is not UNSET and x_namespace is not None:

@@ -12,7 +12,7 @@ from ...errors import DecodeError
 from ...models.error_response import ErrorResponse
 from ...models.workflow_list_response import WorkflowListResponse
 from ...types import UNSET, Operation, Response, Unset
-from ...wire import decode
+from ...wire import decode, query_text
 
 OPERATION = Operation(
     id="list_workflows",
@@ -32,7 +32,7 @@ def _get_kwargs(
     namespace: str | Unset = UNSET,
     x_namespace: str | Unset = UNSET,
 ) -> dict[str, Any]:
-    _params: dict[str, Any] = {"page": page, "per_page": per_page, "namespace": namespace}
+    _params: dict[str, Any] = {"page": page, "per_page": per_page, "namespace": query_text("namespace", namespace)}
     _headers: dict[str, str] = {}
     if x_namespace is not UNSET and x_namespace is not None:
         _headers["X-Namespace"] = x_namespace

@@ -599,7 +599,8 @@ export class ChatSession {
     const { data, meta } = await this.#request(
       `${this.#roomPath}/messages?order=desc&page=${number}&per_page=${PER_PAGE}`,
     );
-    return { messages: /** @type {Message[]} */ (data).reverse(), hasMore: meta?.has_more ?? data.length >= PER_PAGE };
+    const isFull = data.length + (meta?.left_out ?? 0) >= PER_PAGE;
+    return { messages: /** @type {Message[]} */ (data).reverse(), hasMore: meta?.has_more ?? isFull };
   }
 
   /** Behind messages that wait, it waits too. @param {Outgoing} message */
