@@ -109,7 +109,7 @@ def rename(
     router: Annotated[str, typer.Argument(metavar="module:name", help="Module and name of the WebhookRouter.")],
     old: Annotated[str, typer.Argument(help="Former name of the service; '' for a router without a name.")],
 ) -> None:
-    """Move the events of a service's former name, in its queue or store, to the name that its router has now."""
+    """Move what the database of a queue or store knows of a service's former name to the name of its router."""
     from interactor_ext.webhooks.worker._loading import load_router
 
     found = load_router(router)
@@ -117,7 +117,7 @@ def rename(
     if not callable(move := getattr(shared, "rename", None)):
         raise ConfigurationError(f"A {type(shared).__name__} can't rename events. It forgets them after its ttl.")
     moved: Any = move(old, found.key_prefix.rstrip(":"))
-    write(f"Events moved: {asyncio.run(moved) if inspect.iscoroutine(moved) else moved}.")
+    write(f"Rows moved: {asyncio.run(moved) if inspect.iscoroutine(moved) else moved}.")
 
 
 @webhooks.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

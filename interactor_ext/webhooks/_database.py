@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import ClassVar, Self
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
-from interactor_ext.webhooks._names import renaming
+from interactor_ext.webhooks._names import TABLES, renaming
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
@@ -28,7 +28,6 @@ class SQLiteBacked:
     it writes without locks, even through a connection of its own. https://www.sqlite.org/howtocorrupt.html (2.6)
     """
 
-    _table: ClassVar[str]
     _schema: ClassVar[str]
     _sweep: ClassVar[str]
     """Deletes what may be forgotten at `:now`."""
@@ -57,13 +56,13 @@ class SQLiteBacked:
         _databases.add(self)
 
     def rename(self, old: str, new: str) -> int:
-        """Move the events of the service `old` to the service `new`, and return how many. "" is no name. An event that
-        is known under both is forgotten under `old`.
+        """Move all that this database knows of the service `old` to the service `new`, and return how many rows. "" is
+        no name. An event that is known under both is forgotten under `old`.
         """
         with self._transaction() as (connection, _):
-            drop, move = renaming(self._table, old, new)
-            connection.execute(drop)
-            return connection.execute(move).rowcount
+            there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+            statements = [renaming(table, old, new) for table in TABLES if table in there]
+            return sum(connection.execute(drop) and connection.execute(move).rowcount for drop, move in statements)
 
     def close(self) -> None:
         """Close this process's connection; the next call opens it again."""

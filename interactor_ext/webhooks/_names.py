@@ -12,6 +12,7 @@ from interactor_ext.logs import depth_of_caller, line_of_caller
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 OVERDUE_SECONDS = 60.0
+TABLES = ("interactor_webhook_claims", "interactor_webhook_queue")
 # What keys of a router without a name begin with, apart from the idempotency keys themselves.
 _HASHED = ("sha256:", "body:")
 # Where each router remembers events under which name, and which line and secrets made it.

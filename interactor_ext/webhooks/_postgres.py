@@ -14,7 +14,7 @@ from interactor_ext._effects import Call, Effects, run_sync
 from interactor_ext._errors import ConfigurationError, InteractorError, WebhookStoreError
 from interactor_ext._fork import after_fork_in_child
 from interactor_ext._waiting.threads import DaemonThreads
-from interactor_ext.webhooks._names import renaming
+from interactor_ext.webhooks._names import TABLES, renaming
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL
 
@@ -144,7 +144,11 @@ class PostgresBacked:
             yield from self._rows(connection, _LOCK + self._schema)
 
     def _rename(self, old: str, new: str, connection: Any) -> Effects[int]:
-        return (yield from self._rows(connection, ";".join(renaming(self._table, old, new))))
+        moved = 0
+        for table in TABLES:  # one may hold the claims of the other's events
+            if (yield from self._rows(connection, _IS_THERE, {"table": table})):
+                moved += yield from self._rows(connection, ";".join(renaming(table, old, new)))
+        return moved
 
     def _sweep(self, connection: Any) -> Effects[None]:
         now = time.monotonic()
@@ -257,8 +261,8 @@ class SyncPostgresBacked(PostgresBacked):
         self._run(self._create)
 
     def rename(self, old: str, new: str) -> int:
-        """Move the events of the service `old` to the service `new`, and return how many. "" is no name. An event that
-        is known under both is forgotten under `old`.
+        """Move all that this database knows of the service `old` to the service `new`, and return how many rows. "" is
+        no name. An event that is known under both is forgotten under `old`.
         """
         return self._run(partial(self._rename, old, new))
 

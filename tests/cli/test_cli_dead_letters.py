@@ -128,9 +128,9 @@ def test_named_letters_are_read_without_the_others(dead: Callable[..., str], mon
 
 
 def test_events_of_a_former_name_are_moved_to_the_router(dead: Callable[..., str], queue: SQLiteEventQueue) -> None:
-    assert "Events moved: 0." in dead("rename", "other")  # shop:a is known, and other:a its duplicate
+    assert "Rows moved: 0." in dead("rename", "other")  # shop:a is known, and other:a its duplicate
     queue.put("nameless", b"{}")
-    assert "Events moved: 1." in dead("rename", "")
+    assert "Rows moved: 1." in dead("rename", "")
     taken = queue.take("t", 60)
     assert taken is not None
     assert taken.key == "shop:nameless"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -87,6 +88,32 @@ def test_fastapi_runs_the_dependencies_that_the_router_is_included_with() -> Non
 
 def sent_to(app: Any, path: str) -> Any:
     return WebhookFactory(SECRET)("room.message.created").send(app, path)
+
+
+FRONT_ENDS: dict[str, Any] = {
+    "AWS Lambda": lambda router: router.lambda_handler(
+        lambda_events.event("function URL", "POST", list((sent := delivery())[1].items()), sent[0])
+    ),
+    "WSGI": lambda router: sent_to(router.wsgi, "/"),
+    "Flask": lambda router: sent_to(flask_app(router), "/"),
+}
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+@pytest.mark.parametrize("timeout", [None, 60])
+def test_handler_runs_in_the_thread_of_its_request_unless_it_has_a_timeout(front_end: str, timeout: Any) -> None:
+    """docs/how-to/webhooks.md: without a limit, as nothing can stop it there."""
+    threads: list[int] = []
+    router = make(handler_timeout=timeout)
+    router.on("*")(lambda event: threads.append(threading.get_ident()))
+    FRONT_ENDS[front_end](router)
+    assert [each == threading.get_ident() for each in threads] == [timeout is None]
+
+
+def flask_app(router: Any) -> Any:
+    app = pytest.importorskip("flask").Flask(__name__)
+    app.register_blueprint(router.flask("/"))
+    return app
 
 
 def fastapi_api() -> Any:

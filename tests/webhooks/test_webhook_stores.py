@@ -30,6 +30,7 @@ from interactor_ext.webhooks import (
     EventStore,
     MemoryEventStore,
     PostgresEventQueue,
+    PostgresEventStore,
     RedisEventStore,
     SQLiteEventQueue,
     SQLiteEventStore,
@@ -746,6 +747,20 @@ def test_queued_events_of_one_name_are_moved_to_another_unless_they_are_known_th
     assert queue.complete("new:a", "t") is True
     with pytest.raises(ConfigurationError, match="name must be"):
         queue.rename("old", "new'")
+
+
+def test_claims_beside_a_queue_are_moved_with_its_events(
+    queue: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    in_sqlite = isinstance(queue, SQLiteEventQueue)
+    place = tmp_path / "queue.db" if in_sqlite else request.getfixturevalue("postgres").dsn
+    with (SQLiteEventStore if in_sqlite else PostgresEventStore)(place) as store:
+        if not in_sqlite:
+            store.create()
+        store.complete("+old:a", "t")
+        queue.put("old:a", b"x")
+        assert queue.rename("old", "new") == 2
+        assert store.claim("+new:a", "t", 60) == COMPLETED
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,6 @@ class SQLiteEventQueue(SQLEventQueue, SQLiteBacked):
     """
 
     _dialect = Dialect(":now", ":now + :seconds", ":now - :seconds", "instr(key, ':')", "(", r":\1")
-    _table = "interactor_webhook_queue"
     _schema = SCHEMA
     _sweep = "DELETE FROM interactor_webhook_queue WHERE state = 'done' AND at <= :now"
 

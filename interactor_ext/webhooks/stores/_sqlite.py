@@ -34,7 +34,6 @@ class SQLiteEventStore(SQLiteBacked):
     before the router responds with 503. `clock` returns the time of day, which all processes must share.
     """
 
-    _table = "interactor_webhook_claims"
     _schema = SCHEMA
     _sweep = "DELETE FROM interactor_webhook_claims WHERE until <= :now"
 
