@@ -16,6 +16,7 @@ from typing import Any
 
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._waiting.around import is_async
+from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 # A claim by another transaction that has not ended is waited for.
@@ -30,9 +31,9 @@ _PREFIX = "+"
 _Values = tuple[str, float]
 
 
-def claim(connection: Any, key: str) -> bool:
+def claim(connection: Any, key: str, *, begins_alone: bool = True) -> bool:
     """True if no transaction has claimed the event before."""
-    is_first = _claim(connection, key)
+    is_first = _claim(connection, key, begins_alone=begins_alone)
     if inspect.iscoroutine(is_first):
         is_first.close()
         raise ConfigurationError("This connection is asynchronous. Write `await router.aclaim_in(event, connection)`.")
@@ -51,16 +52,21 @@ def once(takes_value: bool, key: str, handler: Callable[..., Any], connection: A
     """The handler, unless a transaction has claimed the event for it."""
     given = (connection,) if takes_value else ()
 
-    async def acall(event: Any) -> Any:
+    async def acall(event: Any) -> None:
         is_first = _claim(connection, key, begins_alone=False)
-        if inspect.isawaitable(is_first):
-            is_first = await is_first
-        return await handler(event, *given) if is_first else None
+        if _note(key, await is_first if inspect.isawaitable(is_first) else is_first):
+            await handler(event, *given)
 
     def call(event: Any) -> Any:
-        return handler(event, *given) if _claim(connection, key, begins_alone=False) else None
+        return handler(event, *given) if _note(key, claim(connection, key, begins_alone=False)) else None
 
     return acall if is_async(handler) else call
+
+
+def _note(key: str, is_first: bool) -> bool:
+    if not is_first:
+        logger.info("The transaction of %r was committed before, so its handler isn't called again.", key)
+    return is_first
 
 
 @contextmanager

@@ -37,30 +37,24 @@ def with_psycopg(router: WebhookRouter, server: dict[str, Any], report: Callable
 
 def with_sqlalchemy(router: WebhookRouter, server: dict[str, Any], report: Callable[[str], None]) -> None:
     from sqlalchemy import create_engine, text
-    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import Session, sessionmaker
 
-    engine = create_engine("postgresql+psycopg://", connect_args=server)
-
-    @router.on("*")
-    def handle(event: Any) -> None:
-        with Session(engine) as session, session.begin():
-            if router.claim_in(event, session):
-                session.execute(text(effect_of(event)))
-                report(event.idempotency_key)
+    @router.on("*", once=sessionmaker(create_engine("postgresql+psycopg://", connect_args=server)))
+    def handle(event: Any, session: Session) -> None:
+        session.execute(text(effect_of(event)))
+        report(event.idempotency_key)
 
 
 def with_async_sqlalchemy(router: WebhookRouter, server: dict[str, Any], report: Callable[[str], None]) -> None:
     from sqlalchemy import NullPool, text
-    from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+    from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
     engine = create_async_engine("postgresql+psycopg://", connect_args=server, poolclass=NullPool)
 
-    @router.on("*")
-    async def handle(event: Any) -> None:
-        async with AsyncSession(engine) as session, session.begin():
-            if await router.aclaim_in(event, session):
-                await session.execute(text(effect_of(event)))
-                await asyncio.to_thread(report, event.idempotency_key)
+    @router.on("*", once=async_sessionmaker(engine))
+    async def handle(event: Any, session: AsyncSession) -> None:
+        await session.execute(text(effect_of(event)))
+        await asyncio.to_thread(report, event.idempotency_key)
 
 
 def with_django(router: WebhookRouter, server: dict[str, Any], report: Callable[[str], None]) -> None:
@@ -71,17 +65,16 @@ def with_django(router: WebhookRouter, server: dict[str, Any], report: Callable[
     database |= {"HOST": server["host"], "USER": server["user"], "NAME": server["dbname"]}
     settings.configure(DATABASES={"default": database})
     django.setup()
-    from django.db import connection
+    from django.db import transaction
 
     from interactor_ext.webhooks.django import HandlerScope
 
     router.around = HandlerScope
 
-    @router.on("*")
-    def handle(event: Any) -> None:
-        if router.claim_in(event, connection):
-            connection.cursor().execute(effect_of(event))
-            report(event.idempotency_key)
+    @router.on("*", once=transaction.atomic)
+    def handle(event: Any, connection: Any) -> None:
+        connection.cursor().execute(effect_of(event))
+        report(event.idempotency_key)
 
 
 WAYS_OF_PROCESSES: dict[str, Register] = {
