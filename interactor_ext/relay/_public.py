@@ -93,7 +93,7 @@ def public_event(event: Any, show: Show) -> dict[str, Any] | None:
 def _public(kind: Any, sent: dict[str, Any], show: Show) -> dict[str, Any] | None:
     said = sent.get("message") if kind is MessageComplete else sent if kind is Message else None
     # A message that is complete is the assistant's, if its event doesn't say more.
-    if isinstance(said, dict) and said.get("role", "" if kind is Message else "assistant") not in _ROLES:
+    if isinstance(said, dict) and (said.get("role") or ("" if kind is Message else "assistant")) not in _ROLES:
         return None
     document: dict[str, Any] = _object(kind, sent, show)
     return document

@@ -101,7 +101,8 @@ class SharedStore:
         left = seconds_until(ends_at)
         timeout = _PATIENCE if left is None else min(_PATIENCE, left)
         try:
-            return (yield Call(self._load_locked, revoked, threads=self._threads, timeout=timeout))
+            stored: Token | None = yield Call(self._load_locked, revoked, threads=self._threads, timeout=timeout)
+            return stored
         except Exception as error:
             self._failed(error)
             return None

@@ -85,6 +85,10 @@ def test_only_documented_events_and_fields_are_passed_on(
         ),
         ({"type": "message.complete", "id": "msg_1", "role": "system", "content": "secret"}, None),
         (
+            {"type": "message.complete", "id": "msg_1", "role": None, "content": "Hi"},
+            {"type": "message.complete", "message": {"id": "msg_1", "role": None, "content": "Hi"}},
+        ),
+        (
             {"type": "tool_call.complete", "id": "tc_1", "result": "secret"},
             {"type": "tool_call.complete", "tool_call": {"id": "tc_1"}},
         ),
