@@ -51,8 +51,13 @@ def warn_of_unserved(overdue: dict[str, int], own: str) -> None:
 
 
 def renaming(table: str, old: str, new: str) -> tuple[str, str]:
-    """Statements, for every database, that delete what is known under both names, and that move the others."""
+    """Statements, for every database, that delete what is known under both names, and that move the others.
+
+    Raises ConfigurationError.
+    """
     before, after = prefix_of(old or None), prefix_of(new or None)
+    if before == after:  # all would be known under both
+        raise ConfigurationError(f"The old name and the new one are the same, {new!r}.")
     found = _begins(before) if old else " OR ".join([f"replace({_REST}, ':', '') = {_REST}", *map(_begins, _HASHED)])
     moved = f"{_MARK} || '{after}' || substr({_REST}, {len(before) + 1})"
     known = f"{moved} IN (SELECT key FROM {table})"  # noqa: S608  (of checked names)

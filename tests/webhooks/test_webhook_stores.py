@@ -745,8 +745,14 @@ def test_queued_events_of_one_name_are_moved_to_another_unless_they_are_known_th
     assert sorted(queue.take(key, 60).key for key in keys[:4]) == ["new:idem", "new:known", "new:sha256:0", "older:a"]
     assert queue.take("t", 60) is None
     assert queue.complete("new:a", "t") is True
-    with pytest.raises(ConfigurationError, match="name must be"):
-        queue.rename("old", "new'")
+    for old, new, problem in (
+        ("old", "new'", "name must be"),
+        ("new", "new", "are the same"),
+        ("", "", "are the same"),
+    ):
+        with pytest.raises(ConfigurationError, match=problem):
+            queue.rename(old, new)
+    assert queue.rename("new", "newer") == 4
 
 
 def test_claims_beside_a_queue_are_moved_with_its_events(
