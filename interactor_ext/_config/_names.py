@@ -40,6 +40,8 @@ _OTHER_NAMES: Mapping[str, str] = {
     "webhook_secret": "WebhookVerifier(secret) of interactor_ext.webhooks",
 }
 _OF_THE_CLIENT = ("transport", "token_store", "retry_policy", "rate_limiter", "circuit_breaker", "telemetry")
+# As variables, these may well be the application's own.
+_TOO_COMMON = ("host", "server", "mode", "stage", "sandbox", "test_mode")
 _WITHOUT_SETTING = ("webhook_secret", "log")
 _PREFIX = "INTERACTOR_"
 
@@ -62,7 +64,7 @@ def unread_variables(variables: Mapping[str, str], given: Collection[str]) -> li
     problems = []
     for variable in os.environ:
         name = variable.removeprefix(_PREFIX).lower()
-        if not variable.startswith(_PREFIX) or name in (*variables, *_WITHOUT_SETTING):
+        if not variable.startswith(_PREFIX) or name in (*variables, *_WITHOUT_SETTING, *_TOO_COMMON):
             continue
         meant = _OTHER_NAMES.get(name) or _similar(name, [*variables, *_WITHOUT_SETTING], 0.8) or ""
         missing = [each for each in meant.split(" and ") if each in variables and each not in given]

@@ -401,7 +401,20 @@ def test_environment_is_what_somebody_set(
         ({"CORE_URL": OWN, "ENVIRONMENT": "production"}, {}, None),
         ({"CORE_URL": " "}, {}, None),
         ({"ENV": "dev", "CORE_API_URL": OWN, "ACCOUNT_SERVER_URL": OWN}, {}, None),
-        ({"API_KEY": "k", "WEBHOOK_SECRET_OLD": "s", "SANDBOX_CLIENT_ID": "i", "LOGS": "l", "TEAM": "t"}, {}, None),
+        (
+            {
+                "API_KEY": "k",
+                "WEBHOOK_SECRET_OLD": "s",
+                "SANDBOX_CLIENT_ID": "i",
+                "LOGS": "l",
+                "TEAM": "t",
+                "HOST": "h",
+                "STAGE": "s",
+                "SANDBOX": "0",
+            },
+            {},
+            None,
+        ),
     ],
 )
 def test_variable_that_nobody_reads_is_an_error_where_it_looks_like_one_that_is_missing(
