@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .advised import missing_name
 from .errors import ApiError, DecodeError
 from .types import UNSET, Unset
 
@@ -14,7 +15,7 @@ else:
     def __getattr__(name: str) -> Any:
         # On first use: the client imports httpx, which models and types do not need.
         if name not in ("AuthenticatedClient", "Client"):
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            raise missing_name(__name__, name, (f"{__name__}.models", f"{__name__}.types"))
         from . import client
 
         return getattr(client, name)

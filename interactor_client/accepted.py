@@ -5,7 +5,7 @@ in the specification. The client around them carries it out: its sender has a me
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeGuard, TypeVar
 
 from .models import EVENT_MODELS
@@ -45,13 +45,14 @@ def is_source(tools: object) -> TypeGuard[ToolSource]:
     """Whether they are to be registered.
 
     Raises:
-        TypeError: there is a function among them.
+        TypeError: there is a function among them, or the definition of one.
     """
-    for each in tools if isinstance(tools, list | tuple) else ():
-        if callable(each):
+    for each in tools if isinstance(tools, list | tuple) else (tools,):
+        if callable(each) or isinstance(each, Mapping):
             name = getattr(each, "__name__", "function")
+            what = f"the function {name!r}" if callable(each) else "a dict"
             raise TypeError(
-                f"tools must be ids of tools, or a ToolSet, not the function {name!r}. "
+                f"tools must be ids of tools, or a ToolSet, not {what}. "
                 f"Write tools = ToolSet(); tools.tool({name}), and pass tools=tools, here and to chat(...)."
             )
     return hasattr(tools, "register")

@@ -1,14 +1,31 @@
-"""Where what is not there is looked up, the error says what is meant. The advice is imported on a mistake alone."""
+"""Where what is not there is looked up or passed, the error says what is meant. The advice is imported on a mistake
+alone.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from functools import wraps
+from importlib.machinery import PathFinder
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 
+_CO_COROUTINE = 0x80  # as in `inspect`, whose import takes milliseconds
+
+
 class Advised:
-    """The AttributeError of a misnamed attribute is Python's own, with advice at its end if there is any."""
+    """The AttributeError of a misnamed attribute is Python's own, with advice at its end. With `calls=True`, so is the
+    TypeError of a call with other arguments than a method takes.
+    """
 
     __slots__ = ()
+
+    def __init_subclass__(cls, *, calls: bool = False) -> None:
+        super().__init_subclass__()
+        if calls:
+            advise_calls(cls)
 
     if not TYPE_CHECKING:  # or type checkers would let every name pass
 
@@ -20,8 +37,71 @@ class Advised:
                 if error.obj is self and not name.startswith("_"):
                     from .advice import advice
 
-                    error.args = (f"{error}{advice(type(self), name)}",)
+                    error.args = (f"{error}{advice(self, name)}",)
                 raise
+
+
+def advise_calls(kind: type) -> None:
+    """Have the public methods of a class, and its constructor, advise where their arguments do not fit.
+
+    Signatures stay what they are for type checkers, `inspect.signature` and `create_autospec`.
+    """
+    own = {name: value for base in reversed(kind.__mro__) for name, value in vars(base).items()}
+    for name, value in own.items():
+        is_public = name == "__init__" or not name.startswith("_")
+        if is_public and isinstance(value, FunctionType) and not hasattr(value, "__wrapped__"):
+            setattr(kind, name, advised_call(value))
+
+
+def advised_call(function: Any) -> Any:
+    """`function`, with advice for arguments that do not fit: such an error comes from no frame below this one."""
+    if function.__code__.co_flags & _CO_COROUTINE:
+
+        @wraps(function)
+        async def call_async(*args: Any, **kwargs: Any) -> Any:
+            try:
+                coroutine = function(*args, **kwargs)
+            except TypeError as error:
+                _advise(error, function, args, kwargs)
+                raise
+            return await coroutine
+
+        return call_async
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            if error.__traceback__ is not None and error.__traceback__.tb_next is None:
+                _advise(error, function, args, kwargs)
+            raise
+
+    return call
+
+
+def _advise(error: TypeError, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    from .advice import call_advice
+
+    error.args = (call_advice(str(error), function, args, kwargs),)
+
+
+def missing_name(package: str, name: str, elsewhere: Sequence[str] = ()) -> Exception:
+    """The error for a name that a package lacks, to be raised by its `__getattr__`. Another name may be meant, of this
+    package or of those `elsewhere`.
+    """
+    module = sys.modules[package]
+    # Such as a module that is being imported.
+    if name.startswith("_") or (name.islower() and PathFinder.find_spec(f"{package}.{name}", module.__path__)):
+        return AttributeError(f"module {package!r} has no attribute {name!r}")
+    from .advice import module_advice
+
+    advice = module_advice(module, name, elsewhere)
+    if advice and sys._getframe(2).f_code.co_name == "_handle_fromlist":
+        # `from module import name`, of which that is the machinery, would drop the message of an AttributeError.
+        problem = f"cannot import name {name!r} from {package!r}{advice}"
+        return ImportError(problem, name=package, path=module.__file__)
+    return AttributeError(f"module {package!r} has no attribute {name!r}{advice}")
 
 
 def no_item(self: object, key: object) -> NoReturn:

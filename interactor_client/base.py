@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from .advised import no_item
+from .advised import Advised, no_item
 from .errors import DecodeError
 from .types import UNSET, Page
 from .wire import to_json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PACKAGE = __name__.rpartition(".")[0]
 
 
-class Model:
+class Model(Advised):
     """A model of the contract. Works as a pydantic and FastAPI type without importing either.
 
     Its JSON Schema is the contract's component, with `type: [string, "null"]` written as `anyOf`: pydantic writes it

@@ -1,6 +1,7 @@
 """A page of a list, and its position there."""
 # Not with `from __future__ import annotations`: pydantic before 2.5 finds no names in the texts of a generic dataclass.
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -25,19 +26,41 @@ class PageMeta(Advised):
 
 @dataclass(slots=True)
 class Page(Advised, Generic[T]):
-    """One page of a list. Iterating yields its items; `iterate` of the resource yields the items of all pages."""
+    """One page of a list: its items are `data`. `iterate` of the resource yields the items of all pages.
+
+    To iterate over a page that isn't the last, or to take its length, causes a RuntimeWarning.
+    """
 
     data: list[T]
     meta: PageMeta
 
     def __iter__(self) -> Iterator[T]:
+        self._warn_of_more()
         return iter(self.data)
 
     if not TYPE_CHECKING:
         __getitem__ = no_item
 
     def __len__(self) -> int:
+        self._warn_of_more()
         return len(self.data)
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(meta={self.meta!r}, data={self.data!r})"
+
+    def _warn_of_more(self) -> None:
+        if self.meta.has_more is not False:
+            total = "" if self.meta.total is None else f" of {self.meta.total}"
+            more = "may be" if self.meta.has_more is None else "are"
+            warnings.warn(
+                f"This page holds {len(self.data)}{total} items, and there {more} more pages: `iterate` in place of "
+                "`list` yields all items, and `.data` is the list of this page.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object `{data, meta}`."""

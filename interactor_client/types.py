@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
+from .advised import Advised
 from .pages import Page, PageMeta
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Operation(NamedTuple):
 
 
 @dataclass(slots=True)
-class Response(Generic[T]):
+class Response(Advised, Generic[T]):
     """A response of any status, with any body."""
 
     status_code: int

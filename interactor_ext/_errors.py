@@ -29,7 +29,7 @@ InteractorError
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 __all__ = [
     "APIConnectionError",
@@ -90,6 +90,18 @@ class InteractorError(Exception):
         self.request_id = request_id
         self.headers: Mapping[str, str] = {} if headers is None else headers
         self.retry_after = retry_after
+
+    @property
+    def status_code(self) -> int | None:
+        """`status`, as httpx and other SDKs call it."""
+        return self.status
+
+    if not TYPE_CHECKING:  # or type checkers would let every name pass
+
+        def __getattr__(self, name: str) -> Any:
+            from interactor_client.advised import Advised  # a receiver of webhooks starts without it
+
+            return Advised.__getattr__(self, name)
 
 
 class ConfigurationError(InteractorError):

@@ -8,6 +8,16 @@ from importlib import import_module
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+# Where a name may be that another package lacks.
+_ROOMS = ("webhooks", "tools", "sandbox", "tokens", "telemetry", "retry", "limits", "logs", "transports", "testing")
+_PUBLIC = (
+    "interactor_ext",
+    *(f"interactor_ext.{each}" for each in (*_ROOMS, "relay", "sse", "deprecation")),
+    "interactor_client.types",
+    "interactor_client.models",
+    "interactor_client",
+)
+
 
 def lazy_names(
     package: str, modules: Mapping[str, Sequence[str]]
@@ -22,11 +32,9 @@ def lazy_names(
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the package's own
         if name not in module_of:
-            if name.startswith("_") or (name.isalpha() and name.islower()):  # such as a module that is being imported
-                raise AttributeError(f"module {package!r} has no attribute {name!r}")
-            from interactor_client import advice
+            from interactor_client import advised
 
-            raise advice.missing_name(sys.modules[package], name)
+            raise advised.missing_name(package, name, _PUBLIC)
         value = getattr(import_module(module_of[name], package), name)
         _adopt(package, value)
         setattr(sys.modules[package], name, value)
@@ -55,6 +63,22 @@ def lazy_modules(package: str, *names: str) -> None:
     Type checkers and editors know nothing of it, and see the modules themselves.
     """
     vars(sys.modules[package]).update({name: LazyModule(f"{package}.{name}") for name in names})
+
+
+class _MissingModules:
+    """The last of the finders: the error for a module of ours that there is none of says where its names are."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        package, _dot, module = name.partition(".")
+        if package == "interactor_ext":
+            from interactor_client.advice import hint
+
+            if found := hint([(package, "modules")], module):
+                raise ModuleNotFoundError(f"No module named {name!r}: write `from {found.text} import ...`", name=name)
+
+
+sys.meta_path.append(_MissingModules)
 
 
 class LazyModule:

@@ -1,20 +1,24 @@
-"""What is meant by a name that is not there: one that has the same words, of the methods or of other names."""
+"""What is meant by a name, a keyword or a call that is not there: by a table of hints, by words that mean the same, or
+else what there is.
+"""
 
 from __future__ import annotations
 
+import inspect
 import re
-import sys
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from importlib import import_module
+from importlib.resources import files
+from typing import Any, NamedTuple
 
 from .methods import METHODS, RESOURCES
-from .pages import Page, PageMeta
 
 # What other clients say for the words of ours.
 _OTHER_WORDS = {
-    "get": "retrieve fetch find read show",
-    "list": "all query search",
+    "get": "retrieve fetch find read show describe load",
+    "list": "query",
     "send": "create post add",
     "start": "create run execute launch",
     "create": "add new insert",
@@ -24,62 +28,202 @@ _OTHER_WORDS = {
     "aclose": "close",
     **RESOURCES,
 }
-_META = {"current_page": "page", "page_number": "page", "page_size": "per_page", "total_count": "total"}
-_PAGE = {name: f"meta.{_META.get(name, name)}" for name in (*_META, *PageMeta.__slots__)}
+_VIEW = 'client.namespace("...")'
+_MOST_NAMES = 32
+# What is there, but is not what anybody looks for.
+_IDLE_NAMES = {"add_note", "args", "default_code", "with_traceback", "additional_properties"}
+
+
+class Hint(NamedTuple):
+    """What is meant: names of ours, one of which is there (`write`), or what to do instead."""
+
+    text: str
+    is_name: bool
+
+
+@cache
+def hints(package: str) -> dict[str, dict[str, Hint]]:
+    """The table `hints.txt` of a package, by section: `guess guess = name of ours`, or `guess guess: what to do`."""
+    table: dict[str, dict[str, Hint]] = {}
+    section = table
+    try:
+        lines = files(package).joinpath("hints.txt").read_text(encoding="utf-8").splitlines()
+    except (OSError, ImportError):
+        return {}
+    for line in lines:
+        if line.startswith("["):
+            section = table.setdefault(line[1:-1], {})  # type: ignore[assignment]
+        elif found := re.match(r"([\w. ]+?)( =|:) (.+)", line):
+            guesses, sign, text = found.groups()
+            section |= dict.fromkeys(map(snake, guesses.split()), Hint(text, sign == " ="))  # type: ignore[arg-type]
+    return table
+
+
+def hint(sections: Iterable[tuple[str, str]], name: str) -> Hint | None:
+    """The first hint for a name, in sections of the tables of packages."""
+    wanted = snake(name)
+    return next((found for package, each in sections if (found := hints(package).get(each, {}).get(wanted))), None)
+
+
+def advice(owner: Any, name: str) -> str:
+    """The end of the message of an AttributeError, for an object."""
+    kind = type(owner)
+    return _advice(kind, name) or names_of([each for each in dir(owner) if each not in _IDLE_NAMES], "has")
 
 
 @lru_cache(256)
-def advice(kind: type, name: str) -> str:
-    """The end of the message of an AttributeError, for an object of this class; "" without advice."""
-    if issubclass(kind, Page | PageMeta):
-        others = {**_PAGE, "items": "data", "results": "data"} if issubclass(kind, Page) else _META
-        return f": write .{others[name]}" if name in others else ""
-    tag = kind.__module__.rpartition(".")[2]
-    if tag in RESOURCES:
+def _advice(kind: Any, name: str) -> str:
+    tag = _tag(kind)
+    sections = _sections(kind)
+    own = [each for each in dir(kind) if not each.startswith("_")]
+    if found := hint(sections, name):
+        text = found.text.format(tag=tag, name=snake(name), upper=name.upper())
+        if not (called := re.search(rf"\b{tag or '-'}\.(\w+)\(", text)) or called[1] in own:
+            return f": write {text}" if found.is_name else f": {text}"
+    if tag:
         meant = _meant(_words(f"{name}_{tag}"), METHODS) or _meant(_words(name), METHODS)
         return f": write {METHODS[meant]}(...)" if meant else ""
-    own = {each: each for each in dir(kind) if not each.startswith("_")}
-    meant = _meant(_words(name), {**METHODS, **own}) or _meant(_words(name) - {"get"}, own)
-    if meant is None or meant in own:
+    names = {each: each for each in own}
+    methods = METHODS if names.keys() & RESOURCES.keys() else {}  # those of a client
+    meant = _meant(_words(name), {**methods, **names}) or _meant(_words(name) - {"get"}, names)
+    if meant is None or meant in names:
         return f": write .{meant}" if meant else ""
-    view = 'client.namespace("...")' if "namespace" in own else "client"
+    view = _VIEW if "namespace" in names else "client"
     return f": write {view}.{METHODS[meant]}(...)"
+
+
+def call_advice(problem: str, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """The message of a TypeError for arguments that a method does not take, with what it takes."""
+    kind = type(args[0]) if args else type
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    name = kind.__name__ if function.__name__ == "__init__" else function.__name__
+    problem = problem.replace(function.__qualname__, f"{kind.__name__}.{function.__name__}")
+    known = [each.name for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
+    tag = _tag(kind)
+    call = f"{tag}.{name}" if tag else name if function.__name__ == "__init__" else f".{name}"
+    sections = [(package, f"{each}.{function.__name__}") for package, each in _sections(kind)]
+    if unknown := [each for each in kwargs if each not in known]:
+        return f"{problem}{keyword_advice(unknown[0], known, sections, tag=tag, call=call)}"
+    if len(args) == 2 and isinstance(args[1], dict) and not kwargs:
+        return f"{problem}: write {call}(**fields)"
+    if "positional argument" in problem and (found := hint(sections, "positional")):
+        return f"{problem}: write {found.text}"
+    view = f"{_VIEW}." if tag and function.__name__ in ("iterate", "list") else ""
+    return f"{problem}: write {view}{call}({', '.join(_form(parameters, len(args) - 1))})"
+
+
+def keyword_advice(
+    name: str, known: Sequence[str], sections: Sequence[tuple[str, str]] = (), *, tag: str = "", call: str = ""
+) -> str:
+    """The end of a message about a keyword that is not among those `known`."""
+    for section in (*sections, (str(__package__), "keywords")):
+        if found := hint([section], name):
+            if not found.is_name:
+                if "{tag}.iterate" not in found.text or "page" in known:
+                    return f": {found.text.format(tag=tag, call=call)}"
+            elif meant := next((each for each in _choices(found.text) if each.split()[0] in known), None):
+                return f": write {meant}"
+    if close := get_close_matches(name, known, n=1, cutoff=0.7):
+        return f": write {close[0]}"
+    return names_of(known, "takes")
+
+
+def _choices(text: str) -> list[str]:
+    return [text] if " and " in text else text.split()
+
+
+def operation_advice(resource: str, verb: str) -> list[str]:
+    """The operations of a resource, as another client may call it, that a verb may mean, or else all of them."""
+    wanted = _words(resource)
+    tags = (tag for tag, others in RESOURCES.items() if wanted in map(_words, (tag, *others.split())))
+    if (tag := next(tags, None)) is None:
+        return []
+    meant = _meant(_words(f"{verb}_{tag}"), METHODS) if verb else None
+    return [meant] if meant else [each for each, method in METHODS.items() if method.startswith(f"{tag}.")]
 
 
 def item_advice(owner: object, key: object) -> str:
     """The end of the message of a TypeError, where a field was looked up as an item."""
-    if isinstance(owner, Page) and isinstance(key, int):
+    if isinstance(key, int) and hasattr(owner, "data"):
         return f"write .data[{key}]"
     if isinstance(key, str) and hasattr(owner, key):
         return f"write .{key}"
     return "its fields are attributes, and to_dict() makes a dict of them"
 
 
-def missing_name(module: Any, name: str) -> AttributeError | ImportError:
-    """The error for a name that a module lacks, to be raised by its `__getattr__`. One of its names may be meant, which
-    differs in its spelling alone, or in words that say nothing.
-    """
-    idle = {*_words(module.__name__), "api", "sync", "error", "exception"}
+def names_of(names: Sequence[str], verb: str) -> str:
+    """What there is, if it is no long list."""
+    public = [each for each in names if not each.startswith("_")]
+    return f": it {verb} {', '.join(public)}" if 0 < len(public) <= _MOST_NAMES else ""
+
+
+def module_advice(module: Any, name: str, elsewhere: Sequence[str]) -> str:
+    """The end of a message about a name that a module lacks."""
+    others = [each for each in elsewhere if each != module.__name__]
+    if found := hint([(_package(module.__name__), module.__name__), ("interactor_ext", "imports")], name):
+        if not found.is_name:
+            return f": {found.text}"
+        if found.text in module.__all__:
+            return f": write {found.text}"
+        return f": write `from {_home(others, found.text)} import {found.text}`"
+    if meant := _same(module.__all__, name, module.__name__):
+        return f": write {meant}"
+    if home := _home(others, name):
+        return f": write `from {home} import {name}`"
+    for each in others:
+        if meant := _same(_names_in(each), name, each):
+            return f": write `from {each} import {meant}`"
+    close = get_close_matches(name, module.__all__, n=1, cutoff=0.8)
+    return f": write {close[0]}" if close else names_of(module.__all__, "has")
+
+
+def _same(names: Sequence[str], name: str, module: str) -> str | None:
+    """The name that differs in its spelling alone, or in words that say nothing."""
+    idle = {*_words(module.replace(".", "_")), "api", "sync", "error", "exception"}
     asked = _words(name) - idle
-    same = [each for each in module.__all__ if asked and _words(each) - idle == asked]
+    same = [each for each in names if asked and _words(each) - idle == asked]
     # Of RateLimit and RateLimitError, RateLimitException means the latter.
-    meant = next((each for each in reversed(same) if each.endswith("Error")), next(iter(same), None))
-    if meant and sys._getframe(2).f_code.co_name == "_handle_fromlist":
-        # `from module import name`, of which that is the machinery, would drop the message of an AttributeError.
-        problem = f"cannot import name {name!r} from {module.__name__!r}: write {meant}"
-        return ImportError(problem, name=module.__name__, path=module.__file__)
-    advice = f": write {meant}" if meant else ""
-    return AttributeError(f"module {module.__name__!r} has no attribute {name!r}{advice}")
+    return next((each for each in reversed(same) if each.endswith("Error")), next(iter(same), None))
 
 
-def unknown_option(name: str, method: Any) -> TypeError:
-    """The error for a keyword that a method with keywords alone does not take."""
-    from difflib import get_close_matches
+def _home(modules: Iterable[str], name: str) -> str | None:
+    return next((each for each in modules if name in _names_in(each)), None)
 
-    names = list(method.__kwdefaults__)
-    close = get_close_matches(name, names, n=1, cutoff=0.7)
-    advice = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
-    return TypeError(f"There is no option {name!r}: {advice}")
+
+@cache
+def _names_in(module: str) -> Sequence[str]:
+    try:
+        names: Sequence[str] = import_module(module).__all__
+    except ImportError:  # it needs an extra
+        return ()
+    return names
+
+
+def _tag(kind: type) -> str:
+    """The tag of a resource, or ""."""
+    package, _, last = kind.__module__.rpartition(".")
+    return last if last in RESOURCES and package == f"{__package__}.api" else ""
+
+
+def _sections(kind: type) -> list[tuple[str, str]]:
+    """Where the tables have hints for the attributes of a class, the nearest first."""
+    ours = [each for each in kind.__mro__ if each.__module__.startswith((f"{__package__}.", "interactor_ext"))]
+    named = [(_package(each.__module__), each.__name__.removeprefix("Async")) for each in ours]
+    return [*named, *([(str(__package__), "resource")] if _tag(kind) else [])]
+
+
+def _package(module: str) -> str:
+    """The package whose table has hints for a module."""
+    return str(__package__) if module.startswith(f"{__package__}.") else module.partition(".")[0]
+
+
+def _form(parameters: Sequence[inspect.Parameter], given: int) -> list[str]:
+    """A call with what it needs, and with what it may have if that is less than what was given."""
+    named = [each for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
+    needed = [each for each in named if each.default is each.empty]
+    shown = needed if needed and given <= len(needed) else named[: len(needed) + 4]
+    bare = [each for each in needed if each.kind is not each.KEYWORD_ONLY]
+    return [each.name if each in bare else f"{each.name}=..." for each in shown]
 
 
 def _meant(wanted: frozenset[str], names: Mapping[str, str]) -> str | None:
@@ -91,8 +235,11 @@ def _meant(wanted: frozenset[str], names: Mapping[str, str]) -> str | None:
     return exact[0] if exact else min(longer, key=len, default=None)
 
 
+def snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z]{2})(?=[A-Z][a-z])", "_", name).lower()
+
+
 @lru_cache(1024)
 def _words(name: str) -> frozenset[str]:
     """`createAssistant` and `create_assistants` have the same."""
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z]{2})(?=[A-Z][a-z])", "_", name).lower()
-    return frozenset(word.removesuffix("s") for word in snake.split("_") if word)
+    return frozenset(word.removesuffix("s") for word in snake(name).split("_") if word)

@@ -50,9 +50,9 @@ class CreateAssistantRequest(_Model):
         _json["model"] = self.model
         _json["system_prompt"] = self.system_prompt
         if self.tools is not UNSET and self.tools is not None:
-            _json["tools"] = to_json(self.tools)
+            _json["tools"] = self.tools
         if self.data_sources is not UNSET and self.data_sources is not None:
-            _json["data_sources"] = to_json(self.data_sources)
+            _json["data_sources"] = self.data_sources
         if self.temperature is not UNSET and self.temperature is not None:
             _json["temperature"] = to_json(self.temperature)
         if self.max_tokens is not UNSET and self.max_tokens is not None:

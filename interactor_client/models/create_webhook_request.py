@@ -37,7 +37,7 @@ class CreateWebhookRequest(_Model):
         """The JSON object, without UNSET fields."""
         _json: dict[str, Any] = to_json(self.additional_properties)
         _json["url"] = self.url
-        _json["events"] = to_json(self.events)
+        _json["events"] = self.events
         if self.secret is not UNSET and self.secret is not None:
             _json["secret"] = to_json(self.secret)
         if self.active is not UNSET and self.active is not None:

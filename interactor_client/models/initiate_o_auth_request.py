@@ -44,7 +44,7 @@ class InitiateOAuthRequest(_Model):
         if self.service_id is not UNSET and self.service_id is not None:
             _json["service_id"] = to_json(self.service_id)
         if self.scopes is not UNSET and self.scopes is not None:
-            _json["scopes"] = to_json(self.scopes)
+            _json["scopes"] = self.scopes
         return _json
 
     @classmethod

@@ -36,7 +36,7 @@ class UpdateWebhookRequest(_Model):
         if self.url is not UNSET and self.url is not None:
             _json["url"] = to_json(self.url)
         if self.events is not UNSET and self.events is not None:
-            _json["events"] = to_json(self.events)
+            _json["events"] = self.events
         if self.active is not UNSET and self.active is not None:
             _json["active"] = to_json(self.active)
         return _json

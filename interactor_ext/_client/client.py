@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Never, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 
 import httpx
 
 from interactor_client.api import AsyncResources, Resources
 from interactor_ext._client import credential_auth, extras, low_level, shared_state
 from interactor_ext._client.http import AsyncViewClient, ViewClient
+from interactor_ext._client.method import called
 from interactor_ext._client.reports import Health, OnResponse, RateLimit, health_from
 from interactor_ext._client.sequences import AsyncSequences, Sequences
 from interactor_ext._client.view import Immutable, StreamURL, View, room_stream, workflow_stream
@@ -138,7 +139,6 @@ class _Client(Immutable, Generic[S, N]):
         headers: Mapping[str, str | None] | None = None,
         query: Query | None = None,
         on_response: OnResponse | None = None,
-        **unknown: Never,
     ) -> C:
         """A view with other settings for its calls; None leaves a setting unchanged.
 
@@ -158,10 +158,6 @@ class _Client(Immutable, Generic[S, N]):
         Raises:
             ConfigurationError: a value is out of range or can't be sent.
         """
-        if unknown:
-            from interactor_client import advice
-
-            raise advice.unknown_option(min(unknown), self.with_options)
         options = timeout, max_retries, deadline, idempotency_key, headers, query, on_response
         return self._derive(self._view.with_options(*options))
 
@@ -172,6 +168,7 @@ class _Client(Immutable, Generic[S, N]):
             return view.assistants.list(per_page=1)
         return view.oauth.get_jwks() if self.is_authenticated() else view.get_access_token()
 
+    @called
     def is_authenticated(self) -> bool:
         """Whether there is an unexpired access token. Sends nothing."""
         return self._shared.tokens.valid() is not None
@@ -190,7 +187,7 @@ class _Client(Immutable, Generic[S, N]):
         return self._shared.transport.closing.is_set
 
 
-class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, Resources):
+class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, Resources, calls=True):
     """The client for threads. One client serves a whole process.
 
     The settings are the fields of `InteractorConfig`, as keywords; the rest comes from `config` or, without one, from
@@ -348,7 +345,9 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         self._close(f"the end of the `with` block in {line_of_caller()}")
 
 
-class AsyncInteractorClient(_Client["AsyncSharedState", httpx.AsyncBaseTransport], AsyncSequences, AsyncResources):
+class AsyncInteractorClient(
+    _Client["AsyncSharedState", httpx.AsyncBaseTransport], AsyncSequences, AsyncResources, calls=True
+):
     """The client for asyncio: `InteractorClient` with coroutines. One client serves all event loops of a process."""
 
     _http: AsyncViewClient

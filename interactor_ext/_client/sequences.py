@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from interactor_ext import _effects
 from interactor_ext._client import ensuring, waiting
+from interactor_ext._client.method import called
 from interactor_ext._lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Sequences:
         tool_timeout: float | None = None,
         answer: type[A],
     ) -> TypedReply[A]: ...
+    @called
     def chat(
         self,
         room_id: str,
@@ -139,6 +141,7 @@ class AsyncSequences:
         tool_timeout: float | None = None,
         answer: type[A],
     ) -> AsyncTypedReply[A]: ...
+    @called
     def chat(
         self,
         room_id: str,

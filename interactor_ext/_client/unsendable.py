@@ -79,7 +79,9 @@ def _problem(value: Any, path: str) -> str | None:
     if isinstance(value, Awaitable):
         advice = "an `await` is missing"
     else:
-        advice = "pass its id" if hasattr(value, "id") else "convert it, for example with str() or list()"
+        is_data = not callable(value)
+        advice = "convert it, for example with str() or list()" if is_data else "pass what it returns"
+        advice = "pass its id" if hasattr(value, "id") else advice
     return f"{where} is of type {type(value).__name__}, which JSON can't represent: {advice}"
 
 

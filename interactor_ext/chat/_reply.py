@@ -64,6 +64,7 @@ class Reply(SharedReply):
 
     def text(self) -> Iterator[str]:
         """The text of the reply as it arrives, including what the assistant says before it calls tools."""
+        self._require_entered()
         return (event.content for event in self if isinstance(event, MessageDelta))
 
     def message(self) -> Message:
@@ -127,6 +128,7 @@ class AsyncReply(SharedReply):
 
     def text(self) -> AsyncIterator[str]:
         """The text of the reply as it arrives, including what the assistant says before it calls tools."""
+        self._require_entered()
         return AsyncEvents(self._next_text, _unguarded())
 
     async def _next(self) -> StreamEvent | WaitingCall:

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from interactor_client.advised import Advised
 from interactor_client.models import StreamErrorEvent
 from interactor_ext._config._checks import require, seconds_problem
 from interactor_ext._effects import (
@@ -30,7 +31,7 @@ from interactor_ext._responses._status_error import read_error_body
 from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
 from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, too_long
 from interactor_ext.chat._state import WAYS, ListMessages, ReadStream, ReplyState, RunTools, Sleep
-from interactor_ext.logs import depth_of_caller, logger
+from interactor_ext.logs import depth_of_caller, line_of_caller, logger
 from interactor_ext.streams._shared import Gap
 from interactor_ext.tools._approval import WaitingCall
 from interactor_ext.tools._calls import PendingCall
@@ -43,7 +44,7 @@ SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", defa
 """The rooms that wait for the result of what runs in this context."""
 
 
-class SharedReply:
+class SharedReply(Advised):
     """A message, its answer, and its place in the queue of its room. The methods are effects where they wait."""
 
     def __init__(
@@ -62,6 +63,8 @@ class SharedReply:
         self._tool_timeout = tool_timeout
         self._tools_end_at: float | None = None
         self._wakes_at: float | None = None
+        start_closer()
+        self._watch = close_when_dropped(self, partial(_warn_of_unsent, *line_of_caller().rsplit(":", 1)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(room_id={self._room.id!r})"
@@ -89,10 +92,10 @@ class SharedReply:
     def _join_queue(self, owner: object) -> Place:
         if self._place is not None:
             raise RuntimeError("A reply can be entered once. For a new message, start a new chat.")
+        forget(self._watch)
         if self._room in SERVING.get():
             raise RuntimeError("a tool can't chat in the room that waits for its result")
         self._ends_at = self._user._view.ends_at()
-        start_closer()
         place = Place(weakref.ref(self), self._room, owner)
         # A chat that is garbage collected before it is closed does not block the room. Watched before it joins, as an
         # interrupt in between would leave the room blocked for good.
@@ -289,6 +292,12 @@ class SharedReply:
 
     def _time_left(self) -> float | None:
         return seconds_until(self._ends_at)
+
+
+def _warn_of_unsent(file: str, line: str) -> None:
+    """In the closer thread: a finaliser must not write anything."""
+    problem = "This chat was never entered, so nothing was sent: write `with user.chat(...) as reply:`."
+    warnings.warn_explicit(problem, RuntimeWarning, file, int(line))
 
 
 def _tool_set(tools: Tools) -> ToolSet:

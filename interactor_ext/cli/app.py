@@ -11,6 +11,7 @@ import typer
 import typer.main
 
 from interactor_ext._version import __version__
+from interactor_ext.cli.mistaken import with_advice
 from interactor_ext.cli.output import complain, write
 from interactor_ext.cli.sandbox import needs_sandbox, sandbox
 from interactor_ext.cli.settings import load_env_file
@@ -65,7 +66,7 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except Exception as error:
-        return complain(error, verbose=verbose, as_json=as_json)
+        return complain(with_advice(error, own), verbose=verbose, as_json=as_json)
     return status if isinstance(status, int) else 0
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from interactor_client.advice import operation_advice
 from interactor_client.errors import DecodeError
 from interactor_client.types import Operation, Page
 from interactor_client.wire import path_segment
@@ -107,7 +108,7 @@ def describe(operation_id: str) -> Described:
     """The operation with this id. Raises ConfigurationError if the contract has none."""
     found = operations().get(operation_id)
     if found is None:
-        close = get_close_matches(operation_id, operations(), n=3)
+        close = operation_advice(operation_id, "") or get_close_matches(operation_id, operations(), n=3)
         hint = f"Did you mean {' or '.join(close)}?" if close else "Run `interactor api` to list all operations."
         raise ConfigurationError(f"Unknown operation {operation_id!r}. {hint}")
     return found

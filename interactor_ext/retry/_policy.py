@@ -17,6 +17,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
+from interactor_client.advised import Advised, advise_calls
 from interactor_ext._errors import InteractorError
 from interactor_ext.logs import logger
 
@@ -91,7 +92,7 @@ class Decision(NamedTuple):
 
 # A dataclass, for attrs takes a fifth of the time that httpx takes to import.
 @dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(Advised):
     """How often, when and after which errors a call is retried.
 
     Waits are random, in seconds: between 0 and `base_delay`, then twice that, four times, and so on up to `max_delay`.
@@ -187,3 +188,6 @@ class RetryPolicy:
         """A number from 0 to 1, whatever `jitter` returns."""
         number = self.jitter()
         return min(1.0, max(0.0, number)) if not math.isnan(number) else 1.0
+
+
+advise_calls(RetryPolicy)  # which has its constructor only now

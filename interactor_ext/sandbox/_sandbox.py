@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.applications import Starlette
 
+from interactor_client.advised import Advised
 from interactor_ext._waiting import NoContextManager
 from interactor_ext.sandbox.app import build_app
 from interactor_ext.sandbox.clock import Clock
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Sandbox:
+class Sandbox(Advised, calls=True):
     """A local simulation of the platform. Several may run at once; they share nothing.
 
     `with Sandbox() as sandbox:`, or `with Sandbox().run(port) as sandbox:`, serves it from a thread, for sync and async

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 
+from interactor_client.advised import Advised
 from interactor_client.types import OnInvalid, OnReconnect
 from interactor_ext._call import Call, describe_request, secrets_of
 from interactor_ext._errors import (
@@ -43,7 +44,7 @@ class Gap(Enum):
     GAP = "gap"
 
 
-class SharedStream(Generic[E]):
+class SharedStream(Advised, Generic[E]):
     """The state of a stream and its reports to it. The subclasses hold the open response."""
 
     def __init__(

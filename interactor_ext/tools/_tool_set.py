@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import attrs
 
+from interactor_client.advised import Advised
 from interactor_ext._effects import Call, Effects, Renewal, despite_lost_answers, despite_open_circuit, view_until
 from interactor_ext._errors import ConfigurationError, NotFoundError, ValidationError
 from interactor_ext._fork import fork_safe_lock
@@ -56,7 +57,7 @@ T = TypeVar("T")
 _REMEMBERED_IDS = 16_384
 
 
-class ToolSet:
+class ToolSet(Advised, calls=True):
     """A set of tools by name, for any number of tenants, conversations and threads at once, sync and async.
 
     Each call is run once and its result submitted once, however many callers run it at the same time; this covers one

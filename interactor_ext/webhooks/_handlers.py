@@ -102,6 +102,12 @@ def _begin(once: Any) -> Around:
     return around
 
 
+def types_of(classes: Iterable[object]) -> list[str]:
+    """The event types of classes of events."""
+    types = {model: event for event, model in EVENT_MODELS["WebhookEvent"].items() if event}
+    return [types[name] for each in classes if (name := getattr(each, "__name__", "")) in types]
+
+
 def similar_event_type(pattern: str) -> str | None:
     """The event type that a pattern misspells, if any. Other unknown types may be newer than this SDK."""
     known = [event for event in EVENT_MODELS["WebhookEvent"] if event]

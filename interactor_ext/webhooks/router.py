@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
 from interactor_client.accepted import event_types
+from interactor_client.advised import Advised
 from interactor_ext._effects import Call, Effects, Renewal, run_async, run_sync
 from interactor_ext._errors import (
     ConfigurationError,
@@ -24,10 +25,18 @@ from interactor_ext._waiting.threads import DaemonThreads, NoThreadFreeError, Ou
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter
 from interactor_ext.webhooks import _transactions, answers
-from interactor_ext.webhooks._handlers import RUNNING, Handler, Once, OnceDecorator, Registration, similar_event_type
+from interactor_ext.webhooks._handlers import (
+    RUNNING,
+    Handler,
+    Once,
+    OnceDecorator,
+    Registration,
+    similar_event_type,
+    types_of,
+)
 from interactor_ext.webhooks._headers import Headers
 from interactor_ext.webhooks._names import OVERDUE_SECONDS, prefix_of, warn_of_twins, warn_of_unserved
-from interactor_ext.webhooks._settings import above_zero, at_least_zero
+from interactor_ext.webhooks._settings import above_zero, at_least_zero, require_methods
 from interactor_ext.webhooks._threads import CALLER_THREADS, StoreCalls, handler_threads
 from interactor_ext.webhooks._watch import DeliveryWatch
 from interactor_ext.webhooks.answers import WebhookAnswer
@@ -66,7 +75,7 @@ class HandlerRun(NamedTuple):
     timeout: float | None
 
 
-class WebhookRouter:
+class WebhookRouter(Advised, calls=True):
     """Verifies deliveries, runs the handlers of each event once, and responds.
 
     `store` remembers handled events (by default in memory) and is what stops replays, since a signature does not cover
@@ -117,6 +126,8 @@ class WebhookRouter:
             raise ConfigurationError(
                 "A webhook router needs a verifier, not the secret: write WebhookVerifier(secret)."
             )
+        require_methods(store, "store", "claim", "complete", "release")
+        require_methods(queue, "queue", "put")
         if store is not None and queue is not None:
             raise ConfigurationError("A queue remembers events itself. Give the router a store or a queue, not both.")
         if hand_over is not None and queue is not None:
@@ -136,7 +147,7 @@ class WebhookRouter:
                 f"{type(shared).__name__}. Each would then treat events handled by the other as duplicates. "
                 'Pass name="...", the same in every process of this service. `interactor webhooks rename` then moves '
                 "the events that are already there.",
-                stacklevel=2,
+                stacklevel=3,
             )
         memory = store if queue is None else queue
         # The default store is no reason to accept old deliveries: it forgets when the process ends.
@@ -185,13 +196,14 @@ class WebhookRouter:
         or to the default handler if there are none. If it has other handlers too, it counts as failed afterwards.
         """
         if not patterns or not all(isinstance(pattern, str) and pattern for pattern in patterns):
+            meant = ", ".join(map(repr, types_of(patterns) or ["room.*"]))
             raise ConfigurationError(
                 "A webhook handler needs an event type, such as 'credential.connected' or 'room.*': "
-                "write @router.on('room.*') above it."
+                f"write @router.on({meant}) above it."
             )
         for each in patterns:
             if meant := similar_event_type(each):
-                warnings.warn(f"Unknown event {each!r}. Did you mean {meant!r}?", stacklevel=2)
+                warnings.warn(f"Unknown event {each!r}. Did you mean {meant!r}?", stacklevel=3)
 
         def register(handler: H) -> H:
             registration = Registration.of(handler, patterns, self.around, once)

@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Never
 
+from interactor_client.advised import Advised
 from interactor_ext._errors import ConfigurationError, WebhookVerificationError
 from interactor_ext.webhooks._headers import EVENT, SIGNATURE, TIMESTAMP, Headers, signature_and_timestamp
 from interactor_ext.webhooks.events import Body, raw_body, read_event
@@ -65,7 +66,7 @@ def sign(
     return headers
 
 
-class WebhookVerifier:
+class WebhookVerifier(Advised, calls=True):
     """Checks that a delivery comes from someone who knows the webhook's secret, then reads its event.
 
     `secrets` is one secret or several, the newest first; any of them is accepted (see `rotate_secret`). White space

@@ -9,12 +9,14 @@ from typing import Any
 
 import interactor_client.models
 from interactor_client.models import MessageComplete, WorkflowState, WorkflowTransition
-from interactor_client.types import Page
+from interactor_client.types import Page, PageMeta
 from interactor_ext.sandbox import Sandbox
 from tests.support.contract import operations
 from tests.support.modes import client_of, opened, sync_and_async
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
+
+LAST = PageMeta(1, 20, None, None, has_more=False)
 
 
 class LowLevel:
@@ -47,7 +49,7 @@ class LowLevel:
 async def _unwrapped(result: Any) -> Any:
     envelope = await result if inspect.isawaitable(result) else result
     data = getattr(envelope, "data", envelope)
-    return Page(data, None) if isinstance(data, list) and hasattr(envelope, "meta") else data  # type: ignore[arg-type]
+    return Page(data, LAST) if isinstance(data, list) and hasattr(envelope, "meta") else data
 
 
 async def tour(user: Any, sandbox: Sandbox) -> None:

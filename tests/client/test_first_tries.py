@@ -77,13 +77,13 @@ client.getAccessToken() -> write .get_access_token
 client.getRoomStreamUrl(room.id) -> write .room_stream_url
 """
 OTHERS = """
-user.credentials.revoke("cred_1") -> 'Credentials' object has no attribute 'revoke': write credentials.delete(...)
-user.messages.create(room_id="r", content="Hi") -> 'Messages' object has no attribute 'create': write messages.send(...)
+user.credentials.revoke("cred_1") -> object has no attribute 'revoke': write credentials.delete(credential_id)
+user.messages.create(room_id="r", content="Hi") -> has no attribute 'create': write messages.send(room_id, content)
 user.assistants.retrieve("asst_1") -> write assistants.get(...)
-user.rooms.send_message("room_1", "Hi") -> write messages.send(...)
-user.workflows.run("wf_1") -> write workflow_instances.start(...)
-user.workflow_instances.create(workflow_id="wf_1") -> write workflow_instances.start(...)
-user.tools.submit("call_1", 18) -> write tools.submit_result(...)
+user.rooms.send_message("room_1", "Hi") -> write messages.send(room_id, content)
+user.workflows.run("wf_1") -> write workflow_instances.start(workflow_id)
+user.workflow_instances.create(workflow_id="wf_1") -> write workflow_instances.start(workflow_id)
+user.tools.submit("call_1", 18) -> write tools.submit_result(room_id, tool_call_id, result)
 client.threads.create() -> write .rooms
 client.agents -> write .assistants
 client.create_thread() -> client.namespace("...").rooms.create(...)
@@ -92,8 +92,8 @@ user.assistants.list().meta.total_count -> write .total
 user.assistants.list().has_more -> 'Page' object has no attribute 'has_more': write .meta.has_more
 user.assistants.list().items -> write .data
 user.assistants.list()[0] -> write .data[0]
-client.with_options(timout=3) -> There is no option 'timout': did you mean timeout?
-client.with_options(every=3) -> there are timeout, max_retries, deadline, idempotency_key, headers, query, on_response
+client.with_options(timout=3) -> with_options() got an unexpected keyword argument 'timout': write timeout
+client.with_options(every=3) -> it takes timeout, max_retries, deadline, idempotency_key, headers, query, on_response
 list_assistants.sync(client=user) -> client must be a low-level Client, not InteractorClient: pass its .api
 list_assistants.sync_detailed(client=None) -> client must be a low-level Client, not NoneType
 WebhookVerifier("new", "old") -> the newest first: WebhookVerifier(["new", "old"])

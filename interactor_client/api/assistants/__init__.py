@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Assistants(Advised):
+class Assistants(Advised, calls=True):
     """AI assistants, each a model, a system prompt, tools and data sources."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
@@ -219,7 +219,7 @@ class Assistants(Advised):
         ).data
 
 
-class AsyncAssistants(Advised):
+class AsyncAssistants(Advised, calls=True):
     """AI assistants, each a model, a system prompt, tools and data sources."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Credentials(Advised):
+class Credentials(Advised, calls=True):
     """Connections of your users to other services. A user grants access once in the browser; the platform keeps
     and refreshes the tokens of the service.
     """
@@ -200,7 +200,7 @@ class Credentials(Advised):
         return self._sender.send(_endpoint._get_kwargs(flow_id), _endpoint._parse_success).data
 
 
-class AsyncCredentials(Advised):
+class AsyncCredentials(Advised, calls=True):
     """Connections of your users to other services. A user grants access once in the browser; the platform keeps
     and refreshes the tokens of the service.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class DataSources(Advised):
+class DataSources(Advised, calls=True):
     """Files, sites and databases that assistants may consult."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
@@ -166,7 +166,7 @@ class DataSources(Advised):
         return None if _envelope is None else _envelope.data
 
 
-class AsyncDataSources(Advised):
+class AsyncDataSources(Advised, calls=True):
     """Files, sites and databases that assistants may consult."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Messages(Advised):
+class Messages(Advised, calls=True):
     """The messages of a room, from the user, the assistant, the system or a tool."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
@@ -109,7 +109,7 @@ class Messages(Advised):
         ).data
 
 
-class AsyncMessages(Advised):
+class AsyncMessages(Advised, calls=True):
     """The messages of a room, from the user, the assistant, the system or a tool."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, Sender, Unset
 
 
-class Oauth(Advised):
+class Oauth(Advised, calls=True):
     """Access tokens of your own application. These calls go to the account server and need no bearer token."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
@@ -96,7 +96,7 @@ class Oauth(Advised):
         return self._sender.send(_endpoint._get_kwargs(), _endpoint._parse_success)
 
 
-class AsyncOauth(Advised):
+class AsyncOauth(Advised, calls=True):
     """Access tokens of your own application. These calls go to the account server and need no bearer token."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncEventStream, AsyncSender, EventStream, OnInvalid, OnReconnect, Page, Sender, Unset
 
 
-class Rooms(Advised):
+class Rooms(Advised, calls=True):
     """Conversations with one assistant. Messages are sent into a room, and its events can be followed live."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
@@ -175,7 +175,7 @@ class Rooms(Advised):
         )
 
 
-class AsyncRooms(Advised):
+class AsyncRooms(Advised, calls=True):
     """Conversations with one assistant. Messages are sent into a room, and its events can be followed live."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute

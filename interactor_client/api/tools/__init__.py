@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Tools(Advised):
+class Tools(Advised, calls=True):
     """Functions of your application that an assistant may call. Your code runs them and submits the result."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
@@ -158,7 +158,7 @@ class Tools(Advised):
         ).data
 
 
-class AsyncTools(Advised):
+class AsyncTools(Advised, calls=True):
     """Functions of your application that an assistant may call. Your code runs them and submits the result."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute

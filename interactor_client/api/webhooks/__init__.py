@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Webhooks(Advised):
+class Webhooks(Advised, calls=True):
     """Your endpoints that receive events. Deliveries come at least once and in any order, and an endpoint has 30
     seconds to respond with a 2xx. A failed delivery is retried after 30 s, 2 min, 10 min, 30 min and 2 h.
     """
@@ -186,7 +186,7 @@ class Webhooks(Advised):
         return self._sender.send(_endpoint._get_kwargs(webhook_id), _endpoint._parse_success).data
 
 
-class AsyncWebhooks(Advised):
+class AsyncWebhooks(Advised, calls=True):
     """Your endpoints that receive events. Deliveries come at least once and in any order, and an endpoint has 30
     seconds to respond with a 2xx. A failed delivery is retried after 30 s, 2 min, 10 min, 30 min and 2 h.
     """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ...types import AsyncEventStream, AsyncSender, EventStream, OnInvalid, OnReconnect, Page, Sender, Unset
 
 
-class WorkflowInstances(Advised):
+class WorkflowInstances(Advised, calls=True):
     """Runs of workflows. A run proceeds until it halts for input, ends, fails or is cancelled."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
@@ -256,7 +256,7 @@ class WorkflowInstances(Advised):
         )
 
 
-class AsyncWorkflowInstances(Advised):
+class AsyncWorkflowInstances(Advised, calls=True):
     """Runs of workflows. A run proceeds until it halts for input, ends, fails or is cancelled."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute

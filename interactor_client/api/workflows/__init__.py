@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
 
 
-class Workflows(Advised):
+class Workflows(Advised, calls=True):
     """State machines. A workflow is the definition; running it creates an instance."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
@@ -135,7 +135,7 @@ class Workflows(Advised):
         self._sender.send(_endpoint._get_kwargs(workflow_id), _endpoint._parse_success)
 
 
-class AsyncWorkflows(Advised):
+class AsyncWorkflows(Advised, calls=True):
     """State machines. A workflow is the definition; running it creates an instance."""
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute

@@ -1,0 +1,35 @@
+"""What is meant by a command that is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from interactor_client.advice import hint, operation_advice, snake
+from interactor_client.methods import METHODS
+from interactor_ext.cli.output import UsageError
+
+
+def with_advice(error: Any, arguments: Sequence[str]) -> Any:
+    """An error of the command line, with the command that is meant if it says that there is none."""
+    if isinstance(error, UsageError) and error.message.startswith("No such command"):
+        words = [each for each in arguments if not each.startswith("-")]
+        error.message += f" {advice}" if (advice := _advice(words)) else ""
+    return error
+
+
+def _advice(words: Sequence[str]) -> str:
+    """Perhaps of a group, as in `webhooks list`, or of a resource, as in `rooms get`."""
+    first, second = (*map(snake, words), "", "")[:2]
+    if first in METHODS:
+        return f"Write `interactor api {first}`."
+    found = (second and hint([("interactor_ext", first)], second)) or hint([("interactor_ext", "commands")], first)
+    if not found and (operations := operation_advice(first, second)):
+        return (
+            f"Write `interactor api {operations[0]}`."
+            if second
+            else f"Write `interactor api`: {', '.join(operations)}."
+        )
+    if not found:
+        return ""
+    return f"Write `{found.text}`." if found.is_name else f"{found.text}."
