@@ -11,7 +11,6 @@ from importlib.machinery import PathFinder
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-
 _CO_COROUTINE = 0x80  # as in `inspect`, whose import takes milliseconds
 
 
