@@ -5,22 +5,32 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from typing import TypeVar
 
+from interactor_ext._errors import ResponseValidationError
+
 R = TypeVar("R")
 T = TypeVar("T")
 
 
 class Events(Iterator[T]):
-    """What `read` makes of the events of a loop, without those of which it makes None."""
+    """What `read` makes of the events of a loop. `refuse` gets the errors of invalid ones, and may raise them."""
 
-    def __init__(self, loop: Generator[R, None, None], read: Callable[[R], T | None]) -> None:
+    def __init__(
+        self,
+        loop: Generator[R, None, None],
+        read: Callable[[R], T],
+        refuse: Callable[[ResponseValidationError], object],
+    ) -> None:
         self._loop = loop
         self._read = read
+        self._refuse = refuse
 
     def __next__(self) -> T:
-        while True:
-            event = self._read(next(self._loop))
-            if event is not None:
-                return event
+        for event in self._loop:
+            try:
+                return self._read(event)
+            except ResponseValidationError as error:
+                self._refuse(error)
+        raise StopIteration
 
     def close(self) -> None:
         """Leave the loop."""

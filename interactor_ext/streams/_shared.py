@@ -180,6 +180,13 @@ class SharedStream(Advised, Generic[E]):
         except ResponseValidationError as error:
             return error
 
+    def _refuse(self, error: ResponseValidationError) -> Any:
+        """Tell `on_invalid` of an invalid event, or raise it."""
+        if self._on_invalid is None:
+            self._is_at_invalid = True
+            raise error
+        return self._on_invalid(error)
+
     def _raise_if_failed(self) -> None:
         if isinstance(self._state.action, End) and self._state.action.error is not None:
             raise self._state.action.error

@@ -88,12 +88,16 @@ class Stream(SharedStream[E]):
 
     def __iter__(self) -> Events[E]:
         self._require_entered("with")
-        return Events(self._loop(), self._model)
+        return Events(self._loop(), self._reader.model, self._refuse)
 
     def __next__(self) -> E:
         self._require_entered("with")
         while (event := self._take()) is not None:
-            if (model := self._model(event)) is not None:
+            try:
+                model: E = self._reader.model(event)
+            except ResponseValidationError as error:
+                self._refuse(error)
+            else:
                 return model
         raise StopIteration
 
@@ -119,18 +123,6 @@ class Stream(SharedStream[E]):
         elif self._response is not None:
             # Another thread waits for bytes. It is woken, and closes the connection.
             _wake_reader(self._response)
-
-    def _model(self, event: Received) -> E | None:
-        """None for an invalid event of which `on_invalid` was told."""
-        try:
-            model: E = self._reader.model(event)
-        except ResponseValidationError as error:
-            self._is_at_invalid = self._on_invalid is None
-            if self._on_invalid is None:
-                raise
-            self._on_invalid(error)
-            return None
-        return model
 
     def _loop(self) -> Generator[Received, None, None]:
         me = self._owner = object()
@@ -303,10 +295,7 @@ class AsyncStream(SharedStream[E]):
             try:
                 return decode(event)
             except ResponseValidationError as error:
-                self._is_at_invalid = self._on_invalid is None
-                if self._on_invalid is None:
-                    raise
-                if inspect.isawaitable(result := self._on_invalid(error)):
+                if inspect.isawaitable(result := self._refuse(error)):
                     await result
 
     async def _guard(self, owner: object) -> AsyncGenerator[None, None]:
