@@ -117,8 +117,8 @@ class WebhookFactory:
 
         `data` overrides fields of the contract's example of the event, so that it need contain only what matters to the
         test. `namespace` None is the default namespace. `event_id` and `idempotency_key` are new each time unless
-        given. `timestamp`, Unix seconds or an aware datetime, is when it was sent, now by default: an old one makes a
-        stale delivery that is refused. Another `secret` makes a forged one. With `allow_unknown`, the event and the
+        given. `timestamp`, Unix seconds or an aware datetime, is when it was sent, now by default: a verifier with a
+        `tolerance` refuses an old one. Another `secret` makes a forged one. With `allow_unknown`, the event and the
         fields of its data may be such as a later version of the platform may have; an event that the contract lacks
         has `data` only.
 

@@ -36,7 +36,7 @@ def handled() -> list[Any]:
 
 @pytest.fixture
 def router(handled: list[Any]) -> WebhookRouter:
-    router = WebhookRouter(WebhookVerifier(SECRET), store=MemoryEventStore())
+    router = WebhookRouter(WebhookVerifier(SECRET, tolerance=300), store=MemoryEventStore())
     router.on("*")(handled.append)
     return router
 
