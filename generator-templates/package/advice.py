@@ -67,8 +67,10 @@ def hint(sections: Iterable[tuple[str, str]], name: str) -> Hint | None:
 
 def advice(owner: Any, name: str) -> str:
     """The end of the message of an AttributeError, for an object."""
-    kind = type(owner)
-    return _advice(kind, name) or names_of([each for each in dir(owner) if each not in _IDLE_NAMES], "has")
+    kind: Any = type(owner)
+    said = _advice(kind, name) or names_of([each for each in dir(owner) if each not in _IDLE_NAMES], "has")
+    # A view of a tenant, as its repr says, needs no other.
+    return said.replace(f"{_VIEW}.", ".") if _VIEW in said and ", namespace=" in repr(owner) else said
 
 
 @lru_cache(256)

@@ -112,6 +112,13 @@ def test_unknown_setting_names_the_one_that_is_meant(keyword: str, advice: str) 
             make(**KEYS, **{keyword: "x"})
 
 
+def test_only_a_client_without_namespace_is_told_to_choose_one() -> None:
+    client: Any = InteractorClient(**KEYS)
+    for view, prefix in ((client, 'client.namespace("...").'), (client.namespace("user_1"), ".")):
+        with pytest.raises(AttributeError, match=re.escape(f": write {prefix}assistants.list(...)")):
+            view.list_assistants  # noqa: B018
+
+
 def test_keyword_of_the_client_alone_is_told_to_the_config() -> None:
     config: Any = InteractorConfig
     with pytest.raises(TypeError, match=r"as in InteractorClient\(config, transport=\.\.\.\)"):
