@@ -62,7 +62,7 @@ class SQLiteBacked:
         with self._transaction() as (connection, _):
             there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
             statements = [renaming(table, old, new) for table in TABLES if table in there]
-            return sum(connection.execute(drop) and connection.execute(move).rowcount for drop, move in statements)
+            return sum(connection.execute(move).rowcount for drop, move in statements if connection.execute(drop))
 
     def close(self) -> None:
         """Close this process's connection; the next call opens it again."""

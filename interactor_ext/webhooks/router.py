@@ -202,8 +202,8 @@ class WebhookRouter(Advised, calls=True):
                 f"write @router.on({meant}) above it."
             )
         for each in patterns:
-            if meant := similar_event_type(each):
-                warnings.warn(f"Unknown event {each!r}. Did you mean {meant!r}?", stacklevel=3)
+            if similar := similar_event_type(each):
+                warnings.warn(f"Unknown event {each!r}. Did you mean {similar!r}?", stacklevel=3)
 
         def register(handler: H) -> H:
             registration = Registration.of(handler, patterns, self.around, once)

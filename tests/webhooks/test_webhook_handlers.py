@@ -34,6 +34,11 @@ def async_manager(entered: list[str]) -> Callable[[], Any]:
     return around
 
 
+@contextmanager
+def session() -> Iterator[str]:
+    yield "session"
+
+
 class Shop:
     def __init__(self, calls: list[Any]) -> None:
         self.calls = calls
@@ -87,11 +92,11 @@ def test_second_parameter_gets_what_around_yields(handle: Handle, form: str, is_
     calls: list[Any] = []
 
     @asynccontextmanager
-    async def session() -> AsyncIterator[object]:
+    async def async_session() -> AsyncIterator[str]:
         yield "session"
         calls.append("committed")
 
-    router = make(around=session if "async" in form else contextmanager(lambda: iter(["session"])))
+    router = make(around=async_session if "async" in form else session)
     handler = SECOND_PARAMETER[form](Shop(calls))
     assert (router.default if is_default else router.on("*"))(handler) is handler
     assert status(handle(router, *delivery())) == (200, "handled")
@@ -127,7 +132,7 @@ def test_parameters_that_fastapi_would_provide_are_refused() -> None:
 def test_handler_gets_no_value_of_around_for_a_parameter_with_a_default() -> None:
     calls: list[Any] = []
     with_three: Any = Shop(calls).with_three
-    router = make(around=contextmanager(lambda: iter(["session"])))
+    router = make(around=session)
     router.on("*")(lambda event, limit=10: calls.append(limit))
     assert status(router.handle(*delivery())) == (200, "handled")
     assert calls == [10]
@@ -138,7 +143,7 @@ def test_handler_gets_no_value_of_around_for_a_parameter_with_a_default() -> Non
 def test_coroutine_that_would_outlive_its_session_is_an_error_that_says_what_to_do(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    router = make(around=contextmanager(lambda: iter(["session"])))
+    router = make(around=session)
     router.on("*")(Shop([]).wait)
     assert status(router.handle(*delivery())) == (500, "handler_failed")
     assert "would run after the context manager has exited" in caplog.text
