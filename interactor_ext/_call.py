@@ -31,6 +31,8 @@ class Call:
     """Secrets of the request, which no error message may quote."""
     token: str | None = None
     """The access token that it was last sent with."""
+    hidden_query: dict[str, str] | None = None
+    """What is added to its URL only where it is sent, because httpx logs URLs."""
     retries: int = 0
     """How many attempts were followed by another."""
     has_own_key: bool = False

@@ -298,7 +298,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
     def _stream_url(self, url: StreamURL, allow_broad_token: bool) -> str:
         ends_at = self._view.ends_at()
         try:
-            token = self._shared.stream_tokens(url).get(ends_at)
+            token = self._shared.narrow(url.operation).get(ends_at)
         except NotNarrowedError:
             if not allow_broad_token:
                 raise
@@ -417,7 +417,7 @@ class AsyncInteractorClient(
         require_asyncio()
         ends_at = self._view.ends_at()
         try:
-            token = await self._shared.stream_tokens(url).get(ends_at)
+            token = await self._shared.narrow(url.operation).get(ends_at)
         except NotNarrowedError:
             if not allow_broad_token:
                 raise

@@ -14,7 +14,7 @@ import httpx
 from interactor_ext import _effects
 from interactor_ext._client.http import AsyncViewClient, AsyncViewSender, HttpContext, ViewClient, ViewSender
 from interactor_ext._client.reports import RateLimits
-from interactor_ext._client.view import OfOneProcess, StreamURL, View
+from interactor_ext._client.view import OfOneProcess, View
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import fork_safe_lock
@@ -32,6 +32,7 @@ from interactor_ext.transports._retrying import AsyncCallTransport, CallTranspor
 from interactor_ext.transports._sync_transport import Transport
 
 if TYPE_CHECKING:
+    from interactor_client.types import Operation
     from interactor_ext.limits import _limiter
     from interactor_ext.limits._limiter import RateLimiter
     from interactor_ext.telemetry import _events, _requests
@@ -111,22 +112,25 @@ class _SharedState(OfOneProcess, Generic[C]):
         """A view of the client, as its users have it."""
         return self.kind._of(self, view)
 
-    def stream_tokens(self, url: StreamURL) -> C:
-        """The tokens of the URLs of one kind of stream."""
-        self.tokens.check_open()
-        narrower = self.tokens.narrower
-        found = narrower.get(url.resource)
-        if found is None:
-            config = self._config.replace(scopes=(url.scope,))
-            plan = functools.partial(_narrow.narrow_token, config, url.resource)
-            store = None if self.store is None else self.store.of(config, url.resource)
-            found = narrower.setdefault(url.resource, self._cache(plan, store))
-        if found.valid() is None:
-            found.check_refusal()  # before a thread and the store are asked, at each URL of a broad token
-        return found
+    def _make_tokens(self, cache: Callable[[MakePlan, SharedStore | None], C]) -> None:
+        """Without a reference to the shared state, which has the tokens: no cycle keeps connections open."""
+        config, store = self._config, self.store
+        self.tokens = tokens = cache(functools.partial(own_token, config), store)
 
-    def _cache(self, plan: MakePlan, store: SharedStore | None) -> C:
-        raise NotImplementedError
+        def narrow(operation: Operation) -> C:
+            tokens.check_open()
+            narrow_config, resource = _narrow.narrowed(config, operation)
+            found = tokens.narrower.get(resource)
+            if found is None:
+                plan = functools.partial(_narrow.narrow_token, narrow_config, resource)
+                its_store = None if store is None else store.of(narrow_config, resource)
+                found = tokens.narrower.setdefault(resource, cache(plan, its_store))
+            if found.valid() is None:
+                found.check_refusal()  # before a thread and the store are asked, at each URL of a broad token
+            return found
+
+        self.narrow: Callable[[Operation], C] = narrow
+        """The tokens of the URLs of one kind of stream."""
 
 
 class SharedState(_SharedState[TokenCache]):
@@ -139,15 +143,17 @@ class SharedState(_SharedState[TokenCache]):
         if isinstance(network, Transport) and network is not options.transport:
             # For whoever forgets to close. It also runs when the interpreter ends, while daemon threads make calls.
             weakref.finalize(self.transport, network.retire)
-        self._account = ViewClient(View.of(config), self._context, self.transport, auth=None)
-        self.tokens: TokenCache = self._cache(functools.partial(own_token, config), self.store)
-        self._auth = BearerAuth(self.tokens, is_for_core_api(config.core_api_url), deadline_of_call)
-        self._report(network, Transport)
+        account = ViewClient(View.of(config), self._context, self.transport, auth=None)
+        secret, reporter = self.secret, self._reporter
 
-    def _cache(self, plan: MakePlan, store: SharedStore | None) -> TokenCache:
-        fetch = fetch_with(self._account, plan, self.secret)
-        watched = fetch if self._reporter is None else self._reporter.watch(fetch)
-        return TokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)
+        def cache(plan: MakePlan, store: SharedStore | None) -> TokenCache:
+            fetch = fetch_with(account, plan, secret)
+            watched = fetch if reporter is None else reporter.watch(fetch)
+            return TokenCache(watched, buffer=config.token_refresh_buffer, store=store)
+
+        self._make_tokens(cache)
+        self._auth = BearerAuth(self.tokens, is_for_core_api(config.core_api_url), deadline_of_call, narrow=self.narrow)
+        self._report(network, Transport)
 
     def open(self, view: View) -> ViewSender:
         return ViewSender(ViewClient(view, self._context, self.transport, self._auth), self.user_of)
@@ -170,15 +176,19 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
             "transport", options.transport or _async_transport.AsyncTransport(), httpx.AsyncBaseTransport
         )
         self.transport: AsyncCallTransport = AsyncCallTransport(network, self._rules)
-        self._account = AsyncViewClient(View.of(config), self._context, self.transport, auth=None)
-        self.tokens: AsyncTokenCache = self._cache(functools.partial(own_token, config), self.store)
-        self._auth = AsyncBearerAuth(self.tokens, is_for_core_api(config.core_api_url), deadline_of_call)
-        self._report(network, _async_transport.AsyncTransport)
+        account = AsyncViewClient(View.of(config), self._context, self.transport, auth=None)
+        secret, reporter = self.secret, self._reporter
 
-    def _cache(self, plan: MakePlan, store: SharedStore | None) -> AsyncTokenCache:
-        fetch = fetch_with_async(self._account, plan, self.secret)
-        watched = fetch if self._reporter is None else self._reporter.watch_async(fetch)
-        return AsyncTokenCache(watched, buffer=self._config.token_refresh_buffer, store=store)
+        def cache(plan: MakePlan, store: SharedStore | None) -> AsyncTokenCache:
+            fetch = fetch_with_async(account, plan, secret)
+            watched = fetch if reporter is None else reporter.watch_async(fetch)
+            return AsyncTokenCache(watched, buffer=config.token_refresh_buffer, store=store)
+
+        self._make_tokens(cache)
+        self._auth = AsyncBearerAuth(
+            self.tokens, is_for_core_api(config.core_api_url), deadline_of_call, narrow=self.narrow
+        )
+        self._report(network, _async_transport.AsyncTransport)
 
     def open(self, view: View) -> AsyncViewSender:
         return AsyncViewSender(AsyncViewClient(view, self._context, self.transport, self._auth), self.user_of)
@@ -191,7 +201,7 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
         await self.transport.aclose()
 
 
-# Neither refers to the shared state, whose token caches they are part of: no cycle keeps connections open.
+# Neither refers to the shared state, whose token caches they are part of.
 
 
 def fetch_with(http: ViewClient, plan: MakePlan, secret: CurrentSecret | None = None) -> Callable[[], Token]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self
@@ -31,6 +30,7 @@ from interactor_ext._errors import ConfigurationError
 
 if TYPE_CHECKING:
     from interactor_client.models import WebhookEvent
+    from interactor_client.types import Operation
     from interactor_ext._client.extras import Extras, Query
 
 # Fields of request bodies that no error message may quote.
@@ -227,12 +227,7 @@ class StreamURL(NamedTuple):
 
     address: str
     query: dict[str, Any]
-    scope: str
-    """The one scope that its token needs, as the contract has it."""
-    resource: str
-    """All streams of its kind, as RFC 8707 wants it: a token for each stream would soon meet the limit of the account
-    server, 20 token requests a minute.
-    """
+    operation: Operation
 
     def with_token(self, token: str) -> str:
         return f"{self.address}?{urlencode({'token': token, **self.query})}"
@@ -241,18 +236,17 @@ class StreamURL(NamedTuple):
 def room_stream(view: View, room_id: str) -> StreamURL:
     from interactor_client.api.rooms.stream_room import _get_kwargs
 
-    return _stream_url(view, _get_kwargs(room_id, namespace=view.namespace or UNSET), "rooms:read")
+    return _stream_url(view, _get_kwargs(room_id, namespace=view.namespace or UNSET))
 
 
 def workflow_stream(view: View, instance_id: str) -> StreamURL:
     from interactor_client.api.workflow_instances.stream_workflow_instance import _get_kwargs
 
-    return _stream_url(view, _get_kwargs(instance_id, namespace=view.namespace or UNSET), "workflows:read")
+    return _stream_url(view, _get_kwargs(instance_id, namespace=view.namespace or UNSET))
 
 
-def _stream_url(view: View, kwargs: dict[str, Any], scope: str) -> StreamURL:
-    core, path = view.config.core_api_url, kwargs["extensions"]["operation"].path
+def _stream_url(view: View, kwargs: dict[str, Any]) -> StreamURL:
+    operation: Operation = kwargs["extensions"]["operation"]
     if view.lacks_namespace:
-        raise unsendable.without_namespace(f"GET {path}")
-    resource = re.sub(r"\{\w+\}", "*", path)
-    return StreamURL(f"{core}{kwargs['url']}", kwargs["params"], scope, f"{core}{resource}")
+        raise unsendable.without_namespace(f"GET {operation.path}")
+    return StreamURL(f"{view.config.core_api_url}{kwargs['url']}", kwargs["params"], operation)

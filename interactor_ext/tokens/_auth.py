@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import httpx
 
-from interactor_ext._call import Call
+from interactor_ext._call import Call, describe_request
+from interactor_ext._errors import InteractorError
+from interactor_ext.logs import logger
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._store import Token
+
+if TYPE_CHECKING:
+    from interactor_client.types import Operation
 
 C = TypeVar("C", TokenCache, AsyncTokenCache)
 F = TypeVar("F", Callable[[], Token], Callable[[], Awaitable[Token]])
@@ -19,7 +24,9 @@ class _BearerAuth(httpx.Auth, Generic[C, F]):
     """What both auth flows do alike.
 
     `wants_token` says which requests get the token, and `deadline` when the wait for one ends, by `time.monotonic()`.
-    `fetch` makes the token requests in place of the cache's own.
+    `fetch` makes the token requests in place of the cache's own. `narrow` has the tokens that may be in the URL of a
+    stream: some servers take them there alone. A stream that refuses even a new token in the header is tried with one
+    in its URL, and if it opens, later streams are sent so at once.
     """
 
     def __init__(
@@ -28,11 +35,14 @@ class _BearerAuth(httpx.Auth, Generic[C, F]):
         wants_token: Callable[[httpx.Request], bool],
         deadline: Callable[[httpx.Request], float | None],
         fetch: F | None = None,
+        narrow: Callable[[Operation], C] | None = None,
     ) -> None:
         self._tokens: C = tokens
         self._wants_token = wants_token
         self._deadline = deadline
         self._fetch: F | None = fetch
+        self._narrow: Callable[[Operation], C] | None = narrow
+        self._sends_by_url = False  # streams
 
     def _reject(self, token: Token) -> None:
         self._tokens.reject(token)
@@ -49,6 +59,27 @@ class _BearerAuth(httpx.Auth, Generic[C, F]):
             self._tokens.replayed(refused=True)
         return is_replayable
 
+    def _goes_by_url(self, request: httpx.Request, response: httpx.Response, token: Token) -> bool:
+        """After the repeat with a new token: whether the token is not what is refused, but its place."""
+        is_refused = response.status_code == 401 and _carried(response, token)
+        self._tokens.replayed(refused=is_refused)
+        return is_refused and self._narrow is not None and Call.of(request).is_stream
+
+    def _narrow_tokens(self, request: httpx.Request) -> C:
+        operation = Call.of(request).operation
+        assert self._narrow is not None
+        assert operation is not None
+        return self._narrow(operation)
+
+    def _has_opened(self, response: httpx.Response, tokens: C, token: Token) -> bool:
+        """Note what came of a token in a URL. False if it was refused there."""
+        if response.status_code == 401:
+            self._sends_by_url = False
+            tokens.reject(token)
+            return False
+        self._sends_by_url = self._sends_by_url or response.is_success
+        return True
+
 
 class BearerAuth(_BearerAuth[TokenCache, Callable[[], Token]]):
     """The auth flow of synchronous clients."""
@@ -58,15 +89,32 @@ class BearerAuth(_BearerAuth[TokenCache, Callable[[], Token]]):
         if not self._wants_token(request):
             yield request
             return
-        token = self._tokens.fresh() or self._tokens.get(self._deadline(request), self._fetch)
-        response = yield _signed(request, token)
-        if response.status_code != 401 or not self._is_repeated(request, response, token):
-            return
-        # Unread, it would keep its connection, which the token request may be waiting for.
-        response.read()
-        token = self._tokens.get(self._deadline(request), self._fetch)
-        response = yield _signed(request, token)
-        self._tokens.replayed(refused=response.status_code == 401 and _carried(response, token))
+        is_known = self._sends_by_url and Call.of(request).is_stream
+        if not is_known:
+            token = self._tokens.fresh() or self._tokens.get(self._deadline(request), self._fetch)
+            response = yield _signed(request, token)
+            if response.status_code != 401 or not self._is_repeated(request, response, token):
+                return
+            # Unread, it would keep its connection, which the token request may be waiting for.
+            response.read()
+            token = self._tokens.get(self._deadline(request), self._fetch)
+            response = yield _signed(request, token)
+            if not self._goes_by_url(request, response, token):
+                return
+            response.read()
+        for _ in range(2 if is_known else 1):  # the known place may be refused to an old token
+            try:
+                tokens = self._narrow_tokens(request)
+                token = tokens.get(self._deadline(request))
+            except InteractorError as error:
+                if is_known:
+                    raise
+                _log_lack(request, error)
+                return
+            response = yield _with_token_in_url(request, token)
+            if self._has_opened(response, tokens, token):
+                return
+            response.read()
 
 
 class AsyncBearerAuth(_BearerAuth[AsyncTokenCache, Callable[[], Awaitable[Token]]]):
@@ -77,14 +125,31 @@ class AsyncBearerAuth(_BearerAuth[AsyncTokenCache, Callable[[], Awaitable[Token]
         if not self._wants_token(request):
             yield request
             return
-        token = self._tokens.fresh() or await self._tokens.get(self._deadline(request), self._fetch)
-        response = yield _signed(request, token)
-        if response.status_code != 401 or not self._is_repeated(request, response, token):
-            return
-        await response.aread()
-        token = await self._tokens.get(self._deadline(request), self._fetch)
-        response = yield _signed(request, token)
-        self._tokens.replayed(refused=response.status_code == 401 and _carried(response, token))
+        is_known = self._sends_by_url and Call.of(request).is_stream
+        if not is_known:
+            token = self._tokens.fresh() or await self._tokens.get(self._deadline(request), self._fetch)
+            response = yield _signed(request, token)
+            if response.status_code != 401 or not self._is_repeated(request, response, token):
+                return
+            await response.aread()
+            token = await self._tokens.get(self._deadline(request), self._fetch)
+            response = yield _signed(request, token)
+            if not self._goes_by_url(request, response, token):
+                return
+            await response.aread()
+        for _ in range(2 if is_known else 1):  # the known place may be refused to an old token
+            try:
+                tokens = self._narrow_tokens(request)
+                token = await tokens.get(self._deadline(request))
+            except InteractorError as error:
+                if is_known:
+                    raise
+                _log_lack(request, error)
+                return
+            response = yield _with_token_in_url(request, token)
+            if self._has_opened(response, tokens, token):
+                return
+            await response.aread()
 
 
 def is_for_core_api(core_api_url: str) -> Callable[[httpx.Request], bool]:
@@ -114,6 +179,22 @@ def _signed(request: httpx.Request, token: Token) -> httpx.Request:
     request.headers["Authorization"] = bearer(token)
     Call.of(request).token = token.access_token
     return request
+
+
+def _with_token_in_url(request: httpx.Request, token: Token) -> httpx.Request:
+    request.headers.pop("Authorization", None)
+    call = Call.of(request)
+    call.token = token.access_token
+    call.hidden_query = {"token": token.access_token}
+    if call.namespace is not None:
+        call.hidden_query["namespace"] = call.namespace
+    return request
+
+
+def _log_lack(request: httpx.Request, error: InteractorError) -> None:
+    logger.warning(
+        "%s refuses a new token in its header, and has none for its URL. %s", describe_request(request), error
+    )
 
 
 def _carried(response: httpx.Response, token: Token) -> bool:

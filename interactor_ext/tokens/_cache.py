@@ -100,7 +100,7 @@ class _Cache(Generic[F]):
 
     def _reject_narrower(self) -> None:
         is_dropped = self._state.token is None
-        # No call shows whether these are refused: nobody but a browser sends them.
+        # Few calls show whether these are refused: browsers send them.
         for other in self.narrower.values() if is_dropped else ():
             if (narrow := other.valid()) is not None:
                 other.reject(narrow)

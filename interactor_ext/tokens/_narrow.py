@@ -1,18 +1,37 @@
-"""Token requests for stream URLs: tokens with one scope, for one kind of stream. Loaded where a URL is asked for."""
+"""Token requests for stream URLs: tokens with one scope, for one kind of stream. Loaded where one is needed."""
 
 from __future__ import annotations
 
 import json
+import re
 import time
+from typing import TYPE_CHECKING
 
 from interactor_ext._config import InteractorConfig
 from interactor_ext._errors import APIStatusError
 from interactor_ext.tokens._requests import NotNarrowedError, TokenPlan, token_from, token_request
 
+if TYPE_CHECKING:
+    from interactor_client.types import Operation
+
 # Seconds until a refusal is asked about again: only 20 token requests a minute are allowed.
 _REFUSAL_LASTS = 300.0
 # A token request that these refuse would be refused for any scope.
 _OTHER_REASONS = frozenset({"invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"})
+
+
+# By the tag of the stream's operation, as the contract has them.
+_SCOPES = {"rooms": "rooms:read", "workflow_instances": "workflows:read"}
+
+
+def narrowed(config: InteractorConfig, operation: Operation) -> tuple[InteractorConfig, str]:
+    """The settings and the resource of a token for one kind of stream.
+
+    By RFC 8707, the resource is all streams of the kind: a token for each stream would soon meet the limit of the
+    account server, 20 token requests a minute.
+    """
+    resource = config.core_api_url + re.sub(r"\{\w+\}", "*", operation.path)
+    return config.replace(scopes=(_SCOPES[operation.tag],)), resource
 
 
 def narrow_token(config: InteractorConfig, resource: str, secret: str | None = None) -> TokenPlan:

@@ -121,6 +121,16 @@ class Attempts:
         self._began = now
         return None
 
+    def as_sent(self) -> httpx.Request:
+        """The request with all of its URL."""
+        request, hidden = self.request, self.call.hidden_query
+        if hidden is None:
+            return request
+        url = request.url.copy_merge_params(hidden)
+        return httpx.Request(
+            request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
+        )
+
     def answered(self, response: httpx.Response) -> None:
         """Record the response to the attempt that began last."""
         if self._permit is not None:

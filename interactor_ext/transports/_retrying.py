@@ -56,12 +56,11 @@ class CallTransport(httpx.BaseTransport):
                 return attempts.refused(attempts.would_wait(seconds))
         if (why := attempts.begin()) is not None:
             return attempts.refused(why)
-        request = attempts.request
-        request.extensions["timeout"] = attempts.timeouts()
+        attempts.request.extensions["timeout"] = attempts.timeouts()
         outer = network_deadline.get()
         try:
             network_deadline.set(attempts.ends_at)
-            response = self._inner.handle_request(request)
+            response = self._inner.handle_request(attempts.as_sent())
             if attempts.is_stream and response.is_success:
                 if not isinstance(response.stream, PooledBody):
                     response.stream = _foreign_stream.ForeignStream(response.stream)
@@ -116,14 +115,13 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                 return attempts.refused(attempts.would_wait(seconds))
         if (why := attempts.begin()) is not None:
             return attempts.refused(why)
-        request = attempts.request
-        request.extensions["timeout"] = attempts.timeouts_async()
+        attempts.request.extensions["timeout"] = attempts.timeouts_async()
         response: httpx.Response | None = None
         late.set(NO_ANSWER)
         try:
             try:
                 async with asyncio.timeout(attempts.ends_at - time.monotonic()):
-                    response = await self._inner.handle_async_request(request)
+                    response = await self._inner.handle_async_request(attempts.as_sent())
                     if attempts.is_stream and response.is_success:
                         try:
                             _prepare_stream(response)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -43,6 +45,96 @@ class Platform:
         else:
             self.streams.append(connection)
             self._stream(connection)
+
+
+class ByURL:
+    """A platform whose streams only take a token in the URL that it `accepts`, and have one event each. The account
+    server narrows tokens, or does not.
+    """
+
+    def __init__(self, *, narrows: bool = True) -> None:
+        self.narrows = narrows
+        self.accepts: Callable[[str], bool] = lambda token: True
+        self.tokens: list[str] = []
+        self.asked: list[tuple[str, str]] = []
+        """Of each stream, where it had which token."""
+
+    def __call__(self, connection: Connection) -> None:
+        assert connection.request is not None
+        target, headers = connection.request.target, connection.request.headers
+        url = urlsplit(target)
+        if url.path.endswith("/oauth/token"):
+            scope = json.loads(connection.request.body).get("scope", "everything")
+            self.tokens.append(f"{scope}-{len(self.tokens)}")
+            granted = scope if self.narrows else "everything"
+            answer = {"access_token": self.tokens[-1], "expires_in": 900, "scope": granted}
+            connection.head(200, content_type="application/json")
+            connection.send(json.dumps(answer).encode())
+            return
+        query = dict(parse_qsl(url.query))
+        assert headers["x-namespace"] == "Zoë".encode()
+        assert ("authorization" in headers, query.get("namespace")) in ((True, None), (False, "Zoë"))
+        place = "header" if "authorization" in headers else "URL"
+        token = headers.get("authorization", b"").decode().removeprefix("Bearer ") or query["token"]
+        self.asked.append((place, token))
+        if place == "header" or not self.accepts(token):
+            connection.head(401, content_type=None)
+        else:
+            connection.head()
+            connection.send(delta(len(self.asked)) + b"event: done\ndata: {}\n\n")
+
+
+async def open_stream(client: Any) -> int:
+    """How many events it has."""
+    async with client.namespace("Zoë").rooms.stream("room_1") as stream:
+        return len([event async for event in stream])
+
+
+@sync_and_async
+async def test_stream_that_refuses_a_new_token_in_its_header_gets_a_narrow_one_in_its_url(
+    mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    platform = ByURL()
+    with RawServer(platform) as server:
+        async with opened(mode, settings(server.url)) as client:
+            assert [await open_stream(client), await open_stream(client)] == [1, 1]
+    tokens = ["everything-0", "everything-1", "rooms:read-2"]
+    assert platform.tokens == tokens
+    assert platform.asked == [*zip(["header", "header", "URL"], tokens, strict=True), ("URL", "rooms:read-2")]
+    text = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
+    assert "200" in text
+    assert not [token for token in (*tokens, "rooms%3Aread") if token in text]
+
+
+@sync_and_async
+async def test_token_in_a_url_that_is_refused_is_replaced_once_and_then_the_header_is_tried(mode: str) -> None:
+    platform = ByURL()
+    with RawServer(platform) as server:
+        async with opened(mode, settings(server.url)) as client:
+            await open_stream(client)
+            platform.accepts = lambda token: token == "rooms:read-3"
+            await open_stream(client)
+            platform.accepts = lambda token: False
+            for _ in range(2):
+                with pytest.raises(AuthenticationError):
+                    await open_stream(client)
+    header_then_url = ["header", "header", "URL"]
+    assert [place for place, _ in platform.asked] == [*header_then_url, "URL", "URL", "URL", "URL", *header_then_url]
+    assert [token for place, token in platform.asked if place == "URL"][:5] == [
+        *["rooms:read-2"] * 2, *["rooms:read-3"] * 2, "rooms:read-4",
+    ]  # fmt: skip
+
+
+@sync_and_async
+async def test_token_with_all_rights_goes_into_no_url(mode: str, caplog: pytest.LogCaptureFixture) -> None:
+    platform = ByURL(narrows=False)
+    with RawServer(platform) as server:
+        async with opened(mode, settings(server.url)) as client:
+            with pytest.raises(AuthenticationError):
+                await open_stream(client)
+    assert [place for place, _ in platform.asked] == ["header", "header"]
+    assert "GET /rooms/{room_id}/stream refuses a new token in its header, and has none for its URL" in caplog.text
 
 
 def delta(number: int) -> bytes:
