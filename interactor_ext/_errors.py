@@ -26,7 +26,7 @@ InteractorError
     └── WebhookStoreError            the store or queue is unreachable or refuses: respond with 503
 """
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: `typing.get_type_hints` would look for ClassVar in `interactor_ext`.
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ForwardRef
 
 # Where a name may be that another package lacks.
 _ROOMS = ("webhooks", "tools", "sandbox", "tokens", "telemetry", "retry", "limits", "logs", "transports", "testing")
@@ -54,6 +54,11 @@ def _adopt(package: str, value: object) -> None:
     """
     is_ours = isinstance(value, type | FunctionType) and value.__module__.startswith("interactor_ext.")
     if is_ours and not hasattr(sys.modules[value.__module__], "__all__"):
+        hints = vars(value).get("__annotations__", {}) if isinstance(value, type) else {}
+        for name, hint in hints.items():
+            text = hint.__forward_arg__ if isinstance(hint, ForwardRef) else hint
+            if isinstance(text, str):  # what its names mean is known where it is defined
+                hints[name] = ForwardRef(text, False, value.__module__, is_class=True)
         value.__module__ = package
 
 
@@ -92,11 +97,15 @@ class LazyModule:
 
 
 # `from interactor_ext._lazy import asyncio`: it takes a tenth of the time that httpx takes to import, and synchronous
-# programs do not use it. Webhook receivers and the start of a sandbox need no httpx.
+# programs do not use it. Webhook receivers and the start of a sandbox need no httpx. Annotations name the models of
+# methods that few programs call as `models.Message`, so that `typing.get_type_hints` finds them.
 if TYPE_CHECKING:
     import asyncio as asyncio
 
     import httpx as httpx
+
+    from interactor_client import models as models
 else:
     asyncio = LazyModule("asyncio")
     httpx = LazyModule("httpx")
+    models = LazyModule("interactor_client.models")

@@ -7,11 +7,14 @@ which servers write for people.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    import httpx
+    from httpx import Headers
+else:
+    Headers = Mapping[str, str]  # the models load no httpx
 
 
 class ApiError(Exception):
@@ -21,7 +24,7 @@ class ApiError(Exception):
     None if it has none.
     """
 
-    def __init__(self, status_code: int, headers: httpx.Headers, content: bytes) -> None:
+    def __init__(self, status_code: int, headers: Headers, content: bytes) -> None:
         super().__init__(status_code)
         self.status_code = status_code
         self.headers = headers

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..advised import Advised
+from ..types import AsyncSender, Sender
 
 if TYPE_CHECKING:
     # Editors then complete the resources alone, and type checkers know that none can be assigned.
     from builtins import property as cached_property
 
-    from ..types import AsyncSender, Sender
     from .assistants import Assistants, AsyncAssistants
     from .credentials import AsyncCredentials, Credentials
     from .data_sources import AsyncDataSources, DataSources

@@ -56,3 +56,7 @@ class AccessTokenResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .access_token import AccessToken  # noqa: E402
+
+AccessTokenResponse.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

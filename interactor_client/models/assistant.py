@@ -171,3 +171,5 @@ class Assistant(_Model):
 # At the foot, where models that contain each other find this one defined.
 from .data_source import DataSource  # noqa: E402
 from .tool import Tool  # noqa: E402
+
+Assistant.__init__.__globals__.update(globals())  # attrs copied them before, and `typing.get_type_hints` looks there

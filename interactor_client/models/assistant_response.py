@@ -53,3 +53,7 @@ class AssistantResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .assistant import Assistant  # noqa: E402
+
+AssistantResponse.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

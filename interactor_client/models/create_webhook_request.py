@@ -85,3 +85,7 @@ class CreateWebhookRequest(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .webhook_event_type import KnownWebhookEventType  # noqa: E402
+
+CreateWebhookRequest.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

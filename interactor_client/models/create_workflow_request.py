@@ -86,3 +86,7 @@ class CreateWorkflowRequest(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .workflow_state import WorkflowState  # noqa: E402
+
+CreateWorkflowRequest.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -137,3 +137,5 @@ class Credential(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .credential_status import CredentialStatus  # noqa: E402
+
+Credential.__init__.__globals__.update(globals())  # attrs copied them before, and `typing.get_type_hints` looks there

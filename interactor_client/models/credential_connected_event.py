@@ -95,3 +95,7 @@ class CredentialConnectedEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .credential_connected_data import CredentialConnectedData  # noqa: E402
+
+CredentialConnectedEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -87,3 +87,7 @@ class CredentialErrorData(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .failure_detail import FailureDetail  # noqa: E402
+
+CredentialErrorData.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -95,3 +95,7 @@ class CredentialErrorEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .credential_error_data import CredentialErrorData  # noqa: E402
+
+CredentialErrorEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

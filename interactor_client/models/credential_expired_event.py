@@ -95,3 +95,7 @@ class CredentialExpiredEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .credential_expired_data import CredentialExpiredData  # noqa: E402
+
+CredentialExpiredEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -95,3 +95,7 @@ class CredentialRefreshedEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .credential_refreshed_data import CredentialRefreshedData  # noqa: E402
+
+CredentialRefreshedEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

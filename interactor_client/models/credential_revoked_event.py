@@ -95,3 +95,7 @@ class CredentialRevokedEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .credential_revoked_data import CredentialRevokedData  # noqa: E402
+
+CredentialRevokedEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

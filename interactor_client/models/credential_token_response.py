@@ -53,3 +53,7 @@ class CredentialTokenResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .credential_token import CredentialToken  # noqa: E402
+
+CredentialTokenResponse.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -115,3 +115,5 @@ class DataSource(_Model):
 from .data_source_type import DataSourceType  # noqa: E402
 from .json_object import JsonObject  # noqa: E402
 from .semantic_mapping import SemanticMapping  # noqa: E402
+
+DataSource.__init__.__globals__.update(globals())  # attrs copied them before, and `typing.get_type_hints` looks there

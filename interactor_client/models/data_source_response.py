@@ -53,3 +53,7 @@ class DataSourceResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .data_source import DataSource  # noqa: E402
+
+DataSourceResponse.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

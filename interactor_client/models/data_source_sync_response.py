@@ -56,3 +56,7 @@ class DataSourceSyncResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .data_source_sync import DataSourceSync  # noqa: E402
+
+DataSourceSyncResponse.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -92,3 +92,5 @@ class ErrorBody(_Model):
 # At the foot, where models that contain each other find this one defined.
 from .error_code import ErrorCode  # noqa: E402
 from .error_detail import ErrorDetail  # noqa: E402
+
+ErrorBody.__init__.__globals__.update(globals())  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -53,3 +53,7 @@ class ErrorResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .error_body import ErrorBody  # noqa: E402
+
+ErrorResponse.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

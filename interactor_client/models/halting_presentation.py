@@ -111,3 +111,7 @@ class HaltingPresentation(_Model):
 from .halting_presentation_type import HaltingPresentationType  # noqa: E402
 from .json_object import JsonObject  # noqa: E402
 from .presentation_field import PresentationField  # noqa: E402
+
+HaltingPresentation.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -59,3 +59,7 @@ class JsonWebKeySet(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .json_web_key import JsonWebKey  # noqa: E402
+
+JsonWebKeySet.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

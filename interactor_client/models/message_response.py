@@ -53,3 +53,7 @@ class MessageResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .message import Message  # noqa: E402
+
+MessageResponse.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -53,3 +53,7 @@ class OAuthAuthorizationResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .o_auth_authorization import OAuthAuthorization  # noqa: E402
+
+OAuthAuthorizationResponse.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

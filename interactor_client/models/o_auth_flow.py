@@ -91,3 +91,5 @@ class OAuthFlow(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .o_auth_flow_status import OAuthFlowStatus  # noqa: E402
+
+OAuthFlow.__init__.__globals__.update(globals())  # attrs copied them before, and `typing.get_type_hints` looks there

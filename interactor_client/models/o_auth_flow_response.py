@@ -53,3 +53,7 @@ class OAuthFlowResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .o_auth_flow import OAuthFlow  # noqa: E402
+
+OAuthFlowResponse.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

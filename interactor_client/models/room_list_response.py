@@ -79,3 +79,7 @@ class RoomListResponse(_Model):
 # At the foot, where models that contain each other find this one defined.
 from .pagination_meta import PaginationMeta  # noqa: E402
 from .room import Room  # noqa: E402
+
+RoomListResponse.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -95,3 +95,7 @@ class RoomMessageCreatedEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .room_message_created_data import RoomMessageCreatedData  # noqa: E402
+
+RoomMessageCreatedEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

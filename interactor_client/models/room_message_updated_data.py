@@ -117,3 +117,7 @@ class RoomMessageUpdatedData(_Model):
 # At the foot, where models that contain each other find this one defined.
 from .message_role import MessageRole  # noqa: E402
 from .tool_call import ToolCall  # noqa: E402
+
+RoomMessageUpdatedData.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -95,3 +95,7 @@ class RoomMessageUpdatedEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .room_message_updated_data import RoomMessageUpdatedData  # noqa: E402
+
+RoomMessageUpdatedEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

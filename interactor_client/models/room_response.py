@@ -53,3 +53,5 @@ class RoomResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .room import Room  # noqa: E402
+
+RoomResponse.__init__.__globals__.update(globals())  # attrs copied them before, and `typing.get_type_hints` looks there

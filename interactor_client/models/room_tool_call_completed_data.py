@@ -103,3 +103,7 @@ class RoomToolCallCompletedData(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .tool_call_status import ToolCallStatus  # noqa: E402
+
+RoomToolCallCompletedData.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -95,3 +95,7 @@ class RoomToolCallCompletedEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .room_tool_call_completed_data import RoomToolCallCompletedData  # noqa: E402
+
+RoomToolCallCompletedEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -109,3 +109,7 @@ class RoomToolCallPendingData(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .json_object import JsonObject  # noqa: E402
+
+RoomToolCallPendingData.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

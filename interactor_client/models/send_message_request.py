@@ -72,3 +72,7 @@ class SendMessageRequest(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .message_role import KnownMessageRole  # noqa: E402
+
+SendMessageRequest.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -93,3 +93,7 @@ class ThreadMessage(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .thread_message_role import ThreadMessageRole  # noqa: E402
+
+ThreadMessage.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

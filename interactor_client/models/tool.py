@@ -101,3 +101,5 @@ class Tool(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .json_object import JsonObject  # noqa: E402
+
+Tool.__init__.__globals__.update(globals())  # attrs copied them before, and `typing.get_type_hints` looks there

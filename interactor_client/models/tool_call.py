@@ -102,3 +102,5 @@ class ToolCall(_Model):
 # At the foot, where models that contain each other find this one defined.
 from .json_object import JsonObject  # noqa: E402
 from .tool_call_status import ToolCallStatus  # noqa: E402
+
+ToolCall.__init__.__globals__.update(globals())  # attrs copied them before, and `typing.get_type_hints` looks there

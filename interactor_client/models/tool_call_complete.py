@@ -64,3 +64,7 @@ class ToolCallComplete(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .tool_call import ToolCall  # noqa: E402
+
+ToolCallComplete.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

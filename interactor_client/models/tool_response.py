@@ -53,3 +53,5 @@ class ToolResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .tool import Tool  # noqa: E402
+
+ToolResponse.__init__.__globals__.update(globals())  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -94,3 +94,7 @@ class UpdateDataSourceRequest(_Model):
 from .data_source_type import KnownDataSourceType  # noqa: E402
 from .json_object import JsonObject  # noqa: E402
 from .semantic_mapping import SemanticMapping  # noqa: E402
+
+UpdateDataSourceRequest.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

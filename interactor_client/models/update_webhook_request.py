@@ -79,3 +79,7 @@ class UpdateWebhookRequest(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .webhook_event_type import KnownWebhookEventType  # noqa: E402
+
+UpdateWebhookRequest.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

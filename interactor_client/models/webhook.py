@@ -132,3 +132,5 @@ class Webhook(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .webhook_event_type import WebhookEventType  # noqa: E402
+
+Webhook.__init__.__globals__.update(globals())  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -53,3 +53,7 @@ class WebhookResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .webhook import Webhook  # noqa: E402
+
+WebhookResponse.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -140,3 +140,5 @@ class Workflow(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .workflow_state import WorkflowState  # noqa: E402
+
+Workflow.__init__.__globals__.update(globals())  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -68,3 +68,7 @@ class WorkflowAction(_Model):
 # At the foot, where models that contain each other find this one defined.
 from .json_object import JsonObject  # noqa: E402
 from .workflow_action_type import WorkflowActionType  # noqa: E402
+
+WorkflowAction.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -74,3 +74,7 @@ class WorkflowHalted(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .halting_presentation import HaltingPresentation  # noqa: E402
+
+WorkflowHalted.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

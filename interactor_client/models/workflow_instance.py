@@ -146,3 +146,7 @@ class WorkflowInstance(_Model):
 # At the foot, where models that contain each other find this one defined.
 from .json_object import JsonObject  # noqa: E402
 from .workflow_instance_status import WorkflowInstanceStatus  # noqa: E402
+
+WorkflowInstance.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

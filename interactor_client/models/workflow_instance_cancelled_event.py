@@ -95,3 +95,7 @@ class WorkflowInstanceCancelledEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .workflow_instance_cancelled_data import WorkflowInstanceCancelledData  # noqa: E402
+
+WorkflowInstanceCancelledEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

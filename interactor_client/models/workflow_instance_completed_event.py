@@ -95,3 +95,7 @@ class WorkflowInstanceCompletedEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .workflow_instance_completed_data import WorkflowInstanceCompletedData  # noqa: E402
+
+WorkflowInstanceCompletedEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -95,3 +95,7 @@ class WorkflowInstanceFailedEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .workflow_instance_failed_data import WorkflowInstanceFailedData  # noqa: E402
+
+WorkflowInstanceFailedEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -110,3 +110,7 @@ class WorkflowInstanceHaltedData(_Model):
 # At the foot, where models that contain each other find this one defined.
 from .halting_presentation import HaltingPresentation  # noqa: E402
 from .json_object import JsonObject  # noqa: E402
+
+WorkflowInstanceHaltedData.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -95,3 +95,7 @@ class WorkflowInstanceHaltedEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .workflow_instance_halted_data import WorkflowInstanceHaltedData  # noqa: E402
+
+WorkflowInstanceHaltedEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -95,3 +95,7 @@ class WorkflowInstanceStartedEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .workflow_instance_started_data import WorkflowInstanceStartedData  # noqa: E402
+
+WorkflowInstanceStartedEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

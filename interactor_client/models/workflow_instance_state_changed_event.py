@@ -95,3 +95,7 @@ class WorkflowInstanceStateChangedEvent(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .workflow_instance_state_changed_data import WorkflowInstanceStateChangedData  # noqa: E402
+
+WorkflowInstanceStateChangedEvent.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

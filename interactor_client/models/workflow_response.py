@@ -53,3 +53,7 @@ class WorkflowResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .workflow import Workflow  # noqa: E402
+
+WorkflowResponse.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

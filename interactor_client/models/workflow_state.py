@@ -119,3 +119,7 @@ from .halting_presentation import HaltingPresentation  # noqa: E402
 from .workflow_action import WorkflowAction  # noqa: E402
 from .workflow_state_type import WorkflowStateType  # noqa: E402
 from .workflow_transition import WorkflowTransition  # noqa: E402
+
+WorkflowState.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

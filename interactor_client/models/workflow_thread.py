@@ -102,3 +102,7 @@ class WorkflowThread(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .thread_message import ThreadMessage  # noqa: E402
+
+WorkflowThread.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -53,3 +53,7 @@ class WorkflowThreadResponse(_Model):
 
 # At the foot, where models that contain each other find this one defined.
 from .workflow_thread import WorkflowThread  # noqa: E402
+
+WorkflowThreadResponse.__init__.__globals__.update(
+    globals()
+)  # attrs copied them before, and `typing.get_type_hints` looks there

@@ -17,6 +17,7 @@ from interactor_ext._client.sequences import AsyncSequences, Sequences
 from interactor_ext._client.view import Immutable, StreamURL, View, room_stream, workflow_stream
 from interactor_ext._config import ConfigFields, InteractorConfig
 from interactor_ext._errors import InteractorError
+from interactor_ext._lazy import LazyModule, models
 from interactor_ext._responses._read import read_response
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
 from interactor_ext.logs import line_of_caller
@@ -24,20 +25,19 @@ from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens import _revocation
 from interactor_ext.tokens._requests import NotNarrowedError
 from interactor_ext.tokens._store import TokenStore
+from interactor_ext.transports._circuit_breaker import CircuitBreaker
 
 if TYPE_CHECKING:
     from builtins import property as cached_property  # as in interactor_client.api
 
-    from interactor_client.models import JsonWebKeySet, WebhookEvent
-    from interactor_ext._client.credential_auth import AsyncCredentialAuth, CredentialAuth
-    from interactor_ext._client.extras import Query
-    from interactor_ext._client.low_level import AsyncViewApi, ViewApi
+    from interactor_ext import limits
     from interactor_ext._client.shared_state import AsyncSharedState, ClientOptions, SharedState
-    from interactor_ext.limits._limiter import RateLimiter
-    from interactor_ext.telemetry._events import Telemetry
-    from interactor_ext.transports._circuit_breaker import CircuitBreaker
+    from interactor_ext.telemetry import _events
 else:
     from functools import cached_property
+
+    _events = LazyModule("interactor_ext.telemetry._events")
+    limits = LazyModule("interactor_ext.limits")
 
 
 S = TypeVar("S", "SharedState", "AsyncSharedState")
@@ -61,9 +61,9 @@ class _Client(Immutable, Generic[S, N]):
         transport: N | None = None,
         token_store: TokenStore | None = None,
         retry_policy: RetryPolicy | None = None,
-        rate_limiter: RateLimiter | None = None,
+        rate_limiter: limits.RateLimiter | None = None,
         circuit_breaker: CircuitBreaker | bool | None = None,
-        telemetry: Telemetry | None = None,
+        telemetry: _events.Telemetry | None = None,
         **fields: Unpack[ConfigFields],
     ) -> None:
         self._config = _settings_of(config, fields, retry_policy)
@@ -120,7 +120,7 @@ class _Client(Immutable, Generic[S, N]):
         """
         return self._derive(self._view.with_namespace(namespace))
 
-    def for_event(self: C, event: WebhookEvent) -> C:
+    def for_event(self: C, event: models.WebhookEvent) -> C:
         """A view of the tenant that a webhook event belongs to. If `event.namespace` is None, it is the default
         namespace, even with `require_namespace`.
 
@@ -137,7 +137,7 @@ class _Client(Immutable, Generic[S, N]):
         deadline: float | None = None,
         idempotency_key: str | None = None,
         headers: Mapping[str, str | None] | None = None,
-        query: Query | None = None,
+        query: extras.Query | None = None,
         on_response: OnResponse | None = None,
     ) -> C:
         """A view with other settings for its calls; None leaves a setting unchanged.
@@ -210,7 +210,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         return shared_state.SharedState(self._config, options)
 
     @cached_property
-    def api(self) -> ViewApi:
+    def api(self) -> low_level.ViewApi:
         """The `client=` argument for the functions of `interactor_client.api`.
 
         Requests have this view's token, namespace and options, and failures raise the errors of this package.
@@ -233,7 +233,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         """
         return self._run_effects(_revocation.revoke(self))
 
-    def jwks(self) -> JsonWebKeySet:
+    def jwks(self) -> models.JsonWebKeySet:
         """The public keys that access tokens are signed with, as `oauth.get_jwks`. It needs no token."""
         return self.oauth.get_jwks()
 
@@ -255,7 +255,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         method: str,
         path: str,
         *,
-        params: Query | None = None,
+        params: extras.Query | None = None,
         json: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
@@ -305,7 +305,9 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
             token = self._shared.tokens.get(ends_at)
         return url.with_token(token.access_token)
 
-    def credential_auth(self, credential_id: str, *, hosts: Iterable[str] | str | None = None) -> CredentialAuth:
+    def credential_auth(
+        self, credential_id: str, *, hosts: Iterable[str] | str | None = None
+    ) -> credential_auth.CredentialAuth:
         """Signs your own calls to a provider with the token of a user's credential: `httpx.Client(auth=...)`, httpx2
         with `httpx2_auth()`, `requests` with `requests_auth()`, and anything else with `headers(url)`.
 
@@ -356,7 +358,7 @@ class AsyncInteractorClient(
         return shared_state.AsyncSharedState(self._config, options)
 
     @cached_property
-    def api(self) -> AsyncViewApi:
+    def api(self) -> low_level.AsyncViewApi:
         """The `client=` argument for the functions of `interactor_client.api`.
 
         Requests have this view's token, namespace and options, and failures raise the errors of this package.
@@ -377,7 +379,7 @@ class AsyncInteractorClient(
         """Like `InteractorClient.revoke_token`."""
         return await self._run_effects(_revocation.revoke(self))
 
-    async def jwks(self) -> JsonWebKeySet:
+    async def jwks(self) -> models.JsonWebKeySet:
         """Like `InteractorClient.jwks`."""
         return await self.oauth.get_jwks()
 
@@ -395,7 +397,7 @@ class AsyncInteractorClient(
         method: str,
         path: str,
         *,
-        params: Query | None = None,
+        params: extras.Query | None = None,
         json: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
@@ -424,7 +426,9 @@ class AsyncInteractorClient(
             token = await self._shared.tokens.get(ends_at)
         return url.with_token(token.access_token)
 
-    def credential_auth(self, credential_id: str, *, hosts: Iterable[str] | str | None = None) -> AsyncCredentialAuth:
+    def credential_auth(
+        self, credential_id: str, *, hosts: Iterable[str] | str | None = None
+    ) -> credential_auth.AsyncCredentialAuth:
         """Like `InteractorClient.credential_auth`, for `httpx.AsyncClient(auth=...)`; await its `headers(url)`."""
         return credential_auth.AsyncCredentialAuth(self._shared, self._view, credential_id, hosts)
 

@@ -22,6 +22,7 @@ from interactor_ext._client.view import OfOneProcess, View
 from interactor_ext._config._checks import is_loopback, url_problem
 from interactor_ext._errors import APIStatusError, ConfigurationError, CredentialExpiredError
 from interactor_ext._fork import fork_safe_lock
+from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import clean_text
 from interactor_ext._responses._status_error import status_error
 from interactor_ext._waiting import Closing, require_asyncio
@@ -32,6 +33,8 @@ from interactor_ext.tokens._store import Token
 
 if TYPE_CHECKING:
     import httpx2
+else:
+    httpx2 = LazyModule("httpx2")
 
 C = TypeVar("C", bound=TokenCache | AsyncTokenCache)
 Origin = tuple[str, bytes, int | None]

@@ -8,30 +8,22 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from interactor_ext import _effects
 from interactor_ext._client import ensuring, waiting
 from interactor_ext._client.method import called
-from interactor_ext._lazy import LazyModule
+from interactor_ext._lazy import LazyModule, models
 
 if TYPE_CHECKING:
-    from interactor_client.models import (
-        HaltingPresentation,
-        KnownWorkflowInstanceStatus,
-        OAuthAuthorization,
-        OAuthFlow,
-        WorkflowInstance,
-    )
     from interactor_ext._effects import Effects
     from interactor_ext.chat import _reply, _typed_reply
-    from interactor_ext.chat._reply import AsyncReply, Reply
-    from interactor_ext.chat._typed_reply import AsyncTypedReply, TypedReply
-    from interactor_ext.tools._tool_set import Tools
+    from interactor_ext.tools import _tool_set
 else:
     # Batteries, loaded by the first call of a method.
+    _tool_set = LazyModule("interactor_ext.tools._tool_set")
     _reply = LazyModule("interactor_ext.chat._reply")
     _typed_reply = LazyModule("interactor_ext.chat._typed_reply")
 
 T = TypeVar("T")
 A = TypeVar("A")
 
-_RESTING: frozenset[KnownWorkflowInstanceStatus] = frozenset({"completed", "halted"})
+_RESTING: frozenset[models.KnownWorkflowInstanceStatus] = frozenset({"completed", "halted"})
 
 
 class Sequences:
@@ -39,28 +31,28 @@ class Sequences:
 
     @overload
     def chat(
-        self, room_id: str, content: str, *, tools: Tools | None = None, tool_timeout: float | None = None
-    ) -> Reply: ...
+        self, room_id: str, content: str, *, tools: _tool_set.Tools | None = None, tool_timeout: float | None = None
+    ) -> _reply.Reply: ...
     @overload
     def chat(
         self,
         room_id: str,
         content: str,
         *,
-        tools: Tools | None = None,
+        tools: _tool_set.Tools | None = None,
         tool_timeout: float | None = None,
         answer: type[A],
-    ) -> TypedReply[A]: ...
+    ) -> _typed_reply.TypedReply[A]: ...
     @called
     def chat(
         self,
         room_id: str,
         content: str,
         *,
-        tools: Tools | None = None,
+        tools: _tool_set.Tools | None = None,
         tool_timeout: float | None = None,
         answer: type[Any] | None = None,
-    ) -> Reply:
+    ) -> _reply.Reply:
         """Send a message and follow the reply: enter it, then read `text()`, `message()` or the events.
 
         The stream is opened before the message is sent, so no event is missed. With `tools`, tool calls are run and
@@ -87,9 +79,9 @@ class Sequences:
     def wait_for_workflow(
         self,
         instance_id: str,
-        until: Collection[KnownWorkflowInstanceStatus] = _RESTING,
+        until: Collection[models.KnownWorkflowInstanceStatus] = _RESTING,
         timeout: float | None = 300.0,
-    ) -> WorkflowInstance:
+    ) -> models.WorkflowInstance:
         """Wait until the status of the instance is one of `until`, and return the instance.
 
         Follows the instance's stream, and polls if that fails. `timeout` is in seconds; None means the view's deadline.
@@ -101,7 +93,9 @@ class Sequences:
         """
         return self._run_effects(waiting.workflow_wait(self, instance_id, until, timeout))
 
-    def wait_for_oauth(self, flow: str | OAuthAuthorization | OAuthFlow, timeout: float | None = 300.0) -> OAuthFlow:
+    def wait_for_oauth(
+        self, flow: str | models.OAuthAuthorization | models.OAuthFlow, timeout: float | None = 300.0
+    ) -> models.OAuthFlow:
         """Wait until the user has connected the account. The `credential_id` of the flow is the new credential.
 
         `flow` is the result of `credentials.initiate_oauth`, or its id. Polls at growing intervals. `timeout` is in
@@ -117,7 +111,7 @@ class Sequences:
     def _ensure(self, tag: str, fields: dict[str, Any], **about: Any) -> Any:
         return self._run_effects(ensuring.ensure(self, tag, fields, **about))
 
-    def _question(self, instance_id: str) -> HaltingPresentation | None:
+    def _question(self, instance_id: str) -> models.HaltingPresentation | None:
         return self._run_effects(waiting.question(self, instance_id))
 
     def _run_effects(self, effects: Effects[T]) -> T:
@@ -129,28 +123,28 @@ class AsyncSequences:
 
     @overload
     def chat(
-        self, room_id: str, content: str, *, tools: Tools | None = None, tool_timeout: float | None = None
-    ) -> AsyncReply: ...
+        self, room_id: str, content: str, *, tools: _tool_set.Tools | None = None, tool_timeout: float | None = None
+    ) -> _reply.AsyncReply: ...
     @overload
     def chat(
         self,
         room_id: str,
         content: str,
         *,
-        tools: Tools | None = None,
+        tools: _tool_set.Tools | None = None,
         tool_timeout: float | None = None,
         answer: type[A],
-    ) -> AsyncTypedReply[A]: ...
+    ) -> _typed_reply.AsyncTypedReply[A]: ...
     @called
     def chat(
         self,
         room_id: str,
         content: str,
         *,
-        tools: Tools | None = None,
+        tools: _tool_set.Tools | None = None,
         tool_timeout: float | None = None,
         answer: type[Any] | None = None,
-    ) -> AsyncReply:
+    ) -> _reply.AsyncReply:
         """Send a message and follow the reply: enter it, then read `text()`, `message()` or the events.
 
         The stream is opened before the message is sent, so no event is missed. With `tools`, tool calls are run and
@@ -177,9 +171,9 @@ class AsyncSequences:
     async def wait_for_workflow(
         self,
         instance_id: str,
-        until: Collection[KnownWorkflowInstanceStatus] = _RESTING,
+        until: Collection[models.KnownWorkflowInstanceStatus] = _RESTING,
         timeout: float | None = 300.0,
-    ) -> WorkflowInstance:
+    ) -> models.WorkflowInstance:
         """Wait until the status of the instance is one of `until`, and return the instance.
 
         Follows the instance's stream, and polls if that fails. `timeout` is in seconds; None means the view's deadline.
@@ -192,8 +186,8 @@ class AsyncSequences:
         return await self._run_effects(waiting.workflow_wait(self, instance_id, until, timeout))
 
     async def wait_for_oauth(
-        self, flow: str | OAuthAuthorization | OAuthFlow, timeout: float | None = 300.0
-    ) -> OAuthFlow:
+        self, flow: str | models.OAuthAuthorization | models.OAuthFlow, timeout: float | None = 300.0
+    ) -> models.OAuthFlow:
         """Wait until the user has connected the account. The `credential_id` of the flow is the new credential.
 
         `flow` is the result of `credentials.initiate_oauth`, or its id. Polls at growing intervals. `timeout` is in
@@ -209,7 +203,7 @@ class AsyncSequences:
     async def _ensure(self, tag: str, fields: dict[str, Any], **about: Any) -> Any:
         return await self._run_effects(ensuring.ensure(self, tag, fields, **about))
 
-    async def _question(self, instance_id: str) -> HaltingPresentation | None:
+    async def _question(self, instance_id: str) -> models.HaltingPresentation | None:
         return await self._run_effects(waiting.question(self, instance_id))
 
     async def _run_effects(self, effects: Effects[T]) -> T:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, Self
 
-from interactor_client.models import MessageDelta
+from interactor_client.models import Message, MessageDelta, ToolCall
 from interactor_ext._effects import run_async, run_sync
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
 from interactor_ext._waiting.closer import close_later
@@ -17,7 +17,7 @@ from interactor_ext.streams._event_iterators import AsyncEvents
 from interactor_ext.tools._calls import TOOL_THREADS
 
 if TYPE_CHECKING:
-    from interactor_client.models import Message, StreamEvent, ToolCall
+    from interactor_client.models import StreamEvent
     from interactor_ext.tools._approval import WaitingCall
 
 _cancelled: set[asyncio.Task[None]] = set()

@@ -26,6 +26,7 @@ from interactor_ext._effects import (
     while_open,
 )
 from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError, StreamError
+from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import clean_json, clean_text
 from interactor_ext._responses._status_error import read_error_body
 from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
@@ -38,7 +39,9 @@ from interactor_ext.tools._calls import PendingCall
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, StreamEvent, ToolCall
-    from interactor_ext.tools._tool_set import Tools, ToolSet
+    from interactor_ext.tools import _tool_set as tool_sets
+else:
+    tool_sets = LazyModule("interactor_ext.tools._tool_set")
 
 SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
 """The rooms that wait for the result of what runs in this context."""
@@ -48,7 +51,7 @@ class SharedReply(Advised):
     """A message, its answer, and its place in the queue of its room. The methods are effects where they wait."""
 
     def __init__(
-        self, user: Any, room_id: str, content: str, tools: Tools | None, tool_timeout: float | None = None
+        self, user: Any, room_id: str, content: str, tools: tool_sets.Tools | None, tool_timeout: float | None = None
     ) -> None:
         if tool_timeout is not None:
             require(seconds_problem("tool_timeout", tool_timeout))
@@ -274,7 +277,7 @@ class SharedReply(Advised):
             assert self._tools is not None
             yield self._run_tool(self._tools, self._pending(call))
 
-    def _run_tool(self, tools: ToolSet, call: PendingCall) -> Effects[None]:
+    def _run_tool(self, tools: tool_sets.ToolSet, call: PendingCall) -> Effects[None]:
         outcome = yield from tools._answer(self._user, call, self._ends_at, only_ours=True)
         if isinstance(outcome, WaitingCall):
             self._state.waits(outcome)
@@ -300,10 +303,8 @@ def _warn_of_unsent(file: str, line: str) -> None:
     warnings.warn_explicit(problem, RuntimeWarning, file, int(line))
 
 
-def _tool_set(tools: Tools) -> ToolSet:
-    from interactor_ext.tools._tool_set import tool_set
-
-    return tool_set(tools)
+def _tool_set(tools: tool_sets.Tools) -> tool_sets.ToolSet:
+    return tool_sets.tool_set(tools)
 
 
 def _reported(event: StreamErrorEvent) -> StreamError:

@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+import interactor_ext
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting.around import Around, checked_around
 from interactor_ext.relay import _asgi, _wsgi
 from interactor_ext.relay._decisions import Approver, Authorize, Decision, MayEnter, OnMessage
@@ -28,10 +30,10 @@ from interactor_ext.relay._routes import Options, Routes
 from interactor_ext.webhooks.asgi import answer_other
 
 if TYPE_CHECKING:
-    from interactor_ext import AsyncInteractorClient
-    from interactor_ext.limits import RateLimiter
-    from interactor_ext.tools._tool_set import Tools
+    from interactor_ext.tools import _tool_set
     from interactor_ext.webhooks.asgi import Receive, Scope, Send
+else:
+    _tool_set = LazyModule("interactor_ext.tools._tool_set")
 
 __all__ = ["Relay", "Show"]
 
@@ -85,7 +87,7 @@ class Relay:
 
     def __init__(
         self,
-        client: AsyncInteractorClient | Callable[[], AsyncInteractorClient],
+        client: interactor_ext.AsyncInteractorClient | Callable[[], interactor_ext.AsyncInteractorClient],
         *,
         authorize: Authorize,
         allowed_origins: Iterable[str] = (),
@@ -95,9 +97,9 @@ class Relay:
         approvals: Approver | None = None,
         on_message: OnMessage | None = None,
         show: Show = _NOTHING_MORE,
-        tools: Tools | None = None,
+        tools: _tool_set.Tools | None = None,
         around: Around | None = None,
-        rate_limiter: RateLimiter | None = None,
+        rate_limiter: interactor_ext.RateLimiter | None = None,
         max_body: int = 64 * 1024,
         writes_per_minute: int = 60,
         streams_per_namespace: int = 20,

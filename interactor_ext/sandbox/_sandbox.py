@@ -10,11 +10,13 @@ import weakref
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 
+import interactor_ext
 from interactor_client.advised import Advised
+from interactor_ext._lazy import models
 from interactor_ext._waiting import NoContextManager
 from interactor_ext.sandbox.app import build_app
 from interactor_ext.sandbox.clock import Clock
@@ -37,10 +39,6 @@ from interactor_ext.sandbox.storage.journal import Journal, RequestRecord
 from interactor_ext.sandbox.storage.persistence import Persistence
 from interactor_ext.sandbox.storage.records import JsonObject
 from interactor_ext.sandbox.work import running_loop
-
-if TYPE_CHECKING:
-    from interactor_client.models import OAuthAuthorization
-    from interactor_ext import AsyncInteractorClient, InteractorClient
 
 T = TypeVar("T")
 
@@ -204,7 +202,7 @@ class Sandbox(Advised, calls=True):
             "INTERACTOR_CORE_API_URL": self.core_api_url,
         }
 
-    def client(self, **options: Any) -> InteractorClient:
+    def client(self, **options: Any) -> interactor_ext.InteractorClient:
         """An SDK client of this sandbox; `options` are its arguments. Environment variables are ignored."""
         from interactor_ext import InteractorClient
         from interactor_ext.transports._sync_transport import Transport
@@ -218,7 +216,7 @@ class Sandbox(Advised, calls=True):
         weakref.finalize(client._shared.transport, transport.retire)
         return client
 
-    def async_client(self, **options: Any) -> AsyncInteractorClient:
+    def async_client(self, **options: Any) -> interactor_ext.AsyncInteractorClient:
         """Like `client`, for asyncio."""
         from interactor_ext import AsyncInteractorClient
         from interactor_ext.transports._async_transport import AsyncTransport
@@ -399,7 +397,7 @@ class Sandbox(Advised, calls=True):
 
     def decide(
         self,
-        flow_id: str | OAuthAuthorization,
+        flow_id: str | models.OAuthAuthorization,
         *,
         approve: bool = True,
         scopes: Collection[str] | None = None,

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from interactor_ext._call import Call
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._lazy import LazyModule, httpx
 from interactor_ext.logs import logger
 
 if TYPE_CHECKING:
-    import httpx
-
     from interactor_ext.tokens._store import Token
-    from interactor_ext.transports._idle_connections import Connections
+    from interactor_ext.transports import _idle_connections
+else:
+    _idle_connections = LazyModule("interactor_ext.transports._idle_connections")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -164,7 +165,7 @@ class ToolDecided(NamedTuple):
 class Pool(Protocol):
     """A `Transport` or an `AsyncTransport` of `interactor_ext.transports`."""
 
-    def connections(self) -> Connections:
+    def connections(self) -> _idle_connections.Connections:
         """The current numbers. May be called from any thread."""
         ...
 

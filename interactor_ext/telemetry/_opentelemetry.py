@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from interactor_ext._config.equality import EqualBySettings
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._lazy import LazyModule
 from interactor_ext._version import __version__
 from interactor_ext.telemetry._events import (
     Event,
@@ -27,8 +28,12 @@ from interactor_ext.telemetry._events import (
 from interactor_ext.transports._idle_connections import Connections
 
 if TYPE_CHECKING:
-    from opentelemetry.metrics import MeterProvider, Observation
-    from opentelemetry.trace import Span, TracerProvider
+    from opentelemetry import metrics, trace
+    from opentelemetry.metrics import Observation
+    from opentelemetry.trace import Span
+else:
+    metrics = LazyModule("opentelemetry.metrics")
+    trace = LazyModule("opentelemetry.trace")
 
 # As the conventions recommend, in seconds.
 _BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
@@ -48,7 +53,10 @@ class OpenTelemetryTelemetry(EqualBySettings):
     """
 
     def __init__(
-        self, *, tracer_provider: TracerProvider | None = None, meter_provider: MeterProvider | None = None
+        self,
+        *,
+        tracer_provider: trace.TracerProvider | None = None,
+        meter_provider: metrics.MeterProvider | None = None,
     ) -> None:
         try:
             from opentelemetry import context, metrics, propagate, trace

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._lazy import LazyModule
 from interactor_ext.telemetry._events import (
     Event,
     Pool,
@@ -28,8 +29,11 @@ from interactor_ext.telemetry._events import (
 from interactor_ext.transports._idle_connections import Connections
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry, Counter, Histogram
+    import prometheus_client
+    from prometheus_client import Counter, Histogram
     from prometheus_client.registry import Collector
+else:
+    prometheus_client = LazyModule("prometheus_client")
 
 RULES = Path(__file__).with_name("alerts") / "interactor.rules.yml"
 """The path of the alert rules for Prometheus."""
@@ -72,7 +76,10 @@ class PrometheusTelemetry:
     """
 
     def __init__(
-        self, registry: CollectorRegistry | None = None, *, namespace_label: bool | Literal["hash"] = True
+        self,
+        registry: prometheus_client.CollectorRegistry | None = None,
+        *,
+        namespace_label: bool | Literal["hash"] = True,
     ) -> None:
         try:
             import prometheus_client

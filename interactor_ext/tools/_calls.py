@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import secrets
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -19,6 +19,7 @@ from interactor_ext._effects import (
     seconds_until,
 )
 from interactor_ext._errors import APIStatusError, APITimeoutError, ConflictError
+from interactor_ext._lazy import models
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting.around import Around
 from interactor_ext._waiting.own_errors import cause_of, contained
@@ -27,10 +28,6 @@ from interactor_ext.logs import tools_logger as logger
 from interactor_ext.tools._function import ToolContext, ToolFunction
 from interactor_ext.tools._jsonable import NotJSONError, to_json
 from interactor_ext.tools._shapes import InvalidArgumentError, error_text
-
-if TYPE_CHECKING:
-    from interactor_client.models import Message, ToolCall
-
 
 FINISHED = frozenset({"completed", "failed"})
 """The statuses of a call that has its result, or will have none."""
@@ -51,7 +48,7 @@ class PendingCall:
     decided_by: str | None = None
 
     @classmethod
-    def of(cls, call: ToolCall, room_id: str, namespace: str | None) -> PendingCall:
+    def of(cls, call: models.ToolCall, room_id: str, namespace: str | None) -> PendingCall:
         """The call in a message or a stream."""
         return cls(call.id, room_id, call.tool_id, None, call.arguments, namespace)
 
@@ -168,7 +165,7 @@ _TOO_LARGE = error_result(
 )
 
 
-def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> Effects[Message]:
+def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> Effects[models.Message]:
     """Submit a result, once, and return the message in the response.
 
     The request has no idempotency key. Where its response is lost, the room's messages show whether it had arrived;
@@ -179,7 +176,7 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
     def send(view: Any) -> Any:
         return view.tools.submit_result(call.room_id, tool_call_id=call.id, result=result)
 
-    def attempt() -> Effects[Message]:
+    def attempt() -> Effects[models.Message]:
         nonlocal is_repeat, result
         if is_repeat:
             messages = yield from newest_messages(user, call, ends_at)
@@ -188,7 +185,7 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
         is_repeat = True
         while True:
             try:
-                sent: Message = yield from despite_open_circuit(user, ends_at, send)
+                sent: models.Message = yield from despite_open_circuit(user, ends_at, send)
                 return sent
             except ConflictError:
                 # It has a result: this one, if the answer to it got lost, or one from another process.
@@ -203,13 +200,13 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
     return (yield from despite_lost_answers(user, ends_at, attempt))
 
 
-def newest_messages(user: Any, call: PendingCall, ends_at: float | None) -> Effects[list[Message]]:
+def newest_messages(user: Any, call: PendingCall, ends_at: float | None) -> Effects[list[models.Message]]:
     page = yield from despite_open_circuit(user, ends_at, lambda view: view.messages.list(call.room_id, order="desc"))
-    messages: list[Message] = page.data
+    messages: list[models.Message] = page.data
     return messages
 
 
-def has_result(messages: list[Message], call: PendingCall) -> bool:
+def has_result(messages: list[models.Message], call: PendingCall) -> bool:
     """Whether the call has its result, as far as the messages show."""
     calls = [each for message in messages for each in message.tool_calls or () if each.id == call.id]
     return bool(calls) and calls[0].status in FINISHED

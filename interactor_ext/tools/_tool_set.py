@@ -15,6 +15,7 @@ from interactor_client.advised import Advised
 from interactor_ext._effects import Call, Effects, Renewal, despite_lost_answers, despite_open_circuit, view_until
 from interactor_ext._errors import ConfigurationError, NotFoundError, ValidationError
 from interactor_ext._fork import fork_safe_lock
+from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting.around import Around, checked_around
 from interactor_ext.tools import _ledger
@@ -34,8 +35,8 @@ from interactor_ext.tools._mcp import McpServer, mcp_server
 from interactor_ext.tools._once_registry import OnceRegistry
 
 if TYPE_CHECKING:
-    from mcp import Client, ClientSession
-    from mcp.server import Server
+    import mcp
+    import mcp.server
 
     from interactor_client.api import AsyncResources, Resources
     from interactor_client.models import (
@@ -46,9 +47,12 @@ if TYPE_CHECKING:
         ToolCall,
         ToolCallStart,
     )
-    from interactor_ext.webhooks.stores._contract import EventStore
+    from interactor_ext.webhooks.stores import _contract
 
     AnyCall = ToolCall | ToolCallStart | RoomToolCallPendingEvent | RoomToolCallPendingData
+else:
+    _contract = LazyModule("interactor_ext.webhooks.stores._contract")
+    mcp = LazyModule("mcp")
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -79,7 +83,7 @@ class ToolSet(Advised, calls=True):
     """
 
     def __init__(
-        self, *, ledger: EventStore | None = None, expose_errors: bool = False, around: Around | None = None
+        self, *, ledger: _contract.EventStore | None = None, expose_errors: bool = False, around: Around | None = None
     ) -> None:
         checked_around(around)
         self._around = around
@@ -143,7 +147,7 @@ class ToolSet(Advised, calls=True):
 
         return add if function is None else add(function)
 
-    async def add_mcp(self, session: ClientSession | Client, prefix: str = "") -> None:
+    async def add_mcp(self, session: mcp.ClientSession | mcp.Client, prefix: str = "") -> None:
         """Add every tool of an MCP server, and follow changes of its list: await it in the session's event loop.
 
         The names get the prefix, the JSON Schemas stay unchanged, and the server checks the arguments. The set then
@@ -160,7 +164,7 @@ class ToolSet(Advised, calls=True):
         await server.start()
         self._mcp_servers.append(server)
 
-    def serve_mcp(self, *, name: str = "interactor", namespace: str | None = None) -> Server:
+    def serve_mcp(self, *, name: str = "interactor", namespace: str | None = None) -> mcp.server.Server:
         """The set as a server of the official MCP SDK, for `stdio_server()` or `.streamable_http_app()`.
 
         A `ToolContext` has this namespace, no room, and the id of the request. Raises ConfigurationError if a tool
@@ -203,7 +207,7 @@ class ToolSet(Advised, calls=True):
     def run(
         self, user: AsyncResources, tool_call: AnyCall, *, room_id: str | None = None
     ) -> Awaitable[Message | WaitingCall]: ...
-    def run(self, user: Any, tool_call: AnyCall, *, room_id: str | None = None) -> Any:
+    def run(self, user: Any, tool_call: Any, *, room_id: str | None = None) -> Any:
         """Run the function for one call, submit its result, and return the message that the platform responds with.
 
         A call that needs approval isn't run, but returned as a `WaitingCall`: notify whoever decides.

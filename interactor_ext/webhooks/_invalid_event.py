@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime  # noqa: F401  # of the inherited fields, for `typing.get_type_hints`
+from typing import Any  # noqa: F401
+
 from attrs import define, field
 
 from interactor_client.models import UnknownWebhookEvent

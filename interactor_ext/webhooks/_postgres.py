@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from interactor_ext._effects import Call, Effects, run_sync
 from interactor_ext._errors import ConfigurationError, InteractorError, WebhookStoreError
 from interactor_ext._fork import after_fork_in_child
+from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.webhooks._names import TABLES, renaming
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL
 
 if TYPE_CHECKING:
-    from psycopg_pool import ConnectionPool
+    import psycopg_pool
+else:
+    psycopg_pool = LazyModule("psycopg_pool")
 
 T = TypeVar("T")
 
@@ -245,7 +248,11 @@ class SyncPostgresBacked(PostgresBacked):
     """`PostgresBacked` for synchronous callers: calls run in threads of their own, which they can be left to."""
 
     def __init__(
-        self, database: str | ConnectionPool[Any], *, ttl: float = DEFAULT_TTL, timeout: float = DEFAULT_TIMEOUT
+        self,
+        database: str | psycopg_pool.ConnectionPool[Any],
+        *,
+        ttl: float = DEFAULT_TTL,
+        timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
         super().__init__(database, ttl=ttl, timeout=timeout)
         self._threads = DaemonThreads("interactor-webhook-postgres", most=MOST_CONNECTIONS)

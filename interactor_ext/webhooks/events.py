@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from interactor_client import models
 from interactor_client.errors import DecodeError
 from interactor_client.wire import as_datetime
 from interactor_ext._errors import WebhookPayloadError
 from interactor_ext.webhooks._settings import is_number
-
-if TYPE_CHECKING:
-    # At run time the union would load the models of every event there is.
-    from interactor_client.models import WebhookEvent
 
 Body = bytes | bytearray | memoryview | str
 
@@ -39,7 +35,7 @@ def raw_body(body: Body) -> bytes:
     )
 
 
-def parse_event(body: Body) -> WebhookEvent:
+def parse_event(body: Body) -> models.WebhookEvent:
     """Parse the event in a body whose signature was verified before; nothing is verified here.
 
     Also reads bodies with the type in `type` and the time in `created_at`, bodies without `idempotency_key` (`id` is
@@ -51,13 +47,13 @@ def parse_event(body: Body) -> WebhookEvent:
     return read_event(raw_body(body))
 
 
-def read_event(raw: bytes) -> WebhookEvent:
+def read_event(raw: bytes) -> models.WebhookEvent:
     document = _json_object(raw)
     kind = document.get("event")
     try:
         if document.get("namespace") is None:  # that of the default tenant, or it is in `data`
             _fill_gaps(document)
-        event: WebhookEvent = _model(kind).from_dict(document)
+        event: models.WebhookEvent = _model(kind).from_dict(document)
         if kind and event.idempotency_key and event.timestamp is not None:
             return event
     except Exception:  # noqa: S110
@@ -66,7 +62,7 @@ def read_event(raw: bytes) -> WebhookEvent:
     return _read_alternative(raw, document)
 
 
-def _read_alternative(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
+def _read_alternative(raw: bytes, document: dict[str, Any]) -> models.WebhookEvent:
     """The event of a body with alternative or malformed envelope fields."""
     kind = next((kind for name in ("event", "type") if (kind := document.get(name)) and isinstance(kind, str)), None)
     if kind is None:
@@ -83,7 +79,7 @@ def _read_alternative(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
         document["namespace"] = str(document["namespace"])
     document["timestamp"] = _time_or_none(document["timestamp"])
     try:
-        event: WebhookEvent = _model(kind).from_dict({"data": None} | document)
+        event: models.WebhookEvent = _model(kind).from_dict({"data": None} | document)
         return event
     except Exception as error:
         # Not only DecodeError: data may be nested too deep.
@@ -97,7 +93,7 @@ def _read_alternative(raw: bytes, document: dict[str, Any]) -> WebhookEvent:
     return invalid
 
 
-def validation_error_of(event: WebhookEvent) -> str | None:
+def validation_error_of(event: models.WebhookEvent) -> str | None:
     """The validation error of an `InvalidWebhookEvent`; None for any other event."""
     return getattr(event, "validation_error", None)
 

@@ -19,11 +19,12 @@ from interactor_ext._errors import (
     WebhookPayloadError,
     WebhookVerificationError,
 )
+from interactor_ext._lazy import LazyModule, models
 from interactor_ext._waiting.around import Around, checked_around
 from interactor_ext._waiting.own_errors import cause_of
 from interactor_ext._waiting.threads import DaemonThreads, NoThreadFreeError, OutOfTimeError
 from interactor_ext.logs import webhooks_logger as logger
-from interactor_ext.telemetry._events import Reporter
+from interactor_ext.telemetry._events import Reporter, Telemetry
 from interactor_ext.webhooks import _transactions, answers
 from interactor_ext.webhooks._handlers import (
     RUNNING,
@@ -50,11 +51,11 @@ from interactor_ext.webhooks.stores._memory import MemoryEventStore
 from interactor_ext.webhooks.wsgi import WSGIReceiver
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter
-    from flask import Blueprint
-
-    from interactor_client.models import KnownWebhookEventType, WebhookEvent
-    from interactor_ext.telemetry._events import Telemetry
+    import fastapi as fastapi_package
+    import flask as flask_package
+else:
+    fastapi_package = LazyModule("fastapi")
+    flask_package = LazyModule("flask")
 
 HandOver = Callable[[bytes], Any]
 H = TypeVar("H", bound=Handler)
@@ -65,7 +66,7 @@ _RETRY_SECONDS = 30.0
 
 
 class Verifier(Protocol):
-    def verify(self, body: Body, headers: Headers) -> WebhookEvent: ...
+    def verify(self, body: Body, headers: Headers) -> models.WebhookEvent: ...
 
 
 class HandlerRun(NamedTuple):
@@ -247,7 +248,7 @@ class WebhookRouter(Advised, calls=True):
         """`run` for an event loop: synchronous handlers and the store run in threads of their own."""
         await run_async(self._run(body, self._in_loop))
 
-    def claim_in(self, event: WebhookEvent, connection: Any) -> bool:
+    def claim_in(self, event: models.WebhookEvent, connection: Any) -> bool:
         """Claim an event in the transaction that a handler writes in: True, or False if it was handled before.
 
             @router.on("room.message.created")
@@ -266,18 +267,18 @@ class WebhookRouter(Advised, calls=True):
         """
         return _transactions.claim(connection, self._claim_key(event))
 
-    async def aclaim_in(self, event: WebhookEvent, connection: Any) -> bool:
+    async def aclaim_in(self, event: models.WebhookEvent, connection: Any) -> bool:
         """`claim_in` for a psycopg `AsyncConnection`, or a SQLAlchemy `AsyncSession` or `AsyncConnection`."""
         return await _transactions.aclaim(connection, self._claim_key(event))
 
-    def _claim_key(self, event: WebhookEvent) -> str:
+    def _claim_key(self, event: models.WebhookEvent) -> str:
         key, running = self._key(event), RUNNING.get()
         if running is None:
             return key
         running.require_own_name(self._registrations)
         return running.claim_key(key)
 
-    def _key(self, event: WebhookEvent) -> str:
+    def _key(self, event: models.WebhookEvent) -> str:
         return self.key_prefix + store_key(event.idempotency_key)
 
     @cached_property
@@ -290,7 +291,7 @@ class WebhookRouter(Advised, calls=True):
         """A WSGI application that handles deliveries at any path."""
         return WSGIReceiver(self)
 
-    def fastapi(self) -> APIRouter:
+    def fastapi(self) -> fastapi_package.APIRouter:
         """A FastAPI router with one route, which OpenAPI describes with the schemas of all events.
 
             app.include_router(router.fastapi(), prefix="/webhooks/interactor")
@@ -301,7 +302,7 @@ class WebhookRouter(Advised, calls=True):
 
         return api_router(self.asgi)
 
-    def flask(self, path: str) -> Blueprint:
+    def flask(self, path: str) -> flask_package.Blueprint:
         """A Flask blueprint with one route.
 
             app.register_blueprint(router.flask("/webhooks/interactor"))
@@ -362,17 +363,17 @@ class WebhookRouter(Advised, calls=True):
             warn_of_unserved((yield self.store_calls.call(overdue, OVERDUE_SECONDS)), self.key_prefix)
 
     @property
-    def events(self) -> list[KnownWebhookEventType]:
+    def events(self) -> list[models.KnownWebhookEventType]:
         """The types of events that have a handler, for `webhooks.create(events=router.events, ...)`."""
         patterns = [pattern for each in self._registrations for pattern in each.patterns]
-        types: list[KnownWebhookEventType] = event_types(patterns if self._default is None else ["*", *patterns])
+        types: list[models.KnownWebhookEventType] = event_types(patterns if self._default is None else ["*", *patterns])
         return types
 
     def has_handlers(self, kind: str) -> bool:
         """Whether an event of this type would run a handler."""
         return self._default is not None or any(each.pattern.fullmatch(kind) for each in self._registrations)
 
-    def run_handlers(self, event: WebhookEvent, run: HandlerRun, renewal: Renewal) -> Effects[None]:
+    def run_handlers(self, event: models.WebhookEvent, run: HandlerRun, renewal: Renewal) -> Effects[None]:
         """Run the matching handlers. Raises WebhookPayloadError at the end if the event does not fit their class."""
         matching = [each for each in self._registrations if each.pattern.fullmatch(event.event)]
         problem = validation_error_of(event)
@@ -444,7 +445,7 @@ class WebhookRouter(Advised, calls=True):
         answer, _ = yield from self._handle_once(event, run)
         return answer
 
-    def _verified(self, raw: bytes, headers: Headers) -> WebhookEvent:
+    def _verified(self, raw: bytes, headers: Headers) -> models.WebhookEvent:
         token = REMEMBERED.set(self._remembered)
         try:
             return self._verifier.verify(raw, headers)
@@ -467,7 +468,7 @@ class WebhookRouter(Advised, calls=True):
             return answers.refused(400, "not_understood", str(error))
         return (yield from self._accept(body_key(body), body))
 
-    def _age_beyond_memory(self, event: WebhookEvent) -> float | None:
+    def _age_beyond_memory(self, event: models.WebhookEvent) -> float | None:
         """The event's age in seconds, if the store may have forgotten its key by now.
 
         The signature covers this time, unlike that of the header, so a replay cannot wait until its key is forgotten.
@@ -490,7 +491,9 @@ class WebhookRouter(Advised, calls=True):
             return answers.store_down()
         return answers.handled("accepted" if is_new else "duplicate")
 
-    def _handle_once(self, event: WebhookEvent, run: HandlerRun) -> Effects[tuple[WebhookAnswer, Exception | None]]:
+    def _handle_once(
+        self, event: models.WebhookEvent, run: HandlerRun
+    ) -> Effects[tuple[WebhookAnswer, Exception | None]]:
         """Run the handlers under a claim. The error, which the answer keeps to itself, is why the event is not done."""
         if not self.has_handlers(event.event):
             return answers.handled("ignored"), None

@@ -16,15 +16,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Never
+from typing import Any, Final, Never
 
 from interactor_client.advised import Advised
 from interactor_ext._errors import ConfigurationError, WebhookVerificationError
+from interactor_ext._lazy import models
 from interactor_ext.webhooks._headers import EVENT, SIGNATURE, TIMESTAMP, Headers, signature_and_timestamp
 from interactor_ext.webhooks.events import Body, raw_body, read_event
-
-if TYPE_CHECKING:
-    from interactor_client.models import WebhookEvent
 
 Secret = str | bytes
 
@@ -114,7 +112,7 @@ class WebhookVerifier(Advised, calls=True):
         """Accept only the newest secret from now on."""
         self._keys = self._keys[:1]
 
-    def verify(self, body: Body, headers: Headers) -> WebhookEvent:
+    def verify(self, body: Body, headers: Headers) -> models.WebhookEvent:
         """Return the event of a genuine delivery.
 
         `body` is the raw body: a parsed one raises TypeError, because the signed bytes are gone. An event that does not

@@ -92,12 +92,13 @@ def loaded(): return sorted(name for name in sys.modules if name.startswith(lazy
 assert loaded() == [], loaded()
 client = Resources()
 client._sender = None
-client.assistants, client.rooms
-assert loaded() == ["interactor_client.api.assistants", "interactor_client.api.rooms"], loaded()
 import interactor_client.models
-assert loaded()[2:] == ["interactor_client.models"], loaded()
+assert loaded() == ["interactor_client.models"], loaded()
 interactor_client.models.MessageDelta
-assert loaded()[2:] == ["interactor_client.models", "interactor_client.models.message_delta"], loaded()
+assert loaded() == ["interactor_client.models", "interactor_client.models.message_delta"], loaded()
+client.tools
+assert "interactor_client.api.tools" in loaded() and "interactor_client.models.tool" in loaded(), loaded()
+assert "interactor_client.models.room" not in loaded() and "interactor_client.api.tools.list_tools" not in loaded()
 assert "dateutil" not in sys.modules and "attr" in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from builtins import list as _list
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
+from ...accepted import ToolIds
 from ...advised import Advised
-from ...types import UNSET, assign_method
-
-if TYPE_CHECKING:
-    from builtins import list as _list
-    from collections.abc import AsyncIterator, Iterator
-
-    from ...accepted import ToolIds
-    from ...models.assistant import Assistant
-    from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
+from ...models.assistant import Assistant
+from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
 
 class Assistants(Advised, calls=True):

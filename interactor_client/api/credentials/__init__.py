@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from builtins import list as _list
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...advised import Advised
-from ...types import UNSET, assign_method
-
-if TYPE_CHECKING:
-    from builtins import list as _list
-    from collections.abc import AsyncIterator, Iterator
-
-    from ...models.credential import Credential
-    from ...models.credential_status import KnownCredentialStatus
-    from ...models.credential_token import CredentialToken
-    from ...models.o_auth_authorization import OAuthAuthorization
-    from ...models.o_auth_flow import OAuthFlow
-    from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
+from ...models.credential import Credential
+from ...models.credential_status import KnownCredentialStatus
+from ...models.credential_token import CredentialToken
+from ...models.o_auth_authorization import OAuthAuthorization
+from ...models.o_auth_flow import OAuthFlow
+from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
 
 class Credentials(Advised, calls=True):

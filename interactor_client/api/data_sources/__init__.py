@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from builtins import list as _list
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...advised import Advised
-from ...types import UNSET, assign_method
-
-if TYPE_CHECKING:
-    from builtins import list as _list
-    from collections.abc import AsyncIterator, Iterator
-
-    from ...models.data_source import DataSource
-    from ...models.data_source_sync import DataSourceSync
-    from ...models.data_source_type import KnownDataSourceType
-    from ...models.json_object import JsonObject
-    from ...models.semantic_mapping import SemanticMapping
-    from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
+from ...models.data_source import DataSource
+from ...models.data_source_sync import DataSourceSync
+from ...models.data_source_type import KnownDataSourceType
+from ...models.json_object import JsonObject
+from ...models.semantic_mapping import SemanticMapping
+from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
 
 class DataSources(Advised, calls=True):

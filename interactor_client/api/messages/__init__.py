@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...advised import Advised
-from ...types import UNSET, assign_method
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    from ...models.message import Message
-    from ...models.message_role import KnownMessageRole
-    from ...models.sort_order import KnownSortOrder
-    from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
+from ...models.message import Message
+from ...models.message_role import KnownMessageRole
+from ...models.sort_order import KnownSortOrder
+from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
 
 class Messages(Advised, calls=True):

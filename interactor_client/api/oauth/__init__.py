@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ...advised import Advised
-from ...types import UNSET, assign_method
-
-if TYPE_CHECKING:
-    from ...models.access_token import AccessToken
-    from ...models.json_web_key_set import JsonWebKeySet
-    from ...types import AsyncSender, Sender, Unset
+from ...models.access_token import AccessToken
+from ...models.json_web_key_set import JsonWebKeySet
+from ...types import UNSET, AsyncSender, Sender, Unset, assign_method
 
 
 class Oauth(Advised, calls=True):

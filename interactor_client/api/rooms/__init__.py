@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...advised import Advised
-from ...types import UNSET, assign_method
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    from ...models import StreamEvent
-    from ...models.json_object import JsonObject
-    from ...models.room import Room
-    from ...types import AsyncEventStream, AsyncSender, EventStream, OnInvalid, OnReconnect, Page, Sender, Unset
+from ...models import StreamEvent
+from ...models.json_object import JsonObject
+from ...models.room import Room
+from ...types import (
+    UNSET,
+    AsyncEventStream,
+    AsyncSender,
+    EventStream,
+    OnInvalid,
+    OnReconnect,
+    Page,
+    Sender,
+    Unset,
+    assign_method,
+)
 
 
 class Rooms(Advised, calls=True):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
+from ...accepted import EventTypes
 from ...advised import Advised
-from ...types import UNSET, assign_method
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    from ...accepted import EventTypes
-    from ...models.webhook import Webhook
-    from ...models.webhook_event_type import KnownWebhookEventType
-    from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
+from ...models.webhook import Webhook
+from ...models.webhook_event_type import KnownWebhookEventType
+from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
 
 class Webhooks(Advised, calls=True):

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...advised import Advised
-from ...types import UNSET, assign_method
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterator
-
-    from ...models import StreamEvent
-    from ...models.halting_presentation import HaltingPresentation
-    from ...models.json_object import JsonObject
-    from ...models.thread_message import ThreadMessage
-    from ...models.workflow_instance import WorkflowInstance
-    from ...models.workflow_instance_status import KnownWorkflowInstanceStatus
-    from ...models.workflow_thread import WorkflowThread
-    from ...types import AsyncEventStream, AsyncSender, EventStream, OnInvalid, OnReconnect, Page, Sender, Unset
+from ...models import StreamEvent
+from ...models.halting_presentation import HaltingPresentation
+from ...models.json_object import JsonObject
+from ...models.thread_message import ThreadMessage
+from ...models.workflow_instance import WorkflowInstance
+from ...models.workflow_instance_status import KnownWorkflowInstanceStatus
+from ...models.workflow_thread import WorkflowThread
+from ...types import (
+    UNSET,
+    AsyncEventStream,
+    AsyncSender,
+    EventStream,
+    OnInvalid,
+    OnReconnect,
+    Page,
+    Sender,
+    Unset,
+    assign_method,
+)
 
 
 class WorkflowInstances(Advised, calls=True):

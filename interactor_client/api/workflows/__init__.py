@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from builtins import list as _list
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...advised import Advised
-from ...types import UNSET, assign_method
-
-if TYPE_CHECKING:
-    from builtins import list as _list
-    from collections.abc import AsyncIterator, Iterator
-
-    from ...models.workflow import Workflow
-    from ...models.workflow_state import WorkflowState
-    from ...types import AsyncSender, OnInvalid, Page, Sender, Unset
+from ...models.workflow import Workflow
+from ...models.workflow_state import WorkflowState
+from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
 
 class Workflows(Advised, calls=True):

@@ -8,12 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from interactor_ext._effects import Effects, run_async
-from interactor_ext._lazy import asyncio
+from interactor_ext._lazy import LazyModule, asyncio
 from interactor_ext.webhooks._postgres import CENTURY, PostgresBacked, SyncPostgresBacked
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL, ClaimState
 
 if TYPE_CHECKING:
-    from psycopg_pool import AsyncConnectionPool
+    import psycopg_pool
+else:
+    psycopg_pool = LazyModule("psycopg_pool")
 
 T = TypeVar("T")
 
@@ -102,7 +104,11 @@ class AsyncPostgresEventStore(_Claims):
     _takes_async = True
 
     def __init__(
-        self, database: str | AsyncConnectionPool[Any], *, ttl: float = DEFAULT_TTL, timeout: float = DEFAULT_TIMEOUT
+        self,
+        database: str | psycopg_pool.AsyncConnectionPool[Any],
+        *,
+        ttl: float = DEFAULT_TTL,
+        timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
         super().__init__(database, ttl=ttl, timeout=timeout)
 
