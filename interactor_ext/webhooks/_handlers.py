@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, overload
 from interactor_client.accepted import pattern_of
 from interactor_client.models import EVENT_MODELS
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._waiting.around import Around, checked_around, signature_of, surrounded, with_value
+from interactor_ext._waiting.around import Around, checked_around, is_async, signature_of, surrounded, with_value
 from interactor_ext.webhooks import _transactions
 
 E = TypeVar("E")
@@ -74,6 +74,10 @@ class Registration(NamedTuple):
             function, bind = surrounded(function, self.once, claim), None
         return function if around is None else surrounded(function, around, bind)
 
+    def rehearsed(self) -> Registration:
+        """With a handler that raises TakenBack, so that nothing is committed."""
+        return self._replace(handler=_atake_back if is_async(self.handler) else _take_back, takes_value=False)
+
     def claim_key(self, key: str) -> str:
         return f"{key}@{self.name}"
 
@@ -84,6 +88,18 @@ class Registration(NamedTuple):
                 f"This router has two handlers named {self.name!r}. Events are claimed under the handler's name: give "
                 "each a name of its own."
             )
+
+
+class TakenBack(Exception):
+    """Ends a transaction that only tried whether an event can be claimed."""
+
+
+def _take_back(event: object) -> None:
+    raise TakenBack
+
+
+async def _atake_back(event: object) -> None:
+    raise TakenBack
 
 
 # The handler that is running, for claims in it.

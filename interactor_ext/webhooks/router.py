@@ -6,7 +6,7 @@ import math
 import secrets
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
@@ -20,7 +20,7 @@ from interactor_ext._errors import (
     WebhookVerificationError,
 )
 from interactor_ext._lazy import LazyModule, models
-from interactor_ext._waiting.around import Around, checked_around
+from interactor_ext._waiting.around import Around, checked_around, is_async
 from interactor_ext._waiting.own_errors import cause_of
 from interactor_ext._waiting.threads import DaemonThreads, NoThreadFreeError, OutOfTimeError
 from interactor_ext.logs import webhooks_logger as logger
@@ -32,6 +32,7 @@ from interactor_ext.webhooks._handlers import (
     Once,
     OnceDecorator,
     Registration,
+    TakenBack,
     similar_event_type,
     types_of,
 )
@@ -325,18 +326,19 @@ class WebhookRouter(Advised, calls=True):
 
     def check(self) -> None:
         """Check, when an application starts, what would otherwise fail with the first delivery: the store or queue
-        takes what a delivery writes (and gives it back), and events have handlers unless a task queue runs them.
+        takes what a delivery writes (and gives it back), as do the databases of `once`, and events have handlers unless
+        a task queue runs them. `acheck` also tries `once` of async handlers, in the event loop that will use it.
 
         Raises a ConfigurationError that names everything wrong. Warns of queued events under other names that nobody
         takes, as after a change of `name`.
         """
-        run_sync(self._check())
+        run_sync(self._check(each for each in self._registrations if not is_async(each.handler)))
 
     async def acheck(self) -> None:
         """`check` for an event loop."""
-        await run_async(self._check())
+        await run_async(self._check(self._registrations))
 
-    def _check(self) -> Effects[None]:
+    def _check(self, tried: Iterable[Registration]) -> Effects[None]:
         problems: list[str] = []
         cause: Exception | None = None
         if self._default is None and not self._registrations and self.queue is None and self.hand_over is None:
@@ -351,6 +353,15 @@ class WebhookRouter(Advised, calls=True):
         except Exception as error:
             problems.append(f"Its {'store' if self.queue is None else 'queue'} can't be used: {error}")
             cause = error
+        for each in (each for each in tried if each.once is not None):
+            attempt = each.rehearsed().within(self.around, f"{self.key_prefix}check:{secrets.token_hex(8)}")
+            try:
+                yield self.store_calls.call(attempt, None)
+            except TakenBack:
+                pass
+            except Exception as error:
+                problems.append(f"The once= of {each.name} can't be used: {error}")
+                cause = error
         if problems:
             raise ConfigurationError(f"This webhook router isn't ready. {' '.join(problems)}") from cause
 

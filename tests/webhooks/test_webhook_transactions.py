@@ -326,6 +326,23 @@ async def test_event_is_not_claimed_where_its_claim_would_be_committed_without_t
     assert problem in caplog.text
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_check_claims_an_event_for_each_once_handler_and_takes_it_back(
+    url: str, postgres: PostgresServer
+) -> None:
+    router: WebhookRouter = make()
+    router.on("*", once=sessionmaker_of(url))(written_by("first", [], is_async=False))
+    router.on("*", once=async_sessionmaker_of(url))(written_by("second", [], is_async=True))
+    router.check()
+    await router.acheck()
+    assert postgres.run("SELECT key FROM interactor_webhook_claims") == []
+    postgres.run("DROP TABLE interactor_webhook_claims")
+    with pytest.raises(ConfigurationError, match=r"once= of first can't be used: .*interactor_webhook_claims"):
+        router.check()
+    with pytest.raises(ConfigurationError, match=r"(?s)once= of first can't be used.*once= of second can't be used"):
+        await router.acheck()
+
+
 def test_two_handlers_of_one_name_whose_claims_would_be_the_same_are_refused(tmp_path: Path) -> None:
     once = connect_sqlite3(str(tmp_path / "shop.db"))
     router: WebhookRouter = make()
