@@ -40,7 +40,7 @@ class AccessTokenResponse(_Model):
         if cls is not AccessTokenResponse:
             return cls._of(AccessTokenResponse.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("AccessTokenResponse", src_dict)
-        if "data" not in _json:
+        if "data" not in _json and not _json.get("error"):
             # Some servers send what belongs into it in its place.
             _json = {"data": _json}
         data = _json.pop("data", ABSENT)

@@ -40,7 +40,7 @@ class DataSourceSyncResponse(_Model):
         if cls is not DataSourceSyncResponse:
             return cls._of(DataSourceSyncResponse.from_dict(src_dict))
         _json = src_dict.copy() if type(src_dict) is dict else as_object("DataSourceSyncResponse", src_dict)
-        if "data" not in _json:
+        if "data" not in _json and not _json.get("error"):
             # Some servers send what belongs into it in its place.
             _json = {"data": _json}
         data = _json.pop("data", ABSENT)

@@ -113,7 +113,10 @@ def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]
     if not response.is_success:
         raise _status_error.status_error(response)
     try:
-        return parse(response)
+        result = parse(response)
+        if result is None and response.content and _status_error.found_instead(response):
+            raise DecodeError("response", "", "must be empty")
+        return result
     except DecodeError as error:
         raise validation_error(response, error) from error
 

@@ -129,8 +129,9 @@ def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx
         return f"{quoted} is sent with the quotes around it. Remove them where it is set."
     if issubclass(cls, ConflictError) and "idempotency-key" in response.request.headers:
         call = Call.of(response.request)
-        if call.may_be_running:
-            return "An earlier attempt may still be running. Check whether it took effect before you repeat the call."
+        if call.may_be_done:
+            other = "" if call.has_own_key else ", or the key was used for another body"
+            return f"An earlier attempt may still be running{other}. Check whether it took effect before you repeat it."
         if not call.has_own_key:
             return "An idempotency key belongs to one request body. Use a new key for another body."
     return next((_ADVICE[each] for each in cls.__mro__ if each in _ADVICE), "")
@@ -148,12 +149,9 @@ def _target(location: str) -> str:
 
 def found_instead(response: httpx.Response) -> str:
     """What a success holds in place of what was requested, as the end of a sentence: "" if it isn't known."""
-    is_page = "text/html" in response.headers.get("content-type", "").lower()
-    if is_page or re.match(rb"\s*<(!doctype html|html)\b", response.content[:_LONGEST_NAME], re.IGNORECASE):
-        return (
-            "is a web page instead of JSON: a proxy's, a login page, or that of a network that wants you to sign in. "
-            f"Check the network, and {Call.of(response.request).url_variable}."
-        )
+    page = re.match(rb"\s*<(!doctype html|html)\b", response.content[:_LONGEST_NAME], re.IGNORECASE)
+    if page or media_type(response) == "text/html":
+        return web_page_instead_of("JSON", response)
     try:
         body = json.loads(response.content)
     except (ValueError, RecursionError):
@@ -164,6 +162,18 @@ def found_instead(response: httpx.Response) -> str:
     said = ": ".join(dict.fromkeys(each for each in (error.code, error.message) if each))
     said = clean_text(said, secrets_of(response.request))
     return f"is an error, though its status is {response.status_code}: {said.rstrip('.')}." if said else ""
+
+
+def web_page_instead_of(expected: str, response: httpx.Response) -> str:
+    return (
+        f"is a web page instead of {expected}: a proxy's, a login page, or that of a network that wants you to sign "
+        f"in. Check the network, and {Call.of(response.request).url_variable}."
+    )
+
+
+def media_type(response: httpx.Response) -> str:
+    """Without its parameters; "" if the response doesn't say."""
+    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
 def _quoted_fields(request: httpx.Request) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -32,6 +33,7 @@ class _Typed(SharedReply, Generic[A]):
         self._shape = shape
         self._given: list[A] = []
         self._again: Any = None
+        self._key = user._view.idempotency_key or secrets.token_hex(16)
         self._tool = answer_tool(shape, self._given.append)
         self._question = f"Please give your answer by calling the tool {self._tool.name}."
         with_answer = tool_set(() if tools is None else tools)._with_tool(self._tool)
@@ -48,10 +50,9 @@ class _Typed(SharedReply, Generic[A]):
             yield Call(partial(view().assistants.update, assistant.id, tools=[*ids, known.id]))
 
     def _ask_again(self) -> Any:
-        """The second question, as part of this chat: with the same deadline, and a key derived from this one's."""
-        user, key = view_until(self._user, self._ends_at), self._user._view.idempotency_key
-        if key is not None:
-            user = user.with_options(idempotency_key=hashlib.sha256(f"{key} {self._question}".encode()).hexdigest())
+        """The second question, as part of this chat: with the same deadline, and each time with the same key."""
+        key = hashlib.sha256(f"{self._key} {self._question}".encode()).hexdigest()
+        user = view_until(self._user, self._ends_at).with_options(idempotency_key=key)
         return user.chat(self._room.id, self._question, tools=self._tools, tool_timeout=self._tool_timeout)
 
     def _last(self, message: Message) -> A:

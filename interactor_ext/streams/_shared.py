@@ -198,7 +198,7 @@ class SharedStream(Advised, Generic[E]):
             self._state.failed(_status_error.status_error(response), now)
         elif response.status_code == 204:
             self._state.finished()
-        elif not _is_event_stream(response):
+        elif _status_error.media_type(response) not in ("", "text/event-stream"):
             self._state.failed(_no_event_stream(response), now)
         else:
             self._state.connected(now)
@@ -251,17 +251,14 @@ class SharedStream(Advised, Generic[E]):
             self._reporter.stream_disconnected(self._kind, reason)
 
 
-def _is_event_stream(response: httpx.Response) -> bool:
-    """A response without a content type counts as one."""
-    content_type = response.headers.get("content-type", "")
-    return content_type.partition(";")[0].strip().lower() in ("", "text/event-stream")
-
-
 def _no_event_stream(response: httpx.Response) -> StreamError:
-    return StreamError(
-        f"Expected an event stream, but the response has another content type ({describe_request(response.request)}).",
-        **_status_error.described(response, secrets_of(response.request)),
-    )
+    if (kind := _status_error.media_type(response)) == "text/html":
+        what = _status_error.web_page_instead_of("an event stream", response)
+    else:
+        what = f"has the content type {kind[:100]!r}, not 'text/event-stream'."
+    request = response.request
+    about = _status_error.described(response, secrets_of(request))
+    return StreamError(f"The response to {describe_request(request)} {what}", **about)
 
 
 def two_readers() -> StreamError:

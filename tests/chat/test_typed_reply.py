@@ -12,7 +12,7 @@ import attrs
 import pytest
 from pydantic import BaseModel
 
-from interactor_ext import APITimeoutError, ResponseValidationError, ToolSet, _effects
+from interactor_ext import APIConnectionError, APITimeoutError, ResponseValidationError, ToolSet, _effects
 from interactor_ext._client import view
 from interactor_ext.sandbox import Sandbox
 from tests.support.conversations import NAMESPACE, new_room, user_of
@@ -106,6 +106,21 @@ async def test_assistant_that_gives_no_answer_is_asked_once_more(mode: str, key:
                         await reply.answer()
                     assert caught.value.model == "Stay"
     assert asked_in(sandbox, room) == ["Which room?", "Please give your answer by calling the tool answer_stay."]
+
+
+@sync_and_async
+async def test_second_question_whose_response_is_lost_is_not_asked_twice(mode: str, sandbox: Sandbox) -> None:
+    room = new_room(sandbox)
+    async with user_of(sandbox, mode) as user:
+        user = user.with_options(max_retries=0)
+        async with user.chat(room, "Which room?", answer=Stay) as reply:
+            await reply.message()
+            sandbox.faults.add("send_message", kind="reset_after")
+            with pytest.raises(APIConnectionError):
+                await reply.answer()
+            with pytest.raises(ResponseValidationError, match="twice"):
+                await reply.answer()
+    assert len(asked_in(sandbox, room)) == 2
 
 
 @sync_and_async

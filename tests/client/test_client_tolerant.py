@@ -235,6 +235,29 @@ def test_success_that_holds_something_else_says_what(mode: str, answer: bytes, w
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
+        (http(200, PORTAL), "is a web page instead of JSON"),
+        (js(200, {"error": {"code": "NOPE", "message": "No."}}), "is an error, though its status is 200: NOPE: No."),
+        (js(200, {"data": {}}), None),
+        (http(202, b"OK"), None),
+    ],
+)
+@pytest.mark.parametrize("tag", ["assistants", "credentials", "data_sources", "workflow_instances"])
+def test_call_without_a_result_raises_for_a_web_page_or_an_error_in_a_success(
+    mode: str, tag: str, answer: bytes, words: str | None
+) -> None:
+    method = {"data_sources": "sync", "workflow_instances": "cancel"}.get(tag, "delete")
+    with OddServer(lambda asked: answer) as server:
+        if words is None:
+            call(mode, server.settings, lambda client: getattr(getattr(client, tag), method)("id_1"))
+        else:
+            with pytest.raises(ResponseValidationError, match=words):
+                call(mode, server.settings, lambda client: getattr(getattr(client, tag), method)("id_1"))
+
+
+@sync_and_async
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
         (
             js(200, {"error": "invalid_client", "error_description": "Unknown client."}),
             "200: invalid_client: Unknown client.",

@@ -6,6 +6,7 @@ import gzip
 import inspect
 import json
 import pickle
+import re
 import random
 import threading
 from typing import Any
@@ -263,11 +264,18 @@ def test_compressed_stream_is_refused(mode: str) -> None:
 
 
 @sync_and_async
-@pytest.mark.parametrize("content_type", ["text/html", "application/json; charset=utf-8"])
-def test_other_content_type_raises_stream_error(mode: str, content_type: str) -> None:
+@pytest.mark.parametrize(
+    ("content_type", "words"),
+    [
+        ("text/html", r"is a web page instead of an event stream: .*INTERACTOR_CORE_API_URL"),
+        ("application/json; charset=utf-8", "has the content type 'application/json', not 'text/event-stream'"),
+    ],
+)
+def test_other_content_type_raises_stream_error(mode: str, content_type: str, words: str) -> None:
     outcome = read_from(sending(b"<html>", headers=["X-Request-Id: req_3"], content_type=content_type), mode)
     assert len(outcome.connections) == 1
     assert isinstance(outcome.error, StreamError)
+    assert re.search(words, str(outcome.error))
     assert (outcome.error.status, outcome.error.request_id) == (200, "req_3")
 
 
