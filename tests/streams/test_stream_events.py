@@ -6,8 +6,8 @@ import gzip
 import inspect
 import json
 import pickle
-import re
 import random
+import re
 import threading
 from typing import Any
 
