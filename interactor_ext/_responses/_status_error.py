@@ -150,7 +150,7 @@ def _target(location: str) -> str:
 def found_instead(response: httpx.Response) -> str:
     """What a success holds in place of what was requested, as the end of a sentence: "" if it isn't known."""
     page = re.match(rb"\s*<(!doctype html|html)\b", response.content[:_LONGEST_NAME], re.IGNORECASE)
-    if page or media_type(response) == "text/html":
+    if page or "text/html" in media_type(response):
         return web_page_instead_of("JSON", response)
     try:
         body = json.loads(response.content)
