@@ -29,7 +29,7 @@ _OTHER_WORDS = {
     **RESOURCES,
 }
 _VIEW = 'client.namespace("...")'
-_MOST_NAMES = 32
+_MOST_NAMES = 40
 # What is there, but is not what anybody looks for.
 _IDLE_NAMES = {"add_note", "args", "default_code", "with_traceback", "additional_properties"}
 
@@ -96,22 +96,32 @@ def _advice(kind: Any, name: str) -> str:
 
 def call_advice(problem: str, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     """The message of a TypeError for arguments that a method does not take, with what it takes."""
-    kind = type(args[0]) if args else type
-    parameters = list(inspect.signature(function).parameters.values())[1:]
+    is_method = "." in function.__qualname__
+    kind = type(args[0]) if args and is_method else type(function)
+    parameters = list(inspect.signature(function).parameters.values())[is_method:]
+    args = args[is_method:]
     name = kind.__name__ if function.__name__ == "__init__" else function.__name__
-    problem = problem.replace(function.__qualname__, f"{kind.__name__}.{function.__name__}")
+    if is_method:
+        problem = problem.replace(function.__qualname__, f"{kind.__name__}.{function.__name__}")
     known = [each.name for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
     tag = _tag(kind)
-    call = f"{tag}.{name}" if tag else name if function.__name__ == "__init__" else f".{name}"
+    call = f"{tag}.{name}" if tag else f".{name}" if is_method and function.__name__ != "__init__" else name
     sections = [(package, f"{each}.{function.__name__}") for package, each in _sections(kind)]
+    sections = sections if is_method else [("interactor_ext", name)]
     if unknown := [each for each in kwargs if each not in known]:
-        return f"{problem}{keyword_advice(unknown[0], known, sections, tag=tag, call=call)}"
-    if len(args) == 2 and isinstance(args[1], dict) and not kwargs:
+        advice = keyword_advice(unknown[0], known, sections, tag=tag, call=call)
+        is_body = len(kwargs) == 1 and isinstance(kwargs[unknown[0]], dict) and len(known) > 1
+        return (
+            f"{problem}: write {call}(**fields)"
+            if is_body and advice.startswith(": it takes")
+            else f"{problem}{advice}"
+        )
+    if len(args) == 1 and isinstance(args[0], dict) and not kwargs:
         return f"{problem}: write {call}(**fields)"
     if "positional argument" in problem and (found := hint(sections, "positional")):
         return f"{problem}: write {found.text}"
     view = f"{_VIEW}." if tag and function.__name__ in ("iterate", "list") else ""
-    return f"{problem}: write {view}{call}({', '.join(_form(parameters, len(args) - 1))})"
+    return f"{problem}: write {view}{call}({', '.join(_form(parameters, len(args)))})"
 
 
 def keyword_advice(
@@ -165,8 +175,10 @@ def module_advice(module: Any, name: str, elsewhere: Sequence[str]) -> str:
     if found := hint([(_package(module.__name__), module.__name__), ("interactor_ext", "imports")], name):
         if not found.is_name:
             return f": {found.text}"
-        if found.text in module.__all__:
-            return f": write {found.text}"
+        is_root = module.__name__ in elsewhere[:1]
+        own = None if is_root else _same(module.__all__, name, module.__name__)
+        if own or found.text in module.__all__:
+            return f": write {own or found.text}"
         return f": write `from {_home(others, found.text)} import {found.text}`"
     if meant := _same(module.__all__, name, module.__name__):
         return f": write {meant}"
@@ -175,8 +187,10 @@ def module_advice(module: Any, name: str, elsewhere: Sequence[str]) -> str:
     for each in others:
         if meant := _same(_names_in(each), name, each):
             return f": write `from {each} import {meant}`"
-    close = get_close_matches(name, module.__all__, n=1, cutoff=0.8)
-    return f": write {close[0]}" if close else names_of(module.__all__, "has")
+    if close := get_close_matches(name, module.__all__, n=1, cutoff=0.8):
+        return f": write {close[0]}"
+    errors = [each for each in module.__all__ if each.endswith("Error")]
+    return names_of(errors if name.endswith(("Error", "Exception")) else module.__all__, "has")
 
 
 def _same(names: Sequence[str], name: str, module: str) -> str | None:

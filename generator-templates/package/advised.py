@@ -5,11 +5,13 @@ alone.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from functools import wraps
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
 from importlib.machinery import PathFinder
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _CO_COROUTINE = 0x80  # as in `inspect`, whose import takes milliseconds
 
@@ -83,6 +85,50 @@ def _advise(error: TypeError, function: Any, args: tuple[Any, ...], kwargs: dict
     from .advice import call_advice
 
     error.args = (call_advice(str(error), function, args, kwargs),)
+
+
+class _Bound(partial[Any]):
+    """A bound method whose truth and whose attributes nobody means: `if client.is_authenticated:`."""
+
+    def __bool__(self) -> NoReturn:
+        name = self.func.__name__
+        raise TypeError(f"{name} is a method, and always true: write {name}()")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("__name__", "__qualname__"):
+                return getattr(self.func, name)
+            owner, method = type(self.args[0]).__name__, self.func.__name__
+            from inspect import signature
+
+            names = ", ".join(list(signature(self.func).parameters)[1:3])
+            raise AttributeError(f"{method!r} of {owner!r} is a method without {name!r}: write {method}({names})")
+
+
+if TYPE_CHECKING:
+
+    def called(method: F) -> F:
+        return method
+
+else:
+
+    class called:  # noqa: N801  # a decorator
+        """A method that can't be taken for a property or a resource without an error that says so."""
+
+        __class__ = FunctionType  # which `unittest.mock` asks for, to know that `self` is no argument
+
+        def __init__(self, method):
+            self._method = advised_call(method)
+
+        def __get__(self, instance, owner):
+            return self._method if instance is None else _Bound(self._method, instance)
+
+        def __call__(self, *args, **kwargs):
+            return self._method(*args, **kwargs)
+
+        def __getattr__(self, name):
+            return getattr(self._method, name)
 
 
 def missing_name(package: str, name: str, elsewhere: Sequence[str] = ()) -> Exception:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 
 import httpx
 
+from interactor_client.advised import called
 from interactor_client.api import AsyncResources, Resources
 from interactor_ext._client import credential_auth, extras, low_level, shared_state
 from interactor_ext._client.http import AsyncViewClient, ViewClient
-from interactor_ext._client.method import called
 from interactor_ext._client.reports import Health, OnResponse, RateLimit, health_from
 from interactor_ext._client.sequences import AsyncSequences, Sequences
 from interactor_ext._client.view import Immutable, StreamURL, View, room_stream, workflow_stream

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from interactor_client.advised import called
 from interactor_ext import _effects
 from interactor_ext._client import ensuring, waiting
-from interactor_ext._client.method import called
 from interactor_ext._lazy import LazyModule, models
 
 if TYPE_CHECKING:

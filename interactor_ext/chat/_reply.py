@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, Self
 
+from interactor_client.advised import called
 from interactor_client.models import Message, MessageDelta, ToolCall
 from interactor_ext._effects import run_async, run_sync
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
@@ -67,6 +68,7 @@ class Reply(SharedReply):
         self._require_entered()
         return (event.content for event in self if isinstance(event, MessageDelta))
 
+    @called
     def message(self) -> Message:
         """Wait for the complete reply. If the stream failed for good, it is looked up among the room's messages.
 
@@ -143,6 +145,7 @@ class AsyncReply(SharedReply):
             pass
         return event.content
 
+    @called
     async def message(self) -> Message:
         """Wait for the complete reply. If the stream failed for good, it is looked up among the room's messages.
 

@@ -25,11 +25,7 @@ def _advice(words: Sequence[str]) -> str:
         return f"Write `interactor api {first}`."
     found = (second and hint([("interactor_ext", first)], second)) or hint([("interactor_ext", "commands")], first)
     if not found and (operations := operation_advice(first, second)):
-        return (
-            f"Write `interactor api {operations[0]}`."
-            if second
-            else f"Write `interactor api`: {', '.join(operations)}."
-        )
+        return f"Write `interactor api {operations[0]}`{', or '.join(['', *operations[1:]])}."
     if not found:
         return ""
     return f"Write `{found.text}`." if found.is_name else f"{found.text}."

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from weakref import WeakMethod
 
+from interactor_client.advised import Advised
 from interactor_ext._fork import safe_lock
 from interactor_ext.sandbox.work import running_loop
 
@@ -35,7 +36,7 @@ def unix_seconds(name: str, moment: float | datetime) -> float:
     return moment
 
 
-class Clock:
+class Clock(Advised, calls=True):
     """Unix time that a test can move or freeze instead of sleeping.
 
     `speed` is how many of its seconds pass in one real second. Real waits (a fault's latency, the pace of a streamed

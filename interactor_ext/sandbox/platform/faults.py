@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
+from interactor_client.advised import Advised
 from interactor_ext._fork import safe_lock
 from interactor_ext.sandbox.platform.contract import ContractOperation
 from interactor_ext.sandbox.problems import ConnectionCut, Problem
@@ -103,7 +104,7 @@ class Fault:
         return {name: getattr(self, name) for name in self.__slots__ if not name.startswith("_")}
 
 
-class Faults:
+class Faults(Advised, calls=True):
     """The active faults, in order of addition. Thread-safe."""
 
     def __init__(self, operations: Mapping[str, ContractOperation]) -> None:

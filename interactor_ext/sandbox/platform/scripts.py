@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from interactor_client.advised import Advised
 from interactor_ext.sandbox.platform.schemas import compiled
 from interactor_ext.sandbox.platform.validation import problems_of
 from interactor_ext.sandbox.problems import Detail
@@ -72,7 +73,7 @@ class OnLoop(Protocol):
     def __call__(self, work: Callable[[], T]) -> T: ...
 
 
-class Replies:
+class Replies(Advised, calls=True):
     """The scripted replies of a sandbox, in the order in which they are tried. Thread-safe."""
 
     def __init__(self, store: Store, on_loop: OnLoop) -> None:
