@@ -139,7 +139,7 @@ def advice_is_an_error_for_type_checkers_too(user: InteractorClient, bot: Assist
     user.assistants.list()[0]  # type: ignore[index]
     bot["id"]  # type: ignore[index]
     list(bot)  # type: ignore[call-overload]
-    user.with_options(timout=3)  # type: ignore[arg-type]
+    user.with_options(timout=3)  # type: ignore[call-arg]
     list_assistants.sync(client=user)  # type: ignore[arg-type]
     WebhookVerifier("new", "old")  # type: ignore[arg-type]
 
