@@ -9,11 +9,35 @@ from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from importlib.machinery import PathFinder
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _CO_COROUTINE = 0x80  # as in `inspect`, whose import takes milliseconds
+
+
+class _Message(str):
+    """The message of an AttributeError. `hasattr` reads none, so the advice is looked up when it is read."""
+
+    _name: str
+    _owner: object
+
+    def __new__(cls, said: str, owner: object, name: str) -> Self:
+        message = super().__new__(cls, said)
+        message._owner = owner
+        message._name = name
+        return message
+
+    def __str__(self) -> str:
+        from .advice import advice
+
+        return f"{super().__str__()}{advice(self._owner, self._name)}"
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
 
 
 class Advised:
@@ -36,9 +60,7 @@ class Advised:
             except AttributeError as error:
                 # One that a property raises says what that lacks.
                 if error.obj is self and not name.startswith("_"):
-                    from .advice import advice
-
-                    error.args = (f"{error}{advice(self, name)}",)
+                    error.args = (_Message(str(error), self, name),)
                 raise
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 
-from interactor_client.advised import Advised
 from interactor_client.types import OnInvalid, OnReconnect
 from interactor_ext._call import Call, describe_request, secrets_of
 from interactor_ext._errors import (
@@ -44,7 +43,7 @@ class Gap(Enum):
     GAP = "gap"
 
 
-class SharedStream(Advised, Generic[E]):
+class SharedStream(Generic[E]):
     """The state of a stream and its reports to it. The subclasses hold the open response."""
 
     def __init__(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gc
 import inspect
+import pickle
 import re
+import subprocess
+import sys
 import threading
+import traceback
 import warnings
 from importlib import import_module
 from pathlib import Path
@@ -136,6 +140,17 @@ def test_signatures_and_doubles_are_those_of_the_methods() -> None:
     with InteractorClient(client_id="a", client_secret="b") as client:
         assert list(inspect.signature(client.chat).parameters)[:2] == ["room_id", "content"]
         assert not client.is_authenticated()
+
+
+def test_name_that_is_only_asked_for_costs_no_advice() -> None:
+    program = "import sys; from interactor_ext import ToolSet; hasattr(ToolSet(), 'definitions'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "interactor_client.advised" in done.stdout.split()
+    assert "interactor_client.advice" not in done.stdout.split()
+    with pytest.raises(AttributeError) as caught:
+        ToolSet().definitions  # type: ignore[attr-defined] # noqa: B018
+    assert str(pickle.loads(pickle.dumps(caught.value.args))[0]) == str(caught.value)
+    assert "write .register(user)" in "".join(traceback.format_exception(caught.value))
 
 
 def test_type_errors_of_a_call_itself_stay_what_they_are() -> None:
