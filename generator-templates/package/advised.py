@@ -116,6 +116,12 @@ class _Bound(partial[Any]):
         name = self.func.__name__
         raise TypeError(f"{name} is a method, and always true: write {name}()")
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Bound) and (self.func, self.args) == (other.func, other.args)
+
+    def __hash__(self) -> int:
+        return hash((self.func, self.args))
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
