@@ -39,7 +39,7 @@ from interactor_ext.tools import _ledger
 from interactor_ext.webhooks import PostgresEventStore
 from tests.support.relay_server import authorize
 
-_ledger._LEASE = 2.0
+_ledger._LEASE = float(os.environ["LEASE"])
 dsn = os.environ.get("LEDGER")
 tools = ToolSet(ledger=PostgresEventStore(dsn) if dsn else None)
 
@@ -75,10 +75,8 @@ SERVERS = {
 class Shop(Served):
     """A server with the application, in a folder that all of them share."""
 
-    def __init__(
-        self, sandbox: Sandbox, folder: Path, command: list[str], *, drain: float, ledger: str = "", seconds: int = 0
-    ) -> None:
-        settings = {"DRAIN": str(drain), "LEDGER": ledger, "TOOL_SECONDS": str(seconds)}
+    def __init__(self, sandbox: Sandbox, folder: Path, command: list[str], *, drain: float, **options: Any) -> None:
+        settings = {"DRAIN": str(drain), "LEDGER": "", "TOOL_SECONDS": "0", "LEASE": "2", **options}
         super().__init__(command, {**sandbox.env, **settings}, folder)
         self.folder = folder
         self.wait_until_it_answers(f"{MOUNT}/static/interactor-stream.js")
@@ -148,7 +146,7 @@ def test_tool_that_outlives_the_drain_is_logged_and_told_apart_by_the_next_proce
     packages, command = SERVERS[name]
     needs(packages)
     PostgresEventStore(postgres.dsn).create()
-    old = start(command, drain=0.2, ledger=postgres.dsn)
+    old = start(command, drain=0.2, LEDGER=postgres.dsn)
     with old.page() as page:
         message = page.say(room, "Ship it.").json()["data"]["id"]
     eventually(lambda: old.effects() == ["began 4711"])
@@ -158,7 +156,7 @@ def test_tool_that_outlives_the_drain_is_logged_and_told_apart_by_the_next_proce
     assert (
         f"The answer to message {message} of room {room} (tool calls that run: {call.id}) was cut off" in old.printed()
     )
-    new = start(command, drain=0.2, ledger=postgres.dsn)
+    new = start(command, drain=0.2, LEDGER=postgres.dsn)
     with new.page() as page, page.room_events(room):
         eventually(lambda: is_answered(backend, room))
     assert [each.status for each in calls(backend, room)] == ["failed"]
@@ -172,7 +170,7 @@ def test_call_that_nobody_began_is_run_when_a_browser_writes(
     PostgresEventStore(postgres.dsn).create()
     backend.namespace("user_1").messages.send(room, content="Ship it.")
     eventually(lambda: calls(backend, room))
-    shop = start(SERVERS["uvicorn"][1], drain=0.2, ledger=postgres.dsn)
+    shop = start(SERVERS["uvicorn"][1], drain=0.2, LEDGER=postgres.dsn)
     (shop.folder / "go").touch()
     with shop.page() as page:
         assert page.say(room, "Well?").status_code == 201
@@ -189,7 +187,7 @@ def test_rolling_restart_runs_each_tool_once_and_loses_no_answer(
     sandbox.replies.clear()
     for number in range(how_many):
         sandbox.replies.add(when=f"order {number}!", call=("ship", {"order": str(number)}), then="It is on its way.")
-    options = {"drain": PATIENCE, "ledger": postgres.dsn, "seconds": 1}
+    options = {"drain": PATIENCE, "LEDGER": postgres.dsn, "TOOL_SECONDS": "1", "LEASE": "60"}
     servers = [start(command, **options) for _ in range(2)]
     (servers[0].folder / "go").touch()
 
