@@ -27,11 +27,11 @@ async def serve(
     if isinstance(response.body, bytes):
         await send(response_start(response.status, response.headers))
         await send({"type": "http.response.body", "body": response.body})
-        if response.work is not None:
-            # A server that stops waits until its applications return.
-            await asyncio.wait([response.work])
     else:
         await _stream(response, response.body, receive, send)
+    if response.work:
+        # A server that stops waits until its applications return.
+        await asyncio.wait(response.work)
 
 
 def _request(scope: Scope, receive: Receive) -> Request:

@@ -6,7 +6,7 @@ import asyncio
 import atexit
 import signal
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from interactor_ext.logs import relay_logger as logger
 from interactor_ext.relay._http import log_failure
 
 T = TypeVar("T")
+Work = Collection[asyncio.Task[Any]]
 
 # Between two looks at whether the server shuts down.
 _LOOK_SECONDS = 0.25
@@ -37,15 +38,26 @@ class Background:
         self._end_streams = end_streams
         self._loop = asyncio.get_running_loop()
         self._tasks: dict[asyncio.Task[Any], Callable[[], str]] = {}
+        self._rooms: dict[asyncio.Task[Any], tuple[str, str]] = {}
         self._watch: asyncio.Task[None] | None = None
         # A WSGI server ends the process without a word to the event loop in its thread.
         atexit.register(_drain_at_exit, weakref.ref(self))
 
-    def run(self, what: str, work: Coroutine[Any, Any, object], name: Callable[[], str] | None = None) -> Any:
-        """The task of a coroutine. `what` names it in the log if it fails, and `name` if it's cut off."""
+    def run(
+        self,
+        what: str,
+        work: Coroutine[Any, Any, object],
+        room: tuple[str, str],
+        name: Callable[[], str] | None = None,
+    ) -> None:
+        """Run a coroutine for a room of a namespace. `what` names it in the log if it fails, `name` if it's cut off."""
         task = self._begin(work, name or (lambda: what))
         task.add_done_callback(partial(_log, what))
-        return task
+        self._rooms[task] = room
+        task.add_done_callback(self._rooms.pop)
+
+    def tasks_of(self, room: tuple[str, str]) -> Work:
+        return [task for task, its in self._rooms.items() if its == room]
 
     async def finish(self, what: str, work: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine that goes on although the request is cancelled."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import ExitStack, aclosing
 from functools import partial
@@ -17,6 +15,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting.around import Around
 from interactor_ext.logs import relay_logger as logger
+from interactor_ext.relay._background import Work
 from interactor_ext.relay._decisions import Decision
 from interactor_ext.relay._event_ids import END, EventIds
 from interactor_ext.relay._http import (
@@ -97,8 +96,6 @@ class Routes:
         # A client secret that a function gives may change any time: then the ids of events are those of this process.
         self._own_secret = token_hex()
         self._hubs: PerLoop[Hubs] = PerLoop(partial(Hubs, options.drain_seconds), Hubs.aclose)
-        # The rooms whose calls this process takes care of, each with its namespace.
-        self._followed: Counter[tuple[str, str]] = Counter()
 
     async def aclose(self) -> None:
         await self._hubs.aclose()
@@ -233,9 +230,9 @@ class Routes:
         if self._options.tools is None:
             message = yield Call(partial(view.messages.send, room, content=content, stream=True))
             return self._response(message, 201)
-        message, answer = yield Call(self._send_and_follow, (user, view, room, content))
+        message, work = yield Call(self._send_and_follow, (user, view, room, content))
         response = self._response(message, 201)
-        response.work = answer
+        response.work = work
         return response
 
     def _list_approvals(self, room: str, request: Request) -> Effects[Response]:
@@ -307,7 +304,7 @@ class Routes:
             await self._names.add(user.namespace, user.view, [event])
             return public_event(event, self._options.show)
 
-        async def join() -> Reader | None:
+        async def join() -> tuple[Reader | None, Work]:
             stream = getattr(user.view, kind).stream
             source = Source(lambda last: stream(record, last_event_id=last), publish)
             reader = await self._hubs.get().join(name, source, ids, resume, self._options.hub, place.close)
@@ -320,17 +317,17 @@ class Routes:
                 except BaseException:
                     await reader.aclose()
                     raise
-            return reader
+            return reader, self._hubs.get().background.tasks_of((user.namespace, record))
 
         try:
-            reader = yield Call(join)
+            reader, work = yield Call(join)
         except BaseException:
             place.close()
             raise
         if reader is None:
             place.close()
             return Response(204, {"Cache-Control": "no-store"})
-        return Response(200, dict(_EVENT_STREAM), reader)
+        return Response(200, dict(_EVENT_STREAM), reader, work)
 
     def _write(self, request: Request) -> Effects[tuple[User, dict[str, Any]]]:
         """Who writes, and the JSON object that they sent."""
@@ -366,56 +363,44 @@ class Routes:
         if not (yield from self._may(decision, user, record, request)):
             raise Refused(404)
 
-    async def _send_and_follow(
-        self, user: User, view: Any, room: str, content: str
-    ) -> tuple[Message, asyncio.Task[Any]]:
-        """Send a message, and run the tools of its answer in the background, in the task that is returned."""
-        background = self._hubs.get().background
+    async def _send_and_follow(self, user: User, view: Any, room: str, content: str) -> tuple[Message, Work]:
+        """Send a message, and run the tools of its answer in the background."""
+        background, name = self._hubs.get().background, (user.namespace, room)
 
-        async def send() -> tuple[Message, asyncio.Task[Any]]:
+        async def send() -> Message:
             self._take_over(user, room, waits=False)
             chat = view.with_options(deadline=self._options.answer_seconds).chat
             reply = await chat(room, content, tools=self._tools).__aenter__()
             sent: Message = reply.sent
 
-            def name() -> str:
+            def describe() -> str:
                 calls = ", ".join(clean_text(call.id) for call in reply.running) or "none"
                 return f"The answer to message {sent.id} of room {room} (tool calls that run: {calls})"
 
-            follow = self._follow((user.namespace, room), reply)
-            return sent, background.run("An answer with tools", follow, name)
+            background.run("An answer with tools", self._follow(reply), name, describe)
+            return sent
 
-        return await background.finish("A message", send())
+        return await background.finish("A message", send()), background.tasks_of(name)
 
     async def _finish(self, what: str, work: Coroutine[Any, Any, T]) -> T:
         return await self._hubs.get().background.finish(what, work)
 
-    async def _follow(self, room: tuple[str, str], reply: Any) -> None:
-        self._followed[room] += 1
-        try:
-            async with aclosing(reply):
+    async def _follow(self, reply: Any) -> None:
+        async with aclosing(reply):
+            try:
                 await reply.message()
-        except InteractorError:
-            if not reply.waiting:
-                raise
-        finally:
-            self._followed[room] -= 1
+            except InteractorError:
+                if not reply.waiting:
+                    raise
 
     def _take_over(self, user: User, room: str, *, waits: bool) -> None:
         """Look after the calls that another process may have left behind in a room."""
-        name = (user.namespace, room)
-        if self._options.tools is None or not self._options.tools.has_ledger or self._followed[name]:
+        background, name = self._hubs.get().background, (user.namespace, room)
+        if self._tools is None or not self._tools.has_ledger or background.tasks_of(name):
             return
-
-        async def work() -> None:
-            self._followed[name] += 1
-            try:
-                seconds = self._options.answer_seconds
-                await take_over(self._tools, user.view.with_options(deadline=seconds), room, seconds, waits=waits)
-            finally:
-                self._followed[name] -= 1
-
-        self._hubs.get().background.run(f"Taking over the tool calls of room {room}", work())
+        seconds = self._options.answer_seconds
+        work = take_over(self._tools, user.view.with_options(deadline=seconds), room, seconds, waits=waits)
+        background.run(f"Taking over the tool calls of room {room}", work, name)
 
 
 def _view_with_key(user: User, request: Request) -> Any:
