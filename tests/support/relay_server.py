@@ -49,7 +49,7 @@ class RelayServer:
     def __init__(self, sandbox: Sandbox, port: int, options: dict[str, Any]) -> None:
         self._client_options = options.pop("client", {})
         self._sandbox = sandbox
-        self._options = {"authorize": authorize, **options}
+        self._options = {"authorize": authorize, "drain_timeout": 0.1, **options}
         self._socket = listen("127.0.0.1", port)
         self.port: int = self._socket.getsockname()[1]
         self.origin = f"http://127.0.0.1:{self.port}"
