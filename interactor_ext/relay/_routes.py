@@ -396,7 +396,8 @@ class Routes:
     def _take_over(self, user: User, room: str, *, waits: bool) -> None:
         """Look after the calls that another process may have left behind in a room."""
         background, name = self._hubs.get().background, (user.namespace, room)
-        if self._tools is None or not self._tools.has_ledger or background.tasks_of(name):
+        tools = self._options.tools
+        if tools is None or not tools.has_ledger or background.tasks_of(name):
             return
         seconds = self._options.answer_seconds
         work = take_over(self._tools, user.view.with_options(deadline=seconds), room, seconds, waits=waits)
