@@ -10,6 +10,8 @@ from copy import deepcopy
 from functools import partial
 from typing import Any, NamedTuple
 
+import httpx
+
 from interactor_client.accepted import is_source
 from interactor_client.types import UNSET
 from interactor_client.wire import to_json
@@ -35,11 +37,11 @@ class Found(NamedTuple):
     until: float
 
 
-def forget(memory: dict[str, Found], path: str) -> None:
-    """Forget what a request changed or deleted, or didn't find: its id is in the path."""
-    ids = set(path.split("/"))
+def forget(memory: dict[str, Found], request: httpx.Request) -> None:
+    """Forget what a request changed or deleted, or didn't find: its id is in the path or the body."""
+    sent = request.url.path.encode() + request.content
     for identity, found in list(memory.items()):
-        if found.resource.id in ids:
+        if found.resource.id.encode() in sent:
             memory.pop(identity, None)
 
 

@@ -213,8 +213,8 @@ def record_response(
         log_answer(request, response, headers, began)
     if client.view.on_response:
         tell(client.view.on_response, request, response, time.perf_counter() - began)
-    if client.context.ensured and (response.status_code == 404 or request.method in ("PATCH", "DELETE")):
-        ensuring.forget(client.context.ensured, request.url.path)
+    if client.context.ensured and (response.status_code in (404, 422) or request.method in ("PATCH", "DELETE")):
+        ensuring.forget(client.context.ensured, request)
     if b"deprecation" in headers or b"sunset" in headers:
         deprecation.warn_if_deprecated(response)
 

@@ -19,6 +19,7 @@ from interactor_ext import (
     NotFoundError,
     ServerError,
     ToolSet,
+    ValidationError,
 )
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
@@ -198,6 +199,11 @@ async def test_what_was_found_is_remembered_for_a_minute(
             assert await visit(tools) == ("unchanged", 0)
             with pytest.raises(NotFoundError):
                 await user.assistants.get(bot.id)
+            assert (await visit(tools))[0] == "created"
+            bot = await user.assistants.ensure(**BOT, tools=tools)
+            await another.namespace("user_1").assistants.delete(bot.id)
+            with pytest.raises(ValidationError):
+                await user.rooms.create(bot.id)
             assert (await visit(tools))[0] == "created"
             bot = await user.assistants.ensure(**BOT, tools=tools)
             await another.namespace("user_1").assistants.update(bot.id, system_prompt="Other.")

@@ -112,7 +112,7 @@ class Assistants(Advised, calls=True):
         Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
         Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
         does not have only count at creation; if the server shows one that differs, that is an error. What was found
-        is remembered for a minute, until this client changes it or gets 404 for it: the same call then sends
+        is remembered for a minute, until this client changes it or gets 404 or 422 for it: the same call then sends
         nothing.
 
         Args:
@@ -317,7 +317,7 @@ class AsyncAssistants(Advised, calls=True):
         Its `outcome` says which: "created", "updated" or "unchanged". Two first calls at once create only one.
         Omitted fields stay unchanged; fields that the server does not show are sent each time. Fields that `update`
         does not have only count at creation; if the server shows one that differs, that is an error. What was found
-        is remembered for a minute, until this client changes it or gets 404 for it: the same call then sends
+        is remembered for a minute, until this client changes it or gets 404 or 422 for it: the same call then sends
         nothing.
 
         Args:

@@ -97,7 +97,7 @@ class Rooms(Advised, calls=True):
 
         Its `outcome` says which: "created" or "unchanged". Two first calls at once create only one. One with more
         metadata than is given is found as well; `update` changes it. What was found is remembered for a minute,
-        until this client changes it or gets 404 for it: the same call then sends nothing.
+        until this client changes it or gets 404 or 422 for it: the same call then sends nothing.
 
         Args:
             assistant_id: The assistant to talk to (`asst_...`).
@@ -258,7 +258,7 @@ class AsyncRooms(Advised, calls=True):
 
         Its `outcome` says which: "created" or "unchanged". Two first calls at once create only one. One with more
         metadata than is given is found as well; `update` changes it. What was found is remembered for a minute,
-        until this client changes it or gets 404 for it: the same call then sends nothing.
+        until this client changes it or gets 404 or 422 for it: the same call then sends nothing.
 
         Args:
             assistant_id: The assistant to talk to (`asst_...`).

@@ -86,8 +86,8 @@ class Workflows(Advised, calls=True):
 
         Its `outcome` says which: "created" or "unchanged". Two first calls at once may create two; from then on all
         find the older one. If the server shows another field that differs, that is an error, because nothing is
-        updated. What was found is remembered for a minute, until this client changes it or gets 404 for it: the
-        same call then sends nothing.
+        updated. What was found is remembered for a minute, until this client changes it or gets 404 or 422 for it:
+        the same call then sends nothing.
 
         Args:
             name: Name of the workflow.
@@ -207,8 +207,8 @@ class AsyncWorkflows(Advised, calls=True):
 
         Its `outcome` says which: "created" or "unchanged". Two first calls at once may create two; from then on all
         find the older one. If the server shows another field that differs, that is an error, because nothing is
-        updated. What was found is remembered for a minute, until this client changes it or gets 404 for it: the
-        same call then sends nothing.
+        updated. What was found is remembered for a minute, until this client changes it or gets 404 or 422 for it:
+        the same call then sends nothing.
 
         Args:
             name: Name of the workflow.
