@@ -7,10 +7,11 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import httpx
 
+from interactor_client.advised import Advised
 from interactor_ext._call import Call, secrets_of
 from interactor_ext._errors import APIStatusError, AuthenticationError, ConfigurationError, InteractorError
 from interactor_ext._responses import _status_error
@@ -103,20 +104,10 @@ class RateLimit(NamedTuple):
     """Unix time at which the window starts again."""
 
 
-class RateLimitsByScope(dict[str, RateLimit]):
+class RateLimitsByScope(Advised, dict[str, RateLimit]):
     """The rate limits that a view knows."""
 
     __slots__ = ()
-
-    if not TYPE_CHECKING:  # or type checkers would let every name pass
-
-        def __getattr__(self, name: str) -> Any:
-            problem = f"{type(self).__name__!r} object has no attribute {name!r}"
-            if name in RateLimit._fields:
-                scope = next(iter(self), "client")
-                problem += f": each scope has a limit of its own, so write rate_limit[{scope!r}].{name}"
-                problem += "" if self else ". There is none before the first response"
-            raise AttributeError(problem, name=name, obj=self)
 
 
 class RateLimits:
