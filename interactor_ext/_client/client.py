@@ -230,6 +230,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
         """Revoke the client's access token, in its token store as well, and forget it. Returns whether there was one.
 
         The next call requests another. Tokens in stream URLs that were handed out stay valid until they expire.
+        Raises InteractorError if the store fails, as a token in it may then still be valid.
         """
         return self._run_effects(_revocation.revoke(self))
 

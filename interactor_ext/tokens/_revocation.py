@@ -13,15 +13,21 @@ def revoke(user: Any) -> Effects[bool]:
     """Revoke the client's token, and the one in its store if that is another. Whether there was one."""
     cache, store, ends_at = user._shared.tokens, user._shared.store, user._view.ends_at()
     cache.check_open()
-    found = [cache.valid(), None if store is None else (yield from store.unexpired(ends_at))]
-    tokens = {token.access_token: token for token in found if token is not None}
-    for token in tokens.values():
-        # A lost response leaves open whether it's revoked, and to revoke it again does no harm (RFC 7009).
-        yield from despite_lost_answers(user, ends_at, partial(_request, user, ends_at, token))
-        cache.forget(token)
-        if store is not None:
-            yield from store.drop(token, ends_at)
-    return bool(tokens)
+    own, stored = cache.valid(), None
+    if own is not None:
+        yield from _revoke(user, ends_at, own)
+    if store is not None:
+        stored = yield from store.stored(ends_at, without=own)
+        if stored is not None:
+            yield from _revoke(user, ends_at, stored)
+            yield from store.stored(ends_at, without=stored)
+    return own is not None or stored is not None
+
+
+def _revoke(user: Any, ends_at: float | None, token: Token) -> Effects[None]:
+    # A lost response leaves open whether it's revoked, and to revoke it again does no harm (RFC 7009).
+    yield from despite_lost_answers(user, ends_at, partial(_request, user, ends_at, token))
+    user._shared.tokens.forget(token)
 
 
 def _request(user: Any, ends_at: float | None, token: Token) -> Effects[None]:

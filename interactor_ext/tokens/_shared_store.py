@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from interactor_ext._config import InteractorConfig
 from interactor_ext._effects import Call, Effects, seconds_until
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting import Latch
 from interactor_ext._waiting.threads import DaemonThreads
@@ -88,32 +88,31 @@ class SharedStore:
         await search.wait_async(_PATIENCE)
         return self._result(search)
 
-    def unexpired(self, ends_at: float | None) -> Effects[Token | None]:
-        """The stored token, if it hasn't expired."""
-        stored = yield from self._locked(ends_at)
-        return stored if stored is not None and time.time() < stored.expires_at else None
+    def stored(self, ends_at: float | None, *, without: Token | None) -> Effects[Token | None]:
+        """The stored token, if it hasn't expired. `without` is one that was revoked: it's dropped.
 
-    def drop(self, token: Token, ends_at: float | None) -> Effects[None]:
-        """Leave nothing of a token that was revoked, unless another one has taken its place."""
-        yield from self._locked(ends_at, token.access_token)
-
-    def _locked(self, ends_at: float | None, *revoked: str) -> Effects[Token | None]:
+        Raises InteractorError if the store fails.
+        """
         left = seconds_until(ends_at)
         timeout = _PATIENCE if left is None else min(_PATIENCE, left)
         try:
-            stored: Token | None = yield Call(self._load_locked, revoked, threads=self._threads, timeout=timeout)
+            stored: Token | None = yield Call(self._load_locked, (without,), threads=self._threads, timeout=timeout)
             return stored
         except Exception as error:
             self._failed(error)
-            return None
+            if isinstance(error, ValueError):
+                return None
+            raise InteractorError(
+                f"The token store {self._name} failed, so a token in it may still be valid. Call revoke_token() again."
+            ) from error
 
-    def _load_locked(self, revoked: str | None = None) -> Token | None:
+    def _load_locked(self, revoked: Token | None) -> Token | None:
         # Locked, because a client that has just got a token holds the lock until it is saved.
         with self._store.lock(self._key, _PATIENCE * _SHARE_OF_LOCK):
             stored = self._load()
-            if stored is not None and stored.access_token == revoked:
-                self._store.save(self._key, _NO_TOKEN)
-            return stored
+            if stored is not None and revoked is not None and stored.access_token == revoked.access_token:
+                self._store.save(self._key, stored := _NO_TOKEN)
+            return stored if stored is not None and time.time() < stored.expires_at else None
 
     def _begin(self, adopt: Adopt, issued: Callable[[float], Token | None]) -> Search | None:
         if time.monotonic() < self._rests_until:

@@ -18,11 +18,13 @@ from interactor_ext import (
     AuthenticationError,
     ConfigurationError,
     InteractorClient,
+    InteractorError,
     PermissionDeniedError,
     RateLimitError,
     ServerError,
 )
 from interactor_ext.sandbox import Sandbox
+from interactor_ext.tokens import MemoryTokenStore
 from tests.support.modes import at_once, call, client_of, done, in_turn, opened, sync_and_async
 from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, Reset, http, js, token_answer
 from tests.support.token_stores import RecordedStore
@@ -53,6 +55,21 @@ async def test_64_calls_at_once_of_a_new_client_make_one_token_request(mode: str
         await at_once(mode, *(list_in(client, f"user_{number}") for number in range(64)))
     assert token_requests(sandbox) == 1
     assert calls(sandbox) == {200: 64}
+
+
+@sync_and_async
+async def test_store_that_fails_leaves_open_whether_its_token_was_revoked(mode: str, sandbox: Sandbox) -> None:
+    class FailingStore(MemoryTokenStore):
+        def load(self, key: str) -> Any:
+            raise OSError("unreachable")
+
+    settings = {**sandbox._with_connection({}), "token_store": FailingStore()}
+    async with opened(mode, settings) as client:
+        for _ in range(2):
+            with pytest.raises(InteractorError, match=r"FailingStore failed, so a token in it may still be valid"):
+                await client.revoke_token()
+            await client.get_access_token()
+    assert token_requests(sandbox) == 2
 
 
 @sync_and_async
