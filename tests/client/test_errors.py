@@ -29,7 +29,6 @@ from interactor_ext import (
     PermissionDeniedError,
     RateLimitError,
     ResponseValidationError,
-    RetryPolicy,
     ServerError,
     StreamError,
     ValidationError,
@@ -262,21 +261,6 @@ def test_message_names_every_detail() -> None:
     message = str(error_of(422, json.dumps(body)))
     assert f"system_prompt: {same}" in message
     assert message.count("model: ") == 1
-
-
-def test_conflict_of_a_retry_with_the_callers_key_may_have_either_cause() -> None:
-    answers = iter([503, 409])
-
-    def respond(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/oauth/token"):
-            return httpx.Response(200, json={"access_token": TOKEN, "expires_in": 900})
-        return httpx.Response(next(answers))
-
-    settings = {**Wire().settings, "transport": httpx.MockTransport(respond), "max_retries": 1}
-    policy = RetryPolicy(base_delay=0.0)
-    with InteractorClient(**settings, retry_policy=policy) as client, pytest.raises(ConflictError) as caught:
-        client.with_options(idempotency_key="k").assistants.create(**BODY)
-    assert "An earlier attempt may still be running, or the key was used for another body." in str(caught.value)
 
 
 def test_conflict_advises_to_use_a_new_key_where_the_caller_chose_it() -> None:

@@ -246,7 +246,8 @@ class TestIdempotencyKeys:
             (None, ["lost", 409, 409, 409], 4, "An earlier attempt may still be running"),
             (None, [409], 1, "doesn't allow this"),
             (None, [429, 409], 2, "doesn't allow this"),
-            ("mine", ["lost", 409], 2, "Use a new key"),
+            ("mine", ["lost", 409], 2, "earlier attempt may still be running, or the key was used for another body"),
+            ("mine", [409], 1, "Use a new key"),
         ],
     )
     def test_409_of_a_repeat_with_an_automatic_key_is_waited_for(
