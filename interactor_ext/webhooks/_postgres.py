@@ -125,7 +125,7 @@ class PostgresBacked:
             "prepare_threshold": None,
         }
 
-    def _execute(self, connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[Any]:
+    def _last_cursor(self, connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[Any]:
         """The cursor of the last statement. Several go as one query, in one transaction."""
         cursor = self._new_cursor(connection)
         yield Call(cursor.execute, (_ISOLATION + statement, values))
@@ -135,7 +135,7 @@ class PostgresBacked:
 
     def _rows(self, connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[int]:
         """How many rows the last statement found or changed."""
-        return int((yield from self._execute(connection, statement, values)).rowcount)
+        return int((yield from self._last_cursor(connection, statement, values)).rowcount)
 
     def _create(self, connection: Any) -> Effects[None]:
         # A role that may not create tables need not be able to once the table is there.

@@ -9,11 +9,12 @@ from __future__ import annotations
 import inspect
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._waiting.around import is_async
 from interactor_ext.logs import webhooks_logger as logger
@@ -28,24 +29,20 @@ ON CONFLICT (key) DO NOTHING
 _UNTIL = {"postgresql": "to_timestamp({})", "sqlite": "{}"}
 # No name of a router begins with it.
 _PREFIX = "+"
-_Values = tuple[str, float]
 
 
 def claim(connection: Any, key: str, *, begins_alone: bool = True) -> bool:
     """True if no transaction has claimed the event before."""
-    is_first = _claim(connection, key, begins_alone=begins_alone)
-    if inspect.iscoroutine(is_first):
-        is_first.close()
+    if _is_async(connection):
         raise ConfigurationError("This connection is asynchronous. Write `await router.aclaim_in(event, connection)`.")
-    return bool(is_first)
+    return run_sync(_claim(connection, key, begins_alone))
 
 
 async def aclaim(connection: Any, key: str) -> bool:
     """`claim` in an async connection."""
-    is_first = _claim(connection, key)
-    if not inspect.isawaitable(is_first):
+    if not _is_async(connection):
         raise ConfigurationError("This connection isn't asynchronous. Write `router.claim_in(event, connection)`.")
-    return await is_first
+    return await run_async(_claim(connection, key, begins_alone=True))
 
 
 def once(takes_value: bool, key: str, handler: Callable[..., Any], connection: Any) -> Callable[[Any], Any]:
@@ -53,8 +50,7 @@ def once(takes_value: bool, key: str, handler: Callable[..., Any], connection: A
     given = (connection,) if takes_value else ()
 
     async def acall(event: Any) -> None:
-        is_first = _claim(connection, key, begins_alone=False)
-        if _note(key, await is_first if inspect.isawaitable(is_first) else is_first):
+        if _note(key, await run_async(_claim(connection, key, begins_alone=False))):
             await handler(event, *given)
 
     def call(event: Any) -> Any:
@@ -78,30 +74,34 @@ def connection_in(atomic: Any) -> Iterator[Any]:
         yield transaction.get_connection(atomic.using)
 
 
-def _claim(connection: Any, key: str, *, begins_alone: bool = True) -> bool | Awaitable[bool]:
+def _is_async(connection: Any) -> bool:
+    return inspect.iscoroutinefunction(getattr(connection, "execute", None))
+
+
+def _claim(connection: Any, key: str, begins_alone: bool) -> Effects[bool]:
     packages = {each.__module__.partition(".")[0] for each in type(connection).__mro__}
     values = (_PREFIX + key, time.time() + DEFAULT_TTL)
     if isinstance(connection, sqlite3.Connection):
-        return _is_new(connection.execute(_insert("sqlite", _has_begun(connection), "?", "?"), values))
-    if "psycopg" in packages:
+        result = connection.execute(_insert("sqlite", _has_begun(connection), "?", "?"), values)
+    elif "psycopg" in packages:
         has_begun = not connection.autocommit or connection.info.transaction_status.name != "IDLE"
-        result = connection.execute(_insert("postgresql", has_begun, "%s", "%s"), values)
-        return _is_soon_new(result) if inspect.isawaitable(result) else _is_new(result)
-    if "sqlalchemy" in packages:
+        result = yield Call(connection.execute, (_insert("postgresql", has_begun, "%s", "%s"), values))
+    elif "sqlalchemy" in packages:
         session = connection() if hasattr(connection, "registry") else connection  # of a scoped_session
-        claim = partial(_claim_with_sqlalchemy, values=values, begins_alone=begins_alone)
-        return session.run_sync(claim) if hasattr(session, "run_sync") else claim(session)
-    if hasattr(connection, "in_atomic_block"):
-        cursor = connection.cursor()
-        cursor.execute(_insert(connection.vendor, connection.in_atomic_block, "%s", "%s"), values)
-        return _is_new(cursor)
-    raise ConfigurationError(
-        "Events can be claimed in a connection of psycopg, sqlite3 or Django, or in a session or "
-        f"connection of SQLAlchemy, not in a {type(connection).__name__}."
-    )
+        insert = partial(_insert_with_sqlalchemy, values=values, begins_alone=begins_alone)
+        result = (yield Call(session.run_sync, (insert,))) if hasattr(session, "run_sync") else insert(session)
+    elif hasattr(connection, "in_atomic_block"):
+        result = connection.cursor()
+        result.execute(_insert(connection.vendor, connection.in_atomic_block, "%s", "%s"), values)
+    else:
+        raise ConfigurationError(
+            "Events can be claimed in a connection of psycopg, sqlite3 or Django, or in a session or "
+            f"connection of SQLAlchemy, not in a {type(connection).__name__}."
+        )
+    return bool(result.rowcount == 1)
 
 
-def _claim_with_sqlalchemy(session: Any, values: _Values, *, begins_alone: bool) -> bool:
+def _insert_with_sqlalchemy(session: Any, values: tuple[str, float], begins_alone: bool) -> Any:
     from sqlalchemy import text
 
     if not (begins_alone or session.in_transaction()):
@@ -116,7 +116,7 @@ def _claim_with_sqlalchemy(session: Any, values: _Values, *, begins_alone: bool)
     else:
         has_begun = getattr(raw.dbapi_connection, "autocommit", False) is not True
     statement = text(_insert(database, has_begun, ":key", ":until"))
-    return _is_new(connection.execute(statement, dict(zip(("key", "until"), values, strict=True))))
+    return connection.execute(statement, dict(zip(("key", "until"), values, strict=True)))
 
 
 def _has_begun(connection: Any) -> bool:
@@ -134,11 +134,3 @@ def _insert(database: str, has_begun: bool, key: str, until: str) -> str:
             "fails. Begin a transaction, then claim."
         )
     return _INSERT.format(key=key, until=_UNTIL[database].format(until))
-
-
-def _is_new(result: Any) -> bool:
-    return bool(result.rowcount == 1)
-
-
-async def _is_soon_new(result: Awaitable[Any]) -> bool:
-    return _is_new(await result)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, ClassVar
 
-from interactor_ext._effects import Call, Effects
+from interactor_ext._effects import Effects
 from interactor_ext.webhooks._postgres import CENTURY, SyncPostgresBacked
 from interactor_ext.webhooks.queue._contract import QueuedEvent
-from interactor_ext.webhooks.queue._sql import COMPLETE, DELETE, Dialect, SQLEventQueue, check_values
+from interactor_ext.webhooks.queue._sql import Dialect, SQLEventQueue
 from interactor_ext.webhooks.stores._postgres import OUTDATED
 
-# After `at`, the row of a handled event counts as absent.
 # The clock is the server's, the same for all machines. statement_timestamp(), unlike clock_timestamp(), lets an index
 # find what is due.
 SCHEMA = """
@@ -23,11 +21,6 @@ CREATE TABLE IF NOT EXISTS interactor_webhook_queue (
 CREATE INDEX IF NOT EXISTS interactor_webhook_queue_at ON interactor_webhook_queue (state, at);
 CREATE INDEX IF NOT EXISTS interactor_webhook_queue_service
 ON interactor_webhook_queue (state, substr(key, 1, strpos(key, ':')), at);
-"""
-_PUT = """
-INSERT INTO interactor_webhook_queue AS queue (key, state, at, body, since) VALUES (:key, 'open', {now}, :body, {now})
-ON CONFLICT (key) DO UPDATE SET state = 'open', at = excluded.at, body = excluded.body, since = excluded.since,
-attempts = 0, token = '' WHERE queue.state = 'done' AND queue.at <= {now}
 """
 # An event whose worker does not get this answer waits for the end of its lease.
 _TAKE = """
@@ -57,35 +50,19 @@ class PostgresEventQueue(SQLEventQueue, SyncPostgresBacked):
     # Without a store, nobody else sweeps what `claim_in` has claimed.
     _outdated: ClassVar = {"interactor_webhook_queue": "state = 'done' AND at <= statement_timestamp()"} | OUTDATED
 
-    def put(self, key: str, body: bytes) -> bool:
-        """Like `EventQueue.put`."""
-        return self._run(partial(self._put, key, body))
-
     def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
         """Like `EventQueue.take`."""
-        taken = self._fetch(_TAKE, token=token, seconds=lease, service=service)
+        taken = self._found(_TAKE, token=token, seconds=lease, service=service)
         return QueuedEvent(*taken[0]) if taken else None
 
-    def check(self) -> None:
-        """Like `EventQueue.check`."""
-        self._write(";".join((_PUT, COMPLETE, DELETE)), **check_values())  # one transaction
+    def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
+        text = self._text(statements, values.get("service", ""))
 
-    def _put(self, key: str, body: bytes, connection: Any) -> Effects[bool]:
-        is_new = yield from self._rows(connection, self._text(_PUT), {"key": key, "body": body})
-        if is_new:
+        def plan(connection: Any) -> Effects[tuple[int, list[Any]]]:
+            cursor = yield from self._last_cursor(connection, text, values | {"seconds": min(seconds, CENTURY)})
+            if cursor.description:
+                return cursor.rowcount, cursor.fetchall()
             yield from self._sweep(connection)
-        return is_new > 0
-
-    def _write(self, statement: str, *, seconds: float = 0.0, **values: Any) -> bool:
-        values["seconds"] = min(seconds, CENTURY)
-        return self._run(partial(self._rows, statement=self._text(statement), values=values)) > 0
-
-    def _fetch(self, statement: str, *, seconds: float = 0.0, **values: Any) -> list[Any]:
-        values["seconds"] = min(seconds, CENTURY)
-
-        def plan(connection: Any) -> Effects[list[Any]]:
-            cursor = yield from self._execute(connection, self._text(statement, values.get("service", "")), values)
-            found: list[Any] = yield Call(cursor.fetchall)
-            return found
+            return cursor.rowcount, []
 
         return self._run(plan)

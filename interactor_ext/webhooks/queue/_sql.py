@@ -17,6 +17,12 @@ _OF_SERVICE = "AND substr(key, 1, {colon}) = :service || ':'"
 _OF_HOLDER = """
 UPDATE interactor_webhook_queue SET at = {then} %s WHERE key = :key AND token = :token AND state = 'open'
 """
+# After `at`, the row of a handled event counts as absent.
+_PUT = """
+INSERT INTO interactor_webhook_queue (key, state, at, body, since) VALUES (:key, 'open', {now}, :body, {now})
+ON CONFLICT (key) DO UPDATE SET state = 'open', at = excluded.at, body = excluded.body, since = excluded.since,
+attempts = 0, token = '' WHERE interactor_webhook_queue.state = 'done' AND interactor_webhook_queue.at <= {now}
+"""
 _RENEW = _OF_HOLDER % ""
 _END = _OF_HOLDER % ", token = '', state = :state, error = :error"
 _PUT_BACK = _OF_HOLDER % (
@@ -27,9 +33,9 @@ UPDATE interactor_webhook_queue SET state = 'done', at = {then}, body = '', toke
 WHERE key = :key AND
 """
 # With the same token, a repeated completion is the first one still.
-COMPLETE = _DONE + "(state <> 'done' OR token = :token)"
+_COMPLETE = _DONE + "(state <> 'done' OR token = :token)"
 _DISCARD = _DONE + "state = 'dead'"
-DELETE = "DELETE FROM interactor_webhook_queue WHERE key = :key"
+_CHECK = ";".join((_PUT, _COMPLETE, "DELETE FROM interactor_webhook_queue WHERE key = :key"))
 _REPLAY = """
 UPDATE interactor_webhook_queue SET state = 'open', at = {now}, since = {now}, attempts = 0, error = ''
 WHERE key = :key AND state = 'dead'
@@ -74,61 +80,67 @@ class SQLEventQueue(ABC):
     _dialect: ClassVar[Dialect]
 
     @abstractmethod
-    def _write(self, statement: str, *, seconds: float = 0.0, **values: Any) -> bool:
-        """Whether the statement changed a row."""
+    def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
+        """Execute statements in one transaction. Returns how many rows the last one changed, and which it found."""
 
-    @abstractmethod
-    def _fetch(self, statement: str, *, seconds: float = 0.0, **values: Any) -> list[Any]: ...
+    def put(self, key: str, body: bytes) -> bool:
+        """Like `EventQueue.put`."""
+        return self._changes(_PUT, key=key, body=body)
 
     def renew(self, key: str, token: str, lease: float) -> bool:
         """Like `EventQueue.renew`."""
-        return self._write(_RENEW, key=key, token=token, seconds=lease)
+        return self._changes(_RENEW, key=key, token=token, seconds=lease)
 
     def complete(self, key: str, token: str) -> bool:
         """Like `EventQueue.complete`."""
-        return self._write(COMPLETE, key=key, token=token, seconds=self.ttl)
+        return self._changes(_COMPLETE, key=key, token=token, seconds=self.ttl)
 
     def retry(self, key: str, token: str, delay: float, error: str) -> bool:
         """Like `EventQueue.retry`."""
-        return self._write(_END, state="open", key=key, token=token, seconds=delay, error=_storable(error))
+        return self._changes(_END, state="open", key=key, token=token, seconds=delay, error=_storable(error))
 
     def put_back(self, key: str, token: str, delay: float, error: str = "") -> bool:
         """Like `EventQueue.put_back`."""
-        return self._write(_PUT_BACK, key=key, token=token, seconds=delay, error=_storable(error))
+        return self._changes(_PUT_BACK, key=key, token=token, seconds=delay, error=_storable(error))
 
     def bury(self, key: str, token: str, error: str) -> bool:
         """Like `EventQueue.bury`."""
-        return self._write(_END, state="dead", key=key, token=token, error=_storable(error))
+        return self._changes(_END, state="dead", key=key, token=token, error=_storable(error))
 
     def dead_letters(self, limit: int = 100, service: str = "", key: str = "") -> list[DeadLetter]:
         """Like `EventQueue.dead_letters`."""
-        found = self._fetch(_DEAD_WITH_KEY if key else _DEAD, limit=limit, service=service, key=key)
+        found = self._found(_DEAD_WITH_KEY if key else _DEAD, limit=limit, service=service, key=key)
         return [DeadLetter(*row) for row in found]
 
     def stats(self, service: str = "") -> WebhookQueue:
         """How many events of this service, or of all, are in the queue, and how old they are."""
-        [row] = self._fetch(_STATS, service=service)
+        [row] = self._found(_STATS, service=service)
         return WebhookQueue(service, *row)
 
     def overdue(self, seconds: float) -> dict[str, int]:
         """Like `EventQueue.overdue`."""
-        return dict(self._fetch(_OVERDUE, seconds=seconds))
+        return dict(self._found(_OVERDUE, seconds=seconds))
 
     def replay(self, key: str) -> bool:
         """Like `EventQueue.replay`."""
-        return self._write(_REPLAY, key=key)
+        return self._changes(_REPLAY, key=key)
 
     def discard(self, key: str) -> bool:
         """Like `EventQueue.discard`."""
-        return self._write(_DISCARD, key=key, token="", seconds=self.ttl)
+        return self._changes(_DISCARD, key=key, token="", seconds=self.ttl)
+
+    def check(self) -> None:
+        """Like `EventQueue.check`."""
+        self._changes(_CHECK, key=f"check:{secrets.token_hex(8)}", body=b"{}", token="", seconds=self.ttl)
+
+    def _changes(self, statements: str, **values: Any) -> bool:
+        return self._execute(statements, **values)[0] > 0
+
+    def _found(self, statement: str, **values: Any) -> list[Any]:
+        return self._execute(statement, **values)[1]
 
     def _text(self, statement: str, service: str = "") -> str:
         return _rendered(statement, self._dialect, bool(service))
-
-
-def check_values() -> dict[str, Any]:
-    """Of the event that `check` stores and deletes."""
-    return {"key": f"check:{secrets.token_hex(8)}", "body": b"{}", "token": ""}
 
 
 @cache

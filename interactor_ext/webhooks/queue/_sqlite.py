@@ -6,7 +6,7 @@ from typing import Any
 
 from interactor_ext.webhooks._database import SQLiteBacked
 from interactor_ext.webhooks.queue._contract import QueuedEvent
-from interactor_ext.webhooks.queue._sql import COMPLETE, DELETE, Dialect, SQLEventQueue, check_values
+from interactor_ext.webhooks.queue._sql import Dialect, SQLEventQueue
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS interactor_webhook_queue (
@@ -17,10 +17,6 @@ CREATE TABLE IF NOT EXISTS interactor_webhook_queue (
 CREATE INDEX IF NOT EXISTS interactor_webhook_queue_at ON interactor_webhook_queue (state, at);
 CREATE INDEX IF NOT EXISTS interactor_webhook_queue_service
 ON interactor_webhook_queue (state, substr(key, 1, instr(key, ':')), at);
-"""
-_PUT = """
-INSERT INTO interactor_webhook_queue (key, state, at, body, since) VALUES (:key, 'open', :now, :body, :now)
-ON CONFLICT DO NOTHING
 """
 _NEXT = """
 SELECT key, body, attempts, since FROM interactor_webhook_queue WHERE state = 'open' AND at <= :now {service}
@@ -39,10 +35,6 @@ class SQLiteEventQueue(SQLEventQueue, SQLiteBacked):
     _schema = SCHEMA
     _sweep = "DELETE FROM interactor_webhook_queue WHERE state = 'done' AND at <= :now"
 
-    def put(self, key: str, body: bytes) -> bool:
-        """Like `EventQueue.put`."""
-        return self._write(_PUT, key=key, body=body)
-
     def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
         """Like `EventQueue.take`."""
         with self._transaction() as (connection, now):
@@ -54,19 +46,9 @@ class SQLiteEventQueue(SQLEventQueue, SQLiteBacked):
             connection.execute(_TAKE, {"key": key, "token": token, "until": now + lease})
             return QueuedEvent(key, body, attempts + 1, now - since)
 
-    def check(self) -> None:
-        """Like `EventQueue.check`."""
-        with self._transaction() as (connection, now):
-            values = {**check_values(), "now": now, "seconds": self.ttl}
-            for statement in (_PUT, COMPLETE, DELETE):
-                connection.execute(self._text(statement), values)
-
-    def _write(self, statement: str, *, seconds: float = 0.0, **values: Any) -> bool:
+    def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
+        text = self._text(statements, values.get("service", ""))
         with self._transaction() as (connection, now):
             values |= {"now": now, "seconds": seconds}
-            return connection.execute(self._text(statement), values).rowcount > 0
-
-    def _fetch(self, statement: str, *, seconds: float = 0.0, **values: Any) -> list[Any]:
-        with self._transaction() as (connection, now):
-            values |= {"now": now, "seconds": seconds}
-            return connection.execute(self._text(statement, values.get("service", "")), values).fetchall()
+            *_, last = [connection.execute(each, values) for each in text.split(";")]
+            return last.rowcount, last.fetchall()
