@@ -8,11 +8,12 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
 from interactor_ext.webhooks._names import TABLES, renaming
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
+from interactor_ext.webhooks._sql import SQLITE, SQLBacked, rendered
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 _SWEEP_EVERY = 3600.0
@@ -20,7 +21,7 @@ _SWEEP_EVERY = 3600.0
 _WITHOUT_FILE = (":memory:", "")
 
 
-class SQLiteBacked:
+class SQLiteBacked(SQLBacked):
     """Base of stores and queues: a connection, opened at first use and closed during a fork, so that it works in parent
     and child; and the end of what they need not remember.
 
@@ -80,6 +81,13 @@ class SQLiteBacked:
         connection = getattr(self, "_connection", None)
         if connection is not None:
             connection.close()
+
+    def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
+        text = rendered(statements, SQLITE, bool(values.get("service")))
+        with self._transaction() as (connection, now):
+            values |= {"now": now, "seconds": seconds}
+            *_, last = [connection.execute(each, values) for each in text.split(";")]
+            return last.rowcount, last.fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[tuple[sqlite3.Connection, float]]:

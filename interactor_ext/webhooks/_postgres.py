@@ -17,6 +17,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.webhooks._names import TABLES, renaming
 from interactor_ext.webhooks._settings import above_zero
+from interactor_ext.webhooks._sql import POSTGRESQL, Dialect, SQLBacked, rendered
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ T = TypeVar("T")
 # As many as there are threads for synchronous callers. Each connection is a process of the server.
 MOST_CONNECTIONS = 8
 # A timestamp of PostgreSQL cannot be as late as some numbers of seconds are.
-CENTURY = 100 * 365 * 86_400.0
+_CENTURY = 100 * 365 * 86_400.0
 _IS_THERE = "SELECT FROM pg_class WHERE oid = to_regclass(%(table)s)"
 _CAN_SWEEP = _IS_THERE + " AND has_table_privilege(oid, 'DELETE')"
 _HAS_COLUMNS = "SELECT {columns} FROM {table} LIMIT 0"
@@ -58,6 +59,7 @@ class PostgresBacked:
 
     _kind: ClassVar[str]
     """What errors call it."""
+    _dialect: ClassVar[Dialect] = POSTGRESQL
     _table: ClassVar[str]
     _schema: ClassVar[str]
     _outdated: ClassVar[dict[str, str]]
@@ -136,6 +138,17 @@ class PostgresBacked:
     def _rows(self, connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[int]:
         """How many rows the last statement found or changed."""
         return int((yield from self._last_cursor(connection, statement, values)).rowcount)
+
+    def _statements(
+        self, statements: str, seconds: float, values: dict[str, Any], connection: Any
+    ) -> Effects[tuple[int, list[Any]]]:
+        """See `SQLBacked._execute`."""
+        text = rendered(statements, self._dialect, bool(values.get("service")))
+        cursor = yield from self._last_cursor(connection, text, values | {"seconds": min(seconds, _CENTURY)})
+        found = (yield Call(cursor.fetchall)) if cursor.description else []
+        if statements.lstrip().startswith("INSERT"):  # the others add no rows
+            yield from self._sweep(connection)
+        return cursor.rowcount, found
 
     def _create(self, connection: Any) -> Effects[None]:
         # A role that may not create tables need not be able to once the table is there.
@@ -244,7 +257,7 @@ class PostgresBacked:
         return WebhookStoreError(f"PostgreSQL didn't respond within {self._timeout:.3g} s.")
 
 
-class SyncPostgresBacked(PostgresBacked):
+class SyncPostgresBacked(PostgresBacked, SQLBacked):
     """`PostgresBacked` for synchronous callers: calls run in threads of their own, which they can be left to."""
 
     def __init__(
@@ -258,6 +271,9 @@ class SyncPostgresBacked(PostgresBacked):
         self._threads = DaemonThreads("interactor-webhook-postgres", most=MOST_CONNECTIONS)
         # When the interpreter ends too: a pool that is open then waits for its threads in vain.
         weakref.finalize(self, _close_all, self._pools)
+
+    def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
+        return self._run(partial(self._statements, statements, seconds, values))
 
     def create(self) -> None:
         """Create the table. Can be called at every start, by any number of processes at once.

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from interactor_ext._effects import Effects
-from interactor_ext.webhooks._postgres import CENTURY, SyncPostgresBacked
+from interactor_ext.webhooks._postgres import SyncPostgresBacked
 from interactor_ext.webhooks.queue._contract import QueuedEvent
-from interactor_ext.webhooks.queue._sql import Dialect, SQLEventQueue
+from interactor_ext.webhooks.queue._sql import SQLEventQueue
 from interactor_ext.webhooks.stores._postgres import OUTDATED
 
-# The clock is the server's, the same for all machines. statement_timestamp(), unlike clock_timestamp(), lets an index
-# find what is due.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS interactor_webhook_queue (
     key text COLLATE "C" PRIMARY KEY, state text NOT NULL, at timestamptz NOT NULL, body bytea NOT NULL,
@@ -30,7 +27,6 @@ UPDATE interactor_webhook_queue SET at = {then}, attempts = attempts + 1, token 
 )
 RETURNING key, body, attempts, {epoch} {now}) - {epoch} since)
 """
-_NOW, _SECONDS = "statement_timestamp()", "make_interval(secs => :seconds)"
 
 
 class PostgresEventQueue(SQLEventQueue, SyncPostgresBacked):
@@ -41,9 +37,6 @@ class PostgresEventQueue(SQLEventQueue, SyncPostgresBacked):
     `synchronous_commit` setting makes it.
     """
 
-    _dialect = Dialect(
-        _NOW, f"{_NOW} + {_SECONDS}", f"{_NOW} - {_SECONDS}", "strpos(key, ':')", "date_part('epoch',", r"%(\1)s"
-    )
     _kind = "queue"
     _table = "interactor_webhook_queue"
     _schema = SCHEMA
@@ -54,15 +47,3 @@ class PostgresEventQueue(SQLEventQueue, SyncPostgresBacked):
         """Like `EventQueue.take`."""
         taken = self._found(_TAKE, token=token, seconds=lease, service=service)
         return QueuedEvent(*taken[0]) if taken else None
-
-    def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
-        text = self._text(statements, values.get("service", ""))
-
-        def plan(connection: Any) -> Effects[tuple[int, list[Any]]]:
-            cursor = yield from self._last_cursor(connection, text, values | {"seconds": min(seconds, CENTURY)})
-            if cursor.description:
-                return cursor.rowcount, cursor.fetchall()
-            yield from self._sweep(connection)
-            return cursor.rowcount, []
-
-        return self._run(plan)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import secrets
-from abc import ABC, abstractmethod
-from functools import cache
-from typing import Any, ClassVar, NamedTuple
 
 from interactor_ext.telemetry._events import WebhookQueue
+from interactor_ext.webhooks._sql import SQLBacked
 from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter
 
-# Conditions that an index serves in both databases. Of all services there is none: a parameter of one plan for both
-# would keep SQLite from the index.
-_OF_SERVICE = "AND substr(key, 1, {colon}) = :service || ':'"
 _OF_HOLDER = """
 UPDATE interactor_webhook_queue SET at = {then} %s WHERE key = :key AND token = :token AND state = 'open'
 """
@@ -56,32 +50,12 @@ FROM interactor_webhook_queue WHERE state IN ('open', 'dead') {service}
 _OVERDUE = """
 SELECT substr(key, 1, {colon}), count(*) FROM interactor_webhook_queue WHERE state = 'open' AND at <= {ago} GROUP BY 1
 """
-_PARAMETER = re.compile(r"(?<!:):(\w+)")
 
 
-class Dialect(NamedTuple):
-    """How a database writes what is between braces, and a parameter (`\\1` is its name)."""
-
-    now: str
-    then: str
-    ago: str
-    colon: str
-    epoch: str
-    """Begins a call, of which the closing parenthesis is in the statement."""
-    parameter: str
-
-
-class SQLEventQueue(ABC):
+class SQLEventQueue(SQLBacked):
     """A queue in the table `interactor_webhook_queue`. `at` is when an event is due, its lease ends, or it became a
     dead letter, or when it may be forgotten. `error` of an event without an attempt says that it has no handler.
     """
-
-    ttl: float
-    _dialect: ClassVar[Dialect]
-
-    @abstractmethod
-    def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
-        """Execute statements in one transaction. Returns how many rows the last one changed, and which it found."""
 
     def put(self, key: str, body: bytes) -> bool:
         """Like `EventQueue.put`."""
@@ -132,23 +106,6 @@ class SQLEventQueue(ABC):
     def check(self) -> None:
         """Like `EventQueue.check`."""
         self._changes(_CHECK, key=f"check:{secrets.token_hex(8)}", body=b"{}", token="", seconds=self.ttl)
-
-    def _changes(self, statements: str, **values: Any) -> bool:
-        return self._execute(statements, **values)[0] > 0
-
-    def _found(self, statement: str, **values: Any) -> list[Any]:
-        return self._execute(statement, **values)[1]
-
-    def _text(self, statement: str, service: str = "") -> str:
-        return _rendered(statement, self._dialect, bool(service))
-
-
-@cache
-def _rendered(statement: str, dialect: Dialect, of_service: bool) -> str:
-    statement = statement.replace("{service}", _OF_SERVICE if of_service else "")
-    for name, text in dialect._asdict().items():
-        statement = statement.replace(f"{{{name}}}", text)
-    return _PARAMETER.sub(dialect.parameter, statement)
 
 
 def _storable(error: str) -> str:

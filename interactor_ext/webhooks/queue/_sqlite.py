@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from interactor_ext.webhooks._database import SQLiteBacked
+from interactor_ext.webhooks._sql import SQLITE, rendered
 from interactor_ext.webhooks.queue._contract import QueuedEvent
-from interactor_ext.webhooks.queue._sql import Dialect, SQLEventQueue
+from interactor_ext.webhooks.queue._sql import SQLEventQueue
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS interactor_webhook_queue (
@@ -31,7 +30,6 @@ class SQLiteEventQueue(SQLEventQueue, SQLiteBacked):
     `path` may be that of a `SQLiteEventStore`; `ttl` and `timeout` mean the same as there.
     """
 
-    _dialect = Dialect(":now", ":now + :seconds", ":now - :seconds", "instr(key, ':')", "(", r":\1")
     _schema = SCHEMA
     _sweep = "DELETE FROM interactor_webhook_queue WHERE state = 'done' AND at <= :now"
 
@@ -39,16 +37,9 @@ class SQLiteEventQueue(SQLEventQueue, SQLiteBacked):
         """Like `EventQueue.take`."""
         with self._transaction() as (connection, now):
             values = {"now": now, "service": service}
-            row = connection.execute(self._text(_NEXT, service), values).fetchone()
+            row = connection.execute(rendered(_NEXT, SQLITE, bool(service)), values).fetchone()
             if row is None:
                 return None
             key, body, attempts, since = row
             connection.execute(_TAKE, {"key": key, "token": token, "until": now + lease})
             return QueuedEvent(key, body, attempts + 1, now - since)
-
-    def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
-        text = self._text(statements, values.get("service", ""))
-        with self._transaction() as (connection, now):
-            values |= {"now": now, "seconds": seconds}
-            *_, last = [connection.execute(each, values) for each in text.split(";")]
-            return last.rowcount, last.fetchall()

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from interactor_ext._effects import Effects, run_async
 from interactor_ext._lazy import LazyModule, asyncio
-from interactor_ext.webhooks._postgres import CENTURY, PostgresBacked, SyncPostgresBacked
+from interactor_ext.webhooks._postgres import PostgresBacked, SyncPostgresBacked
+from interactor_ext.webhooks._sql import POSTGRESQL_CLOCK
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL, ClaimState
+from interactor_ext.webhooks.stores._sql import CLAIM, COMPLETE, RELEASE, SQLEventStore, state_of
 
 if TYPE_CHECKING:
     import psycopg_pool
@@ -19,9 +21,6 @@ else:
 
 T = TypeVar("T")
 
-# Each statement may run twice, as the first answer may get lost: with the same token the outcome is the same.
-# `until` is the end of the lease, or of the ttl once the event was handled. After it the row counts as absent.
-# The clock is the server's, the same for all machines. clock_timestamp(), unlike now(), goes on while a row is locked.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS interactor_webhook_claims (
     key text COLLATE "C" PRIMARY KEY, token text NOT NULL, until timestamptz NOT NULL, completed boolean NOT NULL
@@ -29,20 +28,6 @@ CREATE TABLE IF NOT EXISTS interactor_webhook_claims (
 CREATE INDEX IF NOT EXISTS interactor_webhook_claims_until ON interactor_webhook_claims (until);
 """
 OUTDATED = {"interactor_webhook_claims": "until <= statement_timestamp()"}
-_CLAIM = """
-INSERT INTO interactor_webhook_claims AS claims (key, token, until, completed)
-VALUES (%(key)s, %(token)s, clock_timestamp() + make_interval(secs => %(lease)s), false)
-ON CONFLICT (key) DO UPDATE SET token = excluded.token, until = excluded.until, completed = false
-WHERE claims.until <= clock_timestamp() OR (claims.token = excluded.token AND NOT claims.completed)
-"""
-_COMPLETED = "SELECT FROM interactor_webhook_claims WHERE key = %(key)s AND completed"
-_COMPLETE = """
-INSERT INTO interactor_webhook_claims AS claims (key, token, until, completed)
-VALUES (%(key)s, %(token)s, clock_timestamp() + make_interval(secs => %(ttl)s), true)
-ON CONFLICT (key) DO UPDATE SET token = excluded.token, until = excluded.until, completed = true
-WHERE NOT claims.completed OR claims.until <= clock_timestamp() OR claims.token = excluded.token
-"""
-_RELEASE = "DELETE FROM interactor_webhook_claims WHERE key = %(key)s AND token = %(token)s AND NOT completed"
 
 
 class _Claims(PostgresBacked):
@@ -50,24 +35,10 @@ class _Claims(PostgresBacked):
     _table = "interactor_webhook_claims"
     _schema = SCHEMA
     _outdated: ClassVar = OUTDATED
-
-    def _claim(self, key: str, token: str, lease: float, connection: Any) -> Effects[ClaimState]:
-        values = {"key": key, "token": token, "lease": min(lease, CENTURY)}
-        if (yield from self._rows(connection, _CLAIM, values)):
-            yield from self._sweep(connection)
-            return ClaimState.CLAIMED
-        completed = yield from self._rows(connection, _COMPLETED, {"key": key})
-        return ClaimState.COMPLETED if completed else ClaimState.IN_PROGRESS
-
-    def _complete(self, key: str, token: str, connection: Any) -> Effects[bool]:
-        values = {"key": key, "token": token, "ttl": min(self.ttl, CENTURY)}
-        return bool((yield from self._rows(connection, _COMPLETE, values)))
-
-    def _release(self, key: str, token: str, connection: Any) -> Effects[None]:
-        yield from self._rows(connection, _RELEASE, {"key": key, "token": token})
+    _dialect: ClassVar = POSTGRESQL_CLOCK
 
 
-class PostgresEventStore(_Claims, SyncPostgresBacked):
+class PostgresEventStore(_Claims, SQLEventStore, SyncPostgresBacked):
     """Accepts a dsn (`postgresql://...` or `host=...`) or an open `psycopg_pool.ConnectionPool`, whose connections must
     be writable; both serve any number of threads. With a dsn the store keeps up to 8 connections per process, and works
     in forked children too. `create()` creates its one table, `interactor_webhook_claims`.
@@ -81,18 +52,6 @@ class PostgresEventStore(_Claims, SyncPostgresBacked):
         WebhookStoreError: in any method: PostgreSQL is unreachable, refuses, or doesn't respond in time.
         ConfigurationError: psycopg isn't installed or a setting is wrong; in any method: the table doesn't exist.
     """
-
-    def claim(self, key: str, token: str, lease: float) -> ClaimState:
-        """Like `EventStore.claim`."""
-        return self._run(partial(self._claim, key, token, lease))
-
-    def complete(self, key: str, token: str) -> bool:
-        """Like `EventStore.complete`."""
-        return self._run(partial(self._complete, key, token))
-
-    def release(self, key: str, token: str) -> None:
-        """Like `EventStore.release`."""
-        self._run(partial(self._release, key, token))
 
 
 class AsyncPostgresEventStore(_Claims):
@@ -118,15 +77,15 @@ class AsyncPostgresEventStore(_Claims):
 
     async def claim(self, key: str, token: str, lease: float) -> ClaimState:
         """Like `EventStore.claim`."""
-        return await self._run(partial(self._claim, key, token, lease))
+        return state_of((await self._execute(CLAIM, key=key, token=token, seconds=lease))[1])
 
     async def complete(self, key: str, token: str) -> bool:
         """Like `EventStore.complete`."""
-        return await self._run(partial(self._complete, key, token))
+        return (await self._execute(COMPLETE, key=key, token=token, seconds=self.ttl))[0] > 0
 
     async def release(self, key: str, token: str) -> None:
         """Like `EventStore.release`."""
-        await self._run(partial(self._release, key, token))
+        await self._execute(RELEASE, key=key, token=token)
 
     async def rename(self, old: str, new: str) -> int:
         """See `PostgresEventStore.rename`."""
@@ -141,6 +100,9 @@ class AsyncPostgresEventStore(_Claims):
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
+
+    async def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
+        return await self._run(partial(self._statements, statements, seconds, values))
 
     async def _run(self, plan: Callable[[Any], Effects[T]]) -> T:
         # A task of its own: a cancelled psycopg first asks the server to cancel, and waits for that.
