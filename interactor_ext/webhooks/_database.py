@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
 from interactor_ext.webhooks._names import TABLES, renaming
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
-from interactor_ext.webhooks._sql import SQLITE, SQLBacked, rendered
+from interactor_ext.webhooks._sql import SQLBacked, rendered, statements_of
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 _SWEEP_EVERY = 3600.0
@@ -29,7 +29,6 @@ class SQLiteBacked(SQLBacked):
     it writes without locks, even through a connection of its own. https://www.sqlite.org/howtocorrupt.html (2.6)
     """
 
-    _schema: ClassVar[str]
     _sweep: ClassVar[str]
     """Deletes what may be forgotten at `:now`."""
 
@@ -83,7 +82,7 @@ class SQLiteBacked(SQLBacked):
             connection.close()
 
     def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
-        text = rendered(statements, SQLITE, bool(values.get("service")))
+        text = rendered(statements, "sqlite", bool(values.get("service")))
         with self._transaction() as (connection, now):
             values |= {"now": now, "seconds": seconds}
             *_, last = [connection.execute(each, values) for each in text.split(";")]
@@ -153,7 +152,7 @@ class SQLiteBacked(SQLBacked):
                 time.sleep(0.01)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("BEGIN IMMEDIATE")
-        for statement in self._schema.split(";"):
+        for statement in statements_of(self._schema, "sqlite"):
             connection.execute(statement)
         connection.commit()
 

@@ -17,7 +17,7 @@ from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.webhooks._names import TABLES, renaming
 from interactor_ext.webhooks._settings import above_zero
-from interactor_ext.webhooks._sql import POSTGRESQL, Dialect, SQLBacked, rendered
+from interactor_ext.webhooks._sql import SQLBacked, rendered
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ class PostgresBacked:
 
     _kind: ClassVar[str]
     """What errors call it."""
-    _dialect: ClassVar[Dialect] = POSTGRESQL
     _table: ClassVar[str]
     _schema: ClassVar[str]
     _outdated: ClassVar[dict[str, str]]
@@ -143,7 +142,7 @@ class PostgresBacked:
         self, statements: str, seconds: float, values: dict[str, Any], connection: Any
     ) -> Effects[tuple[int, list[Any]]]:
         """See `SQLBacked._execute`."""
-        text = rendered(statements, self._dialect, bool(values.get("service")))
+        text = rendered(statements, "postgresql", bool(values.get("service")))
         cursor = yield from self._last_cursor(connection, text, values | {"seconds": min(seconds, _CENTURY)})
         found = (yield Call(cursor.fetchall)) if cursor.description else []
         if statements.lstrip().startswith("INSERT"):  # the others add no rows
@@ -157,7 +156,7 @@ class PostgresBacked:
             names = ", ".join(column.split()[0] for column in columns)
             yield from self._rows(connection, _HAS_COLUMNS.format(columns=names, table=self._table))
         else:
-            yield from self._rows(connection, _LOCK + self._schema)
+            yield from self._rows(connection, _LOCK + rendered(self._schema, "postgresql"))
 
     def _rename(self, old: str, new: str, connection: Any) -> Effects[int]:
         moved = 0

@@ -1,17 +1,26 @@
-"""The tables of stores and queues, for migrations."""
+"""The tables of stores and queues, and their statements for migrations."""
 
 from __future__ import annotations
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.webhooks.queue import _postgres as postgres_queue
-from interactor_ext.webhooks.queue import _sqlite as sqlite_queue
-from interactor_ext.webhooks.stores import _postgres as postgres_store
-from interactor_ext.webhooks.stores import _sqlite as sqlite_store
+from interactor_ext.webhooks._sql import DATABASES, statements_of
 
-_SCHEMAS = {
-    "postgresql": postgres_store.SCHEMA + postgres_queue.SCHEMA,
-    "sqlite": sqlite_store.SCHEMA + sqlite_queue.SCHEMA,
-}
+CLAIMS = """
+CREATE TABLE IF NOT EXISTS interactor_webhook_claims (
+    key {key} PRIMARY KEY, token TEXT NOT NULL, until {time} NOT NULL, completed BOOLEAN NOT NULL
+) {clustered};
+CREATE INDEX IF NOT EXISTS interactor_webhook_claims_until ON interactor_webhook_claims (until);
+"""
+QUEUE = """
+CREATE TABLE IF NOT EXISTS interactor_webhook_queue (
+    key {key} PRIMARY KEY, state TEXT NOT NULL, at {time} NOT NULL, body {bytes} NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, token TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '',
+    since {time} NOT NULL
+);
+CREATE INDEX IF NOT EXISTS interactor_webhook_queue_at ON interactor_webhook_queue (state, at);
+CREATE INDEX IF NOT EXISTS interactor_webhook_queue_service
+ON interactor_webhook_queue (state, substr(key, 1, {colon}), at);
+"""
 
 
 def schema_statements(dialect: str) -> list[str]:
@@ -23,6 +32,6 @@ def schema_statements(dialect: str) -> list[str]:
 
     Raises ConfigurationError for another database.
     """
-    if dialect not in _SCHEMAS:
+    if dialect not in DATABASES:
         raise ConfigurationError(f"Stores and queues are in PostgreSQL or SQLite, not in {dialect!r}.")
-    return [statement.strip() for statement in _SCHEMAS[dialect].split(";") if statement.strip()]
+    return statements_of(CLAIMS + QUEUE, dialect)

@@ -5,40 +5,36 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
+DATABASES = ("sqlite", "postgresql")
+# What each of them has in place of a name between braces.
+_DIFFERENCES = {
+    # That of PostgreSQL is of the server, the same for all machines. An index serves conditions with it.
+    "now": (":now", "statement_timestamp()"),
+    # That of PostgreSQL goes on while a row is locked.
+    "clock": (":now", "clock_timestamp()"),
+    "seconds": (":seconds", "make_interval(secs => :seconds)"),
+    # Begins a call, of which the closing parenthesis is in the statement.
+    "epoch": ("(", "date_part('epoch',"),
+    "colon": ("instr(key, ':')", "strpos(key, ':')"),
+    "skip_locked": ("", "FOR UPDATE SKIP LOCKED"),
+    "key": ("TEXT", 'TEXT COLLATE "C"'),
+    "time": ("REAL", "TIMESTAMPTZ"),
+    "bytes": ("BLOB", "BYTEA"),
+    "clustered": ("WITHOUT ROWID", ""),
+}
 # A condition that an index serves in both databases. Without a service there is none: a parameter of one plan for both
 # would keep SQLite from the index.
 _OF_SERVICE = "AND substr(key, 1, {colon}) = :service || ':'"
 _PARAMETER = re.compile(r"(?<!:):(\w+)")
 
 
-class Dialect(NamedTuple):
-    """How a database writes what is between braces, and a parameter (`\\1` is its name)."""
-
-    now: str
-    then: str
-    ago: str
-    colon: str
-    epoch: str
-    """Begins a call, of which the closing parenthesis is in the statement."""
-    parameter: str
-
-
-SQLITE = Dialect(":now", ":now + :seconds", ":now - :seconds", "instr(key, ':')", "(", r":\1")
-# The clock is the server's, the same for all machines.
-_NOW, _CLOCK, _SECONDS = "statement_timestamp()", "clock_timestamp()", "make_interval(secs => :seconds)"
-POSTGRESQL = Dialect(
-    _NOW, f"{_NOW} + {_SECONDS}", f"{_NOW} - {_SECONDS}", "strpos(key, ':')", "date_part('epoch',", r"%(\1)s"
-)
-# It goes on while a row is locked. But only with the other one can an index find what is due.
-POSTGRESQL_CLOCK = POSTGRESQL._replace(now=_CLOCK, then=f"{_CLOCK} + {_SECONDS}")
-
-
 class SQLBacked(ABC):
     """A store or a queue in a table, for synchronous callers."""
 
     ttl: float
+    _schema: ClassVar[str]
 
     @abstractmethod
     def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
@@ -52,8 +48,13 @@ class SQLBacked(ABC):
 
 
 @cache
-def rendered(statements: str, dialect: Dialect, of_service: bool) -> str:
+def rendered(statements: str, database: str, of_service: bool = False) -> str:
+    """The statements for a database. Parameters are written as in SQLite, `:name`."""
     statements = statements.replace("{service}", _OF_SERVICE if of_service else "")
-    for name, text in dialect._asdict().items():
-        statements = statements.replace(f"{{{name}}}", text)
-    return _PARAMETER.sub(dialect.parameter, statements)
+    for name, texts in _DIFFERENCES.items():
+        statements = statements.replace(f"{{{name}}}", texts[DATABASES.index(database)])
+    return statements if database == "sqlite" else _PARAMETER.sub(r"%(\1)s", statements)
+
+
+def statements_of(schema: str, database: str) -> list[str]:
+    return [each.strip() for each in rendered(schema, database).split(";") if each.strip()]

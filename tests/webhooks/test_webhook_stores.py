@@ -743,7 +743,7 @@ def test_queued_events_of_one_name_are_moved_to_another_unless_they_are_known_th
     assert queue.rename("", "new") == 2
     assert queue.rename("old", "new") == 0
     assert sorted(queue.take(key, 60).key for key in keys[:4]) == ["new:idem", "new:known", "new:sha256:0", "older:a"]
-    assert queue.take("t", 60) is None
+    assert queue.take("none left", 60) is None
     assert queue.complete("new:a", "t") is True
     for old, new, problem in (
         ("old", "new'", "name must be"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 
 from interactor_ext.telemetry._events import WebhookQueue
+from interactor_ext.webhooks._schema import QUEUE
 from interactor_ext.webhooks._sql import SQLBacked
-from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter
+from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter, QueuedEvent
 
 _OF_HOLDER = """
-UPDATE interactor_webhook_queue SET at = {then} %s WHERE key = :key AND token = :token AND state = 'open'
+UPDATE interactor_webhook_queue SET at = {now} + {seconds} %s WHERE key = :key AND token = :token AND state = 'open'
 """
 # After `at`, the row of a handled event counts as absent.
 _PUT = """
@@ -17,13 +18,23 @@ INSERT INTO interactor_webhook_queue (key, state, at, body, since) VALUES (:key,
 ON CONFLICT (key) DO UPDATE SET state = 'open', at = excluded.at, body = excluded.body, since = excluded.since,
 attempts = 0, token = '' WHERE interactor_webhook_queue.state = 'done' AND interactor_webhook_queue.at <= {now}
 """
+# In one transaction, so the second finds what the first has taken, by an index. An event whose worker does not get this
+# answer waits for the end of its lease.
+_TAKE = """
+UPDATE interactor_webhook_queue SET at = {now} + {seconds}, attempts = attempts + 1, token = :token WHERE key = (
+    SELECT key FROM interactor_webhook_queue WHERE state = 'open' AND at <= {now} {service}
+    ORDER BY at LIMIT 1 {skip_locked}
+);
+SELECT key, body, attempts, {epoch} {now}) - {epoch} since) FROM interactor_webhook_queue
+WHERE state = 'open' AND at = {now} + {seconds} AND token = :token
+"""
 _RENEW = _OF_HOLDER % ""
 _END = _OF_HOLDER % ", token = '', state = :state, error = :error"
 _PUT_BACK = _OF_HOLDER % (
     ", token = '', attempts = attempts - 1, error = CASE attempts WHEN 1 THEN :error ELSE error END"
 )
 _DONE = """
-UPDATE interactor_webhook_queue SET state = 'done', at = {then}, body = '', token = :token, error = ''
+UPDATE interactor_webhook_queue SET state = 'done', at = {now} + {seconds}, body = '', token = :token, error = ''
 WHERE key = :key AND
 """
 # With the same token, a repeated completion is the first one still.
@@ -48,7 +59,8 @@ SELECT count(CASE WHEN state = 'open' AND error = '' THEN 1 END),
 FROM interactor_webhook_queue WHERE state IN ('open', 'dead') {service}
 """
 _OVERDUE = """
-SELECT substr(key, 1, {colon}), count(*) FROM interactor_webhook_queue WHERE state = 'open' AND at <= {ago} GROUP BY 1
+SELECT substr(key, 1, {colon}), count(*) FROM interactor_webhook_queue
+WHERE state = 'open' AND at <= {now} - {seconds} GROUP BY 1
 """
 
 
@@ -57,9 +69,16 @@ class SQLEventQueue(SQLBacked):
     dead letter, or when it may be forgotten. `error` of an event without an attempt says that it has no handler.
     """
 
+    _schema = QUEUE
+
     def put(self, key: str, body: bytes) -> bool:
         """Like `EventQueue.put`."""
         return self._changes(_PUT, key=key, body=body)
+
+    def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
+        """Like `EventQueue.take`."""
+        found = self._found(_TAKE, token=token, seconds=lease, service=service)
+        return QueuedEvent(*found[0]) if found else None
 
     def renew(self, key: str, token: str, lease: float) -> bool:
         """Like `EventQueue.renew`."""

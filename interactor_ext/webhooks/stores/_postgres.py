@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from interactor_ext._effects import Effects, run_async
 from interactor_ext._lazy import LazyModule, asyncio
 from interactor_ext.webhooks._postgres import PostgresBacked, SyncPostgresBacked
-from interactor_ext.webhooks._sql import POSTGRESQL_CLOCK
+from interactor_ext.webhooks._schema import CLAIMS
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL, ClaimState
 from interactor_ext.webhooks.stores._sql import CLAIM, COMPLETE, RELEASE, SQLEventStore, state_of
 
@@ -21,21 +21,14 @@ else:
 
 T = TypeVar("T")
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS interactor_webhook_claims (
-    key text COLLATE "C" PRIMARY KEY, token text NOT NULL, until timestamptz NOT NULL, completed boolean NOT NULL
-);
-CREATE INDEX IF NOT EXISTS interactor_webhook_claims_until ON interactor_webhook_claims (until);
-"""
 OUTDATED = {"interactor_webhook_claims": "until <= statement_timestamp()"}
 
 
 class _Claims(PostgresBacked):
     _kind = "store"
     _table = "interactor_webhook_claims"
-    _schema = SCHEMA
+    _schema = CLAIMS
     _outdated: ClassVar = OUTDATED
-    _dialect: ClassVar = POSTGRESQL_CLOCK
 
 
 class PostgresEventStore(_Claims, SQLEventStore, SyncPostgresBacked):

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from interactor_ext.webhooks._schema import CLAIMS
 from interactor_ext.webhooks._sql import SQLBacked
 from interactor_ext.webhooks.stores._contract import ClaimState
 
 _INSERT = """
-INSERT INTO interactor_webhook_claims AS claims (key, token, until, completed) VALUES (:key, :token, {then}, %s)
+INSERT INTO interactor_webhook_claims AS claims (key, token, until, completed)
+VALUES (:key, :token, {clock} + {seconds}, %s)
 ON CONFLICT (key) DO UPDATE SET token = excluded.token, until = excluded.until, completed = excluded.completed
-WHERE claims.until <= {now} OR %s
+WHERE claims.until <= {clock} OR %s
 """
 # The numbers are those of ClaimState.
 _STATE = """
@@ -32,6 +34,8 @@ def state_of(found: list[Any]) -> ClaimState:
 
 class SQLEventStore(SQLBacked):
     """A store in the table `interactor_webhook_claims`."""
+
+    _schema = CLAIMS
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
         """Like `EventStore.claim`."""

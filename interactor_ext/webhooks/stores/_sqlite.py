@@ -5,13 +5,6 @@ from __future__ import annotations
 from interactor_ext.webhooks._database import SQLiteBacked
 from interactor_ext.webhooks.stores._sql import SQLEventStore
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS interactor_webhook_claims (
-    key TEXT PRIMARY KEY, token TEXT NOT NULL, until REAL NOT NULL, completed INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS interactor_webhook_claims_until ON interactor_webhook_claims (until);
-"""
-
 
 class SQLiteEventStore(SQLEventStore, SQLiteBacked):
     """Shared by all threads and processes of one machine that open `path`; SQLite's locks don't work over a network.
@@ -20,5 +13,4 @@ class SQLiteEventStore(SQLEventStore, SQLiteBacked):
     before the router responds with 503. `clock` returns the time of day, which all processes must share.
     """
 
-    _schema = SCHEMA
     _sweep = "DELETE FROM interactor_webhook_claims WHERE until <= :now"

@@ -9,20 +9,19 @@ from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 
-from interactor_ext.webhooks.stores import _postgres, _sqlite
-
-# Other databases have no such table, and no store uses it there.
-_SCHEMAS = {"postgresql": _postgres.SCHEMA, "sqlite": _sqlite.SCHEMA}
+from interactor_ext.webhooks._schema import CLAIMS
+from interactor_ext.webhooks._sql import DATABASES, statements_of
 
 
 def _create(_: Any, editor: BaseDatabaseSchemaEditor) -> None:
-    for statement in _SCHEMAS.get(editor.connection.vendor, "").split(";"):
-        if statement.strip():
+    vendor = editor.connection.vendor
+    if vendor in DATABASES:  # no store uses another one
+        for statement in statements_of(CLAIMS, vendor):
             editor.execute(statement)
 
 
 def _drop(_: Any, editor: BaseDatabaseSchemaEditor) -> None:
-    if editor.connection.vendor in _SCHEMAS:
+    if editor.connection.vendor in DATABASES:
         editor.execute("DROP TABLE IF EXISTS interactor_webhook_claims")
 
 
