@@ -60,6 +60,13 @@ class Rules(NamedTuple):
     """Starts the measurement of an attempt, where there is telemetry. The number counts the attempts before it."""
 
 
+class _UnshownRequest(httpx.Request):
+    """Shown without its query, as in tracebacks that have local variables: the query has a token."""
+
+    def __repr__(self) -> str:
+        return f"<Request({self.method!r}, {self.url.path!r})>"
+
+
 class Attempts:
     """The attempts of one call. What comes next is the outcome, a response or an error that is raised, or a pause."""
 
@@ -127,7 +134,7 @@ class Attempts:
         if hidden is None:
             return request
         url = request.url.copy_merge_params(hidden)
-        return httpx.Request(
+        return _UnshownRequest(
             request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
         )
 

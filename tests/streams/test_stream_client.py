@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -14,6 +15,7 @@ import pytest
 
 from interactor_client.models import MessageDelta
 from interactor_ext import (
+    APIConnectionError,
     APITimeoutError,
     AuthenticationError,
     ConfigurationError,
@@ -124,6 +126,27 @@ async def test_token_in_a_url_that_is_refused_is_replaced_once_and_then_the_head
     assert [token for place, token in platform.asked if place == "URL"][:5] == [
         *["rooms:read-2"] * 2, *["rooms:read-3"] * 2, "rooms:read-4",
     ]  # fmt: skip
+
+
+@sync_and_async
+async def test_token_in_a_url_is_in_no_traceback_with_local_variables(mode: str) -> None:
+    platform = ByURL()
+
+    def lose(token: str) -> bool:
+        raise ConnectionError
+
+    with RawServer(platform) as server:
+        async with opened(mode, settings(server.url)) as client:
+            await open_stream(client)
+            platform.accepts = lose
+            with pytest.raises(APIConnectionError) as caught:
+                async with client.namespace("Zoë").rooms.stream("room_1", max_reconnects=0):
+                    pass
+    error = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    shown = "".join(error.format())
+    assert platform.asked[-1] == ("URL", "rooms:read-2")
+    assert "/rooms/room_1/stream" in shown
+    assert not [token for token in (*platform.tokens, "rooms%3Aread") if token in shown]
 
 
 @sync_and_async
