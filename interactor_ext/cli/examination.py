@@ -76,12 +76,10 @@ def examine(namespace: str | None, needed: tuple[str, ...], *, allow_insecure_ht
             require_namespace=False,  # the account is examined
         )
     except ConfigurationError as error:
-        yield Finding(
-            "environment",
-            "failed",
-            str(error),
-            f"Fix it, for example with `export INTERACTOR_CLIENT_ID=...`. {WITHOUT_ACCOUNT}",
-        )
+        advice = "Fix it: until then, no client can be created."
+        if str(error).startswith("not set"):
+            advice = f"Fix it, for example with `export INTERACTOR_CLIENT_ID=...`. {WITHOUT_ACCOUNT}"
+        yield Finding("environment", "failed", str(error), advice)
         return
     urls = f"{config.account_server_url} and {config.core_api_url}"
     versions = f"SDK {__version__}, Python {platform.python_version()}"

@@ -107,6 +107,7 @@ CASES = {
         "environment",
         {"INTERACTOR_CORE_API_URL": None, "INTERACTOR_CORE_URL": UNKNOWN},
         detail="INTERACTOR_CORE_URL is set, but nothing reads it: did you mean INTERACTOR_CORE_API_URL?",
+        advice="Fix it: until then, no client can be created.",
     ),
     "insecure URL": Case(
         "environment",
