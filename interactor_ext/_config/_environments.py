@@ -34,9 +34,8 @@ def check_environment(overrides: Mapping[str, object], variables: Mapping[str, s
         if overrides.get(name) is None and name in variables and without_slash(variables[name]) != url
     ]
     if others:
-        raise ConfigurationError(
-            f"{given}, but {' and '.join(others)} names another server: unset that to use {environment!r}, or {advice}"
-        )
+        another = "name other servers: unset both" if others[1:] else "names another server: unset that"
+        raise ConfigurationError(f"{given}, but {' and '.join(others)} {another} to use {environment!r}, or {advice}")
 
 
 def environment_of(urls: Sequence[object]) -> str | None:

@@ -67,11 +67,12 @@ def body_incomplete() -> WebhookAnswer:
 
 def too_old(age: float, problem: str | None) -> WebhookAnswer:
     """`problem`: why the event doesn't fit its type, if it doesn't."""
+    old = f"{age / 86400:.1f} days" if age > 86400 else f"{age:.0f} s"
     unfit = "" if problem is None else f" It doesn't fit its type either: {problem}."
     return refused(
         400,
         "too_old",
-        f"The event is {age / 86400:.1f} days old by the `timestamp` in its body. The store no longer remembers events "
+        f"The event is {old} old by the `timestamp` in its body. The store no longer remembers events "
         f"of that age, so this may be a replay. An example from the documentation needs the current time as its "
         f"`timestamp`; a store with a longer `ttl` accepts older events.{unfit}",
     )
