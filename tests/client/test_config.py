@@ -320,12 +320,10 @@ def test_environment_argument_conflicting_with_url_variable_raises_error(
     with pytest.raises(ConfigurationError, match=r"but INTERACTOR_CORE_API_URL names another server: unset that"):
         client(**GIVEN, environment=environment)
     client(**GIVEN)
-    with (
-        monkeypatch.context() as both,
-        pytest.raises(ConfigurationError, match="_API_URL name other servers: unset both"),
-    ):
-        both.setenv("INTERACTOR_ACCOUNT_SERVER_URL", url)
+    monkeypatch.setenv("INTERACTOR_ACCOUNT_SERVER_URL", url)
+    with pytest.raises(ConfigurationError, match="_API_URL name other servers: unset both"):
         client(**GIVEN, environment=environment)
+    monkeypatch.delenv("INTERACTOR_ACCOUNT_SERVER_URL")
     client(**GIVEN, environment=environment, core_api_url=url)  # keywords that somebody chose together
     monkeypatch.delenv("INTERACTOR_CORE_API_URL")
     preset = InteractorConfig(**GIVEN, environment=environment)
