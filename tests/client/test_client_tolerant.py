@@ -61,7 +61,7 @@ class TestBodies:
         }
         with OddServer(lambda asked: js(200, {"data": [credential, {**credential, "status": "active"}]})) as server:
             page = call(mode, server.settings, lambda client: client.credentials.list())
-        assert [item.status for item in page] == ["hibernating", "active"]
+        assert [item.status for item in page.data] == ["hibernating", "active"]
 
     @pytest.mark.parametrize(
         ("data", "model", "field"),

@@ -107,7 +107,7 @@ def test_what_meta_does_not_say_is_taken_from_the_request(
     data: list[Any], meta: Any, query: dict[str, int], expected: PageMeta
 ) -> None:
     found = page_of(SimpleNamespace(data=data, meta=SimpleNamespace(**meta) if meta else meta), query)
-    assert (list(found), found.meta) == (data, expected)
+    assert (found.data, found.meta) == (data, expected)
 
 
 def test_has_more_beside_an_empty_meta_counts() -> None:

@@ -129,7 +129,7 @@ FAULTS = [
     # A body, but not the right one. DELETE does not look at it.
     Fault("bad gzip", *["APIConnectionError"] * 4, (1, 1, 1, 1), [send_and(BAD_GZIP)]),
     Fault("too short a length", *["ResponseValidationError"] * 3, "ok", (1, 1, 1, 1), [send_and(head(40) + GOOD_BODY)]),
-    Fault("HTML", *["ResponseValidationError"] * 3, "ok", (1, 1, 1, 1), [reply(200, b"<html>")]),
+    Fault("HTML", *["ResponseValidationError"] * 4, (1, 1, 1, 1), [reply(200, b"<html>")]),
     Fault("no UTF-8", *["ResponseValidationError"] * 3, "ok", (1, 1, 1, 1), [reply(200, b'{"data":"\xff\xfe"}')]),
     Fault("nothing", *["ResponseValidationError"] * 3, "ok", (1, 1, 1, 1), [reply(200)]),
     Fault("deep JSON", *["ResponseValidationError"] * 3, "ok", (1, 1, 1, 1), [reply(200, b"[" * 100_000)]),

@@ -280,8 +280,7 @@ def test_worker_reports_what_is_in_its_queue(tmp_path: Any) -> None:
     samples = scrape(registry)
     counted = values(samples, "interactor_webhook_queue_events")
     assert counted == {
-        frozenset({("service", "shop"), ("state", state)}): int(state != "unhandled")
-        for state in ("waiting", "retrying", "unhandled", "dead")
+        frozenset({("service", "shop"), ("state", state)}): 1 for state in ("waiting", "retrying", "dead")
     }
     assert 0 < samples["interactor_webhook_queue_oldest_seconds", frozenset({("service", "shop")})] < 600
 

@@ -64,7 +64,7 @@ def test_changing_an_example_changes_no_other_and_a_subclass_has_that_of_its_mod
         (Assistant, {"nam": "x"}, TypeError, r"^Assistant has no field 'nam': write 'name'\.$"),
         (Assistant, {"zzz": 1}, TypeError, r"^Assistant has no field 'zzz': it has id, name, .*\.$"),
         (Assistant, {"name": 3}, DecodeError, r"^Assistant\.name must be a string, not an integer$"),
-        (Assistant, {"name": UNSET}, DecodeError, r"^Assistant\.name"),
+        (Assistant, {"id": UNSET}, DecodeError, r"^Assistant\.id"),
         (
             dict,
             {},
