@@ -61,8 +61,12 @@ class SQLiteBacked(SQLBacked):
         """
         with self._transaction() as (connection, _):
             there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-            statements = [renaming(table, old, new) for table in TABLES if table in there]
-            return sum(connection.execute(move).rowcount for drop, move in statements if connection.execute(drop))
+            moved = 0
+            for table in there.intersection(TABLES):
+                drop, move = renaming(table, old, new)
+                connection.execute(drop)
+                moved += connection.execute(move).rowcount
+            return moved
 
     def close(self) -> None:
         """Close this process's connection; the next call opens it again."""

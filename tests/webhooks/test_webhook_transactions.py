@@ -7,6 +7,8 @@ import os
 import random
 import runpy
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext, suppress
@@ -377,7 +379,7 @@ def test_application_of_the_guide_in_25_lines_has_its_effect_once_though_its_sto
     monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", "whsec_example")
     monkeypatch.syspath_prepend(tmp_path)
     postgres.run("DROP TABLE IF EXISTS reminders")
-    runpy.run_path(str(tmp_path / "models.py"), run_name="__main__")
+    subprocess.run([sys.executable, "models.py"], cwd=tmp_path, check=True)
     served = runpy.run_path(str(tmp_path / "fastapi_shop.py"))
     signed = WebhookFactory("whsec_example")("credential.expired", {"credential_id": "cred_7"})
     with asyncio.Runner() as runner:  # whose loop the engine's connections belong to
@@ -385,6 +387,8 @@ def test_application_of_the_guide_in_25_lines_has_its_effect_once_though_its_sto
             answer = runner.run(signed.asend(served["app"], "/webhooks/interactor"))
             assert status(answer) == (200, "handled")
             postgres.run("DELETE FROM interactor_webhook_claims WHERE key NOT LIKE '+%'")
+        runner.run(served["Session"].kw["bind"].dispose())
+    served["store"].close()
     assert postgres.run("SELECT credential_id FROM reminders") == [("cred_7",)]
 
 
