@@ -18,22 +18,19 @@ from typing import TYPE_CHECKING, Any
 
 import interactor_ext
 from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting.around import Around, checked_around
+from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.relay import _asgi, _wsgi
 from interactor_ext.relay._decisions import Approver, Authorize, Decision, MayEnter, OnMessage
 from interactor_ext.relay._http import Origins
 from interactor_ext.relay._public import Show
-from interactor_ext.relay._quota import Quota
 from interactor_ext.relay._reader import HubOptions
 from interactor_ext.relay._routes import Options, Routes
+from interactor_ext.tools._tool_set import Tools, tool_set
 from interactor_ext.webhooks.asgi import answer_other
 
 if TYPE_CHECKING:
-    from interactor_ext.tools import _tool_set
     from interactor_ext.webhooks.asgi import Receive, Scope, Send
-else:
-    _tool_set = LazyModule("interactor_ext.tools._tool_set")
 
 __all__ = ["Relay", "Show"]
 
@@ -97,7 +94,7 @@ class Relay:
         approvals: Approver | None = None,
         on_message: OnMessage | None = None,
         show: Show = _NOTHING_MORE,
-        tools: _tool_set.Tools | None = None,
+        tools: Tools | None = None,
         around: Around | None = None,
         rate_limiter: interactor_ext.RateLimiter | None = None,
         max_body: int = 64 * 1024,
@@ -111,23 +108,13 @@ class Relay:
     ) -> None:
         if not isinstance(show, Show):
             raise ConfigurationError(f"show= must be a Show, such as Show(tool_results=True), not {show!r}.")
-        if not (
-            grace >= 0
-            and drain_timeout >= 0
-            and heartbeat > 0
-            and answer_timeout > 0
-            and max_body >= 1
-            and max_queued >= 1
-        ):
+        if not (grace >= 0 and drain_timeout >= 0 and heartbeat > 0 and answer_timeout > 0):
+            raise ConfigurationError("grace=, heartbeat=, answer_timeout= and drain_timeout= must be seconds, above 0.")
+        if min(max_body, max_queued, writes_per_minute, streams_per_namespace) < 1:
             raise ConfigurationError(
-                "grace=, heartbeat=, answer_timeout= and drain_timeout= must be seconds, and "
-                "max_body= and max_queued= bytes, above 0."
+                "max_body=, max_queued=, writes_per_minute= and streams_per_namespace= must be at least 1."
             )
-        if tools is not None:
-            from interactor_ext.tools._tool_set import tool_set
-
-            tools = tool_set(tools)
-        elif approvals is not None:
+        if tools is None and approvals is not None:
             raise ConfigurationError("approvals= needs tools=, whose calls it is about.")
         checked_around(around)
 
@@ -141,16 +128,15 @@ class Relay:
             approvals=decision("approvals", approvals, 2),
             on_message=decision("on_message", on_message, 3),
             show=show,
-            tools=tools,
+            tools=None if tools is None else tool_set(tools),
             around=around,
             origins=Origins(allowed_origins, trust_forwarded_host=trust_forwarded_host),
             max_body=max_body,
             answer_seconds=answer_timeout,
-            drain_seconds=drain_timeout,
-            hub=HubOptions(grace, heartbeat, max_queued),
+            writes=rate_limiter or RateLimiter(Tiers(namespace=Tier(writes_per_minute, writes_per_minute))),
+            hub=HubOptions(grace, heartbeat, max_queued, streams_per_namespace, drain_timeout),
         )
-        quota = Quota(writes_per_minute, rate_limiter, streams_per_namespace)
-        self._routes = Routes(client if callable(client) else lambda: client, options, quota)
+        self._routes = Routes(client if callable(client) else lambda: client, options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

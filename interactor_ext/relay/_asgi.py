@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from interactor_ext._effects import Effects, run_async
-from interactor_ext.relay._http import Disconnected, Refused, Request, Response
-from interactor_ext.webhooks.asgi import ClientGone, body_of, read_body, response_start
+from interactor_ext.relay._http import Refused, Request, Response
+from interactor_ext.webhooks.asgi import body_of, read_body, response_start
 
 if TYPE_CHECKING:
     from interactor_ext.relay._reader import Reader
@@ -42,10 +43,6 @@ def _request(scope: Scope, receive: Receive) -> Request:
     root: str = scope.get("root_path", "").rstrip("/")
     if root and path.startswith(f"{root}/"):
         path = path[len(root) :]
-
-    async def read_body(limit: int) -> bytes:
-        return await _read_body(receive, limit)
-
     return Request(
         method=scope["method"],
         scheme=scope.get("scheme", "http"),
@@ -54,7 +51,7 @@ def _request(scope: Scope, receive: Receive) -> Request:
         query=dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))),
         headers=headers,
         scope=scope,
-        read_body=read_body,
+        read_body=partial(_read_body, receive),
     )
 
 
@@ -63,8 +60,6 @@ async def _read_body(receive: Receive, limit: int) -> bytes:
         body = await read_body(body_of(receive), limit)
     except TimeoutError:
         raise Refused(408) from None
-    except ClientGone:
-        raise Disconnected from None
     if len(body) > limit:
         raise Refused(413)
     return body

@@ -1,4 +1,4 @@
-"""What the relay does after its responses, in one event loop: it follows answers, and drains when the server stops."""
+"""What runs in one event loop beside the requests of the relay: streams and answers, until the server stops."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from interactor_ext.logs import relay_logger as logger
 from interactor_ext.relay._http import log_failure
 
 T = TypeVar("T")
+Room = tuple[str, str]
+"""A namespace, and the id of a room in it."""
 Work = Collection[asyncio.Task[Any]]
 
 # Between two looks at whether the server shuts down.
@@ -25,72 +27,67 @@ _CANCEL_SECONDS = 1.0
 
 
 class Background:
-    """The tasks of one event loop. At shutdown they have `seconds` to end; those that don't are cancelled, and logged.
-
-    `end_streams` is called before that, and `has_streams` says whether there are any.
+    """The tasks of one event loop. At shutdown, streams end at once. Other tasks have `seconds` to end; those that
+    don't are cancelled, and logged.
     """
 
-    def __init__(
-        self, seconds: float, has_streams: Callable[[], bool], end_streams: Callable[[], Coroutine[Any, Any, object]]
-    ) -> None:
+    def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._has_streams = has_streams
-        self._end_streams = end_streams
         self._loop = asyncio.get_running_loop()
-        self._tasks: dict[asyncio.Task[Any], Callable[[], str]] = {}
-        self._rooms: dict[asyncio.Task[Any], tuple[str, str]] = {}
+        # Each with what names it in the log; a stream has no name.
+        self._tasks: dict[asyncio.Task[Any], Callable[[], str] | None] = {}
+        self._rooms: dict[asyncio.Task[Any], Room] = {}
         self._watch: asyncio.Task[None] | None = None
         # A WSGI server ends the process without a word to the event loop in its thread.
         atexit.register(_drain_at_exit, weakref.ref(self))
 
-    def run(
-        self,
-        what: str,
-        work: Coroutine[Any, Any, object],
-        room: tuple[str, str],
-        name: Callable[[], str] | None = None,
-    ) -> None:
-        """Run a coroutine for a room of a namespace. `what` names it in the log if it fails, `name` if it's cut off."""
-        task = self._begin(work, name or (lambda: what))
-        task.add_done_callback(partial(_log, what))
+    def stream(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """The task of a stream that is open until it's cancelled."""
+        return self._begin(work, None)
+
+    def follow(self, room: Room, name: Callable[[], str], work: Coroutine[Any, Any, object]) -> None:
+        """Take care of an answer in a room. Errors are logged."""
+        task = self._begin(work, name)
         self._rooms[task] = room
         task.add_done_callback(self._rooms.pop)
+        task.add_done_callback(partial(_log, name))
 
-    def tasks_of(self, room: tuple[str, str]) -> Work:
+    def tasks_of(self, room: Room) -> Work:
+        """Those that take care of an answer in it."""
         return [task for task, its in self._rooms.items() if its == room]
 
     async def finish(self, what: str, work: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine that goes on although the request is cancelled."""
-        task = self._begin(work, lambda: what)
+
+        def name() -> str:
+            return what
+
+        task = self._begin(work, name)
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError:
-            task.add_done_callback(partial(_log, what))
+            task.add_done_callback(partial(_log, name))
             raise
         if task.cancelled():
             raise ConfigurationError("The relay is closed.")
         return task.result()
 
-    def watch(self) -> None:
-        """Watch for the end of uvicorn, while there are tasks or streams: it waits for open responses, and tells a
-        mounted application nothing.
-        """
-        if self._watch is None or self._watch.done():
-            self._watch = self._loop.create_task(self._watch_server())
-
     async def drain(self) -> None:
-        """Wait for the tasks. Twice does no harm."""
-        await self._end_streams()
+        """End the streams, and wait for the other tasks. Twice does no harm."""
+        for task, name in self._tasks.items():
+            if name is None:
+                task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._seconds)
         for task, name in list(self._tasks.items()):
-            logger.error(
-                "%s was cut off after %g s, because the server is stopping. With a ledger, another process takes "
-                "over when a browser comes back.",
-                name(),
-                self._seconds,
-            )
-            task.cancel()
+            if name is not None:
+                logger.error(
+                    "%s was cut off after %g s, because the server is stopping. With a ledger, another process takes "
+                    "over when a browser comes back.",
+                    name(),
+                    self._seconds,
+                )
+                task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_CANCEL_SECONDS)
 
@@ -101,15 +98,17 @@ class Background:
             with suppress(TimeoutError):
                 drained.result(self._seconds + 2 * _CANCEL_SECONDS)
 
-    def _begin(self, work: Coroutine[Any, Any, T], name: Callable[[], str]) -> asyncio.Task[T]:
+    def _begin(self, work: Coroutine[Any, Any, T], name: Callable[[], str] | None) -> asyncio.Task[T]:
         task = self._loop.create_task(work)
         self._tasks[task] = name
         task.add_done_callback(self._tasks.pop)
-        self.watch()
+        if self._watch is None or self._watch.done():
+            self._watch = self._loop.create_task(self._watch_server())
         return task
 
     async def _watch_server(self) -> None:
-        while self._tasks or self._has_streams():
+        """Watch for the end of uvicorn: it waits for open responses, and tells a mounted application nothing."""
+        while self._tasks:
             if _is_server_ending():
                 await self.drain()
                 return
@@ -121,9 +120,9 @@ def _drain_at_exit(background: weakref.ref[Background]) -> None:
         found.drain_from_outside()
 
 
-def _log(what: str, task: asyncio.Task[Any]) -> None:
+def _log(name: Callable[[], str], task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and isinstance(error := task.exception(), Exception):
-        log_failure(what, error)
+        log_failure(name(), error)
 
 
 def _is_server_ending() -> bool:

@@ -75,7 +75,7 @@ class Request:
     headers: Mapping[str, str]
     scope: Any
     read_body: Callable[[int], Awaitable[bytes] | bytes]
-    """The body, of no more than so many bytes; raises Refused."""
+    """The body, of no more than so many bytes. Raises Refused, and ClientGone if the browser has gone."""
 
 
 @dataclass(slots=True)
@@ -99,10 +99,6 @@ class Refused(Exception):
         self.response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
         if retry_after is not None:
             self.response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
-
-
-class Disconnected(Exception):
-    """The browser has gone before its request was complete."""
 
 
 class Origin(Enum):

@@ -23,7 +23,7 @@ from interactor_ext._errors import (
 from interactor_ext._waiting.event_loop import with_timeout
 from interactor_ext.relay._background import Background
 from interactor_ext.relay._event_ids import END, EventIds, Numbering, Position
-from interactor_ext.relay._http import log_failure
+from interactor_ext.relay._http import Refused, log_failure
 from interactor_ext.relay._public import dump
 from interactor_ext.relay._reader import Entry, HubOptions, Reader
 from interactor_ext.streams._shared import Gap
@@ -31,6 +31,7 @@ from interactor_ext.streams._shared import Gap
 # For the first connection of a stream, with its retries.
 _OPEN_SECONDS = 30.0
 _MOST_KEPT = 1000
+_BUSY_SECONDS = 10.0
 _DONE = f"event: done\ndata: {dump({'type': 'done'})}\n\n".encode()
 _FAILED = f"data: {dump({'type': 'error', 'error': 'The stream was interrupted.'})}\n\n".encode()
 
@@ -53,6 +54,7 @@ class Hub:
         ids: EventIds,
         start: Position | None,
         options: HubOptions,
+        background: Background,
         forget: Callable[[Hub], object],
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -63,13 +65,14 @@ class Hub:
         self._stream = source.open(start.id if start is not None else "")
         # The ids after which it has all events.
         self._starts = {start.id if start is not None else ""}
-        self._readers: set[Reader] = set()
+        self.readers: set[Reader] = set()
         self._closer: asyncio.TimerHandle | None = None
         self._kept: deque[Entry] = deque(maxlen=_MOST_KEPT)
         self._answer: list[str] = []
         self._opened: asyncio.Future[InteractorError | bool] = self._loop.create_future()
         """Whether the stream is open; False if it was over already."""
-        self._task = self._loop.create_task(self._run())
+        self._task = background.stream(self._follow())
+        self._task.add_done_callback(self._end)
 
     def position(self) -> Position | None:
         """After the last event; before the first, where the platform's stream began, if it said so."""
@@ -84,13 +87,10 @@ class Hub:
         """Whether a reader that comes back gets all that it has missed."""
         return resume is None or not resume.id or self._missed(resume) is not None
 
-    async def join(self, resume: Position | None, release: Callable[[], object]) -> Reader | None:
-        """A new reader, when the stream is open; None if it is over. Raises why it could not be opened.
-
-        `release` is called when the reader is closed, but not if there is none.
-        """
-        reader = Reader(self._options, self._ids, resume, self.position, self.leave, release)
-        self._readers.add(reader)
+    async def join(self, resume: Position | None) -> Reader | None:
+        """A new reader, when the stream is open; None if it is over. Raises why it could not be opened."""
+        reader = Reader(self._options, self._ids, resume, self.position, self.leave)
+        self.readers.add(reader)
         if self._closer is not None:
             self._closer.cancel()
         missed = None if resume is None else self._missed(resume)
@@ -112,35 +112,24 @@ class Hub:
 
     def leave(self, reader: Reader) -> None:
         """Twice does no harm."""
-        if reader not in self._readers:
+        if reader not in self.readers:
             return
-        self._readers.remove(reader)
-        if not self._readers and not self._task.done():
+        self.readers.remove(reader)
+        if not self.readers and not self._task.done():
             self._closer = self._loop.call_later(self._options.grace, self._close_if_unused)
 
-    async def aclose(self) -> None:
-        """End the stream and all of its readers, who come back."""
-        for reader in self._readers:
-            reader.end()
-        if self._closer is not None:
-            self._closer.cancel()
-        self._task.cancel()
-        await asyncio.wait([self._task])
-
     def _close_if_unused(self) -> None:
-        if not self._readers:
+        if not self.readers:
             self._forget(self)
             self._task.cancel()
 
-    async def _run(self) -> None:
-        last: tuple[bytes, ...] = ()
-        try:
-            last = (await self._follow(),)
-        finally:
-            self._settle(ConfigurationError("The relay is closed."))
-            self._forget(self)
-            for reader in self._readers:
-                reader.end(*last)
+    def _end(self, task: asyncio.Task[bytes]) -> None:
+        """All readers end, and come back unless the stream was over."""
+        self._settle(ConfigurationError("The relay is closed."))
+        self._forget(self)
+        last = () if task.cancelled() else (task.result(),)
+        for reader in self.readers:
+            reader.end(*last)
 
     async def _follow(self) -> bytes:
         """Returns the last block for the readers."""
@@ -159,7 +148,7 @@ class Hub:
                 self._note_answer(public)
                 entry = self._entry(public, numbering.next(stream.last_event_id))
                 self._kept.append(entry)
-                for reader in list(self._readers):
+                for reader in list(self.readers):
                     reader.put(entry)
             return self._ids.line(END) + _DONE
         except Exception as error:
@@ -198,34 +187,24 @@ class Hub:
 
 
 class Hubs:
-    """The hubs of one event loop, and the relay's tasks in it, which have `drain` seconds at shutdown."""
+    """The hubs of one event loop, and the relay's tasks in it."""
 
-    def __init__(self, drain: float = 0.0) -> None:
+    def __init__(self, options: HubOptions) -> None:
+        self._options = options
         self._hubs: dict[Hub, tuple[str, ...]] = {}
-        self.background: Background = Background(drain, lambda: bool(self._hubs), self._end)
+        self.background = Background(options.drain)
 
     async def join(
-        self,
-        name: tuple[str, ...],
-        source: Source,
-        ids: EventIds,
-        resume: Position | None,
-        options: HubOptions,
-        release: Callable[[], object],
+        self, name: tuple[str, ...], source: Source, ids: EventIds, resume: Position | None
     ) -> Reader | None:
-        """See `Hub.join`."""
+        """See `Hub.join`. `name` begins with the namespace. Raises Refused if that has as many readers as it may."""
+        if sum(len(hub.readers) for hub, its in self._hubs.items() if its[0] == name[0]) >= self._options.most_readers:
+            raise Refused(429, retry_after=_BUSY_SECONDS)
         hub = next((each for each, its in self._hubs.items() if its == name and each.can_join(resume)), None)
         if hub is None:
-            hub = Hub(source, ids, resume, options, lambda ended: self._hubs.pop(ended, None))
+            hub = Hub(source, ids, resume, self._options, self.background, lambda ended: self._hubs.pop(ended, None))
             self._hubs[hub] = name
-            self.background.watch()
-        return await hub.join(resume, release)
-
-    async def aclose(self) -> None:
-        await self.background.drain()
-
-    async def _end(self) -> None:
-        await asyncio.gather(*(hub.aclose() for hub in list(self._hubs)), return_exceptions=True)
+        return await hub.join(resume)
 
 
 async def _enter(stream: Any) -> None:

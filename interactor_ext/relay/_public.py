@@ -10,21 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from interactor_client import models
-from interactor_client.models import (
-    HaltingPresentation,
-    Message,
-    MessageComplete,
-    MessageDelta,
-    PresentationField,
-    Room,
-    StreamErrorEvent,
-    ToolCall,
-    ToolCallComplete,
-    ToolCallStart,
-    WorkflowHalted,
-    WorkflowInstance,
-    WorkflowStateChanged,
-)
 from interactor_ext._errors import ConfigurationError, ResponseValidationError
 
 FOLDER = Path(__file__).with_name("static")
@@ -35,25 +20,25 @@ TOOL_NAME = "tool_name"
 _ROLES = ("user", "assistant")
 _REPORTED = "The platform reported an error."
 _FIELDS: dict[type, tuple[str, ...]] = {
-    Room: ("id", "assistant_id", "created_at"),
-    Message: ("id", "room_id", "role", "created_at", "content", "tool_calls"),
-    ToolCall: ("id", "tool_id", "status"),
-    WorkflowInstance: ("id", "workflow_id", "current_state", "status", "created_at", "updated_at"),
-    HaltingPresentation: ("type", "config", "title", "description", "fields"),
-    PresentationField: ("name", "type", "label", "required"),
-    MessageDelta: ("type", "content"),
-    MessageComplete: ("type", "message"),
-    ToolCallStart: ("type", "tool_call"),
-    ToolCallComplete: ("type", "tool_call"),
-    WorkflowStateChanged: ("type", "state"),
-    WorkflowHalted: ("type", "presentation"),
+    models.Room: ("id", "assistant_id", "created_at"),
+    models.Message: ("id", "room_id", "role", "created_at", "content", "tool_calls"),
+    models.ToolCall: ("id", "tool_id", "status"),
+    models.WorkflowInstance: ("id", "workflow_id", "current_state", "status", "created_at", "updated_at"),
+    models.HaltingPresentation: ("type", "config", "title", "description", "fields"),
+    models.PresentationField: ("name", "type", "label", "required"),
+    models.MessageDelta: ("type", "content"),
+    models.MessageComplete: ("type", "message"),
+    models.ToolCallStart: ("type", "tool_call"),
+    models.ToolCallComplete: ("type", "tool_call"),
+    models.WorkflowStateChanged: ("type", "state"),
+    models.WorkflowHalted: ("type", "presentation"),
 }
 _PARTS: dict[str, type] = {
-    "message": Message,
-    "tool_call": ToolCall,
-    "tool_calls": ToolCall,
-    "presentation": HaltingPresentation,
-    "fields": PresentationField,
+    "message": models.Message,
+    "tool_call": models.ToolCall,
+    "tool_calls": models.ToolCall,
+    "presentation": models.HaltingPresentation,
+    "fields": models.PresentationField,
 }
 _EVENTS = {event: getattr(models, name) for event, name in models.EVENT_MODELS["StreamEvent"].items()}
 
@@ -83,7 +68,7 @@ def public_json(model: Any, show: Show) -> dict[str, Any] | None:
 
 def public_event(event: Any, show: Show) -> dict[str, Any] | None:
     """An event as browsers get it. One that doesn't fit its model has the same fields, as they were sent."""
-    if isinstance(event, StreamErrorEvent):
+    if isinstance(event, models.StreamErrorEvent):
         return {"type": event.type, "error": _REPORTED}
     sent = event.item if isinstance(event, ResponseValidationError) else event.to_dict()
     kind = _EVENTS.get(sent["type"])
@@ -91,9 +76,9 @@ def public_event(event: Any, show: Show) -> dict[str, Any] | None:
 
 
 def _public(kind: Any, sent: dict[str, Any], show: Show) -> dict[str, Any] | None:
-    said = sent.get("message") if kind is MessageComplete else sent if kind is Message else None
+    said = sent.get("message") if kind is models.MessageComplete else sent if kind is models.Message else None
     # A message that is complete is the assistant's, if its event doesn't say more.
-    if isinstance(said, dict) and (said.get("role") or ("" if kind is Message else "assistant")) not in _ROLES:
+    if isinstance(said, dict) and (said.get("role") or ("" if kind is models.Message else "assistant")) not in _ROLES:
         return None
     document: dict[str, Any] = _object(kind, sent, show)
     return document
@@ -109,13 +94,13 @@ def _object(kind: Any, sent: Any, show: Show) -> Any:
         for name in _FIELDS[kind]
         if name in sent
     }
-    if kind is Room:
+    if kind is models.Room:
         document |= _text(sent.get("metadata"), ROOM_NAME, "name")
-    elif kind is ToolCall:
+    elif kind is models.ToolCall:
         document |= _text(sent, TOOL_NAME, TOOL_NAME)
         shown = {"arguments": show.tool_arguments, "result": show.tool_results}
         document |= {name: sent[name] for name, is_shown in shown.items() if is_shown and name in sent}
-    elif kind in (WorkflowInstance, WorkflowStateChanged):
+    elif kind in (models.WorkflowInstance, models.WorkflowStateChanged):
         context = sent.get("context")
         known = context if isinstance(context, dict) else {}
         document["context"] = {key: known[key] for key in show.context if key in known}

@@ -23,18 +23,20 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HubOptions:
-    """In seconds and bytes."""
+    """In seconds and bytes, and how many readers a namespace may have at a time."""
 
     grace: float
     heartbeat: float
     most_queued: int
+    most_readers: int
+    drain: float
 
 
 class Reader:
     """The stream of one browser: a bounded queue of blocks.
 
     `resume` is the place of the last event that it had, and `newest` says where its stream is. `leave` is called as
-    soon as nothing is sent to it any more, `release` when it is closed; both perhaps twice.
+    soon as nothing is sent to it any more, perhaps twice.
     """
 
     def __init__(
@@ -44,7 +46,6 @@ class Reader:
         resume: Position | None,
         newest: Callable[[], Position | None],
         leave: Callable[[Reader], None],
-        release: Callable[[], object],
     ) -> None:
         self.stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the reader was dropped, since it did not take what is sent."""
@@ -55,7 +56,6 @@ class Reader:
         self._resume = resume
         self._newest = newest
         self._leave = leave
-        self._release = release
         self._pause = min(_FIRST_HEARTBEAT, options.heartbeat)
         self._blocks: deque[bytes] = deque((_CONNECTED,))
         self._bytes = 0
@@ -130,4 +130,3 @@ class Reader:
         self.end()
         self._blocks.clear()
         self._leave(self)
-        self._release()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from interactor_client.models import WorkflowHalted
 from interactor_ext._effects import Call, Effects
 from interactor_ext._errors import ConfigurationError, InteractorError
-from interactor_ext._lazy import LazyModule
 from interactor_ext._redaction import clean_text
 from interactor_ext._waiting.around import Around
+from interactor_ext.limits import RateLimiter
 from interactor_ext.logs import relay_logger as logger
+from interactor_ext.relay import _approvals
 from interactor_ext.relay._background import Work
 from interactor_ext.relay._decisions import Decision
 from interactor_ext.relay._event_ids import END, EventIds
 from interactor_ext.relay._http import (
-    Disconnected,
     Origin,
     Origins,
     Refused,
@@ -38,24 +38,20 @@ from interactor_ext.relay._http import (
 from interactor_ext.relay._hub import Hubs, Source
 from interactor_ext.relay._lookups import ToolNames, question_of
 from interactor_ext.relay._public import ROOM_NAME, Show, StaticFile, dump, public_event, public_json, static_file
-from interactor_ext.relay._quota import Quota
 from interactor_ext.relay._reader import HubOptions, Reader
 from interactor_ext.relay._takeover import take_over
 from interactor_ext.transports._per_loop import PerLoop
+from interactor_ext.webhooks.asgi import ClientGone
 
 if TYPE_CHECKING:
     from interactor_client.models import Message
     from interactor_ext import AsyncInteractorClient
-    from interactor_ext.relay import _approvals
     from interactor_ext.tools._tool_set import ToolSet
-else:
-    _approvals = LazyModule("interactor_ext.relay._approvals")
 
 T = TypeVar("T")
 _MOST_PER_PAGE = 100
 _WRITES = frozenset({"POST", "PATCH", "DELETE"})
 _LONGEST_NAME = 200
-_BUSY_SECONDS = 10.0
 # In the list of rooms; the totals would count the rooms of others.
 _META_OF_ROOMS = ("page", "per_page", "has_more")
 _META_OF_MESSAGES = (*_META_OF_ROOMS, "total", "total_pages")
@@ -74,7 +70,7 @@ class Options(NamedTuple):
     origins: Origins
     max_body: int
     answer_seconds: float
-    drain_seconds: float
+    writes: RateLimiter
     hub: HubOptions
 
 
@@ -88,17 +84,14 @@ class User(NamedTuple):
 
 
 class Routes:
-    def __init__(self, get_client: Callable[[], AsyncInteractorClient], options: Options, quota: Quota) -> None:
+    def __init__(self, get_client: Callable[[], AsyncInteractorClient], options: Options) -> None:
         self._get_client = get_client
         self._options = options
-        self._quota = quota
         self._names = ToolNames()
         # A client secret that a function gives may change any time: then the ids of events are those of this process.
         self._own_secret = token_hex()
-        self._hubs: PerLoop[Hubs] = PerLoop(partial(Hubs, options.drain_seconds), Hubs.aclose)
-
-    async def aclose(self) -> None:
-        await self._hubs.aclose()
+        self._hubs = PerLoop(partial(Hubs, options.hub), lambda hubs: hubs.background.drain())
+        self.aclose = self._hubs.aclose
 
     @property
     def _tools(self) -> ToolSet:
@@ -110,7 +103,7 @@ class Routes:
         origin = self._options.origins.of(request)
         try:
             response: Response = yield from self._answer(request, origin)
-        except Disconnected:
+        except ClientGone:
             return None
         except Refused as refused:
             response = refused.response
@@ -230,7 +223,7 @@ class Routes:
         if self._options.tools is None:
             message = yield Call(partial(view.messages.send, room, content=content, stream=True))
             return self._response(message, 201)
-        message, work = yield Call(self._send_and_follow, (user, view, room, content))
+        message, work = yield Call(self._finish, ("A message", self._send_and_follow(user, view, room, content)))
         response = self._response(message, 201)
         response.work = work
         return response
@@ -238,14 +231,14 @@ class Routes:
     def _list_approvals(self, room: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
         yield from self._approver(user, room, request)
-        return json_response({"data": (yield from _approvals.waiting(self._tools, user.view, room))})
+        return json_response({"data": (yield Call(_approvals.waiting, (self._tools, user.view, room)))})
 
     def _decide(self, room: str, call: str, request: Request) -> Effects[Response]:
         user, body = yield from self._write(request)
         by = yield from self._approver(user, room, request)
         view = user.view.with_options(deadline=self._options.answer_seconds)
-        work = yield from _approvals.decision(self._tools, view, room, call, body, by)
         # A tool that has begun goes on although the browser leaves.
+        work = _approvals.decide(self._tools, view, room, call, body, by)
         yield Call(self._finish, ("A decision about a call", work))
         return json_response({"data": {"id": call, "decision": body["decision"]}})
 
@@ -293,10 +286,6 @@ class Routes:
         resume = ids.decode(last_event_id)
         if resume == END:
             return Response(204, {"Cache-Control": "no-store"})
-        if not self._quota.open_stream(user.namespace):
-            raise Refused(429, retry_after=_BUSY_SECONDS)
-        place = ExitStack()  # given back once, whoever closes it
-        place.callback(self._quota.close_stream, user.namespace)
 
         async def publish(event: Any) -> dict[str, Any] | None:
             if kind == "workflow_instances" and isinstance(event, WorkflowHalted) and event.presentation is None:
@@ -307,7 +296,7 @@ class Routes:
         async def join() -> tuple[Reader | None, Work]:
             stream = getattr(user.view, kind).stream
             source = Source(lambda last: stream(record, last_event_id=last), publish)
-            reader = await self._hubs.get().join(name, source, ids, resume, self._options.hub, place.close)
+            reader = await self._hubs.get().join(name, source, ids, resume)
             if reader is not None and kind == "rooms":
                 self._take_over(user, record, waits=True)
             if reader is not None and resume is None and kind == "workflow_instances":
@@ -319,13 +308,8 @@ class Routes:
                     raise
             return reader, self._hubs.get().background.tasks_of((user.namespace, record))
 
-        try:
-            reader, work = yield Call(join)
-        except BaseException:
-            place.close()
-            raise
+        reader, work = yield Call(join)
         if reader is None:
-            place.close()
             return Response(204, {"Cache-Control": "no-store"})
         return Response(200, dict(_EVENT_STREAM), reader, work)
 
@@ -337,7 +321,7 @@ class Routes:
 
     def _writer(self, request: Request) -> Effects[User]:
         user = yield from self._user(request)
-        wait = yield from self._quota.count_write(user.counted_as)
+        wait = yield from self._options.writes.take([("namespace", "relay", *user.counted_as)])
         if wait > 0:
             raise Refused(429, retry_after=wait)
         return user
@@ -346,13 +330,18 @@ class Routes:
         named = yield self._options.authorize.call(request.scope)
         if named is None:
             raise Refused(401)
-        who: tuple[str, ...] = named if isinstance(named, tuple) and len(named) == 2 else (named,)
-        if not all(isinstance(each, str) for each in who):
-            raise TypeError(
-                f"authorize= returned {type(named).__name__}, neither a namespace nor a tuple of a namespace and a user"
-            )
+        match named:
+            case str(namespace):
+                counted_as: tuple[str, ...] = (namespace,)
+            case tuple((str(namespace), str(person))):
+                counted_as = (namespace, person)
+            case _:
+                raise TypeError(
+                    f"authorize= returned {type(named).__name__}, which is neither a namespace nor a tuple of a "
+                    "namespace and a user"
+                )
         try:
-            return User(who[0], self._get_client().namespace(who[0]), who)
+            return User(namespace, self._get_client().namespace(namespace), counted_as)
         except ConfigurationError as error:
             raise RuntimeError("There is no client, or authorize= returned an invalid namespace.") from error
 
@@ -363,45 +352,41 @@ class Routes:
         if not (yield from self._may(decision, user, record, request)):
             raise Refused(404)
 
-    async def _send_and_follow(self, user: User, view: Any, room: str, content: str) -> tuple[Message, Work]:
-        """Send a message, and run the tools of its answer in the background."""
-        background, name = self._hubs.get().background, (user.namespace, room)
-
-        async def send() -> Message:
-            self._take_over(user, room, waits=False)
-            chat = view.with_options(deadline=self._options.answer_seconds).chat
-            reply = await chat(room, content, tools=self._tools).__aenter__()
-            sent: Message = reply.sent
-
-            def describe() -> str:
-                calls = ", ".join(clean_text(call.id) for call in reply.running) or "none"
-                return f"The answer to message {sent.id} of room {room} (tool calls that run: {calls})"
-
-            background.run("An answer with tools", self._follow(reply), name, describe)
-            return sent
-
-        return await background.finish("A message", send()), background.tasks_of(name)
-
     async def _finish(self, what: str, work: Coroutine[Any, Any, T]) -> T:
         return await self._hubs.get().background.finish(what, work)
 
-    async def _follow(self, reply: Any) -> None:
-        async with aclosing(reply):
-            try:
-                await reply.message()
-            except InteractorError:
-                if not reply.waiting:
-                    raise
+    async def _send_and_follow(self, user: User, view: Any, room: str, content: str) -> tuple[Message, Work]:
+        """Send a message, and run the tools of its answer in the background."""
+        background, place = self._hubs.get().background, (user.namespace, room)
+        self._take_over(user, room, waits=False)
+        chat = view.with_options(deadline=self._options.answer_seconds).chat
+        reply = await chat(room, content, tools=self._tools).__aenter__()
+        sent: Message = reply.sent
+
+        def name() -> str:
+            calls = ", ".join(clean_text(call.id) for call in reply.running) or "none"
+            return f"The answer to message {sent.id} of room {room} (tool calls that run: {calls})"
+
+        background.follow(place, name, _until_answered(reply))
+        return sent, background.tasks_of(place)
 
     def _take_over(self, user: User, room: str, *, waits: bool) -> None:
         """Look after the calls that another process may have left behind in a room."""
-        background, name = self._hubs.get().background, (user.namespace, room)
-        tools = self._options.tools
-        if tools is None or not tools.has_ledger or background.tasks_of(name):
+        background, place = self._hubs.get().background, (user.namespace, room)
+        if self._options.tools is None or self._options.tools._ledger is None or background.tasks_of(place):
             return
         seconds = self._options.answer_seconds
         work = take_over(self._tools, user.view.with_options(deadline=seconds), room, seconds, waits=waits)
-        background.run(f"Taking over the tool calls of room {room}", work, name)
+        background.follow(place, lambda: f"Taking over the tool calls of room {room}", work)
+
+
+async def _until_answered(reply: Any) -> None:
+    async with aclosing(reply):
+        try:
+            await reply.message()
+        except InteractorError:
+            if not reply.waiting:
+                raise
 
 
 def _view_with_key(user: User, request: Request) -> Any:

@@ -292,11 +292,6 @@ class ToolSet(Advised, calls=True):
             )
         return user._run_effects(self._resume(user, room_id))
 
-    @property
-    def has_ledger(self) -> bool:
-        """Whether calls are run once in all processes together."""
-        return self._ledger is not None
-
     def unknown(self) -> list[PendingCall]:
         """The calls with an unknown outcome that this process found: with a ledger, the newest thousand."""
         return [] if self._ledger is None else list(self._ledger.unknown)

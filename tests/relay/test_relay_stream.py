@@ -435,9 +435,9 @@ def joining(streams: dict[str, Upstream]) -> Callable[[Position | None], Awaitab
     async def publish(text: str) -> dict[str, Any]:
         return {"type": "message.delta", "content": text}
 
-    hubs, options = Hubs(), HubOptions(grace=10, heartbeat=60, most_queued=1000)
+    hubs = Hubs(HubOptions(grace=10, heartbeat=60, most_queued=1000, most_readers=20, drain=0))
     source, ids = Source(streams.__getitem__, publish), EventIds("s3cret")
-    return lambda resume: hubs.join(("user_1", "room_1"), source, ids, resume, options, lambda: None)
+    return lambda resume: hubs.join(("user_1", "room_1"), source, ids, resume)
 
 
 def test_grace_period_begins_anew_when_the_last_of_several_readers_has_left() -> None:
