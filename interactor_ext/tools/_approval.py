@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import attrs
 
 from interactor_ext._effects import Call, Effects
 from interactor_ext._errors import InteractorError
 from interactor_ext._redaction import clean_text
+from interactor_ext._waiting.around import Around, surrounded
+from interactor_ext._waiting.own_errors import cause_of
 from interactor_ext.logs import tools_logger as logger
 from interactor_ext.telemetry._events import ToolDecided
-from interactor_ext.tools._calls import FINISHED, PendingCall
+from interactor_ext.tools._calls import FINISHED, TOOL_THREADS, PendingCall
 from interactor_ext.tools._function import ToolFunction
+from interactor_ext.tools._shapes import InvalidArgumentError
 
 if TYPE_CHECKING:
     from interactor_client.models import Message, ToolCall
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -50,15 +55,22 @@ class ApprovalError(InteractorError):
     """
 
 
-def waiting_call(tool: ToolFunction, call: PendingCall) -> WaitingCall | None:
-    """The call, if a person has to decide about it; also where the function `approval=` fails."""
+def waiting_call(tool: ToolFunction, call: PendingCall, around: Around | None) -> Effects[WaitingCall | None]:
+    """The call, if a person has to decide about it. If its arguments are invalid, nobody does: the model is told."""
+    if tool.approval is False:
+        return None
     try:
-        if not tool.needs_approval(call.arguments, call.context):
-            return None
-    except Exception:
-        logger.exception(
-            "approval= of the tool %s failed, so a person decides (call %s)", tool.name, clean_text(call.id)
-        )
+        arguments = tool.with_defaults(call.arguments)
+    except InvalidArgumentError:
+        return None
+    if tool.approval is not True:
+        decide = tool.approval if around is None else surrounded(tool.approval, around)
+        try:
+            if not (yield Call(decide, (arguments,), threads=TOOL_THREADS, of_user=True)):
+                return None
+        except Exception as error:
+            words = "approval= of the tool %s failed, so a person decides (call %s)"
+            logger.error(words, tool.name, clean_text(call.id), exc_info=cause_of(error))
     written = json.dumps([tool.name, call.arguments], sort_keys=True)
     shown = {name: call.arguments[name] for name in tool.show if name in call.arguments}
     digest = hashlib.sha256(written.encode()).hexdigest()
@@ -107,22 +119,11 @@ def find_call(user: Any, named: WaitingCall | str) -> Effects[tuple[ToolCall, st
     else:
         call_id, rooms = named, [room.id for room in (yield from everything(user.rooms.iterate(per_page=100)))]
     for room_id in rooms:
-        messages = user.messages.iterate(room_id, order="desc", per_page=100)  # it is among the newest
-        call = yield Call(partial(_find_async if isinstance(messages, AsyncIterable) else _find, messages, call_id))
+        newest_first = user.messages.iterate(room_id, order="desc", per_page=100)
+        call = yield from _first(newest_first, partial(_call_of, call_id=call_id))
         if call is not None:
             return call, room_id
     raise ApprovalError(f"The tenant has no tool call {clean_text(call_id)!r}.", code="call_not_found")
-
-
-def _find(messages: Iterable[Message], call_id: str) -> ToolCall | None:
-    return next((call for message in messages if (call := _call_of(message, call_id))), None)
-
-
-async def _find_async(messages: AsyncIterable[Message], call_id: str) -> ToolCall | None:
-    async for message in messages:
-        if call := _call_of(message, call_id):
-            return call
-    return None
 
 
 def _call_of(message: Message, call_id: str) -> ToolCall | None:
@@ -131,9 +132,17 @@ def _call_of(message: Message, call_id: str) -> ToolCall | None:
 
 def everything(items: Any) -> Effects[list[Any]]:
     """The items of an iterator, sync or async."""
-    found: list[Any] = yield Call(partial(_list_async if isinstance(items, AsyncIterable) else list, items))
+    found: list[Any] = []
+    yield from _first(items, found.append)
     return found
 
 
-async def _list_async(items: AsyncIterable[Any]) -> list[Any]:
-    return [item async for item in items]
+def _first(items: Any, wanted: Callable[[Any], T | None]) -> Effects[T | None]:
+    """What `wanted` returns for the first item for which it isn't None. Reads no further."""
+    ends = object()
+    is_async = isinstance(items, AsyncIterable)
+    step = partial(anext, aiter(items), ends) if is_async else partial(next, iter(items), ends)
+    while (item := (yield Call(step))) is not ends:
+        if (found := wanted(item)) is not None:
+            return found
+    return None

@@ -15,7 +15,7 @@ from interactor_ext._waiting.around import Around, surrounded
 from interactor_ext.tools._docstring import read_docstring
 from interactor_ext.tools._hints import ShapeBuilder
 from interactor_ext.tools._records import MISSING, Member, hints_of
-from interactor_ext.tools._shapes import InvalidArgumentError, Schema, Shape, record
+from interactor_ext.tools._shapes import Schema, Shape, record
 
 
 @attrs.frozen
@@ -51,11 +51,6 @@ class ToolFunction:
     approval: bool | Callable[[dict[str, Any]], object] = attrs.field(repr=False, default=False)
     show: tuple[str, ...] = attrs.field(repr=False, default=())
     idempotent: bool = attrs.field(repr=False, default=False)
-
-    @property
-    def takes_context(self) -> bool:
-        """Whether one of its parameters is a `ToolContext`."""
-        return self._context is not None
 
     @classmethod
     def of(
@@ -98,21 +93,11 @@ class ToolFunction:
             raise TypeError(f"show= names {min(unknown)!r}, which isn't a parameter of {label}()")
         return cls(label, text, schema, function, shape, signature, context, approval, tuple(show), idempotent)
 
-    def needs_approval(self, arguments: Any, context: ToolContext) -> bool:
-        """Whether a person decides about a call. If its arguments are invalid, nobody does: the model is told.
-
-        Raises the errors of the function `approval=`.
-        """
-        if self.approval is False:
-            return False
-        try:
-            bound = self._signature.bind(**self.bind(arguments, context))
-        except InvalidArgumentError:
-            return False
-        if self.approval is True:
-            return True
+    def with_defaults(self, arguments: Any) -> dict[str, Any]:
+        """All arguments of a call, without the context. Raises InvalidArgumentError."""
+        bound = self._signature.bind_partial(**self._shape.read(arguments, ""))
         bound.apply_defaults()
-        return bool(self.approval({name: value for name, value in bound.arguments.items() if name != self._context}))
+        return {name: value for name, value in bound.arguments.items() if name != self._context}
 
     def bind(self, arguments: Any, context: ToolContext) -> dict[str, Any]:
         """The keyword arguments to call the function with. Raises InvalidArgumentError."""

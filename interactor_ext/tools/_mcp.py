@@ -218,7 +218,7 @@ def mcp_server(
 
     def served() -> Tools:
         found = {tool.name: tool for tool in tools() if not tool.approval}
-        if namespace is None and (asking := [tool.name for tool in found.values() if tool.takes_context]):
+        if namespace is None and (asking := [tool.name for tool in found.values() if tool._context]):
             raise ConfigurationError(
                 f"The tool {asking[0]} has a ToolContext parameter: pass serve_mcp(namespace=...)."
             )

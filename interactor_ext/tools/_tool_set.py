@@ -75,7 +75,7 @@ class ToolSet(Advised, calls=True):
     For an exception that isn't a ToolError, the model reads "The tool failed." with an id that is also in the log; with
     `expose_errors`, for development, it reads the exception's text.
 
-    `around` returns a context manager that each function runs in, as that of a `WebhookRouter`. `ToolContext.around` is
+    `around` returns a context manager that each function runs in, those in `approval=` as well. `ToolContext.around` is
     what it yields.
 
     With an asynchronous client, synchronous functions run in worker threads. With a synchronous one, asynchronous
@@ -126,9 +126,9 @@ class ToolSet(Advised, calls=True):
         parameter as well. A parameter of type `ToolContext` receives the tenant, the room and the call.
 
         With `approval`, a call only runs after `approve`: True, or a function of the arguments, as in
-        `approval=lambda arguments: arguments["amount"] > 100`. If that function fails, a person decides. `show` names
-        the arguments that a browser shows to that person. `idempotent` says that running a call again does no harm, as
-        with an API that receives `ToolContext.idempotency_key`.
+        `approval=lambda arguments: arguments["amount"] > 100`, which may be a coroutine function. If that function
+        fails, a person decides. `show` names the arguments that a browser shows to that person. `idempotent` says that
+        running a call again does no harm, as with an API that receives `ToolContext.idempotency_key`.
 
         Raises:
             TypeError: a parameter has no type hint, or one that JSON can't represent, or can't be passed by its name;
@@ -356,8 +356,7 @@ class ToolSet(Advised, calls=True):
         name, has_callback = yield from self._identify(user, call, ends_at)
         if only_ours and has_callback and name not in self:
             return None
-        tool = self._tools.get(name)
-        if tool is not None and (waiting := waiting_call(tool, call)) is not None:
+        if name in self and (waiting := (yield from waiting_call(self[name], call, self._around))) is not None:
             return waiting
         return (yield from self._run(user, call, name, ends_at))
 
@@ -400,7 +399,7 @@ class ToolSet(Advised, calls=True):
 
     def _waiting(self, user: Any, call: PendingCall, ends_at: float | None) -> Effects[WaitingCall | None]:
         name, _ = yield from self._identify(user, call, ends_at)
-        return waiting_call(self._tools[name], call) if name in self else None
+        return (yield from waiting_call(self[name], call, self._around)) if name in self else None
 
     def _decided(self, user: Any, named: WaitingCall | str, decision: _Decision) -> Effects[Message]:
         ends_at = user._view.ends_at()
@@ -412,7 +411,7 @@ class ToolSet(Advised, calls=True):
         name = clean_text(call.id)
         if first.kind != decision.kind:
             raise ApprovalError(
-                (f"The call {name} has been {first.kind}, and that hasn't finished. If it failed, do the same again."),
+                f"The call {name} has been {first.kind}, and that hasn't finished. If it failed, do the same again.",
                 code="call_finished",
             )
         decision.record = partial(record_decision, user, waiting, decision.kind, decision.by)

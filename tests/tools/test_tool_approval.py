@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,37 @@ def test_chat_leaves_a_call_that_needs_approval_to_a_person(mode: str, sandbox: 
     assert tools.looked_up == ["o_1"]
     # The room goes on meanwhile.
     assert chat(mode, sandbox, room, "Hello?", tools=tools).text.endswith("Hello?")
+
+
+@sync_and_async
+@pytest.mark.parametrize("ends_by", [None, SystemExit])
+def test_approval_runs_within_around_and_cannot_end_the_program(
+    mode: str, ends_by: type[BaseException] | None, sandbox: Sandbox
+) -> None:
+    steps: list[str] = []
+
+    @contextmanager
+    def session() -> Iterator[None]:
+        steps.append("begin")
+        yield
+        steps.append("end")
+
+    def is_large(arguments: dict[str, Any]) -> bool:
+        steps.append(arguments["order"])
+        if ends_by is not None:
+            raise ends_by
+        return True
+
+    tools = ToolSet(around=session)
+
+    @tools.tool(approval=is_large)
+    def refund(order: str, amount: int, note: str) -> str:
+        """Pays a customer back."""
+        return "paid"
+
+    outcome = chat(mode, sandbox, room_with(sandbox, tools), REFUND, tools=tools)
+    assert outcome.types[-1] == "tool_call.needs_approval"
+    assert steps == (["begin", "o_1", "end"] if ends_by is None else ["begin", "o_1"])
 
 
 @sync_and_async
