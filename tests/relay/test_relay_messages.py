@@ -133,7 +133,7 @@ def test_closing_the_relay_cancels_the_tools_that_run(
     tools = ToolSet()
     tools.tool(wait)
     room = new_room(tools=[tool.id for tool in tools.register(backend.namespace("user_1"))])
-    relay = start_relay(tools=tools, drain_timeout=0.1)
+    relay = start_relay(tools=tools)
     with relay.page() as page, page.room_events(room):
         page.say(room, "/tool wait")
         assert running.wait(60)
