@@ -89,7 +89,9 @@ class _SharedState(OfOneProcess, Generic[C]):
         self._context = HttpContext.of(config, policy, self._reporter)
         self.limits: RateLimits = self._context.limits
         self.ensured: dict[str, Any] = self._context.ensured
-        self.store = None if options.token_store is None else _shared_store.SharedStore(options.token_store, config)
+        self.store: _shared_store.SharedStore | None = (
+            None if options.token_store is None else _shared_store.SharedStore(options.token_store, config)
+        )
         if options.rate_limiter is not None:
             require_kind("rate_limiter", options.rate_limiter, _limiter.RateLimiter)
         identity = f"{config.account_server_url} {config.client_id}"
