@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
 from interactor_ext.webhooks._names import TABLES, renaming
@@ -59,25 +59,13 @@ class SQLiteBacked(SQLBacked):
         """Move all that this database knows of the service `old` to the service `new`, and return how many rows. "" is
         no name. An event that is known under both is forgotten under `old`.
         """
-        with self._transaction() as (connection, _):
-            there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-            moved = 0
-            for table in there.intersection(TABLES):
-                drop, move = renaming(table, old, new)
-                connection.execute(drop)
-                moved += connection.execute(move).rowcount
-            return moved
+        there = {name for (name,) in self._found("SELECT name FROM sqlite_master")}
+        return sum([self._execute(";".join(renaming(each, old, new)))[0] for each in TABLES if each in there])
 
     def close(self) -> None:
         """Close this process's connection; the next call opens it again."""
         with self._lock:
             self._close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     def __del__(self) -> None:
         # Nobody can use it any more, and since 3.13 Python warns of a connection that is not closed.

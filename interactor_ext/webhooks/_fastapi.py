@@ -10,22 +10,7 @@ from pydantic import TypeAdapter
 from starlette.requests import ClientDisconnect
 
 from interactor_client.models import WebhookEvent
-from interactor_ext.webhooks._headers import EVENT, SIGNATURE, TIMESTAMP
 from interactor_ext.webhooks.asgi import ASGIReceiver, ClientGone
-
-_ANSWERS = {
-    200: "Handled, a duplicate, stored for later, or an event without a handler. It isn't retried.",
-    400: "The body isn't an event, or the event is so old that it may be a replay.",
-    401: "Not genuine: the signature or the timestamp is wrong or missing.",
-    413: "The body is too large.",
-    500: "A handler failed, or the event doesn't fit its class. Retry.",
-    503: "The event is being handled, or can't be recorded. Retry.",
-}
-_HEADERS = {
-    SIGNATURE: (True, "`sha256=` and the hexadecimal HMAC-SHA256 of the raw body."),
-    TIMESTAMP: (True, "When the delivery was sent, in Unix seconds."),
-    EVENT: (False, "The event's type. The body's `event` takes precedence."),
-}
 
 
 def api_router(receiver: ASGIReceiver) -> APIRouter:
@@ -34,14 +19,9 @@ def api_router(receiver: ASGIReceiver) -> APIRouter:
     @routes.post(
         "",
         summary="Receive an event from Interactor.",
-        response_description=_ANSWERS[200],
-        responses={status: _response(status, text) for status, text in _ANSWERS.items()},
+        response_description="Handled, a duplicate, stored for later, or an event without a handler. It isn't retried.",
         openapi_extra={
-            "parameters": [
-                {"name": name, "in": "header", "required": required, "description": text, "schema": {"type": "string"}}
-                for name, (required, text) in _HEADERS.items()
-            ],
-            "requestBody": {"required": True, "content": {"application/json": {"schema": _schema_of_events()}}},
+            "requestBody": {"required": True, "content": {"application/json": {"schema": _schema_of_events()}}}
         },
     )
     async def interactor_webhook(request: Request) -> Response:
@@ -58,15 +38,6 @@ async def _body_of(request: Request) -> AsyncGenerator[bytes]:
             yield chunk
     except ClientDisconnect:
         raise ClientGone from None
-
-
-def _response(status: int, description: str) -> dict[str, Any]:
-    said: dict[str, Any] = {"type": "string"}
-    member = "status" if status == 200 else "error"
-    if member == "error":
-        said = {"type": "object", "required": ["code", "message"], "properties": {"code": said, "message": said}}
-    schema = {"type": "object", "required": [member], "properties": {member: said}}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _schema_of_events() -> Any:

@@ -8,12 +8,11 @@ import time
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from interactor_ext._effects import Call, Effects, run_sync
 from interactor_ext._errors import ConfigurationError, InteractorError, WebhookStoreError
 from interactor_ext._fork import after_fork_in_child
-from interactor_ext._lazy import LazyModule
 from interactor_ext._waiting.threads import DaemonThreads
 from interactor_ext.webhooks._names import TABLES, renaming
 from interactor_ext.webhooks._settings import above_zero
@@ -21,24 +20,23 @@ from interactor_ext.webhooks._sql import SQLBacked, rendered
 from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL
 
 if TYPE_CHECKING:
-    import psycopg_pool
-else:
-    psycopg_pool = LazyModule("psycopg_pool")
+    import psycopg_pool  # noqa: F401  (in a string)
 
 T = TypeVar("T")
+Pool = TypeVar("Pool")
 
 # As many as there are threads for synchronous callers. Each connection is a process of the server.
-MOST_CONNECTIONS = 8
+_MOST_CONNECTIONS = 8
 # A timestamp of PostgreSQL cannot be as late as some numbers of seconds are.
 _CENTURY = 100 * 365 * 86_400.0
-_IS_THERE = "SELECT FROM pg_class WHERE oid = to_regclass(%(table)s)"
+_IS_THERE = "SELECT FROM pg_class WHERE oid = to_regclass(:table)"
 _CAN_SWEEP = _IS_THERE + " AND has_table_privilege(oid, 'DELETE')"
 _HAS_COLUMNS = "SELECT {columns} FROM {table} LIMIT 0"
 # Without it, two that create at once can fail in spite of IF NOT EXISTS.
 _LOCK = "SELECT pg_advisory_xact_lock(7305808869229538);"
 _SWEEP = """
 DELETE FROM {table} WHERE key IN (
-    SELECT key FROM {table} WHERE {outdated} LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    SELECT key FROM {table} WHERE {outdated} LIMIT :most FOR UPDATE SKIP LOCKED
 )
 """
 _SWEEP_EVERY = 3600.0
@@ -50,7 +48,7 @@ _WITH_DRIVER = re.compile(r"^postgresql\+\w+:")
 _UNKNOWN_PARAMETER = re.compile(r'invalid URI query parameter: "(\w+)"')
 
 
-class PostgresBacked:
+class PostgresBacked(Generic[Pool]):
     """Base of stores and queues in PostgreSQL: their settings, their table, and what a call does in a connection.
 
     Each call may run twice, as the first answer may get lost. It leaves nothing in the session, since a pooler such as
@@ -66,7 +64,7 @@ class PostgresBacked:
     _takes_async: ClassVar[bool] = False
     is_shared = True
 
-    def __init__(self, database: Any, *, ttl: float = DEFAULT_TTL, timeout: float = DEFAULT_TIMEOUT) -> None:
+    def __init__(self, database: str | Pool, *, ttl: float = DEFAULT_TTL, timeout: float = DEFAULT_TIMEOUT) -> None:
         name = type(self).__name__
         try:
             import psycopg
@@ -87,12 +85,16 @@ class PostgresBacked:
         if isinstance(database, str):
             settings = self._settings(database)
             self._connect = partial(connection.connect, **settings)
-            self._new_pool = partial(kind, kwargs=settings, min_size=0, max_size=MOST_CONNECTIONS, num_workers=1)
+            self._new_pool = partial(kind, kwargs=settings, min_size=0, max_size=_MOST_CONNECTIONS, num_workers=1)
         elif not isinstance(database, kind):
             expected = f"a dsn or a psycopg_pool.{kind.__name__}"
             raise ConfigurationError(f"{name} needs {expected}, not {type(database).__name__!r}.")
         # Those that were made for a dsn, by event loop; that of threads has None.
         self._pools: dict[Any, Any] = {}
+        self._threads = DaemonThreads("interactor-webhook-postgres", most=_MOST_CONNECTIONS)
+        if not self._takes_async:
+            # When the interpreter ends too: a pool that is open then waits for its threads in vain.
+            weakref.finalize(self, _close_all, self._pools)
         self._is_inherited = False
         after_fork_in_child(self._forget_parent)
 
@@ -126,42 +128,37 @@ class PostgresBacked:
             "prepare_threshold": None,
         }
 
-    def _last_cursor(self, connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[Any]:
-        """The cursor of the last statement. Several go as one query, in one transaction."""
-        cursor = self._new_cursor(connection)
-        yield Call(cursor.execute, (_ISOLATION + statement, values))
-        while cursor.nextset():
-            pass
-        return cursor
-
-    def _rows(self, connection: Any, statement: str, values: dict[str, Any] | None = None) -> Effects[int]:
-        """How many rows the last statement found or changed."""
-        return int((yield from self._last_cursor(connection, statement, values)).rowcount)
-
     def _statements(
         self, statements: str, seconds: float, values: dict[str, Any], connection: Any
     ) -> Effects[tuple[int, list[Any]]]:
         """See `SQLBacked._execute`."""
-        text = rendered(statements, "postgresql", bool(values.get("service")))
-        cursor = yield from self._last_cursor(connection, text, values | {"seconds": min(seconds, _CENTURY)})
+        text = _ISOLATION + rendered(statements, "postgresql", bool(values.get("service")))
+        cursor = self._new_cursor(connection)
+        yield Call(cursor.execute, (text, values | {"seconds": min(seconds, _CENTURY)}))
+        while cursor.nextset():  # several statements go as one query, in one transaction
+            pass
         found = (yield Call(cursor.fetchall)) if cursor.description else []
         if statements.lstrip().startswith("INSERT"):  # the others add no rows
             yield from self._sweep(connection)
         return cursor.rowcount, found
 
+    def _rows(self, connection: Any, statements: str, **values: Any) -> Effects[int]:
+        """How many rows the last statement found or changed."""
+        return (yield from self._statements(statements, 0.0, values, connection))[0]
+
     def _create(self, connection: Any) -> Effects[None]:
         # A role that may not create tables need not be able to once the table is there.
-        if (yield from self._rows(connection, _IS_THERE, {"table": self._table})):
+        if (yield from self._rows(connection, _IS_THERE, table=self._table)):
             columns = self._schema.partition("(")[2].partition("\n);")[0].split(",")
             names = ", ".join(column.split()[0] for column in columns)
             yield from self._rows(connection, _HAS_COLUMNS.format(columns=names, table=self._table))
         else:
-            yield from self._rows(connection, _LOCK + rendered(self._schema, "postgresql"))
+            yield from self._rows(connection, _LOCK + self._schema)
 
     def _rename(self, old: str, new: str, connection: Any) -> Effects[int]:
         moved = 0
         for table in TABLES:  # one may hold the claims of the other's events
-            if (yield from self._rows(connection, _IS_THERE, {"table": table})):
+            if (yield from self._rows(connection, _IS_THERE, table=table)):
                 moved += yield from self._rows(connection, ";".join(renaming(table, old, new)))
         return moved
 
@@ -171,9 +168,9 @@ class PostgresBacked:
             return
         self._next_sweep = now + _SWEEP_EVERY
         for table, outdated in self._outdated.items():
-            if (yield from self._rows(connection, _CAN_SWEEP, {"table": table})):
+            if (yield from self._rows(connection, _CAN_SWEEP, table=table)):
                 statement = _SWEEP.format(table=table, outdated=outdated)
-                if (yield from self._rows(connection, statement, {"most": _SWEEP_AT_MOST})) == _SWEEP_AT_MOST:
+                if (yield from self._rows(connection, statement, most=_SWEEP_AT_MOST)) == _SWEEP_AT_MOST:
                     self._next_sweep = now  # each call sweeps until all is swept, so that none takes long
 
     def _perform(self, plan: Callable[[Any], Effects[T]], ends_at: float) -> Effects[T]:
@@ -256,20 +253,8 @@ class PostgresBacked:
         return WebhookStoreError(f"PostgreSQL didn't respond within {self._timeout:.3g} s.")
 
 
-class SyncPostgresBacked(PostgresBacked, SQLBacked):
+class SyncPostgresBacked(PostgresBacked["psycopg_pool.ConnectionPool[Any]"], SQLBacked):
     """`PostgresBacked` for synchronous callers: calls run in threads of their own, which they can be left to."""
-
-    def __init__(
-        self,
-        database: str | psycopg_pool.ConnectionPool[Any],
-        *,
-        ttl: float = DEFAULT_TTL,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> None:
-        super().__init__(database, ttl=ttl, timeout=timeout)
-        self._threads = DaemonThreads("interactor-webhook-postgres", most=MOST_CONNECTIONS)
-        # When the interpreter ends too: a pool that is open then waits for its threads in vain.
-        weakref.finalize(self, _close_all, self._pools)
 
     def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
         return self._run(partial(self._statements, statements, seconds, values))
@@ -291,12 +276,6 @@ class SyncPostgresBacked(PostgresBacked, SQLBacked):
     def close(self) -> None:
         """Close the connections that were opened for a dsn; the next call opens one again. A pool stays open."""
         run_sync(self._close_own())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     def _run(self, plan: Callable[[Any], Effects[T]]) -> T:
         ends_at = time.monotonic() + self._timeout

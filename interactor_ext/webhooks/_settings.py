@@ -7,6 +7,11 @@ from typing import Any
 
 from interactor_ext._errors import ConfigurationError
 
+_KINDS = {
+    "store": "SQLiteEventStore(path), PostgresEventStore(dsn) or RedisEventStore(redis.Redis.from_url(url))",
+    "queue": "SQLiteEventQueue(path) or PostgresEventQueue(dsn)",
+}
+
 
 def above_zero(value: Any, what: str, *, endless: bool = False) -> Any:
     """The value. `endless` permits infinity."""
@@ -29,16 +34,7 @@ def require_methods(value: Any, what: str, *methods: str) -> None:
     """For the store and the queue of a router, which would else fail with the first delivery."""
     if value is None or all(callable(getattr(value, each, None)) for each in methods):
         return
-    kind, is_url = type(value).__name__, isinstance(value, str)
-    of = "EventQueue" if what == "queue" else "EventStore"
-    if what == "store" and ((is_url and value.startswith("redis")) or "redis" in type(value).__module__):
-        redis = "redis.Redis.from_url(url)" if is_url else "redis"
-        advice = f"write store=RedisEventStore({redis})"
-    elif is_url:
-        backend, argument = ("Postgres", "url") if value.startswith("postgres") else ("SQLite", "path")
-        advice = f"write {what}={backend}{of}({argument})"
-    else:
-        advice = (
-            f"it needs {', '.join(methods)}; for a task queue, pass the function that takes a delivery as hand_over"
-        )
-    raise ConfigurationError(f"A webhook router needs a {what}, not {kind}: {advice}.")
+    raise ConfigurationError(
+        f"A webhook router needs a {what}, not {type(value).__name__}: write {what}={_KINDS[what]}. Your own class "
+        f"needs {', '.join(methods)}; for a task queue, pass the function that takes a delivery as hand_over."
+    )

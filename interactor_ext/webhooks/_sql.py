@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 DATABASES = ("sqlite", "postgresql")
 # What each of them has in place of a name between braces.
@@ -39,6 +39,15 @@ class SQLBacked(ABC):
     @abstractmethod
     def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
         """Execute statements in one transaction. Returns how many rows the last one changed, and which it found."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
 
     def _changes(self, statements: str, **values: Any) -> bool:
         return self._execute(statements, **values)[0] > 0

@@ -6,8 +6,6 @@ import json
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 
-_RETRY_AFTER_SECONDS = "30"
-
 
 class WebhookAnswer(NamedTuple):
     """An HTTP response as a tuple in the order that a Flask view may return."""
@@ -65,16 +63,14 @@ def body_incomplete() -> WebhookAnswer:
     return refused(400, "body_incomplete", "The connection was lost before the body was complete.")
 
 
-def too_old(age: float, problem: str | None) -> WebhookAnswer:
-    """`problem`: why the event doesn't fit its type, if it doesn't."""
+def too_old(age: float) -> WebhookAnswer:
     old = f"{age / 86400:.1f} days" if age > 86400 else f"{age:.0f} s"
-    unfit = "" if problem is None else f" It doesn't fit its type either: {problem}."
     return refused(
         400,
         "too_old",
         f"The event is {old} old by the `timestamp` in its body. The store no longer remembers events "
         f"of that age, so this may be a replay. An example from the documentation needs the current time as its "
-        f"`timestamp`; a store with a longer `ttl` accepts older events.{unfit}",
+        "`timestamp`; a store with a longer `ttl` accepts older events.",
     )
 
 
@@ -85,16 +81,11 @@ def handler_failed() -> WebhookAnswer:
 
 def in_progress() -> WebhookAnswer:
     # Not 200: if that other delivery fails or its process dies, only a retry can complete the event.
-    return refused(
-        503,
-        "in_progress",
-        "Another delivery of this event is being handled. Retry.",
-        Retry_After=_RETRY_AFTER_SECONDS,
-    )
+    return _not_now("in_progress", "Another delivery of this event is being handled. Retry.")
 
 
 def busy() -> WebhookAnswer:
-    return refused(503, "busy", "The receiver is busy. Retry.", Retry_After=_RETRY_AFTER_SECONDS)
+    return _not_now("busy", "The receiver is busy. Retry.")
 
 
 def health(left_behind: int, *, exhausted: bool) -> WebhookAnswer:
@@ -103,7 +94,11 @@ def health(left_behind: int, *, exhausted: bool) -> WebhookAnswer:
 
 
 def store_down() -> WebhookAnswer:
-    return refused(503, "store_unavailable", "The event couldn't be recorded. Retry.", Retry_After=_RETRY_AFTER_SECONDS)
+    return _not_now("store_unavailable", "The event couldn't be recorded. Retry.")
+
+
+def _not_now(error: str, message: str) -> WebhookAnswer:
+    return refused(503, error, message, Retry_After="30")
 
 
 def _json(document: dict[str, object], status: int, headers: dict[str, str] | None = None) -> WebhookAnswer:

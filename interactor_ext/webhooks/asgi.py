@@ -40,9 +40,8 @@ class ASGIReceiver:
         """Read and handle one delivery; None if the caller is gone."""
         if scope["method"] != "POST":
             return answers.not_posted(self._router, scope["method"], scope.get("path", ""))
-        limit = self._router.max_body
         try:
-            body = await read_body(chunks, limit)
+            body = await read_body(chunks, self._router.max_body)
         except ClientGone:
             return None
         except TimeoutError:
@@ -52,8 +51,6 @@ class ASGIReceiver:
                 _BODY_SECONDS,
             )
             return self._router.refuse_unread(answers.body_incomplete())
-        if len(body) > limit:
-            return self._router.refuse_unread(answers.too_large(limit))
         return await self._router.ahandle(body, scope["headers"])
 
 

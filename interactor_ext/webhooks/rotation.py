@@ -16,7 +16,7 @@ _KNOWN_HERE_ALONE = (
 
 
 class Webhooks(Protocol):
-    """`client.webhooks` of any view."""
+    """`client.webhooks` of any view, sync or async."""
 
     def rotate_secret(self, webhook_id: str, /) -> Any: ...
 
@@ -48,14 +48,8 @@ def rotate_secret(
     return run_sync(_rotate(webhooks, webhook_id, verifier, hand_over))
 
 
-class AsyncWebhooks(Protocol):
-    """`client.webhooks` of any asynchronous view."""
-
-    def rotate_secret(self, webhook_id: str, /) -> Awaitable[Any]: ...
-
-
 async def arotate_secret(
-    webhooks: AsyncWebhooks,
+    webhooks: Webhooks,
     webhook_id: str,
     *,
     verifier: WebhookVerifier,

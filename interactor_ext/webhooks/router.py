@@ -7,6 +7,7 @@ import secrets
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
@@ -343,35 +344,34 @@ class WebhookRouter(Advised, calls=True):
         cause: Exception | None = None
         if self._default is None and not self._registrations and self.queue is None and self.hand_over is None:
             problems.append("It has no handlers: import the module with its handlers first.")
-        try:
-            if self.queue is None:
-                key, token = f"{self.key_prefix}check:{secrets.token_hex(8)}", secrets.token_hex(16)
-                yield self.store_calls.call(self.store.claim, key, token, 1.0)
-                yield self.store_calls.call(self.store.release, key, token)
-            else:
-                yield from self._check_queue(self.queue)
-        except Exception as error:
-            problems.append(f"Its {'store' if self.queue is None else 'queue'} can't be used: {error}")
-            cause = error
-        for each in (each for each in tried if each.once is not None):
-            attempt = each.rehearsed().within(self.around, f"{self.key_prefix}check:{secrets.token_hex(8)}")
+        trials = [("Its store", self._check_store()) if self.queue is None else ("Its queue", self._check_queue())]
+        trials += [(f"The once= of {each.name}", self._rehearse(each)) for each in tried if each.once is not None]
+        for what, trial in trials:
             try:
-                yield self.store_calls.call(attempt, None)
-            except TakenBack:
-                pass
+                yield from trial
             except Exception as error:
-                problems.append(f"The once= of {each.name} can't be used: {error}")
+                problems.append(f"{what} can't be used: {error}")
                 cause = error
         if problems:
             raise ConfigurationError(f"This webhook router isn't ready. {' '.join(problems)}") from cause
 
-    def _check_queue(self, queue: EventSink) -> Effects[None]:
-        if callable(check := getattr(queue, "check", None)):
+    def _check_store(self) -> Effects[None]:
+        key, token = self._key_of_check(), secrets.token_hex(16)
+        yield self.store_calls.call(self.store.claim, key, token, 1.0)
+        yield self.store_calls.call(self.store.release, key, token)
+
+    def _check_queue(self) -> Effects[None]:
+        if callable(check := getattr(self.queue, "check", None)):
             yield self.store_calls.call(check)
-        elif callable(look := getattr(queue, "dead_letters", None)):
-            yield self.store_calls.call(look, 1)
-        if self.key_prefix and callable(overdue := getattr(queue, "overdue", None)):
+        if self.key_prefix and callable(overdue := getattr(self.queue, "overdue", None)):
             warn_of_unserved((yield self.store_calls.call(overdue, OVERDUE_SECONDS)), self.key_prefix)
+
+    def _rehearse(self, registration: Registration) -> Effects[None]:
+        with suppress(TakenBack):
+            yield self.store_calls.call(registration.rehearsed().within(self.around, self._key_of_check()), None)
+
+    def _key_of_check(self) -> str:
+        return f"{self.key_prefix}check:{secrets.token_hex(8)}"
 
     @property
     def events(self) -> list[models.KnownWebhookEventType]:
@@ -450,7 +450,7 @@ class WebhookRouter(Advised, calls=True):
         # Only the worker knows whether a handler exists: the receiver may not have imported the handlers.
         is_for_others = self.queue is not None or self.hand_over is not None
         if (is_for_others or self.has_handlers(event.event)) and (age := self._age_beyond_memory(event)):
-            return answers.too_old(age, problem)
+            return answers.too_old(age)
         if is_for_others:
             return (yield from self._accept(store_key(event.idempotency_key), raw))
         answer, _ = yield from self._handle_once(event, run)

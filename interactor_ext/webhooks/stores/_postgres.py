@@ -8,23 +8,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from interactor_ext._effects import Effects, run_async
-from interactor_ext._lazy import LazyModule, asyncio
+from interactor_ext._lazy import asyncio
 from interactor_ext.webhooks._postgres import PostgresBacked, SyncPostgresBacked
 from interactor_ext.webhooks._schema import CLAIMS
-from interactor_ext.webhooks.stores._contract import DEFAULT_TIMEOUT, DEFAULT_TTL, ClaimState
+from interactor_ext.webhooks.stores._contract import ClaimState
 from interactor_ext.webhooks.stores._sql import CLAIM, COMPLETE, RELEASE, SQLEventStore, state_of
 
 if TYPE_CHECKING:
-    import psycopg_pool
-else:
-    psycopg_pool = LazyModule("psycopg_pool")
+    import psycopg_pool  # noqa: F401  (in a string)
 
 T = TypeVar("T")
 
 OUTDATED = {"interactor_webhook_claims": "until <= statement_timestamp()"}
 
 
-class _Claims(PostgresBacked):
+class _Claims:
     _kind = "store"
     _table = "interactor_webhook_claims"
     _schema = CLAIMS
@@ -47,22 +45,13 @@ class PostgresEventStore(_Claims, SQLEventStore, SyncPostgresBacked):
     """
 
 
-class AsyncPostgresEventStore(_Claims):
+class AsyncPostgresEventStore(_Claims, PostgresBacked["psycopg_pool.AsyncConnectionPool[Any]"]):
     """`PostgresEventStore` for event loops, with a dsn or an open `psycopg_pool.AsyncConnectionPool`; the two can share
     one database. With a dsn it keeps up to 8 connections for each event loop. On Windows psycopg needs a
     `SelectorEventLoop`.
     """
 
     _takes_async = True
-
-    def __init__(
-        self,
-        database: str | psycopg_pool.AsyncConnectionPool[Any],
-        *,
-        ttl: float = DEFAULT_TTL,
-        timeout: float = DEFAULT_TIMEOUT,
-    ) -> None:
-        super().__init__(database, ttl=ttl, timeout=timeout)
 
     async def create(self) -> None:
         """See `PostgresEventStore.create`."""

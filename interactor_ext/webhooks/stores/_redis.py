@@ -57,15 +57,6 @@ class _RedisBacked:
         self._identity = hash((id(redis), prefix))
         self._knows_policy = False
 
-    def _claim(self, key: str, token: str, lease: float) -> Effects[ClaimState]:
-        return ClaimState((yield from self._run(_CLAIM, key, token, _milliseconds(lease))))
-
-    def _complete(self, key: str) -> Effects[bool]:
-        return bool((yield from self._run(_COMPLETE, key, _milliseconds(self.ttl))))
-
-    def _release(self, key: str, token: str) -> Effects[None]:
-        yield from self._run(_RELEASE, key, token)
-
     def _run(self, script: str, key: str, *args: Any) -> Effects[Any]:
         key = self._prefix + key
         result = yield Call(self._redis.eval, (script, 1, key, *args))
@@ -100,15 +91,15 @@ class RedisEventStore(_RedisBacked):
 
     def claim(self, key: str, token: str, lease: float) -> ClaimState:
         """Like `EventStore.claim`."""
-        return run_sync(self._claim(key, token, lease))
+        return ClaimState(run_sync(self._run(_CLAIM, key, token, _milliseconds(lease))))
 
     def complete(self, key: str, token: str) -> bool:
         """Like `EventStore.complete`."""
-        return run_sync(self._complete(key))
+        return bool(run_sync(self._run(_COMPLETE, key, _milliseconds(self.ttl))))
 
     def release(self, key: str, token: str) -> None:
         """Like `EventStore.release`."""
-        run_sync(self._release(key, token))
+        run_sync(self._run(_RELEASE, key, token))
 
 
 class AsyncRedisEventStore(_RedisBacked):
@@ -118,15 +109,15 @@ class AsyncRedisEventStore(_RedisBacked):
 
     async def claim(self, key: str, token: str, lease: float) -> ClaimState:
         """Like `EventStore.claim`."""
-        return await run_async(self._claim(key, token, lease))
+        return ClaimState(await run_async(self._run(_CLAIM, key, token, _milliseconds(lease))))
 
     async def complete(self, key: str, token: str) -> bool:
         """Like `EventStore.complete`."""
-        return await run_async(self._complete(key))
+        return bool(await run_async(self._run(_COMPLETE, key, _milliseconds(self.ttl))))
 
     async def release(self, key: str, token: str) -> None:
         """Like `EventStore.release`."""
-        await run_async(self._release(key, token))
+        await run_async(self._run(_RELEASE, key, token))
 
 
 def _milliseconds(seconds: float) -> int:

@@ -7,10 +7,10 @@ import secrets
 import threading
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
-from interactor_ext._effects import Effects, run_async, run_sync
+from interactor_ext._effects import Call, Effects, run_async, run_sync
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._waiting.own_errors import cause_of
 from interactor_ext.logs import webhooks_logger as logger
@@ -70,14 +70,18 @@ class QueueLoop(ABC):
         """Handle events until `stop` is set, finishing the current one. Continues while the queue is unreachable."""
         stop = stop or threading.Event()
         while not stop.is_set():
-            try:
-                found = self.run_once()
-                self.reaches_queue = True
-            except Exception:
-                logger.exception("The webhook queue is unavailable. Trying again.")
-                found = self.reaches_queue = False
-            if not found:
+            if not run_sync(self._try(self.run_once)):
                 stop.wait(self._poll_interval)
+
+    def _try(self, run_once: Callable[[], Any]) -> Effects[bool]:
+        """Run it, sync or async, and note whether the queue responded."""
+        try:
+            found: bool = yield Call(run_once)
+            self.reaches_queue = True
+        except Exception:
+            logger.exception("The webhook queue is unavailable. Trying again.")
+            found = self.reaches_queue = False
+        return found
 
     def give_back(self) -> None:
         """Put the events that are being handled back into the queue, so another worker can take them at once.
@@ -149,12 +153,7 @@ class WebhookWorker(QueueLoop):
     async def arun(self) -> None:
         """Handle events until cancelled; a cancelled asynchronous handler releases its event."""
         while True:
-            try:
-                found = await self.arun_once()
-                self.reaches_queue: bool = True
-            except Exception:
-                logger.exception("The webhook queue is unavailable. Trying again.")
-                found = self.reaches_queue = False
+            found = await run_async(self._try(self.arun_once))
             # Yields to the event loop and to a cancellation even if the queue is never empty.
             await asyncio.sleep(0 if found else self._poll_interval)
 
