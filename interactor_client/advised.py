@@ -164,8 +164,8 @@ def missing_name(package: str, name: str, elsewhere: Sequence[str] = ()) -> Exce
     package or of those `elsewhere`.
     """
     module = sys.modules[package]
-    # Such as a module that is being imported.
-    if name.startswith("_") or (name.islower() and PathFinder.find_spec(f"{package}.{name}", module.__path__)):
+    # Such as a module that is being imported, or the empty name with which `__import__` asks for a submodule.
+    if name.startswith("_") or not name or (name.islower() and PathFinder.find_spec(f"{package}.{name}", module.__path__)):
         return AttributeError(f"module {package!r} has no attribute {name!r}")
     from .advice import module_advice
 

@@ -155,6 +155,10 @@ def test_name_that_is_only_asked_for_costs_no_advice() -> None:
     assert "write .register(user)" in "".join(traceback.format_exception(caught.value))
 
 
+def test_submodule_is_imported_in_the_old_way_too() -> None:
+    assert __import__("interactor_ext.tools", fromlist=[""]).ToolSet is ToolSet
+
+
 def test_type_errors_of_a_call_itself_stay_what_they_are() -> None:
     with InteractorClient(client_id="a", client_secret="b") as client, pytest.raises(TypeError) as error:
         client.rooms.create("asst_1", metadata={"at": object()})
