@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from interactor_client.types import Operation
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""The methods that change nothing, and so have no use for an idempotency key."""
+"""Methods that change nothing, so they need no idempotency key."""
 
 
 @dataclass(slots=True, eq=False)
@@ -32,7 +32,7 @@ class Call:
     token: str | None = None
     """The access token that it was last sent with."""
     hidden_query: dict[str, str] | None = None
-    """What is added to its URL only where it is sent, because httpx logs URLs."""
+    """Added to the URL only when it is sent, because httpx logs URLs."""
     retries: int = 0
     """How many attempts were followed by another."""
     has_own_key: bool = False

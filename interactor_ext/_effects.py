@@ -39,7 +39,7 @@ T = TypeVar("T")
 # What a function in a thread has left, of a time limit, once the task that waits for it is cancelled: less than service
 # managers commonly leave a process.
 _GRACE_SECONDS = 20.0
-# How long a function of a user waits for a free thread.
+# How long a user's function waits for a free thread.
 _THREAD_SECONDS = 10.0
 # How long an open circuit is waited for without a deadline, and at least before the next attempt.
 _LONGEST_OUTAGE = 300.0
@@ -287,7 +287,7 @@ class _Cancellation:
             raise error from cause
 
     async def wait_for_thread(self, work: Future[Any], begun: Future[None]) -> None:
-        """Return when a thread has begun the work. Raises NoThreadFreeError if there is none for too long."""
+        """Return once a thread has begun the work. Raises NoThreadFreeError if none becomes free in time."""
         try:
             await asyncio.wait([asyncio.wrap_future(begun)], timeout=_THREAD_SECONDS)
         except asyncio.CancelledError as error:

@@ -75,7 +75,7 @@ def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any], count: int | N
 def _has_more(
     page: int, per_page: int | None, total: int | None, total_pages: int | None, asked: int | None, count: int
 ) -> bool | None:
-    """What follows from the rest of `meta`, and from how many items were `asked` for: the server may send fewer."""
+    """What the rest of `meta` and the number of items `asked` for imply. The server may send fewer."""
     if total_pages is not None:
         return page < total_pages
     if total is not None and per_page is not None:
@@ -85,7 +85,7 @@ def _has_more(
     most = count if page == 1 else asked
     if total is None or most is None:
         return None
-    # Up to `most` items a page, there are more for certain; to the item, this page is the last.
+    # With at most `most` items a page, more must follow; if the count is exact, this page is the last.
     return True if page * most < total else False if (page - 1) * most + count == total else None
 
 
@@ -221,7 +221,7 @@ class PageWalk(Generic[T]):
         return list(new.values())
 
     def _may_go_on(self, meta: PageMeta, count: int, new: int, again: bool) -> bool:
-        """Whether to ask for another page where the server does not say if there is one."""
+        """Whether to request another page if the server doesn't say whether there is one."""
         if meta.total is not None and meta.total > self._handed_out + new:
             return True
         return count >= max(meta.per_page, self._size) and (again or new > 0)

@@ -165,7 +165,11 @@ def missing_name(package: str, name: str, elsewhere: Sequence[str] = ()) -> Exce
     """
     module = sys.modules[package]
     # Such as a module that is being imported, or the empty name with which `__import__` asks for a submodule.
-    if name.startswith("_") or not name or (name.islower() and PathFinder.find_spec(f"{package}.{name}", module.__path__)):
+    if (
+        name.startswith("_")
+        or not name
+        or (name.islower() and PathFinder.find_spec(f"{package}.{name}", module.__path__))
+    ):
         return AttributeError(f"module {package!r} has no attribute {name!r}")
     from .advice import module_advice
 

@@ -96,7 +96,7 @@ class _Client(Immutable, Generic[S, N]):
         return self._of(self._shared, view)
 
     def _without_key(self) -> Self:
-        """For the calls that are made besides the one that the key of this view is for."""
+        """For the calls around the one that this view's key is meant for."""
         return self._derive(self._view._replace(idempotency_key=None))
 
     @property

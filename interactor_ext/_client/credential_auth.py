@@ -194,7 +194,7 @@ def _credential(
 
 
 def _for_token_request(view: View) -> View:
-    """The view, with the deadline of the client: those who wait for the token have deadlines of their own. And without
+    """The view, with the deadline of the client: callers that wait for the token have their own deadlines. And without
     its idempotency key, which is for calls that the user makes.
     """
     return view._replace(deadline=view.config.deadline, idempotency_key=None)

@@ -22,7 +22,7 @@ from interactor_ext._errors import ConfigurationError, ConflictError, NotFoundEr
 _PAUSES = (0.0, 0.1, 0.4, 1.5)
 # How many were created and deleted within 24 hours, before it is given up.
 _MOST_DELETED = 100
-# Seconds for which what was found counts as unchanged, so that not every page view looks for it again.
+# How many seconds a found resource counts as unchanged, so not every page view looks for it again.
 _REMEMBERED = 60.0
 _MOST_REMEMBERED = 4096
 
@@ -30,7 +30,7 @@ clock = time.monotonic
 
 
 class Found(NamedTuple):
-    """What was found, for which arguments, and until when it is taken to be still so."""
+    """A resource that was found, the arguments it was found for, and how long it counts as current."""
 
     given: str
     resource: Any
@@ -88,7 +88,7 @@ def ensure(
     given = {name: value for name, value in fields.items() if value is not UNSET and value is not None}
     wanted = _Wanted(user, tag, given, by, filters, has_key, user._view.ends_at())
     memory: dict[str, Found] = user._shared.ensured
-    # What the headers and the query of a view mean is unknown here.
+    # What a view's own headers and query mean is unknown here.
     arguments = _comparable(given) if user._view.extras is None else None
     known = memory.get(wanted.identity)
     if known is not None and known.given == arguments and clock() < known.until:
@@ -98,7 +98,7 @@ def ensure(
         registered = yield Call(given["tools"].register, (view_until(user, wanted.ends_at),))
         given["tools"] = [tool.id for tool in registered]
     found = yield from _found_or_created(wanted)
-    # One that was created may have a secret, which is shown once.
+    # A new one may have a secret, which is only shown once.
     if found.outcome == "created":
         return found
     found = yield from _updated(wanted, found, changeable)
@@ -156,7 +156,7 @@ def _found_or_created(wanted: _Wanted) -> Effects[Any]:
 
 
 def _find(wanted: _Wanted) -> Effects[Any]:
-    """The first one; or the oldest, if two may have been created at once."""
+    """The first match, or the oldest one if two may have been created at once."""
     asked = {name: wanted.given[name] for name in wanted.filters if name in wanted.given}
     items = wanted.resource().iterate(per_page=100, **asked)
     step = partial(anext if isinstance(items, AsyncIterator) else next, items, None)
@@ -217,7 +217,7 @@ def _differs(found: Any, name: str, value: Any, if_not_shown: bool) -> bool:
 
 
 def _covers(shown: Any, given: Any) -> bool:
-    """Whether the server shows what was given, and perhaps more: it fills in what was left out."""
+    """Whether the server shows at least what was given; it may fill in what was left out."""
     if not given and (shown is UNSET or not shown):
         return True
     if isinstance(given, Mapping):

@@ -77,7 +77,7 @@ class HttpContext(NamedTuple):
     policy: RetryPolicy
     reporter: Reporter | None
     ensured: dict[str, Any]
-    """What `ensure` has found lately."""
+    """What `ensure` found recently."""
 
     @classmethod
     def of(cls, config: InteractorConfig, policy: RetryPolicy, reporter: Reporter | None) -> HttpContext:

@@ -115,7 +115,7 @@ class _SharedState(OfOneProcess, Generic[C]):
         return self.kind._of(self, view)
 
     def _make_tokens(self, cache: Callable[[MakePlan, SharedStore | None], C]) -> None:
-        """Without a reference to the shared state, which has the tokens: no cycle keeps connections open."""
+        """Holds no reference to the shared state, which owns the tokens: a cycle would keep connections open."""
         config, store = self._config, self.store
         self.tokens = tokens = cache(functools.partial(own_token, config), store)
 
@@ -203,7 +203,7 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
         await self.transport.aclose()
 
 
-# Neither refers to the shared state, whose token caches they are part of.
+# Neither refers to the shared state, because its token caches hold them.
 
 
 def fetch_with(http: ViewClient, plan: MakePlan, secret: CurrentSecret | None = None) -> Callable[[], Token]:

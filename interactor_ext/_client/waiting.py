@@ -168,7 +168,7 @@ def oauth_wait(user: Any, flow: str | OAuthAuthorization | OAuthFlow, timeout: f
 
 
 def question(user: Any, instance_id: str) -> Effects[HaltingPresentation | None]:
-    """What a halted instance asks for; None for another one."""
+    """What a halted instance asks for; None if it isn't halted."""
     from interactor_client.models import HaltingPresentation
 
     ends_at = user._view.ends_at()

@@ -198,7 +198,7 @@ def validate_env() -> None:
 
 
 def variables_without_effect() -> list[str]:
-    """Variables that are set, but named after a setting that only its keyword sets."""
+    """Variables that are set but have no effect: their settings are only available as keywords."""
     named = [f"INTERACTOR_{name.upper()}" for name in ConfigFields.__annotations__ if name not in _VARIABLES]
     return [variable for variable in named if os.environ.get(variable, "").strip()]
 
@@ -209,7 +209,7 @@ def unwrapped(secret: Any) -> Any:
 
 
 def _settled(given: Mapping[str, Any]) -> set[str]:
-    """The settings that somebody gave: an environment says where its servers are, and both URLs need none."""
+    """The settings that somebody gave. An environment settles both URLs, and both URLs settle the environment."""
     urls = URLS if "environment" in given else ()
     return {*given, *urls, *(["environment"] if all(map(given.get, URLS)) else [])}
 

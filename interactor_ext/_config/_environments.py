@@ -1,4 +1,4 @@
-"""The platform's environments, each with its two servers, and which of them somebody means."""
+"""The platform's environments with their two servers each, and how to tell which one is meant."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def check_environment(overrides: Mapping[str, object], variables: Mapping[str, s
 
 
 def environment_of(urls: Sequence[object]) -> str | None:
-    """The environment that two URLs name: both do, or one of them where the other is a server of your own."""
+    """The environment that two URLs belong to, or that one of them does if the other is a server of your own."""
     owners = {owner(url) for url in urls} - {None}
     return owners.pop() if all(urls) and len(owners) == 1 else None
 
 
 def owner(url: object) -> str | None:
-    """The environment whose server is at this URL, if it is one of the platform."""
+    """The environment that this URL belongs to; None if it isn't one of the platform's servers."""
     if checks.url_problem("", url):
         return None
     return _OWNERS.get(httpx.URL(str(url)).host)

@@ -1,4 +1,4 @@
-"""Names that are no setting, as a keyword or as an environment variable, and the setting that is meant."""
+"""Finds the setting that is meant by a wrong keyword or environment variable."""
 
 from __future__ import annotations
 

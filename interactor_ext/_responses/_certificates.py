@@ -1,4 +1,4 @@
-"""What is wrong with a certificate that was rejected, and what to do."""
+"""Why a certificate was rejected, and what to do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MISMATCH = (62, 64)
 
 
 def rejected_certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """The rejection of a certificate that led to this error."""
+    """The certificate rejection that caused this error, if any."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError) and hasattr(error, "verify_code"):  # not aiohttp's subclass
             return error
@@ -32,7 +32,7 @@ def rejected_certificate(error: BaseException | None) -> ssl.SSLCertVerification
 
 
 def certificate_problem(error: ssl.SSLCertVerificationError, variable: str) -> tuple[str, str]:
-    """What is wrong with the certificate of a server, whose URL is in `variable`, and advice."""
+    """Why the certificate was rejected, and advice. `variable` holds the URL of the server."""
     if error.verify_code in _MISMATCH:
         problem = "it belongs to another host"
         advice = f"Check the host in {variable}. A proxy or a captive portal may have responded in its place."

@@ -138,7 +138,7 @@ def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx
 
 
 def _target(location: str) -> str:
-    """Where a redirect leads, without user, query and fragment, which may be secrets."""
+    """The target of a redirect without user, query and fragment, which may hold secrets."""
     try:
         parts = urlsplit(location)
     except ValueError:
@@ -148,7 +148,7 @@ def _target(location: str) -> str:
 
 
 def found_instead(response: httpx.Response) -> str:
-    """What a success holds in place of what was requested, as the end of a sentence: "" if it isn't known."""
+    """What a success holds instead of the requested data, as the end of a sentence; "" if that is unknown."""
     page = re.match(rb"\s*<(!doctype html|html)\b", response.content[:_LONGEST_NAME], re.IGNORECASE)
     if page or "text/html" in media_type(response):
         return web_page_instead_of("JSON", response)

@@ -308,7 +308,7 @@ def _tool_set(tools: tool_sets.Tools) -> tool_sets.ToolSet:
 
 
 def _reported(event: StreamErrorEvent) -> StreamError:
-    """The error that an event tells of, in any of the forms of an error response."""
+    """The error that an event reports, in any form of an error response."""
     body = read_error_body(json.dumps(event.to_dict()).encode())
     known = body.code or StreamError.default_code
     if body.request_id:

@@ -150,7 +150,7 @@ class ReplyState:
         self._set_action(ListMessages())
 
     def missed(self, *, is_complete: bool = False) -> None:
-        """An event could not be read; `is_complete` says that a message was complete by it."""
+        """An event could not be read. `is_complete` tells whether it completed a message."""
         self._has_gap = True
         if is_complete:  # no event may follow, and the list may lag behind
             self._lag_pauses = deque(_POLL_PAUSES)
@@ -464,5 +464,5 @@ class ReplyState:
 
 
 def _is_later(message: Message, sent: Message) -> bool:
-    """Whether `message` is known to be newer."""
+    """Whether `message` is certainly newer."""
     return message.created_at is not None and sent.created_at is not None and message.created_at > sent.created_at

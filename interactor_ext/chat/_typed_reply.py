@@ -50,7 +50,7 @@ class _Typed(SharedReply, Generic[A]):
             yield Call(partial(view().assistants.update, assistant.id, tools=[*ids, known.id]))
 
     def _ask_again(self) -> Any:
-        """The second question, as part of this chat: with the same deadline, and each time with the same key."""
+        """The second question, as part of this chat: it has the same deadline, and the same key each time."""
         key = hashlib.sha256(f"{self._key} {self._question}".encode()).hexdigest()
         user = view_until(self._user, self._ends_at).with_options(idempotency_key=key)
         return user.chat(self._room.id, self._question, tools=self._tools, tool_timeout=self._tool_timeout)

@@ -64,7 +64,7 @@ def parse_retry_after(value: object, *, now: float) -> float | None:
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:
-    """The seconds that a response asks to wait. A date counts from the response's own: the clock here may be wrong."""
+    """How many seconds a response asks to wait. Dates are relative to its `Date`: the local clock may be wrong."""
     if (value := headers.get("retry-after")) is None:
         return None
     date = parse_http_date(headers.get("date", ""))

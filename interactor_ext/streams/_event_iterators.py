@@ -1,4 +1,4 @@
-"""The iterators over events, of streams and chats. Unlike generators, they go on after an event that can't be read."""
+"""The iterators of streams and chats. Unlike generators, they can go on after an invalid event."""
 
 from __future__ import annotations
 

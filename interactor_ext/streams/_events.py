@@ -89,7 +89,7 @@ def event_reader(family: str) -> EventReader:
 
 
 def _readable_error(data: str) -> dict[str, str] | str:
-    """What an `error` event says, whichever of the forms of an error response it has."""
+    """What an `error` event says, in any form of an error response."""
     body = _status_error.read_error_body(data.encode())
     said = {"code": body.code, "message": body.message}
     return {name: text for name, text in said.items() if text} or ({} if data.lstrip().startswith("{") else data)

@@ -25,7 +25,7 @@ class _BearerAuth(httpx.Auth, Generic[C, F]):
 
     `wants_token` says which requests get the token, and `deadline` when the wait for one ends, by `time.monotonic()`.
     `fetch` makes the token requests in place of the cache's own. `narrow` has the tokens that may be in the URL of a
-    stream: some servers take them there alone. A stream that refuses even a new token in the header is tried with one
+    stream: some servers only accept them there. A stream that refuses even a new token in the header is tried with one
     in its URL, and if it opens, later streams are sent so at once.
     """
 
@@ -60,7 +60,7 @@ class _BearerAuth(httpx.Auth, Generic[C, F]):
         return is_replayable
 
     def _goes_by_url(self, request: httpx.Request, response: httpx.Response, token: Token) -> bool:
-        """After the repeat with a new token: whether the token is not what is refused, but its place."""
+        """Whether the header, not the token, seems to be refused. Called once a new token was tried."""
         is_refused = response.status_code == 401 and _carried(response, token)
         self._tokens.replayed(refused=is_refused)
         return is_refused and self._narrow is not None and Call.of(request).is_stream
@@ -72,7 +72,7 @@ class _BearerAuth(httpx.Auth, Generic[C, F]):
         return self._narrow(operation)
 
     def _has_opened(self, response: httpx.Response, tokens: C, token: Token) -> bool:
-        """Note what came of a token in a URL. False if it was refused there."""
+        """Record whether a token in a URL was accepted. False if it was refused."""
         if response.status_code == 401:
             self._sends_by_url = False
             tokens.reject(token)
@@ -102,7 +102,7 @@ class BearerAuth(_BearerAuth[TokenCache, Callable[[], Token]]):
             if not self._goes_by_url(request, response, token):
                 return
             response.read()
-        for _ in range(2 if is_known else 1):  # the known place may be refused to an old token
+        for _ in range(2 if is_known else 1):  # an old token may be refused
             try:
                 tokens = self._narrow_tokens(request)
                 token = tokens.get(self._deadline(request))
@@ -137,7 +137,7 @@ class AsyncBearerAuth(_BearerAuth[AsyncTokenCache, Callable[[], Awaitable[Token]
             if not self._goes_by_url(request, response, token):
                 return
             await response.aread()
-        for _ in range(2 if is_known else 1):  # the known place may be refused to an old token
+        for _ in range(2 if is_known else 1):  # an old token may be refused
             try:
                 tokens = self._narrow_tokens(request)
                 token = await tokens.get(self._deadline(request))

@@ -93,14 +93,14 @@ class _Cache(Generic[F]):
         self._reject_narrower()
 
     def forget(self, token: Token) -> None:
-        """Drop a token that was revoked."""
+        """Drop a revoked token."""
         with self._lock:
             self._state.forget(token.access_token)
         self._reject_narrower()
 
     def _reject_narrower(self) -> None:
         is_dropped = self._state.token is None
-        # Few calls show whether these are refused: browsers send them.
+        # Browsers send these, so few calls show whether they are refused.
         for other in self.narrower.values() if is_dropped else ():
             if (narrow := other.valid()) is not None:
                 other.reject(narrow)
@@ -179,7 +179,7 @@ class _Cache(Generic[F]):
         raise NotImplementedError
 
     def _outcome_of(self, pending: PendingFetch) -> Token | Exception | None:
-        """The outcome of a request that isn't running, where it has one."""
+        """The outcome of a request that isn't running; None if it has none."""
         return None
 
     def _settle(self, pending: PendingFetch) -> None:
@@ -308,7 +308,7 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
         self.complete(pending, self._outcome_of(pending))
 
     def _outcome_of(self, pending: PendingFetch) -> Token | Exception | None:
-        # The task is asked, for whoever looks at it may come before its callback.
+        # Ask the task itself: its callback may not have run yet.
         task = pending.task
         if task is None or not task.done() or task.cancelled():
             return None

@@ -20,7 +20,7 @@ _REFUSAL_LASTS = 300.0
 _OTHER_REASONS = frozenset({"invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"})
 
 
-# By the tag of the stream's operation, as the contract has them.
+# By the tag of the stream's operation, as in the contract.
 _SCOPES = {"rooms": "rooms:read", "workflow_instances": "workflows:read"}
 
 

@@ -10,7 +10,7 @@ from interactor_ext.tokens._store import Token
 
 
 def revoke(user: Any) -> Effects[bool]:
-    """Revoke the client's token, and the one in its store if that is another. Whether there was one."""
+    """Revoke the client's token, and the stored one if it differs. Returns whether there was one."""
     cache, store, ends_at = user._shared.tokens, user._shared.store, user._view.ends_at()
     cache.check_open()
     own, stored = cache.valid(), None
@@ -25,7 +25,7 @@ def revoke(user: Any) -> Effects[bool]:
 
 
 def _revoke(user: Any, ends_at: float | None, token: Token) -> Effects[None]:
-    # A lost response leaves open whether it's revoked, and to revoke it again does no harm (RFC 7009).
+    # If the response is lost, revoke it again: that does no harm (RFC 7009).
     yield from despite_lost_answers(user, ends_at, partial(_request, user, ends_at, token))
     user._shared.tokens.forget(token)
 

@@ -22,7 +22,7 @@ class CurrentSecret:
         self._secret: str | None = None
 
     def fetch(self, request: Callable[[str], Any]) -> Effects[Any]:
-        """What `request` brings with the secret; once more with another one if the first is refused."""
+        """The result of `request` with the secret. If that is refused, tries once more with a new one."""
         secret = self._secret or (yield from self._ask())
         try:
             return (yield Call(request, (secret,)))

@@ -33,7 +33,7 @@ _LONGEST_REQUEST = 120.0
 # A thread that hangs cannot be ended: with so many of them, the store is waited for and skipped each time.
 _MOST_THREADS = 4
 _MOST_AT_EXIT = 1.0
-# What takes the place of a revoked token: a store can't delete, but what has expired is as good as nothing.
+# Replaces a revoked token, because stores can't delete: an expired token counts as none.
 _NO_TOKEN = Token("revoked", 0.0, 0.0)
 
 
@@ -89,7 +89,7 @@ class SharedStore:
         return self._result(search)
 
     def stored(self, ends_at: float | None, *, without: Token | None) -> Effects[Token | None]:
-        """The stored token, if it hasn't expired. `without` is one that was revoked: it's dropped.
+        """The stored token, if it hasn't expired. Drops it if it is `without`, a revoked one.
 
         Raises InteractorError if the store fails.
         """

@@ -94,7 +94,7 @@ class TokenState:
         self.forget(access_token)
 
     def forget(self, access_token: str) -> None:
-        """The token opens nothing any more: it isn't taken from a store either."""
+        """The token is no longer valid, so don't load it from a store either."""
         self._rejected = access_token
         if self.token is not None and self.token.access_token == access_token:
             self.token = None

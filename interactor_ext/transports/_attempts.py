@@ -61,7 +61,7 @@ class Rules(NamedTuple):
 
 
 class _UnshownRequest(httpx.Request):
-    """Shown without its query, as in tracebacks that have local variables: the query has a token."""
+    """Shown without its query, which holds a token, for tracebacks with local variables."""
 
     def __repr__(self) -> str:
         return f"<Request({self.method!r}, {self.url.path!r})>"
@@ -129,7 +129,7 @@ class Attempts:
         return None
 
     def as_sent(self) -> httpx.Request:
-        """The request with all of its URL."""
+        """The request with its whole URL."""
         request, hidden = self.request, self.call.hidden_query
         if hidden is None:
             return request

@@ -37,7 +37,7 @@ REMEMBERED: Final[ContextVar[float | None]] = ContextVar("remembered", default=N
 
 
 class _Default(int):
-    """A tolerance that nobody set."""
+    """The tolerance if nobody sets one."""
 
 
 _DEFAULT_TOLERANCE: Final = _Default(300)
