@@ -57,7 +57,7 @@ class SharedReply(Advised):
             require(seconds_problem("tool_timeout", tool_timeout))
         self._user = user
         self._content = content
-        self._tools = None if tools is None else _tool_set(tools)
+        self._tools = None if tools is None else tool_sets.tool_set(tools)
         self._room = Room(user.config.core_api_url, user._view.namespace, room_id)
         self._state = ReplyState(runs_tools=tools is not None)
         self._place: Place | None = None
@@ -233,7 +233,9 @@ class SharedReply(Advised):
 
     def _warn_if_nobody_runs(self, call: ToolCall) -> Effects[None]:
         try:
-            name, has_callback = yield from _tool_set(())._identify(self._user, self._pending(call), self._ends_at)
+            name, has_callback = yield from tool_sets.ToolSet()._identify(
+                self._user, self._pending(call), self._ends_at
+            )
         except InteractorError:  # the log has the call
             name, has_callback = "", True
         self._state.to_look_into.popleft()
@@ -301,10 +303,6 @@ def _warn_of_unsent(file: str, line: str) -> None:
     """In the closer thread: a finaliser must not write anything."""
     problem = "This chat was never entered, so nothing was sent: write `with user.chat(...) as reply:`."
     warnings.warn_explicit(problem, RuntimeWarning, file, int(line))
-
-
-def _tool_set(tools: tool_sets.Tools) -> tool_sets.ToolSet:
-    return tool_sets.tool_set(tools)
 
 
 def _reported(event: StreamErrorEvent) -> StreamError:

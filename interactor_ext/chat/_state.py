@@ -22,6 +22,8 @@ from collections import deque
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
+import attrs
+
 from interactor_client.models import Message, MessageComplete, MessageDelta, ToolCall, ToolCallComplete, ToolCallStart
 from interactor_ext._errors import (
     APIConnectionError,
@@ -356,6 +358,8 @@ class ReplyState:
         pending = [call for call in message.tool_calls or () if call.status not in FINISHED]
         if message.role in NOT_THE_ASSISTANT:
             self.events.append(event)
+        elif not pending and self._has_gap and "content" in message.left_out:
+            self.missed(is_complete=True)  # what was said is among the room's messages
         elif not pending:
             self._finish(event)
         else:
@@ -372,7 +376,9 @@ class ReplyState:
 
     def _finish(self, event: MessageComplete) -> None:
         """The answer is complete; text of it that came in no delta is handed out before it."""
-        content = event.message.content or ""
+        if "content" in event.message.left_out:  # the deltas have said it
+            event = attrs.evolve(event, message=attrs.evolve(event.message, content=self._text))
+        content = event.message.content
         if content.startswith(self._text) and content != self._text:
             self.events.append(MessageDelta(content=content[len(self._text) :]))
         self.events.append(event)

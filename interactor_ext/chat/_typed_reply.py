@@ -7,7 +7,7 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from interactor_ext._effects import Call, Effects, view_until
+from interactor_ext._effects import Call, Effects, run_async, run_sync, view_until, while_open
 from interactor_ext._errors import ResponseValidationError
 from interactor_ext._redaction import clean_text
 from interactor_ext.chat._reply import AsyncReply, Reply
@@ -32,7 +32,7 @@ class _Typed(SharedReply, Generic[A]):
     ) -> None:
         self._shape = shape
         self._given: list[A] = []
-        self._again: Any = None
+        self._again: SharedReply | None = None
         self._key = user._view.idempotency_key or secrets.token_hex(16)
         self._tool = answer_tool(shape, self._given.append)
         self._question = f"Please give your answer by calling the tool {self._tool.name}."
@@ -49,11 +49,23 @@ class _Typed(SharedReply, Generic[A]):
         if known.id not in ids:
             yield Call(partial(view().assistants.update, assistant.id, tools=[*ids, known.id]))
 
-    def _ask_again(self) -> Any:
-        """The second question, as part of this chat: it has the same deadline, and the same key each time."""
-        key = hashlib.sha256(f"{self._key} {self._question}".encode()).hexdigest()
-        user = view_until(self._user, self._ends_at).with_options(idempotency_key=key)
-        return user.chat(self._room.id, self._question, tools=self._tools, tool_timeout=self._tool_timeout)
+    def _shaped(self) -> Effects[A]:
+        """The answer. If there is none, the assistant is asked once more, as part of this chat: it has the same
+        deadline, and the same key each time.
+        """
+        message = yield from self._answer()
+        if self._again is not None:
+            message = yield from self._again._answer()
+        elif not self._given:
+            key = hashlib.sha256(f"{self._key} {self._question}".encode()).hexdigest()
+            user = view_until(self._user, self._ends_at).with_options(idempotency_key=key)
+            again = user.chat(self._room.id, self._question, tools=self._tools, tool_timeout=self._tool_timeout)
+            message = yield from while_open(again, self._answer_of(again))
+        return self._last(message)
+
+    def _answer_of(self, again: SharedReply) -> Effects[Message]:
+        self._again = again  # it is open: the question was sent
+        return (yield from again._answer())
 
     def _last(self, message: Message) -> A:
         if self._given:
@@ -74,13 +86,7 @@ class TypedReply(_Typed[A], Reply):
 
         Raises ResponseValidationError, with what it said, if there is none then.
         """
-        message = self.message()
-        if not self._given:
-            if self._again is not None:
-                return self._last(self._again.message())
-            with self._ask_again() as self._again:
-                message = self._again.message()
-        return self._last(message)
+        return run_sync(self._shaped())
 
 
 class AsyncTypedReply(_Typed[A], AsyncReply):
@@ -91,10 +97,4 @@ class AsyncTypedReply(_Typed[A], AsyncReply):
 
         Raises ResponseValidationError, with what it said, if there is none then.
         """
-        message = await self.message()
-        if not self._given:
-            if self._again is not None:
-                return self._last(await self._again.message())
-            async with self._ask_again() as self._again:
-                message = await self._again.message()
-        return self._last(message)
+        return await run_async(self._shaped())

@@ -46,7 +46,7 @@ class EventReader:
         try:
             payload, end = _decode_json(text)
         except (ValueError, RecursionError):
-            return Received(sent.event, None, sent)
+            payload, end = None, 0
         if end != len(text) or type(payload) is not dict:
             return Received(sent.event, None, sent)
         event_type = payload.get("type")

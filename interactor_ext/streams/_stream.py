@@ -87,24 +87,16 @@ class Stream(SharedStream[E]):
             self.close()
 
     def __iter__(self) -> Events[E]:
-        self._require_entered("with")
-        return Events(self._loop(), self._reader.model, self._refuse)
+        return self._events(self._reader.model)
 
     def __next__(self) -> E:
         self._require_entered("with")
-        while (event := self._take()) is not None:
-            try:
-                model: E = self._reader.model(event)
-            except ResponseValidationError as error:
-                self._refuse(error)
-            else:
-                return model
-        raise StopIteration
+        model: E = self._next(None, self._reader.model)
+        return model
 
-    def raw(self) -> Generator[ServerSentEvent, None, None]:
+    def raw(self) -> Events[ServerSentEvent]:
         """The same events, undecoded: type, text and id."""
-        self._require_entered("with")
-        return (event.sent for event in self._loop())
+        return self._events(_AS_SENT)
 
     def next_or_gap(self) -> E | Gap | ResponseValidationError | None:
         """The next event, the error of one that doesn't fit its model, or None at the end; GAP each time it has
@@ -124,25 +116,34 @@ class Stream(SharedStream[E]):
             # Another thread waits for bytes. It is woken, and closes the connection.
             _wake_reader(self._response)
 
-    def _loop(self) -> Generator[Received, None, None]:
-        me = self._owner = object()
-        disconnect = self._disconnect
-        try:
-            while (event := self._take()) is not None:
-                yield event
-        except GeneratorExit:  # by `break`, or by the garbage collector, in which nothing may wait
-            disconnect = self._disconnect_later
-            raise
-        finally:
-            # If another loop has taken over meanwhile, the connection belongs to that one.
-            if self._owner is me and not self._is_at_invalid:
-                disconnect()
+    def _events(self, decode: Callable[[Received], T]) -> Events[T]:
+        self._require_entered("with")
+        me = object()
+        return Events(functools.partial(self._next, me, decode), self._guard(me))
 
-    def _take(self) -> Received | None:
-        if not self._state.ready:
-            for action in self._actions():
-                self._do(action)
-        return self._hand_out()
+    def _next(self, owner: object, decode: Callable[[Received], T]) -> T:
+        self._owner = owner
+        while True:
+            if not self._state.ready:
+                for action in self._actions():
+                    self._do(action)
+            event = self._hand_out()
+            if event is None:
+                raise StopIteration
+            try:
+                return decode(event)
+            except ResponseValidationError as error:
+                self._refuse(error)
+
+    def _guard(self, owner: object) -> Generator[None, None, None]:
+        try:
+            while True:
+                yield
+        finally:
+            # After a `break`, or in the garbage collector, where nothing may wait. If another loop has taken over
+            # meanwhile, the connection belongs to that one.
+            if self._owner is owner and not self._is_at_invalid:
+                close_later(self._detach())
 
     def _do(self, action: Action) -> None:
         me = threading.get_ident()
@@ -201,10 +202,6 @@ class Stream(SharedStream[E]):
 
     def _disconnect(self) -> None:
         self._detach()()
-
-    def _disconnect_later(self) -> None:
-        """As `_disconnect`, but without waiting or taking a lock."""
-        close_later(self._detach())
 
     def _detach(self) -> Callable[[], None]:
         """Forget the connection. Returns what closes it."""

@@ -62,6 +62,23 @@ def test_missing_text_is_added_as_a_delta_before_the_complete_message() -> None:
     ]
 
 
+@pytest.mark.parametrize("said", [{"content": None}, {}], ids=["null", "left out"])
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_complete_message_without_content_has_what_was_streamed_or_listed(said: dict[str, Any], is_whole: bool) -> None:
+    state = asked()
+    state.received(MessageDelta(content="Hello there" if is_whole else "Hello "))
+    if not is_whole:
+        state.missed()
+        state.listed([QUESTION])
+    state.received(MessageComplete(message=Message.from_dict({"id": "msg_9", "role": "assistant", **said})))
+    if not is_whole:
+        assert state.action == ListMessages()
+        state.listed([ANSWER, QUESTION])
+    assert (text(state), state.action) == ("Hello there", Done())
+    assert state.message is not None
+    assert state.message.content == "Hello there"
+
+
 def test_deltas_that_differ_from_the_message_stay_as_they_are() -> None:
     state = asked()
     state.received(MessageDelta(content="Hm, "))
