@@ -76,11 +76,10 @@ class Reader:
             self._leave(self)
             if not self.stalled.done():
                 self.stalled.set_result(None)
+            self._changed.set()
         else:
-            self._blocks.append(entry.block)
             self._bytes += len(entry.block)
-            self.position = self._told = entry.position
-        self._changed.set()
+            self.put_missed(entry)
 
     def tell(self, event: str) -> None:
         """Queue the text of an event that has no position, unless one is queued that has: it is newer."""

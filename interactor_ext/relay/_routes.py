@@ -330,18 +330,14 @@ class Routes:
         named = yield self._options.authorize.call(request.scope)
         if named is None:
             raise Refused(401)
-        match named:
-            case str(namespace):
-                counted_as: tuple[str, ...] = (namespace,)
-            case tuple((str(namespace), str(person))):
-                counted_as = (namespace, person)
-            case _:
-                raise TypeError(
-                    f"authorize= returned {type(named).__name__}, which is neither a namespace nor a tuple of a "
-                    "namespace and a user"
-                )
+        who: tuple[Any, ...] = named if isinstance(named, tuple) and len(named) == 2 else (named,)
+        if not all(isinstance(each, str) for each in who):
+            raise TypeError(
+                f"authorize= returned {type(named).__name__}, which is neither a namespace nor a tuple of a namespace "
+                "and a user"
+            )
         try:
-            return User(namespace, self._get_client().namespace(namespace), counted_as)
+            return User(who[0], self._get_client().namespace(who[0]), who)
         except ConfigurationError as error:
             raise RuntimeError("There is no client, or authorize= returned an invalid namespace.") from error
 

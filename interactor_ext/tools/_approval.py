@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
@@ -102,11 +102,9 @@ def record_decision(user: Any, call: WaitingCall, decision: Literal["approved", 
         reporter.record(ToolDecided(call.tool, decision, call.namespace))
 
 
-def open_calls(user: Any, room_id: str) -> Effects[list[ToolCall]]:
-    """The calls of a room that have no result, oldest first."""
-    messages = yield from everything(user.messages.iterate(room_id, order="asc", per_page=100))
-    calls = [call for message in messages for call in message.tool_calls or ()]
-    return [call for call in calls if call.status not in FINISHED]
+def open_calls(messages: Iterable[Message]) -> list[ToolCall]:
+    """The calls that have no result."""
+    return [call for each in messages for call in each.tool_calls or () if call.status not in FINISHED]
 
 
 def find_call(user: Any, named: WaitingCall | str) -> Effects[tuple[ToolCall, str]]:

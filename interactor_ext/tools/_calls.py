@@ -99,9 +99,9 @@ class ToolRun:
     tool: ToolFunction | None
     name: str = attrs.field(converter=clean_text)
     call: PendingCall
-    is_async: bool = attrs.field(default=False, kw_only=True)
-    exposes_errors: bool = attrs.field(default=False, kw_only=True)
-    around: Around | None = attrs.field(default=None, kw_only=True)
+    is_async: bool = False
+    exposes_errors: bool = False
+    around: Around | None = None
     _running: Future[Any] | None = attrs.field(default=None, init=False)
 
     def result(self, ends_at: float | None = None, renewal: Renewal | None = None) -> Effects[Any]:

@@ -15,11 +15,10 @@ from interactor_ext._effects import run_async
 from interactor_ext._errors import APIConnectionError, ConfigurationError
 from interactor_ext._redaction import clean_text
 from interactor_ext._version import __version__
-from interactor_ext._waiting.around import Around
 from interactor_ext.logs import logger
 from interactor_ext.tools._calls import ErrorResult, PendingCall, ToolError, ToolRun
 from interactor_ext.tools._function import ToolFunction
-from interactor_ext.tools._shapes import InvalidArgumentError, Shape, error_text, mismatch_words
+from interactor_ext.tools._shapes import Shape, error_text, require
 
 if TYPE_CHECKING:
     from mcp import Client, ClientSession
@@ -149,9 +148,7 @@ class McpServer:
             return readable(result)
 
         def read(value: Any, path: str) -> dict[str, Any]:
-            if not isinstance(value, dict):
-                raise InvalidArgumentError((path, mismatch_words("an object", value)))
-            return {"arguments": value}  # the server checks them
+            return {"arguments": require(dict, "an object", value, path)}  # the server checks them
 
         shape = Shape(tool.input_schema, "an object", read)
         return ToolFunction(
@@ -205,9 +202,7 @@ def mcp_server(
     tools: Callable[[], Iterator[ToolFunction]],
     name: str,
     namespace: str | None,
-    *,
-    exposes_errors: bool,
-    around: Around | None,
+    make_run: Callable[[ToolFunction | None, str, PendingCall], ToolRun],
 ) -> Server:
     """The official SDK's server of a set of tools, which may change."""
     try:
@@ -234,9 +229,7 @@ def mcp_server(
 
     async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         call = PendingCall(str(context.request_id), "", "", params.name, params.arguments or {}, namespace)
-        tool = served().get(params.name)
-        run = ToolRun(tool, params.name, call, is_async=True, exposes_errors=exposes_errors, around=around)
-        result = await run_async(run.result())
+        result = await run_async(make_run(served().get(params.name), params.name, call).result())
         is_error = isinstance(result, ErrorResult)
         text = result["error"]["message"] if is_error else result
         return types.CallToolResult(

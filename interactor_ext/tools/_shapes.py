@@ -8,10 +8,11 @@ model can act on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from interactor_ext._redaction import clean_text
 
+C = TypeVar("C", list[Any], dict[str, Any])
 Schema = dict[str, Any]
 Detail = tuple[str, str]
 
@@ -100,7 +101,7 @@ def array(item: Shape, build: Callable[[Iterable[Any]], Any]) -> Shape:
         schema["uniqueItems"] = True
 
     def read(value: Any, path: str) -> Any:
-        items = _array(value, path)
+        items = require(list, "an array", value, path)
         return _build(build, read_all((item, each, path_of(path, n)) for n, each in enumerate(items)), path, "array")
 
     return Shape(schema, "an array", read)
@@ -108,7 +109,7 @@ def array(item: Shape, build: Callable[[Iterable[Any]], Any]) -> Shape:
 
 def mapping(item: Shape) -> Shape:
     def read(value: Any, path: str) -> Any:
-        pairs = _object(value, path)
+        pairs = require(dict, "an object", value, path)
         return dict(zip(pairs, read_all((item, each, path_of(path, key)) for key, each in pairs.items()), strict=True))
 
     return Shape({"type": "object", "additionalProperties": item.schema}, "an object", read)
@@ -122,7 +123,7 @@ def record(name: str, fields: Mapping[str, Field], build: Callable[[dict[str, An
     schema["additionalProperties"] = False
 
     def read(value: Any, path: str) -> Any:
-        given = _object(value, path)
+        given = require(dict, "an object", value, path)
         present = [key for key in fields if key in given]
         details = [
             (path_of(path, key), "is missing") for key, field in fields.items() if field.required and key not in given
@@ -164,24 +165,15 @@ def json_type(value: Any) -> str:
 
 
 def _mismatch(path: str, expected: str, value: Any) -> InvalidArgumentError:
-    return InvalidArgumentError((path, mismatch_words(expected, value)))
-
-
-def mismatch_words(expected: str, value: Any) -> str:
-    # The type fits, so it is the number or the text itself that is wrong.
+    # Without the type where it fits: then the number or the text itself is wrong.
     got = "" if json_type(value) in expected else f", not {json_type(value)}"
-    return f"must be {expected}{got}"
+    return InvalidArgumentError((path, f"must be {expected}{got}"))
 
 
-def _array(value: Any, path: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise _mismatch(path, "an array", value)
-    return value
-
-
-def _object(value: Any, path: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise _mismatch(path, "an object", value)
+def require(kind: type[C], expected: str, value: Any, path: str) -> C:
+    """A list or dict, as it is. Raises InvalidArgumentError for anything else."""
+    if not isinstance(value, kind):
+        raise _mismatch(path, expected, value)
     return value
 
 

@@ -29,7 +29,7 @@ from interactor_ext.tools._approval import (
     require_open,
     waiting_call,
 )
-from interactor_ext.tools._calls import FINISHED, PendingCall, ToolRun, error_result, pending_call, submit
+from interactor_ext.tools._calls import PendingCall, ToolRun, error_result, pending_call, submit
 from interactor_ext.tools._function import ToolFunction
 from interactor_ext.tools._mcp import McpServer, mcp_server
 from interactor_ext.tools._once_registry import OnceRegistry
@@ -170,7 +170,7 @@ class ToolSet(Advised, calls=True):
         A `ToolContext` has this namespace, no room, and the id of the request. Raises ConfigurationError if a tool
         needs one and there is no namespace, and ImportError without the extra `[mcp]`.
         """
-        return mcp_server(self.__iter__, name, namespace, exposes_errors=self._exposes_errors, around=self._around)
+        return mcp_server(self.__iter__, name, namespace, partial(self._tool_run, is_async=True))
 
     def __iter__(self) -> Iterator[ToolFunction]:
         return iter(self._tools.values())
@@ -364,11 +364,8 @@ class ToolSet(Advised, calls=True):
         self, user: Any, call: PendingCall, name: str, ends_at: float | None, decision: _Decision | None = None
     ) -> Effects[Message]:
         """Run the function, or reject the call, and submit the result."""
-        is_async = inspect.iscoroutinefunction(user._run_effects)
         tool = self._tools.get(name)
-        tool_run = ToolRun(
-            tool, name, call, is_async=is_async, exposes_errors=self._exposes_errors, around=self._around
-        )
+        tool_run = self._tool_run(tool, name, call, is_async=inspect.iscoroutinefunction(user._run_effects))
         run = tool_run.result if decision is None else partial(decision.result, tool_run)
         key = _key(user, call)
         send = partial(submit, user, call, ends_at)
@@ -378,10 +375,15 @@ class ToolSet(Advised, calls=True):
         result = partial(entry.result, run)
         return (yield from self._registry.once(key, result, partial(entry.submit, send, ends_at), ends_at))
 
+    def _tool_run(self, tool: ToolFunction | None, name: str, call: PendingCall, *, is_async: bool) -> ToolRun:
+        return ToolRun(tool, name, call, is_async, self._exposes_errors, self._around)
+
     def _pending(self, user: Any, room_id: str) -> Effects[list[WaitingCall]]:
         ends_at = user._view.ends_at()
         waiting = []
-        for call in (yield from open_calls(view_until(user, ends_at), room_id)):
+        view = view_until(user, ends_at)
+        messages = yield from everything(view.messages.iterate(room_id, order="asc", per_page=100))
+        for call in open_calls(messages):
             each = PendingCall.of(call, room_id, user._view.namespace)
             waiting.append((yield from self._waiting(user, each, ends_at)))
         return [each for each in waiting if each is not None]
@@ -389,12 +391,10 @@ class ToolSet(Advised, calls=True):
     def _resume(self, user: Any, room_id: str) -> Effects[list[Message | WaitingCall]]:
         ends_at = user._view.ends_at()
         newest = yield from despite_open_circuit(user, ends_at, lambda view: view.messages.list(room_id, order="desc"))
-        calls = [call for message in reversed(newest.data) for call in message.tool_calls or ()]
         outcomes = []
-        for call in calls:
-            if call.status not in FINISHED:
-                pending = PendingCall.of(call, room_id, user._view.namespace)
-                outcomes.append((yield from self._answer(user, pending, ends_at, only_ours=True)))
+        for call in open_calls(reversed(newest.data)):
+            pending = PendingCall.of(call, room_id, user._view.namespace)
+            outcomes.append((yield from self._answer(user, pending, ends_at, only_ours=True)))
         return [each for each in outcomes if each is not None]
 
     def _waiting(self, user: Any, call: PendingCall, ends_at: float | None) -> Effects[WaitingCall | None]:
