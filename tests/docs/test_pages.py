@@ -30,6 +30,7 @@ def environment(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     logger = logging.getLogger("interactor")
     handlers, level = logger.handlers[:], logger.level
     with Sandbox().run() as sandbox, warnings.catch_warnings():
+        warnings.filterwarnings("error", category=UserWarning, message=".*webhook router")
         for variable, value in variables(page, sandbox).items():
             monkeypatch.setenv(variable, value)
         monkeypatch.chdir(tmp_path)
