@@ -82,15 +82,15 @@ class WebhookRouter(Advised, calls=True):
     """Verifies deliveries, runs the handlers of each event once, and responds.
 
     `store` remembers handled events (by default in memory) and is what stops replays, since a signature does not cover
-    the timestamp. If you pass one, or a queue, the verifier's default tolerance no longer limits the age of a delivery:
-    what the store remembers does. With `queue` instead, an event is stored and acknowledged at once, and a
-    `WebhookWorker` runs the handlers. With `hand_over`, your own task queue does the work: the function, sync or async,
-    gets the body of each genuine delivery; when it returns the response is 200, when it raises 503. In the task,
-    `run(body)` or `arun(body)` runs the handlers. The receiver then stores nothing: `run` drops duplicates, with the
-    store.
+    the timestamp. With `queue` instead, an event is stored and acknowledged at once, and a `WebhookWorker` runs the
+    handlers. With either, a delivery may be as old as they remember events, unless the verifier's `tolerance` is set.
 
-    `name` is the name of your service: events are remembered under it, so services that share a store or a queue don't
-    take each other's events for duplicates. Never change it: under another name every event is new.
+    With `hand_over`, your own task queue does the work: the function, sync or async, gets the body of each genuine
+    delivery. The response is 200 when it returns, and 503 if it raises. In the task, `run(body)` or `arun(body)` runs
+    the handlers, and drops duplicates with the help of `store`; the receiver stores nothing.
+
+    `name` is the name of your service. Events are remembered under it, so services that share a store or a queue don't
+    take each other's events for duplicates. Under another name every event is new: see `interactor webhooks rename`.
 
     `lease` is how many seconds after a process dies another may handle the event it was handling; it is renewed while
     handlers run. The platform waits 30 s for a response. After `handler_timeout` seconds the handlers of an event count
@@ -99,8 +99,8 @@ class WebhookRouter(Advised, calls=True):
 
     `around` returns a context manager that each handler runs in: Flask's `app.app_context`, a transaction, a check of
     pooled connections. An async one is for `async def` handlers. A handler's second parameter receives what it yields.
-    An exception at its end, such as a failed COMMIT,
-    counts as the handler's own error, and the event is only recorded as handled after it.
+    An exception on its exit, such as a failed COMMIT, counts as the handler's own, and the event isn't recorded as
+    handled.
 
     `max_body` is in bytes. `telemetry` (see `interactor_ext.telemetry`) records each delivery.
 
