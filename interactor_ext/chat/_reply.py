@@ -86,14 +86,14 @@ class Reply(SharedReply):
         run_sync(self._step())
 
     def _run_tools(self, calls: tuple[ToolCall, ...]) -> None:
-        runs = list(self._tool_runs(calls))
         token = SERVING.set(SERVING.get() | {self._room})
         try:
-            if len(runs) == 1:
-                run_sync(runs[0])
+            if len(calls) == 1:
+                run_sync(self._run_tool(calls[0]))
                 return
             # Those that are not done at the deadline are left to their threads.
-            done, late = wait([TOOL_THREADS.submit(run_sync, run) for run in runs], self._time_left())
+            runs = [TOOL_THREADS.submit(run_sync, self._run_tool(call)) for call in calls]
+            done, late = wait(runs, self._time_left())
         finally:
             SERVING.reset(token)
         for thread in done:
@@ -163,22 +163,17 @@ class AsyncReply(SharedReply):
         await run_async(self._step())
 
     async def _run_tools(self, calls: tuple[ToolCall, ...]) -> None:
-        # Shielded: a caller whose wait for the answer times out has not left the chat, and may wait again.
-        if self._work is None:
-            self._work = asyncio.create_task(self._run_all(calls))
-        limit = asyncio.timeout(self._time_left())
-        try:
-            async with limit:
-                await asyncio.shield(self._work)
-        except TimeoutError as error:
-            if limit.expired():
-                raise self._tools_too_slow(calls) from error
-            raise
+        # A task: a caller whose wait for the answer times out has not left the chat, and may wait again.
+        work = self._work = self._work or asyncio.create_task(self._run_all(calls))
+        await asyncio.wait([work], timeout=self._time_left())
+        if not work.done():
+            raise self._tools_too_slow(calls)
         self._work = None
+        work.result()
 
     async def _run_all(self, calls: tuple[ToolCall, ...]) -> None:
         SERVING.set(SERVING.get() | {self._room})
-        outcomes = await asyncio.gather(*map(run_async, self._tool_runs(calls)), return_exceptions=True)
+        outcomes = await asyncio.gather(*(run_async(self._run_tool(call)) for call in calls), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -188,7 +183,7 @@ class AsyncReply(SharedReply):
         if work is not None and not work.done():
             # Not waited for, because a thread can't be stopped; held, because a loop holds its tasks weakly.
             _cancelled.add(work)
-            work.add_done_callback(_forget)
+            work.add_done_callback(_cancelled.discard)
             work.cancel()
 
 
@@ -196,9 +191,3 @@ async def _unguarded() -> AsyncGenerator[None, None]:
     """Nothing has to be closed when a loop over the events is left."""
     while True:
         yield
-
-
-def _forget(task: asyncio.Task[None]) -> None:
-    _cancelled.discard(task)
-    if not task.cancelled():
-        task.exception()  # looked at, so that asyncio does not report it

@@ -98,7 +98,11 @@ class RoomQueue:
         """
         pauses = iter(_POLL_PAUSES)
         while True:
-            messages: list[Message] = yield from self._newest(user, room, ends_at)
+            _within(0, ends_at)
+            page = yield from despite_open_circuit(
+                user, ends_at, lambda view: view.messages.list(room.id, order="desc", per_page=_NEWEST)
+            )
+            messages: list[Message] = page.data
             newest = messages[0].id if messages else None
             if newest is None or not self._is_answering(room, messages):
                 return newest
@@ -114,14 +118,6 @@ class RoomQueue:
                     return newest
                 wait = _LATER_POLL_PAUSE
             yield Pause(_within(wait, ends_at))
-
-    def _newest(self, user: Any, room: Room, ends_at: float | None) -> Effects[list[Message]]:
-        _within(0, ends_at)
-        page = yield from despite_open_circuit(
-            user, ends_at, lambda view: view.messages.list(room.id, order="desc", per_page=_NEWEST)
-        )
-        messages: list[Message] = page.data
-        return messages
 
     def _is_answering(self, room: Room, newest_first: list[Message]) -> bool:
         """Whether an answer is still to come. One that waits for the results of tools does not count."""

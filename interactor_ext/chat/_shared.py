@@ -6,7 +6,6 @@ import json
 import time
 import warnings
 import weakref
-from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -187,7 +186,8 @@ class SharedReply(Advised):
             if self._state.message is not None:
                 return self._state.message
             if not self._state.go_without_stream():
-                raise self._state.reason
+                assert self._state.error is not None
+                raise self._state.error
 
     def _step(self) -> Effects[None]:
         """Do what the state decides, once, and report what came of it."""
@@ -274,13 +274,9 @@ class SharedReply(Advised):
                     ROOMS.leave(self._place)
                     forget(self._watch)
 
-    def _tool_runs(self, calls: tuple[ToolCall, ...]) -> Iterator[Effects[Any]]:
-        for call in calls:
-            assert self._tools is not None
-            yield self._run_tool(self._tools, self._pending(call))
-
-    def _run_tool(self, tools: tool_sets.ToolSet, call: PendingCall) -> Effects[None]:
-        outcome = yield from tools._answer(self._user, call, self._ends_at, only_ours=True)
+    def _run_tool(self, call: ToolCall) -> Effects[None]:
+        assert self._tools is not None
+        outcome = yield from self._tools._answer(self._user, self._pending(call), self._ends_at, only_ours=True)
         if isinstance(outcome, WaitingCall):
             self._state.waits(outcome)
 

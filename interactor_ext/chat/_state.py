@@ -50,11 +50,11 @@ _ADVICE = f"Unless something else already runs it, {WAYS}."
 
 
 class ReadStream(NamedTuple):
-    pass
+    """Without a time limit of its own: the stream has that of the chat."""
 
 
 class ListMessages(NamedTuple):
-    pass
+    """One page: the order of the newest messages decides."""
 
 
 class RunTools(NamedTuple):
@@ -66,7 +66,7 @@ class Sleep(NamedTuple):
 
 
 class Done(NamedTuple):
-    pass
+    """With or without an answer."""
 
 
 class _Turn(Enum):
@@ -256,12 +256,6 @@ class ReplyState:
         """The caller left. May be called from any thread."""
         self._is_closed = True
         self.failed(StreamError("The chat ended before the reply was complete."))
-
-    @property
-    def reason(self) -> InteractorError:
-        """Why there is no answer, when it is over without one."""
-        assert self.error is not None
-        return self.error
 
     def go_without_stream(self) -> bool:
         """After the stream failed for good: find the answer in the room's messages. False if that is of no use."""

@@ -52,7 +52,7 @@ class Connect(NamedTuple):
 
 
 class Receive(NamedTuple):
-    pass
+    """Of the open connection."""
 
 
 class Backoff(NamedTuple):

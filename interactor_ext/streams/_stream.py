@@ -12,7 +12,6 @@ import socket
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import httpx
@@ -78,9 +77,7 @@ class Stream(SharedStream[E]):
         self._opened()
         return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
+    def __exit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
         if exc_type is GeneratorExit:  # a generator around the block was closed early, maybe by the garbage collector
             close_later(self.close)
         else:
@@ -243,9 +240,7 @@ class AsyncStream(SharedStream[E]):
         self._opened()
         return self
 
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None, /
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def __aiter__(self) -> AsyncEvents[E]:

@@ -183,7 +183,7 @@ def test_reports_of_another_thread_after_close_are_ignored() -> None:
     state.listed([message("msg_2", "", "assistant", call("tc_1")), QUESTION])
     state.list_failed(APIConnectionError("away"))
     assert (state.action, list(state.events)) == (Done(), [])
-    assert "before the reply was complete" in str(state.reason)
+    assert "before the reply was complete" in str(state.error)
 
 
 def test_older_answers_and_unknown_messages_are_ignored() -> None:
@@ -237,7 +237,7 @@ def test_without_a_stream_polling_ends_after_some_seconds() -> None:
         else:
             state.listed([QUESTION])
     assert 5 < pauses < 15
-    assert "ended" in str(state.reason)
+    assert "ended" in str(state.error)
     assert not state.go_without_stream()
 
 
@@ -247,7 +247,7 @@ def test_without_a_stream_a_rejected_list_ends_the_chat() -> None:
     assert state.go_without_stream()
     state.list_failed(NotFoundError("gone"))
     assert state.action == Done()
-    assert "broken" in str(state.reason)
+    assert "broken" in str(state.error)
 
 
 def test_tool_call_without_tools_is_logged_and_named_in_the_timeout(caplog: pytest.LogCaptureFixture) -> None:
@@ -260,7 +260,7 @@ def test_tool_call_without_tools_is_logged_and_named_in_the_timeout(caplog: pyte
     ]
     state.stream_failed(APITimeoutError("The deadline of the stream has come."))
     assert state.action == Done()
-    assert re.search(r"has come\. .*tool calls tc_1, tc_2\. .*pass tools=", str(state.reason))
+    assert re.search(r"has come\. .*tool calls tc_1, tc_2\. .*pass tools=", str(state.error))
 
 
 def test_tool_call_answered_elsewhere_is_not_named_in_the_timeout() -> None:
@@ -268,7 +268,7 @@ def test_tool_call_answered_elsewhere_is_not_named_in_the_timeout() -> None:
     state.received(ToolCallStart(tool_call=call("tc_1")))
     state.received(MessageDelta(content="Now "))
     state.stream_failed(APITimeoutError("The deadline of the stream has come."))
-    assert "tc_1" not in str(state.reason)
+    assert "tc_1" not in str(state.error)
 
 
 @pytest.mark.parametrize("error", [None, APIConnectionError("away")], ids=["lags", "fails"])
@@ -287,5 +287,5 @@ def test_complete_message_that_is_not_listed_is_looked_for_for_some_seconds(erro
         else:
             state.listed(others)
     assert 5 < pauses < 15
-    assert error in (None, state.reason)
-    assert error is not None or "ambiguous" in str(state.reason)
+    assert error in (None, state.error)
+    assert error is not None or "ambiguous" in str(state.error)
