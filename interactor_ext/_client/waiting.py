@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 from interactor_ext._effects import Call, Effects, Pause, seconds_until, view_until, while_open
@@ -173,14 +174,14 @@ def question(user: Any, instance_id: str) -> Effects[HaltingPresentation | None]
 
     ends_at = user._view.ends_at()
     instance = yield Call(lambda: view_until(user, ends_at).workflow_instances.get(instance_id))
-    if instance.status != "halted":
+    if instance.status not in ("halted", None):
         return None
-    try:
-        states = (yield Call(lambda: view_until(user, ends_at).workflows.get(instance.workflow_id))).states
-    except NotFoundError:  # deleted since
-        states = []
+    states = []
+    if instance.workflow_id is not None:
+        with suppress(NotFoundError):  # deleted since
+            states = (yield Call(lambda: view_until(user, ends_at).workflows.get(instance.workflow_id))).states
     asked = (state.presentation for state in states if state.name == instance.current_state and state.presentation)
-    return next(asked, HaltingPresentation(type="form"))
+    return next(asked, None if instance.status is None else HaltingPresentation(type="form"))
 
 
 def _describe(seen: WorkflowInstance | OAuthFlow) -> str:

@@ -44,6 +44,14 @@ class _Typed(SharedReply, Generic[A]):
         view = partial(view_until, self._user._without_key(), self._ends_at)
         (known,) = yield from ToolSet()._with_tool(self._tool)._registration(view())
         room = yield Call(partial(view().rooms.get, self._room.id))
+        if room.assistant_id is None:
+            raise ResponseValidationError(
+                f"The platform doesn't say which assistant the room {clean_text(room.id)!r} has, so it can't be given "
+                f"the tool {self._tool.name}. The message wasn't sent.",
+                model="Room",
+                field="assistant_id",
+                path="data.assistant_id",
+            )
         assistant = yield Call(partial(view().assistants.get, room.assistant_id))
         ids = [each if isinstance(each, str) else each.id for each in assistant.tools or ()]
         if known.id not in ids:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, TypedDict
 
 import attrs
+import httpx
 import pytest
 from pydantic import BaseModel
 
@@ -16,7 +17,7 @@ from interactor_ext import APIConnectionError, APITimeoutError, ResponseValidati
 from interactor_ext._client import view
 from interactor_ext.sandbox import Sandbox
 from tests.support.conversations import NAMESPACE, new_room, user_of
-from tests.support.modes import call, sync_and_async
+from tests.support.modes import call, opened, sync_and_async
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.conversation_fixtures"]
 pytestmark = pytest.mark.usefixtures("short_pauses")
@@ -159,6 +160,21 @@ def test_invalid_answer_is_told_to_the_model_and_given_again(mode: str, sandbox:
     assert answer_in(mode, sandbox, room, content, Stay, tools=tools, key="chat-1") == Stay("blue")
     assert looked_up == ["o_1"]
     assert len(tools) == 1
+
+
+@sync_and_async
+async def test_room_that_does_not_name_its_assistant_is_told(mode: str) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token"):
+            return httpx.Response(200, json={"access_token": "t"})
+        is_list = request.method == "GET" and not request.url.path.endswith("/room_1")
+        return httpx.Response(200, json={"data": [] if is_list else {"id": "room_1"}})
+
+    settings = {"client_id": "c", "client_secret": "s", "transport": httpx.MockTransport(answer)}
+    async with opened(mode, settings) as client:
+        with pytest.raises(ResponseValidationError, match=r"assistant the room 'room_1' has, so .* answer_stay"):
+            async with client.chat("room_1", "Which room?", answer=Stay):
+                pass
 
 
 def test_class_without_fields_is_refused(sandbox: Sandbox) -> None:

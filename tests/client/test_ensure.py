@@ -336,6 +336,37 @@ async def test_question_is_what_a_halted_instance_asks(mode: str, sandbox: Sandb
 
 
 @sync_and_async
+@pytest.mark.parametrize(
+    ("known", "asked"),
+    [
+        ({"status": "halted", "workflow_id": "w", "current_state": "ask"}, "approval"),
+        ({"workflow_id": "w", "current_state": "ask"}, "approval"),
+        ({"workflow_id": "w", "current_state": "other"}, None),
+        ({"status": "halted", "current_state": "ask"}, "form"),
+        ({"status": "halted", "workflow_id": "w"}, "form"),
+        ({"status": "running", "workflow_id": "w", "current_state": "ask"}, None),
+        ({}, None),
+    ],
+)
+async def test_question_of_an_instance_that_leaves_something_out(
+    mode: str, known: dict[str, Any], asked: str | None
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token"):
+            return httpx.Response(200, json={"access_token": "t"})
+        if "/workflow-instances/" in request.url.path:
+            return httpx.Response(200, json={"data": {"id": "i", **known}})
+        return httpx.Response(
+            200, json={"data": {"id": "w", "states": [{"name": "ask", "presentation": {"type": "approval"}}]}}
+        )
+
+    settings = {"client_id": "c", "client_secret": "s", "transport": httpx.MockTransport(answer)}
+    async with opened(mode, settings) as client:
+        question = await client.workflow_instances.question("i")
+        assert asked == (question and question.type)
+
+
+@sync_and_async
 async def test_wait_is_also_a_method_of_workflow_instances(mode: str, sandbox: Sandbox) -> None:
     async with opened(mode, sandbox._with_connection({})) as client:
         user = client.namespace("user_1")
