@@ -25,7 +25,9 @@ def signature_and_timestamp(headers: Any) -> tuple[Sequence[str], Sequence[str]]
             return (signature,), (timestamp,)
     found: dict[str, list[str]] = {_SIGNATURE: [], _TIMESTAMP: []}
     try:
-        for name, value in _pairs(headers):
+        # httpx joins duplicates in items(); multi_items() keeps them apart.
+        items = getattr(headers, "multi_items", None) or getattr(headers, "items", None)
+        for name, value in headers if items is None else items():
             # A WSGI environ has HTTP_X_INTERACTOR_SIGNATURE.
             values = found.get(_text(name).lower().removeprefix("http_").replace("_", "-"))
             if values is not None:
@@ -36,13 +38,6 @@ def signature_and_timestamp(headers: Any) -> tuple[Sequence[str], Sequence[str]]
             "of the request."
         ) from error
     return found[_SIGNATURE], found[_TIMESTAMP]
-
-
-def _pairs(headers: Any) -> Iterable[tuple[Any, Any]]:
-    # httpx joins duplicates in items(); multi_items() keeps them apart.
-    items = getattr(headers, "multi_items", None) or getattr(headers, "items", None)
-    pairs: Iterable[tuple[Any, Any]] = items() if items is not None else headers
-    return pairs
 
 
 def _text(value: Any) -> str:

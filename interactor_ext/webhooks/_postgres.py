@@ -59,8 +59,8 @@ class PostgresBacked(Generic[Pool]):
     """What errors call it."""
     _table: ClassVar[str]
     _schema: ClassVar[str]
-    _outdated: ClassVar[dict[str, str]]
-    """Which rows may be deleted, by table."""
+    _outdated: ClassVar = {"interactor_webhook_claims": "until <= statement_timestamp()"}
+    """Which rows may be deleted, by table. Those that `claim_in` has claimed too, which nobody else sweeps."""
     _takes_async: ClassVar[bool] = False
     is_shared = True
 

@@ -162,7 +162,8 @@ class WebhookRouter(Advised, calls=True):
         self.around = around
         timeout = handler_timeout_of(handler_timeout, self.lease)
         self._in_caller = HandlerRun(None if handler_timeout is None else CALLER_THREADS, timeout)
-        self._in_loop = HandlerRun(handler_threads(), timeout)
+        self._loop_threads = handler_threads()
+        self._in_loop = HandlerRun(self._loop_threads, timeout)
         self.max_body: int = at_least_zero(max_body, "max_body")
         self.reporter: Reporter | None = None if telemetry is None else Reporter(telemetry)
         self._registrations: list[Registration] = []
@@ -411,9 +412,8 @@ class WebhookRouter(Advised, calls=True):
         `router.asgi` and `router.wsgi` respond with it to GET at any path that ends in `/healthz`. `left_behind` in the
         JSON counts the handlers that did not end within `handler_timeout` and still keep a thread.
         """
-        threads = (CALLER_THREADS, self._in_loop.threads)
-        left_behind = sum(each.abandoned for each in threads if each is not None)
-        return answers.health(left_behind, exhausted=any(each.is_exhausted for each in threads if each is not None))
+        left_behind = CALLER_THREADS.abandoned + self._loop_threads.abandoned
+        return answers.health(left_behind, exhausted=self._loop_threads.is_exhausted)  # callers have their own threads
 
     def refuse_unread(self, answer: WebhookAnswer) -> WebhookAnswer:
         """Log and return the response to a delivery whose body was not read to its end."""

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from interactor_ext.webhooks._postgres import SyncPostgresBacked
 from interactor_ext.webhooks.queue._sql import SQLEventQueue
-from interactor_ext.webhooks.stores._postgres import OUTDATED
 
 
 class PostgresEventQueue(SQLEventQueue, SyncPostgresBacked):
@@ -19,5 +18,6 @@ class PostgresEventQueue(SQLEventQueue, SyncPostgresBacked):
 
     _kind = "queue"
     _table = "interactor_webhook_queue"
-    # Without a store, nobody else sweeps what `claim_in` has claimed.
-    _outdated: ClassVar = {"interactor_webhook_queue": "state = 'done' AND at <= statement_timestamp()"} | OUTDATED
+    _outdated: ClassVar = SyncPostgresBacked._outdated | {
+        "interactor_webhook_queue": "state = 'done' AND at <= statement_timestamp()"
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from interactor_ext._effects import Effects, run_async
 from interactor_ext._lazy import asyncio
@@ -19,14 +19,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-OUTDATED = {"interactor_webhook_claims": "until <= statement_timestamp()"}
-
 
 class _Claims:
     _kind = "store"
     _table = "interactor_webhook_claims"
     _schema = CLAIMS
-    _outdated: ClassVar = OUTDATED
 
 
 class PostgresEventStore(_Claims, SQLEventStore, SyncPostgresBacked):
