@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from interactor_client.models import Message, ToolCall
-from interactor_ext.tools._calls import FINISHED
+from interactor_ext.tools._calls import is_finished
 
 NOT_THE_ASSISTANT = frozenset({"system", "tool", "user"})
 """Roles. Messages of any other role are the assistant's."""
@@ -23,7 +23,7 @@ class _Aside:
     def __init__(self, owner: _Owner, calls: list[ToolCall]) -> None:
         self.owner = owner
         self.missing = {call.id for call in calls}
-        self.has_result = {call.id for call in calls if call.status in FINISHED}
+        self.has_result = {call.id for call in calls if is_finished(call)}
 
 
 class AnswerOrder:

@@ -38,7 +38,7 @@ from interactor_ext._redaction import clean_text
 from interactor_ext.chat._answer_order import NOT_THE_ASSISTANT, AnswerOrder
 from interactor_ext.logs import logger
 from interactor_ext.tools._approval import ApprovalError, WaitingCall
-from interactor_ext.tools._calls import FINISHED
+from interactor_ext.tools._calls import is_finished
 
 # Seconds between lists of a room whose stream is lost, or whose list lags behind it.
 _POLL_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0)
@@ -349,7 +349,7 @@ class ReplyState:
 
     def _complete(self, event: MessageComplete) -> None:
         message = event.message
-        pending = [call for call in message.tool_calls or () if call.status not in FINISHED]
+        pending = [call for call in message.tool_calls or () if not is_finished(call)]
         if message.role in NOT_THE_ASSISTANT:
             self.events.append(event)
         elif not pending and self._has_gap and "content" in message.left_out:
@@ -390,7 +390,7 @@ class ReplyState:
 
     def _leave_to_others(self, call: ToolCall) -> None:
         """Log it where this chat runs no tools: with a forgotten `tools=` the assistant would seem to hang."""
-        if self._runs_tools or call.status in FINISHED:
+        if self._runs_tools or is_finished(call):
             return
         self._turn = _Turn.UNKNOWN  # while it waits, others may be answered
         if call.id not in self.others_to_run:
@@ -399,13 +399,13 @@ class ReplyState:
             logger.warning("The assistant waits for the result of the tool call %s. %s", clean_text(call.id), _ADVICE)
 
     def _is_ours(self, call: ToolCall) -> bool:
-        return self._runs_tools and call.status not in FINISHED and call.id not in self._started
+        return self._runs_tools and not is_finished(call) and call.id not in self._started
 
     def _note_calls(self, order: AnswerOrder) -> None:
         self._calls.update(call.id for call in order.calls)
         self._calls_of_others |= order.calls_of_others
         for call in order.calls:
-            if call.status in FINISHED:
+            if is_finished(call):
                 self._started.add(call.id)
                 self._to_run.pop(call.id, None)
                 self.waiting = [each for each in self.waiting if each.id != call.id]

@@ -17,7 +17,7 @@ from interactor_ext._waiting.around import Around, surrounded
 from interactor_ext._waiting.own_errors import cause_of
 from interactor_ext.logs import tools_logger as logger
 from interactor_ext.telemetry._events import ToolDecided
-from interactor_ext.tools._calls import FINISHED, TOOL_THREADS, PendingCall
+from interactor_ext.tools._calls import TOOL_THREADS, PendingCall, is_finished
 from interactor_ext.tools._function import ToolFunction
 from interactor_ext.tools._shapes import InvalidArgumentError
 
@@ -80,8 +80,8 @@ def waiting_call(tool: ToolFunction, call: PendingCall, around: Around | None) -
 def require_open(call: ToolCall, waiting: WaitingCall | None, named: WaitingCall | str) -> WaitingCall:
     """Raises ApprovalError for a call about which nobody has to decide, or no longer."""
     name = clean_text(call.id)
-    if call.status in FINISHED:
-        raise ApprovalError(f"The call {name} is already {call.status}.", code="call_finished")
+    if is_finished(call):
+        raise ApprovalError(f"The call {name} is already {call.status or 'completed'}.", code="call_finished")
     if waiting is None:
         raise ApprovalError(f"The call {name} doesn't need the approval of this ToolSet.", code="unknown_tool")
     if isinstance(named, WaitingCall) and named.digest != waiting.digest:
@@ -104,7 +104,7 @@ def record_decision(user: Any, call: WaitingCall, decision: Literal["approved", 
 
 def open_calls(messages: Iterable[Message]) -> list[ToolCall]:
     """The calls that have no result."""
-    return [call for each in messages for call in each.tool_calls or () if call.status not in FINISHED]
+    return [call for each in messages for call in each.tool_calls or () if not is_finished(call)]
 
 
 def find_call(user: Any, named: WaitingCall | str) -> Effects[tuple[ToolCall, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from interactor_client.types import UNSET
 from interactor_ext._effects import (
     Call,
     Effects,
@@ -29,8 +30,7 @@ from interactor_ext.tools._function import ToolContext, ToolFunction
 from interactor_ext.tools._jsonable import NotJSONError, to_json
 from interactor_ext.tools._shapes import InvalidArgumentError, error_text
 
-FINISHED = frozenset({"completed", "failed"})
-"""The statuses of a call that has its result, or will have none."""
+_FINISHED = frozenset({"completed", "failed"})
 # Its callers bound how many run at once.
 TOOL_THREADS = DaemonThreads("interactor-tools", most=UNBOUNDED, idle=0.0)
 
@@ -68,8 +68,8 @@ def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, Pend
     if isinstance(source, ToolCall):
         if not room_id:
             raise ValueError(f"the tool call {source.id} doesn't name its room: pass room_id=")
-        if source.status in FINISHED:
-            raise ValueError(f"the tool call {source.id} is already {source.status}")
+        if is_finished(source):
+            raise ValueError(f"the tool call {source.id} is already {source.status or 'completed'}")
         return user, PendingCall.of(source, room_id, view_namespace)
     data = source.data if isinstance(source, RoomToolCallPendingEvent) else source
     owned = source if source.namespace else data
@@ -206,10 +206,15 @@ def newest_messages(user: Any, call: PendingCall, ends_at: float | None) -> Effe
     return messages
 
 
+def is_finished(call: models.ToolCall) -> bool:
+    """Whether the call has its result, or will have none. Without a status, only a result shows it."""
+    return call.status in _FINISHED or (call.status is None and call.result not in (UNSET, None))
+
+
 def has_result(messages: list[models.Message], call: PendingCall) -> bool:
     """Whether the call has its result, as far as the messages show."""
     calls = [each for message in messages for each in message.tool_calls or () if each.id == call.id]
-    return bool(calls) and calls[0].status in FINISHED
+    return bool(calls) and is_finished(calls[0])
 
 
 def _describe(error: BaseException) -> str:

@@ -519,3 +519,10 @@ def test_synchronous_client_runs_tools_in_threads_that_end(sandbox: Sandbox) -> 
     assert outcome.text == "Bot here. " + " ".join(f"name returned {number}." for number in range(40))
     assert all(name.startswith("interactor-tools") for name in names)
     assert eventually(lambda: not [each for each in threading.enumerate() if each.name == "interactor-tools"])
+
+
+def test_call_without_a_status_that_has_a_result_is_not_run() -> None:
+    call = ToolCall.from_dict({"id": "tc_1", "tool_id": "tool_1", "result": "done"})
+    client = InteractorClient(client_id="client_x", client_secret="secret_x")
+    with client, pytest.raises(ValueError, match="tc_1 is already completed"):
+        ToolSet().run(client, call, room_id="room_1")

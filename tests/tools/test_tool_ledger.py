@@ -14,7 +14,7 @@ import pytest
 import interactor_ext.tools._ledger as _ledger
 from interactor_ext import InteractorError, ToolSet
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.tools._calls import FINISHED
+from interactor_ext.tools._calls import is_finished
 from interactor_ext.webhooks import MemoryEventStore, PostgresEventStore, RedisEventStore, SQLiteEventStore
 from tests.support.conversations import NAMESPACE, asked, chat, room_with
 from tests.support.modes import call, sync_and_async
@@ -69,7 +69,7 @@ def test_call_is_run_once_although_its_process_is_killed_at_any_step(
                 for each in message.tool_calls or ()
                 if each.id == pending.id
             ]
-        assert done.status in FINISHED
+        assert is_finished(done)
         if tool == "charge_again":
             assert len(keys) == (2 if killed_at == "acted" else 1)
             assert len(set(keys)) == 1
