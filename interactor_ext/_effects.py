@@ -22,6 +22,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -47,6 +48,8 @@ _SHORTEST_PAUSE = 0.05
 # In place of a deadline that has passed: a view takes none of 0.
 _NO_TIME = 1e-6
 _LOST_ANSWERS = RetryPolicy(base_delay=0.5)
+# Whether the caller is a view of Django.
+IN_DJANGO: ContextVar[bool] = ContextVar("interactor_in_django", default=False)
 _NOT_RENEWED = "A lease couldn't be renewed: another process may take the event when it expires."
 
 
@@ -218,14 +221,17 @@ def _begin(begun: Future[None], function: Callable[..., T], args: tuple[Any, ...
 
 
 def _bridge_of_asgiref() -> Any:
-    """`async_to_sync`, in a thread of `sync_to_async`, such as that of a Django view under ASGI.
+    """`async_to_sync`, in a view of Django and in a thread of `sync_to_async`, such as that of a view under ASGI.
 
-    There, what a coroutine hands to `sync_to_async` runs in the same thread, and would wait for it in any other way.
+    What a coroutine hands to `sync_to_async` then runs in the same thread: under ASGI it would wait for that thread in
+    any other way, and in a view it has the connection of the request, or of the test.
     """
     asgiref: Any = sys.modules.get("asgiref.sync")
-    if asgiref is None or getattr(asgiref.SyncToAsync.threadlocal, "main_event_loop", None) is None:
+    if asgiref is None:
         return None
-    return asgiref.async_to_sync
+    is_in_view = IN_DJANGO.get() and asyncio._get_running_loop() is None  # greenlets of one thread share a loop that runs
+    is_called = is_in_view or getattr(asgiref.SyncToAsync.threadlocal, "main_event_loop", None) is not None
+    return asgiref.async_to_sync if is_called else None
 
 
 @contextmanager

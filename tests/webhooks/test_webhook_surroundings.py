@@ -367,6 +367,7 @@ from django.db import connection
 from interactor_ext.webhooks.django import HandlerScope, webhook_view
 """
 IN_TESTS = """
+from asgiref.sync import sync_to_async
 from django.core.wsgi import get_wsgi_application
 from django.db import transaction
 from django.test import TestCase
@@ -380,21 +381,28 @@ router, forgetful = (WebhookRouter(WebhookVerifier("whsec_5f1d3c"), MemoryEventS
 def save(event, connection):
     connection.cursor().execute("INSERT INTO orders VALUES ('ours')")
 
+def count():
+    cursor = connection.cursor()
+    cursor.execute("SELECT count(*) FROM orders")
+    return cursor.fetchone()
+
+async def acount(event):
+    assert await sync_to_async(count)() == (1,)
+
 for each in (router, forgetful):
     each.on("*", once=transaction.atomic)(save)
+    each.on("*")(acount)
 urlpatterns = [path("a", webhook_view(router)), path("b", webhook_view(forgetful))]
 
 class Receiver(TestCase):
     def test_receiver(self):
-        cursor = connection.cursor()
-        cursor.execute("CREATE TABLE orders (id text)")
+        connection.cursor().execute("CREATE TABLE orders (id text)")
         delivery = WebhookFactory("whsec_5f1d3c")("credential.expired")
         for path, status in (("/a", "handled"), ("/a", "duplicate"), ("/b", "handled")):
             posted = self.client.post(path, delivery.body, "application/json", headers=delivery.headers)
             self.assertEqual(posted.json(), {"status": status})
         self.assertEqual(delivery.send(get_wsgi_application(), "/b").status, 200)
-        cursor.execute("SELECT count(*) FROM orders")
-        self.assertEqual(cursor.fetchone(), (1,))
+        self.assertEqual(count(), (1,))
 
 sys.exit(DiscoverRunner(verbosity=0).run_tests(["__main__.Receiver"]))
 """

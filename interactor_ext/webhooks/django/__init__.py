@@ -21,6 +21,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, Exit
 from functools import partial
 from typing import Any, TypeVar
 
+from interactor_ext._effects import IN_DJANGO
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.router import WebhookRouter
 from interactor_ext.webhooks.wsgi import announced_length
@@ -82,7 +83,11 @@ def webhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[Htt
     _surround(router, atomic)
 
     def interactor_webhook(request: HttpRequest) -> HttpResponse:
-        return _response(router.wsgi.answer(_environ(request)))
+        token = IN_DJANGO.set(True)
+        try:
+            return _response(router.wsgi.answer(_environ(request)))
+        finally:
+            IN_DJANGO.reset(token)
 
     return _exempt(interactor_webhook)
 
