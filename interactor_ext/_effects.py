@@ -229,7 +229,9 @@ def _bridge_of_asgiref() -> Any:
     asgiref: Any = sys.modules.get("asgiref.sync")
     if asgiref is None:
         return None
-    is_in_view = IN_DJANGO.get() and asyncio._get_running_loop() is None  # greenlets of one thread share a loop that runs
+    is_in_view = (
+        IN_DJANGO.get() and asyncio._get_running_loop() is None
+    )  # greenlets of one thread share a loop that runs
     is_called = is_in_view or getattr(asgiref.SyncToAsync.threadlocal, "main_event_loop", None) is not None
     return asgiref.async_to_sync if is_called else None
 

@@ -62,7 +62,7 @@ def surrounded(function: Callable[..., Any], around: Around, bind: Bind | None =
         manager, result = around(), None
         if not isinstance(manager, AbstractContextManager):
             raise ConfigurationError(
-                f"around= returned an async context manager, and {function!r} is a regular function. Make it "
+                "An async context manager of around= or once= can't surround a regular function. Make the function "
                 "`async def`, or return a regular context manager."
             )
         with manager as value:

@@ -29,6 +29,7 @@ def api_router(receiver: ASGIReceiver) -> APIRouter:
         answer = await receiver.answer(request.scope, _body_of(request))
         return Response() if answer is None else Response(answer.body, answer.status, answer.headers)
 
+    routes.get("/healthz", name="interactor_webhook_health", include_in_schema=False)(interactor_webhook)
     return routes
 
 

@@ -29,4 +29,9 @@ def blueprint(router: DeliveryHandler, path: str) -> Blueprint:
             answer = router.handle(request.get_data(), request.headers)
         return Response(answer.body, answer.status, answer.headers)
 
+    @routes.get(f"{path.rstrip('/')}/healthz")
+    def interactor_webhook_health() -> Response:
+        answer = router.health()
+        return Response(answer.body, answer.status, answer.headers)
+
     return routes

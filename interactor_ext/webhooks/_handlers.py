@@ -107,6 +107,11 @@ RUNNING: ContextVar[Registration | None] = ContextVar("interactor_webhook_handle
 
 
 def _begin(once: Any) -> Around:
+    if hasattr(once, "begin") and hasattr(once, "rollback"):
+        raise ConfigurationError(
+            f"once= must be able to open a session or connection for each event, and a {type(once).__name__} is one "
+            "itself. Write once=Session, of a sessionmaker (of a scoped_session, its session_factory), or once=engine."
+        )
     begin = getattr(once, "begin", once)
     checked_around(begin, "once")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from interactor_client.models import EVENT_MODELS
 from interactor_ext._effects import Effects
+from interactor_ext._waiting.own_errors import cause_of
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.telemetry._events import Reporter, WebhookReceived
 from interactor_ext.webhooks.answers import WebhookAnswer
@@ -54,7 +55,7 @@ class DeliveryWatch:
         except GeneratorExit:  # may come from the garbage collector, which must not wait for the lock of a log handler
             raise
         except Exception as error:
-            self._ended("failed", "failed", reason=type(error).__name__)
+            self._ended("failed", "failed", reason=type(cause_of(error)).__name__)
             raise
         except BaseException as error:
             self._ended("interrupted", None, reason=type(error).__name__)

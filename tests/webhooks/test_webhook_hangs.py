@@ -189,6 +189,16 @@ async def test_receiver_whose_threads_all_hang_says_so_at_healthz(
     assert f"The handler Hanging.sync didn't end within {SHORT} s." in caplog.text
     with httpx.Client(transport=httpx.WSGITransport(router.wsgi), base_url="http://shop") as sync_client:
         assert sync_client.get("/healthz").json() == exhausted.json()
+    fastapi, flask = (pytest.importorskip(each) for each in ("fastapi", "flask"))
+    api, app = fastapi.FastAPI(), flask.Flask("shop")
+    api.include_router(router.fastapi(), prefix="/webhooks")
+    app.register_blueprint(router.flask("/webhooks"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://shop") as client:
+        assert (await client.get("/webhooks/healthz")).json() == exhausted.json()
+    assert (app.test_client().get("/webhooks/healthz").status_code, "/webhooks/healthz" in api.openapi()["paths"]) == (
+        503,
+        False,
+    )
 
 
 async def awaits_what_it_cancelled(event: Any) -> None:
@@ -215,6 +225,7 @@ async def test_cancellation_or_exit_of_a_handler_is_its_own_error(
     assert status(await receiver.ahandle(*delivery())) == (500, "handler_failed")
     assert status(receiver.handle(*delivery())) == (500, "handler_failed")
     assert handler.__name__ in caplog.text  # its traceback
+    assert not any("FunctionExit" in each.getMessage() for each in caplog.records)
     for key in ("k1", "k2"):
         await router.ahandle(*delivery(key=key))
     worker = asyncio.create_task(WebhookWorker(router, retry_delays=(), poll_interval=0.01).arun())

@@ -357,6 +357,19 @@ def test_two_handlers_of_one_name_whose_claims_would_be_the_same_are_refused(tmp
         router.on("d", once=once())(second)
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_session_or_connection_in_place_of_what_opens_one_is_refused(url: str) -> None:
+    scoped_session = pytest.importorskip("sqlalchemy.orm").scoped_session
+    sessions, router = sessionmaker_of(url), make()
+    with closing(sessions.kw["bind"].connect()) as connection:
+        for once in (sessions(), scoped_session(sessions), connection):
+            with pytest.raises(ConfigurationError, match="Write once=Session"):
+                router.on("*", once=once)(written_by("save", [], is_async=False))
+    scope: WebhookRouter = make()
+    scope.on("*", once=scoped_session(sessions).session_factory)(written_by("save", [], is_async=False))
+    assert status(scope.handle(*delivery())) == (200, "handled")
+
+
 def test_connection_outside_of_a_transaction_is_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "shop.db", isolation_level=None)
     with closing(connection), pytest.raises(ConfigurationError, match="Begin a transaction"):
