@@ -149,7 +149,7 @@ class SharedReply(Advised):
         try:
             event = yield from while_open(stream, listen())
             return event not in (None, Gap.GAP) and not isinstance(event, StreamErrorEvent)
-        except InteractorError:
+        except InteractorError:  # one that lasts is raised when the chat opens its own stream
             return False
 
     def _open_stream(self, view: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 from interactor_ext.chat._answer_order import AnswerOrder
@@ -14,19 +13,15 @@ _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
 async def take_over(tools: Any, view: Any, room: str, seconds: float, *, waits: bool) -> None:
-    """Run the calls of a room that have no result, and those that follow, until nobody waits for an answer.
+    """Run the calls of a room that have no result, and those that follow, until nobody waits for an answer. After so
+    many seconds, look for no others.
 
     A call that another process is running is left to that: the ledger knows. With `waits`, look again also if there is
     no such call yet, but a message without an answer: a process may have ended between the two.
     """
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await _look_after(tools, view, room, waits)
-
-
-async def _look_after(tools: Any, view: Any, room: str, waits: bool) -> None:
-    looks = 0
-    while True:
+    clock = asyncio.get_running_loop().time
+    ends_at, looks = clock() + seconds, 0
+    while clock() < ends_at:
         outcomes = await tools.resume(view, room)
         if not all(isinstance(each, WaitingCall) for each in outcomes):
             looks, waits = 0, True
