@@ -392,7 +392,7 @@ async def acount(event):
 for each in (router, forgetful):
     each.on("*", once=transaction.atomic)(save)
     each.on("*")(acount)
-urlpatterns = [path("a", webhook_view(router)), path("b", webhook_view(forgetful))]
+urlpatterns = [path(each, webhook_view(router)) for each in ("a", "a/healthz")] + [path("b", webhook_view(forgetful))]
 
 class Receiver(TestCase):
     def test_receiver(self):
@@ -403,6 +403,7 @@ class Receiver(TestCase):
             self.assertEqual(posted.json(), {"status": status})
         self.assertEqual(delivery.send(get_wsgi_application(), "/b").status, 200)
         self.assertEqual(count(), (1,))
+        self.assertEqual(self.client.get("/a/healthz").json(), {"status": "ok", "left_behind": 0})
 
 sys.exit(DiscoverRunner(verbosity=0).run_tests(["__main__.Receiver"]))
 """
