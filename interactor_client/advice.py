@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Any, NamedTuple
 
+from .advised import Missing
 from .methods import METHODS, RESOURCES
 
 # What other clients say for the words of ours.
@@ -32,6 +33,10 @@ _VIEW = 'client.namespace("...")'
 _MOST_NAMES = 40
 # What is there, but is not what anybody looks for.
 _IDLE_NAMES = {"add_note", "args", "default_code", "with_traceback", "additional_properties"}
+
+
+# What takes the fields of a body elsewhere, as one dict.
+_BODIES = {"params", "request", "body", "data", "json", "fields", "options"}
 
 
 class Hint(NamedTuple):
@@ -67,8 +72,8 @@ def hint(sections: Iterable[tuple[str, str]], name: str) -> Hint | None:
 
 def advice(owner: Any, name: str) -> str:
     """The end of the message of an AttributeError, for an object."""
-    kind: Any = type(owner)
-    said = _advice(kind, name) or names_of([each for each in dir(owner) if each not in _IDLE_NAMES], "has")
+    kind: Any = owner if isinstance(owner, type) else type(owner)
+    said = _advice(kind, name) or names_of([each for each in _public(kind, owner) if each not in _IDLE_NAMES], "has")
     # A view of a tenant, as its repr says, needs no other.
     return said.replace(f"{_VIEW}.", ".") if _VIEW in said and ", namespace=" in repr(owner) else said
 
@@ -77,10 +82,13 @@ def advice(owner: Any, name: str) -> str:
 def _advice(kind: Any, name: str) -> str:
     tag = _tag(kind)
     sections = _sections(kind)
-    own = [each for each in dir(kind) if not each.startswith("_")]
+    own = _public(kind)
     if found := hint(sections, name):
         text = found.text.format(tag=tag, name=snake(name), upper=name.upper())
-        if not (called := re.search(rf"\b{tag or '-'}\.(\w+)\(", text)) or called[1] in own:
+        if re.fullmatch(r"(\.\w+ )+\.\w+", text):  # the first that is there
+            text = next((each for each in text.split() if each[1:] in own), "")
+        called = re.search(rf"\b{tag or '-'}\.(\w+)\(", text)
+        if text and (not called or called[1] in own):
             return f": write {text}" if found.is_name else f": {text}"
     if tag:
         meant = _meant(_words(f"{name}_{tag}"), METHODS) or _meant(_words(name), METHODS)
@@ -110,7 +118,7 @@ def call_advice(problem: str, function: Any, args: Sequence[Any], kwargs: Mappin
     sections = sections if is_method else [("interactor_ext", name)]
     if unknown := [each for each in kwargs if each not in known]:
         advice = keyword_advice(unknown[0], known, sections, tag=tag, call=call)
-        is_body = len(kwargs) == 1 and isinstance(kwargs[unknown[0]], dict) and len(known) > 1
+        is_body = unknown[0] in _BODIES and isinstance(kwargs[unknown[0]], dict) and len(known) > 1
         return (
             f"{problem}: write {call}(**fields)"
             if is_body and advice.startswith(": it takes")
@@ -156,11 +164,14 @@ def operation_advice(resource: str, verb: str) -> list[str]:
 
 def item_advice(owner: object, key: object) -> str:
     """The end of the message of a TypeError, where a field was looked up as an item."""
-    if isinstance(key, int) and hasattr(owner, "data"):
-        return f"write .data[{key}]"
+    if isinstance(key, int | slice) and hasattr(owner, "data"):
+        return f"write .data[{key}]" if isinstance(key, int) else "write .data[...]"
     if isinstance(key, str) and hasattr(owner, key):
         return f"write .{key}"
-    return "its fields are attributes, and to_dict() makes a dict of them"
+    if tag := _tag(type(owner)):
+        return f"write {tag}.get(...)" if hasattr(owner, "get") else f"write {tag}.list(...)"
+    said = _advice(type(owner), key) if isinstance(key, str) else ""
+    return said.removeprefix(": ") or "its fields are attributes, and to_dict() makes a dict of them"
 
 
 def names_of(names: Sequence[str], verb: str) -> str:
@@ -213,6 +224,16 @@ def _names_in(module: str) -> Sequence[str]:
     except ImportError:  # it needs an extra
         return ()
     return names
+
+
+def _public(kind: type, owner: object = None) -> list[str]:
+    """The names of a class, or of an object of it, without those that are missing."""
+    names = dir(kind if owner is None else owner)
+    return [
+        each
+        for each in names
+        if not each.startswith("_") and not isinstance(inspect.getattr_static(kind, each, None), Missing)
+    ]
 
 
 def _tag(kind: type) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from .advised import Advised, no_item
+from .advised import Advised, missing, no_item
 from .errors import DecodeError
 from .types import UNSET, Page
 from .wire import to_json
@@ -90,6 +90,13 @@ class Model(Advised):
                 printer.breakable(" " if number else "")
                 printer.text(f"{name}=")
                 printer.pretty(value)
+
+
+missing(
+    Model,
+    "model_validate model_validate_json model_construct parse_obj parse_raw construct from_json from_response "
+    "model_json_schema schema objects DoesNotExist create retrieve list",
+)
 
 
 class _Shown(str):

@@ -23,6 +23,10 @@ class PageMeta(Advised):
     has_more: bool | None
     """None if the server did not say. Then the next page shows it, and `iterate` asks for that."""
 
+    if not TYPE_CHECKING:
+        __getitem__ = no_item
+        __iter__ = None
+
 
 @dataclass(slots=True)
 class Page(Advised, Generic[T]):

@@ -29,7 +29,7 @@ InteractorError
 # Without `from __future__ import annotations`: `typing.get_type_hints` would look for ClassVar in `interactor_ext`.
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 __all__ = [
     "APIConnectionError",
@@ -102,6 +102,13 @@ class InteractorError(Exception):
             from interactor_client.advised import Advised  # a receiver of webhooks starts without it
 
             return Advised.__getattr__(self, name)
+
+        def __getitem__(self, key: object) -> NoReturn:
+            from interactor_client.advised import no_item
+
+            no_item(self, key)
+
+        __iter__ = None
 
 
 class ConfigurationError(InteractorError):

@@ -28,6 +28,8 @@ def lazy_names(
     A class or function says from then on that it is of the package, in tracebacks, reprs and pickles.
     Type checkers do not look here: the package imports the same names under `if TYPE_CHECKING`.
     """
+    # Of what has a path, `from package import name` can be told from `package.name`, see `missing_name`.
+    vars(sys.modules[package]).setdefault("__path__", [])
     module_of = {name: module for module, names in modules.items() for name in names}
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the package's own
@@ -80,7 +82,8 @@ class _MissingModules:
             from interactor_client.advice import hint
 
             if found := hint([(package, "modules")], module):
-                raise ModuleNotFoundError(f"No module named {name!r}: write `from {found.text} import ...`", name=name)
+                meant = f"write `from {found.text} import ...`" if found.is_name else found.text
+                raise ModuleNotFoundError(f"No module named {name!r}: {meant}", name=name)
 
 
 sys.meta_path.append(_MissingModules)

@@ -8,11 +8,15 @@ twice, and decodes the text of an event once: its time is linear in the number o
 
 from __future__ import annotations
 
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from interactor_ext._errors import StreamError
+from interactor_ext._lazy import lazy_names
 
 __all__ = ["EventTooLargeError", "SSEDecoder", "ServerSentEvent"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(__name__, {})
 
 DEFAULT_MAX_EVENT_SIZE = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"

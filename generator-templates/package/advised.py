@@ -64,6 +64,26 @@ class Advised:
                 raise
 
 
+class Missing:
+    """A name that classes of other SDKs have, and that is not there: asking for it costs advice, and nothing else does.
+
+    For classes themselves, which have no `__getattr__`, and for objects whose attributes it would make slower.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        it = f"type object {owner.__name__!r}" if instance is None else f"{owner.__name__!r} object"
+        said = f"{it} has no attribute {self._name!r}"
+        raise AttributeError(_Message(said, owner if instance is None else instance, self._name))
+
+
+def missing(kind: type, names: str) -> None:
+    for name in names.split():
+        setattr(kind, name, Missing(name))
+
+
 def advise_calls(kind: type) -> None:
     """Have the public methods of a class, and its constructor, advise where their arguments do not fit.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 
 import httpx
 
-from interactor_client.advised import called
+from interactor_client.advised import called, missing
 from interactor_client.api import AsyncResources, Resources
 from interactor_ext._client import credential_auth, extras, low_level, shared_state
 from interactor_ext._client.http import AsyncViewClient, ViewClient
@@ -16,7 +16,7 @@ from interactor_ext._client.reports import Health, OnResponse, RateLimit, health
 from interactor_ext._client.sequences import AsyncSequences, Sequences
 from interactor_ext._client.view import Immutable, StreamURL, View, room_stream, workflow_stream
 from interactor_ext._config import ConfigFields, InteractorConfig
-from interactor_ext._errors import InteractorError
+from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._lazy import LazyModule, models
 from interactor_ext._responses._read import read_response
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
@@ -185,6 +185,9 @@ class _Client(Immutable, Generic[S, N]):
     def is_closed(self) -> bool:
         """Whether the client has been closed; its views close with it."""
         return self._shared.transport.closing.is_set
+
+
+missing(_Client, "from_env from_config from_service_account_json from_service_account_file")
 
 
 class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, Resources, calls=True):
@@ -462,6 +465,11 @@ def _settings_of(
     config: InteractorConfig | None, fields: ConfigFields, retry_policy: RetryPolicy | None
 ) -> InteractorConfig:
     """The settings of a client: its keywords, then those of its retry policy and its `config` or the environment."""
+    if isinstance(config, str | dict):
+        raise ConfigurationError(
+            f"config must be an InteractorConfig, not {type(config).__name__}. The settings are keywords: "
+            "client_id=..., client_secret=..."
+        )
     if config is not None:
         shared_state.require_kind("config", config, InteractorConfig)
     if retry_policy is not None:

@@ -7,11 +7,11 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import httpx
 
-from interactor_client.advised import Advised
+from interactor_client.advised import Advised, no_item
 from interactor_ext._call import Call, secrets_of
 from interactor_ext._errors import APIStatusError, AuthenticationError, ConfigurationError, InteractorError
 from interactor_ext._responses import _status_error
@@ -26,7 +26,7 @@ _HEALTHY_STATUSES = frozenset({403, 404, 429})
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class Health(Advised):
     """The result of `health()`. True if the status is "healthy"."""
 
     status: Literal["healthy", "unhealthy"]
@@ -38,6 +38,10 @@ class Health:
 
     def __bool__(self) -> bool:
         return self.status == "healthy"
+
+    if not TYPE_CHECKING:
+        __getitem__ = no_item
+        __iter__ = None
 
     def to_dict(self) -> dict[str, str | float | bool | None]:
         """The fields, as a JSON object."""

@@ -14,7 +14,9 @@ def with_advice(error: Any, arguments: Sequence[str]) -> Any:
     """An error of the command line, with the command that is meant if it says that there is none."""
     if isinstance(error, UsageError) and error.message.startswith("No such command"):
         words = [each for each in arguments if not each.startswith("-")]
-        error.message += f" {advice}" if (advice := _advice(words)) else ""
+        if advice := _advice(words):
+            # Without a name that is only spelt alike: of `health`, `chat`.
+            error.message = f"{error.message.partition(' Did you mean')[0]} {advice}"
     return error
 
 
@@ -28,4 +30,4 @@ def _advice(words: Sequence[str]) -> str:
         return f"Write `interactor api {operations[0]}`{', or '.join(['', *operations[1:]])}."
     if not found:
         return ""
-    return f"Write `{found.text}`." if found.is_name else f"{found.text}."
+    return f"Write `{found.text}`." if found.is_name else f"{found.text[0].upper()}{found.text[1:]}."

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import interactor_ext
 from interactor_ext._errors import ConfigurationError
+from interactor_ext._lazy import lazy_names
 from interactor_ext._waiting.around import Around, checked_around
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.relay import _asgi, _wsgi
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from interactor_ext.webhooks.asgi import Receive, Scope, Send
 
 __all__ = ["Relay", "Show"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(__name__, {})
 
 Show.__module__ = __name__
 _NOTHING_MORE = Show()

@@ -124,6 +124,8 @@ class RetryPolicy(Advised):
             seconds = getattr(self, name)
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
                 raise ValueError(f"{name} must be a finite number that isn't negative, not {seconds!r}")
+        if not callable(self.jitter):
+            raise ValueError(f"jitter must be a function that returns a number from 0 to 1, not {self.jitter!r}")
         if self.retry_on is not None and (not callable(self.retry_on) or inspect.iscoroutinefunction(self.retry_on)):
             raise ValueError("retry_on must be a regular function, not a coroutine function, for the async client too")
 

@@ -11,8 +11,9 @@ import warnings
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from types import FrameType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+from interactor_client.advised import advised_call
 from interactor_ext._errors import APIConnectionError, APIStatusError, CircuitOpenError, InteractorError
 from interactor_ext._waiting import require_asyncio
 from interactor_ext.logs import logger
@@ -56,7 +57,7 @@ def with_retry(
         policy = replace(policy, max_retries=max_retries)
     caught: tuple[type[Exception], ...] = (InteractorError, *kinds)
     call: Callable[..., Any] = fn
-    unused = _Unused(sys._getframe(1))
+    unused = _Unused(sys._getframe(2))
 
     def delay_after(error: Exception, attempt: int) -> float:
         return _delay_or_raise(error, attempt, policy, kinds)
@@ -118,6 +119,10 @@ class _Unused:
 
 def _place(frame: FrameType) -> tuple[object, int]:
     return frame.f_code, frame.f_lineno
+
+
+if not TYPE_CHECKING:
+    with_retry = advised_call(with_retry)
 
 
 def _delay_or_raise(error: Exception, attempt: int, policy: RetryPolicy, kinds: tuple[type[Exception], ...]) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 
+from interactor_client.advised import missing
 from interactor_client.types import OnInvalid, OnReconnect
 from interactor_ext._call import Call, describe_request, secrets_of
 from interactor_ext._errors import (
@@ -248,6 +249,14 @@ class SharedStream(Generic[E]):
         """Report the end of a connection to the telemetry, which may take a lock."""
         if self._reporter is not None and reason is not None:
             self._reporter.stream_disconnected(self._kind, reason)
+
+
+# Not by a `__getattr__`, with which each attribute of a stream is looked up more slowly.
+missing(
+    SharedStream,
+    "events iter_events iter_lines iter_content iter_text text text_stream text_deltas content messages until_done "
+    "get_final_message response status_code headers",
+)
 
 
 def _no_event_stream(response: httpx.Response) -> StreamError:

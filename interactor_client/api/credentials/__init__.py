@@ -6,7 +6,7 @@ from builtins import list as _list
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised
+from ...advised import Advised, no_item
 from ...models.credential import Credential
 from ...models.credential_status import KnownCredentialStatus
 from ...models.credential_token import CredentialToken
@@ -22,6 +22,8 @@ class Credentials(Advised, calls=True):
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
+        __getitem__ = no_item
+        __iter__ = None
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -203,6 +205,8 @@ class AsyncCredentials(Advised, calls=True):
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
+        __getitem__ = no_item
+        __iter__ = None
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

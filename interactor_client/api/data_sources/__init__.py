@@ -6,7 +6,7 @@ from builtins import list as _list
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised
+from ...advised import Advised, no_item
 from ...models.data_source import DataSource
 from ...models.data_source_sync import DataSourceSync
 from ...models.data_source_type import KnownDataSourceType
@@ -20,6 +20,8 @@ class DataSources(Advised, calls=True):
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
+        __getitem__ = no_item
+        __iter__ = None
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -167,6 +169,8 @@ class AsyncDataSources(Advised, calls=True):
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
+        __getitem__ = no_item
+        __iter__ = None
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ...advised import Advised
+from ...advised import Advised, no_item
 from ...models.access_token import AccessToken
 from ...models.json_web_key_set import JsonWebKeySet
 from ...types import UNSET, AsyncSender, Sender, Unset, assign_method
@@ -15,6 +15,8 @@ class Oauth(Advised, calls=True):
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
+        __getitem__ = no_item
+        __iter__ = None
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -98,6 +100,8 @@ class AsyncOauth(Advised, calls=True):
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
+        __getitem__ = no_item
+        __iter__ = None
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...accepted import EventTypes
-from ...advised import Advised
+from ...advised import Advised, no_item
 from ...models.webhook import Webhook
 from ...models.webhook_event_type import KnownWebhookEventType
 from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
@@ -19,6 +19,8 @@ class Webhooks(Advised, calls=True):
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
+        __getitem__ = no_item
+        __iter__ = None
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -189,6 +191,8 @@ class AsyncWebhooks(Advised, calls=True):
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
+        __getitem__ = no_item
+        __iter__ = None
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised
+from ...advised import Advised, no_item
 from ...models import StreamEvent
 from ...models.halting_presentation import HaltingPresentation
 from ...models.json_object import JsonObject
@@ -32,6 +32,8 @@ class WorkflowInstances(Advised, calls=True):
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
+        __getitem__ = no_item
+        __iter__ = None
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -268,6 +270,8 @@ class AsyncWorkflowInstances(Advised, calls=True):
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
+        __getitem__ = no_item
+        __iter__ = None
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

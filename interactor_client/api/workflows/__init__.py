@@ -6,7 +6,7 @@ from builtins import list as _list
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised
+from ...advised import Advised, no_item
 from ...models.workflow import Workflow
 from ...models.workflow_state import WorkflowState
 from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
@@ -17,6 +17,8 @@ class Workflows(Advised, calls=True):
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
+        __getitem__ = no_item
+        __iter__ = None
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -136,6 +138,8 @@ class AsyncWorkflows(Advised, calls=True):
 
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
+        __getitem__ = no_item
+        __iter__ = None
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

@@ -19,9 +19,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from interactor_ext._effects import IN_DJANGO
+from interactor_ext._lazy import lazy_names
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.router import WebhookRouter
 from interactor_ext.webhooks.wsgi import announced_length
@@ -36,6 +37,9 @@ except ModuleNotFoundError as _missing:
     raise ImportError("interactor_ext.webhooks.django needs Django: pip install django") from _missing
 
 __all__ = ["HandlerScope", "awebhook_view", "webhook_view"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(__name__, {})
 
 V = TypeVar("V", bound=Callable[..., Any])
 

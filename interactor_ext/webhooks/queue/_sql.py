@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from interactor_client.advised import Advised
 from interactor_ext.telemetry._events import WebhookQueue
 from interactor_ext.webhooks._schema import QUEUE
 from interactor_ext.webhooks._sql import SQLBacked
@@ -64,7 +65,7 @@ WHERE state = 'open' AND at <= {now} - {seconds} GROUP BY 1
 """
 
 
-class SQLEventQueue(SQLBacked):
+class SQLEventQueue(Advised, SQLBacked):
     """A queue in the table `interactor_webhook_queue`. `at` is when an event is due, its lease ends, or it became a
     dead letter, or when it may be forgotten. `error` of an event without an attempt says that it has no handler.
     """
