@@ -139,6 +139,8 @@ def keyword_advice(
     for section in (*sections, (str(__package__), "keywords")):
         if found := hint([section], name):
             if not found.is_name:
+                if section[1] == "keywords" and not tag:
+                    continue  # what is said there is about calls of resources
                 if "{tag}.iterate" not in found.text or "page" in known:
                     return f": {found.text.format(tag=tag, call=call)}"
             elif meant := next((each for each in _choices(found.text) if each.split()[0] in known), None):

@@ -8,6 +8,8 @@ from importlib import import_module
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ForwardRef
 
+from interactor_client.advised import advised_call
+
 # Where a name may be that another package lacks.
 _ROOMS = ("webhooks", "tools", "sandbox", "tokens", "telemetry", "retry", "limits", "logs", "transports", "testing")
 _PUBLIC = (
@@ -54,6 +56,9 @@ def _adopt(package: str, value: object) -> None:
     """Have a class or function say that it is of the package, if users do not import the module that it is from: a
     public one has an `__all__`.
     """
+    init: Any = getattr(value, "__init__", None) if isinstance(value, type) and "Error" not in value.__name__ else None
+    if isinstance(init, FunctionType) and init.__module__.startswith("interactor_ext"):
+        value.__init__ = init if hasattr(init, "__wrapped__") else advised_call(init)  # type: ignore[misc]
     is_ours = isinstance(value, type | FunctionType) and value.__module__.startswith("interactor_ext.")
     if is_ours and not hasattr(sys.modules[value.__module__], "__all__"):
         hints = vars(value).get("__annotations__", {}) if isinstance(value, type) else {}
@@ -81,7 +86,7 @@ class _MissingModules:
         if package == "interactor_ext":
             from interactor_client.advice import hint
 
-            if found := hint([(package, "modules")], module):
+            if found := hint([(package, "modules")], module.rpartition(".")[2]):
                 meant = f"write `from {found.text} import ...`" if found.is_name else found.text
                 raise ModuleNotFoundError(f"No module named {name!r}: {meant}", name=name)
 

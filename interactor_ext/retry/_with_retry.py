@@ -48,6 +48,8 @@ def with_retry(
         if inspect.iscoroutine(fn):
             fn.close()  # or Python would warn that it was never awaited
         raise TypeError(f"with_retry needs a function that it can call again, not {kind}. {advice}")
+    if not isinstance(policy, RetryPolicy):
+        raise TypeError(f"policy must be a RetryPolicy, not {policy!r}. Write with_retry(fn, max_retries=...).")
     kinds = retry_on if isinstance(retry_on, tuple) else (retry_on,)
     if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):
         raise TypeError(
