@@ -170,9 +170,10 @@ def item_advice(owner: object, key: object) -> str:
         return f"write .data[{key}]" if isinstance(key, int) else "write .data[...]"
     if isinstance(key, str) and hasattr(owner, key):
         return f"write .{key}"
-    if tag := _tag(type(owner)):
+    kind: Any = type(owner)
+    if tag := _tag(kind):
         return f"write {tag}.get(...)" if hasattr(owner, "get") else f"write {tag}.list(...)"
-    said = _advice(type(owner), key) if isinstance(key, str) else ""
+    said = _advice(kind, key) if isinstance(key, str) else ""
     return said.removeprefix(": ") or "its fields are attributes, and to_dict() makes a dict of them"
 
 
