@@ -223,15 +223,15 @@ def test_quick_messages_beyond_the_limit_give_one_alert_and_follow_by_themselves
         const live = root.querySelectorAll("[role=alert]");
         const note = () => live.forEach((each) => window.alerts.add(each.innerText.trim()));
         new MutationObserver(note).observe(root, { subtree: true, childList: true, characterData: true });
-        for (let number = 1; number <= 24; number++) chat.session.send(`Message ${number}`);
+        for (let number = 1; number <= 60; number++) chat.session.send(`Message ${number}`);
     """)
     eventually(chat.browser, lambda: chat.run("return chat.session.pause > 0"))
     with sandbox.client(namespace=NAMESPACE) as user:
-        eventually(chat.browser, lambda: user.messages.list(room).meta.total == 48)
+        eventually(chat.browser, lambda: user.messages.list(room).meta.total == 120)
         sent = [
             each.content for each in user.messages.list(room, order="asc", per_page=100).data if each.role == "user"
         ]
-    assert sent[-4:] == [f"Message {number}" for number in range(21, 25)]
+    assert sent[-4:] == [f"Message {number}" for number in range(57, 61)]
     eventually(chat.browser, lambda: chat.texts(".problem") == [])
     alerts = {text for text in chat.run("return [...window.alerts]") if text}
     assert {text.split(".")[0] for text in alerts} == {"Too many messages at once"}

@@ -119,7 +119,7 @@ const { data: hook } = await api.createWebhook({
   throwOnError,
   body: { url: "https://app.example.com/hooks", events: ["credential.expired"] },
 });
-const hookPath = { client, throwOnError, path: { webhook_id: hook.data.id } } as const;
+const hookPath = { client, throwOnError, path: { webhook_id: hook.data.id! } } as const;
 await api.listWebhooks({ client, throwOnError });
 await api.getWebhook(hookPath);
 await api.updateWebhook({ ...hookPath, body: { active: false } });
