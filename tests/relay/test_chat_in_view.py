@@ -229,9 +229,9 @@ def test_quick_messages_beyond_the_limit_give_one_alert_and_follow_by_themselves
     with sandbox.client(namespace=NAMESPACE) as user:
         eventually(chat.browser, lambda: user.messages.list(room).meta.total == 120)
         sent = [
-            each.content for each in user.messages.list(room, order="asc", per_page=100).data if each.role == "user"
+            each.content for each in user.messages.list(room, order="desc", per_page=100).data if each.role == "user"
         ]
-    assert sent[-4:] == [f"Message {number}" for number in range(57, 61)]
+    assert sent[:4] == [f"Message {number}" for number in range(60, 56, -1)]
     eventually(chat.browser, lambda: chat.texts(".problem") == [])
     alerts = {text for text in chat.run("return [...window.alerts]") if text}
     assert {text.split(".")[0] for text in alerts} == {"Too many messages at once"}
