@@ -72,10 +72,12 @@ def _register(router: WebhookRouter, parent: Connection) -> None:
 
 
 class Fleet:
+    """Processes that each live a `life`, a function of the pipe to the test, `argument` and `lease`."""
+
     def __init__(
         self,
         life: Callable[..., None],
-        open_store: Callable[[], Any],
+        argument: Any,
         *,
         size: int,
         lease: float,
@@ -83,7 +85,7 @@ class Fleet:
     ) -> None:
         self.runs, self.kills, self.completions = Counter[str](), Counter[str](), Counter[str]()
         self.answers = Counter[int]()
-        self._life, self._arguments = life, (open_store, lease)
+        self._life, self._arguments = life, (argument, lease)
         # A victim's first handler run is killed.
         self._victims = set(victims)
         # A fork server has imported what a process needs, so that one more takes no time.
