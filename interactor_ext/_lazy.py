@@ -8,8 +8,6 @@ from importlib import import_module
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ForwardRef
 
-from interactor_client.advised import advised_call
-
 # Where a name may be that another package lacks.
 _ROOMS = ("webhooks", "tools", "sandbox", "tokens", "telemetry", "retry", "limits", "logs", "transports", "testing")
 _PUBLIC = (
@@ -41,6 +39,8 @@ def lazy_names(
             raise advised.missing_name(package, name, _PUBLIC)
         value = getattr(import_module(module_of[name], package), name)
         _adopt(package, value)
+        if isinstance(value, type) and value.__module__.startswith("interactor_ext"):
+            _advise_init(value)
         setattr(sys.modules[package], name, value)
         return value
 
@@ -52,13 +52,20 @@ def lazy_names(
     return __getattr__, __dir__
 
 
+def _advise_init(kind: Any) -> None:
+    """Have the constructor of a public class say what it takes."""
+    init = kind.__init__
+    is_ours = isinstance(init, FunctionType) and init.__module__.startswith("interactor_ext")
+    if is_ours and not issubclass(kind, Exception) and not hasattr(init, "__wrapped__"):
+        from interactor_client.advised import advised_call
+
+        kind.__init__ = advised_call(init)
+
+
 def _adopt(package: str, value: object) -> None:
     """Have a class or function say that it is of the package, if users do not import the module that it is from: a
     public one has an `__all__`.
     """
-    init: Any = getattr(value, "__init__", None) if isinstance(value, type) and "Error" not in value.__name__ else None
-    if isinstance(init, FunctionType) and init.__module__.startswith("interactor_ext"):
-        value.__init__ = init if hasattr(init, "__wrapped__") else advised_call(init)  # type: ignore[misc]
     is_ours = isinstance(value, type | FunctionType) and value.__module__.startswith("interactor_ext.")
     if is_ours and not hasattr(sys.modules[value.__module__], "__all__"):
         hints = vars(value).get("__annotations__", {}) if isinstance(value, type) else {}

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import interactor_ext
+from interactor_client.advised import Advised
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._lazy import lazy_names
 from interactor_ext._waiting.around import Around, checked_around
@@ -42,7 +43,7 @@ Show.__module__ = __name__
 _NOTHING_MORE = Show()
 
 
-class Relay:
+class Relay(Advised, calls=True):
     """An ASGI application to mount, and with `wsgi` a WSGI application, between browsers and the platform.
 
     `client` may be a function, such as `get_async_client`: each request calls it, so nothing is created at import.
