@@ -192,7 +192,7 @@ def module_advice(module: Any, name: str, elsewhere: Sequence[str]) -> str:
         is_root = module.__name__ in elsewhere[:1]
         own = None if is_root else _same(module.__all__, name, module.__name__)
         if own or found.text in module.__all__:
-            return f": write {own or found.text}"
+            return f": write {found.text if found.text in module.__all__ else own}"
         return f": write `from {_home(others, found.text)} import {found.text}`"
     if meant := _same(module.__all__, name, module.__name__):
         return f": write {meant}"

@@ -255,7 +255,7 @@ class SharedStream(Generic[E]):
 missing(
     SharedStream,
     "events iter_events iter_lines iter_content iter_text text text_stream text_deltas content messages until_done "
-    "get_final_message response status_code headers on subscribe read recv receive get next",
+    "get_final_message response status_code headers on subscribe read recv receive get next cancel stop",
 )
 
 

@@ -146,8 +146,10 @@ class Faults(Advised, calls=True):
         Raises ValueError for an unknown operation, or arguments that don't fit the kind.
         """
         if operation is not None and operation not in self._operations:
-            meant = get_close_matches(operation, self._operations, n=1)
+            meant = get_close_matches(str(operation), self._operations, n=1)
             hint = f": did you mean {meant[0]!r}?" if meant else ""
+            if str(operation).isdigit():
+                hint = f": write status={operation}"
             raise ValueError(f"operation {operation!r} isn't in the contract{hint}")
         fault = Fault(
             id=next(self._ids),
