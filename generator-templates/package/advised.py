@@ -80,8 +80,16 @@ class Missing:
 
 
 def missing(kind: type, names: str) -> None:
-    for name in names.split():
+    """Give a class names that advise. `dir()` of its instances, and so completion, leaves them out."""
+    hidden = frozenset(names.split())
+    for name in hidden:
         setattr(kind, name, Missing(name))
+    known: Any = kind.__dir__
+
+    def names_of(self: object) -> list[str]:
+        return [name for name in known(self) if name not in hidden]
+
+    kind.__dir__ = names_of  # type: ignore[method-assign, assignment]
 
 
 def advise_calls(kind: type) -> None:

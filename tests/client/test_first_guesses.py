@@ -155,6 +155,12 @@ def test_name_that_is_only_asked_for_costs_no_advice() -> None:
     assert "write .register(user)" in "".join(traceback.format_exception(caught.value))
 
 
+def test_names_that_only_advise_are_not_completed() -> None:
+    with InteractorClient(client_id="a", client_secret="b") as client:
+        for each in (client, interactor_client.models.Assistant(id="asst_1")):
+            assert [name for name in dir(each) if not hasattr(each, name)] == []
+
+
 def test_submodule_is_imported_in_the_old_way_too() -> None:
     assert __import__("interactor_ext.tools", fromlist=[""]).ToolSet is ToolSet
 

@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 
 def public(cls: Any) -> set[str]:
-    return {name for name in dir(cls) if not name.startswith("_")}
+    return {name for name in dir(cls) if not name.startswith("_") and hasattr(cls, name)}  # not what only advises
 
 
 def arguments(function: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -191,4 +191,4 @@ def test_async_manager_around_a_regular_handler_is_an_error_that_says_what_to_do
     router = make(around=async_manager([]))
     router.on("*")(lambda event: None)
     assert status(router.handle(*delivery())) == (500, "handler_failed")
-    assert "Make it `async def`, or return a regular context manager." in caplog.text
+    assert "Make the function `async def`, or return a regular context manager." in caplog.text
