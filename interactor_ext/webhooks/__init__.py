@@ -50,29 +50,58 @@ if TYPE_CHECKING:
     from interactor_ext.webhooks.stores._sqlite import SQLiteEventStore as SQLiteEventStore
     from interactor_ext.webhooks.worker._worker import WebhookWorker as WebhookWorker
 else:
-    # A receiver loads what it uses: most use no Redis, no worker, and few of the events.
-    _MODULES = {
-        "interactor_ext.webhooks._invalid_event": ("InvalidWebhookEvent",),
-        "interactor_ext.webhooks._schema": ("schema_statements",),
-        "interactor_ext.webhooks.answers": ("WebhookAnswer",),
-        "interactor_ext.webhooks.events": ("parse_event",),
-        "interactor_ext.webhooks.queue._contract": ("DeadLetter", "EventQueue", "EventSink", "QueuedEvent"),
-        "interactor_ext.webhooks.queue._postgres": ("PostgresEventQueue",),
-        "interactor_ext.webhooks.queue._sqlite": ("SQLiteEventQueue",),
-        "interactor_ext.webhooks.rotation": ("SecretRotation", "arotate_secret", "rotate_secret"),
-        "interactor_ext.webhooks.router": ("WebhookRouter",),
-        "interactor_ext.webhooks.signature": ("WebhookVerifier", "sign"),
-        "interactor_ext.webhooks.stores._contract": ("ClaimState", "EventStore"),
-        "interactor_ext.webhooks.stores._memory": ("MemoryEventStore",),
-        "interactor_ext.webhooks.stores._postgres": ("AsyncPostgresEventStore", "PostgresEventStore"),
-        "interactor_ext.webhooks.stores._redis": ("AsyncRedisEventStore", "RedisEventStore"),
-        "interactor_ext.webhooks.stores._sqlite": ("SQLiteEventStore",),
-        "interactor_ext.webhooks.worker._worker": ("WebhookWorker",),
-        "interactor_client.models": _EVENTS,
-    }
     # Type checkers read no names from a table, so they export what is imported above.
-    __all__ = [name for names in _MODULES.values() for name in names]
-    __getattr__, __dir__ = lazy_names(__name__, _MODULES)
+    __all__ = [
+        "AsyncPostgresEventStore",
+        "AsyncRedisEventStore",
+        "ClaimState",
+        "DeadLetter",
+        "EventQueue",
+        "EventSink",
+        "EventStore",
+        "InvalidWebhookEvent",
+        "MemoryEventStore",
+        "PostgresEventQueue",
+        "PostgresEventStore",
+        "QueuedEvent",
+        "RedisEventStore",
+        "SQLiteEventQueue",
+        "SQLiteEventStore",
+        "SecretRotation",
+        "WebhookAnswer",
+        "WebhookRouter",
+        "WebhookVerifier",
+        "WebhookWorker",
+        "arotate_secret",
+        "parse_event",
+        "rotate_secret",
+        "schema_statements",
+        "sign",
+    ]
+    __all__ += _EVENTS
+    # A receiver loads what it uses: most use no Redis, no worker, and few of the events.
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "interactor_ext.webhooks._invalid_event": ("InvalidWebhookEvent",),
+            "interactor_ext.webhooks._schema": ("schema_statements",),
+            "interactor_ext.webhooks.answers": ("WebhookAnswer",),
+            "interactor_ext.webhooks.events": ("parse_event",),
+            "interactor_ext.webhooks.queue._contract": ("DeadLetter", "EventQueue", "EventSink", "QueuedEvent"),
+            "interactor_ext.webhooks.queue._postgres": ("PostgresEventQueue",),
+            "interactor_ext.webhooks.queue._sqlite": ("SQLiteEventQueue",),
+            "interactor_ext.webhooks.rotation": ("SecretRotation", "arotate_secret", "rotate_secret"),
+            "interactor_ext.webhooks.router": ("WebhookRouter",),
+            "interactor_ext.webhooks.signature": ("WebhookVerifier", "sign"),
+            "interactor_ext.webhooks.stores._contract": ("ClaimState", "EventStore"),
+            "interactor_ext.webhooks.stores._memory": ("MemoryEventStore",),
+            "interactor_ext.webhooks.stores._postgres": ("AsyncPostgresEventStore", "PostgresEventStore"),
+            "interactor_ext.webhooks.stores._redis": ("AsyncRedisEventStore", "RedisEventStore"),
+            "interactor_ext.webhooks.stores._sqlite": ("SQLiteEventStore",),
+            "interactor_ext.webhooks.worker._worker": ("WebhookWorker",),
+            "interactor_client.models": _EVENTS,
+        },
+    )
 
 # It imports sqlite3.
 lazy_modules(__name__, "_transactions")
