@@ -92,7 +92,7 @@ user.assistants.list().meta.total_count -> write .total
 user.assistants.list().has_more -> 'Page' object has no attribute 'has_more': write .meta.has_more
 user.assistants.list().items -> write .data
 user.assistants.list()[0] -> write .data[0]
-client.with_options(timout=3) -> with_options() got an unexpected keyword argument 'timout': write timeout
+client.with_options(timout=3) -> write timeout
 client.with_options(every=3) -> it takes timeout, max_retries, deadline, idempotency_key, headers, query, on_response
 list_assistants.sync(client=user) -> client must be a low-level Client, not InteractorClient: pass its .api
 list_assistants.sync_detailed(client=None) -> client must be a low-level Client, not NoneType
