@@ -12,10 +12,14 @@ import httpx
 from interactor_client.api.credentials import get_credential_token, refresh_credential
 from interactor_ext._call import Call
 from interactor_ext._client import httpx2_auth
-from interactor_ext._client.shared_state import AsyncSharedState, SharedState, fetch_with
+from interactor_ext._client.shared_state import (
+    AsyncSharedState,
+    SharedState,
+    fetch_with,
+    fetch_with_async,
+)
 from interactor_ext._client.view import OfOneProcess, View
 from interactor_ext._config._checks import is_loopback, url_problem
-from interactor_ext._effects import run_async, run_sync
 from interactor_ext._errors import APIStatusError, ConfigurationError, CredentialExpiredError
 from interactor_ext._fork import fork_safe_lock
 from interactor_ext._lazy import LazyModule
@@ -221,7 +225,7 @@ class CredentialAuth(_SharedAuth, BearerAuth):
         self._view = view
         self._destinations = _Destinations(credential_id, hosts, shared.transport.closing)
         self._credential = credential = _credential(shared, view.namespace, credential_id, TokenCache)
-        fetch = fetch_with(shared.open(_for_token_request(view)).http, credential.plan, run_sync)
+        fetch = fetch_with(shared.open(_for_token_request(view)).http, credential.plan)
         super().__init__(credential.tokens, self._destinations.admits, lambda request: view.ends_at(), fetch)
 
     def headers(self, url: httpx.URL | str, *, refused: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -254,7 +258,7 @@ class AsyncCredentialAuth(_SharedAuth, AsyncBearerAuth):
         self._view = view
         self._destinations = destinations = _Destinations(credential_id, hosts, shared.transport.closing)
         self._credential = credential = _credential(shared, view.namespace, credential_id, AsyncTokenCache)
-        fetch = fetch_with(shared.open(_for_token_request(view)).http, credential.plan, run_async)
+        fetch = fetch_with_async(shared.open(_for_token_request(view)).http, credential.plan)
 
         def wants_token(request: httpx.Request) -> bool:
             require_asyncio()

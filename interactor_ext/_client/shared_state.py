@@ -6,7 +6,7 @@ import functools
 import hashlib
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import httpx
@@ -23,7 +23,7 @@ from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens import _narrow, _secret_function, _shared_store
 from interactor_ext.tokens._auth import AsyncBearerAuth, BearerAuth, deadline_of_call, is_for_core_api
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
-from interactor_ext.tokens._requests import MakePlan, TokenPlan, own_token
+from interactor_ext.tokens._requests import MakePlan, own_token
 from interactor_ext.tokens._store import Token, TokenStore
 from interactor_ext.transports import _async_transport
 from interactor_ext.transports._attempts import Rules
@@ -46,7 +46,6 @@ else:  # batteries, which most programs do without
     _requests = LazyModule("interactor_ext.telemetry._requests")
 
 T = TypeVar("T")
-R = TypeVar("R")
 C = TypeVar("C", TokenCache, AsyncTokenCache)
 
 
@@ -150,7 +149,7 @@ class SharedState(_SharedState[TokenCache]):
         secret, reporter = self.secret, self._reporter
 
         def cache(plan: MakePlan, store: SharedStore | None) -> TokenCache:
-            fetch = fetch_with(account, plan, _effects.run_sync, secret)
+            fetch = fetch_with(account, plan, secret)
             watched = fetch if reporter is None else reporter.watch(fetch)
             return TokenCache(watched, buffer=config.token_refresh_buffer, store=store)
 
@@ -183,7 +182,7 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
         secret, reporter = self.secret, self._reporter
 
         def cache(plan: MakePlan, store: SharedStore | None) -> AsyncTokenCache:
-            fetch = fetch_with(account, plan, _effects.run_async, secret)
+            fetch = fetch_with_async(account, plan, secret)
             watched = fetch if reporter is None else reporter.watch_async(fetch)
             return AsyncTokenCache(watched, buffer=config.token_refresh_buffer, store=store)
 
@@ -207,28 +206,38 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
 # Neither refers to the shared state, because its token caches hold them.
 
 
-def fetch_with(
-    http: ViewClient | AsyncViewClient,
-    plan: MakePlan,
-    run: Callable[[_effects.Effects[Token]], R],
-    secret: CurrentSecret | None = None,
-) -> Callable[[], R]:
-    """Makes the token requests of a plan. `run` is `run_sync` or `run_async`, as the client needs."""
+def fetch_with(http: ViewClient, plan: MakePlan, secret: CurrentSecret | None = None) -> Callable[[], Token]:
+    """What makes the token requests of a plan."""
 
-    def fetch(*known: str) -> R:
-        return run(_token(http, plan(*known)))
+    def fetch(*known: str) -> Token:
+        steps = plan(*known)
+        try:
+            request = next(steps)
+            while True:
+                request = steps.send(http.request(**request))
+        except StopIteration as done:
+            token: Token = done.value
+            return token
 
-    return fetch if secret is None else lambda: run(secret.fetch(fetch))
+    return fetch if secret is None else lambda: _effects.run_sync(secret.fetch(fetch))
 
 
-def _token(http: ViewClient | AsyncViewClient, steps: TokenPlan) -> _effects.Effects[Token]:
-    try:
-        request = next(steps)
-        while True:
-            request = steps.send((yield _effects.Call(functools.partial(http.request, **request))))
-    except StopIteration as done:
-        token: Token = done.value
-        return token
+def fetch_with_async(
+    http: AsyncViewClient, plan: MakePlan, secret: CurrentSecret | None = None
+) -> Callable[[], Awaitable[Token]]:
+    """As `fetch_with`."""
+
+    async def fetch(*known: str) -> Token:
+        steps = plan(*known)
+        try:
+            request = next(steps)
+            while True:
+                request = steps.send(await http.request(**request))
+        except StopIteration as done:
+            token: Token = done.value
+            return token
+
+    return fetch if secret is None else lambda: _effects.run_async(secret.fetch(fetch))
 
 
 def _circuit_breaker(given: CircuitBreaker | bool | None) -> CircuitBreaker | None:
