@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
 import re
 import threading
 import time
@@ -72,7 +73,8 @@ class Receiver:
         self._folder = folder
         self._client = client
         self._forward_to = forward_to
-        self._began = time.strftime("%Y%m%d-%H%M%S")  # so that no run overwrites what another has saved
+        # So that no run overwrites what another has saved, not even one of the same second.
+        self._run = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         self._numbers = itertools.count(1)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -110,7 +112,7 @@ class Receiver:
 
     def _keep(self, folder: Path, body: bytes, headers: dict[str, str], status: int) -> None:
         kind = re.sub(r"[^\w.-]", "_", type_of(body) or "unnamed")[:80]
-        with open_private(folder / f"{self._began}-{next(self._numbers):04}-{status}-{kind}.json") as file:
+        with open_private(folder / f"{self._run}-{next(self._numbers):04}-{status}-{kind}.json") as file:
             json.dump({"headers": headers, "raw": body.decode("utf-8", "surrogateescape")}, file, indent=2)
 
 
