@@ -74,7 +74,7 @@ class Receiver:
         self._client = client
         self._forward_to = forward_to
         # So that no run overwrites what another has saved, not even one of the same second.
-        self._run = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        self._run = f"{time.strftime('%Y%m%d-%H%M%S')}.{os.getpid()}"
         self._numbers = itertools.count(1)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
