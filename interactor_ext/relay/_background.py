@@ -38,6 +38,7 @@ class Background:
         self._tasks: dict[asyncio.Task[Any], Callable[[], str] | None] = {}
         self._rooms: dict[asyncio.Task[Any], Room] = {}
         self._watch: asyncio.Task[None] | None = None
+        self._is_draining = False
         # A WSGI server ends the process without a word to the event loop in its thread.
         atexit.register(_drain_at_exit, weakref.ref(self))
 
@@ -73,12 +74,16 @@ class Background:
         return task.result()
 
     async def drain(self) -> None:
-        """End the streams, and wait for the other tasks. Twice does no harm."""
+        """End the streams, and wait for the other tasks, also for those of requests that are still under way. Twice
+        does no harm.
+        """
+        self._is_draining = True
         for task, name in self._tasks.items():
             if name is None:
                 task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self._seconds)
+        ends_at = self._loop.time() + self._seconds
+        while self._tasks and (left := ends_at - self._loop.time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
         for task, name in list(self._tasks.items()):
             if name is not None:
                 logger.error(
@@ -102,6 +107,8 @@ class Background:
         task = self._loop.create_task(work)
         self._tasks[task] = name
         task.add_done_callback(self._tasks.pop)
+        if name is None and self._is_draining:
+            task.cancel()
         if self._watch is None or self._watch.done():
             self._watch = self._loop.create_task(self._watch_server())
         return task
