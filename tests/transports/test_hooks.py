@@ -1,0 +1,130 @@
+"""What hooks into httpx and httpcore works over the default transports: cassettes, mocks and tracing, whenever the SDK
+was imported. Each test is a process of its own: tests/support/hooks.py.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.support.pip import python_with
+from tests.support.scripted_server import ASSISTANT, Connection, FaultServer, Request, fine, js, reply
+
+ROOT = Path(__file__).parents[2]
+ORDERS = {
+    "imported before, one client": "one off on off on",
+    "imported within": "on off on",
+    "imported after an earlier one": "unused off on off on",
+}
+# By hook: the package that it needs, and the header of a traced request.
+TRACING = {
+    "otel": ("opentelemetry.instrumentation.httpx", "traceparent"),
+    "otel_client": ("opentelemetry.instrumentation.httpx", "traceparent"),
+    "sentry": ("sentry_sdk", "sentry-trace"),
+}
+# By hook: the package, and what a call raises that the mock doesn't know.
+MOCKS = {
+    "respx_httpcore": ("respx", "APIConnectionError"),
+    "respx_httpx": ("respx", "APIConnectionError"),
+    "pytest_httpx": ("pytest_httpx", "APITimeoutError"),
+}
+SSE = b"".join(b'id: %d\ndata: {"type":"message.delta","content":"real %d"}\n\n' % (n, n) for n in (1, 2))
+REAL = ["real 1", "real 2", "real", "real", "real"]
+
+
+def respond(connection: Connection, request: Request) -> bool:
+    if request.target.endswith("/stream"):
+        return reply(200, SSE, content_type="text/event-stream")(connection, request)
+    if request.is_for_token:
+        return fine(connection, request)
+    connection.send(js(200, {"data": {**ASSISTANT, "name": "real"}}))
+    return True
+
+
+class Used(NamedTuple):
+    """One use in one mode."""
+
+    is_on: bool
+    got: list[str]
+    requests: list[Request]
+    """Those that reached the server."""
+
+
+@pytest.fixture
+def uses_of(tmp_path: Path) -> Iterator[Any]:
+    with FaultServer([respond]) as server:
+
+        def uses_of(hook: str, order: str, python: Path | str = sys.executable) -> Iterator[Used]:
+            steps = ORDERS[order].split()
+            command = [python, "-m", "tests.support.hooks", hook, server.url, server.url, tmp_path, *steps]
+            before = len(server.calls())
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+            assert done.returncode == 0, done.stdout + done.stderr
+            states = [step == "on" for step in steps if step in ("on", "off")]
+            for number, modes in enumerate(json.loads(done.stdout.splitlines()[-1])):
+                for mode, got in modes.items():
+                    own = f"{number}_{mode}".encode()
+                    sent = [request for request in server.calls()[before:] if request.headers.get("x-namespace") == own]
+                    yield Used(states[number], got, sent)
+
+        yield uses_of
+
+
+def require_package(name: str) -> None:
+    if importlib.util.find_spec(name.partition(".")[0]) is None or importlib.util.find_spec(name) is None:
+        pytest.skip(f"needs the Python package of {name}")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_cassette_of_vcrpy_records_replays_and_refuses(uses_of: Any, order: str) -> None:
+    require_package("vcr")
+    is_recorded = False
+    by_use = iter(uses_of("vcrpy", order))
+    for sync, asynchronous in zip(by_use, by_use, strict=True):
+        for is_on, got, requests in (sync, asynchronous):
+            if is_on and is_recorded:
+                assert (got, requests) == ([*REAL[:4], "APIConnectionError"], [])
+            else:
+                assert (got, len(requests)) == (REAL, 4)
+        is_recorded = is_recorded or sync.is_on
+    assert is_recorded
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("hook", MOCKS)
+def test_mock_answers_refuses_and_lets_pass(uses_of: Any, hook: str, order: str) -> None:
+    package, refusal = MOCKS[hook]
+    require_package(package)
+    for is_on, got, requests in uses_of(hook, order):
+        if is_on:
+            assert got == ["mocked 1", "mocked 2", "mocked", "real", refusal]
+            assert [request.target for request in requests] == ["/assistants/asst_past"]
+        else:
+            assert (got, len(requests)) == (REAL, 4)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("hook", TRACING)
+def test_tracing_sees_each_request(uses_of: Any, hook: str, order: str) -> None:
+    package, header = TRACING[hook]
+    require_package(package)
+    for is_on, got, requests in uses_of(hook, order):
+        assert (got, len(requests)) == (REAL, 4)
+        assert [header in each.headers for each in requests] == [is_on] * 4
+
+
+@pytest.mark.full
+def test_datadog_sees_each_request(uses_of: Any, request: pytest.FixtureRequest) -> None:
+    """In an environment of its own: the pytest plugins of ddtrace would load in every run."""
+    python = python_with(request, "ddtrace==4.16.0", "httpx", "attrs", "python-dateutil")
+    for order in ORDERS:
+        for is_on, got, requests in uses_of("datadog", order, python):
+            assert (got, len(requests)) == (REAL, 4)
+            assert ["x-datadog-trace-id" in each.headers for each in requests] == [is_on] * 4
