@@ -216,6 +216,13 @@ def no_item(self: object, key: object) -> NoReturn:
     raise TypeError(f"{type(self).__name__!r} object is not subscriptable: {item_advice(self, key)}")
 
 
+def no_items(self: object) -> NoReturn:
+    """The `__iter__` of resources."""
+    from .advice import item_advice
+
+    raise TypeError(f"{type(self).__name__!r} object is not iterable: {item_advice(self, iter)}")
+
+
 def require_client(client: object) -> None:
     """Checks what an endpoint function was given for its `client`."""
     if not hasattr(client, "get_httpx_client"):

@@ -165,13 +165,15 @@ def operation_advice(resource: str, verb: str) -> list[str]:
 
 
 def item_advice(owner: object, key: object) -> str:
-    """The end of the message of a TypeError, where a field was looked up as an item."""
+    """The end of the message of a TypeError, where a field was looked up as an item, or `iter` tried."""
     if isinstance(key, int | slice) and hasattr(owner, "data"):
         return f"write .data[{key}]" if isinstance(key, int) else "write .data[...]"
     if isinstance(key, str) and hasattr(owner, key):
         return f"write .{key}"
     kind: Any = type(owner)
     if tag := _tag(kind):
+        if key is iter and hasattr(owner, "iterate"):
+            return f"write {tag}.iterate(...)"
         return f"write {tag}.get(...)" if hasattr(owner, "get") else f"write {tag}.list(...)"
     said = _advice(kind, key) if isinstance(key, str) else ""
     return said.removeprefix(": ") or "its fields are attributes, and to_dict() makes a dict of them"

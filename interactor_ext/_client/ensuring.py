@@ -15,6 +15,7 @@ import httpx
 from interactor_client.accepted import is_source
 from interactor_client.types import UNSET
 from interactor_client.wire import to_json
+from interactor_ext._client.unsendable import json_problem
 from interactor_ext._effects import Call, Effects, Pause, despite_lost_answers, seconds_until, view_until
 from interactor_ext._errors import ConfigurationError, ConflictError, NotFoundError
 
@@ -86,6 +87,8 @@ def ensure(
     if user._view.idempotency_key is not None:
         raise ConfigurationError(f"{tag}.ensure chooses its own idempotency key. Call it on a view without one.")
     given = {name: value for name, value in fields.items() if value is not UNSET and value is not None}
+    if problem := json_problem({name: given.get(name) for name in by}, ""):
+        raise TypeError(f"{tag}.ensure: {problem}. Nothing was sent.")
     wanted = _Wanted(user, tag, given, by, filters, has_key, user._view.ends_at())
     memory: dict[str, Found] = user._shared.ensured
     # What a view's own headers and query mean is unknown here.

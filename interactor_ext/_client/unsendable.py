@@ -23,7 +23,7 @@ def explained(error: Exception, method: str, arguments: Mapping[str, Any], url: 
     operation = (arguments.get("extensions") or {}).get("operation")
     request = f"{method} {url if operation is None else operation.path}"
     try:
-        problem = _problem(arguments.get("json"), "")
+        problem = json_problem(arguments.get("json"), "")
     except RecursionError:
         problem = "the body is nested too deeply, or contains itself"
     if problem is None and isinstance(error, UnicodeEncodeError):
@@ -65,12 +65,12 @@ def without_key(what: str) -> ConfigurationError:
     )
 
 
-def _problem(value: Any, path: str) -> str | None:
+def json_problem(value: Any, path: str) -> str | None:
     """The first thing in a body that JSON has not. No message repeats a value: it may be a secret."""
     if isinstance(value, Mapping):
         return next(filter(None, (_problem_of_item(name, item, path) for name, item in value.items())), None)
     if isinstance(value, list | tuple):
-        return next(filter(None, (_problem(item, f"{path}[{index}]") for index, item in enumerate(value))), None)
+        return next(filter(None, (json_problem(item, f"{path}[{index}]") for index, item in enumerate(value))), None)
     where = path or "the body"
     if isinstance(value, float):
         return None if math.isfinite(value) else f"{where} is {value}, a number that JSON can't represent"
@@ -88,4 +88,4 @@ def _problem(value: Any, path: str) -> str | None:
 def _problem_of_item(name: Any, item: Any, path: str) -> str | None:
     if name is not None and not isinstance(name, str | int | float):
         return f"{path or 'the body'} has a key of type {type(name).__name__}; JSON keys are strings"
-    return _problem(item, f"{path}.{name}" if path else str(name))
+    return json_problem(item, f"{path}.{name}" if path else str(name))

@@ -117,6 +117,7 @@ class InteractorConfig:
         if problems:
             raise ConfigurationError("; ".join(problems))
         checks.warn_of_milliseconds(self.timeout)
+        checks.warn_of_variables(variables_without_effect(), given)
 
     def _problems(self) -> list[str | None]:
         return [

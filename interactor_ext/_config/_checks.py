@@ -8,6 +8,7 @@ from __future__ import annotations
 import string
 import unicodedata
 import warnings
+from collections.abc import Container, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import unquote
 
@@ -223,6 +224,14 @@ def warn_of_milliseconds(timeout: float) -> None:
         meant = f"timeout={timeout:g} is {timeout / 60:.0f} minutes, because the unit is seconds"
         problem = f"{meant}: write {timeout / 1000:g} if you mean milliseconds"
         warnings.warn(problem, RuntimeWarning, stacklevel=depth_of_caller())
+
+
+def warn_of_variables(variables: Iterable[str], given: Container[str]) -> None:
+    """A RuntimeWarning for variables of settings that only have a keyword, which nobody gave."""
+    for variable in variables:
+        if (name := variable.removeprefix("INTERACTOR_").lower()) not in given:
+            problem = f"{variable} is set, but nothing reads it: pass {name}=... to the client"
+            warnings.warn(problem, RuntimeWarning, stacklevel=depth_of_caller())
 
 
 def flag_problem(name: str, value: object) -> str | None:

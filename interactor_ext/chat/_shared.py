@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from interactor_client.advised import Advised
 from interactor_client.models import StreamErrorEvent
+from interactor_client.wire import path_segment
 from interactor_ext._config._checks import require, seconds_problem
 from interactor_ext._effects import (
     Call,
@@ -52,6 +53,7 @@ class SharedReply(Advised):
     def __init__(
         self, user: Any, room_id: str, content: str, tools: tool_sets.Tools | None, tool_timeout: float | None = None
     ) -> None:
+        path_segment("room_id", room_id)  # or it raises
         if tool_timeout is not None:
             require(seconds_problem("tool_timeout", tool_timeout))
         self._user = user

@@ -68,13 +68,14 @@ def examine_receiver(name: str | None) -> Finding:
 def examine(namespace: str | None, needed: tuple[str, ...], *, allow_insecure_http: bool = False) -> Iterator[Finding]:
     """Run the checks and yield their findings. `needed` are scopes that the token must have."""
     try:
-        if not allow_insecure_http:
-            validate_env()
-        config = InteractorConfig.from_env(
-            user_agent_suffix="interactor-doctor",
-            allow_insecure_http=allow_insecure_http,
-            require_namespace=False,  # the account is examined
-        )
+        with warnings.catch_warnings(action="ignore"):  # variables without effect, which have a line of their own
+            if not allow_insecure_http:
+                validate_env()
+            config = InteractorConfig.from_env(
+                user_agent_suffix="interactor-doctor",
+                allow_insecure_http=allow_insecure_http,
+                require_namespace=False,  # the account is examined
+            )
     except ConfigurationError as error:
         advice = "Fix it: until then, no client can be created."
         if str(error).startswith("not set"):

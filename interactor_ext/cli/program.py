@@ -16,7 +16,7 @@ _PASSED_ON = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, n
 # A terminal sends these to all processes in its foreground, the program included.
 _OF_TERMINALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGQUIT") if hasattr(signal, name))
 # As shells have it.
-_NOT_FOUND, _NOT_EXECUTABLE, _ENDED_BY_SIGNAL = 127, 126, 128
+NOT_FOUND, _NOT_EXECUTABLE, _ENDED_BY_SIGNAL = 127, 126, 128
 
 
 def run_program(
@@ -43,7 +43,7 @@ def run_program(
             program = subprocess.Popen(command, env=environment)  # noqa: S603  # what the user asks for
         except OSError as error:
             complain(OSError(f"can't run {command[0]}: {error.strerror}"), verbose=False)
-            return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+            return NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
         for number in early:
             program.send_signal(number)
         status = _wait(program)

@@ -12,7 +12,7 @@ import typer
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._redaction import escape_controls
 from interactor_ext.cli.output import note, write
-from interactor_ext.cli.program import run_program
+from interactor_ext.cli.program import NOT_FOUND, run_program
 from interactor_ext.cli.settings import write_env_file
 from interactor_ext.logs import sandbox_logger
 
@@ -133,7 +133,10 @@ def _run(served: Sandbox, program: list[str], host: str, port: int, env_path: Pa
             write_env_file(env_path, _variables(served))
         url = served.core_api_url
         where = f"Interactor sandbox at {url}. Open {inspector_url(url)} to look inside."
-        return run_program(program, environment_of(served), lambda: note(where))
+        status = run_program(program, environment_of(served), lambda: note(where))
+    if status == NOT_FOUND:
+        note("Without a program, `interactor sandbox` serves until Ctrl-C.")
+    return status
 
 
 def _announce(served: Sandbox, env_path: Path | None) -> None:

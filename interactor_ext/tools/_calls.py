@@ -64,6 +64,8 @@ def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, Pend
 
     if isinstance(source, ToolCallStart):
         source = source.tool_call
+    if not hasattr(user, "_view") or isinstance(source, str | dict):
+        raise TypeError("Write tools.run(user, tool_call): a client's view, and the call of an event or a message.")
     view_namespace = user._view.namespace
     if isinstance(source, ToolCall):
         if not room_id:

@@ -136,7 +136,9 @@ def similar_event_type(pattern: str) -> str | None:
         return None
     if "*" in pattern:
         known = sorted({f"{event[: dot.start()]}.*" for event in known for dot in re.finditer(r"\.", event)})
-    return next(iter(get_close_matches(pattern, known, n=1, cutoff=0.85)), None)
+    words = re.split("[._]", pattern)  # of workflow.instance.completed, `workflow.completed` has two
+    longer = [each for each in known if len(words) > 1 and {*words} <= {*re.split("[._]", each)}]
+    return next(iter([*get_close_matches(pattern, known, n=1, cutoff=0.85), *longer]), None)
 
 
 def _name_of(handler: object) -> str:

@@ -437,6 +437,18 @@ def test_variable_that_nobody_reads_is_an_error_where_it_looks_like_one_that_is_
         assert OWN not in str(caught.value)
 
 
+def test_variable_of_a_setting_that_has_only_a_keyword_warns_unless_it_is_given(
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setenv("INTERACTOR_TIMEOUT", "5")
+    InteractorConfig(**GIVEN, timeout=5)
+    assert not recwarn
+    for make in (InteractorConfig, InteractorClient):
+        with pytest.warns(RuntimeWarning, match=r"INTERACTOR_TIMEOUT is set, but .*: pass timeout=\.\.\.") as told:
+            make(**GIVEN)
+        assert [each.filename for each in told] == [__file__]
+
+
 def test_missing_variable_that_has_another_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERACTOR_API_KEY", SECRET)
     for check in (validate_env, InteractorConfig.from_env):

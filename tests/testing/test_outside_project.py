@@ -106,6 +106,7 @@ def test_wheel_contains_needed_files(wheel: Path) -> None:
         "interactor_client",
         "interactor_ext",
         "interactor_sdk",
+        "interactor_sdk.py",
     }
 
 

@@ -70,6 +70,9 @@ def test_patterns_select_handlers_in_order_of_registration(handle: Handle) -> No
         router.on("something.new", "workflow.instance.halte")(lambda event: ran.append("prefix"))
     with pytest.warns(UserWarning, match=r"Unknown event '.*'\. Did you mean 'workflow\.\*'\?"):
         router.on("work?low.*", "[w]orkflow.*", "halted", "billing.*")(lambda event: ran.append("no glob, no regex"))
+    for wrong, right in {"workflow.halted": "workflow.instance.halted", "tool.*": "room.tool_call.*"}.items():
+        with pytest.warns(UserWarning, match=f"Unknown event '{re.escape(wrong)}'. Did you mean '{re.escape(right)}'"):
+            router.on(wrong)
     assert [warning.filename for warning in told] == [__file__]
     router.on("room.*")(lambda event: ran.append("room"))
     router.default(lambda event: ran.append("default"))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...accepted import ToolIds
-from ...advised import Advised, no_item
+from ...advised import Advised, no_item, no_items
 from ...models.assistant import Assistant
 from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
 
@@ -18,7 +18,7 @@ class Assistants(Advised, calls=True):
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
         __getitem__ = no_item
-        __iter__ = None
+        __iter__ = no_items
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -223,7 +223,7 @@ class AsyncAssistants(Advised, calls=True):
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
         __getitem__ = no_item
-        __iter__ = None
+        __iter__ = no_items
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

@@ -6,7 +6,7 @@ from builtins import list as _list
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised, no_item
+from ...advised import Advised, no_item, no_items
 from ...models.data_source import DataSource
 from ...models.data_source_sync import DataSourceSync
 from ...models.data_source_type import KnownDataSourceType
@@ -21,7 +21,7 @@ class DataSources(Advised, calls=True):
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
         __getitem__ = no_item
-        __iter__ = None
+        __iter__ = no_items
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -170,7 +170,7 @@ class AsyncDataSources(Advised, calls=True):
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
         __getitem__ = no_item
-        __iter__ = None
+        __iter__ = no_items
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ...advised import Advised, no_item
+from ...advised import Advised, no_item, no_items
 from ...models.access_token import AccessToken
 from ...models.json_web_key_set import JsonWebKeySet
 from ...types import UNSET, AsyncSender, Sender, Unset, assign_method
@@ -16,7 +16,7 @@ class Oauth(Advised, calls=True):
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
         __getitem__ = no_item
-        __iter__ = None
+        __iter__ = no_items
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -101,7 +101,7 @@ class AsyncOauth(Advised, calls=True):
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
         __getitem__ = no_item
-        __iter__ = None
+        __iter__ = no_items
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised, no_item
+from ...advised import Advised, no_item, no_items
 from ...models.json_object import JsonObject
 from ...models.message import Message
 from ...models.tool import Tool
@@ -18,7 +18,7 @@ class Tools(Advised, calls=True):
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
         __getitem__ = no_item
-        __iter__ = None
+        __iter__ = no_items
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -162,7 +162,7 @@ class AsyncTools(Advised, calls=True):
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
         __getitem__ = no_item
-        __iter__ = None
+        __iter__ = no_items
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

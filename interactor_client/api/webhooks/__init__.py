@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...accepted import EventTypes
-from ...advised import Advised, no_item
+from ...advised import Advised, no_item, no_items
 from ...models.webhook import Webhook
 from ...models.webhook_event_type import KnownWebhookEventType
 from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
@@ -20,7 +20,7 @@ class Webhooks(Advised, calls=True):
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
         __getitem__ = no_item
-        __iter__ = None
+        __iter__ = no_items
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -192,7 +192,7 @@ class AsyncWebhooks(Advised, calls=True):
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
         __getitem__ = no_item
-        __iter__ = None
+        __iter__ = no_items
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender

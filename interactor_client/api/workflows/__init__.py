@@ -6,7 +6,7 @@ from builtins import list as _list
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ...advised import Advised, no_item
+from ...advised import Advised, no_item, no_items
 from ...models.workflow import Workflow
 from ...models.workflow_state import WorkflowState
 from ...types import UNSET, AsyncSender, OnInvalid, Page, Sender, Unset, assign_method
@@ -18,7 +18,7 @@ class Workflows(Advised, calls=True):
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
         __getitem__ = no_item
-        __iter__ = None
+        __iter__ = no_items
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -139,7 +139,7 @@ class AsyncWorkflows(Advised, calls=True):
     if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
         __setattr__ = assign_method
         __getitem__ = no_item
-        __iter__ = None
+        __iter__ = no_items
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
