@@ -127,7 +127,9 @@ class RetryPolicy(Advised):
         if not callable(self.jitter):
             raise ValueError(f"jitter must be a function that returns a number from 0 to 1, not {self.jitter!r}")
         if self.retry_on is not None and (not callable(self.retry_on) or inspect.iscoroutinefunction(self.retry_on)):
-            raise ValueError("retry_on must be a regular function, for the async client too; statuses={503} takes statuses")
+            raise ValueError(
+                "retry_on must be a regular function, for the async client too; statuses={503} takes statuses"
+            )
 
     def asked_about(self, error: InteractorError) -> bool | None:
         """The result of `retry_on`; None without one, or if it raises."""
