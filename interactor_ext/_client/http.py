@@ -108,9 +108,10 @@ class _OfView(OfOneProcess):
 
     def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
         try:
-            request: httpx.Request = super().build_request(  # type: ignore[misc]
-                method, self.view.prepare(url, arguments), **arguments
-            )
+            # A query that a user gave the client itself replaces that of a URL: httpx merges it with `params` alone.
+            keep_params = bool(self.params)  # type: ignore[attr-defined]
+            prepared = self.view.prepare(url, arguments, keep_params=keep_params)
+            request: httpx.Request = super().build_request(method, prepared, **arguments)  # type: ignore[misc]
         except unsendable.ERRORS as error:
             raise unsendable.explained(error, method, arguments, url) from None
         return request

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from interactor_ext._lazy import lazy_modules
 
-# It imports asyncio and the models of its events.
-lazy_modules(__name__, "_stream")
+# The first, which is for async streams, imports asyncio, the second the models of its events.
+lazy_modules(__name__, "_read_ahead", "_stream")

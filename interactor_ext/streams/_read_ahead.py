@@ -11,10 +11,8 @@ import contextlib
 
 import httpx
 
-from interactor_ext._errors import InteractorError
+from interactor_ext.streams._shared import BROKEN
 
-BROKEN = (InteractorError, httpx.HTTPError, httpx.StreamError, OSError)
-"""Errors of opening or reading a connection. OSError is for transports that do not translate it."""
 # Enough that the two tasks seldom take turns, and so few that the first event does not wait for many others.
 _MOST_AHEAD = 16
 

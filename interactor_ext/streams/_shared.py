@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 E = TypeVar("E")
 
+BROKEN = (InteractorError, httpx.HTTPError, httpx.StreamError, OSError)
+"""Errors of opening or reading a connection. OSError is for transports that do not translate it."""
 IDLE_TIMEOUT = 45.0
 """Seconds of silence after which a connection is dead: the server's keepalive comes every 30."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import inspect
@@ -18,14 +17,15 @@ import httpx
 
 from interactor_ext._errors import ResponseValidationError
 from interactor_ext._fork import fork_safe_lock
+from interactor_ext._lazy import asyncio
 from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, TaskWaiter, ThreadWaiter, require_asyncio
 from interactor_ext._waiting.closer import close_later, start_closer
 from interactor_ext.sse import ServerSentEvent
+from interactor_ext.streams import _read_ahead
 from interactor_ext.streams._event_iterators import AsyncEvents, Events
 from interactor_ext.streams._events import Received
-from interactor_ext.streams._read_ahead import BROKEN, ReadAhead
-from interactor_ext.streams._shared import Gap, SharedStream, two_readers
+from interactor_ext.streams._shared import BROKEN, Gap, SharedStream, two_readers
 from interactor_ext.streams._state import Action, Backoff, Connect, Receive
 from interactor_ext.transports._httpx_internals import network_deadline
 
@@ -222,7 +222,7 @@ class AsyncStream(SharedStream[E]):
 
     def _set_up(self) -> None:
         self._connecting: asyncio.Task[None] | None = None
-        self._connection: ReadAhead | None = None
+        self._connection: _read_ahead.ReadAhead | None = None
         self._waiter: TaskWaiter | None = None
 
     __enter__ = NO_WITH
@@ -323,7 +323,7 @@ class AsyncStream(SharedStream[E]):
             async with self._deadline_timeout():
                 response = await self._client.send(self._request(headers), stream=True)
                 if response.is_success:
-                    self._connection = ReadAhead(response)
+                    self._connection = _read_ahead.ReadAhead(response)
                 else:
                     try:
                         await response.aread()

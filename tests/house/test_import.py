@@ -19,10 +19,18 @@ IMPORT, CONFIGURATION = "ImportError: ", "interactor_ext.ConfigurationError: "
 CLIENTS = "from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError"
 HTTPX = "import httpx"  # loads its own command line where rich and click are there
 CALL = """
+import threading
 import interactor_ext
 with interactor_ext.InteractorClient(namespace='user_1') as client:
-    client.assistants.create(name='Bot', model='gpt-4', system_prompt='Be brief.')
+    bot = client.assistants.create(name='Bot', model='gpt-4', system_prompt='Be brief.')
     assert repr(client.assistants.list().data).startswith('[Assistant(')
+    assert threading.enumerate() == [threading.main_thread()]
+"""
+STREAM = f"""{CALL}
+    room = client.rooms.create(assistant_id=bot.id)
+    with client.rooms.stream(room.id) as stream:
+        client.messages.send(room.id, content='Hello!')
+        next(stream)
 """
 RECEIVER = (
     "from interactor_ext.webhooks import WebhookRouter, WebhookVerifier\n"
@@ -40,6 +48,7 @@ SANDBOX = (
 GENERATED = {"interactor_client.models.*", "interactor_client.api.*"}
 BATTERIES = {"chat", "tools", "webhooks", "sandbox", "testing", "cli", "telemetry._prometheus", "limits._limiter"}
 HEAVY = {"interactor_client.models", "attr", "asyncio", "dateutil", "httpcore", "concurrent.futures"}
+ASYNC = {"asyncio", "interactor_ext.*_async*", "interactor_ext.*_per_loop", "interactor_ext.streams._read_ahead"}
 NO_CLIENT = {*GENERATED, "interactor_client.client", "interactor_ext._client"}
 # What is done, what loads some of its modules anyway, a module that it needs, and those that it loads no part of.
 LOADED = {
@@ -52,6 +61,7 @@ LOADED = {
         {"attr", "asyncio", "dateutil", *GENERATED, *(f"interactor_ext.{name}" for name in BATTERIES)},
     ),
     "call": (CALL, HTTPX, "interactor_client.models.assistant", {"pydantic", "pydantic_core", "fastapi", "IPython"}),
+    "stream": (STREAM, HTTPX, "interactor_ext.streams._stream", ASYNC),
     "webhook receiver": (
         RECEIVER,
         "pass",  # where coverage is measured, it is in every process
