@@ -51,10 +51,9 @@ def sign(
     `timestamp` is Unix seconds or an aware datetime, now by default; the signature does not cover it. `event` adds
     `X-Interactor-Event`. Raises ConfigurationError for an empty secret, TypeError for a body that isn't raw.
     """
-    digest = hmac.digest(_key(secret), raw_body(body), "sha256")
     headers = {
         "Content-Type": "application/json",
-        SIGNATURE: _PREFIX + digest.hex(),
+        SIGNATURE: _PREFIX + _key(secret).hexdigest(raw_body(body)),
         TIMESTAMP: str(_unix_seconds(timestamp)),
     }
     if event is not None:
@@ -104,7 +103,7 @@ class WebhookVerifier(Advised, calls=True):
         key = _key(secret)
         self._keys = (key, *(known for known in self._keys if known != key))
 
-    def _forget(self, old: tuple[bytes, ...]) -> None:
+    def _forget(self, old: tuple[_Key, ...]) -> None:
         newest, *others = self._keys
         self._keys = (newest, *(key for key in others if key not in old))
 
@@ -131,58 +130,79 @@ class WebhookVerifier(Advised, calls=True):
         if len(timestamps) == 1 and "," in timestamps[0]:  # WSGI servers make "t,t" of a repeated header
             stamp, _, again = timestamps[0].partition(",")
             timestamps = (stamp,) if again.strip() == stamp else timestamps
-        digests = _digests(signatures)
-        if not (self._matches(raw, digests) or self._matches_with_timestamp(raw, digests, timestamps)):
-            raise WebhookVerificationError(self._why_nothing_matches(signatures, digests))
-        if self._tolerance is not None:
-            self._check_clock(timestamps, self._tolerance)
+        digests, keys, tolerance = _digests(signatures), self._keys, self._tolerance
+        if not (_matches(keys, raw, digests) or _matches_with_timestamp(keys, raw, digests, timestamps)):
+            raise WebhookVerificationError(_why_nothing_matches(keys, signatures, digests))
+        if tolerance is not None:
+            _check_clock(timestamps, self.clock(), tolerance)
         return raw
 
-    def _matches(self, signed: bytes, digests: list[str]) -> bool:
-        for key in self._keys:
-            expected = hmac.digest(key, signed, "sha256").hex()
-            for digest in digests:
-                if hmac.compare_digest(expected, digest):
-                    return True
+
+# Not methods: in Python 3.11 one more costs 40 ns to look up, on an object that has a `__getattr__`.
+
+
+def _matches(keys: tuple[_Key, ...], signed: bytes, digests: list[str]) -> bool:
+    for key in keys:
+        expected = key.hexdigest(signed)
+        for digest in digests:
+            if hmac.compare_digest(expected, digest):
+                return True
+    return False
+
+
+def _matches_with_timestamp(keys: tuple[_Key, ...], raw: bytes, digests: list[str], timestamps: Sequence[str]) -> bool:
+    """Verify `{timestamp}.{body}`, the scheme of the public guide. No bare body equals one: it begins with `{`."""
+    if not timestamps or _parse_timestamp(timestamps[0]) is None:
         return False
+    return _matches(keys, timestamps[0].encode() + b"." + raw, digests)
 
-    def _matches_with_timestamp(self, raw: bytes, digests: list[str], timestamps: Sequence[str]) -> bool:
-        """Verify `{timestamp}.{body}`, the scheme of the public guide. No bare body equals one: it begins with `{`."""
-        if not timestamps or _parse_timestamp(timestamps[0]) is None:
-            return False
-        return self._matches(timestamps[0].encode() + b"." + raw, digests)
 
-    def _why_nothing_matches(self, signatures: Sequence[str], digests: list[str]) -> str:
-        if not signatures:
-            return f"The header {SIGNATURE} is missing."
-        if not any(_HEX_DIGEST.fullmatch(digest) for digest in digests):
-            return f"{SIGNATURE} is malformed: expected sha256= and 64 hex digits."
-        return (
-            f"No secret matched the signature ({len(self._keys)} tried). Check the webhook's secret, and "
-            "that the body is the raw one: decoding and encoding it again changes its bytes."
+def _why_nothing_matches(keys: tuple[_Key, ...], signatures: Sequence[str], digests: list[str]) -> str:
+    if not signatures:
+        return f"The header {SIGNATURE} is missing."
+    if not any(_HEX_DIGEST.fullmatch(digest) for digest in digests):
+        return f"{SIGNATURE} is malformed: expected sha256= and 64 hex digits."
+    return (
+        f"No secret matched the signature ({len(keys)} tried). Check the webhook's secret, and "
+        "that the body is the raw one: decoding and encoding it again changes its bytes."
+    )
+
+
+def _check_clock(timestamps: Sequence[str], now: float, tolerance: float) -> None:
+    if not timestamps:
+        raise WebhookVerificationError(f"The header {TIMESTAMP} is missing.")
+    if len(timestamps) > 1 and len(set(timestamps)) > 1:
+        raise WebhookVerificationError(f"The header {TIMESTAMP} appears more than once, with different values.")
+    sent_at = _parse_timestamp(timestamps[0])
+    if sent_at is None:
+        raise WebhookVerificationError(f"{TIMESTAMP} is neither Unix seconds nor ISO 8601.")
+    skew = sent_at - now
+    limit = tolerance
+    if skew < 0 and (remembered := REMEMBERED.get()) is not None and isinstance(tolerance, _Default):
+        limit = remembered
+    if not -limit <= skew <= limit:
+        direction = "ahead of" if skew > 0 else "behind"
+        raise WebhookVerificationError(
+            f"{TIMESTAMP} is {abs(skew):.0f} s {direction} this machine's clock; the limit is {limit:g} s."
         )
 
-    def _check_clock(self, timestamps: Sequence[str], tolerance: float) -> None:
-        if not timestamps:
-            raise WebhookVerificationError(f"The header {TIMESTAMP} is missing.")
-        if len(timestamps) > 1 and len(set(timestamps)) > 1:
-            raise WebhookVerificationError(f"The header {TIMESTAMP} appears more than once, with different values.")
-        sent_at = _parse_timestamp(timestamps[0])
-        if sent_at is None:
-            raise WebhookVerificationError(f"{TIMESTAMP} is neither Unix seconds nor ISO 8601.")
-        skew = sent_at - self.clock()
-        remembered = REMEMBERED.get()
-        limit = tolerance
-        if skew < 0 and remembered is not None and isinstance(tolerance, _Default):
-            limit = remembered
-        if abs(skew) > limit:
-            direction = "ahead of" if skew > 0 else "behind"
-            raise WebhookVerificationError(
-                f"{TIMESTAMP} is {abs(skew):.0f} s {direction} this machine's clock; the limit is {limit:g} s."
-            )
+
+class _Key(bytes):
+    """A secret, prepared once for HMAC: `hmac.digest` prepares it for each body, and takes a third longer."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._prepared = hmac.new(secret, digestmod="sha256")
+
+    def __reduce__(self) -> tuple[type[_Key], tuple[bytes]]:
+        return _Key, (bytes(self),)
+
+    def hexdigest(self, signed: bytes) -> str:
+        mac = self._prepared.copy()
+        mac.update(signed)
+        return mac.hexdigest()
 
 
-def _keys(secrets: Secret | Iterable[Secret]) -> tuple[bytes, ...]:
+def _keys(secrets: Secret | Iterable[Secret]) -> tuple[_Key, ...]:
     if isinstance(secrets, str | bytes) or not isinstance(secrets, Iterable):
         return (_key(secrets),)
     keys = tuple(_key(secret) for secret in secrets)
@@ -191,7 +211,7 @@ def _keys(secrets: Secret | Iterable[Secret]) -> tuple[bytes, ...]:
     return keys
 
 
-def _key(secret: Any) -> bytes:
+def _key(secret: Any) -> _Key:
     if not isinstance(secret, str | bytes):
         raise ConfigurationError(
             f"A webhook secret must be str or bytes, not {type(secret).__name__}. Is the variable set?"
@@ -201,7 +221,7 @@ def _key(secret: Any) -> bytes:
     if not secret:
         raise ConfigurationError("A webhook secret must not be empty.")
     try:
-        return secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret
+        return _Key(secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret)
     except UnicodeEncodeError:
         # From None, for that error holds the secret.
         raise ConfigurationError("A webhook secret contains a character that UTF-8 can't represent.") from None
@@ -209,9 +229,10 @@ def _key(secret: Any) -> bytes:
 
 def _digests(values: Sequence[str]) -> list[str]:
     """What may be a digest among the header's values, in lower case."""
-    if not (len(values) == 1 and len(values[0]) == _PREFIXED_LENGTH):
-        values = ",".join(values).replace("\t", ",").replace(" ", ",").split(",")
-    return [value.removeprefix(_PREFIX).lower() for value in values if value.isascii()]
+    if len(values) == 1 and len(values[0]) == _PREFIXED_LENGTH and values[0].isascii():
+        return [values[0].removeprefix(_PREFIX).lower()]  # nearly always, and 50 ns less than what follows
+    several = ",".join(values).replace("\t", ",").replace(" ", ",").split(",")
+    return [value.removeprefix(_PREFIX).lower() for value in several if value.isascii()]
 
 
 def _parse_timestamp(value: str) -> float | None:
