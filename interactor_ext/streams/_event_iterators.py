@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
 class Events(Iterator[T]):
-    """What `take` returns, until it raises StopIteration. `guard` yields before each event, and is closed when this is
-    dropped, or left when a loop ends.
+    """What `take` returns, until it raises StopIteration. `leave` is called when a loop ends, and when this is dropped,
+    as a `for` does that is left.
     """
 
-    def __init__(self, take: Callable[[], T], guard: Generator[None, None, None]) -> None:
+    def __init__(self, take: Callable[[], T], leave: Callable[[], None]) -> None:
         self._take = take
-        self._guard = guard
+        self._leave = leave
 
     def __next__(self) -> T:
-        next(self._guard)
         try:
             return self._take()
         except StopIteration:
@@ -27,7 +26,11 @@ class Events(Iterator[T]):
 
     def close(self) -> None:
         """Leave the loop."""
-        self._guard.close()
+        self._take = iter(()).__next__
+        self._leave()
+
+    def __del__(self) -> None:
+        self._leave()
 
 
 class AsyncEvents(AsyncIterator[T]):

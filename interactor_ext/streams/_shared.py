@@ -75,7 +75,6 @@ class SharedStream(Generic[E]):
         self._kwargs = kwargs
         self._on_reconnect = on_reconnect
         self._on_invalid = on_invalid
-        self._is_at_invalid = False  # the last event was raised, and the next loop goes on from there
         self._announced_reconnects = 0
         self._idle_timeout = idle_timeout
         self._last_event_id = last_event_id
@@ -169,7 +168,6 @@ class SharedStream(Generic[E]):
             self._raise_if_failed()
             return None
         self._last_event_id = event.sent.id
-        self._is_at_invalid = False
         return event
 
     def _hand_out_or_gap(self) -> E | Gap | ResponseValidationError | None:
@@ -185,7 +183,7 @@ class SharedStream(Generic[E]):
     def _refuse(self, error: ResponseValidationError) -> Any:
         """Tell `on_invalid` of an invalid event, or raise it."""
         if self._on_invalid is None:
-            self._is_at_invalid = True
+            self._owner = None  # the loop that this ends leaves the connection to the next one
             raise error
         return self._on_invalid(error)
 

@@ -155,12 +155,12 @@ class StreamState:
             if not self._seen.is_new(block):
                 continue
             event = self._reader.read(block.sent)
-            if event.type not in CONTROL:
-                if event.type != "error":  # a server that answers each connection with one alone is not healthy
+            if (kind := event.type) not in CONTROL:
+                if kind != "error":  # a server that answers each connection with one alone is not healthy
                     self._failures = 0
                 self._events += 1
                 self.ready.append(event)
-            elif event.type == "done":
+            elif kind == "done":
                 self._go(End(None))
                 break
         if self._is_closed:

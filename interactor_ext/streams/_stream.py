@@ -10,7 +10,7 @@ import operator
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import httpx
@@ -116,7 +116,7 @@ class Stream(SharedStream[E]):
     def _events(self, decode: Callable[[Received], T]) -> Events[T]:
         self._require_entered("with")
         me = object()
-        return Events(functools.partial(self._next, me, decode), self._guard(me))
+        return Events(functools.partial(self._next, me, decode), functools.partial(self._leave, me))
 
     def _next(self, owner: object, decode: Callable[[Received], T]) -> T:
         self._owner = owner
@@ -132,15 +132,12 @@ class Stream(SharedStream[E]):
             except ResponseValidationError as error:
                 self._refuse(error)
 
-    def _guard(self, owner: object) -> Generator[None, None, None]:
-        try:
-            while True:
-                yield
-        finally:
-            # After a `break`, or in the garbage collector, where nothing may wait. If another loop has taken over
-            # meanwhile, the connection belongs to that one.
-            if self._owner is owner and not self._is_at_invalid:
-                close_later(self._detach())
+    def _leave(self, owner: object) -> None:
+        # After a `break`, or in the garbage collector, where nothing may wait. If another loop has taken over
+        # meanwhile, the connection belongs to that one.
+        if self._owner is owner:
+            self._owner = None
+            close_later(self._detach())
 
     def _do(self, action: Action) -> None:
         me = threading.get_ident()
@@ -297,7 +294,7 @@ class AsyncStream(SharedStream[E]):
         finally:
             # Also after a `break`: asyncio closes the generator soon after it is dropped. If another loop has taken
             # over by then, the connection belongs to that one.
-            if self._owner is owner and not self._is_at_invalid:
+            if self._owner is owner:
                 await self._cancel_and_disconnect()
 
     async def _do(self, action: Action) -> None:
