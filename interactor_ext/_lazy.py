@@ -85,7 +85,7 @@ def lazy_modules(package: str, *names: str) -> None:
 
 
 class _MissingModules:
-    """The last of the finders: the error for a module of ours that there is none of says where its names are."""
+    """Says where to import names from if one of our modules doesn't exist. The import system asks it last."""
 
     @staticmethod
     def find_spec(name: str, *_: object) -> None:

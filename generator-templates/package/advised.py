@@ -43,6 +43,9 @@ class _Message(str):
 class Advised:
     """The AttributeError of a misnamed attribute is Python's own, with advice at its end. With `calls=True`, so is the
     TypeError of a call with other arguments than a method takes.
+
+    In Python 3.11, unlike later versions, attributes of objects that have a `__getattr__` take 8 ns more to read, and
+    methods 20 ns.
     """
 
     __slots__ = ()

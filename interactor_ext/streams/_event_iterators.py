@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from typing import TypeVar
+from typing import NoReturn, TypeVar
+
+from interactor_ext.streams._events import Received
 
 T = TypeVar("T")
 
 
 class Events(Iterator[T]):
-    """What `take` returns, until it raises StopIteration. `leave` is called when a loop ends, and when this is dropped,
-    as a `for` does that is left.
+    """What `take` returns, until it raises StopIteration. `leave` is called when the loop ends, and when this object is
+    dropped, as by a `break`. Both get an object that identifies the loop.
     """
 
-    def __init__(self, take: Callable[[], T], leave: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        take: Callable[[object, Callable[[Received], T]], T],
+        leave: Callable[[object], None],
+        decode: Callable[[Received], T],
+    ) -> None:
+        # Not a partial of `take`, which makes each event 30 ns slower.
         self._take = take
         self._leave = leave
+        self._decode = decode
+        self._loop = object()
 
     def __next__(self) -> T:
         try:
-            return self._take()
+            return self._take(self._loop, self._decode)
         except StopIteration:
             self.close()
             raise
 
     def close(self) -> None:
         """Leave the loop."""
-        self._take = iter(()).__next__
-        self._leave()
+        self._take = _no_more
+        self._leave(self._loop)
 
     def __del__(self) -> None:
-        self._leave()
+        self._leave(self._loop)
+
+
+def _no_more(*_: object) -> NoReturn:
+    raise StopIteration
 
 
 class AsyncEvents(AsyncIterator[T]):

@@ -115,8 +115,7 @@ class Stream(SharedStream[E]):
 
     def _events(self, decode: Callable[[Received], T]) -> Events[T]:
         self._require_entered("with")
-        me = object()
-        return Events(functools.partial(self._next, me, decode), functools.partial(self._leave, me))
+        return Events(self._next, self._leave, decode)
 
     def _next(self, owner: object, decode: Callable[[Received], T]) -> T:
         self._owner = owner

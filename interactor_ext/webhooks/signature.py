@@ -138,7 +138,7 @@ class WebhookVerifier(Advised, calls=True):
         return raw
 
 
-# Not methods: in Python 3.11 one more costs 40 ns to look up, on an object that has a `__getattr__`.
+# Functions, because looking up a method of an `Advised` object takes 20 ns more in Python 3.11.
 
 
 def _matches(keys: tuple[_Key, ...], signed: bytes, digests: list[str]) -> bool:

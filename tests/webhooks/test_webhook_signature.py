@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import math
+import pickle
 import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -482,6 +483,12 @@ def test_invalid_tolerance_raises_at_construction(tolerance: float) -> None:
 def test_sign_refuses_what_the_platform_cannot_send(wrong: dict[str, Any], error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         sign(BODY, **{"secret": SECRET} | wrong)
+
+
+def test_pickled_verifier_verifies() -> None:
+    body = body_of("room.message.created")
+    verifier: WebhookVerifier = pickle.loads(pickle.dumps(WebhookVerifier(SECRET)))
+    assert verifier.verify(body, sign(body, SECRET)).event == "room.message.created"
 
 
 def test_repr_shows_no_secret() -> None:
