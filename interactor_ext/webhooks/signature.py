@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, Final, Never
+from typing import Any, Final, Never, Self
 
 from interactor_client.advised import Advised
 from interactor_ext._errors import ConfigurationError, WebhookVerificationError
@@ -53,7 +53,7 @@ def sign(
     """
     headers = {
         "Content-Type": "application/json",
-        SIGNATURE: _PREFIX + _key(secret).hexdigest(raw_body(body)),
+        SIGNATURE: _PREFIX + _Key(secret).hexdigest(raw_body(body)),
         TIMESTAMP: str(_unix_seconds(timestamp)),
     }
     if event is not None:
@@ -100,7 +100,7 @@ class WebhookVerifier(Advised, calls=True):
 
     def add_secret(self, secret: Secret) -> None:
         """Accept `secret` as well, as the newest. Safe while other threads verify."""
-        key = _key(secret)
+        key = _Key(secret)
         self._keys = (key, *(known for known in self._keys if known != key))
 
     def _forget(self, old: tuple[_Key, ...]) -> None:
@@ -181,20 +181,36 @@ def _check_clock(timestamps: Sequence[str], now: float, tolerance: float) -> Non
     if skew < 0 and (remembered := REMEMBERED.get()) is not None and isinstance(tolerance, _Default):
         limit = remembered
     if not -limit <= skew <= limit:
-        direction = "ahead of" if skew > 0 else "behind"
         raise WebhookVerificationError(
-            f"{TIMESTAMP} is {abs(skew):.0f} s {direction} this machine's clock; the limit is {limit:g} s."
+            f"{TIMESTAMP} is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} this machine's clock; "
+            f"the limit is {limit:g} s."
         )
 
 
 class _Key(bytes):
     """A secret, prepared once for HMAC: `hmac.digest` prepares it for each body, and takes a third longer."""
 
-    def __init__(self, secret: bytes) -> None:
-        self._prepared = hmac.new(secret, digestmod="sha256")
+    _prepared: hmac.HMAC
 
-    def __reduce__(self) -> tuple[type[_Key], tuple[bytes]]:
-        return _Key, (bytes(self),)
+    def __new__(cls, secret: Any) -> Self:
+        if not isinstance(secret, str | bytes):
+            raise ConfigurationError(
+                f"A webhook secret must be str or bytes, not {type(secret).__name__}. Is the variable set?"
+            )
+        secret = secret.strip()  # of a file, its last newline
+        # Anyone can sign with an empty key, and a blank one usually comes from an unset variable.
+        if not secret:
+            raise ConfigurationError("A webhook secret must not be empty.")
+        try:
+            key = super().__new__(cls, secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret)
+        except UnicodeEncodeError:
+            # From None, for that error holds the secret.
+            raise ConfigurationError("A webhook secret contains a character that UTF-8 can't represent.") from None
+        key._prepared = hmac.new(key, digestmod="sha256")
+        return key
+
+    def __getstate__(self) -> None:
+        """Nothing: what is prepared can't be copied or pickled."""
 
     def hexdigest(self, signed: bytes) -> str:
         mac = self._prepared.copy()
@@ -203,28 +219,10 @@ class _Key(bytes):
 
 
 def _keys(secrets: Secret | Iterable[Secret]) -> tuple[_Key, ...]:
-    if isinstance(secrets, str | bytes) or not isinstance(secrets, Iterable):
-        return (_key(secrets),)
-    keys = tuple(_key(secret) for secret in secrets)
-    if not keys:
-        raise ConfigurationError("A webhook verifier needs at least one secret.")
-    return keys
-
-
-def _key(secret: Any) -> _Key:
-    if not isinstance(secret, str | bytes):
-        raise ConfigurationError(
-            f"A webhook secret must be str or bytes, not {type(secret).__name__}. Is the variable set?"
-        )
-    secret = secret.strip()  # of a file, its last newline
-    # Anyone can sign with an empty key, and a blank one usually comes from an unset variable.
-    if not secret:
-        raise ConfigurationError("A webhook secret must not be empty.")
-    try:
-        return _Key(secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret)
-    except UnicodeEncodeError:
-        # From None, for that error holds the secret.
-        raise ConfigurationError("A webhook secret contains a character that UTF-8 can't represent.") from None
+    is_one = isinstance(secrets, str | bytes) or not isinstance(secrets, Iterable)
+    if keys := tuple(map(_Key, (secrets,) if is_one else secrets)):
+        return keys
+    raise ConfigurationError("A webhook verifier needs at least one secret.")
 
 
 def _digests(values: Sequence[str]) -> list[str]:
