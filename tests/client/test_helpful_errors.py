@@ -23,6 +23,7 @@ from interactor_ext import (
 )
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.platform.handlers import HANDLERS
+from interactor_ext.testing import example
 from tests.support.modes import call, sync_and_async
 
 KEYS = {"client_id": "client_7f3a", "client_secret": "cs_9b2e"}
@@ -214,7 +215,7 @@ def test_filter_that_is_no_text_is_refused_and_a_member_of_an_enum_sends_its_val
         sent.append(request.url)
         return httpx.Response(200, json={"data": []})
 
-    bot = Assistant(id="asst_1", system_prompt="Our prices are secret")
+    bot = example(Assistant, system_prompt="Our prices are secret")
     wrong = [(bot, "Assistant: pass its id"), (["asst_1"], "list"), (5, "int"), ({"a": 1}, "dict"), (b"a", "bytes")]
     settings = {**KEYS, "transport": httpx.MockTransport(answer)}
     for method in ("list", "iterate"):

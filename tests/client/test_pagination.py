@@ -13,10 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_client.models import AssistantListResponse
+from interactor_client.models import Assistant, AssistantListResponse
 from interactor_client.types import UNSET, Page, PageMeta
 from interactor_ext import ResponseValidationError
 from interactor_ext._pagination import aiterate, iterate, page_of
+from interactor_ext.testing import example
 from tests.support.cases import for_each
 from tests.support.modes import Awaited, call, sync_and_async
 from tests.support.waiting import PATIENCE
@@ -252,6 +253,7 @@ def test_error_of_a_page_is_raised_after_the_items_before_it(mode: str, prefetch
     assert found == ["1", "2"]
 
 
+WHOLE = example(Assistant).to_dict()
 SAID = ("page", "per_page", "total", "total_pages", "has_more")
 DIALECTS = [set(said) for count in range(len(SAID) + 1) for said in itertools.combinations(SAID, count)]
 
@@ -272,7 +274,7 @@ class Lists:
         pages = -(-len(self.names) // size)
         self.asked.append(number)
         shown = {"first": 1, "last": min(number, pages), "empty": number}[self._beyond]
-        data = [{"id": name} for name in self.names[(shown - 1) * size : shown * size]]
+        data = [{**WHOLE, "id": name} for name in self.names[(shown - 1) * size : shown * size]]
         about = (number, size, len(self.names), pages, number < pages)
         body = {
             "data": data,
