@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from socket import create_connection
 
@@ -25,6 +25,7 @@ from tests.support.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.full
 INTRODUCTION, *SECTIONS = (DOCS / "how-to" / "webhook-setups.md").read_text().split("\n## ")
+WEBHOOKS = (DOCS / "how-to" / "webhooks.md").read_text()
 SETUPS = {section.partition("\n")[0]: section for section in SECTIONS}
 PROGRAMS = {"celery[redis]": "celery", "interactor-sdk[postgres]": "psycopg", "interactor-sdk[redis]": "redis"}
 SECRET = {"INTERACTOR_WEBHOOK_SECRET": "whsec_example"}
@@ -60,7 +61,8 @@ class Terminal:
         self.port = free_port()
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         modules = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-        self._env = {**os.environ, **SECRET, **variables, "PATH": path, "PYTHONPATH": modules}
+        ports = {"UVICORN_PORT": str(self.port), "FLASK_RUN_PORT": str(self.port)}
+        self._env = {**os.environ, **SECRET, **ports, **variables, "PATH": path, "PYTHONPATH": modules}
         self._running: list[subprocess.Popen[bytes]] = []
 
     def write(self, name: str, text: str) -> None:
@@ -98,6 +100,21 @@ class Terminal:
         arguments = shlex.split(command.replace("8000", str(self.port)))
         with (self._folder / "terminal.log").open("ab") as log:
             return subprocess.Popen(arguments, cwd=self._folder, env=self._env, stdout=log, stderr=log)
+
+
+@pytest.mark.parametrize("command", re.findall(r"to serve it, .*run `([^`]+)`", WEBHOOKS))
+def test_command_of_the_page_about_webhooks_serves_its_application(command: str, tmp_path: Path) -> None:
+    needs([command.partition(" ")[0], "fastapi"])
+    terminal = Terminal(tmp_path, {})
+    with closing(terminal):
+        for block in BLOCK.finditer(WEBHOOKS):
+            if block["title"]:
+                terminal.write(block["title"], block["code"])
+        terminal.serve(command)
+        eventually(terminal.is_served, "the server listens")
+        [trigger] = [each for each in commands(WEBHOOKS) if " trigger " in each]
+        terminal.run(trigger)
+        eventually(lambda: " must reconnect " in terminal.printed(), "the event is handled")
 
 
 @pytest.mark.parametrize("name", SETUPS)

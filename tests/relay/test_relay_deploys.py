@@ -58,11 +58,18 @@ def ship(order: str) -> str:
 
 def rooms(namespace, room):
     while Path("hold").exists():
+        Path("held").touch()
         time.sleep(0.02)
     return True
 
-drain = float(os.environ["DRAIN"])
-relay = Relay(get_async_client, authorize=authorize, rooms=rooms, tools=tools, drain_timeout=drain)
+relay = Relay(
+    get_async_client,
+    authorize=authorize,
+    rooms=rooms,
+    tools=tools,
+    writes_per_minute=60_000,  # all are one user's
+    drain_timeout=float(os.environ["DRAIN"]),
+)
 app = FastAPI()
 app.mount("/interactor", relay)
 
@@ -76,6 +83,10 @@ SERVERS = {
     "uvicorn": (["fastapi", "uvicorn"], [*UVICORN, "application:app"]),
     "uvicorn, two workers": (["fastapi", "uvicorn"], [*UVICORN, "--workers", "2", "application:app"]),
     "gunicorn, gthread": (["fastapi", "gunicorn"], [*GTHREAD, "application:wsgi"]),
+    "gunicorn, uvicorn": (
+        ["fastapi", "gunicorn"],
+        [*GUNICORN, "-k", "uvicorn.workers.UvicornWorker", "application:app"],
+    ),
 }
 
 
@@ -186,6 +197,17 @@ def test_request_that_is_under_way_when_the_server_stops_is_finished_too(
     shop.process.wait(PATIENCE)
     assert shop.printed() == ""
     assert [call.status for call in calls(backend, second)] == ["completed"]
+
+
+def test_uvicorn_whose_authorization_hangs_ends_with_a_time_limit_alone(start: Callable[..., Shop], room: str) -> None:
+    shop = start([*SERVERS["uvicorn"][1], "--timeout-graceful-shutdown", "1"], drain=0.2)
+    (shop.folder / "hold").touch()
+    with shop.page() as page, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(page.get, f"/rooms/{room}/messages")
+        eventually((shop.folder / "held").exists)
+        shop.process.terminate()
+        shop.process.wait(PATIENCE)
+        assert asked.exception() is not None or asked.result().status_code >= 500
 
 
 @pytest.mark.parametrize("name", ["uvicorn", "gunicorn, gthread"])

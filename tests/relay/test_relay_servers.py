@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,7 +14,7 @@ import pytest
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import MOUNT, Page, text_of
 from tests.support.served import GUNICORN, HYPERCORN, UVICORN, Served, needs
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 pytestmark = pytest.mark.full  # starts each server as a process
 
@@ -136,3 +137,19 @@ def test_uvicorn_without_a_time_limit_ends_although_a_page_is_open(
         process.process.wait()
     assert "Traceback" not in process.printed()
     assert "ERROR" not in process.printed()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that a process can send")
+@pytest.mark.parametrize("name", ["hypercorn", "gunicorn"])
+def test_server_that_waits_for_open_streams_ends_within_its_time_limit(
+    sandbox: Sandbox, new_room: Callable[[], str], tmp_path: Path, name: str
+) -> None:
+    needs(["fastapi", name])
+    command = BY_HYPERCORN if name == "hypercorn" else [*GUNICORN, *GRACE, "--worker-class", "asgi"]
+    process = RelayProcess(sandbox, tmp_path, [*command, f"{APPS}:fastapi_app()"])
+    with process.page() as page, page.room_events(new_room()) as stream:
+        assert stream.status == 200
+        process.process.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.process.wait(0.2)
+        process.process.wait(PATIENCE)

@@ -46,7 +46,7 @@ class PostgresServer:
         eventually(self._answers, "PostgreSQL answers")
 
     @contextmanager
-    def pooler(self) -> Iterator[str]:
+    def pooler(self, prepared: int = 0) -> Iterator[str]:
         """The dsn of a PgBouncer that gives each transaction one of two connections, whatever it left behind."""
         program = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
         if program is None:
@@ -54,7 +54,7 @@ class PostgresServer:
         settings = Path(self.folder, "pgbouncer.ini")
         settings.write_text(
             f"[databases]\npostgres = host={self.folder} user=postgres\n[pgbouncer]\nunix_socket_dir = {self.folder}\n"
-            "auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nmax_prepared_statements = 0\n"
+            f"auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nmax_prepared_statements = {prepared}\n"
         )
         settings.chmod(0o644)
         dsn = f"{self.dsn} port=6432"

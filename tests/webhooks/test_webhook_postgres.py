@@ -289,6 +289,24 @@ def test_pooler_of_transactions_may_give_each_call_another_connection(kind: Any,
         assert claims == [True] * 100 + [False] * 100
 
 
+def test_pooler_that_supports_prepared_statements_needs_no_other_settings(postgres: PostgresServer) -> None:
+    import psycopg
+
+    PostgresEventStore(postgres.dsn).create()
+    router = WebhookRouter(WebhookVerifier(SECRET), name="shop")
+
+    def claim_all(dsn: str) -> int:
+        with psycopg.connect(dsn, prepare_threshold=0) as connection:
+            claims = 0
+            for number in range(100):
+                claims += router.claim_in(parse_event(body_of(key=f"k{number}")), connection)
+                connection.commit()
+            return claims
+
+    with postgres.pooler(prepared=100) as dsn, ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(claim_all, [dsn] * 6)) == 100
+
+
 # Time limits
 
 
@@ -334,6 +352,12 @@ async def test_more_calls_than_connections_wait_for_their_turn(postgres: Postgre
         assert sorted(states) == [CLAIMED] * 10 + [IN_PROGRESS] * 190
         assert postgres.run(ours) == [(8,)]
     eventually(lambda: postgres.run(ours) == [(0,)], "the end of the connections")
+    with (
+        PostgresEventStore(f"{postgres.dsn} application_name=crowd", timeout=60) as one,
+        ThreadPoolExecutor(32) as pool,
+    ):
+        list(pool.map(lambda number: one.claim(f"k{number}", "t", 60), range(200)))
+        assert postgres.run(ours) <= [(8,)]
 
 
 def test_store_serves_one_event_loop_after_the_other(postgres: PostgresServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from tests.support.served import GUNICORN, HYPERCORN, UVICORN, Served, needs
+from tests.support.waiting import PATIENCE, eventually
 from tests.support.webhook_deliveries import delivery
 
 pytestmark = pytest.mark.full  # starts each server as a process
@@ -20,11 +22,19 @@ pytestmark = pytest.mark.full  # starts each server as a process
 PATH = "/webhooks/interactor"
 # Its first delivery starts threads, an event loop and a connection, in the process that some servers fork.
 APPLICATION = """
-import asyncio
+import asyncio, os, time
+from pathlib import Path
 from interactor_ext.webhooks import SQLiteEventStore, WebhookRouter, WebhookVerifier
 from tests.support.webhook_deliveries import SECRET, delivery
 
-router = WebhookRouter(WebhookVerifier(SECRET), SQLiteEventStore("events.db"), name="shop")
+lease = float(os.environ.get("LEASE", 60))
+router = WebhookRouter(WebhookVerifier(SECRET), SQLiteEventStore("events.db"), name="shop", lease=lease)
+
+@router.on("custom.long")
+def long(event):
+    print("began", flush=True)
+    while not Path("go").exists():
+        time.sleep(0.02)
 
 @router.on("room.*")
 def handle(event):
@@ -108,3 +118,58 @@ def test_delivery_is_handled_once_by_whichever_process_and_errors_are_printed(se
         f"handled {key}" for key in keys
     )
     assert "LookupError: no such customer" in lines
+
+
+# How each is told to wait a second for deliveries when it stops, and what its log then says.
+STOPPED = {
+    "uvicorn": (
+        [*UVICORN, "application:asgi"],
+        ["--timeout-graceful-shutdown", "1"],
+        "Cancel 1 running task(s), timeout graceful shutdown exceeded",
+    ),
+    "gunicorn, gthread": (
+        [*GUNICORN, "--worker-class", "gthread", "application:wsgi"],
+        ["--graceful-timeout", "1"],
+        "Worker exiting",
+    ),
+    "gunicorn, asgi": (
+        [*GUNICORN, "--worker-class", "asgi", "application:asgi"],
+        ["--graceful-timeout", "1"],
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("is_cut_off", [False, True])
+@pytest.mark.parametrize("name", STOPPED)
+def test_server_that_stops_waits_for_a_delivery_or_leaves_it_to_another_attempt(
+    name: str, tmp_path: Path, *, is_cut_off: bool
+) -> None:
+    needs([name.partition(",")[0]])
+    command, limit, logged = STOPPED[name]
+    (tmp_path / "application.py").write_text(APPLICATION)
+    body, headers = delivery("custom.long", "long")
+
+    def deliver() -> int:
+        return httpx.post(served.origin + PATH, content=body, headers=headers, timeout=PATIENCE).status_code
+
+    served = Served([*command, *(limit if is_cut_off else [])], {"LEASE": "2"}, tmp_path)
+    served.wait_until_it_answers(PATH)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(deliver)
+        eventually(lambda: "began" in served.printed())
+        served.process.terminate()
+        if not is_cut_off:
+            with pytest.raises(subprocess.TimeoutExpired):
+                served.process.wait(1)
+            (tmp_path / "go").touch()
+            assert answer.result() == 200
+        served.process.wait(PATIENCE)
+        assert not is_cut_off or answer.exception() is not None or answer.result() >= 500
+    if is_cut_off:
+        # gunicorn's own workers say when they end, unless they are killed.
+        assert ((logged or "Worker exiting") in served.printed()) == (logged is not None)
+        (tmp_path / "go").touch()
+        with closing(Served(command, {"LEASE": "2"}, tmp_path)) as served:
+            served.wait_until_it_answers(PATH)
+            eventually(lambda: deliver() == 200)

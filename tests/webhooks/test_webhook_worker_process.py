@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +18,8 @@ import httpx
 import pytest
 
 from interactor_ext.webhooks import SQLiteEventQueue, WebhookWorker
+from interactor_ext.webhooks.worker._process import add_options
+from tests.support.pages import DOCS, blocks
 from tests.support.sqs_server import moto_server, sqs_client
 from tests.support.waiting import PATIENCE, eventually
 from tests.support.webhook_deliveries import body_of
@@ -28,6 +33,7 @@ pytest_plugins = ["tests.support.webhook_fixtures"]
 Work = Callable[..., tuple[int, str]]
 ROOT = Path(__file__).parents[2]
 WORKER = "interactor_ext.webhooks.worker"
+PAGE = DOCS / "how-to" / "webhook-worker.md"
 # Its handlers run until a file with the name of the event's key is there.
 PROGRAM = """
 import asyncio, math, os, pathlib, sys, time
@@ -297,6 +303,55 @@ def test_handler_that_exits_without_time_limit_ends_no_worker_thread(shop: Shop)
     assert letter.error.endswith("SystemExit: card 4711")
     shop.send(0)
     assert shop.status() == 0
+
+
+# How the page has each start the worker, and how many seconds it has to end.
+MANAGERS = {
+    "systemd": (r"^ExecStart=(.+)$", r"^TimeoutStopSec=(\d+)$"),
+    "Docker": (r"`CMD \[(.+?)\]`", r"`docker stop -t (\d+)`"),
+    "Kubernetes": (r"`(--metrics-host .+?)`", r"`terminationGracePeriodSeconds: (\d+)`"),
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("manager", MANAGERS)
+def test_command_of_a_service_manager_ends_by_its_signal_in_the_time_that_it_has(shop: Shop, manager: str) -> None:
+    pytest.importorskip("typer", reason="pip install typer rich")
+    programs = Path(sys.executable).parent
+    page = PAGE.read_text().replace("/srv/shop/.venv/bin", str(programs)).replace("/srv/shop", str(shop.folder))
+    [command], [seconds] = (re.findall(pattern, page, re.MULTILINE) for pattern in MANAGERS[manager])
+    words = shlex.split(command.replace(",", ""))
+    if manager == "Kubernetes":
+        words = ["interactor", "webhooks", "work", "shop.webhooks:router", *words, "--metrics-port", "0"]
+    (shop.folder / "shop").mkdir()
+    (shop.folder / "program.py").write_text(PROGRAM)
+    (shop.folder / "shop" / "webhooks.py").write_text("from program import router\n")
+    path = os.pathsep.join([str(programs), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join([str(ROOT), str(shop.folder)])}
+    shop.put("k1")
+    with open(shop.folder / "log0", "wb") as log:
+        shop.processes.append(subprocess.Popen(words, cwd=shop.folder, env=environment, stderr=log))
+    shop.has_run("began k1")
+    if manager == "Kubernetes":
+        for probe in ("healthz", "livez"):
+            assert httpx.get(f"{url_of(shop)}/{probe}", timeout=PATIENCE).status_code == 200
+    shop.send(0)
+    shop.has_logged("takes no more events")
+    shop.release("k1")
+    assert shop.status() == 0
+    options = argparse.ArgumentParser()
+    add_options(options)
+    assert options.parse_known_args(words)[0].grace < int(seconds)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze (Debian package systemd)")
+def test_unit_of_the_page_is_valid(tmp_path: Path) -> None:
+    [unit] = [block.code for block in blocks(PAGE) if block.title == "shop-worker.service"]
+    unit = unit.replace("/srv/shop/.venv/bin/interactor", sys.executable).replace("/srv/shop", str(tmp_path))
+    (tmp_path / "shop-worker.service").write_text(unit)
+    done = subprocess.run(["systemd-analyze", "verify", tmp_path / "shop-worker.service"], stderr=subprocess.PIPE)
+    assert done.returncode == 0
+    assert b"shop-worker" not in done.stderr
 
 
 def url_of(shop: Shop) -> str:
