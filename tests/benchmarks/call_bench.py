@@ -1,26 +1,32 @@
-"""What a call costs beside raw httpx, over one server in another process: alone, and with others in flight.
+"""What a call costs beside one of other HTTP clients, over one server in another process: alone, and with others in
+flight.
 
-A call of ours is a whole one: the token, the namespace, the bounds, the error check and the model. That of httpx and of
-aiohttp is the bytes alone. All clients have the limits that they come with.
+All send a bearer token, keep connections alive and parse the JSON of the response. A call of ours has besides the token
+obtained, the namespace, the deadline, the error check and the model. All clients have the limits that they come with.
 """
 
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, closing
 from itertools import cycle
 from typing import Any
 
 import aiohttp
 import httpx
+import httpx2
+import urllib3
+from pyreqwest.client import ClientBuilder, SyncClientBuilder
 
 from interactor_ext import AsyncInteractorClient, InteractorClient
 from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
 from tests.benchmarks.call_server import ACCESS_TOKEN, serving
-from tests.benchmarks.measure import cpu_medians, report
+from tests.benchmarks.measure import ROWS, Row, cpu_medians, report
 
-RAW, OURS, OVER_AIOHTTP, AIOHTTP = "httpx", "interactor_ext", "interactor_ext over aiohttp", "aiohttp"
+RAW, OURS, OVER_AIOHTTP = "httpx", "interactor_ext", "interactor_ext over aiohttp"
 IN_FLIGHT = [1, 50, 100, 200]
 CALLS = 600
 IDS = [f"asst_{number}" for number in range(50)]
@@ -39,31 +45,64 @@ def settings(url: str) -> dict[str, Any]:
     }
 
 
+def open_sync_clients(url: str, stack: ExitStack) -> dict[str, Callable[[], object]]:
+    ids = cycle(IDS)
+    raw = stack.enter_context(httpx.Client(headers=HEADERS, timeout=30, trust_env=False))
+    raw2 = stack.enter_context(httpx2.Client(headers=HEADERS, timeout=30, trust_env=False))
+    ours = stack.enter_context(InteractorClient(transport=Transport(trust_env=False), **settings(url)))
+    pool = stack.enter_context(urllib3.PoolManager(headers=HEADERS))
+    connection = stack.enter_context(closing(http.client.HTTPConnection(httpx.URL(url).netloc.decode())))
+    reqwest = stack.enter_context(SyncClientBuilder().default_headers(HEADERS).no_proxy().build())
+
+    def call_http_client() -> Any:
+        connection.request("GET", f"/api/v1/assistants/{next(ids)}", headers=HEADERS)
+        return json.loads(connection.getresponse().read())
+
+    return {
+        RAW: lambda: raw.get(f"{url}/assistants/{next(ids)}").json(),
+        OURS: lambda: ours.assistants.get(next(ids)),
+        "httpx2": lambda: raw2.get(f"{url}/assistants/{next(ids)}").json(),
+        "urllib3": lambda: pool.request("GET", f"{url}/assistants/{next(ids)}").json(),
+        "http.client": call_http_client,
+        "pyreqwest": lambda: reqwest.get(f"{url}/assistants/{next(ids)}").build().send().json(),
+    }
+
+
 def sync_ratios(url: str) -> dict[str, float]:
     """One call at a time, in one thread."""
-    raw = httpx.Client(headers=HEADERS, timeout=30, trust_env=False)
-    next_id = cycle(IDS).__next__
-    with raw, InteractorClient(transport=Transport(trust_env=False), **settings(url)) as ours:
 
-        def run_raw() -> None:
+    def repeated(call: Callable[[], object]) -> Callable[[], None]:
+        def run() -> None:
             for _ in range(CALLS):
-                raw.get(f"{url}/assistants/{next_id()}")
+                call()
 
-        def run_ours() -> None:
-            for _ in range(CALLS):
-                ours.assistants.get(next_id())
+        return run
 
-        return report("a synchronous call", cpu_medians({RAW: run_raw, OURS: run_ours}), calls=CALLS, against=RAW)
+    with ExitStack() as stack:
+        calls = open_sync_clients(url, stack)
+        medians = cpu_medians({name: repeated(call) for name, call in calls.items()})
+    return report("a synchronous call", medians, calls=CALLS, against=RAW)
 
 
 async def open_clients(url: str, stack: AsyncExitStack) -> dict[str, Call]:
-    next_id = cycle(IDS).__next__
+    ids = cycle(IDS)
     raw = await stack.enter_async_context(httpx.AsyncClient(headers=HEADERS, timeout=30, trust_env=False))
+    raw2 = await stack.enter_async_context(httpx2.AsyncClient(headers=HEADERS, timeout=30, trust_env=False))
     session = await stack.enter_async_context(aiohttp.ClientSession(headers=HEADERS))
+    reqwest = await stack.enter_async_context(ClientBuilder().default_headers(HEADERS).no_proxy().build())
 
-    async def call_aiohttp() -> None:
-        async with session.get(f"{url}/assistants/{next_id()}") as response:
-            await response.read()
+    async def call_httpx() -> Any:
+        return (await raw.get(f"{url}/assistants/{next(ids)}")).json()
+
+    async def call_httpx2() -> Any:
+        return (await raw2.get(f"{url}/assistants/{next(ids)}")).json()
+
+    async def call_aiohttp() -> Any:
+        async with session.get(f"{url}/assistants/{next(ids)}") as response:
+            return await response.json()
+
+    async def call_reqwest() -> Any:
+        return await (await reqwest.get(f"{url}/assistants/{next(ids)}").build().send()).json()
 
     def ours(transport: httpx.AsyncBaseTransport) -> AsyncInteractorClient:
         return AsyncInteractorClient(transport=transport, **settings(url))
@@ -71,10 +110,12 @@ async def open_clients(url: str, stack: AsyncExitStack) -> dict[str, Call]:
     pooled = await stack.enter_async_context(ours(AsyncTransport(trust_env=False)))
     over_aiohttp = await stack.enter_async_context(ours(AiohttpTransport(trust_env=False)))
     return {
-        RAW: lambda: raw.get(f"{url}/assistants/{next_id()}"),
-        OURS: lambda: pooled.assistants.get(next_id()),
-        OVER_AIOHTTP: lambda: over_aiohttp.assistants.get(next_id()),
-        AIOHTTP: call_aiohttp,
+        RAW: call_httpx,
+        OURS: lambda: pooled.assistants.get(next(ids)),
+        OVER_AIOHTTP: lambda: over_aiohttp.assistants.get(next(ids)),
+        "httpx2": call_httpx2,
+        "aiohttp": call_aiohttp,
+        "pyreqwest": call_reqwest,
     }
 
 
@@ -110,6 +151,7 @@ def run() -> None:
         medians = async_medians(url)
     for number, row in medians.items():
         report(f"asynchronous calls, {number} in flight", row, calls=CALLS, against=RAW)
-    print("from 1 to 200 in flight, CPU a call grows")
-    for name in (RAW, OURS, OVER_AIOHTTP, AIOHTTP):
-        print(f"  {name:<36}{medians[200][name] / medians[1][name]:>33.2f} x")
+    for name in medians[1]:
+        growth = medians[200][name] / medians[1][name]
+        ROWS.append(Row("200 in flight, over 1 of the same client", name, medians[200][name] / CALLS * 1e6, growth))
+        print(f"from 1 to 200 in flight, {name:<36}{growth:>8.2f} x")

@@ -29,7 +29,7 @@ TOKEN = {"access_token": ACCESS_TOKEN, "token_type": "Bearer", "expires_in": 864
 HEADERS = (
     "HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Type: application/json\r\n"
     "X-Request-Id: req_ba6cead879ba99355f8d\r\nX-RateLimit-Limit: 600\r\nX-RateLimit-Remaining: 542\r\n"
-    "X-RateLimit-Reset: 1767225600\r\nX-RateLimit-Scope: client\r\nContent-Length: {}\r\n\r\n"
+    "X-RateLimit-Reset: 1767225600\r\nX-RateLimit-Scope: namespace\r\nContent-Length: {}\r\n\r\n"
 )
 META = {"total": 200, "page": 1, "per_page": 20, "total_pages": 10, "has_more": True}
 

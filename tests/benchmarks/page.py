@@ -15,7 +15,7 @@ from tests.benchmarks.measure import Row
 
 DOCS = Path(__file__).parents[2] / "docs"
 MARK = "<!-- `make bench` writes what follows. -->\n"
-RIVALS = ("httpx", "aiohttp", "openai", "standardwebhooks")
+RIVALS = ("httpx", "httpx2", "aiohttp", "urllib3", "pyreqwest", "openai", "standardwebhooks")
 # Of the plot, in pixels.
 WIDTH, LINE, LABELS = 760, 18, 280
 
