@@ -113,6 +113,9 @@ class RateLimitsByScope(Advised, dict[str, RateLimit]):
 
     __slots__ = ()
 
+    def __missing__(self, scope: str) -> RateLimit:
+        raise KeyError(f"no response has named a rate limit of {scope!r} yet; .get({scope!r}) is None until then")
+
 
 class RateLimits:
     """The last rate limits of each scope, and of each namespace for the scope "namespace"."""
