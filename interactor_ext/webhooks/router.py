@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
 from interactor_client.accepted import event_types
@@ -392,15 +392,17 @@ class WebhookRouter(Advised, calls=True):
         chosen = [each for each in matching if each.takes_any_event or problem is None]
         if not chosen and self._default is not None:
             chosen = [self._default]
-        began, outer = time.monotonic(), RUNNING.get()
+        outer, left = RUNNING.get(), run.timeout
         try:
             for each in chosen:
                 RUNNING.set(each)
-                left = None if run.timeout is None else max(0.0, run.timeout - (time.monotonic() - began))
-                handler = each.within(self.around, self._key(event))
+                handler, begun = each.within(self.around, self._key(event)), [time.monotonic()]
+                if not is_async(handler):
+                    handler = partial(_in_thread, begun, handler)
                 yield from _run_handler(
                     each.name, Call(handler, (event,), threads=run.threads, timeout=left, renewal=renewal, of_user=True)
                 )
+                left = None if left is None else max(0.0, left - (time.monotonic() - begun[-1]))
         finally:
             RUNNING.set(outer)
         if problem is not None and not all(each.takes_any_event for each in matching):
@@ -580,5 +582,11 @@ def _run_handler(name: str, call: Call) -> Effects[None]:
         raise WebhookBusyError(
             f"The handlers of this router are using all their threads. {error}", retry_after=_RETRY_SECONDS
         ) from None
-    except OutOfTimeError as error:
-        raise TimeoutError(str(error).replace("It", f"The handler {name}", 1)) from None
+    except OutOfTimeError:
+        raise TimeoutError(f"The handler {name} didn't end within {call.timeout:.3g} s.") from None
+
+
+def _in_thread(begun: list[float], handler: Callable[[Any], Any], event: models.WebhookEvent) -> Any:
+    """Its time does not begin before a thread is free for it."""
+    begun.append(time.monotonic())
+    return handler(event)

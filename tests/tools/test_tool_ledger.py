@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import interactor_ext.tools._ledger as _ledger
-from interactor_ext import InteractorError, ToolSet
+from interactor_ext import ConfigurationError, InteractorError, ToolSet
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tools._calls import is_finished
 from interactor_ext.webhooks import MemoryEventStore, PostgresEventStore, RedisEventStore, SQLiteEventStore
@@ -150,6 +150,27 @@ def test_unknown_outcome_is_logged_listed_and_told_to_the_model(
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert record.name == "interactor.tools"
     assert unknown.id in record.message
+
+
+@sync_and_async
+def test_call_of_a_chat_that_has_died_is_resumed_once(mode: str, sandbox: Sandbox) -> None:
+    tools, runs = ToolSet(ledger=MemoryEventStore()), []
+
+    @tools.tool
+    def charge() -> str:
+        """Charges the customer."""
+        runs.append(1)
+        return "charged"
+
+    room, settings = room_with(sandbox, tools), sandbox._with_connection({"namespace": NAMESPACE})
+    with sandbox.client(namespace=NAMESPACE) as user:
+        user.messages.send(room, "/tool charge")  # by a process that ended before it ran the tool
+    (message,) = call(mode, settings, lambda user: tools.resume(user, room))
+    assert "charged" in message.content
+    assert call(mode, settings, lambda user: tools.resume(user, room)) == []
+    assert runs == [1]
+    with pytest.raises(ConfigurationError, match=r"tools\.resume needs a ledger"):
+        call(mode, settings, lambda user: ToolSet().resume(user, room))
 
 
 @sync_and_async

@@ -378,6 +378,12 @@ def test_connection_outside_of_a_transaction_is_refused(tmp_path: Path) -> None:
         make().claim_in(event(), {})
 
 
+@pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
+def test_session_that_commits_each_statement_is_refused(url: str) -> None:
+    with autocommit_session(url)() as session, pytest.raises(ConfigurationError, match="Begin a transaction"):
+        make().claim_in(event(), session)
+
+
 def test_application_of_the_guide_in_25_lines_has_its_effect_once_though_its_store_forgets(
     postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
