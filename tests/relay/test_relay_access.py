@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
@@ -381,12 +382,15 @@ def test_forwarded_host_counts_where_the_application_trusts_its_proxy(
         assert page.say(new_room(), "Hi").status_code == status
 
 
-@pytest.mark.parametrize("outcome", [RuntimeError("the key is s3cr3t"), 7, "", "a\nb", True])
+@pytest.mark.parametrize(
+    "outcome",
+    [RuntimeError("the key is s3cr3t"), SystemExit("s3cr3t"), asyncio.CancelledError("s3cr3t"), 7, "", "a\nb", True],
+)
 def test_authorize_that_fails_gets_500_and_sends_nothing_upstream(
     sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom, caplog: pytest.LogCaptureFixture, outcome: Any
 ) -> None:
     def authorize(scope: Any) -> Any:
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
