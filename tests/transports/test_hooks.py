@@ -6,16 +6,20 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
+import trustme
 
 from tests.support.pip import python_with
 from tests.support.scripted_server import ASSISTANT, Connection, FaultServer, Request, fine, js, reply
+from tests.transports.test_proxies_and_tls import Proxy, tls_server
 
 ROOT = Path(__file__).parents[2]
 ORDERS = {
@@ -58,23 +62,27 @@ class Used(NamedTuple):
 
 
 @pytest.fixture
-def uses_of(tmp_path: Path) -> Iterator[Any]:
+def server() -> Iterator[FaultServer]:
     with FaultServer([respond]) as server:
+        yield server
 
-        def uses_of(hook: str, order: str, python: Path | str = sys.executable) -> Iterator[Used]:
-            steps = ORDERS[order].split()
-            command = [python, "-m", "tests.support.hooks", hook, server.url, server.url, tmp_path, *steps]
-            before = len(server.calls())
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
-            assert done.returncode == 0, done.stdout + done.stderr
-            states = [step == "on" for step in steps if step in ("on", "off")]
-            for number, modes in enumerate(json.loads(done.stdout.splitlines()[-1])):
-                for mode, got in modes.items():
-                    own = f"{number}_{mode}".encode()
-                    sent = [request for request in server.calls()[before:] if request.headers.get("x-namespace") == own]
-                    yield Used(states[number], got, sent)
 
-        yield uses_of
+def uses_of(
+    hook: str, order: str, server: FaultServer, python: Path | str = sys.executable, **environment: str
+) -> Iterator[Used]:
+    steps = ORDERS[order].split()
+    before = len(server.calls())
+    with tempfile.TemporaryDirectory() as folder:
+        command = [python, "-m", "tests.support.hooks", hook, server.url, server.url, folder, *steps]
+        env = {**os.environ, **environment}
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    states = [step == "on" for step in steps if step in ("on", "off")]
+    for number, modes in enumerate(json.loads(done.stdout.splitlines()[-1])):
+        for mode, got in modes.items():
+            own = f"{number}_{mode}".encode()
+            sent = [request for request in server.calls()[before:] if request.headers.get("x-namespace") == own]
+            yield Used(states[number], got, sent)
 
 
 def require_package(name: str) -> None:
@@ -83,10 +91,10 @@ def require_package(name: str) -> None:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_cassette_of_vcrpy_records_replays_and_refuses(uses_of: Any, order: str) -> None:
+def test_cassette_of_vcrpy_records_replays_and_refuses(server: FaultServer, order: str) -> None:
     require_package("vcr")
     is_recorded = False
-    by_use = iter(uses_of("vcrpy", order))
+    by_use = iter(uses_of("vcrpy", order, server))
     for sync, asynchronous in zip(by_use, by_use, strict=True):
         for is_on, got, requests in (sync, asynchronous):
             if is_on and is_recorded:
@@ -99,10 +107,10 @@ def test_cassette_of_vcrpy_records_replays_and_refuses(uses_of: Any, order: str)
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("hook", MOCKS)
-def test_mock_answers_refuses_and_lets_pass(uses_of: Any, hook: str, order: str) -> None:
+def test_mock_answers_refuses_and_lets_pass(server: FaultServer, hook: str, order: str) -> None:
     package, refusal = MOCKS[hook]
     require_package(package)
-    for is_on, got, requests in uses_of(hook, order):
+    for is_on, got, requests in uses_of(hook, order, server):
         if is_on:
             assert got == ["mocked 1", "mocked 2", "mocked", "real", refusal]
             assert [request.target for request in requests] == ["/assistants/asst_past"]
@@ -112,19 +120,37 @@ def test_mock_answers_refuses_and_lets_pass(uses_of: Any, hook: str, order: str)
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("hook", TRACING)
-def test_tracing_sees_each_request(uses_of: Any, hook: str, order: str) -> None:
+def test_tracing_sees_each_request(server: FaultServer, hook: str, order: str) -> None:
     package, header = TRACING[hook]
     require_package(package)
-    for is_on, got, requests in uses_of(hook, order):
+    for is_on, got, requests in uses_of(hook, order, server):
         assert (got, len(requests)) == (REAL, 4)
         assert [header in each.headers for each in requests] == [is_on] * 4
 
 
 @pytest.mark.full
-def test_datadog_sees_each_request(uses_of: Any, request: pytest.FixtureRequest) -> None:
+def test_datadog_sees_each_request(server: FaultServer, request: pytest.FixtureRequest) -> None:
     """In an environment of its own: the pytest plugins of ddtrace would load in every run."""
     python = python_with(request, "ddtrace==4.16.0", "httpx", "attrs", "python-dateutil")
     for order in ORDERS:
-        for is_on, got, requests in uses_of("datadog", order, python):
+        for is_on, got, requests in uses_of("datadog", order, server, python):
             assert (got, len(requests)) == (REAL, 4)
             assert ["x-datadog-trace-id" in each.headers for each in requests] == [is_on] * 4
+
+
+@pytest.mark.parametrize("hook", ["vcrpy", "respx_httpcore", "pytest_httpx", "otel"])
+def test_calls_within_a_hook_keep_proxy_and_authority(hook: str, tmp_path: Path) -> None:
+    require_package({"vcrpy": "vcr", **{name: package for name, (package, _) in {**MOCKS, **TRACING}.items()}}[hook])
+    authority, proxy = trustme.CA(), Proxy()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    environment = {"SSL_CERT_FILE": str(tmp_path / "ca.pem"), "NO_PROXY": ""}
+    if hook != "respx_httpcore":  # it takes a CONNECT for a request like any other, and can let none pass
+        environment["HTTPS_PROXY"] = f"http://{proxy.address}"
+    with tls_server(authority) as server:
+        server.script = [respond]
+        for _, got, requests in uses_of(hook, "imported within", server, **environment):
+            assert got[3] == "real"
+            assert ("/assistants/asst_past" in [request.target for request in requests]) or hook == "vcrpy"
+        assert server.accepted > 0
+        assert len(proxy.asked) == (server.accepted if "HTTPS_PROXY" in environment else 0)
+    proxy.close()
