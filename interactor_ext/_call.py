@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,12 @@ class Call:
     """The access token that it was last sent with."""
     hidden_query: dict[str, str] | None = None
     """Added to the URL only when it is sent, because httpx logs URLs."""
+    wait_ends_at: float = math.inf
+    """When each wait of its attempt for the network ends, an instant of `time.monotonic()`, in our own transports."""
+    late: Callable[[], httpx.TimeoutException] | None = None
+    """Makes the error of an async attempt whose time is over now: cancelled as a whole, it can't say how far it is."""
+    interrupt: BaseException | None = None
+    """What a signal handler or another thread raised in its last attempt."""
     retries: int = 0
     """How many attempts were followed by another."""
     has_own_key: bool = False

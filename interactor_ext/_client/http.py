@@ -189,6 +189,8 @@ def raise_failure(error: Exception, request: httpx.Request, began: float) -> NoR
     if isinstance(error, InteractorError):
         log_failure(request, error, began)
         raise error
+    if error is Call.of(request).interrupt:
+        raise error
     if (interrupt := interrupt_behind(error)) is not None:
         raise interrupt from interrupt.__cause__
     failure = connection_error(error, request)

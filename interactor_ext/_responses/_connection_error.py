@@ -11,7 +11,6 @@ import errno
 import signal
 import threading
 from collections.abc import Iterator
-from opcode import opname
 from traceback import walk_tb
 from types import CodeType
 
@@ -27,10 +26,6 @@ from interactor_ext._responses._read import BodyRefused
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 # What OpenSSL 3 says of an answer in plain HTTP, by version.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
-
-
-# Their C code raises errors without arguments.
-_LIBRARIES = frozenset({"aiohttp", "anyio", "asyncio", "h11", "httpcore", "httpx"})
 
 
 def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
@@ -113,42 +108,17 @@ def may_have_been_sent(error: httpx.TransportError) -> bool:
 
 
 def interrupt_behind(error: BaseException) -> BaseException | None:
-    """The exception of a signal handler or of another thread that led to `error`, or is `error`."""
+    """The exception of a signal handler that led to `error`, or is `error`."""
     # Python runs handlers in the main thread alone.
     handlers = set(_handlers()) if threading.current_thread() is threading.main_thread() else set()
     link: BaseException | None = error
     seen: set[int] = set()  # causes and contexts can form a circle
     while link is not None and id(link) not in seen:
         seen.add(id(link))
-        if any(frame.f_code in handlers for frame, _ in walk_tb(link.__traceback__)) or _is_injected(link):
+        if any(frame.f_code in handlers for frame, _ in walk_tb(link.__traceback__)):
             return link
         link = link.__cause__ or link.__context__
     return None
-
-
-def _is_injected(error: BaseException) -> bool:
-    """Whether another thread raised this here by `PyThreadState_SetAsyncExc`, as the time limits of RQ and stopit do.
-
-    Python makes it of its class, without arguments. It appears where there is no `raise`: as a function begins, after a
-    call, or as a loop begins anew.
-    """
-    library = type(error).__module__.partition(".")[0]
-    if not isinstance(error, Exception) or error.__traceback__ is None or library in _LIBRARIES:
-        return False
-    innermost = error.__traceback__
-    while innermost.tb_next is not None:
-        innermost = innermost.tb_next
-    code, at = innermost.tb_frame.f_code.co_code, innermost.tb_lasti
-    instruction, argument = opname[code[at]], code[at + 1]
-    # What a coroutine waited for raises at a RESUME as well, with another argument.
-    begins = instruction == "RESUME" and argument & 3 < 2
-    loops = "JUMP_BACKWARD" in instruction and "NO_INTERRUPT" not in instruction
-    if isinstance(error, StopIteration) or not (begins or loops or instruction.startswith(("CALL", "PRECALL"))):
-        return False
-    try:
-        return type(error)().args == error.args
-    except Exception:
-        return False  # its class takes arguments
 
 
 def _handlers() -> Iterator[CodeType]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import math
 import operator
 import socket
 import threading
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import httpx
 
+from interactor_ext._call import Call
 from interactor_ext._errors import ResponseValidationError
 from interactor_ext._fork import fork_safe_lock
 from interactor_ext._lazy import asyncio
@@ -27,7 +27,6 @@ from interactor_ext.streams._event_iterators import AsyncEvents, Events
 from interactor_ext.streams._events import Received
 from interactor_ext.streams._shared import BROKEN, Gap, SharedStream, two_readers
 from interactor_ext.streams._state import Action, Backoff, Connect, Receive
-from interactor_ext.transports._httpx_internals import network_deadline
 
 if TYPE_CHECKING:
     from interactor_ext.telemetry._events import DisconnectReason
@@ -165,6 +164,8 @@ class Stream(SharedStream[E]):
             response = self._response = self._client.send(self._request(headers), stream=True)
             if response.is_success:
                 assert isinstance(response.stream, httpx.SyncByteStream)
+                if self._state.deadline is not None:
+                    Call.of(response.request).wait_ends_at = self._state.deadline
                 # What iter_raw counts and regroups costs more than the events themselves.
                 self._chunks = iter(response.stream)
             else:
@@ -174,18 +175,14 @@ class Stream(SharedStream[E]):
             self._on_failure_unless_interrupted(error)
 
     def _receive(self) -> None:
-        outer = network_deadline.get()
         # The action is read after this thread is noted as the reader; `close` does both in reverse order, so one of the
         # two sees the other.
         try:
-            network_deadline.set(math.inf if self._state.deadline is None else self._state.deadline)
             chunk = next(self._chunks, None) if isinstance(self._state.action, Receive) else None
         except BROKEN as error:
             self._on_failure_unless_interrupted(error)
         else:
             self._on_chunk(chunk)
-        finally:
-            network_deadline.set(outer)
 
     def _on_failure_unless_interrupted(self, error: Exception) -> None:
         if (interrupt := interrupt_behind(error)) is not None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.transports._httpx_internals import NO_ANSWER, late
+NO_ANSWER=None;late=None
 from interactor_ext.transports._idle_connections import Origin, origin_of
 from interactor_ext.transports._per_loop import PerLoop
 from interactor_ext.transports._proxied import checked_proxy, proxy_name

@@ -1,4 +1,4 @@
-"""The asynchronous transport: for each event loop a pool of many httpx transports of one connection each.
+"""The asynchronous transport: a pool of connections for each event loop.
 
 httpx's own pool looks at every connection and every waiting request each time a call starts or ends, so a call among a
 hundred costs several times what a call alone costs. Here an idle connection is the last of a deque, and a waiting call
@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-import httpcore
 import httpx
 
 from interactor_ext._call import Call
 from interactor_ext._fork import release_inherited
-from interactor_ext.transports._httpx_internals import AsyncOnlyConnection, late
+from interactor_ext.transports import _hooks
+from interactor_ext.transports._async_connection import AsyncConnection
+from interactor_ext.transports._http1 import Exchange
 from interactor_ext.transports._idle_connections import Connections, IdleConnections, Origin, origin_of
 from interactor_ext.transports._per_loop import PerLoop
-from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify, connector
+from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify
+from interactor_ext.transports._routes import Routes, seconds_for
 
 _NO_CONNECTION_FREE = functools.partial(httpx.PoolTimeout, "all connections are in use")
 
 
-class AsyncTransport(httpx.AsyncBaseTransport):
+class AsyncTransport(httpx.AsyncHTTPTransport):
     """A connection pool for each event loop: works in several loops at once, one after another, and after a fork.
 
     `max_connections` limits the ordinary calls in flight in one loop; further calls wait, first come, first served, up
@@ -45,19 +47,30 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         max_streams: int = 1000,
         keepalive_expiry: float = 15.0,
     ) -> None:
-        connect = connector(
-            httpx.AsyncHTTPTransport,
-            verify=verify,
-            cert=cert,
-            proxy=proxy,
-            trust_env=trust_env,
-            keepalive_expiry=keepalive_expiry,
-        )
-        make = functools.partial(ConnectionPool, connect, max_connections, max_streams, keepalive_expiry)
+        # httpx's own __init__ would make a pool. What it is a subclass for is said in `_hooks`.
+        self._routes = Routes(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env)
+        self._plain = _hooks.PlainTransports(self._routes)
+        make = functools.partial(ConnectionPool, self._routes, max_connections, max_streams, keepalive_expiry)
         self._pools = PerLoop(make, ConnectionPool.aclose, after_fork=ConnectionPool.release_inherited)
+
+    @property
+    def _pool(self) -> Any:
+        return _hooks.HttpcorePool(self)
+
+    __aenter__ = httpx.AsyncBaseTransport.__aenter__
+    __aexit__ = httpx.AsyncBaseTransport.__aexit__
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Called by httpx: send a request."""
+        if _hooks.async_httpcore_is_hooked():
+            plain = self._plain.to(request.url, httpx.AsyncHTTPTransport)
+            response: httpx.Response = await plain.handle_async_request(request)
+            return response
+        if _hooks.async_httpx_is_hooked():
+            return await super().handle_async_request(request)
+        return await self._pools.get().send(request)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
         return await self._pools.get().send(request)
 
     def connections(self) -> Connections:
@@ -67,31 +80,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._pools.aclose()
-
-
-class Connection:
-    """A transport of httpx with at most one socket, for one origin. `idle_since` is on the clock of its event loop."""
-
-    __slots__ = ("_network", "idle_since", "only", "origin", "transport")
-
-    def __init__(self, origin: Origin, transport: httpx.AsyncHTTPTransport, proxy_source: str) -> None:
-        self.origin = origin
-        self.transport = transport
-        self.idle_since = 0.0
-        self.only = AsyncOnlyConnection(transport, proxy_source)
-        self._network = self.only.network
-
-    def descriptor(self) -> int:
-        stream = self._network.opened_last
-        sock = None if stream is None else stream.get_extra_info("socket")
-        return -1 if sock is None else int(sock.fileno())
-
-    async def aclose(self) -> None:
-        self._network.closed = True
-        await self.transport.aclose()
-        # A call that is cancelled amid a TLS handshake leaves its socket open, and httpcore knows nothing of it.
-        if self._network.opened_last is not None:
-            await self._network.opened_last.aclose()
+        await self._plain.aclose()
 
 
 class ConnectionPool:
@@ -99,105 +88,98 @@ class ConnectionPool:
     bound would let them starve the calls.
     """
 
-    def __init__(
-        self,
-        connect: Callable[[Origin], tuple[httpx.AsyncHTTPTransport, str]],
-        max_connections: int,
-        max_streams: int,
-        keepalive_expiry: float,
-    ) -> None:
-        self._connect = connect
+    def __init__(self, routes: Routes, max_connections: int, max_streams: int, keepalive_expiry: float) -> None:
+        self._routes = routes
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry
         self._call_slots = asyncio.Semaphore(max_connections)
         self._stream_slots = asyncio.Semaphore(max_streams)
-        self._used: set[Connection] = set()
-        self._idle: IdleConnections[Connection] = IdleConnections()
+        self._used: set[AsyncConnection] = set()
+        self._idle: IdleConnections[AsyncConnection] = IdleConnections()
         self._waiting = 0
-        self._closing: dict[asyncio.Task[None], Connection] = {}
         self._closed = False
 
     async def send(self, request: httpx.Request) -> httpx.Response:
-        slots = self._stream_slots if Call.of(request).is_stream else self._call_slots
+        is_stream = Call.of(request).is_stream
+        slots = self._stream_slots if is_stream else self._call_slots
         await self._acquire(slots, request)
+        connection = None
         try:
-            connection = self._take(origin_of(request.url))
+            connection, is_new = self._take(origin_of(request.url))
+            if is_new:
+                await connection.open(request)
+            exchange = await connection.send(request)
         except BaseException:
+            if connection is not None:
+                self.discard(connection)
+                # The server, or something on the way to it, has forgotten it, and those that were idle for longer too.
+                self._abort(self._idle.take_all(connection.origin, connection.idle_since))
             slots.release()
             raise
-        try:
-            await connection.only.prepare(request.url)
-            response = await connection.transport.handle_async_request(request)
-        except BaseException as error:
-            # Cancelled at an unlucky instant, httpx may hold a connection that it will never use nor drop.
-            self.discard(connection)
-            slots.release()
-            if isinstance(error, httpcore.ConnectionNotAvailable):  # `aclose` came before the request
-                raise httpx.ConnectError("the transport was closed in the meantime") from error
-            raise
-        response.stream = _PooledBody(response.stream, self, connection, slots)
-        return response
+        head = exchange.head
+        assert head is not None
+        extensions = {"http_version": head.version, "reason_phrase": head.reason}
+        body = _PooledBody(self, connection, exchange, request, slots)
+        return httpx.Response(head.status, headers=head.headers, stream=body, extensions=extensions)
 
     async def _acquire(self, slots: asyncio.Semaphore, request: httpx.Request) -> None:
         if not slots.locked():
             await slots.acquire()  # at once
             return
         self._waiting += 1
-        late.set(_NO_CONNECTION_FREE)
+        Call.of(request).late = _NO_CONNECTION_FREE
         try:
-            async with asyncio.timeout(request.extensions.get("timeout", {}).get("pool")):
+            async with asyncio.timeout(seconds_for(request, "pool")):
                 await slots.acquire()
         except TimeoutError as error:
             raise _NO_CONNECTION_FREE() from error
         finally:
             self._waiting -= 1
 
-    def _take(self, origin: Origin) -> Connection:
+    def _take(self, origin: Origin) -> tuple[AsyncConnection, bool]:
+        """A connection, and whether it is new."""
         if self._closed:
             raise httpx.ConnectError("the transport was closed while this call waited for a connection")
-        connection = self._idle.take(origin)
-        if connection is None:
-            if len(self._idle) + len(self._used) >= self._max_connections and (oldest := self._idle.take_oldest()):
-                self._close_soon(oldest)
-            connection = Connection(origin, *self._connect(origin))
+        while (connection := self._idle.take(origin)) is not None:
+            if connection.is_usable:
+                self._used.add(connection)
+                return connection, False
+            connection.abort()
+        if len(self._idle) + len(self._used) >= self._max_connections and (oldest := self._idle.take_oldest()):
+            oldest.abort()
+        connection = AsyncConnection(self._routes.to(origin))
         self._used.add(connection)
-        return connection
+        return connection, True
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: AsyncConnection, exchange: Exchange) -> None:
         """After its response was closed: keep the connection for another call, if the response was read to the end."""
         self._used.discard(connection)
-        if self._closed or not connection.only.is_idle():
-            self._close_soon(connection)
+        if self._closed or not exchange.can_reuse or not connection.is_quiet:
+            connection.abort()
             return
         now = asyncio.get_running_loop().time()
         self._idle.put(connection, now)
         while expired := self._idle.take_oldest(now - self._keepalive_expiry):
-            self._close_soon(expired)
+            expired.abort()
 
-    def discard(self, connection: Connection) -> None:
+    def discard(self, connection: AsyncConnection) -> None:
         self._used.discard(connection)
-        self._close_soon(connection)
+        connection.abort()
 
     def connections(self) -> Connections:
         return Connections(len(self._used) + len(self._idle), len(self._idle), self._waiting)
 
-    def _close_soon(self, connection: Connection) -> None:
-        task = asyncio.get_running_loop().create_task(connection.aclose())
-        self._closing[task] = connection
-        task.add_done_callback(self._end_closing)
-
-    def _end_closing(self, task: asyncio.Task[None]) -> None:
-        connection = self._closing.pop(task)
-        if task.cancelled():  # a loop that ends cancels every task, even one that has not begun
-            self._used.add(connection)
+    def _abort(self, connections: Iterable[AsyncConnection]) -> None:
+        for connection in connections:
+            connection.abort()
 
     async def aclose(self) -> None:
-        """May be called again, for connections whose closing was cancelled."""
+        """May be called again, if it was cancelled."""
         self._closed = True
-        for connection in [*self._used, *self._idle.take_all()]:
-            self._close_soon(connection)
-        if self._closing:
-            await asyncio.wait(self._closing)
+        connections = [*self._used, *self._idle.take_all()]
+        self._abort(connections)
+        if connections:
+            await asyncio.wait([connection.lost for connection in connections])
 
     def release_inherited(self) -> None:
         release_inherited([connection.descriptor() for connection in [*self._used, *self._idle.take_all()]])
@@ -206,25 +188,36 @@ class ConnectionPool:
 class _PooledBody(httpx.AsyncByteStream):
     """The body of a response, which holds the connection until it is closed."""
 
-    def __init__(self, body: Any, pool: ConnectionPool, connection: Connection, slots: asyncio.Semaphore) -> None:
-        self._body = body
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        connection: AsyncConnection,
+        exchange: Exchange,
+        request: httpx.Request,
+        slots: asyncio.Semaphore,
+    ) -> None:
         self._pool = pool
-        self._connection: Connection | None = connection
+        self._connection: AsyncConnection | None = connection
+        self._exchange = exchange
+        self._request = request
         self._slots = slots
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self._body)
+        return self
+
+    async def __anext__(self) -> bytes:
+        exchange = self._exchange
+        while not (data := exchange.take()):
+            if exchange.is_complete or self._connection is None:
+                raise StopAsyncIteration
+            exchange.receive(await self._connection.receive(self._request))
+        return data
 
     async def aclose(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        try:
-            await self._body.aclose()
-        except BaseException:
-            self._pool.discard(connection)
-            raise
-        else:
-            self._pool.release(connection)
-        finally:
+        if connection is not None:
             self._slots.release()
+            if Call.of(self._request).is_stream:  # they last for minutes
+                self._pool.discard(connection)
+            else:
+                self._pool.release(connection, self._exchange)

@@ -150,7 +150,8 @@ class Attempts:
 
     def failed(self, error: BaseException) -> None:
         """Record that the attempt that began last has no response."""
-        is_cancelled = not isinstance(error, Exception) or interrupt_behind(error) is not None
+        is_cancelled = not isinstance(error, Exception) or error is self.call.interrupt
+        is_cancelled = is_cancelled or interrupt_behind(error) is not None
         if self._permit is not None:
             is_of_network = isinstance(error, httpx.TransportError) and not is_cancelled and not self.closing.is_set
             self._permit.end(failed=self._blames_host(error) if is_of_network else None)

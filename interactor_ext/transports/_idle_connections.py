@@ -14,7 +14,7 @@ Origin = tuple[str, str, int | None]
 
 
 def origin_of(url: httpx.URL) -> Origin:
-    return url.scheme, url.host, url.port
+    return url.scheme, url.raw_host.decode("ascii"), url.port
 
 
 class Connections(NamedTuple):
@@ -34,7 +34,7 @@ class Connections(NamedTuple):
 
 
 class Connection(Protocol):
-    """A transport of httpx with at most one socket."""
+    """A connection of one of the two pools."""
 
     origin: Origin
     idle_since: float
@@ -69,8 +69,11 @@ class IdleConnections(Generic[C]):
             return None
         return self._by_origin[oldest.origin].popleft()
 
-    def take_all(self) -> list[C]:
-        """All of them."""
-        taken = [connection for idle in self._by_origin.values() for connection in idle]
-        self._by_origin.clear()
-        return taken
+    def take_all(self, origin: Origin | None = None, idle_before: float = math.inf) -> list[C]:
+        """All of them; or those to one origin that have been idle since that instant or before."""
+        if origin is None:
+            taken = [connection for idle in self._by_origin.values() for connection in idle]
+            self._by_origin.clear()
+            return taken
+        idle = self._by_origin.get(origin, deque())
+        return [idle.popleft() for _ in range(len(idle)) if idle[0].idle_since <= idle_before]

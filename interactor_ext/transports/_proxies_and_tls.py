@@ -8,8 +8,6 @@ from __future__ import annotations
 import functools
 import os
 import ssl
-from collections.abc import Callable
-from typing import TypeVar
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -18,36 +16,12 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext.transports import _proxied
 from interactor_ext.transports._idle_connections import Origin
 
-T = TypeVar("T")
-
 Proxy = httpx.Proxy | httpx.URL | str
 Verify = ssl.SSLContext | str | bool
 Certificate = str | tuple[str, str] | tuple[str, str, str]
 
+_PROTOCOLS = ["http/1.1"]
 _VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-
-
-def connector(
-    make: Callable[..., T],
-    *,
-    verify: Verify,
-    cert: Certificate | None,
-    proxy: Proxy | None,
-    trust_env: bool,
-    keepalive_expiry: float,
-) -> Callable[[Origin], tuple[T, str]]:
-    """Makes transports of httpx (`make` is their class) with one connection each, for an origin; and says where the
-    proxy of each is set.
-    """
-    context = tls_context(verify, cert, trust_env=trust_env)
-    given = None if proxy is None else _proxied.checked_proxy(proxy)
-    one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive_expiry)
-
-    def connect(origin: Origin) -> tuple[T, str]:
-        chosen, source = chosen_proxy(given, origin, trust_env=trust_env)
-        return make(verify=context, limits=one, proxy=chosen), source
-
-    return connect
 
 
 def chosen_proxy(given: httpx.Proxy | None, origin: Origin, *, trust_env: bool) -> tuple[httpx.Proxy | None, str]:
@@ -74,8 +48,8 @@ def environment_proxy(origin: Origin) -> tuple[httpx.Proxy | None, str]:
 
 
 def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) -> ssl.SSLContext:
-    """httpx's context for these settings. All transports of a process with the default ones share theirs: to make one
-    reads every authority's certificate, which costs more than twenty calls.
+    """The context for these settings. All transports of a process with the default ones share theirs: to make one reads
+    every authority's certificate, which costs more than twenty calls.
 
     Raises:
         ConfigurationError: a file that they name cannot be used.
@@ -84,9 +58,18 @@ def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) ->
     # What httpx looks at.
     named = tuple(os.environ.get(name) for name in _VARIABLES) if trust_env else ()
     try:
-        if verify is not True or cert is not None:
-            return httpx.create_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
-        return _default_context(trust_env, (*named, key_log))
+        if verify is True and cert is None:
+            return _default_context(trust_env, (*named, key_log))
+        # With a path, `httpx.create_ssl_context` warns, and doesn't look at the client's certificate.
+        if isinstance(verify, str):
+            context = ssl.create_default_context(**{"capath" if os.path.isdir(verify) else "cafile": verify})
+        else:
+            context = httpx.create_ssl_context(verify=verify, trust_env=trust_env)
+        if context is not verify:
+            context.set_alpn_protocols(_PROTOCOLS)
+        if cert is not None:
+            context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
+        return context
     except (OSError, ValueError) as error:
         variables = [f"{name}={value}" for name, value in zip(_VARIABLES, named, strict=False) if value]
         given = ["cert="] if cert is not None else []
@@ -105,4 +88,6 @@ def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) ->
 
 @functools.lru_cache(maxsize=4)
 def _default_context(trust_env: bool, named: tuple[str | None, ...]) -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=trust_env)
+    context = httpx.create_ssl_context(trust_env=trust_env)
+    context.set_alpn_protocols(_PROTOCOLS)
+    return context

@@ -2,31 +2,61 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import socket
+from collections.abc import Iterable
+from concurrent.futures import Future
 from functools import partial
-
-import httpcore
+from itertools import chain, zip_longest
+from typing import Any, NamedTuple
 
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 
-_RESOLVERS = DaemonThreads("interactor-resolver", most=UNBOUNDED)
+RESOLVERS = DaemonThreads("interactor-resolver", most=UNBOUNDED)
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.%]*")
 
 
-def resolve(host: str, port: int, seconds: float | None) -> list[str]:
-    """The addresses of a host. Where there is a limit, a thread waits for them."""
+class Address(NamedTuple):
+    family: int
+    sockaddr: Any
+
+
+def resolve(host: str, port: int, seconds: float | None) -> list[Address]:
+    """The addresses of a host, in the order in which they are to be tried. Raises OSError, or TimeoutError."""
     if seconds is None or _ADDRESS.fullmatch(host):
         return _look_up(host, port)
-    try:
-        return _RESOLVERS.call(partial(_look_up, host, port), seconds)
-    except TimeoutError:
-        raise httpcore.ConnectTimeout(f"couldn't resolve {host} in time") from None
+    return RESOLVERS.call(partial(_look_up, host, port), seconds)
 
 
-def _look_up(host: str, port: int) -> list[str]:
+def resolve_in_thread(host: str, port: int) -> Future[list[Address]] | list[Address]:
+    """As `resolve`, for a caller that mustn't block. A loop's own threads hold up the end of `asyncio.run`."""
+    return _look_up(host, port) if _ADDRESS.fullmatch(host) else RESOLVERS.submit(_look_up, host, port)
+
+
+def _look_up(host: str, port: int) -> list[Address]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(str(error)) from error
-    return list(dict.fromkeys(str(address[0]) for *_, address in found)) or [host]
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
+    except OSError as error:
+        raise _out_of_files() or error from error.__cause__
+    return interleaved(dict.fromkeys(Address(family, sockaddr) for family, _, _, _, sockaddr in found))
+
+
+def interleaved(addresses: Iterable[Address]) -> list[Address]:
+    """The families take turns, beginning with the system's first choice (RFC 8305, section 4)."""
+    by_family: dict[int, list[Address]] = {}
+    for address in addresses:
+        by_family.setdefault(address.family, []).append(address)
+    return [each for each in chain.from_iterable(zip_longest(*by_family.values())) if each is not None]
+
+
+def _out_of_files() -> OSError | None:
+    """The error of a process with too many open files, for which a resolver has many names: EBUSY with mDNS."""
+    try:
+        socket.socket().close()
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            return error
+    return None

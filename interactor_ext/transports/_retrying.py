@@ -7,26 +7,22 @@ returned. The body of a stream is left to its reader.
 
 from __future__ import annotations
 
+import math
 import time
+from typing import Any
 
 import httpx
 
+from interactor_ext._call import Call
+from interactor_ext._errors import InteractorError
 from interactor_ext._lazy import asyncio
 from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext._responses._read import BodyBuffer, gunzip_of, too_large
 from interactor_ext._waiting import Closing
 from interactor_ext.transports import _foreign_stream
 from interactor_ext.transports._attempts import Attempts, Rules, without_body
-from interactor_ext.transports._httpx_internals import (
-    NO_ANSWER,
-    discard_after,
-    discard_if_desynchronised,
-    late,
-    network_deadline,
-    watch_async_network,
-    watch_network,
-)
-from interactor_ext.transports._sync_transport import PooledBody
+from interactor_ext.transports._http1 import announces_body
+from interactor_ext.transports._sync_transport import PooledBody, Transport
 
 
 class CallTransport(httpx.BaseTransport):
@@ -37,7 +33,6 @@ class CallTransport(httpx.BaseTransport):
         self._rules = rules
         self.closing: Closing = Closing()
         self._inner_closed = False
-        watch_network(inner)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         attempts = Attempts(request, self._rules, self.closing)
@@ -57,27 +52,29 @@ class CallTransport(httpx.BaseTransport):
         if (why := attempts.begin()) is not None:
             return attempts.refused(why)
         attempts.request.extensions["timeout"] = attempts.timeouts()
-        outer = network_deadline.get()
+        attempts.call.wait_ends_at = attempts.ends_at
         try:
-            network_deadline.set(attempts.ends_at)
             response = self._inner.handle_request(attempts.as_sent())
             if attempts.is_stream and response.is_success:
                 if not isinstance(response.stream, PooledBody):
                     response.stream = _foreign_stream.ForeignStream(response.stream)
                 try:
-                    _prepare_stream(response)
+                    gunzip_of(response, accepted=())
                 except httpx.DecodingError:
                     response.close()
                     raise
             else:
                 response = _read(response, attempts.ends_at, self._rules.max_response_size)
         except BaseException as error:
+            # Of our own transport, everything else was raised by a signal handler or another thread.
+            if isinstance(self._inner, Transport) and not isinstance(error, httpx.HTTPError | InteractorError):
+                attempts.call.interrupt = error
             attempts.failed(error)
             if isinstance(error, httpx.TransportError):
                 return attempts.after_error(error)
             raise
         finally:
-            network_deadline.set(outer)
+            attempts.call.wait_ends_at = math.inf
         attempts.answered(response)
         return attempts.after_response(response)
 
@@ -96,7 +93,6 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         self._rules = rules
         self.closing: Closing = Closing()
         self._inner_closed = False
-        watch_async_network(inner)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         attempts = Attempts(request, self._rules, self.closing)
@@ -117,14 +113,14 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
             return attempts.refused(why)
         attempts.request.extensions["timeout"] = attempts.timeouts_async()
         response: httpx.Response | None = None
-        late.set(NO_ANSWER)
+        attempts.call.late = None
         try:
             try:
                 async with asyncio.timeout(attempts.ends_at - time.monotonic()):
                     response = await self._inner.handle_async_request(attempts.as_sent())
                     if attempts.is_stream and response.is_success:
                         try:
-                            _prepare_stream(response)
+                            gunzip_of(response, accepted=())
                         except httpx.DecodingError:
                             await response.aclose()
                             raise
@@ -132,7 +128,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                         response = await _read_async(response, self._rules.max_response_size)
             except TimeoutError as error:
                 if response is None or response.is_success or interrupt_behind(error) is not None:
-                    raise late.get()() from error
+                    raise _late(attempts.call) from error
                 response = without_body(response, response.status_code)
         except BaseException as error:
             attempts.failed(error)
@@ -149,14 +145,12 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
             self._inner_closed = True
 
 
-def _prepare_stream(response: httpx.Response) -> None:
-    """Leave the body to the reader of the stream. Its connection serves no other call."""
-    discard_after(response)
-    gunzip_of(response, accepted=())
+def _late(call: Call) -> httpx.TimeoutException:
+    return httpx.ReadTimeout("no complete response in time") if call.late is None else call.late()
 
 
 def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Response:
-    """Read and decode the body. Cut between two chunks at the latest; over a transport of httpx, sooner."""
+    """Read and decode the body. Cut between two chunks at the latest; over our own transport, sooner."""
     stream = response.stream
     try:
         if not response.is_closed:
@@ -174,8 +168,7 @@ def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Respons
         # The status of an error is worth more than its body.
         return without_body(response, response.status_code)
     finally:
-        network = discard_if_desynchronised(response, stream)
-        if network is not None:
+        if (network := _foreign_network(response)) is not None:
             network.close()
         stream.close()  # type: ignore[union-attr]
     return response
@@ -196,8 +189,18 @@ async def _read_async(response: httpx.Response, limit: int) -> httpx.Response:
             raise
         return without_body(response, response.status_code)
     finally:
-        network = discard_if_desynchronised(response, stream)
-        if network is not None:
+        if (network := _foreign_network(response)) is not None:
             await network.aclose()
         await stream.aclose()  # type: ignore[union-attr]
     return response
+
+
+def _foreign_network(response: httpx.Response) -> Any:
+    """The network stream of a response without a body whose headers announce one, if the transport is not ours. Such a
+    body would be taken for the response to the next call, which may be another tenant's.
+    """
+    if response.status_code not in (204, 304) or not announces_body(response.headers.raw):
+        return None
+    # Over HTTP/2 others share the connection, and there each byte says which response it belongs to.
+    is_http_1 = response.extensions.get("http_version") in (b"HTTP/1.1", b"HTTP/1.0")
+    return response.extensions.get("network_stream") if is_http_1 else None

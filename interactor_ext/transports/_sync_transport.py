@@ -1,33 +1,36 @@
-"""The synchronous transport: a pool of many httpx transports of one connection each.
+"""The synchronous transport: a pool of connections for threads.
 
 A signal handler that raises (Ctrl-C, an alarm, a task queue's time limit) can end any line of Python code, and the
 garbage collector can run anybody's code in between. A pool whose bookkeeping calls share, as httpx's, is wedged when
-that happens within it. Here no two calls share any of httpx's objects, and a place in the pool is nothing but a member
-of a set: it ends with its call, or at the latest when the body of the response is dropped.
+that happens within it. Here a place in the pool is nothing but a member of a set: it ends with its call, or at the
+latest when the body of the response is dropped.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import socket
 import time
 import weakref
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import httpx
 
+from interactor_ext._call import Call
 from interactor_ext._errors import ConfigurationError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_fork
 from interactor_ext._waiting import TRANSPORT_CLOSED, ThreadWaiter
 from interactor_ext._waiting.closer import Watch, closer
-from interactor_ext.transports._httpx_internals import OnlyConnection, network_deadline
+from interactor_ext.transports import _hooks
+from interactor_ext.transports._http1 import Exchange
 from interactor_ext.transports._idle_connections import Connections, IdleConnections, Origin, origin_of
-from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify, connector
+from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify
+from interactor_ext.transports._routes import Routes, is_injected, seconds_for
+from interactor_ext.transports._sync_connection import SyncConnection
 
 # A waiting call checks so often for itself: the call that should wake it may have been interrupted.
 _CHECK_SECONDS = 0.1
@@ -35,41 +38,11 @@ _CHECK_SECONDS = 0.1
 _EXPIRY_SECONDS = 1.0
 
 
-class SyncConnection:
-    """A transport of httpx with at most one socket.
-
-    To close it closes the socket alone: httpx would take locks, which an interrupted call may hold for ever.
-    """
-
-    __slots__ = ("_network", "idle_since", "only", "origin", "transport")
-
-    def __init__(self, origin: Origin, transport: httpx.HTTPTransport, proxy_source: str) -> None:
-        self.origin: Origin = origin
-        self.transport: httpx.HTTPTransport = transport
-        self.idle_since: float = 0.0
-        self.only: OnlyConnection = OnlyConnection(transport, proxy_source)
-        self._network = self.only.network
-
-    def close(self) -> None:
-        """Neither waits nor takes a lock. Twice does no harm."""
-        self._network.closed = True
-        if self._network.opened_last is not None:
-            self._network.opened_last.close()
-
-    def shut_down(self) -> None:
-        """Wake the thread that reads or writes, with an error. That thread closes the connection."""
-        self._network.closed = True
-        if self._network.opened_last is not None:
-            with contextlib.suppress(OSError):  # it is closed already
-                self._network.opened_last.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-
-
-class Transport(httpx.BaseTransport):
+class Transport(httpx.HTTPTransport):
     """A connection pool for threads, safe after a fork and after interrupts: an exception that a signal handler raises
     during a call (Ctrl-C, an alarm, a task queue's time limit) costs that call its connection, and nothing else.
 
-    Settings are the same as in `AsyncTransport`. `max_connections` limits calls and streams together, because each of
-    them occupies one of your threads anyway.
+    Settings are the same as in `AsyncTransport`.
     """
 
     def __init__(
@@ -80,17 +53,13 @@ class Transport(httpx.BaseTransport):
         proxy: Proxy | None = None,
         trust_env: bool = True,
         max_connections: int = 1000,
+        max_streams: int = 1000,
         keepalive_expiry: float = 15.0,
     ) -> None:
-        self._connect = connector(
-            httpx.HTTPTransport,
-            verify=verify,
-            cert=cert,
-            proxy=proxy,
-            trust_env=trust_env,
-            keepalive_expiry=keepalive_expiry,
-        )
-        self._max_connections = max_connections
+        # httpx's own __init__ would make a pool. What it is a subclass for is said in `_hooks`.
+        self._routes = Routes(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env)
+        self._plain = _hooks.PlainTransports(self._routes)
+        self._most = max_connections, max_streams
         self._keepalive_expiry = keepalive_expiry
         self._closed = False
         self._retired = False
@@ -100,93 +69,98 @@ class Transport(httpx.BaseTransport):
 
     def _reset(self) -> None:
         self._process = os.getpid()
-        self._used: set[_Use] = set()  # each is a place
+        self._calls, self._streams = (_Places(most, self._lock) for most in self._most)
         self._idle: IdleConnections[SyncConnection] = IdleConnections()
-        self._waiting: dict[_Use, ThreadWaiter] = {}
         self._next_expiry_check = 0.0
+
+    @property
+    def _pool(self) -> Any:
+        return _hooks.HttpcorePool(self)
+
+    __enter__ = httpx.BaseTransport.__enter__
+    __exit__ = httpx.BaseTransport.__exit__
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Called by httpx: send a request."""
+        if _hooks.httpcore_is_hooked():
+            response: httpx.Response = self._plain.to(request.url, httpx.HTTPTransport).handle_request(request)
+            return response
+        return super().handle_request(request) if _hooks.httpx_is_hooked() else self._send(request)
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
         if self._closed:
             raise ConfigurationError(TRANSPORT_CLOSED)
         if os.getpid() != self._process:
             notice_fork()
-        self._start_closer()
+        start_closer_if_needed()
         body = PooledBody()
-        use = _Use(weakref.ref(body, closer.queue.put))
+        is_stream = Call.of(request).is_stream
+        use = _Use(weakref.ref(body, closer.queue.put), self._streams if is_stream else self._calls, is_stream)
         closer.watches[use.watch] = partial(self.discard, use)
         try:
-            if not self._take_place(use):
+            if not use.places.take(use):
                 self._wait_for_place(use, request)
-            connection = self._connection(use, origin_of(request.url))
-            connection.only.prepare(request.url)
-            response = connection.transport.handle_request(request)
-            body._pool, body._body, body._use = self, response.stream, use
+            connection = self._connection(use, request)
+            exchange = connection.send(request)
+            head = exchange.head
+            assert head is not None
+            use.is_answered = True
+            body._pool, body._exchange, body._request, body._use = self, exchange, request, use
         except BaseException:
-            # Interrupted at an unlucky instant, httpx may hold a connection that it will never use nor drop.
+            # An interrupted call leaves a connection in an unknown state.
             self.discard(use)
             raise
-        response.stream = body
-        return response
-
-    def _start_closer(self) -> None:
-        """Have the closer thread close what was dropped. Most programs drop nothing, and need no thread for it."""
-        if not closer.is_running and not closer.queue.empty():
-            closer.start()
-
-    def _take_place(self, use: _Use) -> bool:
-        """Whether there was a place to take, and nobody waits before this call."""
-        with self._lock:
-            first = [*self._waiting, use][0]  # copied in C: other threads may join meanwhile
-            if first is not use or len(self._used) >= self._max_connections:
-                return False
-            self._used.add(use)
-            self._waiting.pop(use, None)
-        if self._waiting:
-            self._wake_next()
-        return True
-
-    def _wake_next(self) -> None:
-        for waiter in list(self._waiting.values())[:1]:
-            waiter.wake()
+        extensions = {"http_version": head.version, "reason_phrase": head.reason}
+        return httpx.Response(head.status, headers=head.headers, stream=body, extensions=extensions)
 
     def _wait_for_place(self, use: _Use, request: httpx.Request) -> None:
-        timeout = request.extensions.get("timeout", {}).get("pool")
-        ends_at = min(network_deadline.get(), math.inf if timeout is None else time.monotonic() + timeout)
-        waiter = self._waiting[use] = ThreadWaiter()
-        while not self._take_place(use):
-            if self._closed:
-                raise httpx.ConnectError("the transport was closed while this call waited for a connection")
-            left = ends_at - time.monotonic()
-            if left <= 0:
-                raise httpx.PoolTimeout("all connections are in use", request=request)
-            waiter.wait(min(left, _CHECK_SECONDS))
-            self._start_closer()
+        waiter = use.places.waiting[use] = ThreadWaiter()
+        try:
+            seconds = seconds_for(request, "pool")
+            ends_at = math.inf if seconds is None else time.monotonic() + seconds
+            while not use.places.take(use):
+                if self._closed:
+                    raise httpx.ConnectError("the transport was closed while this call waited for a connection")
+                left = ends_at - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError("no place was free in time")
+                waiter.wait(min(left, _CHECK_SECONDS))
+                start_closer_if_needed()
+        except TimeoutError as error:
+            if is_injected(error):
+                raise
+            raise httpx.PoolTimeout("all connections are in use", request=request) from error
 
-    def _connection(self, use: _Use, origin: Origin) -> SyncConnection:
+    def _connection(self, use: _Use, request: httpx.Request) -> SyncConnection:
+        origin = origin_of(request.url)
         surplus = None
-        with self._lock:
-            connection = use.connection = self._idle.take(origin)
-            if connection is None and len(self._used) + len(self._idle) > self._max_connections:
-                surplus = self._idle.take_oldest()
+        while True:
+            with self._lock:
+                connection = use.connection = self._idle.take(origin)
+                if connection is None and len(self._calls.used) + len(self._idle) > self._most[0]:
+                    surplus = self._idle.take_oldest()
+            if connection is None or connection.is_usable:
+                break
+            connection.close()
         if surplus is not None:
             surplus.close()
         if connection is None:
-            connection = use.connection = SyncConnection(origin, *self._connect(origin))
+            connection = use.connection = SyncConnection(self._routes.to(origin))
+            connection.open(request)
         if self._closed:  # asked after the connection is in use, where `close` finds it
             raise httpx.ConnectError("the transport was closed in the meantime")
         return connection
 
-    def release(self, use: _Use) -> None:
+    def release(self, use: _Use, exchange: Exchange) -> None:
         """After its response was closed: keep its connection for another call, if the response was read to the end."""
         connection = use.connection
-        if connection is None or not connection.only.is_idle():
+        if connection is None or use.is_stream or not exchange.can_reuse or not connection.is_quiet:
             self.discard(use)
             return
         now = time.monotonic()
         with self._lock:
             # Neither in a forked child nor after `close`, which retires as well.
-            keeps = use in self._used and not self._retired
+            keeps = use in use.places.used and not self._retired
             if keeps:
                 use.connection = None
                 self._idle.put(connection, now)
@@ -197,14 +171,14 @@ class Transport(httpx.BaseTransport):
 
     def discard(self, use: _Use) -> None:
         """Stop using a connection, which is closed. Calling it twice does no harm."""
-        if use.connection is not None:
-            use.connection.close()
-        use.chunks = None
-        self._used.discard(use)
+        connection = use.connection
+        if connection is not None:
+            connection.close()
+            if not use.is_answered and connection.idle_since:
+                # The server, or something on the way to it, has forgotten it, and those that were idle for longer too.
+                self._close_idle(connection.origin, connection.idle_since)
         closer.watches.pop(use.watch, None)
-        if self._waiting:
-            self._waiting.pop(use, None)
-            self._wake_next()
+        use.places.leave(use)
 
     def _close_expired(self, idle_before: float) -> None:
         while True:
@@ -214,40 +188,77 @@ class Transport(httpx.BaseTransport):
                 return
             expired.close()
 
-    def _close_idle(self) -> None:
+    def _close_idle(self, origin: Origin | None = None, idle_before: float = math.inf) -> None:
         with self._lock:
-            idle = self._idle.take_all()
+            idle = self._idle.take_all(origin, idle_before)
         for connection in idle:
             connection.close()
 
     def connections(self) -> Connections:
         """The numbers of connections."""
-        used, idle = len(self._used), len(self._idle)
-        return Connections(used + idle, idle, len(self._waiting))
+        used, idle = len(self._calls.used) + len(self._streams.used), len(self._idle)
+        return Connections(used + idle, idle, len(self._calls.waiting) + len(self._streams.waiting))
 
     def close(self) -> None:
         """Close all connections; a thread that waits for one of them gets an error, and so does every later request."""
         # Waits for nothing. A call that uses a connection gets an error, and closes it.
         self._closed = self._retired = True
-        for use in list(self._used):
+        for use in self._uses():
             if use.connection is not None:
                 use.connection.shut_down()
         self._close_idle()
-        for waiter in list(self._waiting.values()):
-            waiter.wake()
+        self._plain.close()
+        for places in (self._calls, self._streams):
+            for waiter in list(places.waiting.values()):
+                waiter.wake()
 
     def retire(self) -> None:
         """Keep no connections: the client was dropped, or the interpreter ends. Daemon threads may still make calls."""
         self._retired = True
         self._close_idle()
 
+    def _uses(self) -> list[_Use]:
+        return [*self._calls.used, *self._streams.used]
+
     def _release_inherited(self) -> None:
         """In a forked child: closing a socket says nothing to its peer, for the parent still holds it."""
-        for use in list(self._used):
+        for use in self._uses():
             if use.connection is not None:
                 use.connection.close()
         self._close_idle()
         self._reset()
+
+
+class _Places:
+    """The places for calls, or for streams. Who waits gets one in turn."""
+
+    def __init__(self, most: int, lock: AbstractContextManager[Any]) -> None:
+        self.used: set[_Use] = set()
+        self.waiting: dict[_Use, ThreadWaiter] = {}
+        self._most = most
+        self._lock = lock
+
+    def take(self, use: _Use) -> bool:
+        """Whether there was a place to take, and nobody waits before this call."""
+        with self._lock:
+            first = [*self.waiting, use][0]  # copied in C: other threads may join meanwhile
+            if first is not use or len(self.used) >= self._most:
+                return False
+            self.used.add(use)
+            self.waiting.pop(use, None)
+        if self.waiting:
+            self._wake_next()
+        return True
+
+    def leave(self, use: _Use) -> None:
+        self.used.discard(use)
+        if self.waiting:
+            self.waiting.pop(use, None)
+            self._wake_next()
+
+    def _wake_next(self) -> None:
+        for waiter in list(self.waiting.values())[:1]:
+            waiter.wake()
 
 
 @dataclass(slots=True, eq=False)
@@ -256,34 +267,40 @@ class _Use:
 
     watch: Watch
     """Ends it where the body is dropped without being closed."""
+    places: _Places
+    is_stream: bool
     connection: SyncConnection | None = None
-    chunks: Iterator[bytes] | None = None
-    """The generators of httpx wait for locks when the collector closes them. Held here, they are not collected."""
+    is_answered: bool = False
 
 
 class PooledBody(httpx.SyncByteStream):
     """The body of a response, which holds the connection until it is closed or dropped."""
 
     _pool: Transport
-    _body: Any = None
+    _exchange: Exchange
+    _request: httpx.Request
     _use: _Use | None = None
 
     def __iter__(self) -> Iterator[bytes]:
-        use = self._use
-        if use is None:
-            return iter(())
-        chunks: Iterator[bytes] = iter(self._body)
-        use.chunks = chunks
-        return chunks
+        return self
+
+    def __next__(self) -> bytes:
+        exchange = self._exchange
+        while not (data := exchange.take()):
+            use = self._use
+            if exchange.is_complete or use is None or use.connection is None:
+                raise StopIteration
+            exchange.receive(use.connection.receive(self._request))
+        return data
 
     def close(self) -> None:
         # If it is interrupted from here on, the closer thread ends the use as soon as this is dropped.
         use, self._use = self._use, None
-        if use is None:
-            return
-        try:
-            self._body.close()
-        except BaseException:
-            self._pool.discard(use)
-            raise
-        self._pool.release(use)
+        if use is not None:
+            self._pool.release(use, self._exchange)
+
+
+def start_closer_if_needed() -> None:
+    """Have the closer thread close what was dropped. Most programs drop nothing, and need no thread for it."""
+    if not closer.is_running and not closer.queue.empty():
+        closer.start()

@@ -1,0 +1,99 @@
+"""What replaces methods of httpx or httpcore, as VCR.py, pytest-httpx, OpenTelemetry's instrumentation and respx do,
+sees the calls of our transports as well.
+
+Each call looks, because a cassette or a mock may begin and end at any time. A method is the library's own if it is a
+plain function whose code is in the file of its neighbour. What it was at import proves nothing: the SDK may be imported
+within a cassette.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FunctionType
+from typing import Any
+
+import httpx
+
+from interactor_ext.transports._idle_connections import Origin, origin_of
+from interactor_ext.transports._routes import Routes
+
+
+def httpx_is_hooked() -> bool:
+    kind = httpx.HTTPTransport
+    return _is_replaced(kind.handle_request, kind.close)
+
+
+def async_httpx_is_hooked() -> bool:
+    kind = httpx.AsyncHTTPTransport
+    return _is_replaced(kind.handle_async_request, kind.aclose)
+
+
+def httpcore_is_hooked() -> bool:
+    httpcore = sys.modules.get("httpcore")
+    return httpcore is not None and any(
+        _is_replaced(kind.handle_request, kind.__init__) for kind in (httpcore.ConnectionPool, httpcore.HTTPConnection)
+    )
+
+
+def async_httpcore_is_hooked() -> bool:
+    httpcore = sys.modules.get("httpcore")
+    return httpcore is not None and any(
+        _is_replaced(kind.handle_async_request, kind.__init__)
+        for kind in (httpcore.AsyncConnectionPool, httpcore.AsyncHTTPConnection)
+    )
+
+
+def _is_replaced(method: Any, neighbour: Any) -> bool:
+    return type(method) is not FunctionType or method.__code__.co_filename != neighbour.__code__.co_filename
+
+
+class HttpcorePool:
+    """What httpx's own `handle_request`, behind a hook, sends with: one of our transports."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def handle_request(self, request: Any) -> Any:
+        return _to_httpcore(self._transport._send(_from_httpcore(request)))
+
+    async def handle_async_request(self, request: Any) -> Any:
+        return _to_httpcore(await self._transport._send(_from_httpcore(request)))
+
+
+def _from_httpcore(request: Any) -> httpx.Request:
+    url = bytes(request.url).decode("ascii")
+    return httpx.Request(
+        request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
+    )
+
+
+def _to_httpcore(response: httpx.Response) -> Any:
+    import httpcore
+
+    return httpcore.Response(
+        response.status_code, headers=response.headers.raw, content=response.stream, extensions=response.extensions
+    )
+
+
+class PlainTransports:
+    """Transports of httpx, for the calls that somebody takes from httpcore."""
+
+    def __init__(self, routes: Routes) -> None:
+        self._routes = routes
+        self._by_origin: dict[Origin, Any] = {}
+
+    def to(self, url: httpx.URL, kind: Any) -> Any:
+        origin = origin_of(url)
+        transport = self._by_origin.get(origin)
+        if transport is None:
+            proxy, _ = self._routes.proxy_to(origin)
+            transport = kind(verify=self._routes.context, proxy=proxy, trust_env=False)
+        return self._by_origin.setdefault(origin, transport)
+
+    def close(self) -> None:
+        for transport in self._by_origin.values():
+            transport.close()
+
+    async def aclose(self) -> None:
+        for transport in self._by_origin.values():
+            await transport.aclose()

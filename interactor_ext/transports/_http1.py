@@ -1,0 +1,145 @@
+"""One request and its response over HTTP/1.1, with h11 as the judge of what is valid. Knows no socket and no clock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, NamedTuple
+
+import h11
+import httpx
+
+# h11's own default is 16 KiB; a few servers set more cookies than that.
+_MOST_HEAD = 100 * 1024
+PIECE = 64 * 1024
+"""Bytes that are read or written at once."""
+
+
+class Head(NamedTuple):
+    """Status line and headers of a response."""
+
+    status: int
+    reason: bytes
+    headers: list[tuple[bytes, bytes]]
+    version: bytes
+
+
+class Exchange:
+    """What is sent for one request, and what becomes of the bytes that are received.
+
+    Raises httpx.LocalProtocolError for a request that violates HTTP, and httpx.RemoteProtocolError for a response.
+    """
+
+    def __init__(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        self.head: Head | None = None
+        """The final response, once it is known; informational ones (1xx) are skipped."""
+        self.is_complete = False
+        self._request = method, target, headers
+        self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEAD)
+        self._body: list[bytes] = []
+        self._is_cut_off = False
+
+    def pieces(self, stream: Any) -> Iterator[bytes]:
+        """What is to be sent for a request whose body is this stream of httpx, in pieces of at most `PIECE` bytes."""
+        if isinstance(stream, httpx.ByteStream):
+            yield from _cut(self.whole(b"".join(stream)))
+        else:
+            yield self._begin()
+            for chunk in stream:
+                yield from _cut(self._more(chunk))
+            yield self._end()
+
+    async def pieces_async(self, stream: Any) -> AsyncIterator[bytes]:
+        """As `pieces`, for a stream that isn't known as a whole."""
+        yield self._begin()
+        async for chunk in stream:
+            for piece in _cut(self._more(chunk)):
+                yield piece
+        yield self._end()
+
+    def whole(self, content: bytes) -> bytes:
+        """The whole request."""
+        return self._begin() + self._more(content) + self._end()
+
+    def cut_off(self) -> None:
+        """The rest of the request isn't sent."""
+        self._is_cut_off = True
+
+    def receive(self, data: bytes) -> None:
+        """Take the bytes that were read from the connection; b"" is its end."""
+        try:
+            self._parser.receive_data(data)
+            while not self.is_complete:
+                event = self._parser.next_event()
+                if event is h11.NEED_DATA or event is h11.PAUSED:
+                    return
+                self._take(event)
+        except h11.RemoteProtocolError as error:
+            raise httpx.RemoteProtocolError(str(error)) from error
+
+    def take(self) -> bytes:
+        """The part of the body that was received since the last call."""
+        body = self._body
+        if not body:
+            return b""
+        self._body = []
+        return body[0] if len(body) == 1 else b"".join(body)
+
+    @property
+    def can_reuse(self) -> bool:
+        """Whether the connection can serve another request: both sides have ended, and no byte follows the response,
+        which would be taken for the next one's.
+        """
+        parser = self._parser
+        return (
+            parser.our_state is h11.DONE
+            and parser.their_state is h11.DONE
+            and parser.trailing_data == (b"", False)
+            and not self._is_cut_off
+            and not (self.head is not None and self.head.status in (204, 304) and announces_body(self.head.headers))
+        )
+
+    def _begin(self) -> bytes:
+        method, target, headers = self._request
+        try:
+            request = h11.Request(method=method, target=target, headers=headers)
+        except h11.LocalProtocolError as error:
+            raise httpx.LocalProtocolError(str(error)) from error
+        return self._sent(request)
+
+    def _more(self, chunk: bytes) -> bytes:
+        return self._sent(h11.Data(data=chunk)) if chunk else b""
+
+    def _end(self) -> bytes:
+        return self._sent(h11.EndOfMessage())
+
+    def _sent(self, event: h11.Event) -> bytes:
+        try:
+            return self._parser.send(event) or b""
+        except h11.LocalProtocolError as error:
+            raise httpx.LocalProtocolError(str(error)) from error
+
+    def _take(self, event: object) -> None:
+        match event:
+            case h11.Data(data=data):
+                self._body.append(bytes(data))
+            case h11.Response():
+                version = b"HTTP/" + event.http_version
+                self.head = Head(event.status_code, event.reason, event.headers.raw_items(), version)
+            case h11.EndOfMessage():
+                self.is_complete = True
+            case h11.ConnectionClosed():
+                raise httpx.RemoteProtocolError("the server closed the connection without a response")
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), PIECE):
+        yield data[start : start + PIECE]
+
+
+def announces_body(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether the headers of a response that can't have a body announce one, which may follow all the same."""
+    for name, value in headers:
+        lowered = name.lower()
+        if lowered == b"transfer-encoding" or (lowered == b"content-length" and value.strip() != b"0"):
+            return True
+    return False

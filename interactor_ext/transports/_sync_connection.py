@@ -1,0 +1,255 @@
+"""A connection for threads: a socket, TLS, and one request at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import selectors
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar, cast
+
+import httpx
+
+from interactor_ext._responses._connection_error import interrupt_behind
+from interactor_ext.transports import _resolver
+from interactor_ext.transports._http1 import PIECE, Exchange
+from interactor_ext.transports._routes import (
+    STAGGER,
+    Hop,
+    Route,
+    check_protocol,
+    connecting,
+    is_injected,
+    is_readable,
+    seconds_for,
+)
+
+T = TypeVar("T")
+
+
+class SyncConnection:
+    """Any thread may close it at any instant: that neither waits nor takes a lock."""
+
+    __slots__ = ("_closed", "_is_tls", "_socket", "idle_since", "origin", "route")
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self.origin = route.origin
+        self.idle_since: float = 0.0
+        self._socket: Any = None
+        self._is_tls = False
+        self._closed = False
+
+    def open(self, request: httpx.Request) -> None:
+        """Connect. Raises httpx.ConnectError, ConnectTimeout or ProxyError."""
+        with connecting(self.route.proxy_name):
+            seconds = seconds_for(request, "connect")
+        self._socket = sock = _dial(self.route, None if seconds is None else time.monotonic() + seconds)
+        self._is_tls = isinstance(sock, ssl.SSLSocket | TlsInTls)
+        if self._closed:  # asked after the socket is set, where a thread that closes meanwhile finds it
+            self.close()
+            raise httpx.ConnectError("the transport was closed in the meantime")
+
+    def send(self, request: httpx.Request) -> Exchange:
+        """Send a request, and return when the head of its response is there."""
+        exchange = self.route.exchange(request)
+        self._write(exchange, request)
+        while exchange.head is None:
+            exchange.receive(self.receive(request))
+        return exchange
+
+    def receive(self, request: httpx.Request) -> bytes:
+        """What the server has sent; b"" if it has closed the connection."""
+        try:
+            self._socket.settimeout(seconds_for(request, "read"))
+            data: bytes = self._socket.recv(PIECE)
+        except OSError as error:
+            if is_injected(error):
+                raise
+            raise (httpx.ReadTimeout if isinstance(error, TimeoutError) else httpx.ReadError)(str(error)) from error
+        return data
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no byte was read from the socket that belongs to no response: TLS reads ahead."""
+        return not (self._closed or (self._is_tls and self._socket.pending()))
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether an idle connection can serve another request: the server has neither closed it nor sent anything."""
+        return self.is_quiet and not is_readable(self._socket)
+
+    def close(self) -> None:
+        """Twice does no harm."""
+        self._closed = True
+        if self._socket is not None:
+            self._socket.close()
+
+    def shut_down(self) -> None:
+        """Wake the thread that reads or writes, with an error. That thread closes the connection."""
+        self._closed = True
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # it is closed already
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _write(self, exchange: Exchange, request: httpx.Request) -> None:
+        for number, data in enumerate(exchange.pieces(request.stream)):
+            try:
+                if number and self._is_answered(exchange):
+                    exchange.cut_off()
+                    return
+                while data:
+                    self._socket.settimeout(seconds_for(request, "write"))
+                    data = data[self._socket.send(data) :]
+            except TimeoutError as error:
+                if is_injected(error):
+                    raise
+                raise httpx.WriteTimeout(str(error)) from error
+            except OSError as error:
+                if is_injected(error) or interrupt_behind(error) is not None:
+                    raise
+                exchange.cut_off()  # a server that closes early may have said why
+                return
+
+    def _is_answered(self, exchange: Exchange) -> bool:
+        """Whether the response comes before the request has been sent."""
+        if is_readable(self._socket):
+            self._socket.settimeout(0)
+            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):  # there are records of TLS without data
+                exchange.receive(self._socket.recv(PIECE))
+        return exchange.head is not None
+
+
+def _dial(route: Route, ends_at: float | None) -> Any:
+    hop, name = route.first, route.proxy_name
+    with connecting(name):
+        sock: Any = _connect_to_any(_resolver.resolve(hop.host, hop.port, _left(ends_at)), ends_at)
+    try:
+        with connecting(name):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock = _secured(sock, hop, ends_at)
+            if (handshake := route.handshake()) is not None:
+                to_send = next(handshake)
+                with contextlib.suppress(StopIteration):
+                    while True:
+                        sock.settimeout(_left(ends_at))
+                        if to_send:
+                            sock.sendall(to_send)
+                        to_send = handshake.send(sock.recv(PIECE))
+        if handshake is not None:
+            with connecting(name, has_reached_server=True):
+                sock = _secured(sock, route.server, ends_at)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _left(ends_at: float | None) -> float | None:
+    if ends_at is None:
+        return None
+    left = ends_at - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("no time is left")
+    return left
+
+
+def _secured(sock: Any, hop: Hop, ends_at: float | None) -> Any:
+    if hop.context is None:
+        return sock
+    sock.settimeout(_left(ends_at))
+    if isinstance(sock, ssl.SSLSocket):
+        secured: Any = TlsInTls(sock, hop.context, hop.host)
+    else:
+        secured = hop.context.wrap_socket(sock, server_hostname=hop.host)
+    check_protocol(secured)
+    return secured
+
+
+def _connect_to_any(addresses: list[_resolver.Address], ends_at: float | None) -> socket.socket:
+    """The first connection that succeeds. The next address is tried when one fails, or takes long (RFC 8305)."""
+    if len(addresses) == 1:
+        return _connect(addresses[0], _left(ends_at))
+    error: OSError | None = None
+    with selectors.DefaultSelector() as selector:
+        try:
+            for address in (*addresses, None):
+                if address is not None:
+                    selector.register(_connect(address, 0), selectors.EVENT_WRITE)
+                has_failed = False
+                while selector.get_map() and not (has_failed and address is not None):
+                    left = _left(ends_at)
+                    seconds = left if address is None else min(STAGGER, math.inf if left is None else left)
+                    ready = selector.select(seconds)
+                    if not ready and address is not None:
+                        break
+                    for key, _ in ready:
+                        sock: Any = key.fileobj
+                        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                        selector.unregister(sock)
+                        if code == 0:
+                            return cast("socket.socket", sock)
+                        sock.close()
+                        error, has_failed = OSError(code, os.strerror(code)), True
+        finally:
+            for key in list(selector.get_map().values()):
+                key.fileobj.close()  # type: ignore[union-attr]
+    assert error is not None
+    raise error
+
+
+def _connect(address: _resolver.Address, seconds: float | None) -> socket.socket:
+    sock = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(seconds)
+        with contextlib.suppress(BlockingIOError):  # with 0 seconds, it only begins to connect
+            sock.connect(address.sockaddr)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+class TlsInTls:
+    """TLS over a socket of TLS, which `wrap_socket` can't do: to a server, through a proxy that is spoken to in TLS."""
+
+    def __init__(self, sock: ssl.SSLSocket, context: ssl.SSLContext, host: str) -> None:
+        self._socket = sock
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self.settimeout, self.shutdown = sock.settimeout, sock.shutdown
+        self.fileno, self.close = sock.fileno, sock.close
+        self._run(self._tls.do_handshake)
+        self.selected_alpn_protocol = self._tls.selected_alpn_protocol
+
+    def recv(self, size: int) -> bytes:
+        try:
+            return self._run(partial(self._tls.read, size))
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b""
+
+    def send(self, data: bytes) -> int:
+        return self._run(partial(self._tls.write, data))
+
+    def pending(self) -> int:
+        return self._tls.pending() or self._incoming.pending or self._socket.pending()
+
+    def _run(self, step: Callable[[], T]) -> T:
+        while True:
+            try:
+                result, is_done = step(), True
+            except ssl.SSLWantReadError:
+                is_done = False
+            if to_send := self._outgoing.read():
+                self._socket.sendall(to_send)
+            if is_done:
+                return result
+            if data := self._socket.recv(PIECE):
+                self._incoming.write(data)
+            else:
+                self._incoming.write_eof()
