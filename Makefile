@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
-EXTRAS := aiohttp,cli,mcp,otel,postgres,prometheus,redis,sandbox
+EXTRAS := cli,mcp,otel,postgres,prometheus,redis,sandbox
 # Python compiles what is imported, a fraction of what is installed.
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 # What is installed: dev, or test where nothing but the tests is run.

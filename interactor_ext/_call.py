@@ -39,8 +39,6 @@ class Call:
     """When each wait of its attempt for the network ends, an instant of `time.monotonic()`, in our own transports."""
     late: Callable[[], httpx.TimeoutException] | None = None
     """Makes the error of an async attempt whose time is over now: cancelled as a whole, it can't say how far it is."""
-    interrupt: BaseException | None = None
-    """What a signal handler or another thread raised in its last attempt."""
     retries: int = 0
     """How many attempts were followed by another."""
     has_own_key: bool = False

@@ -46,6 +46,9 @@ KwargsOf = Callable[[int], dict[str, Any]]
 _CONNECT_TIMEOUT = 5.0
 
 
+_OF_HTTPX = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError)
+
+
 class _NoCookies(httpx.Cookies):
     """Stores no cookie: a session cookie would carry one tenant's identity into another's request."""
 
@@ -184,13 +187,11 @@ class AsyncViewClient(_OfView, httpx.AsyncClient):
 
 def raise_failure(error: Exception, request: httpx.Request, began: float) -> NoReturn:
     """Raises what `send` raises for an exception of httpx, of the transport or of the auth flow. Logs a failed call."""
-    if isinstance(error, Warning):
-        raise error  # a deprecation warning that is an error, of the token request
     if isinstance(error, InteractorError):
         log_failure(request, error, began)
         raise error
-    if error is Call.of(request).interrupt:
-        raise error
+    if not isinstance(error, _OF_HTTPX):
+        raise error  # a warning that is an error; or what a signal handler or another thread raised
     if (interrupt := interrupt_behind(error)) is not None:
         raise interrupt from interrupt.__cause__
     failure = connection_error(error, request)

@@ -25,7 +25,7 @@ _MISMATCH = (62, 64)
 def rejected_certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
     """The certificate rejection that caused this error, if any."""
     while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError) and hasattr(error, "verify_code"):  # not aiohttp's subclass
+        if isinstance(error, ssl.SSLCertVerificationError):
             return error
         error = error.__cause__ or error.__context__
     return None

@@ -95,16 +95,7 @@ def _is_out_of_files(error: BaseException | None) -> bool:
 
 def may_have_been_sent(error: httpx.TransportError) -> bool:
     """Whether a byte of the request can have reached the server when this happened."""
-    if not isinstance(error, _BEFORE_SENDING):
-        return True
-    # httpx-aiohttp raises ConnectTimeout for any lost connection; the cause tells the difference.
-    cause = error.__cause__
-    return (
-        isinstance(error, httpx.ConnectTimeout)
-        and cause is not None
-        and type(cause).__module__.startswith("aiohttp")
-        and not isinstance(cause, TimeoutError)
-    )
+    return not isinstance(error, _BEFORE_SENDING)
 
 
 def interrupt_behind(error: BaseException) -> BaseException | None:

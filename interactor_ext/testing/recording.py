@@ -9,7 +9,6 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
@@ -106,12 +105,6 @@ def _record_streams_as_they_come() -> None:
         if not hasattr(make, "records_streams"):
             setattr(httpx_stubs, name, _recording_streams(make, is_async=is_async))
     httpx_stubs.CannotOverwriteExistingCassetteException = _not_on_cassette
-    with suppress(ImportError):  # without aiohttp
-        from vcr.stubs import aiohttp_stubs
-
-        aiohttp_stubs.CannotOverwriteExistingCassetteException = _not_on_cassette
-        if not hasattr(aiohttp_stubs.record_response, "refuses_streams"):
-            aiohttp_stubs.record_response = _refusing_streams(aiohttp_stubs.record_response)
 
 
 def _recording_streams(make: Any, *, is_async: bool) -> Any:
@@ -141,20 +134,6 @@ def _recording_streams(make: Any, *, is_async: bool) -> Any:
 
     make_handler.records_streams = True  # type: ignore[attr-defined]
     return make_handler
-
-
-def _refusing_streams(record_response: Any) -> Any:
-    """vcrpy's function that records a response of aiohttp, which would wait for the end of a stream."""
-
-    @functools.wraps(record_response)
-    async def record_or_refuse(cassette: Any, request: Any, response: Any) -> None:
-        if response.headers.get("content-type", "").startswith("text/event-stream"):
-            response.close()
-            raise RuntimeError("Cassettes don't record streams over aiohttp: record without transport=.")
-        await record_response(cassette, request, response)
-
-    record_or_refuse.refuses_streams = True  # type: ignore[attr-defined]
-    return record_or_refuse
 
 
 def _not_on_cassette(cassette: Any, failed_request: Any) -> Exception:

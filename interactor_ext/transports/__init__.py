@@ -17,17 +17,15 @@ from typing import TYPE_CHECKING
 from interactor_ext._lazy import lazy_modules, lazy_names
 
 if TYPE_CHECKING:
-    from interactor_ext.transports._aiohttp import AiohttpTransport
     from interactor_ext.transports._async_transport import AsyncTransport
     from interactor_ext.transports._sync_transport import Transport
 
-__all__ = ["AiohttpTransport", "AsyncTransport", "Transport"]
+__all__ = ["AsyncTransport", "Transport"]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "._aiohttp": ("AiohttpTransport",),
             "._async_transport": ("AsyncTransport",),
             "._sync_transport": ("Transport",),
         },

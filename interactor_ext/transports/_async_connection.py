@@ -104,7 +104,7 @@ class AsyncConnection(asyncio.Protocol):
     @property
     def is_usable(self) -> bool:
         """Whether an idle connection can serve another request: the server has neither closed it nor sent anything."""
-        return self.is_quiet and not is_readable(self._transport.get_extra_info("socket"))
+        return self.is_quiet and not is_readable(self.get_extra_info("socket"))
 
     def abort(self) -> None:
         """Close it, without a word to the server. Twice does no harm."""
@@ -115,9 +115,14 @@ class AsyncConnection(asyncio.Protocol):
         else:
             self._transport.abort()
 
-    def descriptor(self) -> int:
-        sock = None if self._transport is None else self._transport.get_extra_info("socket")
-        return -1 if sock is None else int(sock.fileno())
+    async def aclose(self) -> None:
+        """As `get_extra_info`."""
+        self.abort()
+
+    def get_extra_info(self, info: str) -> Any:
+        """For those who use httpx's extension `network_stream`."""
+        name = {"client_addr": "sockname", "server_addr": "peername"}.get(info, info)
+        return None if self._transport is None else self._transport.get_extra_info(name)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -168,6 +173,8 @@ class AsyncConnection(asyncio.Protocol):
                 self._transport.resume_reading()
             self._unread = 0
             return received[0] if len(received) == 1 else b"".join(received)
+        if self._is_aborted:
+            raise ConnectionAbortedError("the transport was closed in the meantime")
         if self._error is not None:
             raise self._error
         return b""
@@ -203,7 +210,7 @@ class AsyncConnection(asyncio.Protocol):
             self._check_protocol()
 
     def _check_protocol(self) -> None:
-        if (secured := self._transport.get_extra_info("ssl_object")) is not None:
+        if (secured := self.get_extra_info("ssl_object")) is not None:
             check_protocol(secured)
 
 

@@ -118,7 +118,7 @@ class ConnectionPool:
             raise
         head = exchange.head
         assert head is not None
-        extensions = {"http_version": head.version, "reason_phrase": head.reason}
+        extensions = {"http_version": head.version, "reason_phrase": head.reason, "network_stream": connection}
         body = _PooledBody(self, connection, exchange, request, slots)
         return httpx.Response(head.status, headers=head.headers, stream=body, extensions=extensions)
 
@@ -182,7 +182,8 @@ class ConnectionPool:
             await asyncio.wait([connection.lost for connection in connections])
 
     def release_inherited(self) -> None:
-        release_inherited([connection.descriptor() for connection in [*self._used, *self._idle.take_all()]])
+        sockets = [each.get_extra_info("socket") for each in [*self._used, *self._idle.take_all()]]
+        release_inherited([sock.fileno() for sock in sockets if sock is not None])
 
 
 class _PooledBody(httpx.AsyncByteStream):

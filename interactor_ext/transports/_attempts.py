@@ -150,8 +150,7 @@ class Attempts:
 
     def failed(self, error: BaseException) -> None:
         """Record that the attempt that began last has no response."""
-        is_cancelled = not isinstance(error, Exception) or error is self.call.interrupt
-        is_cancelled = is_cancelled or interrupt_behind(error) is not None
+        is_cancelled = not isinstance(error, Exception) or interrupt_behind(error) is not None
         if self._permit is not None:
             is_of_network = isinstance(error, httpx.TransportError) and not is_cancelled and not self.closing.is_set
             self._permit.end(failed=self._blames_host(error) if is_of_network else None)
@@ -159,6 +158,14 @@ class Attempts:
             self._measured.failed(error, is_cancelled=is_cancelled)
         if logger.isEnabledFor(logging.DEBUG):
             log_attempt(self.request, error, self._made, time.monotonic() - self._began)
+
+    def raise_foreign(self, error: BaseException) -> None:
+        """Raise the error of this SDK for what a transport of the user's raised that httpx doesn't know. Of our own
+        transport, it was raised by a signal handler or another thread, and stays what it is.
+        """
+        is_known = not isinstance(error, Exception) or isinstance(error, httpx.HTTPError | InteractorError | Warning)
+        if not is_known and interrupt_behind(error) is None:
+            raise connection_error(error, self.request)
 
     def timeouts(self) -> dict[str, float | None]:
         """httpx's timeouts of a sync attempt, for transports that know nothing else: no wait is longer than it."""

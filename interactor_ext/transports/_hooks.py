@@ -43,6 +43,11 @@ def async_httpcore_is_hooked() -> bool:
     )
 
 
+def is_hooked() -> bool:
+    """Whether others see synchronous calls, and may raise errors of their own."""
+    return httpx_is_hooked() or httpcore_is_hooked()
+
+
 def _is_replaced(method: Any, neighbour: Any) -> bool:
     return type(method) is not FunctionType or method.__code__.co_filename != neighbour.__code__.co_filename
 
@@ -63,7 +68,11 @@ class HttpcorePool:
 def _from_httpcore(request: Any) -> httpx.Request:
     url = bytes(request.url).decode("ascii")
     return httpx.Request(
-        request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
+        request.method.decode("ascii"),
+        url,
+        headers=request.headers,
+        stream=request.stream,
+        extensions=request.extensions,
     )
 
 

@@ -37,10 +37,12 @@ def resolve_in_thread(host: str, port: int) -> Future[list[Address]] | list[Addr
 def _look_up(host: str, port: int) -> list[Address]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:
-        raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
-    except OSError as error:
-        raise _out_of_files() or error from error.__cause__
+    except OSError:
+        if (reason := _out_of_files()) is not None:
+            raise reason from None
+        raise
+    except Exception as error:  # no name at all, or whoever has replaced `getaddrinfo`
+        raise socket.gaierror(socket.EAI_FAIL, str(error)) from error
     return interleaved(dict.fromkeys(Address(family, sockaddr) for family, _, _, _, sockaddr in found))
 
 

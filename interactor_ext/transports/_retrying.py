@@ -14,12 +14,11 @@ from typing import Any
 import httpx
 
 from interactor_ext._call import Call
-from interactor_ext._errors import InteractorError
 from interactor_ext._lazy import asyncio
 from interactor_ext._responses._connection_error import interrupt_behind
 from interactor_ext._responses._read import BodyBuffer, gunzip_of, too_large
 from interactor_ext._waiting import Closing
-from interactor_ext.transports import _foreign_stream
+from interactor_ext.transports import _foreign_stream, _hooks
 from interactor_ext.transports._attempts import Attempts, Rules, without_body
 from interactor_ext.transports._http1 import announces_body
 from interactor_ext.transports._sync_transport import PooledBody, Transport
@@ -66,12 +65,11 @@ class CallTransport(httpx.BaseTransport):
             else:
                 response = _read(response, attempts.ends_at, self._rules.max_response_size)
         except BaseException as error:
-            # Of our own transport, everything else was raised by a signal handler or another thread.
-            if isinstance(self._inner, Transport) and not isinstance(error, httpx.HTTPError | InteractorError):
-                attempts.call.interrupt = error
             attempts.failed(error)
             if isinstance(error, httpx.TransportError):
                 return attempts.after_error(error)
+            if not isinstance(self._inner, Transport) or _hooks.is_hooked():
+                attempts.raise_foreign(error)
             raise
         finally:
             attempts.call.wait_ends_at = math.inf
@@ -134,6 +132,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
             attempts.failed(error)
             if isinstance(error, httpx.TransportError):
                 return attempts.after_error(error)
+            attempts.raise_foreign(error)
             raise
         attempts.answered(response)
         return attempts.after_response(response)

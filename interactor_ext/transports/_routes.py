@@ -68,9 +68,7 @@ class Route(NamedTuple):
 class Routes:
     """Where connections go."""
 
-    def __init__(
-        self, *, verify: Verify, cert: Certificate | None, proxy: Proxy | None, trust_env: bool
-    ) -> None:
+    def __init__(self, *, verify: Verify, cert: Certificate | None, proxy: Proxy | None, trust_env: bool) -> None:
         self.context: ssl.SSLContext = tls_context(verify, cert, trust_env=trust_env)
         self._proxy = None if proxy is None else _proxied.checked_proxy(proxy)
         self._trust_env = trust_env

@@ -72,7 +72,21 @@ class SyncConnection:
             if is_injected(error):
                 raise
             raise (httpx.ReadTimeout if isinstance(error, TimeoutError) else httpx.ReadError)(str(error)) from error
+        if not data and self._closed:
+            raise httpx.ReadError("the transport was closed in the meantime")
         return data
+
+    def get_extra_info(self, info: str) -> Any:
+        """For those who use httpx's extension `network_stream`."""
+        sock = self._socket
+        match info:
+            case "client_addr":
+                return sock.getsockname()
+            case "server_addr":
+                return sock.getpeername()
+            case "ssl_object":
+                return sock if self._is_tls else None
+        return sock if info == "socket" else None
 
     @property
     def is_quiet(self) -> bool:

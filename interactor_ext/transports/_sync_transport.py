@@ -110,7 +110,7 @@ class Transport(httpx.HTTPTransport):
             # An interrupted call leaves a connection in an unknown state.
             self.discard(use)
             raise
-        extensions = {"http_version": head.version, "reason_phrase": head.reason}
+        extensions = {"http_version": head.version, "reason_phrase": head.reason, "network_stream": connection}
         return httpx.Response(head.status, headers=head.headers, stream=body, extensions=extensions)
 
     def _wait_for_place(self, use: _Use, request: httpx.Request) -> None:

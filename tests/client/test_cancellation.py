@@ -12,7 +12,6 @@ import pytest
 from interactor_ext import AsyncInteractorClient, CircuitBreaker, CircuitOpenError, ServerError
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.transports import AiohttpTransport
 from tests.support.scripted_server import (
     Action,
     Connection,
@@ -56,7 +55,6 @@ SITUATIONS: dict[str, tuple[list[Action], dict[str, Any]]] = {
     "retries": ([error(503), error(503), fine], {"retry_policy": RetryPolicy(base_delay=0.001)}),
     "lost connections": ([send_and(b"", lambda c: c.reset()), fine], {"retry_policy": RetryPolicy(base_delay=0.001)}),
     "the limiter": ([fine], {"rate_limiter": RateLimiter(Tiers(client=Tier(60_000, 1), tokens=Tier(60_000, 1)))}),
-    "aiohttp": ([slow(0.001, fine)], {"transport": AiohttpTransport}),
 }
 
 

@@ -158,6 +158,6 @@ def test_debug_logs_of_all_libraries_show_no_secret(
 
     asyncio.run(main(), debug=True)
     loggers = {record.name.split(".")[0] for record in caplog.records}
-    assert {"httpx", "httpcore", "interactor"} <= loggers
+    assert {"httpx", "interactor"} <= loggers
     check(caplog.text)
     check(str([vars(record) for record in caplog.records if record.name.startswith("interactor")]))

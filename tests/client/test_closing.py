@@ -27,7 +27,7 @@ from interactor_ext import (
 )
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from interactor_ext.tokens import FileTokenStore
-from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.modes import at_once, client_of, done, opened, sync_and_async
 from tests.support.scripted_server import ASSISTANT, Answer, Asked, OddServer, js, settings_of, token_answer
 from tests.support.waiting import eventually, eventually_async
@@ -94,16 +94,10 @@ async def close_amid_calls(
 
 
 @sync_and_async
-@pytest.mark.parametrize("over", ["the default", "aiohttp"])
-async def test_closing_ends_calls_that_wait_for_a_response(mode: str, over: str, held: Held) -> None:
-    if over == "aiohttp" and mode == "sync":
-        pytest.skip("aiohttp is asynchronous")
-    options = {"transport": AiohttpTransport()} if over == "aiohttp" else {}
+async def test_closing_ends_calls_that_wait_for_a_response(mode: str, held: Held) -> None:
     breaker = CircuitBreaker(failures=1)
     with OddServer(held) as server:
-        errors = await close_amid_calls(
-            mode, server, lambda: len(server.calls) == 3, circuit_breaker=breaker, **options
-        )
+        errors = await close_amid_calls(mode, server, lambda: len(server.calls) == 3, circuit_breaker=breaker)
         held.end.set()
         await eventually_async(lambda: not server.open_connections)
         assert len(server.calls) == 3
@@ -253,7 +247,7 @@ def test_pickled_or_deep_copied_client_says_what_to_do(mode: str) -> None:
     assert copy.copy(user) is user
 
 
-@pytest.mark.parametrize("make", [Transport, AsyncTransport, AiohttpTransport])
+@pytest.mark.parametrize("make", [Transport, AsyncTransport])
 def test_closed_transport_raises_configuration_error(make: Any) -> None:
     transport = make()
 

@@ -103,19 +103,13 @@ def test_connect_timeout_is_shared_among_several_addresses_of_a_host(monkeypatch
     with FaultServer() as server, deaf_url() as deaf:
         real = socket.getaddrinfo
         deaf_port, port = int(deaf.rpartition(":")[2]), int(server.url.rpartition(":")[2])
-        real_connection = socket.create_connection
 
         def two(host: str, *rest: Any, **more: Any) -> Any:
             if host != "two.internal":
                 return real(host, *rest, **more)
-            return real("127.0.0.2", 80, type=socket.SOCK_STREAM) + real("127.0.0.1", 80, type=socket.SOCK_STREAM)
-
-        def connect(address: tuple[str, int], *rest: Any, **more: Any) -> socket.socket:
-            host = "127.0.0.1"
-            return real_connection((host, deaf_port if address[0] == "127.0.0.2" else port), *rest, **more)
+            return [address for each in (deaf_port, port) for address in real("127.0.0.1", each, **more)]
 
         monkeypatch.setattr(socket, "getaddrinfo", two)
-        monkeypatch.setattr(socket, "create_connection", connect)
 
         def attempt(timeout: float) -> None:
             with InteractorClient(**settings_of("http://two.internal", timeout=timeout)) as client:

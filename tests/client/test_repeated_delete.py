@@ -12,7 +12,6 @@ import pytest
 from interactor_ext import APITimeoutError, NotFoundError
 from interactor_ext._waiting import Closing
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.transports import AiohttpTransport
 from interactor_ext.transports._attempts import Attempts, Rules
 from tests.support.contract import operations
 from tests.support.modes import call, in_turn, sync_and_async
@@ -115,11 +114,6 @@ def test_410_to_retried_delete_raises_gone_error(mode: str) -> None:
 def test_404_to_retried_get_raises_not_found(mode: str) -> None:
     with FaultServer([LOST, NOT_FOUND]) as server, pytest.raises(NotFoundError):
         call(mode, settings(server), lambda client: client.assistants.get("asst_1"))
-
-
-def test_404_to_retried_delete_is_success_over_aiohttp() -> None:
-    with FaultServer([LOST, NOT_FOUND]) as server:
-        call("async", settings(server, transport=AiohttpTransport()), delete)
 
 
 def test_404_to_delete_after_unsent_attempt_raises_not_found() -> None:

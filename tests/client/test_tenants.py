@@ -10,9 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_client.api.assistants import create_assistant, get_assistant, list_assistants
+from interactor_client.api.assistants import create_assistant, list_assistants
 from interactor_client.models import CreateAssistantRequest
-from interactor_client.types import UNSET
 from interactor_ext import (
     AsyncInteractorClient,
     ConfigurationError,
@@ -21,13 +20,12 @@ from interactor_ext import (
     ToolSet,
 )
 from interactor_ext.sandbox import Sandbox
-from interactor_ext.transports import AiohttpTransport
 from interactor_ext.webhooks import parse_event
 from tests.support.cases import for_each
 from tests.support.contract import operations
 from tests.support.every_request import ON_THE_ACCOUNT_SERVER, ROWS, Row, enter, of_endpoint
 from tests.support.modes import call, opened, sync_and_async
-from tests.support.scripted_server import ASSISTANT, OddServer, js
+from tests.support.scripted_server import ASSISTANT
 from tests.support.wire import ACCOUNT, BODY, CORE, Wire
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
@@ -156,18 +154,6 @@ def test_no_endpoint_function_reaches_another_namespace_than_its_view_has(row: R
     ):
         call(mode, wire.settings, lambda client: row.use(client.namespace(OWN)))
     assert (wire.requests, wire.token_requests) == ([], [])
-
-
-async def test_request_that_names_another_namespace_is_not_sent_over_aiohttp() -> None:
-    with OddServer(lambda asked: js(200, {"data": ASSISTANT})) as server:
-        settings = {**server.settings, "transport": AiohttpTransport(), "require_namespace": True}
-        async with AsyncInteractorClient(**settings) as client:
-            for view, named in ((client.namespace(OWN), OTHER), (client, UNSET)):
-                with pytest.raises(ConfigurationError):
-                    await get_assistant.asyncio("asst_1", client=view.api, x_namespace=named)
-            assert (server.calls, server.token_requests) == ([], [])
-            await get_assistant.asyncio("asst_1", client=client.namespace(OWN).api, x_namespace=OWN)
-        assert [asked.headers["x-namespace"] for asked in server.calls] == [OWN.encode()]
 
 
 # --- A client without a namespace

@@ -37,7 +37,6 @@ RECEIVER = (
     "router = WebhookRouter(WebhookVerifier('whsec_a'), hand_over=print)"
 )
 STORE = "from interactor_ext.webhooks import PostgresEventStore; PostgresEventStore('host=nowhere')"
-AIOHTTP = "from interactor_ext.transports import AiohttpTransport; AiohttpTransport()"
 HTTPX2 = f"{CLIENTS}; InteractorClient(client_id='a', client_secret='b').credential_auth('c').httpx2_auth()"
 ASYNC_STORE = STORE.replace("Postgres", "AsyncPostgres")
 DJANGO = "import interactor_ext.webhooks.django"
@@ -136,7 +135,6 @@ def extra(name: str) -> str:
         ("mcp", "from interactor_ext import *; ToolSet().serve_mcp()", IMPORT, f"ToolSet.serve_mcp {extra('mcp')}"),
         ("psycopg", STORE, CONFIGURATION, f"PostgresEventStore {extra('postgres')}"),
         ("psycopg", ASYNC_STORE, CONFIGURATION, f"AsyncPostgresEventStore {extra('postgres')}"),
-        ("httpx_aiohttp", AIOHTTP, CONFIGURATION, f"AiohttpTransport {extra('aiohttp')}"),
         ("httpx2", HTTPX2, IMPORT, "httpx2_auth() needs httpx2: pip install httpx2"),
         ("django", DJANGO, IMPORT, "interactor_ext.webhooks.django needs Django: pip install django"),
         ("asgiref", DJANGO, IMPORT, "interactor_ext.webhooks.django needs Django: pip install django"),

@@ -21,7 +21,6 @@ from interactor_ext import APIConnectionError, AsyncInteractorClient, Interactor
 from interactor_ext._client import http
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import recorder
-from interactor_ext.transports import AiohttpTransport
 from tests.support.modes import sync_and_async
 from tests.support.scripted_server import receiving
 from tests.support.waiting import eventually, in_time
@@ -272,20 +271,6 @@ def test_body_of_a_request_that_may_be_answered_by_a_stream_is_recorded(sandbox:
 
     assert tape.record(use_it) == [401, 401]
     assert tape.replay(use_it) == [401, 401]
-
-
-async def test_stream_over_aiohttp_is_refused(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("INTERACTOR_RECORD", "1")
-    async with sandbox.async_client(namespace="user_1", transport=AiohttpTransport(), max_retries=0) as user:
-        room = await user.rooms.create((await user.assistants.create(name="Bot", model="m", system_prompt="")).id)
-        with (
-            recorder(tmp_path).use_cassette("walk"),
-            pytest.raises(APIConnectionError, match="record without transport="),
-        ):
-            async with user.rooms.stream(room.id) as stream:
-                await anext(aiter(stream))
 
 
 def test_two_blocks_on_one_cassette_are_both_recorded(sandbox: Sandbox, tape: Tape) -> None:

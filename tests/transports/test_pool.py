@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from interactor_client.types import Operation
-from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from interactor_ext.transports import AsyncTransport, Transport
 from interactor_ext.transports._async_transport import ConnectionPool
 from tests.support.scripted_server import Connection, FaultServer, Request, fine, send_and, slow
 from tests.support.waiting import collect_garbage, eventually, eventually_async
@@ -187,7 +187,7 @@ async def test_new_origin_evicts_an_idle_connection_when_the_pool_is_full(server
             )
 
 
-both_kinds = pytest.mark.parametrize("kind", [AsyncTransport, AiohttpTransport])
+both_kinds = pytest.mark.parametrize("kind", [AsyncTransport])
 
 
 @both_kinds
@@ -210,7 +210,7 @@ def test_one_client_works_in_concurrent_event_loops(server: FaultServer, kind: t
 
 
 @pytest.mark.parametrize("turns", range(8))
-@pytest.mark.parametrize("kind", [AsyncTransport, AiohttpTransport])
+@pytest.mark.parametrize("kind", [AsyncTransport])
 def test_loop_that_ends_while_another_closes_the_transport_leaves_no_connection_open(
     server: FaultServer, kind: Callable[[], AsyncTransport], turns: int
 ) -> None:
@@ -232,7 +232,7 @@ def test_loop_that_ends_while_another_closes_the_transport_leaves_no_connection_
 
 
 @pytest.mark.parametrize("phase", ["main", "shutdown_asyncgens", "shutdown_default_executor"])
-@pytest.mark.parametrize("kind", [AsyncTransport, AiohttpTransport])
+@pytest.mark.parametrize("kind", [AsyncTransport])
 def test_closing_from_another_thread_in_the_last_step_of_a_loop_leaves_no_pending_task(
     server: FaultServer,
     kind: Callable[[], AsyncTransport],
@@ -320,7 +320,7 @@ async def test_closing_async_transport_ends_open_streams(server: FaultServer) ->
 EXIT = """
 import asyncio, sys
 import httpx
-from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from interactor_ext.transports import AsyncTransport, Transport
 
 async def main(transport):
     await httpx.AsyncClient(transport=transport).get(sys.argv[1])
@@ -328,7 +328,6 @@ async def main(transport):
 client = httpx.Client(transport=Transport())
 client.get(sys.argv[1])
 asyncio.run(main(AsyncTransport()))
-asyncio.run(main(AiohttpTransport()))
 client.close()
 """
 

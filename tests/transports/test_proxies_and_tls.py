@@ -27,7 +27,7 @@ from interactor_ext import (
     ConfigurationError,
     InteractorError,
 )
-from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from interactor_ext.transports import AsyncTransport, Transport
 from tests.support import modes
 from tests.support.scripted_server import (
     Connection,
@@ -42,7 +42,7 @@ from tests.support.scripted_server import (
 )
 from tests.support.waiting import PATIENCE, collect_garbage, eventually_async, in_time, with_enough_time
 
-TRANSPORTS = [Transport, AsyncTransport, AiohttpTransport]
+TRANSPORTS = [Transport, AsyncTransport]
 
 
 @pytest.fixture(scope="module")
@@ -332,13 +332,6 @@ def test_dead_proxy_is_named_with_where_it_is_set(make: Any, given: str, monkeyp
         call(make(), "https://127.0.0.1:9")
 
 
-def test_dead_proxy_of_an_httpx_transport_is_named() -> None:
-    with refusing_url() as url:
-        for make in (httpx.HTTPTransport, httpx.AsyncHTTPTransport):
-            with pytest.raises(APIConnectionError, match=rf"the proxy {url} \(transport=\) can't be used"):
-                call(make(proxy=url), "https://127.0.0.1:9")
-
-
 @pytest.mark.parametrize("make", TRANSPORTS)
 def test_proxy_that_hangs_up_has_sent_nothing(make: Any) -> None:
     class HangsUp(Server):
@@ -370,7 +363,6 @@ def test_silent_server_behind_a_proxy_ends_the_call_at_its_timeout(make: Any, pr
 
 @pytest.mark.parametrize("make", [Transport, AsyncTransport])
 def test_silent_socks_proxy_ends_the_call_at_its_timeout(make: Any) -> None:
-    pytest.importorskip("socksio", reason="pip install 'httpx[socks]'")
     with mute_url() as url, ThreadPoolExecutor(1) as threads:
         transport = make(proxy=url.replace("https://", "socks5://"))
         error = threads.submit(call, transport, "https://127.0.0.1:9", timeout=0.5).exception(60)
@@ -381,7 +373,6 @@ def test_silent_socks_proxy_ends_the_call_at_its_timeout(make: Any) -> None:
 
 @pytest.mark.parametrize("make", [Transport, AsyncTransport])
 def test_silent_socks_proxy_ends_a_call_of_another_client(make: Any) -> None:
-    pytest.importorskip("socksio", reason="pip install 'httpx[socks]'")
 
     def use(transport: Any) -> None:
         if isinstance(transport, httpx.BaseTransport):

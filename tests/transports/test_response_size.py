@@ -102,7 +102,7 @@ def test_invalid_max_response_size_raises_configuration_error(value: Any) -> Non
 PROGRAM = """
 import asyncio, json, sys
 from interactor_ext import AsyncInteractorClient, InteractorClient, InteractorError
-from interactor_ext.transports import AiohttpTransport, AsyncTransport
+from interactor_ext.transports import AsyncTransport
 kind, settings = sys.argv[1], json.loads(sys.argv[2])
 outcomes = []
 
@@ -121,7 +121,7 @@ def sync():
                 outcomes.append(type(error).__name__)
 
 async def main():
-    transport = AiohttpTransport() if kind == "aiohttp" else AsyncTransport()
+    transport = AsyncTransport()
     async with AsyncInteractorClient(**settings, transport=transport) as client:
         for name in range(6):
             try:
@@ -145,7 +145,7 @@ print(json.dumps([outcomes, peak // 1024]))
 
 @pytest.mark.full
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux: peak memory is read from /proc")
-@pytest.mark.parametrize("kind", ["sync", "async", "aiohttp"])
+@pytest.mark.parametrize("kind", ["sync", "async"])
 def test_decompression_bombs_take_little_memory(server: FaultServer, kind: str) -> None:
     """Of 256 MB each: successes, errors and streams, in one process of 250 MB at most."""
     # What brotli and zstd would unpack to does not matter: they are refused before they are unpacked.

@@ -19,7 +19,7 @@ import interactor_ext
 from interactor_ext import AsyncInteractorClient, InteractorError
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens import MemoryTokenStore, Token
-from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.fault_table import CALLS, FAULTS, RETRIES, SHORT, Fault
 from tests.support.modes import at_once, client_of, done, sync_and_async
 from tests.support.scripted_server import FaultServer, deaf_url, mute_url, refusing_url, settings_of
@@ -150,26 +150,6 @@ def test_each_fault_has_the_promised_outcome(mode: str, faults: list[Fault]) -> 
     with_longer_timeouts(faults, attempt)
 
 
-# What aiohttp's parser sees in another way than h11.
-OVER_AIOHTTP = {"an unwanted upgrade": "APIStatusError", "too short a length": "APIConnectionError"}
-
-
-@pytest.mark.full
-@each_fault
-def test_each_fault_has_the_promised_outcome_over_aiohttp(faults: list[Fault]) -> None:
-    def attempt(cases: list[tuple[Fault, str]]) -> None:
-        results = asyncio.run(at_once("async", *(run("async", *case, transport=AiohttpTransport()) for case in cases)))
-        for (fault, call), (outcome, _, server) in zip(cases, results, strict=True):
-            assert outcome == OVER_AIOHTTP.get(fault.name, fault.outcome(call)), call
-            # What is idempotent, aiohttp itself repeats when an idle connection turns out to be gone.
-            if server is not None and call in ("create", "keyed") and fault.name not in OVER_AIOHTTP:
-                assert len(server.calls()) == fault.times_sent(call), call
-            if server is not None and call == "create":
-                assert len(server.calls()) <= (fault.times_sent(call) or 0)
-
-    with_longer_timeouts(faults, attempt)
-
-
 DEADLINE = 0.25
 PASSING = {"APIConnectionError", "RateLimitError", "ServerError"}
 
@@ -191,34 +171,15 @@ def test_table_of_faults_is_complete() -> None:
         assert all(fault.outcome(call) == "ok" or hasattr(interactor_ext, fault.outcome(call)) for call in CALLS)
 
 
-@pytest.mark.parametrize("make", [AsyncTransport, AiohttpTransport])
-async def test_refused_connection_is_retried_for_every_method(make: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_refused_connection_is_retried_for_every_method(caplog: pytest.LogCaptureFixture) -> None:
     """Nothing was sent, so a PATCH without a key can do no harm."""
     fault = next(fault for fault in FAULTS if fault.name == "refused")
     with serving(fault) as (url, _), caplog.at_level(logging.WARNING, "interactor"):
-        async with AsyncInteractorClient(**settings(url, fault), transport=make(), token_store=Filled()) as client:
+        async with AsyncInteractorClient(**settings(url, fault), token_store=Filled()) as client:
             with pytest.raises(interactor_ext.APIConnectionError) as caught:
                 await client.assistants.update("asst_1", name="x")
     assert not caught.value.sent
     assert [record.getMessage() for record in caplog.records if "is retried" in record.getMessage()]
-
-
-@pytest.mark.parametrize("fault", ["garbage", "refused", "reset before the headers", "silence"])
-async def test_errors_over_aiohttp_quote_neither_url_nor_token(fault: str) -> None:
-    chosen = next(candidate for candidate in FAULTS if candidate.name == fault)
-    chosen = replace(chosen, timeout=0.3)
-    with serving(chosen) as (url, _):
-        async with AsyncInteractorClient(
-            **settings(url, chosen), transport=AiohttpTransport(), token_store=Filled()
-        ) as client:
-            with pytest.raises(interactor_ext.APIConnectionError) as caught:
-                await client.assistants.get("asst_1")
-    error: BaseException | None = caught.value
-    while error is not None:
-        for text in (str(error), repr(error)):
-            assert "asst_1" not in text
-            assert "t0ken" not in text
-        error = error.__cause__
 
 
 class Filled(MemoryTokenStore):

@@ -23,7 +23,7 @@ from interactor_ext import (
     StreamError,
 )
 from interactor_ext._waiting.threads import DaemonThreads
-from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.scripted_server import Connection, FaultServer, send_and, settings_of
 from tests.support.waiting import collect_garbage, refuse_threads
 
@@ -34,7 +34,7 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE"])
 @pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "bad"])
-@pytest.mark.parametrize("make", [Transport, AsyncTransport, AiohttpTransport, InteractorClient, AsyncInteractorClient])
+@pytest.mark.parametrize("make", [Transport, AsyncTransport, InteractorClient, AsyncInteractorClient])
 def test_unreadable_ca_file_raises_configuration_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str, content: str | None, make: Any
 ) -> None:
@@ -46,7 +46,7 @@ def test_unreadable_ca_file_raises_configuration_error(
         make(**(SETTINGS if "Interactor" in make.__name__ else {}))
 
 
-@pytest.mark.parametrize("make", [Transport, AsyncTransport, AiohttpTransport, InteractorClient, AsyncInteractorClient])
+@pytest.mark.parametrize("make", [Transport, AsyncTransport, InteractorClient, AsyncInteractorClient])
 def test_key_log_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make: Any) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
     for path in (tmp_path, tmp_path / "missing" / "keys.log"):
@@ -78,7 +78,6 @@ def test_last_event_id_that_is_no_string_is_refused(make: Any, value: Any) -> No
 OUT_OF_FILES = """
 import asyncio, os, resource, sys
 from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient
-from interactor_ext.transports import AiohttpTransport
 
 settings = {"client_id": "a", "client_secret": "b", "max_retries": 0, "timeout": 60}
 urls = {name: "http://%s:9/api/v1" % sys.argv[2] for name in ("core_api_url", "account_server_url")}
@@ -97,7 +96,7 @@ def sync():
         client.assistants.list()
 
 async def asynchronous():
-    transport = AiohttpTransport() if sys.argv[1] == "aiohttp" else None
+    transport = None
     async with AsyncInteractorClient(**settings, **urls, transport=transport) as client:
         try:
             await client.assistants.list()  # loads all modules
@@ -122,7 +121,7 @@ except APIConnectionError as error:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no such limit")
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-@pytest.mark.parametrize("over", ["sync", "async", "aiohttp"])
+@pytest.mark.parametrize("over", ["sync", "async"])
 def test_too_many_open_files_are_named(over: str, host: str) -> None:
     command = [sys.executable, "-c", OUT_OF_FILES, over, host]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -183,7 +182,7 @@ def test_async_client_under_trio_raises_configuration_error() -> None:
 
 def test_no_thread_for_the_resolver_raises_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
     # The pool of the process may have an idle thread of another test.
-    monkeypatch.setattr(_resolver, "_RESOLVERS", DaemonThreads("interactor-resolver"))
+    monkeypatch.setattr(_resolver, "RESOLVERS", DaemonThreads("interactor-resolver"))
     monkeypatch.setattr(_thread, "start_new_thread", refuse_threads)
     settings = {**SETTINGS, "account_server_url": "http://somewhere.internal/api", "allow_insecure_http": True}
     with (

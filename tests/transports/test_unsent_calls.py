@@ -1,4 +1,4 @@
-"""Whether a call that ran out of time may have arrived: sync, async and aiohttp say the same."""
+"""Whether a call that ran out of time may have arrived: sync and async say the same."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from interactor_ext import APITimeoutError, InteractorError, RetryPolicy
-from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.modes import client_of, done
 from tests.support.scripted_server import FaultServer, deaf_url, fine, mute_url
 from tests.support.waiting import with_enough_time
@@ -20,9 +20,7 @@ from tests.support.waiting import with_enough_time
 OVER: dict[str, Callable[..., Any]] = {
     "sync": Transport,
     "async": AsyncTransport,
-    "aiohttp": AiohttpTransport,
     "httpx sync": httpx.HTTPTransport,
-    "httpx async": httpx.AsyncHTTPTransport,
 }
 PATCH = {"name": "Bot"}
 
