@@ -54,7 +54,7 @@ class AsyncTransport(httpx.AsyncHTTPTransport):
         self._pools = PerLoop(make, ConnectionPool.aclose, after_fork=ConnectionPool.release_inherited)
 
     @property
-    def _pool(self) -> Any:
+    def _pool(self) -> Any:  # type: ignore[override]
         return _hooks.HttpcorePool(self)
 
     __aenter__ = httpx.AsyncBaseTransport.__aenter__

@@ -163,8 +163,9 @@ class Attempts:
         """Raise the error of this SDK for what a transport of the user's raised that httpx doesn't know. Of our own
         transport, it was raised by a signal handler or another thread, and stays what it is.
         """
-        is_known = not isinstance(error, Exception) or isinstance(error, httpx.HTTPError | InteractorError | Warning)
-        if not is_known and interrupt_behind(error) is None:
+        if not isinstance(error, Exception) or isinstance(error, httpx.HTTPError | InteractorError | Warning):
+            return
+        if interrupt_behind(error) is None:
             raise connection_error(error, self.request)
 
     def timeouts(self) -> dict[str, float | None]:

@@ -34,7 +34,7 @@ class Exchange:
         """The final response, once it is known; informational ones (1xx) are skipped."""
         self.is_complete = False
         self._request = method, target, headers
-        self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEAD)
+        self._parser: h11.Connection | None = None
         self._body: list[bytes] = []
         self._is_cut_off = False
 
@@ -66,10 +66,12 @@ class Exchange:
 
     def receive(self, data: bytes) -> None:
         """Take the bytes that were read from the connection; b"" is its end."""
+        parser = self._parser
+        assert parser is not None
         try:
-            self._parser.receive_data(data)
+            parser.receive_data(data)
             while not self.is_complete:
-                event = self._parser.next_event()
+                event = parser.next_event()
                 if event is h11.NEED_DATA or event is h11.PAUSED:
                     return
                 self._take(event)
@@ -91,7 +93,8 @@ class Exchange:
         """
         parser = self._parser
         return (
-            parser.our_state is h11.DONE
+            parser is not None
+            and parser.our_state is h11.DONE
             and parser.their_state is h11.DONE
             and parser.trailing_data == (b"", False)
             and not self._is_cut_off
@@ -100,6 +103,7 @@ class Exchange:
 
     def _begin(self) -> bytes:
         method, target, headers = self._request
+        self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEAD)
         try:
             request = h11.Request(method=method, target=target, headers=headers)
         except h11.LocalProtocolError as error:
@@ -113,6 +117,7 @@ class Exchange:
         return self._sent(h11.EndOfMessage())
 
     def _sent(self, event: h11.Event) -> bytes:
+        assert self._parser is not None
         try:
             return self._parser.send(event) or b""
         except h11.LocalProtocolError as error:

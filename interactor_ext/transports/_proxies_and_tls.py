@@ -62,7 +62,8 @@ def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) ->
             return _default_context(trust_env, (*named, key_log))
         # With a path, `httpx.create_ssl_context` warns, and doesn't look at the client's certificate.
         if isinstance(verify, str):
-            context = ssl.create_default_context(**{"capath" if os.path.isdir(verify) else "cafile": verify})
+            is_folder = os.path.isdir(verify)
+            context = ssl.create_default_context(capath=verify if is_folder else None, cafile=None if is_folder else verify)
         else:
             context = httpx.create_ssl_context(verify=verify, trust_env=trust_env)
         if context is not verify:

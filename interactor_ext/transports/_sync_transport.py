@@ -74,7 +74,7 @@ class Transport(httpx.HTTPTransport):
         self._next_expiry_check = 0.0
 
     @property
-    def _pool(self) -> Any:
+    def _pool(self) -> Any:  # type: ignore[override]
         return _hooks.HttpcorePool(self)
 
     __enter__ = httpx.BaseTransport.__enter__
