@@ -63,7 +63,9 @@ def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) ->
         # With a path, `httpx.create_ssl_context` warns, and doesn't look at the client's certificate.
         if isinstance(verify, str):
             is_folder = os.path.isdir(verify)
-            context = ssl.create_default_context(capath=verify if is_folder else None, cafile=None if is_folder else verify)
+            context = ssl.create_default_context(
+                capath=verify if is_folder else None, cafile=None if is_folder else verify
+            )
         else:
             context = httpx.create_ssl_context(verify=verify, trust_env=trust_env)
         if context is not verify:

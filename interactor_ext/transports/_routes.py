@@ -17,6 +17,7 @@ from interactor_ext.transports import _proxied
 from interactor_ext.transports._http1 import Exchange
 from interactor_ext.transports._idle_connections import Origin
 from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify, chosen_proxy, tls_context
+from interactor_ext.transports._short_way import ShortExchange
 
 STAGGER = 0.25
 """Seconds until the next address of a host is tried beside the one before (RFC 8305, section 5)."""
@@ -57,7 +58,7 @@ class Route(NamedTuple):
         if self.proxy is not None and self._is_forwarded:
             target = b"%b://%b%b" % (url.raw_scheme, url.netloc, target)
             headers = [*headers, *_proxied.headers_for(self.proxy)]
-        return Exchange(request.method.encode("ascii"), target, headers)
+        return ShortExchange(request.method.encode("ascii"), target, headers)
 
     @property
     def _is_forwarded(self) -> bool:
