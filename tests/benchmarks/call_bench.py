@@ -22,11 +22,11 @@ import urllib3
 from pyreqwest.client import ClientBuilder, SyncClientBuilder
 
 from interactor_ext import AsyncInteractorClient, InteractorClient
-from interactor_ext.transports import AiohttpTransport, AsyncTransport, Transport
+from interactor_ext.transports import AsyncTransport, Transport
 from tests.benchmarks.call_server import ACCESS_TOKEN, serving
 from tests.benchmarks.measure import ROWS, Row, cpu_medians, report
 
-RAW, OURS, OVER_AIOHTTP = "httpx", "interactor_ext", "interactor_ext over aiohttp"
+RAW, OURS = "httpx", "interactor_ext"
 IN_FLIGHT = [1, 50, 100, 200]
 CALLS = 600
 IDS = [f"asst_{number}" for number in range(50)]
@@ -108,11 +108,9 @@ async def open_clients(url: str, stack: AsyncExitStack) -> dict[str, Call]:
         return AsyncInteractorClient(transport=transport, **settings(url))
 
     pooled = await stack.enter_async_context(ours(AsyncTransport(trust_env=False)))
-    over_aiohttp = await stack.enter_async_context(ours(AiohttpTransport(trust_env=False)))
     return {
         RAW: call_httpx,
         OURS: lambda: pooled.assistants.get(next(ids)),
-        OVER_AIOHTTP: lambda: over_aiohttp.assistants.get(next(ids)),
         "httpx2": call_httpx2,
         "aiohttp": call_aiohttp,
         "pyreqwest": call_reqwest,

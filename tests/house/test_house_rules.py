@@ -25,7 +25,7 @@ EXTRA_ROOMS = {
     "pytest_plugin.py": {"pytest"},
     "testing/explore_plugin.py": {"pytest"},
     "testing/explore_run.py": {"pytest", "_pytest"},
-    "transports": {"httpcore"},
+    "transports": {"h11"},
     "_client/httpx2_auth.py": {"httpx2"},
     "webhooks/_fastapi.py": {"fastapi", "pydantic", "starlette"},
     "webhooks/_flask.py": {"flask"},
@@ -157,7 +157,7 @@ def test_asserts_of_the_support_modules_say_what_they_compared() -> None:
 
 def test_the_core_depends_on_four_packages() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert {name.split(">")[0] for name in project["dependencies"]} == {"attrs", "httpcore", "httpx", "python-dateutil"}
+    assert {name.split(">")[0] for name in project["dependencies"]} == {"attrs", "h11", "httpx", "python-dateutil"}
 
 
 def test_no_module_calls_with_headers_with_cookies_or_with_timeout() -> None:
