@@ -46,9 +46,6 @@ KwargsOf = Callable[[int], dict[str, Any]]
 _CONNECT_TIMEOUT = 5.0
 
 
-_OF_HTTPX = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError)
-
-
 class _NoCookies(httpx.Cookies):
     """Stores no cookie: a session cookie would carry one tenant's identity into another's request."""
 
@@ -190,8 +187,8 @@ def raise_failure(error: Exception, request: httpx.Request, began: float) -> NoR
     if isinstance(error, InteractorError):
         log_failure(request, error, began)
         raise error
-    if not isinstance(error, _OF_HTTPX):
-        raise error  # a warning that is an error; or what a signal handler or another thread raised
+    if isinstance(error, Warning):
+        raise error  # a deprecation warning that is an error, of the token request
     if (interrupt := interrupt_behind(error)) is not None:
         raise interrupt from interrupt.__cause__
     failure = connection_error(error, request)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from traceback import walk_tb
@@ -17,7 +18,7 @@ from types import CodeType
 import httpx
 
 from interactor_ext._call import Call, describe_request, secrets_of
-from interactor_ext._errors import APIConnectionError, APITimeoutError
+from interactor_ext._errors import APIConnectionError, APITimeoutError, InteractorError
 from interactor_ext._redaction import clean_text, holds_secret
 from interactor_ext._responses._certificates import certificate_problem, rejected_certificate
 from interactor_ext._responses._read import BodyRefused
@@ -26,6 +27,8 @@ from interactor_ext._responses._read import BodyRefused
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 # What OpenSSL 3 says of an answer in plain HTTP, by version.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+_KNOWN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, InteractorError)
+_OURS = ("interactor_client", "interactor_ext")
 
 
 def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
@@ -98,18 +101,39 @@ def may_have_been_sent(error: httpx.TransportError) -> bool:
     return not isinstance(error, _BEFORE_SENDING)
 
 
-def interrupt_behind(error: BaseException) -> BaseException | None:
+def interrupt_behind(error: Exception) -> BaseException | None:
+    """The exception of a signal handler or of another thread that led to `error`, or is `error`.
+
+    Another thread's (`PyThreadState_SetAsyncExc`, as in the time limits of RQ and stopit) is known by where it was
+    raised: in our own code, which raises no errors but ours and httpx's.
+    """
+    if not isinstance(error, _KNOWN) and _innermost_package(error) in _OURS:
+        return error
+    return handler_behind(error)
+
+
+def handler_behind(error: BaseException) -> BaseException | None:
     """The exception of a signal handler that led to `error`, or is `error`."""
     # Python runs handlers in the main thread alone.
     handlers = set(_handlers()) if threading.current_thread() is threading.main_thread() else set()
     link: BaseException | None = error
     seen: set[int] = set()  # causes and contexts can form a circle
-    while link is not None and id(link) not in seen:
+    while handlers and link is not None and id(link) not in seen:
         seen.add(id(link))
         if any(frame.f_code in handlers for frame, _ in walk_tb(link.__traceback__)):
             return link
         link = link.__cause__ or link.__context__
     return None
+
+
+def _innermost_package(error: BaseException) -> str:
+    """The package whose code raised an error, other than Python's own. The guard of the testing kit isn't ours."""
+    package = ""
+    for frame, _ in walk_tb(error.__traceback__):
+        module = frame.f_globals.get("__name__", "")
+        name = "testing" if module.startswith("interactor_ext.testing") else module.partition(".")[0]
+        package = package if name in sys.stdlib_module_names else name
+    return package
 
 
 def _handlers() -> Iterator[CodeType]:

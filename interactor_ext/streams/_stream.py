@@ -27,7 +27,6 @@ from interactor_ext.streams._event_iterators import AsyncEvents, Events
 from interactor_ext.streams._events import Received
 from interactor_ext.streams._shared import BROKEN, Gap, SharedStream, two_readers
 from interactor_ext.streams._state import Action, Backoff, Connect, Receive
-from interactor_ext.transports._routes import is_injected
 
 if TYPE_CHECKING:
     from interactor_ext.telemetry._events import DisconnectReason
@@ -181,8 +180,6 @@ class Stream(SharedStream[E]):
         try:
             chunk = next(self._chunks, None) if isinstance(self._state.action, Receive) else None
         except BROKEN as error:
-            if is_injected(error):
-                raise
             self._on_failure_unless_interrupted(error)
         else:
             self._on_chunk(chunk)

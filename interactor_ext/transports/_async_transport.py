@@ -49,7 +49,6 @@ class AsyncTransport(httpx.AsyncHTTPTransport):
     ) -> None:
         # httpx's own __init__ would make a pool. What it is a subclass for is said in `_hooks`.
         self._routes = Routes(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env)
-        self._plain = _hooks.PlainTransports(self._routes)
         make = functools.partial(ConnectionPool, self._routes, max_connections, max_streams, keepalive_expiry)
         self._pools = PerLoop(make, ConnectionPool.aclose, after_fork=ConnectionPool.release_inherited)
 
@@ -63,9 +62,9 @@ class AsyncTransport(httpx.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Called by httpx: send a request."""
         if _hooks.async_httpcore_is_hooked():
-            plain = self._plain.to(request.url, httpx.AsyncHTTPTransport)
-            response: httpx.Response = await plain.handle_async_request(request)
-            return response
+            kind = httpx.AsyncHTTPTransport
+            plain: httpx.AsyncHTTPTransport = _hooks.plain_transport(self._routes, request.url, kind)
+            return await plain.handle_async_request(request)
         if _hooks.async_httpx_is_hooked():
             return await super().handle_async_request(request)
         return await self._pools.get().send(request)
@@ -80,7 +79,6 @@ class AsyncTransport(httpx.AsyncHTTPTransport):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._pools.aclose()
-        await self._plain.aclose()
 
 
 class ConnectionPool:

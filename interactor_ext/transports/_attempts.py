@@ -159,15 +159,6 @@ class Attempts:
         if logger.isEnabledFor(logging.DEBUG):
             log_attempt(self.request, error, self._made, time.monotonic() - self._began)
 
-    def raise_foreign(self, error: BaseException) -> None:
-        """Raise the error of this SDK for what a transport of the user's raised that httpx doesn't know. Of our own
-        transport, it was raised by a signal handler or another thread, and stays what it is.
-        """
-        if not isinstance(error, Exception) or isinstance(error, httpx.HTTPError | InteractorError | Warning):
-            return
-        if interrupt_behind(error) is None:
-            raise connection_error(error, self.request)
-
     def timeouts(self) -> dict[str, float | None]:
         """httpx's timeouts of a sync attempt, for transports that know nothing else: no wait is longer than it."""
         left = self.ends_at - time.monotonic()

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from interactor_ext.transports._idle_connections import Origin, origin_of
+from interactor_ext.transports._idle_connections import origin_of
 from interactor_ext.transports._routes import Routes
 
 
@@ -29,23 +29,20 @@ def async_httpx_is_hooked() -> bool:
 
 
 def httpcore_is_hooked() -> bool:
-    httpcore = sys.modules.get("httpcore")
-    return httpcore is not None and any(
-        _is_replaced(kind.handle_request, kind.__init__) for kind in (httpcore.ConnectionPool, httpcore.HTTPConnection)
+    return any(
+        _is_replaced(kind.handle_request, kind.__init__) for kind in _of_httpcore("ConnectionPool", "HTTPConnection")
     )
 
 
 def async_httpcore_is_hooked() -> bool:
+    kinds = _of_httpcore("AsyncConnectionPool", "AsyncHTTPConnection")
+    return any(_is_replaced(kind.handle_async_request, kind.__init__) for kind in kinds)
+
+
+def _of_httpcore(*names: str) -> list[Any]:
+    """Its classes, where it is loaded. Another thread may be about to import it."""
     httpcore = sys.modules.get("httpcore")
-    return httpcore is not None and any(
-        _is_replaced(kind.handle_async_request, kind.__init__)
-        for kind in (httpcore.AsyncConnectionPool, httpcore.AsyncHTTPConnection)
-    )
-
-
-def is_hooked() -> bool:
-    """Whether others see synchronous calls, and may raise errors of their own."""
-    return httpx_is_hooked() or httpcore_is_hooked()
+    return [] if httpcore is None else [kind for name in names if (kind := getattr(httpcore, name, None)) is not None]
 
 
 def _is_replaced(method: Any, neighbour: Any) -> bool:
@@ -84,25 +81,8 @@ def _to_httpcore(response: httpx.Response) -> Any:
     )
 
 
-class PlainTransports:
-    """Transports of httpx, for the calls that somebody takes from httpcore."""
-
-    def __init__(self, routes: Routes) -> None:
-        self._routes = routes
-        self._by_origin: dict[Origin, Any] = {}
-
-    def to(self, url: httpx.URL, kind: Any) -> Any:
-        origin = origin_of(url)
-        transport = self._by_origin.get(origin)
-        if transport is None:
-            proxy, _ = self._routes.proxy_to(origin)
-            transport = kind(verify=self._routes.context, proxy=proxy, trust_env=False)
-        return self._by_origin.setdefault(origin, transport)
-
-    def close(self) -> None:
-        for transport in self._by_origin.values():
-            transport.close()
-
-    async def aclose(self) -> None:
-        for transport in self._by_origin.values():
-            await transport.aclose()
+def plain_transport(routes: Routes, url: httpx.URL, kind: Any) -> Any:
+    """A transport of httpx for one call that somebody takes from httpcore. It keeps no connection."""
+    proxy, _ = routes.proxy_to(origin_of(url))
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return kind(verify=routes.context, proxy=proxy, trust_env=False, limits=limits)

@@ -15,13 +15,13 @@ import httpx
 
 from interactor_ext._call import Call
 from interactor_ext._lazy import asyncio
-from interactor_ext._responses._connection_error import interrupt_behind
+from interactor_ext._responses._connection_error import handler_behind, interrupt_behind
 from interactor_ext._responses._read import BodyBuffer, gunzip_of, too_large
 from interactor_ext._waiting import Closing
-from interactor_ext.transports import _foreign_stream, _hooks
+from interactor_ext.transports import _foreign_stream
 from interactor_ext.transports._attempts import Attempts, Rules, without_body
 from interactor_ext.transports._http1 import announces_body
-from interactor_ext.transports._sync_transport import PooledBody, Transport
+from interactor_ext.transports._sync_transport import PooledBody
 
 
 class CallTransport(httpx.BaseTransport):
@@ -68,8 +68,6 @@ class CallTransport(httpx.BaseTransport):
             attempts.failed(error)
             if isinstance(error, httpx.TransportError):
                 return attempts.after_error(error)
-            if not isinstance(self._inner, Transport) or _hooks.is_hooked():
-                attempts.raise_foreign(error)
             raise
         finally:
             attempts.call.wait_ends_at = math.inf
@@ -125,14 +123,13 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
                     else:
                         response = await _read_async(response, self._rules.max_response_size)
             except TimeoutError as error:
-                if response is None or response.is_success or interrupt_behind(error) is not None:
+                if response is None or response.is_success or handler_behind(error) is not None:
                     raise _late(attempts.call) from error
                 response = without_body(response, response.status_code)
         except BaseException as error:
             attempts.failed(error)
             if isinstance(error, httpx.TransportError):
                 return attempts.after_error(error)
-            attempts.raise_foreign(error)
             raise
         attempts.answered(response)
         return attempts.after_response(response)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 
 import httpx
 
-from interactor_ext._responses._connection_error import interrupt_behind
+from interactor_ext._responses._connection_error import handler_behind
 from interactor_ext.transports import _resolver
 from interactor_ext.transports._http1 import PIECE, Exchange
 from interactor_ext.transports._routes import (
@@ -125,7 +125,7 @@ class SyncConnection:
                     raise
                 raise httpx.WriteTimeout(str(error)) from error
             except OSError as error:
-                if is_injected(error) or interrupt_behind(error) is not None:
+                if is_injected(error) or handler_behind(error) is not None:
                     raise
                 exchange.cut_off()  # a server that closes early may have said why
                 return

@@ -58,7 +58,6 @@ class Transport(httpx.HTTPTransport):
     ) -> None:
         # httpx's own __init__ would make a pool. What it is a subclass for is said in `_hooks`.
         self._routes = Routes(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env)
-        self._plain = _hooks.PlainTransports(self._routes)
         self._most = max_connections, max_streams
         self._keepalive_expiry = keepalive_expiry
         self._closed = False
@@ -83,8 +82,8 @@ class Transport(httpx.HTTPTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Called by httpx: send a request."""
         if _hooks.httpcore_is_hooked():
-            response: httpx.Response = self._plain.to(request.url, httpx.HTTPTransport).handle_request(request)
-            return response
+            plain: httpx.HTTPTransport = _hooks.plain_transport(self._routes, request.url, httpx.HTTPTransport)
+            return plain.handle_request(request)
         return super().handle_request(request) if _hooks.httpx_is_hooked() else self._send(request)
 
     def _send(self, request: httpx.Request) -> httpx.Response:
@@ -207,7 +206,6 @@ class Transport(httpx.HTTPTransport):
             if use.connection is not None:
                 use.connection.shut_down()
         self._close_idle()
-        self._plain.close()
         for places in (self._calls, self._streams):
             for waiter in list(places.waiting.values()):
                 waiter.wake()
