@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from interactor_ext._call import Call
+from interactor_ext._errors import ConfigurationError
 from interactor_ext.transports import _proxied
 from interactor_ext.transports._http1 import Exchange
 from interactor_ext.transports._idle_connections import Origin
@@ -135,9 +136,9 @@ def check_protocol(secured: ssl.SSLSocket | ssl.SSLObject) -> None:
     """A context that the caller made may offer HTTP/2."""
     protocol = secured.selected_alpn_protocol()
     if protocol not in (None, "http/1.1"):
-        raise ssl.SSLError(
-            f"the server chose {protocol!r}, which the TLS context offers, but this transport speaks HTTP/1.1: "
-            'call `set_alpn_protocols(["http/1.1"])`'
+        raise ConfigurationError(
+            f"The server chose {protocol!r}, which the TLS context of verify= offers, but this transport speaks "
+            'HTTP/1.1. Call `set_alpn_protocols(["http/1.1"])` on the context, or pass httpx.HTTPTransport(http2=True).'
         )
 
 

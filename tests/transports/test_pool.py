@@ -115,6 +115,24 @@ async def test_streams_and_calls_have_separate_bounds(client: httpx.AsyncClient,
     await eventually_async(lambda: server.open_connections <= 4, "the streams' connections are closed")
 
 
+def test_sync_streams_and_calls_have_separate_bounds(server: FaultServer) -> None:
+    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
+    transport = Transport(max_connections=2, max_streams=2)
+    with httpx.Client(transport=transport, base_url=server.url, timeout=60) as client:
+        streams = [
+            client.send(client.build_request("GET", PATH, extensions={"operation": STREAM}), stream=True)
+            for _ in range(2)
+        ]
+        extensions = {"operation": STREAM, "timeout": {"pool": 0.05, "read": 60}}
+        with pytest.raises(httpx.PoolTimeout):
+            client.send(client.build_request("GET", PATH, extensions=extensions), stream=True)
+        server.script = [fine]
+        assert client.get(PATH).status_code == 200
+        for stream in streams:
+            stream.close()
+        assert transport.connections() == (1, 1, 0)
+
+
 async def test_failed_calls_leave_the_connections_of_others_alone(
     client: httpx.AsyncClient, server: FaultServer
 ) -> None:

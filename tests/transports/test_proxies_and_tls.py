@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import traceback
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -199,6 +200,24 @@ def test_client_certificate_is_sent(make: Any, authority: trustme.CA, tmp_path: 
         context = trusting(authority)
         context.load_cert_chain(tmp_path / "client.pem")
         assert call(make(verify=context), server.url) == "asst_1"
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            files = make(verify=str(tmp_path / "ca.pem"), cert=str(tmp_path / "client.pem"))
+        assert call(files, server.url) == "asst_1"
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_context_that_offers_http_2_to_a_server_that_has_it_is_told_of(make: Any, authority: trustme.CA) -> None:
+    chosen = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(chosen)
+    chosen.set_alpn_protocols(["h2", "http/1.1"])
+    offered = trusting(authority)
+    offered.set_alpn_protocols(["h2", "http/1.1"])
+    with FaultServer(tls=chosen) as server:
+        with pytest.raises(ConfigurationError, match=r"chose 'h2'.*set_alpn_protocols"):
+            call(make(verify=offered), server.url)
+        assert call(make(verify=trusting(authority)), server.url) == "asst_1"
 
 
 def test_httpx_transport_with_its_own_tls_settings(authority: trustme.CA, proxy: Proxy) -> None:

@@ -6,7 +6,6 @@ import _thread
 import subprocess
 import sys
 import threading
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,12 +59,10 @@ def test_unreadable_file_of_an_argument_is_blamed_on_no_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # httpx wants a context instead
-        for argument in ("cert", "verify"):
-            with pytest.raises(ConfigurationError, match=f"{argument}=") as caught:
-                Transport(**{argument: str(tmp_path / "client.pem")})
-            assert "Unset" not in str(caught.value)
+    for argument in ("cert", "verify"):
+        with pytest.raises(ConfigurationError, match=f"{argument}=") as caught:
+            Transport(**{argument: str(tmp_path / "client.pem")})
+        assert "Unset" not in str(caught.value)
 
 
 @pytest.mark.parametrize("make", [InteractorClient, AsyncInteractorClient])
