@@ -90,7 +90,7 @@ def test_interactor_client_does_not_import_interactor_ext() -> None:
 def test_webhooks_and_sandbox_do_not_import_the_client(room: str) -> None:
     # Within functions too; a sandbox makes clients of itself for those who ask.
     offending = importing(f"interactor_ext/{room}", CLIENT, top_level_only=room == "sandbox")
-    assert offending == {}, "see `Who may import what` in CONTRIBUTING.md"
+    assert offending == {}, "see `Who may import what` in docs/explanation/architecture.md"
 
 
 def test_rooms_of_the_sandbox_import_in_one_direction() -> None:
@@ -104,7 +104,7 @@ def test_rooms_of_the_sandbox_import_in_one_direction() -> None:
 def test_only_the_command_line_imports_the_relay() -> None:
     found = importing("interactor_ext", "interactor_ext.relay", typing_too=True)
     offending = [path for path in found if not path.startswith(("interactor_ext/relay/", "interactor_ext/cli/"))]
-    assert offending == [], "see `Who may import what` in CONTRIBUTING.md"
+    assert offending == [], "see `Who may import what` in docs/explanation/architecture.md"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
