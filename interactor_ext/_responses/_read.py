@@ -95,6 +95,11 @@ def gunzip_of(response: httpx.Response, accepted: Collection[str] = ("gzip", "x-
     return None
 
 
+def media_type(response: httpx.Response) -> str:
+    """Without its parameters; "" if the response doesn't say."""
+    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
 def too_large(limit: int) -> BodyRefused:
     return BodyRefused(
         f"it has more than {limit} bytes, the limit of max_response_size. Request less at a time, for "

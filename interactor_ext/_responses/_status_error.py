@@ -150,7 +150,7 @@ def _target(location: str) -> str:
 def found_instead(response: httpx.Response) -> str:
     """What a success holds instead of the requested data, as the end of a sentence; "" if that is unknown."""
     page = re.match(rb"\s*<(!doctype html|html)\b", response.content[:_LONGEST_NAME], re.IGNORECASE)
-    if page or "text/html" in media_type(response):
+    if page or "text/html" in response.headers.get("content-type", "").lower():
         return web_page_instead_of("JSON", response)
     try:
         body = json.loads(response.content)
@@ -169,11 +169,6 @@ def web_page_instead_of(expected: str, response: httpx.Response) -> str:
         f"is a web page instead of {expected}: a proxy's, a login page, or that of a network that wants you to sign "
         f"in. Check the network, and {Call.of(response.request).url_variable}."
     )
-
-
-def media_type(response: httpx.Response) -> str:
-    """Without its parameters; "" if the response doesn't say."""
-    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
 def _quoted_fields(request: httpx.Request) -> str:

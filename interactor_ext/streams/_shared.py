@@ -22,7 +22,7 @@ from interactor_ext._errors import (
     StreamError,
 )
 from interactor_ext._responses import _status_error
-from interactor_ext._responses._read import BodyRefused
+from interactor_ext._responses._read import BodyRefused, media_type
 from interactor_ext._waiting import Latch
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import DEFAULT_MAX_EVENT_SIZE
@@ -198,7 +198,7 @@ class SharedStream(Generic[E]):
             self._state.failed(_status_error.status_error(response), now)
         elif response.status_code == 204:
             self._state.finished()
-        elif _status_error.media_type(response) not in ("", "text/event-stream"):
+        elif media_type(response) not in ("", "text/event-stream"):
             self._state.failed(_no_event_stream(response), now)
         else:
             self._state.connected(now)
@@ -260,7 +260,7 @@ missing(
 
 
 def _no_event_stream(response: httpx.Response) -> StreamError:
-    if (kind := _status_error.media_type(response)) == "text/html":
+    if (kind := media_type(response)) == "text/html":
         what = _status_error.web_page_instead_of("an event stream", response)
     else:
         what = f"has the content type {kind[:100]!r}, not 'text/event-stream'."
