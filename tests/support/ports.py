@@ -1,10 +1,12 @@
-"""Ports of 127.0.0.1 for servers that take theirs by number, or come back on the same one."""
+"""Ports of this machine for servers that take theirs by number, or come back on the same one; whether it has IPv6."""
 
 from __future__ import annotations
 
 import secrets
 from contextlib import ExitStack, suppress
-from socket import create_server
+from socket import AF_INET6, create_server
+
+import pytest
 
 # Systems give the ports above these to outgoing connections, and to servers that take any port: one that is free now
 # may be taken when its server starts.
@@ -25,3 +27,12 @@ def free_ports(count: int) -> list[int]:
 def free_port() -> int:
     (port,) = free_ports(1)
     return port
+
+
+def has_ipv6() -> bool:
+    with suppress(OSError), create_server(("::1", 0), family=AF_INET6):
+        return True
+    return False
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="needs IPv6 on the loopback interface")

@@ -144,6 +144,10 @@ class Connection:
         return gone
 
 
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 class Server:
     """Serves each connection in a thread of its own: `respond` answers a request, and says whether to read the next.
 
@@ -154,16 +158,16 @@ class Server:
     """Whether the end of the test ends what `respond` does with a connection. Otherwise only connections without a
     request are closed; browsers and Node open some in advance."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, at: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._listener = socket.create_server(at, family=_family(at[0]), backlog=512)
         self._open: set[Connection] = set()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self.closing = threading.Event()
         self.accepted = 0
         self.errors: list[BaseException] = []
-        self.address: tuple[str, int] = self._listener.getsockname()
+        self.address: tuple[str, int] = self._listener.getsockname()[:2]
         self.url = f"http://127.0.0.1:{self.address[1]}" if tls is None else f"https://localhost:{self.address[1]}"
 
     def respond(self, connection: Connection, request: Request) -> bool:
@@ -328,8 +332,9 @@ class FaultServer(Server):
         script: list[Action] | None = None,
         token_script: list[Action] | None = None,
         tls: ssl.SSLContext | None = None,
+        at: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
-        super().__init__(tls)
+        super().__init__(tls, at)
         self.script = script or [fine]
         self.token_script = token_script or [fine]
         self.seen: list[Request] = []
@@ -536,13 +541,14 @@ def mute_url() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def deaf_url() -> Iterator[str]:
+def deaf_url(at: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[str]:
     """Where connections are neither accepted nor refused: the queue is full."""
-    with socket.socket() as listener, contextlib.ExitStack() as stack:
-        listener.bind(("127.0.0.1", 0))
+    family = _family(at[0])
+    with socket.socket(family) as listener, contextlib.ExitStack() as stack:
+        listener.bind(at)
         listener.listen(0)
         for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
+            waiting = stack.enter_context(socket.socket(family))
             waiting.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 waiting.connect(listener.getsockname())
