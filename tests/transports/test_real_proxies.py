@@ -130,8 +130,7 @@ def test_proxy_that_refuses_credentials_is_named(
     given = proxy_at(scheme, proxy.closed, credentials, trusting)
     with pytest.raises(InteractorError) as caught:
         call(mode, origin.url, proxy=given, verify=trusting)
-    is_tunnel = "socks" in scheme or origin.url.startswith("https")
-    assert not is_tunnel or f"the proxy {scheme}://{proxy.closed} (proxy=)" in str(caught.value)
+    assert f"the proxy {scheme}://{proxy.closed} (proxy=)" in str(caught.value)
     assert "socks" in scheme or "407" in str(caught.value)
     assert not re.search(f"{USER}|wr0ng", "".join(traceback.format_exception(caught.value)))
     assert origin.server.seen == []
