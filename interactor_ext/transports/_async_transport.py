@@ -107,6 +107,8 @@ class ConnectionPool:
             if is_new:
                 await connection.open(request)
             exchange = await connection.send(request)
+            body = _PooledBody(self, connection, exchange, request, slots)
+            return connection.route.response(exchange, body, connection)
         except BaseException:
             if connection is not None:
                 self.discard(connection)
@@ -114,11 +116,6 @@ class ConnectionPool:
                 self._abort(self._idle.take_all(connection.origin, connection.idle_since))
             slots.release()
             raise
-        head = exchange.head
-        assert head is not None
-        extensions = {"http_version": head.version, "reason_phrase": head.reason, "network_stream": connection}
-        body = _PooledBody(self, connection, exchange, request, slots)
-        return httpx.Response(head.status, headers=head.headers, stream=body, extensions=extensions)
 
     async def _acquire(self, slots: asyncio.Semaphore, request: httpx.Request) -> None:
         if not slots.locked():

@@ -61,6 +61,15 @@ class Route(NamedTuple):
             headers = [*headers, *_proxied.headers_for(self.proxy)]
         return ShortExchange(request.method.encode("ascii"), target, headers)
 
+    def response(self, exchange: Exchange, body: Any, connection: Any) -> httpx.Response:
+        """The response whose head has arrived. Raises httpx.ProxyError if the proxy refused to forward the request."""
+        head = exchange.head
+        assert head is not None
+        if head.status == 407 and self._is_forwarded:
+            raise httpx.ProxyError(f"{self.proxy_name} can't be used: it responded with status 407")
+        extensions = {"http_version": head.version, "reason_phrase": head.reason, "network_stream": connection}
+        return httpx.Response(head.status, headers=head.headers, stream=body, extensions=extensions)
+
     @property
     def _is_forwarded(self) -> bool:
         """Whether the request itself is for an HTTP proxy, which forwards it."""

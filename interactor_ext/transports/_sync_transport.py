@@ -101,16 +101,14 @@ class Transport(httpx.HTTPTransport):
                 self._wait_for_place(use, request)
             connection = self._connection(use, request)
             exchange = connection.send(request)
-            head = exchange.head
-            assert head is not None
             use.is_answered = True
+            response = connection.route.response(exchange, body, connection)
             body._pool, body._exchange, body._request, body._use = self, exchange, request, use
         except BaseException:
             # An interrupted call leaves a connection in an unknown state.
             self.discard(use)
             raise
-        extensions = {"http_version": head.version, "reason_phrase": head.reason, "network_stream": connection}
-        return httpx.Response(head.status, headers=head.headers, stream=body, extensions=extensions)
+        return response
 
     def _wait_for_place(self, use: _Use, request: httpx.Request) -> None:
         waiter = use.places.waiting[use] = ThreadWaiter()
