@@ -44,42 +44,43 @@ _NOTHING_MORE = Show()
 
 
 class Relay(Advised, calls=True):
-    """An ASGI application to mount, and with `wsgi` a WSGI application, between browsers and the platform.
+    """An ASGI application to mount, or a WSGI application with `wsgi`, between browsers and the platform.
 
     `client` may be a function, such as `get_async_client`: each request calls it, so nothing is created at import.
 
     `authorize(scope)` returns the namespace of the signed-in user, `(namespace, user)` where several people share a
-    namespace, or None for a 401. Identifying the user is entirely
-    up to you; it gets the ASGI scope (under WSGI the environ), and may be a coroutine function. A regular function runs
-    in a thread, under WSGI in the request's. `rooms(namespace, room_id)` and `instances(namespace, instance_id)` may
-    restrict access further: unless they return True, the room or workflow instance looks nonexistent. For a room that
-    is to be created the id is "". With a third parameter they also get the scope, which says who wants what.
+    namespace, or None for a 401. How it identifies the user is up to you. It receives the ASGI scope (under WSGI the
+    environ), and may be a coroutine function. A regular function runs in a thread; under WSGI, in the request's thread.
+    `rooms(namespace, room_id)` and `instances(namespace, instance_id)` may restrict access further: unless they return
+    True, the room or workflow instance looks nonexistent. While a room is being created, its id is "". With a third
+    parameter they also receive the scope, which identifies the user.
 
     `approvals(namespace, room_id)` returns the name of the signed-in person if they may approve or reject waiting calls
-    of `tools`, else None; with a third parameter it gets the scope. Without it nobody may.
+    of `tools`, else None; with a third parameter it receives the scope. Without `approvals`, nobody may.
 
     `on_message(namespace, room_id, content)`, with a fourth parameter for the scope, sees each message before it is
-    sent. It returns None, or a text for the user, and then the message isn't sent. `show` says what browsers get in
+    sent. It returns None, or a text for the user, and then the message isn't sent. `show` lists what browsers get in
     addition to texts, names and states.
 
-    Pages of the relay's own host may use it, and those of `allowed_origins`. `trust_forwarded_host` reads the host from
+    Pages on the relay's own host may use it, and those on `allowed_origins`. `trust_forwarded_host` reads the host from
     X-Forwarded-Host, which a proxy in front must set. `tools`, a ToolSet or a list of functions, run in the backend for
     replies to messages sent through the relay, for at most `answer_timeout` seconds each.
 
     `around` returns a context manager that each of these functions and `tools` runs in, such as Flask's
-    `app.app_context` or Django's `HandlerScope`. A last parameter, after the scope, receives what it yields:
+    `app.app_context` or Django's `HandlerScope`. A last parameter, after the scope, receives the value it yields:
     `authorize(scope, session)`. A ToolSet with its own `around` keeps it.
 
     `max_body` is in bytes. In this process, `writes_per_minute` limits each user that `authorize` names, or else the
-    namespace; 49 of 60 may come at once. `streams_per_namespace` limits a namespace. With a `rate_limiter`, its tier
-    `namespace` limits the writes instead; a RedisRateLimiter counts for all processes. The readers of a room share a
-    stream of the platform, which is closed `grace` seconds after the last one has left; one that missed more than is
-    kept gets another. A reader that is more than `max_queued` bytes behind is disconnected, and comes back with the id
-    of its last event. An idle stream sends a sign of life every `heartbeat` seconds.
+    namespace; up to 49 of 60 may come at once. `streams_per_namespace` limits a namespace. With a `rate_limiter`, its
+    tier `namespace` limits the writes instead; a RedisRateLimiter counts across processes. The readers of a room share
+    one stream of the platform, which closes `grace` seconds after the last one has left; a reader that missed more
+    events than the relay keeps gets a stream of its own. A reader that is more than `max_queued` bytes behind is
+    disconnected, and reconnects with the id of its last event. An idle stream sends a heartbeat every `heartbeat`
+    seconds.
 
-    When uvicorn is told to stop, streams end at once, so browsers move to another process. Answers with tools have
-    `drain_timeout` seconds: until then, the requests that they belong to don't return, and servers wait for these. What
-    takes longer is cut off and logged. Other servers may wait for open streams: give them a limit, above
+    When uvicorn is told to stop, streams end at once, so browsers move to another process. Replies with tools have
+    `drain_timeout` seconds to finish: until then, their requests don't return, and servers wait for these. A reply that
+    takes longer is cut off and logged. Other servers may wait for open streams: give them a limit above
     `drain_timeout`. If `tools` has a ledger, a process runs the calls that another has left behind, as soon as a
     browser opens the room's stream or writes to it.
 
@@ -150,13 +151,15 @@ class Relay(Advised, calls=True):
             await answer_other(scope, receive, send, self.aclose)
 
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """The same as a WSGI application. Each open stream occupies a thread of the server as long as it lasts, and a
-        browser that left is only noticed at the next event or heartbeat.
+        """Return the relay as a WSGI application. Each open stream occupies a server thread for as long as it lasts,
+        and the
+        relay only notices that a browser has left at the next event or heartbeat.
         """
         return _wsgi.serve(environ, start_response, self._routes.answer)
 
     async def aclose(self) -> None:
-        """End all streams for good, and wait up to `drain_timeout` seconds for answers with tools. A server that runs
+        """End all streams permanently, and wait up to `drain_timeout` seconds for replies with tools. A server that
+        runs
         the relay itself rather than mounted does this at shutdown.
         """
         await self._routes.aclose()

@@ -1,4 +1,4 @@
-"""Calls of tools that wait for a person, in the browser: what it is shown of them, and its decision."""
+"""Tool calls that wait for a person: how the browser sees them, and how it decides."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ async def waiting(tools: ToolSet, view: Any, room: str) -> list[dict[str, Any]]:
 
 
 async def decide(tools: ToolSet, view: Any, room: str, call_id: str, body: dict[str, Any], by: str) -> None:
-    """Raises Refused for a call that doesn't wait, or whose arguments differ from those that were shown."""
+    """Raises Refused if the call isn't waiting, or its arguments differ from those shown."""
     word, reason = body.get("decision"), body.get("reason", "")
     if word not in ("approve", "reject") or not isinstance(reason, str):
         raise Refused(422)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 async def serve(
     scope: Scope, receive: Receive, send: Send, answer: Callable[[Request], Effects[Response | None]]
 ) -> None:
-    """Answer one HTTP request."""
+    """Handle one HTTP request."""
     response = await run_async(answer(_request(scope, receive)))
     if response is None:
         return
@@ -31,12 +31,12 @@ async def serve(
     else:
         await _stream(response, response.body, receive, send)
     if response.work:
-        # A server that stops waits until its applications return.
+        # A stopping server waits until its applications return.
         await asyncio.wait(response.work)
 
 
 def _request(scope: Scope, receive: Receive) -> Request:
-    # Of several with one name the first: of two X-Forwarded-Host, it is that of the browser.
+    # The first of several values wins: the first X-Forwarded-Host comes from the proxy next to the browser.
     sent = reversed(list(scope["headers"]))
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in sent}
     path: str = scope["path"]
@@ -66,7 +66,7 @@ async def _read_body(receive: Receive, limit: int) -> bytes:
 
 
 async def _stream(response: Response, blocks: Reader, receive: Receive, send: Send) -> None:
-    """Send events until they end, the browser has gone, or it takes nothing any more: then the response is left
+    """Send events until they end, the browser has left, or it stops reading. In the last case the response stays
     unfinished, and the server closes the connection.
     """
     tasks = {asyncio.create_task(_send_events(response, blocks, send)), asyncio.create_task(_until_gone(receive))}
@@ -80,7 +80,7 @@ async def _stream(response: Response, blocks: Reader, receive: Receive, send: Se
 
 
 async def _send_events(response: Response, blocks: Reader, send: Send) -> None:
-    with suppress(OSError):  # of a server that so reports that the browser has gone
+    with suppress(OSError):  # from servers that report a closed connection this way
         await send(response_start(response.status, response.headers))
         while (block := await blocks.next()) is not None:
             await send({"type": "http.response.body", "body": block, "more_body": True})

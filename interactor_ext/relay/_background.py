@@ -1,4 +1,4 @@
-"""What runs in one event loop beside the requests of the relay: streams and answers, until the server stops."""
+"""Tasks that run in an event loop alongside the relay's requests: streams and replies, until the server stops."""
 
 from __future__ import annotations
 
@@ -20,45 +20,45 @@ Room = tuple[str, str]
 """A namespace, and the id of a room in it."""
 Work = Collection[asyncio.Task[Any]]
 
-# Between two looks at whether the server shuts down.
+# How often to check whether the server is shutting down.
 _LOOK_SECONDS = 0.25
-# For a task to end once it is cancelled.
+# How long a cancelled task may take to end.
 _CANCEL_SECONDS = 1.0
 
 
 class Background:
-    """The tasks of one event loop. At shutdown, streams end at once. Other tasks have `seconds` to end; those that
-    don't are cancelled, and logged.
+    """The tasks of one event loop. At shutdown, streams end at once. Other tasks have `seconds` to end; after that they
+    are cancelled and logged.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
-        # Each with what names it in the log; a stream has no name.
+        # Each task with a function that names it for the log; None for a stream.
         self._tasks: dict[asyncio.Task[Any], Callable[[], str] | None] = {}
         self._rooms: dict[asyncio.Task[Any], Room] = {}
         self._watch: asyncio.Task[None] | None = None
         self._is_draining = False
-        # A WSGI server ends the process without a word to the event loop in its thread.
+        # A WSGI server ends the process without notifying the event loop in its thread.
         atexit.register(_drain_at_exit, weakref.ref(self))
 
     def stream(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """The task of a stream that is open until it's cancelled."""
+        """Start the task of a stream, which stays open until cancelled."""
         return self._begin(work, None)
 
     def follow(self, room: Room, name: Callable[[], str], work: Coroutine[Any, Any, object]) -> None:
-        """Take care of an answer in a room. Errors are logged."""
+        """Process a reply in a room. Errors are logged."""
         task = self._begin(work, name)
         self._rooms[task] = room
         task.add_done_callback(self._rooms.pop)
         task.add_done_callback(partial(_log, name))
 
     def tasks_of(self, room: Room) -> Work:
-        """Those that take care of an answer in it."""
+        """Return the tasks that process a reply in the room."""
         return [task for task, its in self._rooms.items() if its == room]
 
     async def finish(self, what: str, work: Coroutine[Any, Any, T]) -> T:
-        """The result of a coroutine that goes on although the request is cancelled."""
+        """Return the result of a coroutine that continues even if the request is cancelled."""
 
         def name() -> str:
             return what
@@ -74,8 +74,8 @@ class Background:
         return task.result()
 
     async def drain(self) -> None:
-        """End the streams, and wait for the other tasks, also for those of requests that are still under way. Twice
-        does no harm.
+        """End the streams, and wait for the other tasks, including those of requests in progress. Calling it twice is
+        harmless.
         """
         self._is_draining = True
         for task, name in self._tasks.items():
@@ -97,7 +97,7 @@ class Background:
             await asyncio.wait(self._tasks, timeout=_CANCEL_SECONDS)
 
     def drain_from_outside(self) -> None:
-        """For the end of the process, in another thread than that of the event loop."""
+        """Drain at process exit, from a thread other than the event loop's."""
         if self._tasks and self._loop.is_running():
             drained = asyncio.run_coroutine_threadsafe(self.drain(), self._loop)
             with suppress(TimeoutError):
@@ -114,7 +114,7 @@ class Background:
         return task
 
     async def _watch_server(self) -> None:
-        """Watch for the end of uvicorn: it waits for open responses, and tells a mounted application nothing."""
+        """Watch for uvicorn's shutdown: it waits for open responses, and doesn't notify mounted applications."""
         while self._tasks:
             if _is_server_ending():
                 await self.drain()
@@ -133,6 +133,6 @@ def _log(name: Callable[[], str], task: asyncio.Task[Any]) -> None:
 
 
 def _is_server_ending() -> bool:
-    """Whether the uvicorn that runs in this process has been told to end: its handler of signals is its method."""
+    """Whether the uvicorn in this process has been told to shut down. Its signal handler is a method of the server."""
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return getattr(server, "should_exit", False) is True

@@ -1,4 +1,4 @@
-"""The functions of the application that decide who may do what."""
+"""The application's functions that decide who may do what."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SignedIn = str | tuple[str, str] | None
 Identity = SignedIn | Awaitable[SignedIn]
 Text = str | Awaitable[str | None] | None
 Truth = bool | Awaitable[bool]
-# A last parameter is for what `around` yields.
+# The last parameter receives the value that `around` yields.
 Authorize = Callable[[Any], Identity] | Callable[[Any, Any], Identity]
 MayEnter = Callable[[str, str], Truth] | Callable[[str, str, Any], Truth] | Callable[[str, str, Any, Any], Truth]
 Approver = Callable[[str, str], Text] | Callable[[str, str, Any], Text] | Callable[[str, str, Any, Any], Text]
@@ -27,18 +27,18 @@ _THREADS = DaemonThreads("interactor-relay-authorize", most=32)
 
 
 class Decision(NamedTuple):
-    """A function of the application. One that is no coroutine function runs in a thread."""
+    """A function of the application. A regular function runs in a thread."""
 
     function: Callable[..., Any]
     arguments: int
-    """How many it is called with. The last possible one is the scope of the request."""
+    """The number of arguments it is called with. The last one, if it is accepted, is the request's scope."""
 
     @classmethod
     def of(cls, name: str, function: Callable[..., Any], least: int, most: int, around: Around | None) -> Decision:
-        """Of a function that has from `least` to `most` parameters, or one more, for what `around` yields.
+        """Wrap a function that has from `least` to `most` parameters, or one more for the value that `around` yields.
 
         Raises:
-            ConfigurationError: it has another number.
+            ConfigurationError: it has a different number of parameters.
         """
         signature = signature_of(function, f"{name}=")
         for count in range(least, most + 1 if around is None else most + 2):

@@ -1,8 +1,8 @@
-"""Ids of the relay's events: they hold the platform's own id, unreadable, and are good in every process of a backend.
+"""Ids of the relay's events: encrypted ids of the platform, valid in every process of a backend.
 
-An id is made with a key derived from the client secret, in the manner of SIV (RFC 5297): a digest of the position is
-its authentication and the nonce of its encryption. So the same event has the same id everywhere, and an id that was
-made up, or is another room's or tenant's, is none.
+An id is encrypted with a key derived from the client secret, as in SIV (RFC 5297): a digest of the position serves as
+both authentication tag and nonce. The same event therefore has the same id everywhere, and an id that was made up, or
+comes from another room or tenant, is invalid.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ _TAG_BYTES = 16
 
 
 class Position(NamedTuple):
-    """A place in a stream of the platform: after the event with this id, the `number`th that has it.
+    """A position in a stream of the platform: after the `number`th event that has this id.
 
-    After all of them for the number 0; after the end of the stream for -1.
+    Number 0 means after all of them, and -1 after the end of the stream.
     """
 
     id: str
     number: int
 
     def repeats(self, resume: Position) -> bool:
-        """Whether a reader that resumes there has the event. A number without an id is of one connection."""
+        """Whether a reader that resumes there already has the event. A number without an id applies to one connection
+        only."""
         return self.id == resume.id != "" and self.number <= resume.number
 
 
@@ -34,7 +35,7 @@ END = Position("", -1)
 
 
 class EventIds:
-    """The ids of one stream."""
+    """The event ids of one stream."""
 
     def __init__(self, secret: str, *stream: str) -> None:
         root = blake2b(secret.encode("utf-8", "surrogatepass"), person=b"relay event ids", digest_size=32).digest()
@@ -47,11 +48,11 @@ class EventIds:
         return urlsafe_b64encode(tag + self._mask(tag, text)).decode().rstrip("=")
 
     def line(self, position: Position) -> bytes:
-        """The field of an event."""
+        """Return the `id:` field of an event."""
         return f"id: {self.encode(position)}\n".encode()
 
     def decode(self, text: str) -> Position | None:
-        """The position; None for what is no id of this stream."""
+        """Return the position, or None if `text` isn't an id of this stream."""
         try:
             sent = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         except ValueError:
@@ -72,8 +73,8 @@ class EventIds:
 
 
 class Numbering:
-    """Tells the events of one connection that share an id apart. Where there are no ids at all, the numbers begin
-    anywhere: no other connection gives them to other events.
+    """Number the events of one connection that share an id. Without ids, numbers start at a random value, so no other
+    connection uses them for different events.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Requests and responses of the relay, free of ASGI and WSGI: what is refused, and in which words."""
+"""Requests and responses of the relay, independent of ASGI and WSGI, and the wording of refusals."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from interactor_ext.relay._reader import Reader
 
 _ID = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.:~-]{0,127}")
-# In these, servers, frameworks and this module could see different paths.
+# Servers, frameworks and this module could read different paths into these.
 _AMBIGUOUS_PATH = re.compile(rb"%(?:2f|5c|25|2e|[01][0-9a-f]|7f)|\\", re.IGNORECASE)
 _ORIGIN = re.compile(r"(https?)://((?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?)")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -62,20 +62,20 @@ _WORDS = {
 
 @dataclass(slots=True)
 class Request:
-    """`headers` have lower-case names. `scope` is what `authorize` is given."""
+    """`headers` have lower-case names. `scope` is passed to `authorize`."""
 
     method: str
     scheme: str
     path: str
-    """Decoded, below the path that the relay is mounted at."""
+    """The decoded path, relative to the relay's mount point."""
     raw_path: bytes
-    """As it was sent, with any prefix; empty where the server does not tell."""
+    """The path as sent, including any prefix; empty if the server doesn't provide it."""
     query: Mapping[str, str]
-    """Of several parameters with one name the last."""
+    """The last value of each query parameter."""
     headers: Mapping[str, str]
     scope: Any
     read_body: Callable[[int], Awaitable[bytes] | bytes]
-    """The body, of no more than so many bytes. Raises Refused, and ClientGone if the browser has gone."""
+    """Read the body, of at most that many bytes. Raises Refused, or ClientGone if the browser has left."""
 
 
 @dataclass(slots=True)
@@ -84,11 +84,11 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | Reader = b""
     work: Collection[asyncio.Task[Any]] = ()
-    """What goes on after the response."""
+    """Tasks that continue after the response."""
 
 
 class Refused(Exception):
-    """A response in place of the one that was asked for."""
+    """The response to a refused request."""
 
     def __init__(
         self, status: int, *, words: tuple[str, str] | None = None, retry_after: float | None = None, **headers: str
@@ -102,7 +102,7 @@ class Refused(Exception):
 
 
 class Origin(Enum):
-    """Where the page is from that sends a request."""
+    """The origin of the page that sends a request."""
 
     UNSAID = auto()
     OWN = auto()
@@ -122,7 +122,7 @@ def json_response(document: Any, status: int = 200) -> Response:
 
 
 def segments(request: Request) -> list[str]:
-    """The parts of the path. Raises Refused for one that could mean different things to different readers."""
+    """Return the path's segments. Raises Refused for a path that parsers could read differently."""
     if _AMBIGUOUS_PATH.search(request.raw_path) or not request.path.startswith("/"):
         raise Refused(404)
     return request.path.split("/")[1:]
@@ -141,7 +141,7 @@ def _normalized(origin: Any) -> str | None:
 
 
 class Origins:
-    """Which pages may use the relay: those of its own host, and of the hosts that were allowed."""
+    """Which pages may use the relay: those on its own host and on the allowed origins."""
 
     def __init__(self, allowed: Iterable[str], *, trust_forwarded_host: bool) -> None:
         if isinstance(allowed, str):
@@ -157,9 +157,9 @@ class Origins:
         self._warned: set[tuple[str, str]] = set()
 
     def of(self, request: Request) -> Origin:
-        """A page by https is of the relay's own host also where a proxy in front took off the TLS.
+        """An https page is on the relay's own host even if a proxy in front has terminated TLS.
 
-        Browsers send no Origin for an image or a script, but say in Sec-Fetch-Site that the page is of another site.
+        Browsers send no Origin for an image or a script, but report a page on another site in Sec-Fetch-Site.
         """
         sent = request.headers.get("origin")
         if sent is None:
@@ -169,7 +169,7 @@ class Origins:
             return Origin.FOREIGN
         host = request.headers.get("host", "")
         if self._trusts_forwarded:
-            # Of several proxies, the first has added what the browser asked for.
+            # The first value is the host that the browser requested; each proxy appends its own.
             host = request.headers.get("x-forwarded-host", host).partition(",")[0].strip()
         if origin in {_normalized(f"{scheme}://{host}") for scheme in (request.scheme, "https")}:
             return Origin.OWN
@@ -179,7 +179,7 @@ class Origins:
         return Origin.FOREIGN
 
     def _warn(self, origin: str, host: str) -> None:
-        """Once for each pair of the first few: anybody can send any."""
+        """Warn once per pair, up to a limit: anyone can send any values."""
         if (origin, host) not in self._warned and len(self._warned) < _MOST_WARNINGS:
             self._warned.add((origin, host))
             logger.warning(
@@ -203,7 +203,7 @@ def cors_headers(request: Request, origin: Origin) -> dict[str, str]:
 
 
 def preflight(request: Request, methods: Iterable[str]) -> Response:
-    """The answer to OPTIONS: any header that a page signs in with may be sent."""
+    """Return the response to OPTIONS, which permits any header a page may use to sign in."""
     names = ", ".join(methods)
     headers = {"Allow": names, "Cache-Control": "no-store"}
     if "access-control-request-method" in request.headers:
@@ -219,10 +219,10 @@ def require_json(request: Request) -> None:
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Raises Refused for what is no object that could be sent on."""
+    """Parse a JSON object that can be forwarded. Raises Refused for anything else."""
     try:
         document = json.loads(body.decode())
-        # A lone surrogate can be written in JSON, and so can 1e999, but not sent on.
+        # JSON can contain a lone surrogate or 1e999, but neither can be forwarded.
         json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         raise Refused(422) from None
@@ -232,9 +232,9 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def refusal_for(error: InteractorError) -> Refused:
-    """What a browser is told of an error of the platform: what it can act on, and nothing of its text."""
+    """What a browser learns about an error of the platform: what it can act on, without the error's text."""
     match error:
-        # A platform that answers 403 for another tenant's records must not tell that they exist.
+        # If the platform responds with 403 for another tenant's records, browsers mustn't learn that they exist.
         case NotFoundError() | GoneError() | PermissionDeniedError():
             return Refused(404)
         case ConflictError():
@@ -247,7 +247,7 @@ def refusal_for(error: InteractorError) -> Refused:
 
 
 def log_failure(what: str, error: Exception) -> None:
-    """Without the text of an error of the platform, which may quote what was said."""
+    """Log without the text of a platform error, which may quote a message."""
     if isinstance(error, InteractorError):
         about = [type(error).__name__]
         if error.status is not None:

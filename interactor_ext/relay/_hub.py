@@ -1,7 +1,7 @@
-"""One stream of the platform for all readers of a room or of a workflow instance, in one event loop.
+"""One stream of the platform shared by all readers of a room or workflow instance in one event loop.
 
-A reader that comes back is sent what it missed out of the newest events, which the hub keeps. If its last event is not
-among them, another hub begins after that event, and serves all who come back from there.
+A reader that reconnects receives the events it missed from the newest ones, which the hub keeps. If its last event
+isn't among them, a new hub starts after that event, and serves all readers that resume there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from interactor_ext.relay._public import dump
 from interactor_ext.relay._reader import Entry, HubOptions, Reader
 from interactor_ext.streams._shared import Gap
 
-# For the first connection of a stream, with its retries.
+# The time limit for opening a stream, including retries.
 _OPEN_SECONDS = 30.0
 _MOST_KEPT = 1000
 _BUSY_SECONDS = 10.0
@@ -37,8 +37,8 @@ _FAILED = f"data: {dump({'type': 'error', 'error': 'The stream was interrupted.'
 
 
 class Source(NamedTuple):
-    """`open` makes a stream of the platform, from a Last-Event-ID on; it is entered here. `publish` returns an event as
-    browsers get it, or None; of one that doesn't fit its model it gets the error.
+    """`open` creates a stream of the platform, starting after a Last-Event-ID; the hub enters it. `publish` converts an
+    event, or the error of one that doesn't fit its model, to the form browsers get; None hides it.
     """
 
     open: Callable[[str], Any]
@@ -46,7 +46,7 @@ class Source(NamedTuple):
 
 
 class Hub:
-    """One stream and its readers. `forget` is called as soon as no reader can join it any more."""
+    """One stream and its readers. `forget` is called as soon as no more readers can join."""
 
     def __init__(
         self,
@@ -63,19 +63,19 @@ class Hub:
         self._forget = forget
         self._publish = source.publish
         self._stream = source.open(start.id if start is not None else "")
-        # The ids after which it has all events.
+        # The ids after which the hub has received all events.
         self._starts = {start.id if start is not None else ""}
         self.readers: set[Reader] = set()
         self._closer: asyncio.TimerHandle | None = None
         self._kept: deque[Entry] = deque(maxlen=_MOST_KEPT)
         self._answer: list[str] = []
         self._opened: asyncio.Future[InteractorError | bool] = self._loop.create_future()
-        """Whether the stream is open; False if it was over already."""
+        """Whether the stream is open; False if it was already over."""
         self._task = background.stream(self._follow())
         self._task.add_done_callback(self._end)
 
     def position(self) -> Position | None:
-        """After the last event; before the first, where the platform's stream began, if it said so."""
+        """The position after the last event. Before the first event, the start of the platform's stream, if known."""
         if self._kept:
             return self._kept[-1].position
         if resume_id := self._stream.resume_id:
@@ -84,18 +84,19 @@ class Hub:
         return None
 
     def can_join(self, resume: Position | None) -> bool:
-        """Whether a reader that comes back gets all that it has missed."""
+        """Whether a reader that resumes there can receive all the events it missed."""
         return resume is None or not resume.id or self._missed(resume) is not None
 
     async def join(self, resume: Position | None) -> Reader | None:
-        """A new reader, when the stream is open; None if it is over. Raises why it could not be opened."""
+        """Return a new reader once the stream is open, or None if it is over. Raises the error that prevented opening
+        it."""
         reader = Reader(self._options, self._ids, resume, self.position, self.leave)
         self.readers.add(reader)
         if self._closer is not None:
             self._closer.cancel()
         missed = None if resume is None else self._missed(resume)
         if missed is None and self._answer:
-            # From its beginning, which may no longer be among the events that are kept.
+            # The reply so far, because its beginning may no longer be among the kept events.
             answer = {"type": "message.delta", "content": "".join(self._answer)}
             missed = [self._entry(answer, self._kept[-1].position)]
         for entry in missed or ():
@@ -111,7 +112,7 @@ class Hub:
         return reader if outcome else None
 
     def leave(self, reader: Reader) -> None:
-        """Twice does no harm."""
+        """Remove the reader. Calling it twice is harmless."""
         if reader not in self.readers:
             return
         self.readers.remove(reader)
@@ -124,7 +125,7 @@ class Hub:
             self._task.cancel()
 
     def _end(self, task: asyncio.Task[bytes]) -> None:
-        """All readers end, and come back unless the stream was over."""
+        """End all readers. They reconnect unless the stream was over."""
         self._settle(ConfigurationError("The relay is closed."))
         self._forget(self)
         last = () if task.cancelled() else (task.result(),)
@@ -132,7 +133,7 @@ class Hub:
             reader.end(*last)
 
     async def _follow(self) -> bytes:
-        """Returns the last block for the readers."""
+        """Forward events until the stream ends. Return the last block for the readers."""
         stream = self._stream
         try:
             await _enter(stream)
@@ -160,7 +161,7 @@ class Hub:
             await stream.aclose()
 
     def _settle(self, outcome: InteractorError | bool) -> None:
-        """Tell those who wait whether the stream is open. Only the first outcome counts."""
+        """Tell waiting readers whether the stream is open. Only the first outcome counts."""
         if not self._opened.done():
             self._opened.set_result(outcome)
 
@@ -168,7 +169,7 @@ class Hub:
         if event["type"] == "message.delta":
             if isinstance(piece := event.get("content"), str):
                 self._answer.append(piece)
-        elif event["type"] in ("message.complete", "error"):  # after an error, another answer begins
+        elif event["type"] in ("message.complete", "error"):  # after an error, another reply begins
             self._answer.clear()
 
     def _entry(self, event: dict[str, Any], position: Position) -> Entry:
@@ -176,8 +177,8 @@ class Hub:
         return Entry(position, self._ids.line(position) + data)
 
     def _missed(self, place: Position) -> list[Entry] | None:
-        """The events after it; None if some of them are not kept, or it is not known."""
-        self.position()  # which notes where the stream began
+        """Return the events after `place`; None if some weren't kept, or `place` is unknown."""
+        self.position()  # notes where the stream began
         kept = list(self._kept)
         for number in range(len(kept), 0, -1):
             last = kept[number - 1].position
@@ -187,7 +188,7 @@ class Hub:
 
 
 class Hubs:
-    """The hubs of one event loop, and the relay's tasks in it."""
+    """The hubs and background tasks of one event loop."""
 
     def __init__(self, options: HubOptions) -> None:
         self._options = options
@@ -197,7 +198,7 @@ class Hubs:
     async def join(
         self, name: tuple[str, ...], source: Source, ids: EventIds, resume: Position | None
     ) -> Reader | None:
-        """See `Hub.join`. `name` begins with the namespace. Raises Refused if that has as many readers as it may."""
+        """See `Hub.join`. `name` starts with the namespace. Raises Refused if the namespace has too many readers."""
         if sum(len(hub.readers) for hub, its in self._hubs.items() if its[0] == name[0]) >= self._options.most_readers:
             raise Refused(429, retry_after=_BUSY_SECONDS)
         hub = next((each for each, its in self._hubs.items() if its == name and each.can_join(resume)), None)

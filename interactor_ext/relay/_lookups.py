@@ -1,4 +1,4 @@
-"""What the relay reads at the platform to make it public: the names of tools, and what a halted workflow asks."""
+"""What the relay reads from the platform for browsers: tool names, and the questions of halted workflows."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from interactor_ext._errors import InteractorError, NotFoundError, PermissionDen
 from interactor_ext.relay._http import log_failure
 from interactor_ext.relay._public import TOOL_NAME, Show, public_json
 
-# A page waits for it.
+# A page is waiting for the response.
 _SECONDS = 5.0
 _REMEMBERED_NAMES = 4096
 
 
 class ToolNames:
-    """The names of the tools of all namespaces. A tool call has only the id of its tool."""
+    """Tool names by namespace and id: a tool call only contains the id."""
 
     def __init__(self) -> None:
         self._names: dict[tuple[str, str], str | None] = {}
 
     async def add(self, namespace: str, view: Any, models: Iterable[Any]) -> None:
-        """Note in the tool calls of messages and events how their tools are called, where that can be read."""
+        """Add the tool's name to the tool calls of messages and events, where it can be read."""
         calls = [call for model in models for call in _calls_of(model) if TOOL_NAME not in call.additional_properties]
         named = {call.tool_id for call in calls if call.tool_id is not None}
         unknown = {tool_id for tool_id in named if (namespace, tool_id) not in self._names}
@@ -37,7 +37,7 @@ class ToolNames:
         try:
             name = (await view.with_options(deadline=_SECONDS).tools.get(tool_id)).name
         except (NotFoundError, PermissionDeniedError, ValidationError, ValueError):
-            pass  # deleted; without the scope tools:read; or an id that no server, or no request, takes
+            pass  # deleted, no scope tools:read, or an invalid id
         except InteractorError as error:
             log_failure("A request for a tool's name", error)
             return
@@ -47,14 +47,14 @@ class ToolNames:
 
 
 def _calls_of(model: Any) -> list[ToolCall]:
-    """Of a message or an event."""
+    """Return the tool calls of a message or an event."""
     if isinstance(call := getattr(model, "tool_call", None), ToolCall):
         return [call]
     return getattr(getattr(model, "message", model), "tool_calls", None) or []
 
 
 async def question_of(view: Any, instance_id: str, show: Show) -> dict[str, Any] | None:
-    """The event that says what a halted workflow instance asks; None for another one."""
+    """Return the event with the question of a halted workflow instance; None if it isn't waiting for input."""
     try:
         asked = await view.with_options(deadline=_SECONDS).workflow_instances.question(instance_id)
     except InteractorError as error:

@@ -1,4 +1,4 @@
-"""What a browser gets: of the platform's models only the fields listed here; and the modules that show them."""
+"""What browsers get: only the listed fields of the platform's models, and the JavaScript modules that display them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from interactor_ext._errors import ConfigurationError, ResponseValidationError
 FOLDER = Path(__file__).with_name("static")
 _NAMES = frozenset(path.name for path in FOLDER.glob("*.js"))
 ROOM_NAME = "room_name"
-"""Where a room's metadata has the name that its user gave it."""
+"""The metadata key for the name that a user gave a room."""
 TOOL_NAME = "tool_name"
 _ROLES = ("user", "assistant")
 _REPORTED = "The platform reported an error."
@@ -45,11 +45,12 @@ _EVENTS = {event: getattr(models, name) for event, name in models.EVENT_MODELS["
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show:
-    """What a browser gets in addition to what each chat needs, in the history and in streams.
+    """What a browser gets, in histories and streams, in addition to what every chat needs.
 
-    By default: texts of users and assistants, ids, times, the names and states of tools, what a halted workflow asks,
-    and the state and status of a workflow instance. `tool_arguments` and `tool_results` add the arguments and results
-    of tool calls, and `context` names the visible keys of a workflow instance's context.
+    By default: texts of users and assistants, ids, times, the names and states of tools, the questions of halted
+    workflows, and the state and status of a workflow instance. `tool_arguments` and `tool_results` add the arguments
+    and
+    results of tool calls, and `context` names the visible keys of a workflow instance's context.
     """
 
     tool_arguments: bool = False
@@ -62,12 +63,12 @@ class Show:
 
 
 def public_json(model: Any, show: Show) -> dict[str, Any] | None:
-    """The JSON object of a model; None for what no browser gets."""
+    """Return the JSON object of a model; None if browsers don't get such models."""
     return _public(type(model), model.to_dict(), show) if type(model) in _FIELDS else None
 
 
 def public_event(event: Any, show: Show) -> dict[str, Any] | None:
-    """An event as browsers get it. One that doesn't fit its model has the same fields, as they were sent."""
+    """Return an event as browsers get it. An event that doesn't fit its model keeps the same fields, as sent."""
     if isinstance(event, models.StreamErrorEvent):
         return {"type": event.type, "error": _REPORTED}
     sent = event.item if isinstance(event, ResponseValidationError) else event.to_dict()
@@ -77,7 +78,7 @@ def public_event(event: Any, show: Show) -> dict[str, Any] | None:
 
 def _public(kind: Any, sent: dict[str, Any], show: Show) -> dict[str, Any] | None:
     said = sent.get("message") if kind is models.MessageComplete else sent if kind is models.Message else None
-    # A message that is complete is the assistant's, if its event doesn't say more.
+    # A complete message without a role is the assistant's.
     if isinstance(said, dict) and (said.get("role") or ("" if kind is models.Message else "assistant")) not in _ROLES:
         return None
     document: dict[str, Any] = _object(kind, sent, show)
@@ -108,7 +109,7 @@ def _object(kind: Any, sent: Any, show: Show) -> Any:
 
 
 def _text(values: Any, name: str, shown_as: str) -> dict[str, str]:
-    """A text that may be there."""
+    """Return the text under its new name, if there is one."""
     return {shown_as: values[name]} if isinstance(values, dict) and isinstance(values.get(name), str) else {}
 
 

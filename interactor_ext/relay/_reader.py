@@ -1,4 +1,4 @@
-"""The stream of one browser: what is queued for it, until it takes it or is too far behind."""
+"""The stream of one browser: blocks are queued until it reads them or falls too far behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from interactor_ext.relay._event_ids import EventIds, Position
 
-# The first comes early: it tells a reader from where to resume although no event has come.
+# The first heartbeat comes early: it tells a reader where to resume even before the first event.
 _FIRST_HEARTBEAT = 1.0
 _HEARTBEAT = b": heartbeat\n\n"
 _CONNECTED = b": connected\n\n"
@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HubOptions:
-    """In seconds and bytes, and how many readers a namespace may have at a time."""
+    """Times are in seconds, sizes in bytes; `most_readers` is per namespace."""
 
     grace: float
     heartbeat: float
@@ -35,8 +35,9 @@ class HubOptions:
 class Reader:
     """The stream of one browser: a bounded queue of blocks.
 
-    `resume` is the place of the last event that it had, and `newest` says where its stream is. `leave` is called as
-    soon as nothing is sent to it any more, perhaps twice.
+    `resume` is the position of the last event it received, and `newest` returns the stream's position. `leave` is
+    called,
+    perhaps twice, as soon as nothing more is sent to it.
     """
 
     def __init__(
@@ -48,9 +49,9 @@ class Reader:
         leave: Callable[[Reader], None],
     ) -> None:
         self.stalled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when the reader was dropped, since it did not take what is sent."""
+        """Done when the reader was dropped because it stopped reading."""
         self.position: Position | None = None
-        """Of the last event that was queued."""
+        """The position of the last queued event."""
         self._options = options
         self._ids = ids
         self._resume = resume
@@ -64,9 +65,7 @@ class Reader:
         self._changed = asyncio.Event()
 
     def put(self, entry: Entry) -> None:
-        """Queue an event as it happens. A reader that is too far behind is dropped, and comes back with the id of its
-        last event.
-        """
+        """Queue a live event. A reader too far behind is dropped, and reconnects with the id of its last event."""
         if self._ended or (self._resume is not None and entry.position.repeats(self._resume)):
             return
         if self._bytes and self._bytes + len(entry.block) > self._options.most_queued:
@@ -82,26 +81,26 @@ class Reader:
             self.put_missed(entry)
 
     def tell(self, event: str) -> None:
-        """Queue the text of an event that has no position, unless one is queued that has: it is newer."""
+        """Queue an event without a position, unless one with a position is queued: that one is newer."""
         if not self._ended and self.position is None:
             self._blocks.append(f"data: {event}\n\n".encode("utf-8", "replace"))
             self._changed.set()
 
     def put_missed(self, entry: Entry) -> None:
-        """Queue an event of before it came, which does not count."""
+        """Queue an event from before the reader connected. It doesn't count towards the limit."""
         self._blocks.append(entry.block)
         self.position = self._told = entry.position
         self._changed.set()
 
     def end(self, *last: bytes) -> None:
-        """No block comes after `last`."""
+        """Queue the last blocks."""
         if not self._ended:
             self._blocks.extend(last)
             self._ended = True
         self._changed.set()
 
     async def next(self) -> bytes | None:
-        """What is queued, or a heartbeat after a while without; None at the end."""
+        """Return the queued blocks, a heartbeat if none arrive for a while, or None at the end."""
         if not self._blocks and not self._ended:
             self._changed.clear()
             try:
@@ -125,7 +124,7 @@ class Reader:
         return self._ids.line(position) + _HEARTBEAT
 
     async def aclose(self) -> None:
-        """The browser has gone. Twice does no harm."""
+        """Close the stream when the browser has left. Calling it twice is harmless."""
         self.end()
         self._blocks.clear()
         self._leave(self)

@@ -1,4 +1,4 @@
-"""What each route of the relay does: effects, for ASGI and WSGI alike."""
+"""The relay's routes, as effects that ASGI and WSGI both run."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ T = TypeVar("T")
 _MOST_PER_PAGE = 100
 _WRITES = frozenset({"POST", "PATCH", "DELETE"})
 _LONGEST_NAME = 200
-# In the list of rooms; the totals would count the rooms of others.
+# For the list of rooms: the totals would count other users' rooms.
 _META_OF_ROOMS = ("page", "per_page", "has_more")
 _META_OF_MESSAGES = (*_META_OF_ROOMS, "total", "total_pages")
 _REFUSED = ("MESSAGE_REFUSED", "This message isn't allowed.")
@@ -75,12 +75,12 @@ class Options(NamedTuple):
 
 
 class User(NamedTuple):
-    """Who is signed in, and the client's view for the calls that are made for them."""
+    """The signed-in user, and the view of the client for their calls."""
 
     namespace: str
     view: Any
     counted_as: tuple[str, ...]
-    """Whose writes are counted together."""
+    """The key under which the user's writes are counted."""
 
 
 class Routes:
@@ -88,7 +88,8 @@ class Routes:
         self._get_client = get_client
         self._options = options
         self._names = ToolNames()
-        # A client secret that a function gives may change any time: then the ids of events are those of this process.
+        # If a function supplies the client secret, it may change at any time, so event ids are encrypted with this
+        # instead.
         self._own_secret = token_hex()
         self._hubs = PerLoop(partial(Hubs, options.hub), lambda hubs: hubs.background.drain())
         self.aclose = self._hubs.aclose
@@ -99,7 +100,7 @@ class Routes:
         return self._options.tools._within(self._options.around)
 
     def answer(self, request: Request) -> Effects[Response | None]:
-        """The response to any request; None if the browser has gone. Sends nothing upstream before all checks."""
+        """Return the response to a request; None if the browser has left. Sends nothing upstream before all checks."""
         origin = self._options.origins.of(request)
         try:
             response: Response = yield from self._answer(request, origin)
@@ -132,7 +133,7 @@ class Routes:
         return (yield from handler(request))
 
     def _methods(self, parts: list[str]) -> Mapping[str, Callable[[Request], Effects[Response]]]:
-        """What may be done at a path. Raises Refused for a path of no route."""
+        """Return the methods allowed at a path. Raises Refused for an unknown path."""
         match parts:
             case ["static", name] if (file := static_file(name)) is not None:
                 return dict.fromkeys(("GET", "HEAD"), partial(self._static, file))
@@ -162,7 +163,7 @@ class Routes:
             return Response(304, headers)
         headers |= {"Content-Type": "text/javascript; charset=utf-8", "Content-Length": str(len(file.body))}
         return Response(200, headers, b"" if request.method == "HEAD" else file.body)
-        yield  # a generator as the others, without an effect
+        yield  # makes this a generator like the others
 
     def _list_rooms(self, request: Request) -> Effects[Response]:
         asked: dict[str, Any] = _page(request.query)
@@ -237,13 +238,13 @@ class Routes:
         user, body = yield from self._write(request)
         by = yield from self._approver(user, room, request)
         view = user.view.with_options(deadline=self._options.answer_seconds)
-        # A tool that has begun goes on although the browser leaves.
+        # A tool that has started continues even if the browser leaves.
         work = _approvals.decide(self._tools, view, room, call, body, by)
         yield Call(self._finish, ("A decision about a call", work))
         return json_response({"data": {"id": call, "decision": body["decision"]}})
 
     def _approver(self, user: User, room: str, request: Request) -> Effects[str]:
-        """Who decides. Nobody who may not learns that there is something to decide about."""
+        """Return who decides. To anyone who may not decide, the route looks nonexistent."""
         assert self._options.approvals is not None
         name = yield self._options.approvals.call(request.scope, user.namespace, room)
         if name is None:
@@ -266,10 +267,10 @@ class Routes:
         return json_response({"data": public_json(model, self._options.show)}, status)
 
     def _list_response(self, models: Iterable[Any], meta: Any, names: Iterable[str]) -> Response:
-        """Without what no browser gets, which is counted: pages of the platform are counted by all that they hold."""
+        """Drop the records that browsers don't get, and count them, because pages of the platform count all records."""
         documents = [public_json(each, self._options.show) for each in models]
         data = [each for each in documents if each is not None]
-        # In the contract a number that is not known is left out, never null.
+        # In the contract an unknown number is left out, never null.
         about = {name: getattr(meta, name) for name in names if getattr(meta, name) is not None}
         if left_out := len(documents) - len(data):
             about["left_out"] = left_out
@@ -314,7 +315,7 @@ class Routes:
         return Response(200, dict(_EVENT_STREAM), reader, work)
 
     def _write(self, request: Request) -> Effects[tuple[User, dict[str, Any]]]:
-        """Who writes, and the JSON object that they sent."""
+        """Return the user who writes, and the JSON object they sent."""
         require_json(request)
         user = yield from self._writer(request)
         return user, json_object((yield Call(request.read_body, (self._options.max_body,))))
@@ -352,7 +353,7 @@ class Routes:
         return await self._hubs.get().background.finish(what, work)
 
     async def _send_and_follow(self, user: User, view: Any, room: str, content: str) -> tuple[Message, Work]:
-        """Send a message, and run the tools of its answer in the background."""
+        """Send a message, and run the tools of its reply in the background."""
         background, place = self._hubs.get().background, (user.namespace, room)
         self._take_over(user, room, waits=False)
         chat = view.with_options(deadline=self._options.answer_seconds).chat
@@ -367,7 +368,7 @@ class Routes:
         return sent, background.tasks_of(place)
 
     def _take_over(self, user: User, room: str, *, waits: bool) -> None:
-        """Look after the calls that another process may have left behind in a room."""
+        """Process the calls that another process may have left behind in a room."""
         background, place = self._hubs.get().background, (user.namespace, room)
         if self._options.tools is None or self._options.tools._ledger is None or background.tasks_of(place):
             return
@@ -386,7 +387,7 @@ async def _until_answered(reply: Any) -> None:
 
 
 def _view_with_key(user: User, request: Request) -> Any:
-    """For a write that a page may repeat. Raises Refused for a key that can't be sent on."""
+    """Return a view with the page's idempotency key. Raises Refused for a key that can't be forwarded."""
     try:
         return user.view.with_options(idempotency_key=request.headers.get("idempotency-key"))
     except ConfigurationError:
@@ -402,7 +403,7 @@ _EVENT_STREAM = {
 
 
 def _page(query: Mapping[str, str]) -> dict[str, int]:
-    """The parameters of a list. Raises Refused for one that is out of its range."""
+    """Return the paging parameters of a list. Raises Refused for one that is out of range."""
     try:
         asked = {name: int(query[name]) for name in ("page", "per_page") if name in query}
     except ValueError:

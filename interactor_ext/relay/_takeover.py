@@ -1,4 +1,4 @@
-"""Takes over what a process has left behind that ended while it ran a tool of an answer."""
+"""Takes over a reply from a process that ended while running one of its tools."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 from interactor_ext.chat._answer_order import AnswerOrder
 from interactor_ext.tools._approval import WaitingCall
 
-# Between two looks at a room, while the assistant writes. The last one repeats.
+# Pauses between two checks of a room while the assistant writes. The last one repeats.
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
 async def take_over(tools: Any, view: Any, room: str, seconds: float, *, waits: bool) -> None:
-    """Run the calls of a room that have no result, and those that follow, until nobody waits for an answer. After so
-    many seconds, look for no others.
+    """Run the calls of a room that have no result, and those that follow, until every message has a reply. Stop
+    checking
+    after `seconds`.
 
-    A call that another process is running is left to that: the ledger knows. With `waits`, look again also if there is
-    no such call yet, but a message without an answer: a process may have ended between the two.
+    A call that another process is running is left to it: the ledger knows. With `waits`, keep checking even if there is
+    no such call but a message without a reply: a process may have ended between the two.
     """
     clock = asyncio.get_running_loop().time
     ends_at, looks = clock() + seconds, 0

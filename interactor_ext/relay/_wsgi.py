@@ -21,14 +21,14 @@ def serve(
     start_response: Callable[..., Any],
     answer: Callable[[Request], Effects[Response | None]],
 ) -> Iterable[bytes]:
-    """Answer one HTTP request. The streams of the platform run in the event loop that the process keeps in a thread."""
+    """Handle one HTTP request. The platform's streams run in the event loop that the process keeps in a thread."""
     response = run_sync(answer(_request(environ)))
     assert response is not None
     body = [response.body] if isinstance(response.body, bytes) else _Stream(response.body)
     try:
         start_response(_STATUS[response.status], list(response.headers.items()))
     except BaseException:
-        # A server closes only what it was given.
+        # A server only closes the iterable it received.
         if isinstance(body, _Stream):
             body.close()
         raise
@@ -51,7 +51,7 @@ class _Stream:
         return block
 
     def close(self) -> None:
-        """Called by the server."""
+        """Close the stream; the server calls this."""
         loop_thread.result_of(self._blocks.aclose())
 
 
