@@ -9,7 +9,7 @@
 Mount `router.asgi` or `router.wsgi` at a path, or pass the raw body and the headers to `router.handle`.
 
 A signature only covers the body; the timestamp is not authenticated. A captured delivery therefore passes again with a
-fresh timestamp, and only the store stops it: as long as it remembers the `idempotency_key` (seven days by default), a
+fresh timestamp, and only the store stops it: while the store remembers the `idempotency_key` (seven days by default), a
 replay is a duplicate and runs nothing.
 """
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from interactor_ext.webhooks.stores._sqlite import SQLiteEventStore as SQLiteEventStore
     from interactor_ext.webhooks.worker._worker import WebhookWorker as WebhookWorker
 else:
-    # Type checkers read no names from a table, so they export what is imported above.
+    # Type checkers can't read names from a table, so they export the imports above.
     __all__ = [
         "AsyncPostgresEventStore",
         "AsyncRedisEventStore",
@@ -79,7 +79,7 @@ else:
         "sign",
     ]
     __all__ += _EVENTS
-    # A receiver loads what it uses: most use no Redis, no worker, and few of the events.
+    # A receiver only loads what it uses: most use no Redis, no worker, and few of the events.
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
@@ -103,5 +103,5 @@ else:
         },
     )
 
-# It imports sqlite3.
+# This imports sqlite3.
 lazy_modules(__name__, "_transactions")

@@ -1,4 +1,4 @@
-"""One SQLite file for many threads and processes: a connection a process, WAL, and short write transactions."""
+"""One SQLite file for many threads and processes: one connection per process, WAL, and short write transactions."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from interactor_ext.webhooks._sql import SQLBacked, rendered, statements_of
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 _SWEEP_EVERY = 3600.0
-# Databases without a file, which end with their connection.
+# Databases without a file, which vanish with their connection.
 _WITHOUT_FILE = (":memory:", "")
 
 
 class SQLiteBacked(SQLBacked):
-    """Base of stores and queues: a connection, opened at first use and closed during a fork, so that it works in parent
-    and child; and the end of what they need not remember.
+    """Base of stores and queues in SQLite. Opens its connection at first use and closes it during a fork, so both
+    parent and
+    child can use it; deletes expired rows.
 
-    A child that inherits an open SQLite file has the record of which locks are held, but not the locks: from then on
-    it writes without locks, even through a connection of its own. https://www.sqlite.org/howtocorrupt.html (2.6)
+    A child that inherits an open SQLite file also inherits the record of held locks, but not the locks. It would then
+    write without locks, even through a new connection. https://www.sqlite.org/howtocorrupt.html (2.6)
     """
 
     _sweep: ClassVar[str]
-    """Deletes what may be forgotten at `:now`."""
+    """Statement that deletes the rows expired at `:now`."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class SQLiteBacked(SQLBacked):
         path = os.fspath(path)
         self.is_shared: bool = path not in _WITHOUT_FILE
         """Whether other processes can open the same database."""
-        # Opened again after a fork, when a daemon may have changed its working directory.
+        # Absolute, because it is reopened after a fork, when a daemon may have changed its working directory.
         self._path = os.path.abspath(path) if self.is_shared else path
         self._identity = hash(self._path) if self.is_shared else id(self)
         self._timeout: float = at_least_zero(timeout, "The timeout of a SQLite database")
@@ -56,8 +57,9 @@ class SQLiteBacked(SQLBacked):
         _databases.add(self)
 
     def rename(self, old: str, new: str) -> int:
-        """Move all that this database knows of the service `old` to the service `new`, and return how many rows. "" is
-        no name. An event that is known under both is forgotten under `old`.
+        """Rename the service `old` to `new` in this database, and return the number of changed rows. "" is a service
+        without
+        a name. An event stored under both names is deleted under `old`.
         """
         there = {name for (name,) in self._found("SELECT name FROM sqlite_master")}
         return sum([self._execute(";".join(renaming(each, old, new)))[0] for each in TABLES if each in there])
@@ -68,7 +70,7 @@ class SQLiteBacked(SQLBacked):
             self._close()
 
     def __del__(self) -> None:
-        # Nobody can use it any more, and since 3.13 Python warns of a connection that is not closed.
+        # Nothing else can use the connection, and Python 3.13 and newer warn of one that isn't closed.
         connection = getattr(self, "_connection", None)
         if connection is not None:
             connection.close()
@@ -82,23 +84,24 @@ class SQLiteBacked(SQLBacked):
 
     @contextmanager
     def _transaction(self) -> Iterator[tuple[sqlite3.Connection, float]]:
-        """A write transaction, committed at the end of the block, and the time. Waits `timeout` seconds for other
-        writers, be they threads or processes.
+        """Yield the connection and the time in a write transaction, committed at the end of the block. Waits `timeout`
+        seconds for writers in other threads and processes.
         """
         notice_fork()
         deadline = time.monotonic() + self._timeout
         # Not acquire(timeout=): a signal handler that raises right after it would leave the lock taken. The holder
-        # gives up at its own deadline, and a waiter past its deadline does not wait for SQLite's lock.
+        # gives up at its own deadline, and a thread past its deadline doesn't wait for SQLite's lock.
         with self._lock:
             if self._connection is None:
                 self._connection = self._open(deadline)
             connection = self._connection
-            # A signal handler can raise anywhere, even in the last rollback.
+            # A signal handler can raise anywhere, even in the previous rollback.
             if connection.in_transaction:
                 connection.rollback()
             try:
                 connection.execute(f"PRAGMA busy_timeout = {_milliseconds_until(deadline)}")
-                # IMMEDIATE takes the write lock first: a read that turns into a write could fail instead of waiting.
+                # IMMEDIATE acquires the write lock first: a transaction that reads and then writes could fail instead
+                # of waiting.
                 connection.execute("BEGIN IMMEDIATE")
                 now = self._clock()
                 if now >= self._next_sweep:
@@ -128,8 +131,8 @@ class SQLiteBacked(SQLBacked):
         return connection
 
     def _create_file(self) -> None:
-        """Create the file readable by its owner only, as it holds customers' data; SQLite copies the mode."""
-        with suppress(OSError):  # it is there, or SQLite says why it cannot be
+        """Create the file with access for its owner only, because it holds customer data; SQLite copies the mode."""
+        with suppress(OSError):  # the file exists, or SQLite reports the error
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
     def _prepare(self, connection: sqlite3.Connection, deadline: float) -> None:
@@ -138,7 +141,7 @@ class SQLiteBacked(SQLBacked):
                 connection.execute("PRAGMA journal_mode=WAL")
                 break
             except sqlite3.OperationalError as error:
-                # SQLite does not wait for its lock when several processes switch a new file to WAL at once.
+                # SQLite doesn't wait for its lock when several processes switch a new file to WAL at once.
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
@@ -155,7 +158,7 @@ class SQLiteBacked(SQLBacked):
 
 
 def _milliseconds_until(deadline: float) -> int:
-    # SQLite takes an int of 32 bits.
+    # SQLite accepts a 32-bit int.
     return min(max(0, round((deadline - time.monotonic()) * 1000)), 0x7FFFFFFF)
 
 
@@ -164,16 +167,16 @@ _inherited: list[sqlite3.Connection] = []
 
 
 _databases: weakref.WeakSet[SQLiteBacked] = weakref.WeakSet()
-# One fork at a time: two threads that pause the same databases in another order would wait for each other.
+# One fork at a time: two threads that pause the same databases in a different order would deadlock.
 _forking = fork_safe_lock()
 _paused: list[SQLiteBacked] = []
 
 
 def _pause_all() -> None:
     _forking.acquire()
-    _paused.clear()  # of the parent, in a child that forks
+    _paused.clear()  # the parent's entries, when a child forks
     for database in list(_databases):
-        database._lock.acquire()  # waits for the transaction of another thread
+        database._lock.acquire()  # waits for other threads' transactions
         _paused.append(database)
         if database.is_shared:
             database._close()
@@ -187,5 +190,5 @@ def _resume_all() -> None:
         _forking.release()
 
 
-if hasattr(os, "register_at_fork"):  # Windows does not fork
+if hasattr(os, "register_at_fork"):  # Windows doesn't fork
     os.register_at_fork(before=_pause_all, after_in_parent=_resume_all)

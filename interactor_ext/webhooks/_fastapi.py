@@ -1,4 +1,4 @@
-"""WebhookRouter as an APIRouter of FastAPI, with its OpenAPI description. Imported by `WebhookRouter.fastapi` alone."""
+"""WebhookRouter as a FastAPI APIRouter, with an OpenAPI description. Only `WebhookRouter.fastapi` imports it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def api_router(receiver: ASGIReceiver) -> APIRouter:
         },
     )
     async def interactor_webhook(request: Request) -> Response:
-        # Not of `receive`: a dependency, or Sentry's SDK, may have read the body, and this request keeps it.
+        # Not from `receive`: a dependency or Sentry's SDK may have read the body, and this request keeps it.
         answer = await receiver.answer(request.scope, _body_of(request))
         return Response() if answer is None else Response(answer.body, answer.status, answer.headers)
 
@@ -42,7 +42,8 @@ async def _body_of(request: Request) -> AsyncGenerator[bytes]:
 
 
 def _schema_of_events() -> Any:
-    """Without references: the body is declared outside of FastAPI's parameters, so it collects no components of it."""
+    """Return the schema of all events without references: the body isn't one of FastAPI's parameters, so FastAPI
+    collects no components for it."""
     schema = TypeAdapter(WebhookEvent).json_schema()
     definitions = schema.pop("$defs")
 

@@ -1,4 +1,4 @@
-"""WebhookRouter as a blueprint of Flask. Imported by `WebhookRouter.flask` alone."""
+"""WebhookRouter as a Flask blueprint. Only `WebhookRouter.flask` imports it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _numbers = itertools.count(1)
 
 
 def blueprint(router: DeliveryHandler, path: str) -> Blueprint:
-    # Of two blueprints of one name, Flask registers one. They may have one path, under two prefixes.
+    # Flask registers only one of two blueprints with the same name. The path may be the same, under two prefixes.
     routes = Blueprint(f"interactor_webhook_{next(_numbers)}", __name__)
 
     @routes.post(path)
@@ -23,9 +23,9 @@ def blueprint(router: DeliveryHandler, path: str) -> Blueprint:
         if (request.content_length or 0) > limit:
             answer = router.refuse_unread(answers.too_large(limit))
         else:
-            with suppress(AttributeError):  # before Flask 3.1, an application has one limit
+            with suppress(AttributeError):  # before Flask 3.1, the limit belongs to the application
                 request.max_content_length = limit + 1
-            # Keeps what a hook has read before.
+            # get_data() keeps a body that a hook has already read.
             answer = router.handle(request.get_data(), request.headers)
         return Response(answer.body, answer.status, answer.headers)
 

@@ -1,4 +1,4 @@
-"""The handlers of a router: which are refused, and how one is called."""
+"""The handlers of a router: validates them and prepares their calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Manager = AbstractContextManager[S] | AbstractAsyncContextManager[S]
 
 
 class Begins(Protocol[S_co]):
-    """A sessionmaker or an engine of SQLAlchemy, sync or async."""
+    """A SQLAlchemy sessionmaker or engine, sync or async."""
 
     def begin(self) -> AbstractContextManager[S_co] | AbstractAsyncContextManager[S_co]: ...
 
@@ -43,19 +43,20 @@ class OnceDecorator(Protocol[S]):
 
 
 class Registration(NamedTuple):
-    """A handler and the events that it is for."""
+    """A handler and the events it is registered for."""
 
     patterns: tuple[str, ...]
     pattern: re.Pattern[str]
     handler: Callable[..., Any]
     name: str
     takes_value: bool
-    """Whether it has a second parameter, for what `once` yields, or else `around`."""
+    """Whether it has a second parameter, for the value that `once`, or else `around`, yields."""
     once: Around | None
 
     @classmethod
     def of(cls, handler: Handler, patterns: tuple[str, ...], around: Around | None, once: Any = None) -> Registration:
-        """Raises ConfigurationError for a handler that would fail with the first delivery, or do nothing."""
+        """Create a registration. Raises ConfigurationError for a handler that would fail at the first delivery, or do
+        nothing."""
         pattern, name, takes_value = pattern_of(patterns), _name_of(handler), False
         if (signature := signature_of(handler, name)) is not None:
             takes_value = _takes_value(name, signature, not (around is once is None))
@@ -67,7 +68,7 @@ class Registration(NamedTuple):
         return "*" in self.patterns
 
     def within(self, around: Around | None, key: str) -> Callable[[Any], Any]:
-        """What to call with an event, which has this key."""
+        """Return the function to call with an event that has this key."""
         function, bind = self.handler, with_value if self.takes_value else None
         if self.once is not None:
             claim = partial(_transactions.once, self.takes_value, self.claim_key(key))
@@ -75,14 +76,14 @@ class Registration(NamedTuple):
         return function if around is None else surrounded(function, around, bind)
 
     def rehearsed(self) -> Registration:
-        """With a handler that raises TakenBack, so that nothing is committed."""
+        """Return a copy whose handler raises TakenBack, so nothing is committed."""
         return self._replace(handler=_atake_back if is_async(self.handler) else _take_back, takes_value=False)
 
     def claim_key(self, key: str) -> str:
         return f"{key}@{self.name}"
 
     def require_own_name(self, others: Iterable[Registration]) -> None:
-        """Raises ConfigurationError where another handler has this one's name, and would have the same claims."""
+        """Raises ConfigurationError if another handler has the same name, because both would share their claims."""
         if any(each.name == self.name and each.handler != self.handler for each in others):
             raise ConfigurationError(
                 f"This router has two handlers named {self.name!r}. Events are claimed under the handler's name: give "
@@ -91,7 +92,7 @@ class Registration(NamedTuple):
 
 
 class TakenBack(Exception):
-    """Ends a transaction that only tried whether an event can be claimed."""
+    """Rolls back a transaction that only tested whether events can be claimed."""
 
 
 def _take_back(event: object) -> None:
@@ -102,7 +103,7 @@ async def _atake_back(event: object) -> None:
     raise TakenBack
 
 
-# The handler that is running, for claims in it.
+# The running handler, for claims within it.
 RUNNING: ContextVar[Registration | None] = ContextVar("interactor_webhook_handler", default=None)
 
 
@@ -124,19 +125,19 @@ def _begin(once: Any) -> Around:
 
 
 def types_of(classes: Iterable[object]) -> list[str]:
-    """The event types of classes of events."""
+    """Return the event types of event classes."""
     types = {model: event for event, model in EVENT_MODELS["WebhookEvent"].items() if event}
     return [types[name] for each in classes if (name := getattr(each, "__name__", "")) in types]
 
 
 def similar_event_type(pattern: str) -> str | None:
-    """The event type that a pattern misspells, if any. Other unknown types may be newer than this SDK."""
+    """Return the event type that a pattern misspells, if any. Other unknown types may be newer than this SDK."""
     known = [event for event in EVENT_MODELS["WebhookEvent"] if event]
     if any(map(pattern_of([pattern]).fullmatch, known)):
         return None
     if "*" in pattern:
         known = sorted({f"{event[: dot.start()]}.*" for event in known for dot in re.finditer(r"\.", event)})
-    words = re.split("[._]", pattern)  # of workflow.instance.completed, `workflow.completed` has two
+    words = re.split("[._]", pattern)  # `workflow.completed` has two words of workflow.instance.completed
     longer = [each for each in known if len(words) > 1 and {*words} <= {*re.split("[._]", each)}]
     return next(iter([*get_close_matches(pattern, known, n=1, cutoff=0.85), *longer]), None)
 
@@ -162,7 +163,7 @@ def _takes_value(name: str, signature: inspect.Signature, has_value: bool) -> bo
 
 
 def _warn_of_another_event(name: str, signature: inspect.Signature, pattern: re.Pattern[str]) -> None:
-    """Type checkers can't tell which classes a pattern means."""
+    """Warn about a parameter of another event's class: type checkers can't tell which classes a pattern matches."""
     annotation = next(iter(signature.parameters.values())).annotation
     expected = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
     event = next((event for event, model in EVENT_MODELS["WebhookEvent"].items() if event and model == expected), None)

@@ -1,4 +1,4 @@
-"""Reads the signature and timestamp headers from any mapping of a web framework."""
+"""Reads the signature and timestamp headers from any web framework's mapping."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _SIGNATURE, _TIMESTAMP = SIGNATURE.lower(), TIMESTAMP.lower()
 
 
 def signature_and_timestamp(headers: Any) -> tuple[Sequence[str], Sequence[str]]:
-    """All values of the signature header and of the timestamp header, in their order."""
+    """Return all values of the signature header and of the timestamp header, in order."""
     if type(headers) is dict:
         signature, timestamp = headers.get(_SIGNATURE), headers.get(_TIMESTAMP)
-        if type(signature) is str and type(timestamp) is str:  # as servers have it: a search takes twice as long
+        if type(signature) is str and type(timestamp) is str:  # the usual case; a search takes twice as long
             return (signature,), (timestamp,)
     found: dict[str, list[str]] = {_SIGNATURE: [], _TIMESTAMP: []}
     try:
         # httpx joins duplicates in items(); multi_items() keeps them apart.
         items = getattr(headers, "multi_items", None) or getattr(headers, "items", None)
         for name, value in headers if items is None else items():
-            # A WSGI environ has HTTP_X_INTERACTOR_SIGNATURE.
+            # A WSGI environ names it HTTP_X_INTERACTOR_SIGNATURE.
             values = found.get(_text(name).lower().removeprefix("http_").replace("_", "-"))
             if values is not None:
                 values += [_text(each) for each in value] if isinstance(value, list | tuple) else [_text(value)]
-    except Exception as error:  # a framework's own mapping can raise anything
+    except Exception as error:  # a framework's mapping can raise anything
         raise WebhookVerificationError(
             "The headers are neither a mapping nor pairs of strings, so the signature can't be read. Pass all headers "
             "of the request."

@@ -1,4 +1,4 @@
-"""InvalidWebhookEvent: a genuine webhook event that does not fit its model. Imports the generated models' base."""
+"""InvalidWebhookEvent: a genuine webhook event that doesn't fit its model. Imports the base of the generated models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from interactor_client.models import UnknownWebhookEvent
 
 @define(kw_only=True)
 class InvalidWebhookEvent(UnknownWebhookEvent):
-    """A genuine event of a known type that does not fit the model of its type.
+    """A genuine event of a known type that doesn't fit the model of its type.
 
     Attributes:
         validation_error: The model, the field and what is wrong with it.

@@ -1,4 +1,4 @@
-"""The name of a service: who else has it in this process, whose events nobody takes, and how they move to another."""
+"""Service names: warns of duplicates in this process and of events that no worker handles, and renames services."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from interactor_ext.logs import depth_of_caller, line_of_caller
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 OVERDUE_SECONDS = 60.0
 TABLES = ("interactor_webhook_claims", "interactor_webhook_queue")
-# What keys of a router without a name begin with, apart from the idempotency keys themselves.
+# Prefixes of keys of a router without a name, other than plain idempotency keys.
 _HASHED = ("sha256:", "body:")
-# Where each router remembers events under which name, and which line and secrets made it.
+# For each router: where it remembers events and under which name, and the line and secrets that created it.
 _routers: WeakKeyDictionary[Any, tuple[object, tuple[str, object]]] = WeakKeyDictionary()
-# `+` is before the keys of `claim_in`.
+# Keys of `claim_in` start with `+`.
 _REST = "ltrim(key, '+')"
 _MARK = f"substr(key, 1, length(key) - length({_REST}))"
 
 
 def warn_of_twins(router: Any, shared: object, secrets: object) -> None:
-    """Warn if another router has the same name and store. An application that is only made again has the same line."""
+    """Warn if another router has the same name and store. An application that is created again has the same line."""
     place = type(shared), getattr(shared, "_identity", id(shared)), router.key_prefix
     origin = line_of_caller(), secrets
     twins = [made for at, made in list(_routers.values()) if at == place and made != origin]
@@ -38,7 +38,7 @@ def warn_of_twins(router: Any, shared: object, secrets: object) -> None:
 
 
 def warn_of_unserved(overdue: dict[str, int], own: str) -> None:
-    """`overdue` is the number of events by the prefix of their keys, `own` that of this router."""
+    """`overdue` is the number of events by key prefix, `own` this router's prefix."""
     for prefix, number in overdue.items():
         if prefix != own:
             service = "" if prefix in _HASHED else prefix.rstrip(":")
@@ -51,12 +51,12 @@ def warn_of_unserved(overdue: dict[str, int], own: str) -> None:
 
 
 def renaming(table: str, old: str, new: str) -> tuple[str, str]:
-    """Statements, for every database, that delete what is known under both names, and that move the others.
+    """Return statements, valid in every database, that delete rows stored under both names and rename the others.
 
     Raises ConfigurationError.
     """
     before, after = prefix_of(old or None), prefix_of(new or None)
-    if before == after:  # all would be known under both
+    if before == after:  # every row would count as stored under both
         raise ConfigurationError(f"The old name and the new one are the same, {new!r}.")
     found = _begins(before) if old else " OR ".join([f"replace({_REST}, ':', '') = {_REST}", *map(_begins, _HASHED)])
     moved = f"{_MARK} || '{after}' || substr({_REST}, {len(before) + 1})"
@@ -65,7 +65,7 @@ def renaming(table: str, old: str, new: str) -> tuple[str, str]:
 
 
 def prefix_of(name: str | None) -> str:
-    """What the keys of a service begin with. Raises ConfigurationError."""
+    """Return the prefix of a service's keys. Raises ConfigurationError."""
     if name is None:
         return ""
     if not (isinstance(name, str) and _NAME.fullmatch(name)):

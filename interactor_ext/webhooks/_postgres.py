@@ -1,4 +1,4 @@
-"""One PostgreSQL database for many machines: connections, a table, and calls that end in time."""
+"""One PostgreSQL database for many machines: connections, a table, and calls with a time limit."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Pool = TypeVar("Pool")
 
-# As many as there are threads for synchronous callers. Each connection is a process of the server.
+# As many as there are threads for synchronous callers. Each connection is a server process.
 _MOST_CONNECTIONS = 8
-# A timestamp of PostgreSQL cannot be as late as some numbers of seconds are.
+# A PostgreSQL timestamp can't represent every number of seconds.
 _CENTURY = 100 * 365 * 86_400.0
 _IS_THERE = "SELECT FROM pg_class WHERE oid = to_regclass(:table)"
 _CAN_SWEEP = _IS_THERE + " AND has_table_privilege(oid, 'DELETE')"
 _HAS_COLUMNS = "SELECT {columns} FROM {table} LIMIT 0"
-# Without it, two that create at once can fail in spite of IF NOT EXISTS.
+# Without this lock, two concurrent creations can fail despite IF NOT EXISTS.
 _LOCK = "SELECT pg_advisory_xact_lock(7305808869229538);"
 _SWEEP = """
 DELETE FROM {table} WHERE key IN (
@@ -41,26 +41,26 @@ DELETE FROM {table} WHERE key IN (
 """
 _SWEEP_EVERY = 3600.0
 _SWEEP_AT_MOST = 5000
-# At the level `serializable`, which a server can have as its default, concurrent deliveries would fail.
+# With `serializable`, which may be the server's default, concurrent deliveries would fail.
 _ISOLATION = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;"
-# A URL of SQLAlchemy names the driver too.
+# A SQLAlchemy URL also names the driver.
 _WITH_DRIVER = re.compile(r"^postgresql\+\w+:")
 _UNKNOWN_PARAMETER = re.compile(r'invalid URI query parameter: "(\w+)"')
 
 
 class PostgresBacked(Generic[Pool]):
-    """Base of stores and queues in PostgreSQL: their settings, their table, and what a call does in a connection.
+    """Base of stores and queues in PostgreSQL: settings, the table, and how a call runs in a connection.
 
-    Each call may run twice, as the first answer may get lost. It leaves nothing in the session, since a pooler such as
-    PgBouncer may give the next call another one.
+    Each call may run twice, because the first response may get lost. It leaves nothing in the session, because a pooler
+    such as PgBouncer may use another session for the next call.
     """
 
     _kind: ClassVar[str]
-    """What errors call it."""
+    """The word for it in errors."""
     _table: ClassVar[str]
     _schema: ClassVar[str]
     _outdated: ClassVar = {"interactor_webhook_claims": "until <= statement_timestamp()"}
-    """Which rows may be deleted, by table. Those that `claim_in` has claimed too, which nobody else sweeps."""
+    """The condition of expired rows, by table. Includes claims by `claim_in`, which nothing else deletes."""
     _takes_async: ClassVar[bool] = False
     is_shared = True
 
@@ -89,11 +89,11 @@ class PostgresBacked(Generic[Pool]):
         elif not isinstance(database, kind):
             expected = f"a dsn or a psycopg_pool.{kind.__name__}"
             raise ConfigurationError(f"{name} needs {expected}, not {type(database).__name__!r}.")
-        # Those that were made for a dsn, by event loop; that of threads has None.
+        # Pools created for a dsn, by event loop; None is the key for threads.
         self._pools: dict[Any, Any] = {}
         self._threads = DaemonThreads("interactor-webhook-postgres", most=_MOST_CONNECTIONS)
         if not self._takes_async:
-            # When the interpreter ends too: a pool that is open then waits for its threads in vain.
+            # Also at interpreter exit, where an open pool would wait for its threads in vain.
             weakref.finalize(self, _close_all, self._pools)
         self._is_inherited = False
         after_fork_in_child(self._forget_parent)
@@ -110,7 +110,7 @@ class PostgresBacked(Generic[Pool]):
                     f"The dsn has a parameter that PostgreSQL doesn't know, {unknown[1]!r}. To require TLS, which "
                     "asyncpg calls ssl=require, write sslmode=require."
                 ) from None
-        # What is wrong is not quoted: it can be the password.
+        # Doesn't quote the wrong part, which can be the password.
         if given is None or "@" in str(given.get("host", ""))[1:]:
             raise ConfigurationError(
                 "The dsn must look like postgresql://user:password@host/database, with special characters of "
@@ -119,7 +119,7 @@ class PostgresBacked(Generic[Pool]):
         seconds = math.ceil(self._timeout)
         return {
             "connect_timeout": seconds,
-            # A call that was abandoned ends when the machine of the server is gone.
+            # Ends abandoned calls when the server's machine is gone.
             "tcp_user_timeout": seconds * 1000,
             "keepalives_idle": seconds,
             "keepalives_interval": seconds,
@@ -138,16 +138,16 @@ class PostgresBacked(Generic[Pool]):
         while cursor.nextset():  # several statements go as one query, in one transaction
             pass
         found = (yield Call(cursor.fetchall)) if cursor.description else []
-        if statements.lstrip().startswith("INSERT"):  # the others add no rows
+        if statements.lstrip().startswith("INSERT"):  # other statements add no rows
             yield from self._sweep(connection)
         return cursor.rowcount, found
 
     def _rows(self, connection: Any, statements: str, **values: Any) -> Effects[int]:
-        """How many rows the last statement found or changed."""
+        """Return how many rows the last statement found or changed."""
         return (yield from self._statements(statements, 0.0, values, connection))[0]
 
     def _create(self, connection: Any) -> Effects[None]:
-        # A role that may not create tables need not be able to once the table is there.
+        # Once the table exists, the role doesn't need the right to create tables.
         if (yield from self._rows(connection, _IS_THERE, table=self._table)):
             columns = self._schema.partition("(")[2].partition("\n);")[0].split(",")
             names = ", ".join(column.split()[0] for column in columns)
@@ -157,7 +157,7 @@ class PostgresBacked(Generic[Pool]):
 
     def _rename(self, old: str, new: str, connection: Any) -> Effects[int]:
         moved = 0
-        for table in TABLES:  # one may hold the claims of the other's events
+        for table in TABLES:  # a queue's database may also hold claims
             if (yield from self._rows(connection, _IS_THERE, table=table)):
                 moved += yield from self._rows(connection, ";".join(renaming(table, old, new)))
         return moved
@@ -171,7 +171,7 @@ class PostgresBacked(Generic[Pool]):
             if (yield from self._rows(connection, _CAN_SWEEP, table=table)):
                 statement = _SWEEP.format(table=table, outdated=outdated)
                 if (yield from self._rows(connection, statement, most=_SWEEP_AT_MOST)) == _SWEEP_AT_MOST:
-                    self._next_sweep = now  # each call sweeps until all is swept, so that none takes long
+                    self._next_sweep = now  # each call deletes some, so none takes long
 
     def _perform(self, plan: Callable[[Any], Effects[T]], ends_at: float) -> Effects[T]:
         try:
@@ -180,7 +180,7 @@ class PostgresBacked(Generic[Pool]):
             except self._psycopg.Error as error:
                 if time.monotonic() >= ends_at:
                     raise self._timed_out() from error
-                # The server may have restarted since this connection was made.
+                # The server may have restarted since this connection was opened.
                 return (yield from self._attempt(plan, ends_at))
         except InteractorError:
             raise
@@ -202,12 +202,12 @@ class PostgresBacked(Generic[Pool]):
         connection = yield Call(pool.getconn, (max(0.0, ends_at - time.monotonic()),))
         try:
             result = yield from plan(connection)
-            yield Call(connection.commit)  # those of a pool may not be in autocommit mode
-        except GeneratorExit:  # no driver is left to carry out another effect
+            yield Call(connection.commit)  # a connection from a caller's pool may not be in autocommit mode
+        except GeneratorExit:  # no driver is left to run another effect
             raise
         except BaseException:
             yield Call(connection.close)
-            # The others may be those of a server that has restarted, or that has become a replica.
+            # The other connections may be broken too: the server may have restarted or become a replica.
             yield from self._close_own(pool)
             yield Call(pool.putconn, (connection,))
             if pool is self._given:
@@ -226,15 +226,15 @@ class PostgresBacked(Generic[Pool]):
             return self._given
         pool = self._pools.get(place := self._place())
         if pool is None:
-            # The error of a connection says what is wrong. A pool goes on trying, and says nothing.
+            # Connecting raises an error with the cause. A pool keeps trying silently.
             connection = yield Call(self._connect)
             yield Call(connection.close)
             pool = self._pools.setdefault(place, self._new_pool(open=False))
-        yield Call(pool.open)  # nothing happens where it is open
+        yield Call(pool.open)  # does nothing if already open
         return pool
 
     def _close_own(self, pool: Any = None) -> Effects[None]:
-        """Close the pool that was made for a dsn, if it is still this one; the next call opens another."""
+        """Close the pool created for a dsn, if it is still this one; the next call opens another."""
         own = self._pools.get(place := self._place())
         if own is not None and pool in (None, own):
             self._pools.pop(place, None)
@@ -244,7 +244,7 @@ class PostgresBacked(Generic[Pool]):
         return None
 
     def _forget_parent(self) -> None:
-        # To close them would tell the server that the parent has gone.
+        # Closing them would tell the server that the parent has disconnected.
         _inherited.extend(self._pools.values())
         self._pools.clear()
         self._is_inherited = self._given is not None and not self._given.closed
@@ -254,7 +254,7 @@ class PostgresBacked(Generic[Pool]):
 
 
 class SyncPostgresBacked(PostgresBacked["psycopg_pool.ConnectionPool[Any]"], SQLBacked):
-    """`PostgresBacked` for synchronous callers: calls run in threads of their own, which they can be left to."""
+    """`PostgresBacked` for synchronous callers: calls run in their own threads, so a caller can give up waiting."""
 
     def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
         return self._run(partial(self._statements, statements, seconds, values))
@@ -268,13 +268,14 @@ class SyncPostgresBacked(PostgresBacked["psycopg_pool.ConnectionPool[Any]"], SQL
         self._run(self._create)
 
     def rename(self, old: str, new: str) -> int:
-        """Move all that this database knows of the service `old` to the service `new`, and return how many rows. "" is
-        no name. An event that is known under both is forgotten under `old`.
+        """Rename the service `old` to `new` in this database, and return the number of changed rows. "" is a service
+        without
+        a name. An event stored under both names is deleted under `old`.
         """
         return self._run(partial(self._rename, old, new))
 
     def close(self) -> None:
-        """Close the connections that were opened for a dsn; the next call opens one again. A pool stays open."""
+        """Close the connections opened for a dsn; the next call opens new ones. A pool passed in stays open."""
         run_sync(self._close_own())
 
     def _run(self, plan: Callable[[Any], Effects[T]]) -> T:
@@ -282,7 +283,7 @@ class SyncPostgresBacked(PostgresBacked["psycopg_pool.ConnectionPool[Any]"], SQL
         try:
             return self._threads.call(lambda: run_sync(self._perform(plan, ends_at)), self._timeout)
         except TimeoutError:
-            # The server may hang for good: the next call connects again, perhaps to one that has taken its place.
+            # The server may hang permanently: the next call reconnects, perhaps to its replacement.
             self._threads.submit(self.close)
             raise self._timed_out() from None
 

@@ -1,4 +1,4 @@
-"""The tables of stores and queues, and their statements for migrations."""
+"""The tables of stores and queues, as statements for migrations."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ ON interactor_webhook_queue (state, substr(key, 1, {colon}), at);
 
 
 def schema_statements(dialect: str) -> list[str]:
-    """The statements that create the tables of stores and queues, in `postgresql` or `sqlite`. Execute them one by one:
-    most drivers take no more at once. Nothing happens to tables that exist.
+    """Return the statements that create the tables of stores and queues, in `postgresql` or `sqlite`. Execute them one
+    by
+    one: most drivers accept only one at a time. Existing tables stay unchanged.
 
         for statement in schema_statements(op.get_context().dialect.name):  # in a migration of Alembic
             op.execute(statement)

@@ -1,4 +1,4 @@
-"""Validates settings in seconds and bytes: a wrong one raises ConfigurationError where it is set."""
+"""Validates settings in seconds and bytes. A wrong value raises ConfigurationError where it is set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KINDS = {
 
 
 def above_zero(value: Any, what: str, *, endless: bool = False) -> Any:
-    """The value. `endless` permits infinity."""
+    """Return the value. `endless` permits infinity."""
     if not (is_number(value) and value > 0 and (endless or math.isfinite(value))):
         raise ConfigurationError(f"{what} must be a number above 0, not {value!r}.")
     return value
@@ -31,7 +31,7 @@ def is_number(value: Any) -> bool:
 
 
 def require_methods(value: Any, what: str, *methods: str) -> None:
-    """For the store and the queue of a router, which would else fail with the first delivery."""
+    """Raises ConfigurationError for a store or queue that would otherwise fail at the first delivery."""
     if value is None or all(callable(getattr(value, each, None)) for each in methods):
         return
     raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""What stores and queues in SQLite and PostgreSQL have in common: statements for both databases."""
+"""Statements for both SQLite and PostgreSQL, shared by stores and queues."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from functools import cache
 from typing import Any, ClassVar, Self
 
 DATABASES = ("sqlite", "postgresql")
-# What each of them has in place of a name between braces.
+# What replaces a name in braces, in SQLite and in PostgreSQL.
 _DIFFERENCES = {
-    # That of PostgreSQL is of the server, the same for all machines. An index serves conditions with it.
+    # PostgreSQL uses the server's clock, the same for all machines. Conditions with it can use an index.
     "now": (":now", "statement_timestamp()"),
-    # That of PostgreSQL goes on while a row is locked.
+    # In PostgreSQL this clock advances while the statement waits for a locked row.
     "clock": (":now", "clock_timestamp()"),
     "seconds": (":seconds", "make_interval(secs => :seconds)"),
-    # Begins a call, of which the closing parenthesis is in the statement.
+    # Opens a call; the statement contains the closing parenthesis.
     "epoch": ("(", "date_part('epoch',"),
     "colon": ("instr(key, ':')", "strpos(key, ':')"),
     "skip_locked": ("", "FOR UPDATE SKIP LOCKED"),
@@ -24,8 +24,8 @@ _DIFFERENCES = {
     "bytes": ("BLOB", "BYTEA"),
     "clustered": ("WITHOUT ROWID", ""),
 }
-# A condition that an index serves in both databases. Without a service there is none: a parameter of one plan for both
-# would keep SQLite from the index.
+# Both databases can use an index for this condition. It is left out without a service: with an optional parameter,
+# SQLite couldn't use the index.
 _OF_SERVICE = "AND substr(key, 1, {colon}) = :service || ':'"
 _PARAMETER = re.compile(r"(?<!:):(\w+)")
 
@@ -38,7 +38,7 @@ class SQLBacked(ABC):
 
     @abstractmethod
     def _execute(self, statements: str, *, seconds: float = 0.0, **values: Any) -> tuple[int, list[Any]]:
-        """Execute statements in one transaction. Returns how many rows the last one changed, and which it found."""
+        """Execute statements in one transaction. Return how many rows the last one changed, and the rows it found."""
 
     @abstractmethod
     def close(self) -> None: ...
@@ -58,7 +58,7 @@ class SQLBacked(ABC):
 
 @cache
 def rendered(statements: str, database: str, of_service: bool = False) -> str:
-    """The statements for a database. Parameters are written as in SQLite, `:name`."""
+    """Return the statements for a database. Parameters are written as in SQLite, `:name`."""
     statements = statements.replace("{service}", _OF_SERVICE if of_service else "")
     for name, texts in _DIFFERENCES.items():
         statements = statements.replace(f"{{{name}}}", texts[DATABASES.index(database)])

@@ -1,4 +1,4 @@
-"""Shared by the worker and the task queues: event bodies as text, what comes after an error, a check of the store."""
+"""Shared by the worker and the task queues: event bodies as text, retry delays, and a check of the store."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from interactor_ext.webhooks.stores._memory import MemoryEventStore
 if TYPE_CHECKING:
     from interactor_ext.webhooks.router import WebhookRouter
 
-# The platform's own schedule of redelivery: 30 s, 2 min, 10 min, 30 min, 2 h.
+# The platform's own redelivery schedule: 30 s, 2 min, 10 min, 30 min, 2 h.
 PLATFORM_SCHEDULE = (30.0, 120.0, 600.0, 1800.0, 7200.0)
-# What SQS refuses in a message: https://www.w3.org/TR/REC-xml/#charsets
+# Characters that SQS refuses in a message: https://www.w3.org/TR/REC-xml/#charsets
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_text(body: bytes) -> str:
-    """A body as text that every task queue takes: as it is, so that a person can read it, or else in base64."""
+    """Return a body as text that every task queue accepts: unchanged if possible, so people can read it, else in
+    base64."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -31,7 +32,7 @@ def to_text(body: bytes) -> str:
 
 
 def from_text(text: str) -> bytes:
-    """The body in the text of `to_text`. Raises WebhookPayloadError for any other text."""
+    """Return the body from the text of `to_text`. Raises WebhookPayloadError for any other text."""
     if text.startswith("{"):
         return text.encode()
     try:
@@ -41,9 +42,10 @@ def from_text(text: str) -> bytes:
 
 
 def next_attempt(error: Exception, failures: int, delays: Sequence[float]) -> tuple[float, int] | None:
-    """In how many seconds an event runs again after an error, and after how many failures. None: it never does.
+    """Return the delay in seconds until an event runs again after an error, and its number of failures; None to give
+    up.
 
-    `failures` are those before this error. A busy event has not failed: no handler ran.
+    `failures` counts those before this error. A busy event hasn't failed: no handler ran.
     """
     if isinstance(error, WebhookBusyError):
         return error.retry_after or 0.0, failures
@@ -53,7 +55,7 @@ def next_attempt(error: Exception, failures: int, delays: Sequence[float]) -> tu
 
 
 def prepare(router: WebhookRouter, retry_delays: Sequence[float]) -> tuple[float, ...]:
-    """The checked delays. Warns if workers would not know what others have handled."""
+    """Return the validated delays. Warns if workers can't see which events others have handled."""
     if isinstance(router.store, MemoryEventStore):
         warnings.warn(
             "This webhook router remembers events in the memory of one process, so another worker would "

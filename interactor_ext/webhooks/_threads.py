@@ -1,4 +1,4 @@
-"""Daemon threads for stores and handlers: a hanging call blocks neither others nor the exit of the process."""
+"""Daemon threads for stores and handlers: a hanging call doesn't block other calls, nor the process from exiting."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from interactor_ext._effects import Call, Effects, Renewal
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 from interactor_ext.logs import webhooks_logger as logger
 
-# The platform waits 30 s for an answer, and a delivery may wait for a store twice, before its handlers and after them.
+# The platform waits 30 s for a response, and a delivery may wait for a store twice, before and after its handlers.
 STORE_SECONDS = 12.0
 _RECORD_RETRY_DELAYS = (0.1, 0.5, 1.0)
 _HANDLERS_AT_ONCE = 32
-# Handlers of synchronous callers: each caller waits for one thread, so the callers are the bound.
+# Handlers of synchronous callers. Each caller waits for one thread, so the number of callers is the limit.
 CALLER_THREADS = DaemonThreads("interactor-webhook-handler", most=UNBOUNDED)
 
 
 def handler_threads() -> DaemonThreads:
-    """For the handlers of one router that event loops call, where nothing else bounds how many run at once."""
+    """Return threads for the handlers of one router in event loops, where nothing else limits how many run at once."""
     return DaemonThreads("interactor-webhook-handler", most=_HANDLERS_AT_ONCE)
 
 
 class StoreCalls:
-    """The calls of one router to its store, its queue or its hand-over. They have threads of their own, so that one
-    that hangs stops no other router, and each has 12 seconds, the wait for a thread included: then TimeoutError.
+    """The calls of one router to its store, its queue or its hand-over. They have their own threads, so a hanging call
+    doesn't block other routers. Each call times out after 12 seconds, including the wait for a thread.
     """
 
     def __init__(self, *, in_memory: bool) -> None:
-        """Calls in memory are made in the caller's thread, and have no limit."""
+        """In-memory calls run in the caller's thread, without a time limit."""
         self._threads = None if in_memory else DaemonThreads("interactor-webhook-store", most=32)
 
     def call(
@@ -39,7 +39,7 @@ class StoreCalls:
         return Call(method, args, threads=self._threads, timeout=limit, shielded=shielded)
 
     def record(self, method: Callable[..., Any], *args: object) -> Effects[Any]:
-        """Record the outcome of an event, shielded from cancellation, and retry if the store fails for a moment."""
+        """Record an event's outcome, shielded from cancellation. Retries if the store fails briefly."""
         ends_at = time.monotonic() + STORE_SECONDS
         pauses = iter(_RECORD_RETRY_DELAYS)
         while True:
@@ -53,9 +53,9 @@ class StoreCalls:
                 logger.warning(
                     "The outcome of webhook event %r couldn't be recorded: %r. Trying again.", args[0], error
                 )
-            # Not Pause: a cancellation would end it.
+            # Not Pause, which a cancellation would end.
             yield Call(time.sleep, (pause,), shielded=True, threads=self._threads)
 
     def renewal(self, method: Callable[..., Any], key: str, token: str, lease: float) -> Renewal:
-        """Renews a lease in good time, also if the store is slow once."""
+        """Renews a lease early enough that one slow store call does no harm."""
         return Renewal(self.call(method, key, token, lease), lease / 3)

@@ -1,7 +1,7 @@
 """Claims an event in a transaction of the application's own database: `once=` and `WebhookRouter.claim_in`.
 
-The claim is a row beside what the handler writes, so both are committed or neither is. It is in the table of the
-stores, under a key of its own.
+The claim is a row in the same transaction as the handler's writes, so both are committed or neither is. It is in the
+table of the stores, under its own key.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from interactor_ext._waiting.around import is_async
 from interactor_ext.logs import webhooks_logger as logger
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
-# A claim by another transaction that has not ended is waited for.
+# Waits for another transaction that has inserted the same claim and hasn't ended.
 _INSERT = """
 INSERT INTO interactor_webhook_claims (key, token, until, completed) VALUES ({key}, '', {until}, true)
 ON CONFLICT (key) DO NOTHING
 """
-# By the name of the database: the time that is so many seconds after 1970.
+# The time that many seconds after 1970, by database.
 _UNTIL = {"postgresql": "to_timestamp({})", "sqlite": "{}"}
-# No name of a router begins with it.
+# No router name starts with it.
 _PREFIX = "+"
 
 
 def claim(connection: Any, key: str, *, begins_alone: bool = True) -> bool:
-    """True if no transaction has claimed the event before."""
+    """Return True if no transaction has claimed the event before."""
     if _is_async(connection):
         raise ConfigurationError("This connection is asynchronous. Write `await router.aclaim_in(event, connection)`.")
     return run_sync(_claim(connection, key, begins_alone))
 
 
 async def aclaim(connection: Any, key: str) -> bool:
-    """`claim` in an async connection."""
+    """`claim` for an async connection."""
     if not _is_async(connection):
         raise ConfigurationError("This connection isn't asynchronous. Write `router.claim_in(event, connection)`.")
     return await run_async(_claim(connection, key, begins_alone=True))
 
 
 def once(takes_value: bool, key: str, handler: Callable[..., Any], connection: Any) -> Callable[[Any], Any]:
-    """The handler, unless a transaction has claimed the event for it."""
+    """Return a function that runs the handler unless a transaction has already claimed the event for it."""
     given = (connection,) if takes_value else ()
 
     async def acall(event: Any) -> None:
@@ -67,7 +67,7 @@ def _note(key: str, is_first: bool) -> bool:
 
 @contextmanager
 def connection_in(atomic: Any) -> Iterator[Any]:
-    """The connection that Django's `atomic()` is about, which it does not yield."""
+    """Yield the connection of Django's `atomic()`, which doesn't yield it itself."""
     from django.db import transaction
 
     with atomic:
@@ -87,7 +87,7 @@ def _claim(connection: Any, key: str, begins_alone: bool) -> Effects[bool]:
         has_begun = not connection.autocommit or connection.info.transaction_status.name != "IDLE"
         result = yield Call(connection.execute, (_insert("postgresql", has_begun, "%s", "%s"), values))
     elif "sqlalchemy" in packages:
-        session = connection() if hasattr(connection, "registry") else connection  # of a scoped_session
+        session = connection() if hasattr(connection, "registry") else connection  # a scoped_session
         insert = partial(_insert_with_sqlalchemy, values=values, begins_alone=begins_alone)
         result = (yield Call(session.run_sync, (insert,))) if hasattr(session, "run_sync") else insert(session)
     elif hasattr(connection, "in_atomic_block"):
@@ -120,7 +120,7 @@ def _insert_with_sqlalchemy(session: Any, values: tuple[str, float], begins_alon
 
 
 def _has_begun(connection: Any) -> bool:
-    """Whether a statement in SQLite is part of a transaction, or begins one."""
+    """Whether an SQLite statement joins or begins a transaction."""
     commits_each = connection.isolation_level is None or getattr(connection, "autocommit", None) is True
     return connection.in_transaction or not commits_each
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 Outcome = Literal["processed", "duplicate", "failed", "refused"]
 
-# Telemetry outcome by the status or the error in the answer, else "failed", which nobody can cause from outside.
-# A queued event is recorded when a worker has handled it.
+# Telemetry outcome by the status or error in the response, else "failed", which no outside caller can cause. A queued
+# event is recorded once a worker has handled it.
 _OUTCOMES: dict[str, Outcome | None] = {
     "handled": "processed",
     "ignored": "processed",
@@ -39,7 +39,7 @@ _OUTCOMES: dict[str, Outcome | None] = {
 class DeliveryWatch:
     """Logs and records one delivery, or one run of an event that was handed over or queued.
 
-    `event` is set as soon as it is known.
+    `event` is set once it is known.
     """
 
     def __init__(self, reporter: Reporter | None, event: WebhookEvent | None = None) -> None:
@@ -49,10 +49,10 @@ class DeliveryWatch:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Logs the error, or the interruption, that ends the block."""
+        """Log the error or interruption that ends the block."""
         try:
             yield
-        except GeneratorExit:  # may come from the garbage collector, which must not wait for the lock of a log handler
+        except GeneratorExit:  # may come from the garbage collector, which mustn't wait for the lock of a log handler
             raise
         except Exception as error:
             self._ended("failed", "failed", reason=type(cause_of(error)).__name__)
@@ -68,7 +68,7 @@ class DeliveryWatch:
         self._ended(said, _OUTCOMES.get(said, "failed"), status=answer.status, reason=error.get("message", ""))
 
     def observe_handlers(self, plan: Effects[None]) -> Effects[None]:
-        """For the handlers of an event from a queue."""
+        """Watch the handlers of a queued event."""
         with self.errors():
             yield from plan
         self._ended("handled", "processed")
@@ -98,7 +98,7 @@ class DeliveryWatch:
 
 
 def label(event: WebhookEvent | None) -> str:
-    """The type of an event as a metric label, of which there is a bounded number."""
+    """Return an event's type as a metric label, with a bounded number of values."""
     if event is None:
         return "unknown"
     return event.event if event.event in EVENT_MODELS["WebhookEvent"] else "other"

@@ -1,4 +1,4 @@
-"""Responses of a webhook receiver. The platform takes any 2xx as delivered and retries after everything else."""
+"""Responses of a webhook receiver. The platform counts any 2xx as delivered and retries after everything else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 
 class WebhookAnswer(NamedTuple):
-    """An HTTP response as a tuple in the order that a Flask view may return."""
+    """An HTTP response, as a tuple in the order that a Flask view may return."""
 
     body: bytes
     status: int
@@ -16,7 +16,7 @@ class WebhookAnswer(NamedTuple):
 
     @property
     def status_line(self) -> str:
-        """In the form that WSGI needs, such as "200 OK"."""
+        """The status in the form that WSGI needs, such as "200 OK"."""
         return f"{self.status} {HTTPStatus(self.status).phrase}"
 
 
@@ -75,12 +75,12 @@ def too_old(age: float) -> WebhookAnswer:
 
 
 def handler_failed() -> WebhookAnswer:
-    # The handler's error stays in this machine's log: it may hold data that the platform must not see.
+    # The handler's error is only logged here: it may contain data that the platform must not see.
     return refused(500, "handler_failed", "The handler failed. Retry.")
 
 
 def in_progress() -> WebhookAnswer:
-    # Not 200: if that other delivery fails or its process dies, only a retry can complete the event.
+    # Not 200: if the other delivery fails or its process dies, only a retry can complete the event.
     return _not_now("in_progress", "Another delivery of this event is being handled. Retry.")
 
 

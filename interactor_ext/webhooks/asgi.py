@@ -15,7 +15,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-# The platform waits 30 s for an answer, and the store may need some of them.
+# The platform waits 30 s for a response, and the store may need some of them.
 _BODY_SECONDS = 10.0
 
 
@@ -37,7 +37,7 @@ class ASGIReceiver:
             await answer_other(scope, receive, send)
 
     async def answer(self, scope: Scope, chunks: AsyncGenerator[bytes]) -> WebhookAnswer | None:
-        """Read and handle one delivery; None if the caller is gone."""
+        """Read and handle one delivery; None if the caller has disconnected."""
         if scope["method"] != "POST":
             return answers.not_posted(self._router, scope["method"], scope.get("path", ""))
         try:
@@ -59,7 +59,7 @@ class ClientGone(Exception):
 
 
 async def body_of(receive: Receive) -> AsyncGenerator[bytes]:
-    """The chunks of a request's body."""
+    """Yield the chunks of a request's body."""
     more = True
     while more:
         message = await receive()
@@ -70,7 +70,7 @@ async def body_of(receive: Receive) -> AsyncGenerator[bytes]:
 
 
 async def read_body(chunks: AsyncGenerator[bytes], limit: int) -> bytes:
-    """The body, or of one that is longer than `limit` the beginning, longer still.
+    """Return the body. Of a body longer than `limit`, return only a beginning that is longer than `limit`.
 
     Raises ClientGone, and TimeoutError after ten seconds.
     """
@@ -91,7 +91,7 @@ def response_start(status: int, headers: Mapping[str, str]) -> dict[str, Any]:
 async def answer_other(
     scope: Scope, receive: Receive, send: Send, shut_down: Callable[[], Awaitable[None]] | None = None
 ) -> None:
-    """Take part in the lifespan of the server, and close WebSockets."""
+    """Handle the server's lifespan events, and close WebSockets."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1000})
         return

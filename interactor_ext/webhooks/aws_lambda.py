@@ -13,11 +13,11 @@ _HEALTH_CHECKER = "ELB-HealthChecker/"
 
 
 def answer_event(router: DeliveryHandler, event: Any) -> dict[str, Any]:
-    """Handle the delivery in the event of a front end, and answer in the form that this front end reads."""
+    """Handle the delivery in an event, and return the response in the form that its front end expects."""
     try:
         context: dict[str, Any] = event.get("requestContext") or {}
         method: str = event["httpMethod"] if "httpMethod" in event else context["http"]["method"]
-        # REST APIs send both; a load balancer sends the one or the other, as its target group is set.
+        # REST APIs send both; a load balancer sends one or the other, depending on its target group.
         headers: dict[str, Any] = event.get("multiValueHeaders") or event.get("headers") or {}
         body: str | bytes = event.get("body") or ""
         if event.get("isBase64Encoded"):
@@ -45,12 +45,12 @@ def _response(answer: WebhookAnswer, event: dict[str, Any], to_load_balancer: bo
         "body": answer.body.decode(),
         "isBase64Encoded": False,
     }
-    # A load balancer reads the headers only in the form in which it sends them; a REST API reads both.
+    # A load balancer only reads headers in the form it sends; a REST API reads both.
     if event.get("multiValueHeaders") is not None:
         response["multiValueHeaders"] = {name: [value] for name, value in answer.headers.items()}
     else:
         response["headers"] = answer.headers
     if to_load_balancer:
-        # A REST API takes a response with a member that it does not know for malformed.
+        # A REST API rejects a response with an unknown member as malformed.
         response["statusDescription"] = answer.status_line
     return response

@@ -13,12 +13,12 @@ from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, from_text, next_at
 if TYPE_CHECKING:
     from interactor_ext.webhooks.router import WebhookRouter
 
-# A worker holds a task with a countdown without acknowledging it, and brokers deliver again what is held for long:
-# RabbitMQ after 30 minutes, Redis after an hour. So a longer delay is made of several countdowns.
+# A worker holds a task with a countdown unacknowledged, and brokers redeliver tasks that are held too long: RabbitMQ
+# after 30 minutes, Redis after an hour. Longer delays are therefore split into several countdowns.
 _LONGEST_COUNTDOWN = 600.0
-# Options of the message. Celery 5.7 deprecates them as attributes of a task.
+# Options of the message. Celery 5.7 deprecates them as task attributes.
 _ROUTING = {"queue", "exchange", "exchange_type", "routing_key", "delivery_mode", "priority"}
-# The routers of each application, by the names of their tasks.
+# The routers of each application, by task name.
 _routers: WeakKeyDictionary[Any, dict[str, WebhookRouter]] = WeakKeyDictionary()
 
 
@@ -40,18 +40,18 @@ def hand_over_to(
     The task is acknowledged late, so an event whose worker is killed goes to another: at once if the worker's parent
     process survived, otherwise when the broker notices (Redis: after its `visibility_timeout`). A failed event runs
     again after each of `retry_delays` seconds in turn. Then, or at once if it can never be handled, the task is sent to
-    `dead_letter_queue`, which no worker reads unless you tell it to: `celery worker -Q interactor_webhooks_dead` gives
-    dead letters their full number of attempts again.
+    `dead_letter_queue`, which no worker reads unless you tell it to: `celery worker -Q interactor_webhooks_dead` runs
+    dead letters again with their full number of attempts.
     """
     delays = prepare(router, retry_delays)
     task_name = ".".join(filter(None, ("interactor.webhooks.run", router.key_prefix.rstrip(":"))))
     routing = {name: options.pop(name) for name in _ROUTING & options.keys()}
-    # Celery itself would make them attributes that nothing reads.
+    # Celery would accept unknown options as attributes that nothing reads.
     if unknown := [name for name in options if name != "base" and not hasattr(app.Task, name)]:
         raise ConfigurationError(
             f"Celery's tasks have no option {unknown[0]!r}. The name of the task comes from WebhookRouter(name=...)."
         )
-    # Celery itself would keep the first of two tasks of one name, and run its handlers for the events of both.
+    # Celery would keep the first of two tasks with the same name, and run its handlers for the events of both.
     if _routers.setdefault(app, {}).setdefault(task_name, router) is not router:
         raise ConfigurationError(
             f"This Celery application already has a task {task_name!r}, from another webhook router. Give "
@@ -77,10 +77,10 @@ def hand_over_to(
         run,
         name=task_name,
         bind=True,
-        shared=False,  # else every app of the process would get it
+        shared=False,  # otherwise every app of the process would get it
         acks_late=True,
         reject_on_worker_lost=True,
-        acks_on_failure_or_timeout=False,  # a worker that is killed at a hard time limit has not handled the event
+        acks_on_failure_or_timeout=False,  # a worker killed at a hard time limit hasn't handled the event
         max_retries=None,
         ignore_result=True,
         serializer="json",
@@ -97,7 +97,7 @@ def _run_again(task: Any, text: str, failures: int, due: float, error: Exception
     try:
         task.retry((text, failures, due), exc=error, countdown=countdown)
     except Reject as reject:
-        # Celery drops a task that it could not send again.
+        # Celery drops a task that it couldn't send again.
         raise Reject(reject.reason, requeue=True) from error
 
 
@@ -106,7 +106,7 @@ def _bury(task: Any, text: str, queue: str) -> None:
     from kombu.entity import Queue
 
     try:
-        # A Queue, for by its name a worker would read it too after its next reconnect.
+        # A Queue object: given only its name, a worker would also read it after its next reconnect.
         task.apply_async((text,), queue=Queue(queue, routing_key=queue))
     except Exception as error:
         raise Reject(error, requeue=True) from error

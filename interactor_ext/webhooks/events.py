@@ -15,14 +15,14 @@ from interactor_ext.webhooks._settings import is_number
 Body = bytes | bytearray | memoryview | str
 
 _FAMILY = models.EVENT_MODELS["WebhookEvent"]
-# White space, and the byte order mark that some servers put first.
+# White space, and the byte order mark that some servers add at the start.
 _AROUND = " \t\n\r\ufeff"
-# decode() searches for white space with a regular expression at both ends.
+# decode() runs a regular expression for white space at both ends.
 _decode = json.JSONDecoder().raw_decode
 
 
 def raw_body(body: Body) -> bytes:
-    """The bytes of a body; str is taken as UTF-8. Raises TypeError for a body that was parsed already."""
+    """Return the bytes of a body; str is encoded as UTF-8. Raises TypeError for a body that is already parsed."""
     if isinstance(body, bytes):
         return body
     if isinstance(body, str):
@@ -51,19 +51,19 @@ def read_event(raw: bytes) -> models.WebhookEvent:
     document = _json_object(raw)
     kind = document.get("event")
     try:
-        if document.get("namespace") is None:  # that of the default tenant, or it is in `data`
+        if document.get("namespace") is None:  # the default namespace, or it is in `data`
             _fill_gaps(document)
         event: models.WebhookEvent = _model(kind).from_dict(document)
         if kind and event.idempotency_key and event.timestamp is not None:
             return event
     except Exception:  # noqa: S110
-        # A model raises DecodeError; hostile JSON (a type that is a list) can provoke other errors.
+        # A model raises DecodeError; hostile JSON (such as a list for the type) can cause other errors.
         pass
     return _read_alternative(raw, document)
 
 
 def _read_alternative(raw: bytes, document: dict[str, Any]) -> models.WebhookEvent:
-    """The event of a body with alternative or malformed envelope fields."""
+    """Return the event of a body with alternative or malformed envelope fields."""
     kind = next((kind for name in ("event", "type") if (kind := document.get(name)) and isinstance(kind, str)), None)
     if kind is None:
         raise WebhookPayloadError("The body isn't an event: neither `event` nor `type` is a string.")
@@ -82,11 +82,11 @@ def _read_alternative(raw: bytes, document: dict[str, Any]) -> models.WebhookEve
         event: models.WebhookEvent = _model(kind).from_dict({"data": None} | document)
         return event
     except Exception as error:
-        # Not only DecodeError: data may be nested too deep.
+        # Not only DecodeError: data may also be nested too deep.
         what = str(error) if isinstance(error, DecodeError) else f"can't be read ({type(error).__name__})"
     if not isinstance(document["namespace"], str | None):
         document["namespace"] = None
-    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent  # late, as all models are
+    from interactor_ext.webhooks._invalid_event import InvalidWebhookEvent  # imported late, like all models
 
     invalid = InvalidWebhookEvent.from_dict({"data": None} | document)
     invalid.validation_error, invalid.raw = what, raw
@@ -94,7 +94,7 @@ def _read_alternative(raw: bytes, document: dict[str, Any]) -> models.WebhookEve
 
 
 def validation_error_of(event: models.WebhookEvent) -> str | None:
-    """The validation error of an `InvalidWebhookEvent`; None for any other event."""
+    """Return the validation error of an `InvalidWebhookEvent`; None for any other event."""
     return getattr(event, "validation_error", None)
 
 
@@ -110,7 +110,7 @@ def _fill_gaps(document: dict[str, Any]) -> None:
 
 
 def _id_text(value: Any) -> str:
-    """An id as text; "" for anything that is no id."""
+    """Return an id as text; "" for a value that isn't an id."""
     if isinstance(value, str):
         return value
     return str(value) if is_number(value) else ""
@@ -123,9 +123,9 @@ def _time_or_none(value: Any) -> Any:
         return None
 
 
-@functools.lru_cache(maxsize=64)  # arbitrary event types must not fill memory
+@functools.lru_cache(maxsize=64)  # bounded, because deliveries can contain any event type
 def _model(kind: str) -> Any:
-    """The model of an event type. Imported when it is first looked up."""
+    """Return the model of an event type. It is imported at its first use."""
     return getattr(models, _FAMILY.get(kind) or _FAMILY[""])
 
 

@@ -1,4 +1,4 @@
-"""Rotates the secret of a webhook without losing a delivery."""
+"""Rotates a webhook's secret without losing a delivery."""
 
 from __future__ import annotations
 
@@ -38,12 +38,14 @@ class SecretRotation:
 def rotate_secret(
     webhooks: Webhooks, webhook_id: str, *, verifier: WebhookVerifier, hand_over: Callable[[str], object]
 ) -> SecretRotation:
-    """Rotate the secret on the platform, and accept the old and the new one from then on.
+    """Rotate the secret on the platform, and accept both the old and the new one from then on.
 
-    `webhooks` is `client.webhooks`. `hand_over` gets the new secret, to store it where your processes read it (a
-    secrets manager); the platform only shows it this once. Its errors are raised here, when the new secret is already
-    in use. Other processes get the new secret with `verifier.add_secret`; until then they respond with 401 and the
-    platform retries.
+    `webhooks` is `client.webhooks`. `hand_over` receives the new secret, to store it where your processes read it (a
+    secrets manager); the platform only shows it this once. Errors that `hand_over` raises reach the caller, when the
+    new
+    secret is already in use. Other processes get the new secret with `verifier.add_secret`; until then they respond
+    with
+    401 and the platform retries.
     """
     return run_sync(_rotate(webhooks, webhook_id, verifier, hand_over))
 

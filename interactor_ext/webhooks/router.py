@@ -63,7 +63,7 @@ HandOver = Callable[[bytes], Any]
 H = TypeVar("H", bound=Handler)
 S = TypeVar("S")
 
-# After a store that is out of reach, or too many handlers at once.
+# After the store was unreachable, or too many handlers ran at once.
 _RETRY_SECONDS = 30.0
 
 
@@ -72,7 +72,7 @@ class Verifier(Protocol):
 
 
 class HandlerRun(NamedTuple):
-    """How handlers run: in which thread pool (None is the caller's thread), and with which timeout."""
+    """How handlers run: in which thread pool (None means the caller's thread), and with which timeout."""
 
     threads: DaemonThreads | None
     timeout: float | None
@@ -85,12 +85,12 @@ class WebhookRouter(Advised, calls=True):
     the timestamp. With `queue` instead, an event is stored and acknowledged at once, and a `WebhookWorker` runs the
     handlers. With either, a delivery may be as old as they remember events, unless the verifier's `tolerance` is set.
 
-    With `hand_over`, your own task queue does the work: the function, sync or async, gets the body of each genuine
+    With `hand_over`, your own task queue does the work: the function, sync or async, receives the body of each genuine
     delivery. The response is 200 when it returns, and 503 if it raises. In the task, `run(body)` or `arun(body)` runs
     the handlers, and drops duplicates with the help of `store`; the receiver stores nothing.
 
     `name` is the name of your service. Events are remembered under it, so services that share a store or a queue don't
-    take each other's events for duplicates. Under another name every event is new: see `interactor webhooks rename`.
+    mistake each other's events for duplicates. Under another name every event is new: see `interactor webhooks rename`.
 
     `lease` is how many seconds after a process dies another may handle the event it was handling; it is renewed while
     handlers run. The platform waits 30 s for a response. After `handler_timeout` seconds the handlers of an event count
@@ -153,7 +153,7 @@ class WebhookRouter(Advised, calls=True):
                 stacklevel=3,
             )
         memory = store if queue is None else queue
-        # The default store is no reason to accept old deliveries: it forgets when the process ends.
+        # The default store is no reason to accept old deliveries: it is lost when the process ends.
         self._remembered = None if memory is None else _memory_of(memory)
         warn_of_twins(self, shared, getattr(verifier, "_keys", None))
         self.lease: float = above_zero(lease, "The lease of a webhook router")
@@ -239,9 +239,12 @@ class WebhookRouter(Advised, calls=True):
     def run(self, body: Body) -> None:
         """Run the handlers of an event that `hand_over` received, unless the store has it as handled.
 
-        Verifies no signature, because the receiver has: whoever can write to your task queue can run your handlers.
-        Returns when the event is done: handled now or before, or without a handler here. Otherwise it raises, so the
-        task queue tries again: WebhookBusyError if no handler ran, a handler's own error, or WebhookPayloadError if no
+        The signature isn't verified, because the receiver has done so: anyone who can write to your task queue can run
+        your
+        handlers. Returns when the event is done: handled now or before, or without a handler here. Otherwise it raises,
+        so
+        the task queue tries again: WebhookBusyError if no handler ran, a handler's own error, or WebhookPayloadError if
+        no
         retry can help: the body names no event, or it does not fit the class that its handlers expect. Asynchronous
         handlers run on an event loop in a thread of this process.
         """
@@ -286,16 +289,16 @@ class WebhookRouter(Advised, calls=True):
 
     @cached_property
     def asgi(self) -> ASGIReceiver:
-        """An ASGI application that handles deliveries at any path."""
+        """Return an ASGI application that handles deliveries at any path."""
         return ASGIReceiver(self)
 
     @cached_property
     def wsgi(self) -> WSGIReceiver:
-        """A WSGI application that handles deliveries at any path."""
+        """Return a WSGI application that handles deliveries at any path."""
         return WSGIReceiver(self)
 
     def fastapi(self) -> fastapi_package.APIRouter:
-        """A FastAPI router with one route, which OpenAPI describes with the schemas of all events.
+        """Return a FastAPI router with one route, whose OpenAPI description contains the schemas of all events.
 
             app.include_router(router.fastapi(), prefix="/webhooks/interactor")
 
@@ -306,7 +309,7 @@ class WebhookRouter(Advised, calls=True):
         return api_router(self.asgi)
 
     def flask(self, path: str) -> flask_package.Blueprint:
-        """A Flask blueprint with one route.
+        """Return a Flask blueprint with one route.
 
             app.register_blueprint(router.flask("/webhooks/interactor"))
 
@@ -327,12 +330,13 @@ class WebhookRouter(Advised, calls=True):
         return answer_event(self, event)
 
     def check(self) -> None:
-        """Check, when an application starts, what would otherwise fail with the first delivery: the store or queue
-        takes what a delivery writes (and gives it back), as do the databases of `once`, and events have handlers unless
+        """Check, when an application starts, what would otherwise fail at the first delivery: that the store or queue
+        and
+        the databases of `once` accept what a delivery writes (it is rolled back), and that events have handlers unless
         a task queue runs them. `acheck` also tries `once` of async handlers, in the event loop that will use it.
 
-        Raises a ConfigurationError that names everything wrong. Warns of queued events under other names that nobody
-        takes, as after a change of `name`.
+        Raises a ConfigurationError that names everything wrong. Warns of queued events under other names that no worker
+        handles, as after a change of `name`.
         """
         run_sync(self._check(each for each in self._registrations if not is_async(each.handler)))
 
@@ -376,7 +380,7 @@ class WebhookRouter(Advised, calls=True):
 
     @property
     def events(self) -> list[models.KnownWebhookEventType]:
-        """The types of events that have a handler, for `webhooks.create(events=router.events, ...)`."""
+        """The event types that have a handler, for `webhooks.create(events=router.events, ...)`."""
         patterns = [pattern for each in self._registrations for pattern in each.patterns]
         types: list[models.KnownWebhookEventType] = event_types(patterns if self._default is None else ["*", *patterns])
         return types
@@ -386,7 +390,7 @@ class WebhookRouter(Advised, calls=True):
         return self._default is not None or any(each.pattern.fullmatch(kind) for each in self._registrations)
 
     def run_handlers(self, event: models.WebhookEvent, run: HandlerRun, renewal: Renewal) -> Effects[None]:
-        """Run the matching handlers. Raises WebhookPayloadError at the end if the event does not fit their class."""
+        """Run the matching handlers. Raises WebhookPayloadError at the end if the event doesn't fit their class."""
         matching = [each for each in self._registrations if each.pattern.fullmatch(event.event)]
         problem = validation_error_of(event)
         chosen = [each for each in matching if each.takes_any_event or problem is None]
@@ -409,16 +413,16 @@ class WebhookRouter(Advised, calls=True):
             raise WebhookPayloadError(f"It doesn't fit the class that its handlers expect: {problem}.")
 
     def health(self) -> WebhookAnswer:
-        """The response to a readiness or liveness probe: 503 when so many handlers hang that no thread is left.
+        """Return the response to a readiness or liveness probe: 503 when so many handlers hang that no thread is left.
 
         `router.asgi` and `router.wsgi` respond with it to GET at any path that ends in `/healthz`. `left_behind` in the
         JSON counts the handlers that did not end within `handler_timeout` and still keep a thread.
         """
         left_behind = CALLER_THREADS.abandoned + self._loop_threads.abandoned
-        return answers.health(left_behind, exhausted=self._loop_threads.is_exhausted)  # callers have their own threads
+        return answers.health(left_behind, exhausted=self._loop_threads.is_exhausted)  # callers use their own threads
 
     def refuse_unread(self, answer: WebhookAnswer) -> WebhookAnswer:
-        """Log and return the response to a delivery whose body was not read to its end."""
+        """Log and return the response to a delivery whose body wasn't read to its end."""
         DeliveryWatch(self.reporter).answered(answer)
         return answer
 
@@ -475,16 +479,17 @@ class WebhookRouter(Advised, calls=True):
             raise error
 
     def _accept_unreadable(self, body: bytes, error: WebhookPayloadError) -> Effects[WebhookAnswer]:
-        """A genuine delivery without event type or id: a queue takes it, and a worker makes it a dead letter."""
+        """Handle a genuine delivery without event type or id: a queue stores it, and a worker makes it a dead
+        letter."""
         logger.error("A genuine webhook delivery couldn't be read: %s", error)
         if self.queue is None and self.hand_over is None:
             return answers.refused(400, "not_understood", str(error))
         return (yield from self._accept(body_key(body), body))
 
     def _age_beyond_memory(self, event: models.WebhookEvent) -> float | None:
-        """The event's age in seconds, if the store may have forgotten its key by now.
+        """Return the event's age in seconds if the store may have forgotten its key by now, else None.
 
-        The signature covers this time, unlike that of the header, so a replay cannot wait until its key is forgotten.
+        Unlike the header's time, this time is signed, so a replay can't wait until its key is forgotten.
         """
         if event.timestamp is None:
             return None
@@ -507,7 +512,8 @@ class WebhookRouter(Advised, calls=True):
     def _handle_once(
         self, event: models.WebhookEvent, run: HandlerRun
     ) -> Effects[tuple[WebhookAnswer, Exception | None]]:
-        """Run the handlers under a claim. The error, which the answer keeps to itself, is why the event is not done."""
+        """Run the handlers under a claim. Return the response, and the error if the event isn't done; the response
+        omits it."""
         if not self.has_handlers(event.event):
             return answers.handled("ignored"), None
         key, token = self._key(event), secrets.token_hex(16)
@@ -543,7 +549,7 @@ class WebhookRouter(Advised, calls=True):
             logger.error("A handler of webhook event %r (%r) failed.", event.id, event.event, exc_info=cause_of(error))
             yield from self._release(key, token)
             return answers.handler_failed(), error
-        except GeneratorExit:  # no driver is left to perform another effect
+        except GeneratorExit:  # no driver is left to run another effect
             raise
         except BaseException:
             yield from self._release(key, token)
@@ -563,13 +569,13 @@ class WebhookRouter(Advised, calls=True):
 
 
 def _memory_of(store: EventStore | EventSink) -> float:
-    """For how many seconds it remembers handled events."""
+    """Return how many seconds it remembers handled events."""
     ttl: float | None = getattr(store, "ttl", None)
     return math.inf if ttl is None else ttl
 
 
 def handler_timeout_of(given: float | None, lease: float) -> float | None:
-    """In seconds, or None for no limit."""
+    """Return the timeout in seconds, or None for no limit."""
     if given is None:
         return lease
     return None if above_zero(given, "handler_timeout", endless=True) == math.inf else given
@@ -587,6 +593,6 @@ def _run_handler(name: str, call: Call) -> Effects[None]:
 
 
 def _in_thread(begun: list[float], handler: Callable[[Any], Any], event: models.WebhookEvent) -> Any:
-    """Its time does not begin before a thread is free for it."""
+    """Start the timeout only once a thread is free for the call."""
     begun.append(time.monotonic())
     return handler(event)

@@ -1,4 +1,4 @@
-"""Runs webhook handlers in RQ workers: `hand_over_to(queue, router, "shop.webhooks:router")` next to them."""
+"""Runs webhook handlers in RQ workers: call `hand_over_to(queue, router, "shop.webhooks:router")` next to them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from interactor_ext.webhooks.router import WebhookRouter
 
-# Redis need not keep what was handled. With 0 RQ deletes the job itself, which fails after a worker was killed, once
-# the record of that execution has expired: the job would count as failed.
+# Redis needn't keep handled jobs. With 0, RQ itself would delete the job, and after a worker was killed, once the
+# record of that execution has expired, the deletion fails and the job counts as failed.
 _KEEP_SECONDS = 1
 
 
@@ -38,7 +38,8 @@ def hand_over_to(
 
 
 def run_event(path: str, text: str) -> None:
-    """The job. RQ runs it again after a failure; a busy event becomes a later job with the remaining attempts."""
+    """Run a job. RQ retries it after a failure; a busy event is scheduled as a later job with the remaining
+    attempts."""
     from rq import Queue, get_current_job
 
     module, _, name = path.partition(":")

@@ -1,10 +1,9 @@
 """Signs and verifies webhook deliveries: HMAC-SHA256 over the raw body.
 
-What a signature proves, and what it does not: it covers **the body alone**. `X-Interactor-Timestamp` is not
-authenticated, so whoever captured a delivery can send it again under a fresh timestamp, and it will verify. The
-tolerance reveals honest delays and skewed clocks; replays are stopped by the `idempotency_key`, which is inside the
-signed body, in a store that remembers it (`WebhookRouter` with `SQLiteEventStore`, `RedisEventStore` or
-`PostgresEventStore`).
+The signature covers **only the body**. `X-Interactor-Timestamp` is not authenticated, so anyone who captures a delivery
+can send it again with a fresh timestamp, and it passes verification. The tolerance reveals honest delays and skewed
+clocks. A replay is stopped by the `idempotency_key`, which is inside the signed body, in a store that remembers it
+(`WebhookRouter` with `SQLiteEventStore`, `RedisEventStore` or `PostgresEventStore`).
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ _HEX_DIGEST: Final = re.compile("[0-9a-f]{64}")
 _PREFIXED_LENGTH: Final = len(_PREFIX) + 64
 _MAX_TIMESTAMP_LENGTH: Final = 40
 
-# Not a parameter of `verify`, because users write verifiers of their own and override that method.
+# Not a parameter of `verify`, because users override that method in their own verifiers.
 REMEMBERED: Final[ContextVar[float | None]] = ContextVar("remembered", default=None)
 """For how many seconds the caller of `verify` remembers handled events; None if it doesn't."""
 
 
 class _Default(int):
-    """The tolerance if nobody sets one."""
+    """The tolerance if none is set."""
 
 
 _DEFAULT_TOLERANCE: Final = _Default(300)
@@ -46,7 +45,7 @@ _DEFAULT_TOLERANCE: Final = _Default(300)
 def sign(
     body: Body, secret: Secret, *, timestamp: float | datetime | None = None, event: str | None = None
 ) -> dict[str, str]:
-    """The headers that the platform would send with `body`.
+    """Return the headers that the platform would send with `body`.
 
     `timestamp` is Unix seconds or an aware datetime, now by default; the signature does not cover it. `event` adds
     `X-Interactor-Event`. Raises ConfigurationError for an empty secret, TypeError for a body that isn't raw.
@@ -64,7 +63,7 @@ def sign(
 
 
 class WebhookVerifier(Advised, calls=True):
-    """Checks that a delivery comes from someone who knows the webhook's secret, then reads its event.
+    """Checks that a delivery comes from a sender who knows the webhook's secret, then reads its event.
 
     `secrets` is one secret or several, the newest first; any of them is accepted (see `rotate_secret`). White space
     around a secret, such as the newline of a file, is ignored.
@@ -127,7 +126,7 @@ class WebhookVerifier(Advised, calls=True):
         """Return the raw body of a genuine delivery, unparsed. Raises WebhookVerificationError."""
         raw = raw_body(body)
         signatures, timestamps = signature_and_timestamp(headers)
-        if len(timestamps) == 1 and "," in timestamps[0]:  # WSGI servers make "t,t" of a repeated header
+        if len(timestamps) == 1 and "," in timestamps[0]:  # WSGI servers join repeated headers as "t,t"
             stamp, _, again = timestamps[0].partition(",")
             timestamps = (stamp,) if again.strip() == stamp else timestamps
         digests, keys, tolerance = _digests(signatures), self._keys, self._tolerance
@@ -138,7 +137,7 @@ class WebhookVerifier(Advised, calls=True):
         return raw
 
 
-# Functions, because looking up a method of an `Advised` object takes 20 ns more in Python 3.11.
+# Functions, because looking up a method of an `Advised` object costs 20 ns in Python 3.11.
 
 
 def _matches(keys: tuple[_Key, ...], signed: bytes, digests: list[str]) -> bool:
@@ -151,7 +150,8 @@ def _matches(keys: tuple[_Key, ...], signed: bytes, digests: list[str]) -> bool:
 
 
 def _matches_with_timestamp(keys: tuple[_Key, ...], raw: bytes, digests: list[str], timestamps: Sequence[str]) -> bool:
-    """Verify `{timestamp}.{body}`, the scheme of the public guide. No bare body equals one: it begins with `{`."""
+    """Verify `{timestamp}.{body}`, the public guide's scheme. It can't be mistaken for a bare body, which starts with
+    `{`."""
     if not timestamps or _parse_timestamp(timestamps[0]) is None:
         return False
     return _matches(keys, timestamps[0].encode() + b"." + raw, digests)
@@ -188,7 +188,7 @@ def _check_clock(timestamps: Sequence[str], now: float, tolerance: float) -> Non
 
 
 class _Key(bytes):
-    """A secret, prepared once for HMAC: `hmac.digest` prepares it for each body, and takes a third longer."""
+    """A secret, prepared once for HMAC: `hmac.digest` prepares it for each body, and is a third slower."""
 
     _prepared: hmac.HMAC
 
@@ -197,20 +197,20 @@ class _Key(bytes):
             raise ConfigurationError(
                 f"A webhook secret must be str or bytes, not {type(secret).__name__}. Is the variable set?"
             )
-        secret = secret.strip()  # of a file, its last newline
+        secret = secret.strip()  # such as a file's last newline
         # Anyone can sign with an empty key, and a blank one usually comes from an unset variable.
         if not secret:
             raise ConfigurationError("A webhook secret must not be empty.")
         try:
             key = super().__new__(cls, secret.encode("utf-8", "surrogateescape") if isinstance(secret, str) else secret)
         except UnicodeEncodeError:
-            # From None, for that error holds the secret.
+            # From None, because that error contains the secret.
             raise ConfigurationError("A webhook secret contains a character that UTF-8 can't represent.") from None
         key._prepared = hmac.new(key, digestmod="sha256")
         return key
 
     def __getstate__(self) -> None:
-        """Nothing: what is prepared can't be copied or pickled."""
+        """Omit the prepared key, which can't be copied or pickled."""
 
     def hexdigest(self, signed: bytes) -> str:
         mac = self._prepared.copy()
@@ -226,22 +226,22 @@ def _keys(secrets: Secret | Iterable[Secret]) -> tuple[_Key, ...]:
 
 
 def _digests(values: Sequence[str]) -> list[str]:
-    """What may be a digest among the header's values, in lower case."""
+    """Return the possible digests among the header's values, in lower case."""
     if len(values) == 1 and len(values[0]) == _PREFIXED_LENGTH and values[0].isascii():
-        return [values[0].removeprefix(_PREFIX).lower()]  # nearly always, and 50 ns less than what follows
+        return [values[0].removeprefix(_PREFIX).lower()]  # the usual case, 50 ns faster than the rest
     several = ",".join(values).replace("\t", ",").replace(" ", ",").split(",")
     return [value.removeprefix(_PREFIX).lower() for value in several if value.isascii()]
 
 
 def _parse_timestamp(value: str) -> float | None:
-    """Unix seconds, whole or with a fraction, or ISO 8601 where no zone means UTC; None for anything else."""
-    # int() and float() would also take other scripts' digits, underscores, signs, nan and inf.
+    """Parse Unix seconds, whole or fractional, or ISO 8601, where no zone means UTC; None for anything else."""
+    # int() and float() would also accept other scripts' digits, underscores, signs, nan and inf.
     if not value.isascii() or len(value) > _MAX_TIMESTAMP_LENGTH:
         return None
     if value.isdigit():
         return int(value)
     value = value.strip(" \t")
-    if not value.isprintable():  # fromisoformat() passes over a NUL at the end
+    if not value.isprintable():  # fromisoformat() ignores a NUL at the end
         return None
     whole, _, fraction = value.partition(".")
     if whole.isdigit() and (fraction.isdigit() or value == whole):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
 _LONGEST_VISIBILITY = 43_200
 _LONGEST_DELAY = 900
-# A worker that is told to stop ends within it.
+# A worker that is told to stop does so within this time.
 _POLL_SECONDS = 5
 
 
@@ -98,7 +98,7 @@ class SQSWorker(QueueLoop):
             del self._taken[receipt]
 
     def _run_hidden(self, queued: QueuedEvent, receipt: str) -> Effects[None]:
-        """Run the handlers, and keep the message invisible meanwhile."""
+        """Run the handlers while keeping the message invisible."""
         renewal = Renewal(Call(self._hide, (receipt, self._visibility)), self._visibility / 3)
         yield Call(lambda: self.router.run(from_text(queued.body.decode())), renewal=renewal)
 
@@ -117,7 +117,7 @@ class SQSWorker(QueueLoop):
         if self._url.endswith(".fifo"):
             self._hide(token, delay)
         else:
-            # Each receive counts for the redrive policy, so a new message takes its place.
+            # Each receive counts for the redrive policy, so a new message replaces this one.
             delay = min(round(delay), _LONGEST_DELAY)
             self._client.send_message(QueueUrl=self._url, MessageBody=queued.body.decode(), DelaySeconds=delay)
             self._delete(token)
@@ -132,7 +132,8 @@ class SQSWorker(QueueLoop):
 
 
 def lambda_consumer(router: WebhookRouter) -> Callable[[Any, Any], dict[str, Any]]:
-    """The handler of a Lambda function that SQS invokes; its event source mapping needs `ReportBatchItemFailures`."""
+    """Return the handler of a Lambda function that SQS invokes; its event source mapping needs
+    `ReportBatchItemFailures`."""
 
     def handler(event: Any, context: Any) -> dict[str, Any]:
         failed = []

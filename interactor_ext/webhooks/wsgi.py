@@ -12,7 +12,7 @@ _MAX_LENGTH_DIGITS = 18
 
 
 class WSGIReceiver:
-    """WSGI application of a router. Reads no more than the router's `max_body`."""
+    """A WSGI application for a router. Reads no more than the router's `max_body`."""
 
     def __init__(self, router: DeliveryHandler) -> None:
         self._router = router
@@ -28,12 +28,12 @@ class WSGIReceiver:
         return body if isinstance(body, WebhookAnswer) else self._router.handle(body, environ)
 
     async def aanswer(self, environ: dict[str, Any]) -> WebhookAnswer:
-        """`answer` for an event loop."""
+        """Like `answer`, for an event loop."""
         body = self._read(environ)
         return body if isinstance(body, WebhookAnswer) else await self._router.ahandle(body, environ)
 
     def _read(self, environ: dict[str, Any]) -> bytes | WebhookAnswer:
-        """The body, or the answer to a request whose body is not read."""
+        """Return the body, or the response to a request whose body isn't read."""
         if (method := environ["REQUEST_METHOD"]) != "POST":
             return answers.not_posted(self._router, method, environ.get("PATH_INFO", ""))
         limit = self._router.max_body
@@ -45,8 +45,8 @@ class WSGIReceiver:
 
 
 def read_body(environ: dict[str, Any], limit: int) -> bytes | int:
-    """The body, or the status of the refusal: 411 without a length, 413 for more than `limit` bytes, 400 for a
-    connection that broke.
+    """Return the body, or the status of the refusal: 411 without a length, 413 for more than `limit` bytes, 400 for a
+    broken connection.
     """
     length = announced_length(environ)
     if length is None:
@@ -66,7 +66,7 @@ def read_body(environ: dict[str, Any], limit: int) -> bytes | int:
 
 def announced_length(environ: dict[str, Any]) -> int | None:
     announced = environ.get("CONTENT_LENGTH") or ""
-    # int() would also take signs, underscores and other scripts' digits, and refuse thousands of digits.
+    # int() would also accept signs, underscores and other scripts' digits, and refuse thousands of digits.
     return int(announced[:_MAX_LENGTH_DIGITS]) if announced.isascii() and announced.isdigit() else None
 
 

@@ -32,7 +32,7 @@ try:
     from django.db import DEFAULT_DB_ALIAS, connections, transaction
     from django.http import HttpRequest, HttpResponse
 except ModuleNotFoundError as _missing:
-    if str(_missing.name).partition(".")[0] not in ("django", "asgiref"):  # which Django brings along
+    if str(_missing.name).partition(".")[0] not in ("django", "asgiref"):  # Django depends on it
         raise
     raise ImportError("interactor_ext.webhooks.django needs Django: pip install django") from _missing
 
@@ -51,7 +51,7 @@ class HandlerScope(AbstractContextManager[None], AbstractAsyncContextManager[Non
         worker = WebhookWorker(WebhookRouter(verifier, queue=queue, around=HandlerScope))
         relay = Relay(get_async_client, authorize=authorize, around=HandlerScope)
 
-    The views use it automatically. A connection that is in an atomic block already, such as that of a TestCase, stays
+    The views use it automatically. A connection that is already in an atomic block, such as a TestCase's, stays
     open. Django has no transactions for async functions: use `atomic` blocks in functions that they call through
     `sync_to_async`.
     """
@@ -61,7 +61,7 @@ class HandlerScope(AbstractContextManager[None], AbstractAsyncContextManager[Non
 
     def __enter__(self) -> None:
         _close_old_connections()
-        with ExitStack() as entered:  # leaves those that were begun if another database can't be reached
+        with ExitStack() as entered:  # exits the transactions already begun if another database can't be reached
             for alias in _databases() if self._atomic else ():
                 entered.enter_context(transaction.atomic(using=alias))
             self._transactions = entered.pop_all()
@@ -80,7 +80,7 @@ class HandlerScope(AbstractContextManager[None], AbstractAsyncContextManager[Non
 
 
 def webhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[HttpRequest], HttpResponse]:
-    """A view that handles deliveries in the thread of the request.
+    """Return a view that handles deliveries in the thread of the request.
 
     With `atomic=False`, handlers run outside of transactions. A router with its own `around=` keeps it.
     """
@@ -97,7 +97,7 @@ def webhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[Htt
 
 
 def awebhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
-    """A view that handles deliveries on the event loop; synchronous handlers run in threads of their own.
+    """Return a view that handles deliveries on the event loop; synchronous handlers run in threads of their own.
 
     `atomic` is the same as in `webhook_view`.
     """
@@ -112,9 +112,9 @@ def awebhook_view(router: WebhookRouter, *, atomic: bool = True) -> Callable[[Ht
 def _environ(request: HttpRequest) -> dict[str, Any]:
     environ: dict[str, Any] = request.META
     if "wsgi.input" in environ and announced_length(environ) is None:
-        # Under WSGI Django hands out no body without a Content-Length. Where the server marks its end, it can be read.
+        # Under WSGI, Django returns no body without a Content-Length. It can be read where the server marks its end.
         return environ
-    # Under ASGI Django has received the whole body.
+    # Under ASGI, Django has already received the whole body.
     return environ | {"wsgi.input": request, "wsgi.input_terminated": True}
 
 
@@ -123,8 +123,8 @@ def _response(answer: WebhookAnswer) -> HttpResponse:
 
 
 def _exempt(view: V) -> V:
-    # As csrf_exempt, login_not_required and non_atomic_requests do. Django 4.2 has no second one, its first takes no
-    # async view, and the third wants the names of the databases when settings may not be there yet.
+    # As csrf_exempt, login_not_required and non_atomic_requests do. Django 4.2 lacks the second, its first doesn't
+    # accept async views, and the third needs the database names before settings may be available.
     vars(view).update(csrf_exempt=True, login_required=False, _non_atomic_requests=_Every())
     return view
 
@@ -140,14 +140,16 @@ def _surround(router: WebhookRouter, atomic: bool) -> None:
 
 
 def _close_old_connections() -> None:
-    """Django's own function would close a connection in an atomic block, where autocommit is off."""
+    """Close obsolete connections. Django's own function would also close one in an atomic block, where autocommit is
+    off."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
 
 
 def _databases() -> list[str]:
-    """The default one, and those whose requests are atomic. Django names a default one that raises if there is none."""
+    """Return the default database and those with atomic requests. Without a default, Django's raises an error when
+    used."""
     return [
         alias
         for alias in connections

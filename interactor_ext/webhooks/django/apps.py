@@ -1,4 +1,4 @@
-"""The Django app: `"interactor_ext.webhooks.django"` in INSTALLED_APPS. The views need it not."""
+"""The Django app: `"interactor_ext.webhooks.django"` in INSTALLED_APPS. The views don't need it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Durable queues of events: SQLite, PostgreSQL, or your own, behind one protocol."""
+"""Durable event queues behind one protocol: SQLite, PostgreSQL, or your own."""

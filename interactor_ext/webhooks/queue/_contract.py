@@ -1,4 +1,4 @@
-"""EventSink and EventQueue, the protocols of durable queues: a receiver puts events there, a worker runs handlers."""
+"""EventSink and EventQueue, the protocols of durable queues: a receiver stores events, a worker runs their handlers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from interactor_ext.webhooks.events import parse_event
 if TYPE_CHECKING:
     from interactor_client.models import WebhookEvent
 
-# Characters of an error that are stored; the traceback is in the log.
+# How many characters of an error are stored; the traceback is in the log.
 MAX_ERROR_LENGTH = 1000
 
 
@@ -36,14 +36,15 @@ class DeadLetter(NamedTuple):
 
     @property
     def event(self) -> WebhookEvent:
-        """The event, an `InvalidWebhookEvent` if it does not fit its type. Raises WebhookPayloadError if the body names
+        """Return the event, an `InvalidWebhookEvent` if it doesn't fit its type. Raises WebhookPayloadError if the body
+        names
         no event.
         """
         return parse_event(self.body)
 
 
 class EventSink(Protocol):
-    """The half of a queue that a receiver needs. If several services can reach it, it has `is_shared = True`; if it
+    """The part of a queue that a receiver needs. If several services can reach it, it has `is_shared = True`; if it
     forgets handled events, it has a `ttl`, see `EventStore`.
     """
 
@@ -63,14 +64,15 @@ class EventQueue(EventSink, Protocol):
     of one worker, so each `take` has a new one; a call with an older token changes nothing, except that a completion
     always counts.
 
-    Methods that a queue may also have: `stats(service)`, which returns a `WebhookQueue` of `interactor_ext.telemetry`,
-    for metrics; and for `WebhookRouter.check`, `check()`, which writes what a delivery would write and takes it back,
-    and `overdue(seconds)`, the number of events that have been due for so long, by the part of their key that ends with
-    the first colon ("" if there is none).
+    Optional methods: `stats(service)` returns a `WebhookQueue` of `interactor_ext.telemetry` for metrics. For
+    `WebhookRouter.check`, `check()` writes what a delivery would write and rolls it back, and `overdue(seconds)`
+    returns
+    the number of events that have been due for so long, by the part of their key up to the first colon ("" without
+    one).
     """
 
     def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
-        """Take the event that has been due longest and lock it for `lease` seconds; None if none is due.
+        """Lock the event that has been due longest for `lease` seconds, and return it; None if none is due.
 
         With `service`, the name of a router, only events whose keys begin with it and a colon.
         """
@@ -89,8 +91,9 @@ class EventQueue(EventSink, Protocol):
         ...
 
     def put_back(self, key: str, token: str, delay: float, error: str = "") -> bool:
-        """Like `retry`, but without counting the attempt: for an event without a handler, which `error` then says, or
-        one whose worker was told to stop.
+        """Like `retry`, but without counting the attempt. For an event without a handler, as `error` then says, or
+        whose
+        worker was told to stop.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What the queues in SQLite and PostgreSQL have in common: their statements, and the methods that are one each."""
+"""The statements that queues in SQLite and PostgreSQL share, and the methods that run one statement each."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter
 _OF_HOLDER = """
 UPDATE interactor_webhook_queue SET at = {now} + {seconds} %s WHERE key = :key AND token = :token AND state = 'open'
 """
-# After `at`, the row of a handled event counts as absent.
+# After `at`, the row of a handled event counts as deleted.
 _PUT = """
 INSERT INTO interactor_webhook_queue (key, state, at, body, since) VALUES (:key, 'open', {now}, :body, {now})
 ON CONFLICT (key) DO UPDATE SET state = 'open', at = excluded.at, body = excluded.body, since = excluded.since,
 attempts = 0, token = '' WHERE interactor_webhook_queue.state = 'done' AND interactor_webhook_queue.at <= {now}
 """
-# In one transaction, so the second finds what the first has taken, by an index. An event whose worker does not get this
-# answer waits for the end of its lease.
+# In one transaction, so the second statement finds the row that the first has locked, by an index. If the response gets
+# lost, the event waits for the end of its lease.
 _TAKE = """
 UPDATE interactor_webhook_queue SET at = {now} + {seconds}, attempts = attempts + 1, token = :token WHERE key = (
     SELECT key FROM interactor_webhook_queue WHERE state = 'open' AND at <= {now} {service}
@@ -38,7 +38,7 @@ _DONE = """
 UPDATE interactor_webhook_queue SET state = 'done', at = {now} + {seconds}, body = '', token = :token, error = ''
 WHERE key = :key AND
 """
-# With the same token, a repeated completion is the first one still.
+# With the same token, a repeated completion still counts as the first.
 _COMPLETE = _DONE + "(state <> 'done' OR token = :token)"
 _DISCARD = _DONE + "state = 'dead'"
 _CHECK = ";".join((_PUT, _COMPLETE, "DELETE FROM interactor_webhook_queue WHERE key = :key"))
@@ -66,8 +66,9 @@ WHERE state = 'open' AND at <= {now} - {seconds} GROUP BY 1
 
 
 class SQLEventQueue(Advised, SQLBacked):
-    """A queue in the table `interactor_webhook_queue`. `at` is when an event is due, its lease ends, or it became a
-    dead letter, or when it may be forgotten. `error` of an event without an attempt says that it has no handler.
+    """A queue in the table `interactor_webhook_queue`. `at` is when an event is due, when its lease ends, when it
+    became a
+    dead letter, or when it may be deleted. If no attempt has been made, `error` says that the event has no handler.
     """
 
     _schema = QUEUE
@@ -107,7 +108,7 @@ class SQLEventQueue(Advised, SQLBacked):
         return [DeadLetter(*row) for row in found]
 
     def stats(self, service: str = "") -> WebhookQueue:
-        """How many events of this service, or of all, are in the queue, and how old they are."""
+        """Return how many events are in the queue, of this service or of all, and how old they are."""
         [row] = self._found(_STATS, service=service)
         return WebhookQueue(service, *row)
 
@@ -129,5 +130,5 @@ class SQLEventQueue(Advised, SQLBacked):
 
 
 def _storable(error: str) -> str:
-    # PostgreSQL takes no NUL in a text.
+    # PostgreSQL doesn't accept NUL in text.
     return error.replace("\0", "\\0")[:MAX_ERROR_LENGTH]

@@ -1,1 +1,1 @@
-"""Stores that deduplicate events: memory, SQLite, Redis and PostgreSQL behind one protocol."""
+"""Stores that deduplicate events behind one protocol: memory, SQLite, Redis and PostgreSQL."""

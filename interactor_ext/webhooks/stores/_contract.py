@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 # Seven days: the platform's last attempt comes up to 2 h 45 min after the first, and a replay can come at any time.
 DEFAULT_TTL = 604_800
 
-# Seconds to wait for a server. The platform waits 30 s for an answer, and one delivery may wait twice for such a store.
+# Seconds to wait for a server. The platform waits 30 s for a response, and a delivery may wait for a store twice.
 DEFAULT_TIMEOUT = 10.0
 
 _MAX_READABLE_KEY = 200
@@ -48,25 +48,26 @@ class EventStore(Protocol):
         ...
 
     def complete(self, key: str, token: str) -> bool | Awaitable[bool]:
-        """Record that the event was handled, whoever holds the claim now. Returns True for the first completion.
+        """Record that the event was handled, even if another caller holds the claim now. Returns True for the first
+        completion.
 
         A handler that outlived its lease did run to its end: the next duplicate must not run another.
         """
         ...
 
     def release(self, key: str, token: str) -> Awaitable[None] | None:
-        """Release the claim after a failure, if it is still the one made under `token`."""
+        """Release the claim after a failure, if it is still the one made with `token`."""
         ...
 
 
 def store_key(idempotency_key: str) -> str:
-    """The key under which an event is stored: its idempotency key, or the SHA-256 of one that is long or not ASCII."""
+    """Return the key under which an event is stored: its idempotency key, or the SHA-256 of a long or non-ASCII one."""
     if len(idempotency_key) <= _MAX_READABLE_KEY and idempotency_key.isascii() and idempotency_key.isprintable():
         return idempotency_key
-    # surrogatepass: JSON can contain lone surrogates, which no database accepts.
+    # surrogatepass: JSON can contain lone surrogates, which databases don't accept.
     return "sha256:" + hashlib.sha256(idempotency_key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def body_key(body: bytes) -> str:
-    """The key of a delivery without an idempotency key."""
+    """Return the key of a delivery without an idempotency key."""
     return "body:" + hashlib.sha256(body).hexdigest()

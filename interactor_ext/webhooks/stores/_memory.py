@@ -52,7 +52,7 @@ class MemoryEventStore:
                 return False
             self._entries[key] = _StoredEvent("", now + self.ttl, completed=True)
             if len(self._entries) > self._max_events:
-                # A dict keeps the order of insertion: the first that was handled was so before all others.
+                # A dict keeps the order of insertion, so the first entry is the oldest.
                 del self._entries[next(key for key, entry in self._entries.items() if entry.completed)]
             return True
 

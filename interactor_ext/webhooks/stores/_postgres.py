@@ -84,9 +84,10 @@ class AsyncPostgresEventStore(_Claims, PostgresBacked["psycopg_pool.AsyncConnect
         return await self._run(partial(self._statements, statements, seconds, values))
 
     async def _run(self, plan: Callable[[Any], Effects[T]]) -> T:
-        # A task of its own: a cancelled psycopg first asks the server to cancel, and waits for that.
+        # In its own task: a cancelled psycopg first asks the server to cancel, and waits for that.
         task = asyncio.ensure_future(run_async(self._perform(plan, time.monotonic() + self._timeout)))
-        task.add_done_callback(lambda task: task.cancelled() or task.exception())  # asyncio logs one that nobody takes
+        # otherwise asyncio logs an exception that nothing retrieves
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
             await asyncio.wait([task], timeout=self._timeout)
             if task.done():
@@ -97,7 +98,7 @@ class AsyncPostgresEventStore(_Claims, PostgresBacked["psycopg_pool.AsyncConnect
         raise self._timed_out()
 
     def _place(self) -> Any:
-        # The connections of a loop that has ended cannot be closed there any more.
+        # Connections of an event loop that has ended can't be closed there any more.
         for loop in [each for each in self._pools if each.is_closed()]:
             del self._pools[loop]
         return asyncio.get_running_loop()

@@ -12,9 +12,9 @@ from interactor_ext.tokens._redis import is_async
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
 
-# One script for each method, so that each is atomic. The numbers are those of ClaimState.
-# redis-py sends a script again if the response got lost: a claim that finds its own token succeeds.
-# GET through pcall: a key of another type gives a table, and is replaced. A claim without expiry (PERSIST) gets one.
+# One script per method, so each is atomic. The numbers are the values of ClaimState. redis-py resends a script if the
+# response is lost: a claim that finds its own token succeeds. GET through pcall: a key of another type returns a table,
+# and is replaced. A claim without expiry (PERSIST) gets one.
 _CLAIM = """
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 local holder = redis.pcall('GET', KEYS[1])
@@ -37,13 +37,13 @@ _POLICY = "return redis.call('INFO', 'memory')"
 
 
 class Redis(Protocol):
-    """The part of the interface of `redis.Redis` that is needed."""
+    """The part of the `redis.Redis` interface that the store uses."""
 
     def eval(self, script: str, numkeys: int, *keys_and_args: Any) -> Any: ...
 
 
 class _RedisBacked:
-    """Runs the scripts, and warns of an eviction policy once."""
+    """Runs the scripts, and warns once if Redis evicts keys."""
 
     _takes_async: ClassVar[bool]
     is_shared = True

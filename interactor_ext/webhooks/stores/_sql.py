@@ -1,7 +1,7 @@
-"""What the stores in SQLite and PostgreSQL have in common: their statements and methods.
+"""The statements and methods that stores in SQLite and PostgreSQL share.
 
-`until` is the end of the lease, or of the ttl once the event was handled. After it the row counts as absent. A call may
-run twice, as the first answer may get lost: with the same token the outcome is the same.
+`until` is the end of the lease, or of the ttl once the event was handled. After that the row counts as deleted. A call
+may run twice, because the first response may get lost: with the same token the outcome is the same.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ VALUES (:key, :token, {clock} + {seconds}, %s)
 ON CONFLICT (key) DO UPDATE SET token = excluded.token, until = excluded.until, completed = excluded.completed
 WHERE claims.until <= {clock} OR %s
 """
-# The numbers are those of ClaimState.
+# The numbers are the values of ClaimState.
 _STATE = """
 SELECT CASE WHEN completed THEN 3 WHEN token = :token THEN 1 ELSE 2 END FROM interactor_webhook_claims WHERE key = :key
 """
@@ -28,7 +28,7 @@ RELEASE = "DELETE FROM interactor_webhook_claims WHERE key = :key AND token = :t
 
 
 def state_of(found: list[Any]) -> ClaimState:
-    """What `CLAIM` found: nothing if the claim of another was released between its two statements."""
+    """Return the state that `CLAIM` found. It finds no row if another claim was released between its two statements."""
     return ClaimState(found[0][0]) if found else ClaimState.IN_PROGRESS
 
 

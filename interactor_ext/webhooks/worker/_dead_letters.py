@@ -1,4 +1,4 @@
-"""Dead letters of one router, for the commands that list and replay them."""
+"""The dead letters of one router, for the commands that list and replay them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from interactor_ext.webhooks.queue._contract import DeadLetter
     from interactor_ext.webhooks.worker._worker import WebhookWorker
 
-# SQLite takes an int of 64 bits.
+# SQLite accepts a 64-bit int.
 _ALL = 2**63 - 1
 
 
 def letters_of(worker: WebhookWorker) -> list[DeadLetter]:
-    """The oldest first. Those of this router: services that share a queue have a name each."""
+    """Return this router's dead letters, the oldest first: services that share a queue have different names."""
     return worker.queue.dead_letters(_ALL, worker.router.key_prefix.rstrip(":"))
 
 
 def chosen(worker: WebhookWorker, keys: list[str] | None, every: bool = False) -> list[DeadLetter]:
-    """Those with these keys, or all. Raises ConfigurationError."""
+    """Return the dead letters with these keys, or all. Raises ConfigurationError."""
     if bool(keys) == every:
         raise ConfigurationError("Pass keys of dead letters or --all, not both.")
     if every:

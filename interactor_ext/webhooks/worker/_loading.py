@@ -1,4 +1,4 @@
-"""Finds the router or worker that a command names, as in `shop.webhooks:router`."""
+"""Finds the router or worker that a command names, such as `shop.webhooks:router`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from interactor_ext.webhooks.worker._worker import QueueLoop, WebhookWorker
 
 
 def load_worker(name: str) -> QueueLoop:
-    """The worker that `module:name` names, or a new one for the router there. The working directory can be imported.
+    """Return the worker that `module:name` names, or a new one for a router. Modules in the working directory can be
+    imported.
 
-    Raises ConfigurationError, or what importing the module raises.
+    Raises ConfigurationError, or any error from importing the module.
     """
     found = _load(name)
     return WebhookWorker(found) if isinstance(found, WebhookRouter) else found
 
 
 def load_queue_worker(name: str) -> WebhookWorker:
-    """As `load_worker`, one whose queue has a list of dead letters."""
+    """Like `load_worker`, but requires a queue that lists dead letters."""
     worker = load_worker(name)
     if not isinstance(worker, WebhookWorker):
         raise ConfigurationError(f"{name!r} uses SQS, which keeps dead letters in a separate queue: look there.")
@@ -26,7 +27,7 @@ def load_queue_worker(name: str) -> WebhookWorker:
 
 
 def load_router(name: str) -> WebhookRouter:
-    """As `load_worker`, the router that is named, or that of the worker."""
+    """Like `load_worker`, but returns the named router, or the worker's router."""
     found = _load(name)
     return found if isinstance(found, WebhookRouter) else found.router
 

@@ -18,9 +18,9 @@ _JSON = "application/json"
 
 
 class MetricsPort(ThreadingTCPServer):
-    """Answers from the time it is made until the process ends. `health` returns a probe's status and document."""
+    """Responds from its creation until the process ends. `health` returns a probe's status and document."""
 
-    # Not an HTTPServer, which asks DNS for its own name.
+    # Not an HTTPServer, which looks up its own name in DNS.
     allow_reuse_address = True
     daemon_threads = True
 
@@ -36,7 +36,7 @@ class MetricsPort(ThreadingTCPServer):
         logger.info("Health at http://%s:%d/healthz, metrics at /metrics.", host, self.server_address[1])
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
-        """Status, content type and body."""
+        """Return the status, content type and body."""
         if path == "/healthz":
             status, document = self._health()
             return status, _JSON, _json(document)
@@ -48,7 +48,7 @@ class MetricsPort(ThreadingTCPServer):
             import prometheus_client
         except ImportError:
             return 404, _JSON, _json({"error": "Metrics need an extra: pip install 'interactor-sdk[prometheus]'"})
-        # The default registry holds the metrics of PrometheusTelemetry, and those of the handlers.
+        # The default registry contains the metrics of PrometheusTelemetry and of the handlers.
         return 200, prometheus_client.CONTENT_TYPE_LATEST, prometheus_client.generate_latest()
 
 

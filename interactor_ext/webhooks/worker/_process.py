@@ -1,4 +1,5 @@
-"""The process of `interactor webhooks work`: a worker in several threads that stops at a signal and loses no event."""
+"""The process of `interactor webhooks work`: runs a worker in several threads, and stops at a signal without losing
+events."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from interactor_ext.webhooks.worker._loading import load_worker
 from interactor_ext.webhooks.worker._metrics_port import MetricsPort
 from interactor_ext.webhooks.worker._worker import QueueLoop
 
-# Exit status. 1 is any error before the work begins, 2 invalid usage.
+# Exit statuses. 1 is any error before the work begins, 2 invalid usage.
 FINISHED, FAILED, UNFINISHED, EXHAUSTED = 0, 1, 3, 4
 DESCRIPTION = "Runs a router's handlers for the events in its queue."
 ROUTER = "the WebhookRouter with the queue, or a WebhookWorker or SQSWorker"
@@ -35,17 +36,18 @@ EPILOG = (
     "stopped, all handlers finished; 1 couldn't start; 2 wrong usage; 3 stopped, events were put "
     "back; 4 too many handlers hang, restart it."
 )
-# Threads of handlers that hang. Each keeps its memory, and its connections.
+# Threads of hanging handlers. Each keeps its memory and connections.
 _MOST_LEFT_BEHIND = 100
 _CHECK_SECONDS = 1.0
-# A second signal is noticed within it.
+# A second signal is noticed within this time.
 _SIGNAL_SECONDS = 0.2
 _REPORT_SECONDS = 15.0
 _FLUSH_SECONDS = 1.0
 
 
 def main(arguments: list[str] | None = None, *, prog: str = "python -m interactor_ext.webhooks.worker") -> int:
-    """Returns the exit status, or ends the process where a handler that hangs would keep it. `prog` is for its help."""
+    """Return the exit status. Ends the process itself if hanging handlers would keep it alive. `prog` is for its
+    help."""
     parser = argparse.ArgumentParser(prog=prog, description=DESCRIPTION, epilog=EPILOG, formatter_class=FORMATTER)
     parser.add_argument("router", metavar="module:name", help=ROUTER)
     add_options(parser)
@@ -58,7 +60,7 @@ def main(arguments: list[str] | None = None, *, prog: str = "python -m interacto
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `work` takes."""
+    """Add the options of `work`."""
     parser.add_argument(
         "--concurrency", type=_number(1, 1000), default=4, help="number of events handled at once, in threads"
     )
@@ -72,11 +74,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def work(worker: QueueLoop, options: dict[str, Any]) -> int:
-    """Work until a signal. Returns the exit status, or ends the process where a handler that hangs would keep it.
+    """Work until a signal. Returns the exit status. Ends the process itself if hanging handlers would keep it alive.
 
     Raises ConfigurationError.
     """
-    if not is_handled(logger):  # neither the program has configured a log, nor INTERACTOR_LOG
+    if not is_handled(logger):  # neither the program nor INTERACTOR_LOG has configured logging
         log_to_stderr(logger, "info")
     process = WorkerProcess(worker, concurrency=options["concurrency"], grace=options["grace"])
     if options["metrics_port"] is not None:
@@ -88,7 +90,7 @@ def work(worker: QueueLoop, options: dict[str, Any]) -> int:
 
 
 class WorkerProcess:
-    """Runs a worker in `concurrency` threads until a signal; then waits up to `grace` seconds for what runs."""
+    """Runs a worker in `concurrency` threads until a signal; then waits up to `grace` seconds for running handlers."""
 
     def __init__(self, worker: QueueLoop, *, concurrency: int, grace: float) -> None:
         self.worker = worker
@@ -103,19 +105,19 @@ class WorkerProcess:
 
     @property
     def left_behind(self) -> int:
-        """How many threads are kept by handlers that did not end in time."""
+        """How many threads are occupied by handlers that didn't end in time."""
         return CALLER_THREADS.abandoned + loop_thread.abandoned
 
     def health(self) -> tuple[int, dict[str, Any]]:
-        """The status and the document that a probe gets."""
+        """Return the status and document for a probe."""
         status = "ok" if self.worker.reaches_queue else "queue_unreachable"
-        # A process that stops is let finish: no probe may have it killed.
+        # A stopping process may finish: no probe should have it killed.
         status = "stopping" if self._stop.is_set() else status
         document = {"status": status, "running": self.worker.running, "left_behind": self.left_behind}
         return 503 if status == "queue_unreachable" else 200, document
 
     def run(self) -> int:
-        """Work until a signal; returns the exit status. For the main thread, where signals arrive."""
+        """Work until a signal; returns the exit status. Must run in the main thread, where signals arrive."""
         with self._noting_signals():
             for thread in (*self._threads, threading.Thread(target=self._report, daemon=True)):
                 thread.start()
@@ -133,12 +135,12 @@ class WorkerProcess:
             try:
                 self.worker.run(self._stop)
             except BaseException:
-                # Those of an SQSWorker run in this very thread.
+                # An SQSWorker's handlers run in this thread.
                 logger.exception("A webhook handler raised an exception that would end its worker. The worker goes on.")
 
     def _report(self) -> None:
         while not self._stop.is_set():
-            with suppress(Exception):  # the threads that ask the queue log that it is out of reach
+            with suppress(Exception):  # the threads that poll the queue log that it is unreachable
                 self.worker.report()
             self._stop.wait(_REPORT_SECONDS)
 
@@ -154,7 +156,7 @@ class WorkerProcess:
         return FINISHED
 
     def _wait_for_threads(self) -> bool:
-        """Whether all have ended in time, and before another signal."""
+        """Whether all threads have ended in time, without another signal."""
         ends_at = time.monotonic() + self._grace
         while alive := [thread for thread in self._threads if thread.is_alive()]:
             left = ends_at - time.monotonic()
@@ -175,19 +177,19 @@ class WorkerProcess:
     def _note(self, number: int, _: object) -> None:
         self._signals.append(number)
         self._waiter.wake()
-        if len(self._signals) > 1:  # a third one ends the process, even if the queue hangs while events are given back
+        if len(self._signals) > 1:  # a third signal ends the process, even if the queue hangs while events are put back
             signal.signal(number, signal.SIG_DFL)
 
 
 def _end(status: int) -> None:
-    """End the process without waiting for threads: one that is writing when the interpreter ends would abort it."""
+    """End the process without waiting for threads: a thread that writes while the interpreter exits would abort it."""
     with suppress(Exception):
         CALLER_THREADS.call(sys.stdout.flush, _FLUSH_SECONDS)
     os._exit(status)
 
 
 def _number(least: int, most: int, kind: Callable[[str], float] = int) -> Callable[[str], float]:
-    """Reads a number in these bounds."""
+    """Return a parser for a number within these bounds."""
 
     def read(text: str) -> float:
         with suppress(ValueError):

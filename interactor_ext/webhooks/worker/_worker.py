@@ -24,28 +24,29 @@ from interactor_ext.webhooks.router import HandlerRun, WebhookRouter, handler_ti
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL
 
 _HANDLER_SECONDS = 300.0
-# Thirty days, in place of no limit: a handler without one would run in the worker's own thread.
+# Thirty days, instead of no limit: without one, handlers would run in the worker's own thread.
 _NO_LIMIT = 2_592_000.0
-# The delays in seconds of an event without a handler here. The longest is what a worker that is new to it waits.
+# The delays in seconds of an event without a handler here. A worker that gains the handler waits the longest of them at
+# most.
 _SKIP_SECONDS = 5.0
 _LONGEST_SKIP = 21_600.0
 
 
 class QueueLoop(ABC):
-    """What a worker process runs: a loop that takes events from a queue, one after the other."""
+    """What a worker process runs: a loop that takes events from a queue one at a time."""
 
     router: WebhookRouter
     _poll_interval = 1.0
 
     def __init__(self) -> None:
-        # The events that are being handled, by token.
+        # The events being handled, by token.
         self._taken: dict[str, QueuedEvent] = {}
         self.reaches_queue: bool = True
-        """Whether the queue responded the last time; True before."""
+        """Whether the queue responded to the last call; initially True."""
 
     @property
     def running(self) -> int:
-        """How many events are being handled."""
+        """The number of events being handled."""
         return len(self._taken)
 
     @abstractmethod
@@ -54,12 +55,14 @@ class QueueLoop(ABC):
 
     @abstractmethod
     def _put_back(self, queued: QueuedEvent, token: str, delay: float) -> bool:
-        """Schedule an event that no handler has ended, without counting the attempt. Returns False if another worker
+        """Reschedule an event whose handlers haven't finished, without counting the attempt. Returns False if another
+        worker
         has it by now.
         """
 
     def report(self) -> None:
-        """Tell the router's telemetry what is in the queue, if the queue has `stats`. A worker process does so every
+        """Report the queue's contents to the router's telemetry, if the queue has `stats`. A worker process does so
+        every
         15 seconds. Raises the queue's own errors when it is unreachable.
         """
         stats = getattr(self.router.queue, "stats", None)
@@ -74,7 +77,7 @@ class QueueLoop(ABC):
                 stop.wait(self._poll_interval)
 
     def _try(self, run_once: Callable[[], Any]) -> Effects[bool]:
-        """Run it, sync or async, and note whether the queue responded."""
+        """Call the queue, sync or async, and note whether it responded."""
         try:
             found: bool = yield Call(run_once)
             self.reaches_queue = True
@@ -84,9 +87,10 @@ class QueueLoop(ABC):
         return found
 
     def give_back(self) -> None:
-        """Put the events that are being handled back into the queue, so another worker can take them at once.
+        """Put the events being handled back into the queue, so another worker can take them at once.
 
-        For a process that is about to end, after `run` was stopped: its handlers would otherwise go on. The events lose
+        For a process that is about to end, after `run` was stopped: its handlers would otherwise continue. The events
+        lose
         no attempt. An event that can't be put back is logged, and waits until its lease ends.
         """
         for token, queued in list(self._taken.items()):
@@ -125,7 +129,7 @@ class WebhookWorker(QueueLoop):
         poll_interval: float = 1.0,
     ) -> None:
         super().__init__()
-        # By name: for a protocol, Python 3.12 and newer do not see methods that come from `__getattr__`.
+        # Checked by name: for a protocol, Python 3.12 and newer don't see methods that come from `__getattr__`.
         if not callable(getattr(router.queue, "take", None)):
             raise ConfigurationError(
                 "A webhook worker needs a router that was created with `queue=`, and an `EventQueue` there."
@@ -188,7 +192,7 @@ class WebhookWorker(QueueLoop):
             yield from watch.observe_handlers(self.router.run_handlers(event, run, renewal))
         except Exception as error:
             yield from self._failed(queued, token, error)
-        except GeneratorExit:  # no driver is left to perform another effect
+        except GeneratorExit:  # no driver is left to run another effect
             raise
         except BaseException as error:
             yield from self._give_back(queued, token, error)
@@ -203,7 +207,7 @@ class WebhookWorker(QueueLoop):
             logger.error("Webhook event %r becomes a dead letter. %s", queued.key, reason)
             yield from self._calls.record(self.queue.bury, queued.key, token, reason)
             return
-        # setdefault: of several threads, one is the first.
+        # setdefault, because only one of several threads should be first.
         if self._warned.setdefault(kind, token) == token:
             logger.warning(
                 "This worker has no handler for %r events, and leaves them in the queue for a worker that has one.",
@@ -242,5 +246,5 @@ def _error_text(error: BaseException) -> str:
 
 
 def _storable(text: str) -> str:
-    # JSON can contain lone surrogates, which no database accepts.
+    # JSON can contain lone surrogates, which databases don't accept.
     return text.encode("utf-8", "backslashreplace").decode()

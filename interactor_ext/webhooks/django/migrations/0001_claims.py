@@ -1,4 +1,5 @@
-"""The table of handled events, as `PostgresEventStore.create` and `SQLiteEventStore` make it, for `router.claim_in`."""
+"""The table of handled events for `router.claim_in`, as `PostgresEventStore.create` and `SQLiteEventStore` create
+it."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from interactor_ext.webhooks._sql import DATABASES, statements_of
 
 def _create(_: Any, editor: BaseDatabaseSchemaEditor) -> None:
     vendor = editor.connection.vendor
-    if vendor in DATABASES:  # no store uses another one
+    if vendor in DATABASES:  # no store uses other databases
         for statement in statements_of(CLAIMS, vendor):
             editor.execute(statement)
 

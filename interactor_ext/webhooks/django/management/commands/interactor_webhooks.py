@@ -69,6 +69,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{how_many(len(letters))}.")
 
     def _replay(self, worker: WebhookWorker, letters: list[DeadLetter]) -> None:
-        # False: someone else was faster.
+        # False: another process was faster.
         replayed = sum(worker.queue.replay(letter.key) for letter in letters)
         self.stdout.write(f"{how_many(replayed)} replayed.")
