@@ -16,7 +16,7 @@
 `user.chat(room_id, "...", tools=tools)` runs them for a conversation, `tools.run(user, event)` for a webhook. The model
 gets a description and a JSON Schema, derived from the function's docstring and signature. Arguments are validated and
 converted. Invalid arguments and exceptions become results that the model can read: the text of a `ToolError`, and for
-any other exception that the tool failed.
+any other exception a message that the tool failed.
 """
 
 from __future__ import annotations
@@ -44,5 +44,5 @@ if not TYPE_CHECKING:
         },
     )
 
-# Few tool sets have one.
+# Few tool sets need these.
 lazy_modules(__name__, "_ledger")

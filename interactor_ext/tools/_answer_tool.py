@@ -1,4 +1,4 @@
-"""The tool by which an assistant gives an answer with a shape."""
+"""The tool that an assistant calls to return a typed answer."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ A = TypeVar("A")
 
 
 def answer_tool(cls: type[A], take: Callable[[A], object]) -> ToolFunction:
-    """A tool whose parameters are the fields of a class, and which hands each instance to `take`.
+    """Return a tool whose parameters are the fields of a class, and which passes each instance to `take`.
 
-    Raises TypeError for a class that is no JSON object.
+    Raises TypeError for a class that JSON objects can't represent.
     """
     builder = ShapeBuilder()
     read = builder.shape(cls, cls.__name__)

@@ -1,4 +1,5 @@
-"""Calls of tools that wait for a person: what is shown of them, how they are found again, and who decided what."""
+"""Tool calls that wait for a person: what the person sees, how the call is found again, and how decisions are
+recorded."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ T = TypeVar("T")
 
 @attrs.frozen
 class WaitingCall:
-    """A call that waits until a person approves or rejects it. The platform keeps it, however long that takes."""
+    """A call that waits until a person approves or rejects it. The platform keeps it indefinitely."""
 
     type: ClassVar[str] = "tool_call.needs_approval"
 
@@ -39,24 +40,24 @@ class WaitingCall:
     room_id: str
     namespace: str | None
     arguments: dict[str, Any] = attrs.field(repr=False)
-    """All arguments, as the model wrote them: for the server."""
+    """All arguments, as the model wrote them: for the server only."""
     shown: dict[str, Any] = attrs.field(repr=False)
-    """Those named by the tool's `show=`: for a browser."""
+    """The arguments named by the tool's `show=`: for a browser."""
     digest: str
-    """Hash of the tool and all arguments. If they have changed when it is approved, nothing is run."""
+    """Hash of the tool and all arguments. If they have changed by the time of approval, nothing runs."""
 
 
 class ApprovalError(InteractorError):
     """A call can't be approved or rejected, or a reply isn't available without an approval. `code` says why.
 
-    `approval_needed`: the reply of a chat waits for it. `call_not_found`: the tenant has no such call.
+    `approval_needed`: a chat's reply waits for it. `call_not_found`: the tenant has no such call.
     `call_finished`: it already has a result. `call_changed`: its arguments differ from those that were shown.
     `unknown_tool`: this ToolSet has no such tool, or its calls need no approval.
     """
 
 
 def waiting_call(tool: ToolFunction, call: PendingCall, around: Around | None) -> Effects[WaitingCall | None]:
-    """The call, if a person has to decide about it. If its arguments are invalid, nobody does: the model is told."""
+    """Return the call if a person has to decide about it. Invalid arguments go back to the model instead."""
     if tool.approval is False:
         return None
     try:
@@ -78,7 +79,7 @@ def waiting_call(tool: ToolFunction, call: PendingCall, around: Around | None) -
 
 
 def require_open(call: ToolCall, waiting: WaitingCall | None, named: WaitingCall | str) -> WaitingCall:
-    """Raises ApprovalError for a call about which nobody has to decide, or no longer."""
+    """Raises ApprovalError for a call that doesn't need a decision, or no longer does."""
     name = clean_text(call.id)
     if is_finished(call):
         raise ApprovalError(f"The call {name} is already {call.status or 'completed'}.", code="call_finished")
@@ -103,14 +104,14 @@ def record_decision(user: Any, call: WaitingCall, decision: Literal["approved", 
 
 
 def open_calls(messages: Iterable[Message]) -> list[ToolCall]:
-    """The calls that have no result."""
+    """Return the calls without a result."""
     return [call for each in messages for call in each.tool_calls or () if not is_finished(call)]
 
 
 def find_call(user: Any, named: WaitingCall | str) -> Effects[tuple[ToolCall, str]]:
-    """The call and its room. An id is looked for in all rooms of the tenant.
+    """Find a call and its room. An id is looked up in all rooms of the tenant.
 
-    Raises ApprovalError if it is not there.
+    Raises ApprovalError if the call doesn't exist.
     """
     if isinstance(named, WaitingCall):
         call_id, rooms = named.id, [named.room_id]
@@ -129,14 +130,14 @@ def _call_of(message: Message, call_id: str) -> ToolCall | None:
 
 
 def everything(items: Any) -> Effects[list[Any]]:
-    """The items of an iterator, sync or async."""
+    """Return the items of an iterator, sync or async."""
     found: list[Any] = []
     yield from _first(items, found.append)
     return found
 
 
 def _first(items: Any, wanted: Callable[[Any], T | None]) -> Effects[T | None]:
-    """What `wanted` returns for the first item for which it isn't None. Reads no further."""
+    """Return the first result of `wanted` that isn't None. Reads no further."""
     ends = object()
     is_async = isinstance(items, AsyncIterable)
     step = partial(anext, aiter(items), ends) if is_async else partial(next, iter(items), ends)

@@ -31,13 +31,13 @@ from interactor_ext.tools._jsonable import NotJSONError, to_json
 from interactor_ext.tools._shapes import InvalidArgumentError, error_text
 
 _FINISHED = frozenset({"completed", "failed"})
-# Its callers bound how many run at once.
+# The callers limit how many run at once.
 TOOL_THREADS = DaemonThreads("interactor-tools", most=UNBOUNDED, idle=0.0)
 
 
 @attrs.frozen
 class PendingCall:
-    """A tool call that has no result yet, whether it came in an event, a message or a stream."""
+    """A tool call without a result, from an event, a message or a stream."""
 
     id: str
     room_id: str
@@ -49,17 +49,17 @@ class PendingCall:
 
     @classmethod
     def of(cls, call: models.ToolCall, room_id: str, namespace: str | None) -> PendingCall:
-        """The call in a message or a stream."""
+        """Create it from a call in a message or a stream."""
         return cls(call.id, room_id, call.tool_id, None, call.arguments, namespace)
 
     @property
     def context(self) -> ToolContext:
-        """Where it comes from, for the tool."""
+        """The origin of the call, for the tool."""
         return ToolContext(self.namespace, self.room_id, self.id, self.decided_by)
 
 
 def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, PendingCall]:
-    """The call in an event or a model, and the view of the tenant that it belongs to."""
+    """Return the call in an event or a model, and the view of its tenant."""
     from interactor_client.models import RoomToolCallPendingEvent, ToolCall, ToolCallStart
 
     if isinstance(source, ToolCallStart):
@@ -87,16 +87,17 @@ def pending_call(user: Any, source: Any, room_id: str | None) -> tuple[Any, Pend
 
 
 class ToolError(Exception):
-    """Raised by a tool: the model reads its text word for word, unlike the text of any other exception."""
+    """Raised by a tool. The model reads its text verbatim, unlike the text of any other exception."""
 
 
 class ErrorResult(dict[str, Any]):
-    """The result of a call that went wrong."""
+    """The result of a failed call."""
 
 
 @attrs.define(eq=False)
 class ToolRun:
-    """Runs the function of one call, once: a caller that gives up waiting for it leaves its thread to the next."""
+    """Runs the function of one call, once. A caller that gives up waiting leaves the thread for the next caller to
+    join."""
 
     tool: ToolFunction | None
     name: str = attrs.field(converter=clean_text)
@@ -107,7 +108,7 @@ class ToolRun:
     _running: Future[Any] | None = attrs.field(default=None, init=False)
 
     def result(self, ends_at: float | None = None, renewal: Renewal | None = None) -> Effects[Any]:
-        """The result as JSON. What goes wrong becomes a result that the model can read, and a line in the log.
+        """Return the result as JSON. A failure becomes a result that the model can read, and a log record.
 
         A synchronous function runs in a thread if there is a deadline, or an event loop that must not be blocked.
         """
@@ -144,7 +145,7 @@ class ToolRun:
             return error_result("invalid_result", f"The result of the tool isn't JSON: {error}")
 
     def _failed(self, raised: Exception) -> ErrorResult:
-        """What the model reads of an exception, which may say what a customer must not know: an id of the log."""
+        """Return a result with the id of a log record: the exception's text may contain what customers must not see."""
         error = cause_of(raised)
         error_id = f"err_{secrets.token_hex(4)}"
         logger.error(
@@ -155,7 +156,7 @@ class ToolRun:
 
 
 def error_result(kind: str, message: str, details: list[dict[str, str]] | None = None, **more: str) -> ErrorResult:
-    """An error as the result of a call. Its text is cleaned: a call may hold lone surrogates, which JSON cannot."""
+    """Return an error as the result of a call. Its text is cleaned, because JSON can't represent lone surrogates."""
     error = {"type": kind, "message": clean_text(message), **more}
     details = [{key: clean_text(text) for key, text in detail.items()} for detail in details or ()]
     return ErrorResult(error={**error, "details": details} if details else error)
@@ -170,8 +171,8 @@ _TOO_LARGE = error_result(
 def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> Effects[models.Message]:
     """Submit a result, once, and return the message in the response.
 
-    The request has no idempotency key. Where its response is lost, the room's messages show whether it had arrived;
-    then the newest of them is returned. An open circuit is waited for.
+    The request has no idempotency key. If its response is lost, the room's messages show whether it had arrived;
+    in that case the newest of them is returned. Waits while a circuit is open.
     """
     is_repeat, user = False, user._without_key()
 
@@ -190,7 +191,7 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
                 sent: models.Message = yield from despite_open_circuit(user, ends_at, send)
                 return sent
             except ConflictError:
-                # It has a result: this one, if the answer to it got lost, or one from another process.
+                # The call has a result: this one, if its response got lost, or one from another process.
                 messages = yield from newest_messages(user, call, ends_at)
                 return messages[0]
             except APIStatusError as error:
@@ -209,12 +210,12 @@ def newest_messages(user: Any, call: PendingCall, ends_at: float | None) -> Effe
 
 
 def is_finished(call: models.ToolCall) -> bool:
-    """Whether the call has its result, or will have none. Without a status, only a result shows it."""
+    """Whether the call has its result, or never will. Without a status, only a result shows it."""
     return call.status in _FINISHED or (call.status is None and call.result not in (UNSET, None))
 
 
 def has_result(messages: list[models.Message], call: PendingCall) -> bool:
-    """Whether the call has its result, as far as the messages show."""
+    """Whether the call has its result, according to the messages."""
     calls = [each for message in messages for each in message.tool_calls or () if each.id == call.id]
     return bool(calls) and is_finished(calls[0])
 

@@ -1,4 +1,4 @@
-"""Parses docstrings in Google's style into a description and its parameters' descriptions."""
+"""Parses Google-style docstrings into a description and the parameters' descriptions."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _ENTRY = re.compile(r"\*{0,2}(?P<name>\w+)\s*(?:\(.*?\))?\s*:\s*(?P<text>.*)")
 
 class Description(NamedTuple):
     text: str
-    """All that is no section on parameters, results, errors or examples."""
+    """Everything except the sections on parameters, results, errors and examples."""
     parameters: dict[str, str]
 
 
 def read_docstring(docstring: str | None) -> Description:
-    """Never fails: what has another form is text."""
+    """Parse a docstring. Never fails: anything in another style counts as text."""
     text: list[str] = []
     entries: list[str] = []
     section = text
     for line in inspect.cleandoc(docstring or "").splitlines():
-        # Sections are indented, and end where the indentation does.
+        # Sections are indented, and end where the indentation ends.
         if line and not line[0].isspace():
             title = line.rstrip().lower()
             if title.endswith(":") and title[:-1] in _PARAMETERS | _OTHERS:

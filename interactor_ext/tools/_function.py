@@ -1,4 +1,5 @@
-"""A tool: a Python function, its description and JSON Schema, and how JSON arguments are bound to its parameters."""
+"""A tool: a Python function with its description and JSON Schema, and the binding of JSON arguments to its
+parameters."""
 
 from __future__ import annotations
 
@@ -20,20 +21,21 @@ from interactor_ext.tools._shapes import Schema, Shape, record
 
 @attrs.frozen
 class ToolContext:
-    """Where a call comes from. A parameter of this type is filled in, and isn't part of the JSON Schema."""
+    """The origin of a call. A parameter of this type is filled in, and isn't part of the JSON Schema."""
 
     namespace: str | None
-    """The tenant. None if the view that runs the tool has none."""
+    """The tenant, or None if the view that runs the tool has none."""
     room_id: str
     tool_call_id: str
     decided_by: str | None = None
-    """Who approved the call, as `approve(by=)` says. None for a call that needed no approval."""
+    """Who approved the call, from `approve(by=)`. None for a call that needed no approval."""
     around: Any = attrs.field(default=None, eq=False, repr=False)
-    """What the context manager of `ToolSet(around=)` yields, such as a session of the database."""
+    """The value that the context manager of `ToolSet(around=)` yields, such as a database session."""
 
     @property
     def idempotency_key(self) -> str:
-        """The same for every attempt at this call, different for any other: for the API that the tool calls."""
+        """The same for every attempt at this call, and different for any other call. Pass it to an API that the tool
+        calls."""
         return hashlib.sha256(json.dumps((self.namespace, self.room_id, self.tool_call_id)).encode()).hexdigest()[:32]
 
 
@@ -68,12 +70,12 @@ class ToolFunction:
         if not label.strip() or label == "<lambda>":
             raise TypeError(f"{type(function).__name__} has no name: pass name=")
         if isinstance(function, partial):
-            # Its signature has what is bound, an API key say, as the default of a parameter.
+            # The signature contains bound arguments, such as an API key, as defaults of parameters.
             raise TypeError(f"{label} is a partial: write a function that calls it")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{label}() is a generator, but the result of a tool is one JSON value")
         about = read_docstring(inspect.getdoc(function))
-        # Those of an object with `__call__` are there.
+        # An object's parameters are described at its `__call__`.
         hints = hints_of(function if hasattr(function, "__annotations__") else type(function).__call__)
         signature = inspect.signature(function)
         parameters = signature.parameters.values()
@@ -94,20 +96,20 @@ class ToolFunction:
         return cls(label, text, schema, function, shape, signature, context, approval, tuple(show), idempotent)
 
     def with_defaults(self, arguments: Any) -> dict[str, Any]:
-        """All arguments of a call, without the context. Raises InvalidArgumentError."""
+        """Return all arguments of a call, without the context. Raises InvalidArgumentError."""
         bound = self._signature.bind_partial(**self._shape.read(arguments, ""))
         bound.apply_defaults()
         return {name: value for name, value in bound.arguments.items() if name != self._context}
 
     def bind(self, arguments: Any, context: ToolContext) -> dict[str, Any]:
-        """The keyword arguments to call the function with. Raises InvalidArgumentError."""
+        """Return the keyword arguments for calling the function. Raises InvalidArgumentError."""
         values: dict[str, Any] = self._shape.read(arguments, "")
         if self._context is not None:
             values[self._context] = context
         return values
 
     def bound(self, arguments: Any, context: ToolContext, around: Around | None) -> Callable[[], Any]:
-        """The function with its arguments, to be called within `around()`. Raises InvalidArgumentError."""
+        """Return the function bound to its arguments, to be called within `around()`. Raises InvalidArgumentError."""
         function, name = partial(self.function, **self.bind(arguments, context)), self._context
         if around is None:
             return function

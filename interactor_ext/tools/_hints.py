@@ -1,4 +1,4 @@
-"""Makes the JSON Schema of a type hint, and the reader that converts JSON to it."""
+"""Builds the JSON Schema of a type hint, and the reader that converts JSON to that type."""
 
 from __future__ import annotations
 
@@ -30,22 +30,23 @@ from interactor_ext.tools._shapes import (
 
 
 class ShapeBuilder:
-    """Makes the shapes of one tool's parameters. `definitions` has the classes that pydantic refers to, for `$defs`."""
+    """Builds the shapes of one tool's parameters. `definitions` has the classes that pydantic refers to, for
+    `$defs`."""
 
     def __init__(self) -> None:
         self.definitions: dict[str, Schema] = {}
         self._in_progress: set[type] = set()
 
     def field(self, member: Member, place: str) -> Field:
-        """Raises TypeError, which names `place`, for a hint that JSON cannot express."""
-        # `x: str = None` is common, and a model that reads the schema's default will send that null.
+        """Return a parameter's field. Raises TypeError, which names `place`, for a hint that JSON can't represent."""
+        # `x: str = None` is common, and a model that sees null as the schema's default will send it.
         member, make_default = with_field(member, place)
         hint = typing.Optional[member.hint] if member.default is None else member.hint  # noqa: UP045 - `|` refuses strings
         shape = self.shape(hint, place)
         more: Schema = {"description": member.description} if member.description else {}
         if member.default is not MISSING:
             default = _default(member.default, shape)
-            if default is not MISSING:  # else it still applies, the schema just does not say so
+            if default is not MISSING:  # otherwise it still applies, but the schema omits it
                 more["default"] = default
         # A description in `Annotated` takes precedence over the docstring.
         return Field(shape._replace(schema={**more, **shape.schema}), member.required, make_default)
@@ -106,11 +107,11 @@ class ShapeBuilder:
 
 
 def _default(default: Any, shape: Shape) -> Any:
-    """A default as JSON; MISSING if a model that sends it back would be refused, or change it."""
+    """Return a default as JSON; MISSING if reading it back would fail or change it."""
     try:
         plain = to_json(default)
         return plain if bool(shape.read(plain, "") == default) else MISSING
-    except Exception:  # of the caller's classes
+    except Exception:  # from the caller's classes
         return MISSING
 
 
@@ -134,7 +135,7 @@ def _boolean(value: Any) -> bool:
 
 
 def _number(value: Any) -> int | float:
-    # A JSON parser of Python lets NaN and Infinity pass.
+    # Python's JSON parser accepts NaN and Infinity.
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise TypeError
     return value

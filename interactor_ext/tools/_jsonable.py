@@ -17,25 +17,26 @@ from interactor_ext.tools._shapes import error_text
 
 
 class NotJSONError(Exception):
-    """The value has no JSON form; the message names the part."""
+    """The value can't be converted to JSON; the message names the part."""
 
 
 def to_json(value: Any) -> Any:
-    """Plain JSON. Enums become their values, records objects, sets and tuples arrays, times ISO 8601 text.
+    """Convert to plain JSON. Enums become their values, records objects, sets and tuples arrays, times ISO 8601 text.
 
-    Raises NotJSONError for everything else, and for what no JSON text can hold: NaN, lone surrogates, circles.
+    Raises NotJSONError for everything else, and for what JSON text can't represent: NaN, lone surrogates, cycles.
     """
     try:
         text = json.dumps(_plain(value), allow_nan=False, ensure_ascii=False)
         text.encode()
         return json.loads(text)
     except Exception as error:
-        # The objects are the caller's: a field that was never set, say, or a lazy list of a database that is down.
+        # The caller's objects can raise anything: a field that was never set, or a lazy list while the database is
+        # down.
         raise NotJSONError(error_text(error)) from error
 
 
 def _plain(value: Any) -> Any:
-    """A value in the types that `json` can write."""
+    """Return a value in types that `json` can write."""
     if isinstance(value, Enum):
         return _plain(value.value)
     if value is None or isinstance(value, str | int | float):
@@ -44,9 +45,9 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, UUID | Decimal):
         return str(value)
-    if (serializer := getattr(value, "__pydantic_serializer__", None)) is not None:  # of its models and dataclasses
+    if (serializer := getattr(value, "__pydantic_serializer__", None)) is not None:  # pydantic's models and dataclasses
         return serializer.to_python(value, mode="json", by_alias=True)
-    if callable(to_dict := getattr(value, "to_dict", None)):  # the models of this SDK
+    if callable(to_dict := getattr(value, "to_dict", None)):  # this SDK's models
         return _plain(to_dict())
     if dataclasses.is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}

@@ -1,8 +1,8 @@
-"""The ledger of a ToolSet: a call that was begun is not run again, whichever process sees it.
+"""The ledger of a ToolSet: no process runs a call again that another has started.
 
-A store of `interactor_ext.webhooks` holds two entries for a call. The first is claimed for as long as a process works
-on it, and completed when the platform has the result. The second is completed right before the function is called: who
-finds it so, and the first one free, knows that a process has ended in between.
+A store of `interactor_ext.webhooks` holds two entries for a call. The first is claimed while a process works on the
+call, and completed when the platform has the result. The second is completed right before the function is called. A
+process that finds the second completed and the first unclaimed knows that another process has ended in between.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from interactor_client.models import Message
     from interactor_ext.webhooks.stores._contract import EventStore
 
-# Seconds until a call whose process has died is looked at by another. Renewed while the function runs.
+# Seconds until another process takes over a call whose process has died. Renewed while the function runs.
 _LEASE = 60.0
 _POLL_PAUSE = 1.0
 _MOST_UNKNOWN = 1000
@@ -35,11 +35,11 @@ _UNKNOWN = (
     "check."
 )
 _SETTLED = object()
-"""In place of a result: the platform has one."""
+"""Used instead of a result: the platform already has one."""
 
 
 class Ledger:
-    """`unknown` are the newest calls whose outcome nobody knows."""
+    """`unknown` holds the newest calls with an unknown outcome."""
 
     def __init__(self, store: EventStore) -> None:
         self.store = store
@@ -48,7 +48,7 @@ class Ledger:
 
 
 class LedgerEntry:
-    """One call, as one process sees it."""
+    """One call from the point of view of one process."""
 
     def __init__(self, ledger: Ledger, user: Any, call: PendingCall, name: str, *, is_idempotent: bool) -> None:
         self._ledger = ledger
@@ -61,7 +61,7 @@ class LedgerEntry:
         self._is_begun = False
 
     def result(self, run: Callable[..., Effects[Any]], ends_at: float | None) -> Effects[Any]:
-        """The result of the function, for `submit`. Called again, it goes on where it was interrupted."""
+        """Return the function's result for `submit`. Called again, it continues where it was interrupted."""
         claim = self._ledger.store.claim
         while (state := (yield from self._ask(claim, self._key, self._token, _LEASE))) == ClaimState.IN_PROGRESS:
             left = seconds_until(ends_at)
@@ -89,7 +89,7 @@ class LedgerEntry:
         message = yield from send(result)
         try:
             yield from self._ledger.calls.record(self._ledger.store.complete, self._key, self._token)
-        except Exception:  # the platform refuses another result
+        except Exception:  # the platform refuses a second result
             logger.exception("the ledger couldn't record that the call %s is done", clean_text(self._call.id))
         return message
 
@@ -102,7 +102,7 @@ class LedgerEntry:
     def _ask(self, method: Callable[..., Any], *arguments: object) -> Effects[Any]:
         try:
             return (yield self._ledger.calls.call(method, *arguments))
-        except InteractorError:  # which says itself what is wrong, such as a table that is missing
+        except InteractorError:  # already describes the problem, such as a missing table
             raise
         except Exception as error:
             kind, call_id = type(error).__name__, clean_text(self._call.id)

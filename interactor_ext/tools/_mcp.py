@@ -1,4 +1,4 @@
-"""Tools of MCP servers as tools of a ToolSet, and a ToolSet as an MCP server, by the official SDK (extra `[mcp]`)."""
+"""Adds tools of MCP servers to a ToolSet, and serves a ToolSet over MCP, with the official SDK (extra `[mcp]`)."""
 
 from __future__ import annotations
 
@@ -25,22 +25,23 @@ if TYPE_CHECKING:
     from mcp import types as mcp_types
     from mcp.server import Server
 
-# How often a call looks whether the loop of its session still runs: one that was stopped tells nobody.
+# How often a call checks whether its session's loop still runs: a loop stops without notice.
 _LOOP_CHECK_SECONDS = 1.0
 _LISTEN_PAUSE = 2.0
 
 Tools = dict[str, ToolFunction]
 Replace = Callable[[Iterable[str], Tools], None]
-"""Puts new tools in the place of those of these names. Raises ValueError for a name that others have."""
+"""Replaces the tools of these names with new ones. Raises ValueError if another tool already has one of the new
+names."""
 
 
 class McpServer:
-    """A server's tools, called through a session, which lives in the event loop that `start` is awaited in."""
+    """A server's tools, called through a session, which belongs to the event loop that awaits `start`."""
 
     def __init__(self, session: ClientSession | Client, prefix: str, replace: Replace) -> None:
         from mcp import Client
 
-        # A `Client` answers what a server asks back during a call; its session lists anew what it would have cached.
+        # A `Client` handles the server's requests during a call; its session fetches lists without a cache.
         self._caller = session
         self._session = session.session if isinstance(session, Client) else session
         self._prefix = prefix
@@ -72,8 +73,8 @@ class McpServer:
             self._in_background(self._listen(listen, ListenNotSupportedError))
 
     def _hear_notifications(self) -> None:
-        # The protocol before 2026-07-28 tells of changes by notifications alone, and a session takes a handler for
-        # those only when it is made.
+        # Before version 2026-07-28 the protocol reports changes only by notification, and a session only accepts a
+        # handler for those when it is created.
         from mcp.types import ToolListChangedNotification
 
         handler = self._session._message_handler
@@ -86,7 +87,7 @@ class McpServer:
         self._session._message_handler = hear
 
     async def _listen(self, listen: Any, not_supported: type[Exception]) -> None:
-        """Since 2026-07-28: changes come in a stream, which a server may end at any time."""
+        """Follow the stream of changes (since 2026-07-28), which a server may end at any time."""
         while True:
             try:
                 async with listen(self._session, tools_list_changed=True) as changes:
@@ -115,7 +116,7 @@ class McpServer:
                 if is_changed:
                     logger.info("the MCP server %s has changed its tools: register them again", self._name)
         except Exception as error:
-            # A session that was closed is no news to those who closed it.
+            # Whoever closed the session doesn't need a warning.
             level = logging.DEBUG if getattr(error, "code", None) == CONNECTION_CLOSED else logging.WARNING
             logger.log(level, "the MCP server %s didn't list its tools again: %s", self._name, error_text(error))
             return False
@@ -148,7 +149,7 @@ class McpServer:
             return readable(result)
 
         def read(value: Any, path: str) -> dict[str, Any]:
-            return {"arguments": require(dict, "an object", value, path)}  # the server checks them
+            return {"arguments": require(dict, "an object", value, path)}  # the server validates them
 
         shape = Shape(tool.input_schema, "an object", read)
         return ToolFunction(
@@ -156,7 +157,7 @@ class McpServer:
         )
 
     async def _in_loop(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """The result of a coroutine of the session, run in the session's loop, whichever one this is."""
+        """Run a coroutine of the session in the session's loop, from any loop, and return its result."""
         if asyncio.get_running_loop() is self._loop:
             return await call()
         gone = RuntimeError("the event loop of its session isn't running anymore")
@@ -167,7 +168,7 @@ class McpServer:
         try:
             while not result.done():
                 await asyncio.wait([result], timeout=_LOOP_CHECK_SECONDS)
-                if not self._loop.is_running() and not work.done():  # in this order; `result` comes a callback later
+                if not self._loop.is_running() and not work.done():  # in this order: `result` is set one callback later
                     raise gone
         finally:
             work.cancel()
@@ -177,13 +178,13 @@ class McpServer:
 
 
 def readable(result: Any) -> Any:
-    """What the model reads of a CallToolResult. Raises ToolError for an error."""
+    """Return what the model reads of a CallToolResult. Raises ToolError for an error."""
     parts = [_part(block.model_dump(mode="json", by_alias=True, exclude_none=True)) for block in result.content]
     if result.is_error:
         texts = (part if isinstance(part, str) else json.dumps(part, ensure_ascii=False) for part in parts)
         raise ToolError("\n".join(texts) or "The tool failed without giving a reason.")
     if "structured_content" in result.model_fields_set and result.structured_content is not None:
-        # Its texts say the same once more.
+        # The text parts repeat the structured content.
         others = [part for part, block in zip(parts, result.content, strict=True) if block.type != "text"]
         structured = result.structured_content
         return {"structured_content": structured, "content": others} if others else structured
@@ -191,7 +192,7 @@ def readable(result: Any) -> Any:
 
 
 def _part(block: dict[str, Any]) -> Any:
-    """A text as it is, an object for anything else, without the bytes, which a model cannot read."""
+    """Return text unchanged, and anything else as an object without its bytes, which a model can't read."""
     if block["type"] == "text":
         return block["text"]
     content = block.get("resource", block)
@@ -204,7 +205,7 @@ def mcp_server(
     namespace: str | None,
     make_run: Callable[[ToolFunction | None, str, PendingCall], ToolRun],
 ) -> Server:
-    """The official SDK's server of a set of tools, which may change."""
+    """Return a server of the official SDK for a set of tools, which may change."""
     try:
         from mcp import types
         from mcp.server import Server

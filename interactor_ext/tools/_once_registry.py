@@ -1,4 +1,4 @@
-"""Runs each job once: concurrent and later callers, sync or async, get the same answer."""
+"""Runs each job once: concurrent and later callers, sync or async, get the same outcome."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ A = TypeVar("A")
 _REMEMBERED = 4096
 
 Run = Callable[[float | None], Effects[Any]]
-"""Gives the result of a job, until an instant of `time.monotonic()`."""
+"""Returns the result of a job. The argument is its deadline in `time.monotonic()`."""
 
 
 class OnceRegistry(Generic[A]):
-    """Jobs by key. Each is run once, and its result submitted once; later callers get the same answer.
+    """Jobs by key. Each job runs once and submits its result once; later callers get the same outcome.
 
-    Where a caller gives up, the next one goes on: with the result if there is one, else with the `run` of the first.
-    The newest few thousand are remembered.
+    If a caller gives up, the next one continues: with the result if there is one, else with the first caller's `run`.
+    The newest few thousand jobs are remembered.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class OnceRegistry(Generic[A]):
                 return (yield from self._do(job, submit, ends_at))
             answers = job.answers
             yield Join(answers, ends_at, "another run of the same call was in progress")
-            # Empty if the other gave up: then it is our turn, or a third one's.
+            # Empty if the other caller gave up: then it is our turn, or a third caller's.
             if answers.result():
                 return answers.result()[0]
 
@@ -84,7 +84,7 @@ class OnceRegistry(Generic[A]):
 @attrs.define(eq=False)
 class _Job(Generic[A]):
     run: Run | None
-    """None once it has run."""
+    """None after it has run."""
     result: Any = None
     answers: Future[list[A]] = attrs.field(factory=promise)
     is_held: bool = False

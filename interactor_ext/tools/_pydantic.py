@@ -1,6 +1,6 @@
-"""Parameters that pydantic describes: its own types, and constraints in `Annotated` and `Field(...)`.
+"""Parameters described by pydantic: its own types, and constraints in `Annotated` and `Field(...)`.
 
-Only a function that uses them brings pydantic: it is imported when the first of them is met.
+pydantic is only imported for a function that uses these.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from interactor_ext._redaction import clean_text
 from interactor_ext.tools._records import MISSING, Member, unwrapped
 from interactor_ext.tools._shapes import InvalidArgumentError, Schema, Shape, path_of
 
-# All of annotated_types that pydantic checks, and what only describes. It would ignore the others.
+# The annotated_types that pydantic checks, and purely descriptive ones. pydantic would ignore any others.
 _CHECKED = {
     *("Ge", "Gt", "Le", "Lt", "Interval", "MultipleOf", "MinLen", "MaxLen", "Len"),
     *("Predicate", "Not", "Unit", "DocInfo"),
 }
-# pydantic writes these into a schema where a constraint does not go with the type, and fails at each call.
+# pydantic writes these into a schema where a constraint doesn't suit the type, and then fails at each call.
 _NOT_OF_JSON_SCHEMA = {"ge", "gt", "le", "lt", "multiple_of", "max_digits", "decimal_places", "allow_inf_nan"}
 _OF_TEXT = {"minLength", "maxLength"}
-# The keys of a schema whose values are schemas by name, and those whose values are none.
+# The keys of a schema that contain schemas by name, and those that contain plain values.
 _BY_NAME = {"properties", "$defs", "patternProperties"}
 _VALUES = {"const", "default", "enum", "examples"}
 
 
 def is_for_pydantic(hint: Any, place: str) -> bool:
-    """Raises TypeError, which names `place`, for a constraint that pydantic would ignore."""
+    """Whether pydantic has to read the hint. Raises TypeError, which names `place`, for a constraint it would
+    ignore."""
     bare, _, notes = unwrapped(hint)
     constraints = [note for note in notes if _is_constraint(note, place)]
     return bool(constraints) or _is_type(bare)
@@ -40,7 +41,7 @@ def is_for_pydantic(hint: Any, place: str) -> bool:
 def _is_type(bare: Any) -> bool:
     cls = typing.get_origin(bare) or bare
     marks = ("__get_pydantic_core_schema__", "__pydantic_core_schema__")
-    # attrs classes, the models of this SDK among them, are read as they were without pydantic.
+    # attrs classes, including this SDK's models, are read without pydantic.
     return isinstance(cls, type) and any(hasattr(cls, mark) for mark in marks) and not attrs.has(cls)
 
 
@@ -54,7 +55,8 @@ def _is_constraint(note: Any, place: str) -> bool:
 
 
 def with_field(member: Member, place: str) -> tuple[Member, Callable[[], Any] | None]:
-    """A member whose default is a `Field(...)`, or has one in `Annotated`, and what makes its default."""
+    """Apply a `Field(...)` in a member's default or `Annotated`. Return the member and the factory of its default, if
+    any."""
     infos = [each for each in (*unwrapped(member.hint)[2], member.default) if _is_field(each)]
     if not infos:
         return member, None
@@ -82,7 +84,7 @@ def _is_field(value: Any) -> bool:
 
 
 def pydantic_shape(hint: Any, place: str, definitions: dict[str, Schema]) -> Shape:
-    """Adds classes to `definitions`, for `$defs`. Raises TypeError, which names `place`."""
+    """Return the shape of a hint. Adds classes to `definitions`, for `$defs`. Raises TypeError, which names `place`."""
     while typing.get_origin(hint) in (Required, NotRequired):
         hint = typing.get_args(hint)[0]
     try:
@@ -98,13 +100,13 @@ def pydantic_shape(hint: Any, place: str, definitions: dict[str, Schema]) -> Sha
     notes = [each for note in unwrapped(hint)[2] for each in (note, *getattr(note, "metadata", ()))]
     misplaced = set(_misplaced([schema, *definitions.values()]))
     if any(getattr(each, "pattern", None) for each in notes) and '"pattern"' not in json.dumps(schema):
-        misplaced.add("pattern")  # which pydantic leaves out of the schema of a wrong type
+        misplaced.add("pattern")  # pydantic omits it from the schema of an unsuitable type
     if misplaced:
         raise TypeError(f"{place}: the constraint {', '.join(sorted(misplaced))} doesn't fit the type")
 
     def read(value: Any, path: str) -> Any:
         try:
-            return adapter.validate_json(json.dumps(value))  # where a date is a string, a set an array
+            return adapter.validate_json(json.dumps(value))  # in JSON mode a date is a string and a set is an array
         except pydantic.ValidationError as invalid:
             errors = invalid.errors(include_url=False)
             details = ((path_of(path, *error["loc"]), clean_text(error["msg"])) for error in errors)
@@ -122,7 +124,7 @@ def _with_definitions(adapter: Any, definitions: dict[str, Schema]) -> Schema:
 
 
 def _misplaced(schema: Any) -> Iterator[str]:
-    """The constraints that do not go with the types beside them: pydantic would fail at each call."""
+    """Yield the constraints that don't suit their types: pydantic would fail at each call."""
     if isinstance(schema, list):
         for each in schema:
             yield from _misplaced(each)

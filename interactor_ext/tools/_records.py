@@ -1,4 +1,4 @@
-"""Reads the fields of dataclasses, attrs classes and TypedDicts: the classes that stand for objects."""
+"""Reads the fields of dataclasses, attrs classes and TypedDicts, which represent JSON objects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Member(NamedTuple):
     hint: Any
     required: bool
     default: Any
-    """MISSING where it is required, or made anew for each object."""
+    """MISSING if the member is required, or its default is created for each object."""
     description: str
 
 
@@ -30,8 +30,8 @@ def is_record(candidate: type) -> bool:
 
 
 def members_of(record: type) -> tuple[list[Member], str]:
-    """The members of a record and the description in its docstring. Raises TypeError as `hints_of` does."""
-    # dataclass writes a signature into `__doc__` where there is no docstring.
+    """Return the members of a record and the description in its docstring. Raises TypeError as `hints_of` does."""
+    # A dataclass without a docstring has its signature in `__doc__`.
     docstring = record.__dict__.get("__doc__")
     about = read_docstring(docstring if not (docstring or "").startswith(f"{record.__name__}(") else None)
     members = next(members for fits, members in _KINDS if fits(record))
@@ -39,7 +39,8 @@ def members_of(record: type) -> tuple[list[Member], str]:
 
 
 def hints_of(thing: Any) -> dict[str, Any]:
-    """The type hints of a class or function, `Annotated` included. Raises TypeError where one names the unknown."""
+    """Return the type hints of a class or function, with `Annotated`. Raises TypeError if a hint has an unknown
+    name."""
     try:
         return typing.get_type_hints(thing, include_extras=True)
     except NameError as error:
@@ -50,7 +51,7 @@ def hints_of(thing: Any) -> dict[str, Any]:
 
 
 def unwrapped(hint: Any) -> tuple[Any, str, list[Any]]:
-    """A hint without what stands around the type proper, the description in `Annotated`, and all else there."""
+    """Return the bare type of a hint, the description in `Annotated`, and its other metadata."""
     description = ""
     others: list[Any] = []
     while True:
@@ -87,7 +88,7 @@ def _of_attrs(record: Any, hints: dict[str, Any], about: Description) -> Iterato
 
 def _of_typed_dict(record: Any, hints: dict[str, Any], about: Description) -> Iterator[Member]:
     for key, hint in hints.items():
-        # `__required_keys__` is wrong where annotations are postponed, so the hint itself comes first.
+        # `__required_keys__` is wrong for postponed annotations, so the hint itself comes first.
         origin = typing.get_origin(hint)
         required = origin is Required or (origin is not NotRequired and key in record.__required_keys__)
         yield Member(key, hint, required, MISSING, about.parameters.get(key, ""))

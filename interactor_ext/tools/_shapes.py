@@ -1,8 +1,8 @@
-"""Shapes of JSON: each has its JSON Schema and the reader that validates a value and converts it to Python.
+"""JSON shapes: each has a JSON Schema, and a reader that validates a value and converts it to Python.
 
-A language model writes the JSON. Validation is strict (a string is no number, a boolean no integer) but for what JSON
-itself leaves open: 1.0 is an integer. One error lists all that is invalid, each part with its path, in words that the
-model can act on.
+A language model writes the JSON. Validation is strict (a string isn't a number, a boolean isn't an integer), except
+where JSON itself makes no difference: 1.0 is an integer. One error lists everything invalid, each part with its path
+and wording that the model can act on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Detail = tuple[str, str]
 
 
 class InvalidArgumentError(Exception):
-    """JSON that is not valid under its schema: pairs of a dotted path and what is wrong there."""
+    """JSON that doesn't match its schema. `details` are pairs of a dotted path and the problem there."""
 
     def __init__(self, *details: Detail) -> None:
         super().__init__("; ".join(f"{path}: {problem}" if path else problem for path, problem in details))
@@ -28,23 +28,23 @@ class InvalidArgumentError(Exception):
 class Shape(NamedTuple):
     schema: Schema
     expected: str
-    """As in "must be a string"."""
+    """Completes "must be ...", such as "a string"."""
     read: Callable[[Any, str], Any]
-    """The Python value of a JSON value and its path; raises InvalidArgumentError."""
+    """Converts the JSON value at a path to Python; raises InvalidArgumentError."""
 
 
 class Field(NamedTuple):
     shape: Shape
     required: bool
     make_default: Callable[[], Any] | None = None
-    """Where the class or the function has none of its own."""
+    """Creates the default if the class or function has none of its own."""
 
 
 ANYTHING = Shape({}, "anything", lambda value, _: value)
 
 
 def scalar(schema: Schema, expected: str, convert: Callable[[Any], Any]) -> Shape:
-    """`convert` raises ValueError, TypeError or ArithmeticError for what it does not take."""
+    """Return a scalar shape. `convert` raises ValueError, TypeError or ArithmeticError for an invalid value."""
 
     def read(value: Any, path: str) -> Any:
         try:
@@ -56,7 +56,8 @@ def scalar(schema: Schema, expected: str, convert: Callable[[Any], Any]) -> Shap
 
 
 def choice(values: Iterable[tuple[Any, Any]]) -> Shape:
-    """One of several scalars, each given with what it becomes. Raises TypeError for one that is no JSON scalar."""
+    """Return a choice of scalars, each paired with its Python value. Raises TypeError for one that isn't a JSON
+    scalar."""
     pairs = list(values)
     for value, _ in pairs:
         if not (value is None or isinstance(value, str | int | float)):
@@ -77,7 +78,7 @@ def choice(values: Iterable[tuple[Any, Any]]) -> Shape:
 
 
 def union(variants: list[Shape]) -> Shape:
-    """The first variant for which the value is valid, in the order of the hint."""
+    """Return a shape that uses the first variant for which the value is valid, in the order of the hint."""
     expected = " or ".join(dict.fromkeys(variant.expected for variant in variants))
 
     def read(value: Any, path: str) -> Any:
@@ -88,14 +89,14 @@ def union(variants: list[Shape]) -> Shape:
             except InvalidArgumentError as invalid:
                 at, words = invalid.details[0]
                 deeper += [invalid] if at != path or not words.startswith(f"must be {variant.expected}") else []
-        # Where the value has the type of one variant alone, that variant's error is more precise.
+        # If only one variant has the value's JSON type, its error is more precise.
         raise deeper[0] if len(deeper) == 1 else _mismatch(path, expected, value)
 
     return Shape({"anyOf": [variant.schema for variant in variants]}, expected, read)
 
 
 def array(item: Shape, build: Callable[[Iterable[Any]], Any]) -> Shape:
-    """`build` is list, tuple, set or frozenset."""
+    """Return an array shape. `build` is list, tuple, set or frozenset."""
     schema: Schema = {"type": "array", "items": item.schema}
     if build in (set, frozenset):
         schema["uniqueItems"] = True
@@ -116,7 +117,7 @@ def mapping(item: Shape) -> Shape:
 
 
 def record(name: str, fields: Mapping[str, Field], build: Callable[[dict[str, Any]], Any]) -> Shape:
-    """An object with these fields and no others. Any exception that `build` raises makes it invalid."""
+    """Return an object shape with these fields and no others. Any exception from `build` makes the value invalid."""
     schema: Schema = {"type": "object", "properties": {key: field.shape.schema for key, field in fields.items()}}
     if required := [key for key, field in fields.items() if field.required]:
         schema["required"] = required
@@ -138,7 +139,7 @@ def record(name: str, fields: Mapping[str, Field], build: Callable[[dict[str, An
 
 
 def read_all(items: Iterable[tuple[Shape, Any, str]], *found: Detail) -> list[Any]:
-    """Read each value at its path. One InvalidArgumentError has all that is wrong, after what was `found` before."""
+    """Read each value at its path. Raises one InvalidArgumentError with all problems, after those in `found`."""
     values: list[Any] = []
     details = list(found)
     for shape, value, path in items:
@@ -152,7 +153,7 @@ def read_all(items: Iterable[tuple[Shape, Any, str]], *found: Detail) -> list[An
 
 
 def json_type(value: Any) -> str:
-    """The JSON type of a value."""
+    """Return the JSON type of a value."""
     names = {
         bool: "a boolean",
         int: "a number",
@@ -165,13 +166,13 @@ def json_type(value: Any) -> str:
 
 
 def _mismatch(path: str, expected: str, value: Any) -> InvalidArgumentError:
-    # Without the type where it fits: then the number or the text itself is wrong.
+    # If the JSON type is right, leave it out: the number or the text itself is wrong.
     got = "" if json_type(value) in expected else f", not {json_type(value)}"
     return InvalidArgumentError((path, f"must be {expected}{got}"))
 
 
 def require(kind: type[C], expected: str, value: Any, path: str) -> C:
-    """A list or dict, as it is. Raises InvalidArgumentError for anything else."""
+    """Return a list or dict unchanged. Raises InvalidArgumentError for anything else."""
     if not isinstance(value, kind):
         raise _mismatch(path, expected, value)
     return value
@@ -181,12 +182,12 @@ def _build(build: Callable[[Any], Any], content: Any, path: str, name: str) -> A
     try:
         return build(content)
     except Exception as error:
-        # The class is the caller's, and its checks raise whatever they like.
+        # The caller's class can raise anything.
         raise InvalidArgumentError((path, f"isn't a valid {name}: {error_text(error)}")) from error
 
 
 def error_text(error: BaseException) -> str:
-    """The text of an exception, or its type's name."""
+    """Return the text of an exception, or its type's name."""
     return clean_text(str(error)) or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""`ToolSet`: Python functions as tools of assistants, registered and run."""
+"""`ToolSet`: registers Python functions as tools of assistants, and runs them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ else:
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
-# A tenant has ids of its own for the same tools, and a process may serve many tenants.
+# Each tenant has its own ids for the same tools, and a process may serve many tenants.
 _REMEMBERED_IDS = 16_384
 
 
@@ -75,8 +75,8 @@ class ToolSet(Advised, calls=True):
     For an exception that isn't a ToolError, the model reads "The tool failed." with an id that is also in the log; with
     `expose_errors`, for development, it reads the exception's text.
 
-    `around` returns a context manager that each function runs in, those in `approval=` as well. `ToolContext.around` is
-    what it yields.
+    `around` returns a context manager that each function runs in, including those in `approval=`.
+    `ToolContext.around` is the value it yields.
 
     With an asynchronous client, synchronous functions run in worker threads. With a synchronous one, asynchronous
     functions run in an event loop in a background thread.
@@ -91,7 +91,7 @@ class ToolSet(Advised, calls=True):
         self._ledger = None if ledger is None else _ledger.Ledger(ledger)
         self._exposes_errors = expose_errors
         self._decisions: dict[object, _Decision] = {}
-        # A set may serve several platforms, a sandbox and the real one say, whose ids may be the same.
+        # By platform, because a set may serve several, such as a sandbox and the real one, whose ids may be equal.
         self._names: dict[tuple[str, str], str] = {}
         self._lock = fork_safe_lock()
         self._mcp_servers: list[McpServer] = []
@@ -187,7 +187,7 @@ class ToolSet(Advised, calls=True):
     def __repr__(self) -> str:
         return f"ToolSet({', '.join(self._tools)})"
 
-    # The client decides how the effects are run: at once, or as a coroutine.
+    # The client decides whether the effects run at once or as a coroutine.
 
     @overload
     def register(self, user: Resources) -> list[Tool]: ...
@@ -243,8 +243,9 @@ class ToolSet(Advised, calls=True):
         """Run a call that waits for approval, in any process and however late, and submit its result.
 
         `call` comes from `pending`, `run` or `reply.waiting`, as it was shown to the person, or is its id, which is
-        looked up in all rooms of the tenant. `by` is who decided: it is logged with the arguments by the logger
-        `interactor.tools`, and telemetry gets a `ToolDecided`. With several processes, give the set a ledger:
+        looked up in all rooms of the tenant. `by` names the person who decided: the logger `interactor.tools` records
+        it
+        with the arguments, and telemetry gets a `ToolDecided`. With several processes, give the set a ledger:
         otherwise two approvals at the same time can run the function twice. With an asynchronous client, await it.
 
         Raises:
@@ -277,10 +278,12 @@ class ToolSet(Advised, calls=True):
     def resume(self, user: Any, room_id: str) -> Any:
         """Run the calls of a room that have no result, such as those of a chat whose process has ended.
 
-        Looks at the newest messages (one page), and returns for each call what `run` returns, the oldest first. A call
-        that another process is running is waited for; one that was begun by a process that has ended isn't run again,
-        unless its tool is `idempotent`. Calls that the platform posts to a `callback_url` are left out. With an
-        asynchronous client, await it.
+        Looks at the newest messages (one page), and returns for each call what `run` returns, the oldest first. Waits
+        for
+        a call that another process is running. A call started by a process that has ended isn't run again, unless its
+        tool
+        is `idempotent`. Calls that the platform posts to a `callback_url` are left out. With an asynchronous client,
+        await it.
 
         Raises:
             ConfigurationError: the set has no ledger, so it can't know which calls another process is running.
@@ -297,13 +300,13 @@ class ToolSet(Advised, calls=True):
         return [] if self._ledger is None else list(self._ledger.unknown)
 
     def _with_tool(self, tool: ToolFunction) -> ToolSet:
-        """A copy with one tool more, which shares everything else with this set."""
+        """Return a copy with one more tool, which shares everything else with this set."""
         other = copy(self)
         other._tools = {**self._tools, tool.name: tool}
         return other
 
     def _within(self, around: Around | None) -> ToolSet:
-        """This set, or a copy that shares everything else with it, if it has no `around` of its own."""
+        """Return this set, or, if it has no `around`, a copy with this one that shares everything else."""
         if around is None or self._around is not None:
             return self
         other = copy(self)
@@ -311,7 +314,7 @@ class ToolSet(Advised, calls=True):
         return other
 
     def _replace(self, old: Iterable[str], new: dict[str, ToolFunction]) -> None:
-        """In one step, as other threads see it."""
+        """Replace tools in one step, as seen by other threads."""
         with self._lock:
             kept = {name: tool for name, tool in self._tools.items() if name not in old}
             if taken := kept.keys() & new.keys():
@@ -321,7 +324,7 @@ class ToolSet(Advised, calls=True):
     def _registration(self, user: Any) -> Effects[list[Tool]]:
         ends_at, user = user._view.ends_at(), user._without_key()
         register = partial(self._register, user, ends_at)
-        # A tool has no idempotency key: what came of a lost request shows in the list.
+        # Tools have no idempotency key, so the list shows whether a lost request took effect.
         return (
             yield from despite_lost_answers(
                 user, ends_at, register, lambda: everything(view_until(user, ends_at).tools.iterate(per_page=100))
@@ -352,7 +355,9 @@ class ToolSet(Advised, calls=True):
     def _answer(
         self, user: Any, call: PendingCall, ends_at: float | None, *, only_ours: bool = False
     ) -> Effects[Message | WaitingCall | None]:
-        """None, with `only_ours`, for a call of an unknown tool that the platform posts to a `callback_url`."""
+        """Respond to a call. With `only_ours`, return None for a call that the platform posts to a `callback_url`,
+        unless its
+        tool is in this set."""
         name, has_callback = yield from self._identify(user, call, ends_at)
         if only_ours and has_callback and name not in self:
             return None
@@ -423,14 +428,14 @@ class ToolSet(Advised, calls=True):
         return message
 
     def _identify(self, user: Any, call: PendingCall, ends_at: float | None) -> Effects[tuple[str, bool]]:
-        """The name of the tool that is called, and whether the platform posts its calls to a URL."""
+        """Return the name of the called tool, and whether the platform posts its calls to a URL."""
         api_url = user.config.core_api_url
         name = call.tool_name or self._names.get((api_url, call.tool_id or ""))
         if name or call.tool_id is None:
             return name or "(not named)", False
         try:
             tool: Tool = yield from despite_open_circuit(user, ends_at, lambda view: view.tools.get(call.tool_id))
-        except (NotFoundError, ValidationError):  # deleted; or an id that the server refuses
+        except (NotFoundError, ValidationError):  # deleted, or an id that the server refuses
             return call.tool_id, False
         if tool.name in self:
             self._remember(api_url, tool.id, tool.name)
@@ -447,7 +452,7 @@ Tools = ToolSet | Iterable[Callable[..., Any]]
 
 
 def tool_set(tools: Tools) -> ToolSet:
-    """A set as it is, or one made of functions.
+    """Return a set unchanged, or create one from functions.
 
     Raises:
         ConfigurationError: it is neither.
@@ -470,14 +475,14 @@ def tool_set(tools: Tools) -> ToolSet:
 
 @attrs.define(eq=False)
 class _Decision:
-    """What a person decided, and the run of the tool that it allows or takes the place of."""
+    """A person's decision, and the call's result: of the tool if approved, an error if rejected."""
 
     kind: Literal["approved", "rejected"]
     by: str | None
     reason: str = ""
     record: Callable[[], None] = attrs.field(init=False)
     is_taken: bool = attrs.field(init=False, default=False)
-    """Whether it came first: no other process had decided."""
+    """Whether this process was the first to decide."""
 
     def result(self, run: ToolRun, ends_at: float | None, renewal: Renewal | None = None) -> Effects[Any]:
         if not self.is_taken:
