@@ -1,1 +1,1 @@
-"""Chats, `user.chat(...)`: sends a message to a room and follows the answer, calls of tools included."""
+"""Chats, `user.chat(...)`: sends a message to a room and follows the reply, including tool calls."""

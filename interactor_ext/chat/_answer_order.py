@@ -1,7 +1,7 @@
-"""Decides which answer in a room belongs to which user's message, from their order: they carry no other hint.
+"""Decides which reply in a room belongs to which user's message. Their order is the only indication.
 
-The platform answers the messages of a room one after the other, in the order in which it keeps them. One whose answer
-waits for the results of tools steps aside meanwhile, and is in the queue again when the last of them is there.
+The platform replies to the messages of a room one at a time, in their stored order. A message whose reply waits for
+tool results leaves the queue, and rejoins it when the last result has arrived.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from interactor_client.models import Message, ToolCall
 from interactor_ext.tools._calls import is_finished
 
 NOT_THE_ASSISTANT = frozenset({"system", "tool", "user"})
-"""Roles. Messages of any other role are the assistant's."""
+"""Roles other than the assistant's. Messages of any unknown role are the assistant's."""
 
 _Owner = str | None
 
 
 class _Aside:
-    """A message whose answer waits for the results of calls."""
+    """A message whose reply waits for tool results."""
 
     def __init__(self, owner: _Owner, calls: list[ToolCall]) -> None:
         self.owner = owner
@@ -27,11 +27,11 @@ class _Aside:
 
 
 class AnswerOrder:
-    """The messages of a room, oldest first, as seen by the sender of the one with the id `ours`.
+    """The order of a room's messages, oldest first, from the point of view of the message `ours`.
 
-    `settled` is the id of a message up to which nothing is waited for any more. `is_cut_off` says that the list begins
-    somewhere behind `ours`. `results` are ids of calls in the order in which their results came, as far as that is
-    known: a message with a result does not name its call.
+    Messages up to the id `settled` need no more replies. With `is_cut_off`, the list begins somewhere after `ours`.
+    `results` are ids of calls in the order of their results, as far as known: a message with a result does not name its
+    call.
     """
 
     def __init__(
@@ -45,19 +45,19 @@ class AnswerOrder:
     ) -> None:
         self.answer: Message | None = None
         self.calls: list[ToolCall] = []
-        """What the answer to `ours` has called so far."""
+        """The calls that the reply to `ours` has made so far."""
         self.others: set[str] = set()
-        """The ids of answers to other messages, and of those up to `settled`."""
+        """The ids of replies to other messages after `settled`."""
         self.past: set[str] = set()
         self.calls_of_others: set[str] = set()
         self.is_ambiguous = False
-        """Whether there is an answer that may or may not be the one to `ours`."""
+        """Whether a reply may or may not be the one to `ours`."""
         self.unanswered: list[_Owner] = [ours] if is_cut_off else []
-        """Who is to be answered next, in order. None: a message from before the list, or one of several."""
+        """The messages that still need a reply, in order. None is a message from before the list, or one of several."""
         self._ours = ours
         self._unknown = ours if is_cut_off else None
         self._aside: list[_Aside] = []
-        # Whether `ours` is one of several in the queue whose order is unknown.
+        # Whether `ours` is one of several queued messages whose order is unknown.
         self._is_mixed = False
         self._results = results
         for message in oldest_first:
@@ -69,7 +69,7 @@ class AnswerOrder:
 
     @property
     def is_ours_next(self) -> bool:
-        """Whether no other message is answered before `ours`."""
+        """Whether no other message gets a reply before `ours`."""
         return not self._is_mixed and self.unanswered[:1] in ([], [self._ours])
 
     def _read(self, message: Message) -> None:
@@ -103,7 +103,7 @@ class AnswerOrder:
             return
         first = next((each for call in self._results for each in ready if call in each.has_result), None)
         if len(ready) > 1 and first is None:
-            # Any of them may be: take the first, and note that it is ambiguous.
+            # It may be any of them: pick the first, and note that it is ambiguous.
             self._is_mixed = self._is_mixed or any(each.owner == self._ours for each in ready)
             for each in ready:
                 each.owner = None
@@ -119,5 +119,5 @@ class AnswerOrder:
     def _take(self) -> _Owner:
         if self.unanswered:
             return self.unanswered.pop(0)
-        # A platform may keep no messages for results.
+        # A platform may not keep messages for results.
         return self._aside.pop().owner if len(self._aside) == 1 else self._unknown

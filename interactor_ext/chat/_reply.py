@@ -1,4 +1,4 @@
-"""`user.chat(...)`, sync and async: sends a message and follows its answer."""
+"""`user.chat(...)`, sync and async: sends a message and follows its reply."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Reply(SharedReply):
 
     def __exit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
         if exc_type is GeneratorExit:
-            # Perhaps of the garbage collector's, while this very thread holds a lock that closing needs.
+            # May run in the garbage collector, while this thread holds a lock that closing needs.
             self._state.closed()
             close_later(self.close)
         else:
@@ -91,7 +91,7 @@ class Reply(SharedReply):
             if len(calls) == 1:
                 run_sync(self._run_tool(calls[0]))
                 return
-            # Those that are not done at the deadline are left to their threads.
+            # Runs that aren't done at the deadline keep their threads.
             runs = [TOOL_THREADS.submit(run_sync, self._run_tool(call)) for call in calls]
             done, late = wait(runs, self._time_left())
         finally:
@@ -163,7 +163,7 @@ class AsyncReply(SharedReply):
         await run_async(self._step())
 
     async def _run_tools(self, calls: tuple[ToolCall, ...]) -> None:
-        # A task: a caller whose wait for the answer times out has not left the chat, and may wait again.
+        # In a task: a caller whose wait for the reply times out hasn't left the chat, and may wait again.
         work = self._work = self._work or asyncio.create_task(self._run_all(calls))
         await asyncio.wait([work], timeout=self._time_left())
         if not work.done():
@@ -181,13 +181,14 @@ class AsyncReply(SharedReply):
     def _leave_tools(self) -> None:
         work, self._work = self._work, None
         if work is not None and not work.done():
-            # Not waited for, because a thread can't be stopped; held, because a loop holds its tasks weakly.
+            # Not awaited, because a thread can't be stopped; kept here, because a loop only holds weak references to
+            # its tasks.
             _cancelled.add(work)
             work.add_done_callback(_cancelled.discard)
             work.cancel()
 
 
 async def _unguarded() -> AsyncGenerator[None, None]:
-    """Nothing has to be closed when a loop over the events is left."""
+    """Nothing needs closing when a loop over the events ends."""
     while True:
         yield

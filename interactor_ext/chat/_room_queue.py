@@ -1,7 +1,7 @@
-"""Queues the chats of a room, one at a time: the platform's events do not name the message that they answer.
+"""Queues the chats of a room, one at a time: the platform's events don't name the message that they reply to.
 
-The answers of a room come one after the other, and a delta on its stream names no message. So a chat waits until the
-chats that this process began in the room before are over, and until the room has no unanswered message of any sender.
+The replies in a room come one after the other, and a delta on its stream names no message. A chat therefore waits until
+the chats that this process began earlier in the room are over, and until every sender's messages have a reply.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from interactor_ext.logs import logger
 if TYPE_CHECKING:
     from interactor_client.models import Message
 
-# Rooms whose newest message got no answer.
+# How many rooms are remembered whose newest message got no reply.
 _MOST_GIVEN_UP = 1024
-# Seconds between polls for the end of an answer. Then the stream is listened to: half a minute in all. If no event
-# comes, the answer counts as cut off.
+# Seconds between polls for the end of a reply, half a minute in all. After that the chat listens to the stream, and if
+# no event comes, the reply counts as cut off.
 _POLL_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 5.0, 5.0, 5.0, 4.0)
 _LATER_POLL_PAUSE = 10.0
 _LISTEN_SECONDS = 5.0
-# What was not answered after so long will not be.
+# A message without a reply after this time won't get one.
 _LONGEST_ANSWER = timedelta(minutes=5)
 _NEWEST = 20
 
 ANOTHER_CHAT = "another chat in this room hadn't ended. Nothing was sent"
 
 HasEvents = Callable[[float], Effects[bool]]
-"""Whether an event comes on the stream of the room within so many seconds."""
+"""Whether an event arrives on the room's stream within that many seconds."""
 
 
 class Room(NamedTuple):
@@ -45,14 +45,14 @@ class Room(NamedTuple):
 
 
 class Place:
-    """A chat's place in the queue of its room, which it takes by `RoomQueue.join`."""
+    """A chat's place in the queue of its room, acquired with `RoomQueue.join`."""
 
     def __init__(self, chat: Callable[[], Any], room: Hashable, owner: object) -> None:
         self.chat = chat
-        """The chat, or None where it was dropped."""
+        """Returns the chat, or None if it was dropped."""
         self.room = room
         self.owner = owner
-        """The thread or task that began it: only another can be expected to read it to its end."""
+        """The thread or task that began the chat: another one can be expected to read it to its end, this one can't."""
         self.over: Future[None] = promise()
         self.ahead: list[Place] = []
 
@@ -67,7 +67,7 @@ class RoomQueue:
 
     def _reset(self) -> None:
         self._places: dict[Hashable, list[Place]] = {}
-        # The newest message that a room had when its silence was taken for the end of an answer.
+        # The newest message of each room when its reply was considered cut off.
         self._given_up: dict[Hashable, str] = {}
 
     def join(self, place: Place) -> None:
@@ -77,24 +77,25 @@ class RoomQueue:
             queue.append(place)
 
     def leave(self, place: Place) -> None:
-        """Twice does no harm."""
+        """Leave the queue. Calling it twice is harmless."""
         with self._lock:
             if place.over.done():
                 return
             queue = self._places.get(place.room, [])
-            if place in queue:  # a forked child has no queue of its parent's
+            if place in queue:  # a forked child doesn't inherit the queue
                 queue.remove(place)
             if not queue:
                 self._places.pop(place.room, None)
             place.over.set_result(None)
 
     def until_quiet(self, user: Any, room: Room, ends_at: float | None, has_events: HasEvents) -> Effects[str | None]:
-        """Wait for the end of the current answer: its deltas would be taken for those of the next one.
+        """Wait for the end of the current reply: its deltas would be mistaken for those of the next one.
 
         Returns the id of the room's newest message.
 
-        An answer that is never completed is waited for only as long as events come. Raises APITimeoutError if
-        that takes until `ends_at`, an instant of `time.monotonic()`.
+        Waits for an incomplete reply only as long as events come. Raises APITimeoutError if that takes until `ends_at`,
+        in
+        `time.monotonic()`.
         """
         pauses = iter(_POLL_PAUSES)
         while True:
@@ -120,7 +121,7 @@ class RoomQueue:
             yield Pause(_within(wait, ends_at))
 
     def _is_answering(self, room: Room, newest_first: list[Message]) -> bool:
-        """Whether an answer is still to come. One that waits for the results of tools does not count."""
+        """Whether a reply is still to come. One that waits for tool results doesn't count."""
         since = datetime.now(UTC) - _LONGEST_ANSWER
         alive = [
             each
@@ -141,7 +142,7 @@ def too_long() -> APITimeoutError:
 
 
 def _within(seconds: float, ends_at: float | None) -> float:
-    """So many seconds, or what is left of them. Raises APITimeoutError if nothing is."""
+    """Return `seconds`, or the time left if it is shorter. Raises APITimeoutError if no time is left."""
     left = seconds_until(ends_at)
     if left == 0:
         raise too_long()

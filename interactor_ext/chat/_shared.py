@@ -1,4 +1,4 @@
-"""The part of a chat's reply that sync and async have in common: all but how several tools run at once."""
+"""The part of a chat that sync and async share: everything except running several tools at once."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ else:
     tool_sets = LazyModule("interactor_ext.tools._tool_set")
 
 SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", default=frozenset())
-"""The rooms that wait for the result of what runs in this context."""
+"""The rooms that wait for the result of the code running in this context."""
 
 
 class SharedReply(Advised):
-    """A message, its answer, and its place in the queue of its room. The methods are effects where they wait."""
+    """A message, its reply, and its place in the queue of its room. Methods that wait are effects."""
 
     def __init__(
         self, user: Any, room_id: str, content: str, tools: tool_sets.Tools | None, tool_timeout: float | None = None
     ) -> None:
-        path_segment("room_id", room_id)  # or it raises
+        path_segment("room_id", room_id)  # raises for an invalid id
         if tool_timeout is not None:
             require(seconds_problem("tool_timeout", tool_timeout))
         self._user = user
@@ -83,15 +83,15 @@ class SharedReply(Advised):
         return sent
 
     def _advance(self) -> Any:
-        """Do the effects of one step, at once or as a coroutine."""
+        """Run the effects of one step, at once or as a coroutine."""
         raise NotImplementedError
 
     def _run_tools(self, calls: tuple[ToolCall, ...]) -> Any:
-        """Run these calls of tools and submit their results, at once or as a coroutine."""
+        """Run these tool calls and submit their results, at once or as a coroutine."""
         raise NotImplementedError
 
     def _leave_tools(self) -> None:
-        """Cancel the tools that run, where that is possible."""
+        """Cancel running tools where possible."""
 
     def _join_queue(self, owner: object) -> Place:
         if self._place is not None:
@@ -101,15 +101,15 @@ class SharedReply(Advised):
             raise RuntimeError("a tool can't chat in the room that waits for its result")
         self._ends_at = self._user._view.ends_at()
         place = Place(weakref.ref(self), self._room, owner)
-        # A chat that is garbage collected before it is closed does not block the room. Watched before it joins, as an
-        # interrupt in between would leave the room blocked for good.
+        # A chat that is garbage collected before it is closed mustn't block the room. Watched before it joins, because
+        # an interrupt in between would block the room permanently.
         self._watch = close_when_dropped(self, partial(ROOMS.leave, place))
         ROOMS.join(place)
         self._place = place
         return place
 
     def _send(self, place: Place) -> Effects[None]:
-        """Wait until the room is quiet, open the stream, then send: so no event of the answer is missed."""
+        """Wait until the room is quiet, open the stream, then send, so no event of the reply is missed."""
         yield from self._await_turn(place)
         self._state.quiet((yield from ROOMS.until_quiet(self._user, self._room, self._ends_at, self._has_events)))
         yield from self._prepare()
@@ -119,12 +119,12 @@ class SharedReply(Advised):
             self._ends_at,
             lambda view: view.messages.send(self._room.id, content=self._content, stream=True),
         )
-        # A caller that chooses the key may be repeating a chat that broke off.
+        # A caller that chooses the key may be repeating an interrupted chat.
         self._state.sent(message, is_repeat=self._user._view.idempotency_key is not None)
         yield from self._release_if_over()
 
     def _prepare(self) -> Effects[None]:
-        """What has to be there before the message is sent."""
+        """Create what must exist before the message is sent."""
         yield from ()
 
     def _await_turn(self, place: Place) -> Effects[None]:
@@ -142,7 +142,7 @@ class SharedReply(Advised):
             del place.ahead[0]
 
     def _has_events(self, seconds: float) -> Effects[bool]:
-        """Whether an event comes on the stream of the room within so many seconds."""
+        """Whether an event arrives on the room's stream within that many seconds."""
         stream: Any = self._user.with_options(deadline=seconds).rooms.stream(self._room.id)
 
         def listen() -> Effects[Any]:
@@ -151,7 +151,7 @@ class SharedReply(Advised):
         try:
             event = yield from while_open(stream, listen())
             return event not in (None, Gap.GAP) and not isinstance(event, StreamErrorEvent)
-        except InteractorError:  # one that lasts is raised when the chat opens its own stream
+        except InteractorError:  # a permanent error is raised when the chat opens its own stream
             return False
 
     def _open_stream(self, view: Any) -> Any:
@@ -160,7 +160,7 @@ class SharedReply(Advised):
 
     @property
     def running(self) -> list[ToolCall]:
-        """The calls whose tools this chat is running."""
+        """The tool calls that this chat is running."""
         action = self._state.action
         return list(action.calls) if isinstance(action, RunTools) else []
 
@@ -170,7 +170,7 @@ class SharedReply(Advised):
         return list(self._state.waiting)
 
     def _next_event(self) -> Effects[StreamEvent | WaitingCall | None]:
-        """The next event to hand out; None at the end. Raises if what there should have been was lost."""
+        """Return the next event; None at the end. Raises if the reply was lost."""
         while not self._state.events and not self._state.is_done:
             yield from self._step()
         if self._state.events:
@@ -192,7 +192,7 @@ class SharedReply(Advised):
                 raise self._state.error
 
     def _step(self) -> Effects[None]:
-        """Do what the state decides, once, and report what came of it."""
+        """Perform the state's action once, and report its outcome."""
         match self._state.action:
             case ReadStream():
                 self._limit_wait_for_others()
@@ -216,7 +216,7 @@ class SharedReply(Advised):
                 except InteractorError as error:
                     self._state.failed(error)
             case Sleep(seconds):
-                # A caller that gives up waiting, and waits again, sleeps only for what is left.
+                # A caller that gives up and waits again only sleeps for the remaining time.
                 self._wakes_at = self._wakes_at or time.monotonic() + seconds
                 yield Pause(seconds_until(min(filter(None, (self._wakes_at, self._ends_at)))) or 0.0)
                 self._wakes_at = None
@@ -226,7 +226,7 @@ class SharedReply(Advised):
         yield from self._release_if_over()
 
     def _limit_wait_for_others(self) -> None:
-        """Within `tool_timeout` the results of all calls must be there that this chat does not run."""
+        """Require all results of calls that this chat doesn't run within `tool_timeout`."""
         if not self._state.others_to_run:
             self._tools_end_at = None
         elif self._tool_timeout is not None and self._tools_end_at is None:
@@ -238,7 +238,7 @@ class SharedReply(Advised):
             name, has_callback = yield from tool_sets.ToolSet()._identify(
                 self._user, self._pending(call), self._ends_at
             )
-        except InteractorError:  # the log has the call
+        except InteractorError:  # the log names the call
             name, has_callback = "", True
         self._state.to_look_into.popleft()
         if not has_callback:
@@ -251,7 +251,7 @@ class SharedReply(Advised):
         elif event is None:
             self._state.ended()
         elif isinstance(event, StreamErrorEvent):
-            # It does not say which message it is about.
+            # The event doesn't name its message.
             self._state.stream_failed(_reported(event))
         elif isinstance(event, ResponseValidationError):
             logger.warning("The chat goes on without an event, and reads the room's messages. %s", event)
@@ -265,7 +265,7 @@ class SharedReply(Advised):
         self._state.stream_failed(error)
 
     def _release_if_over(self) -> Effects[None]:
-        """Close the stream and let the next chat of the room begin."""
+        """Close the stream and let the room's next chat begin."""
         if self._state.is_done:
             try:
                 self._leave_tools()
@@ -298,13 +298,13 @@ class SharedReply(Advised):
 
 
 def _warn_of_unsent(file: str, line: str) -> None:
-    """In the closer thread: a finaliser must not write anything."""
+    """Warn in the closer thread: a finaliser must not write anything."""
     problem = "This chat was never entered, so nothing was sent: write `with user.chat(...) as reply:`."
     warnings.warn_explicit(problem, RuntimeWarning, file, int(line))
 
 
 def _reported(event: StreamErrorEvent) -> StreamError:
-    """The error that an event reports, in any form of an error response."""
+    """Return the error that an event reports, in any form of an error response."""
     body = read_error_body(json.dumps(event.to_dict()).encode())
     known = body.code or StreamError.default_code
     if body.request_id:

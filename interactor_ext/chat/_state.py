@@ -1,19 +1,19 @@
 """State machine of a chat: decides from events and lists of messages what to do next, without a socket or a clock.
 
-A loop hands out `events`, carries out `action`, and reports the outcome:
+A loop returns `events` to the caller, performs `action`, and reports the outcome:
 
     ReadStream      wait for the next event of the stream     -> received, resumed, missed, ended or stream_failed
     ListMessages    list the room's messages, newest first    -> listed or list_failed
     RunTools        run these tool calls, all at once         -> ran or failed
-    Sleep           sleep, then go on                         -> woken
-    Done            `message` is the answer, or `error` is the reason why there is none
+    Sleep           sleep, then continue                      -> woken
+    Done            `message` is the reply, or `error` is the reason for its absence
 
-Done is for good, whatever is reported after it, unless `go_without_stream` is called: another thread or task may have
-left the chat meanwhile.
+Done is final, whatever is reported after it, unless `go_without_stream` is called: another thread or task may have
+left the chat in the meantime.
 
-Events do not name the message that they answer, and other senders may use the same room. So before the first event that
-may belong to another message, after the message was sent and after each round of tools, the room's messages are listed,
-and their order decides (_answer_order.py). While another message is being answered, nothing is handed out.
+Events don't name the message that they reply to, and other senders may use the same room. Therefore the room's messages
+are listed before the first event that may belong to another message, both after sending and after each round of tools,
+and their order decides (_answer_order.py). While another message gets its reply, no events are returned.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from interactor_ext.logs import logger
 from interactor_ext.tools._approval import ApprovalError, WaitingCall
 from interactor_ext.tools._calls import is_finished
 
-# Seconds between lists of a room whose stream is lost, or whose list lags behind it.
+# Seconds between lists of a room whose stream is lost, or whose list lags behind the stream.
 _POLL_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0)
 WAYS = (
     "pass tools= to the chat, give the tool a callback_url, or submit the result in a webhook handler of "
@@ -50,11 +50,11 @@ _ADVICE = f"Unless something else already runs it, {WAYS}."
 
 
 class ReadStream(NamedTuple):
-    """Without a time limit of its own: the stream has that of the chat."""
+    """Has no time limit of its own: the chat's deadline applies to the stream."""
 
 
 class ListMessages(NamedTuple):
-    """One page: the order of the newest messages decides."""
+    """List one page: the order of the newest messages decides."""
 
 
 class RunTools(NamedTuple):
@@ -66,11 +66,11 @@ class Sleep(NamedTuple):
 
 
 class Done(NamedTuple):
-    """With or without an answer."""
+    """The chat is over, with or without a reply."""
 
 
 class _Turn(Enum):
-    """Which answer the next events of the stream belong to."""
+    """Which message the next events of the stream reply to."""
 
     OURS = auto()
     ANOTHERS = auto()
@@ -78,7 +78,7 @@ class _Turn(Enum):
 
 
 class ReplyState:
-    """One message and its answer, which may take several rounds of tool calls."""
+    """One message and its reply, which may take several rounds of tool calls."""
 
     def __init__(self, *, runs_tools: bool) -> None:
         self.events: deque[Any] = deque()
@@ -87,27 +87,27 @@ class ReplyState:
         self.error: InteractorError | None = None
         self._runs_tools = runs_tools
         self.sent_message: Message | None = None
-        # The id of the newest message that was there before.
+        # The id of the room's newest message before this chat.
         self._settled: str | None = None
         self._turn = _Turn.UNKNOWN
-        # An event that is handed out, or dropped, after the next list.
+        # An event that is returned, or dropped, after the next list.
         self._held: Any = None
-        # Ids from the stream: completed answers to others, and results in their order. Then the ids of calls
-        # that are known to be of this answer, and of those that are not.
+        # Ids from the stream: completed replies to other messages, and calls in the order of their results. Then the
+        # ids of calls known to belong to this reply, and to others.
         self._completed: set[str] = set()
         self._results: list[str] = []
         self._calls: set[str] = set()
         self._calls_of_others: set[str] = set()
         self._lag_pauses = deque(_POLL_PAUSES)
-        # The text of the current message that was handed out, and whether some was lost after that.
+        # The text of the current message returned so far, and whether some was lost after that.
         self._text = ""
         self._has_gap = False
         self._looks_for_answer = False
         self._to_run: dict[str, ToolCall] = {}
-        # The calls whose results another client has to submit, by id; and those that were not looked into yet.
+        # The calls whose results another client must submit, by id, and those among them not yet looked up.
         self.others_to_run: dict[str, ToolCall] = {}
         self.to_look_into: deque[ToolCall] = deque()
-        # The calls that wait until a person approves them.
+        # The calls that wait for a person's approval.
         self.waiting: list[WaitingCall] = []
         self._started: set[str] = set()
         self._poll_pauses: deque[float] | None = None
@@ -119,13 +119,14 @@ class ReplyState:
         return isinstance(self.action, Done)
 
     def quiet(self, newest: str | None) -> None:
-        """No message in the room waits for an answer. `newest` is the id of its newest message."""
+        """Every message in the room has its reply. `newest` is the id of the newest message."""
         self._settled = newest
 
     def sent(self, message: Message, *, is_repeat: bool = False) -> None:
-        """The message was accepted; the platform gives it back, or, if it does not stream, the answer itself.
+        """The message was accepted. `message` is what the platform returned: the message, or, if it doesn't stream, the
+        reply.
 
-        If it may have been sent before, with the same idempotency key, it may have been answered then.
+        A repeat, with the same idempotency key, may already have got its reply the first time.
         """
         self.sent_message = message
         if is_repeat:
@@ -147,12 +148,12 @@ class ReplyState:
             self._set_action(ListMessages())
 
     def resumed(self, last_event_id: str) -> None:
-        """The stream broke off and is connected again. Without an id the server cannot know what to send again."""
+        """The stream broke off and is connected again. Without an id the server can't know which events to resend."""
         self._has_gap = self._has_gap or not last_event_id
         self._set_action(ListMessages())
 
     def missed(self, *, is_complete: bool = False) -> None:
-        """An event could not be read. `is_complete` tells whether it completed a message."""
+        """An event couldn't be read. `is_complete` tells whether it completed a message."""
         self._has_gap = True
         if is_complete:  # no event may follow, and the list may lag behind
             self._lag_pauses = deque(_POLL_PAUSES)
@@ -181,7 +182,7 @@ class ReplyState:
             and not self._to_run
             and (self._poll_pauses is not None or isinstance(held, MessageComplete))
         ):
-            # Before that, the stream may still show which result came first.
+            # Until then, the stream may still show which result came first.
             self.failed(self._ambiguous_error())
         elif isinstance(held, MessageDelta):
             self._has_gap = True
@@ -215,14 +216,14 @@ class ReplyState:
             self._set_action(Done())  # with the stream's error
 
     def waits(self, call: WaitingCall) -> None:
-        """A person has to approve a call before it is run."""
+        """A call needs a person's approval."""
         self.waiting.append(call)
         self.events.append(call)
 
     def ran(self) -> None:
         self._turn = _Turn.UNKNOWN
         if self.waiting:
-            # The assistant may have called more tools at the same time, whose events are still to come.
+            # The assistant may have called more tools at the same time, and their events may still arrive.
             self._set_action(ListMessages())
         else:
             self._continue()
@@ -231,14 +232,14 @@ class ReplyState:
         self._set_action(ListMessages())
 
     def ended(self) -> None:
-        """The server ended the stream. The answer may be among the room's messages nevertheless."""
+        """The server ended the stream. The reply may still be among the room's messages."""
         if not self.is_done:
             self.stream_failed(StreamError("The stream ended before the reply was complete."))
             self._look_without_stream()
 
     def stream_failed(self, error: InteractorError) -> None:
         if not self.is_done:
-            # A deadline is the end of everything.
+            # A deadline is final.
             self._is_resumable = not isinstance(error, APITimeoutError)
             if isinstance(error, APITimeoutError) and self.others_to_run:
                 names = ", ".join(sorted(map(clean_text, self.others_to_run)))
@@ -258,7 +259,8 @@ class ReplyState:
         self.failed(StreamError("The chat ended before the reply was complete."))
 
     def go_without_stream(self) -> bool:
-        """After the stream failed for good: find the answer in the room's messages. False if that is of no use."""
+        """After the stream failed permanently: find the reply in the room's messages. Returns False if that can't
+        help."""
         if not self._is_resumable or self.error is None:
             return False
         self._is_closed = False
@@ -287,7 +289,7 @@ class ReplyState:
 
     @property
     def _is_answer(self) -> bool:
-        """Whether the platform gave back an answer in place of the message."""
+        """Whether the platform returned a reply instead of the message."""
         return self.sent_message is not None and self.sent_message.role not in NOT_THE_ASSISTANT
 
     def _may_be_of_others(self, event: Any) -> bool:
@@ -314,7 +316,7 @@ class ReplyState:
                 return False
 
     def _is_listed(self, event: Any, order: AnswerOrder) -> bool:
-        """Whether it is of the answer to this message for certain."""
+        """Whether the event certainly belongs to the reply to this message."""
         match event:
             case ToolCallStart(tool_call=call):
                 return call.id in self._calls
@@ -329,7 +331,7 @@ class ReplyState:
             case MessageDelta(content=text):
                 self.others_to_run.clear()
                 if self._has_gap:
-                    return  # the complete message has the text in between
+                    return  # the complete message contains the missing text
                 self._text += text
                 self.events.append(event)
             case ToolCallStart(tool_call=call):
@@ -353,7 +355,7 @@ class ReplyState:
         if message.role in NOT_THE_ASSISTANT:
             self.events.append(event)
         elif not pending and self._has_gap and "content" in message.left_out:
-            self.missed(is_complete=True)  # what was said is among the room's messages
+            self.missed(is_complete=True)  # the content is among the room's messages
         elif not pending:
             self._finish(event)
         else:
@@ -369,8 +371,8 @@ class ReplyState:
                 self._set_action(ListMessages())
 
     def _finish(self, event: MessageComplete) -> None:
-        """The answer is complete; text of it that came in no delta is handed out before it."""
-        if "content" in event.message.left_out:  # the deltas have said it
+        """The reply is complete. Text that came in no delta is returned first."""
+        if "content" in event.message.left_out:  # the deltas contained it
             event = attrs.evolve(event, message=attrs.evolve(event.message, content=self._text))
         content = event.message.content
         if content.startswith(self._text) and content != self._text:
@@ -389,10 +391,10 @@ class ReplyState:
         self._has_gap = False
 
     def _leave_to_others(self, call: ToolCall) -> None:
-        """Log it where this chat runs no tools: with a forgotten `tools=` the assistant would seem to hang."""
+        """Log the call if this chat runs no tools: with a forgotten `tools=` the assistant would seem to hang."""
         if self._runs_tools or is_finished(call):
             return
-        self._turn = _Turn.UNKNOWN  # while it waits, others may be answered
+        self._turn = _Turn.UNKNOWN  # while it waits, other messages may get replies
         if call.id not in self.others_to_run:
             self.others_to_run[call.id] = call
             self.to_look_into.append(call)
@@ -421,7 +423,7 @@ class ReplyState:
         self._set_action(RunTools(calls))
 
     def _needs_approval(self) -> None:
-        """All that this chat could run has run."""
+        """Every call that this chat could run has run."""
         names = ", ".join(f"{call.tool} ({clean_text(call.id)})" for call in self.waiting)
         self.failed(
             ApprovalError(
@@ -432,7 +434,7 @@ class ReplyState:
         )
 
     def _list_again_later(self, held: Any, error: InteractorError) -> None:
-        """The list lags behind the stream, or cannot be had for now."""
+        """The list lags behind the stream, or is unavailable for now."""
         if self._lag_pauses:
             self._held = held
             self._set_action(Sleep(self._lag_pauses.popleft()))
@@ -448,7 +450,7 @@ class ReplyState:
         )
 
     def _order(self, newest_first: list[Message]) -> AnswerOrder:
-        """Whose turn it is in the room, and what belongs to the message that was sent."""
+        """Return the order of the room's messages, from the point of view of the sent message."""
         sent = self.sent_message
         if sent is None:
             return AnswerOrder((), None)

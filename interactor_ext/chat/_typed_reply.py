@@ -1,4 +1,4 @@
-"""Answers with a shape, `user.chat(..., answer=Booking)`: the assistant gives them by calling a tool of that shape."""
+"""Typed answers, `user.chat(..., answer=Booking)`: the assistant returns them by calling a tool of that shape."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_QUOTED = 300
 
 
 class _Typed(SharedReply, Generic[A]):
-    """The answers that came so far, and the tool that takes them."""
+    """The answers so far, and the tool that receives them."""
 
     def __init__(
         self, user: Any, room_id: str, content: str, tools: Tools | None, tool_timeout: float | None, shape: type[A]
@@ -40,7 +40,7 @@ class _Typed(SharedReply, Generic[A]):
         super().__init__(user, room_id, content, with_answer, tool_timeout)
 
     def _prepare(self) -> Effects[None]:
-        """Give the room's assistant the tool, which it keeps."""
+        """Add the tool to the room's assistant, which keeps it."""
         view = partial(view_until, self._user._without_key(), self._ends_at)
         (known,) = yield from ToolSet()._with_tool(self._tool)._registration(view())
         room = yield Call(partial(view().rooms.get, self._room.id))
@@ -58,8 +58,9 @@ class _Typed(SharedReply, Generic[A]):
             yield Call(partial(view().assistants.update, assistant.id, tools=[*ids, known.id]))
 
     def _shaped(self) -> Effects[A]:
-        """The answer. If there is none, the assistant is asked once more, as part of this chat: it has the same
-        deadline, and the same key each time.
+        """Return the answer. If there is none, send a second request, as part of this chat: it has the same deadline,
+        and the
+        same key on each attempt.
         """
         message = yield from self._answer()
         if self._again is not None:
@@ -87,22 +88,22 @@ class _Typed(SharedReply, Generic[A]):
 
 
 class TypedReply(_Typed[A], Reply):
-    """A `Reply` whose answer has a shape."""
+    """A `Reply` with a typed answer."""
 
     def answer(self) -> A:
-        """The answer, an instance of the class. An assistant that did not give one is asked for it once more.
+        """Return the answer, an instance of the class. If the assistant gives none, the chat requests it a second time.
 
-        Raises ResponseValidationError, with what it said, if there is none then.
+        Raises ResponseValidationError, with the assistant's text, if there is still none.
         """
         return run_sync(self._shaped())
 
 
 class AsyncTypedReply(_Typed[A], AsyncReply):
-    """An `AsyncReply` whose answer has a shape."""
+    """An `AsyncReply` with a typed answer."""
 
     async def answer(self) -> A:
-        """The answer, an instance of the class. An assistant that did not give one is asked for it once more.
+        """Return the answer, an instance of the class. If the assistant gives none, the chat requests it a second time.
 
-        Raises ResponseValidationError, with what it said, if there is none then.
+        Raises ResponseValidationError, with the assistant's text, if there is still none.
         """
         return await run_async(self._shaped())
