@@ -86,7 +86,7 @@ class AsyncPostgresEventStore(_Claims, PostgresBacked["psycopg_pool.AsyncConnect
     async def _run(self, plan: Callable[[Any], Effects[T]]) -> T:
         # In its own task: a cancelled psycopg first asks the server to cancel, and waits for that.
         task = asyncio.ensure_future(run_async(self._perform(plan, time.monotonic() + self._timeout)))
-        # otherwise asyncio logs an exception that nothing retrieves
+        # Otherwise asyncio logs an exception that nothing retrieves.
         task.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
             await asyncio.wait([task], timeout=self._timeout)
