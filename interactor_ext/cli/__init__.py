@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from interactor_ext._lazy import lazy_modules
 
-# All that sends is loaded by what sends, so that --help and completion are fast.
+# Code that sends requests is only imported when it runs, so --help and completion are fast.
 lazy_modules(__name__, "description", "operations", "receiver")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with `arguments`, by default those of this process. Returns the exit status."""
+    """Run the command with `arguments`, by default the process's own. Returns the exit status."""
     try:
         import rich  # noqa: F401
         import typer  # noqa: F401

@@ -1,4 +1,4 @@
-"""`python -m interactor_ext.cli`, for when the command `interactor` is not on the path."""
+"""`python -m interactor_ext.cli`, for when the command `interactor` isn't on the path."""
 
 from __future__ import annotations
 

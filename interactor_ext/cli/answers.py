@@ -1,4 +1,4 @@
-"""Where the answers of `interactor api` go: to stdout or into a file, whole or one field of them, masked or not."""
+"""Output of `interactor api`: to stdout or a file, the whole response or one field, with secrets masked or shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d*)\]")
 
 
 class Answers:
-    """Shows answers, or writes them to `output`. Secrets are in the file, and shown if `show_secrets`."""
+    """Shows responses, or writes them to `output`. Secrets are shown if `show_secrets`, and always written to the
+    file."""
 
     def __init__(self, *, output: Path | None, field: str | None, show_secrets: bool, compact: bool) -> None:
         self._output = output
@@ -30,7 +31,7 @@ class Answers:
         self._steps = [] if field is None else steps(field)
 
     def refuse_to_lose(self, shown_once: str | None, operation: str) -> None:
-        """Raise ConfigurationError if a secret that is shown once would not be seen."""
+        """Raise ConfigurationError if a secret that the platform only shows once would be masked or omitted."""
         if shown_once is None:
             return
         if not self._shows_secrets:
@@ -46,7 +47,7 @@ class Answers:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Open the file before the call, so that no answer is lost. A call that fails leaves the file as it was."""
+        """Open the file before the call, so no response is lost. A failed call leaves the file unchanged."""
         if self._output is None:
             yield
             return
@@ -55,7 +56,7 @@ class Answers:
         try:
             with open_private(self._output, keep=True) as file:
                 yield
-                if self._output.is_file():  # no device
+                if self._output.is_file():  # not a device
                     file.truncate(0)
                 file.write(self._file.getvalue())
         except BaseException:
@@ -83,12 +84,12 @@ class Answers:
         self._write(shown, compact=self._compact or on_one_line)
 
     def put_each(self, items: Iterable[Any]) -> None:
-        """Show items as they come, a line each."""
+        """Show items as they arrive, one per line."""
         for item in items:
             self.put(item, on_one_line=True)
 
     def put_all(self, items: Iterable[Any]) -> None:
-        """Show items as they come, where each is a line, else as one list. The field is one of each item."""
+        """Show items as they arrive if each is one line, else as one list. `--field` applies to each item."""
         if self._compact or self._field:
             self.put_each(items)
         else:
@@ -106,7 +107,7 @@ class Answers:
 
 
 def steps(path: str) -> list[str]:
-    """The parts of a path: `data[0].id` is data, 0, id; `[]` stands for every item. Raises ConfigurationError."""
+    """Split a path: `data[0].id` becomes data, 0, id; `[]` means every item. Raises ConfigurationError."""
     found = [match[1] or match[2] or "[]" for match in _STEP.finditer(path)]
     if not found or _STEP.sub("", path):
         raise ConfigurationError(f"{path!r} isn't a valid field path: write data.id, data[0].id or data[].id.")
@@ -114,7 +115,8 @@ def steps(path: str) -> list[str]:
 
 
 def select(value: Any, path: str) -> list[Any]:
-    """The values at a path: one, unless `[]` is in it. Raises ConfigurationError where it leads nowhere."""
+    """Return the values at a path: one, unless it contains `[]`. Raises ConfigurationError if the path doesn't
+    exist."""
     found = [value]
     for step in steps(path):
         found = [inner for each in found for inner in _within(each, step, path)]

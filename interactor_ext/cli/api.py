@@ -26,7 +26,7 @@ def complete_operation(incomplete: str) -> list[tuple[str, str]]:
 
 
 def complete_parameter(context: typer.Context, incomplete: str) -> list[str]:
-    """`name=` for each parameter of the operation that isn't given yet."""
+    """Suggest `name=` for each parameter of the operation that isn't set yet."""
     described = operations.operations().get(context.params.get("operation") or "")
     given = {each.partition("=")[0] for each in context.params.get("parameters") or ()}
     names = [each["name"] for each in described.parameters] if described else []
@@ -121,7 +121,7 @@ def api(
 
 
 def _refuse_misfits(described: operations.Described, every_page: bool, limit: int | None, output: Path | None) -> None:
-    """Raise ConfigurationError for options that the operation has no use for."""
+    """Raise ConfigurationError for options that don't apply to the operation."""
     operation = described.operation
     if every_page and not described.is_paged:
         raise ConfigurationError(f"{operation.id} isn't paged, so --all doesn't apply.")
@@ -168,7 +168,7 @@ def _body(data: str | None) -> Any:
 
 
 def _completed(described: operations.Described, body: Any, client: InteractorClient) -> Any:
-    """Add the client's credentials to the body of an account server operation, so that nobody has to type them."""
+    """Add the client's credentials to the body of an account server operation, so users needn't type them."""
     names = (described.body or {}).get("properties", {})
     if described.operation.server != "account" or not names:
         return body
@@ -180,7 +180,7 @@ def _completed(described: operations.Described, body: Any, client: InteractorCli
 def _events(
     client: InteractorClient, described: operations.Described, given: dict[str, str], limit: int | None
 ) -> Iterator[Any]:
-    """The events of a stream, as JSON."""
+    """Yield the events of a stream, as JSON."""
     if client.config.namespace is None and "namespace" in given:
         client = client.namespace(given["namespace"])
     resource = getattr(client, described.operation.tag)

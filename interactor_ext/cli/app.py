@@ -1,4 +1,4 @@
-"""The commands of `interactor`, their exit status and error output."""
+"""The commands of `interactor`, their exit statuses and error output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from interactor_ext.cli.settings import load_env_file
 
 @cache  # Building them takes 30 ms, and tests run hundreds of command lines in one process.
 def command_line(*, sandbox_alone: bool = False) -> Callable[..., object]:
-    """All commands, or `sandbox` alone, which starts in half the time without what the others import."""
+    """Return all commands, or only `sandbox`, which starts in half the time without the others' imports."""
     app = typer.Typer(
         name="interactor",
         help="The Interactor platform from a terminal. Settings come from the INTERACTOR_... variables.",
@@ -47,9 +47,9 @@ def command_line(*, sandbox_alone: bool = False) -> Callable[..., object]:
         app.command()(docs)
         app.command()(mcp)
         app.command()(demo)
-        # As with `sandbox` below.
+        # As for `sandbox` below.
         app.command(context_settings={"allow_interspersed_args": False})(explore)
-    # What follows the program's name belongs to the program.
+    # Arguments after the program's name belong to the program.
     app.command(context_settings={"allow_interspersed_args": False})(sandbox)
     return typer.main.get_command(app)
 
@@ -71,7 +71,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _reordered(arguments: list[str]) -> list[str]:
-    """The arguments without `--verbose`, and with `--env-file` before the command; `sandbox` has one of its own."""
+    """Return the arguments without `--verbose`, and with `--env-file` before the command. `sandbox` has its own."""
     rest = [each for each in arguments if each != "--verbose"]
     named = [number for number, each in enumerate(rest) if each.partition("=")[0] == "--env-file"]
     commands = (each for number, each in enumerate(rest) if not each.startswith("-") and number - 1 not in named)

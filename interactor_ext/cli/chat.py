@@ -81,7 +81,7 @@ def _send(user: InteractorClient, room: Room, text: str) -> None:
 
     note = ""
     with warnings.catch_warnings(), user.chat(room.id, text) as reply, Answer() as answer:
-        warnings.simplefilter("ignore", RuntimeWarning)  # of tools that are not run: it is said below
+        warnings.simplefilter("ignore", RuntimeWarning)  # about tools that aren't run: the command reports them itself
         try:
             for event in reply:
                 if isinstance(event, MessageDelta):

@@ -67,7 +67,7 @@ def show(router: Router, key: Key) -> None:
 def replay(router: Router, keys: Keys = None, every: All = False) -> None:
     """Queue dead letters again, with all attempts. Exits with status 1, doing nothing, if a key is unknown."""
     worker = _load(router)
-    # False where someone else was faster.
+    # False if another process was faster.
     replayed = [worker.queue.replay(letter.key) for letter in chosen(worker, keys, every)]
     write(f"{how_many(sum(replayed))} replayed.")
 

@@ -1,4 +1,4 @@
-"""What the commands of `interactor webhooks` share: the secret, saved bodies, sending and showing."""
+"""What the commands of `interactor webhooks` share: the secret, saved bodies, sending and printing."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ SecretFile = Annotated[
     Path | None,
     typer.Option("--secret-file", help="File containing the webhook secret (default: $INTERACTOR_WEBHOOK_SECRET)."),
 ]
-# Seconds. The platform waits as long for a receiver.
+# In seconds, as long as the platform waits for a receiver.
 PATIENCE = 30.0
-# The headers that verification needs, and the options that set them.
+# The headers needed for verification, and the options that set them.
 SIGNED = {"x-interactor-signature": "--signature", "x-interactor-timestamp": "--timestamp"}
 
 
 def known_events() -> dict[str, ContractEvent]:
-    """Every event that a webhook can listen for, by its type."""
+    """Return every event that a webhook can subscribe to, by type."""
     from interactor_ext.testing.deliveries import contract_events
 
     return contract_events()
 
 
 def describe_event(name: str) -> ContractEvent:
-    """The event of this type. Raises ConfigurationError if the contract has none."""
+    """Return the example event of this type. Raises ConfigurationError if the contract has none."""
     known = known_events()
     if name not in known:
         close = get_close_matches(name, known, n=3)
@@ -70,7 +70,8 @@ def read_body(name: str) -> tuple[bytes, dict[str, str]]:
 
 
 def type_of(raw: bytes) -> str | None:
-    """The event type of a body; None without one, or if no header can carry it: any body may be replayed."""
+    """Return the event type of a body; None if it has none, or one that a header can't contain: any body may be
+    replayed."""
     with suppress(WebhookPayloadError):
         kind = parse_event(raw).event
         return kind if kind.isascii() and kind.isprintable() else None

@@ -1,4 +1,4 @@
-"""`interactor demo`: runs examples/quickstart.py beside an embedded sandbox; it needs no credentials."""
+"""`interactor demo`: runs examples/quickstart.py against an embedded sandbox; it needs no credentials."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from interactor_ext.testing.environment import environment_of
 
 
 def main() -> int:
-    """The exit status of the quickstart: 0 if every call had its answer."""
+    """Return the quickstart's exit status: 0 if every call succeeded."""
     path = _quickstart()
     note(f"This runs {path} against an embedded sandbox.")
     with Sandbox(word_delay=0.03).run() as sandbox:
@@ -20,7 +20,7 @@ def main() -> int:
 
 
 def _quickstart() -> Path:
-    """The file in a wheel, or in a clone."""
+    """Return the quickstart's path, in a wheel or a clone."""
     packed = Path(__file__).with_name("quickstart.py")
     return packed if packed.exists() else Path(__file__).parents[2] / "examples" / "quickstart.py"
 

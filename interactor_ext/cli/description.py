@@ -1,4 +1,4 @@
-"""`interactor api OPERATION --describe`: parameters, body and example of an operation, read from the contract."""
+"""`interactor api OPERATION --describe`: shows an operation's parameters, body and example, read from the contract."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NULL = {"type": "null"}
 def show(described: Described, *, as_json: bool) -> None:
     """Print an operation as text, or as one JSON object with the schemas of its parameters and body."""
     if as_json:
-        write_json(as_json_of(described), compact=True, show_secrets=True)  # those of its examples
+        write_json(as_json_of(described), compact=True, show_secrets=True)  # including secrets in examples
         return
     operation = described.operation
     write(operation.id, "bold cyan", end="")
@@ -50,7 +50,7 @@ def _field(name: str, schema: Json, description: str | None, required: bool | No
 
 
 def _type(schema: Json) -> str:
-    """The type of a schema as text: `string`, `one of a, b`, `array of string`. Null is left out."""
+    """Return the type of a schema as text: `string`, `one of a, b`, `array of string`. Omits null."""
     schema = resolve(schema)
     known = schema.get("x-extensible-enum") or schema.get("enum")
     if known or "const" in schema:

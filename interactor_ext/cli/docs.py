@@ -1,4 +1,4 @@
-"""`interactor docs`: finds and shows pages of the documentation, without a network."""
+"""`interactor docs`: searches and shows pages of the documentation, offline."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from interactor_ext.cli.output import write, write_markdown
 
 _MOST_FOUND = 8
 _ENTRY = re.compile(r"^(?:## (?P<section>.+)|- \[(?P<title>.+?)\]\((?P<name>[^)]+)\.html\): (?P<about>.*))$", re.M)
-# A heading, or a block of code, in which a # begins a comment.
+# A heading, or a code block, in which a # begins a comment.
 _HEADING = re.compile(r"^(?:```.*?^```|#{1,4} (?P<heading>.+?)$)", re.M | re.S)
-# What the site makes of a module's docstrings.
+# A directive that the site replaces with a module's docstrings.
 _MODULE = re.compile(r"^::: (?P<name>\S+)\n(?:    .*\n|\n)*", re.M)
 
 
@@ -39,14 +39,14 @@ class Found(NamedTuple):
 
 
 def _folder() -> Path:
-    """The pages in a wheel, or in a clone."""
+    """Return the folder of the pages, in a wheel or a clone."""
     packed = Path(__file__).with_name("pages")
     return packed if packed.exists() else Path(__file__).parents[2] / "docs"
 
 
 @cache
 def pages() -> dict[str, Page]:
-    """Every page by its name, such as how-to/webhooks, in the order of the navigation."""
+    """Return every page by name, such as how-to/webhooks, in navigation order."""
     found: dict[str, Page] = {}
     section = ""
     for match in _ENTRY.finditer((_folder() / "llms.txt").read_text(encoding="utf-8")):
@@ -57,7 +57,7 @@ def pages() -> dict[str, Page]:
 
 
 def text_of(name: str) -> str:
-    """A page as Markdown. Raises ConfigurationError if there is none."""
+    """Return a page as Markdown. Raises ConfigurationError if it doesn't exist."""
     name = name.strip().removesuffix(".md").removesuffix(".html")
     if name not in pages():
         raise ConfigurationError(f"There is no page {name!r}. Run `interactor docs` to list all pages.")
@@ -65,10 +65,10 @@ def text_of(name: str) -> str:
 
 
 def search(words: str) -> list[Found]:
-    """The parts of pages that have all words, or else some of them, the best first."""
+    """Return the parts of pages that contain all words, or else some of them, the best first."""
     quoted = [f'"{word}"' for word in re.findall(r"\w+", words)]
     with closing(sqlite3.connect(":memory:")) as db:
-        # A title counts more than a heading, which counts more than the text.
+        # A title counts more than a heading, and a heading more than the text.
         db.execute("CREATE VIRTUAL TABLE parts USING fts5(name UNINDEXED, title, heading, text, tokenize='porter')")
         db.executemany("INSERT INTO parts VALUES (?, ?, ?, ?)", _parts())
         ranked = (
@@ -83,7 +83,7 @@ def search(words: str) -> list[Found]:
 
 
 def _parts() -> Iterator[tuple[str, str, str, str]]:
-    """The name and title of a page, and each heading with the text below it."""
+    """Yield the name and title of a page, and each heading with the text below it."""
     for page in pages().values():
         text = _source(page.name)
         heads = [match for match in _HEADING.finditer(text) if match["heading"]]
@@ -100,7 +100,7 @@ def _source(name: str) -> str:
 
 
 def _described(match: re.Match[str]) -> str:
-    """What Python's `help` says of a module."""
+    """Return what Python's `help` shows for a module."""
     try:
         described = pydoc.plain(pydoc.render_doc(match["name"], title="%s"))
     except (ImportError, pydoc.ErrorDuringImport) as error:

@@ -31,14 +31,14 @@ from interactor_ext.tokens._requests import token_request
 from interactor_ext.webhooks import MemoryEventStore
 from interactor_ext.webhooks.worker._loading import load_router
 
-# List operations for the read call; the first that the scopes allow is used.
+# List operations for the read call; the first one within the scopes is used.
 _LISTS = ("list_assistants", "list_rooms", "list_credentials", "list_workflows", "list_webhooks", "list_tools")
-# Seconds. Webhook deliveries are refused beyond 300 s; a clock with this skew is drifting there.
+# In seconds. Deliveries are refused beyond 300 s; a clock this far off is drifting towards that.
 _MOST_SKEW = 60.0
 
 
 def examine_receiver(name: str | None) -> Finding:
-    """Check the webhook router that `module:name` names, whatever the other checks say: it needs no platform."""
+    """Check the webhook router that `module:name` names, whatever the other checks find: it needs no platform."""
     if name is None:
         return Finding("webhooks", "skipped", "pass a router with --webhooks to check it")
     try:
@@ -66,15 +66,15 @@ def examine_receiver(name: str | None) -> Finding:
 
 
 def examine(namespace: str | None, needed: tuple[str, ...], *, allow_insecure_http: bool = False) -> Iterator[Finding]:
-    """Run the checks and yield their findings. `needed` are scopes that the token must have."""
+    """Run the checks and yield their findings. The token must have the `needed` scopes."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # variables without effect, which have a line of their own
+        with warnings.catch_warnings(action="ignore"):  # of variables without effect: the doctor reports them itself
             if not allow_insecure_http:
                 validate_env()
             config = InteractorConfig.from_env(
                 user_agent_suffix="interactor-doctor",
                 allow_insecure_http=allow_insecure_http,
-                require_namespace=False,  # the account is examined
+                require_namespace=False,  # examines the account
             )
     except ConfigurationError as error:
         advice = "Fix it: until then, no client can be created."

@@ -1,4 +1,4 @@
-"""`interactor webhooks listen`: a receiver in the terminal, which can register itself and forward what it gets."""
+"""`interactor webhooks listen`: a receiver in the terminal, which can register itself and forward deliveries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from interactor_ext.cli.settings import Insecure, Namespace, settings
 if TYPE_CHECKING:
     from interactor_ext import InteractorClient
 
-# Ctrl-C, the end of a service, and a terminal that is closed.
+# Ctrl-C, the end of a service, and a closed terminal.
 _ENDS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -56,7 +56,7 @@ def listen(
         save.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:
         ended = ThreadWaiter()
-        # None of them interrupts the registration or its end.
+        # No signal may interrupt the registration or its removal.
         stack.enter_context(signals_handled(_ENDS, lambda *_: ended.wake()))
         url = stack.enter_context(receiver.served(host, port, secret, save, forward_to))
         if forward_to is not None:
@@ -67,7 +67,7 @@ def listen(
             stack.enter_context(_registered(client, where, secret))
         to = f", forwarding to {forward_to}" if forward_to else ""
         write(f"Listening at {url}{to}. Press Ctrl-C to stop.")
-        # In pieces, since on Windows no signal interrupts it.
+        # In short waits, because on Windows no signal interrupts a wait.
         while not ended.wait(1):
             pass
         write("")
@@ -85,8 +85,8 @@ def _reachable(url: str, client: InteractorClient) -> str:
 
 @contextmanager
 def _registered(client: InteractorClient, url: str, secret: str) -> Iterator[None]:
-    """A webhook that exists while the block runs."""
-    types: list[Any] = [*known_events()]  # a type checker knows them one by one
+    """Register a webhook for the duration of the block."""
+    types: list[Any] = [*known_events()]  # a type checker knows each of them
     webhook = client.webhooks.create(url=url, events=types, secret=secret)
     of = client.config.namespace or "the default namespace"
     write(f"Registered {webhook.id} in {of} for all events. It will be deleted on exit.", "dim")

@@ -1,6 +1,6 @@
 """`interactor mcp`: serves the documentation, the operations and a sandbox to coding assistants, over stdio.
 
-Its sandbox is its own, and it reads none of the variables INTERACTOR_...: an assistant can't reach an account with it.
+It runs its own sandbox and ignores the INTERACTOR_... variables, so an assistant can't reach an account with it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def mcp() -> None:
 
 @contextmanager
 def _said() -> Iterator[None]:
-    """The assistant reads what is wrong with its call."""
+    """Turn an error into text for the assistant, which reads what is wrong with its call."""
     from interactor_ext.tools import ToolError
 
     try:

@@ -1,4 +1,4 @@
-"""What is meant by a command that is not there."""
+"""Suggests the intended command for a nonexistent one."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from interactor_ext.cli.output import UsageError
 
 
 def with_advice(error: Any, arguments: Sequence[str]) -> Any:
-    """An error of the command line, with the command that is meant if it says that there is none."""
+    """Return an error of the command line, with the intended command if the error reports an unknown one."""
     if isinstance(error, UsageError) and error.message.startswith("No such command"):
         words = [each for each in arguments if not each.startswith("-")]
         if advice := _advice(words):
-            # Without a name that is only spelt alike: of `health`, `chat`.
+            # Without merely similar names, such as `chat` for `health`.
             error.message = f"{error.message.partition(' Did you mean')[0]} {advice}"
     return error
 
 
 def _advice(words: Sequence[str]) -> str:
-    """Perhaps of a group, as in `webhooks list`, or of a resource, as in `rooms get`."""
+    """Suggest a command of a group, such as `webhooks list`, or of a resource, such as `rooms get`."""
     first, second = (*map(snake, words), "", "")[:2]
     if first in METHODS:
         return f"Write `interactor api {first}`."

@@ -28,7 +28,7 @@ class Finding(NamedTuple):
     status: Status
     detail: str
     advice: str = ""
-    """What to do about a warning or failure."""
+    """How to fix a warning or failure."""
 
 
 def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
@@ -45,7 +45,7 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
         return
     try:
         connection = socket.create_connection((host, port), timeout=_PATIENCE)
-        address = connection.getpeername()[0]  # none if the server has already reset the connection
+        address = connection.getpeername()[0]  # fails if the server has already reset the connection
     except socket.gaierror as error:
         advice = f"Check the host in {variable}, and this machine's DNS resolver."
         yield Finding("DNS", "failed", f"the host of the {name}, {host}, can't be resolved: {error.strerror}", advice)

@@ -35,12 +35,12 @@ class Described(NamedTuple):
     parameters: tuple[Json, ...]
     """Path and query parameters, as in the contract."""
     namespaced: bool
-    """Whether it takes a namespace."""
+    """Whether it accepts a namespace."""
     scopes: tuple[str, ...]
     body: Json | None
     """The schema of the request body."""
     shown_once: str | None
-    """The path of a secret in the answer that no other answer shows."""
+    """The path of a secret in the response that no later response shows."""
 
     @property
     def path_names(self) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ class Described(NamedTuple):
         return {"page", "per_page"} <= set(self.query_names)
 
     def example(self) -> str:
-        """A call, with the contract's example of its body."""
+        """Return a call with the contract's example of its body."""
         words = ["interactor api", self.operation.id, *(f"{name}=..." for name in self.path_names)]
         if self.namespaced:
             words.append("-n user_123")
@@ -72,12 +72,12 @@ def _document() -> Json:
 
 
 def resolve(schema: Json) -> Json:
-    """A schema of the contract with its reference resolved; keywords beside the reference are kept."""
+    """Resolve a schema's reference, and keep the keywords next to it."""
     return {**_resolve(_document(), schema), **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
 def inlined(schema: Any, within: tuple[str, ...] = ()) -> Any:
-    """A self-contained schema with all references inlined. A recursive reference becomes an empty schema."""
+    """Return a self-contained schema with all references inlined. A recursive reference becomes an empty schema."""
     if isinstance(schema, list):
         return [inlined(item, within) for item in schema]
     if not isinstance(schema, dict):
@@ -89,7 +89,7 @@ def inlined(schema: Any, within: tuple[str, ...] = ()) -> Any:
 
 @cache
 def operations() -> dict[str, Described]:
-    """Every operation of the contract, by its operationId."""
+    """Return every operation of the contract, by operationId."""
     document = _document()
     return {
         spec["operationId"]: _described(document, item, spec)
@@ -100,12 +100,12 @@ def operations() -> dict[str, Described]:
 
 
 def scopes() -> set[str]:
-    """Every scope there is."""
+    """Return every scope in the contract."""
     return {"admin"}.union(*(described.scopes for described in operations().values()))
 
 
 def describe(operation_id: str) -> Described:
-    """The operation with this id. Raises ConfigurationError if the contract has none."""
+    """Return the operation with this id. Raises ConfigurationError if the contract has none."""
     found = operations().get(operation_id)
     if found is None:
         close = operation_advice(operation_id, "") or get_close_matches(operation_id, operations(), n=3)
@@ -115,7 +115,7 @@ def describe(operation_id: str) -> Described:
 
 
 def arguments(described: Described, given: Mapping[str, str], body: Any = None) -> dict[str, Any]:
-    """The arguments of `httpx.Client.request`. Raises ConfigurationError for invalid parameters or body."""
+    """Return the arguments of `httpx.Client.request`. Raises ConfigurationError for invalid parameters or body."""
     operation = described.operation
     unknown = given.keys() - {*described.path_names, *described.query_names}
     if unknown:
@@ -143,12 +143,12 @@ def arguments(described: Described, given: Mapping[str, str], body: Any = None) 
 
 
 def send(client: InteractorClient, request: dict[str, Any]) -> Any:
-    """Send a request; returns the JSON of the response, None without a body. Raises InteractorError."""
+    """Send a request and return the response's JSON, or None without a body. Raises InteractorError."""
     return read_response(client.api.get_httpx_client().request(**request), _json)
 
 
 def send_all(client: InteractorClient, request: dict[str, Any]) -> Iterator[Any]:
-    """Every item of the list, each once."""
+    """Yield every item of the list once."""
 
     def fetch(number: int) -> Page[Any]:
         params = {**request["params"], "page": number}
@@ -179,7 +179,7 @@ def _described(document: Json, item: Json, spec: Json) -> Described:
         operation=import_module(f"interactor_client.api.{tag}.{name}").OPERATION,
         summary=spec.get("summary", ""),
         description=spec.get("description", ""),
-        # The token in a query is for browsers only.
+        # Only browsers need the token in the query.
         parameters=tuple(each for each in parameters if each["in"] in ("path", "query") and each["name"] != "token"),
         namespaced=any(each["name"] == "X-Namespace" for each in parameters),
         scopes=tuple(spec.get("x-scopes", ())),

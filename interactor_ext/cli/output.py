@@ -1,5 +1,5 @@
-"""Output of the commands: masks secrets and escapes control characters. Nothing else in this package writes, so that no
-text of a server reaches a terminal that it could drive.
+"""Output of the commands: masks secrets and escapes control characters. All output of this package goes through it, so
+text from a server can't control the terminal.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rich.text import Text
 from interactor_ext._errors import ConfigurationError, InteractorError
 from interactor_ext._redaction import CONTROLS, MASK, clean_json, clean_text, escape_controls, is_secret_name
 
-# Newer versions of Typer have a copy of click in them, which only they name.
+# Newer versions of Typer contain a copy of click, which only they name.
 UsageError: Any = typer.BadParameter.__base__
 
 console: Console = Console(highlight=False, soft_wrap=True)
@@ -33,7 +33,7 @@ _CONTROL = re.compile(f"[{CONTROLS}]")
 
 
 def masked(value: Any) -> Any:
-    """A JSON value with each string under a secret name masked."""
+    """Return a JSON value with each string under a secret name masked."""
     if isinstance(value, Mapping):
         return {
             key: MASK if isinstance(item, str) and item and is_secret_name(str(key)) else masked(item)
@@ -43,7 +43,7 @@ def masked(value: Any) -> Any:
 
 
 def printable(text: str) -> str:
-    """Text with control characters escaped, and with what the terminal can't encode replaced."""
+    """Return text with control characters escaped, and characters replaced that the terminal can't encode."""
     return escape_controls(text).encode(console.encoding, "replace").decode(console.encoding)
 
 
@@ -52,7 +52,7 @@ def write(text: str, style: str = "", *, end: str = "\n") -> None:
 
 
 class Answer:
-    """Writes an answer as it comes: on a terminal as Markdown, the block that is not whole yet anew, else as it is."""
+    """Writes a reply as it arrives: on a terminal as Markdown, redrawing the unfinished block, elsewhere unchanged."""
 
     def __enter__(self) -> Answer:
         self._text = ""
@@ -68,7 +68,7 @@ class Answer:
             return
         self._text += part
         whole, blank_line, rest = self._text.rpartition("\n\n")
-        # A blank line within a block of code ends nothing.
+        # A blank line within a code block doesn't end the block.
         if blank_line and whole.count("```") % 2 == 0:
             write_markdown(whole)
             write("")
@@ -84,7 +84,7 @@ class Answer:
 
 
 def write_markdown(text: str) -> None:
-    """Markdown on a terminal, elsewhere the text itself."""
+    """Write Markdown on a terminal, and the plain text elsewhere."""
     if console.is_terminal:
         console.print(_markdown(text), soft_wrap=False)
     else:
@@ -92,7 +92,7 @@ def write_markdown(text: str) -> None:
 
 
 def _markdown(text: str) -> Markdown:
-    # A link shows where it leads.
+    # A link shows its target.
     return Markdown(printable(text), hyperlinks=False)
 
 
@@ -101,7 +101,7 @@ def _as_json(text: str) -> str:
 
 
 def write_json(value: Any, *, compact: bool = False, show_secrets: bool = False) -> None:
-    """On one line for programs, else indented, and highlighted on a terminal."""
+    """Write JSON on one line for programs; on a terminal, indented and highlighted."""
     value = value if show_secrets else masked(value)
     text = _as_json(json.dumps(value, ensure_ascii=console.options.ascii_only, indent=None if compact else 2))
     if compact or not console.is_terminal:
@@ -112,12 +112,12 @@ def write_json(value: Any, *, compact: bool = False, show_secrets: bool = False)
 
 
 def note(text: str) -> None:
-    """Write a note to stderr, beside a response on stdout that programs may read."""
+    """Write a note to stderr, separate from a response on stdout that programs may read."""
     errors.print(Text(printable(text), style="yellow"))
 
 
 def hanging(text: str, indent: int) -> str:
-    """Text that continues at the column `indent`, as it is written on a terminal; elsewhere it stays on one line."""
+    """Wrap text at the column `indent` on a terminal; elsewhere leave it on one line."""
     if not console.is_terminal:
         return text
     room = max(console.width - indent, 20)
@@ -125,7 +125,7 @@ def hanging(text: str, indent: int) -> str:
 
 
 def confirmed(question: str, option: str) -> bool:
-    """Ask a yes-no question on the terminal. Raises ConfigurationError where nobody can answer it."""
+    """Ask a yes-no question on the terminal. Raises ConfigurationError if there is no terminal."""
     if not (sys.stdin.isatty() and errors.file.isatty()):
         raise ConfigurationError(f"{question} This isn't a terminal, so there is nobody to ask: pass {option}.")
     errors.print(Text(f"{printable(question)} [y/N] ", style="yellow"), end="")
@@ -133,7 +133,7 @@ def confirmed(question: str, option: str) -> bool:
 
 
 def chosen(question: str, options: Sequence[str]) -> int | None:
-    """The index of the option that the user chooses on the terminal; None where nobody can choose."""
+    """Return the index of the option that the user chooses on the terminal; None without a terminal."""
     if not (sys.stdin.isatty() and console.is_terminal):
         return None
     numbers = [str(number) for number in range(1, len(options) + 1)]
@@ -143,7 +143,7 @@ def chosen(question: str, options: Sequence[str]) -> int | None:
 
 
 def complain(error: Any, *, verbose: bool, as_json: bool = False) -> int:
-    """Write an error to stderr: as one line, with `verbose` its details and traceback, or as JSON.
+    """Write an error to stderr: as one line, with its details and traceback if `verbose`, or as JSON.
 
     Returns the exit status: 2 for invalid usage, else 1.
     """

@@ -1,4 +1,4 @@
-"""Runs a program with other environment variables, passes signals on to it, and returns its exit status."""
+"""Runs a program with changed environment variables, passes signals on to it, and returns its exit status."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from interactor_ext.cli.output import complain
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _PASSED_ON = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
-# A terminal sends these to all processes in its foreground, the program included.
+# A terminal sends these to all foreground processes, including the program.
 _OF_TERMINALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGQUIT") if hasattr(signal, name))
-# As shells have it.
+# The shells' convention.
 NOT_FOUND, _NOT_EXECUTABLE, _ENDED_BY_SIGNAL = 127, 126, 128
 
 
 def run_program(
     command: Sequence[str], variables: Mapping[str, str | None], announce: Callable[[], object] = lambda: None
 ) -> int:
-    """The exit status of `command`, as a shell would give it. A variable that is None is removed.
+    """Run `command` and return its exit status as a shell would. A variable that is None is removed.
 
-    `announce` is called when signals are passed on already.
+    `announce` is called once signals are passed on.
     """
     environment = {name: value for name, value in os.environ.items() if name not in variables}
     environment |= {name: value for name, value in variables.items() if value is not None}
@@ -52,14 +52,14 @@ def run_program(
 
 def _wait(program: subprocess.Popen[bytes]) -> int:
     while True:
-        # In pieces: a signal that comes right before the wait would else be handled after it.
+        # In short waits: a signal right before a longer wait would only be handled after it.
         with suppress(subprocess.TimeoutExpired):
             return program.wait(timeout=1)
 
 
 @contextmanager
 def signals_handled(numbers: Iterable[int], handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    """Signals go to `handler` while the block runs."""
+    """Handle signals with `handler` while the block runs."""
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
@@ -69,7 +69,7 @@ def signals_handled(numbers: Iterable[int], handler: Callable[[int, FrameType | 
 
 
 def _is_in_foreground() -> bool:
-    """Whether this process belongs to those that the terminal sends Ctrl-C to."""
+    """Whether the terminal sends Ctrl-C to this process."""
     with suppress(OSError, AttributeError):
         terminal = os.open("/dev/tty", os.O_RDONLY)
         try:

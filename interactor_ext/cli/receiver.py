@@ -34,13 +34,13 @@ from interactor_ext.webhooks import (
 from interactor_ext.webhooks.answers import refused
 
 _NO_ANSWER = 502
-# Of a delivery, besides those that begin with X-.
+# The headers of a delivery to forward, in addition to those that begin with X-.
 _FORWARDED = ("CONTENT_TYPE", "HTTP_USER_AGENT")
 
 
 @contextmanager
 def served(host: str, port: int, secret: str, save: Path | None, forward_to: str | None) -> Iterator[str]:
-    """Receive deliveries in a thread while the block runs, which gets the URL. `save` is a folder that is there."""
+    """Receive deliveries in a thread while the block runs, and yield the URL. `save` is an existing folder."""
     router = WebhookRouter(WebhookVerifier(secret), MemoryEventStore(ttl=math.inf))
     router.default(_show_received)
     with ExitStack() as stack:
@@ -64,7 +64,7 @@ def _show_received(event: WebhookEvent) -> None:
 
 
 class Receiver:
-    """WSGI application around the router: shows what is refused, forwards what is genuine, and saves deliveries."""
+    """A WSGI application around the router: shows refused deliveries, forwards genuine ones, and saves both."""
 
     def __init__(
         self, router: WebhookRouter, folder: Path | None, client: httpx.Client | None, forward_to: str
@@ -73,7 +73,7 @@ class Receiver:
         self._folder = folder
         self._client = client
         self._forward_to = forward_to
-        # So that no run overwrites what another has saved, not even one of the same second.
+        # So that no run overwrites what another has saved, even in the same second.
         self._run = f"{time.strftime('%Y%m%d-%H%M%S')}.{os.getpid()}"
         self._numbers = itertools.count(1)
 
@@ -93,7 +93,8 @@ class Receiver:
         return [answer.body]
 
     def _forward(self, client: httpx.Client, environ: dict[str, Any], body: bytes) -> WebhookAnswer:
-        """The answer of the application, a redelivery's as well: what to do about that is for the application."""
+        """Return the application's response. Redeliveries are forwarded too: the application decides what to do about
+        them."""
         headers = {
             name.removeprefix("HTTP_").replace("_", "-"): value
             for name, value in environ.items()

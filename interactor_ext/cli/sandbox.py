@@ -1,4 +1,4 @@
-"""`interactor sandbox`: serves the platform on this machine, by itself or around a program."""
+"""`interactor sandbox`: serves the platform on this machine, on its own or for the duration of a program."""
 
 from __future__ import annotations
 
@@ -152,18 +152,19 @@ def _announce(served: Sandbox, env_path: Path | None) -> None:
 
 
 def inspector_url(core_api_url: str) -> str:
-    """Where a sandbox shows its insides, and the beginning of its control endpoints."""
+    """Return the URL of the sandbox's inspector page, the prefix of its control endpoints."""
     url = urlsplit(core_api_url)
     return f"{url.scheme}://{url.netloc}/_sandbox"
 
 
 def _variables(served: Sandbox) -> dict[str, str]:
-    """With those that would contradict it: the SDK takes an empty one for unset."""
+    """Return the sandbox's variables, and empty ones for variables that would contradict it: the SDK treats these as
+    unset."""
     return {**served.env, "INTERACTOR_ENVIRONMENT": "", "INTERACTOR_SCOPES": ""}
 
 
 def _log(level: str) -> None:
-    """Log to stderr: warnings of all libraries, and of the sandbox what `level` says."""
+    """Log to stderr: warnings of all libraries, and the sandbox's own records according to `level`."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Printable("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     logging.basicConfig(handlers=[handler])
@@ -171,7 +172,7 @@ def _log(level: str) -> None:
 
 
 class _Printable(logging.Formatter):
-    """Formats log lines with control characters escaped, so that no request can drive the terminal."""
+    """Formats log lines with control characters escaped, so no request can control the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         return escape_controls(super().format(record))

@@ -29,7 +29,7 @@ _LINE = re.compile(
 
 
 def settings(namespace: str | None, insecure: bool) -> dict[str, Any]:
-    """Arguments of `InteractorClient`; other settings come from environment variables.
+    """Return arguments for `InteractorClient`; other settings come from environment variables.
 
     Raises ConfigurationError if the credentials are missing.
     """
@@ -46,16 +46,16 @@ def settings(namespace: str | None, insecure: bool) -> dict[str, Any]:
 
 
 def load_env_file(path: Path) -> None:
-    """Set the variables of a file, whatever the environment has: what is named on the command line goes first.
+    """Set the variables of a file, even if the environment has them: the command line takes precedence.
 
     A line is `NAME=value`, with or without `export` and quotes; `#` begins a comment. Nothing is expanded,
-    no backslash either. Raises ConfigurationError for any other line, without quoting it, and OSError for a file that
+    including backslashes. Raises ConfigurationError for any other line, without quoting it, and OSError for a file that
     can't be read.
     """
     variables: dict[str, str] = {}
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:  # as PowerShell's `>` writes it
+    except UnicodeDecodeError:  # UTF-16, as PowerShell's `>` writes it
         raise ConfigurationError(f"{path} isn't UTF-8 text. Save it as UTF-8.") from None
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and not line.startswith("#"):
@@ -71,8 +71,7 @@ def load_env_file(path: Path) -> None:
 def write_env_file(path: Path, variables: Mapping[str, str]) -> None:
     """Write the variables to a file that only its owner can read.
 
-    Raises ConfigurationError for a file that exists and was not written by this function: it may hold the only copy of
-    something.
+    Raises ConfigurationError if the file exists and wasn't written by this function: it may be the only copy.
     """
     if path.exists() and not path.read_bytes().startswith(_MARK.encode()):
         raise ConfigurationError(
@@ -83,8 +82,8 @@ def write_env_file(path: Path, variables: Mapping[str, str]) -> None:
 
 
 def open_private(path: Path, *, keep: bool = False) -> TextIO:
-    """A file to write text to that only its owner can read, emptied unless its contents are to `keep`."""
+    """Open a text file for writing that only its owner can read, emptied unless `keep`."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | (0 if keep else os.O_TRUNC), 0o600)
-    if path.is_file():  # no device, such as /dev/null
+    if path.is_file():  # not a device, such as /dev/null
         path.chmod(0o600)
     return os.fdopen(descriptor, "w", encoding="utf-8")

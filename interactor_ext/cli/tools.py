@@ -1,4 +1,4 @@
-"""`interactor tools`: lists the calls of a room that wait for a person, and approves or rejects them."""
+"""`interactor tools`: lists a room's calls that wait for approval, and approves or rejects them."""
 
 from __future__ import annotations
 

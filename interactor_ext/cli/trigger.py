@@ -1,4 +1,4 @@
-"""`interactor webhooks trigger`: an event on demand, signed here or delivered by the sandbox."""
+"""`interactor webhooks trigger`: publishes an event on demand, signed here or delivered by the sandbox."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def trigger(
 
 
 def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, Any]:
-    """The data of the contract's example with the changes. Raises ConfigurationError."""
+    """Return the contract's example data with the changes applied. Raises ConfigurationError."""
     described = describe_event(event)
     data = copy.deepcopy(described.example)
     if "namespace" in data:
@@ -93,7 +93,7 @@ def _data(event: str, namespace: str | None, changes: list[str]) -> dict[str, An
 
 
 def _value(text: str, schema: dict[str, Any]) -> Any:
-    """JSON, or the text as it is: where the contract has a string, 42 is one."""
+    """Parse JSON, or return the text unchanged. Where the contract has a string, 42 stays a string."""
     kinds = schema.get("type", ())
     if "string" in kinds and not (text == "null" and "null" in kinds):
         return text
@@ -114,7 +114,7 @@ def _publish(client: InteractorClient, event: str, data: dict[str, Any]) -> None
     control = inspector_url(client.config.core_api_url)
     asked = json.dumps({"event": event, "namespace": namespace, "data": data}).encode()
     headers = {"Content-Type": "application/json"}
-    # The sandbox is on this machine or beside it: no proxy leads there.
+    # The sandbox is on this machine or on the local network, so no proxy leads there.
     with httpx.Client(timeout=PATIENCE, trust_env=False) as direct:
         answer = post(direct, "INTERACTOR_CORE_API_URL", f"{control}/events", asked, headers)
     if answer.status_code != 201:

@@ -109,7 +109,7 @@ def rename(
     router: Annotated[str, typer.Argument(metavar="module:name", help="Module and name of the WebhookRouter.")],
     old: Annotated[str, typer.Argument(help="Former name of the service; '' for a router without a name.")],
 ) -> None:
-    """Move what the database of a queue or store knows of a service's former name to the name of its router."""
+    """Rename a service in the database of a queue or store, from its former name to the name of its router."""
     from interactor_ext.webhooks.worker._loading import load_router
 
     found = load_router(router)

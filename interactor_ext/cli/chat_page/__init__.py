@@ -1,7 +1,7 @@
 """The page of `interactor chat --web`: a chat in one room, for the browser that opens the link.
 
-The key in the link works once: the page exchanges it for a token, which it sends as a header. Cookies of 127.0.0.1 go
-to the servers at all of its ports.
+The key in the link works once: the page exchanges it for a token, which it sends as a header. Not a cookie, because
+browsers send cookies of 127.0.0.1 to the servers on all of its ports.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MEDIA_TYPES = {"index.html": "text/html", "page.js": "text/javascript", "page.cs
 
 
 class ChatPage:
-    """`app` serves the page, and a relay for the one room. `key` belongs behind the # of the link."""
+    """`app` serves the page, and a relay for the one room. `key` goes after the # of the link."""
 
     def __init__(self, client: AsyncInteractorClient, namespace: str, room_id: str) -> None:
         self.key: str = token_urlsafe()
@@ -53,7 +53,7 @@ class ChatPage:
             client,
             authorize=self._authorize,
             rooms=lambda _, asked: asked == room_id,
-            show=Show(tool_arguments=True, tool_results=True),  # to the developer whose own page it is
+            show=Show(tool_arguments=True, tool_results=True),  # the page is for the developer only
         )
 
         @asynccontextmanager
@@ -68,13 +68,14 @@ class ChatPage:
                 Route("/{name}", _file),
                 Mount("/interactor", relay),
             ],
-            # A site whose name was made to lead here (DNS rebinding) is told apart by that name.
+            # Refuse a site whose name resolves to this machine (DNS rebinding): `Host` contains that name.
             middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
             lifespan=lifespan,
         )
 
     async def _sign_in(self, request: Request) -> Response:
-        """Exchange the key for the token, once. Nothing is awaited between the look at the key and its end."""
+        """Exchange the key for the token, once. Checking and invalidating the key happen without an await in
+        between."""
         if self._key_is_used or not _bears(request.headers, self.key):
             return Response(status_code=401, headers=HEADERS)
         self._key_is_used = True
@@ -85,7 +86,7 @@ class ChatPage:
 
 
 def serve(settings: dict[str, Any], room_id: str) -> None:
-    """Serve the page on 127.0.0.1 until Ctrl-C. `settings` are those of a client, with a namespace."""
+    """Serve the page on 127.0.0.1 until Ctrl-C. `settings` are a client's settings, with a namespace."""
     import uvicorn
 
     page = ChatPage(AsyncInteractorClient(**settings), settings["namespace"], room_id)
@@ -93,7 +94,7 @@ def serve(settings: dict[str, Any], room_id: str) -> None:
         link = f"http://127.0.0.1:{sock.getsockname()[1]}/#{page.key}"
         write(f"Room {room_id} at {link}")
         write("The link works once. Press Ctrl-C to stop.", "dim")
-        # Some browsers, those of a terminal among them, return when they are closed.
+        # Some browsers, such as terminal browsers, only return when they are closed.
         threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
         uvicorn.Server(uvicorn.Config(page.app, log_level="warning")).run(sockets=[sock])
 
