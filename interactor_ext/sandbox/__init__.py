@@ -12,7 +12,7 @@ for each invalid field. Where the contract leaves something open, it decides as 
 - A request without a namespace belongs to the namespace `""`. Anything in another namespace is 404.
 - A nonexistent id in the path is 404, in the body 422.
 - Lists are in order of creation, so a page stays the same while items are added.
-- A token without a scope gets all scopes that its client may have. `admin` is every scope.
+- A token requested without a scope gets all scopes that its client may have. `admin` is every scope.
 - Only successful responses are stored under an Idempotency-Key. The key is valid for one operation, path and body.
 - X-RateLimit-Remaining is the share of X-RateLimit-Limit that is left in the burst bucket, -Reset is when that bucket
   is full again.

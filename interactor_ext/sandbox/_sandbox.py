@@ -1,4 +1,4 @@
-"""The class Sandbox: its options, running and serving it, and its methods for tests."""
+"""The class Sandbox: its options, how it is run and served, and its methods for tests."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Sandbox(Advised, calls=True):
     """A local simulation of the platform. Several may run at once; they share nothing.
 
     `with Sandbox() as sandbox:`, or `with Sandbox().run(port) as sandbox:`, serves it from a thread, for sync and async
-    callers. `.app` is an ASGI app for your own server. `client_id`, `client_secret` and `scopes` are those of the
+    callers. `.app` is an ASGI app for your own server. `client_id`, `client_secret` and `scopes` belong to the
     initial OAuth client. `token_lifetime` and `keepalive` (of silent streams) are seconds. With `enforce_limits`,
     exceeding the documented rate limits results in 429; otherwise they are only counted and reported. `word_delay` is
     the real time in seconds between two words of a streamed reply. `retry` is the delay, in milliseconds, that streams
-    ask for before a reconnect. A stream stores the newest `replay` events for resuming, each journal the newest
-    `history` entries. Syncing a data source takes `sync_time` seconds of the clock.
+    tell clients to wait before a reconnect. A stream stores the newest `replay` events for resuming, each journal the
+    newest `history` entries. Syncing a data source takes `sync_time` seconds of the clock.
     `delivery` says how webhooks are delivered. All times come from `clock`. Requests whose Host is not an address, a
     local name or one of `allowed_hosts` get 403: they may come from a web page through DNS rebinding. Pages of
     `allow_origins` (`["http://localhost:3000"]`) may call the API and read its streams from a browser (CORS); pages of
@@ -125,7 +125,7 @@ class Sandbox(Advised, calls=True):
 
         seeds = None if seed is None else Seeds(os.fspath(seed), read_seed(seed), contract)
         if seeds is not None:
-            # Loaded into a temporary state first, so that an invalid seed changes nothing.
+            # Loaded into a temporary state first, so an invalid seed changes nothing.
             seeds.load_into(fresh(Persistence()))
         self._data = data
         self._persistence = Persistence() if data is None else DataFile(data)
@@ -171,7 +171,7 @@ class Sandbox(Advised, calls=True):
             self._server().run(sockets=[sock])
 
     def __enter__(self) -> Sandbox:
-        """As `run()`, on a free port."""
+        """Like `run()`, on a free port."""
         running = self.run()
         running.__enter__()
         self._running = running
@@ -212,7 +212,7 @@ class Sandbox(Advised, calls=True):
             return InteractorClient(**options)
         options["transport"] = transport = Transport(trust_env=False)
         client = InteractorClient(**options)
-        # For clients that are not closed, as with the transport that a client makes for itself.
+        # For clients that are never closed, as with the transport that a client creates for itself.
         weakref.finalize(client._shared.transport, transport.retire)
         return client
 
@@ -275,7 +275,7 @@ class Sandbox(Advised, calls=True):
         self._wait(self._state.run_until_idle, timeout)
 
     def snapshot(self) -> JsonObject:
-        """The platform's whole state and the time of the clock, as JSON for `restore`, here or in another sandbox."""
+        """Return the platform's whole state and the clock's time, as JSON for `restore`, here or in another sandbox."""
         return self._on_loop(self._state.snapshot)
 
     def restore(self, snapshot: JsonObject) -> None:
@@ -283,7 +283,7 @@ class Sandbox(Advised, calls=True):
         self._on_loop(lambda: self._state.return_to(snapshot))
 
     def export(self) -> Seed:
-        """The contents of a seed file that leads to this state: see seeds.py.
+        """Return the contents of a seed file that produces this state: see seeds.py.
 
         Rooms have their messages, without tool calls; workflow instances start again.
         """
@@ -333,9 +333,9 @@ class Sandbox(Advised, calls=True):
         scopes: Iterable[str] = ("admin",),
         namespaces: Iterable[str] | None = None,
     ) -> None:
-        """Add another OAuth client; it sees the same data, or only that of `namespaces`.
+        """Add another OAuth client; it sees the same data, or only the data of `namespaces`.
 
-        Its calls with another namespace, or without one, get 403; "" in `namespaces` allows those without. Raises
+        Its calls with another namespace, or without one, get 403; "" in `namespaces` allows calls without one. Raises
         ValueError for an unknown scope.
         """
         if isinstance(namespaces, str):
@@ -380,7 +380,7 @@ class Sandbox(Advised, calls=True):
         return self._on_loop(lambda: self._state.providers.setdefault(name, made))
 
     def expire_credential(self, credential_id: str) -> JsonObject:
-        """Expire an active credential for good: requests for its token get 409 REFRESH_FAILED from now on.
+        """Expire an active credential permanently: requests for its token get 409 REFRESH_FAILED from now on.
 
         Its namespace's webhooks get `credential.expired`. Returns the credential as the API does. Raises ValueError if
         there is no such credential or it isn't active.
@@ -388,7 +388,7 @@ class Sandbox(Advised, calls=True):
         return dict(self._told(lambda: credentials.expire(self._state, credential_id)).public)
 
     def fail_workflow(self, instance_id: str, *, error: str = FAILURE) -> JsonObject:
-        """Fail a workflow instance, whatever it is doing: its stream ends with an `error` event.
+        """Fail a workflow instance, whatever its state: its stream ends with an `error` event.
 
         Its namespace's webhooks get `workflow.instance.failed`. Returns the instance as the API does. Raises ValueError
         if there is no such instance or it has ended.
@@ -404,8 +404,9 @@ class Sandbox(Advised, calls=True):
         account: str = "",
         error: str = "access_denied",
     ) -> str:
-        """Approve or deny an OAuth flow, given as the object or its id, as the user would; returns where the browser is
-        sent.
+        """Approve or deny an OAuth flow, given as the object or its id, as the user would; returns the URL that the
+        browser
+        is sent to.
 
         `scopes` are the ones that the user grants (None: all), `account` is the account at the provider, and `error` is
         the provider's error if `approve` is False, such as "server_error". Raises ValueError if there is no such flow,
@@ -418,7 +419,7 @@ class Sandbox(Advised, calls=True):
         )
 
     def emit(self, stream_id: str, event: JsonObject) -> None:
-        """Emit an event of your own on the stream of a room or workflow instance."""
+        """Emit a custom event on the stream of a room or workflow instance."""
         self._on_loop(lambda: self._state.streams.emit(stream_id, event))
 
     def disconnect_streams(self) -> None:
@@ -436,8 +437,8 @@ class Sandbox(Advised, calls=True):
             "core_api_url": self.core_api_url,
         }
         if options.get("config") is None:
-            connection["scopes"] = ()  # else INTERACTOR_SCOPES would be asked for
-            connection["environment"] = "production"  # else INTERACTOR_ENVIRONMENT would be looked at
+            connection["scopes"] = ()  # otherwise the client would use INTERACTOR_SCOPES
+            connection["environment"] = "production"  # otherwise the client would read INTERACTOR_ENVIRONMENT
             connection["require_namespace"] = False
         return {**connection, **options}
 
@@ -475,14 +476,14 @@ class Sandbox(Advised, calls=True):
         asyncio.run_coroutine_threadsafe(asyncio.wait_for(wait(), timeout), loop).result()
 
     def _told(self, work: Callable[[], T]) -> T:
-        """As `_on_loop`, with a Problem as the ValueError that methods raise."""
+        """Like `_on_loop`, but raise a Problem as the ValueError that methods document."""
         try:
             return self._on_loop(work)
         except Problem as problem:
             raise ValueError(problem.message) from None
 
     def _on_loop(self, work: Callable[[], T]) -> T:
-        """Run `work` on the serving loop if there is another one running, else here, and commit."""
+        """Run `work` on the serving loop if another thread runs one, else here, and commit."""
 
         def committed() -> T:
             try:

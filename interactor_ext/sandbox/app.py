@@ -1,4 +1,4 @@
-"""Builds the sandbox's ASGI app: Starlette routes for its own pages, the API for every other path."""
+"""Builds the sandbox's ASGI app: Starlette routes for its own pages, and the API for every other path."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ from interactor_ext.sandbox.storage.records import new_id
 
 
 def build_app(contract: Contract, state: State, on_loop: Callable[[], None], methods: object) -> Starlette:
-    """`methods` is the Sandbox. `on_loop` is called on the serving loop at startup and at each request, as not every
+    """`methods` is the Sandbox. `on_loop` is called on the serving loop at startup and at each request, because not
+    every
     server runs the lifespan.
     """
 
@@ -63,7 +64,7 @@ def build_app(contract: Contract, state: State, on_loop: Callable[[], None], met
 
 
 class _ApiRoute(Route):
-    """Starlette decodes a path before it matches: here, a slash that is escaped belongs to an id."""
+    """A route that keeps an escaped slash in an id: Starlette decodes the path before it matches."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         raw = (scope.get("raw_path") or b"").decode("latin-1").replace("%2f", "%2F")
@@ -75,7 +76,7 @@ class _ApiRoute(Route):
 
 
 def _provider_route(state: State) -> Route:
-    """The APIs of the providers that tests have asked for."""
+    """Return the route of the provider APIs that tests have registered."""
 
     async def answer(request: Request) -> Response:
         check_host(request, state.settings.allowed_hosts)
@@ -92,7 +93,7 @@ def _provider_route(state: State) -> Route:
 
 
 def _description_routes(state: State) -> list[Route]:
-    """`/openapi.yaml` and `/api/v1/openapi.yaml`: the contract, whose servers are this sandbox."""
+    """Return `/openapi.yaml` and `/api/v1/openapi.yaml`: the contract, with this sandbox as its servers."""
 
     async def describe(request: Request) -> Response:
         check_host(request, state.settings.allowed_hosts)
@@ -101,7 +102,7 @@ def _description_routes(state: State) -> list[Route]:
         for item in document["paths"].values():
             if "servers" in item:
                 item["servers"] = [{"url": origin + ACCOUNT_PREFIX}]
-        # YAML 1.2 has JSON in it. RFC 9512 names the media type.
+        # JSON is valid YAML 1.2. RFC 9512 defines the media type.
         return Response(json.dumps(document, indent=2), media_type="application/yaml")
 
     return [Route(f"{prefix}/openapi.yaml", describe, methods=["GET"]) for prefix in ("", CORE_PREFIX)]

@@ -16,17 +16,17 @@ from interactor_client.advised import Advised
 from interactor_ext._fork import safe_lock
 from interactor_ext.sandbox.work import running_loop
 
-# Unix seconds: the beginnings of 1970, 9000 and 10000.
+# In Unix seconds: the beginnings of 1970, 9000 and 10000.
 FIRST, LAST, END = 0.0, 221_845_392_000.0, 253_402_300_800.0
 
 
 def http_date(moment: float) -> bytes:
-    """The time as an HTTP date, clamped to what an HTTP date can express."""
+    """Format the time as an HTTP date, clamped to the range of HTTP dates."""
     return formatdate(min(max(moment, FIRST), END - 1), usegmt=True).encode()
 
 
 def unix_seconds(name: str, moment: float | datetime) -> float:
-    """Raises ValueError for a datetime without a zone, and for a time outside of 1970 to 9999."""
+    """Return Unix seconds. Raises ValueError for a datetime without a zone, and for a time outside 1970 to 9999."""
     if isinstance(moment, datetime):
         if moment.tzinfo is None:
             raise ValueError(f"{name} must have a time zone")
@@ -48,7 +48,7 @@ class Clock(Advised, calls=True):
             raise ValueError(f"speed must be a positive number, not {speed!r}")
         self._speed = speed
         self._lock = safe_lock()
-        # Weak references: a clock may serve many sandboxes and outlive them.
+        # Weak references, because a clock may serve many sandboxes and outlive them.
         self._listeners: list[WeakMethod[Callable[[], None]]] = []
         self.reset()
 
@@ -59,7 +59,7 @@ class Clock(Advised, calls=True):
 
     @property
     def is_frozen(self) -> bool:
-        """Whether it stands still until it is moved."""
+        """Whether the clock is frozen until it is moved."""
         return self._shown[2] == 0
 
     def advance(self, seconds: float) -> None:
@@ -78,13 +78,13 @@ class Clock(Advised, calls=True):
         self._tell()
 
     def freeze(self) -> None:
-        """Stand still until `resume` or `reset`; `advance` and `set` still move it."""
+        """Stop the clock until `resume` or `reset`; `advance` and `set` still move it."""
         with self._lock:
             self._show(self.now(), 0)
         self._tell()
 
     def resume(self) -> None:
-        """Go on from the current time of this clock."""
+        """Continue from the clock's current time."""
         with self._lock:
             self._show(self.now(), self._speed)
         self._tell()
@@ -101,7 +101,7 @@ class Clock(Advised, calls=True):
             self._listeners.append(WeakMethod(listener))
 
     def real_seconds(self, seconds: float) -> float | None:
-        """The real duration of `seconds` of this clock; None for a time to come while it is frozen."""
+        """Return the real duration of `seconds` of this clock; None for a future time while it is frozen."""
         speed = self._shown[2]
         return seconds / speed if speed else None if seconds > 0 else 0.0
 
@@ -128,10 +128,10 @@ class Clock(Advised, calls=True):
 
 
 class Timetable:
-    """What is due at which time of the clock, by a key: one timer, on the loop that serves."""
+    """Actions to perform at times of the clock, by key: one timer, on the serving loop."""
 
     def __init__(self, clock: Clock, *, on_move: Callable[[], None]) -> None:
-        """`on_move` is called on the serving loop when the clock was moved."""
+        """`on_move` is called on the serving loop after the clock has moved."""
         self._clock = clock
         self._on_move = on_move
         self._due: dict[str, tuple[float, Callable[[], None]]] = {}
@@ -144,7 +144,7 @@ class Timetable:
         return min((due for due, _ in self._due.values()), default=None)
 
     def set(self, key: str, due: float, act: Callable[[], None]) -> None:
-        """Have `act` called at this time, in place of what was set under this key."""
+        """Schedule `act` for this time, replacing any action under this key."""
         self._due[key] = (due, act)
         self._set_timer()
 
@@ -152,7 +152,7 @@ class Timetable:
         self._due.pop(key, None)
 
     def run_due(self) -> None:
-        """Do what is due, the earliest first. While nobody serves, it waits."""
+        """Perform what is due, the earliest first. While no loop serves, it waits."""
         while self._loop is not None and self._due:
             key = min(self._due, key=lambda each: self._due[each][0])
             if self._due[key][0] > self._clock.now():
@@ -170,12 +170,12 @@ class Timetable:
         self._loop = None
 
     def pause(self, real_seconds: float | None) -> None:
-        """Do nothing for a while, however much is due; with None until something is set."""
+        """Do nothing for a while, even if something is due. With None, wait until something is scheduled."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
         if self._loop is not None and not self._loop.is_closed() and real_seconds is not None:
-            # Not in the context of a request, which causes nothing that its time brings.
+            # Not in the context of a request, which doesn't cause what becomes due.
             self._timer = self._loop.call_later(real_seconds, self.run_due, context=Context())
 
     def clear(self) -> None:
@@ -187,7 +187,7 @@ class Timetable:
         self.pause(None if due is None else self._clock.real_seconds(due - self._clock.now()))
 
     def _clock_moved(self) -> None:
-        """The clock was moved, perhaps by another thread."""
+        """Handle a move of the clock, perhaps in another thread."""
         if self._loop is None:
             return
         if self._loop is running_loop():

@@ -14,7 +14,7 @@ CODES = {
     422: "VALIDATION_ERROR",
     429: "RATE_LIMITED",
 }
-# A body with thousands of invalid fields gets only the first ones.
+# A body with thousands of invalid fields only gets the first ones.
 MAX_DETAILS = 50
 
 Detail = tuple[str, str]
@@ -23,7 +23,7 @@ Detail = tuple[str, str]
 class Problem(Exception):
     """An error response. `details` are pairs of a field, such as `states[0].name`, and a message.
 
-    `body`, a text or JSON, takes the place of the envelope.
+    `body`, a text or JSON, replaces the envelope.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Problem(Exception):
 
 
 class ConnectionCut(Exception):
-    """The connection must end now. `reset`: by a TCP reset, else by closing it after what was sent so far."""
+    """The connection must end now: with a TCP reset if `reset`, else by closing it after the bytes sent so far."""
 
     def __init__(self, *, reset: bool) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ConnectionCut(Exception):
 
 
 def unauthorized(message: str) -> Problem:
-    # RFC 6750 section 3: a refused bearer token is answered with the scheme that is wanted.
+    # RFC 6750 section 3: the response to a refused bearer token names the required scheme.
     return Problem(401, message, headers={"www-authenticate": "Bearer"})
 
 
@@ -78,7 +78,7 @@ def conflict(message: str, *, code: str | None = None) -> Problem:
 
 
 def invalid(*details: Detail) -> Problem:
-    """The request is invalid; the message names the first field."""
+    """Return the problem of an invalid request; the message names the first field."""
     field, message = details[0]
     summary = f"{field}: {message}" if field else message
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""

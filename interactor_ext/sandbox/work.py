@@ -14,7 +14,7 @@ _THREADS = DaemonThreads("interactor-sandbox-lookup", most=UNBOUNDED)
 
 
 async def run_in_own_thread(work: Callable[[], T]) -> T:
-    """Run `work` in a daemon thread at once: for blocking calls rather than computation."""
+    """Run `work` in a new daemon thread: for blocking calls rather than computation."""
     future = _THREADS.submit(work)
     try:
         return await asyncio.wrap_future(future)

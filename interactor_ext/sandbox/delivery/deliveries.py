@@ -2,7 +2,7 @@
 
 - An event goes to the webhooks of its namespace that are active and subscribe to its type at that moment. A deleted or
   inactive webhook drops its pending deliveries; a changed URL or secret is used from the next attempt on.
-- The wait before a retry counts from the end of the attempt before. Retries end with a 2xx, the sixth attempt, or the
+- The wait before a retry counts from the end of the previous attempt. Retries end with a 2xx, the sixth attempt, or the
   deletion of the webhook. A redirect is a failure: it is not followed.
 - A webhook gets up to 8 deliveries at a time. Any number may wait.
 - Only receivers on this machine and in private networks get deliveries, unless `DeliveryOptions.public` permits others:
@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 from attrs.validators import ge, le, lt
 
-# Seconds from the end of one attempt to the next; the first is made at once.
+# Seconds from the end of one attempt to the next; the first attempt is immediate.
 WAITS = (30.0, 120.0, 600.0, 1800.0, 7200.0)
 
 
@@ -33,7 +33,8 @@ class DeliveryOptions:
 
     `duplicate`: the probability that a delivery is sent twice at the same time. `reorder`: the probability that it is
     held until another delivery to the same webhook has overtaken it, for at most one second. `delay`: the maximum
-    random delay of the first attempt. Both are seconds of the clock. `time_scale` scales the waits between attempts:
+    random delay of the first attempt. Both times are seconds of the clock. `time_scale` scales the waits between
+    attempts:
     0.001 turns 2 hours into 7.2 s. `timeout`: the real seconds that a receiver has to respond. `public`: also deliver
     to public internet addresses. The last two also apply to the `callback_url` of tools.
     """

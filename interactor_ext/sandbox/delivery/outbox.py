@@ -1,6 +1,6 @@
 """Outbox: sends published events to the webhooks that subscribe to them, and retries failures.
 
-Runs on the serving loop, as all state does. Events that are posted while no loop serves wait until one does.
+Runs on the serving loop, like all state. Events posted while no loop serves wait until one does.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from interactor_ext.sandbox.storage.strict_json import compact
 from interactor_ext.webhooks import sign
 from interactor_ext.webhooks._headers import SIGNATURE
 
-# Seconds of the clock after which a held delivery is sent even if none has overtaken it.
+# Seconds of the clock after which a held delivery is sent even if no other has overtaken it.
 HOLD_SECONDS = 1.0
-# Bytes of an answer that a delivery keeps.
+# How many bytes of a response a delivery keeps.
 KEPT_OF_ANSWER = 2000
-# Concurrent attempts to one webhook: each has a socket, and a slow webhook delays only itself.
+# Concurrent attempts per webhook: each has a socket, and a slow webhook only delays itself.
 AT_ONCE = 8
-_random = random.SystemRandom()  # `random.seed` of the program does not reach it
+_random = random.SystemRandom()  # independent of the program's `random.seed`
 
 
 class Outbox:
@@ -64,17 +64,17 @@ class Outbox:
         self._bare_signature = bare_signature
         self._loop: asyncio.AbstractEventLoop | None = None
         self._serve_on_new_loop(None)
-        # How a signed body gets to a URL; what explores tests puts itself in between.
+        # Sends a signed body to a URL. The test explorer replaces it.
         self.post_to = post
 
     def serve_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start delivering on the running loop, those first that were in flight at a stop."""
+        """Start delivering on the running loop, first the deliveries that were in flight at a stop."""
         if loop is not self._loop:
             self._serve_on_new_loop(loop)
             self.restore()
 
     def stop(self) -> None:
-        """The attempts were cancelled; they are made again when the sandbox is served again."""
+        """Note that the attempts were cancelled; they are repeated when the sandbox is served again."""
         self._loop = None
 
     def clear(self) -> None:
@@ -82,7 +82,7 @@ class Outbox:
         self.options = attrs.evolve(self._initial)
 
     def restore(self) -> None:
-        """Schedule every pending delivery of the store, those in flight when the process ended included."""
+        """Schedule every pending delivery of the store, including those in flight when the process ended."""
         for pending in self._store.everything("delivery"):
             self._timetable.set(pending.id, pending.private["due"], partial(self._start, pending))
 
@@ -94,7 +94,7 @@ class Outbox:
     def redeliver(self, event: JsonObject, webhook_id: str | None = None) -> None:
         """Send an event again, with six attempts, to one webhook or to all that subscribe to it now.
 
-        Raises ValueError if there is none.
+        Raises ValueError if no webhook matches.
         """
         webhooks = [webhook for webhook in self._listeners(event) if webhook_id in (None, webhook.id)]
         if not webhooks:
@@ -104,7 +104,7 @@ class Outbox:
             self._enqueue(webhook, event)
 
     def cancel(self, webhook: Record) -> None:
-        """Drop the pending deliveries of a webhook. Those in flight end, but are not retried."""
+        """Drop the pending deliveries of a webhook. Deliveries in flight end, but aren't retried."""
         for pending in list(self._store.all("delivery", webhook.namespace, parent=webhook.id)):
             self._store.remove(pending)
         self._finished.set()
@@ -124,7 +124,8 @@ class Outbox:
         return replace(outcome, sent=headers)
 
     async def wait_until_idle(self, *, first_attempts: bool = True) -> None:
-        """Wait until no attempt is in flight or due, and with `first_attempts` until each event has had its first."""
+        """Wait until no attempt is in flight or due. With `first_attempts`, also until each event has had its first
+        attempt."""
         while self._attempts or any(
             pending.private["due"] <= self._clock.now() or (first_attempts and pending.private["attempt"] == 1)
             for pending in self._store.everything("delivery")
@@ -136,7 +137,7 @@ class Outbox:
         self._loop = loop
         self._attempts: set[asyncio.Task[None]] = set()
         self._finished = asyncio.Event()
-        self._held: dict[str, Record] = {}  # at most one of each webhook
+        self._held: dict[str, Record] = {}  # at most one per webhook
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
 
     def _listeners(self, event: JsonObject) -> Iterator[Record]:
@@ -214,7 +215,7 @@ class Outbox:
         return self._store.find("delivery", pending.namespace, pending.id, parent=pending.parent) is pending
 
     def _retry(self, pending: Record) -> str | None:
-        """Schedule the next attempt of a failed delivery, if it has one; returns when it is due."""
+        """Schedule the next attempt of a failed delivery, if any, and return its time."""
         attempt = pending.private["attempt"]
         if pending.private["is_duplicate"] or attempt > len(WAITS) or not self._is_wanted(pending):
             return None

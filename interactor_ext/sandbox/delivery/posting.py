@@ -1,4 +1,5 @@
-"""Posts a webhook delivery or a tool call over HTTP: resolves the host, refuses public addresses, reads the answer."""
+"""Posts a webhook delivery or a tool call over HTTP: resolves the host, refuses public addresses, reads the
+response."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from functools import lru_cache
 from interactor_ext._lazy import httpx
 from interactor_ext.sandbox.work import run_in_own_thread
 
-# Bytes of a response that are read; of a webhook's only the status matters.
+# How many bytes of a response are read; only the status of a webhook's response matters.
 MAX_ANSWER = 1 << 20
 
 
@@ -24,7 +25,7 @@ class Outcome:
     status: int | None = None
     error: str | None = None
     content: bytes = field(default=b"", repr=False)
-    # The headers of the request.
+    # The request's headers.
     sent: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -33,28 +34,28 @@ class Outcome:
 
 
 async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_seconds: float, public: bool) -> Outcome:
-    """Post once. Every failure but a cancellation is returned as an Outcome."""
+    """Post once. Every failure except a cancellation is returned as an Outcome."""
     try:
         async with asyncio.timeout(timeout_seconds):
             return await _post(httpx.URL(url), body, headers, public=public)
     except TimeoutError:
         return Outcome(error=f"no response within {timeout_seconds:g} s")
     except Exception as error:
-        # Any error that a URL or a receiver can provoke is a failed attempt, as it is for the platform.
+        # Any error that a URL or a receiver causes is a failed attempt, as on the platform.
         return Outcome(error=f"{type(error).__name__}: {error}")
 
 
 async def _post(url: httpx.URL, body: bytes, headers: Mapping[str, str], *, public: bool) -> Outcome:
-    # In a new thread and not in the loop's executor: a hanging name server would delay the stop of the server until the
+    # In a new thread rather than the loop's executor: a hanging name server would delay the server's stop until the
     # lookup gives up.
     found = await run_in_own_thread(lambda: socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM))
     if not public and any(ipaddress.ip_address(address[0]).is_global for *_, address in found):
         return Outcome(error=f"not sent: {url.host} is a public address (DeliveryOptions.public allows them)")
-    # Not in the URL, which httpx logs.
+    # Not in the URL, because httpx logs it.
     auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
     verify = _tls() if url.scheme == "https" else False
     async with (
-        httpx.AsyncClient(trust_env=False, verify=verify, timeout=None) as client,  # `post` has one for all of it
+        httpx.AsyncClient(trust_env=False, verify=verify, timeout=None) as client,  # `post` limits the whole request
         client.stream(
             "POST",
             url.copy_with(username=None, password=None),

@@ -1,4 +1,4 @@
-"""Closes or resets the TCP connection of a request, which an ASGI app cannot do by itself."""
+"""Closes or resets a request's TCP connection, which an ASGI app can't do itself."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CuttableProtocol(H11Protocol):
         self.app = with_extension
 
     def shutdown(self) -> None:
-        """At server shutdown: abort a connection whose request is incomplete."""
+        """Abort a connection with an incomplete request at server shutdown."""
         if self.cycle is not None and not self.cycle.response_complete and self.cycle.more_body:
             self.abort()
             return
@@ -60,7 +60,7 @@ def is_cuttable(scope: Scope) -> bool:
 
 
 async def cut_off(scope: Scope, receive: Receive, *, reset: bool) -> None:
-    """Close the connection, and return when it is closed. Raises RuntimeError under another server."""
+    """Close the connection, and return once it is closed. Raises RuntimeError under another server."""
     if not is_cuttable(scope):
         raise RuntimeError("only the sandbox's own server can cut a connection: use Sandbox.run or Sandbox.serve")
     cut: Callable[..., None] = scope["extensions"][EXTENSION]

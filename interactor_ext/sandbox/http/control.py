@@ -2,24 +2,24 @@
 
 | call | what |
 |---|---|
-| `GET /_sandbox/faults` | `{"faults": [...]}`, those in force |
+| `GET /_sandbox/faults` | `{"faults": [...]}`, the active ones |
 | `POST /_sandbox/faults` | the arguments of `Faults.add` as an object; 201 with the fault and its `id` |
 | `DELETE /_sandbox/faults`, `DELETE /_sandbox/faults/{id}` | remove all, or one |
 | `GET /_sandbox/replies` | `{"replies": [...]}`, in the order in which they are tried |
 | `POST /_sandbox/replies` | the fields of a reply (scripts.py) as an object; 201 with the reply and its `id` |
 | `DELETE /_sandbox/replies`, `DELETE /_sandbox/replies/{id}` | remove all, or one |
 | `GET /_sandbox/clock` | `{"now": Unix seconds, "time": ISO 8601, "frozen": false}` |
-| `POST /_sandbox/clock` | `{"frozen": true, "set": Unix seconds, "advance": seconds}`, any of them; answers as GET |
+| `POST /_sandbox/clock` | `{"frozen": true, "set": Unix seconds, "advance": seconds}`, any of them; responds like GET |
 | `GET /_sandbox/delivery`, `PATCH` | the `DeliveryOptions` |
 | `GET /_sandbox/deprecations`, `DELETE` | what `deprecate` added |
 | `GET /_sandbox/requests`, `/deliveries`, `/events`, `/emails` | `{"requests": [...]}` and so on, oldest first |
 | `POST /_sandbox/events` | `{"event": type, "namespace": "", "data": {}}`: publish it; 201 with the event |
 | `GET /_sandbox/streams` | `{"open": the number of subscribers}` |
-| `POST /_sandbox/run-until-idle`, `/wait-for-deliveries` | as the methods of `Sandbox`: `{"timeout": 10}` |
+| `POST /_sandbox/run-until-idle`, `/wait-for-deliveries` | like the methods of `Sandbox`: `{"timeout": 10}` |
 
-Lists have secrets masked, and a field in the query, as `?operation=list_rooms`, selects. The rest are methods of
-`Sandbox`: CALLS has their paths. The body is an object of the arguments that are not in the path, or nothing, times are
-Unix seconds, and the answer is the result as JSON, or 204. Invalid requests get 422 with the contract's error envelope.
+Lists have secrets masked, and a field in the query, as `?operation=list_rooms`, selects items. The rest are methods of
+`Sandbox`: CALLS has their paths. The body is an object of the arguments that are not in the path, or nothing. Times are
+Unix seconds. The response is the result as JSON, or 204. Invalid requests get 422 with the contract's error envelope.
 Requests from web pages of other sites get 403.
 """
 
@@ -68,7 +68,7 @@ CALLS = (
     ("DELETE", "tokens", "revoke_tokens"),
     ("POST", "workflow-instances/{instance_id}/fail", "fail_workflow"),
 )
-# What an annotation is in JSON; what it lacks is left out.
+# The JSON Schema of an annotation; other annotations are left out.
 TYPES: dict[str, JsonObject] = {
     "str": {"type": "string"},
     "int": {"type": "integer"},
@@ -192,7 +192,7 @@ class Control:
         example = self._contract.events.get(given["event"])
         if example is None:
             raise invalid(("event", f"must be one of: {', '.join(sorted(self._contract.events))}"))
-        # The contract's example says what is not given, so that the event fits its type.
+        # The contract's example supplies missing fields, so the event fits its type.
         published = self._state.publish(
             given["event"], given.get("namespace", ""), {**example, **given.get("data", {})}
         )
@@ -232,7 +232,7 @@ def _call(method: Callable[..., Any], request: Request, body: Any) -> Response:
 
 
 def _told(method: Callable[..., Any], body: Any) -> Any:
-    """Call a method with a body as its arguments. Raises Problem, 422 for arguments that do not fit its signature."""
+    """Call a method with a body as its arguments. Raises Problem 422 for arguments that don't fit its signature."""
     parameters = inspect.signature(method).parameters.values()
     kinds = {each.name: str(each.annotation).split(" | ") for each in parameters}
     schemas = {name: _either([TYPES[kind] for kind in kinds[name] if kind in TYPES]) for name in kinds}
@@ -240,7 +240,7 @@ def _told(method: Callable[..., Any], body: Any) -> Any:
     try:
         return method(**given)
     except ValueError as error:
-        # Methods of Sandbox raise a ValueError in place of a Problem.
+        # Methods of Sandbox raise a ValueError instead of a Problem.
         problem = error.__context__
         raise (problem if isinstance(problem, Problem) else invalid(("", str(error)))) from None
 
@@ -250,7 +250,7 @@ def _either(schemas: list[JsonObject]) -> JsonObject:
 
 
 def _checked(fields: JsonObject, body: Any, *required: str) -> JsonObject:
-    """A body, or nothing, as an object of these fields. Raises Problem 422."""
+    """Return a body, or nothing, as an object with these fields. Raises Problem 422."""
     given: Any = {} if body is None else body
     schema = {"type": "object", "properties": fields, "required": list(required), "additionalProperties": False}
     if wrong := problems_of(compiled(schema), given):

@@ -1,7 +1,7 @@
-"""CORS: pages of the origins that the sandbox was told may call the API. Others get no header that would let them.
+"""CORS: pages of the allowed origins may call the API. Pages of other origins get no header that would permit it.
 
-The client id and the secret of a sandbox can be guessed, so `*` would let every site that is open in the developer's
-browser use it.
+A sandbox's client id and secret can be guessed, so `*` would give access to every site that is open in the developer's
+browser.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from starlette.middleware.cors import CORSMiddleware
 ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:\d{1,5})?", re.IGNORECASE)
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# What a page could not read otherwise.
+# Headers that a page couldn't read otherwise.
 _LIMITS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Scope", "Retry-After")
 EXPOSED = ("X-Request-Id", *_LIMITS, "Deprecation", "Sunset", "Link")
 
 
 def origin_name(text: str) -> str:
-    """An origin as browsers write it. Raises ValueError for anything else, `*` and `null` included."""
+    """Return an origin as browsers write it. Raises ValueError for anything else, including `*` and `null`."""
     match = ORIGIN.fullmatch(text)
     if match is None:
         raise ValueError(
@@ -32,7 +32,7 @@ def origin_name(text: str) -> str:
 
 
 def cors(allowed: Collection[str]) -> list[Middleware]:
-    """The middleware of an app, for these origins."""
+    """Return an app's middleware for these origins."""
     if not allowed:
         return []
     given = {"allow_origins": allowed, "allow_methods": METHODS, "allow_headers": ["*"], "expose_headers": EXPOSED}

@@ -1,10 +1,10 @@
-"""Dialects: where the platform's guide contradicts the contract, the sandbox may speak as the guide does.
+"""Dialects: where the platform's guide contradicts the contract, the sandbox can follow the guide.
 
 | dialect | what differs |
 |---|---|
 | `current_page` | the `meta` of pages is `{current_page, per_page, total_count, total_pages}` |
-| `whole_objects` | assistants hold their tools and data sources whole, not as ids |
-| `enabled` | webhooks have `enabled` in place of `active`; requests may use either |
+| `whole_objects` | assistants contain their tools and data sources as whole objects, not as ids |
+| `enabled` | webhooks have `enabled` instead of `active`; requests may use either |
 | `bare_signature` | signatures of webhooks and tool calls are without `sha256=` |
 | `deprecation_true` | the header is `Deprecation: true`, not a date |
 """
@@ -17,14 +17,14 @@ from typing import Any, Literal, get_args
 from interactor_ext.sandbox.storage.records import JsonObject, Store
 
 Dialect = Literal["current_page", "whole_objects", "enabled", "bare_signature", "deprecation_true"]
-"""Something in which the sandbox speaks as the platform's guide does, not the contract; the table in dialects.py."""
+"""A point where the sandbox follows the platform's guide instead of the contract; see the table in dialects.py."""
 DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
 
 WHOLE = {"tools": "tool", "data_sources": "data source"}
 
 
 def dialects(names: Iterable[Dialect]) -> frozenset[str]:
-    """The names as a set. Raises ValueError for an unknown one."""
+    """Return the names as a set. Raises ValueError for an unknown one."""
     known = frozenset([names] if isinstance(names, str) else names)
     if unknown := known.difference(DIALECTS):
         raise ValueError(f"unknown dialect {', '.join(sorted(unknown))}: use {', '.join(DIALECTS)}")
@@ -32,7 +32,7 @@ def dialects(names: Iterable[Dialect]) -> frozenset[str]:
 
 
 def read_request(dialect: frozenset[str], tag: str, body: Any) -> Any:
-    """A request's body in the contract's words."""
+    """Return a request's body in the contract's terms."""
     if "enabled" in dialect and tag == "webhooks" and isinstance(body, dict) and "enabled" in body:
         rest = {name: value for name, value in body.items() if name != "enabled"}
         return {"active": body["enabled"], **rest}
@@ -40,7 +40,7 @@ def read_request(dialect: frozenset[str], tag: str, body: Any) -> Any:
 
 
 def speak(dialect: frozenset[str], tag: str, namespace: str, result: JsonObject, store: Store) -> JsonObject:
-    """The body of a success as the dialect has it."""
+    """Return a success's body in the dialect's terms."""
 
     def spoken(item: Any) -> Any:
         if tag == "webhooks" and "enabled" in dialect:

@@ -1,10 +1,10 @@
 """Host and origin checks: no page of another site may use the sandbox (CSRF, DNS rebinding).
 
-A developer's browser reaches the sandbox, and so does every site that is open in it. A browser names the requesting
-page in `Origin` and `Sec-Fetch-Site`, and no page can forge those. They do not help against a site whose own name
-resolves to this machine (DNS rebinding): to the browser that is one origin. `Host` reveals such a site, because its
-name must be registered. It is checked in every call of the API as well, whose client id and secret anybody can guess. A
-registered name that the sandbox does have, for example of a tunnel, must be allowed explicitly.
+A developer's browser can reach the sandbox, and so can every site that is open in it. A browser names the requesting
+page in `Origin` and `Sec-Fetch-Site`, which a page can't forge. They don't help against a site whose own name
+resolves to this machine (DNS rebinding), because the browser sees a single origin. `Host` reveals such a site, because
+its name must be registered. It is also checked in every API call, because anyone can guess the client id and secret. A
+registered name that does belong to the sandbox, such as a tunnel's, must be allowed explicitly.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from starlette.requests import HTTPConnection, Request
 
 from interactor_ext.sandbox.problems import Problem
 
-# Top-level names that nobody can register: RFC 6761, RFC 6762, and `internal` as ICANN reserved it.
+# Top-level names that can't be registered: RFC 6761, RFC 6762, and `internal`, reserved by ICANN.
 LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".test")
 PORT = re.compile(r":\d*\Z")
 
 
 def check_host(connection: HTTPConnection, allowed: Collection[str]) -> None:
-    """Raises Problem 403 if `Host` is a name that another site could have, and not in `allowed`."""
+    """Raises Problem 403 if `Host` is a name that another site could have and isn't in `allowed`."""
     host = host_name(connection.headers.get("host", ""))
     if not is_local(host) and host not in allowed:
         raise Problem(
@@ -36,12 +36,12 @@ def check_host(connection: HTTPConnection, allowed: Collection[str]) -> None:
 
 
 def host_name(host: str) -> str:
-    """A `Host` header without its port, in lower case."""
+    """Return a `Host` header without its port, in lower case."""
     return PORT.sub("", host).lower()
 
 
 def check_origin(request: Request) -> None:
-    """Raises Problem 403 for requests of pages of another origin. Programs send no origin, and pass."""
+    """Raises Problem 403 for requests from pages of another origin. Programs send no origin, and pass."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
     ours = origin is None or _authority(origin) == request.headers.get("host", "").lower()
     if not ours or site not in {"same-origin", "none"}:
@@ -58,7 +58,7 @@ def is_local(host: str) -> bool:
 
 
 def _authority(origin: str) -> str | None:
-    """Host and port of an origin. The scheme is left out: in front of the sandbox there may be a proxy with TLS."""
+    """Return an origin's host and port. The scheme is left out: a TLS proxy may be in front of the sandbox."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:

@@ -1,4 +1,4 @@
-"""The API as an ASGI app: the steps from a request to its response, the same for every operation."""
+"""The API as an ASGI app: the steps from request to response, the same for every operation."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Operations = Mapping[str, ContractOperation]
 
 @dataclass(slots=True)
 class Exchange:
-    """One request in progress, and what is known of it so far."""
+    """One request in progress, with everything known about it so far."""
 
     scope: Scope
     request_id: str
@@ -111,7 +111,7 @@ class Platform:
                 response.close()
 
     async def _respond(self, exchange: Exchange, receive: Receive) -> ApiResponse | Subscription:
-        """Handles a request and commits what it wrote."""
+        """Handle a request and commit what it wrote."""
         token = cause.set(exchange.request_id)
         try:
             try:
@@ -131,7 +131,7 @@ class Platform:
     async def _send_stream(
         self, exchange: Exchange, receive: Receive, send: Send, subscription: Subscription, kept: ResponseRecord
     ) -> None:
-        """Raises ConnectionCut if a fault ends the connection early."""
+        """Send a stream. Raises ConnectionCut if a fault ends the connection early."""
 
         async def send_and_keep(message: Message) -> None:
             kept.add(message.get("body", b""))
@@ -209,7 +209,7 @@ class Platform:
         return read_request(self._state.settings.dialect, operation.tag, body)
 
     def _apply_rate_limit(self, exchange: Exchange, operation: ContractOperation, body: Any) -> None:
-        """Count the request. On the account server the client is the one that the body names, if it exists."""
+        """Count the request. On the account server, the client is the one named in the body, if it exists."""
         if operation.open and isinstance(body, dict):
             exchange.client_id = self._state.accounts.known(body.get("client_id"))
         limits = self._state.limits
@@ -272,10 +272,10 @@ class Platform:
             query_string=scope["query_string"],
             response=response,
         )
-        # What began before a reset doesn't belong to the state after it.
+        # A request from before a reset doesn't belong to the state after it.
         if exchange.generation == self._state.generation:
             self._state.requests.append(record)
-            # The bodies of all responses would fill the memory.
+            # Keeping the bodies of all responses would fill the memory.
             for older in self._state.requests[-RESPONSES - 1 : -RESPONSES]:
                 if older.response is not None:
                     older.response.content = b""
@@ -289,7 +289,7 @@ def _fingerprint(call: ApiCall) -> str:
 
 
 def _token(exchange: Exchange) -> str:
-    """The exact bearer token of a request, or ""."""
+    """Return the exact bearer token of a request, or ""."""
     scheme, _, token = exchange.headers.get("authorization", "").partition(" ")
     if not scheme and exchange.operation and exchange.operation.stream:
         return exchange.query.get("token", "")
@@ -298,7 +298,7 @@ def _token(exchange: Exchange) -> str:
 
 
 def _operation(operations: Operations, method: str) -> ContractOperation:
-    """Raises Problem: 404 for an unknown path, 405 for another method."""
+    """Return the operation for a method. Raises Problem: 404 for an unknown path, 405 for another method."""
     if not operations:
         raise Problem(404, "There is nothing at this path.")
     if method not in operations:

@@ -16,38 +16,39 @@ from starlette.types import ASGIApp
 
 from interactor_ext.sandbox.http.connections import CuttableProtocol
 
-# Seconds for responses in progress at shutdown, after the streams were closed. Then connections are aborted, even if a
-# client reads nothing.
+# Seconds for responses in progress at shutdown, after the streams were closed. After that, connections are aborted,
+# even if a client doesn't read.
 GRACE = 0.5
-# Seconds for tasks that continue after that. None should.
+# Seconds for tasks that continue after that, which shouldn't happen.
 LAST = 10
 BACKLOG = 2048
-# A connection that asyncio has just accepted is none of the server's before so many turns of the event loop.
+# How many turns of the event loop pass until the server owns a connection that asyncio has accepted.
 TURNS_OF_ACCEPT = 3
 START_TIMEOUT = 30.0
 
 
 class Server(uvicorn.Server):
-    """Ends streams before waiting for connections at shutdown: uvicorn by itself would wait for ever.
+    """Ends streams before waiting for connections at shutdown, where uvicorn itself would wait forever.
 
-    `stop` takes effect at once: uvicorn by itself looks for it ten times a second, and waits as long at shutdown.
+    `stop` takes effect at once; uvicorn itself only polls ten times a second, and waits as long at shutdown.
     """
 
     def __init__(self, app: ASGIApp, *, before_shutdown: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
-            # Based on h11, which uvicorn always installs, so that a sandbox behaves the same on every machine.
+            # Based on h11, which uvicorn always installs, so a sandbox behaves the same on every machine.
             http=CuttableProtocol,
             ws="none",
             log_level="warning",
-            # Its handlers would write to the current stderr, which a test may have captured and closed.
+            # uvicorn's handlers would write to the current stderr, which a test may have captured and closed.
             log_config=None,
-            # Its lines would show the query string, which contains a stream's token.
+            # Access log lines would contain the query string, and with it a stream's token.
             access_log=False,
             # The sandbox sends the date of its own clock.
             date_header=False,
             timeout_graceful_shutdown=LAST,
-            # Longer than clients keep an idle connection (httpx: 5 s), or the next request would meet a closed one.
+            # Longer than clients keep an idle connection (httpx: 5 s); otherwise the next request would use a closed
+            # one.
             timeout_keep_alive=75,
         )
         super().__init__(config)
@@ -60,7 +61,7 @@ class Server(uvicorn.Server):
         """Begin the shutdown, from any thread or signal handler."""
         self.should_exit = True
         if self._loop is not None:
-            with suppress(RuntimeError):  # the loop is closed: the server ended by itself
+            with suppress(RuntimeError):  # the loop is closed, because the server ended by itself
                 self._loop.call_soon_threadsafe(self._stopping.set)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -107,9 +108,11 @@ class Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 is any free one. Raises OSError. Connections wait until the server accepts them."""
+    """Return a listening socket; port 0 is any free one. Raises OSError. Connections wait until the server accepts
+    them."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is given because asyncio disables Nagle only then; else a response takes 40 ms.
+    # With an explicit protocol, because otherwise asyncio doesn't disable Nagle's algorithm, and a response takes 40
+    # ms.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -123,7 +126,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def origin(sock: socket.socket) -> str:
-    """The URL of a listening socket on this machine."""
+    """Return the URL of a listening socket on this machine."""
     address: tuple[str, int] = sock.getsockname()[:2]
     host, port = address
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared with, not bound to
@@ -132,7 +135,8 @@ def origin(sock: socket.socket) -> str:
 
 @contextmanager
 def terminating() -> Iterator[None]:
-    """SIGTERM raises SystemExit within the block, in the main thread: uvicorn, which catches it, sends it again."""
+    """Let SIGTERM raise SystemExit within the block, in the main thread: uvicorn catches the signal and sends it
+    again."""
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)
@@ -155,7 +159,7 @@ def serving(server: Server, sock: socket.socket) -> Iterator[None]:
         try:
             server.run(sockets=[sock])
         except SystemExit:
-            # How uvicorn exits when the app does not start; RuntimeError is raised below.
+            # uvicorn exits this way if the app doesn't start; RuntimeError is raised below.
             pass
         finally:
             server.ready.set()

@@ -25,7 +25,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 
 def response_of(problem: Problem, request_id: str) -> tuple[ApiResponse, RawHeaders]:
-    """The response of a problem, and its headers."""
+    """Return the response of a problem, and its headers."""
     body = problem.envelope(request_id) if problem.body is None else problem.body
     headers = {"content-type": "text/html; charset=utf-8"} if isinstance(body, str) else {}
     headers |= problem.headers
@@ -34,7 +34,7 @@ def response_of(problem: Problem, request_id: str) -> tuple[ApiResponse, RawHead
 
 
 def content_headers(response: ApiResponse | Subscription, given: Collection[bytes]) -> RawHeaders:
-    """What describes the content, except the headers that are given."""
+    """Return the headers that describe the content, except the given ones."""
     if isinstance(response, Subscription):
         return [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
     is_described = response.content is None or b"content-type" in given
@@ -45,7 +45,7 @@ def content_headers(response: ApiResponse | Subscription, given: Collection[byte
 
 
 async def read_body(receive: Receive) -> bytes:
-    """Read the whole body. Raises Problem 413 only after reading a larger one, so that the client gets it."""
+    """Read the whole body. Raises Problem 413 only after reading an oversized one, so the client gets the response."""
     body = bytearray()
     async for chunk in body_of(receive):
         if len(body) <= MAX_BODY:
@@ -66,7 +66,7 @@ def parse_body(content: bytes, content_type: bytes) -> Any:
 
 
 def parse_headers(raw: RawHeaders) -> dict[str, str]:
-    """Decode headers as UTF-8. Raises Problem 422 if one that affects data is not UTF-8, or is repeated."""
+    """Decode headers as UTF-8. Raises Problem 422 if one that affects data isn't UTF-8, or is repeated."""
     headers: dict[str, str] = {}
     for name, value in raw:
         key = name.decode("latin-1")
@@ -81,12 +81,12 @@ def parse_headers(raw: RawHeaders) -> dict[str, str]:
 
 
 def origin_of(scope: Scope) -> str:
-    """Scheme and host as the client addressed this server."""
+    """Return scheme and host as the client addressed this server."""
     return str(HTTPConnection(scope).base_url).removesuffix("/")
 
 
 async def send_response(send: Send, response: ApiResponse, headers: RawHeaders, *, is_cut: bool) -> None:
-    """Send a complete response. Raises ConnectionCut in the middle of one that `is_cut`."""
+    """Send a complete response. With `is_cut`, raise ConnectionCut in the middle of it."""
     content = response.content or b""
     sent = content[: len(content) // 2] if is_cut else content
     is_short = len(sent) < len(content)
@@ -129,7 +129,7 @@ async def send_stream(
 
 
 async def end_with_error(chunks: AsyncIterator[bytes], fault: Fault) -> AsyncIterator[bytes]:
-    """Pass on the first `after_events` events of a stream, then an event `error`, its last."""
+    """Pass on the first `after_events` events of a stream, then end it with an `error` event."""
     try:
         async for chunk in cut_short(chunks, events=fault.after_events, size=None):
             yield chunk

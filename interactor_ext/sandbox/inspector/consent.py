@@ -1,8 +1,8 @@
 """The consent page at an `authorization_url`, where the user approves or denies an OAuth flow.
 
-Anybody who knows the id of a flow may decide it, as with a real provider's page; it can't be guessed.
-`?decision=approve`, `deny` or one of FAILURES in the URL decides at once, for tests without a browser; `scope` (again
-for each) and `account` may stand beside it.
+Anyone who knows the id of a flow may decide it, as on a real provider's page; it can't be guessed.
+`?decision=approve`, `deny` or one of FAILURES in the URL decides at once, for tests without a browser. `scope` (once
+per scope) and `account` may be added.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from interactor_ext.sandbox.platform.state import State
 from interactor_ext.sandbox.problems import Problem, invalid
 
 PATH = "/_sandbox/authorize"
-# How a provider fails: RFC 6749 section 4.1.2.1.
+# The errors of a provider: RFC 6749 section 4.1.2.1.
 FAILURES = ("server_error", "temporarily_unavailable", "invalid_scope", "unauthorized_client")
 ERRORS = {"approve": "", "deny": "access_denied", **{each: each for each in FAILURES}}
 
@@ -36,7 +36,7 @@ def consent_routes(state: State, on_request: Callable[[], None]) -> list[Route]:
         chosen = parse_qs(request.url.query)
         if request.method == "POST":
             check_origin(request)
-            # A form with every scope refused names none.
+            # A form with every scope refused contains no scope.
             if form := parse_qs((await read_body(request.receive)).decode("latin-1"), keep_blank_values=True):
                 chosen |= {"scope": [], **form}
         elif "decision" not in chosen:

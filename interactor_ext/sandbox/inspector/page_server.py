@@ -29,7 +29,7 @@ HEADERS = {
 
 
 class Inspector:
-    """The endpoints of the page. `on_request` is called first, as not every server runs the lifespan."""
+    """The endpoints of the page. `on_request` is called first, because not every server runs the lifespan."""
 
     def __init__(self, contract: Contract, state: State, on_request: Callable[[], None]) -> None:
         self._contract = contract
@@ -62,7 +62,7 @@ class Inspector:
         return JSONResponse(snapshot(self._state, Wanted(**request.query_params)), headers=HEADERS)
 
     async def contract(self, request: Request) -> Response:
-        """What the forms offer: operations, kinds of faults, and the contract's example of each event."""
+        """Return what the forms offer: operations, kinds of faults, and the contract's example of each event."""
         self._admit(request)
         offered = {
             "operations": list(self._contract.operations),
@@ -72,7 +72,7 @@ class Inspector:
         return JSONResponse(offered, headers=HEADERS)
 
     async def exchange(self, request: Request) -> Response:
-        """A request with its headers and bodies."""
+        """Return a request with its headers and bodies."""
         self._admit(request)
         request_id = request.path_params["request_id"]
         record = next((each for each in self._state.requests if each.request_id == request_id), None)
@@ -81,7 +81,7 @@ class Inspector:
         return JSONResponse(exchange(self._state, record), headers=HEADERS)
 
     async def delivery(self, request: Request) -> Response:
-        """The attempts of a delivery, with payload, headers and answers."""
+        """Return the attempts of a delivery, with payload, headers and responses."""
         self._admit(request)
         made = [each for each in self._state.outbox.journal if each.id == request.path_params["delivery_id"]]
         if not made:
@@ -89,7 +89,7 @@ class Inspector:
         return JSONResponse(attempts(made), headers=HEADERS)
 
     async def stream(self, request: Request) -> Response:
-        """The events of a room, as the API streams them."""
+        """Return the events of a room, as the API streams them."""
         self._admit(request)
         room = self._state.store.search("room", request.path_params["room_id"])
         if room is None:

@@ -1,7 +1,7 @@
-"""What the inspector page shows, as JSON: the state, and one request and its response.
+"""What the inspector page shows, as JSON: the state, and one request with its response.
 
-The page requests the state every second, so long values are truncated; secrets are masked. What is long of a request,
-its headers and bodies, is a request of its own.
+The page requests the state every second, so long values are truncated; secrets are masked. The long parts of a request,
+its headers and bodies, have an endpoint of their own.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from interactor_ext.sandbox.storage.strict_json import compact, parse_json
 
 T = TypeVar("T")
 
-# Entries of each list, and places of an explored run.
+# The length of each list, and the number of places of an explored run.
 NEWEST, PLACES = 100, 1000
-# Lists of records that are shown as they are, and all whose records are counted.
+# Lists of records shown unchanged, and all lists whose records are counted.
 PLAIN = {"assistants": "assistant", "tools": "tool", "data_sources": "data source", "webhooks": "webhook"}
 COUNTED = {**PLAIN, "rooms": "room", "instances": "workflow instance", "credentials": "credential"}
-# Characters; of larger values only the size is shown.
+# In characters; of larger values only the size is shown.
 MAX_VALUE = 10_000
 CUT = "No response: a fault cut the connection."
 SHOWN = ("assistant", "tool", "data source", "room", "workflow instance", "credential", "flow", "webhook")
@@ -46,10 +46,11 @@ SHOWN = ("assistant", "tool", "data source", "room", "workflow instance", "crede
 
 @attrs.frozen(kw_only=True)
 class Wanted:
-    """What the page asks for. `namespace` None means all; an unknown `room` or `instance` opens the newest.
+    """What the page requests. `namespace` None means all; an unknown `room` or `instance` opens the newest.
 
     `skip` leaves out the newest of each list. `status` is the first digit of a status, `path` a part of "METHOD path
-    operation", `body` a part of either body; all three select requests. `delivery` is the id of one to show alone.
+    operation", `body` a part of either body; all three select requests. `delivery` is the id of the only delivery to
+    show.
     """
 
     namespace: str | None = None
@@ -62,11 +63,11 @@ class Wanted:
     delivery: str = ""
 
     def window(self, entries: Sequence[T]) -> Sequence[T]:
-        """Those of a list, newest first, that are shown."""
+        """Return the visible part of a list, newest first."""
         return entries[self.skip : self.skip + NEWEST]
 
     def includes(self, record: RequestRecord) -> bool:
-        """Whether a request is selected."""
+        """Whether the page shows a request."""
         row = (record.method, record.path, str(record.operation))
         if not f"{record.status}".startswith(self.status) or (self.path and not _holds(" ".join(row), self.path)):
             return False
@@ -79,7 +80,7 @@ def _holds(text: str, part: str) -> bool:
 
 
 def snapshot(state: State, wanted: Wanted) -> JsonObject:
-    """Newest first. `counts` has for each list how many there are, and for each journal how many it dropped."""
+    """Return the state, newest first. `counts` has the size of each list, and how many entries each journal dropped."""
     namespace = wanted.namespace
     rooms = _newest(state, "room", wanted)
     instances = _newest(state, "workflow instance", wanted)
@@ -121,7 +122,7 @@ def snapshot(state: State, wanted: Wanted) -> JsonObject:
 def _newest(state: State, kind: str, wanted: Wanted) -> Sequence[Record]:
     records = state.store.newest(kind, wanted.namespace, wanted.skip + NEWEST)
     if wanted.namespace is None:
-        # Each namespace is in order already; creation times only interleave namespaces.
+        # Each namespace is already in order; creation times only interleave namespaces.
         records.sort(key=lambda record: str(record.public.get("created_at", "")), reverse=True)
     return wanted.window(records)
 
@@ -138,7 +139,7 @@ def _all(state: State, kind: str, namespace: str | None) -> Iterator[Record]:
 
 
 def _within(journal: Journal[Any], namespace: str | None) -> list[Any]:
-    """The entries of a namespace, newest first."""
+    """Return the entries of a namespace, newest first."""
     return [each for each in reversed(journal.snapshot()) if namespace is None or each.namespace == namespace]
 
 
@@ -153,7 +154,7 @@ def _shown(record: Record, *left_out: str, **more: Any) -> JsonObject:
 
 
 def _clipped(value: Any, name: str = "") -> Any:
-    """A small value with its secrets masked, the beginning of a long text, or the size of anything else."""
+    """Return a small value with its secrets masked, the beginning of a long text, or the size of anything else."""
     if isinstance(value, str):
         beginning: str = masked({name: value[: 2 * MAX_VALUE]})[name]
         return beginning if len(value) <= MAX_VALUE else f"{beginning[:MAX_VALUE]}... ({len(value)} characters)"
@@ -209,7 +210,7 @@ def _moment(event: JsonObject) -> JsonObject:
 
 
 def _states(state: State, instance: Record) -> list[JsonObject]:
-    """The states, the initial one first, then in the order of definition."""
+    """Return the states, the initial one first, then in the order of definition."""
     states: list[JsonObject] = list(instance.private["states"].values())
     workflow = state.store.find("workflow", instance.namespace, instance.public["workflow_id"])
     initial = workflow.public["initial_state"] if workflow else None
@@ -243,16 +244,17 @@ def _delivery(delivery: Delivery) -> JsonObject:
 
 
 def summary(record: RequestRecord) -> JsonObject:
-    """A request without its headers and bodies."""
+    """Return a request without its headers and bodies."""
     names = ("method", "path", "operation", "client_id", "namespace", "status", "request_id", "fault", "time")
     facts = {name: getattr(record, name) for name in names}
     return {**facts, "milliseconds": round(record.duration * 1000)}
 
 
 def exchange(state: State, record: RequestRecord) -> JsonObject:
-    """`request` and `response` have the `size` in bytes with a `text` of the first MAX_SHOWN, or a `note`.
+    """Return one request. `request` and `response` have the `size` in bytes with a `text` of the first MAX_SHOWN, or a
+    `note`.
 
-    `events` are those that the request caused, each with its `deliveries`.
+    `events` are the events that the request caused, each with its `deliveries`.
     """
     response = record.response
     caused = {event_id for request_id, event_id in state.causes if request_id == record.request_id}
@@ -273,7 +275,7 @@ def exchange(state: State, record: RequestRecord) -> JsonObject:
 
 
 def attempts(deliveries: Sequence[Delivery]) -> JsonObject:
-    """The payload of a delivery, and all its attempts with what was sent beside it and what came back."""
+    """Return the payload of a delivery, and all its attempts with their headers and responses."""
     payload = json.dumps(deliveries[0].event).encode()
     return {
         "payload": _body(payload, len(payload)),

@@ -1,8 +1,8 @@
-"""The simulated platform: contract, handlers, streams, faults, limits and seeds, and the state of all."""
+"""The simulated platform: contract, handlers, streams, faults, limits and seeds, and the state of all these."""
 
 from __future__ import annotations
 
 from interactor_ext._lazy import lazy_modules
 
-# To import cryptography takes a fifth of the time in which a sandbox starts. It is needed with the first token.
+# Importing cryptography takes a fifth of a sandbox's start time. Only the first token needs it.
 lazy_modules(__name__, "signing")

@@ -18,7 +18,7 @@ from interactor_ext.sandbox.storage.strict_json import compact
 
 @dataclass(frozen=True, slots=True)
 class OAuthClient:
-    """An OAuth client of the sandbox, the scopes it may ask for, and the namespaces it may use; None is any."""
+    """An OAuth client of the sandbox, the scopes it may request, and the namespaces it may use; None is any."""
 
     id: str
     secret: str = field(repr=False)
@@ -28,7 +28,7 @@ class OAuthClient:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The client, scopes and expiry of an access token, and the URL of what it opens."""
+    """The client, scopes and expiry of an access token, and the URL that it gives access to."""
 
     client_id: str
     scopes: frozenset[str]
@@ -39,14 +39,14 @@ class Grant:
         return "admin" in self.scopes or needed <= self.scopes
 
     def opens(self, path: str) -> bool:
-        """Whether a path is that of the audience or below it; `*` in the audience is any one segment."""
+        """Whether a path equals the audience's or is below it; `*` in the audience matches any one segment."""
         wanted, given = urlsplit(self.audience).path.rstrip("/").split("/"), path.split("/")
         pairs = zip(wanted, given, strict=False)
         return len(wanted) <= len(given) and all(ours in ("*", theirs) for ours, theirs in pairs)
 
 
 class Accounts:
-    """OAuth clients and their access tokens, both stored, except for the first client."""
+    """OAuth clients and their access tokens. All are stored except the first client."""
 
     def __init__(
         self, clock: Clock, known_scopes: frozenset[str], lifetime: float, store: Store, persistence: Persistence
@@ -93,25 +93,25 @@ class Accounts:
         return self._first.secret if self._first else ""
 
     def known(self, client_id: object) -> str:
-        """The id of an existing client, "" for anything else."""
+        """Return the id if the client exists, else ""."""
         return client_id if isinstance(client_id, str) and client_id in self._clients else ""
 
     def check_namespace(self, client_id: str, namespace: str) -> None:
-        """Raises Problem 403 for a namespace that a client may not use, "" included."""
+        """Raises Problem 403 for a namespace that the client may not use, including ""."""
         allowed = self._clients[client_id].namespaces
         if allowed is not None and namespace not in allowed:
             wanted = "this namespace" if namespace else "the API without a namespace"
             raise Problem(403, f"This client isn't allowed to use {wanted}.")
 
     def authenticate(self, client_id: str, client_secret: str) -> OAuthClient:
-        """The client; raises Problem 401 without saying whether id or secret was wrong."""
+        """Return the client. Raises Problem 401 without saying whether id or secret was wrong."""
         client = self._clients.get(client_id)
         if client is None or not hmac.compare_digest(client.secret.encode(), client_secret.encode()):
             raise unauthorized("The client id or the client secret is wrong.")
         return client
 
     def key_set(self) -> list[dict[str, Any]]:
-        """The public keys that verify the tokens."""
+        """Return the public keys that verify the tokens."""
         return [self._signing_key().public]
 
     def issue(self, client: OAuthClient, scope: str | None, *, issuer: str, audience: str) -> dict[str, Any]:
@@ -133,9 +133,9 @@ class Accounts:
             "jti": new_id("tok"),
         }
         token = self._signing_key().sign(claims)
-        oldest = now - self._lifetime  # those that have expired a while ago are forgotten
+        oldest = now - self._lifetime  # tokens that expired that long ago are deleted
         self._grants = {known: grant for known, grant in self._grants.items() if grant.expires_at > oldest}
-        # With the fraction of a second, which the integer claims leave out.
+        # With fractions of a second, which the integer claims omit.
         self._grants[token] = Grant(client.id, scopes, now + self._lifetime, audience)
         self._keep_tokens()
         return {
@@ -146,29 +146,30 @@ class Accounts:
         }
 
     def check(self, token: str) -> Grant:
-        """The grant of a token; raises Problem 401 if it is unknown, revoked or expired."""
+        """Return the grant of a token. Raises Problem 401 if it is unknown, revoked or expired."""
         grant = self._grants.get(token)
-        if grant is None or grant.client_id not in self._clients:  # or of a client that a snapshot doesn't have
+        # or belongs to a client that a restored snapshot lacks
+        if grant is None or grant.client_id not in self._clients:
             raise unauthorized("The access token is unknown or was revoked. Get a new one.")
         if grant.expires_at <= self._clock.now():
             raise unauthorized("The access token has expired. Get a new one.")
         return grant
 
     def expire(self, token: str) -> None:
-        """Expire a token now, and even if the clock is moved back; `check` reports it as expired."""
+        """Expire a token now, even if the clock is moved back later; `check` reports it as expired."""
         if grant := self._grants.get(token):
             self._grants[token] = replace(grant, expires_at=0.0)
             self._keep_tokens()
 
     def revoke(self, token: str, client: OAuthClient) -> None:
-        """Revoke a token of this client. Any other is ignored, as RFC 7009 section 2.2 requires."""
+        """Revoke a token of this client. Any other token is ignored, as RFC 7009 section 2.2 requires."""
         grant = self._grants.get(token)
         if grant is not None and grant.client_id == client.id:
             del self._grants[token]
             self._keep_tokens()
 
     def clear(self) -> None:
-        """Remove all tokens, and every client but the first."""
+        """Remove all tokens, and every client except the first."""
         self.revoke_all()
         self._clients = {} if self._first is None else {self._first.id: self._first}
 

@@ -4,7 +4,7 @@
 |---|---|---|
 | `transform` | any keys | each of them |
 | `http` | `url`, `method`, `simulate: {status, body}` | `http: {status, method, url, body}`, by default 200 and `{}` |
-| `email` | `to`, `subject`, `body` | `email: {to, subject, sent}`; the whole of it is in `sandbox.emails` |
+| `email` | `to`, `subject`, `body` | `email: {to, subject, sent}`; `sandbox.emails` has the whole email |
 | `ai_process` | `prompt` | `ai_process: "Processed: <prompt>"` |
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from interactor_ext.sandbox.storage.records import JsonObject
 
-# Characters of a context as JSON.
+# In characters of JSON.
 MAX_CONTEXT = 64 * 1024
 
 
@@ -28,7 +28,7 @@ class ContextTooLarge(Exception):
 
 
 def merged(context: JsonObject, more: JsonObject) -> JsonObject:
-    """A context with `more`. Raises ContextTooLarge."""
+    """Return a context with `more` added. Raises ContextTooLarge."""
     context = {**context, **more}
     if len(json.dumps(context)) > MAX_CONTEXT:
         raise ContextTooLarge
@@ -36,7 +36,7 @@ def merged(context: JsonObject, more: JsonObject) -> JsonObject:
 
 
 def perform(action: JsonObject, context: JsonObject, send: Callable[[JsonObject], None]) -> JsonObject:
-    """Perform one action, and return the context after it; emails go to `send`. Raises ContextTooLarge."""
+    """Perform one action and return the new context; emails go to `send`. Raises ContextTooLarge."""
     config = action["config"]
     outcome: Any
     match action["type"]:

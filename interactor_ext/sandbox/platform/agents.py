@@ -1,6 +1,6 @@
 """Handlers of assistants, rooms, tools and data sources.
 
-A data source that was synced at least once shows further fields: `sync_status` (`syncing`, `completed`, `failed`),
+A data source that was synced at least once has more fields: `sync_status` (`syncing`, `completed`, `failed`),
 `sync_progress` (0 to 1), `sync_error` and, after a success, `synced_at`.
 """
 
@@ -43,7 +43,7 @@ def update_assistant(call: ApiCall) -> JsonObject:
 
 @handles("delete_assistant")
 def delete_assistant(call: ApiCall) -> None:
-    """Rooms of a deleted assistant stay readable, but get no replies."""
+    """Delete an assistant. Its rooms stay readable, but get no replies."""
     call.state.store.remove(call.record("assistant"))
 
 
@@ -116,14 +116,15 @@ def delete_data_source(call: ApiCall) -> None:
 
 @handles("sync_data_source")
 def sync_data_source(call: ApiCall) -> JsonObject:
-    """Starts a sync, which progresses with the clock. A sync in progress continues."""
+    """Start a sync, which progresses with the clock. A sync in progress continues."""
     source = call.record("data source")
     call.state.timed.start_sync(source)
     return data({name: source.public[name] for name in ("id", "sync_status", "sync_progress")})
 
 
 def _without_secrets(body: JsonObject) -> JsonObject:
-    """The contract: secrets in `config` are not shown again. Nothing here needs them, as no data is read."""
+    """Return a config without its secrets, which the contract doesn't show again. The sandbox reads no data and needs
+    none."""
     return {**body, "config": masked(body["config"])} if "config" in body else body
 
 

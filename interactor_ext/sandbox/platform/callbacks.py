@@ -1,10 +1,10 @@
-"""Calls of tools that have a `callback_url`: posts them, and makes results of the answers.
+"""Calls of tools that have a `callback_url`: posts them, and turns the responses into results.
 
 A call is posted once, as the event `room.tool_call.pending` that webhooks get as well, with the headers of a delivery
-and signed with the secret of the sandbox's first client: neither the contract nor the platform's guide says how. So
-`WebhookVerifier(client_secret)` reads it, and `data.arguments` are the arguments. The JSON of a 2xx answer is the
-result, and null if the body is empty. Any other status, a body that is no JSON or larger than 1 MiB, a receiver that
-can't be reached or is too slow make a result with an `error`, so that the call has failed. As webhooks are, only
+and signed with the secret of the sandbox's first client: neither the contract nor the platform's guide specifies this.
+`WebhookVerifier(client_secret)` therefore reads it, and `data.arguments` are the arguments. The JSON of a 2xx response
+is the result, and null if the body is empty. The call fails, with an `error` as its result, for any other status, for a
+body that isn't JSON or is larger than 1 MiB, and for a receiver that is unreachable or too slow. As with webhooks, only
 receivers on this machine and in private networks are called, within `DeliveryOptions.timeout` seconds.
 """
 

@@ -25,7 +25,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 class ContractOperation:
     """One operation of the contract.
 
-    `open` needs no token, `status` is the first documented success status.
+    `open` operations need no token. `status` is the first documented success status.
     """
 
     id: str
@@ -52,7 +52,7 @@ class ContractOperation:
         return values
 
     def namespace(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
-        """The namespace from the header, or else from the query if this operation accepts it there; "" without one.
+        """Return the namespace from the header, or from the query if this operation accepts it there; "" without one.
 
         Raises Problem 400 if they contradict each other.
         """
@@ -84,23 +84,23 @@ class Contract:
         self.tiers: dict[str, RateTier] = {
             name: RateTier.of(name, spec) for name, spec in document["x-rate-limit-tiers"].items()
         }
-        # The data of the contract's example of each webhook event.
+        # The contract's example data of each webhook event.
         self.events: dict[str, dict[str, Any]] = dict(_events(document))
         self.operations: dict[str, ContractOperation] = {operation.id: operation for operation in _operations(document)}
-        # By path and method. What has a name goes before an id: `{` sorts behind every letter.
+        # By path and method. Fixed names go before ids: `{` sorts after every letter.
         self.paths: dict[str, dict[str, ContractOperation]] = {}
         for operation in sorted(self.operations.values(), key=lambda each: each.path):
             self.paths.setdefault(operation.path, {})[operation.method] = operation
 
     @property
     def scopes(self) -> frozenset[str]:
-        """Every scope that some operation asks for, and `admin`, which is all of them."""
+        """Return every scope that some operation needs, and `admin`, which includes them all."""
         return frozenset({"admin"}).union(*(operation.scopes for operation in self.operations.values()))
 
 
 @lru_cache(maxsize=1)
 def load_contract() -> Contract:
-    """The contract of the installed client package."""
+    """Return the contract of the installed client package."""
     return Contract(read_document())
 
 
@@ -118,7 +118,7 @@ def _events(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _operations(document: Document) -> Iterator[ContractOperation]:
     for path, item in document["paths"].items():
-        # Only the account server's paths name servers of their own.
+        # Only the account server's paths have servers of their own.
         prefix = ACCOUNT_PREFIX if "servers" in item else CORE_PREFIX
         for method in METHODS:
             if method in item:

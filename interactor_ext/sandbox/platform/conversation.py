@@ -1,19 +1,20 @@
 """Handlers of messages and tool results: the assistant replies at once, or word by word on the room's stream.
 
-Without `stream`, sending a user's message gives back the assistant's answer. With `stream: true` it gives back the
-user's own message at once, and the answer follows on the stream: `message.delta` for each word, then
-`message.complete`. Subscribers see the same events either way, and both messages are in the list. A message of another
-role is kept and not answered.
+Without `stream`, sending a user's message returns the assistant's reply. With `stream: true` it returns the user's own
+message at once, and the reply follows on the stream: `message.delta` for each word, then `message.complete`.
+Subscribers see the same events either way, and both messages are in the list. A message of another role is stored and
+gets no reply.
 
 The reply is the scripted one, if one matches the message (see scripts.py), else the echo of replies.py.
 
-When the assistant calls tools (see there), its message holds the `tool_calls` and the stream says
-`tool_call.start` for each. `submit_tool_result` keeps the result as a message of role `tool` and gives back the message
-that made the call. The last outstanding result brings the next round of calls or the final answer: that is given
-back if the user's message came without `stream`, otherwise it follows on the stream. A result that is an object with an
-`error` marks its call `failed`. A tool with a `callback_url` is called by the sandbox (see callbacks.py): what the POST
-of the message gives back holds the pending call, and the answer follows on the stream and in the list. Such a call in
-progress is lost when the sandbox stops; `submit_tool_result` still takes a result.
+When the assistant calls tools (see there), its message contains the `tool_calls`, and the stream has a
+`tool_call.start` for each. `submit_tool_result` stores the result as a message of role `tool` and returns the message
+that made the call. The last outstanding result starts the next round of calls or the final reply. That reply is
+returned if the user's message came without `stream`; otherwise it follows on the stream. A result that is an object
+with
+an `error` marks its call `failed`. The sandbox itself calls a tool with a `callback_url` (see callbacks.py): the
+response to the message contains the pending call, and the reply follows on the stream and in the list. Such a call in
+progress is lost when the sandbox stops; `submit_tool_result` still accepts a result.
 
 Replies in a room are serialized, so their words never mix. A call that returns a reply waits for the room before it
 writes anything: message, reply and Idempotency-Key are stored in one transaction.
@@ -69,7 +70,8 @@ async def submit_tool_result(call: ApiCall) -> JsonObject:
 
 
 async def _take_result(state: State, room: Record, tool_call: Record, result: Any) -> JsonObject:
-    """Store the result of a tool call; returns the next message. Raises Problem 409 if it has one already."""
+    """Store the result of a tool call and return the next message. Raises Problem 409 if the call already has a
+    result."""
     asking = state.store.get("message", room.namespace, tool_call.private["message_id"], parent=room.id)
     async with _reply(state, room, streamed=asking.private["streamed"]) as reply:
         if tool_call.public["status"] != "pending":
@@ -83,14 +85,14 @@ async def _take_result(state: State, room: Record, tool_call: Record, result: An
 
 async def _call_back(state: State, room: Record, tool_call: Record, url: str, event: JsonObject) -> None:
     result = await call_back(state, url, event)
-    # The room was deleted meanwhile, its assistant was, or somebody else was faster.
+    # The room or its assistant was deleted in the meantime, or another call was faster.
     with suppress(Problem):
         state.store.check_still_there(tool_call)
         await _take_result(state, room, tool_call, result)
 
 
 def add_message(state: State, room: Record, role: str, content: str, **more: Any) -> Record:
-    """Store a message and publish it; `more` are further public fields."""
+    """Store a message and publish it; `more` are additional public fields."""
     public = {"room_id": room.id, "role": role, "content": content, **more, "created_at": state.clock.stamp()}
     message = state.store.add("message", room.namespace, public, parent=room.id)
     _publish_message(state, "room.message.created", room, message)
@@ -101,7 +103,7 @@ def add_message(state: State, room: Record, role: str, content: str, **more: Any
 async def _reply(state: State, room: Record, *, streamed: bool) -> AsyncIterator[AssistantReply]:
     """Lock the room for a reply; a `streamed` reply locks it later, in the background.
 
-    Raises Problem if the room or its assistant does not exist (any more).
+    Raises Problem if the room or its assistant doesn't exist (any more).
     """
     reply = AssistantReply(state, room, _assistant(state, room), streamed=streamed)
     if streamed:
@@ -126,9 +128,9 @@ def _assistant(state: State, room: Record) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a reply consists of: rounds of tool calls, with the text `say` before the first, then the lines of a text.
+    """The content of a reply: rounds of tool calls, with the text `say` before the first, then the lines of a text.
 
-    `then` takes the place of the lines, unless there are any: these say what went wrong.
+    `then` replaces the lines, unless there are any: these report what went wrong.
     """
 
     rounds: list[list[ToolRequest]]
@@ -138,7 +140,7 @@ class Plan:
 
 
 class AssistantReply:
-    """The reply of an assistant to a message: rounds of tool calls, then text."""
+    """An assistant's reply to a message: rounds of tool calls, then text."""
 
     def __init__(self, state: State, room: Record, assistant: Record, *, streamed: bool) -> None:
         self._state = state
@@ -147,7 +149,8 @@ class AssistantReply:
         self._streamed = streamed
 
     def take_script(self, content: str) -> Plan | None:
-        """The scripted reply to a message, which counts as used. Raises Problem 422 if the assistant lacks its tool."""
+        """Return the scripted reply to a message and count it as used. Raises Problem 422 if the assistant lacks its
+        tool."""
         reply = scripts.find_reply(self._state.store, self._room, self._assistant, content)
         if reply is None:
             return None
@@ -158,7 +161,7 @@ class AssistantReply:
         return Plan([], [], then=say) if call is None else Plan([[ToolRequest(*call)]], [], say or "", then)
 
     async def send(self, message: Record, plan: Plan) -> JsonObject:
-        """The response of the POST: `message` while the reply continues in the background, or the reply."""
+        """Return the response of the POST: `message` while the reply continues in the background, or the reply."""
         if self._streamed:
             self._state.spawn(self._send_later(plan))
             return message.public
@@ -166,13 +169,13 @@ class AssistantReply:
 
     async def _send_later(self, plan: Plan) -> None:
         async with _lock(self._state, self._room):
-            # The room was deleted meanwhile.
+            # The room was deleted in the meantime.
             with suppress(Problem):
                 self._state.store.check_still_there(self._room)
                 await self._carry_out(plan)
 
     async def _carry_out(self, plan: Plan) -> Record:
-        """The message with the next tool calls or the final text. Raises Problem 404 if the room was deleted."""
+        """Return the message with the next tool calls or the final text. Raises Problem 404 if the room was deleted."""
         await self._emit_text(plan.say)
         lines = plan.lines
         for number, wanted in enumerate(plan.rounds):
@@ -197,7 +200,7 @@ class AssistantReply:
                 self._state.store.check_still_there(self._room)
 
     def _request_tools(self, wanted: list[ToolRequest], plan: Plan) -> tuple[Record | None, list[str]]:
-        """Issue the tool calls of one round; problems are added to the lines. `plan` is the reply from here on."""
+        """Issue the tool calls of one round; problems are added to the lines. `plan` is the remaining reply."""
         store, room = self._state.store, self._room
         lines = plan.lines
         asked: list[Record] = []
@@ -228,7 +231,7 @@ class AssistantReply:
         return asking, lines
 
     def _tools(self) -> dict[str, Record]:
-        """The assistant's tools by name, the first of each."""
+        """Return the assistant's tools by name, the first of each."""
         ids = reversed(self._assistant.public["tools"])
         listed_tools = (self._state.store.find("tool", self._room.namespace, tool_id) for tool_id in ids)
         return {tool.public["name"]: tool for tool in listed_tools if tool}
@@ -249,7 +252,7 @@ def _complete(state: State, room: Record, tool_call: Record, asking: Record, res
 
 
 def _plan_after(state: State, room: Record, asking: Record) -> Plan:
-    """The rest of a reply after the results of a message's tool calls."""
+    """Return the rest of a reply after the results of a message's tool calls."""
     private = asking.private
     then = private["then"]
     if then is not None and all(each["status"] == "completed" for each in asking.public["tool_calls"]):

@@ -1,10 +1,10 @@
 """Handlers of credentials: the OAuth flow that connects one, its token, refresh and expiry.
 
-The sandbox plays the provider as well: `authorization_url` leads to its own `/_sandbox/authorize`, which sends the user
+The sandbox also plays the provider: `authorization_url` leads to its own `/_sandbox/authorize`, which sends the user
 on to the redirect_uri with a code, or with an error such as `access_denied`. A flow lives ten minutes and is `pending`
-until the code was brought back by complete_oauth. A credential's token lasts an hour of the sandbox's clock and is
-refreshed when it is asked for in the last 30 seconds or after that; a credential that can't be refreshed becomes
-`expired`, and whoever wants its token gets 409 REFRESH_FAILED: the user must connect again.
+until complete_oauth receives the code. A credential's token lasts an hour of the sandbox's clock, and is refreshed when
+it is requested in its last 30 seconds or later. A credential that can't be refreshed becomes `expired`, and requests
+for its token get 409 REFRESH_FAILED: the user must connect again.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def complete_oauth(call: ApiCall) -> JsonObject:
 
 @handles("get_oauth_status")
 def get_oauth_status(call: ApiCall) -> JsonObject:
-    # Without a namespace the id suffices, as on the consent page: nobody can guess it.
+    # Without a namespace the id is enough, as on the consent page, because it can't be guessed.
     flow = call.state.store.search("flow", call.path["flow_id"]) if not call.namespace else None
     flow = flow or call.record("flow")
     _status(call.state, flow)
@@ -125,7 +125,7 @@ def connect(
     status: str = "active",
     account: str = "",
 ) -> Record:
-    """Create a credential, as the end of a flow does. Without a service it is of one that is named as the provider.
+    """Create a credential, as at the end of a flow. Without a service, it gets one named after the provider.
 
     The `account` at the provider is in the event's `metadata`.
     Raises ValueError for an expiry that can't be formatted.
@@ -156,7 +156,7 @@ def connect(
 
 
 def expire(state: State, credential_id: str) -> Record:
-    """Expire a credential for good. Raises Problem: 404 if there is none of this id, 409 unless it is active."""
+    """Expire a credential permanently. Raises Problem: 404 if the id is unknown, 409 unless it is active."""
     credential = state.store.search("credential", credential_id)
     if credential is None:
         raise Problem(404, "There is no credential with this id.")
@@ -171,8 +171,9 @@ def authorize(
 ) -> str:
     """Record the user's decision; returns the redirect URL. Raises Problem for an ended or unknown flow.
 
-    `error` is what the provider answers instead of a code. `scopes` are those that the user grants (None: all), and
-    `account` the one at the provider.
+    `error` is the provider's error, sent instead of a code. `scopes` are the scopes that the user grants (None: all),
+    and
+    `account` is the account at the provider.
     """
     flow = pending_flow(state, flow_id)
     if error:
@@ -187,7 +188,7 @@ def authorize(
 
 
 def pending_flow(state: State, flow_id: str) -> Record:
-    """The flow that waits for a decision or for its code. Raises Problem if it has ended or is unknown."""
+    """Return the flow that waits for a decision or for its code. Raises Problem if it has ended or is unknown."""
     flow = state.store.search("flow", flow_id)
     if flow is None:
         raise not_found("flow")
@@ -201,7 +202,7 @@ def is_pending(state: State, flow: Record) -> bool:
 
 
 def provider_of(service_id: str) -> str:
-    """The provider behind a service: `google` of `svc_google_calendar`."""
+    """Return the provider behind a service: `google` for `svc_google_calendar`."""
     return service_id.removeprefix("svc_").split("_")[0]
 
 

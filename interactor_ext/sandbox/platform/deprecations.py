@@ -22,7 +22,7 @@ class Deprecated:
     link: str
 
     def headers(self, *, is_date: bool) -> Iterator[tuple[bytes, bytes]]:
-        # RFC 9745 section 2: a structured date, which is `@` and an integer. Drafts of it had `true`.
+        # RFC 9745 section 2: a structured date, `@` followed by an integer. Its drafts had `true`.
         yield b"deprecation", b"@%d" % self.at if is_date else b"true"
         if self.sunset is not None:
             yield b"sunset", http_date(self.sunset)

@@ -1,16 +1,16 @@
 """The workflow engine: moves an instance from state to state.
 
-- An *action* state runs its actions in order, then leaves by the first transition whose condition holds. If it has only
-  transitions by event it waits, `running`, for one of them. If none fits, the instance has `failed`.
+- An *action* state runs its actions in order, then leaves by the first transition whose condition holds. If it only has
+  transitions with an event, it waits for one of them, `running`. If none fits, the instance has `failed`.
 - A *halting* state waits, `halted`. Input is merged into the context; then the first transition without an event whose
-  condition holds is taken. If none holds, it goes on waiting.
-- A *terminal* state ends it, `completed`.
+  condition holds is taken. If none holds, it continues to wait.
+- A *terminal* state ends the instance, `completed`.
 
-A transition without a condition always holds. One with an `event` is taken by that event alone, and its condition, if
+A transition without a condition always holds. One with an `event` is taken only at that event, and its condition, if
 any, must hold as well. An instance keeps the definition it was started with.
 
-A step is everything that follows from one call, and is written at once. One whose context grows beyond 64 KiB fails the
-instance.
+A step is everything that follows from one call, and is written at once. A step whose context grows beyond 64 KiB fails
+the instance.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ PLAIN_PRESENTATION: JsonObject = {"type": "form", "config": {}}
 
 
 class Step:
-    """What one call does to an instance: publishes the events in order; `public`, the new instance, is for the caller
-    to store.
+    """The effect of one call on an instance. Publishes the events in order; the caller stores `public`, the new
+    instance.
     """
 
     def __init__(self, state: State, instance: Record) -> None:
@@ -42,19 +42,22 @@ class Step:
         self._now = state.clock.stamp()
 
     def start(self) -> None:
-        """Enter the initial state and move on. The context was checked."""
+        """Enter the initial state and continue. The context must already be checked."""
         self._publish("started")
         self._run(self.public["current_state"], begun=False)
 
     def give_input(self, given: JsonObject) -> None:
-        """Raises Problem: 409 unless the instance is halted, 422 for an input that makes it too large."""
+        """Merge input and continue. Raises Problem: 409 unless the instance is halted, 422 if the input makes it too
+        large."""
         if self.public["status"] != "halted":
             raise conflict(f"The instance is {self.public['status']} and isn't waiting for input.")
         self._change(context=checked_context(self.public["context"], given), updated_at=self._now)
         self._run(self._next(event=None))
 
     def trigger(self, event: str, payload: JsonObject) -> None:
-        """Raises Problem: 409 if the instance is over or nothing here is taken by this event, 422 as for an input."""
+        """Trigger an event. Raises Problem: 409 if the instance is over or no transition here accepts the event, 422 as
+        for
+        input."""
         if self.public["status"] in FINISHED:
             raise conflict(f"The instance is {self.public['status']}.")
         self._change(context=checked_context(self.public["context"], payload))
@@ -64,12 +67,12 @@ class Step:
         self._run(target)
 
     def cancel(self) -> None:
-        """Raises Problem 409 if the instance is over."""
+        """Cancel the instance. Raises Problem 409 if it is over."""
         self._check_not_over()
         self._end("cancelled")
 
     def fail(self, reason: str) -> None:
-        """Raises Problem 409 if the instance is over."""
+        """Fail the instance. Raises Problem 409 if it is over."""
         self._check_not_over()
         self._fail(reason)
 
@@ -96,7 +99,7 @@ class Step:
         previous = self.public["current_state"]
         self._change(current_state=target, status="running", updated_at=self._now)
         self._emit({"type": "workflow.state_changed", "state": target, "context": self.public["context"]})
-        # `started` has published the initial state already.
+        # `started` has already published the initial state.
         if announced:
             self._publish("state_changed", previous_state=previous)
 
@@ -159,7 +162,7 @@ class Step:
 
 
 def checked_context(values: JsonObject, more: JsonObject, field: str = "") -> JsonObject:
-    """The context with `more`. Raises Problem 422 for one that is too large."""
+    """Return the context with `more` added. Raises Problem 422 if it is too large."""
     try:
         return merged(values, more)
     except ContextTooLarge as error:

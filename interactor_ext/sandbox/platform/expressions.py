@@ -5,10 +5,10 @@
     !(order.items[0].sku == 'x') or retries < 3
 
 Names are paths into the context (`context.total` is the same as `total`). Literals are JSON's, strings in either quote.
-`&&`/`and`, `||`/`or`, `!`/`not`, `== != < <= > >= in`, lists and parentheses. What is missing reads as null. Values of
+`&&`/`and`, `||`/`or`, `!`/`not`, `== != < <= > >= in`, lists and parentheses. Missing values read as null. Values of
 different types have no order: such a comparison is false, never an error.
 
-A condition is translated to Python, parsed by `ast`, and read by a whitelist of nodes.
+A condition is translated to Python, parsed by `ast`, and compiled from a whitelist of nodes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 Evaluate = Callable[[Mapping[str, Any]], Any]
 
-# Strings are tokens so that nothing within them is translated.
+# Strings are tokens so their contents aren't translated.
 TOKEN = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|&&|\|\||!(?!=)|\b[^\W\d]\w*""")
 PYTHON = {"&&": " and ", "||": " or ", "!": " not ", "true": "True", "false": "False", "null": "None"}
 PYTHON |= {word: word for word in ("and", "or", "not", "in")}
@@ -38,13 +38,13 @@ FORMS = "paths, literals, lists, comparisons of two values, and, or, not and in"
 
 
 class ExpressionError(ValueError):
-    """The text is not an expression; the message says why."""
+    """The text isn't an expression; the message says why."""
 
 
 def compile_expression(text: str) -> Callable[[Mapping[str, Any]], bool]:
-    """A function of the context, which raises nothing. Raises ExpressionError."""
+    """Return a function of the context that never raises. Raises ExpressionError."""
     try:
-        # Parentheses let it span lines.
+        # Parentheses permit line breaks.
         evaluate = _compiled(ast.parse(f"({TOKEN.sub(_python, text)})", mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(getattr(error, "msg", "") or str(error) or "nested too deeply") from None
@@ -52,12 +52,12 @@ def compile_expression(text: str) -> Callable[[Mapping[str, Any]], bool]:
 
 
 def _python(token: re.Match[str]) -> str:
-    """The token of Python. Names get a `_` at the end, which no keyword has."""
+    """Return a token in Python. Names get a `_` at the end, because no keyword ends with one."""
     return PYTHON.get(token[0], f"{token[0]}_" if token[0].isidentifier() else token[0])
 
 
 def _compiled(node: ast.expr) -> Evaluate:
-    """A function of the context for a node of the whitelist. Raises ExpressionError."""
+    """Return a function of the context for a whitelisted node. Raises ExpressionError."""
     match node:
         case ast.Constant(value=value):
             return lambda context: value

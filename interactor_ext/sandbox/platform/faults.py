@@ -14,8 +14,8 @@
 | `clock_skew` | `Date` and `X-RateLimit-Reset` of a server whose clock is `skew` seconds ahead (or behind, below 0) |
 
 `latency` and `status` apply when the handler runs, so not to a repeated idempotent call, whose response is stored. All
-others apply to every request. A request gets at most one fault of each of these two groups, the one that was added
-first. To move the clock itself, use `sandbox.clock.advance`.
+others apply to every request. A request gets at most one fault of each of these two groups, the one added first. To
+move the clock itself, use `sandbox.clock.advance`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Kind = Literal[
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 IN_A_HANDLER: frozenset[Kind] = frozenset({"latency", "status"})
-# Apply to responses with a body, not to streams.
+# These apply to responses with a body, not to streams.
 OF_A_BODY: frozenset[Kind] = frozenset({"truncated", "malformed"})
 OF_A_STREAM: frozenset[Kind] = frozenset({"dropped_stream", "stream_error"})
 FAILURE = "The sandbox was told to fail here."
@@ -83,7 +83,7 @@ class Fault:
                 await asyncio.wait_for(stopping.wait(), self.latency)
                 raise ConnectionCut(reset=False)
         if self.status is not None:
-            # The contract has it on both; 0 leaves the client its own waits.
+            # The contract has Retry-After on both; 0 keeps the client's own waits.
             default = 0 if self.status in (429, 503) else None
             after = default if self.retry_after is None else self.retry_after
             headers = {} if after is None else {"retry-after": f"{after}"}
@@ -92,7 +92,7 @@ class Fault:
             )
 
     def matches(self, operation: ContractOperation, namespace: str, kinds: Collection[Kind]) -> bool:
-        """Whether it is one of `kinds` and applies to this operation and namespace, this time."""
+        """Whether the fault has one of these `kinds` and applies to this operation and namespace, this time."""
         if self.kind not in kinds or self.operation not in (None, operation.id):
             return False
         if (self.kind in OF_A_STREAM and not operation.stream) or (self.kind in OF_A_BODY and operation.stream):
@@ -135,7 +135,7 @@ class Faults(Advised, calls=True):
     ) -> Fault:
         """Inject a fault of this `kind` into the next `times` matching requests (None: all of them).
 
-        Without a `kind` it is `status` if one is given, else `latency`. `operation` is an operationId, None matches
+        Without a `kind` it is `status` if one is set, else `latency`. `operation` is an operationId, None matches
         all; so does `namespace=None`. `retry_after` is sent in the header unchanged, even if invalid; the default is
         0 with 429 and 503. With a `status`, `body` replaces the error envelope: a text, which is HTML unless `headers`
         have another `Content-Type`, or JSON; `headers` are added to the sandbox's own, or replace them. The status may
@@ -176,7 +176,7 @@ class Faults(Advised, calls=True):
         return fault
 
     def take(self, operation: ContractOperation, namespace: str, *, in_handler: bool) -> Fault | None:
-        """The fault of one of the two groups that applies to this request, if any; it counts as used."""
+        """Return the fault of one of the two groups that applies to this request, if any, and count it as used."""
         kinds = IN_A_HANDLER if in_handler else frozenset(KINDS) - IN_A_HANDLER
         with self._lock:
             for fault in self._faults:

@@ -31,13 +31,13 @@ class ApiCall:
     last_event_id: str = ""
 
     def record(self, kind: str) -> Record:
-        """The record whose id is in the path; raises Problem 404."""
+        """Return the record whose id is in the path. Raises Problem 404."""
         return self.state.store.get(kind, self.namespace, self.path[self.operation.path_names[0]])
 
 
 Handler = Callable[[ApiCall], Result] | Callable[[ApiCall], Awaitable[Result]]
 
-# Query parameters of lists; each other one is a filter.
+# Query parameters of lists; any other parameter is a filter.
 NO_FILTERS = frozenset({"page", "per_page", "order", "namespace"})
 HANDLERS: dict[str, Handler] = {}
 
@@ -53,13 +53,13 @@ def handles(operation_id: str) -> Callable[[Handler], Handler]:
 
 
 def handle_list_and_get(kind: str, list_id: str, get_id: str) -> None:
-    """Register handlers of the operations that list records and get one by its id."""
+    """Register handlers for the operations that list records and get one by its id."""
     handles(list_id)(lambda call: list_page(call, kind))
     handles(get_id)(lambda call: data(call.record(kind).public))
 
 
 def handle_update(kind: str, operation_id: str) -> None:
-    """Register the handler of an operation that replaces the fields of a record that the body has."""
+    """Register the handler of an operation that updates the fields of a record from the body."""
 
     @handles(operation_id)
     def update(call: ApiCall) -> JsonObject:
@@ -69,10 +69,10 @@ def handle_update(kind: str, operation_id: str) -> None:
 
 
 def subscribe(call: ApiCall, channel_id: str) -> Subscription | None:
-    """The stream of a room or a workflow instance; None if it is over."""
+    """Return the stream of a room or a workflow instance; None if it is over."""
     streams, last_event_id = call.state.streams, call.last_event_id
     is_over = streams.is_over(channel_id, last_event_id)
-    # A page's EventSource can set no header, so that its token is in the query.
+    # A page's EventSource can't set a header, so its token is in the query.
     if is_over and (last_event_id or "token" not in call.query):
         return None
     return streams.subscribe(channel_id, last_event_id, stays=is_over)
@@ -83,7 +83,7 @@ def data(value: Any) -> JsonObject:
 
 
 def list_page(call: ApiCall, kind: str, *, parent: str = "", per_page: int = 20) -> JsonObject:
-    """One page of the records that have the value of each filter, a query parameter named like a field of theirs.
+    """Return one page of the records that match each filter, a query parameter named after one of their fields.
 
     Oldest first unless `order=desc`, with the canonical meta. `per_page` is the default page size.
     """
@@ -105,7 +105,7 @@ def list_page(call: ApiCall, kind: str, *, parent: str = "", per_page: int = 20)
 
 
 def referenced(call: ApiCall, kind: str, field_name: str, record_id: str, *, parent: str = "") -> Record:
-    """The record that a body refers to; raises Problem 422, because a wrong id in a body is a wrong value."""
+    """Return the record that a body refers to. Raises Problem 422, because a wrong id in a body is an invalid value."""
     record = call.state.store.find(kind, call.namespace, record_id, parent=parent)
     if record is None:
         raise invalid((field_name, f"there is no {kind} with this id {'here' if parent else 'in this namespace'}"))

@@ -43,16 +43,17 @@ class IdempotencyKeys:
         self.restore()
 
     def restore(self) -> None:
-        """Replace all responses with those of the store."""
+        """Replace all responses with those in the store."""
         self._kept: dict[Scope, Record] = {
             (record.parent, record.namespace, record.private["key"]): record
             for record in self._store.everything("response")
         }
-        # One lock for each key with a request in progress: concurrent ones with the same key wait for the first.
+        # One lock per key with a request in progress: concurrent requests with the same key wait for the first.
         self._locks: WeakValueDictionary[Scope, asyncio.Lock] = WeakValueDictionary()
 
     async def once(self, scope: Scope, fingerprint: str, act: Callable[[], Awaitable[Response]]) -> Response:
-        """The stored response, or that of `act`. Raises Problem 409 if the key was used with another request."""
+        """Return the stored response, or the one of `act`. Raises Problem 409 if the key was used with another
+        request."""
         kept = self._kept
         async with self._locks.setdefault(scope, asyncio.Lock()):
             oldest = self._clock.now() - LIFETIME
@@ -65,7 +66,7 @@ class IdempotencyKeys:
                 return ApiResponse(record.private["status"], record.private["content"].encode())
             since = self._clock.now()
             response = await act()
-            # After a reset during the call, its response is not for anybody.
+            # After a reset during the call, its response must not be stored.
             if kept is self._kept and isinstance(response, ApiResponse):
                 if record is not None:
                     self._store.remove(record)

@@ -1,6 +1,6 @@
 """Handlers of workflow instances and their threads; engine.py moves them.
 
-A message to an instance's thread is answered by the workflow with its current state.
+The workflow replies to a message in an instance's thread with its current state.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def send_workflow_thread_message(call: ApiCall) -> JsonObject:
 
 
 def fail(state: State, instance_id: str, error: str) -> Record:
-    """Fail an instance. Raises Problem: 404 if there is none of this id, 409 if it is over."""
+    """Fail an instance. Raises Problem: 404 if the id is unknown, 409 if the instance is over."""
     instance = state.store.search("workflow instance", instance_id)
     if instance is None:
         raise Problem(404, "There is no workflow instance with this id.")

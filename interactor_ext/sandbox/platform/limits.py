@@ -20,7 +20,7 @@ class RateTier:
 
     @classmethod
     def of(cls, name: str, spec: Mapping[str, int]) -> RateTier:
-        """Read a tier from the contract's `x-rate-limit-tiers`, where the limit of a client is named `standard`."""
+        """Read a tier from the contract's `x-rate-limit-tiers`, where a client's limit is named `standard`."""
         return cls("client" if name == "standard" else name, spec["requests_per_minute"], spec["burst"])
 
 
@@ -55,13 +55,13 @@ class TokenBucket:
     @property
     def allowance(self) -> Allowance:
         full_in = (self.tier.burst - self.tokens) * 60 / self.tier.per_minute
-        # A share of the limit that X-RateLimit-Limit states, or an alarm at a share of it would never be silent.
+        # As a share of X-RateLimit-Limit; otherwise an alarm at a share of that limit would never stop.
         remaining = int(self.tokens * self.tier.per_minute / self.tier.burst)
         return Allowance(self.tier, remaining, math.ceil(self.seen + full_in))
 
 
 class Limits:
-    """Counts every request; refuses only if `enforce`. A standard call also counts against its namespace."""
+    """Counts every request, and refuses some only if `enforce`. A standard call also counts against its namespace."""
 
     def __init__(self, clock: Clock, tiers: Mapping[str, RateTier], *, enforce: bool) -> None:
         self._clock = clock
@@ -70,7 +70,7 @@ class Limits:
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
 
     def spend(self, tier_name: str, client_id: str, namespace: str) -> tuple[Allowance, Problem | None]:
-        """Count one request. The allowance is that of the tightest bucket; the problem is a 429, or None."""
+        """Count one request. Return the allowance of the tightest bucket, and the 429 problem or None."""
         counted = self._buckets_of(tier_name, client_id, namespace)
         tightest = counted[0]
         if tightest.tokens < 1 and self._enforce:
@@ -80,16 +80,16 @@ class Limits:
         return tightest.allowance, None
 
     def peek(self, tier_name: str, client_id: str, namespace: str) -> Allowance:
-        """The allowance without counting a request."""
+        """Return the allowance without counting a request."""
         return self._buckets_of(tier_name, client_id, namespace)[0].allowance
 
     def clear(self) -> None:
         self._buckets.clear()
 
     def _buckets_of(self, tier_name: str, client_id: str, namespace: str) -> list[TokenBucket]:
-        """The buckets of a call, refilled, the tightest first."""
+        """Return the refilled buckets of a call, the tightest first."""
         owners = {tier_name: client_id}
-        # A call without namespace counts against no tenant.
+        # A call without a namespace counts against no tenant.
         if tier_name == "standard" and namespace:
             owners["namespace"] = namespace
         buckets, now = [], self._clock.now()

@@ -1,8 +1,8 @@
 """Handlers of the account server. Tokens are RS256-signed JSON Web Tokens that verify against its key set.
 
-`iss` is the URL of the account server and `aud` that of the core API, by the host name under which the token was asked
-for; `iat` and `exp` are times of the sandbox's clock. A token that was asked for with a `resource` (RFC 8707) has that
-as its `aud`, and opens nothing else.
+`iss` is the URL of the account server and `aud` the URL of the core API, with the host name of the token request.
+`iat` and `exp` are times of the sandbox's clock. A token requested with a `resource` (RFC 8707) has that as its `aud`,
+and gives access to nothing else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""PlacedFaults: a fault at one certain request, as `pytest --interactor-explore` asks for it.
+"""PlacedFaults: a fault at one specific request, for `pytest --interactor-explore`.
 
 | fault | effect on the client |
 |---|---|
@@ -7,9 +7,9 @@
 | `cut` | the connection closes in the middle of the response body |
 | `limited`, `unavailable` | 429 and 503, with `Retry-After` |
 | `revoked` | 401: all access tokens are revoked |
-| `expired` | the active credentials of the namespace expire for good |
+| `expired` | the active credentials of the namespace expire permanently |
 | `cut-before`, `cut-within`, `cut-after` | a stream that ends after `at` bytes |
-| `repeated` | the same, and when the stream is resumed, its last event comes once more |
+| `repeated` | the same, and when the stream is resumed, its last event is repeated |
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STATUSES = {"limited": 429, "unavailable": 503}
 
 
 class PlacedFaults(Faults):
-    """The faults of a state, after those that `meet` names: it is called for each request."""
+    """The faults of a state, after those that `meet` names; it is called for each request."""
 
     def __init__(self, state: State, meet: Callable[[ContractOperation, str], tuple[str, int]]) -> None:
         super().__init__(state.faults._operations)
@@ -54,7 +54,7 @@ class PlacedFaults(Faults):
                     credentials.expire(self._state, credential.id)
         self._repeats = self._repeats or fault == "repeated"
         if fault.startswith("cut-") or fault == "repeated":
-            # Not after 0 bytes: what a stream begins with, before its first event, is needed to resume it.
+            # Not after 0 bytes: the stream can only be resumed with the block before its first event.
             return self._made(operation, "dropped_stream", at or None)
         if fault in KINDS:
             return self._made(operation, KINDS[fault])

@@ -1,8 +1,8 @@
-"""The APIs behind credentials, for tests of calls with `credential_auth`: answers on command, with the token checked.
+"""The APIs behind credentials, for tests of calls with `credential_auth`: prepared responses, with the token checked.
 
-A call needs the token of an active credential of the provider, of any namespace; any other gets 401, so that
-`expire_credential` and the end of a token's hour reach tokens that an application still holds. The first answer that
-was added for the method and the path is given; without one the call gets 404.
+A call needs the token of an active credential of the provider, in any namespace; any other gets 401, so
+`expire_credential` and the end of a token's hour affect tokens that an application still holds. The call gets the first
+response that was added for the method and the path, or 404 without one.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from interactor_ext.sandbox.storage.journal import Journal
 from interactor_ext.sandbox.storage.records import Record, Store
 
 PATH = "/_sandbox/providers"
-# Calls that are kept.
+# How many calls are kept.
 HISTORY = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderRequest:
-    """A call of a provider. `credential_id` is "" for one without a good token."""
+    """A call to a provider. `credential_id` is "" without a valid token."""
 
     method: str
     path: str
@@ -55,7 +55,7 @@ class Provider:
 
     @property
     def url(self) -> str:
-        """Raises RuntimeError while the sandbox is not served."""
+        """The base URL of the API. Raises RuntimeError while the sandbox isn't served."""
         return f"{self._origin()}{PATH}/{self._name}"
 
     @property
@@ -72,12 +72,12 @@ class Provider:
         headers: Mapping[str, str] | None = None,
         times: int | None = None,
     ) -> None:
-        """Answer the next `times` such calls (None: all of them) with this body, JSON or a text."""
+        """Respond to the next `times` such calls (None: all of them) with this body, JSON or a text."""
         answer = Problem(status, "", headers=dict(headers or {}), body={} if body is None else body)
         self._answers.append(_Answer(method.upper(), "/" + path.strip("/"), answer, times))
 
     def answer(self, method: str, path: str, query: str, content: bytes, token: str) -> Problem:
-        """What a call gets, as a Problem with a status, headers and a body."""
+        """Return the response to a call, as a Problem with a status, headers and a body."""
         credential = self._credential(token)
         refusal = unauthorized("The token doesn't belong to an active credential.")
         given, credential_id = (self._given(method, path), credential.id) if credential else (refusal, "")

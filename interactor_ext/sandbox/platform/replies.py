@@ -1,13 +1,13 @@
 """Replies of an assistant: deterministic text without a model, and directives that make it call tools.
 
-A message is answered with its own text: `Support Bot here. You said: Hello!`. Lines of this form make it call tools,
-among those that it lists:
+The reply to a message quotes its text: `Support Bot here. You said: Hello!`. Lines of this form make the assistant call
+tools, if it lists them:
 
     /tool get_weather {"city": "Oslo"}
     /tool get_time
 
 Calls in one message are issued together; a line `/then` makes those below it wait for the results of those above. The
-arguments are a JSON object, or nothing. When the last result is in, the answer quotes them all.
+arguments are a JSON object, or nothing. When the last result has arrived, the reply quotes them all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from interactor_ext.sandbox.storage.strict_json import parse_json
 
-# A long reply has larger pieces, so that it fits into the replay of a stream.
+# A long reply has larger pieces, so it fits into the replay of a stream.
 MAX_PIECES = 1000
 QUOTED = 400
 DIRECTIVE = re.compile(r"^[ \t]*(?:/then[ \t\r]*$|/tool[ \t]+\S.*)", re.MULTILINE)
@@ -27,14 +27,14 @@ DIRECTIVE = re.compile(r"^[ \t]*(?:/then[ \t\r]*$|/tool[ \t]+\S.*)", re.MULTILIN
 
 @dataclass(frozen=True, slots=True)
 class ToolRequest:
-    """A `/tool` line. `arguments` is None where they could not be read."""
+    """A `/tool` line. `arguments` is None if they couldn't be read."""
 
     name: str
     arguments: dict[str, Any] | None
 
 
 def requested_tools(content: str) -> list[list[ToolRequest]]:
-    """Parse the rounds of tool calls in a message; empty without any."""
+    """Return the rounds of tool calls in a message; empty without any."""
     rounds: list[list[ToolRequest]] = [[]]
     for match in DIRECTIVE.finditer(content):
         words = match[0].split(None, 2)
@@ -52,7 +52,7 @@ def result_line(tool: str, result: Any) -> str:
 
 
 def unlisted(tool: str, listed: list[str]) -> str:
-    """The error of a message whose scripted reply calls a tool that its assistant does not list."""
+    """Return the error of a message whose scripted reply calls a tool that its assistant doesn't list."""
     known = f"it lists {', '.join(listed)}" if listed else "it lists none"
     return f"its scripted reply calls the tool {tool}, which this assistant doesn't list: {known}"[:QUOTED]
 

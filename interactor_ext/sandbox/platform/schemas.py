@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 Document = Mapping[str, Any]
 
-# The characters of RFC 3986, to which a browser encodes what a user typed.
+# The characters of RFC 3986. Browsers encode everything else that a user types.
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 FORMATS = FormatChecker(formats=())
 
@@ -30,7 +30,7 @@ def compiled(schema: Any) -> Draft202012Validator:
 
 
 def inlined(document: Document, value: Any) -> Any:
-    """A part of an OpenAPI document without references: to resolve them at every validation is slow."""
+    """Inline the references of a part of an OpenAPI document, because resolving them at every validation is slow."""
     if isinstance(value, list):
         return [inlined(document, item) for item in value]
     if not isinstance(value, dict):
@@ -46,7 +46,7 @@ def inlined(document: Document, value: Any) -> Any:
 
 
 def without_nulls(schema: Any, value: Any) -> Any:
-    """The value without optional fields that are null, at every depth that the schema describes."""
+    """Return the value without optional fields that are null, at every depth that the schema describes."""
     parts = parts_of(schema)
     if isinstance(value, list):
         items = [part["items"] for part in parts if "items" in part]
@@ -66,7 +66,7 @@ def without_nulls(schema: Any, value: Any) -> Any:
 
 
 def parts_of(schema: Any) -> list[dict[str, Any]]:
-    """This schema and those in its `allOf`, recursively."""
+    """Yield this schema and those in its `allOf`, recursively."""
     if not isinstance(schema, dict):
         return []
     return [schema, *(part for each in schema.get("allOf", ()) for part in parts_of(each))]

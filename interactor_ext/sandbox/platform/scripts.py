@@ -1,17 +1,18 @@
 """Scripted replies: what assistants say, and which tools they call, for the messages that match.
 
-The first reply that matches answers, in the order of addition; a message that none matches is echoed (see replies.py).
-A reply matches if all its conditions hold. `when` is a text that the message contains, in upper or lower case, or a
+The first matching reply is used, in the order of addition; a message without a match is echoed (see replies.py). A
+reply matches if all its conditions hold. `when` is a text that the message contains, in upper or lower case, or a
 pattern that is found in it; `room` is an id, `assistant` an id or a name, `namespace` the room's. A reply without
-conditions matches every message. It answers `times` messages, or any number without `times`.
+conditions matches every message. It is used for `times` messages, or for any number without `times`.
 
-`say` is the answer. With `call`, a tool's name and its arguments, the assistant calls that tool of its own accord;
-`say` is then the text before the call, and `then` the answer after the result. Without `then`, and if the call failed,
-the answer quotes the result. A message whose reply calls a tool that the assistant does not list gets 422, and the
-reply is not used up.
+`say` is the reply's text. With `call`, a tool's name and its arguments, the assistant calls that tool of its own
+accord; `say` is then the text before the call, and `then` the text after the result. Without `then`, and if the call
+failed, the text quotes the result. A message whose reply calls a tool that the assistant does not list gets 422, and
+the reply is not used up.
 
-Replies are stored as the other state is: they survive a restart with a data file, and `reset` leaves those of the seed.
-In seeds and over HTTP they are objects of the same fields, with `pattern`, a regular expression, besides `when`.
+Replies are stored like other state: they survive a restart with a data file, and `reset` keeps those of the seed.
+In seeds and over HTTP they are objects with the same fields, plus `pattern`, a regular expression, as an alternative to
+`when`.
 """
 
 from __future__ import annotations
@@ -48,13 +49,13 @@ REPLY = compiled(
         },
     }
 )
-# The flags of a compiled pattern that change what it finds, as they stand within an expression.
+# The flags of a compiled pattern that affect matching, as written within an expression.
 FLAGS = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x", re.ASCII: "a"}
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptedReply:
-    """A scripted reply in its current state. `left` is how many more messages it replies to, None for any number."""
+    """The current state of a scripted reply. `left` is how many more messages it is used for, None for any number."""
 
     id: str
     when: str | re.Pattern[str] | None
@@ -140,7 +141,7 @@ class Replies(Advised, calls=True):
 
 
 def flaws(fields: Any) -> list[Detail]:
-    """What is wrong with the fields of a reply."""
+    """Return the errors in a reply's fields."""
     if wrong := problems_of(REPLY, fields):
         return wrong
     if "say" not in fields and "call" not in fields:
@@ -161,10 +162,10 @@ def flaws(fields: Any) -> list[Detail]:
 
 
 def add_reply(store: Store, fields: JsonObject) -> Record:
-    """Add a reply whose fields have no flaws."""
+    """Add a reply whose fields are valid."""
     names = ("when", "pattern", "room", "assistant", "namespace", "say", "call", "then")
     public = {**{name: fields.get(name) for name in names}, "left": fields.get("times")}
-    # A copy, so that the caller's later changes do not reach it.
+    # Copied, so the caller's later changes don't affect it.
     return store.add("reply", "", json.loads(json.dumps(public, allow_nan=False)))
 
 
@@ -184,7 +185,7 @@ def clear_replies(store: Store) -> None:
 
 
 def find_reply(store: Store, room: Record, assistant: Record, content: str) -> Record | None:
-    """The reply to a message of a room, if one matches; `use_reply` counts it."""
+    """Return the reply to a message of a room, if one matches; `use_reply` counts it."""
     return next((each for each in all_replies(store) if _matches(each.public, room, assistant, content)), None)
 
 

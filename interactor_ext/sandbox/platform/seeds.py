@@ -7,10 +7,10 @@
 Each item is validated against the contract as the body of that call. It may also have an `id`, by which other items of
 its namespace refer to it, in any order. `credentials` are the arguments of `Sandbox.add_credential`. `replies` are the
 scripted replies (see scripts.py) of the namespace's rooms. `clients` are the arguments of `Sandbox.add_client`; one
-without `namespaces` may use the namespace it stands in. Messages of a room get no replies. No events are published.
-The namespace `""` is that of calls without a namespace.
+without `namespaces` may only use the namespace that contains it. Messages of a room get no replies. No events are
+published. The namespace `""` is for calls without a namespace.
 
-`export_seed` makes a seed of a state, which leads to the same seed again.
+`export_seed` turns a state into a seed, and a sandbox with that seed exports the same seed again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from interactor_ext.sandbox.problems import Detail, Problem, invalid
 from interactor_ext.sandbox.storage.records import JsonObject, Record
 from interactor_ext.sandbox.storage.strict_json import parse_json
 
-# In the order of references between them: the operation that creates one.
+# Ordered by the references between items: the operation that creates each.
 CREATORS = {
     "tools": "create_tool",
     "data_sources": "create_data_source",
@@ -42,7 +42,7 @@ CREATORS = {
     "workflow_instances": "start_workflow_instance",
     "webhooks": "create_webhook",
 }
-# Webhooks come last, so that they get no events of the seed.
+# Webhooks come last, so they get no events of the seed.
 GROUPS = ("clients", "credentials", "replies", *CREATORS)
 ID: JsonObject = {"type": "string", "pattern": "^[A-Za-z0-9_.~-]{1,100}$"}
 CREDENTIAL: JsonObject = {
@@ -86,7 +86,7 @@ SEED = compiled(
         "additionalProperties": {
             "type": "object",
             "properties": {group: {"type": "array", "items": ITEMS.get(group, ITEM)} for group in GROUPS},
-            "additionalProperties": {"enum": list(GROUPS)},  # whose error lists them
+            "additionalProperties": {"enum": list(GROUPS)},  # its error lists the groups
         },
     }
 )
@@ -95,7 +95,7 @@ Seed = Mapping[str, Mapping[str, Any]]
 
 
 def read_seed(path: str | os.PathLike[str]) -> Seed:
-    """Read a seed file. Raises OSError if it can't be read, ValueError with the place if it is invalid."""
+    """Read a seed file. Raises OSError if it can't be read, ValueError with the location if it is invalid."""
     try:
         document: Seed = parse_json(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
@@ -114,7 +114,7 @@ class Seeds:
         self._contract = contract
 
     def load_into(self, state: State) -> None:
-        """Load every item. Raises ValueError with the place of each error of an item."""
+        """Load every item. Raises ValueError with the location of each error of an item."""
         for namespace, groups in self._seed.items():
             for group in GROUPS:
                 for index, item in enumerate(groups.get(group, ())):
@@ -157,7 +157,7 @@ class Seeds:
 
 
 def export_seed(state: State, contract: Contract) -> Seed:
-    """The seed of a state: see `Sandbox.export`."""
+    """Return a state's seed: see `Sandbox.export`."""
     seed: dict[str, dict[str, list[JsonObject]]] = {}
     for group in GROUPS:
         kind = group.removesuffix("s").replace("_", " ") if group != "replies" else "reply"
@@ -169,7 +169,7 @@ def export_seed(state: State, contract: Contract) -> Seed:
 
 
 def _exported(state: State, contract: Contract, group: str, record: Record) -> JsonObject | None:
-    """The item of a record; None if what it refers to was deleted."""
+    """Return a record as a seed item; None if it refers to a deleted record."""
     public, private, find = record.public, record.private, state.store.find
     if group == "clients":
         return {
@@ -200,7 +200,7 @@ def _exported(state: State, contract: Contract, group: str, record: Record) -> J
 
 
 def _only(fields: JsonObject, schema: Any) -> JsonObject:
-    """Those of the fields that a schema has."""
+    """Return only the fields that a schema has."""
     names = {name for part in parts_of(schema) for name in part.get("properties", ())}
     return {name: value for name, value in fields.items() if name in names and value is not None}
 

@@ -14,7 +14,7 @@ ALGORITHM = "RS256"
 
 
 class SigningKey:
-    """An RSA key. `public` is what the key set shows of it; its `kid` is the beginning of its modulus."""
+    """An RSA key. `public` is its entry in the key set; its `kid` is the beginning of its modulus."""
 
     def __init__(self, private: RSAPrivateKey) -> None:
         self._private = private
@@ -34,12 +34,14 @@ class SigningKey:
 
 @lru_cache(maxsize=4)
 def key_from_pem(pem: str) -> SigningKey:
-    """The key of a data file. Loading checks it for 40 ms, and opening a file asks for it twice."""
+    """Return the key of a data file. Cached, because loading takes 40 ms for checks, and opening a file does so
+    twice."""
     private: Any = serialization.load_pem_private_key(pem.encode(), password=None)
     return SigningKey(private)
 
 
 @cache
 def process_key() -> SigningKey:
-    """The signing key of all sandboxes of a process, generated with the first token: it takes a tenth of a second."""
+    """Return the signing key of all sandboxes in a process, generated for the first token, which takes a tenth of a
+    second."""
     return SigningKey(generate_private_key(public_exponent=65537, key_size=2048))

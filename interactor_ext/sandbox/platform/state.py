@@ -1,6 +1,6 @@
-"""State: the platform's records and the services that every handler shares.
+"""State: the platform's records and the services that all handlers share.
 
-It is used only on the event loop that serves the sandbox. Handlers run there without interruption between two awaits,
+It is only used on the event loop that serves the sandbox. Handlers run there without interruption between two awaits,
 so no lock is needed; other threads use the methods of `Sandbox`.
 """
 
@@ -34,13 +34,13 @@ from interactor_ext.sandbox.storage.persistence import Persistence, StoredRecord
 from interactor_ext.sandbox.storage.records import JsonObject, Store, new_id
 from interactor_ext.sandbox.storage.strict_json import compact
 
-# The id of the request that is being handled, or that began what is being done.
+# The id of the current request, or of the request that started the current work.
 cause: ContextVar[str] = ContextVar("cause", default="")
 # Final statuses of a workflow instance.
 FINISHED = {"completed", "failed", "cancelled"}
 # Maximum event ids of a stream in one run.
 IDS_OF_A_RUN = 1_000_000_000
-# Real seconds.
+# In real seconds.
 RESTORE_DELAY = 1.0
 
 
@@ -89,23 +89,23 @@ class State:
         self.idempotency: IdempotencyKeys = IdempotencyKeys(clock, self.store)
         self.requests: Journal[RequestRecord] = Journal(settings.history)
         self.events: Journal[JsonObject] = Journal(settings.history)
-        # Ids: of a request, and of an event that it caused.
+        # Pairs of ids: a request's, and that of an event it caused.
         self.causes: Journal[tuple[str, str]] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
-        # The places of a run of the explorer, in order of time.
+        # The places of an explorer run, in order of time.
         self.schedule: list[dict[str, str]] = []
         bare = "bare_signature" in settings.dialect
         self.outbox: Outbox = Outbox(
             self.store, clock, self.timetable, self.spawn, settings.delivery, settings.history, bare_signature=bare
         )
         self.timed: TimedChanges = TimedChanges(self.store, clock, self.timetable, self.publish, settings.sync_time)
-        # One lock for each room that has a holder or waiters: replies are serialized.
+        # One lock per room with a holder or waiters: replies are serialized.
         self.locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        # Counts resets: a request that began before one must not write after it.
+        # The number of resets: a request that began before one must not write after it.
         self.generation: int = 0
-        # Set when the server stops: ends waits in responses.
+        # Set when the server stops, to end waits in responses.
         self.stopping: asyncio.Event = asyncio.Event()
-        # Those that a test has asked for, by name.
+        # The providers that tests have registered, by name.
         self.providers: dict[str, Provider] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -159,7 +159,7 @@ class State:
         self.timetable.stop()
 
     def restore(self) -> None:
-        """Replace the state with that of the persistence."""
+        """Replace the state with the persisted one."""
         if self.settings.keeps_clock:
             self._restore_clock()
         self._reload()
@@ -169,7 +169,7 @@ class State:
         self._rebuild()
 
     def _rebuild(self) -> None:
-        """Make everything else anew of the records."""
+        """Rebuild everything else from the records."""
         self._cancel_background()
         self.streams.clear()
         self.timetable.clear()
@@ -177,9 +177,9 @@ class State:
         self.idempotency.restore()
         self.outbox.restore()
         self.timed.restore()
-        # After a failed write to a full disk, what is due may just have been done.
+        # Due actions may just have run, before a write to a full disk failed.
         self.timetable.pause(RESTORE_DELAY)
-        # Event ids of earlier runs are not reused: subscribers would take new events for repetitions.
+        # Event ids of earlier runs aren't reused: subscribers would mistake new events for repetitions.
         self.streams.count_from(self.persistence.earlier_runs * IDS_OF_A_RUN + 1)
         for instance in self.store.everything("workflow instance"):
             if instance.public["status"] in FINISHED:
@@ -199,7 +199,7 @@ class State:
             self.clock.set(kept["frozen_at"])
 
     async def run_until_idle(self) -> None:
-        """Move the clock to whatever is due next, until nothing is."""
+        """Move the clock to the next due time until nothing is due."""
         while True:
             await self.outbox.wait_until_idle(first_attempts=False)
             due = self.timetable.next_due
@@ -211,7 +211,7 @@ class State:
         return {"now": self.clock.now(), "records": [astuple(each) for each in self.store.stored()]}
 
     def return_to(self, snapshot: JsonObject) -> None:
-        """Return to a snapshot. Raises ValueError for anything else, and changes nothing then."""
+        """Return to a snapshot. Raises ValueError for anything else, without changing anything."""
         try:
             self.clock.set(snapshot["now"])
             records = [StoredRecord(*each) for each in snapshot["records"]]
@@ -243,7 +243,7 @@ class State:
 
     def _cancel_background(self) -> None:
         for task in list(self._tasks):
-            # A loop that was closed without stopping the app has ended its tasks, too.
+            # Closing a loop without stopping the app has already ended its tasks.
             with suppress(RuntimeError):
                 task.cancel()
         self.streams.disconnect()

@@ -1,12 +1,13 @@
 """Server-sent events: one channel for each room and workflow instance, with replay for Last-Event-ID.
 
-Ids count up in each channel, from 1 in the first run of a data file, and continue if a room of the same id is created
+Ids count up in each channel, from 1 in the first run of a data file, and continue if a room with the same id is created
 again, for example after a reset. `Last-Event-ID` resumes after that event; an unknown id (too old, from before a reset
-or a restart, or not a number) gets every stored event, so an event may be sent twice but none is lost that is stored.
+or a restart, or not a number) gets every stored event, so an event may be sent twice but no stored event is lost.
 Without the header a subscriber gets only later events. A connection begins with the id after which it continues, in a
-block without data. A finished channel ends with `done`; a subscriber that comes when nothing is left to send gets 204,
-after which a browser's EventSource does not come again. One that a page makes anew at each error would: it brings no
-`Last-Event-ID`, and its token in the URL. It gets `done` once more, on a connection that stays open until it leaves.
+block without data. A finished channel ends with `done`; a subscriber that connects when nothing is left to send gets
+204, after which a browser's EventSource does not reconnect. A page that creates a new EventSource at each error would:
+it sends no `Last-Event-ID`, and has its token in the URL. It gets another `done`, on a connection that stays open until
+the page leaves.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from interactor_ext.sandbox.storage.strict_json import compact
 
 DONE = b'data: {"type":"done"}\n\n'
 KEEPALIVE = b": keepalive\n\n"
-# Sent at once, so that a client behind a buffering proxy knows that it is subscribed. With an id, so that a client that
-# is disconnected before the first event can resume.
+# Sent at once, so a client behind a buffering proxy knows that it is subscribed. With an id, so a client that is
+# disconnected before the first event can resume.
 GREETING = "{}id: {}\n: connected\n\n"
 
 
@@ -43,12 +44,12 @@ class Channel:
         self.wake()
 
     def after(self, event_id: int) -> list[bytes]:
-        """The stored events after this one."""
+        """Return the stored events after this one."""
         newer = self.newest - event_id
         return list(self._events)[-newer:] if newer else []
 
     def resume_point(self, last_event_id: str) -> int:
-        """The id after which a subscriber with this Last-Event-ID continues."""
+        """Return the id after which a subscriber with this Last-Event-ID continues."""
         if not last_event_id:
             return self.newest
         known = last_event_id.isdecimal() and int(last_event_id) <= self.newest
@@ -106,7 +107,7 @@ class Streams:
         self._keep = keep
         self._first_id = 1
         self._channels: dict[str, Channel] = {}
-        # Last ids of removed channels: subscribers take an event with an id they have seen for a repetition.
+        # Last ids of removed channels: subscribers would mistake an event with a known id for a repetition.
         self._last_ids: dict[str, int] = {}
 
     @property
@@ -115,7 +116,7 @@ class Streams:
         return sum(len(channel.subscribers) for channel in self._channels.values())
 
     def count_from(self, first_id: int) -> None:
-        """The first id of channels that are created from now on."""
+        """Set the first id of channels created from now on."""
         self._first_id = first_id
 
     def emit(self, channel_id: str, event: dict[str, Any]) -> None:
@@ -127,7 +128,7 @@ class Streams:
         return channel.finished and not channel.after(channel.resume_point(last_event_id))
 
     def subscribe(self, channel_id: str, last_event_id: str, *, stays: bool = False) -> Subscription:
-        """A subscriber. One that `stays` gets `done` at once, and is kept until it leaves."""
+        """Return a subscriber. One that `stays` gets `done` at once, and is kept until it leaves."""
         return Subscription(self._channel(channel_id), last_event_id, stays=stays)
 
     def finish(self, channel_id: str) -> None:
@@ -143,7 +144,7 @@ class Streams:
             channel.disconnect()
 
     def disconnect(self) -> None:
-        """Disconnect every subscriber, as a restart of the server does; events stay stored for resumption."""
+        """Disconnect every subscriber, as a server restart does; events stay stored for resumption."""
         for channel in self._channels.values():
             channel.disconnect()
 

@@ -1,4 +1,4 @@
-"""What the passing of time alone changes: credentials that can't be refreshed expire, and syncs of data sources end."""
+"""Changes caused only by the passing of time: credentials that can't be refreshed expire, and data source syncs end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from interactor_ext.sandbox.storage.records import JsonObject, Record, Store
 
 
 class TimedChanges:
-    """Changes records when their time has come, without anybody reading them."""
+    """Changes records when they are due, even if nothing reads them."""
 
     def __init__(
         self,
@@ -27,13 +27,13 @@ class TimedChanges:
         self._sync_time = sync_time
 
     def restore(self) -> None:
-        """Watch the records of the store."""
+        """Schedule the changes of the stored records."""
         for kind in ("credential", "data source"):
             for record in self._store.everything(kind):
                 self.watch(record)
 
     def watch(self, record: Record) -> None:
-        """Change a credential or a data source when it is due, if ever."""
+        """Schedule the next change of a credential or data source, if any."""
         if record.kind == "data source" and record.public.get("sync_status") == "syncing":
             due = record.private["sync_since"] + self._sync_time
             self._timetable.set(record.id, due, partial(self.update_sync, record))
@@ -41,17 +41,17 @@ class TimedChanges:
             self._timetable.set(record.id, record.private["expires_at"], partial(self._expire, record))
 
     def is_good(self, credential: Record) -> bool:
-        """Whether a credential is active, and its token not at its end."""
+        """Whether a credential is active and its token hasn't expired."""
         return bool(credential.public["status"] == "active" and credential.private["expires_at"] > self._clock.now())
 
     def expire_now(self, credential: Record) -> None:
-        """Expire an active credential as if its time had come, so that it can't be refreshed either."""
+        """Expire an active credential as if it were due, so it can't be refreshed either."""
         now = {"expires_at": self._clock.stamp()}
         self._store.change(credential, now, private={"expires_at": self._clock.now(), "refreshable": False})
         self._expire(credential)
 
     def start_sync(self, source: Record) -> None:
-        """Start a sync. One in progress continues."""
+        """Start a sync. A sync in progress continues."""
         self.update_sync(source)
         if source.public.get("sync_status") != "syncing":
             begun: JsonObject = {"sync_status": "syncing", "sync_progress": 0.0, "sync_error": None}
@@ -59,7 +59,7 @@ class TimedChanges:
             self.watch(source)
 
     def update_sync(self, source: Record) -> None:
-        """Update the progress of a sync; `simulate: {error}` in the config makes it fail at its end."""
+        """Update the progress of a sync; `simulate: {error}` in the config makes it fail at the end."""
         if source.public.get("sync_status") != "syncing":
             return
         spent, needed = self._clock.now() - source.private["sync_since"], self._sync_time
@@ -80,6 +80,6 @@ class TimedChanges:
 
 
 def facts(credential: Record) -> JsonObject:
-    """The fields of a credential in every event."""
+    """Return the fields of a credential that every event contains."""
     names = {"credential_id": credential.id, "provider": credential.public["provider"]}
     return {**names, "namespace": credential.namespace}

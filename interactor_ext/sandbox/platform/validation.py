@@ -1,4 +1,4 @@
-"""Validates requests against the contract's JSON Schemas; messages never quote what was sent."""
+"""Validates requests against the contract's JSON Schemas; messages never quote the request."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ SENTENCES = {
 
 
 def problems_of(validator: Draft202012Validator, value: Any, prefix: str = "") -> list[Detail]:
-    """The errors of a value, in the order of the fields."""
+    """Return the errors of a value, in the order of the fields."""
     found = (detail for error in validator.iter_errors(value) for detail in _details(error, prefix))
     return list(dict.fromkeys(found))
 
 
 def join(path: str, part: str | int) -> str:
-    """The path of a child, in the contract's notation: `states[0].name`."""
+    """Return the path of a child, in the contract's notation: `states[0].name`."""
     if isinstance(part, int):
         return f"{path}[{part}]"
     return f"{path}.{part}" if path else part
@@ -61,7 +61,7 @@ class Parameter:
         return cls(parameter["name"], parameter["in"], schema.get("type") == "integer", compiled(schema))
 
     def read(self, text: str) -> Any:
-        """The value, converted to the type of the schema; raises Problem for an invalid text."""
+        """Return the value, converted to the schema's type. Raises Problem for an invalid text."""
         value = int(text) if self.is_integer and re.fullmatch("-?[0-9]+", text) else text
         if wrong := problems_of(self.validator, value, self.name):
             raise invalid(*wrong)
@@ -94,7 +94,7 @@ def _alternatives(error: ValidationError, path: str, prefix: str) -> Iterator[De
     context = list(error.context or ())
     others = [each for each in context if (each.validator, each.validator_value) != ("type", "null")]
     if len(others) < len(context):
-        # One form, or null for "left out".
+        # One form, or null for an omitted field.
         for each in others:
             yield from _details(each, prefix)
         return

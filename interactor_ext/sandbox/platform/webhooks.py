@@ -1,4 +1,4 @@
-"""Handlers of webhook subscriptions. A secret is returned at creation and at rotation only."""
+"""Handlers of webhook subscriptions. A secret is only returned at creation and at rotation."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ handle_list_and_get("workflow", "list_workflows", "get_workflow")
 
 @handles("create_workflow")
 def create_workflow(call: ApiCall) -> JsonObject:
-    """State names must be unique, transitions must lead to existing states, and conditions must parse."""
+    """Create a workflow. State names must be unique, transitions must lead to existing states, and conditions must
+    parse."""
     if wrong := list(definition_errors(call.body)):
         raise invalid(*wrong)
     now = call.state.clock.stamp()
@@ -24,12 +25,12 @@ def create_workflow(call: ApiCall) -> JsonObject:
 
 @handles("delete_workflow")
 def delete_workflow(call: ApiCall) -> None:
-    """Running instances keep the definition they were started with."""
+    """Delete a workflow. Running instances keep the definition they were started with."""
     call.state.store.remove(call.record("workflow"))
 
 
 def definition_errors(workflow: JsonObject) -> Iterator[Detail]:
-    """Errors of a definition that the schema can't express."""
+    """Yield the errors of a definition that the schema can't express."""
     names: set[str] = set()
     for index, state in enumerate(workflow["states"]):
         if state["name"] in names:

@@ -1,1 +1,1 @@
-"""What the sandbox keeps: records, journals, and the data file."""
+"""The sandbox's storage: records, journals, and the data file."""

@@ -1,17 +1,18 @@
 """DataFile: persists the sandbox's state in a SQLite file, across restarts and kills.
 
-Stored are the records of the API (messages, credentials and webhooks with their secrets, workflow instances with their
+It stores the records of the API (messages, credentials and webhooks with their secrets, workflow instances with their
 state ...), scripted replies and added clients, the responses under Idempotency-Keys, the tokens and the key that signs
-them, and the pending webhook deliveries. Not stored are journals, the events of open streams, rate limits,
-faults, a partly streamed reply, and a call of a `callback_url` in progress. The file is readable by its owner only, as
-it holds secrets.
+them, and the pending webhook deliveries. It doesn't store journals, the events of open streams, rate limits,
+faults, a partly streamed reply, or a call of a `callback_url` in progress. The file is readable by its owner only,
+because it contains secrets.
 
-A file is checked before anything is written to it: one that SQLite finds damaged, or of another kind or version, is
-refused and unchanged.
+A file is checked before anything is written to it. If SQLite finds it damaged, or it is of another kind or version, it
+is refused and unchanged.
 
-The writes of one step of a handler are one transaction, committed before the response is sent. The kernel has it then,
-so it survives the end of the process; nothing waits for the disk, so a power cut may damage the file. If the file can't
-be written, as when the disk is full, the transaction is rolled back: the call fails, and memory is reloaded.
+The writes of one step of a handler are one transaction, committed before the response is sent. The kernel has them by
+then, so they survive the end of the process; nothing waits for the disk, so a power cut may damage the file. If the
+file can't be written, for example because the disk is full, the transaction is rolled back: the call fails, and memory
+is reloaded.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.storage.persistence import NotStored, Persistence, StoredRecord
 
-# "isbx": marks the file as one of ours. The version is that of the tables.
+# "isbx": marks the file as a sandbox's. The version is that of the tables.
 APPLICATION_ID = 0x69736278
 VERSION = 4
 TABLES = """
@@ -43,7 +44,7 @@ CREATE TABLE "values" (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 
 
 class DamagedFile(ConfigurationError, ValueError):
-    """The file is damaged, or not a data file of a sandbox. It was not changed."""
+    """The file is damaged, or isn't a data file of a sandbox. It was not changed."""
 
 
 class DataFile(Persistence):
@@ -72,11 +73,11 @@ class DataFile(Persistence):
             return False
         with _sqlite_errors(self.path):
             with suppress(FileExistsError):
-                # Never opened besides SQLite once it exists: closing it would drop the POSIX locks of this process.
+                # Only opened through SQLite once it exists: closing it would drop the POSIX locks of this process.
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             if not self.path.is_file():
                 raise OSError(f"{self.path} can't be used: it isn't a regular file")
-            # The loop's thread and that of `Sandbox` take turns; no two statements run at once.
+            # The loop's thread and the `Sandbox` methods take turns; no two statements run at once.
             connection = sqlite3.connect(self.path, timeout=0.2, isolation_level=None, check_same_thread=False)
             try:
                 _prepare(connection, self.path)
@@ -127,7 +128,7 @@ class DataFile(Persistence):
 
     def records(self) -> list[StoredRecord]:
         select = "SELECT kind, id, namespace, parent, public, private FROM records ORDER BY position"
-        # An open cursor of text that can't be read would keep the file locked.
+        # An open cursor over unreadable text would keep the file locked.
         with closing(self._open().execute(select)) as rows:
             return [StoredRecord(*row) for row in rows]
 
@@ -145,7 +146,7 @@ class DataFile(Persistence):
         connection = self._open()
         if not connection.in_transaction:
             self._execute(connection, "BEGIN IMMEDIATE")
-            # At the end of this step of the loop, unless it is committed sooner.
+            # At the end of this step of the loop, unless committed earlier.
             with suppress(RuntimeError):
                 asyncio.get_running_loop().call_soon(self._commit_in_background)
         self._execute(connection, statement, values)
@@ -172,7 +173,7 @@ class DataFile(Persistence):
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Check and lock the file. Raises ValueError or sqlite3.Error, and has changed nothing then."""
+    """Check and lock the file. Raises ValueError or sqlite3.Error, without having changed anything."""
     # Locked from the first access until the connection closes, even for reading.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0

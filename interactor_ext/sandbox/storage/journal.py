@@ -13,20 +13,20 @@ from interactor_ext.sandbox.storage.strict_json import parse_json
 
 T = TypeVar("T")
 
-# Bytes of a response's body that are kept, and of every body that are shown.
+# How many bytes of a response's body are kept, and how many of any body are shown.
 MAX_SHOWN = 64 * 1024
-# Responses whose bodies are kept.
+# How many responses keep their bodies.
 RESPONSES = 500
-# Levels of JSON that are shown; far more than real data has.
+# How many levels of JSON are shown; far more than real data has.
 DEEPEST = 64
-# The code of an OAuth flow, in the callback's body.
+# An OAuth flow's code, in the callback's body.
 CODE = "code"
 
 
 class Journal(Sequence[T]):
     """The newest `limit` entries, oldest first. Reads work on a copy, so they are safe while the server writes.
 
-    `dropped` counts those that made room for newer ones.
+    `dropped` counts the entries removed for newer ones.
     """
 
     def __init__(self, limit: int) -> None:
@@ -70,7 +70,7 @@ class Journal(Sequence[T]):
 
 @dataclass(slots=True)
 class ResponseRecord:
-    """The headers of a response and the first MAX_SHOWN bytes of its body, which a stream adds to."""
+    """The headers of a response and the first MAX_SHOWN bytes of its body, to which a stream adds."""
 
     raw_headers: Sequence[tuple[bytes, bytes]] = field(repr=False)
     size: int = 0
@@ -124,13 +124,13 @@ class RequestRecord:
 
 
 def masked_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Headers by their lower-case names, with secrets masked."""
+    """Return headers by their lower-case names, with secrets masked."""
     decoded = ((name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in raw)
     return {name: MASK if is_secret_name(name) else masked_text(value) for name, value in decoded}
 
 
 def masked(value: Any, *secret: str) -> Any:
-    """JSON with secrets masked; `secret` are further names that are secret on the first level."""
+    """Return JSON with secrets masked; `secret` are additional secret names on the first level."""
     if isinstance(value, dict):
         value = {name: MASK if name in secret else item for name, item in value.items()}
     return Masker(masked_text, deepest=DEEPEST).clean(value)

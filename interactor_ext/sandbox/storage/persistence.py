@@ -23,9 +23,9 @@ class NotStored(OSError):
 
 
 class Persistence:
-    """Stores nothing. A subclass that does is safe from a crash once `commit` has returned."""
+    """Stores nothing. A subclass that stores data is safe from a crash once `commit` has returned."""
 
-    # Whether anything is stored.
+    # Whether data is stored.
     is_durable = False
     # How often the storage was opened before.
     earlier_runs: int = 0
@@ -33,7 +33,7 @@ class Persistence:
     on_loss: Callable[[], None] = staticmethod(lambda: None)
 
     def open(self) -> bool:
-        """Returns whether the storage may have changed since `close`."""
+        """Return whether the storage may have changed since `close`."""
         return False
 
     def close(self) -> None: ...
@@ -48,13 +48,13 @@ class Persistence:
     def remove(self, record_id: str) -> None: ...
     def remove_all(self, kind: str, namespace: str, parent: str) -> None: ...
     def records(self) -> list[StoredRecord]:
-        """In order of addition."""
+        """Return the records in order of addition."""
         return []
 
     def value(self, name: str) -> str | None:
-        """A single named value, such as the signing key."""
+        """Return a single named value, such as the signing key."""
         return None
 
     def set_value(self, name: str, value: str) -> None: ...
     def clear(self) -> None:
-        """Delete everything but the values."""
+        """Delete everything except the values."""

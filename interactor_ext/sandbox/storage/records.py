@@ -16,7 +16,7 @@ from interactor_ext.sandbox.storage.strict_json import compact
 
 JsonObject = dict[str, Any]
 
-# What the API does not show: added clients, pending deliveries, responses of Idempotency-Keys.
+# Kinds that the API doesn't show: added clients, pending deliveries, responses of Idempotency-Keys.
 HIDDEN = {"client": "client", "delivery": "dlv", "response": "resp"}
 PREFIXES = {
     **HIDDEN,
@@ -45,8 +45,8 @@ def new_id(prefix: str) -> str:
 class Record:
     """A resource of the platform. `public` is what the API returns, `private` is internal; both are plain JSON.
 
-    Neither is ever changed in place, nested values included: an update replaces them. Copies that were handed out (an
-    event, a journal entry) therefore never change.
+    Neither is ever changed in place, including nested values: an update replaces them. Existing copies (an event, a
+    journal entry) therefore never change.
     """
 
     kind: str
@@ -70,24 +70,24 @@ class Store:
         self._next_id = ""
 
     def restore(self) -> None:
-        """Replace all records with those of the persistence."""
+        """Replace all records with the persisted ones."""
         self._tables.clear()
         for kept in self._persistence.records():
             self._insert(_parsed(kept))
 
     def stored(self) -> list[StoredRecord]:
-        """All records as they are stored, by kind, namespace and parent, oldest first."""
+        """Return all records in stored form, by kind, namespace and parent, oldest first."""
         return [_stored(record) for table in self._tables.values() for record in table.values()]
 
     def replace(self, records: Iterable[StoredRecord]) -> None:
-        """Replace all records with these, of which the persistence holds none."""
+        """Replace all records with these, none of which is persisted yet."""
         self._tables.clear()
         for kept in records:
             self._insert(_parsed(kept))
             self._persistence.add(kept)
 
     def set_next_id(self, record_id: str) -> None:
-        """Give this id to the next record that is added. Raises Problem 422 if another has it."""
+        """Set the id of the next record. Raises Problem 422 if another record has it."""
         if any(record_id in table for table in self._tables.values()):
             raise invalid(("id", "is already the id of something else"))
         self._next_id = record_id
@@ -107,7 +107,7 @@ class Store:
         return self._tables.get((kind, namespace, parent), {}).get(record_id)
 
     def get(self, kind: str, namespace: str, record_id: str, *, parent: str = "") -> Record:
-        """Like `find`; raises Problem 404 if there is none in this namespace."""
+        """Like `find`, but raises Problem 404 if this namespace has no such record."""
         record = self.find(kind, namespace, record_id, parent=parent)
         if record is None:
             raise not_found(kind)
@@ -119,7 +119,7 @@ class Store:
             raise not_found(record.kind)
 
     def search(self, kind: str, record_id: str) -> Record | None:
-        """The record in any namespace, for a request without one."""
+        """Return the record from any namespace, for a request without one."""
         tables = (table for (each, _, _), table in self._tables.items() if each == kind)
         return next((table[record_id] for table in tables if record_id in table), None)
 
@@ -149,13 +149,13 @@ class Store:
         self._persistence.remove_all(kind, namespace, parent)
 
     def everything(self, kind: str) -> Iterator[Record]:
-        """The records of a kind in all namespaces."""
+        """Return the records of a kind in all namespaces."""
         for (each, _, _), table in self._tables.items():
             if each == kind:
                 yield from table.values()
 
     def newest(self, kind: str, namespace: str | None, count: int, *, parent: str = "") -> list[Record]:
-        """The newest `count` records of a namespace, or with None of each namespace, newest first."""
+        """Return the newest `count` records of a namespace, or with None of each namespace, newest first."""
         tables = (
             table
             for (each, space, above), table in self._tables.items()
@@ -164,7 +164,7 @@ class Store:
         return [record for table in tables for record in islice(reversed(table.values()), count)]
 
     def count(self, kind: str, namespace: str | None, *, parent: str = "") -> int:
-        """How many records a namespace has, or with None all namespaces together."""
+        """Return how many records a namespace has, or with None all namespaces together."""
         return sum(
             len(table)
             for (each, space, above), table in self._tables.items()

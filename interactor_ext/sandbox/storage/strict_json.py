@@ -1,4 +1,4 @@
-"""Strict JSON: what is read can be written again."""
+"""Strict JSON: everything that is read can be written again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 
 def parse_json(text: str) -> Any:
-    """Raises ValueError, a JSONDecodeError where the place is known, for what is not JSON or can't be written as JSON:
-    NaN, half a surrogate pair, endless nesting.
+    """Parse JSON. Raises ValueError, a JSONDecodeError where the location is known, for invalid JSON and for values
+    that
+    can't be written again: NaN, half a surrogate pair, endless nesting.
     """
     try:
         value = json.loads(text)
@@ -19,5 +20,5 @@ def parse_json(text: str) -> Any:
 
 
 def compact(value: Any) -> str:
-    """JSON without spaces."""
+    """Return JSON without spaces."""
     return json.dumps(value, separators=(",", ":"))
