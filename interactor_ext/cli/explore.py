@@ -32,7 +32,7 @@ def explore(
     schedule: Schedule = "",
     inspect: Inspect = False,
 ) -> None:
-    """Run tests again for each request and fault: does the application survive a lost answer, a duplicate, a crash?"""
+    """Run tests again for each request and fault: does the application survive lost responses, duplicates, crashes?"""
     options = [
         "--interactor-explore=2" if pairs else "--interactor-explore",
         f"--interactor-budget={budget}",

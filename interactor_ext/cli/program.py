@@ -40,7 +40,7 @@ def run_program(
     with signals_handled(_PASSED_ON, pass_on):
         announce()
         try:
-            program = subprocess.Popen(command, env=environment)  # noqa: S603  # what the user asks for
+            program = subprocess.Popen(command, env=environment)  # noqa: S603  # the user's command
         except OSError as error:
             complain(OSError(f"can't run {command[0]}: {error.strerror}"), verbose=False)
             return NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE

@@ -148,8 +148,7 @@ class Accounts:
     def check(self, token: str) -> Grant:
         """Return the grant of a token. Raises Problem 401 if it is unknown, revoked or expired."""
         grant = self._grants.get(token)
-        # or belongs to a client that a restored snapshot lacks
-        if grant is None or grant.client_id not in self._clients:
+        if grant is None or grant.client_id not in self._clients:  # a restored snapshot may lack the client
             raise unauthorized("The access token is unknown or was revoked. Get a new one.")
         if grant.expires_at <= self._clock.now():
             raise unauthorized("The access token has expired. Get a new one.")

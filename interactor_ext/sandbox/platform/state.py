@@ -89,7 +89,7 @@ class State:
         self.idempotency: IdempotencyKeys = IdempotencyKeys(clock, self.store)
         self.requests: Journal[RequestRecord] = Journal(settings.history)
         self.events: Journal[JsonObject] = Journal(settings.history)
-        # Pairs of ids: a request's, and that of an event it caused.
+        # Pairs of ids: of a request, and of an event it caused.
         self.causes: Journal[tuple[str, str]] = Journal(settings.history)
         self.emails: Journal[JsonObject] = Journal(settings.history)
         # The places of an explorer run, in order of time.
