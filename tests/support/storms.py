@@ -11,6 +11,7 @@ import contextlib
 import faulthandler
 import gc
 import json
+import os
 import random
 import signal
 import sys
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from interactor_ext import AsyncInteractorClient, InteractorClient
+from interactor_ext._waiting.closer import closer
 from tests.support.scripted_server import settings_of
 
 STUCK = 60.0
@@ -44,8 +46,9 @@ KINDS = (Stop, SoftTimeLimit, Overdue)
 class Alarm:
     """Raises in the main thread, at an instant that nobody knows."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, within: float) -> None:
         self.random = random.Random(seed)
+        self._within = within
         self.rung = 0
         self._is_set = False
         signal.signal(signal.SIGALRM, self._ring)
@@ -61,7 +64,7 @@ class Alarm:
         try:
             try:
                 self._is_set = True
-                signal.setitimer(signal.ITIMER_REAL, self.random.uniform(0.000_01, 0.001_5))
+                signal.setitimer(signal.ITIMER_REAL, self.random.uniform(0.000_01, self._within))
                 call()
             finally:
                 self._is_set = False
@@ -72,6 +75,47 @@ class Alarm:
 
 def settings(url: str) -> dict[str, Any]:
     return settings_of(url, timeout=30, max_retries=0)
+
+
+def seconds_of_a_call(url: str) -> float:
+    """About what one takes, its connection included: a handshake of TLS takes most of it."""
+    return 0.006 if url.startswith("https") else 0.001_5
+
+
+def call_or_stream(client: InteractorClient, chance: random.Random) -> None:
+    if chance.random() < 0.7:
+        client.assistants.get("a")
+    else:
+        with client.rooms.stream("room") as stream:
+            next(stream)
+
+
+async def call_or_stream_async(client: AsyncInteractorClient, chance: random.Random) -> None:
+    if chance.random() < 0.7:
+        await client.assistants.get("a")
+    else:
+        async with client.rooms.stream("room") as stream:
+            await anext(stream)
+
+
+def sockets() -> int:
+    """How many sockets this process has open; 0 where the system does not tell."""
+    found = 0
+    for name in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd") else ():
+        with contextlib.suppress(OSError):  # that of the listing itself
+            found += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
+    return found
+
+
+def left_over() -> dict[str, int]:
+    """What a closed client must not leave: sockets, and entries of the closer thread, which may take a moment."""
+    until = time.monotonic() + STUCK / 2
+    while (left := {"sockets": sockets(), "watches": len(closer.watches)}) and any(left.values()):
+        if time.monotonic() > until:
+            break
+        gc.collect()
+        time.sleep(0.001)
+    return left
 
 
 @contextlib.contextmanager
@@ -101,13 +145,18 @@ def other_threads(work: Callable[[], object], count: int) -> Iterator[list[BaseE
 
 
 def interrupts_sync(url: str, calls: int, seed: int) -> dict[str, Any]:
-    alarm = Alarm(seed)
+    alarm = Alarm(seed, seconds_of_a_call(url))
     client = InteractorClient(**settings(url))
+
+    def call() -> None:
+        call_or_stream(client, alarm.random)
+
     # Python's imports do not survive interrupts: what a call imports when it is first made is there before the storm.
-    client.assistants.get("a")
-    with other_threads(lambda: client.assistants.get("a"), 3) as errors:
+    for _ in range(10):
+        call()
+    with other_threads(call, 3) as errors:
         for _ in range(calls):
-            alarm.during(lambda: client.assistants.get("a"))
+            alarm.during(call)
     faulthandler.dump_traceback_later(STUCK, exit=True)
     client.assistants.get("a")
     stream = client.rooms.stream("room").__enter__()
@@ -125,11 +174,12 @@ def interrupts_async(url: str, calls: int, seed: int) -> dict[str, Any]:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     client = AsyncInteractorClient(**settings(url))
     at_once, rung = 20, 0
+    within = seconds_of_a_call(url) * at_once
 
     async def main() -> None:
-        signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.000_01, 0.03))
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.000_01, within))
         try:
-            await asyncio.gather(*(client.assistants.get("a") for _ in range(at_once)))
+            await asyncio.gather(*(call_or_stream_async(client, chance) for _ in range(at_once)))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -234,5 +284,6 @@ STORMS = {
 if __name__ == "__main__":
     kind, mode, address, count, seed_text = sys.argv[1:]
     outcome = STORMS[f"{kind} {mode}"](address, int(count), int(seed_text))
+    outcome |= left_over()
     faulthandler.cancel_dump_traceback_later()
     print(json.dumps(outcome))
