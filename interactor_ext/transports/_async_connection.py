@@ -44,13 +44,14 @@ class AsyncConnection(asyncio.Protocol):
         self._error: Exception | None = None
         self._may_write = True
         self._waiter: asyncio.Future[None] | None = None
+        self._opening: asyncio.Timeout | None = None
 
     async def open(self, request: httpx.Request) -> None:
         """Connect. Raises httpx.ConnectError, ConnectTimeout or ProxyError."""
         route, hop, name = self.route, self.route.first, self.route.proxy_name
         late = Call.of(request).late = partial(httpx.ConnectTimeout, name)
         try:
-            async with asyncio.timeout(seconds_for(request, "connect")):
+            async with asyncio.timeout(seconds_for(request, "connect")) as self._opening:
                 with connecting(name):
                     await self._take_over(await _connect_to_any(await _resolve(hop)), hop)
                     if (handshake := route.handshake()) is not None:
@@ -63,12 +64,11 @@ class AsyncConnection(asyncio.Protocol):
                     with connecting(name, has_reached_server=True):
                         await self._encrypt(route.server)
         except TimeoutError as error:
-            raise late() from error
-        except BaseException:
-            self.abort()
-            raise
+            if not self._is_aborted:
+                raise late() from error
+        finally:
+            self._opening = None
         if self._is_aborted:
-            self.abort()
             raise httpx.ConnectError("the transport was closed in the meantime")
 
     async def send(self, request: httpx.Request) -> Exchange:
@@ -109,7 +109,10 @@ class AsyncConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Close it, without a word to the server. Twice does no harm."""
         self._is_aborted = True
-        if self._transport is None:
+        if self._opening is not None:
+            with contextlib.suppress(RuntimeError):  # its time is over already
+                self._opening.reschedule(self._loop.time())
+        elif self._transport is None:
             if not self.lost.done():
                 self.lost.set_result(None)
         else:
@@ -205,9 +208,16 @@ class AsyncConnection(asyncio.Protocol):
         self._check_protocol()
 
     async def _encrypt(self, hop: Hop) -> None:
-        if hop.context is not None:
-            self._transport = await self._loop.start_tls(self._transport, self, hop.context, server_hostname=hop.host)
-            self._check_protocol()
+        if hop.context is None:
+            return
+        # Of the end of a connection without its TLS, asyncio doesn't tell this protocol any more.
+        plain, self._transport = self._transport, None
+        try:
+            self._transport = await self._loop.start_tls(plain, self, hop.context, server_hostname=hop.host)
+        except BaseException:
+            plain.abort()
+            raise
+        self._check_protocol()
 
     def _check_protocol(self) -> None:
         if (secured := self.get_extra_info("ssl_object")) is not None:

@@ -171,6 +171,9 @@ class ConnectionPool:
     async def aclose(self) -> None:
         """May be called again, if it was cancelled."""
         self._closed = True
+        for _ in range(self._waiting):
+            self._call_slots.release()
+            self._stream_slots.release()
         connections = [*self._used, *self._idle.take_all()]
         self._abort(connections)
         if connections:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import re
 import socket
-from collections.abc import Iterable
-from concurrent.futures import Future
-from functools import partial
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, wait
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
@@ -22,11 +21,20 @@ class Address(NamedTuple):
     sockaddr: Any
 
 
-def resolve(host: str, port: int, seconds: float | None) -> list[Address]:
-    """The addresses of a host, in the order in which they are to be tried. Raises OSError, or TimeoutError."""
-    if seconds is None or _ADDRESS.fullmatch(host):
-        return _look_up(host, port)
-    return RESOLVERS.call(partial(_look_up, host, port), seconds)
+def resolve(host: str, port: int, seconds: Callable[[], float]) -> list[Address]:
+    """The addresses of a host, in the order in which they are to be tried. Raises OSError.
+
+    `seconds` is asked again and again how long to wait until it is asked next, and raises to give up.
+    """
+    found = resolve_in_thread(host, port)
+    if isinstance(found, list):
+        return found
+    try:
+        while not found.done():
+            wait([found], seconds())
+        return found.result()
+    finally:
+        RESOLVERS.abandon(found)
 
 
 def resolve_in_thread(host: str, port: int) -> Future[list[Address]] | list[Address]:

@@ -18,6 +18,7 @@ import httpx
 from interactor_ext._responses._connection_error import handler_behind
 from interactor_ext.transports import _resolver
 from interactor_ext.transports._http1 import PIECE, Exchange
+from interactor_ext.transports._proxied import Handshake
 from interactor_ext.transports._routes import (
     STAGGER,
     Hop,
@@ -30,6 +31,10 @@ from interactor_ext.transports._routes import (
 )
 
 T = TypeVar("T")
+
+_CLOSED = "the transport was closed in the meantime"
+# A thread that looks up a name or connects checks so often whether its connection was closed: nothing wakes it.
+_CHECK_SECONDS = 0.1
 
 
 class SyncConnection:
@@ -47,13 +52,23 @@ class SyncConnection:
 
     def open(self, request: httpx.Request) -> None:
         """Connect. Raises httpx.ConnectError, ConnectTimeout or ProxyError."""
-        with connecting(self.route.proxy_name):
-            seconds = seconds_for(request, "connect")
-        self._socket = sock = _dial(self.route, None if seconds is None else time.monotonic() + seconds)
-        self._is_tls = isinstance(sock, ssl.SSLSocket | TlsInTls)
-        if self._closed:  # asked after the socket is set, where a thread that closes meanwhile finds it
-            self.close()
-            raise httpx.ConnectError("the transport was closed in the meantime")
+        route, name = self.route, self.route.proxy_name
+        try:
+            with connecting(name):
+                seconds = seconds_for(request, "connect")
+                ends_at = math.inf if seconds is None else time.monotonic() + seconds
+                self._connect(ends_at)
+                self._secure(route.first, ends_at)
+                if (handshake := route.handshake()) is not None:
+                    self._greet(handshake, ends_at)
+            if handshake is not None:
+                with connecting(name, has_reached_server=True):
+                    self._secure(route.server, ends_at)
+            self._left(ends_at)
+        except (httpx.ConnectError, httpx.ProxyError):
+            if self._closed:  # which is what has ended it
+                raise httpx.ConnectError(_CLOSED) from None
+            raise
 
     def send(self, request: httpx.Request) -> Exchange:
         """Send a request, and return when the head of its response is there."""
@@ -73,7 +88,7 @@ class SyncConnection:
                 raise
             raise (httpx.ReadTimeout if isinstance(error, TimeoutError) else httpx.ReadError)(str(error)) from error
         if not data and self._closed:
-            raise httpx.ReadError("the transport was closed in the meantime")
+            raise httpx.ReadError(_CLOSED)
         return data
 
     def get_extra_info(self, info: str) -> Any:
@@ -105,11 +120,16 @@ class SyncConnection:
             self._socket.close()
 
     def shut_down(self) -> None:
-        """Wake the thread that reads or writes, with an error. That thread closes the connection."""
+        """Wake the thread that connects, reads or writes, with an error. That thread closes the connection."""
         self._closed = True
-        if self._socket is not None:
+        sock = self._socket
+        if isinstance(sock, TlsInTls):
+            sock = sock.outer
+        if sock is not None:
+            # That of an SSLSocket first drops its TLS: a thread that writes would do so in plain text from then on.
+            shutdown = super(ssl.SSLSocket, sock).shutdown if isinstance(sock, ssl.SSLSocket) else sock.shutdown
             with contextlib.suppress(OSError):  # it is closed already
-                self._socket.shutdown(socket.SHUT_RDWR)
+                shutdown(socket.SHUT_RDWR)
 
     def _write(self, exchange: Exchange, request: httpx.Request) -> None:
         for number, data in enumerate(exchange.pieces(request.stream)):
@@ -138,90 +158,91 @@ class SyncConnection:
                 exchange.receive(self._socket.recv(PIECE))
         return exchange.head is not None
 
+    def _left(self, ends_at: float) -> float | None:
+        # Asked before each wait, when the socket is where a thread that closes the connection finds it.
+        if self._closed:
+            raise httpx.ConnectError(_CLOSED)
+        left = ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no time is left")
+        return None if left == math.inf else left
 
-def _dial(route: Route, ends_at: float | None) -> Any:
-    hop, name = route.first, route.proxy_name
-    with connecting(name):
-        sock: Any = _connect_to_any(_resolver.resolve(hop.host, hop.port, _left(ends_at)), ends_at)
-    try:
-        with connecting(name):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock = _secured(sock, hop, ends_at)
-            if (handshake := route.handshake()) is not None:
-                to_send = next(handshake)
-                with contextlib.suppress(StopIteration):
-                    while True:
-                        sock.settimeout(_left(ends_at))
-                        if to_send:
-                            sock.sendall(to_send)
-                        to_send = handshake.send(sock.recv(PIECE))
-        if handshake is not None:
-            with connecting(name, has_reached_server=True):
-                sock = _secured(sock, route.server, ends_at)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    def _slice(self, ends_at: float) -> float:
+        return min(self._left(ends_at) or math.inf, _CHECK_SECONDS)
+
+    def _connect(self, ends_at: float) -> None:
+        hop = self.route.first
+        addresses = _resolver.resolve(hop.host, hop.port, partial(self._slice, ends_at))
+        self._socket = sock = self._connect_to_any(addresses, ends_at)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _connect_to_any(self, addresses: list[_resolver.Address], ends_at: float) -> socket.socket:
+        """The first connection that succeeds. The next address is tried when one fails, or takes long (RFC 8305)."""
+        error: OSError | None = None
+        with selectors.DefaultSelector() as selector:
+            try:
+                for address in (*addresses, None):
+                    next_at = math.inf
+                    if address is not None:
+                        try:
+                            selector.register(_begin_to_connect(address), selectors.EVENT_WRITE)
+                        except OSError as failed:  # there may be no route to its family
+                            if is_injected(failed):
+                                raise
+                            error = failed
+                            continue
+                        next_at = time.monotonic() + STAGGER
+                    has_failed = False
+                    while selector.get_map() and not (has_failed and address is not None):
+                        seconds = min(self._slice(ends_at), next_at - time.monotonic())
+                        if seconds <= 0:
+                            break
+                        for key, _ in selector.select(seconds):
+                            sock: Any = key.fileobj
+                            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                            selector.unregister(sock)
+                            if code == 0:
+                                return cast("socket.socket", sock)
+                            sock.close()
+                            error, has_failed = OSError(code, os.strerror(code)), True
+            finally:
+                for key in list(selector.get_map().values()):
+                    key.fileobj.close()  # type: ignore[union-attr]
+        assert error is not None
+        raise error
+
+    def _greet(self, handshake: Handshake, ends_at: float) -> None:
+        """Say to the proxy what it is to connect to."""
+        sock, to_send = self._socket, next(handshake)
+        with contextlib.suppress(StopIteration):
+            while True:
+                sock.settimeout(self._left(ends_at))
+                if to_send:
+                    sock.sendall(to_send)
+                to_send = handshake.send(sock.recv(PIECE))
+
+    def _secure(self, hop: Hop, ends_at: float) -> None:
+        if hop.context is None:
+            return
+        if self._is_tls:
+            self._socket.settimeout(self._left(ends_at))
+            secured = self._socket = TlsInTls(self._socket, hop.context, hop.host)
+        else:
+            # The handshake comes after the assignment: `wrap_socket` takes the socket away from the object it is given.
+            secured = self._socket = hop.context.wrap_socket(
+                self._socket, server_hostname=hop.host, do_handshake_on_connect=False
+            )
+            self._is_tls = True
+            secured.settimeout(self._left(ends_at))
+            secured.do_handshake()
+        check_protocol(secured)
 
 
-def _left(ends_at: float | None) -> float | None:
-    if ends_at is None:
-        return None
-    left = ends_at - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("no time is left")
-    return left
-
-
-def _secured(sock: Any, hop: Hop, ends_at: float | None) -> Any:
-    if hop.context is None:
-        return sock
-    sock.settimeout(_left(ends_at))
-    if isinstance(sock, ssl.SSLSocket):
-        secured: Any = TlsInTls(sock, hop.context, hop.host)
-    else:
-        secured = hop.context.wrap_socket(sock, server_hostname=hop.host)
-    check_protocol(secured)
-    return secured
-
-
-def _connect_to_any(addresses: list[_resolver.Address], ends_at: float | None) -> socket.socket:
-    """The first connection that succeeds. The next address is tried when one fails, or takes long (RFC 8305)."""
-    if len(addresses) == 1:
-        return _connect(addresses[0], _left(ends_at))
-    error: OSError | None = None
-    with selectors.DefaultSelector() as selector:
-        try:
-            for address in (*addresses, None):
-                if address is not None:
-                    selector.register(_connect(address, 0), selectors.EVENT_WRITE)
-                has_failed = False
-                while selector.get_map() and not (has_failed and address is not None):
-                    left = _left(ends_at)
-                    seconds = left if address is None else min(STAGGER, math.inf if left is None else left)
-                    ready = selector.select(seconds)
-                    if not ready and address is not None:
-                        break
-                    for key, _ in ready:
-                        sock: Any = key.fileobj
-                        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                        selector.unregister(sock)
-                        if code == 0:
-                            return cast("socket.socket", sock)
-                        sock.close()
-                        error, has_failed = OSError(code, os.strerror(code)), True
-        finally:
-            for key in list(selector.get_map().values()):
-                key.fileobj.close()  # type: ignore[union-attr]
-    assert error is not None
-    raise error
-
-
-def _connect(address: _resolver.Address, seconds: float | None) -> socket.socket:
+def _begin_to_connect(address: _resolver.Address) -> socket.socket:
     sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
-        sock.settimeout(seconds)
-        with contextlib.suppress(BlockingIOError):  # with 0 seconds, it only begins to connect
+        sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
             sock.connect(address.sockaddr)
     except BaseException:
         sock.close()
@@ -233,11 +254,10 @@ class TlsInTls:
     """TLS over a socket of TLS, which `wrap_socket` can't do: to a server, through a proxy that is spoken to in TLS."""
 
     def __init__(self, sock: ssl.SSLSocket, context: ssl.SSLContext, host: str) -> None:
-        self._socket = sock
+        self.outer = sock
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
-        self.settimeout, self.shutdown = sock.settimeout, sock.shutdown
-        self.fileno, self.close = sock.fileno, sock.close
+        self.settimeout, self.fileno, self.close = sock.settimeout, sock.fileno, sock.close
         self._run(self._tls.do_handshake)
         self.selected_alpn_protocol = self._tls.selected_alpn_protocol
 
@@ -251,7 +271,7 @@ class TlsInTls:
         return self._run(partial(self._tls.write, data))
 
     def pending(self) -> int:
-        return self._tls.pending() or self._incoming.pending or self._socket.pending()
+        return self._tls.pending() or self._incoming.pending or self.outer.pending()
 
     def _run(self, step: Callable[[], T]) -> T:
         while True:
@@ -260,10 +280,10 @@ class TlsInTls:
             except ssl.SSLWantReadError:
                 is_done = False
             if to_send := self._outgoing.read():
-                self._socket.sendall(to_send)
+                self.outer.sendall(to_send)
             if is_done:
                 return result
-            if data := self._socket.recv(PIECE):
+            if data := self.outer.recv(PIECE):
                 self._incoming.write(data)
             else:
                 self._incoming.write_eof()

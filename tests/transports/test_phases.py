@@ -1,0 +1,192 @@
+"""Whatever a call waits for, closing the transport and cancelling its task end the wait, and nothing stays open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+import trustme
+
+from interactor_ext.transports import AsyncTransport, Transport
+from tests.support.scripted_server import FaultServer, deaf_url, mute_url, send_and
+from tests.support.storms import sockets
+from tests.support.waiting import PATIENCE, eventually, eventually_async
+
+EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {}\n\n"
+HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"
+CONNECTED = b"HTTP/1.1 200 Connected\r\n\r\n"
+AUTHORITY = trustme.CA()
+
+
+class Phase(NamedTuple):
+    """Where a call hangs."""
+
+    url: str
+    is_in: Callable[[Any], bool] = lambda transport: bool(transport.connections().open)
+    settings: dict[str, Any] = {}
+    body: tuple[int, bool] = (0, False)
+    """Its size, and whether it is sent in pieces."""
+
+
+@contextlib.contextmanager
+def stalling(data: bytes, *, tls: bool = False, **changes: Any) -> Iterator[Phase]:
+    """A server that sends this, and no more."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if tls else None
+    if context is not None:
+        AUTHORITY.issue_cert("localhost").configure_cert(context)
+    with FaultServer([send_and(data, lambda connection: connection.stall())], tls=context) as server:
+        yield Phase(server.url, lambda transport: bool(server.seen))._replace(**changes)
+
+
+@contextlib.contextmanager
+def silent_proxy(data: bytes, *, tls: bool) -> Iterator[Phase]:
+    with stalling(data, tls=tls) as phase:
+        yield phase._replace(url="https://localhost:9", settings={"proxy": phase.url})
+
+
+@contextlib.contextmanager
+def place() -> Iterator[Phase]:
+    """The response that has the only place is held, and not read."""
+    with stalling(HALF) as phase:
+        yield phase._replace(
+            is_in=lambda transport: bool(transport.connections().waiting), settings={"max_connections": 1}
+        )
+
+
+@contextlib.contextmanager
+def resolver() -> Iterator[Phase]:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def look_up(*_: Any, **__: Any) -> Any:
+        asked.set()
+        go_on.wait(PATIENCE * 2)
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", look_up)
+        yield Phase("http://somewhere.internal", lambda transport: asked.is_set())
+        go_on.set()
+
+
+@contextlib.contextmanager
+def two_addresses() -> Iterator[Phase]:
+    with deaf_url() as first, deaf_url() as second, pytest.MonkeyPatch.context() as patch:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", int(u[-5:]))) for u in (first, second)]
+        patch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        yield Phase("http://somewhere.internal")
+
+
+@contextlib.contextmanager
+def at(url: AbstractContextManager[str], **changes: Any) -> Iterator[Phase]:
+    with url as address:
+        yield Phase(address.replace("https", changes.pop("scheme", "https")), **changes)
+
+
+LARGE = 64 * 1024 * 1024
+PHASES: dict[str, Callable[[], AbstractContextManager[Phase]]] = {
+    "place": place,
+    "resolver": resolver,
+    "connect": lambda: at(deaf_url()),
+    "connect to two addresses": two_addresses,
+    "handshake of TLS": lambda: at(mute_url()),
+    "handshake of a proxy": lambda: silent_proxy(b"", tls=False),
+    "handshake of a proxy with TLS": lambda: silent_proxy(b"", tls=True),
+    "handshake of TLS through a proxy": lambda: silent_proxy(CONNECTED, tls=False),
+    "handshake of TLS in TLS": lambda: silent_proxy(CONNECTED, tls=True),
+    "large body": lambda: at(mute_url(), scheme="http", body=(LARGE, False)),
+    "large body in pieces": lambda: at(mute_url(), scheme="http", body=(LARGE, True)),
+    "head": lambda: stalling(b""),
+    "head over TLS": lambda: stalling(b"", tls=True),
+    "body": lambda: stalling(HALF),
+    "body over TLS": lambda: stalling(HALF, tls=True),
+    "stream": lambda: stalling(EVENTS),
+    "stream over TLS": lambda: stalling(EVENTS, tls=True),
+}
+
+
+def trusting() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    return context
+
+
+def pieces(size: int) -> Iterator[bytes]:
+    for _ in range(size // 65536):
+        yield b"x" * 65536
+
+
+async def pieces_async(size: int) -> AsyncIterator[bytes]:
+    for piece in pieces(size):
+        yield piece
+
+
+@contextlib.contextmanager
+def hanging(name: str) -> Iterator[Phase]:
+    """In the end, no socket is left over."""
+    before = sockets()
+    with PHASES[name]() as phase:
+        yield phase
+    eventually(lambda: sockets() <= before, "every socket is closed")
+
+
+@pytest.mark.parametrize("name", PHASES)
+def test_closing_the_transport_ends_what_a_thread_waits_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interactor_ext.transports._sync_transport._CHECK_SECONDS", 3600.0)
+    with hanging(name) as phase:
+        transport = Transport(verify=trusting(), trust_env=False, **phase.settings)
+        client = httpx.Client(transport=transport, timeout=PATIENCE * 3)
+        errors: list[BaseException] = []
+        if name == "place":
+            held = client.send(client.build_request("GET", phase.url), stream=True)
+
+        def call() -> None:
+            size, in_pieces = phase.body
+            try:
+                client.post(phase.url, content=pieces(size) if in_pieces else b"x" * size)
+            except BaseException as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=call, daemon=True)
+        thread.start()
+        eventually(lambda: phase.is_in(transport))
+        transport.close()
+        thread.join(PATIENCE)
+        assert [isinstance(error, httpx.TransportError) for error in errors] == [True], errors
+        if name == "place":
+            held.close()
+        assert transport.connections() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("end", ["close", "cancel"])
+@pytest.mark.parametrize("name", PHASES)
+def test_closing_the_transport_and_cancelling_end_what_a_task_waits_for(name: str, end: str) -> None:
+    async def main(phase: Phase) -> None:
+        transport = AsyncTransport(verify=trusting(), trust_env=False, **phase.settings)
+        client = httpx.AsyncClient(transport=transport, timeout=PATIENCE * 3)
+        if name == "place":
+            held = await client.send(client.build_request("GET", phase.url), stream=True)
+        size, in_pieces = phase.body
+        task = asyncio.create_task(client.post(phase.url, content=pieces_async(size) if in_pieces else b"x" * size))
+        await eventually_async(lambda: phase.is_in(transport))
+        if end == "cancel":
+            task.cancel()
+        else:
+            await transport.aclose()
+        await asyncio.wait([task], timeout=PATIENCE)
+        assert task.done()
+        assert task.cancelled() if end == "cancel" else isinstance(task.exception(), httpx.TransportError)
+        if name == "place":
+            await held.aclose()
+        assert transport.connections() == (0, 0, 0)
+        await transport.aclose()
+
+    with hanging(name) as phase:
+        asyncio.run(main(phase))
