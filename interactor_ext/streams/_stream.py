@@ -27,6 +27,7 @@ from interactor_ext.streams._event_iterators import AsyncEvents, Events
 from interactor_ext.streams._events import Received
 from interactor_ext.streams._shared import BROKEN, Gap, SharedStream, two_readers
 from interactor_ext.streams._state import Action, Backoff, Connect, Receive
+from interactor_ext.transports._sync_connection import SyncConnection
 
 if TYPE_CHECKING:
     from interactor_ext.telemetry._events import DisconnectReason
@@ -360,6 +361,9 @@ class AsyncStream(SharedStream[E]):
 
 def _wake_reader(response: httpx.Response) -> None:
     stream = response.extensions.get("network_stream")
+    if isinstance(stream, SyncConnection):
+        stream.shut_down()
+        return
     if stream is None:  # of a transport other than httpx's
         response.close()
         return

@@ -34,8 +34,8 @@ class AsyncConnection(asyncio.Protocol):
         self.route = route
         self.origin = route.origin
         self.idle_since: float = 0.0
-        self._loop = asyncio.get_running_loop()
-        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[None] = self.loop.create_future()
         self._transport: Any = None
         self._is_aborted = False
         self._received: list[bytes] = []
@@ -111,7 +111,7 @@ class AsyncConnection(asyncio.Protocol):
         self._is_aborted = True
         if self._opening is not None:
             with contextlib.suppress(RuntimeError):  # its time is over already
-                self._opening.reschedule(self._loop.time())
+                self._opening.reschedule(self.loop.time())
         elif self._transport is None:
             if not self.lost.done():
                 self.lost.set_result(None)
@@ -160,7 +160,7 @@ class AsyncConnection(asyncio.Protocol):
             self._waiter.set_result(None)
 
     async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
+        self._waiter = self.loop.create_future()
         try:
             await self._waiter
         finally:
@@ -200,7 +200,7 @@ class AsyncConnection(asyncio.Protocol):
     async def _take_over(self, sock: socket.socket, hop: Hop) -> None:
         host = None if hop.context is None else hop.host
         try:
-            await self._loop.create_connection(lambda: self, sock=sock, ssl=hop.context, server_hostname=host)
+            await self.loop.create_connection(lambda: self, sock=sock, ssl=hop.context, server_hostname=host)
         except BaseException:
             if self._transport is None:
                 sock.close()
@@ -213,7 +213,7 @@ class AsyncConnection(asyncio.Protocol):
         # Of the end of a connection without its TLS, asyncio doesn't tell this protocol any more.
         plain, self._transport = self._transport, None
         try:
-            self._transport = await self._loop.start_tls(plain, self, hop.context, server_hostname=hop.host)
+            self._transport = await self.loop.start_tls(plain, self, hop.context, server_hostname=hop.host)
         except BaseException:
             plain.abort()
             raise

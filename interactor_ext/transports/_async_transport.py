@@ -8,6 +8,7 @@ the first of a queue.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -95,7 +96,7 @@ class ConnectionPool:
         self._used: set[AsyncConnection] = set()
         self._idle: IdleConnections[AsyncConnection] = IdleConnections()
         self._waiting = 0
-        self._closed = False
+        self.is_closed = False
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         is_stream = Call.of(request).is_stream
@@ -110,11 +111,12 @@ class ConnectionPool:
             body = _PooledBody(self, connection, exchange, request, slots)
             return connection.route.response(exchange, body, connection)
         except BaseException:
-            if connection is not None:
-                self.discard(connection)
+            if connection is None:
+                slots.release()
+            else:
+                self.end(connection, slots)
                 # The server, or something on the way to it, has forgotten it, and those that were idle for longer too.
                 self._abort(self._idle.take_all(connection.origin, connection.idle_since))
-            slots.release()
             raise
 
     async def _acquire(self, slots: asyncio.Semaphore, request: httpx.Request) -> None:
@@ -133,7 +135,7 @@ class ConnectionPool:
 
     def _take(self, origin: Origin) -> tuple[AsyncConnection, bool]:
         """A connection, and whether it is new."""
-        if self._closed:
+        if self.is_closed:
             raise httpx.ConnectError("the transport was closed while this call waited for a connection")
         while (connection := self._idle.take(origin)) is not None:
             if connection.is_usable:
@@ -146,20 +148,17 @@ class ConnectionPool:
         self._used.add(connection)
         return connection, True
 
-    def release(self, connection: AsyncConnection, exchange: Exchange) -> None:
-        """After its response was closed: keep the connection for another call, if the response was read to the end."""
+    def end(self, connection: AsyncConnection, slots: asyncio.Semaphore, exchange: Exchange | None = None) -> None:
+        """After a response: keep the connection for another call, if the response was read to the end."""
+        slots.release()
         self._used.discard(connection)
-        if self._closed or not exchange.can_reuse or not connection.is_quiet:
+        if self.is_closed or exchange is None or not exchange.can_reuse or not connection.is_quiet:
             connection.abort()
             return
         now = asyncio.get_running_loop().time()
         self._idle.put(connection, now)
         while expired := self._idle.take_oldest(now - self._keepalive_expiry):
             expired.abort()
-
-    def discard(self, connection: AsyncConnection) -> None:
-        self._used.discard(connection)
-        connection.abort()
 
     def connections(self) -> Connections:
         return Connections(len(self._used) + len(self._idle), len(self._idle), self._waiting)
@@ -170,7 +169,7 @@ class ConnectionPool:
 
     async def aclose(self) -> None:
         """May be called again, if it was cancelled."""
-        self._closed = True
+        self.is_closed = True
         for _ in range(self._waiting):
             self._call_slots.release()
             self._stream_slots.release()
@@ -180,12 +179,13 @@ class ConnectionPool:
             await asyncio.wait([connection.lost for connection in connections])
 
     def release_inherited(self) -> None:
+        self.is_closed = True
         sockets = [each.get_extra_info("socket") for each in [*self._used, *self._idle.take_all()]]
         release_inherited([sock.fileno() for sock in sockets if sock is not None])
 
 
 class _PooledBody(httpx.AsyncByteStream):
-    """The body of a response, which holds the connection until it is closed."""
+    """The body of a response, which holds the connection until it is closed or dropped."""
 
     def __init__(
         self,
@@ -215,8 +215,11 @@ class _PooledBody(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._slots.release()
-            if Call.of(self._request).is_stream:  # they last for minutes
-                self._pool.discard(connection)
-            else:
-                self._pool.release(connection, self._exchange)
+            # Streams last for minutes.
+            self._pool.end(connection, self._slots, None if Call.of(self._request).is_stream else self._exchange)
+
+    def __del__(self) -> None:
+        # Garbage may be collected in any thread, and after the loop has ended.
+        if self._connection is not None and not self._pool.is_closed:
+            with contextlib.suppress(RuntimeError):
+                self._connection.loop.call_soon_threadsafe(self._pool.end, self._connection, self._slots)

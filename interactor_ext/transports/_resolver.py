@@ -6,10 +6,11 @@ import errno
 import re
 import socket
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
+from interactor_ext._waiting import ThreadWaiter
 from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
 
 RESOLVERS = DaemonThreads("interactor-resolver", most=UNBOUNDED)
@@ -26,15 +27,29 @@ def resolve(host: str, port: int, seconds: Callable[[], float]) -> list[Address]
 
     `seconds` is asked again and again how long to wait until it is asked next, and raises to give up.
     """
-    found = resolve_in_thread(host, port)
-    if isinstance(found, list):
-        return found
+    if _ADDRESS.fullmatch(host):
+        return _look_up(host, port)
+    # The waits of a Future can be torn by an interrupt.
+    outcome: list[list[Address] | OSError] = []
+    waiter = ThreadWaiter()
+
+    def look_up() -> None:
+        try:
+            outcome.append(_look_up(host, port))
+        except OSError as error:
+            outcome.append(error)
+        waiter.wake()
+
+    future = RESOLVERS.submit(look_up)
     try:
-        while not found.done():
-            wait([found], seconds())
-        return found.result()
+        while not outcome:
+            waiter.wait(seconds())
     finally:
-        RESOLVERS.abandon(found)
+        if not outcome:
+            RESOLVERS.abandon(future)
+    if isinstance(outcome[0], OSError):
+        raise outcome[0]
+    return outcome[0]
 
 
 def resolve_in_thread(host: str, port: int) -> Future[list[Address]] | list[Address]:

@@ -226,7 +226,7 @@ class SyncConnection:
             return
         if self._is_tls:
             self._socket.settimeout(self._left(ends_at))
-            secured = self._socket = TlsInTls(self._socket, hop.context, hop.host)
+            self._socket = TlsInTls(self._socket, hop.context, hop.host)
         else:
             # The handshake comes after the assignment: `wrap_socket` takes the socket away from the object it is given.
             secured = self._socket = hop.context.wrap_socket(
@@ -235,7 +235,7 @@ class SyncConnection:
             self._is_tls = True
             secured.settimeout(self._left(ends_at))
             secured.do_handshake()
-        check_protocol(secured)
+        check_protocol(self._socket)
 
 
 def _begin_to_connect(address: _resolver.Address) -> socket.socket:

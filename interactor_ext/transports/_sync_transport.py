@@ -174,8 +174,9 @@ class Transport(httpx.HTTPTransport):
             if not use.is_answered and connection.idle_since:
                 # The server, or something on the way to it, has forgotten it, and those that were idle for longer too.
                 self._close_idle(connection.origin, connection.idle_since)
-        closer.watches.pop(use.watch, None)
         use.places.leave(use)
+        # Last: whatever an interrupt keeps from being done above, the closer thread does.
+        closer.watches.pop(use.watch, None)
 
     def _close_expired(self, idle_before: float) -> None:
         while True:

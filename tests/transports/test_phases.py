@@ -31,7 +31,7 @@ class Phase(NamedTuple):
 
     url: str
     is_in: Callable[[Any], bool] = lambda transport: bool(transport.connections().open)
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] | None = None
     body: tuple[int, bool] = (0, False)
     """Its size, and whether it is sent in pieces."""
 
@@ -141,9 +141,10 @@ def hanging(name: str) -> Iterator[Phase]:
 def test_closing_the_transport_ends_what_a_thread_waits_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("interactor_ext.transports._sync_transport._CHECK_SECONDS", 3600.0)
     with hanging(name) as phase:
-        transport = Transport(verify=trusting(), trust_env=False, **phase.settings)
+        transport = Transport(verify=trusting(), trust_env=False, **phase.settings or {})
         client = httpx.Client(transport=transport, timeout=PATIENCE * 3)
         errors: list[BaseException] = []
+        held = None
         if name == "place":
             held = client.send(client.build_request("GET", phase.url), stream=True)
 
@@ -160,7 +161,7 @@ def test_closing_the_transport_ends_what_a_thread_waits_for(name: str, monkeypat
         transport.close()
         thread.join(PATIENCE)
         assert [isinstance(error, httpx.TransportError) for error in errors] == [True], errors
-        if name == "place":
+        if held is not None:
             held.close()
         assert transport.connections() == (0, 0, 0)
 
@@ -169,8 +170,9 @@ def test_closing_the_transport_ends_what_a_thread_waits_for(name: str, monkeypat
 @pytest.mark.parametrize("name", PHASES)
 def test_closing_the_transport_and_cancelling_end_what_a_task_waits_for(name: str, end: str) -> None:
     async def main(phase: Phase) -> None:
-        transport = AsyncTransport(verify=trusting(), trust_env=False, **phase.settings)
+        transport = AsyncTransport(verify=trusting(), trust_env=False, **phase.settings or {})
         client = httpx.AsyncClient(transport=transport, timeout=PATIENCE * 3)
+        held = None
         if name == "place":
             held = await client.send(client.build_request("GET", phase.url), stream=True)
         size, in_pieces = phase.body
@@ -183,7 +185,7 @@ def test_closing_the_transport_and_cancelling_end_what_a_task_waits_for(name: st
         await asyncio.wait([task], timeout=PATIENCE)
         assert task.done()
         assert task.cancelled() if end == "cancel" else isinstance(task.exception(), httpx.TransportError)
-        if name == "place":
+        if held is not None:
             await held.aclose()
         assert transport.connections() == (0, 0, 0)
         await transport.aclose()

@@ -5,6 +5,7 @@ forks, closing.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import subprocess
 import sys
 import threading
@@ -15,10 +16,14 @@ from typing import Any
 
 import httpx
 import pytest
+import trustme
 
 from interactor_client.types import Operation
+from interactor_ext._waiting.closer import start_closer
+from interactor_ext.streams._stream import _wake_reader as wake_reader
 from interactor_ext.transports import AsyncTransport, Transport
 from interactor_ext.transports._async_transport import ConnectionPool
+from tests.support.interrupts import runs_interrupted_in_each_line
 from tests.support.scripted_server import Connection, FaultServer, Request, fine, send_and, slow
 from tests.support.waiting import collect_garbage, eventually, eventually_async
 
@@ -324,6 +329,17 @@ async def test_dropped_async_transport_closes_its_connections(server: FaultServe
     await eventually_async(lambda: server.open_connections == 0, "the connection is closed")
 
 
+@pytest.mark.parametrize("extensions", [{}, {"operation": STREAM}], ids=["call", "stream"])
+async def test_dropped_async_response_releases_its_place_and_its_connection(
+    client: httpx.AsyncClient, server: FaultServer, extensions: dict[str, Any]
+) -> None:
+    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
+    for _ in range(2):
+        await client.send(client.build_request("GET", PATH, extensions=dict(extensions)), stream=True)
+    collect_garbage()
+    await eventually_async(lambda: free_turns(client) == (4, 2) and not server.open_connections, "nothing is in use")
+
+
 async def test_closing_async_transport_ends_open_streams(server: FaultServer) -> None:
     server.script = [send_and(EVENTS, lambda connection: connection.stall())]
     transport = AsyncTransport()
@@ -338,6 +354,8 @@ async def test_closing_async_transport_ends_open_streams(server: FaultServer) ->
 EXIT = """
 import asyncio, sys
 import httpx
+from interactor_ext._waiting.closer import start_closer
+from interactor_ext.streams._stream import _wake_reader as wake_reader
 from interactor_ext.transports import AsyncTransport, Transport
 
 async def main(transport):
@@ -482,6 +500,57 @@ def test_closing_sync_transport_wakes_waiting_threads(server: FaultServer, monke
         thread.join(60)
     assert len(errors) == 2
     eventually(lambda: server.open_connections == 0)
+
+
+@pytest.mark.parametrize("end", [lambda transport, _: transport.close(), lambda _, response: wake_reader(response)])
+def test_closing_amid_a_response_over_tls_hands_out_no_ciphertext(
+    end: Callable[[Transport, httpx.Response], None],
+) -> None:
+    go_on, sent = threading.Event(), threading.Event()
+
+    def act(connection: Connection, request: Request) -> bool:
+        connection.send(EVENTS)
+        go_on.wait(60)
+        connection.send(b"more")
+        sent.set()
+        return bool(connection.stall())
+
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with FaultServer([act], tls=context) as server:
+        transport = Transport(verify=trusting)
+        response = transport.handle_request(httpx.Request("GET", server.url))
+        received = iter(response.stream)  # type: ignore[arg-type]
+        assert next(received) == b"data: {}\n\n"
+        go_on.set()
+        assert sent.wait(60)
+        end(transport, response)
+        with pytest.raises(httpx.ReadError):
+            assert set(received) == {b"more"}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_no_line_of_a_call_in_which_it_is_interrupted_keeps_a_place(server: FaultServer, host: str) -> None:
+    url, context = server.url.replace("127.0.0.1", host), ssl.create_default_context()
+    transport = Transport(verify=context)
+
+    def two_calls() -> None:
+        nonlocal transport
+        transport = Transport(verify=context)
+        for _ in range(2):
+            response = transport.handle_request(httpx.Request("GET", url, extensions={"timeout": {"connect": 60}}))
+            response.read()
+            response.close()
+
+    for _ in runs_interrupted_in_each_line(two_calls, ("interactor_ext/transports",)):
+        start_closer()
+        collect_garbage()
+        eventually(lambda: transport.connections().open == transport.connections().idle, "no connection is in use")
+        transport.close()
+    transport.close()
+    eventually(lambda: not server.open_connections)
 
 
 @pytest.mark.parametrize("turns", range(4))
