@@ -70,7 +70,7 @@ class Reply(SharedReply):
 
     @called
     def message(self) -> Message:
-        """Wait for the complete reply. If the stream failed for good, it is looked up among the room's messages.
+        """Wait for the complete reply. If the stream failed permanently, it is looked up among the room's messages.
 
         Events that weren't iterated over are kept, so `text()` can still be read. Raises ApprovalError if the reply
         waits for a call to be approved.
@@ -147,7 +147,7 @@ class AsyncReply(SharedReply):
 
     @called
     async def message(self) -> Message:
-        """Wait for the complete reply. If the stream failed for good, it is looked up among the room's messages.
+        """Wait for the complete reply. If the stream failed permanently, it is looked up among the room's messages.
 
         Events that weren't iterated over are kept, so `text()` can still be read. Raises ApprovalError if the reply
         waits for a call to be approved.

@@ -15,7 +15,7 @@ from interactor_ext._effects import Effects, Pause, despite_open_circuit, promis
 from interactor_ext._errors import APITimeoutError
 from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._redaction import clean_text
-from interactor_ext.chat._answer_order import AnswerOrder
+from interactor_ext.chat._reply_order import ReplyOrder
 from interactor_ext.logs import logger
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _POLL_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 5.0, 5.0, 5.0, 4.0)
 _LATER_POLL_PAUSE = 10.0
 _LISTEN_SECONDS = 5.0
 # A message without a reply after this time won't get one.
-_LONGEST_ANSWER = timedelta(minutes=5)
+_LONGEST_REPLY = timedelta(minutes=5)
 _NEWEST = 20
 
 ANOTHER_CHAT = "another chat in this room hadn't ended. Nothing was sent"
@@ -105,7 +105,7 @@ class RoomQueue:
             )
             messages: list[Message] = page.data
             newest = messages[0].id if messages else None
-            if newest is None or not self._is_answering(room, messages):
+            if newest is None or not self._is_replying(room, messages):
                 return newest
             wait = next(pauses, None)
             if wait == _POLL_PAUSES[0]:
@@ -120,15 +120,15 @@ class RoomQueue:
                 wait = _LATER_POLL_PAUSE
             yield Pause(_within(wait, ends_at))
 
-    def _is_answering(self, room: Room, newest_first: list[Message]) -> bool:
+    def _is_replying(self, room: Room, newest_first: list[Message]) -> bool:
         """Whether a reply is still to come. One that waits for tool results doesn't count."""
-        since = datetime.now(UTC) - _LONGEST_ANSWER
+        since = datetime.now(UTC) - _LONGEST_REPLY
         alive = [
             each
             for each in reversed(newest_first)
             if each.role != "user" or each.created_at is None or each.created_at > since
         ]
-        return bool(AnswerOrder(alive, None, settled=self._given_up.get(room)).unanswered)
+        return bool(ReplyOrder(alive, None, settled=self._given_up.get(room)).unanswered)
 
     def _give_up(self, room: Room, newest: str) -> None:
         with self._lock:

@@ -221,8 +221,8 @@ class SharedReply(Advised):
                 yield Pause(seconds_until(min(filter(None, (self._wakes_at, self._ends_at)))) or 0.0)
                 self._wakes_at = None
                 self._state.woken()
-        while self._state.to_look_into:
-            yield from self._warn_if_nobody_runs(self._state.to_look_into[0])
+        while self._state.to_look_up:
+            yield from self._warn_if_nobody_runs(self._state.to_look_up[0])
         yield from self._release_if_over()
 
     def _limit_wait_for_others(self) -> None:
@@ -240,7 +240,7 @@ class SharedReply(Advised):
             )
         except InteractorError:  # the log names the call
             name, has_callback = "", True
-        self._state.to_look_into.popleft()
+        self._state.to_look_up.popleft()
         if not has_callback:
             waits = f"The assistant waits for the tool {clean_text(name)!r}, which this chat doesn't run"
             warnings.warn(f"{waits}: {WAYS}.", RuntimeWarning, stacklevel=depth_of_caller())

@@ -13,7 +13,7 @@ left the chat in the meantime.
 
 Events don't name the message that they reply to, and other senders may use the same room. Therefore the room's messages
 are listed before the first event that may belong to another message, both after sending and after each round of tools,
-and their order decides (_answer_order.py). While another message gets its reply, no events are returned.
+and their order decides (_reply_order.py). While another message gets its reply, no events are returned.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from interactor_ext._errors import (
     StreamError,
 )
 from interactor_ext._redaction import clean_text
-from interactor_ext.chat._answer_order import NOT_THE_ASSISTANT, AnswerOrder
+from interactor_ext.chat._reply_order import NOT_THE_ASSISTANT, ReplyOrder
 from interactor_ext.logs import logger
 from interactor_ext.tools._approval import ApprovalError, WaitingCall
 from interactor_ext.tools._calls import is_finished
@@ -102,11 +102,11 @@ class ReplyState:
         # The text of the current message returned so far, and whether some was lost after that.
         self._text = ""
         self._has_gap = False
-        self._looks_for_answer = False
+        self._looks_for_reply = False
         self._to_run: dict[str, ToolCall] = {}
         # The calls whose results another client must submit, by id, and those among them not yet looked up.
         self.others_to_run: dict[str, ToolCall] = {}
-        self.to_look_into: deque[ToolCall] = deque()
+        self.to_look_up: deque[ToolCall] = deque()
         # The calls that wait for a person's approval.
         self.waiting: list[WaitingCall] = []
         self._started: set[str] = set()
@@ -131,7 +131,7 @@ class ReplyState:
         self.sent_message = message
         if is_repeat:
             self._set_action(ListMessages())
-        if self._is_answer and (message.content or message.tool_calls):
+        if self._is_reply and (message.content or message.tool_calls):
             self._complete(MessageComplete(message=message))
 
     def received(self, event: Any) -> None:
@@ -157,7 +157,7 @@ class ReplyState:
         self._has_gap = True
         if is_complete:  # no event may follow, and the list may lag behind
             self._lag_pauses = deque(_POLL_PAUSES)
-            self._looks_for_answer = True
+            self._looks_for_reply = True
         self._set_action(ListMessages())
 
     def listed(self, newest_first: list[Message]) -> None:
@@ -175,8 +175,8 @@ class ReplyState:
         self._set_action(ReadStream())
         if held is not None and (self._turn is _Turn.OURS or self._is_listed(held, order)):
             self._accept(held)
-        elif order.answer is not None and not self._to_run:
-            self._finish(MessageComplete(message=order.answer))
+        elif order.reply is not None and not self._to_run:
+            self._finish(MessageComplete(message=order.reply))
         elif (
             order.is_ambiguous
             and not self._to_run
@@ -194,10 +194,10 @@ class ReplyState:
         elif self.waiting:
             self._needs_approval()
         elif isinstance(self.action, ReadStream):
-            if self._looks_for_answer and self._turn is _Turn.OURS and self._lag_pauses:
+            if self._looks_for_reply and self._turn is _Turn.OURS and self._lag_pauses:
                 self._set_action(Sleep(self._lag_pauses.popleft()))
             else:
-                self._looks_for_answer = False
+                self._looks_for_reply = False
                 self._continue()
 
     def list_failed(self, error: InteractorError) -> None:
@@ -259,8 +259,9 @@ class ReplyState:
         self.failed(StreamError("The chat ended before the reply was complete."))
 
     def go_without_stream(self) -> bool:
-        """After the stream failed permanently: find the reply in the room's messages. Returns False if that can't
-        help."""
+        """Find the reply in the room's messages after the stream failed permanently. Returns False if that can't
+        help.
+        """
         if not self._is_resumable or self.error is None:
             return False
         self._is_closed = False
@@ -288,7 +289,7 @@ class ReplyState:
             self._set_action(Done())  # with the stream's error
 
     @property
-    def _is_answer(self) -> bool:
+    def _is_reply(self) -> bool:
         """Whether the platform returned a reply instead of the message."""
         return self.sent_message is not None and self.sent_message.role not in NOT_THE_ASSISTANT
 
@@ -315,14 +316,14 @@ class ReplyState:
             case _:
                 return False
 
-    def _is_listed(self, event: Any, order: AnswerOrder) -> bool:
+    def _is_listed(self, event: Any, order: ReplyOrder) -> bool:
         """Whether the event certainly belongs to the reply to this message."""
         match event:
             case ToolCallStart(tool_call=call):
                 return call.id in self._calls
             case MessageComplete(message=message):
-                is_answer = order.answer is not None and order.answer.id == message.id
-                return is_answer or self._has_call_of_ours(message)
+                is_reply = order.reply is not None and order.reply.id == message.id
+                return is_reply or self._has_call_of_ours(message)
             case _:
                 return False
 
@@ -397,13 +398,13 @@ class ReplyState:
         self._turn = _Turn.UNKNOWN  # while it waits, other messages may get replies
         if call.id not in self.others_to_run:
             self.others_to_run[call.id] = call
-            self.to_look_into.append(call)
+            self.to_look_up.append(call)
             logger.warning("The assistant waits for the result of the tool call %s. %s", clean_text(call.id), _ADVICE)
 
     def _is_ours(self, call: ToolCall) -> bool:
         return self._runs_tools and not is_finished(call) and call.id not in self._started
 
-    def _note_calls(self, order: AnswerOrder) -> None:
+    def _note_calls(self, order: ReplyOrder) -> None:
         self._calls.update(call.id for call in order.calls)
         self._calls_of_others |= order.calls_of_others
         for call in order.calls:
@@ -449,20 +450,20 @@ class ReplyState:
             "`client.messages.list` shows both."
         )
 
-    def _order(self, newest_first: list[Message]) -> AnswerOrder:
+    def _order(self, newest_first: list[Message]) -> ReplyOrder:
         """Return the order of the room's messages, from the point of view of the sent message."""
         sent = self.sent_message
         if sent is None:
-            return AnswerOrder((), None)
+            return ReplyOrder((), None)
         ids = [message.id for message in newest_first]
-        if self._is_answer and sent.id in ids:
+        if self._is_reply and sent.id in ids:
             newest_first = newest_first[: ids.index(sent.id) + 1]
         elif sent.id in ids:
-            return AnswerOrder(reversed(newest_first), sent.id, settled=self._settled, results=self._results)
+            return ReplyOrder(reversed(newest_first), sent.id, settled=self._settled, results=self._results)
         else:
             # Many rounds of tools can fill the page.
             newest_first = [message for message in newest_first if _is_later(message, sent)]
-        return AnswerOrder(reversed(newest_first), sent.id, is_cut_off=True, results=self._results)
+        return ReplyOrder(reversed(newest_first), sent.id, is_cut_off=True, results=self._results)
 
 
 def _is_later(message: Message, sent: Message) -> bool:

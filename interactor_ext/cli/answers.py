@@ -18,8 +18,7 @@ _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d*)\]")
 
 
 class Answers:
-    """Shows responses, or writes them to `output`. Secrets are shown if `show_secrets`, and always written to the
-    file."""
+    """Shows responses, or writes them to `output`. `show_secrets` shows secrets; the file always contains them."""
 
     def __init__(self, *, output: Path | None, field: str | None, show_secrets: bool, compact: bool) -> None:
         self._output = output
@@ -115,8 +114,7 @@ def steps(path: str) -> list[str]:
 
 
 def select(value: Any, path: str) -> list[Any]:
-    """Return the values at a path: one, unless it contains `[]`. Raises ConfigurationError if the path doesn't
-    exist."""
+    """Return the values at a path: one, unless it contains `[]`. Raises ConfigurationError for a nonexistent path."""
     found = [value]
     for step in steps(path):
         found = [inner for each in found for inner in _within(each, step, path)]

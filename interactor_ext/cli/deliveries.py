@@ -70,8 +70,7 @@ def read_body(name: str) -> tuple[bytes, dict[str, str]]:
 
 
 def type_of(raw: bytes) -> str | None:
-    """Return the event type of a body; None if it has none, or one that a header can't contain: any body may be
-    replayed."""
+    """Return the event type of a body, or None if there is none that a header can contain: any body may be replayed."""
     with suppress(WebhookPayloadError):
         kind = parse_event(raw).event
         return kind if kind.isascii() and kind.isprintable() else None

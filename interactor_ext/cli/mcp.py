@@ -46,7 +46,7 @@ def mcp() -> None:
 
 
 @contextmanager
-def _said() -> Iterator[None]:
+def _readable_errors() -> Iterator[None]:
     """Turn an error into text for the assistant, which reads what is wrong with its call."""
     from interactor_ext.tools import ToolError
 
@@ -78,7 +78,7 @@ def _tools(sandbox: Sandbox, client: InteractorClient) -> ToolSet:
         Args:
             page: Its name from search_docs, such as "how-to/webhooks". "tutorial" is a good start.
         """
-        with _said():
+        with _readable_errors():
             return docs.text_of(page)
 
     @tools.tool
@@ -96,7 +96,7 @@ def _tools(sandbox: Sandbox, client: InteractorClient) -> ToolSet:
         Args:
             operation: Its name from list_operations, such as "create_room".
         """
-        with _said():
+        with _readable_errors():
             return description.as_json_of(operations.describe(operation))
 
     @tools.tool
@@ -114,7 +114,7 @@ def _tools(sandbox: Sandbox, client: InteractorClient) -> ToolSet:
             parameters: The path and query parameters.
             body: The JSON body of the request.
         """
-        with _said():
+        with _readable_errors():
             described = operations.describe(operation)
             if described.operation.stream or described.operation.server != "core":
                 raise ConfigurationError(

@@ -35,7 +35,6 @@ class Described(NamedTuple):
     parameters: tuple[Json, ...]
     """Path and query parameters, as in the contract."""
     namespaced: bool
-    """Whether it accepts a namespace."""
     scopes: tuple[str, ...]
     body: Json | None
     """The schema of the request body."""
@@ -100,7 +99,6 @@ def operations() -> dict[str, Described]:
 
 
 def scopes() -> set[str]:
-    """Return every scope in the contract."""
     return {"admin"}.union(*(described.scopes for described in operations().values()))
 
 

@@ -93,8 +93,9 @@ class Receiver:
         return [answer.body]
 
     def _forward(self, client: httpx.Client, environ: dict[str, Any], body: bytes) -> WebhookAnswer:
-        """Return the application's response. Redeliveries are forwarded too: the application decides what to do about
-        them."""
+        """Return the application's response. Redeliveries are forwarded too: the application decides how to handle
+        them.
+        """
         headers = {
             name.removeprefix("HTTP_").replace("_", "-"): value
             for name, value in environ.items()

@@ -158,8 +158,7 @@ def inspector_url(core_api_url: str) -> str:
 
 
 def _variables(served: Sandbox) -> dict[str, str]:
-    """Return the sandbox's variables, and empty ones for variables that would contradict it: the SDK treats these as
-    unset."""
+    """Return the sandbox's variables, and empty ones, which the SDK treats as unset, for those that contradict it."""
     return {**served.env, "INTERACTOR_ENVIRONMENT": "", "INTERACTOR_SCOPES": ""}
 
 

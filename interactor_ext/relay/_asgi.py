@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 async def serve(
     scope: Scope, receive: Receive, send: Send, answer: Callable[[Request], Effects[Response | None]]
 ) -> None:
-    """Handle one HTTP request."""
     response = await run_async(answer(_request(scope, receive)))
     if response is None:
         return

@@ -21,14 +21,14 @@ Room = tuple[str, str]
 Work = Collection[asyncio.Task[Any]]
 
 # How often to check whether the server is shutting down.
-_LOOK_SECONDS = 0.25
+_CHECK_SECONDS = 0.25
 # How long a cancelled task may take to end.
 _CANCEL_SECONDS = 1.0
 
 
 class Background:
-    """The tasks of one event loop. At shutdown, streams end at once. Other tasks have `seconds` to end; after that they
-    are cancelled and logged.
+    """The tasks of one event loop. At shutdown, streams end at once; other tasks are cancelled and logged after
+    `seconds`.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -74,7 +74,7 @@ class Background:
         return task.result()
 
     async def drain(self) -> None:
-        """End the streams, and wait for the other tasks, including those of requests in progress. Calling it twice is
+        """End the streams, and wait for the other tasks, including requests in progress. Calling it twice is
         harmless.
         """
         self._is_draining = True
@@ -119,7 +119,7 @@ class Background:
             if _is_server_ending():
                 await self.drain()
                 return
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_CHECK_SECONDS)
 
 
 def _drain_at_exit(background: weakref.ref[Background]) -> None:

@@ -26,8 +26,9 @@ class Position(NamedTuple):
     number: int
 
     def repeats(self, resume: Position) -> bool:
-        """Whether a reader that resumes there already has the event. A number without an id applies to one connection
-        only."""
+        """Whether a reader that resumes there already has the event. Numbers without an id only apply to one
+        connection.
+        """
         return self.id == resume.id != "" and self.number <= resume.number
 
 

@@ -102,8 +102,6 @@ class Refused(Exception):
 
 
 class Origin(Enum):
-    """The origin of the page that sends a request."""
-
     UNSAID = auto()
     OWN = auto()
     ALLOWED = auto()

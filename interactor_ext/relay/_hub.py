@@ -68,7 +68,7 @@ class Hub:
         self.readers: set[Reader] = set()
         self._closer: asyncio.TimerHandle | None = None
         self._kept: deque[Entry] = deque(maxlen=_MOST_KEPT)
-        self._answer: list[str] = []
+        self._reply_text: list[str] = []
         self._opened: asyncio.Future[InteractorError | bool] = self._loop.create_future()
         """Whether the stream is open; False if it was already over."""
         self._task = background.stream(self._follow())
@@ -88,17 +88,18 @@ class Hub:
         return resume is None or not resume.id or self._missed(resume) is not None
 
     async def join(self, resume: Position | None) -> Reader | None:
-        """Return a new reader once the stream is open, or None if it is over. Raises the error that prevented opening
-        it."""
+        """Return a new reader once the stream is open, or None if it is over. Raises the error that kept it from
+        opening.
+        """
         reader = Reader(self._options, self._ids, resume, self.position, self.leave)
         self.readers.add(reader)
         if self._closer is not None:
             self._closer.cancel()
         missed = None if resume is None else self._missed(resume)
-        if missed is None and self._answer:
+        if missed is None and self._reply_text:
             # The reply so far, because its beginning may no longer be among the kept events.
-            answer = {"type": "message.delta", "content": "".join(self._answer)}
-            missed = [self._entry(answer, self._kept[-1].position)]
+            reply = {"type": "message.delta", "content": "".join(self._reply_text)}
+            missed = [self._entry(reply, self._kept[-1].position)]
         for entry in missed or ():
             reader.put_missed(entry)
         outcome: InteractorError | bool = False
@@ -146,7 +147,7 @@ class Hub:
                     log_failure("An event", event if isinstance(event, Exception) else StreamError())
                 if event is Gap.GAP or (public := await self._publish(event)) is None:
                     continue
-                self._note_answer(public)
+                self._note_reply(public)
                 entry = self._entry(public, numbering.next(stream.last_event_id))
                 self._kept.append(entry)
                 for reader in list(self.readers):
@@ -165,12 +166,12 @@ class Hub:
         if not self._opened.done():
             self._opened.set_result(outcome)
 
-    def _note_answer(self, event: dict[str, Any]) -> None:
+    def _note_reply(self, event: dict[str, Any]) -> None:
         if event["type"] == "message.delta":
             if isinstance(piece := event.get("content"), str):
-                self._answer.append(piece)
+                self._reply_text.append(piece)
         elif event["type"] in ("message.complete", "error"):  # after an error, another reply begins
-            self._answer.clear()
+            self._reply_text.clear()
 
     def _entry(self, event: dict[str, Any], position: Position) -> Entry:
         data = f"data: {dump(event)}\n\n".encode("utf-8", "replace")

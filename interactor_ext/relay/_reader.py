@@ -60,7 +60,7 @@ class Reader:
         self._pause = min(_FIRST_HEARTBEAT, options.heartbeat)
         self._blocks: deque[bytes] = deque((_CONNECTED,))
         self._bytes = 0
-        self._told: Position | None = None
+        self._last_sent: Position | None = None
         self._ended = False
         self._changed = asyncio.Event()
 
@@ -89,7 +89,7 @@ class Reader:
     def put_missed(self, entry: Entry) -> None:
         """Queue an event from before the reader connected. It doesn't count towards the limit."""
         self._blocks.append(entry.block)
-        self.position = self._told = entry.position
+        self.position = self._last_sent = entry.position
         self._changed.set()
 
     def end(self, *last: bytes) -> None:
@@ -118,9 +118,9 @@ class Reader:
 
     def _heartbeat(self) -> bytes:
         position = self._newest()
-        if position is None or position == self._told:
+        if position is None or position == self._last_sent:
             return _HEARTBEAT
-        self._told = position
+        self._last_sent = position
         return self._ids.line(position) + _HEARTBEAT
 
     async def aclose(self) -> None:

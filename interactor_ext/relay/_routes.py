@@ -364,7 +364,7 @@ class Routes:
             calls = ", ".join(clean_text(call.id) for call in reply.running) or "none"
             return f"The answer to message {sent.id} of room {room} (tool calls that run: {calls})"
 
-        background.follow(place, name, _until_answered(reply))
+        background.follow(place, name, _until_complete(reply))
         return sent, background.tasks_of(place)
 
     def _take_over(self, user: User, room: str, *, waits: bool) -> None:
@@ -377,7 +377,7 @@ class Routes:
         background.follow(place, lambda: f"Taking over the tool calls of room {room}", work)
 
 
-async def _until_answered(reply: Any) -> None:
+async def _until_complete(reply: Any) -> None:
     async with aclosing(reply):
         try:
             await reply.message()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from interactor_ext.chat._answer_order import AnswerOrder
+from interactor_ext.chat._reply_order import ReplyOrder
 from interactor_ext.tools._approval import WaitingCall
 
 # Pauses between two checks of a room while the assistant writes. The last one repeats.
@@ -26,12 +26,12 @@ async def take_over(tools: Any, view: Any, room: str, seconds: float, *, waits: 
         outcomes = await tools.resume(view, room)
         if not all(isinstance(each, WaitingCall) for each in outcomes):
             looks, waits = 0, True
-        elif not waits or not await _is_anybody_unanswered(view, room):
+        elif not waits or not await _has_unanswered_message(view, room):
             return
         await asyncio.sleep(_PAUSES[min(looks, len(_PAUSES) - 1)])
         looks += 1
 
 
-async def _is_anybody_unanswered(view: Any, room: str) -> bool:
+async def _has_unanswered_message(view: Any, room: str) -> bool:
     newest = (await view.messages.list(room, order="desc")).data
-    return bool(AnswerOrder(reversed(newest), None).unanswered)
+    return bool(ReplyOrder(reversed(newest), None).unanswered)

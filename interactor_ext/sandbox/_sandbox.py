@@ -314,7 +314,7 @@ class Sandbox(Advised, calls=True):
     ) -> None:
         """Add `Deprecation`, `Sunset` and `Link` headers to an operation (an operationId); after `sunset` it gets 410.
 
-        Times are Unix seconds or datetimes with a zone; `at` is now by default, and all are those of `clock`. Raises
+        Times are Unix seconds or datetimes with a zone; `at` is now by default, and all are times of `clock`. Raises
         ValueError for an operation the contract doesn't have. `reset` undoes it.
         """
         if operation not in load_contract().operations:
@@ -385,7 +385,7 @@ class Sandbox(Advised, calls=True):
         Its namespace's webhooks get `credential.expired`. Returns the credential as the API does. Raises ValueError if
         there is no such credential or it isn't active.
         """
-        return dict(self._told(lambda: credentials.expire(self._state, credential_id)).public)
+        return dict(self._raising_value_error(lambda: credentials.expire(self._state, credential_id)).public)
 
     def fail_workflow(self, instance_id: str, *, error: str = FAILURE) -> JsonObject:
         """Fail a workflow instance, whatever its state: its stream ends with an `error` event.
@@ -393,7 +393,7 @@ class Sandbox(Advised, calls=True):
         Its namespace's webhooks get `workflow.instance.failed`. Returns the instance as the API does. Raises ValueError
         if there is no such instance or it has ended.
         """
-        return dict(self._told(lambda: instances.fail(self._state, instance_id, error)).public)
+        return dict(self._raising_value_error(lambda: instances.fail(self._state, instance_id, error)).public)
 
     def decide(
         self,
@@ -414,7 +414,7 @@ class Sandbox(Advised, calls=True):
         """
         error = "" if approve else error
         found = flow_id if isinstance(flow_id, str) else str(flow_id.flow_id)
-        return self._told(
+        return self._raising_value_error(
             lambda: credentials.authorize(self._state, found, error=error, scopes=scopes, account=account)
         )
 
@@ -475,7 +475,7 @@ class Sandbox(Advised, calls=True):
             raise RuntimeError("a sandbox can only deliver while this thread waits if another thread serves it")
         asyncio.run_coroutine_threadsafe(asyncio.wait_for(wait(), timeout), loop).result()
 
-    def _told(self, work: Callable[[], T]) -> T:
+    def _raising_value_error(self, work: Callable[[], T]) -> T:
         """Like `_on_loop`, but raise a Problem as the ValueError that methods document."""
         try:
             return self._on_loop(work)

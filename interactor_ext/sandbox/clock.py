@@ -65,7 +65,7 @@ class Clock(Advised, calls=True):
     def advance(self, seconds: float) -> None:
         """Move forward by `seconds`, or back if negative. Thread-safe.
 
-        Raises ValueError for a time before 1970 or after 8999, so that times around it can be formatted.
+        Raises ValueError for a time before 1970 or after 8999, because times near it must be representable.
         """
         with self._lock:
             self._show(self.now() + seconds, self._shown[2])

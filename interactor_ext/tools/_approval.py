@@ -1,5 +1,4 @@
-"""Tool calls that wait for a person: what the person sees, how the call is found again, and how decisions are
-recorded."""
+"""Tool calls that wait for a person: what the person sees, how calls are found again, how decisions are recorded."""
 
 from __future__ import annotations
 

@@ -96,8 +96,7 @@ class ErrorResult(dict[str, Any]):
 
 @attrs.define(eq=False)
 class ToolRun:
-    """Runs the function of one call, once. A caller that gives up waiting leaves the thread for the next caller to
-    join."""
+    """Runs the function of one call, once. A caller that gives up waiting leaves the thread to the next caller."""
 
     tool: ToolFunction | None
     name: str = attrs.field(converter=clean_text)

@@ -1,5 +1,4 @@
-"""A tool: a Python function with its description and JSON Schema, and the binding of JSON arguments to its
-parameters."""
+"""A tool: a Python function with its description and JSON Schema, and how JSON arguments are bound to it."""
 
 from __future__ import annotations
 
@@ -34,8 +33,9 @@ class ToolContext:
 
     @property
     def idempotency_key(self) -> str:
-        """The same for every attempt at this call, and different for any other call. Pass it to an API that the tool
-        calls."""
+        """The same for every attempt at this call, and different for any other. Pass it to an API that the tool
+        calls.
+        """
         return hashlib.sha256(json.dumps((self.namespace, self.room_id, self.tool_call_id)).encode()).hexdigest()[:32]
 
 
@@ -75,7 +75,7 @@ class ToolFunction:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{label}() is a generator, but the result of a tool is one JSON value")
         about = read_docstring(inspect.getdoc(function))
-        # An object's parameters are described at its `__call__`.
+        # A callable object has its annotations on `__call__`.
         hints = hints_of(function if hasattr(function, "__annotations__") else type(function).__call__)
         signature = inspect.signature(function)
         parameters = signature.parameters.values()

@@ -30,8 +30,9 @@ from interactor_ext.tools._shapes import (
 
 
 class ShapeBuilder:
-    """Builds the shapes of one tool's parameters. `definitions` has the classes that pydantic refers to, for
-    `$defs`."""
+    """Builds the shapes of one tool's parameters. `definitions` are the classes that pydantic refers to, for
+    `$defs`.
+    """
 
     def __init__(self) -> None:
         self.definitions: dict[str, Schema] = {}

@@ -31,8 +31,7 @@ _LISTEN_PAUSE = 2.0
 
 Tools = dict[str, ToolFunction]
 Replace = Callable[[Iterable[str], Tools], None]
-"""Replaces the tools of these names with new ones. Raises ValueError if another tool already has one of the new
-names."""
+"""Replaces the tools of these names with new ones. Raises ValueError if another tool has one of the new names."""
 
 
 class McpServer:

@@ -31,8 +31,7 @@ _VALUES = {"const", "default", "enum", "examples"}
 
 
 def is_for_pydantic(hint: Any, place: str) -> bool:
-    """Whether pydantic has to read the hint. Raises TypeError, which names `place`, for a constraint it would
-    ignore."""
+    """Whether pydantic has to read the hint. Raises TypeError naming `place` for a constraint it would ignore."""
     bare, _, notes = unwrapped(hint)
     constraints = [note for note in notes if _is_constraint(note, place)]
     return bool(constraints) or _is_type(bare)
@@ -55,8 +54,9 @@ def _is_constraint(note: Any, place: str) -> bool:
 
 
 def with_field(member: Member, place: str) -> tuple[Member, Callable[[], Any] | None]:
-    """Apply a `Field(...)` in a member's default or `Annotated`. Return the member and the factory of its default, if
-    any."""
+    """Apply a `Field(...)` in a member's default or `Annotated`. Return the member, and its default's factory if
+    any.
+    """
     infos = [each for each in (*unwrapped(member.hint)[2], member.default) if _is_field(each)]
     if not infos:
         return member, None

@@ -39,8 +39,7 @@ def members_of(record: type) -> tuple[list[Member], str]:
 
 
 def hints_of(thing: Any) -> dict[str, Any]:
-    """Return the type hints of a class or function, with `Annotated`. Raises TypeError if a hint has an unknown
-    name."""
+    """Return the type hints of a class or function, with `Annotated`. Raises TypeError for an unknown name."""
     try:
         return typing.get_type_hints(thing, include_extras=True)
     except NameError as error:

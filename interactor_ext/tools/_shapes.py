@@ -56,8 +56,7 @@ def scalar(schema: Schema, expected: str, convert: Callable[[Any], Any]) -> Shap
 
 
 def choice(values: Iterable[tuple[Any, Any]]) -> Shape:
-    """Return a choice of scalars, each paired with its Python value. Raises TypeError for one that isn't a JSON
-    scalar."""
+    """Return a choice of scalars, each paired with its Python value. Raises TypeError for other JSON types."""
     pairs = list(values)
     for value, _ in pairs:
         if not (value is None or isinstance(value, str | int | float)):
@@ -153,7 +152,6 @@ def read_all(items: Iterable[tuple[Shape, Any, str]], *found: Detail) -> list[An
 
 
 def json_type(value: Any) -> str:
-    """Return the JSON type of a value."""
     names = {
         bool: "a boolean",
         int: "a number",

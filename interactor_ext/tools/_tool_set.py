@@ -242,7 +242,7 @@ class ToolSet(Advised, calls=True):
     def approve(self, user: Any, call: WaitingCall | str, *, by: str) -> Any:
         """Run a call that waits for approval, in any process and however late, and submit its result.
 
-        `call` comes from `pending`, `run` or `reply.waiting`, as it was shown to the person, or is its id, which is
+        `call` comes from `pending`, `run` or `reply.waiting`, as shown to the person, or is its id, which is
         looked up in all rooms of the tenant. `by` names the person who decided: the logger `interactor.tools` records
         it
         with the arguments, and telemetry gets a `ToolDecided`. With several processes, give the set a ledger:
@@ -357,7 +357,8 @@ class ToolSet(Advised, calls=True):
     ) -> Effects[Message | WaitingCall | None]:
         """Respond to a call. With `only_ours`, return None for a call that the platform posts to a `callback_url`,
         unless its
-        tool is in this set."""
+        tool is in this set.
+        """
         name, has_callback = yield from self._identify(user, call, ends_at)
         if only_ours and has_callback and name not in self:
             return None

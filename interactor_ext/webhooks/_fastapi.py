@@ -42,8 +42,9 @@ async def _body_of(request: Request) -> AsyncGenerator[bytes]:
 
 
 def _schema_of_events() -> Any:
-    """Return the schema of all events without references: the body isn't one of FastAPI's parameters, so FastAPI
-    collects no components for it."""
+    """Return the schema of all events without references: FastAPI collects no components for a body that it doesn't
+    parse.
+    """
     schema = TypeAdapter(WebhookEvent).json_schema()
     definitions = schema.pop("$defs")
 

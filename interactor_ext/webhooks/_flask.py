@@ -23,7 +23,7 @@ def blueprint(router: DeliveryHandler, path: str) -> Blueprint:
         if (request.content_length or 0) > limit:
             answer = router.refuse_unread(answers.too_large(limit))
         else:
-            with suppress(AttributeError):  # before Flask 3.1, the limit belongs to the application
+            with suppress(AttributeError):  # before Flask 3.1, only the application has a limit
                 request.max_content_length = limit + 1
             # get_data() keeps a body that a hook has already read.
             answer = router.handle(request.get_data(), request.headers)

@@ -43,8 +43,6 @@ class OnceDecorator(Protocol[S]):
 
 
 class Registration(NamedTuple):
-    """A handler and the events it is registered for."""
-
     patterns: tuple[str, ...]
     pattern: re.Pattern[str]
     handler: Callable[..., Any]
@@ -55,8 +53,7 @@ class Registration(NamedTuple):
 
     @classmethod
     def of(cls, handler: Handler, patterns: tuple[str, ...], around: Around | None, once: Any = None) -> Registration:
-        """Create a registration. Raises ConfigurationError for a handler that would fail at the first delivery, or do
-        nothing."""
+        """Raises ConfigurationError for a handler that would fail at the first delivery, or do nothing."""
         pattern, name, takes_value = pattern_of(patterns), _name_of(handler), False
         if (signature := signature_of(handler, name)) is not None:
             takes_value = _takes_value(name, signature, not (around is once is None))
@@ -76,8 +73,8 @@ class Registration(NamedTuple):
         return function if around is None else surrounded(function, around, bind)
 
     def rehearsed(self) -> Registration:
-        """Return a copy whose handler raises TakenBack, so nothing is committed."""
-        return self._replace(handler=_atake_back if is_async(self.handler) else _take_back, takes_value=False)
+        """Return a copy whose handler raises RolledBack, so nothing is committed."""
+        return self._replace(handler=_aroll_back if is_async(self.handler) else _roll_back, takes_value=False)
 
     def claim_key(self, key: str) -> str:
         return f"{key}@{self.name}"
@@ -91,16 +88,16 @@ class Registration(NamedTuple):
             )
 
 
-class TakenBack(Exception):
+class RolledBack(Exception):
     """Rolls back a transaction that only tested whether events can be claimed."""
 
 
-def _take_back(event: object) -> None:
-    raise TakenBack
+def _roll_back(event: object) -> None:
+    raise RolledBack
 
 
-async def _atake_back(event: object) -> None:
-    raise TakenBack
+async def _aroll_back(event: object) -> None:
+    raise RolledBack
 
 
 # The running handler, for claims within it.
@@ -125,7 +122,6 @@ def _begin(once: Any) -> Around:
 
 
 def types_of(classes: Iterable[object]) -> list[str]:
-    """Return the event types of event classes."""
     types = {model: event for event, model in EVENT_MODELS["WebhookEvent"].items() if event}
     return [types[name] for each in classes if (name := getattr(each, "__name__", "")) in types]
 

@@ -22,8 +22,7 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_text(body: bytes) -> str:
-    """Return a body as text that every task queue accepts: unchanged if possible, so people can read it, else in
-    base64."""
+    """Return a body as text for any task queue: unchanged if possible, so people can read it, else in base64."""
     try:
         text = body.decode()
     except UnicodeDecodeError:

@@ -33,7 +33,7 @@ from interactor_ext.webhooks._handlers import (
     Once,
     OnceDecorator,
     Registration,
-    TakenBack,
+    RolledBack,
     similar_event_type,
     types_of,
 )
@@ -372,7 +372,7 @@ class WebhookRouter(Advised, calls=True):
             warn_of_unserved((yield self.store_calls.call(overdue, OVERDUE_SECONDS)), self.key_prefix)
 
     def _rehearse(self, registration: Registration) -> Effects[None]:
-        with suppress(TakenBack):
+        with suppress(RolledBack):
             yield self.store_calls.call(registration.rehearsed().within(self.around, self._key_of_check()), None)
 
     def _key_of_check(self) -> str:
@@ -479,8 +479,7 @@ class WebhookRouter(Advised, calls=True):
             raise error
 
     def _accept_unreadable(self, body: bytes, error: WebhookPayloadError) -> Effects[WebhookAnswer]:
-        """Handle a genuine delivery without event type or id: a queue stores it, and a worker makes it a dead
-        letter."""
+        """Handle a genuine delivery without event type or id. A queue stores it, and a worker buries it."""
         logger.error("A genuine webhook delivery couldn't be read: %s", error)
         if self.queue is None and self.hand_over is None:
             return answers.refused(400, "not_understood", str(error))
@@ -512,8 +511,7 @@ class WebhookRouter(Advised, calls=True):
     def _handle_once(
         self, event: models.WebhookEvent, run: HandlerRun
     ) -> Effects[tuple[WebhookAnswer, Exception | None]]:
-        """Run the handlers under a claim. Return the response, and the error if the event isn't done; the response
-        omits it."""
+        """Run the handlers under a claim. Return the response, and the error if the event isn't done."""
         if not self.has_handlers(event.event):
             return answers.handled("ignored"), None
         key, token = self._key(event), secrets.token_hex(16)

@@ -38,8 +38,7 @@ def hand_over_to(
 
 
 def run_event(path: str, text: str) -> None:
-    """Run a job. RQ retries it after a failure; a busy event is scheduled as a later job with the remaining
-    attempts."""
+    """Run a job. RQ retries it after a failure; a busy event becomes a later job with the remaining attempts."""
     from rq import Queue, get_current_job
 
     module, _, name = path.partition(":")

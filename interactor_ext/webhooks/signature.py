@@ -150,8 +150,7 @@ def _matches(keys: tuple[_Key, ...], signed: bytes, digests: list[str]) -> bool:
 
 
 def _matches_with_timestamp(keys: tuple[_Key, ...], raw: bytes, digests: list[str], timestamps: Sequence[str]) -> bool:
-    """Verify `{timestamp}.{body}`, the public guide's scheme. It can't be mistaken for a bare body, which starts with
-    `{`."""
+    """Verify `{timestamp}.{body}`, the public guide's scheme. No bare body looks like that: it starts with `{`."""
     if not timestamps or _parse_timestamp(timestamps[0]) is None:
         return False
     return _matches(keys, timestamps[0].encode() + b"." + raw, digests)

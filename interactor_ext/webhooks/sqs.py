@@ -132,8 +132,9 @@ class SQSWorker(QueueLoop):
 
 
 def lambda_consumer(router: WebhookRouter) -> Callable[[Any, Any], dict[str, Any]]:
-    """Return the handler of a Lambda function that SQS invokes; its event source mapping needs
-    `ReportBatchItemFailures`."""
+    """Return a handler for a Lambda function that SQS invokes. Its event source mapping needs
+    `ReportBatchItemFailures`.
+    """
 
     def handler(event: Any, context: Any) -> dict[str, Any]:
         failed = []

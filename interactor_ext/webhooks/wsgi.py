@@ -23,7 +23,6 @@ class WSGIReceiver:
         return [answer.body]
 
     def answer(self, environ: dict[str, Any]) -> WebhookAnswer:
-        """Read and handle one delivery."""
         body = self._read(environ)
         return body if isinstance(body, WebhookAnswer) else self._router.handle(body, environ)
 
@@ -45,9 +44,7 @@ class WSGIReceiver:
 
 
 def read_body(environ: dict[str, Any], limit: int) -> bytes | int:
-    """Return the body, or the status of the refusal: 411 without a length, 413 for more than `limit` bytes, 400 for a
-    broken connection.
-    """
+    """Return the body, or the status of the refusal: 411 no length, 413 over `limit` bytes, 400 broken connection."""
     length = announced_length(environ)
     if length is None:
         # Without a Content-Length, reading is safe only if the server marks the end.

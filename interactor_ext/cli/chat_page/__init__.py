@@ -74,8 +74,7 @@ class ChatPage:
         )
 
     async def _sign_in(self, request: Request) -> Response:
-        """Exchange the key for the token, once. Checking and invalidating the key happen without an await in
-        between."""
+        """Exchange the key for the token, once. There is no await between checking and invalidating the key."""
         if self._key_is_used or not _bears(request.headers, self.key):
             return Response(status_code=401, headers=HEADERS)
         self._key_is_used = True

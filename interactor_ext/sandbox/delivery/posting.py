@@ -1,5 +1,4 @@
-"""Posts a webhook delivery or a tool call over HTTP: resolves the host, refuses public addresses, reads the
-response."""
+"""Posts a webhook delivery or a tool call: resolves the host, refuses public addresses, reads the response."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ from interactor_ext.sandbox.problems import Problem, invalid
 from interactor_ext.sandbox.storage.journal import RequestRecord
 from interactor_ext.sandbox.storage.records import JsonObject
 
-# The methods of Sandbox.
+# HTTP method, path, and method of Sandbox.
 CALLS = (
     ("POST", "clients", "add_client"),
     ("POST", "credentials", "add_credential"),
@@ -143,7 +143,7 @@ class Control:
         return endpoint
 
     def _add_fault(self, request: Request, body: Any) -> Response:
-        return JSONResponse(_told(self._state.faults.add, body).to_json(), 201)
+        return JSONResponse(_invoke(self._state.faults.add, body).to_json(), 201)
 
     def _remove_fault(self, request: Request, body: Any) -> Response:
         if not self._state.faults.remove(request.path_params["id"]):
@@ -183,7 +183,7 @@ class Control:
 
     def _set_options(self, request: Request, body: Any) -> Response:
         options = attrs.asdict(self._state.outbox.options)
-        self._state.outbox.options = _told(DeliveryOptions, {**options, **body} if isinstance(body, dict) else body)
+        self._state.outbox.options = _invoke(DeliveryOptions, {**options, **body} if isinstance(body, dict) else body)
         return self._options(request, None)
 
     def _publish(self, request: Request, body: Any) -> Response:
@@ -227,11 +227,11 @@ def _waiting(wait: Callable[[], Awaitable[None]]) -> Act:
 
 def _call(method: Callable[..., Any], request: Request, body: Any) -> Response:
     """Call a method with the arguments of the path and the body."""
-    result = _told(method, {**request.path_params, **body} if isinstance(body, dict) else body or request.path_params)
+    result = _invoke(method, {**request.path_params, **body} if isinstance(body, dict) else body or request.path_params)
     return Response(status_code=204) if result is None else JSONResponse(result)
 
 
-def _told(method: Callable[..., Any], body: Any) -> Any:
+def _invoke(method: Callable[..., Any], body: Any) -> Any:
     """Call a method with a body as its arguments. Raises Problem 422 for arguments that don't fit its signature."""
     parameters = inspect.signature(method).parameters.values()
     kinds = {each.name: str(each.annotation).split(" | ") for each in parameters}

@@ -108,8 +108,7 @@ class Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 is any free one. Raises OSError. Connections wait until the server accepts
-    them."""
+    """Return a listening socket; port 0 is any free one. Raises OSError. Connections wait until the server runs."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With an explicit protocol, because otherwise asyncio doesn't disable Nagle's algorithm, and a response takes 40
     # ms.
@@ -135,8 +134,7 @@ def origin(sock: socket.socket) -> str:
 
 @contextmanager
 def terminating() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit within the block, in the main thread: uvicorn catches the signal and sends it
-    again."""
+    """Let SIGTERM raise SystemExit within the block, in the main thread: uvicorn catches the signal and resends it."""
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)

@@ -113,5 +113,4 @@ class Inspector:
 
 
 def read_file(name: str) -> str:
-    """Read a file of the page."""
     return (_FOLDER / name).read_text(encoding="utf-8")

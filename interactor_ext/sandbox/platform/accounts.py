@@ -89,7 +89,6 @@ class Accounts:
 
     @property
     def first_secret(self) -> str:
-        """The secret of the first client."""
         return self._first.secret if self._first else ""
 
     def known(self, client_id: object) -> str:

@@ -123,8 +123,7 @@ def sync_data_source(call: ApiCall) -> JsonObject:
 
 
 def _without_secrets(body: JsonObject) -> JsonObject:
-    """Return a config without its secrets, which the contract doesn't show again. The sandbox reads no data and needs
-    none."""
+    """Return a config without its secrets, which the contract never shows again. The sandbox itself needs none."""
     return {**body, "config": masked(body["config"])} if "config" in body else body
 
 

@@ -100,7 +100,6 @@ class Contract:
 
 @lru_cache(maxsize=1)
 def load_contract() -> Contract:
-    """Return the contract of the installed client package."""
     return Contract(read_document())
 
 

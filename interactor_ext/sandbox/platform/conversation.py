@@ -70,8 +70,7 @@ async def submit_tool_result(call: ApiCall) -> JsonObject:
 
 
 async def _take_result(state: State, room: Record, tool_call: Record, result: Any) -> JsonObject:
-    """Store the result of a tool call and return the next message. Raises Problem 409 if the call already has a
-    result."""
+    """Store the result of a tool call and return the next message. Raises Problem 409 if the call has a result."""
     asking = state.store.get("message", room.namespace, tool_call.private["message_id"], parent=room.id)
     async with _reply(state, room, streamed=asking.private["streamed"]) as reply:
         if tool_call.public["status"] != "pending":
@@ -149,8 +148,7 @@ class AssistantReply:
         self._streamed = streamed
 
     def take_script(self, content: str) -> Plan | None:
-        """Return the scripted reply to a message and count it as used. Raises Problem 422 if the assistant lacks its
-        tool."""
+        """Return the scripted reply to a message and count it. Raises Problem 422 if the assistant lacks its tool."""
         reply = scripts.find_reply(self._state.store, self._room, self._assistant, content)
         if reply is None:
             return None

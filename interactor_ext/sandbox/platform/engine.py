@@ -31,9 +31,7 @@ PLAIN_PRESENTATION: JsonObject = {"type": "form", "config": {}}
 
 
 class Step:
-    """The effect of one call on an instance. Publishes the events in order; the caller stores `public`, the new
-    instance.
-    """
+    """One call's effect on an instance. Publishes the events in order; the caller stores `public`, the new instance."""
 
     def __init__(self, state: State, instance: Record) -> None:
         self.public: JsonObject = instance.public
@@ -47,8 +45,7 @@ class Step:
         self._run(self.public["current_state"], begun=False)
 
     def give_input(self, given: JsonObject) -> None:
-        """Merge input and continue. Raises Problem: 409 unless the instance is halted, 422 if the input makes it too
-        large."""
+        """Merge input and continue. Raises Problem: 409 unless the instance is halted, 422 if it becomes too large."""
         if self.public["status"] != "halted":
             raise conflict(f"The instance is {self.public['status']} and isn't waiting for input.")
         self._change(context=checked_context(self.public["context"], given), updated_at=self._now)
@@ -57,7 +54,8 @@ class Step:
     def trigger(self, event: str, payload: JsonObject) -> None:
         """Trigger an event. Raises Problem: 409 if the instance is over or no transition here accepts the event, 422 as
         for
-        input."""
+        input.
+        """
         if self.public["status"] in FINISHED:
             raise conflict(f"The instance is {self.public['status']}.")
         self._change(context=checked_context(self.public["context"], payload))

@@ -52,8 +52,7 @@ class IdempotencyKeys:
         self._locks: WeakValueDictionary[Scope, asyncio.Lock] = WeakValueDictionary()
 
     async def once(self, scope: Scope, fingerprint: str, act: Callable[[], Awaitable[Response]]) -> Response:
-        """Return the stored response, or the one of `act`. Raises Problem 409 if the key was used with another
-        request."""
+        """Return the stored response, or the one from `act`. Raises Problem 409 if another request used the key."""
         kept = self._kept
         async with self._locks.setdefault(scope, asyncio.Lock()):
             oldest = self._clock.now() - LIFETIME

@@ -10,7 +10,7 @@ accord; `say` is then the text before the call, and `then` the text after the re
 failed, the text quotes the result. A message whose reply calls a tool that the assistant does not list gets 422, and
 the reply is not used up.
 
-Replies are stored like other state: they survive a restart with a data file, and `reset` keeps those of the seed.
+Replies are stored like other state: they survive a restart with a data file, and `reset` keeps the seed's.
 In seeds and over HTTP they are objects with the same fields, plus `pattern`, a regular expression, as an alternative to
 `when`.
 """
@@ -100,7 +100,7 @@ class Replies(Advised, calls=True):
         to, None for any number; a used-up reply is removed. With `call`, `say` is the text before the call and `then`
         the reply after the result, which quotes the result if omitted or if the call failed.
 
-        Raises ValueError for invalid arguments, TypeError for those of a call that aren't JSON. Calling a tool that the
+        Raises ValueError for invalid arguments, TypeError for call arguments that aren't JSON. Calling a tool that the
         assistant lacks makes the message fail: 422, a ValidationError.
         """
         given: JsonObject = {

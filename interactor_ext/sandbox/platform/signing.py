@@ -34,14 +34,12 @@ class SigningKey:
 
 @lru_cache(maxsize=4)
 def key_from_pem(pem: str) -> SigningKey:
-    """Return the key of a data file. Cached, because loading takes 40 ms for checks, and opening a file does so
-    twice."""
+    """Return the key of a data file. Cached, because loading takes 40 ms, and opening a file does it twice."""
     private: Any = serialization.load_pem_private_key(pem.encode(), password=None)
     return SigningKey(private)
 
 
 @cache
 def process_key() -> SigningKey:
-    """Return the signing key of all sandboxes in a process, generated for the first token, which takes a tenth of a
-    second."""
+    """Return the signing key of all sandboxes in a process. Generating it takes 0.1 s, at the first token."""
     return SigningKey(generate_private_key(public_exponent=65537, key_size=2048))

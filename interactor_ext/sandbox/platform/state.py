@@ -36,7 +36,6 @@ from interactor_ext.sandbox.storage.strict_json import compact
 
 # The id of the current request, or of the request that started the current work.
 cause: ContextVar[str] = ContextVar("cause", default="")
-# Final statuses of a workflow instance.
 FINISHED = {"completed", "failed", "cancelled"}
 # Maximum event ids of a stream in one run.
 IDS_OF_A_RUN = 1_000_000_000

@@ -48,8 +48,6 @@ def join(path: str, part: str | int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query or header parameter."""
-
     name: str
     place: str
     is_integer: bool

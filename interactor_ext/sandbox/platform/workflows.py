@@ -14,8 +14,7 @@ handle_list_and_get("workflow", "list_workflows", "get_workflow")
 
 @handles("create_workflow")
 def create_workflow(call: ApiCall) -> JsonObject:
-    """Create a workflow. State names must be unique, transitions must lead to existing states, and conditions must
-    parse."""
+    """State names must be unique, transitions must lead to existing states, and conditions must parse."""
     if wrong := list(definition_errors(call.body)):
         raise invalid(*wrong)
     now = call.state.clock.stamp()

@@ -30,7 +30,7 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext.logs import sandbox_logger as logger
 from interactor_ext.sandbox.storage.persistence import NotStored, Persistence, StoredRecord
 
-# "isbx": marks the file as a sandbox's. The version is that of the tables.
+# "isbx": marks the file as a sandbox's. The version is the tables' schema version.
 APPLICATION_ID = 0x69736278
 VERSION = 4
 TABLES = """

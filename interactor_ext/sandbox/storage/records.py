@@ -127,7 +127,6 @@ class Store:
         return iter(self._tables.get((kind, namespace, parent), {}).values())
 
     def change(self, record: Record, public: JsonObject | None = None, *, private: JsonObject | None = None) -> None:
-        """Update fields of a record."""
         if public:
             record.public = {**record.public, **public}
         if private:

@@ -20,5 +20,4 @@ def parse_json(text: str) -> Any:
 
 
 def compact(value: Any) -> str:
-    """Return JSON without spaces."""
     return json.dumps(value, separators=(",", ":"))

@@ -140,16 +140,14 @@ def _surround(router: WebhookRouter, atomic: bool) -> None:
 
 
 def _close_old_connections() -> None:
-    """Close obsolete connections. Django's own function would also close one in an atomic block, where autocommit is
-    off."""
+    """Close obsolete connections. Django's own function would also close one in an atomic block."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
 
 
 def _databases() -> list[str]:
-    """Return the default database and those with atomic requests. Without a default, Django's raises an error when
-    used."""
+    """Return the default database and those with atomic requests. Using Django's placeholder for a default raises."""
     return [
         alias
         for alias in connections

@@ -26,7 +26,7 @@ class QueuedEvent(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """An event that failed for good. `failed_at` is in Unix seconds, `error` is the error of the last attempt."""
+    """An event that failed permanently. `failed_at` is in Unix seconds, `error` is the error of the last attempt."""
 
     key: str
     body: bytes

@@ -1,5 +1,4 @@
-"""The process of `interactor webhooks work`: runs a worker in several threads, and stops at a signal without losing
-events."""
+"""The process of `interactor webhooks work`: runs a worker in several threads, and loses no event when it stops."""
 
 from __future__ import annotations
 
@@ -46,8 +45,7 @@ _FLUSH_SECONDS = 1.0
 
 
 def main(arguments: list[str] | None = None, *, prog: str = "python -m interactor_ext.webhooks.worker") -> int:
-    """Return the exit status. Ends the process itself if hanging handlers would keep it alive. `prog` is for its
-    help."""
+    """Return the exit status. Ends the process itself if hanging handlers would keep it alive."""
     parser = argparse.ArgumentParser(prog=prog, description=DESCRIPTION, epilog=EPILOG, formatter_class=FORMATTER)
     parser.add_argument("router", metavar="module:name", help=ROUTER)
     add_options(parser)
@@ -60,7 +58,6 @@ def main(arguments: list[str] | None = None, *, prog: str = "python -m interacto
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `work`."""
     parser.add_argument(
         "--concurrency", type=_number(1, 1000), default=4, help="number of events handled at once, in threads"
     )

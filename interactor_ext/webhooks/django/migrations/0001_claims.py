@@ -1,5 +1,4 @@
-"""The table of handled events for `router.claim_in`, as `PostgresEventStore.create` and `SQLiteEventStore` create
-it."""
+"""The table of handled events for `router.claim_in`, as created by `PostgresEventStore` and `SQLiteEventStore`."""
 
 from __future__ import annotations
 

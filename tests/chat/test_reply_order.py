@@ -1,4 +1,4 @@
-"""AnswerOrder: which answer belongs to which message, read from the order of a room's messages."""
+"""ReplyOrder: which answer belongs to which message, read from the order of a room's messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from interactor_client.models import Message, ToolCall
-from interactor_ext.chat._answer_order import AnswerOrder
+from interactor_ext.chat._reply_order import ReplyOrder
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -34,9 +34,9 @@ def message(line: str) -> Message:
 
 
 def order_of(ours: str, *lines: str, **about: Any) -> tuple[str | None, list[str], set[str], bool]:
-    order = AnswerOrder(room(*lines), ours, **about)
+    order = ReplyOrder(room(*lines), ours, **about)
     assert not order.is_ambiguous
-    answer = None if order.answer is None else order.answer.id
+    answer = None if order.reply is None else order.reply.id
     return answer, [call.id for call in order.calls], order.others, order.is_ours_next
 
 
@@ -95,14 +95,14 @@ def test_message_that_waits_for_tool_results_is_overtaken(
 def test_results_of_two_messages_at_once_are_ambiguous() -> None:
     lines = ["u1", "u2", "c1:x+", "c2:y+", "t", "t"]
     for ours in ("u1", "u2"):
-        order = AnswerOrder(room(*lines), ours)
+        order = ReplyOrder(room(*lines), ours)
         assert (order.is_ours_next, order.is_ambiguous) == (False, False)
-        order = AnswerOrder(room(*lines, "a1"), ours)
-        assert (order.answer, order.is_ambiguous) == (None, True)
+        order = ReplyOrder(room(*lines, "a1"), ours)
+        assert (order.reply, order.is_ambiguous) == (None, True)
     # Until it is settled.
-    order = AnswerOrder(room(*lines, "a1", "a2", "u3", "a3"), "u3", settled="a2")
-    assert order.answer is not None
-    assert order.answer.id == "a3"
+    order = ReplyOrder(room(*lines, "a1", "a2", "u3", "a3"), "u3", settled="a2")
+    assert order.reply is not None
+    assert order.reply.id == "a3"
     assert not order.is_ambiguous
 
 
@@ -112,7 +112,7 @@ def test_settled_messages_are_not_waited_for() -> None:
     assert order_of("u2", "a1", "u2", "a2", settled="a1") == ("a2", [], set(), True)
     # But a message that was sent before, with the same key, is still looked for.
     assert order_of("u1", "u1", "u2", "a1", "a2", settled="u2") == ("a1", [], {"a2"}, True)
-    order = AnswerOrder(room("u0", "a0", "u1"), "u1", settled="a0")
+    order = ReplyOrder(room("u0", "a0", "u1"), "u1", settled="a0")
     assert (order.past, order.others) == ({"a0"}, set())
 
 

@@ -17,7 +17,7 @@ NOT_THE_ASSISTANT = frozenset({"system", "tool", "user"})
 _Owner = str | None
 
 
-class _Aside:
+class _AwaitingResults:
     """A message whose reply waits for tool results."""
 
     def __init__(self, owner: _Owner, calls: list[ToolCall]) -> None:
@@ -26,7 +26,7 @@ class _Aside:
         self.has_result = {call.id for call in calls if is_finished(call)}
 
 
-class AnswerOrder:
+class ReplyOrder:
     """The order of a room's messages, oldest first, from the point of view of the message `ours`.
 
     Messages up to the id `settled` need no more replies. With `is_cut_off`, the list begins somewhere after `ours`.
@@ -43,7 +43,7 @@ class AnswerOrder:
         is_cut_off: bool = False,
         results: Sequence[str] = (),
     ) -> None:
-        self.answer: Message | None = None
+        self.reply: Message | None = None
         self.calls: list[ToolCall] = []
         """The calls that the reply to `ours` has made so far."""
         self.others: set[str] = set()
@@ -56,7 +56,7 @@ class AnswerOrder:
         """The messages that still need a reply, in order. None is a message from before the list, or one of several."""
         self._ours = ours
         self._unknown = ours if is_cut_off else None
-        self._aside: list[_Aside] = []
+        self._awaiting_results: list[_AwaitingResults] = []
         # Whether `ours` is one of several queued messages whose order is unknown.
         self._is_mixed = False
         self._results = results
@@ -85,18 +85,18 @@ class AnswerOrder:
                 self.calls += message.tool_calls
             else:
                 self.calls_of_others.update(call.id for call in message.tool_calls)
-            self._aside.append(_Aside(owner, message.tool_calls))
+            self._awaiting_results.append(_AwaitingResults(owner, message.tool_calls))
         elif message.content:  # an empty one is still being written
             owner = self._take()
             if owner is None and self._is_mixed:
-                self.is_ambiguous = self.answer is None
+                self.is_ambiguous = self.reply is None
             elif owner is not None and owner == self._ours:
-                self.answer = self.answer or message
+                self.reply = self.reply or message
             else:
                 self.others.add(message.id)
 
     def _read_result(self) -> None:
-        ready = [each for each in self._aside if each.has_result] or self._aside
+        ready = [each for each in self._awaiting_results if each.has_result] or self._awaiting_results
         if not ready:
             if self._unknown not in self.unanswered:
                 self.unanswered.append(self._unknown)
@@ -113,11 +113,11 @@ class AnswerOrder:
         waiting.has_result.discard(done)
         waiting.missing.discard(done)
         if not waiting.missing:
-            self._aside.remove(waiting)
+            self._awaiting_results.remove(waiting)
             self.unanswered.append(waiting.owner)
 
     def _take(self) -> _Owner:
         if self.unanswered:
             return self.unanswered.pop(0)
         # A platform may not keep messages for results.
-        return self._aside.pop().owner if len(self._aside) == 1 else self._unknown
+        return self._awaiting_results.pop().owner if len(self._awaiting_results) == 1 else self._unknown
