@@ -1,0 +1,197 @@
+"""Odd responses, from the tests of h11, llhttp, urllib3 and curl: how our transports read them, and how curl does.
+
+`odd_responses.toml` is the table, and says what its columns mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import subprocess
+import threading
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interactor_ext.transports import AsyncTransport, Transport
+from tests.support.cases import for_each
+from tests.support.modes import Awaited, sync_and_async
+from tests.support.scripted_server import Connection, Request, Server, http
+
+UPLOAD = b"x" * (1 << 20)
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    sends: str | list[str | dict[str, Any]]
+    ours: str
+    curl: str = ""
+    why: str = ""
+    then: str = "keep"
+    method: str = "GET"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def data(self) -> bytes:
+        parts = self.sends if isinstance(self.sends, list) else [self.sends]
+        texts = (part if isinstance(part, str) else part["repeat"] * part["times"] for part in parts)
+        return "".join(texts).encode("latin-1")
+
+    @property
+    def differs(self) -> bool:
+        """Whether curl has another verdict. All errors are the same one."""
+        return self.curl != self.ours and not (self.curl.startswith("error ") and self.ours.endswith("Error"))
+
+
+TABLE = tomllib.loads((Path(__file__).parent / "odd_responses.toml").read_text())
+VERSION_OF_CURL: str = TABLE.pop("version_of_curl")
+ROWS = [Row(name, **{"curl": row["ours"], **row}) for name, row in TABLE.items()]
+
+
+class OddServer(Server):
+    """Responds to /odd as the row says, in pieces of `size` bytes, and to any other request with `next`."""
+
+    def __init__(self, row: Row, size: int = 1 << 20) -> None:
+        super().__init__()
+        self._row = row
+        self._size = size
+        self.served: list[Connection] = []
+        """The connection of each request."""
+        self.done = threading.Event()
+        """Set once the server has sent the odd response and done with the connection what the row says."""
+
+    def wrap(self, sock: socket.socket) -> Any:
+        return Hasty(sock, self) if self._row.method == "POST" else sock
+
+    def respond(self, connection: Connection, request: Request) -> bool:
+        self.served.append(connection)
+        if request.target != "/odd":
+            connection.send(http(200, "next"))
+            return True
+        then = self._row.then
+        try:
+            if request.method != "POST":
+                self.send_odd(connection.socket)
+            if then == "half-close":
+                connection.socket.shutdown(socket.SHUT_WR)
+            elif then == "reset":
+                connection.reset()
+            if then in ("close", "reset"):
+                connection.socket.close()
+        finally:
+            self.done.set()
+        return then in ("keep", "half-close")
+
+    def send_odd(self, sock: socket.socket) -> None:
+        data = self._row.data
+        with contextlib.suppress(OSError):  # many a client hangs up at the first wrong byte
+            for start in range(0, len(data), self._size):
+                sock.sendall(data[start : start + self._size])
+
+
+class Hasty:
+    """A socket that sends the odd response as soon as the request has begun."""
+
+    def __init__(self, inner: socket.socket, server: OddServer) -> None:
+        self._inner = inner
+        self._server = server
+
+    def recv(self, size: int) -> bytes:
+        data = self._inner.recv(size)
+        if data.startswith(b"POST"):
+            self._server.send_odd(self._inner)
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def client_of(mode: str) -> Any:
+    if mode == "sync":
+        return Awaited(httpx.Client(transport=Transport(trust_env=False)))
+    return httpx.AsyncClient(transport=AsyncTransport(trust_env=False))
+
+
+async def fetch(client: Any, method: str, url: str, headers: dict[str, str]) -> str:
+    """The status and the body, or the error."""
+    try:
+        response = await client.request(method, url, content=UPLOAD if method == "POST" else None)
+    except httpx.TransportError as error:
+        return type(error).__name__
+    assert {name: response.headers.get(name) for name in headers} == headers
+    return f"{response.status_code} {response.content.decode('latin-1')}".rstrip()
+
+
+async def outcome(mode: str, row: Row, server: OddServer) -> str:
+    """As in the table; with what the next request received, if it isn't the response to it."""
+    async with client_of(mode) as client:
+        found = await fetch(client, row.method, f"{server.url}/odd", row.headers)
+        assert await asyncio.to_thread(server.done.wait, 60)
+        later = await fetch(client, "GET", f"{server.url}/next", {})
+    reused = ", reused" if server.served[0] is server.served[-1] else ""
+    return f"{found}{reused}" if later == "200 next" else f"{found}{reused}, then {later}"
+
+
+@sync_and_async
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "in pieces"])
+def test_odd_response_has_the_outcome_of_the_table_and_the_next_request_its_own_response(
+    whole: bool, mode: str
+) -> None:
+    @for_each((row.name, row) for row in ROWS)
+    def check(name: str, row: Row) -> None:
+        with OddServer(row, 1 << 20 if whole else 1 + len(row.data) // 1000) as server:
+            assert asyncio.run(outcome(mode, row, server)) == row.ours
+
+    check()
+
+
+def verdict_of_curl(row: Row, folder: Path) -> str:
+    """As in the table; with what the next request received, if it isn't the response to it."""
+    options = {"HEAD": ["--head"], "POST": ["--data-binary", "@-", "--header", "Expect:"]}.get(row.method, [])
+    (folder / "odd").write_bytes(b"")  # curl makes no file without a body
+    with OddServer(row) as server:
+
+        def transfer(path: str, *options: str) -> list[str]:
+            output = ["--output", str(folder / path), "--write-out", r"%{exitcode} %{response_code} %{num_connects}\n"]
+            return ["--silent", "--noproxy", "*", *output, *options, f"{server.url}/{path}"]
+
+        command = ["curl", "--disable", *transfer("odd", *options)]
+        if row.then == "keep":  # otherwise it may notice too late that the server has closed the connection
+            command += ["--next", *transfer("next")]
+        run = subprocess.run(command, input=UPLOAD, capture_output=True, timeout=60)
+    (code, status, _), *following = [line.split() for line in run.stdout.decode().splitlines()]
+    body = "" if row.method == "HEAD" else (folder / "odd").read_bytes().decode("latin-1")
+    found = "" if status == "000" else f"{int(status)} {body}".rstrip()
+    if code != "0":
+        found = f"error {code} after {found}".removesuffix(" after ")
+    if following and following[0][2] == "0":
+        found += ", reused"
+    if following and (later := (folder / "next").read_bytes().decode()) != "next":
+        found += f", then {later}"
+    return found
+
+
+@pytest.mark.full
+def test_curl_has_the_verdicts_of_the_table(tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    version = subprocess.run(["curl", "--version"], capture_output=True, text=True).stdout.split()[1]
+    if not version.startswith(f"{VERSION_OF_CURL}."):
+        pytest.skip(f"the table has the verdicts of curl {VERSION_OF_CURL}, and this is {version}")
+
+    @for_each((row.name, row) for row in ROWS)
+    def check(name: str, row: Row) -> None:
+        assert verdict_of_curl(row, tmp_path) == row.curl
+
+    check()
+
+
+def test_table_says_why_where_curl_has_another_verdict() -> None:
+    assert [row.name for row in ROWS if bool(row.why) != row.differs] == []
