@@ -12,7 +12,7 @@ import httpx
 
 from interactor_ext._call import Call
 from interactor_ext.transports import _resolver
-from interactor_ext.transports._http1 import Exchange
+from interactor_ext.transports._http1 import PIECE, Exchange
 from interactor_ext.transports._routes import (
     STAGGER,
     Hop,
@@ -75,8 +75,9 @@ class AsyncConnection(asyncio.Protocol):
         """Send a request, and return when the head of its response is there."""
         exchange = self.route.exchange(request)
         Call.of(request).late = None
-        if isinstance(request.stream, httpx.ByteStream):
-            self._transport.write(exchange.whole(b"".join(request.stream)))
+        stream = request.stream
+        if isinstance(stream, httpx.ByteStream) and len(content := b"".join(stream)) <= PIECE:
+            self._transport.write(exchange.whole(content))
         else:
             await self._write(exchange, request)
         while exchange.head is None:
@@ -184,9 +185,11 @@ class AsyncConnection(asyncio.Protocol):
 
     async def _write(self, exchange: Exchange, request: httpx.Request) -> None:
         async for piece in exchange.pieces_async(request.stream):
-            self._transport.write(piece)
             try:
                 async with asyncio.timeout(seconds_for(request, "write")):
+                    # Have the loop read first, in its second turn: a write that fails drops what wasn't read.
+                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)
                     while not (self._may_write or self._received or self._has_ended):
                         await self._wait()
             except TimeoutError as error:
@@ -196,6 +199,7 @@ class AsyncConnection(asyncio.Protocol):
             if exchange.head is not None or self._has_ended:  # a server that closes early may have said why
                 exchange.cut_off()
                 return
+            self._transport.write(piece)
 
     async def _take_over(self, sock: socket.socket, hop: Hop) -> None:
         host = None if hop.context is None else hop.host

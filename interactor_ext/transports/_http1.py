@@ -49,7 +49,7 @@ class Exchange:
             yield self._end()
 
     async def pieces_async(self, stream: Any) -> AsyncIterator[bytes]:
-        """As `pieces`, for a stream that isn't known as a whole."""
+        """As `pieces`."""
         yield self._begin()
         async for chunk in stream:
             for piece in _cut(self._more(chunk)):

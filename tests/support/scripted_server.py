@@ -101,6 +101,7 @@ class Connection:
         if not data:
             raise EOFError
         self._received += data
+        self.server.received(self, data)
 
     def head(self, status: int = 200, *headers: str, content_type: str | None = "text/event-stream") -> None:
         """The head of a response whose body ends with the connection."""
@@ -172,6 +173,9 @@ class Server:
 
     def respond(self, connection: Connection, request: Request) -> bool:
         raise NotImplementedError
+
+    def received(self, connection: Connection, data: bytes) -> None:
+        """Called with each part of a request, before the rest of it is read."""
 
     def wrap(self, sock: socket.socket) -> socket.socket:
         """The socket through which an accepted one is used."""

@@ -9,20 +9,26 @@ import asyncio
 import contextlib
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import tomllib
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import trustme
 
 from interactor_ext.transports import AsyncTransport, Transport
+from interactor_ext.transports._http1 import Exchange
 from tests.support.cases import for_each
 from tests.support.modes import Awaited, sync_and_async
 from tests.support.scripted_server import Connection, Request, Server, http
+from tests.transports.test_proxies_and_tls import tls_context_of, trusting
 
 UPLOAD = b"x" * (1 << 20)
 
@@ -58,8 +64,8 @@ ROWS = [Row(name, **{"curl": row["ours"], **row}) for name, row in TABLE.items()
 class OddServer(Server):
     """Responds to /odd as the row says, in pieces of `size` bytes, and to any other request with `next`."""
 
-    def __init__(self, row: Row, size: int = 1 << 20) -> None:
-        super().__init__()
+    def __init__(self, row: Row, size: int = 1 << 20, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(tls)
         self._row = row
         self._size = size
         self.served: list[Connection] = []
@@ -67,56 +73,42 @@ class OddServer(Server):
         self.done = threading.Event()
         """Set once the server has sent the odd response and done with the connection what the row says."""
 
-    def wrap(self, sock: socket.socket) -> Any:
-        return Hasty(sock, self) if self._row.method == "POST" else sock
-
     def respond(self, connection: Connection, request: Request) -> bool:
+        if request.target == "/odd":
+            return request.method == "POST" or self.respond_oddly(connection)
         self.served.append(connection)
-        if request.target != "/odd":
-            connection.send(http(200, "next"))
-            return True
-        then = self._row.then
+        connection.send(http(200, "next"))
+        return True
+
+    def received(self, connection: Connection, data: bytes) -> None:
+        if data.startswith(b"POST"):
+            self.respond_oddly(connection)
+
+    def respond_oddly(self, connection: Connection) -> bool:
+        self.served.append(connection)
+        data, then = self._row.data, self._row.then
         try:
-            if request.method != "POST":
-                self.send_odd(connection.socket)
+            with contextlib.suppress(OSError):  # many a client hangs up at the first wrong byte
+                for start in range(0, len(data), self._size):
+                    connection.send(data[start : start + self._size])
             if then == "half-close":
                 connection.socket.shutdown(socket.SHUT_WR)
             elif then == "reset":
                 connection.reset()
             if then in ("close", "reset"):
                 connection.socket.close()
+            elif then == "stall":
+                self.done.set()
+                self.closing.wait(60)
         finally:
             self.done.set()
         return then in ("keep", "half-close")
 
-    def send_odd(self, sock: socket.socket) -> None:
-        data = self._row.data
-        with contextlib.suppress(OSError):  # many a client hangs up at the first wrong byte
-            for start in range(0, len(data), self._size):
-                sock.sendall(data[start : start + self._size])
 
-
-class Hasty:
-    """A socket that sends the odd response as soon as the request has begun."""
-
-    def __init__(self, inner: socket.socket, server: OddServer) -> None:
-        self._inner = inner
-        self._server = server
-
-    def recv(self, size: int) -> bytes:
-        data = self._inner.recv(size)
-        if data.startswith(b"POST"):
-            self._server.send_odd(self._inner)
-        return data
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-
-def client_of(mode: str) -> Any:
+def client_of(mode: str, verify: bool | ssl.SSLContext = True) -> Any:
     if mode == "sync":
-        return Awaited(httpx.Client(transport=Transport(trust_env=False)))
-    return httpx.AsyncClient(transport=AsyncTransport(trust_env=False))
+        return Awaited(httpx.Client(transport=Transport(verify=verify, trust_env=False), timeout=60))
+    return httpx.AsyncClient(transport=AsyncTransport(verify=verify, trust_env=False), timeout=60)
 
 
 async def fetch(client: Any, method: str, url: str, headers: dict[str, str]) -> str:
@@ -140,16 +132,56 @@ async def outcome(mode: str, row: Row, server: OddServer) -> str:
 
 
 @sync_and_async
-@pytest.mark.parametrize("whole", [True, False], ids=["whole", "in pieces"])
+@pytest.mark.parametrize("way", ["whole", "in pieces", "by h11 alone"])
 def test_odd_response_has_the_outcome_of_the_table_and_the_next_request_its_own_response(
-    whole: bool, mode: str
+    way: str, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if way == "by h11 alone":
+        monkeypatch.setattr("interactor_ext.transports._routes.ShortExchange", Exchange)
+
     @for_each((row.name, row) for row in ROWS)
     def check(name: str, row: Row) -> None:
-        with OddServer(row, 1 << 20 if whole else 1 + len(row.data) // 1000) as server:
+        with OddServer(row, 1 + len(row.data) // 1000 if way == "in pieces" else 1 << 20) as server:
             assert asyncio.run(outcome(mode, row, server)) == row.ours
 
     check()
+
+
+def parts(server: OddServer, then: str) -> Iterator[bytes]:
+    yield b"x" * (1 << 16)
+    if then == "close":
+        assert server.done.wait(60)
+    yield from [b"x" * (1 << 16)] * (1 << 7)  # more than fits into the buffers of two sockets
+
+
+async def async_parts(server: OddServer, then: str) -> AsyncIterator[bytes]:
+    for part in parts(server, then):
+        yield part
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@sync_and_async
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("then", "content"), [("close", "iterator"), *product(["keep", "stall"], ["bytes", "iterator"])]
+)
+async def test_response_that_comes_during_an_upload_is_read_whatever_the_server_does_then(
+    then: str, content: str, scheme: str, mode: str, authority: trustme.CA
+) -> None:
+    """It closes the connection, or reads on, or neither."""
+    row = Row("413", "HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nhello", "", method="POST", then=then)
+    with OddServer(row, tls=tls_context_of(authority) if scheme == "https" else None) as server:
+        upload: Any = (parts if mode == "sync" else async_parts)(server, then)
+        if content == "bytes":
+            upload = b"".join(parts(server, then))
+        async with client_of(mode, trusting(authority)) as client:
+            response = await client.post(f"{server.url}/odd", content=upload)
+            assert (response.status_code, response.text) == (413, "hello")
+            assert (await client.get(f"{server.url}/next")).text == "next"
 
 
 def verdict_of_curl(row: Row, folder: Path) -> str:

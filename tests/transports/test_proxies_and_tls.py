@@ -53,12 +53,17 @@ def authority() -> trustme.CA:
 
 def tls_server(authority: trustme.CA, *, insist: bool = False) -> FaultServer:
     """A server that may insist on a certificate of its guests."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
+    context = tls_context_of(authority)
     if insist:
         authority.configure_trust(context)
         context.verify_mode = ssl.CERT_REQUIRED
     return FaultServer(tls=context)
+
+
+def tls_context_of(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
 
 
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
