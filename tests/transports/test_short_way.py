@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 from typing import Any
 
-import h11
+import httpx
 import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
+from interactor_ext.transports._http1 import Exchange
+from interactor_ext.transports._short_way import ShortExchange
 from tests.support.cases import NIGHTLY
 
 JSON = b'{"data":{"id":"asst_1","name":"Bot","system_prompt":"Be brief.","tools":[]}}'
@@ -60,56 +60,27 @@ class Outcome:
     body: bytes
     is_complete: bool
     can_reuse: bool
-    error: type[Exception] | None = None
+    has_failed: bool = False
 
     def of_caller(self) -> Any:
         """How much of a response comes before its error depends on where the bytes were cut."""
-        return self.error or self
+        return self.has_failed or self
 
 
-def drive(make: Callable[[], Any], pieces: list[bytes]) -> Outcome:
+def drive(exchange: Exchange, pieces: list[bytes]) -> Outcome:
     """What comes of these bytes. An empty piece is the end of the connection."""
-    exchange, left = make(), list(pieces)
+    left = list(pieces)
+    exchange.whole(b"")
     head, body = None, b""
     while left and not exchange.is_complete:
         try:
             exchange.receive(left.pop(0))
-        except h11.RemoteProtocolError as error:
-            return Outcome(head, body, False, False, type(error))
+        except httpx.RemoteProtocolError:
+            return Outcome(head, body, False, False, True)
         head = exchange.head
         body += exchange.take()
-    # A connection with something left to read isn't used again, whatever its parser says.
+    # A connection with something left to read isn't used again.
     return Outcome(head, body, exchange.is_complete, exchange.is_complete and exchange.can_reuse and not left)
-
-
-class OverH11:
-    """What `_http1.Exchange` has, by h11 alone."""
-
-    def __init__(self, method: bytes) -> None:
-        self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=100 * 1024)
-        self._parser.send(h11.Request(method=method, target=b"/", headers=[(b"host", b"x")]))
-        self._parser.send(h11.EndOfMessage())
-        self.head: Any = None
-        self.is_complete = False
-        self._body = b""
-
-    def receive(self, data: bytes) -> None:
-        self._parser.receive_data(data)
-        while not self.is_complete and (event := self._parser.next_event()) is not h11.NEED_DATA:
-            if isinstance(event, h11.Response):
-                self.head = (event.status_code, event.reason, event.headers.raw_items())
-            elif isinstance(event, h11.Data):
-                self._body += event.data
-            self.is_complete = isinstance(event, h11.EndOfMessage)
-
-    def take(self) -> bytes:
-        body, self._body = self._body, b""
-        return body
-
-    @property
-    def can_reuse(self) -> bool:
-        parser = self._parser
-        return parser.our_state is parser.their_state is h11.DONE and parser.trailing_data == (b"", False)
 
 
 def almost(random: Random, data: bytes) -> bytes:
@@ -148,16 +119,12 @@ def cut(random: Random, data: bytes) -> list[bytes]:
 @settings(max_examples=50_000 if NIGHTLY else 2_000)
 @given(st.randoms(use_true_random=True))
 def test_any_bytes_are_read_as_by_h11_however_they_are_cut(random: Random) -> None:
-    exchange = pytest.importorskip("interactor_ext.transports._http1").Exchange
     method, response = random.choice(SEEDS)
     received = almost(random, response)
     end = random.choice([[], [], [b""]])
     pieces = [*cut(random, received), *end]
     note(f"{method!r}: {pieces}")
-    expected = drive(partial(OverH11, method), pieces)
-    whole = drive(partial(OverH11, method), [*filter(None, [received]), *end])
-    assert whole.of_caller() == expected.of_caller()
-    long = drive(partial(exchange, method, short=False), pieces)
-    assert replace(long, can_reuse=False) == replace(expected, can_reuse=False)
-    assert expected.can_reuse or not long.can_reuse
-    assert drive(partial(exchange, method, short=True), pieces) == long
+    request = method, b"/", [(b"Host", b"x")]
+    expected = drive(Exchange(*request), pieces)
+    assert drive(ShortExchange(*request), pieces) == expected
+    assert drive(Exchange(*request), [*filter(None, [received]), *end]).of_caller() == expected.of_caller()

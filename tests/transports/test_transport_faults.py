@@ -20,9 +20,19 @@ from interactor_ext import AsyncInteractorClient, InteractorError
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens import MemoryTokenStore, Token
 from interactor_ext.transports import AsyncTransport, Transport
+from interactor_ext.transports._http1 import Exchange
 from tests.support.fault_table import CALLS, FAULTS, RETRIES, SHORT, Fault
 from tests.support.modes import at_once, client_of, done, sync_and_async
-from tests.support.scripted_server import FaultServer, deaf_url, mute_url, refusing_url, settings_of
+from tests.support.scripted_server import (
+    Connection,
+    FaultServer,
+    Request,
+    deaf_url,
+    fine,
+    mute_url,
+    refusing_url,
+    settings_of,
+)
 from tests.support.waiting import collect_garbage, eventually, with_enough_time
 
 POLICY = RetryPolicy(max_retries=RETRIES, base_delay=0.01, max_delay=0.05)
@@ -141,13 +151,47 @@ def with_longer_timeouts(faults: list[Fault], attempt: Callable[[list[tuple[Faul
 
 @sync_and_async
 @each_fault
-def test_each_fault_has_the_promised_outcome(mode: str, faults: list[Fault]) -> None:
+@pytest.mark.parametrize("way", ["short", pytest.param("by h11 alone", marks=pytest.mark.full)])
+def test_each_fault_has_the_promised_outcome(
+    way: str, mode: str, faults: list[Fault], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "by h11 alone":
+        monkeypatch.setattr("interactor_ext.transports._routes.ShortExchange", Exchange)
+
     def attempt(cases: list[tuple[Fault, str]]) -> None:
         results = asyncio.run(at_once(mode, *(run(mode, *case) for case in cases)))
         for case, (outcome, _, server) in zip(cases, results, strict=True):
             check(*case, outcome, server)
 
     with_longer_timeouts(faults, attempt)
+
+
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n" * 1000
+
+
+@sync_and_async
+async def test_flood_of_interim_responses_ends_with_the_timeout(mode: str) -> None:
+    def flood(connection: Connection, request: Request) -> bool:
+        while True:
+            connection.send(INTERIM)
+
+    with FaultServer([flood]) as server:
+        async with client_of(mode, settings_of(server.url, timeout=1, max_retries=0)) as client:
+            started = time.monotonic()
+            with pytest.raises(interactor_ext.APITimeoutError):
+                await done(client.assistants.get("asst_1"))
+            assert time.monotonic() - started < 30
+
+
+async def test_flood_of_interim_responses_holds_up_no_other_task() -> None:
+    def flood(connection: Connection, request: Request) -> bool:
+        while len(server.calls()) < 2:
+            connection.send(INTERIM)
+        return fine(connection, request)
+
+    with FaultServer([flood, fine]) as server:
+        async with AsyncInteractorClient(**settings_of(server.url, timeout=60, max_retries=0)) as client:
+            await asyncio.gather(*(client.assistants.get("asst_1") for _ in range(2)))
 
 
 DEADLINE = 0.25
