@@ -46,15 +46,20 @@ class Exchange:
             yield self._begin()
             for chunk in stream:
                 yield from _cut(self._more(chunk))
-            yield self._end()
+            yield from _cut(self._end())
 
     async def pieces_async(self, stream: Any) -> AsyncIterator[bytes]:
         """As `pieces`."""
+        if isinstance(stream, httpx.ByteStream):
+            for piece in self.pieces(stream):
+                yield piece
+            return
         yield self._begin()
         async for chunk in stream:
             for piece in _cut(self._more(chunk)):
                 yield piece
-        yield self._end()
+        for piece in _cut(self._end()):
+            yield piece
 
     def whole(self, content: bytes) -> bytes:
         """The whole request."""

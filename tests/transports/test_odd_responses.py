@@ -154,8 +154,13 @@ def parts(server: OddServer, then: str) -> Iterator[bytes]:
     yield from [b"x" * (1 << 16)] * (1 << 7)  # more than fits into the buffers of two sockets
 
 
-async def async_parts(server: OddServer, then: str) -> AsyncIterator[bytes]:
-    for part in parts(server, then):
+def slow_to_end(server: OddServer) -> Iterator[bytes]:
+    yield b"whole"
+    assert server.done.wait(60)
+
+
+async def in_task(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for part in parts:
         yield part
 
 
@@ -175,13 +180,27 @@ async def test_response_that_comes_during_an_upload_is_read_whatever_the_server_
     """It closes the connection, or reads on, or neither."""
     row = Row("413", "HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nhello", "", method="POST", then=then)
     with OddServer(row, tls=tls_context_of(authority) if scheme == "https" else None) as server:
-        upload: Any = (parts if mode == "sync" else async_parts)(server, then)
+        upload: Any = parts(server, then)
         if content == "bytes":
-            upload = b"".join(parts(server, then))
+            upload = b"".join(upload)
+        elif mode == "async":
+            upload = in_task(upload)
         async with client_of(mode, trusting(authority)) as client:
             response = await client.post(f"{server.url}/odd", content=upload)
             assert (response.status_code, response.text) == (413, "hello")
             assert (await client.get(f"{server.url}/next")).text == "next"
+
+
+@sync_and_async
+async def test_connection_is_reused_after_a_response_to_all_of_an_upload(mode: str) -> None:
+    """The iterator ends only then, but has no more to say: the server knows the length."""
+    row = Row("200", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "")
+    with OddServer(row) as server:
+        upload: Any = slow_to_end(server) if mode == "sync" else in_task(slow_to_end(server))
+        async with client_of(mode) as client:
+            await client.put(f"{server.url}/odd", content=upload, headers={"Content-Length": "5"})
+            await client.get(f"{server.url}/next")
+        assert server.accepted == 1
 
 
 def verdict_of_curl(row: Row, folder: Path) -> str:
