@@ -19,7 +19,6 @@ from mcp import Client, StdioServerParameters, stdio_client
 
 from interactor_ext.sandbox import Sandbox
 from tests.support import llms
-from tests.support.cases import for_each
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.command_fixtures"]
 PAGES = re.findall(r"^- .+?\]\((.+?)\.html\)", llms.FILE.read_text(), re.MULTILINE)
@@ -61,13 +60,14 @@ def test_words_of_no_page_are_an_error(words: str, shown_by: Callable[..., str])
     assert f"No page contains {words!r}" in shown_by("docs", words, status=1)
 
 
-@for_each(PAGES)
-def test_page_is_shown_whole(page: str, shown_by: Callable[..., str]) -> None:
-    shown = shown_by("docs", page)
-    assert ":::" not in shown
-    assert "can't be imported" not in shown
-    if not page.startswith("reference/"):
-        assert shown.strip() == (llms.DOCS / f"{page}.md").read_text().strip()
+def test_page_is_shown_whole(subtests: pytest.Subtests, shown_by: Callable[..., str]) -> None:
+    for page in PAGES:
+        with subtests.test(page=page):
+            shown = shown_by("docs", page)
+            assert ":::" not in shown
+            assert "can't be imported" not in shown
+            if not page.startswith("reference/"):
+                assert shown.strip() == (llms.DOCS / f"{page}.md").read_text().strip()
 
 
 def serving(sandbox: Sandbox) -> Any:

@@ -38,7 +38,6 @@ from interactor_ext import (
     WebhookStoreError,
     WebhookVerificationError,
 )
-from tests.support.cases import for_each
 from tests.support.wire import BODY, SECRET, Wire
 
 TOKEN = "tok_51a7"
@@ -240,7 +239,9 @@ def test_redirect_names_where_it_leads_without_secrets(location: str, shown: str
     assert "hunter2" not in message
 
 
-@for_each(set(get_args(KnownErrorCode)) - {"API_ERROR", *(code for _, code in STATUSES.values())})
+@pytest.mark.parametrize(
+    "code", set(get_args(KnownErrorCode)) - {"API_ERROR", *(code for _, code in STATUSES.values())}
+)
 def test_message_gives_advice_for_each_code_that_says_more_than_its_status(code: str) -> None:
     message = str(error_of(400, json.dumps({"error": {"code": code, "message": "No"}})))
     assert not message.endswith(f"400 {code})."), (

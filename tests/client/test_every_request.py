@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import traceback
 from typing import Any
@@ -14,7 +15,6 @@ import pytest
 
 from interactor_ext import APIConnectionError, APIStatusError, ConfigurationError, InteractorError, ResponseInfo
 from interactor_ext.telemetry import PoolOpened, RequestEnded
-from tests.support.cases import for_each
 from tests.support.every_request import NEED_A_TOKEN, ROWS, Row
 from tests.support.modes import call, sync_and_async
 from tests.support.telemetry import Recorded
@@ -79,44 +79,58 @@ def names_of(request: httpx.Request) -> tuple[str, str, str]:
     return (request.method, "other", "") if operation is None else (request.method, operation.path, operation.id)
 
 
+# With a time of its own, it would be too short for a busy machine.
+TIMELESS = [row for row in ROWS if not row.name.endswith(" timeout=")]
+
+
 @sync_and_async
-@for_each([row for row in ROWS if not row.name.endswith(" timeout=")])  # too short a time for a busy machine
 def test_every_request_has_the_extras_of_its_view_is_told_of_and_shows_no_secret(
-    row: Row, mode: str, caplog: pytest.LogCaptureFixture
+    subtests: pytest.Subtests, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.clear()
-    caplog.set_level(logging.DEBUG, "interactor")
-    platform, recorder = Platform(), Recorder()
-    result = outcome(mode, row, platform, recorder)
-    assert bool(platform.requests) != (row.name in NEED_A_TOKEN)
-    for request in platform.requests:
-        assert (request.headers["x-trace"], request.headers["x-gateway-key"]) == ("trace 1", GATEWAY)
-        assert request.url.params["dry_run"] == "true"
-        assert request.headers.get("x-namespace") == (None if request.url.host == "account.example" else "user_1")
-    for request in platform.token_requests:
-        assert "x-trace" not in request.headers
-        assert not request.url.query
+    for row in TIMELESS:
+        with subtests.test(row.name):
+            caplog.clear()
+            caplog.set_level(logging.DEBUG, "interactor")
+            platform, recorder = Platform(), Recorder()
+            result = outcome(mode, row, platform, recorder)
+            assert bool(platform.requests) != (row.name in NEED_A_TOKEN)
+            for request in platform.requests:
+                assert (request.headers["x-trace"], request.headers["x-gateway-key"]) == ("trace 1", GATEWAY)
+                assert request.url.params["dry_run"] == "true"
+                assert request.headers.get("x-namespace") == (
+                    None if request.url.host == "account.example" else "user_1"
+                )
+            for request in platform.token_requests:
+                assert "x-trace" not in request.headers
+                assert not request.url.query
 
-    sent = [*platform.token_requests, *platform.requests]
-    ended = [
-        (event.request.method, event.request.endpoint, event.request.operation) for event in recorder.of(RequestEnded)
-    ]
-    assert sorted(ended) == sorted(map(names_of, sent))
-    assert sorted(info.operation for info in recorder.told) == sorted(names_of(each)[2] for each in platform.requests)
-    assert {info.status for info in recorder.told} <= {418}
-    assert recorder.of(PoolOpened) == []  # a transport of the user's own has no numbers to show
+            sent = [*platform.token_requests, *platform.requests]
+            ended = [
+                (event.request.method, event.request.endpoint, event.request.operation)
+                for event in recorder.of(RequestEnded)
+            ]
+            assert sorted(ended) == sorted(map(names_of, sent))
+            assert sorted(info.operation for info in recorder.told) == sorted(
+                names_of(each)[2] for each in platform.requests
+            )
+            assert {info.status for info in recorder.told} <= {418}
+            assert recorder.of(PoolOpened) == []  # a transport of the user's own has no numbers to show
 
-    if isinstance(result, InteractorError):
-        assert isinstance(result, APIStatusError)
-        assert result.status == 418
-    else:
-        assert row.returns or row.name in NEED_A_TOKEN or row.name.endswith("_detailed"), result
-    shown = [caplog.text, *(str((vars(record), record.getMessage())) for record in caplog.records)]
-    shown += [f"{info} {list(info.headers.items())}" for info in recorder.told]
-    if isinstance(result, InteractorError):
-        shown += ["".join(traceback.format_exception(result)), str(vars(result)), str(list(result.headers.items()))]
-    for secret in (SECRET, TOKEN, GATEWAY):
-        assert not [text for text in shown if secret in text]
+            if isinstance(result, InteractorError):
+                assert isinstance(result, APIStatusError)
+                assert result.status == 418
+            else:
+                assert row.returns or row.name in NEED_A_TOKEN or row.name.endswith("_detailed"), result
+            shown = [caplog.text, *(str((vars(record), record.getMessage())) for record in caplog.records)]
+            shown += [f"{info} {list(info.headers.items())}" for info in recorder.told]
+            if isinstance(result, InteractorError):
+                shown += [
+                    "".join(traceback.format_exception(result)),
+                    str(vars(result)),
+                    str(list(result.headers.items())),
+                ]
+            for secret in (SECRET, TOKEN, GATEWAY):
+                assert not [text for text in shown if secret in text]
 
 
 # A wait calls again.
@@ -124,29 +138,29 @@ ONCE = [row for row in ROWS if row.name not in NEED_A_TOKEN and not row.name.sta
 
 
 @sync_and_async
-@for_each((row, failure) for row in ONCE for failure in (httpx.ConnectError, httpx.ReadError))
-def test_every_request_without_an_answer_says_whether_it_was_sent(
-    row: Row, failure: type[httpx.TransportError], mode: str
-) -> None:
-    recorder = Recorder()
-    result = outcome(mode, row, Platform(failure), recorder)
-    if row.returns:
-        assert result.status == "unhealthy"
-    else:
-        assert isinstance(result, APIConnectionError)
-        assert result.sent is (failure is httpx.ReadError)
-    assert recorder.told == []
-    assert recorder.of(RequestEnded)[-1].error == "network"
-    assert TOKEN not in f"{result} {result.__cause__ if isinstance(result, Exception) else ''}"
+def test_every_request_without_an_answer_says_whether_it_was_sent(subtests: pytest.Subtests, mode: str) -> None:
+    for row, failure in itertools.product(ONCE, (httpx.ConnectError, httpx.ReadError)):
+        with subtests.test(row.name):
+            recorder = Recorder()
+            result = outcome(mode, row, Platform(failure), recorder)
+            if row.returns:
+                assert result.status == "unhealthy"
+            else:
+                assert isinstance(result, APIConnectionError)
+                assert result.sent is (failure is httpx.ReadError)
+            assert recorder.told == []
+            assert recorder.of(RequestEnded)[-1].error == "network"
+            assert TOKEN not in f"{result} {result.__cause__ if isinstance(result, Exception) else ''}"
 
 
 @sync_and_async
-@for_each([row for row in ROWS if not row.name.endswith(" timeout=")])
-def test_explicit_idempotency_key_is_sent_or_refused(row: Row, mode: str) -> None:
-    platform, key = Platform(), "order-4711"
-    result = outcome(mode, row, platform, Recorder(), idempotency_key=key)
-    is_refused = isinstance(result, ConfigurationError)
-    assert bool(platform.requests) != (is_refused or row.name in NEED_A_TOKEN)
-    assert not is_refused or "idempotency key" in str(result)
-    for request in platform.requests:
-        assert request.headers.get("idempotency-key") == (None if request.method == "GET" else key)
+def test_explicit_idempotency_key_is_sent_or_refused(subtests: pytest.Subtests, mode: str) -> None:
+    for row in TIMELESS:
+        with subtests.test(row.name):
+            platform, key = Platform(), "order-4711"
+            result = outcome(mode, row, platform, Recorder(), idempotency_key=key)
+            is_refused = isinstance(result, ConfigurationError)
+            assert bool(platform.requests) != (is_refused or row.name in NEED_A_TOKEN)
+            assert not is_refused or "idempotency key" in str(result)
+            for request in platform.requests:
+                assert request.headers.get("idempotency-key") == (None if request.method == "GET" else key)

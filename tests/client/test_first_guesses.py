@@ -28,7 +28,6 @@ from interactor_ext._waiting.closer import close_later
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
-from tests.support.cases import for_each
 
 ROWS = [
     row.partition(" -> ")
@@ -92,10 +91,13 @@ def test_each_guess_works_or_names_the_right_call(
     assert len(guesses) > 400
 
 
-@for_each([(code, meant) for code, _, meant in ROWS if code.startswith("$")])
-def test_each_command_names_the_one_that_is_meant(code: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(code.split()[2:]) in (1, 2, 127)
-    assert meant in " ".join(capsys.readouterr().err.split())
+def test_each_command_names_the_one_that_is_meant(
+    subtests: pytest.Subtests, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for code, meant in [(code, meant) for code, _, meant in ROWS if code.startswith("$")]:
+        with subtests.test(code=code):
+            assert main(code.split()[2:]) in (1, 2, 127)
+            assert meant in " ".join(capsys.readouterr().err.split())
 
 
 def test_no_hint_names_what_is_not_there() -> None:
@@ -121,13 +123,16 @@ def test_no_hint_names_what_is_not_there() -> None:
     assert wrong == []
 
 
-@for_each(sorted({hint.text for _, section, _, hint in TABLES if section in ("commands", "webhooks") and hint.is_name}))
-def test_commands_of_hints_exist(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    command = re.fullmatch(r"interactor ([\w -]+?)(?:, .*)?", text)
-    assert command is not None
-    words = command[1].split()
-    # Options are asked about first, so that none takes effect: one installs completion for the user's shell.
-    assert main(["--help", *words] if "--" in text else [*words, "--help"]) == 0
+def test_commands_of_hints_exist(subtests: pytest.Subtests, capsys: pytest.CaptureFixture[str]) -> None:
+    for text in sorted(
+        {hint.text for _, section, _, hint in TABLES if section in ("commands", "webhooks") and hint.is_name}
+    ):
+        with subtests.test(text=text):
+            command = re.fullmatch(r"interactor ([\w -]+?)(?:, .*)?", text)
+            assert command is not None
+            words = command[1].split()
+            # Options are asked about first, so that none takes effect: one installs completion for the user's shell.
+            assert main(["--help", *words] if "--" in text else [*words, "--help"]) == 0
 
 
 def test_signatures_and_doubles_are_those_of_the_methods() -> None:

@@ -21,7 +21,6 @@ from interactor_ext import AsyncInteractorClient, InteractorClient, reset_client
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import example
 from interactor_ext.webhooks import CredentialExpiredEvent
-from tests.support.cases import for_each
 from tests.support.contract import platform_operations
 
 KEYS = {"client_id": "app_1", "client_secret": "s3cr3t"}
@@ -188,7 +187,7 @@ def test_attribute_error_within_a_property_is_its_own() -> None:
         client.tenant  # noqa: B018
 
 
-@for_each(["client.asistants", "client.assistants.crate"])
+@pytest.mark.parametrize("expression", ["client.asistants", "client.assistants.crate"])
 def test_python_says_itself_what_a_misspelt_attribute_may_be(expression: str) -> None:
     program = f"from interactor_ext import InteractorClient; client = InteractorClient(**{KEYS}); {expression}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

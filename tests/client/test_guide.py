@@ -12,7 +12,6 @@ from interactor_client.models import EVENT_MODELS
 from interactor_client.types import Page
 from interactor_ext import ResponseValidationError
 from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier, sign
-from tests.support.cases import for_each
 from tests.support.contract import platform_operations
 from tests.support.every_request import arguments
 from tests.support.guide import META, RESPONSES, STREAM_EVENTS, WEBHOOK_EVENTS, Path, variants
@@ -66,27 +65,30 @@ def check(read: Any, sent: Any, path: Path) -> None:
 
 
 @sync_and_async
-@for_each(DATA)
-def test_response(operation: str, mode: str) -> None:
-    cases = list(variants(body_shape(operation)))
-    results = answered(mode, operation, [json.dumps(body).encode() for _, body in cases])
-    for read, (path, body) in zip(results, cases, strict=True):
-        if path[:1] == ("meta",):
-            assert len(read.data) == 1
-        elif operation == "get_jwks" or isinstance(read, Page):
-            check(read, body, path)
-        else:
-            check(read, body["data"], path[1:])
+def test_response(subtests: pytest.Subtests, mode: str) -> None:
+    for operation in DATA:
+        with subtests.test(operation=operation):
+            cases = list(variants(body_shape(operation)))
+            results = answered(mode, operation, [json.dumps(body).encode() for _, body in cases])
+            for read, (path, body) in zip(results, cases, strict=True):
+                if path[:1] == ("meta",):
+                    assert len(read.data) == 1
+                elif operation == "get_jwks" or isinstance(read, Page):
+                    check(read, body, path)
+                else:
+                    check(read, body["data"], path[1:])
 
 
-@for_each((name, path, body) for name, shape in WEBHOOK_EVENTS.items() for path, body in variants(shape))
-def test_webhook_event(name: str, path: Path, body: Any) -> None:
-    router, got = WebhookRouter(WebhookVerifier(["whsec_1"], clock=lambda: SENT_AT), store=MemoryEventStore()), []
-    router.on(name)(got.append)
-    content = json.dumps(body).encode()
-    assert router.handle(content, sign(content, "whsec_1", timestamp=SENT_AT)).status == 200
-    assert type(got[0]).__name__ == EVENT_MODELS["WebhookEvent"][name]
-    check(got[0], body, path if path[:1] == ("data",) else ())
+def test_webhook_event(subtests: pytest.Subtests) -> None:
+    verifier, got = WebhookVerifier(["whsec_1"], clock=lambda: SENT_AT), []
+    for name, (path, body) in [(name, each) for name, shape in WEBHOOK_EVENTS.items() for each in variants(shape)]:
+        with subtests.test(name=name):
+            router = WebhookRouter(verifier, store=MemoryEventStore())
+            router.on(name)(got.append)
+            content = json.dumps(body).encode()
+            assert router.handle(content, sign(content, "whsec_1", timestamp=SENT_AT)).status == 200
+            assert type(got[-1]).__name__ == EVENT_MODELS["WebhookEvent"][name]
+            check(got[-1], body, path if path[:1] == ("data",) else ())
 
 
 @sync_and_async
@@ -112,13 +114,15 @@ def test_every_operation_and_event_is_in_the_tables() -> None:
 
 
 @sync_and_async
-@for_each([b"", b" ", b"null", b'{"data": null}', b"OK", b'"OK"', b"[]", b'{"data": "started"}'])
+@pytest.mark.parametrize(
+    "content", [b"", b" ", b"null", b'{"data": null}', b"OK", b'"OK"', b"[]", b'{"data": "started"}']
+)
 def test_sync_of_a_data_source_needs_no_body(content: bytes, mode: str) -> None:
     assert answered(mode, "sync_data_source", [content]) == [None]
 
 
 @sync_and_async
-@for_each([b"<html>Sign in</html>", b'{"data": ', b'{"data": {"id": 5}}'])
+@pytest.mark.parametrize("content", [b"<html>Sign in</html>", b'{"data": ', b'{"data": {"id": 5}}'])
 def test_sync_that_something_else_answers_raises(content: bytes, mode: str) -> None:
     with pytest.raises(ResponseValidationError):
         answered(mode, "sync_data_source", [content])

@@ -18,7 +18,6 @@ from interactor_client.types import UNSET, Page, PageMeta
 from interactor_ext import ResponseValidationError
 from interactor_ext._pagination import aiterate, iterate, page_of
 from interactor_ext.testing import example
-from tests.support.cases import for_each
 from tests.support.modes import Awaited, call, sync_and_async
 from tests.support.waiting import PATIENCE
 
@@ -286,27 +285,23 @@ class Lists:
 
 
 @sync_and_async
-@for_each(
-    (said, length, asked, prefetch)
-    for said in [None, *DIALECTS]
-    for length in (0, 19, 20, 45)
-    for asked in ({}, {"per_page": 20})
-    for prefetch in (0, 3)
-)
-def test_walk_yields_every_item_once_whatever_meta_says(
-    said: set[str] | None, length: int, asked: dict[str, int], prefetch: int, mode: str
-) -> None:
-    server = Lists(length, said)
-    found = walk(mode, server, prefetch=prefetch, **asked)
-    assert found == server.names
-    pages = -(-length // asked.get("per_page", 20))
-    assert max(server.asked) <= max(1, pages) + 1 + prefetch
-    # A page may be requested again, which shows whether the list has changed.
-    assert len(server.asked) <= 2 * max(1, pages) + 1 + prefetch
+def test_walk_yields_every_item_once_whatever_meta_says(subtests: pytest.Subtests, mode: str) -> None:
+    for said, length, asked, prefetch in itertools.product(
+        [None, *DIALECTS], (0, 19, 20, 45), ({}, {"per_page": 20}), (0, 3)
+    ):
+        with subtests.test(said=said):
+            server = Lists(length, said)
+            found = walk(mode, server, prefetch=prefetch, **asked)
+            assert found == server.names
+            pages = -(-length // asked.get("per_page", 20))
+            assert max(server.asked) <= max(1, pages) + 1 + prefetch
+            # A page may be requested again, which shows whether the list has changed.
+            assert len(server.asked) <= 2 * max(1, pages) + 1 + prefetch
 
 
 @sync_and_async
-@for_each((beyond, said) for beyond in ("first", "last") for said in (None, {"total"}, {"page", "per_page"}))
+@pytest.mark.parametrize("beyond", ["first", "last"])
+@pytest.mark.parametrize("said", [None, {"total"}, {"page", "per_page"}])
 def test_walk_ends_at_a_page_that_repeats(beyond: str, said: set[str] | None, mode: str) -> None:
     server = Lists(20 if beyond == "first" else 40, said, beyond=beyond)
     assert walk(mode, server, per_page=20) == server.names

@@ -21,7 +21,6 @@ from interactor_ext import (
 )
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import parse_event
-from tests.support.cases import for_each
 from tests.support.contract import operations
 from tests.support.every_request import ON_THE_ACCOUNT_SERVER, ROWS, Row, enter, of_endpoint
 from tests.support.modes import call, opened, sync_and_async
@@ -123,7 +122,10 @@ VIEWS: list[Callable[[Any], Any]] = [
 
 
 @sync_and_async
-@for_each([*((view, *way) for view in VIEWS for way in WAYS.items()), *((VIEWS[0], *way) for way in WITHOUT.items())])
+@pytest.mark.parametrize(
+    ("view", "name", "way"),
+    [*((view, *way) for view in VIEWS for way in WAYS.items()), *((VIEWS[0], *way) for way in WITHOUT.items())],
+)
 def test_request_of_a_view_that_names_another_namespace_is_not_sent(view: Any, name: str, way: Any, mode: str) -> None:
     wire = Wire(answer)
     with pytest.raises(ConfigurationError, match=r"client\.namespace\("):
@@ -132,7 +134,7 @@ def test_request_of_a_view_that_names_another_namespace_is_not_sent(view: Any, n
 
 
 @sync_and_async
-@for_each(WAYS.items())
+@pytest.mark.parametrize(("name", "way"), WAYS.items())
 def test_request_of_a_view_may_repeat_its_namespace(name: str, way: Any, mode: str) -> None:
     wire = Wire(answer)
     call(mode, wire.settings, lambda client: way(client.namespace(OWN), OWN))
@@ -141,11 +143,14 @@ def test_request_of_a_view_may_repeat_its_namespace(name: str, way: Any, mode: s
 
 
 @sync_and_async
-@for_each(
-    of_endpoint(tag, operation_id, suffix, x_namespace=OTHER)
-    for operation_id, tag in operations()
-    if tag != "oauth" and not operation_id.startswith("stream_")
-    for suffix in ("", "_detailed")
+@pytest.mark.parametrize(
+    "row",
+    [
+        of_endpoint(tag, operation_id, suffix, x_namespace=OTHER)
+        for operation_id, tag in operations()
+        if tag != "oauth" and not operation_id.startswith("stream_")
+        for suffix in ("", "_detailed")
+    ],
 )
 def test_no_endpoint_function_reaches_another_namespace_than_its_view_has(row: Row, mode: str) -> None:
     wire = Wire(answer)
@@ -176,20 +181,23 @@ OF_THE_ACCOUNT = ON_THE_ACCOUNT_SERVER | {"get_access_token", "health"}
 
 
 @sync_and_async
-@for_each(ROWS)
-def test_every_call_without_a_namespace_that_is_not_the_accounts_is_refused(row: Row, mode: str) -> None:
-    wire = Wire(answer)
-    settings = {**wire.settings, "require_namespace": True}
+def test_every_call_without_a_namespace_that_is_not_the_accounts_is_refused(
+    subtests: pytest.Subtests, mode: str
+) -> None:
+    for row in ROWS:
+        with subtests.test(row=row):
+            wire = Wire(answer)
+            settings = {**wire.settings, "require_namespace": True}
 
-    if row.name in OF_THE_ACCOUNT:
-        result = call(mode, settings, row.use)
-        assert wire.requests or wire.token_requests
-        assert not row.returns or result.status == "healthy"
-    else:
-        with pytest.raises(ConfigurationError, match=r"client\.namespace\("):
-            call(mode, settings, row.use)
-        assert wire.token_requests == []
-    assert [request for request in wire.requests if not str(request.url).startswith(ACCOUNT)] == []
+            if row.name in OF_THE_ACCOUNT:
+                result = call(mode, settings, row.use)
+                assert wire.requests or wire.token_requests
+                assert not row.returns or result.status == "healthy"
+            else:
+                with pytest.raises(ConfigurationError, match=r"client\.namespace\("):
+                    call(mode, settings, row.use)
+                assert wire.token_requests == []
+            assert [request for request in wire.requests if not str(request.url).startswith(ACCOUNT)] == []
 
 
 @sync_and_async

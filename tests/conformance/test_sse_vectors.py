@@ -8,8 +8,9 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from interactor_ext.sse import ServerSentEvent, SSEDecoder
-from tests.support.cases import for_each
 from tests.support.node import STATIC, run_script
 
 FILE = Path(__file__).parent / "wpt_eventsource.json"
@@ -46,17 +47,18 @@ def data_of(vector: dict[str, Any]) -> bytes:
     return base64.b64decode(vector["input_b64"])
 
 
-@for_each(VECTORS)
-def test_decoder_matches_vector_in_chunks_of_every_size(vector: dict[str, Any]) -> None:
-    data = data_of(vector)
-    single = [data[i : i + 1] for i in range(len(data))]
-    with_empty = [part for byte in single for part in (b"", byte)]
-    for chunks in ([data], single, with_empty, *([data[:i], data[i:]] for i in range(len(data) + 1))):
-        decoder = SSEDecoder(vector.get("initial_last_event_id", ""))
-        events = [event for chunk in chunks for event in decoder.feed(chunk)]
-        assert events == [ServerSentEvent(**event) for event in vector["expected"]]
-        assert decoder.retry_ms == vector["expected_retry"]
-        assert decoder.last_event_id == vector["expected_last_event_id"]
+def test_decoder_matches_vector_in_chunks_of_every_size(subtests: pytest.Subtests) -> None:
+    for vector in VECTORS:
+        with subtests.test(vector["name"]):
+            data = data_of(vector)
+            single = [data[i : i + 1] for i in range(len(data))]
+            with_empty = [part for byte in single for part in (b"", byte)]
+            for chunks in ([data], single, with_empty, *([data[:i], data[i:]] for i in range(len(data) + 1))):
+                decoder = SSEDecoder(vector.get("initial_last_event_id", ""))
+                events = [event for chunk in chunks for event in decoder.feed(chunk)]
+                assert events == [ServerSentEvent(**event) for event in vector["expected"]]
+                assert decoder.retry_ms == vector["expected_retry"]
+                assert decoder.last_event_id == vector["expected_last_event_id"]
 
 
 def test_decoder_of_the_browser_matches_every_vector() -> None:

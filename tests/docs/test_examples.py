@@ -32,7 +32,6 @@ from interactor_ext import ConflictError, InteractorClient
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import WebhookFactory
 from tests.support.browser import chromium, eventually
-from tests.support.cases import for_each
 from tests.support.chat_driver import Chat
 from tests.support.npm import npm_package
 from tests.support.pages import blocks
@@ -127,7 +126,7 @@ def test_tutorial_builds_the_support_bot() -> None:
     }
 
 
-@for_each(sections())
+@pytest.mark.parametrize("title", sections())
 def test_install_command_names_everything_that_the_example_needs(title: str) -> None:
     install, start = commands(title)
     install = install.partition(" && ")[0].removeprefix("pip install ").replace("'.[", "'interactor-sdk[")

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from interactor_client import UNSET, models
 from interactor_client.types import Page, PageMeta
-from tests.support.cases import for_each, nightly
+from tests.support.cases import nightly
 from tests.support.json_schema import COMPONENTS, EXAMPLES, MODELS, in_the_contracts_notation
 from tests.support.pip import python_with
 
@@ -47,26 +47,28 @@ class Helper(models.Assistant):
 # pydantic
 
 
-@for_each(MODELS)
-def test_json_schema_of_a_model_has_the_components_of_the_contract(name: str) -> None:
-    adapter = TypeAdapter(getattr(models, name))
-    schema = adapter.json_schema(mode="validation")
-    assert schema == adapter.json_schema(mode="serialization")
-    found = {name: schema, **schema.pop("$defs", {})}
-    assert in_the_contracts_notation(found) == {each: COMPONENTS[each] for each in found}
-    referred = {part.partition('"')[0] for part in json.dumps(found).split('"#/$defs/')[1:]}
-    assert referred <= set(found)
+def test_json_schema_of_a_model_has_the_components_of_the_contract(subtests: pytest.Subtests) -> None:
+    for name in MODELS:
+        with subtests.test(name=name):
+            adapter = TypeAdapter(getattr(models, name))
+            schema = adapter.json_schema(mode="validation")
+            assert schema == adapter.json_schema(mode="serialization")
+            found = {name: schema, **schema.pop("$defs", {})}
+            assert in_the_contracts_notation(found) == {each: COMPONENTS[each] for each in found}
+            referred = {part.partition('"')[0] for part in json.dumps(found).split('"#/$defs/')[1:]}
+            assert referred <= set(found)
 
 
-@for_each(EXAMPLES)
-def test_example_round_trips_as_python_and_as_json(name: str, example: dict[str, Any]) -> None:
-    adapter = TypeAdapter(getattr(models, name))
-    model = getattr(models, name).from_dict({**example, "brand_new": [1]})
-    assert adapter.validate_python(model) is model
-    assert adapter.dump_python(model) == adapter.dump_python(model, mode="json") == model.to_dict()
-    assert json.loads(adapter.dump_json(model)) == model.to_dict()
-    assert adapter.validate_python(adapter.dump_python(model)) == model
-    assert adapter.validate_json(adapter.dump_json(model)) == model
+def test_example_round_trips_as_python_and_as_json(subtests: pytest.Subtests) -> None:
+    for name, example in EXAMPLES:
+        with subtests.test(name=name):
+            adapter = TypeAdapter(getattr(models, name))
+            model = getattr(models, name).from_dict({**example, "brand_new": [1]})
+            assert adapter.validate_python(model) is model
+            assert adapter.dump_python(model) == adapter.dump_python(model, mode="json") == model.to_dict()
+            assert json.loads(adapter.dump_json(model)) == model.to_dict()
+            assert adapter.validate_python(adapter.dump_python(model)) == model
+            assert adapter.validate_json(adapter.dump_json(model)) == model
 
 
 def test_users_model_with_models_inside_round_trips_and_shares_their_definitions() -> None:
@@ -108,7 +110,8 @@ def test_reading_is_as_tolerant_as_that_of_responses_and_takes_models_within_a_d
     assert assistant.tools == [TOOL, "tool_2"]
 
 
-@for_each(
+@pytest.mark.parametrize(
+    ("target", "wrong", "place", "message"),
     [
         (models.Assistant, {"name": 5}, ("name",), "Assistant.name must be a string, not an integer"),
         (
@@ -119,7 +122,7 @@ def test_reading_is_as_tolerant_as_that_of_responses_and_takes_models_within_a_d
         ),
         (Desk, "asst_1", ("assistant",), "Assistant must be an object, not a string"),
         (models.Assistant, TOOL, (), "Assistant must be an object, not Tool"),
-    ]
+    ],
 )
 def test_field_that_does_not_fit_is_an_error_at_its_place(target: Any, wrong: Any, place: Any, message: str) -> None:
     value = {**ASSISTANT.to_dict(), **wrong} if isinstance(wrong, dict) else wrong
@@ -154,7 +157,7 @@ def test_strict_mode_takes_models_in_python_and_objects_in_json() -> None:
         Strict.model_validate(body)
 
 
-@for_each(models.EVENT_MODELS)
+@pytest.mark.parametrize("family", models.EVENT_MODELS)
 def test_union_of_events_takes_the_model_of_the_type(family: str) -> None:
     adapter = TypeAdapter(getattr(models, family))
     for name in models.EVENT_MODELS[family].values():
@@ -236,9 +239,10 @@ def apps() -> dict[str, FastAPI]:
     return {"typed": typed, "untyped": untyped, "echo": echo}
 
 
-@for_each(RESPONSES)
-def test_typed_and_untyped_response_is_the_json(name: str, apps: dict[str, FastAPI]) -> None:
-    assert get(apps["typed"], f"/{name}") == get(apps["untyped"], f"/{name}") == RESPONSES[name][2]
+def test_typed_and_untyped_response_is_the_json(subtests: pytest.Subtests, apps: dict[str, FastAPI]) -> None:
+    for name in RESPONSES:
+        with subtests.test(name=name):
+            assert get(apps["typed"], f"/{name}") == get(apps["untyped"], f"/{name}") == RESPONSES[name][2]
 
 
 def test_pages_of_different_models_have_schemas_of_their_own(apps: dict[str, FastAPI]) -> None:
@@ -261,9 +265,10 @@ def test_response_can_be_cut_to_some_fields_and_a_page_be_the_list_response_of_t
     assert get(app, "/list") == {**PAGE, "meta": meta}
 
 
-@for_each(INSTANCES)
-def test_body_is_read_as_a_model_and_returned(name: str, apps: dict[str, FastAPI]) -> None:
-    assert send(apps["echo"], "POST", f"/{name}", 200, RESPONSES[name][2]) == RESPONSES[name][2]
+def test_body_is_read_as_a_model_and_returned(subtests: pytest.Subtests, apps: dict[str, FastAPI]) -> None:
+    for name in INSTANCES:
+        with subtests.test(name=name):
+            assert send(apps["echo"], "POST", f"/{name}", 200, RESPONSES[name][2]) == RESPONSES[name][2]
 
 
 def test_openapi_schemas_are_the_components_of_the_contract(apps: dict[str, FastAPI]) -> None:

@@ -20,7 +20,6 @@ from interactor_client.api.rooms import stream_room
 from interactor_client.api.tools import submit_tool_result
 from interactor_client.api.workflow_instances import submit_workflow_input
 from interactor_client.models import Assistant, CreateAssistantRequest, ErrorResponse, SubmitToolResultRequest
-from tests.support.cases import for_each
 from tests.support.contract import operations
 from tests.support.json_schema import COMPONENTS
 
@@ -106,27 +105,28 @@ def test_path_id_is_quoted_as_one_segment(platform: Platform, client: Client) ->
     assert platform.lines == ["DELETE /api/v1/assistants/a%2F..%2Fb%3Fc%23d%20e%252F%C3%BC"]
 
 
-@for_each(OPERATIONS)
-def test_arguments_of_a_request_come_from_the_operation(name: str) -> None:
-    operation, get_kwargs = OPERATIONS[name].OPERATION, OPERATIONS[name]._get_kwargs
-    parameters = inspect.signature(get_kwargs).parameters.values()
-    ids = [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
-    names = {parameter.name for parameter in parameters}
-    body = {"body": {}} if "body" in names else {}
-    kwargs = get_kwargs(*(f"id_{each}" for each in ids), **body)
-    assert kwargs["extensions"] == {"operation": operation}
-    assert kwargs["method"] == operation.method
-    assert kwargs["url"] == operation.path.replace("{", "id_").replace("}", "")
-    assert operation.server == ("account" if name in ("create_token", "revoke_token", "get_jwks") else "core")
-    assert operation.idempotency_key == ("idempotency_key" in names)
-    assert operation.stream == (not hasattr(OPERATIONS[name], "sync")) == name.startswith("stream_")
-    assert {*kwargs} <= {"method", "url", "params", "headers", "json", "extensions"}
-    for number, each in enumerate(ids):
-        for unusable in ("", ".", "..", None, 5, UNSET, "\ud800"):
-            values: list[Any] = ["id_1"] * len(ids)
-            values[number] = unusable
-            with pytest.raises(ValueError, match=each):
-                get_kwargs(*values, **body)
+def test_arguments_of_a_request_come_from_the_operation(subtests: pytest.Subtests) -> None:
+    for name in OPERATIONS:
+        with subtests.test(name=name):
+            operation, get_kwargs = OPERATIONS[name].OPERATION, OPERATIONS[name]._get_kwargs
+            parameters = inspect.signature(get_kwargs).parameters.values()
+            ids = [parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+            names = {parameter.name for parameter in parameters}
+            body = {"body": {}} if "body" in names else {}
+            kwargs = get_kwargs(*(f"id_{each}" for each in ids), **body)
+            assert kwargs["extensions"] == {"operation": operation}
+            assert kwargs["method"] == operation.method
+            assert kwargs["url"] == operation.path.replace("{", "id_").replace("}", "")
+            assert operation.server == ("account" if name in ("create_token", "revoke_token", "get_jwks") else "core")
+            assert operation.idempotency_key == ("idempotency_key" in names)
+            assert operation.stream == (not hasattr(OPERATIONS[name], "sync")) == name.startswith("stream_")
+            assert {*kwargs} <= {"method", "url", "params", "headers", "json", "extensions"}
+            for number, each in enumerate(ids):
+                for unusable in ("", ".", "..", None, 5, UNSET, "\ud800"):
+                    values: list[Any] = ["id_1"] * len(ids)
+                    values[number] = unusable
+                    with pytest.raises(ValueError, match=each):
+                        get_kwargs(*values, **body)
 
 
 def test_stream_takes_token_and_namespace_in_the_query() -> None:
@@ -151,7 +151,7 @@ def test_success_is_parsed_with_and_without_body_and_envelope(platform: Platform
     assert (deleted.status_code, deleted.parsed) == (204, None)
 
 
-@for_each([301, 400, 401, 404, 409, 422, 429, 500, 503, 520, 599, 600, 999])
+@pytest.mark.parametrize("status", [301, 400, 401, 404, 409, 422, 429, 500, 503, 520, 599, 600, 999])
 def test_error_status_raises_before_the_body_is_parsed(status: int, platform: Platform, client: Client) -> None:
     platform.answer(status, b"<html>s3cr3t</html>")
     with pytest.raises(ApiError) as caught:
@@ -163,7 +163,8 @@ def test_error_status_raises_before_the_body_is_parsed(status: int, platform: Pl
     assert pickle.loads(pickle.dumps(error)).content == error.content
 
 
-@for_each(
+@pytest.mark.parametrize(
+    ("body", "said", "shown"),
     [
         (
             {"error": {"code": "NOT_FOUND", "message": "No such\n bot."}},
@@ -175,7 +176,7 @@ def test_error_status_raises_before_the_body_is_parsed(status: int, platform: Pl
         ({"error": "invalid_client", "message": "Who?"}, (None, "Who?"), ": Who?"),
         ([{"code": "x"}], (None, None), ""),
         ({"error": {"message": "m" * 9999}}, (None, "m" * 9999), f": {'m' * 1000}"),
-    ]
+    ],
 )
 def test_error_has_the_code_and_the_message_of_the_server(
     body: Any, said: tuple[str | None, str | None], shown: str, platform: Platform, client: Client
@@ -188,7 +189,7 @@ def test_error_has_the_code_and_the_message_of_the_server(
         assert str(error) == f"the server answered 404{shown} (request id req_1)"
 
 
-@for_each([200, 201, 302, 400, 404, 422, 500, 520, 999])
+@pytest.mark.parametrize("status", [200, 201, 302, 400, 404, 422, 500, 520, 999])
 def test_sync_detailed_returns_any_response(status: int, platform: Platform, client: Client) -> None:
     for body in (b"", b"<html>", b"\xff\xfe", b"[]", b"null", b'"text"', b'{"error": "text"}', b"{}"):
         platform.answer(status, body)

@@ -19,7 +19,6 @@ from interactor_client import UNSET, DecodeError, Unset, models
 from interactor_client.models import Assistant, CredentialToken, MessageDelta, Room, Tool
 from interactor_client.types import Page, PageMeta
 from interactor_client.wire import as_datetime, to_json
-from tests.support.cases import for_each
 from tests.support.json_schema import COMPONENTS, EXAMPLES, MODELS
 
 ASSISTANT, TOOL = COMPONENTS["Assistant"]["examples"][0], COMPONENTS["Tool"]["examples"][0]
@@ -50,19 +49,20 @@ def refusal(name: str, body: Any) -> DecodeError | None:
     return None
 
 
-@for_each(EXAMPLES)
-def test_example_round_trips_through_its_model_which_can_be_copied_and_pickled(name: str, example: Any) -> None:
-    before = copy.deepcopy(example)
-    model = getattr(models, name).from_dict(example)
-    assert example == before
-    assert without_time_notation(model.to_dict()) == without_time_notation(example)
-    assert vars(model) == model.to_dict()
-    assert set(model.additional_properties) == set(example) - set(COMPONENTS[name]["properties"])
-    model = getattr(models, name).from_dict({**example, "brand_new": {"a": [1]}})
-    assert model.additional_properties["brand_new"] == model.to_dict()["brand_new"] == {"a": [1]}
-    for twin in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert twin == model
-        assert twin.to_dict() == model.to_dict()
+def test_example_round_trips_through_its_model_which_can_be_copied_and_pickled(subtests: pytest.Subtests) -> None:
+    for name, example in EXAMPLES:
+        with subtests.test(name=name):
+            before = copy.deepcopy(example)
+            model = getattr(models, name).from_dict(example)
+            assert example == before
+            assert without_time_notation(model.to_dict()) == without_time_notation(example)
+            assert vars(model) == model.to_dict()
+            assert set(model.additional_properties) == set(example) - set(COMPONENTS[name]["properties"])
+            model = getattr(models, name).from_dict({**example, "brand_new": {"a": [1]}})
+            assert model.additional_properties["brand_new"] == model.to_dict()["brand_new"] == {"a": [1]}
+            for twin in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+                assert twin == model
+                assert twin.to_dict() == model.to_dict()
 
 
 def test_page_can_be_copied_and_pickled_and_is_plain_json() -> None:
@@ -77,28 +77,29 @@ OF_ANY_TYPE: list[Any] = [None, True, 5, 1.5, "text", "", [], [1], [None], {}, {
 OF_ANY_TYPE += [float("nan"), float("inf")]
 
 
-@for_each(EXAMPLES)
-def test_value_that_does_not_fit_is_decoded_or_raises_error_that_names_its_field(name: str, example: Any) -> None:
-    for field in example:
-        for value in OF_ANY_TYPE:
-            error = refusal(name, {**example, field: value})
-            assert error is None or (error.root == name and error.path.startswith(field))
-    others = {"string": 5, "integer": "x", "number": "x", "boolean": "true", "array": "x", "object": []}
-    for field, schema in COMPONENTS[name]["properties"].items():
-        if str(schema.get("type")) in others and schema.get("format") != "date-time":
-            error = refusal(name, {**example, field: others[schema["type"]]})
-            assert error is not None
-            assert (error.model, error.field) == (name, field)
-    for field in COMPONENTS[name].get("required", []) if "x-bare" not in COMPONENTS[name] else []:
-        if field in COMPONENTS[name].get("x-absent", {}):
-            continue
-        error = refusal(name, {key: value for key, value in example.items() if key != field})
-        assert error is not None
-        assert (error.model, error.field, error.problem) == (name, field, "is missing")
-    for body in ("text", None, [], 5, UNSET):
-        error = refusal(name, body)
-        assert error is not None
-        assert (error.model, error.field) == (name, "")
+def test_value_that_does_not_fit_is_decoded_or_raises_error_that_names_its_field(subtests: pytest.Subtests) -> None:
+    for name, example in EXAMPLES:
+        with subtests.test(name=name):
+            for field in example:
+                for value in OF_ANY_TYPE:
+                    error = refusal(name, {**example, field: value})
+                    assert error is None or (error.root == name and error.path.startswith(field))
+            others = {"string": 5, "integer": "x", "number": "x", "boolean": "true", "array": "x", "object": []}
+            for field, schema in COMPONENTS[name]["properties"].items():
+                if str(schema.get("type")) in others and schema.get("format") != "date-time":
+                    error = refusal(name, {**example, field: others[schema["type"]]})
+                    assert error is not None
+                    assert (error.model, error.field) == (name, field)
+            for field in COMPONENTS[name].get("required", []) if "x-bare" not in COMPONENTS[name] else []:
+                if field in COMPONENTS[name].get("x-absent", {}):
+                    continue
+                error = refusal(name, {key: value for key, value in example.items() if key != field})
+                assert error is not None
+                assert (error.model, error.field, error.problem) == (name, field, "is missing")
+            for body in ("text", None, [], 5, UNSET):
+                error = refusal(name, body)
+                assert error is not None
+                assert (error.model, error.field) == (name, "")
 
 
 @settings(max_examples=150, deadline=None)
@@ -144,25 +145,27 @@ ABSENT = {
 }
 
 
-@for_each((model, field, value) for model, fields in ABSENT.items() for field, value in fields.items())
-def test_fields_that_creation_makes_optional_may_be_null_or_absent_in_responses(
-    model: str, field: str, expected: Any
-) -> None:
-    cls = getattr(models, model)
-    example = COMPONENTS[model]["examples"][0]
-    absent = cls.from_dict({name: value for name, value in example.items() if name != field})
-    null = cls.from_dict({**example, field: None})
-    assert getattr(absent, field) == expected
-    assert getattr(null, field) == (None if expected is UNSET else expected)
-    # And what was read can be written as it came, and read again; an assigned value is written.
-    assert field not in absent.to_dict()
-    if expected is not UNSET:
-        assert null.to_dict()[field] is None
-        assert (absent.left_out, null.left_out) == ({**null.left_out, field: UNSET}, {**absent.left_out, field: None})
-    for read in (absent, null):
-        assert cls.from_dict(json.loads(json.dumps(read.to_dict()))) == read
-        setattr(read, field, getattr(cls.from_dict(example), field, UNSET))
-        assert read.to_dict() == cls.from_dict(example).to_dict()
+def test_fields_that_creation_makes_optional_may_be_null_or_absent_in_responses(subtests: pytest.Subtests) -> None:
+    for model, field, expected in [(model, *each) for model, fields in ABSENT.items() for each in fields.items()]:
+        with subtests.test(model=model):
+            cls = getattr(models, model)
+            example = COMPONENTS[model]["examples"][0]
+            absent = cls.from_dict({name: value for name, value in example.items() if name != field})
+            null = cls.from_dict({**example, field: None})
+            assert getattr(absent, field) == expected
+            assert getattr(null, field) == (None if expected is UNSET else expected)
+            # And what was read can be written as it came, and read again; an assigned value is written.
+            assert field not in absent.to_dict()
+            if expected is not UNSET:
+                assert null.to_dict()[field] is None
+                assert (absent.left_out, null.left_out) == (
+                    {**null.left_out, field: UNSET},
+                    {**absent.left_out, field: None},
+                )
+            for read in (absent, null):
+                assert cls.from_dict(json.loads(json.dumps(read.to_dict()))) == read
+                setattr(read, field, getattr(cls.from_dict(example), field, UNSET))
+                assert read.to_dict() == cls.from_dict(example).to_dict()
 
 
 def test_free_json_is_a_plain_dict_of_its_own() -> None:
@@ -189,7 +192,7 @@ def test_integer_accepts_whole_float_and_refuses_boolean() -> None:
             CredentialToken.from_dict({**token, "expires_in": wrong})
 
 
-@for_each(["soon", "", "9.5", "-1", "٤", "9" * 5000])
+@pytest.mark.parametrize("text", ["soon", "", "9.5", "-1", "٤", "9" * 5000])
 def test_expires_in_that_is_no_number_raises_decode_error(text: str) -> None:
     with pytest.raises(DecodeError, match=r"AccessToken\.expires_in must be an integer, not a string"):
         models.AccessToken.from_dict({"access_token": "t", "token_type": "Bearer", "expires_in": text})
@@ -254,26 +257,26 @@ NOTATIONS = {
 }
 
 
-@for_each((value, moment) for moment, values in NOTATIONS.items() for value in values)
-def test_time_in_every_notation_is_decoded_with_a_zone(value: Any, moment: datetime) -> None:
-    decoded = as_datetime("Model", "created_at", value)
-    assert decoded == moment
-    assert decoded.utcoffset() is not None
-    assert pickle.loads(pickle.dumps(decoded)) == decoded
+def test_time_in_every_notation_is_decoded_with_a_zone(subtests: pytest.Subtests) -> None:
+    for value, moment in ((value, moment) for moment, values in NOTATIONS.items() for value in values):
+        with subtests.test(value=value):
+            decoded = as_datetime("Model", "created_at", value)
+            assert decoded == moment
+            assert decoded.utcoffset() is not None
+            assert pickle.loads(pickle.dumps(decoded)) == decoded
 
 
-@for_each(
-    [
+def test_invalid_time_raises_decode_error(subtests: pytest.Subtests) -> None:
+    for value in [
         *(None, True, [], {}, "", " ", "soon", "10:30", "January", "nan", "inf", "-inf", "1e300", "9" * 400),
         *(float("nan"), float("inf"), -float("inf"), 1e300, 10**400, -(10**30), "2025-13-45T99:99:99Z"),
         *("2025-01-15T10:30:00 PST", "2025-01-15T10:30:00+99:99", "0000-00-00T00:00:00Z", "2025-01-15T10:30:00Zjunk"),
         *("\ud800", "1\x00", "((((", "1e1e1", "-", "2025-", "2016-12-31T23:60:00Z"),
-    ]
-)
-def test_invalid_time_raises_decode_error(value: Any) -> None:
-    with pytest.raises(DecodeError) as caught:
-        as_datetime("Model", "created_at", value)
-    assert (caught.value.model, caught.value.field) == ("Model", "created_at")
+    ]:
+        with subtests.test(value=value):
+            with pytest.raises(DecodeError) as caught:
+                as_datetime("Model", "created_at", value)
+            assert (caught.value.model, caught.value.field) == ("Model", "created_at")
 
 
 @settings(max_examples=300, deadline=None)
@@ -301,7 +304,7 @@ MARKED = {
 SECRETS = MARKED | {(name, field) for name in MODELS for field in SECRET_NAMES & set(COMPONENTS[name]["properties"])}
 
 
-@for_each(SHOWN)
+@pytest.mark.parametrize("show", SHOWN)
 def test_long_model_is_one_set_field_a_line_with_models_indented_within(show: Any) -> None:
     lines = show(Assistant.from_dict({**ASSISTANT, "tools": [TOOL]})).splitlines()
     assert len(lines) > 7
@@ -315,7 +318,7 @@ def test_specification_marks_what_is_secret_without_being_called_so() -> None:
     assert {(name, field) for name in MODELS for field in COMPONENTS[name].get("x-secret", ())} == MARKED
 
 
-@for_each(sorted(SECRETS))
+@pytest.mark.parametrize(("name", "field"), sorted(SECRETS))
 def test_secrets_and_undocumented_values_are_not_shown(name: str, field: str) -> None:
     value = {"dsn": "postgres://bob:s3cr3t@db/x"} if field == "config" else "s3cr3t"
     example = COMPONENTS[name]["examples"][0]

@@ -12,7 +12,6 @@ import pytest
 
 import interactor_ext
 from interactor_ext import AsyncInteractorClient, InteractorClient
-from tests.support.cases import for_each
 from tests.support.pages import DOCS
 
 PAGE = DOCS / "migration.md"
@@ -89,18 +88,21 @@ def test_every_old_name_is_answered_by_the_new_one(clients: list[Any]) -> None:
     assert {each[:2] for each in wrong} == {("getInteractorClient", "get_client")}
 
 
-@for_each(calls())
-def test_new_method_exists_and_takes_the_arguments_of_the_table(call: str, clients: list[Any]) -> None:
-    name, arguments = re.fullmatch(r"(?:await )?([\w.]+)\((.*)\)", call).groups()  # type: ignore[union-attr]
-    words = arguments.split(", ") if arguments else []
-    positional = [word for word in words if not word.endswith("=")]
-    keywords = {word[:-1]: None for word in words if word.endswith("=")}
-    for method in found(name, clients):
-        signature = inspect.signature(method)
-        signature.bind(*positional, **keywords)
-        if name.startswith("user."):
-            named = {each.name for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD}
-            assert named == {*positional, *keywords}, "the row of the method in docs/migration.md has all that it takes"
+def test_new_method_exists_and_takes_the_arguments_of_the_table(subtests: pytest.Subtests, clients: list[Any]) -> None:
+    for call in calls():
+        with subtests.test(call=call):
+            name, arguments = re.fullmatch(r"(?:await )?([\w.]+)\((.*)\)", call).groups()  # type: ignore[union-attr]
+            words = arguments.split(", ") if arguments else []
+            positional = [word for word in words if not word.endswith("=")]
+            keywords = {word[:-1]: None for word in words if word.endswith("=")}
+            for method in found(name, clients):
+                signature = inspect.signature(method)
+                signature.bind(*positional, **keywords)
+                if name.startswith("user."):
+                    named = {each.name for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD}
+                    assert named == {*positional, *keywords}, (
+                        "the row of the method in docs/migration.md has all that it takes"
+                    )
 
 
 def found(target: str, clients: list[Any]) -> list[Callable[..., Any]]:

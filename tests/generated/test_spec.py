@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from tests.support.cases import for_each
 from tests.support.contract import EVENTS, platform_operations
 
 Json = dict[str, Any]
@@ -116,77 +116,85 @@ def test_specification_has_exactly_the_operations_of_the_platform() -> None:
     assert found == expected, "openapi.yaml and the table PLATFORM in tests/support/contract.py differ: edit one"
 
 
-@for_each(CALLS)
-def test_operation_is_described_and_has_a_rate_limit_tier(name: str) -> None:
-    operation = CALLS[name][2]
-    assert re.fullmatch(r"[A-Z][^\n]{8,88}\.", operation["summary"]), "the summary is a line of a docstring"
-    assert operation.get("description", "Said.").endswith(".")
-    assert operation["x-rate-limit-tier"] in SPEC["x-rate-limit-tiers"]
-    assert (operation["x-rate-limit-tier"] == "streaming") == name.startswith("stream_")
+def test_operation_is_described_and_has_a_rate_limit_tier(subtests: pytest.Subtests) -> None:
+    for name in CALLS:
+        with subtests.test(name=name):
+            operation = CALLS[name][2]
+            assert re.fullmatch(r"[A-Z][^\n]{8,88}\.", operation["summary"]), "the summary is a line of a docstring"
+            assert operation.get("description", "Said.").endswith(".")
+            assert operation["x-rate-limit-tier"] in SPEC["x-rate-limit-tiers"]
+            assert (operation["x-rate-limit-tier"] == "streaming") == name.startswith("stream_")
 
 
-@for_each(CALLS)
-def test_operation_has_the_server_and_the_scopes_of_its_part(name: str) -> None:
-    _, item, operation = CALLS[name]
-    if name in ACCOUNT:
-        assert [server["url"] for server in item["servers"]] == [
-            "https://auth.interactor.com/api/v1",
-            "https://sandbox-auth.interactor.com/api/v1",
-        ]
-        assert operation["security"] == []
-        assert all(each["x-server"] == "account" for status, each in operation["responses"].items() if status[0] == "2")
-    else:
-        assert "servers" not in item
-        assert "security" not in operation
-        assert set() < set(operation["x-scopes"]) <= SCOPES - {"admin"}
+def test_operation_has_the_server_and_the_scopes_of_its_part(subtests: pytest.Subtests) -> None:
+    for name in CALLS:
+        with subtests.test(name=name):
+            _, item, operation = CALLS[name]
+            if name in ACCOUNT:
+                assert [server["url"] for server in item["servers"]] == [
+                    "https://auth.interactor.com/api/v1",
+                    "https://sandbox-auth.interactor.com/api/v1",
+                ]
+                assert operation["security"] == []
+                assert all(
+                    each["x-server"] == "account" for status, each in operation["responses"].items() if status[0] == "2"
+                )
+            else:
+                assert "servers" not in item
+                assert "security" not in operation
+                assert set() < set(operation["x-scopes"]) <= SCOPES - {"admin"}
 
 
-@for_each(CALLS)
-def test_operation_takes_the_parameters_of_its_kind(name: str) -> None:
-    taken = parameters(name)
-    assert all(each["schema"]["minLength"] == 1 for (place, _), each in taken.items() if place == "path")
-    assert (("header", "X-Namespace") in taken) == (name not in ACCOUNT) == bool(taken)
-    assert not taken.get(("header", "X-Namespace"), {}).get("required")
-    assert (("header", "Idempotency-Key") in taken) == (name in IDEMPOTENT)
-    of_streams = {("query", "token"), ("header", "Last-Event-ID")}
-    assert taken.keys() & of_streams == (of_streams if name.startswith("stream_") else set())
-    assert (("query", "namespace") in taken) == name.startswith(("list_", "stream_"))
-    of_lists = {("query", "page"), ("query", "per_page")}
-    assert taken.keys() & of_lists == (of_lists if name.startswith("list_") else set()), (
-        "in openapi.yaml a list takes the parameters Page, PerPage, NamespaceFilter"
-    )
-    if name.startswith("list_"):
-        page, per_page = (taken["query", each]["schema"] for each in ("page", "per_page"))
-        assert (page["type"], page["minimum"]) == ("integer", 1)
-        assert (per_page["type"], per_page["minimum"], per_page["maximum"]) == ("integer", 1, 100)
-        assert str(50 if name == "list_messages" else 20) in per_page["description"]
+def test_operation_takes_the_parameters_of_its_kind(subtests: pytest.Subtests) -> None:
+    for name in CALLS:
+        with subtests.test(name=name):
+            taken = parameters(name)
+            assert all(each["schema"]["minLength"] == 1 for (place, _), each in taken.items() if place == "path")
+            assert (("header", "X-Namespace") in taken) == (name not in ACCOUNT) == bool(taken)
+            assert not taken.get(("header", "X-Namespace"), {}).get("required")
+            assert (("header", "Idempotency-Key") in taken) == (name in IDEMPOTENT)
+            of_streams = {("query", "token"), ("header", "Last-Event-ID")}
+            assert taken.keys() & of_streams == (of_streams if name.startswith("stream_") else set())
+            assert (("query", "namespace") in taken) == name.startswith(("list_", "stream_"))
+            of_lists = {("query", "page"), ("query", "per_page")}
+            assert taken.keys() & of_lists == (of_lists if name.startswith("list_") else set()), (
+                "in openapi.yaml a list takes the parameters Page, PerPage, NamespaceFilter"
+            )
+            if name.startswith("list_"):
+                page, per_page = (taken["query", each]["schema"] for each in ("page", "per_page"))
+                assert (page["type"], page["minimum"]) == ("integer", 1)
+                assert (per_page["type"], per_page["minimum"], per_page["maximum"]) == ("integer", 1, 100)
+                assert str(50 if name == "list_messages" else 20) in per_page["description"]
 
 
-@for_each(CALLS)
-def test_operation_documents_the_responses_and_errors_that_can_occur(name: str) -> None:
-    path, _, operation = CALLS[name]
-    errors = {"410", "429", "503", "default"}
-    if name not in ACCOUNT:
-        errors |= {"401", "403", "422"}
-        errors |= {"404"} if "{" in path else set()
-        errors |= {"409"} if name in IDEMPOTENT | STATEFUL else set()
-    elif "requestBody" in operation:
-        errors |= {"401", "422"} | ({"403"} if name == "create_token" else set())
-    assert {status for status in operation["responses"] if not status.startswith("2")} == errors
-    for status, response in operation["responses"].items():
-        response = resolve(response)
-        assert set(response["headers"]) == EVERY_RESPONSE | ({"Retry-After"} if status in {"429", "503"} else set())
-        if status in errors:
-            schema = response["content"]["application/json"]["schema"]
-            assert schema == {"$ref": "#/components/schemas/ErrorResponse"}
-        else:
-            is_empty = status == "204" or (name, status) == ("revoke_token", "200")
-            assert ("content" in response) != is_empty, status
-            is_stream = name.startswith("stream_") and status == "200"
-            assert response.get("x-event-stream", False) is is_stream
-            if is_stream:
-                schema = response["content"]["text/event-stream"]["schema"]
-                assert schema == {"$ref": "#/components/schemas/StreamEvent"}
+def test_operation_documents_the_responses_and_errors_that_can_occur(subtests: pytest.Subtests) -> None:
+    for name in CALLS:
+        with subtests.test(name=name):
+            path, _, operation = CALLS[name]
+            errors = {"410", "429", "503", "default"}
+            if name not in ACCOUNT:
+                errors |= {"401", "403", "422"}
+                errors |= {"404"} if "{" in path else set()
+                errors |= {"409"} if name in IDEMPOTENT | STATEFUL else set()
+            elif "requestBody" in operation:
+                errors |= {"401", "422"} | ({"403"} if name == "create_token" else set())
+            assert {status for status in operation["responses"] if not status.startswith("2")} == errors
+            for status, response in operation["responses"].items():
+                response = resolve(response)
+                assert set(response["headers"]) == EVERY_RESPONSE | (
+                    {"Retry-After"} if status in {"429", "503"} else set()
+                )
+                if status in errors:
+                    schema = response["content"]["application/json"]["schema"]
+                    assert schema == {"$ref": "#/components/schemas/ErrorResponse"}
+                else:
+                    is_empty = status == "204" or (name, status) == ("revoke_token", "200")
+                    assert ("content" in response) != is_empty, status
+                    is_stream = name.startswith("stream_") and status == "200"
+                    assert response.get("x-event-stream", False) is is_stream
+                    if is_stream:
+                        schema = response["content"]["text/event-stream"]["schema"]
+                        assert schema == {"$ref": "#/components/schemas/StreamEvent"}
 
 
 def test_what_is_declared_is_used() -> None:
@@ -219,19 +227,20 @@ def test_only_simple_values_and_lists_are_inline_schemas() -> None:
             assert len([each for each in node.get("anyOf", ()) if each != {"type": "null"}]) <= 1, path
 
 
-@for_each(SCHEMAS)
-def test_schema_is_described_and_has_valid_examples(name: str) -> None:
-    schema = SCHEMAS[name]
-    fields = schema.get("properties", {})
-    assert re.search(r"\S{2,}.*\.$", schema["description"])
-    assert all("$ref" in each or each["description"].endswith(".") for each in fields.values())
-    assert set(schema.get("required", ())) <= set(fields)
-    assert schema["examples"]
-    for example in schema["examples"]:
-        component(name).validate(example)
-        if fields:
-            # One shows how undocumented fields are kept.
-            assert set(example) - set(fields) <= ({"emoji"} if name == "UnknownEvent" else set())
+def test_schema_is_described_and_has_valid_examples(subtests: pytest.Subtests) -> None:
+    for name in SCHEMAS:
+        with subtests.test(name=name):
+            schema = SCHEMAS[name]
+            fields = schema.get("properties", {})
+            assert re.search(r"\S{2,}.*\.$", schema["description"])
+            assert all("$ref" in each or each["description"].endswith(".") for each in fields.values())
+            assert set(schema.get("required", ())) <= set(fields)
+            assert schema["examples"]
+            for example in schema["examples"]:
+                component(name).validate(example)
+                if fields:
+                    # One shows how undocumented fields are kept.
+                    assert set(example) - set(fields) <= ({"emoji"} if name == "UnknownEvent" else set())
 
 
 def test_every_parameter_header_and_response_has_a_description() -> None:
@@ -275,11 +284,12 @@ def family(name: str) -> dict[str, Json]:
     return {key: schema for key, schema in SCHEMAS.items() if schema.get("x-event-family") == name}
 
 
-@for_each(
+@pytest.mark.parametrize(
+    ("union", "key", "fallback", "types"),
     [
         ("WebhookEvent", "event", "UnknownWebhookEvent", set(EVENTS)),
         ("StreamEvent", "type", "UnknownEvent", STREAM_EVENTS),
-    ]
+    ],
 )
 def test_event_family_is_discriminated_by_a_constant(union: str, key: str, fallback: str, types: set[str]) -> None:
     members = family(union)

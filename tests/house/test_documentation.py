@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.support import llms
-from tests.support.cases import for_each
 from tests.support.pages import BLOCK, DOCS, ROOT, blocks, pages
 
 MKDOCS = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
@@ -52,8 +52,9 @@ def test_start_page_links_to_every_guide() -> None:
     assert [guide for guide in guides if guide not in linked] == []
 
 
-@for_each(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"))
-def test_relative_links_lead_to_a_file_and_a_heading(page: Path) -> None:
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_relative_links_lead_to_a_file_and_a_heading(name: str) -> None:
+    page = ROOT / name
     for link in re.findall(r"\]\(([^)\s]+)\)", BLOCK.sub("", page.read_text())):
         path, _, anchor = link.partition("#")
         if not link.startswith(("http:", "https:")):
@@ -68,17 +69,18 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@for_each(pages())
-def test_code_of_a_page_is_read_by_the_tests_and_stands_below_what_it_needs(page: Path) -> None:
+def test_code_of_a_page_is_read_by_the_tests_and_stands_below_what_it_needs(subtests: pytest.Subtests) -> None:
     """A fence stands at the start of its line, names its language, and is closed.
 
     Below the title: "> Needs `pip install ...`, `INTERACTOR_...` and `INTERACTOR_...`."
     """
-    text, code = page.read_text(), list(blocks(page))
-    assert len(re.findall(r"^[ >]*(?:```|~~~)", text, re.MULTILINE)) == 2 * len(code)
-    first = next((block.line for block in code if block.runs or block.title), 0)
-    above = "\n".join(text.splitlines()[:first])
-    assert not first or re.search(r"^> Needs .*`pip install ", above, re.MULTILINE)
+    for page in pages():
+        with subtests.test(page=page):
+            text, code = page.read_text(), list(blocks(page))
+            assert len(re.findall(r"^[ >]*(?:```|~~~)", text, re.MULTILINE)) == 2 * len(code)
+            first = next((block.line for block in code if block.runs or block.title), 0)
+            above = "\n".join(text.splitlines()[:first])
+            assert not first or re.search(r"^> Needs .*`pip install ", above, re.MULTILINE)
 
 
 def test_llms_txt_lists_the_pages_of_the_navigation_in_its_order() -> None:

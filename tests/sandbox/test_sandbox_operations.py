@@ -12,7 +12,6 @@ import pytest
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.http.pipeline import HANDLERS
 from interactor_ext.sandbox.platform.contract import load_contract
-from tests.support.cases import for_each
 from tests.support.contract import EVENTS
 from tests.support.sandbox_caller import (
     DOCUMENT,
@@ -243,7 +242,7 @@ def unlike(sandbox: Sandbox, caller: Caller) -> Unlike:
     return Unlike(sandbox, caller)
 
 
-@for_each(FILTERS)
+@pytest.mark.parametrize(("operation", "name"), FILTERS)
 def test_query_filter_narrows_its_list(operation: str, name: str, unlike: Unlike) -> None:
     path = unlike.path(operation)
     items = unlike.caller.read(path)
@@ -261,23 +260,24 @@ def test_optional_fields_that_no_response_shows_are_those_of_the_contract() -> N
     assert NOT_SHOWN.keys() - set(OPTIONAL) == set()
 
 
-@for_each([each for each in OPTIONAL if each not in NOT_SHOWN])
-def test_optional_field_of_a_request_comes_back(operation: str, name: str, unlike: Unlike) -> None:
-    assert name in VALUES, f"give VALUES in this file a value of {name!r}, or NOT_SHOWN the reason"
-    schema = body_schema(operation)
-    body = {field: schema["examples"][0].get(field) for field in schema.get("required", ())}
-    ids = {"tools": [unlike.ids["tool_id"]], "data_sources": [unlike.ids["data_source_id"]]}
-    wanted = ids.get(name, VALUES[name])
-    response = unlike.caller.request(
-        OPERATIONS[operation][0],
-        unlike.path(operation),
-        json={**body, **{field: unlike.ids[field] for field in body if field in unlike.ids}, name: wanted},
-    )
-    assert response.is_success, response.text
-    assert response.json()["data"].get(name) == wanted, (
-        f"the handler of {operation} in interactor_ext/sandbox/platform/ drops it: keep it, or give NOT_SHOWN in this "
-        "file the reason"
-    )
+def test_optional_field_of_a_request_comes_back(subtests: pytest.Subtests, unlike: Unlike) -> None:
+    for operation, name in [each for each in OPTIONAL if each not in NOT_SHOWN]:
+        with subtests.test(operation=operation):
+            assert name in VALUES, f"give VALUES in this file a value of {name!r}, or NOT_SHOWN the reason"
+            schema = body_schema(operation)
+            body = {field: schema["examples"][0].get(field) for field in schema.get("required", ())}
+            ids = {"tools": [unlike.ids["tool_id"]], "data_sources": [unlike.ids["data_source_id"]]}
+            wanted = ids.get(name, VALUES[name])
+            response = unlike.caller.request(
+                OPERATIONS[operation][0],
+                unlike.path(operation),
+                json={**body, **{field: unlike.ids[field] for field in body if field in unlike.ids}, name: wanted},
+            )
+            assert response.is_success, response.text
+            assert response.json()["data"].get(name) == wanted, (
+                f"the handler of {operation} in interactor_ext/sandbox/platform/ drops it: keep it, or give NOT_SHOWN "
+                "in this file the reason"
+            )
 
 
 def test_patch_changes_only_given_fields(sandbox: Sandbox, caller: Caller) -> None:

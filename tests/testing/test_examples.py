@@ -15,7 +15,6 @@ from interactor_client.base import Model
 from interactor_client.models import Assistant, AssistantListResponse, AssistantResponse, Room, StreamEvent, Tool
 from interactor_ext.testing import example
 from interactor_ext.webhooks import CredentialExpiredEvent
-from tests.support.cases import for_each
 from tests.support.json_schema import COMPONENTS
 
 MODELS = [
@@ -25,15 +24,16 @@ MODELS = [
 ]
 
 
-@for_each(MODELS)
-def test_example_of_every_model_is_valid_and_always_the_same(model: type[Model]) -> None:
-    made = example(model)
-    assert type(made) is model
-    assert made == example(model)
-    assert made is not example(model)
-    written = COMPONENTS[model.__name__]["examples"][0]
-    assert written.keys() <= made.to_dict().keys()
-    assert model.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+def test_example_of_every_model_is_valid_and_always_the_same(subtests: pytest.Subtests) -> None:
+    for model in MODELS:
+        with subtests.test(model=model):
+            made = example(model)
+            assert type(made) is model
+            assert made == example(model)
+            assert made is not example(model)
+            written = COMPONENTS[model.__name__]["examples"][0]
+            assert written.keys() <= made.to_dict().keys()
+            assert model.from_dict(json.loads(json.dumps(made.to_dict()))) == made
 
 
 def test_fields_take_the_place_of_the_examples_models_within_models_too() -> None:
@@ -59,7 +59,8 @@ def test_changing_an_example_changes_no_other_and_a_subclass_has_that_of_its_mod
     assert type(example(Bot, name="Mine")) is Bot
 
 
-@for_each(
+@pytest.mark.parametrize(
+    ("model", "fields", "error", "message"),
     [
         (Assistant, {"nam": "x"}, TypeError, r"^Assistant has no field 'nam': write 'name'\.$"),
         (Assistant, {"zzz": 1}, TypeError, r"^Assistant has no field 'zzz': it has id, name, .*\.$"),
@@ -73,7 +74,7 @@ def test_changing_an_example_changes_no_other_and_a_subclass_has_that_of_its_mod
         ),
         (StreamEvent, {}, TypeError, r"^example\(\) needs a class"),
         (models.MessageRole, {}, TypeError, r"^example\(\) needs a class"),
-    ]
+    ],
 )
 def test_mistake_is_named(model: Any, fields: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
