@@ -8,7 +8,6 @@ import pickle
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -511,26 +510,6 @@ def test_deadline_limits_the_wait_for_an_answer(mode: str, sandbox: Sandbox) -> 
     outcome = under_deadline(attempt, lambda: bool(entered))
     assert isinstance(outcome.error, APITimeoutError)
     assert outcome.message is None
-
-
-@sync_and_async
-def test_deadline_limits_the_wait_in_the_room_queue(mode: str, sandbox: Sandbox) -> None:
-    room = new_room(sandbox)
-    started, leave = threading.Event(), threading.Event()
-
-    def occupy() -> None:
-        with sandbox.client(namespace=NAMESPACE) as user, user.chat(room, WORDS):
-            started.set()
-            leave.wait(60)
-
-    with ThreadPoolExecutor(1) as pool:
-        occupied = pool.submit(occupy)
-        assert started.wait(60)
-        with pytest.raises(APITimeoutError, match="another chat"):
-            chat(mode, sandbox, room, "x", deadline=0.1)
-        leave.set()
-        occupied.result()
-    assert len(list(asked(sandbox, "send_message"))) == 1
 
 
 @sync_and_async

@@ -112,20 +112,6 @@ def at_once(sandbox: Sandbox) -> Iterator[list[dict[str, str]]]:
         yield [{"core_api_url": proxy.url} for proxy in (one, other)]
 
 
-@sync_and_async
-def test_simultaneous_messages_get_their_own_answers(
-    mode: str, sandbox: Sandbox, at_once: list[dict[str, str]]
-) -> None:
-    room = new_room(sandbox)
-    for number in range(ROUNDS):
-        contents = [f"{number} A {WORDS}", f"{number} B {WORDS}"]
-        with ThreadPoolExecutor(2) as pool:
-            here = pool.submit(partial(chat, mode, sandbox, room, contents[0], **at_once[0]))
-            there = pool.submit(partial(chat, mode, sandbox, room, contents[1], **at_once[1]))
-            assert is_answer_to(here.result(30), contents[0])
-            assert is_answer_to(there.result(30), contents[1])
-
-
 class Tools(ToolSet):
     def __init__(self, name: str) -> None:
         super().__init__()

@@ -297,24 +297,6 @@ async def test_deleting_each_assistant_leaves_none(mode: str, prefetch: int, int
 
 @sync_and_async
 @prefetching
-async def test_replacing_each_assistant_leaves_no_old_one(
-    mode: str, prefetch: int, interactor_sandbox: Sandbox
-) -> None:
-    """The sandbox lists the oldest first, so the new ones come too; the loop passes them over."""
-
-    async with opened(mode, interactor_sandbox._with_connection({"namespace": "user_1"})) as user:
-        for number in range(50):
-            await user.assistants.create(name=f"Bot {number}", model="gpt-3", system_prompt="")
-        async for old in user.assistants.iterate(per_page=10, prefetch=prefetch):
-            if old.model == "gpt-3":
-                await user.assistants.create(name=old.name, model="gpt-4", system_prompt="")
-                await user.assistants.delete(old.id)
-        new = (await user.assistants.list(per_page=100)).data
-        assert [(each.name, each.model) for each in new] == [(f"Bot {number}", "gpt-4") for number in range(50)]
-
-
-@sync_and_async
-@prefetching
 @pytest.mark.parametrize("order", ["asc", "desc"])
 async def test_messages_that_arrive_meanwhile_repeat_none(
     mode: str, prefetch: int, order: str, interactor_sandbox: Sandbox

@@ -113,19 +113,6 @@ async def test_odd_lifetimes_are_read_as_the_contract_says(
 # Many at once
 
 
-@pytest.mark.full
-async def test_500_concurrent_calls_with_a_token_that_is_due_wait_for_nothing(world: World, client: Any) -> None:
-    auth = world.auth(client)
-    await send(auth, "GET", world.provider.url)
-    world.clock.now += 3570
-    world.credentials.gate.clear()
-    found = await send_at_once(auth, 500, world.provider.url)
-    assert [getattr(each, "status_code", each) for each in found] == [200] * 500
-    world.credentials.gate.set()
-    assert world.tokens_seen == ["provider_1"] * 501
-    assert world.credentials.asked == {"GET token": 2}
-
-
 async def test_concurrent_calls_that_get_a_401_share_one_refresh(world: World, client: Any) -> None:
     auth = world.auth(client)
     await send(auth, "GET", world.provider.url)
@@ -134,31 +121,6 @@ async def test_concurrent_calls_that_get_a_401_share_one_refresh(world: World, c
     assert [each.status_code for each in found] == [200] * 50
     assert world.credentials.asked == {"GET token": 3, "POST refresh": 1}
     assert set(world.tokens_seen) == {"provider_1", "provider_2"}
-
-
-async def test_concurrent_calls_with_an_expired_credential_raise_the_typed_error_after_one_request(
-    world: World, client: Any
-) -> None:
-    world.credentials.refuses = REFRESH_FAILED
-    world.credentials.gate.clear()
-    auth = world.auth(client)
-    # The first starts the request, and the gate opens when all others wait for it.
-    original = auth._tokens.acquire
-    waiting: list[None] = []
-
-    def acquire(*fetch: Any) -> Any:
-        found = original(*fetch)
-        waiting.append(None)
-        if len(waiting) == 50:
-            world.credentials.gate.set()
-        return found
-
-    auth._tokens.acquire = acquire
-    found = await send_at_once(auth, 50, world.provider.url)
-    assert [type(each) for each in found] == [CredentialExpiredError] * 50
-    assert len(set(map(id, found))) == 50
-    assert world.credentials.asked == {"GET token": 1}
-    assert world.provider.calls == []
 
 
 async def test_cancelling_the_task_that_began_a_token_request_does_not_fail_the_others(world: World) -> None:

@@ -7,8 +7,10 @@ import copy
 import importlib
 import inspect
 import pickle
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock, create_autospec, patch
 
@@ -25,81 +27,8 @@ from tests.support.contract import platform_operations
 
 KEYS = {"client_id": "app_1", "client_secret": "s3cr3t"}
 
-# The usage sections of the platform's other clients, line by line, each followed by what its error says; a line without
-# an arrow works. A line that the port has made right stands below the one that it corrects.
-PYTHON_ASYNC = """
-from interactor_ext import InteractorClient, InteractorConfig, InteractorError
-from interactor_ext import AsyncInteractorClient
-namespace = "user_123"
-await client.create_assistant(namespace=namespace, name="Bot", model="m", system_prompt="x") -> assistants.create(...)
-assistant = await user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="You are helpful.")
-print(f"Created assistant: {assistant['id']}") -> 'Assistant' object is not subscriptable: write .id
-await client.create_room(namespace=namespace, assistant_id=assistant.id) -> client.namespace("...").rooms.create(...)
-room = await user.rooms.create(assistant_id=assistant.id, metadata={"user": "john@example.com"})
-print(f"Created room: {room['id']}") -> 'Room' object is not subscriptable: write .id
-await client.send_message(namespace=namespace, room_id=room.id, content="Hello!") -> messages.send(...)
-response = await user.messages.send(room_id=room.id, content="Hello! How can you help me?")
-print(f"Response: {response['content']}") -> 'Message' object is not subscriptable: write .content
-await client.close() -> write .aclose
-"""
-PYTHON_SYNC = """
-from interactor_ext import InteractorClientSync -> from 'interactor_ext': write InteractorClient
-from interactor_ext import InteractorError, get_sync_client, validate_env -> write get_client
-from interactor_ext import InteractorError, get_client, validate_env
-validate_env()
-InteractorClient().is_authenticated()
-get_client().is_authenticated()
-namespace = "user_123"
-client.create_assistant(namespace=namespace, name="Bot", model="gpt-4", system_prompt="x") -> assistants.create(...)
-assistant = user.assistants.create(name="Support Bot", model="gpt-4", system_prompt="You are helpful.")
-print(f"Created assistant: {assistant['id']}") -> 'Assistant' object is not subscriptable: write .id
-client.create_room(namespace=namespace, assistant_id=assistant.id) -> client.namespace("...").rooms.create(...)
-room = user.rooms.create(assistant_id=assistant.id, metadata={"user": "john@example.com"})
-client.send_message(namespace=namespace, room_id=room.id, content="Hi") -> client.namespace("...").messages.send(...)
-response = user.messages.send(room_id=room.id, content="Hello! How can you help me?")
-print(f"Response: {response['content']}") -> write .content
-print(client.list_assistants(namespace)["data"]) -> client.namespace("...").assistants.list(...)
-print(user.assistants.list()["data"]) -> 'Page' object is not subscriptable: write .data
-print(user.assistants.list()["meta"]["page"]) -> write .meta
-"""
-TYPESCRIPT = """
-from interactor_ext import getInteractorClient -> write get_client
-from interactor_ext import withRetry -> write with_retry
-from interactor_ext import validateInteractorEnv -> write validate_env
-client.createAssistant(namespace, {"name": "Bot"}) -> client.namespace("...").assistants.create(...)
-assistant = user.assistants.create(name="Customer Support Bot", model="gpt-4", system_prompt="You are helpful.")
-client.createRoom(namespace, assistant.id, {"topic": "Order inquiry"}) -> client.namespace("...").rooms.create(...)
-room = user.rooms.create(assistant.id, metadata={"user_name": "John Doe", "topic": "Order inquiry"})
-client.sendMessage(namespace, room.id, "Hello!") -> client.namespace("...").messages.send(...)
-print(user.messages.send(room.id, "Hello! I need help with my order.").content)
-client.getAccessToken() -> write .get_access_token
-client.getRoomStreamUrl(room.id) -> write .room_stream_url
-"""
-OTHERS = """
-user.credentials.revoke("cred_1") -> object has no attribute 'revoke': write credentials.delete(credential_id)
-user.messages.create(room_id="r", content="Hi") -> has no attribute 'create': write messages.send(room_id, content)
-user.assistants.retrieve("asst_1") -> write assistants.get(...)
-user.rooms.send_message("room_1", "Hi") -> write messages.send(room_id, content)
-user.workflows.run("wf_1") -> write workflow_instances.start(workflow_id)
-user.workflow_instances.create(workflow_id="wf_1") -> write workflow_instances.start(workflow_id)
-user.tools.submit("call_1", 18) -> write tools.submit_result(room_id, tool_call_id, result)
-client.threads.create() -> write .rooms
-client.agents -> write .assistants
-client.create_thread() -> client.namespace("...").rooms.create(...)
-user.assistants.list().meta.current_page -> 'PageMeta' object has no attribute 'current_page': write .page
-user.assistants.list().meta.total_count -> write .total
-user.assistants.list().has_more -> 'Page' object has no attribute 'has_more': write .meta.has_more
-user.assistants.list().items -> write .data
-user.assistants.list()[0] -> write .data[0]
-client.with_options(timout=3) -> write timeout
-client.with_options(every=3) -> it takes timeout, max_retries, deadline, idempotency_key, headers, query, on_response
-list_assistants.sync(client=user) -> client must be a low-level Client, not InteractorClient: pass its .api
-list_assistants.sync_detailed(client=None) -> client must be a low-level Client, not NoneType
-WebhookVerifier("new", "old") -> the newest first: WebhookVerifier(["new", "old"])
-from interactor_ext import AsyncClient -> write AsyncInteractorClient
-from interactor_ext import WebhookVerifyer -> cannot import name 'WebhookVerifyer'
-"""
-
+TRIES = Path(__file__).with_name("first_tries.txt").read_text()
+SECTIONS: dict[str, str] = dict(re.findall(r"^\[(\w+)]\n(.+?)\n(?:\n|\Z)", TRIES, re.MULTILINE | re.DOTALL))
 IMPORTS = """
 from interactor_client.api.assistants import list_assistants
 from interactor_ext import *
@@ -125,14 +54,14 @@ async def outcomes(section: str, names: dict[str, Any]) -> list[tuple[str, str, 
     return found
 
 
-@pytest.mark.parametrize("section", ["PYTHON_ASYNC", "PYTHON_SYNC", "TYPESCRIPT", "OTHERS"])
+@pytest.mark.parametrize("section", SECTIONS)
 async def test_each_first_try_works_or_meets_advice(section: str, interactor_sandbox: Sandbox) -> None:
     names: dict[str, Any] = {}
     exec(IMPORTS, names)
     with InteractorClient() as client:
         async with AsyncInteractorClient() as twin:
             tried = twin if section == "PYTHON_ASYNC" else client
-            found = await outcomes(globals()[section], {**names, "client": tried, "user": tried.namespace("user_1")})
+            found = await outcomes(SECTIONS[section], {**names, "client": tried, "user": tried.namespace("user_1")})
     reset_clients()
     assert [row for row in found if not (row[1] in row[2] if row[1] else row[2] == "")] == []
 

@@ -227,14 +227,6 @@ def test_filter_that_is_no_text_is_refused_and_a_member_of_an_enum_sends_its_val
         assert sent.pop().params[name] == "asst_1"
 
 
-async def test_forgotten_await_in_a_filter_says_so() -> None:
-    async with AsyncInteractorClient(**KEYS) as client:
-        forgotten = client.health()
-        with pytest.raises(ValueError, match="assistant_id must be a string, not coroutine: an `await` is missing"):
-            await client.rooms.list(assistant_id=forgotten)  # type: ignore[arg-type]
-        forgotten.close()
-
-
 @pytest.mark.parametrize("name", ["core_api_url", "account_server_url"])
 def test_https_to_a_port_without_tls_says_so(interactor_sandbox: Sandbox, name: str) -> None:
     url = getattr(interactor_sandbox, name).replace("http://", "https://")

@@ -11,7 +11,6 @@ import pytest
 
 from interactor_ext import CircuitBreaker, InteractorClient, get_client, reset_clients
 from interactor_ext.telemetry import RequestEnded
-from interactor_ext.transports._circuit_breaker import Permit
 from interactor_ext.webhooks import MemoryEventStore
 from tests.support.scripted_server import settings_of, token_answer
 from tests.support.telemetry import Recorded
@@ -110,22 +109,6 @@ def test_telemetry_counts_a_call_that_a_signal_handler_ends_as_cancelled(
     with InteractorClient(**SETTINGS, transport=transport, telemetry=telemetry) as client, pytest.raises(handler):
         client.assistants.get("a")
     assert [event.error for event in telemetry.of(RequestEnded)] == [None, "cancelled"]
-
-
-def test_interrupted_probe_of_the_circuit_breaker_allows_another() -> None:
-    clock = [0.0]
-    breaker = CircuitBreaker(failures=1, cool_down=10, clock=lambda: clock[0])
-    permit = breaker.enter("host")
-    assert isinstance(permit, Permit)
-    permit.end(failed=True)
-    clock[0] = 10
-    probe = breaker.enter("host")
-    assert isinstance(probe, Permit)
-    refusal = breaker.enter("host")
-    assert not isinstance(refusal, Permit)
-    assert refusal.seconds == 1.0
-    del probe  # nobody says how it ended
-    assert isinstance(breaker.enter("host"), Permit)
 
 
 EVENTS = MemoryEventStore()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -115,16 +114,6 @@ def test_has_more_beside_an_empty_meta_counts() -> None:
     assert page_of(envelope, {}).meta == PageMeta(1, 0, None, None, True)
     contradicting = AssistantListResponse.from_dict({"data": [], "meta": {"has_more": False}, "has_more": True})
     assert not page_of(contradicting, {}).meta.has_more
-
-
-@sync_and_async
-@prefetching
-def test_iterate_gives_every_item_of_every_page_in_order(mode: str, prefetch: int) -> None:
-    def fetch(number: int) -> Page[Any]:
-        time.sleep(0.001 * (7 - number))  # the later ones come first
-        return page(items(*(f"{number}{letter}" for letter in "abc")), total_pages=6, has_more=number < 6)
-
-    assert run(mode, fetch, prefetch) == [f"{number}{letter}" for number in range(1, 7) for letter in "abc"]
 
 
 @sync_and_async

@@ -56,7 +56,7 @@ def test_every_operation_is_a_method_in_sync_and_async(tag: str) -> None:
     module = import_module(f"interactor_client.api.{tag}")
     name = "".join(word.capitalize() for word in tag.split("_"))
     sync, other = getattr(module, name), getattr(module, f"Async{name}")
-    hint = "run make generate, or edit the table PLATFORM in tests/support/contract.py"
+    hint = "run make generate, or edit tests/support/platform.txt"
     assert {method for method in vars(sync) if not method.startswith("_")} == expected, hint
     assert {method for method in vars(other) if not method.startswith("_")} == expected, hint
     for method in expected:

@@ -9,14 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import APITimeoutError, NotFoundError
+from interactor_ext import GoneError, NotFoundError
 from interactor_ext._waiting import Closing
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.transports._attempts import Attempts, Rules
 from tests.support.contract import operations
 from tests.support.modes import call, in_turn, sync_and_async
 from tests.support.scripted_server import Action, Connection, FaultServer, Request, error, send_and, settings_of
-from tests.support.waiting import with_enough_time
 
 QUICK = RetryPolicy(max_retries=3, base_delay=0.001)
 LOST = send_and(b"", lambda connection: connection.reset())
@@ -35,12 +34,6 @@ def settings(server: FaultServer, **more: Any) -> dict[str, Any]:
 
 def delete(client: Any) -> Any:
     return client.assistants.delete("asst_1")
-
-
-def test_table_has_every_delete_operation() -> None:
-    assert {operation.tag for operation in DELETIONS} == {
-        *("assistants", "credentials", "data_sources", "rooms", "tools", "webhooks", "workflows")
-    }
 
 
 def losing_first_answers() -> Action:
@@ -99,21 +92,18 @@ def test_404_to_first_delete_raises_not_found(mode: str, first: Action) -> None:
 
 
 @sync_and_async
-def test_404_to_second_delete_call_raises_not_found(mode: str) -> None:
-    with FaultServer([LOST, NOT_FOUND]) as server, pytest.raises(NotFoundError):
-        in_turn(mode, settings(server), delete, delete)
-
-
-@sync_and_async
-def test_410_to_retried_delete_raises_gone_error(mode: str) -> None:
-    with FaultServer([LOST, error(410, "GONE")]) as server, pytest.raises(Exception, match="410 GONE"):
-        call(mode, settings(server), delete)
-
-
-@sync_and_async
-def test_404_to_retried_get_raises_not_found(mode: str) -> None:
-    with FaultServer([LOST, NOT_FOUND]) as server, pytest.raises(NotFoundError):
-        call(mode, settings(server), lambda client: client.assistants.get("asst_1"))
+@pytest.mark.parametrize(
+    ("answer", "uses", "raised"),
+    [
+        (NOT_FOUND, [delete, delete], NotFoundError),
+        (NOT_FOUND, [lambda client: client.assistants.get("asst_1")], NotFoundError),
+        (error(410, "GONE"), [delete], GoneError),
+    ],
+    ids=["a second call", "GET", "410"],
+)
+def test_404_means_success_only_to_a_retried_delete(mode: str, answer: Action, uses: Any, raised: Any) -> None:
+    with FaultServer([LOST, answer]) as server, pytest.raises(raised):
+        in_turn(mode, settings(server), *uses)
 
 
 def test_404_to_delete_after_unsent_attempt_raises_not_found() -> None:
@@ -144,19 +134,3 @@ def test_404_to_retried_delete_is_logged_as_success(mode: str, caplog: pytest.Lo
     ]
     assert "404" in about_it[1].getMessage()
     assert about_it[2].request_id == "req_again"  # type: ignore[attr-defined]
-
-
-@sync_and_async
-def test_404_to_retried_delete_is_success_after_a_timeout(mode: str) -> None:
-    stalled = send_and(b"", lambda connection: connection.stall())
-
-    def attempt(timeout: float) -> None:
-        with FaultServer([stalled, NOT_FOUND]) as server:
-            try:
-                call(mode, settings(server, timeout=timeout), delete)
-            except NotFoundError:
-                pytest.fail("the first request was not sent in time")
-
-    with_enough_time(attempt, 1, 4, 16)
-    with FaultServer([stalled]) as server, pytest.raises(APITimeoutError):
-        call(mode, settings(server, timeout=0.1, max_retries=1), delete)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_ext.sandbox import Sandbox
 from tests.support.browser import chromium, eventually
 from tests.support.conversations import NAMESPACE, asked, new_room
@@ -96,40 +95,3 @@ def test_page_receives_all_seven_event_types_of_a_room(page: tuple[Any, str]) ->
         assert len(set(types(browser))) == 7
         assert browser.execute_script("return [text, errors]") == ["", 0]
         assert statuses(sandbox, "stream_room") == [200]
-
-
-@pytest.mark.parametrize(("script", "then"), [("join(arguments[0], 50)", 200), ("joinNatively(arguments[0])", 204)])
-@pytest.mark.parametrize("finished", ["while it is read", "before"])
-def test_finished_workflow_is_asked_again_at_most_once(
-    page: tuple[Any, str], script: str, then: int, finished: str
-) -> None:
-    browser, origin = page
-    with (
-        Sandbox(allow_origins=[origin], retry=50).run() as sandbox,
-        sandbox.client(namespace=NAMESPACE) as user,
-    ):
-        workflow = user.workflows.create(
-            name="Approval",
-            initial_state="wait",
-            states=[
-                WorkflowState(name="wait", type="halting", transitions=[WorkflowTransition(to="end")]),
-                WorkflowState(name="end", type="terminal"),
-            ],
-        )
-        instance = user.workflow_instances.start(workflow_id=workflow.id).id
-        if finished == "before":
-            user.workflow_instances.submit_input(instance, body={"approved": True})
-        browser.get(origin)
-        browser.execute_script(script, user.workflow_stream_url(instance))
-        if finished == "while it is read":
-            assert eventually(browser, lambda: sandbox.open_streams == 1)
-            user.workflow_instances.submit_input(instance, body={"approved": True})
-        wanted = [200] if finished == "before" else [200, then]
-        assert eventually(browser, lambda: statuses(sandbox, "stream_workflow_instance") == wanted)
-        # Neither asks again: one connection is open, and after a 204 EventSource stays closed.
-        state = 2 if wanted[-1] == 204 else 1
-        assert eventually(browser, lambda: browser.execute_script("return source.readyState") == state)
-        assert eventually(browser, lambda: types(browser)[-1] == "done")
-        assert statuses(sandbox, "stream_workflow_instance") == wanted
-        browser.execute_script("leave()")
-        assert eventually(browser, lambda: sandbox.open_streams == 0)

@@ -113,7 +113,7 @@ def test_specification_has_exactly_the_operations_of_the_platform() -> None:
         successes = ",".join(status for status in operation["responses"] if status.startswith("2"))
         found.add((operation["tags"][0], operation["operationId"], method.upper(), path, successes))
     expected = {(each.tag, each.id, each.http_method, each.path, each.successes) for each in platform_operations()}
-    assert found == expected, "openapi.yaml and the table PLATFORM in tests/support/contract.py differ: edit one"
+    assert found == expected, "openapi.yaml and tests/support/platform.txt differ: edit one"
 
 
 def test_operation_is_described_and_has_a_rate_limit_tier(subtests: pytest.Subtests) -> None:

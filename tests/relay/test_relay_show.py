@@ -61,20 +61,6 @@ def test_tool_calls_have_a_name_and_a_state_and_more_where_show_names_it(
     assert len([each for each in sandbox.requests if each.operation == "get_tool"]) == 1
 
 
-def test_tool_without_a_name_that_can_be_read_is_shown_without_one(
-    sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom, emit: Callable[..., None]
-) -> None:
-    room = new_room()
-    call = {"status": "pending", "arguments": {}}
-    sandbox.faults.add("get_tool", status=403)
-    sandbox.faults.add("get_tool", status=500)
-    with start_relay(client={"max_retries": 0}).page() as page, page.room_events(room) as stream:
-        for tool in ("tool_1", "tool_1", "tool_2", "../tool_3"):
-            emit(room, "tool_call.start", tool_call={**call, "id": "tc_1", "tool_id": tool})
-            assert set(stream.next()["tool_call"]) == CALL - {"tool_name"}
-    assert len([each for each in sandbox.requests if each.operation == "get_tool"]) == 3
-
-
 def test_only_messages_of_users_and_assistants_are_shown_and_the_others_counted(
     relay: RelayServer, new_room: NewRoom, backend: InteractorClient, emit: Callable[..., None]
 ) -> None:

@@ -160,21 +160,6 @@ def test_reader_in_the_middle_of_an_answer_gets_it_from_its_beginning(
     assert events[0]["id"] == seen["id"]
 
 
-def test_answer_longer_than_what_is_kept_is_sent_from_its_beginning(
-    relay: RelayServer, new_room: NewRoom, emit: Emit
-) -> None:
-    room = new_room()
-    pieces = [f"{number:04} " * 200 for number in range(400)]
-    with relay.page() as page, page.room_events(room) as first:
-        deltas(emit, room, *pieces)
-        seen = ""
-        while len(seen) < len("".join(pieces)):
-            seen += first.next()["content"]
-        with page.room_events(room) as second:
-            complete(emit, room, "")
-            assert text_of(second.until("message.complete")) == "".join(pieces)
-
-
 def test_reader_that_comes_back_gets_what_it_missed_and_nothing_twice(
     sandbox: Sandbox, relay: RelayServer, new_room: NewRoom, emit: Emit
 ) -> None:
@@ -501,22 +486,6 @@ def test_reload_within_the_grace_period_keeps_the_stream_of_the_platform(
     assert sandbox.open_streams == 1
     relay.stop()
     eventually(lambda: sandbox.open_streams == 0)
-
-
-def test_reader_that_missed_more_than_may_be_queued_is_sent_all_of_it(
-    start_relay: StartRelay, new_room: NewRoom, emit: Emit
-) -> None:
-    room = new_room()
-    relay = start_relay(max_queued=1000)
-    with relay.page() as page, page.room_events(room) as live:
-        deltas(emit, room, "0")
-        seen = live.next()
-        pieces = [f"{number} " * 20 for number in range(1, 50)]
-        for piece in pieces:
-            deltas(emit, room, piece)
-            live.next()
-        with page.room_events(room, seen["id"]) as stream:
-            assert stream.contents(len(pieces)) == pieces
 
 
 def test_event_larger_than_what_may_be_queued_reaches_its_reader(

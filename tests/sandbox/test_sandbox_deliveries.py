@@ -25,7 +25,6 @@ from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVeri
 from tests.sandbox.test_sandbox_operations import use_agents, use_credentials, use_workflows
 from tests.support.sandbox_caller import DOCUMENT, Caller, check_event, credentials_of
 from tests.support.scripted_server import RawServer, Receiver, receiving
-from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -292,23 +291,6 @@ def test_deleted_or_inactive_webhook_gets_no_more_deliveries(
         assert len(receiver.got) == 2
 
 
-def test_in_flight_delivery_of_deleted_webhook_is_not_retried(
-    sandbox: Sandbox, caller: Caller, receiver: Receiver
-) -> None:
-    webhook = hook(caller, receiver.url)
-    receiver.hang()
-    receiver.answers.extend([500] * 30)
-    connect(sandbox, 20)
-    receiver.wait(outbox.AT_ONCE)
-    caller.delete(f"/webhooks/{webhook['id']}")
-    receiver.go_on.set()
-    eventually(lambda: len(sandbox.deliveries) >= outbox.AT_ONCE)
-    assert {delivery.next_attempt_at for delivery in sandbox.deliveries} == {None}
-    sandbox.clock.advance(100_000)
-    sandbox.wait_for_deliveries(60)
-    assert len(receiver.got) == outbox.AT_ONCE
-
-
 def test_changed_webhook_url_is_used_from_next_attempt(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
     webhook = hook(caller, f"{receiver.url}/old")
     receiver.answers.append(500)
@@ -352,23 +334,6 @@ def test_stop_interrupts_deliveries_and_restart_sends_them(receiver: Receiver) -
         sandbox.wait_for_deliveries(60)
     assert Counter(statuses(sandbox)) == {200: 21}
     assert {json.loads(got.body)["id"] for got in receiver.got} == {event["id"] for event in sandbox.events}
-
-
-def test_reset_cancels_in_flight_deliveries(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
-    hook(caller, receiver.url)
-    sandbox.delivery.duplicate = 1
-    receiver.hang()
-    connect(sandbox, 10)
-    receiver.wait(outbox.AT_ONCE)
-    sandbox.reset()
-    receiver.go_on.set()
-    assert sandbox.delivery == DeliveryOptions()
-    sandbox.wait_for_deliveries(60)
-    assert list(sandbox.deliveries) == []
-    with Caller(sandbox) as fresh:
-        hook(fresh, receiver.url)
-    connect(sandbox)
-    assert only(sandbox).status == 200
 
 
 def test_delivery_times_out_without_response(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:

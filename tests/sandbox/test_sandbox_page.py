@@ -136,16 +136,6 @@ def test_page_sends_workflow_events_and_json_input(inspector: Page, caller: Call
     assert caller.read(f"/workflow-instances/{instance['id']}")["current_state"] == "rejected"
 
 
-def test_page_shows_reason_of_refused_action(inspector: Page, caller: Caller) -> None:
-    room = caller.room()
-    inspector.open("rooms")
-    inspector.shows("#room-facts", room["id"])
-    caller.delete(f"/assistants/{room['assistant_id']}")
-    inspector.write("#content", "Hello?")
-    inspector.press("Send")
-    inspector.shows("#problem", "was deleted")
-
-
 def test_consent_page_grants_what_is_ticked_for_the_account_that_is_chosen(
     inspector: Page, sandbox: Sandbox, caller: Caller
 ) -> None:
@@ -166,21 +156,6 @@ def test_consent_page_grants_what_is_ticked_for_the_account_that_is_chosen(
     inspector.click("//summary")
     inspector.click("//button[.='temporarily_unavailable']")
     eventually(inspector.browser, lambda: "error=temporarily_unavailable" in inspector.browser.current_url)
-
-
-def test_page_filters_by_namespace_and_lists_requests(inspector: Page, sandbox: Sandbox, caller: Caller) -> None:
-    caller.room()
-    with Caller(sandbox, "user_2") as other:
-        other.room(name="Other")
-    inspector.open("rooms")
-    eventually(inspector.browser, lambda: inspector.text("#room-list").count("room_") == 2)
-    inspector.click("//select[@id='namespace']/option[.='user_2']")
-    eventually(inspector.browser, lambda: inspector.text("#room-list").count("room_") == 1)
-    inspector.shows("#room-list", "Other")
-    inspector.click("//a[@href='#requests']")
-    inspector.shows("#request-list", "POST /api/v1/rooms")
-    assert "user_1" not in inspector.text("#request-list")
-    assert sandbox.client_secret not in inspector.text("#request-list")
 
 
 def test_request_is_copied_as_curl_and_python_without_its_secrets(
@@ -237,18 +212,6 @@ def test_explored_run_is_a_line_of_time(inspector: Page, sandbox: Sandbox, calle
     inspector.shows("#schedule-list li:not([aria-current])", "r1 create_token")
     inspector.shows("#schedule-list li[aria-current]:last-child", "r2 create_room [LOST]")
     inspector.shows("#schedule-list .badge.failed", "lost")
-
-
-def test_older_entries_come_page_by_page(inspector: Page, caller: Caller) -> None:
-    for number in range(110):
-        caller.tool(f"tool_{number}")
-    inspector.open("assistants")
-    inspector.shows("#tools-tally", "The newest 100 of 110 are shown.")
-    inspector.press("Older")
-    inspector.shows("#tools-tally", "Items 101 to 110 of 110 are shown.")
-    inspector.shows("#tool-list", "tool_0")
-    inspector.press("Newer")
-    inspector.shows("#tool-list", "tool_109")
 
 
 def act(sandbox: Sandbox, **headers: str) -> httpx.Response:

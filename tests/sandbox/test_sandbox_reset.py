@@ -6,12 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from interactor_ext import ConflictError
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import Caller, listening, problem, seed_file, waiting_replies
+from tests.support.sandbox_caller import Caller, listening, problem, seed_file
 from tests.support.waiting import eventually, with_enough_time
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
@@ -22,7 +21,6 @@ SEED: dict[str, Any] = {
         "rooms": [{"id": "room_1", "assistant_id": "asst_1"}],
     }
 }
-MESSAGES = "/rooms/room_1/messages"
 STREAM = "/rooms/room_1/stream"
 
 
@@ -57,36 +55,6 @@ def test_client_does_not_retry_call_across_reset(sandbox: Sandbox) -> None:
             assert old.tools.list().data == []
 
     with_enough_time(attempt, 0.3, 3, 20)
-
-
-async def test_request_body_started_before_reset_returns_409() -> None:
-    sandbox = Sandbox()
-    transport = httpx.ASGITransport(sandbox.app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://platform.test") as client:
-
-        async def body() -> Any:
-            yield b"{"
-            sandbox.reset()
-            yield b"}"
-
-        answer = await client.post("/api/v1/tools", content=body())
-    assert answer.status_code == 409
-    assert "reset" in answer.json()["error"]["message"]
-    assert list(sandbox.requests) == []
-
-
-def test_waiting_reply_is_discarded_by_reset(tmp_path: Path) -> None:
-    with Sandbox(seed=seed_file(tmp_path, SEED), word_delay=0.2).run() as sandbox, ThreadPoolExecutor(1) as pool:
-        with Caller(sandbox) as old:
-            old.make(MESSAGES, content="word " * 100, stream=True)
-            waiting = pool.submit(old.post, MESSAGES, json={"content": "of the old test"})
-            eventually(lambda: waiting_replies(sandbox, "room_1") == 1)
-            sandbox.reset()
-            problem(waiting.result(), 409, "CONFLICT")
-        with Caller(sandbox) as caller:
-            assert caller.read(MESSAGES) == []
-            assert caller.make(MESSAGES, content="Hello")["content"] == "Bot here. You said: Hello"
-            assert len(caller.read(MESSAGES)) == 2
 
 
 @pytest.mark.parametrize("deleted", [False, True])

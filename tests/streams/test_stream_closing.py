@@ -71,23 +71,6 @@ async def test_entering_opens_the_connection_and_leaving_the_block_closes_it(mod
 
 
 @sync_and_async
-@pytest.mark.parametrize("in_a_loop", [False, True])
-async def test_leaving_the_block_by_an_error_closes_the_connection(mode: str, in_a_loop: bool) -> None:
-    async def fail(stream: Any) -> None:
-        async with stream:
-            if in_a_loop:
-                async for _ in stream:
-                    raise KeyError
-            raise KeyError
-
-    with RawServer(endless) as server:
-        async with streaming(mode, server.url) as stream:
-            with pytest.raises(KeyError):
-                await fail(stream)
-            assert await closed(server)
-
-
-@sync_and_async
 async def test_break_closes_the_connection_and_a_later_loop_resumes(mode: str) -> None:
     with RawServer(endless) as server:
         async with streaming(mode, server.url) as stream, stream:
@@ -248,20 +231,6 @@ async def test_time_limit_on_an_event_keeps_the_connection(source: Any, limited:
             assert (ids, stream.reconnects, len(server.connections)) == (["1", "2", "3"], 0, 1)
             with pytest.raises(StopAsyncIteration):
                 await anext(events)
-
-
-async def test_dropped_iterator_closes_the_connection_after_a_time_limit() -> None:
-    with RawServer(endless) as server:
-        async with streaming("async", server.url) as stream, stream:
-            events = aiter(stream)
-            assert (await anext(events)).content == "1"
-            assert [(await asyncio.wait_for(anext(events), 60)).content for _ in range(4)] == ["2", "3", "4", "5"]
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(anext(events), 0.01)
-            assert not server.connections[0].closed_by_client.is_set()
-            del events
-            assert await closed(server)
-            assert await take(stream, 2) == ["6", "7"]
 
 
 async def test_wait_for_timeout_restarts_neither_backoff_nor_connecting() -> None:

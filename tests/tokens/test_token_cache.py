@@ -261,38 +261,6 @@ def test_task_that_is_done_when_a_waiter_looks_makes_no_second_request(
         assert (issuer.count, runner.get_loop().time()) == (1, seconds)
 
 
-@pytest.mark.usefixtures("impatient")
-def test_thread_that_begins_when_a_waiter_looks_makes_no_second_request(
-    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    late: list[Callable[[], None]] = []
-    start = _thread.start_new_thread
-
-    class Now(Clock):
-        def __call__(self) -> float:
-            if len(late) == 1:  # the waiter takes the request for abandoned
-                late.append(late[0])
-                late[0]()
-            return self.now
-
-    def start_first_late(function: Callable[[], None], arguments: tuple[()]) -> int:
-        if late:
-            return start(function, arguments)
-        late.append(function)
-        return 0
-
-    issuer.gate.clear()
-    source = TokenCache(issuer.fetch, buffer=60, clock=Now())
-    monkeypatch.setattr(_thread, "start_new_thread", start_first_late)
-    with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(source.get)
-        eventually(lambda: issuer.asked)
-        issuer.gate.set()
-        assert waiting.result(60).access_token == "t1"
-    eventually(lambda: all(thread.name != "interactor-token" for thread in threading.enumerate()), "its end")
-    assert issuer.count == 1
-
-
 def test_signal_handler_can_get_a_token_during_get(issuer: Issuer, clock: Clock) -> None:
     source = TokenCache(issuer.fetch, buffer=60, clock=clock)
 

@@ -517,26 +517,6 @@ def test_asynchronous_tool_runs_for_a_synchronous_caller() -> None:
     assert run(ToolFunction.of(answer, None, None), {}) == 42
 
 
-def test_invalid_arguments_become_an_error_result(caplog: pytest.LogCaptureFixture) -> None:
-    def look_up(city: str, days: int = 1) -> None: ...
-
-    result = run(ToolFunction.of(look_up, None, None), {"City": "secret-place", "days": "2"})
-    assert result == {
-        "error": {
-            "type": "invalid_arguments",
-            "message": "The arguments are invalid: city: is missing; City: is unknown; known keys: city, days; "
-            "days: must be an integer, not a string",
-            "details": [
-                {"field": "city", "message": "is missing"},
-                {"field": "City", "message": "is unknown; known keys: city, days"},
-                {"field": "days", "message": "must be an integer, not a string"},
-            ],
-        }
-    }
-    assert "look_up" in caplog.text
-    assert "secret-place" not in caplog.text
-
-
 @pytest.mark.parametrize("arguments", [None, [], "x", 5], ids=repr)
 def test_arguments_other_than_an_object_become_an_error_result(arguments: Any) -> None:
     def ping() -> str:
