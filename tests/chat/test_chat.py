@@ -18,13 +18,7 @@ import httpx
 import pytest
 
 from interactor_client.models import MessageComplete, MessageDelta, UnknownEvent
-from interactor_ext import (
-    APITimeoutError,
-    NotFoundError,
-    PermissionDeniedError,
-    StreamError,
-    ValidationError,
-)
+from interactor_ext import APITimeoutError, NotFoundError, PermissionDeniedError, StreamError, ValidationError
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.platform import conversation
 from tests.support.cases import NIGHTLY
@@ -228,10 +222,7 @@ async def test_rest_of_the_text_can_be_read_after_the_stream_failed(
 @sync_and_async
 @pytest.mark.parametrize(
     ("events", "unknown"),
-    [
-        ([{"type": "done"}], 0),
-        ([{"type": "message.thinking"}, {"type": "message.complete", "message": {"id": 5}}], 1),
-    ],
+    [([{"type": "done"}], 0), ([{"type": "message.thinking"}, {"type": "message.complete", "message": {"id": 5}}], 1)],
     ids=["done", "unknown and invalid"],
 )
 def test_done_unknown_and_invalid_events_do_not_end_the_chat(

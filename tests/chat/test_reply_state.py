@@ -8,13 +8,7 @@ from typing import Any
 
 import pytest
 
-from interactor_client.models import (
-    Message,
-    MessageComplete,
-    MessageDelta,
-    ToolCall,
-    ToolCallStart,
-)
+from interactor_client.models import Message, MessageComplete, MessageDelta, ToolCall, ToolCallStart
 from interactor_ext import APIConnectionError, APITimeoutError, NotFoundError, StreamError
 from interactor_ext.chat._state import Done, ListMessages, ReadStream, ReplyState, RunTools, Sleep
 from interactor_ext.tools import WaitingCall

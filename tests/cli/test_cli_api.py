@@ -130,17 +130,6 @@ def test_field_shows_one_part_of_the_answer(shell: Shell, sandbox: Sandbox) -> N
     assert "at 'id', it has no fields" in shell.run(f"api get_room room_id={room} {of} data.metadata.id", 1)
 
 
-def test_all_pages_reach_a_file(shell: Shell, sandbox: Sandbox, tmp_path: Path) -> None:
-    with sandbox.client(namespace=NAMESPACE) as user:
-        ids = [assistant(user) for _ in range(3)]
-    listing = f"api list_assistants -n {NAMESPACE} per_page=1 --all"
-    assert shell.run(f"{listing} --field id").split() == ids
-    shell.run(f"{listing} --output {tmp_path}/all.json")
-    assert [each["id"] for each in json.loads((tmp_path / "all.json").read_text())] == ids
-    assert shell.run(f"{listing} --field id --output {tmp_path}/ids").endswith(f"Written to {tmp_path}/ids.\n")
-    assert (tmp_path / "ids").read_text().split() == ids
-
-
 def test_errors_are_json_under_json(shell: Shell, sandbox: Sandbox) -> None:
     def error(line: str, status: int = 1) -> Any:
         [only] = shell.run(f"{line} --json", status).splitlines()

@@ -157,11 +157,7 @@ def test_all_letters_of_this_router_and_no_other(
 @pytest.mark.parametrize("command", ["replay", "drop"])
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [
-        (["shop:a", "nothing"], "has the key 'nothing'"),
-        ([], "--all"),
-        (["shop:a", "--all"], "not both"),
-    ],
+    [(["shop:a", "nothing"], "has the key 'nothing'"), ([], "--all"), (["shop:a", "--all"], "not both")],
 )
 def test_unclear_choice_of_letters_changes_nothing(
     dead: Callable[..., str], queue: SQLiteEventQueue, command: str, arguments: list[str], said: str

@@ -114,9 +114,7 @@ def test_signals_are_passed_on_without_a_terminal() -> None:
             process.kill()
 
 
-def test_sandbox_speaks_the_dialects_that_are_named(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_sandbox_speaks_the_dialects_that_are_named(capfd: pytest.CaptureFixture[str]) -> None:
     code = (
         "from interactor_ext import InteractorClient\n"
         "with InteractorClient() as client:\n"

@@ -118,10 +118,7 @@ CASES = {
         "token", {"INTERACTOR_CLIENT_SECRET": "hunter2-of-another"}, advice="INTERACTOR_CLIENT_SECRET is wrong"
     ),
     "unknown host": Case(
-        "DNS",
-        {"INTERACTOR_CORE_API_URL": UNKNOWN},
-        detail="core.interactor.invalid",
-        advice="INTERACTOR_CORE_API_URL",
+        "DNS", {"INTERACTOR_CORE_API_URL": UNKNOWN}, detail="core.interactor.invalid", advice="INTERACTOR_CORE_API_URL"
     ),
     "unusable proxy": Case("DNS", {"http_proxy": PROXY}, detail="HTTP_PROXY can't be used"),
     "nobody listens": Case(
@@ -161,9 +158,7 @@ CASES = {
         advice="rate limited. Try again in 17 s",
     ),
     "server error": Case(
-        "read call",
-        fault={"operation": "list_assistants", "status": 503, "times": None},
-        advice="a problem",
+        "read call", fault={"operation": "list_assistants", "status": 503, "times": None}, advice="a problem"
     ),
 }
 

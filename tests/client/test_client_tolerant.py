@@ -19,15 +19,7 @@ from interactor_ext import (
     ValidationError,
 )
 from tests.support.modes import call, sync_and_async
-from tests.support.scripted_server import (
-    ASSISTANT,
-    SECRET,
-    OddServer,
-    http,
-    js,
-    refusing_url,
-    settings_of,
-)
+from tests.support.scripted_server import ASSISTANT, SECRET, OddServer, http, js, refusing_url, settings_of
 
 
 def listing(*names: str, **fields: Any) -> dict[str, Any]:

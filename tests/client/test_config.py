@@ -332,15 +332,6 @@ def test_environment_argument_conflicting_with_url_variable_raises_error(
     assert InteractorConfig.from_env(**GIVEN, environment=environment) == preset
 
 
-def test_url_of_another_environment_is_refused_with_advice() -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        InteractorConfig(**GIVEN, core_api_url="https://sandbox-core.interactor.com/api/v1")
-    assert str(caught.value) == (
-        "core_api_url belongs to 'sandbox', but account_server_url to 'production': pass environment='sandbox', or "
-        "leave out core_api_url and unset INTERACTOR_CORE_API_URL"
-    )
-
-
 PRODUCTION: dict[str, Any] = {
     "account_server_url": "https://auth.interactor.com/api/v1",
     "core_api_url": "https://core.interactor.com/api/v1",

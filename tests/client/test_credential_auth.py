@@ -216,15 +216,6 @@ async def test_expired_or_revoked_credential_raises_the_typed_error_out_of_the_c
     assert world.provider.calls == []
 
 
-async def test_credential_without_a_namespace_expires_with_an_error_that_names_none(mode: str, world: World) -> None:
-    world.credentials.refuses = REFRESH_FAILED
-
-    async with client_of(mode, world.credentials.server.settings) as client:
-        with pytest.raises(CredentialExpiredError, match=r"^The credential cred_1 can no longer be used\. ") as caught:
-            await send(client.credential_auth("cred_1"), "GET", world.provider.url)
-    assert caught.value.namespace is None
-
-
 async def test_token_that_the_provider_refuses_and_the_platform_cannot_refresh_raises_the_typed_error(
     world: World, client: Any
 ) -> None:

@@ -139,13 +139,6 @@ def test_error_envelope_of_the_contract_is_read() -> None:
     assert pickle.loads(pickle.dumps(error)).message == "The request is invalid"
 
 
-def test_message_of_an_invalid_body_names_no_request_id() -> None:
-    wire = Wire(lambda request: httpx.Response(200, json={"data": {"id": 1}}, headers={"X-Request-Id": "req_1"}))
-    with InteractorClient(**wire.settings) as client, pytest.raises(ResponseValidationError) as caught:
-        client.assistants.get("asst_1")
-    assert str(caught.value) == f"{caught.value.message} (request id req_1)"
-
-
 @pytest.mark.parametrize(
     ("content", "code", "words"),
     [

@@ -53,14 +53,6 @@ async def test_headers_and_query_of_a_view_are_added_to_those_of_the_view_before
     assert str(second.url.params) == "many=x&many=y&b=true&page=2"
 
 
-def test_query_of_the_http_client_is_added_to_that_of_a_call(wire: Wire) -> None:
-    with InteractorClient(**wire.settings) as client:
-        client.api.get_httpx_client().params = {"a": "1"}
-        client.assistants.list()
-        client.assistants.list(page=2, per_page=5)
-    assert [str(request.url.params) for request in wire.requests] == ["a=1", "a=1&page=2&per_page=5"]
-
-
 @sync_and_async
 async def test_what_a_method_sets_itself_beats_headers_and_query_of_its_view(mode: str, wire: Wire) -> None:
     async with opened(mode, wire.settings) as client:

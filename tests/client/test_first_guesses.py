@@ -170,12 +170,6 @@ def test_submodule_is_imported_in_the_old_way_too() -> None:
     assert __import__("interactor_ext.tools", fromlist=[""]).ToolSet is ToolSet
 
 
-def test_type_errors_of_a_call_itself_stay_what_they_are() -> None:
-    with InteractorClient(client_id="a", client_secret="b") as client, pytest.raises(TypeError) as error:
-        client.rooms.create("asst_1", metadata={"at": object()})
-    assert str(error.value).endswith("Nothing was sent.")
-
-
 async def test_advice_for_a_coroutine_method_comes_with_await() -> None:
     async with AsyncInteractorClient(client_id="a", client_secret="b") as client:
         create: Any = client.assistants.create

@@ -179,14 +179,6 @@ async def test_forgotten_await_in_an_argument_says_so() -> None:
         forgotten.close()
 
 
-def test_object_in_place_of_its_id_says_so(interactor_client: InteractorClient) -> None:
-    bot = interactor_client.assistants.create(name="Bot", model="gpt-4", system_prompt="")
-    with pytest.raises(ValueError, match="assistant_id must be a string, not Assistant: pass its id"):
-        interactor_client.assistants.get(bot)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="assistant_id is of type Assistant, which JSON can't represent: pass its id"):
-        interactor_client.rooms.create(assistant_id=bot)  # type: ignore[arg-type]
-
-
 class Chosen(str, Enum):  # noqa: UP042  (not a StrEnum, whose str is its value)
     ID = "asst_1"
 

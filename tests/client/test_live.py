@@ -16,10 +16,7 @@ from interactor_ext import InteractorClient
 from interactor_ext.sandbox import Sandbox
 from tests.support.flows import FLOWS, left_behind
 
-CREDENTIALS = {
-    "client_id": "INTERACTOR_SANDBOX_CLIENT_ID",
-    "client_secret": "INTERACTOR_SANDBOX_CLIENT_SECRET",
-}
+CREDENTIALS = {"client_id": "INTERACTOR_SANDBOX_CLIENT_ID", "client_secret": "INTERACTOR_SANDBOX_CLIENT_SECRET"}
 
 
 @pytest.fixture(params=["ours", pytest.param("theirs", marks=pytest.mark.live)])

@@ -12,13 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import (
-    APIConnectionError,
-    InteractorClient,
-    NotFoundError,
-    ResponseValidationError,
-    RetryPolicy,
-)
+from interactor_ext import APIConnectionError, InteractorClient, NotFoundError, ResponseValidationError, RetryPolicy
 from interactor_ext.logs import RedactingFilter, user_id
 from interactor_ext.sandbox import Sandbox
 from tests.support.modes import call, sync_and_async

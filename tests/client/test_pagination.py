@@ -62,10 +62,7 @@ prefetching = pytest.mark.parametrize("prefetch", [0, 1, 3, 100])
     [
         (None, PageMeta(1, 2, None, None, None)),
         ({}, PageMeta(1, 2, None, None, None)),
-        (
-            {"page": 2, "per_page": 20, "total": 45, "total_pages": 3, "has_more": True},
-            PageMeta(2, 20, 45, 3, True),
-        ),
+        ({"page": 2, "per_page": 20, "total": 45, "total_pages": 3, "has_more": True}, PageMeta(2, 20, 45, 3, True)),
         ({"current_page": 2, "per_page": 20, "total_count": 45, "total_pages": 3}, PageMeta(2, 20, 45, 3, True)),
         ({"current_page": 3, "per_page": 20, "total_count": 45, "total_pages": 3}, PageMeta(3, 20, 45, 3, False)),
         ({"page": 1, "per_page": 2, "total": 3}, PageMeta(1, 2, 3, None, True)),

@@ -65,10 +65,7 @@ def quoted(message: str, *, secret: str = SECRET) -> str:
         (("x-api-key", "opaque"), ("x-api-key", "***")),
         ([["token", {"value": "opaque"}], ["X", "1"]], [["token", "***"], ["X", "1"]]),
         (httpx.Headers({"X-Api-Key": "opaque", "X": "1"}), {"x-api-key": "***", "x": "1"}),
-        (
-            httpx.Headers({"Cookie": "opaque", "X": "1"}).multi_items(),
-            [("cookie", "***"), ("x", "1")],
-        ),
+        (httpx.Headers({"Cookie": "opaque", "X": "1"}).multi_items(), [("cookie", "***"), ("x", "1")]),
         (httpx.Headers({"Authorization": "opaque"}).raw, [(b"Authorization", "***")]),
         (ValueError(SECRET), "***"),
     ],

@@ -381,10 +381,7 @@ def test_with_retry_takes_the_number_of_retries(sleeps: list[float]) -> None:
 
 def test_with_retry_warns_of_a_statement_that_calls_nothing() -> None:
     with pytest.warns(RuntimeWarning, match=r"Call the function: with_retry\(\.\.\.\)\(\)") as caught:
-        with_retry(
-            lambda: 1,
-            max_retries=1,
-        )
+        with_retry(lambda: 1, max_retries=1)
     assert [each.filename for each in caught] == [__file__]
     with warnings.catch_warnings(record=True) as none:
         warnings.simplefilter("always")

@@ -7,14 +7,7 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import (
-    CircuitBreaker,
-    ConfigurationError,
-    RetryPolicy,
-    get_async_client,
-    get_client,
-    reset_clients,
-)
+from interactor_ext import CircuitBreaker, ConfigurationError, RetryPolicy, get_async_client, get_client, reset_clients
 from interactor_ext.limits import RateLimiter, RedisRateLimiter, Tier, Tiers
 from interactor_ext.tokens import FileTokenStore, RedisTokenStore
 from tests.support.forks import ended_well, in_child, in_threads, needs_fork

@@ -12,13 +12,7 @@ import pytest
 
 from interactor_client.api.assistants import create_assistant, list_assistants
 from interactor_client.models import CreateAssistantRequest
-from interactor_ext import (
-    AsyncInteractorClient,
-    ConfigurationError,
-    InteractorClient,
-    InteractorError,
-    ToolSet,
-)
+from interactor_ext import AsyncInteractorClient, ConfigurationError, InteractorClient, InteractorError, ToolSet
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import parse_event
 from tests.support.contract import operations

@@ -42,9 +42,7 @@ STATES = [
         ],
     ),
     WorkflowState(
-        name="review",
-        type="halting",
-        transitions=[WorkflowTransition(to="shipped", condition="approved == true")],
+        name="review", type="halting", transitions=[WorkflowTransition(to="shipped", condition="approved == true")]
     ),
     # No transition fits and none is by event: an instance that comes here fails.
     WorkflowState(name="broken", type="action", transitions=[WorkflowTransition(to="shipped", condition="x == 1")]),

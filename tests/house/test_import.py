@@ -126,12 +126,7 @@ def extra(name: str) -> str:
     ("package", "code", "error", "said"),
     [
         ("starlette", "import interactor_ext.sandbox", IMPORT, f"interactor_ext.sandbox {extra('sandbox')}"),
-        (
-            "typer",
-            "from interactor_ext import cli; exit(cli.main([]))",
-            "",
-            f"The command `interactor` {extra('cli')}",
-        ),
+        ("typer", "from interactor_ext import cli; exit(cli.main([]))", "", f"The command `interactor` {extra('cli')}"),
         ("mcp", "from interactor_ext import *; ToolSet().serve_mcp()", IMPORT, f"ToolSet.serve_mcp {extra('mcp')}"),
         ("psycopg", STORE, CONFIGURATION, f"PostgresEventStore {extra('postgres')}"),
         ("psycopg", ASYNC_STORE, CONFIGURATION, f"AsyncPostgresEventStore {extra('postgres')}"),

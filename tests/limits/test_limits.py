@@ -46,11 +46,7 @@ def test_burst_starts_at_once_and_the_rest_at_the_rate() -> None:
     assert waits[-1] == pytest.approx(6, abs=1)  # one a second, after the burst
 
 
-@given(
-    rate=st.floats(1, 6000),
-    burst=st.integers(1, 200),
-    gaps=st.lists(st.floats(0, 5), min_size=1, max_size=150),
-)
+@given(rate=st.floats(1, 6000), burst=st.integers(1, 200), gaps=st.lists(st.floats(0, 5), min_size=1, max_size=150))
 def test_no_series_of_calls_exceeds_the_tier(rate: float, burst: int, gaps: list[float]) -> None:
     tier = Tier(rate, burst)
     now, starts = [0.0], []

@@ -19,79 +19,9 @@ from tests.support.pages import DOCS, blocks
 ROOT = Path(__file__).parents[2]
 GUIDE = DOCS / "how-to" / "chat-in-frameworks.md"
 TYPESCRIPT = "typescript@7.0.2"
-STREAM = """
-import { InteractorStream, StreamError, type Message, type StreamEvent, type StreamStatus } from "@interactor/browser";
-
-const messages: Message[] = [];
-function show(event: StreamEvent): string {
-  switch (event.type) {
-    case "message.delta":
-      return event.content ?? "";
-    case "message.complete":
-      messages.push(event.message);
-      return event.message.role === "assistant" ? `${event.message.content}` : "";
-    case "tool_call.start":
-    case "tool_call.complete":
-      return `${event.tool_call.tool_id} ${JSON.stringify(event.tool_call.arguments)}: ${event.tool_call.status}`;
-    case "workflow.state_changed":
-      return event.state;
-    case "workflow.halted":
-      return (event.presentation?.fields ?? []).map((field) => field.label ?? field.name).join();
-    case "error":
-      return typeof event.error === "string" ? event.error : event.error.message ?? "";
-    default:
-      const nothing: never = event;
-      return nothing;
-  }
-}
-let status: StreamStatus = "closed";
-const stream = new InteractorStream({
-  onEvent: (event) => console.log(show(event)),
-  onError: (error) => console.log(error.isFinal, error.status?.toFixed(), error instanceof StreamError),
-  onStatus: (now) => (status = now),
-  reconnectInterval: 500,
-  headers: async () => ({ Authorization: "Bearer x" }),
-});
-stream.connect("/interactor/rooms/room_1/stream");
-console.log(stream.isConnected, stream.events.length, stream.streamingContent, stream.lastEventId, status);
-stream.disconnect();
-"""
-HOOK = """
-import { useEffect } from "react";
-import { InteractorChatElement } from "@interactor/browser/chat";
-import { InteractorChat, useInteractorChat, useInteractorStream } from "@interactor/browser/react";
-import { renderMarkdown } from "@interactor/browser/markdown";
-import { ChatSession, type ChatMessage } from "@interactor/browser/session";
-import { useRef } from "react";
-
-export function Page() {
-  const chat = useRef<InteractorChatElement>(null);
-  const { messages, send } = useInteractorChat({ room: "room_1" });
-  const row = ({ key, content }: ChatMessage) => <p key={key} onClick={() => send(content)}>{content}</p>;
-  return (
-    <>
-      {messages.map(row)}
-      <InteractorChat ref={chat} aria-label="Support" room="room_1" onEvent={(event) => console.log(event.type)}>
-        <h2 slot="header">Support</h2>
-      </InteractorChat>
-      <InteractorChat room="room_1" renderMarkdown={(text) => <em>{text}</em>} toolLabels={{ get_order: "Order" }} />
-      <interactor-chat room="room_1" assistant-name="Ada" tools="hidden" keep-open="" />
-    </>
-  );
-}
-new ChatSession({ room: "room_1", onChange: () => document.body.append(renderMarkdown("**Hello**")) }).open();
-document.querySelector<InteractorChatElement>("interactor-chat")!.credentials = "include";
-
-export function Answer({ room }: { room: string }) {
-  const { connect, disconnect, isConnected, events, streamingContent } = useInteractorStream({
-    onEvent: (event) => event.type === "message.complete" && console.log(event.message.content),
-    onError: (error: Error) => console.log(error.message),
-    autoReconnect: true,
-  });
-  useEffect(() => connect(`/interactor/rooms/${room}/stream`), [connect, room]);
-  return <p onClick={disconnect}>{isConnected ? streamingContent : events.length}</p>;
-}
-"""
+PAGES = Path(__file__).with_name("pages")
+STREAM = (PAGES / "stream.ts").read_text()
+HOOK = (PAGES / "hook.tsx").read_text()
 
 
 REACTS = ["19.3", "18.3"] if NIGHTLY else ["19.3"]

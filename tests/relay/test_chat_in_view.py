@@ -60,44 +60,9 @@ MARKDOWN = {
     ),
     "snake_case_name 2 * 3 * 4 \\*no\\* **open": "<p>snake_case_name 2 * 3 * 4 *no* **open</p>",
 }
-RENDER = """
-const done = arguments[1];
-import("/interactor/static/interactor-markdown.js").then(({ renderMarkdown }) => {
-  const html = arguments[0].map((text) => {
-    const box = document.createElement("div");
-    box.append(renderMarkdown(text));
-    const links = [...box.querySelectorAll("a")];
-    if (!links.every((link) => link.rel.includes("noopener") && link.target === "_blank")) return "opener";
-    for (const node of box.querySelectorAll("*")) {
-      for (const name of node.getAttributeNames()) {
-        if (!["href", "start"].includes(name) && node.className !== "end") node.removeAttribute(name);
-        else if (!["href", "start", "class"].includes(name)) node.removeAttribute(name);
-      }
-    }
-    return box.innerHTML;
-  });
-  done(html);
-});
-"""
-REACT_PAGE = """
-import { StrictMode } from "react";
-import { createRoot } from "react-dom/client";
-import { InteractorChat, useInteractorChat } from "@interactor/browser/react";
-
-const root = document.getElementById("root");
-function Page({ room }) {
-  const { messages, status, isWriting, send, stop } = useInteractorChat({ room });
-  window.own = { send, stop };
-  const said = messages.map(({ role, content, state }) => [role, content.trim(), state]);
-  return (
-    <>
-      <output>{JSON.stringify({ status, isWriting, said })}</output>
-      <InteractorChat room={room} renderMarkdown={(text) => <em>{text.toUpperCase()}</em>} />
-    </>
-  );
-}
-createRoot(root).render(<StrictMode><Page room={root.dataset.room} /></StrictMode>);
-"""
+PAGES = Path(__file__).with_name("pages")
+RENDER = (PAGES / "markdown.js").read_text()
+REACT_PAGE = (PAGES / "two_chats.jsx").read_text()
 HOSTILE = ["[", "](", "**a ", "*a _b ", "`", "``a`", "[a](b", "![[", "> ", "- ", "|-", "~~a", "https://a)", "<a", "# "]
 # Lines that open, close or continue a block, or change what a line before them is.
 LINES = [
@@ -132,35 +97,7 @@ LINES += [
     "|",
 ]
 # Markdown that grows against the same text drawn at once. A mark in what is complete shows that it is not drawn again.
-GROW = """
-const done = arguments[1];
-import("/interactor/static/interactor-markdown.js").then(({ renderMarkdown, GrowingMarkdown }) => {
-  const boxes = () => [document.createElement("div"), document.createElement("div")];
-  const differs = ([text, step]) => {
-    const [box, whole] = boxes();
-    const growing = new GrowingMarkdown(box);
-    for (let end = 1; end < text.length + step; end += step) {
-      growing.show(text.slice(0, end));
-      whole.replaceChildren(renderMarkdown(text.slice(0, end)));
-      if (box.innerHTML !== whole.innerHTML) return true;
-    }
-    return false;
-  };
-  const [box] = boxes();
-  const growing = new GrowingMarkdown(box);
-  let text = "";
-  const table = "|a|b|\\n|-|-|\\n|1|2|\\n|3|4|\\n|5";
-  const steps = [["text\\n\\n- one\\n- two\\n- thr", "li"], [`ee\\n\\n${table}`, "tr"]];
-  steps.push(["|6|\\n\\nend\\n\\n> a\\n> an", "p"], ["d", "hr"]);
-  for (const [more, what] of steps) {
-    for (const letter of more) growing.show((text += letter));
-    box.querySelectorAll(what).forEach((node) => (node.title = "kept"));
-  }
-  const kept = Array.from(box.querySelectorAll("[title]"), (node) => node.textContent);
-  growing.show("other");
-  done([arguments[0].filter(differs), kept, box.textContent]);
-});
-"""
+GROW = (PAGES / "growing_markdown.js").read_text()
 TIMES = """
 const done = arguments[1];
 import("/interactor/static/interactor-markdown.js").then(({ renderMarkdown }) => {

@@ -41,10 +41,7 @@ PROXIES = {
     "Vite": (vite, "vite.config.js"),
 }
 # What people write first.
-UNCURED = {
-    "nginx": ("    proxy_set_header Host $http_host;\n", ""),
-    "Vite": ("{ target: {} }", "{}"),
-}
+UNCURED = {"nginx": ("    proxy_set_header Host $http_host;\n", ""), "Vite": ("{ target: {} }", "{}")}
 
 
 @pytest.mark.parametrize("name", PROXIES)

@@ -141,9 +141,7 @@ def test_chat_by_keyboard_survives_a_restart_of_the_relay_and_answers_a_workflow
         assert "message.complete" in chat.run("return document.getElementById('root').dataset.seen")
         assert chat.run(
             "return [chat.className, chat.style.maxInlineSize, chat.id, chat.ariaLabel, chat.innerText]"
-        ) == [
-            *("chat", "48rem", "support", "Help", "Help"),
-        ]
+        ) == [*("chat", "48rem", "support", "Help", "Help")]
         assert chat.run("return document.getElementById('root').dataset.ref") == "interactor-chat"
     with sandbox.client(namespace=NAMESPACE) as user:
         context = user.workflow_instances.get(instance).context

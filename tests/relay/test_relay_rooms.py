@@ -15,11 +15,7 @@ from interactor_ext.limits import RedisRateLimiter, Tier, Tiers
 from interactor_ext.sandbox import Sandbox
 from tests.support.relay_server import RelayServer
 
-pytest_plugins = [
-    "tests.support.sandbox_fixtures",
-    "tests.support.relay_fixtures",
-    "tests.support.server_fixtures",
-]
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures", "tests.support.server_fixtures"]
 
 StartRelay = Callable[..., RelayServer]
 NewRoom = Callable[..., str]

@@ -218,27 +218,6 @@ def event_types(sandbox: Sandbox) -> list[str]:
     return [event["event"].removeprefix("credential.") for event in sandbox.events]
 
 
-def test_credential_expiry_is_published_without_reads(sandbox: Sandbox, caller: Caller) -> None:
-    for status in ("expired", "revoked"):
-        sandbox.add_credential("google", status=status)
-    assert event_types(sandbox) == []
-    for seconds in (60, 30):
-        sandbox.add_credential("google", expires_in=seconds, refreshable=False)
-    sandbox.add_credential("google", expires_in=20)
-    deleted = sandbox.add_credential("google", namespace="user_1", expires_in=30, refreshable=False)
-    caller.delete(f"/credentials/{deleted['id']}")
-    seen = [*["connected"] * 4, "revoked"]
-    assert event_types(sandbox) == seen
-    for _ in range(2):
-        sandbox.clock.advance(45)
-        seen.append("expired")
-        eventually(lambda: event_types(sandbox) == seen)
-    sandbox.add_credential("google", expires_in=0.1, refreshable=False)
-    eventually(lambda: event_types(sandbox) == [*seen, "connected", "expired"], "the expiry in real time")
-    with pytest.raises(ValueError, match="a time that can't be represented"):
-        sandbox.add_credential("google", expires_in=1e300)
-
-
 def test_credential_expired_while_stopped_is_published_at_start(tmp_path: Path) -> None:
     clock = Clock()
     with Sandbox(data=tmp_path / "platform.db", clock=clock).run() as sandbox:

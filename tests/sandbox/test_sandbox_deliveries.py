@@ -23,7 +23,7 @@ from interactor_ext.sandbox import Delivery, DeliveryOptions, Sandbox
 from interactor_ext.sandbox.delivery import outbox, posting
 from interactor_ext.webhooks import MemoryEventStore, WebhookRouter, WebhookVerifier
 from tests.sandbox.test_sandbox_operations import use_agents, use_credentials, use_workflows
-from tests.support.sandbox_caller import DOCUMENT, Caller, check_event, credentials_of
+from tests.support.sandbox_caller import DOCUMENT, Caller, check_event
 from tests.support.scripted_server import RawServer, Receiver, receiving
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
@@ -404,24 +404,6 @@ def test_tls_certificate_is_verified_for_host_in_url(
         sandbox.wait_for_deliveries(60)
         assert statuses(sandbox) == [None, 200, None]
         assert "CERTIFICATE_VERIFY_FAILED" in str(sandbox.deliveries[-1].error)
-
-
-async def test_delivery_works_under_server_without_lifespan(receiver: Receiver) -> None:
-    sandbox = Sandbox()
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app), base_url="http://sandbox") as client:
-        body = {"grant_type": "client_credentials", **credentials_of(sandbox)}
-        token = (await client.post("/auth/api/v1/oauth/token", json=body)).json()["data"]["access_token"]
-        answer = await client.post(
-            "/api/v1/webhooks",
-            json={"url": receiver.url, "events": ["credential.connected"], "secret": SECRET},
-            headers={"authorization": f"Bearer {token}", "x-namespace": "user_1"},
-        )
-        assert answer.status_code == 201
-        connect(sandbox)
-        (got,) = await asyncio.to_thread(receiver.wait, 1)
-        assert got.verified(SECRET, sandbox)
-        while not sandbox.deliveries:
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["a loop for all", "a loop for each call"])

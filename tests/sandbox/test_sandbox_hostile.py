@@ -61,9 +61,7 @@ HOSTILE = {
     "a list for an object": request("POST", "/_sandbox/deprecations", body=b"[]"),
     "an action without a body": request("POST", "/_sandbox/act"),
     "an action of odd ids": request(
-        "POST",
-        "/_sandbox/act",
-        body=b'{"operation": "send_message", "namespace": "", "path": {"room_id": []}}',
+        "POST", "/_sandbox/act", body=b'{"operation": "send_message", "namespace": "", "path": {"room_id": []}}'
     ),
     "an action of JSON without end": request("POST", "/_sandbox/act", body=b'{"a":' * 100_000),
     "a delivery that is null": request("POST", "/_sandbox/deliveries", body=b'{"what": null}'),
@@ -84,10 +82,7 @@ def test_malformed_requests_are_refused(sandbox: Sandbox, caplog: pytest.LogCapt
         assert caller.read("/rooms") == []
 
 
-@pytest.mark.parametrize(
-    ("order", "status"),
-    [({"kind": "clock_skew", "skew": 3e9}, 200), ({"latency": 1e-320}, 200)],
-)
+@pytest.mark.parametrize(("order", "status"), [({"kind": "clock_skew", "skew": 3e9}, 200), ({"latency": 1e-320}, 200)])
 def test_faults_accept_extreme_numbers(sandbox: Sandbox, caller: Caller, order: dict[str, object], status: int) -> None:
     levers = sandbox.core_api_url.replace("/api/v1", "/_sandbox/faults")
     assert httpx.post(levers, json={"operation": "list_rooms", **order}).status_code == 201

@@ -13,16 +13,7 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.http.pipeline import HANDLERS
 from interactor_ext.sandbox.platform.contract import load_contract
 from tests.support.contract import EVENTS
-from tests.support.sandbox_caller import (
-    DOCUMENT,
-    END,
-    OPERATIONS,
-    Caller,
-    fetch_token,
-    listening,
-    problem,
-    revoke,
-)
+from tests.support.sandbox_caller import DOCUMENT, END, OPERATIONS, Caller, fetch_token, listening, problem, revoke
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 

@@ -188,7 +188,4 @@ def test_replies_and_pending_then_survive_restart(tmp_path: Path) -> None:
         assert [each.left for each in sandbox.replies] == [1]
         answer = caller.submit(room, call, 1)
         assert answer["content"] == "It left."
-        assert [caller.say(room, "again")["content"] for _ in range(2)] == [
-            "And again.",
-            "Bot here. You said: again",
-        ]
+        assert [caller.say(room, "again")["content"] for _ in range(2)] == ["And again.", "Bot here. You said: again"]

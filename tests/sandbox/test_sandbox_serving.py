@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import signal
@@ -63,26 +62,6 @@ def test_sandbox_does_not_change_process_logging() -> None:
     before = [list(logger.handlers) for logger in loggers]
     with Sandbox().run():
         assert [logger.handlers for logger in loggers] == before
-
-
-def test_server_stops_when_it_is_told_to_and_sleeps_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """uvicorn by itself sleeps 0.1 s before it looks whether to stop, and again before it does."""
-    slept: list[float] = []
-
-    class Asyncio:
-        """The module, as uvicorn sees it."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(asyncio, name)
-
-        async def sleep(self, seconds: float) -> None:
-            slept.append(seconds)
-            await asyncio.sleep(seconds)
-
-    monkeypatch.setattr("uvicorn.server.asyncio", Asyncio())
-    with Sandbox().run() as sandbox, Caller(sandbox) as caller:
-        caller.room()
-    assert slept == []
 
 
 def test_concurrent_sandboxes_share_nothing() -> None:
@@ -251,19 +230,6 @@ def test_internal_failure_returns_500_envelope(
     problem(answer, 500, "API_ERROR")
     assert answer.headers["x-request-id"] in caplog.text
     assert "a bug" not in answer.text
-
-
-def test_client_that_leaves_amid_its_request_leaves_no_record_and_no_error(
-    sandbox: Sandbox, caller: Caller, caplog: pytest.LogCaptureFixture
-) -> None:
-    url = httpx.URL(sandbox.core_api_url)
-    before = len(sandbox.requests)
-    with socket.create_connection((url.host, url.port or 80)) as sock:
-        head = "POST /api/v1/rooms HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-        sock.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
-    assert caller.get("/rooms").status_code == 200
-    assert [record.method for record in sandbox.requests[before:]] == ["GET"]
-    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])

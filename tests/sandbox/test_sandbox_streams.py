@@ -51,15 +51,7 @@ def test_stream_response_has_sse_headers(caller: Caller, room: dict[str, Any]) -
 
 @pytest.mark.parametrize(
     ("last_event_id", "missed"),
-    [
-        ("", ""),
-        ("3", ""),
-        ("2", "c"),
-        ("0", "abc"),
-        ("7", "abc"),
-        ("seven", "abc"),
-        ("-1", "abc"),
-    ],
+    [("", ""), ("3", ""), ("2", "c"), ("0", "abc"), ("7", "abc"), ("seven", "abc"), ("-1", "abc")],
 )
 def test_last_event_id_resumes_stream(
     sandbox: Sandbox, caller: Caller, room: dict[str, Any], last_event_id: str, missed: str

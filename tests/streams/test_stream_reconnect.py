@@ -90,11 +90,7 @@ def test_disconnect_at_every_byte_loses_and_repeats_no_event(mode: str) -> None:
 @pytest.mark.parametrize("breaks", BREAKS.values(), ids=BREAKS)
 @pytest.mark.parametrize(("every", "count"), [(61, 50), (250, 200), (4096, 200)])
 def test_repeated_disconnects_lose_and_repeat_no_event(
-    mode: str,
-    breaks: Callable[[Connection, bytes], None],
-    every: int,
-    count: int,
-    monkeypatch: pytest.MonkeyPatch,
+    mode: str, breaks: Callable[[Connection, bytes], None], every: int, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # After so many that brought few events, the pauses would grow to seconds.
     monkeypatch.setattr(_state, "_SHORT_CONNECTIONS", 1000)

@@ -6,11 +6,7 @@ import json
 
 import pytest
 
-from interactor_ext import (
-    APIConnectionError,
-    CircuitOpenError,
-    InteractorError,
-)
+from interactor_ext import APIConnectionError, CircuitOpenError, InteractorError
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.streams._events import event_reader
 from interactor_ext.streams._state import GIVE_UP_AFTER, LONGEST_WAIT, Backoff, End, StreamState

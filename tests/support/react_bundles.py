@@ -14,24 +14,7 @@ from tests.support.npm import npm_package
 
 ESBUILD = "esbuild@0.28.2"
 REACT_VERSIONS = {"react-19": "react-dom@19.3.1"} | ({"react-18": "react-dom@18.3.1"} if NIGHTLY else {})
-CHAT_PAGE = """
-import { createElement, StrictMode } from "react";
-import { createRoot } from "react-dom/client";
-import { InteractorChat } from "@interactor/browser/react";
-
-const root = document.getElementById("root");
-const page = (seen) => createElement(InteractorChat, {
-  room: root.dataset.room, instance: root.dataset.instance, className: "chat", style: { maxInlineSize: "48rem" },
-  onEvent: (event) => render([...seen, event.type]),
-  id: "support", "aria-label": "Help", ref: (chat) => void (root.dataset.ref = chat?.localName ?? ""),
-}, createElement("h2", { slot: "header" }, "Help"));
-const app = createRoot(root);
-function render(seen) {
-  root.dataset.seen = seen.join(" ");
-  app.render(createElement(StrictMode, {}, page(seen)));
-}
-render([]);
-"""
+CHAT_PAGE = Path(__file__).with_name("chat_page.jsx").read_text()
 
 
 def react_bundle(request: pytest.FixtureRequest, name: str, folder: Path, page: str = CHAT_PAGE) -> None:

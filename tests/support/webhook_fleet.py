@@ -75,13 +75,7 @@ class Fleet:
     """Processes that each live a `life`, a function of the pipe to the test, `argument` and `lease`."""
 
     def __init__(
-        self,
-        life: Callable[..., None],
-        argument: Any,
-        *,
-        size: int,
-        lease: float,
-        victims: Iterable[str],
+        self, life: Callable[..., None], argument: Any, *, size: int, lease: float, victims: Iterable[str]
     ) -> None:
         self.runs, self.kills, self.completions = Counter[str](), Counter[str](), Counter[str]()
         self.answers = Counter[int]()

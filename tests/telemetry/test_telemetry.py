@@ -21,13 +21,7 @@ from typing import Any
 import httpx
 import pytest
 
-from interactor_ext import (
-    APIConnectionError,
-    ConfigurationError,
-    InteractorClient,
-    InteractorError,
-    RetryPolicy,
-)
+from interactor_ext import APIConnectionError, ConfigurationError, InteractorClient, InteractorError, RetryPolicy
 from interactor_ext._call import Call
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import (

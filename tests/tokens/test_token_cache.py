@@ -15,12 +15,7 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import (
-    APIConnectionError,
-    APITimeoutError,
-    ConfigurationError,
-    InteractorConfig,
-)
+from interactor_ext import APIConnectionError, APITimeoutError, ConfigurationError, InteractorConfig
 from interactor_ext.tokens import MemoryTokenStore, Token, _cache
 from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
 from interactor_ext.tokens._shared_store import SharedStore

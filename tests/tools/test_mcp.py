@@ -192,10 +192,7 @@ async def test_chat_in_the_loop_of_the_session(sandbox: Sandbox) -> None:
                 text = (await reply.message()).content
     assert text_of("add", {"result": "1 and 2 are 3"}) in text
     assert text.endswith(
-        text_of(
-            "die",
-            {"error": {"type": "tool_failed", "message": "The MCP server demo returned no result."}},
-        )
+        text_of("die", {"error": {"type": "tool_failed", "message": "The MCP server demo returned no result."}})
     )
 
 
