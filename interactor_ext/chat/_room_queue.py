@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from interactor_client.models import Message
 
 # How many rooms are remembered whose newest message got no reply.
-_MOST_GIVEN_UP = 1024
+_MAX_GIVEN_UP_ROOMS = 1024
 # Seconds between polls for the end of a reply, half a minute in all. After that the chat listens to the stream, and if
 # no event comes, the reply counts as cut off.
 _POLL_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 5.0, 5.0, 5.0, 4.0)
 _LATER_POLL_PAUSE = 10.0
 _LISTEN_SECONDS = 5.0
 # A message without a reply after this time won't get one.
-_LONGEST_REPLY = timedelta(minutes=5)
+_MAX_REPLY_TIME = timedelta(minutes=5)
 _NEWEST = 20
 
 ANOTHER_CHAT = "another chat in this room hadn't ended. Nothing was sent"
@@ -122,7 +122,7 @@ class RoomQueue:
 
     def _is_replying(self, room: Room, newest_first: list[Message]) -> bool:
         """Whether a reply is still to come. One that waits for tool results doesn't count."""
-        since = datetime.now(UTC) - _LONGEST_REPLY
+        since = datetime.now(UTC) - _MAX_REPLY_TIME
         alive = [
             each
             for each in reversed(newest_first)
@@ -133,7 +133,7 @@ class RoomQueue:
     def _give_up(self, room: Room, newest: str) -> None:
         with self._lock:
             self._given_up[room] = newest
-            if len(self._given_up) > _MOST_GIVEN_UP:
+            if len(self._given_up) > _MAX_GIVEN_UP_ROOMS:
                 del self._given_up[next(iter(self._given_up))]
 
 

@@ -31,7 +31,7 @@ from interactor_ext._redaction import clean_json, clean_text
 from interactor_ext._responses._status_error import read_error_body
 from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
 from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, too_long
-from interactor_ext.chat._state import WAYS, ListMessages, ReadStream, ReplyState, RunTools, Sleep
+from interactor_ext.chat._state import HOW_TO_RUN_TOOLS, ListMessages, ReadStream, ReplyState, RunTools, Sleep
 from interactor_ext.logs import depth_of_caller, line_of_caller, logger
 from interactor_ext.streams._shared import Gap
 from interactor_ext.tools._approval import WaitingCall
@@ -243,7 +243,7 @@ class SharedReply(Advised):
         self._state.to_look_up.popleft()
         if not has_callback:
             waits = f"The assistant waits for the tool {clean_text(name)!r}, which this chat doesn't run"
-            warnings.warn(f"{waits}: {WAYS}.", RuntimeWarning, stacklevel=depth_of_caller())
+            warnings.warn(f"{waits}: {HOW_TO_RUN_TOOLS}.", RuntimeWarning, stacklevel=depth_of_caller())
 
     def _report_event(self, event: Any) -> None:
         if event is Gap.GAP:

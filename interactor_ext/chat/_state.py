@@ -42,11 +42,11 @@ from interactor_ext.tools._calls import is_finished
 
 # Seconds between lists of a room whose stream is lost, or whose list lags behind the stream.
 _POLL_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0)
-WAYS = (
+HOW_TO_RUN_TOOLS = (
     "pass tools= to the chat, give the tool a callback_url, or submit the result in a webhook handler of "
     "room.tool_call.pending"
 )
-_ADVICE = f"Unless something else already runs it, {WAYS}."
+_ADVICE = f"Unless something else already runs it, {HOW_TO_RUN_TOOLS}."
 
 
 class ReadStream(NamedTuple):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 A = TypeVar("A")
 
-_MOST_QUOTED = 300
+_MAX_QUOTED = 300
 
 
 class _Typed(SharedReply, Generic[A]):
@@ -79,7 +79,7 @@ class _Typed(SharedReply, Generic[A]):
     def _last(self, message: Message) -> A:
         if self._given:
             return self._given[-1]
-        said = clean_text(message.content or "")[:_MOST_QUOTED]
+        said = clean_text(message.content or "")[:_MAX_QUOTED]
         name = self._shape.__name__
         raise ResponseValidationError(
             f"The assistant was asked for a {name} twice and didn't call {self._tool.name}. It said: {said!r}",

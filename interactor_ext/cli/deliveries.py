@@ -26,7 +26,7 @@ SecretFile = Annotated[
     typer.Option("--secret-file", help="File containing the webhook secret (default: $INTERACTOR_WEBHOOK_SECRET)."),
 ]
 # In seconds, as long as the platform waits for a receiver.
-PATIENCE = 30.0
+TIMEOUT = 30.0
 # The headers needed for verification, and the options that set them.
 SIGNED = {"x-interactor-signature": "--signature", "x-interactor-timestamp": "--timestamp"}
 

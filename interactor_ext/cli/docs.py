@@ -16,7 +16,7 @@ import typer
 from interactor_ext._errors import ConfigurationError
 from interactor_ext.cli.output import write, write_markdown
 
-_MOST_FOUND = 8
+_MAX_FOUND = 8
 _ENTRY = re.compile(r"^(?:## (?P<section>.+)|- \[(?P<title>.+?)\]\((?P<name>[^)]+)\.html\): (?P<about>.*))$", re.M)
 # A heading, or a code block, in which a # begins a comment.
 _HEADING = re.compile(r"^(?:```.*?^```|#{1,4} (?P<heading>.+?)$)", re.M | re.S)
@@ -76,7 +76,7 @@ def search(words: str) -> list[Found]:
             "ORDER BY bm25(parts, 0, 8, 4, 1) LIMIT ?"
         )
         for together in (" AND ", " OR "):
-            found = db.execute(ranked, (together.join(quoted), _MOST_FOUND)).fetchall() if quoted else []
+            found = db.execute(ranked, (together.join(quoted), _MAX_FOUND)).fetchall() if quoted else []
             if found:
                 break
     return [Found(*map(_on_one_line, each)) for each in found]

@@ -34,7 +34,7 @@ from interactor_ext.webhooks.worker._loading import load_router
 # List operations for the read call; the first one within the scopes is used.
 _LISTS = ("list_assistants", "list_rooms", "list_credentials", "list_workflows", "list_webhooks", "list_tools")
 # In seconds. Deliveries are refused beyond 300 s; a clock this far off is drifting towards that.
-_MOST_SKEW = 60.0
+_MAX_SKEW = 60.0
 
 
 def examine_receiver(name: str | None) -> Finding:
@@ -151,7 +151,7 @@ def _clock(client: InteractorClient) -> Finding:
         return Finding("clock", "skipped", "the server doesn't report its time")
     ahead = now - told
     detail = f"this machine is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the server"
-    if abs(ahead) <= _MOST_SKEW:
+    if abs(ahead) <= _MAX_SKEW:
         return Finding("clock", "ok", detail)
     advice = (
         "Synchronize the clock with NTP. Otherwise tokens seem to expire at the wrong time, and "
@@ -188,7 +188,7 @@ def _read(client: InteractorClient, name: str) -> Finding:
     operation = operations.describe(name).operation
     began = time.perf_counter()
     try:
-        _ask(client, name)
+        _request_one(client, name)
     except PermissionDeniedError:
         return _missing_scope(" ".join(operations.describe(name).scopes))
     except AuthenticationError as error:
@@ -210,7 +210,7 @@ def _namespace(client: InteractorClient, namespace: str | None, readable: list[s
         return Finding("namespace", "skipped", "pass one with --namespace to check it")
     try:
         tenant = client.namespace(namespace)
-        empty = [name for name in readable if not _ask(tenant, name)]
+        empty = [name for name in readable if not _request_one(tenant, name)]
     except ConfigurationError as error:
         return Finding("namespace", "failed", str(error), "Choose a name for the tenant, such as user_123 or org_acme.")
     except (PermissionDeniedError, NotFoundError) as error:
@@ -224,7 +224,7 @@ def _namespace(client: InteractorClient, namespace: str | None, readable: list[s
     return Finding("namespace", "ok", f"{namespace!r} contains data")
 
 
-def _ask(client: InteractorClient, name: str) -> list[Any]:
+def _request_one(client: InteractorClient, name: str) -> list[Any]:
     """Request a list with one item. Raises InteractorError."""
     answer = operations.send(client, operations.arguments(operations.describe(name), {"per_page": "1"}))
     data = answer.get("data") if isinstance(answer, dict) else None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from interactor_ext import InteractorClient
 
 # Ctrl-C, the end of a service, and a closed terminal.
-_ENDS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def listen(
@@ -57,7 +57,7 @@ def listen(
     with ExitStack() as stack:
         ended = ThreadWaiter()
         # No signal may interrupt the registration or its removal.
-        stack.enter_context(signals_handled(_ENDS, lambda *_: ended.wake()))
+        stack.enter_context(signals_handled(_STOP_SIGNALS, lambda *_: ended.wake()))
         url = stack.enter_context(receiver.served(host, port, secret, save, forward_to))
         if forward_to is not None:
             from interactor_ext import InteractorClient

@@ -18,7 +18,7 @@ from interactor_ext.transports._proxied import proxy_name
 from interactor_ext.transports._proxies_and_tls import environment_proxy
 
 Status = Literal["ok", "warning", "failed", "skipped"]
-_PATIENCE = 5.0
+_TIMEOUT = 5.0
 
 
 class Finding(NamedTuple):
@@ -44,7 +44,7 @@ def reach(name: str, variable: str, url: str) -> Iterator[Finding]:
         yield Finding("DNS", "skipped", f"the {name} is reached through {proxy_name(proxy, variable_of_proxy)}")
         return
     try:
-        connection = socket.create_connection((host, port), timeout=_PATIENCE)
+        connection = socket.create_connection((host, port), timeout=_TIMEOUT)
         address = connection.getpeername()[0]  # fails if the server has already reset the connection
     except socket.gaierror as error:
         advice = f"Check the host in {variable}, and this machine's DNS resolver."

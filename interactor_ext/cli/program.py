@@ -12,9 +12,9 @@ from types import FrameType
 from interactor_ext.cli.output import complain
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
-_PASSED_ON = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
+_FORWARDED_SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 # A terminal sends these to all foreground processes, including the program.
-_OF_TERMINALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGQUIT") if hasattr(signal, name))
+_TERMINAL_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGQUIT") if hasattr(signal, name))
 # The shells' convention.
 NOT_FOUND, _NOT_EXECUTABLE, _ENDED_BY_SIGNAL = 127, 126, 128
 
@@ -34,10 +34,10 @@ def run_program(
     def pass_on(number: int, frame: FrameType | None) -> None:
         if program is None:
             early.append(number)
-        elif number not in _OF_TERMINALS or not _is_in_foreground():
+        elif number not in _TERMINAL_SIGNALS or not _is_in_foreground():
             program.send_signal(number)
 
-    with signals_handled(_PASSED_ON, pass_on):
+    with signals_handled(_FORWARDED_SIGNALS, pass_on):
         announce()
         try:
             program = subprocess.Popen(command, env=environment)  # noqa: S603  # the user's command

@@ -20,7 +20,7 @@ import httpx
 
 from interactor_ext._errors import InteractorError
 from interactor_ext._redaction import clean_text
-from interactor_ext.cli.deliveries import PATIENCE, SIGNED, post, show_answer, show_event, type_of
+from interactor_ext.cli.deliveries import SIGNED, TIMEOUT, post, show_answer, show_event, type_of
 from interactor_ext.cli.output import write
 from interactor_ext.cli.settings import open_private
 from interactor_ext.webhooks import (
@@ -33,7 +33,7 @@ from interactor_ext.webhooks import (
 )
 from interactor_ext.webhooks.answers import refused
 
-_NO_ANSWER = 502
+_NO_RESPONSE = 502
 # The headers of a delivery to forward, in addition to those that begin with X-.
 _FORWARDED = ("CONTENT_TYPE", "HTTP_USER_AGENT")
 
@@ -44,7 +44,7 @@ def served(host: str, port: int, secret: str, save: Path | None, forward_to: str
     router = WebhookRouter(WebhookVerifier(secret), MemoryEventStore(ttl=math.inf))
     router.default(_show_received)
     with ExitStack() as stack:
-        client = stack.enter_context(httpx.Client(timeout=PATIENCE)) if forward_to else None
+        client = stack.enter_context(httpx.Client(timeout=TIMEOUT)) if forward_to else None
         receiver = Receiver(router, save, client, forward_to or "")
         server = stack.enter_context(make_server(host, port, receiver, Server, QuietRequestHandler))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
@@ -104,8 +104,8 @@ class Receiver:
         try:
             answer = post(client, "--forward-to", self._forward_to, body, headers)
         except InteractorError as error:
-            _show_refused(_NO_ANSWER, str(error))
-            return refused(_NO_ANSWER, "no_answer", "The application didn't respond.")
+            _show_refused(_NO_RESPONSE, str(error))
+            return refused(_NO_RESPONSE, "no_answer", "The application didn't respond.")
         write(f"{self._forward_to} responded ", "dim", end="")
         show_answer(answer)
         return WebhookAnswer(

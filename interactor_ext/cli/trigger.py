@@ -12,7 +12,7 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._lazy import httpx
 from interactor_ext.cli import operations
 from interactor_ext.cli.deliveries import (
-    PATIENCE,
+    TIMEOUT,
     SecretFile,
     complete_event,
     describe_event,
@@ -60,7 +60,7 @@ def trigger(
     from interactor_ext.testing.deliveries import WebhookFactory
 
     delivery = WebhookFactory(secret_of(secret_file))(event, data, namespace=namespace)
-    with httpx.Client(timeout=PATIENCE) as client:
+    with httpx.Client(timeout=TIMEOUT) as client:
         answer = post(client, "--to", to, delivery.body, delivery.headers)
     show_answer(answer)
     if not answer.is_success:
@@ -115,7 +115,7 @@ def _publish(client: InteractorClient, event: str, data: dict[str, Any]) -> None
     asked = json.dumps({"event": event, "namespace": namespace, "data": data}).encode()
     headers = {"Content-Type": "application/json"}
     # The sandbox is on this machine or on the local network, so no proxy leads there.
-    with httpx.Client(timeout=PATIENCE, trust_env=False) as direct:
+    with httpx.Client(timeout=TIMEOUT, trust_env=False) as direct:
         answer = post(direct, "INTERACTOR_CORE_API_URL", f"{control}/events", asked, headers)
     if answer.status_code != 201:
         raise ConfigurationError(

@@ -12,8 +12,8 @@ from interactor_ext._errors import ConfigurationError
 from interactor_ext._lazy import asyncio, httpx
 from interactor_ext.cli.dead_letters import dead
 from interactor_ext.cli.deliveries import (
-    PATIENCE,
     SIGNED,
+    TIMEOUT,
     SecretFile,
     post,
     read_body,
@@ -81,7 +81,7 @@ def replay(
     secret = secret_of(secret_file)
     raw_bodies = [read_body(body)[0] for body in bodies]
     accepted = True
-    with httpx.Client(timeout=PATIENCE) as client:
+    with httpx.Client(timeout=TIMEOUT) as client:
         for raw in raw_bodies:
             answer = post(client, "--to", to, raw, sign(raw, secret, event=type_of(raw)))
             accepted = accepted and answer.is_success

@@ -68,7 +68,7 @@ async def _stream(response: Response, blocks: Reader, receive: Receive, send: Se
     """Send events until they end, the browser has left, or it stops reading. In the last case the response stays
     unfinished, and the server closes the connection.
     """
-    tasks = {asyncio.create_task(_send_events(response, blocks, send)), asyncio.create_task(_until_gone(receive))}
+    tasks = {asyncio.create_task(_send_events(response, blocks, send)), asyncio.create_task(_until_disconnect(receive))}
     try:
         await asyncio.wait([*tasks, blocks.stalled], return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -86,6 +86,6 @@ async def _send_events(response: Response, blocks: Reader, send: Send) -> None:
         await send({"type": "http.response.body", "body": b""})
 
 
-async def _until_gone(receive: Receive) -> None:
+async def _until_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

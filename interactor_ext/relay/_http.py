@@ -39,7 +39,7 @@ _ORIGIN = re.compile(r"(https?)://((?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _RETRY_SECONDS = 5.0
 _PREFLIGHT_SECONDS = 600
-_MOST_WARNINGS = 20
+_MAX_WARNINGS = 20
 
 _WORDS = {
     400: ("BAD_REQUEST", "The request was incomplete."),
@@ -178,7 +178,7 @@ class Origins:
 
     def _warn(self, origin: str, host: str) -> None:
         """Warn once per pair, up to a limit: anyone can send any values."""
-        if (origin, host) not in self._warned and len(self._warned) < _MOST_WARNINGS:
+        if (origin, host) not in self._warned and len(self._warned) < _MAX_WARNINGS:
             self._warned.add((origin, host))
             logger.warning(
                 'The relay refused a page of "%s": the Host of its request is "%s". If a proxy (Vite, '

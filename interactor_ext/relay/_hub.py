@@ -30,7 +30,7 @@ from interactor_ext.streams._shared import Gap
 
 # The time limit for opening a stream, including retries.
 _OPEN_SECONDS = 30.0
-_MOST_KEPT = 1000
+_MAX_KEPT_EVENTS = 1000
 _BUSY_SECONDS = 10.0
 _DONE = f"event: done\ndata: {dump({'type': 'done'})}\n\n".encode()
 _FAILED = f"data: {dump({'type': 'error', 'error': 'The stream was interrupted.'})}\n\n".encode()
@@ -67,7 +67,7 @@ class Hub:
         self._starts = {start.id if start is not None else ""}
         self.readers: set[Reader] = set()
         self._closer: asyncio.TimerHandle | None = None
-        self._kept: deque[Entry] = deque(maxlen=_MOST_KEPT)
+        self._kept: deque[Entry] = deque(maxlen=_MAX_KEPT_EVENTS)
         self._reply_text: list[str] = []
         self._opened: asyncio.Future[InteractorError | bool] = self._loop.create_future()
         """Whether the stream is open; False if it was already over."""
@@ -185,7 +185,7 @@ class Hub:
             last = kept[number - 1].position
             if last == place or (place.number == 0 and last.id == place.id):
                 return kept[number:]
-        return kept if place.id and place.id in self._starts and len(kept) < _MOST_KEPT else None
+        return kept if place.id and place.id in self._starts and len(kept) < _MAX_KEPT_EVENTS else None
 
 
 class Hubs:
@@ -200,7 +200,7 @@ class Hubs:
         self, name: tuple[str, ...], source: Source, ids: EventIds, resume: Position | None
     ) -> Reader | None:
         """See `Hub.join`. `name` starts with the namespace. Raises Refused if the namespace has too many readers."""
-        if sum(len(hub.readers) for hub, its in self._hubs.items() if its[0] == name[0]) >= self._options.most_readers:
+        if sum(len(hub.readers) for hub, its in self._hubs.items() if its[0] == name[0]) >= self._options.max_readers:
             raise Refused(429, retry_after=_BUSY_SECONDS)
         hub = next((each for each, its in self._hubs.items() if its == name and each.can_join(resume)), None)
         if hub is None:

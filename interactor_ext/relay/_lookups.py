@@ -13,7 +13,7 @@ from interactor_ext.relay._public import TOOL_NAME, Show, public_json
 
 # A page is waiting for the response.
 _SECONDS = 5.0
-_REMEMBERED_NAMES = 4096
+_MAX_NAMES = 4096
 
 
 class ToolNames:
@@ -42,7 +42,7 @@ class ToolNames:
             log_failure("A request for a tool's name", error)
             return
         self._names[namespace, tool_id] = name
-        if len(self._names) > _REMEMBERED_NAMES:
+        if len(self._names) > _MAX_NAMES:
             del self._names[next(iter(self._names))]
 
 

@@ -23,12 +23,12 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HubOptions:
-    """Times are in seconds, sizes in bytes; `most_readers` is per namespace."""
+    """Times are in seconds, sizes in bytes; `max_readers` is per namespace."""
 
     grace: float
     heartbeat: float
-    most_queued: int
-    most_readers: int
+    max_queued_bytes: int
+    max_readers: int
     drain: float
 
 
@@ -68,7 +68,7 @@ class Reader:
         """Queue a live event. A reader too far behind is dropped, and reconnects with the id of its last event."""
         if self._ended or (self._resume is not None and entry.position.repeats(self._resume)):
             return
-        if self._bytes and self._bytes + len(entry.block) > self._options.most_queued:
+        if self._bytes and self._bytes + len(entry.block) > self._options.max_queued_bytes:
             self._blocks.clear()
             self._bytes = 0
             self._ended = True

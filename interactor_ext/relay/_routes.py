@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from interactor_ext.tools._tool_set import ToolSet
 
 T = TypeVar("T")
-_MOST_PER_PAGE = 100
+_MAX_PER_PAGE = 100
 _WRITES = frozenset({"POST", "PATCH", "DELETE"})
-_LONGEST_NAME = 200
+_MAX_NAME_LENGTH = 200
 # For the list of rooms: the totals would count other users' rooms.
 _META_OF_ROOMS = ("page", "per_page", "has_more")
 _META_OF_MESSAGES = (*_META_OF_ROOMS, "total", "total_pages")
@@ -408,7 +408,7 @@ def _page(query: Mapping[str, str]) -> dict[str, int]:
         asked = {name: int(query[name]) for name in ("page", "per_page") if name in query}
     except ValueError:
         raise Refused(422) from None
-    if asked.get("page", 1) < 1 or not 1 <= asked.get("per_page", 1) <= _MOST_PER_PAGE:
+    if asked.get("page", 1) < 1 or not 1 <= asked.get("per_page", 1) <= _MAX_PER_PAGE:
         raise Refused(422)
     return asked
 
@@ -421,6 +421,6 @@ def _known_id(value: Any) -> str:
 
 def _name(body: Mapping[str, Any]) -> str:
     name = body.get("name")
-    if not isinstance(name, str) or not 0 < len(name.strip()) <= _LONGEST_NAME:
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= _MAX_NAME_LENGTH:
         raise Refused(422)
     return name.strip()

@@ -69,30 +69,30 @@ class Clock(Advised, calls=True):
         """
         with self._lock:
             self._show(self.now() + seconds, self._shown[2])
-        self._tell()
+        self._notify()
 
     def set(self, moment: float | datetime) -> None:
         """Move to a time: Unix seconds, or a datetime with a zone. Thread-safe. Raises ValueError like `advance`."""
         with self._lock:
             self._show(unix_seconds("moment", moment), self._shown[2])
-        self._tell()
+        self._notify()
 
     def freeze(self) -> None:
         """Stop the clock until `resume` or `reset`; `advance` and `set` still move it."""
         with self._lock:
             self._show(self.now(), 0)
-        self._tell()
+        self._notify()
 
     def resume(self) -> None:
         """Continue from the clock's current time."""
         with self._lock:
             self._show(self.now(), self._speed)
-        self._tell()
+        self._notify()
 
     def reset(self) -> None:
         """Return to real time, and let it pass."""
         self._show(time.time(), self._speed)
-        self._tell()
+        self._notify()
 
     def on_move(self, listener: Callable[[], None]) -> None:
         """Call a bound method after each move, in the moving thread; its object is referenced weakly."""
@@ -121,7 +121,7 @@ class Clock(Advised, calls=True):
             raise ValueError("The clock only shows finite times from 1970 to 8999.")
         self._shown = (moment, time.monotonic(), speed)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         for reference in self._listeners:
             if listener := reference():
                 listener()

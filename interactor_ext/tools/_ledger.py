@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Seconds until another process takes over a call whose process has died. Renewed while the function runs.
 _LEASE = 60.0
 _POLL_PAUSE = 1.0
-_MOST_UNKNOWN = 1000
+_MAX_UNKNOWN = 1000
 _UNKNOWN = (
     "The outcome is unknown: the tool was started, and the process that ran it ended. It may or "
     "may not have taken effect. Don't call it again for this; tell the user that somebody must "
@@ -44,7 +44,7 @@ class Ledger:
     def __init__(self, store: EventStore) -> None:
         self.store = store
         self.calls = StoreCalls(in_memory=isinstance(store, MemoryEventStore))
-        self.unknown: deque[PendingCall] = deque(maxlen=_MOST_UNKNOWN)
+        self.unknown: deque[PendingCall] = deque(maxlen=_MAX_UNKNOWN)
 
 
 class LedgerEntry:
@@ -63,7 +63,7 @@ class LedgerEntry:
     def result(self, run: Callable[..., Effects[Any]], ends_at: float | None) -> Effects[Any]:
         """Return the function's result for `submit`. Called again, it continues where it was interrupted."""
         claim = self._ledger.store.claim
-        while (state := (yield from self._ask(claim, self._key, self._token, _LEASE))) == ClaimState.IN_PROGRESS:
+        while (state := (yield from self._call_store(claim, self._key, self._token, _LEASE))) == ClaimState.IN_PROGRESS:
             left = seconds_until(ends_at)
             if left == 0:
                 raise APITimeoutError(f"The deadline came while another process ran the tool {self._name}.")
@@ -71,7 +71,7 @@ class LedgerEntry:
         if state == ClaimState.COMPLETED:
             return _SETTLED
         if not self._is_begun:
-            is_first = yield from self._ask(self._ledger.store.complete, f"{self._key}:begun", self._token)
+            is_first = yield from self._call_store(self._ledger.store.complete, f"{self._key}:begun", self._token)
             if not is_first:
                 messages = yield from newest_messages(self._user, self._call, ends_at)
                 if has_result(messages, self._call):
@@ -99,7 +99,7 @@ class LedgerEntry:
         self._ledger.unknown.append(self._call)
         return error_result("outcome_unknown", _UNKNOWN)
 
-    def _ask(self, method: Callable[..., Any], *arguments: object) -> Effects[Any]:
+    def _call_store(self, method: Callable[..., Any], *arguments: object) -> Effects[Any]:
         try:
             return (yield self._ledger.calls.call(method, *arguments))
         except InteractorError:  # already describes the problem, such as a missing table

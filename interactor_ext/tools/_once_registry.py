@@ -13,7 +13,7 @@ from interactor_ext._fork import after_fork_in_child, fork_safe_lock
 
 A = TypeVar("A")
 
-_REMEMBERED = 4096
+_MAX_REMEMBERED = 4096
 
 Run = Callable[[float | None], Effects[Any]]
 """Returns the result of a job. The argument is its deadline in `time.monotonic()`."""
@@ -66,7 +66,7 @@ class OnceRegistry(Generic[A]):
             elif job.is_held or job.answers.done():
                 return job, False
             job.is_held = True
-            if len(self._jobs) > _REMEMBERED:
+            if len(self._jobs) > _MAX_REMEMBERED:
                 del self._jobs[next(iter(self._jobs))]
             return job, True
 

@@ -58,7 +58,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 # Each tenant has its own ids for the same tools, and a process may serve many tenants.
-_REMEMBERED_IDS = 16_384
+_MAX_REMEMBERED_IDS = 16_384
 
 
 class ToolSet(Advised, calls=True):
@@ -445,7 +445,7 @@ class ToolSet(Advised, calls=True):
     def _remember(self, api_url: str, tool_id: str, name: str) -> None:
         with self._lock:
             self._names[api_url, tool_id] = name
-            if len(self._names) > _REMEMBERED_IDS:
+            if len(self._names) > _MAX_REMEMBERED_IDS:
                 del self._names[next(iter(self._names))]
 
 

@@ -26,7 +26,7 @@ T = TypeVar("T")
 Pool = TypeVar("Pool")
 
 # As many as there are threads for synchronous callers. Each connection is a server process.
-_MOST_CONNECTIONS = 8
+_MAX_CONNECTIONS = 8
 # A PostgreSQL timestamp can't represent every number of seconds.
 _CENTURY = 100 * 365 * 86_400.0
 _IS_THERE = "SELECT FROM pg_class WHERE oid = to_regclass(:table)"
@@ -85,13 +85,13 @@ class PostgresBacked(Generic[Pool]):
         if isinstance(database, str):
             settings = self._settings(database)
             self._connect = partial(connection.connect, **settings)
-            self._new_pool = partial(kind, kwargs=settings, min_size=0, max_size=_MOST_CONNECTIONS, num_workers=1)
+            self._new_pool = partial(kind, kwargs=settings, min_size=0, max_size=_MAX_CONNECTIONS, num_workers=1)
         elif not isinstance(database, kind):
             expected = f"a dsn or a psycopg_pool.{kind.__name__}"
             raise ConfigurationError(f"{name} needs {expected}, not {type(database).__name__!r}.")
         # Pools created for a dsn, by event loop; None is the key for threads.
         self._pools: dict[Any, Any] = {}
-        self._threads = DaemonThreads("interactor-webhook-postgres", most=_MOST_CONNECTIONS)
+        self._threads = DaemonThreads("interactor-webhook-postgres", most=_MAX_CONNECTIONS)
         if not self._takes_async:
             # Also at interpreter exit, where an open pool would wait for its threads in vain.
             weakref.finalize(self, _close_all, self._pools)

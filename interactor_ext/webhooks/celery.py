@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # A worker holds a task with a countdown unacknowledged, and brokers redeliver tasks that are held too long: RabbitMQ
 # after 30 minutes, Redis after an hour. Longer delays are therefore split into several countdowns.
-_LONGEST_COUNTDOWN = 600.0
+_MAX_COUNTDOWN = 600.0
 # Options of the message. Celery 5.7 deprecates them as task attributes.
 _ROUTING = {"queue", "exchange", "exchange_type", "routing_key", "delivery_mode", "priority"}
 # The routers of each application, by task name.
@@ -91,7 +91,7 @@ def hand_over_to(
 
 
 def _run_again(task: Any, text: str, failures: int, due: float, error: Exception | None = None) -> None:
-    countdown = min(max(0.0, due - time.time()), _LONGEST_COUNTDOWN)
+    countdown = min(max(0.0, due - time.time()), _MAX_COUNTDOWN)
     from celery.exceptions import Reject
 
     try:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from interactor_ext.webhooks.router import WebhookRouter
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
-_LONGEST_VISIBILITY = 43_200
-_LONGEST_DELAY = 900
+_MAX_VISIBILITY = 43_200
+_MAX_DELAY = 900
 # A worker that is told to stop does so within this time.
 _POLL_SECONDS = 5
 
@@ -118,13 +118,13 @@ class SQSWorker(QueueLoop):
             self._hide(token, delay)
         else:
             # Each receive counts for the redrive policy, so a new message replaces this one.
-            delay = min(round(delay), _LONGEST_DELAY)
+            delay = min(round(delay), _MAX_DELAY)
             self._client.send_message(QueueUrl=self._url, MessageBody=queued.body.decode(), DelaySeconds=delay)
             self._delete(token)
         return True
 
     def _hide(self, receipt: str, seconds: float) -> None:
-        seconds = min(round(seconds), _LONGEST_VISIBILITY)
+        seconds = min(round(seconds), _MAX_VISIBILITY)
         self._client.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds)
 
     def _delete(self, receipt: str) -> None:

@@ -1,4 +1,4 @@
-"""ReplyOrder: which answer belongs to which message, read from the order of a room's messages."""
+"""ReplyOrder: which reply belongs to which message, according to the order of a room's messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def room(*lines: str) -> list[Message]:
-    """Messages, oldest first: `u1` asks, `a1` answers, `t` is a result; `c1:x+,y` asks for x, which is done, and y."""
+    """Messages, oldest first: `u1` is a user's, `a1` a reply, `t` a result; `c1:x+,y` calls x, which is done, and y."""
     return [message(line) for line in lines]
 
 
@@ -36,12 +36,12 @@ def message(line: str) -> Message:
 def order_of(ours: str, *lines: str, **about: Any) -> tuple[str | None, list[str], set[str], bool]:
     order = ReplyOrder(room(*lines), ours, **about)
     assert not order.is_ambiguous
-    answer = None if order.reply is None else order.reply.id
-    return answer, [call.id for call in order.calls], order.others, order.is_ours_next
+    reply = None if order.reply is None else order.reply.id
+    return reply, [call.id for call in order.calls], order.others, order.is_ours_next
 
 
 @pytest.mark.parametrize(
-    ("ours", "lines", "answer", "others", "is_next"),
+    ("ours", "lines", "reply", "others", "is_next"),
     [
         ("u1", "u1", None, "", True),
         ("u1", "u1 a1", "a1", "", True),
@@ -56,21 +56,21 @@ def order_of(ours: str, *lines: str, **about: Any) -> tuple[str | None, list[str
         ("u1", "s0 u1 a1", "a1", "s0", True),
     ],
 )
-def test_answers_belong_to_messages_in_their_order(
-    ours: str, lines: str, answer: str | None, others: str, is_next: bool
+def test_replies_belong_to_messages_in_their_order(
+    ours: str, lines: str, reply: str | None, others: str, is_next: bool
 ) -> None:
-    assert order_of(ours, *lines.split()) == (answer, [], set(others.split()), is_next)
+    assert order_of(ours, *lines.split()) == (reply, [], set(others.split()), is_next)
 
 
 @pytest.mark.parametrize(
-    ("ours", "lines", "answer", "calls", "others", "is_next"),
+    ("ours", "lines", "reply", "calls", "others", "is_next"),
     [
         ("u1", "u1 c1:x", None, "x", "", True),
         ("u1", "u1 c1:x+ t", None, "x", "", True),
         ("u1", "u1 c1:x+ t a1", "a1", "x", "", True),
         ("u1", "u1 c1:x+,y t", None, "x y", "", True),
         ("u1", "u1 c1:x+ t c2:y+ t a1", "a1", "x y", "", True),
-        # Another is answered while this one waits for its tools.
+        # Another message gets its reply while this one waits for its tools.
         ("u1", "u1 c1:x u2", None, "x", "", False),
         ("u1", "u1 c1:x u2 a2", None, "x", "a2", True),
         ("u1", "u1 c1:x+ u2 t", None, "x", "", False),
@@ -80,16 +80,16 @@ def test_answers_belong_to_messages_in_their_order(
         ("u2", "u1 c1:x u2 a2", "a2", "", "", True),
         ("u2", "u1 c1:x+ t u2", None, "", "", False),
         ("u2", "u1 c1:x+ u2 t a2 a1", "a2", "", "a1", True),
-        # A call that nobody ever answers is in nobody's way.
+        # A call that never gets a result blocks no other message.
         ("u2", "u1 c1:x u2 c2:y+ t a2", "a2", "y", "", True),
         # A platform that keeps no results.
         ("u1", "u1 c1:x+ a1", "a1", "x", "", True),
     ],
 )
 def test_message_that_waits_for_tool_results_is_overtaken(
-    ours: str, lines: str, answer: str | None, calls: str, others: str, is_next: bool
+    ours: str, lines: str, reply: str | None, calls: str, others: str, is_next: bool
 ) -> None:
-    assert order_of(ours, *lines.split()) == (answer, calls.split(), set(others.split()), is_next)
+    assert order_of(ours, *lines.split()) == (reply, calls.split(), set(others.split()), is_next)
 
 
 def test_results_of_two_messages_at_once_are_ambiguous() -> None:

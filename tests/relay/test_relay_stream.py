@@ -420,7 +420,7 @@ def joining(streams: dict[str, Upstream]) -> Callable[[Position | None], Awaitab
     async def publish(text: str) -> dict[str, Any]:
         return {"type": "message.delta", "content": text}
 
-    hubs = Hubs(HubOptions(grace=10, heartbeat=60, most_queued=1000, most_readers=20, drain=0))
+    hubs = Hubs(HubOptions(grace=10, heartbeat=60, max_queued_bytes=1000, max_readers=20, drain=0))
     source, ids = Source(streams.__getitem__, publish), EventIds("s3cret")
     return lambda resume: hubs.join(("user_1", "room_1"), source, ids, resume)
 

@@ -75,13 +75,13 @@ class ChatPage:
 
     async def _sign_in(self, request: Request) -> Response:
         """Exchange the key for the token, once. There is no await between checking and invalidating the key."""
-        if self._key_is_used or not _bears(request.headers, self.key):
+        if self._key_is_used or not _has_token(request.headers, self.key):
             return Response(status_code=401, headers=HEADERS)
         self._key_is_used = True
         return JSONResponse({"token": self._token, "room": self._room_id}, headers=HEADERS)
 
     async def _authorize(self, scope: Scope) -> str | None:
-        return self._namespace if _bears(Headers(scope=scope), self._token) else None
+        return self._namespace if _has_token(Headers(scope=scope), self._token) else None
 
 
 def serve(settings: dict[str, Any], room_id: str) -> None:
@@ -98,7 +98,7 @@ def serve(settings: dict[str, Any], room_id: str) -> None:
         uvicorn.Server(uvicorn.Config(page.app, log_level="warning")).run(sockets=[sock])
 
 
-def _bears(headers: Headers, secret: str) -> bool:
+def _has_token(headers: Headers, secret: str) -> bool:
     return compare_digest(headers.get("authorization", "").encode(), f"Bearer {secret}".encode())
 
 

@@ -29,9 +29,9 @@ from interactor_ext.webhooks._headers import SIGNATURE
 # Seconds of the clock after which a held delivery is sent even if no other has overtaken it.
 HOLD_SECONDS = 1.0
 # How many bytes of a response a delivery keeps.
-KEPT_OF_ANSWER = 2000
+MAX_KEPT_BYTES = 2000
 # Concurrent attempts per webhook: each has a socket, and a slow webhook only delays itself.
-AT_ONCE = 8
+MAX_CONCURRENT = 8
 _random = random.SystemRandom()  # independent of the program's `random.seed`
 
 
@@ -137,7 +137,7 @@ class Outbox:
         self._attempts: set[asyncio.Task[None]] = set()
         self._finished = asyncio.Event()
         self._held: dict[str, Record] = {}  # at most one per webhook
-        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(MAX_CONCURRENT))
 
     def _listeners(self, event: JsonObject) -> Iterator[Record]:
         for webhook in self._store.all("webhook", event["namespace"]):
@@ -204,7 +204,7 @@ class Outbox:
                 next_attempt_at=next_attempt,
                 is_duplicate=kept["is_duplicate"],
                 headers=dict(outcome.sent),
-                answer=outcome.content[:KEPT_OF_ANSWER].decode(errors="replace"),
+                answer=outcome.content[:MAX_KEPT_BYTES].decode(errors="replace"),
             )
         )
         if held := self._held.get(webhook.id):

@@ -14,7 +14,7 @@ from interactor_ext._lazy import httpx
 from interactor_ext.sandbox.work import run_in_own_thread
 
 # How many bytes of a response are read; only the status of a webhook's response matters.
-MAX_ANSWER = 1 << 20
+MAX_RESPONSE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ async def _post(url: httpx.URL, body: bytes, headers: Mapping[str, str], *, publ
         content = bytearray()
         async for chunk in response.aiter_raw():
             content += chunk
-            if len(content) > MAX_ANSWER:
+            if len(content) > MAX_RESPONSE:
                 break
         return Outcome(response.status_code, content=bytes(content))
 

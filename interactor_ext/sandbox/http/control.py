@@ -100,8 +100,8 @@ class Control:
             "faults": lambda: map(Fault.to_json, state.faults.snapshot()),
             "replies": lambda: (reply.public for reply in scripts.all_replies(state.store)),
             "deprecations": lambda: map(asdict, state.deprecations.snapshot()),
-            "requests": lambda: map(_asked, state.requests),
-            "deliveries": lambda: map(_sent, state.outbox.journal),
+            "requests": lambda: map(_request_json, state.requests),
+            "deliveries": lambda: map(_delivery_json, state.outbox.journal),
             "events": lambda: state.events,
             "emails": lambda: state.emails,
         }
@@ -265,10 +265,10 @@ def _listing(name: str, items: Callable[[], Iterable[JsonObject]], request: Requ
     )
 
 
-def _asked(record: RequestRecord) -> JsonObject:
+def _request_json(record: RequestRecord) -> JsonObject:
     names = ("method", "path", "operation", "client_id", "namespace", "status", "request_id", "fault", "time")
     return {name: getattr(record, name) for name in (*names, "duration", "headers", "body")}
 
 
-def _sent(delivery: Delivery) -> JsonObject:
+def _delivery_json(delivery: Delivery) -> JsonObject:
     return {**asdict(delivery), "event_id": delivery.event_id, "event_type": delivery.event_type}

@@ -20,7 +20,7 @@ from interactor_ext.sandbox.http.connections import CuttableProtocol
 # even if a client doesn't read.
 GRACE = 0.5
 # Seconds for tasks that continue after that, which shouldn't happen.
-LAST = 10
+TASK_GRACE = 10
 BACKLOG = 2048
 # How many turns of the event loop pass until the server owns a connection that asyncio has accepted.
 TURNS_OF_ACCEPT = 3
@@ -46,7 +46,7 @@ class Server(uvicorn.Server):
             access_log=False,
             # The sandbox sends the date of its own clock.
             date_header=False,
-            timeout_graceful_shutdown=LAST,
+            timeout_graceful_shutdown=TASK_GRACE,
             # Longer than clients keep an idle connection (httpx: 5 s); otherwise the next request would use a closed
             # one.
             timeout_keep_alive=75,
@@ -91,7 +91,7 @@ class Server(uvicorn.Server):
             connection.shutdown()
         cut = asyncio.get_running_loop().call_later(GRACE, self._cut)
         try:
-            async with asyncio.timeout(LAST):
+            async with asyncio.timeout(TASK_GRACE):
                 while (state.connections or state.tasks) and not self.force_exit:
                     await asyncio.sleep(0.005)
         except TimeoutError:

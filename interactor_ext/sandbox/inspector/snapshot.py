@@ -69,13 +69,13 @@ class Wanted:
     def includes(self, record: RequestRecord) -> bool:
         """Whether the page shows a request."""
         row = (record.method, record.path, str(record.operation))
-        if not f"{record.status}".startswith(self.status) or (self.path and not _holds(" ".join(row), self.path)):
+        if not f"{record.status}".startswith(self.status) or (self.path and not _contains(" ".join(row), self.path)):
             return False
         bodies = (record.content, record.response.content if record.response else b"")
-        return not self.body or any(_holds(each.decode(errors="replace"), self.body) for each in bodies)
+        return not self.body or any(_contains(each.decode(errors="replace"), self.body) for each in bodies)
 
 
-def _holds(text: str, part: str) -> bool:
+def _contains(text: str, part: str) -> bool:
     return part.lower() in text.lower()
 
 

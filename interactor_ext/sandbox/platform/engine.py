@@ -88,7 +88,7 @@ class Step:
             self._enter(target, announced=begun or steps > 0)
             steps += 1
             try:
-                target = self._do()
+                target = self._run_state()
             except ContextTooLarge as error:
                 self._fail(str(error))
                 return
@@ -101,7 +101,7 @@ class Step:
         if announced:
             self._publish("state_changed", previous_state=previous)
 
-    def _do(self) -> str | None:
+    def _run_state(self) -> str | None:
         """Run the entered state; returns the next state, or None if it waits or ends."""
         definition = self._definition()
         match definition["type"]:

@@ -35,7 +35,7 @@ class ProviderRequest:
 
 
 @dataclass(slots=True)
-class _Answer:
+class _Response:
     method: str
     path: str
     problem: Problem
@@ -51,7 +51,7 @@ class Provider:
         self._store = store
         self._timed = timed
         self._origin = origin
-        self._answers: list[_Answer] = []
+        self._responses: list[_Response] = []
 
     @property
     def url(self) -> str:
@@ -74,7 +74,7 @@ class Provider:
     ) -> None:
         """Respond to the next `times` such calls (None: all of them) with this body, JSON or a text."""
         answer = Problem(status, "", headers=dict(headers or {}), body={} if body is None else body)
-        self._answers.append(_Answer(method.upper(), "/" + path.strip("/"), answer, times))
+        self._responses.append(_Response(method.upper(), "/" + path.strip("/"), answer, times))
 
     def answer(self, method: str, path: str, query: str, content: bytes, token: str) -> Problem:
         """Return the response to a call, as a Problem with a status, headers and a body."""
@@ -85,7 +85,7 @@ class Provider:
         return given
 
     def _given(self, method: str, path: str) -> Problem:
-        for answer in self._answers:
+        for answer in self._responses:
             if (answer.method, answer.path) == (method, path) and answer.left != 0:
                 answer.left = None if answer.left is None else answer.left - 1
                 return answer.problem

@@ -18,7 +18,7 @@ MAX_SHOWN = 64 * 1024
 # How many responses keep their bodies.
 RESPONSES = 500
 # How many levels of JSON are shown; far more than real data has.
-DEEPEST = 64
+MAX_DEPTH = 64
 # An OAuth flow's code, in the callback's body.
 CODE = "code"
 
@@ -133,7 +133,7 @@ def masked(value: Any, *secret: str) -> Any:
     """Return JSON with secrets masked; `secret` are additional secret names on the first level."""
     if isinstance(value, dict):
         value = {name: MASK if name in secret else item for name, item in value.items()}
-    return Masker(masked_text, deepest=DEEPEST).clean(value)
+    return Masker(masked_text, deepest=MAX_DEPTH).clean(value)
 
 
 def masked_text(text: str) -> str:

@@ -125,11 +125,11 @@ def _response(answer: WebhookAnswer) -> HttpResponse:
 def _exempt(view: V) -> V:
     # As csrf_exempt, login_not_required and non_atomic_requests do. Django 4.2 lacks the second, its first doesn't
     # accept async views, and the third needs the database names before settings may be available.
-    vars(view).update(csrf_exempt=True, login_required=False, _non_atomic_requests=_Every())
+    vars(view).update(csrf_exempt=True, login_required=False, _non_atomic_requests=_EveryAlias())
     return view
 
 
-class _Every:
+class _EveryAlias:
     def __contains__(self, alias: object) -> bool:
         return True
 

@@ -36,7 +36,7 @@ EPILOG = (
     "back; 4 too many handlers hang, restart it."
 )
 # Threads of hanging handlers. Each keeps its memory and connections.
-_MOST_LEFT_BEHIND = 100
+_MAX_HANGING = 100
 _CHECK_SECONDS = 1.0
 # A second signal is noticed within this time.
 _SIGNAL_SECONDS = 0.2
@@ -143,7 +143,7 @@ class WorkerProcess:
 
     def _wait_for_stop(self) -> int:
         while not self._signals:
-            if self.left_behind >= _MOST_LEFT_BEHIND:
+            if self.left_behind >= _MAX_HANGING:
                 logger.critical("%d webhook handlers hang. This worker is ending; restart it.", self.left_behind)
                 return EXHAUSTED
             self._waiter.wait(_CHECK_SECONDS)

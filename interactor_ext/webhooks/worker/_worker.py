@@ -29,7 +29,7 @@ _NO_LIMIT = 2_592_000.0
 # The delays in seconds of an event without a handler here. A worker that gains the handler waits the longest of them at
 # most.
 _SKIP_SECONDS = 5.0
-_LONGEST_SKIP = 21_600.0
+_MAX_SKIP_SECONDS = 21_600.0
 
 
 class QueueLoop(ABC):
@@ -213,7 +213,7 @@ class WebhookWorker(QueueLoop):
                 "This worker has no handler for %r events, and leaves them in the queue for a worker that has one.",
                 kind,
             )
-        delay = min(max(self._poll_interval, _SKIP_SECONDS, queued.age), _LONGEST_SKIP)
+        delay = min(max(self._poll_interval, _SKIP_SECONDS, queued.age), _MAX_SKIP_SECONDS)
         reason = f"No worker has a handler for {kind!r} events yet."
         yield from self._calls.record(self.queue.put_back, queued.key, token, delay, _storable(reason))
 
