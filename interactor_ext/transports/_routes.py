@@ -141,7 +141,7 @@ def is_injected(error: BaseException) -> bool:
     return isinstance(error, OSError) and not error.args
 
 
-def check_protocol(secured: ssl.SSLSocket | ssl.SSLObject) -> None:
+def check_protocol(secured: ssl.SSLObject) -> None:
     """A context that the caller made may offer HTTP/2."""
     protocol = secured.selected_alpn_protocol()
     if protocol not in (None, "http/1.1"):

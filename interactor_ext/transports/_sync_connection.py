@@ -100,7 +100,7 @@ class SyncConnection:
             case "server_addr":
                 return sock.getpeername()
             case "ssl_object":
-                return sock if self._is_tls else None
+                return sock.ssl_object if self._is_tls else None
         return sock if info == "socket" else None
 
     @property
@@ -122,14 +122,9 @@ class SyncConnection:
     def shut_down(self) -> None:
         """Wake the thread that connects, reads or writes, with an error. That thread closes the connection."""
         self._closed = True
-        sock = self._socket
-        if isinstance(sock, TlsInTls):
-            sock = sock.outer
-        if sock is not None:
-            # That of an SSLSocket first drops its TLS: a thread that writes would do so in plain text from then on.
-            shutdown = super(ssl.SSLSocket, sock).shutdown if isinstance(sock, ssl.SSLSocket) else sock.shutdown
+        if self._socket is not None:
             with contextlib.suppress(OSError):  # it is closed already
-                shutdown(socket.SHUT_RDWR)
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def _write(self, exchange: Exchange, request: httpx.Request) -> None:
         for number, data in enumerate(exchange.pieces(request.stream)):
@@ -154,7 +149,7 @@ class SyncConnection:
         """Whether the response comes before the request has been sent."""
         if is_readable(self._socket):
             self._socket.settimeout(0)
-            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):  # there are records of TLS without data
+            with contextlib.suppress(BlockingIOError):  # there are records of TLS without data
                 exchange.receive(self._socket.recv(PIECE))
         return exchange.head is not None
 
@@ -224,18 +219,11 @@ class SyncConnection:
     def _secure(self, hop: Hop, ends_at: float) -> None:
         if hop.context is None:
             return
-        if self._is_tls:
-            self._socket.settimeout(self._left(ends_at))
-            self._socket = TlsInTls(self._socket, hop.context, hop.host)
-        else:
-            # The handshake comes after the assignment: `wrap_socket` takes the socket away from the object it is given.
-            secured = self._socket = hop.context.wrap_socket(
-                self._socket, server_hostname=hop.host, do_handshake_on_connect=False
-            )
-            self._is_tls = True
-            secured.settimeout(self._left(ends_at))
-            secured.do_handshake()
-        check_protocol(self._socket)
+        self._socket = secured = Tls(self._socket, hop.context, hop.host)
+        self._is_tls = True
+        secured.settimeout(self._left(ends_at))
+        secured.do_handshake()
+        check_protocol(secured.ssl_object)
 
 
 def _begin_to_connect(address: _resolver.Address) -> socket.socket:
@@ -250,40 +238,57 @@ def _begin_to_connect(address: _resolver.Address) -> socket.socket:
     return sock
 
 
-class TlsInTls:
-    """TLS over a socket of TLS, which `wrap_socket` can't do: to a server, through a proxy that is spoken to in TLS."""
+class Tls:
+    """TLS over a socket, or over TLS. `SSLContext.wrap_socket` hands the descriptor over to another object: after an
+    interrupt amid that both would close it, the second time when it may be a socket of another thread.
+    """
 
-    def __init__(self, sock: ssl.SSLSocket, context: ssl.SSLContext, host: str) -> None:
-        self.outer = sock
+    def __init__(self, sock: Any, context: ssl.SSLContext, host: str) -> None:
+        self._socket = sock
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
-        self.settimeout, self.fileno, self.close = sock.settimeout, sock.fileno, sock.close
-        self._run(self._tls.do_handshake)
-        self.selected_alpn_protocol = self._tls.selected_alpn_protocol
+        self.ssl_object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self.shutdown, self.fileno, self.close = sock.shutdown, sock.fileno, sock.close
+        self.getsockname, self.getpeername = sock.getsockname, sock.getpeername
+        self._ends_at: float | None = None
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._ends_at = time.monotonic() + seconds if seconds else None
+        self._socket.settimeout(seconds)
+
+    def do_handshake(self) -> None:
+        self._run(self.ssl_object.do_handshake)
 
     def recv(self, size: int) -> bytes:
         try:
-            return self._run(partial(self._tls.read, size))
+            return self._run(partial(self.ssl_object.read, size))
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             return b""
 
     def send(self, data: bytes) -> int:
-        return self._run(partial(self._tls.write, data))
+        return self._run(partial(self.ssl_object.write, data))
+
+    sendall = send
 
     def pending(self) -> int:
-        return self._tls.pending() or self._incoming.pending or self.outer.pending()
+        below = self._socket.pending() if isinstance(self._socket, Tls) else 0
+        return self.ssl_object.pending() or self._incoming.pending or below
 
     def _run(self, step: Callable[[], T]) -> T:
         while True:
             try:
-                result, is_done = step(), True
+                result = step()
             except ssl.SSLWantReadError:
-                is_done = False
-            if to_send := self._outgoing.read():
-                self.outer.sendall(to_send)
-            if is_done:
+                self._flush()
+            else:
+                self._flush()
                 return result
-            if data := self.outer.recv(PIECE):
+            if data := self._socket.recv(PIECE):
                 self._incoming.write(data)
             else:
                 self._incoming.write_eof()
+            if self._ends_at is not None:  # a peer that sends a byte now and then doesn't put it off
+                self._socket.settimeout(max(0.001, self._ends_at - time.monotonic()))
+
+    def _flush(self) -> None:
+        if to_send := self._outgoing.read():
+            self._socket.sendall(to_send)

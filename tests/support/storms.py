@@ -152,7 +152,7 @@ def interrupts_sync(url: str, calls: int, seed: int) -> dict[str, Any]:
         call_or_stream(client, alarm.random)
 
     # Python's imports do not survive interrupts: what a call imports when it is first made is there before the storm.
-    for _ in range(10):
+    for _ in range(100):
         call()
     with other_threads(call, 3) as errors:
         for _ in range(calls):

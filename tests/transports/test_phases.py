@@ -1,4 +1,6 @@
-"""Whatever a call waits for, closing the transport and cancelling its task end the wait, and nothing stays open."""
+"""Whatever a call waits for, closing the transport and cancelling its task end the wait, and nothing stays open; in
+each kind of event loop.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,26 @@ import httpx
 import pytest
 import trustme
 
+from interactor_ext import AsyncInteractorClient
 from interactor_ext.transports import AsyncTransport, Transport
-from tests.support.scripted_server import FaultServer, deaf_url, mute_url, send_and
+from tests.support.scripted_server import (
+    Connection,
+    FaultServer,
+    Request,
+    deaf_url,
+    fine,
+    mute_url,
+    send_and,
+    settings_of,
+)
 from tests.support.storms import sockets
 from tests.support.waiting import PATIENCE, eventually, eventually_async
 
-EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {}\n\n"
+EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n: hello\n\n"
 HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"
 CONNECTED = b"HTTP/1.1 200 Connected\r\n\r\n"
 AUTHORITY = trustme.CA()
+LOOPS = ["asyncio", "uvloop"]
 
 
 class Phase(NamedTuple):
@@ -36,12 +49,23 @@ class Phase(NamedTuple):
     """Its size, and whether it is sent in pieces."""
 
 
+def serving() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    AUTHORITY.issue_cert("localhost").configure_cert(context)
+    return context
+
+
+def answer(connection: Connection, request: Request) -> bool:
+    if request.target.endswith("/stream"):
+        event = b'data: {"type": "message.delta", "content": "x"}\n\n'
+        return send_and(EVENTS + event, lambda connection: connection.stall())(connection, request)
+    return fine(connection, request)
+
+
 @contextlib.contextmanager
 def stalling(data: bytes, *, tls: bool = False, **changes: Any) -> Iterator[Phase]:
     """A server that sends this, and no more."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if tls else None
-    if context is not None:
-        AUTHORITY.issue_cert("localhost").configure_cert(context)
+    context = serving() if tls else None
     with FaultServer([send_and(data, lambda connection: connection.stall())], tls=context) as server:
         yield Phase(server.url, lambda transport: bool(server.seen))._replace(**changes)
 
@@ -166,9 +190,10 @@ def test_closing_the_transport_ends_what_a_thread_waits_for(name: str, monkeypat
         assert transport.connections() == (0, 0, 0)
 
 
+@pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("end", ["close", "cancel"])
 @pytest.mark.parametrize("name", PHASES)
-def test_closing_the_transport_and_cancelling_end_what_a_task_waits_for(name: str, end: str) -> None:
+def test_closing_the_transport_and_cancelling_end_what_a_task_waits_for(name: str, end: str, loop: str) -> None:
     async def main(phase: Phase) -> None:
         transport = AsyncTransport(verify=trusting(), trust_env=False, **phase.settings or {})
         client = httpx.AsyncClient(transport=transport, timeout=PATIENCE * 3)
@@ -190,5 +215,54 @@ def test_closing_the_transport_and_cancelling_end_what_a_task_waits_for(name: st
         assert transport.connections() == (0, 0, 0)
         await transport.aclose()
 
-    with hanging(name) as phase:
-        asyncio.run(main(phase))
+    with hanging(name) as phase, asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
+        runner.run(main(phase))
+
+
+@contextlib.contextmanager
+def tls_in_tls() -> Iterator[tuple[str, str]]:
+    """The URLs of a server and of the proxy to it, both with TLS. The proxy passes on what it has in hand."""
+
+    def relay(connection: Connection, request: Request) -> bool:
+        host, port = request.target.split(":")
+        with socket.create_connection((host, int(port))) as there:
+            connection.send(CONNECTED)
+            passing = threading.Thread(target=_pump, args=(there, connection.socket), daemon=True)
+            passing.start()
+            _pump(connection.socket, there)
+            passing.join(PATIENCE)
+        return False
+
+    with FaultServer([answer], tls=serving()) as server, FaultServer([relay], tls=serving()) as proxy:
+        yield server.url, proxy.url
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("way", ["http", "TLS", "TLS in TLS"])
+def test_calls_and_streams_in_each_kind_of_event_loop(loop: str, way: str) -> None:
+    async def main() -> None:
+        transport = AsyncTransport(verify=trusting(), trust_env=False, proxy=proxy)
+        async with AsyncInteractorClient(**settings_of(url, timeout=60), transport=transport) as client:
+            many = [client.assistants.update("a", name="x" * size) for size in range(1, 400_000, 20_000)]
+            assert {assistant.id for assistant in await asyncio.gather(*many)} == {"asst_1"}
+            for _ in range(2):
+                async with client.rooms.stream("room") as stream:
+                    assert (await anext(stream)).type == "message.delta"
+            assert transport.connections().open == transport.connections().idle
+
+    with contextlib.ExitStack() as stack:
+        proxy = None
+        if way == "TLS in TLS":
+            url, proxy = stack.enter_context(tls_in_tls())
+        else:
+            url = stack.enter_context(FaultServer([answer], tls=serving() if way == "TLS" else None)).url
+        with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
+            runner.run(main())

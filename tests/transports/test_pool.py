@@ -546,7 +546,6 @@ def test_no_line_of_a_call_in_which_it_is_interrupted_keeps_a_place(server: Faul
 
     for _ in runs_interrupted_in_each_line(two_calls, ("interactor_ext/transports",)):
         start_closer()
-        collect_garbage()
         eventually(lambda: transport.connections().open == transport.connections().idle, "no connection is in use")
         transport.close()
     transport.close()
