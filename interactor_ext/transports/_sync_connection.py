@@ -260,6 +260,8 @@ class Tls:
 
     def recv(self, size: int) -> bytes:
         try:
+            if not (self.ssl_object.pending() or self._incoming.pending):
+                self._receive()
             return self._run(partial(self.ssl_object.read, size))
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             return b""
@@ -282,12 +284,15 @@ class Tls:
             else:
                 self._flush()
                 return result
-            if data := self._socket.recv(PIECE):
-                self._incoming.write(data)
-            else:
-                self._incoming.write_eof()
             if self._ends_at is not None:  # a peer that sends a byte now and then doesn't put it off
                 self._socket.settimeout(max(0.001, self._ends_at - time.monotonic()))
+            self._receive()
+
+    def _receive(self) -> None:
+        if data := self._socket.recv(PIECE):
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
 
     def _flush(self) -> None:
         if to_send := self._outgoing.read():
