@@ -44,7 +44,7 @@ PAGES = {
         f"Each list shows the newest {snapshot.NEWEST} entries",
         f"the newest {HISTORY['history'].default:,} (`Sandbox(history=)`)",
         f"the first {journal.MAX_SHOWN // 1024} KiB of each",
-        f"the first {outbox.KEPT_OF_ANSWER:,} bytes",
+        f"the first {outbox.MAX_KEPT_BYTES:,} bytes",
     ],
     "how-to/lists.md": [
         f"the ids of the last {_pagination._MOST_REMEMBERED:,} items",
@@ -56,7 +56,7 @@ PAGES = {
         f'`"hash"` ({16**_prometheus._HASH_DIGITS} groups of',
         f"every {_process._REPORT_SECONDS:g} seconds",
     ],
-    "how-to/stores.md": [f"keep up to {_postgres._MOST_CONNECTIONS} connections per process"],
+    "how-to/stores.md": [f"keep up to {_postgres._MAX_CONNECTIONS} connections per process"],
     "how-to/web-page.md": [
         f"more than the {RELAY['heartbeat'].default:g} s between heartbeats",
         f"can write {RELAY['writes_per_minute'].default} times a minute",
@@ -66,8 +66,8 @@ PAGES = {
     ],
     "how-to/webhook-worker.md": [
         f"`handler_timeout=` (default: {_worker._HANDLER_SECONDS:g} s)",
-        {100: "a hundred handlers hang"}[_process._MOST_LEFT_BEHIND],
-        {6 * 3600: "down to every six hours"}[_worker._LONGEST_SKIP],
+        {100: "a hundred handlers hang"}[_process._MAX_HANGING],
+        {6 * 3600: "down to every six hours"}[_worker._MAX_SKIP_SECONDS],
     ],
     "how-to/webhooks.md": [f"(default: the `lease`, {ROUTER['lease'].default:g} s)"],
 }
