@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from tests.support.cases import NIGHTLY
 from tests.support.processes import environment_without_coverage
@@ -29,9 +32,15 @@ def answer(connection: Connection, request: Request) -> bool:
     return fine(connection, request)
 
 
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer([answer]) as running:
+@pytest.fixture(params=["http", "TLS"])
+def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
+    context = None
+    if request.param == "TLS":
+        authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(context)
+        authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    with FaultServer([answer], tls=context) as running:
         yield running
 
 
@@ -46,7 +55,7 @@ def storm(server: FaultServer, name: str) -> dict[str, Any]:
     assert server.open_connections == 0
     outcome: dict[str, Any] = json.loads(run.stdout)
     assert outcome["errors"] == []
-    assert outcome["used"] == 0
+    assert {name: outcome[name] for name in ("used", "sockets", "watches")} == {"used": 0, "sockets": 0, "watches": 0}
     return outcome
 
 
