@@ -229,9 +229,7 @@ def test_total_that_is_the_number_of_items_on_the_page_loses_none(caplog: pytest
 
     assert [item.row for item in iterate(fetch, 0, request="GET /rows")] == rows.rows
     assert rows.requests < 30
-    assert [record.getMessage() for record in caplog.records] == [
-        "GET /rows: the total changes with each page, so items may be missed"
-    ]
+    assert "items may be missed" in caplog.text
 
 
 def test_list_that_grows_faster_than_it_is_read_is_an_error() -> None:

@@ -158,7 +158,8 @@ def test_error_status_raises_before_the_body_is_parsed(status: int, platform: Pl
         get_assistant.sync("asst_1", client=client)
     error = caught.value
     assert (error.status_code, error.content) == (status, b"<html>s3cr3t</html>")
-    assert str(error) == f"the server answered {status} (request id req_1)"
+    assert str(status) in str(error)
+    assert "req_1" in str(error)
     assert "s3cr3t" not in repr(error)
     assert pickle.loads(pickle.dumps(error)).content == error.content
 

@@ -12,6 +12,7 @@ import pytest
 from interactor_ext import ConfigurationError, InteractorClient, ToolSet
 from interactor_ext.relay import Relay
 from interactor_ext.sandbox import Sandbox
+from interactor_ext.webhooks import MemoryEventStore
 from tests.support.node import STATIC
 from tests.support.relay_server import RelayServer, authorize, text_of
 from tests.support.scripted_server import Connection, RawServer
@@ -140,6 +141,25 @@ def test_closing_the_relay_cancels_the_tools_that_run(
         relay.stop()
     assert cancelled.wait(60)
     eventually(lambda: sandbox.open_streams == 0)
+
+
+def test_call_taken_over_that_takes_too_long_is_logged(
+    start_relay: StartRelay, new_room: NewRoom, backend: InteractorClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    tools = ToolSet(ledger=MemoryEventStore())
+
+    @tools.tool
+    async def wait() -> None:
+        """Wait."""
+        await asyncio.sleep(600)
+
+    user = backend.namespace("user_1")
+    room = new_room(tools=[tool.id for tool in tools.register(user)])
+    user.messages.send(room, content="/tool wait")
+    eventually(lambda: any(each.tool_calls for each in user.messages.list(room).data))
+    with start_relay(tools=tools, answer_timeout=2).page() as page, page.room_events(room):
+        eventually(lambda: f"Taking over the tool calls of room {room} of the relay failed" in caplog.text)
+    assert "APITimeoutError" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -472,22 +472,6 @@ def test_reader_who_missed_more_than_is_kept_gets_a_stream_of_the_platform_that_
     assert re.findall(b'"content":"(.*?)"', run_in_virtual_time(main()) or b"") == [b"event 2, again"]
 
 
-def test_reload_within_the_grace_period_keeps_the_stream_of_the_platform(
-    sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom
-) -> None:
-    room = new_room()
-    relay = start_relay(grace=60)
-    with relay.page() as page:
-        for _ in range(3):
-            with page.room_events(room):
-                pass
-    opened = [each for each in sandbox.requests if each.operation == "stream_room"]
-    assert len(opened) == 1
-    assert sandbox.open_streams == 1
-    relay.stop()
-    eventually(lambda: sandbox.open_streams == 0)
-
-
 def test_event_larger_than_what_may_be_queued_reaches_its_reader(
     start_relay: StartRelay, new_room: NewRoom, emit: Emit
 ) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import socket
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
-from tests.support.sandbox_caller import Caller
+from tests.support.sandbox_caller import Caller, fetch_token
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -69,6 +70,14 @@ HOSTILE = {
 }
 
 
+def read_until(sock: socket.socket, text: bytes) -> None:
+    received = b""
+    while text not in received:
+        more = sock.recv(65536)
+        assert more, received
+        received += more
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_malformed_requests_are_refused(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, name: str) -> None:
     status, body = exchange(sandbox, HOSTILE[name])
@@ -103,3 +112,31 @@ def test_every_reachable_clock_time_is_representable(sandbox: Sandbox) -> None:
             caller.room()
     with pytest.raises(ValueError, match="1970 to 8999"):
         sandbox.clock.advance(-1e11)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /api/v1/rooms HT",
+        request("POST", "/api/v1/rooms", "Content-Length: 100", closes=False) + b"{",
+        request("POST", "/_sandbox/faults", "Transfer-Encoding: chunked", closes=False) + b"1\r\n{\r\n",
+        request("GET", "/api/v1/rooms/{room}", "Authorization: Bearer {token}", "X-Namespace: user_1", closes=False),
+        request("GET", "/api/v1/rooms/{room}/stream?token={token}&namespace=user_1", closes=False),
+    ],
+    ids=["half a head", "half a body", "half the chunks", "an answer not read", "a stream not read"],
+)
+def test_sandbox_stops_silently_with_open_client_connections(sent: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    with ExitStack() as later, Sandbox().run() as sandbox, Caller(sandbox) as caller:
+        room = caller.room()["id"]
+        caller.patch(f"/rooms/{room}", json={"metadata": {"text": "x" * 8_000_000}})
+        sock = later.enter_context(dial(sandbox.core_api_url))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.sendall(sent.replace(b"{room}", room.encode()).replace(b"{token}", fetch_token(sandbox).encode()))
+        if b"stream?" in sent:
+            read_until(sock, b": connected")
+            for _ in range(40):
+                sandbox.emit(room, {"type": "message.delta", "content": "x" * 200_000})
+        elif b"{token}" in sent:
+            sock.recv(100)
+        caller.read("/tools")
+    assert capfd.readouterr().err == ""

@@ -153,20 +153,6 @@ def test_token_in_a_file_of_others_is_replaced(store: FileTokenStore, path: Path
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_prepared_draft_file_is_not_used(store: FileTokenStore, path: Path) -> None:
-    path.parent.mkdir()
-    trap, target = path.with_name("tokens.json.new"), path.with_name("target")
-    target.touch()
-    trap.symlink_to(target)
-    store.save(KEY, fresh())
-    assert target.read_text() == ""
-    trap.unlink(missing_ok=True)
-    with trap.open("w+") as held_open:
-        store.save(KEY, fresh())
-        held_open.seek(0)
-        assert held_open.read() == ""
-
-
 def test_draft_names_are_random_and_drafts_are_removed(
     store: FileTokenStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
