@@ -19,6 +19,7 @@ import trustme
 
 from interactor_ext import AsyncInteractorClient
 from interactor_ext.transports import AsyncTransport, Transport
+from tests.support.modes import call
 from tests.support.scripted_server import (
     Connection,
     FaultServer,
@@ -266,3 +267,15 @@ def test_calls_and_streams_in_each_kind_of_event_loop(loop: str, way: str) -> No
             url = stack.enter_context(FaultServer([answer], tls=serving() if way == "TLS" else None)).url
         with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
             runner.run(main())
+
+
+@pytest.mark.parametrize("make", [Transport, AsyncTransport])
+def test_address_to_which_there_is_no_route_is_skipped(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FaultServer() as server:
+        port = server.address[1]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in ("255.255.255.255", "127.0.0.1")]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        settings = settings_of(f"http://localhost:{port}", timeout=60, max_retries=0)
+        mode = "sync" if make is Transport else "async"
+        client_call = call(mode, {**settings, "transport": make()}, lambda client: client.assistants.get("a"))
+        assert client_call.id == "asst_1"
