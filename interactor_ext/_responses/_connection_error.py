@@ -24,7 +24,13 @@ from interactor_ext._responses._certificates import certificate_problem, rejecte
 from interactor_ext._responses._read import BodyRefused
 
 # Raised before any byte of the request is sent.
-_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_BEFORE_SENDING = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
 # What OpenSSL 3 says of an answer in plain HTTP, by version.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 _KNOWN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, InteractorError)

@@ -142,9 +142,9 @@ class AsyncConnection(asyncio.Protocol):
         self._has_ended = True
         self._wake()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         self._has_ended = True
-        self._error = error
+        self._error = exc
         self._wake()
         if not self.lost.done():
             self.lost.set_result(None)

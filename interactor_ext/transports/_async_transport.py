@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -57,7 +57,9 @@ class AsyncTransport(httpx.AsyncHTTPTransport):
     def _pool(self) -> Any:  # type: ignore[override]
         return _hooks.HttpcorePool(self)
 
-    __aenter__ = httpx.AsyncBaseTransport.__aenter__
+    async def __aenter__(self) -> Self:
+        return self
+
     __aexit__ = httpx.AsyncBaseTransport.__aexit__
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -134,9 +134,9 @@ class Attempts:
         if hidden is None:
             return request
         url = request.url.copy_merge_params(hidden)
-        return _UnshownRequest(
-            request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
-        )
+        sent = _UnshownRequest(request.method, url, headers=request.headers, stream=request.stream)
+        sent.extensions = request.extensions  # not a copy: the reader of a stream has other timeouts
+        return sent
 
     def answered(self, response: httpx.Response) -> None:
         """Record the response to the attempt that began last."""

@@ -77,7 +77,7 @@ class Exchange:
             parser.receive_data(data)
             while not self.is_complete:
                 event = parser.next_event()
-                if event is h11.NEED_DATA or event is h11.PAUSED:
+                if event is h11.NEED_DATA:
                     return
                 self._take(event)
         except h11.RemoteProtocolError as error:
@@ -136,6 +136,10 @@ class Exchange:
                 version = b"HTTP/" + event.http_version
                 self.head = Head(event.status_code, event.reason, event.headers.raw_items(), version)
             case h11.EndOfMessage():
+                self.is_complete = True
+            case h11.PAUSED if self.head is None:
+                raise httpx.RemoteProtocolError("the server switched to another protocol")
+            case h11.PAUSED:  # after a response to CONNECT
                 self.is_complete = True
             case h11.ConnectionClosed():
                 raise httpx.RemoteProtocolError("the server closed the connection without a response")

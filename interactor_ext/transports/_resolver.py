@@ -66,6 +66,8 @@ def _look_up(host: str, port: int) -> list[Address]:
         raise
     except Exception as error:  # no name at all, or whoever has replaced `getaddrinfo`
         raise socket.gaierror(socket.EAI_FAIL, str(error)) from error
+    if not found:  # by whoever has replaced `getaddrinfo`
+        raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
     return interleaved(dict.fromkeys(Address(family, sockaddr) for family, _, _, _, sockaddr in found))
 
 

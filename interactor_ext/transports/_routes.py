@@ -23,6 +23,8 @@ from interactor_ext.transports._short_way import ShortExchange
 STAGGER = 0.25
 """Seconds until the next address of a host is tried beside the one before (RFC 8305, section 5)."""
 _PORTS = {"http": 80, "https": 443}
+_LONGEST_HOST = 255
+_HIGHEST_PORT = 65535
 
 
 class Hop(NamedTuple):
@@ -59,7 +61,7 @@ class Route(NamedTuple):
         if self.proxy is not None and self._is_forwarded:
             target = b"%b://%b%b" % (url.raw_scheme, url.netloc, target)
             headers = [*headers, *_proxied.headers_for(self.proxy)]
-        return ShortExchange(request.method.encode("ascii"), target, headers)
+        return ShortExchange(request.method.encode(), target, headers)
 
     def response(self, exchange: Exchange, body: Any, connection: Any) -> httpx.Response:
         """The response whose head has arrived. Raises httpx.ProxyError if the proxy refused to forward the request."""
@@ -92,6 +94,7 @@ class Routes:
         scheme, host, port = origin
         if scheme not in _PORTS:
             raise httpx.UnsupportedProtocol("Use a URL that begins with http:// or https://.")
+        _check_host(host, port)
         server = Hop(host, port or _PORTS[scheme], self.context if scheme == "https" else None)
         proxy, source = self.proxy_to(origin)
         if proxy is None:
@@ -101,6 +104,16 @@ class Routes:
         context = (proxy.ssl_context or self.context) if is_https else None
         hop = Hop(proxy.url.raw_host.decode("ascii"), proxy.url.port or default, context)
         return Route(origin, server, proxy, hop, _proxied.proxy_name(proxy, source))
+
+
+def _check_host(host: str, port: int | None) -> None:
+    """Also where a proxy looks up the name: TLS and SOCKS can't carry every text."""
+    try:
+        is_possible = len(host.encode("idna")) <= _LONGEST_HOST and (port is None or port <= _HIGHEST_PORT)
+    except UnicodeError:
+        is_possible = False
+    if not is_possible:
+        raise httpx.UnsupportedProtocol("Host names have parts of 1 to 63 characters, and ports range up to 65535.")
 
 
 def seconds_for(request: httpx.Request, wait: str) -> float | None:
@@ -129,16 +142,18 @@ def connecting(proxy: str, *, has_reached_server: bool = False) -> Iterator[None
     except (OSError, httpx.ProxyError, httpx.RemoteProtocolError) as error:
         if is_injected(error):
             raise
+        reason = str(error) or "the connection was closed"  # so asyncio, in a handshake of TLS
         if proxy and not has_reached_server:
-            raise httpx.ProxyError(f"{proxy} can't be used: {error}") from error
-        raise httpx.ConnectError(str(error)) from error
+            raise httpx.ProxyError(f"{proxy} can't be used: {reason}") from error
+        raise httpx.ConnectError(reason) from error
 
 
 def is_injected(error: BaseException) -> bool:
     """Whether an OSError isn't the network's: another thread raised it here with `PyThreadState_SetAsyncExc`, as the
-    time limits of RQ and stopit do, which makes it without arguments. Those of the network have some.
+    time limits of RQ and stopit do, which makes it without arguments. Those of the network have some, but for asyncio's
+    ConnectionResetError.
     """
-    return isinstance(error, OSError) and not error.args
+    return isinstance(error, OSError) and not error.args and not isinstance(error, ConnectionError)
 
 
 def check_protocol(secured: ssl.SSLObject) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -76,7 +76,9 @@ class Transport(httpx.HTTPTransport):
     def _pool(self) -> Any:  # type: ignore[override]
         return _hooks.HttpcorePool(self)
 
-    __enter__ = httpx.BaseTransport.__enter__
+    def __enter__(self) -> Self:
+        return self
+
     __exit__ = httpx.BaseTransport.__exit__
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -205,6 +207,7 @@ class Transport(httpx.HTTPTransport):
             if use.connection is not None:
                 use.connection.shut_down()
         self._close_idle()
+        start_closer_if_needed()
         for places in (self._calls, self._streams):
             for waiter in list(places.waiting.values()):
                 waiter.wake()

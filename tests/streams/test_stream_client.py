@@ -24,6 +24,7 @@ from interactor_ext import (
 )
 from tests.support.modes import opened, sync_and_async
 from tests.support.scripted_server import Connection, Handler, RawServer, settings_of
+from tests.support.waiting import with_enough_time
 from tests.support.wire import Wire
 
 
@@ -57,6 +58,8 @@ class ByURL:
     def __init__(self, *, narrows: bool = True) -> None:
         self.narrows = narrows
         self.accepts: Callable[[str], bool] = lambda token: True
+        self.silence = 0.0
+        """Seconds before the event."""
         self.tokens: list[str] = []
         self.asked: list[tuple[str, str]] = []
         """Of each stream, where it had which token."""
@@ -83,6 +86,7 @@ class ByURL:
             connection.head(401, content_type=None)
         else:
             connection.head()
+            time.sleep(self.silence)
             connection.send(delta(len(self.asked)) + b"event: done\ndata: {}\n\n")
 
 
@@ -90,6 +94,23 @@ async def open_stream(client: Any) -> int:
     """How many events it has."""
     async with client.namespace("Zoë").rooms.stream("room_1") as stream:
         return len([event async for event in stream])
+
+
+@sync_and_async
+def test_stream_with_its_token_in_the_url_may_be_silent_for_longer_than_the_timeout(mode: str) -> None:
+    def attempt(seconds: float) -> None:
+        platform = ByURL()
+        platform.silence = 1.5 * seconds
+
+        async def once() -> int:
+            async with opened(mode, {**settings(server.url), "timeout": seconds}) as client:
+                return await open_stream(client)
+
+        with RawServer(platform) as server:
+            assert asyncio.run(once()) == 1
+        assert [place for place, _ in platform.asked] == ["header", "header", "URL"]
+
+    with_enough_time(attempt, 0.5, 3, 15)
 
 
 @sync_and_async

@@ -596,6 +596,15 @@ def test_connection_that_becomes_idle_after_the_transport_closed_is_closed(
     eventually(lambda: server.open_connections == 0)
 
 
+def test_response_that_was_dropped_is_closed_with_its_transport(server: FaultServer) -> None:
+    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
+    transport = Transport()
+    httpx.Client(transport=transport, timeout=60).send(httpx.Request("GET", f"{server.url}{PATH}"), stream=True)
+    collect_garbage()
+    transport.close()
+    eventually(lambda: transport.connections() == (0, 0, 0))
+
+
 def test_stream_dropped_together_with_its_closed_transport_is_closed(server: FaultServer) -> None:
     server.script = [send_and(EVENTS, lambda connection: connection.stall())]
 

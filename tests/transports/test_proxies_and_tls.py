@@ -38,6 +38,7 @@ from tests.support.scripted_server import (
     fine,
     mute_url,
     refusing_url,
+    send_and,
     settings_of,
     slow,
 )
@@ -148,6 +149,22 @@ def call(transport: Any, url: str, **options: Any) -> str:
     settings = settings_of(url, max_retries=0, transport=transport, **options)
     name: str = modes.call(mode, settings, lambda client: client.assistants.get("asst_1")).id
     return name
+
+
+def outcome(transport: Any, url: str, **options: Any) -> Any:
+    """The status, or the error, of a request of httpx over it."""
+
+    async def over_async() -> Any:
+        async with httpx.AsyncClient(transport=transport, timeout=PATIENCE) as client:
+            return (await client.get(url, **options)).status_code
+
+    try:
+        if not isinstance(transport, httpx.BaseTransport):
+            return asyncio.run(over_async())
+        with httpx.Client(transport=transport, timeout=PATIENCE) as client:
+            return client.get(url, **options).status_code
+    except httpx.HTTPError as error:
+        return error
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)
@@ -365,6 +382,38 @@ def test_proxy_that_hangs_up_has_sent_nothing(make: Any) -> None:
     with HangsUp() as server, pytest.raises(APIConnectionError, match="the proxy http://") as caught:
         call(make(proxy=server.url), "https://127.0.0.1:9")
     assert not caught.value.sent
+
+
+HOSTS = ["a..b", ".b", "b" * 64, ".".join(["b" * 60] * 5), "127.0.0.1:65536"]
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+@pytest.mark.parametrize("host", HOSTS, ids=range(len(HOSTS)))
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_impossible_address_is_told_before_a_proxy_is_asked_for_it(make: Any, host: str, scheme: str) -> None:
+    with refusing_url() as url:
+        transport = make(proxy=url.replace("http", scheme, 1))
+        assert isinstance(outcome(transport, f"https://{host}/"), httpx.UnsupportedProtocol)
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_server_that_hangs_up_during_the_tls_handshake_is_a_connect_error(make: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+
+        def hang_up() -> None:
+            with listener.accept()[0] as sock:
+                sock.recv(65536)  # the whole hello: otherwise closing would reset the connection
+
+        threads.submit(hang_up)
+        assert isinstance(outcome(make(), f"https://127.0.0.1:{listener.getsockname()[1]}"), httpx.ConnectError)
+
+
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_server_that_switches_to_another_protocol_is_a_protocol_error(make: Any) -> None:
+    switch = send_and(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n")
+    with FaultServer([switch]) as server:
+        headers = {"upgrade": "websocket", "connection": "upgrade"}
+        assert isinstance(in_time(lambda: outcome(make(), server.url, headers=headers)), httpx.RemoteProtocolError)
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)

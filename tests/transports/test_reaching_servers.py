@@ -159,3 +159,10 @@ def test_retry_after_a_timeout_on_an_idle_connection_takes_a_new_one(mode: str, 
         assert [request.method for request in into_the_void] == [method]
 
     with_enough_time(attempt, 0.5, 3, 10)
+
+
+@sync_and_async
+def test_name_without_an_address_is_a_connect_error(mode: str, lookups: Lookups) -> None:
+    lookups.addresses = []
+    with pytest.raises(httpx.ConnectError, match="no address"):
+        get(mode, f"http://{NAME}/")
