@@ -25,7 +25,6 @@ import trustme
 
 from interactor_ext.transports import AsyncTransport, Transport
 from interactor_ext.transports._http1 import Exchange
-from tests.support.cases import for_each
 from tests.support.modes import Awaited, sync_and_async
 from tests.support.scripted_server import Connection, Request, Server, http
 from tests.transports.test_proxies_and_tls import tls_context_of, trusting
@@ -134,17 +133,15 @@ async def outcome(mode: str, row: Row, server: OddServer) -> str:
 @sync_and_async
 @pytest.mark.parametrize("way", ["whole", "in pieces", "by h11 alone"])
 def test_odd_response_has_the_outcome_of_the_table_and_the_next_request_its_own_response(
-    way: str, mode: str, monkeypatch: pytest.MonkeyPatch
+    way: str, mode: str, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
 ) -> None:
     if way == "by h11 alone":
         monkeypatch.setattr("interactor_ext.transports._routes.ShortExchange", Exchange)
 
-    @for_each((row.name, row) for row in ROWS)
-    def check(name: str, row: Row) -> None:
-        with OddServer(row, 1 + len(row.data) // 1000 if way == "in pieces" else 1 << 20) as server:
+    for row in ROWS:
+        size = 1 + len(row.data) // 1000 if way == "in pieces" else 1 << 20
+        with subtests.test(row.name), OddServer(row, size) as server:
             assert asyncio.run(outcome(mode, row, server)) == row.ours
-
-    check()
 
 
 def parts(server: OddServer, then: str) -> Iterator[bytes]:
@@ -230,18 +227,16 @@ def verdict_of_curl(row: Row, folder: Path) -> str:
 
 
 @pytest.mark.full
-def test_curl_has_the_verdicts_of_the_table(tmp_path: Path) -> None:
+def test_curl_has_the_verdicts_of_the_table(tmp_path: Path, subtests: pytest.Subtests) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     version = subprocess.run(["curl", "--version"], capture_output=True, text=True).stdout.split()[1]
     if not version.startswith(f"{VERSION_OF_CURL}."):
         pytest.skip(f"the table has the verdicts of curl {VERSION_OF_CURL}, and this is {version}")
 
-    @for_each((row.name, row) for row in ROWS)
-    def check(name: str, row: Row) -> None:
-        assert verdict_of_curl(row, tmp_path) == row.curl
-
-    check()
+    for row in ROWS:
+        with subtests.test(row.name):
+            assert verdict_of_curl(row, tmp_path) == row.curl
 
 
 def test_table_says_why_where_curl_has_another_verdict() -> None:
