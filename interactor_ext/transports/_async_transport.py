@@ -64,13 +64,14 @@ class AsyncTransport(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Called by httpx: send a request."""
-        if _hooks.async_httpcore_is_hooked():
-            kind = httpx.AsyncHTTPTransport
-            plain: httpx.AsyncHTTPTransport = _hooks.plain_transport(self._routes, request.url, kind)
-            return await plain.handle_async_request(request)
-        if _hooks.async_httpx_is_hooked():
-            return await super().handle_async_request(request)
-        return await self._pools.get().send(request)
+        kind = httpx.AsyncHTTPTransport
+        match _hooks.hooked(kind, "handle_async_request", ("AsyncConnectionPool", "AsyncHTTPConnection")):
+            case "httpcore":
+                plain: httpx.AsyncHTTPTransport = _hooks.plain_transport(self._routes, request.url, kind)
+                return await plain.handle_async_request(request)
+            case "httpx":
+                return await super().handle_async_request(request)
+        return await self._send(request)
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         return await self._pools.get().send(request)

@@ -18,31 +18,17 @@ from interactor_ext.transports._idle_connections import origin_of
 from interactor_ext.transports._routes import Routes
 
 
-def httpx_is_hooked() -> bool:
-    kind = httpx.HTTPTransport
-    return _is_replaced(kind.handle_request, kind.close)
-
-
-def async_httpx_is_hooked() -> bool:
-    kind = httpx.AsyncHTTPTransport
-    return _is_replaced(kind.handle_async_request, kind.aclose)
-
-
-def httpcore_is_hooked() -> bool:
-    return any(
-        _is_replaced(kind.handle_request, kind.__init__) for kind in _of_httpcore("ConnectionPool", "HTTPConnection")
-    )
-
-
-def async_httpcore_is_hooked() -> bool:
-    kinds = _of_httpcore("AsyncConnectionPool", "AsyncHTTPConnection")
-    return any(_is_replaced(kind.handle_async_request, kind.__init__) for kind in kinds)
-
-
-def _of_httpcore(*names: str) -> list[Any]:
-    """Its classes, where it is loaded. Another thread may be about to import it."""
+def hooked(kind: Any, method: str, senders: tuple[str, ...]) -> str:
+    """The library whose methods are replaced, "httpx" or "httpcore", or "". `kind` is a transport of httpx, and
+    `senders` are the classes of httpcore below it.
+    """
     httpcore = sys.modules.get("httpcore")
-    return [] if httpcore is None else [kind for name in names if (kind := getattr(httpcore, name, None)) is not None]
+    if httpcore is not None:
+        for name in senders:
+            sender = getattr(httpcore, name, None)  # another thread may be about to import it
+            if sender is not None and _is_replaced(getattr(sender, method), sender.__init__):
+                return "httpcore"
+    return "httpx" if _is_replaced(getattr(kind, method), kind.__init__) else ""
 
 
 def _is_replaced(method: Any, neighbour: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import h11
@@ -38,15 +38,10 @@ class Exchange:
         self._body: list[bytes] = []
         self._is_cut_off = False
 
-    def pieces(self, stream: Any) -> Iterator[bytes]:
+    def pieces(self, stream: Any) -> Iterable[bytes]:
         """What is to be sent for a request whose body is this stream of httpx, in pieces of at most `PIECE` bytes."""
-        if isinstance(stream, httpx.ByteStream):
-            yield from _cut(self.whole(b"".join(stream)))
-        else:
-            yield self._begin()
-            for chunk in stream:
-                yield from _cut(self._more(chunk))
-            yield from _cut(self._end())
+        is_known = isinstance(stream, httpx.ByteStream)
+        return _cut(self.whole(b"".join(stream))) if is_known else self._pieces_of_iterator(stream)
 
     async def pieces_async(self, stream: Any) -> AsyncIterator[bytes]:
         """As `pieces`."""
@@ -106,6 +101,12 @@ class Exchange:
             and not (self.head is not None and self.head.status in (204, 304) and announces_body(self.head.headers))
         )
 
+    def _pieces_of_iterator(self, stream: Iterable[bytes]) -> Iterator[bytes]:
+        yield self._begin()
+        for chunk in stream:
+            yield from _cut(self._more(chunk))
+        yield from _cut(self._end())
+
     def _begin(self) -> bytes:
         method, target, headers = self._request
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEAD)
@@ -145,9 +146,10 @@ class Exchange:
                 raise httpx.RemoteProtocolError("the server closed the connection without a response")
 
 
-def _cut(data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data), PIECE):
-        yield data[start : start + PIECE]
+def _cut(data: bytes) -> list[bytes]:
+    if len(data) <= PIECE:
+        return [data] if data else []
+    return [data[start : start + PIECE] for start in range(0, len(data), PIECE)]
 
 
 def announces_body(headers: list[tuple[bytes, bytes]]) -> bool:

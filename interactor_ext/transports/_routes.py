@@ -121,7 +121,8 @@ def seconds_for(request: httpx.Request, wait: str) -> float | None:
     `read`, `write` or `pool`), or what is left until the deadline of the attempt. Raises TimeoutError.
     """
     timeout: float | None = request.extensions.get("timeout", {}).get(wait)
-    ends_at = Call.of(request).wait_ends_at
+    call: Call = request.extensions["call"]
+    ends_at = call.wait_ends_at
     if ends_at == math.inf:
         return timeout
     left = ends_at - time.monotonic()

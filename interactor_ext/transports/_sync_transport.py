@@ -83,10 +83,13 @@ class Transport(httpx.HTTPTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Called by httpx: send a request."""
-        if _hooks.httpcore_is_hooked():
-            plain: httpx.HTTPTransport = _hooks.plain_transport(self._routes, request.url, httpx.HTTPTransport)
-            return plain.handle_request(request)
-        return super().handle_request(request) if _hooks.httpx_is_hooked() else self._send(request)
+        match _hooks.hooked(httpx.HTTPTransport, "handle_request", ("ConnectionPool", "HTTPConnection")):
+            case "httpcore":
+                plain: httpx.HTTPTransport = _hooks.plain_transport(self._routes, request.url, httpx.HTTPTransport)
+                return plain.handle_request(request)
+            case "httpx":
+                return super().handle_request(request)
+        return self._send(request)
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         if self._closed:
