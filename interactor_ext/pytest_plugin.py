@@ -10,24 +10,22 @@
 | `interactor_webhook_secret` | the secret of deliveries; override it if the application has its own |
 | `interactor_explore` | `interactor_explore.expect(lambda world: ...)`: what holds at the end of the test |
 
-Tests can't reach the real platform unless they are marked `live`; `interactor_guard = false` in the pytest settings
-disables that. A project that doesn't use the SDK isn't affected: the guard and the environment settings come with the
-first import of anything else of the SDK. The settings are the webhook secret and, unless the environment has any of
-them, the credentials and URLs of a nonexistent server: with them, clients that modules create reach the sandbox of a
-fixture, and nothing else. Needs pytest 7.0 or newer.
+A test that uses one of them can't reach the real platform, unless it is marked `live`. With `interactor_guard = true`
+in the pytest settings no test can, and modules may read the webhook secret and create clients when they are imported:
+variables for tests are set unless the environment has some, and such clients reach the sandbox of a fixture, and
+nothing else. Without either, the plugin changes nothing. Needs pytest 7.0 or newer.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pytest
+
+from interactor_ext._errors import ConfigurationError
 
 if TYPE_CHECKING:
     from interactor_ext import AsyncInteractorClient, InteractorClient
@@ -42,101 +40,73 @@ if not hasattr(pytest, "StashKey"):
 
 WEBHOOK_SECRET = "INTERACTOR_WEBHOOK_SECRET"  # noqa: S105  # the name of the variable
 SECRET_FOR_TESTS = "whsec_for_tests"  # noqa: S105
-_SDK = ("interactor_ext.", "interactor_client")
-# What the entry point itself imports.
-_OWN = frozenset(f"interactor_ext.{name}" for name in ("_errors", "_lazy", "_version", "pytest_plugin"))
+FIXTURES = frozenset({"async_interactor_client", "interactor_client", "interactor_sandbox", "interactor_sandbox_server"})
+FIXTURES |= {"interactor_explore", "interactor_vcr", "interactor_webhook", "interactor_webhook_secret"}
+ADVICE = (
+    "Write `interactor_guard = true` into the pytest settings: modules can then create clients and read the webhook "
+    "secret when they are imported, and no test reaches the platform."
+)
 
 
-class _FirstUse:
-    """Waits, as an import hook, until something of the SDK is imported, and prepares the test run then."""
+class _Run:
+    """What a test run of a project changes that asks for it: the guard, and variables of the environment."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._config = config
         self._guard: PlatformGuard | None = None
-        self._is_lifted = False
-        self._has_set_secret = False
-        self._placeholders: dict[str, str] = {}
-        self._removed: dict[str, str] = {}
-        sys.meta_path.insert(0, self)
+        self._patch = pytest.MonkeyPatch()
         config.add_cleanup(self._end)
-        if any(_is_of_sdk(name) for name in sys.modules):
-            self._prepare()
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        if _is_of_sdk(name) and self in sys.meta_path:  # another thread may have prepared it
-            self._prepare()
-
-    def _prepare(self) -> None:
-        sys.meta_path.remove(self)
-        # An application may read it when it is imported.
-        if WEBHOOK_SECRET not in os.environ:
-            os.environ[WEBHOOK_SECRET] = SECRET_FOR_TESTS
-            self._has_set_secret = True
-        if self._config.getini("interactor_guard"):
+        if config.getini("interactor_guard"):
             from interactor_ext.testing.environment import PLACEHOLDERS
+
+            self.guard.up()
+            settings = {WEBHOOK_SECRET: SECRET_FOR_TESTS} if WEBHOOK_SECRET not in os.environ else {}
+            if os.environ.keys().isdisjoint([*PLACEHOLDERS, "INTERACTOR_ENVIRONMENT"]):
+                settings |= PLACEHOLDERS
+            for name, value in settings.items():  # an application may read them when it is imported
+                self._patch.setenv(name, value)
+
+    @property
+    def guard(self) -> PlatformGuard:
+        if self._guard is None:
             from interactor_ext.testing.guard import PlatformGuard
 
             self._guard = PlatformGuard()
-            if os.environ.keys().isdisjoint([*PLACEHOLDERS, "INTERACTOR_ENVIRONMENT"]):
-                self._placeholders = self._removed = PLACEHOLDERS
-            if not self._is_lifted:
-                self._up()
-
-    def _up(self) -> None:
-        if self._guard is not None:
-            self._guard.up()
-            os.environ.update(self._removed)
-
-    def _down(self) -> None:
-        if self._guard is not None:
-            self._guard.down()
-            # Unless a fixture or the application has set others.
-            self._removed = self._placeholders if self._placeholders.items() <= os.environ.items() else {}
-            for name in self._removed:
-                del os.environ[name]
-
-    def lead_to(self, sandbox: Sandbox | None) -> None:
-        """Lead the clients that have the plugin's settings to this sandbox."""
-        if sandbox is not None and sandbox.client_id != "sandbox_client":
-            sandbox.add_client("sandbox_client", "sandbox_secret")
-        if self._guard is not None:
-            url = None if sandbox is None else urlsplit(sandbox.core_api_url)
-            self._guard.sandbox = url and (url.hostname or "", url.port or 0)
-
-    def watch(self) -> None:
-        if self._guard is not None:
-            self._guard.watch()
+        return self._guard
 
     @contextmanager
-    def lifted(self) -> Iterator[None]:
-        """Disable the guard within the block, in which the SDK may be first imported."""
-        was_lifted, self._is_lifted = self._is_lifted, True
-        self._down()
-        try:
+    def guarded(self, is_guarded: bool) -> Iterator[None]:
+        """Put the guard up or down for the block. Without it, neither do the variables lead to a sandbox."""
+        from interactor_ext.testing.environment import PLACEHOLDERS
+
+        was_up = self.guard.is_up
+        with pytest.MonkeyPatch.context() as patch:
+            if is_guarded:
+                self.guard.up()
+            else:
+                self.guard.down()
+                for name in PLACEHOLDERS.items() & os.environ.items():
+                    patch.delenv(name[0])
             yield
-        finally:
-            self._is_lifted = was_lifted
-            if not was_lifted:
-                self._up()
+        if was_up:
+            self.guard.up()
+        else:
+            self.guard.down()
 
     def _end(self) -> None:
-        with suppress(ValueError):  # the SDK was used
-            sys.meta_path.remove(self)
-        self._down()
-        if self._has_set_secret:
-            os.environ.pop(WEBHOOK_SECRET, None)
+        if self._guard is not None:
+            self._guard.down()
+        self._patch.undo()
 
 
-FIRST_USE: pytest.StashKey[_FirstUse] = pytest.StashKey()
-
-
-def _is_of_sdk(name: str) -> bool:
-    return name.startswith(_SDK) and name not in _OWN
+RUN: pytest.StashKey[_Run] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
-        "interactor_guard", "refuse the real platform's hosts in tests not marked `live`", type="bool", default=True
+        "interactor_guard",
+        "in tests not marked `live`, the SDK reaches nothing but the sandbox, and modules can create clients for it",
+        type="bool",
+        default=False,
     )
     group = parser.getgroup("interactor", "interactor: does a test survive a fault at each of its requests?")
     # With nargs="?" it would take the name of the file behind it for its value.
@@ -177,34 +147,37 @@ def _seconds(text: str) -> float:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    _wait_for_first_use(early_config)  # a conftest may import the application
+    early_config.stash[RUN] = _Run(early_config)  # a conftest may import the application
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "live: may talk to the real Interactor platform")
     config.addinivalue_line("markers", "interactor_invariant: a function to check at the end of each explored test")
-    _wait_for_first_use(config)
+    if RUN not in config.stash:
+        config.stash[RUN] = _Run(config)
     if any(config.getoption(f"interactor_{name}") for name in ("explore", "schedule", "inspect")):
         from interactor_ext.testing.explore_plugin import Explorer
 
         config.pluginmanager.register(Explorer(config))
 
 
-def _wait_for_first_use(config: pytest.Config) -> None:
-    if FIRST_USE not in config.stash:
-        config.stash[FIRST_USE] = _FirstUse(config)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any], report: Any) -> None:
+    """Name the plugin's setting where a module needs settings of the SDK when it is imported."""
+    error = None if call.excinfo is None else call.excinfo.value
+    lacks_settings = isinstance(error, ConfigurationError | KeyError) and "INTERACTOR_" in str(error)
+    if lacks_settings and isinstance(report, pytest.CollectReport) and not node.config.getini("interactor_guard"):
+        report.sections.append(("interactor-sdk", ADVICE))
 
 
 # The old style of wrappers, which pytest 7.0 knows.
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, None]:
-    first_use = item.config.stash[FIRST_USE]
-    if item.get_closest_marker("live") is None:
-        first_use.watch()
-        yield
-    else:
-        with first_use.lifted():
+    is_live = item.get_closest_marker("live") is not None
+    if is_live or FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        with item.config.stash[RUN].guarded(not is_live):
             yield
+    else:
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -223,30 +196,24 @@ def interactor_sandbox(
     request: pytest.FixtureRequest, interactor_sandbox_server: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Sandbox]:
     """The sandbox after a reset. Code under test that reads the environment, such as `get_client()`, uses it instead of
-    the previous settings and proxies. So do clients that were created earlier without settings, including shared ones
-    that the application closed in an earlier test.
+    the previous settings and proxies. So do clients that modules created with the settings of `interactor_guard`.
     """
-    from interactor_ext._client.shared_clients import close_clients, kept, reopen_closed_clients
-    from interactor_ext.testing.environment import PLACEHOLDERS, environment_of
+    from interactor_ext.testing.environment import clients_of_test, environment_of
 
-    # Modules may hold them.
-    made_on_import = partial(kept, PLACEHOLDERS["INTERACTOR_CORE_API_URL"])
     interactor_sandbox_server.reset()
-    with made_on_import():
-        close_clients("the fixture interactor_sandbox, at the start of a test")
-    reopen_closed_clients()
     for name, value in environment_of(interactor_sandbox_server).items():
         if value is None:
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
-    request.config.stash[FIRST_USE].lead_to(interactor_sandbox_server)
+    run = request.config.stash[RUN]
+    run.guard.lead_to(interactor_sandbox_server)
     if explored := request.config.pluginmanager.get_plugin("interactor_explored"):
         explored.attach(interactor_sandbox_server)
-    yield interactor_sandbox_server
-    request.config.stash[FIRST_USE].lead_to(None)
-    with made_on_import():
-        close_clients("the fixture interactor_sandbox, at the end of its test")
+    is_live = request.node.get_closest_marker("live") is not None
+    with run.guarded(not is_live), clients_of_test("the fixture interactor_sandbox, at the end of its test"):
+        yield interactor_sandbox_server
+    run.guard.lead_to(None)
 
 
 @pytest.fixture
@@ -316,5 +283,5 @@ def interactor_vcr(request: pytest.FixtureRequest) -> Iterator[Any]:
 
     from interactor_ext.testing.recording import is_recording, recorder
 
-    with request.config.stash[FIRST_USE].lifted() if is_recording() else nullcontext():
+    with request.config.stash[RUN].guarded(False) if is_recording() else nullcontext():
         yield recorder(request.path.parent / "cassettes")

@@ -10,8 +10,6 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
-from interactor_ext.testing.environment import PLACEHOLDERS
-
 pytest_plugins = ["interactor_ext.pytest_plugin"]
 pytest.register_assert_rewrite("tests.support")  # their asserts say what they compared, too
 
@@ -46,8 +44,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Take thousands of tests out of the sight of the collector, which tests call, and wait for, hundreds of times."""
-    for name in PLACEHOLDERS:
-        os.environ.pop(name, None)  # many tests are about an environment without settings
     gc.collect()
     gc.freeze()
 

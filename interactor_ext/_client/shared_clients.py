@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
 
 from interactor_ext._client.client import AsyncInteractorClient, InteractorClient
@@ -119,24 +117,6 @@ def close_clients(by: str) -> None:
         made.client._close(by)
     if made_async is not None:
         _close_now(made_async.client, by)
-
-
-@contextmanager
-def kept(core_api_url: str) -> Iterator[None]:
-    """Keep the clients of this server when the others are reset within the block."""
-    clients = {kind: made for kind, made in _clients.items() if made.client.config.core_api_url == core_api_url}
-    for kind in clients:
-        del _clients[kind]
-    yield
-    _clients.update(clients)
-
-
-def reopen_closed_clients() -> None:
-    """Make those anew, in place, that an application closed when it ended: its modules hold them."""
-    for made in _clients.values():
-        if made.client.is_closed:
-            vars(made.client).clear()
-            made.client.__init__(**made.options)
 
 
 def _close_now(client: AsyncInteractorClient, by: str) -> None:

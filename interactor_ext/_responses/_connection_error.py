@@ -133,11 +133,10 @@ def handler_behind(error: BaseException) -> BaseException | None:
 
 
 def _innermost_package(error: BaseException) -> str:
-    """The package whose code raised an error, other than Python's own. The guard of the testing kit isn't ours."""
+    """The package whose code raised an error, other than Python's own."""
     package = ""
     for frame, _ in walk_tb(error.__traceback__):
-        module = frame.f_globals.get("__name__", "")
-        name = "testing" if module.startswith("interactor_ext.testing") else module.partition(".")[0]
+        name = frame.f_globals.get("__name__", "").partition(".")[0]
         package = package if name in sys.stdlib_module_names else name
     return package
 

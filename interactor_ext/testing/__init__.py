@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlatformGuard", "PlatformRefused", "SignedDelivery", "WebhookFactory", "example", "recorder"]
 
-# The guard is active in every test run of every project with the SDK: it must not import a client or a model.
+# None of them needs what the others import.
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from interactor_ext._client import shared_clients
 
 if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
 
 # Variables that the SDK reads and `Sandbox.env` does not set.
 FURTHER_VARIABLES = ("INTERACTOR_ENVIRONMENT", "INTERACTOR_SCOPES", "INTERACTOR_REQUIRE_NAMESPACE")
-# Settings for clients that are made when the application is imported. PlatformGuard leads their connections to the
-# sandbox of a fixture.
+# Settings for clients that modules create when they are imported. PlatformGuard leads their connections to the sandbox
+# of a fixture.
 NOWHERE = "interactor-sandbox.localhost"
 PLACEHOLDERS = {
     "INTERACTOR_CLIENT_ID": "sandbox_client",  # as every sandbox has them that is not told others
@@ -22,6 +26,23 @@ PLACEHOLDERS = {
 }
 # Python reads the first, other programs only the second.
 NO_PROXY = ("no_proxy", "NO_PROXY")
+
+
+@contextmanager
+def clients_of_test(by: str) -> Iterator[None]:
+    """Within the block, `get_client()` creates other clients than before, and closes them with it. Those that modules
+    created with the placeholders stay: they reach the sandbox.
+    """
+    before = dict(shared_clients._clients)
+    for kind, made in before.items():
+        if made.client.config.core_api_url != PLACEHOLDERS["INTERACTOR_CORE_API_URL"]:
+            del shared_clients._clients[kind]
+    yield
+    for kind, made in before.items():
+        if shared_clients._clients.get(kind) is made:
+            del shared_clients._clients[kind]
+    shared_clients.close_clients(by)
+    shared_clients._clients.update(before)
 
 
 def environment_of(sandbox: Sandbox) -> dict[str, str | None]:

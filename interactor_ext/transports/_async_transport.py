@@ -19,8 +19,9 @@ from interactor_ext._call import Call
 from interactor_ext._fork import release_inherited
 from interactor_ext.transports import _hooks
 from interactor_ext.transports._async_connection import AsyncConnection
+from interactor_ext.transports._guard import guarded_origin
 from interactor_ext.transports._http1 import Exchange
-from interactor_ext.transports._idle_connections import Connections, IdleConnections, Origin, origin_of
+from interactor_ext.transports._idle_connections import Connections, IdleConnections, Origin
 from interactor_ext.transports._per_loop import PerLoop
 from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify
 from interactor_ext.transports._routes import Routes, seconds_for
@@ -107,7 +108,7 @@ class ConnectionPool:
         await self._acquire(slots, request)
         connection = None
         try:
-            connection, is_new = self._take(origin_of(request.url))
+            connection, is_new = self._take(guarded_origin(request.url))
             if is_new:
                 await connection.open(request)
             exchange = await connection.send(request)

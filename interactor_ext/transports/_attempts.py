@@ -21,6 +21,7 @@ from interactor_ext._responses._connection_error import connection_error, interr
 from interactor_ext.logs import logger
 from interactor_ext.logs._calls import log_attempt, log_retry
 from interactor_ext.retry._policy import RetryPolicy, retry_after_of
+from interactor_ext.transports import _guard
 from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
 
 if TYPE_CHECKING:
@@ -128,9 +129,11 @@ class Attempts:
         self._began = now
         return None
 
-    def as_sent(self) -> httpx.Request:
+    def as_sent(self, transport: object) -> httpx.Request:
         """The request with its whole URL."""
         request, hidden = self.request, self.call.hidden_query
+        if _guard.guard is not None:
+            _guard.guard.check(transport, request.url)
         if hidden is None:
             return request
         url = request.url.copy_merge_params(hidden)

@@ -53,7 +53,7 @@ class CallTransport(httpx.BaseTransport):
         attempts.request.extensions["timeout"] = attempts.timeouts()
         attempts.call.wait_ends_at = attempts.ends_at
         try:
-            response = self._inner.handle_request(attempts.as_sent())
+            response = self._inner.handle_request(attempts.as_sent(self._inner))
             if attempts.is_stream and response.is_success:
                 if not isinstance(response.stream, PooledBody):
                     response.stream = _foreign_stream.ForeignStream(response.stream)
@@ -113,7 +113,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         try:
             try:
                 async with asyncio.timeout(attempts.ends_at - time.monotonic()):
-                    response = await self._inner.handle_async_request(attempts.as_sent())
+                    response = await self._inner.handle_async_request(attempts.as_sent(self._inner))
                     if attempts.is_stream and response.is_success:
                         try:
                             gunzip_of(response, accepted=())

@@ -26,8 +26,9 @@ from interactor_ext._fork import after_fork_in_child, fork_safe_lock, notice_for
 from interactor_ext._waiting import TRANSPORT_CLOSED, ThreadWaiter
 from interactor_ext._waiting.closer import Watch, closer
 from interactor_ext.transports import _hooks
+from interactor_ext.transports._guard import guarded_origin
 from interactor_ext.transports._http1 import Exchange
-from interactor_ext.transports._idle_connections import Connections, IdleConnections, Origin, origin_of
+from interactor_ext.transports._idle_connections import Connections, IdleConnections, Origin
 from interactor_ext.transports._proxies_and_tls import Certificate, Proxy, Verify
 from interactor_ext.transports._routes import Routes, is_injected, seconds_for
 from interactor_ext.transports._sync_connection import SyncConnection
@@ -134,7 +135,7 @@ class Transport(httpx.HTTPTransport):
             raise httpx.PoolTimeout("all connections are in use", request=request) from error
 
     def _connection(self, use: _Use, request: httpx.Request) -> SyncConnection:
-        origin = origin_of(request.url)
+        origin = guarded_origin(request.url)
         surplus = None
         while True:
             with self._lock:
