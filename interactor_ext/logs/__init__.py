@@ -39,36 +39,22 @@ def is_handled(source: logging.Logger | None) -> bool:
     return False
 
 
-class _LastResort(logging.Handler):
-    """Python's `logging.lastResort` for errors alone: without any handler, Python would print warnings as well."""
+class _LastResort(logging.NullHandler):
+    """A library's NullHandler keeps warnings from stderr where no log is configured; errors still go there."""
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def handle(self, record: logging.LogRecord) -> bool:
         if logging.lastResort is not None and not is_handled(logging.getLogger(record.name)):
             logging.lastResort.handle(record)
-
-
-class _StaysEnabled:
-    """A logger that `logging.config` does not disable. By default that disables each logger that a configuration does
-    not name: of the libraries that are imported before it is read, and not of the others.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name != "disabled" or not value or sys._getframe(1).f_globals.get("__name__") != "logging.config":
-            super().__setattr__(name, value)
-
-
-def _kept(logger: logging.Logger) -> logging.Logger:
-    logger.__class__ = type("Logger", (_StaysEnabled, type(logger)), {})
-    return logger
+        return True
 
 
 # All code of the SDK takes its logger from here. The loggers below the first find its handler as well.
-logger: logging.Logger = _kept(logging.getLogger("interactor"))
+logger: logging.Logger = logging.getLogger("interactor")
 logger.addHandler(_LastResort(logging.ERROR))
-webhooks_logger: logging.Logger = _kept(logging.getLogger("interactor.webhooks"))
-tools_logger: logging.Logger = _kept(logging.getLogger("interactor.tools"))
-relay_logger: logging.Logger = _kept(logging.getLogger("interactor.relay"))
-sandbox_logger: logging.Logger = _kept(logging.getLogger("interactor.sandbox"))
+webhooks_logger: logging.Logger = logging.getLogger("interactor.webhooks")
+tools_logger: logging.Logger = logging.getLogger("interactor.tools")
+relay_logger: logging.Logger = logging.getLogger("interactor.relay")
+sandbox_logger: logging.Logger = logging.getLogger("interactor.sandbox")
 _OURS = frozenset({"interactor_ext", "interactor_client", "httpx"})
 
 

@@ -17,27 +17,16 @@ if TYPE_CHECKING:
 
 # What they are given reaches our transports, which ask the guard themselves, or nobody.
 _HARMLESS = (Transport, AsyncTransport, httpx.MockTransport, httpx.ASGITransport, httpx.WSGITransport)
+_NO_SANDBOX = (
+    "This client was created with the pytest plugin's placeholder settings, which only work with its sandbox. Request the "
+    "fixture `interactor_sandbox` in the test, and don't make calls on import or with a transport of your own."
+)
 
 
 class PlatformRefused(ConfigurationError):
     """A test sent a request to a host other than the sandbox's. Nothing was sent there."""
 
     __module__ = "interactor_ext.testing"  # in tracebacks of tests that have not looked it up
-
-    def __init__(self, host: str) -> None:
-        if host == NOWHERE:
-            what = (
-                "This client was created with the pytest plugin's placeholder settings, which only work with its "
-                "sandbox. Request the fixture `interactor_sandbox` in the test, and don't make calls on import or "
-                "with a transport of your own."
-            )
-        else:
-            what = (
-                f"A test tried to reach {host}, which isn't the sandbox. Use the fixture `interactor_client`, or let "
-                "`interactor_sandbox` set the environment. Mark the test `live` if it should reach the platform."
-            )
-        super().__init__(what)
-        self.host = host
 
 
 class PlatformGuard:
@@ -50,11 +39,11 @@ class PlatformGuard:
 
     @property
     def is_up(self) -> bool:
-        return _guard.guard is self
+        return _guard.guard == self._lead
 
     def up(self) -> None:
         """Refuse other hosts from now on. Calling it twice does no harm."""
-        _guard.guard = self
+        _guard.guard = self._lead
 
     def down(self) -> None:
         """Allow all hosts again."""
@@ -67,17 +56,17 @@ class PlatformGuard:
             sandbox.add_client(PLACEHOLDERS["INTERACTOR_CLIENT_ID"], PLACEHOLDERS["INTERACTOR_CLIENT_SECRET"])
         self._sandbox = None if sandbox is None else origin_of(httpx.URL(sandbox.core_api_url))
 
-    def lead(self, origin: Origin) -> Origin:
-        """The origin to connect to for requests to this one."""
+    def _lead(self, origin: Origin, transport: object) -> Origin:
         host, sandbox = origin[1], self._sandbox
-        if host == NOWHERE and sandbox is not None:
+        if isinstance(transport, _HARMLESS):
+            return origin
+        if host == NOWHERE:
+            if sandbox is None or transport is not None:
+                raise PlatformRefused(_NO_SANDBOX)
             return sandbox
-        if host == NOWHERE or not (is_loopback(host) or origin == sandbox):
-            raise PlatformRefused(host)
+        if not is_loopback(host) and origin != sandbox:
+            raise PlatformRefused(
+                f"A test tried to reach {host}, which isn't the sandbox. Use the fixture `interactor_client`, or let "
+                "`interactor_sandbox` set the environment. Mark the test `live` if it should reach the platform."
+            )
         return origin
-
-    def check(self, transport: object, url: httpx.URL) -> None:
-        """Refuse a request by a transport that isn't the SDK's."""
-        origin = origin_of(url)
-        if not isinstance(transport, _HARMLESS) and self.lead(origin) != origin:
-            raise PlatformRefused(origin[1])

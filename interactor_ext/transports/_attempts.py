@@ -133,7 +133,7 @@ class Attempts:
         """The request with its whole URL."""
         request, hidden = self.request, self.call.hidden_query
         if _guard.guard is not None:
-            _guard.guard.check(transport, request.url)
+            _guard.guarded_origin(request.url, transport)
         if hidden is None:
             return request
         url = request.url.copy_merge_params(hidden)

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 import httpx
 
 from interactor_ext.transports._idle_connections import Origin, origin_of
 
-
-class Guard(Protocol):
-    def lead(self, origin: Origin) -> Origin:
-        """The origin to connect to for requests to this one. Raises an InteractorError if a test mustn't reach it."""
-        ...
-
-    def check(self, transport: object, url: httpx.URL) -> None:
-        """Raises an InteractorError if a test mustn't send to this URL by a transport that may not be ours."""
-        ...
+guard: Callable[[Origin, object], Origin] | None = None
+"""Returns where to connect to for requests to an origin, or raises an InteractorError if a test mustn't reach it. The
+second argument is the transport before it gets the request, or None if it is ours and about to send.
+"""
 
 
-guard: Guard | None = None
-
-
-def guarded_origin(url: httpx.URL) -> Origin:
+def guarded_origin(url: httpx.URL, transport: object = None) -> Origin:
     """Asked for each request: one that was allowed in an earlier test may have left its connection."""
     origin = origin_of(url)
-    return origin if guard is None else guard.lead(origin)
+    return origin if guard is None else guard(origin, transport)

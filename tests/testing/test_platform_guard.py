@@ -64,7 +64,7 @@ def test_call_to_the_platform_is_refused(
         pytest.raises(PlatformRefused, match="Mark the test `live`") as refusal,
     ):
         client.assistants.list()
-    assert refusal.value.host == {"production": "auth", "sandbox": "sandbox-auth"}[environment] + ".interactor.com"
+    assert {"production": "auth.", "sandbox": "sandbox-auth."}[environment] in str(refusal.value)
     assert isinstance(refusal.value, ConfigurationError)
     assert not proxy.calls
 

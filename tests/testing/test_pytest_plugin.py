@@ -204,7 +204,7 @@ def test_delivery(interactor_sandbox, interactor_webhook):
 def test_fixtures_ignore_settings_of_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     documented = set(re.findall(r"INTERACTOR_\w+", (ROOT / "docs/how-to/configure.md").read_text()))
     assert documented >= {"INTERACTOR_SCOPES", "INTERACTOR_ENVIRONMENT"}
-    for name in documented - {"INTERACTOR_LOG"}:
+    for name in documented - {"INTERACTOR_LOG", "INTERACTOR_TIMEOUT"}:  # nothing reads the second
         monkeypatch.setenv(name, "sandbox" if name == "INTERACTOR_ENVIRONMENT" else "7")
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -224,28 +224,28 @@ def test_sandbox_client_keeps_given_config(interactor_sandbox: Sandbox) -> None:
 
 GUARDED_TEST = """
 import os
-import socket
 import pytest
+from interactor_ext import InteractorClient
 from interactor_ext.testing import PlatformRefused
-ASKED_FOR = pytest.raises(ValueError, match="asked for")
-REFUSED = pytest.raises(PlatformRefused)
+# The platform's URL; nothing listens at the proxy.
+os.environ["https_proxy"] = "http://127.0.0.1:9"
+def call(error):
+    urls = {f"{name}_url": f"https://{name}.interactor.com/api/v1" for name in ("core_api", "account_server")}
+    with InteractorClient(client_id="c", client_secret="s", max_retries=0, **urls) as client:
+        with pytest.raises(Exception) as failure:
+            client.assistants.list()
+    assert type(failure.value).__name__ == error
 @pytest.mark.live
-def test_live():
-    with ASKED_FOR:
-        socket.getaddrinfo("core.interactor.com", 443)
-def test_ordinary():
-    with ASKED_FOR if "SWITCHED_OFF" in os.environ else REFUSED:
-        socket.getaddrinfo("core.interactor.com", 443)
+def test_live(interactor_webhook):
+    call("APIConnectionError")
+def test_that_uses_no_fixture():
+    call("PlatformRefused" if "GUARDED" in os.environ else "APIConnectionError")
+@pytest.mark.parametrize("name", ["interactor_sandbox_server", "interactor_webhook"])
+def test_that_uses_a_fixture_late(interactor_webhook_secret, request, name):
+    request.getfixturevalue(name)
+    call("PlatformRefused")
 def test_recorded(interactor_vcr):
-    with ASKED_FOR if {"SWITCHED_OFF", "INTERACTOR_RECORD"} & set(os.environ) else REFUSED:
-        socket.getaddrinfo("core.interactor.com", 443)
-"""
-# Nobody is asked for an address here.
-RESOLVER = """
-import socket
-def look_up(host, *rest):
-    raise ValueError(f"asked for {host}")
-socket.getaddrinfo = look_up
+    call("APIConnectionError" if "INTERACTOR_RECORD" in os.environ else "PlatformRefused")
 """
 
 
@@ -253,67 +253,71 @@ socket.getaddrinfo = look_up
     ("variable", "ini"),
     [
         ("NOTHING", ""),
+        ("GUARDED", "interactor_guard = true\n"),
         pytest.param("INTERACTOR_RECORD", "", marks=pytest.mark.full),
-        pytest.param("SWITCHED_OFF", "interactor_guard = false\n", marks=pytest.mark.full),
     ],
 )
-def test_guard_refuses_platform_except_in_live_tests(
+def test_guard_is_for_tests_with_fixtures_and_projects_that_ask(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, ini: str
 ) -> None:
     monkeypatch.setenv(variable, "1")
-    output, status = run(tmp_path, plugins="-p early", ini=ini, early=RESOLVER, test_it=GUARDED_TEST)
-    assert status == 0, output
-
-
-UNRELATED_TEST = """
-import os, sys
-def test_it():
-    print("\\nmodules:", *(name for name in sys.modules if name.startswith(("interactor_", "socket", "ssl"))))
-    print("variables:", *(name for name in os.environ if name.lower() in ("no_proxy", "interactor_webhook_secret")))
-    print("functions:", "socket" in sys.modules and sys.modules["socket"].getaddrinfo.__module__)
-"""
-
-
-def test_unrelated_project_gets_no_guard_no_variable_and_no_module_but_the_plugin(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("no_proxy", "NO_PROXY", "INTERACTOR_WEBHOOK_SECRET"):
+    for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    output, status = run(tmp_path, plugins="-s", test_it=UNRELATED_TEST)
-    assert status == 0, output
-    lines = dict(line.split(":", 1) for line in output.splitlines() if line.startswith(("modules", "var", "func")))
-    loaded = lines["modules"].split()
-    assert "interactor_ext.pytest_plugin" in loaded
-    assert not [name for name in loaded if name.startswith(("interactor_client", "interactor_ext.testing"))]
-    assert lines["variables"].strip() == ""
-    assert lines["functions"].strip() in ("socket", "False")
+    output, status = run(tmp_path, ini=ini, test_it=GUARDED_TEST)
+    assert (status, "5 passed" in output) == (0, True), output
 
 
-FIRST_USE_TEST = """
-import os
-import socket
+# A project that uses the SDK, and has no line for its plugin.
+UNASKED = """
+import asyncio, logging, os, socket, ssl
+import pytest
+import http.client, urllib.request, httpx  # what they set up themselves is not ours
+asyncio.run(asyncio.sleep(0))
+
+def state():
+    # pytest names the current test in a variable, and has handlers of its own during each phase.
+    variables = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    things = [logging, logging.Logger, logging.Manager, logging.LogRecord, logging.lastResort]
+    things += [logging.root, logging.Logger.manager]
+    things += [socket, socket.socket, socket.socket.__base__, ssl, ssl.SSLContext, ssl.SSLContext.__base__]
+    things += [ssl.SSLSocket, ssl.SSLObject]
+    changing = ("handlers", "loggerDict", "_cache", "_abc_impl")
+    attributes = [{name: value for name, value in vars(each).items() if name not in changing} for each in things]
+    return variables, attributes, logging.getLoggerClass(), logging.getLogRecordFactory()
+
+BEFORE = state()
+
+def pytest_sessionfinish():
+    import interactor_ext.logs
+    assert [type(each) for each in logging.Logger.manager.loggerDict.values() if "ext" in type(each).__module__] == []
+    assert type(logging.getLogger("interactor.webhooks")) is logging.Logger
+    assert state() == BEFORE
+    print("\\nas before")
+"""
+UNASKED_TEST = """
 import sys
 import pytest
-@pytest.mark.live
-def test_live_imports_first():
-    [hook] = [each for each in sys.meta_path if type(each).__module__ == "interactor_ext.pytest_plugin"]
+from conftest import BEFORE, state
+
+def test_plugin_loads_nothing_before_the_project_does():
+    loaded = [name for name in sys.modules if name.startswith("interactor_")]
+    assert "interactor_ext.pytest_plugin" in loaded
+    assert not [name for name in loaded if name.startswith(("interactor_client", "interactor_ext.testing"))]
+
+def test_sdk():
     from interactor_ext import InteractorClient
-    assert hook.find_spec("interactor_ext.webhooks") is None  # by a thread that has found it before
-    with pytest.raises(ValueError, match="asked for"):
-        socket.getaddrinfo("core.interactor.com", 443)
-def test_ordinary():
-    assert os.environ["INTERACTOR_WEBHOOK_SECRET"] == "whsec_for_tests"
-    with pytest.raises(RuntimeError, match="belongs to the real platform"):
-        socket.getaddrinfo("core.interactor.com", 443)
+    from interactor_ext.webhooks import WebhookVerifier
+    assert state() == BEFORE
+
+@pytest.mark.live
+def test_live():
+    assert state() == BEFORE
 """
 
 
-def test_guard_is_up_from_the_first_import_of_the_sdk_except_in_live_tests(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("INTERACTOR_WEBHOOK_SECRET", raising=False)
-    output, status = run(tmp_path, plugins="-p early", early=RESOLVER, test_it=FIRST_USE_TEST)
-    assert status == 0, output
+def test_plugin_leaves_a_project_that_does_not_ask_as_it_is(tmp_path: Path) -> None:
+    output, status = run(tmp_path, plugins="-s", conftest=UNASKED, test_it=UNASKED_TEST)
+    assert (status, "3 passed" in output, "as before" in output) == (0, True, True), output
 
 
 MODULE_LEVEL_APPLICATION = """
@@ -329,7 +333,7 @@ def test_it(interactor_webhook):
 
 
 @pytest.mark.parametrize("secret", [None, "whsec_of_the_shell"])
-def test_webhook_secret_is_set_before_the_application_is_imported(
+def test_webhook_secret_is_set_before_the_application_is_imported_where_the_project_asks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secret: str | None
 ) -> None:
     if secret is None:
@@ -337,5 +341,15 @@ def test_webhook_secret_is_set_before_the_application_is_imported(
     else:
         monkeypatch.setenv("INTERACTOR_WEBHOOK_SECRET", secret)
     files = {"application": MODULE_LEVEL_APPLICATION, "conftest": "import application", "test_it": MODULE_LEVEL_TEST}
-    output, status = run(tmp_path, **files)
+    output, status = run(tmp_path, ini="interactor_guard = true\n", **files)
     assert status == 0, output
+
+
+@pytest.mark.parametrize("application", [MODULE_LEVEL_APPLICATION, "import interactor_ext\ninteractor_ext.get_client()"])
+def test_module_that_needs_settings_when_it_is_imported_hears_of_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, application: str
+) -> None:
+    for name in [name for name in os.environ if name.startswith("INTERACTOR_")]:
+        monkeypatch.delenv(name)
+    output, status = run(tmp_path, application=application, test_it="import application")
+    assert (status, "`interactor_guard = true`" in output) == (2, True), output
