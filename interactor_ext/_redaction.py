@@ -66,7 +66,10 @@ _WORD_START = (
     r"(?:(?<!\w)|(?<=\\[abfnrtv])|(?<=\\x[0-9a-fA-F]{2})|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2})"
     r"|(?<=\x1b\[[0-9]m)|(?<=\x1b\[[0-9]{2}m))"
 )
-_CREDENTIALS = r"(?i)\b(bearer|basic)(\s+)([A-Za-z0-9._~+/=-]+)"
+# The parameters of a challenge follow the scheme, too: `Basic realm="x"`.
+_CREDENTIALS = (
+    r"(?i)\b(bearer|basic)(\s+)(?!(?:realm|charset|scope|error|error_description)=)([A-Za-z0-9._~+/=-]+)"
+)
 # "Basic authentication", "bearer token", "Bearer-only"
 _WORD = r"[A-Za-z]?[a-z]{0,24}(?:-[A-Za-z]?[a-z]{0,24}){0,4}\.?"
 # What stands before is looked at once, for a hyphen may join a token to it, and "eyJ-eyJ-eyJ-" has many beginnings.

@@ -32,6 +32,7 @@ def log_answer(request: httpx.Request, response: httpx.Response, headers: Mappin
     if not 200 <= status < 300:
         level = logging.WARNING
         fields["error_code"] = _status_error.code_of(response)
+        fields["request_id"] = _loggable_id(request, response.headers.get("x-request-id"))  # two, if a proxy adds one
     elif status == 201 and (created := _created_id(request, response)):
         fields["resource_id"] = created
     _log(level, _CALL, request, fields, (status, milliseconds, request_id or _NO_ID))

@@ -154,7 +154,8 @@ class Hub:
                     reader.put(entry)
             return self._ids.line(END) + _DONE
         except Exception as error:
-            log_failure("A stream", error)
+            if self.readers:  # otherwise the application has closed its client before it knew that all have left
+                log_failure("A stream", error)
             self._settle(error if isinstance(error, InteractorError) else StreamError())
             event_id = stream.last_event_id
             return self._ids.line(Position(event_id, 0)) + _FAILED if event_id else _FAILED

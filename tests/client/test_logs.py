@@ -93,6 +93,18 @@ def test_record_of_a_create_has_the_id_of_the_new_resource(log: pytest.LogCaptur
     assert [record.get("resource_id") for record in of_calls(log.records)] == [None, None, None, None, "x"]
 
 
+def test_record_and_error_of_a_response_with_two_request_ids_have_both(log: pytest.LogCaptureFixture) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/oauth/token"):
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 900})
+        return httpx.Response(404, headers=[("X-Request-Id", "req_platform"), ("X-Request-Id", "req_proxy")])
+
+    with InteractorClient(**PLATFORM, transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(NotFoundError) as raised:
+            client.rooms.get("room_1")
+    assert raised.value.request_id == of_calls(log.records)[0]["request_id"] == "req_platform, req_proxy"
+
+
 @sync_and_async
 def test_each_retry_logs_a_warning_and_is_counted(sandbox: Sandbox, mode: str, log: pytest.LogCaptureFixture) -> None:
     sandbox.faults.add("get_room", status=503, times=2)

@@ -191,6 +191,7 @@ def test_text_that_looks_like_a_secret_is_masked() -> None:
         "Basic authentication is required, not a bearer token",
         "The token has expired; the client secret is wrong; password: too short; token: malformed",
         "This is Bearer-only, see RFC 6750; a basic plan of 2024",
+        'WWW-Authenticate: Basic realm="x", Bearer error="invalid_request"',
         'HTTP Request: POST https://x.test/oauth/token "HTTP/1.1 200 OK"',
         "see https://x.test:8080/@user?mail=a@b.test or mail to a@b.test; state=ship, tokens=512",
         "scikit's sk-learn-based task-2024-list, ask-me-2024-anything, npm_config_registry, ghp_, eyJ-eyJ-",

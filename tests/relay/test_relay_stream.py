@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from interactor_client.models import WorkflowState
-from interactor_ext import InteractorClient
+from interactor_ext import ConfigurationError, InteractorClient
 from interactor_ext.relay import Show
 from interactor_ext.relay._event_ids import EventIds, Position
 from interactor_ext.relay._hub import Hubs, Source
@@ -392,13 +392,14 @@ def test_event_id_is_read_again_however_long_the_platforms_is() -> None:
 
 
 class Upstream:
-    """A stream of the platform: events with their ids, then silence. `ended` gets the time of its end."""
+    """A stream of the platform: events with their ids, then silence, or `error`. `ended` gets the time of its end."""
 
     is_over = False
     resume_id = last_event_id = ""
 
     def __init__(self, *events: tuple[str, str]) -> None:
         self._events = list(events)
+        self.error: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.ended: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
     async def __aenter__(self) -> None:
@@ -406,7 +407,7 @@ class Upstream:
 
     async def next_or_gap(self) -> str:
         if not self._events:
-            await asyncio.Event().wait()
+            await self.error
         self.last_event_id, text = self._events.pop(0)
         return text
 
@@ -437,6 +438,23 @@ def test_grace_period_begins_anew_when_the_last_of_several_readers_has_left() ->
         return await stream.ended
 
     assert run_in_virtual_time(main()) == pytest.approx(22)
+
+
+@pytest.mark.parametrize(("is_read", "warnings"), [(True, 1), (False, 0)])
+def test_client_that_closes_when_all_readers_have_left_is_no_warning(
+    caplog: pytest.LogCaptureFixture, is_read: bool, warnings: int
+) -> None:
+    async def main() -> None:
+        stream = Upstream()
+        reader = await joining({"": stream})(None)
+        assert reader is not None
+        if not is_read:
+            await reader.aclose()
+        stream.error.set_exception(ConfigurationError("The client is closed."))
+        await stream.ended
+
+    run_in_virtual_time(main())
+    assert [record.levelname for record in caplog.records if record.name == "interactor.relay"] == ["WARNING"] * warnings
 
 
 def test_reader_from_elsewhere_gets_each_event_once_of_several_with_one_id_and_what_came_meanwhile() -> None:

@@ -64,6 +64,7 @@ CONTEXT: dict[str, Any] = {
         "((((approved))))",
         "数量.überschuss == 4 && context.数量.überschuss > 3",
         "true",
+        "approved != 1 && approved in [true] && denied < approved",
     ],
 )
 def test_condition_holds(text: str) -> None:
@@ -95,6 +96,10 @@ def test_condition_holds(text: str) -> None:
         "total < 250",
         "'x' in tags",
         "context.missing",
+        "approved == 1",
+        "denied in [0]",
+        "[1] == [approved]",
+        "approved < 2",
     ],
 )
 def test_condition_does_not_hold(text: str) -> None:

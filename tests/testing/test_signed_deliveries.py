@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import httpx
 import pytest
+import trustme
 
 from interactor_client.models import EVENT_MODELS
 from interactor_ext import WebhookVerificationError
 from interactor_ext.testing import WebhookFactory
 from interactor_ext.webhooks import InvalidWebhookEvent, MemoryEventStore, WebhookRouter, WebhookVerifier
 from tests.support.sandbox_caller import check_event
+from tests.support.scripted_server import receiving
 
 SECRET = "whsec_mine"
 EVENTS = sorted(event for event in EVENT_MODELS["WebhookEvent"] if event)
@@ -156,6 +160,21 @@ def test_post_delivers_to_server(make: WebhookFactory, url: str, handled: list[A
     assert handled == [delivery.event]
     with pytest.raises(httpx.ConnectError):
         delivery.post("http://127.0.0.1:9/hook")
+
+
+def test_post_trusts_the_authority_of_ssl_cert_file(
+    make: WebhookFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(tls)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    delivery = make("credential.expired")
+    with receiving(tls) as (receiver, url):
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            delivery.post(url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        assert delivery.post(url).status == asyncio.run(delivery.apost(url)).status == 200
+    assert len(receiver.got) == 2
 
 
 def test_repr_of_delivery_shows_no_secret(make: WebhookFactory) -> None:

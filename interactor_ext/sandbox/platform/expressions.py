@@ -96,6 +96,15 @@ def _part(whole: Any, step: Any) -> Any:
 
 def _holds(compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
     try:
-        return bool(compare(left, right))
-    except TypeError:
+        return bool(compare(_typed(left), _typed(right)))
+    except (TypeError, RecursionError):
         return False
+
+
+def _typed(value: Any) -> Any:
+    """In Python `True == 1`; in JSON it isn't."""
+    if isinstance(value, bool):
+        return "boolean", value
+    if isinstance(value, list):
+        return [_typed(each) for each in value]
+    return {name: _typed(each) for name, each in value.items()} if isinstance(value, dict) else value
