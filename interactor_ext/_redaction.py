@@ -67,9 +67,7 @@ _WORD_START = (
     r"|(?<=\x1b\[[0-9]m)|(?<=\x1b\[[0-9]{2}m))"
 )
 # The parameters of a challenge follow the scheme, too: `Basic realm="x"`.
-_CREDENTIALS = (
-    r"(?i)\b(bearer|basic)(\s+)(?!(?:realm|charset|scope|error|error_description)=)([A-Za-z0-9._~+/=-]+)"
-)
+_CREDENTIALS = r"(?i)\b(bearer|basic)(\s+)(?!(?:realm|charset|scope|error|error_description)=)([A-Za-z0-9._~+/=-]+)"
 # "Basic authentication", "bearer token", "Bearer-only"
 _WORD = r"[A-Za-z]?[a-z]{0,24}(?:-[A-Za-z]?[a-z]{0,24}){0,4}\.?"
 # What stands before is looked at once, for a hyphen may join a token to it, and "eyJ-eyJ-eyJ-" has many beginnings.

@@ -40,7 +40,9 @@ if not hasattr(pytest, "StashKey"):
 
 WEBHOOK_SECRET = "INTERACTOR_WEBHOOK_SECRET"  # noqa: S105  # the name of the variable
 SECRET_FOR_TESTS = "whsec_for_tests"  # noqa: S105
-FIXTURES = frozenset({"async_interactor_client", "interactor_client", "interactor_sandbox", "interactor_sandbox_server"})
+FIXTURES = frozenset(
+    {"async_interactor_client", "interactor_client", "interactor_sandbox", "interactor_sandbox_server"}
+)
 FIXTURES |= {"interactor_explore", "interactor_vcr", "interactor_webhook", "interactor_webhook_secret"}
 ADVICE = (
     "Write `interactor_guard = true` into the pytest settings: modules can then create clients and read the webhook "

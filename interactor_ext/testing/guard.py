@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 # What they are given reaches our transports, which ask the guard themselves, or nobody.
 _HARMLESS = (Transport, AsyncTransport, httpx.MockTransport, httpx.ASGITransport, httpx.WSGITransport)
 _NO_SANDBOX = (
-    "This client was created with the pytest plugin's placeholder settings, which only work with its sandbox. Request the "
-    "fixture `interactor_sandbox` in the test, and don't make calls on import or with a transport of your own."
+    "This client was created with the pytest plugin's placeholder settings, which only work with its sandbox. Request "
+    "the fixture `interactor_sandbox` in the test, and don't make calls on import or with a transport of your own."
 )
 
 

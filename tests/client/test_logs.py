@@ -99,9 +99,11 @@ def test_record_and_error_of_a_response_with_two_request_ids_have_both(log: pyte
             return httpx.Response(200, json={"access_token": "t", "expires_in": 900})
         return httpx.Response(404, headers=[("X-Request-Id", "req_platform"), ("X-Request-Id", "req_proxy")])
 
-    with InteractorClient(**PLATFORM, transport=httpx.MockTransport(answer)) as client:
-        with pytest.raises(NotFoundError) as raised:
-            client.rooms.get("room_1")
+    with (
+        InteractorClient(**PLATFORM, transport=httpx.MockTransport(answer)) as client,
+        pytest.raises(NotFoundError) as raised,
+    ):
+        client.rooms.get("room_1")
     assert raised.value.request_id == of_calls(log.records)[0]["request_id"] == "req_platform, req_proxy"
 
 

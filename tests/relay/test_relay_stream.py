@@ -454,7 +454,9 @@ def test_client_that_closes_when_all_readers_have_left_is_no_warning(
         await stream.ended
 
     run_in_virtual_time(main())
-    assert [record.levelname for record in caplog.records if record.name == "interactor.relay"] == ["WARNING"] * warnings
+    assert [record.levelname for record in caplog.records if record.name == "interactor.relay"] == [
+        "WARNING"
+    ] * warnings
 
 
 def test_reader_from_elsewhere_gets_each_event_once_of_several_with_one_id_and_what_came_meanwhile() -> None:

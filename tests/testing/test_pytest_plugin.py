@@ -345,7 +345,9 @@ def test_webhook_secret_is_set_before_the_application_is_imported_where_the_proj
     assert status == 0, output
 
 
-@pytest.mark.parametrize("application", [MODULE_LEVEL_APPLICATION, "import interactor_ext\ninteractor_ext.get_client()"])
+@pytest.mark.parametrize(
+    "application", [MODULE_LEVEL_APPLICATION, "import interactor_ext\ninteractor_ext.get_client()"]
+)
 def test_module_that_needs_settings_when_it_is_imported_hears_of_the_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, application: str
 ) -> None:
