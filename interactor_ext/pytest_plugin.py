@@ -203,13 +203,15 @@ def interactor_sandbox(
     from interactor_ext.testing.environment import clients_of_test, environment_of
 
     interactor_sandbox_server.reset()
+    if interactor_sandbox_server.client_id != "sandbox_client":  # of the clients that modules create
+        interactor_sandbox_server.add_client("sandbox_client", "sandbox_secret")
     for name, value in environment_of(interactor_sandbox_server).items():
         if value is None:
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, value)
     run = request.config.stash[RUN]
-    run.guard.lead_to(interactor_sandbox_server)
+    run.guard.lead_to(interactor_sandbox_server.core_api_url)
     if explored := request.config.pluginmanager.get_plugin("interactor_explored"):
         explored.attach(interactor_sandbox_server)
     is_live = request.node.get_closest_marker("live") is not None

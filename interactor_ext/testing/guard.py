@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import httpx
 
 from interactor_ext._config._checks import is_loopback
 from interactor_ext._errors import ConfigurationError
-from interactor_ext.testing.environment import NOWHERE, PLACEHOLDERS
+from interactor_ext.testing.environment import NOWHERE
 from interactor_ext.transports import AsyncTransport, Transport, _guard
 from interactor_ext.transports._idle_connections import Origin, origin_of
-
-if TYPE_CHECKING:
-    from interactor_ext.sandbox import Sandbox
 
 # What they are given reaches our transports, which ask the guard themselves, or nobody.
 _HARMLESS = (Transport, AsyncTransport, httpx.MockTransport, httpx.ASGITransport, httpx.WSGITransport)
@@ -50,11 +45,9 @@ class PlatformGuard:
         if self.is_up:
             _guard.guard = None
 
-    def lead_to(self, sandbox: Sandbox | None) -> None:
-        """Lead the clients that have the pytest plugin's settings to this sandbox."""
-        if sandbox is not None and sandbox.client_id != PLACEHOLDERS["INTERACTOR_CLIENT_ID"]:
-            sandbox.add_client(PLACEHOLDERS["INTERACTOR_CLIENT_ID"], PLACEHOLDERS["INTERACTOR_CLIENT_SECRET"])
-        self._sandbox = None if sandbox is None else origin_of(httpx.URL(sandbox.core_api_url))
+    def lead_to(self, sandbox_url: str | None) -> None:
+        """Lead the clients that have the pytest plugin's settings to the sandbox there."""
+        self._sandbox = None if sandbox_url is None else origin_of(httpx.URL(sandbox_url))
 
     def _lead(self, origin: Origin, transport: object) -> Origin:
         host, sandbox = origin[1], self._sandbox
