@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from interactor_client.models import WorkflowState, WorkflowTransition
 from interactor_client.types import Page, PageMeta
 from interactor_ext import ResponseValidationError
 from interactor_ext._pagination import aiterate, iterate
@@ -312,27 +311,3 @@ async def test_messages_that_arrive_meanwhile_repeat_none(
                 await user.messages.send(room.id, content="more", role="system")
         assert [each for each in found if each in before] == before
         assert len(set(found)) == len(found)
-
-
-@sync_and_async
-@prefetching
-async def test_instances_whose_status_changes_leave_the_filtered_list(
-    mode: str, prefetch: int, interactor_sandbox: Sandbox
-) -> None:
-    async with opened(mode, interactor_sandbox._with_connection({"namespace": "user_1"})) as user:
-        pause = WorkflowTransition(to="paused", event="credential_expired")
-        states = [
-            WorkflowState(name="running", type="action", transitions=[pause]),
-            WorkflowState(name="paused", type="halting"),
-        ]
-        workflow = await user.workflows.create(name="Order", states=states, initial_state="running")
-        for number in range(60):
-            await user.workflow_instances.start(workflow_id=workflow.id, context={"even": number % 2 == 0})
-        found = []
-        async for instance in user.workflow_instances.iterate(status="running", prefetch=prefetch):
-            found.append(instance.id)
-            if instance.context["even"]:
-                await user.workflow_instances.trigger_event(instance.id, event="credential_expired")
-        left = (await user.workflow_instances.list(status="running", per_page=100)).data
-        assert (len(found), len(set(found)), len(left)) == (60, 60, 30)
-        assert not any(each.context["even"] for each in left)

@@ -17,8 +17,6 @@ from interactor_client.models import (
 )
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sandbox import Sandbox
-from tests.support.cases import NIGHTLY
-from tests.support.chaos_proxy import ChaosProxy
 from tests.support.conversations import new_room, user_of
 from tests.support.modes import sync_and_async
 from tests.support.waiting import eventually
@@ -54,27 +52,6 @@ def read(mode: str, sandbox: Sandbox, room: str, *, during: Callable[[Any], None
         return text
 
     return asyncio.run(main())
-
-
-@sync_and_async
-@pytest.mark.parametrize("every", [40, 89, 144, 610, 4181] if NIGHTLY else [40, 610, 4181])
-def test_sandbox_disconnects_after_every_n_bytes_lose_no_event(mode: str, every: int, sandbox: Sandbox) -> None:
-    room = new_room(sandbox)
-
-    def allow(request: str, number: int) -> int | None:
-        # A connection that brings less than a whole event makes no progress.
-        return every if request.endswith("/stream") and (every >= 144 or number < 5) else None
-
-    with ChaosProxy(sandbox.core_api_url, allow) as proxy:
-        text = read(
-            mode,
-            sandbox,
-            room,
-            during=lambda event: say(sandbox, room, range(COUNT)) if event is None else None,
-            url=proxy.url,
-        )
-    assert text == TEXT
-    assert len(proxy.cuts) > 1
 
 
 @sync_and_async
