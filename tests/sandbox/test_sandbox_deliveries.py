@@ -299,14 +299,14 @@ def test_in_flight_delivery_of_deleted_webhook_is_not_retried(
     receiver.hang()
     receiver.answers.extend([500] * 30)
     connect(sandbox, 20)
-    receiver.wait(outbox.AT_ONCE)
+    receiver.wait(outbox.MAX_CONCURRENT)
     caller.delete(f"/webhooks/{webhook['id']}")
     receiver.go_on.set()
-    eventually(lambda: len(sandbox.deliveries) >= outbox.AT_ONCE)
+    eventually(lambda: len(sandbox.deliveries) >= outbox.MAX_CONCURRENT)
     assert {delivery.next_attempt_at for delivery in sandbox.deliveries} == {None}
     sandbox.clock.advance(100_000)
     sandbox.wait_for_deliveries(60)
-    assert len(receiver.got) == outbox.AT_ONCE
+    assert len(receiver.got) == outbox.MAX_CONCURRENT
 
 
 def test_hanging_receiver_does_not_delay_other_webhooks(sandbox: Sandbox, caller: Caller, receiver: Receiver) -> None:
@@ -316,7 +316,7 @@ def test_hanging_receiver_does_not_delay_other_webhooks(sandbox: Sandbox, caller
         hook(caller, address)
         connect(sandbox, 40)
         quick.wait(40)
-    assert len(receiver.wait(outbox.AT_ONCE)) == outbox.AT_ONCE
+    assert len(receiver.wait(outbox.MAX_CONCURRENT)) == outbox.MAX_CONCURRENT
     assert caller.read("/rooms") == []
     receiver.go_on.set()
     sandbox.wait_for_deliveries(60)
@@ -330,7 +330,7 @@ def test_stop_interrupts_deliveries_and_restart_sends_them(receiver: Receiver) -
         with Caller(sandbox) as caller:
             hook(caller, receiver.url)
         connect(sandbox, 20)
-        receiver.wait(outbox.AT_ONCE)
+        receiver.wait(outbox.MAX_CONCURRENT)
         stopping = time.monotonic()
     assert time.monotonic() - stopping < 30
     assert list(sandbox.deliveries) == []
