@@ -6,7 +6,6 @@ import gc
 import os
 import signal
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -19,12 +18,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # boto3 would ask the network that the machine stands in for credentials.
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-
-# httpx gives a request 5 seconds unless told otherwise, and a busy machine may need them. It reads the certificates of
-# all authorities anew for each client, for 7 ms, and tests make thousands of clients for servers without TLS.
-authorities = httpx.create_ssl_context()
-for function in (httpx.Client.__init__, httpx.AsyncClient.__init__, httpx.request, httpx.get, httpx.post, httpx.put):
-    function.__kwdefaults__.update(timeout=httpx.Timeout(60), verify=authorities)
 
 # The same examples in every run, whatever the machine is busy with; `make nightly` looks for new ones.
 settings.register_profile(

@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import sign
+from tests.support import patient
 from tests.support.browser import chromium
 from tests.support.browser import eventually as eventually_in
 from tests.support.chat_driver import Chat
@@ -190,7 +190,7 @@ def test_chat_in_the_browser(terminal: Callable[..., Terminal], sandbox: Sandbox
 def test_page_of_chat_admits_the_first_who_has_its_key(terminal: Callable[..., Terminal], sandbox: Sandbox) -> None:
     room, other = (new_room(sandbox) for _ in range(2))
     url, _, key = link_of(terminal("chat", room, "-n", NAMESPACE, "--web", BROWSER="true")).partition("#")
-    with httpx.Client(base_url=url, headers={"Origin": url.rstrip("/")}) as page:
+    with patient.Client(base_url=url, headers={"Origin": url.rstrip("/")}) as page:
         history, session = f"/interactor/rooms/{room}/messages", "/session"
         assert page.get("/", headers={"Host": "rebound.example"}).status_code == 400
         assert page.get(history).status_code == 401
@@ -235,14 +235,14 @@ def test_webhooks_listen_saves_deliveries_and_replay_sends_them(
     listening.until("Listening at ", ". Press Ctrl-C to stop.")
     url = re.findall(r"http://127\.0\.0\.1:\d+/", listening.seen)[0]
     body, headers = delivery(key="k1")
-    assert httpx.post(url, content=body, headers=headers).status_code == 200
+    assert patient.post(url, content=body, headers=headers).status_code == 200
     listening.until("room.message.created", "evt_k1 of user_123", '"room_id"')
-    assert httpx.post(url, content=body, headers={**headers, "X-Interactor-Signature": "0" * 64}).status_code == 401
+    assert patient.post(url, content=body, headers={**headers, "X-Interactor-Signature": "0" * 64}).status_code == 401
     listening.until("Refused with 401")
-    assert httpx.post(url, content=b"\xff", headers=sign(b"\xff", SECRET)).status_code == 400
+    assert patient.post(url, content=b"\xff", headers=sign(b"\xff", SECRET)).status_code == 400
     listening.until("Refused with 400")
     invalid, signed = delivery(key="k2", data=None)
-    assert httpx.post(url, content=invalid, headers=signed).status_code == 200
+    assert patient.post(url, content=invalid, headers=signed).status_code == 200
     listening.until("but doesn't fit its type", "data must be an object")
     file, refused, unnamed, other = sorted(kept.iterdir())
     assert [each.name.split("-", 2)[2] for each in (refused, unnamed, other)] == [

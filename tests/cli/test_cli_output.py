@@ -27,6 +27,7 @@ from rich.console import Console
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import SQLiteEventQueue, sign
+from tests.support import patient
 from tests.support.scripted_server import Answer, Asked, OddServer, http, js
 from tests.support.webhook_deliveries import SECRET, body_of
 
@@ -165,7 +166,7 @@ def test_sandbox_escapes_control_characters(
         run("sandbox", "--seed", str(damaged), status=1, marked=False)
     with started("sandbox", "--port", "0") as (process, first_lines):
         url = re.findall(r"http://[^/\s]+", first_lines)[0]
-        httpx.get(f"{url}/api/v1/rooms/%C2%9B31m%E2%80%AE%1B]0;owned%07%0Aforged")
+        patient.get(f"{url}/api/v1/rooms/%C2%9B31m%E2%80%AE%1B]0;owned%07%0Aforged")
         process.send_signal(signal.SIGINT)
         shown, log = process.communicate(timeout=60)
     assert_harmless(shown, log)

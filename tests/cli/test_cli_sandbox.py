@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
 from interactor_ext.cli import main
+from tests.support import patient
 from tests.support.terminal import COMMAND, Terminal
 
 pytest.importorskip("typer", reason="pip install typer rich")
@@ -42,7 +42,7 @@ def test_sandbox_shows_inspector_logs_requests_and_writes_variables(
     running = terminal("sandbox", "--port", "0", "--env-file", str(file))
     running.until("Interactor sandbox at ", "Open ", "/_sandbox", f"The variables are in {file}", "Ctrl-C")
     [inspector] = re.findall(r"Open (http://127\.0\.0\.1:\d+/_sandbox)", running.seen)
-    assert "Interactor sandbox" in httpx.get(inspector).text
+    assert "Interactor sandbox" in patient.get(inspector).text
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     # The file goes before the environment, in which another sandbox stands.
     for arguments in (["--env-file", str(file), "doctor"], ["doctor", f"--env-file={file}"]):

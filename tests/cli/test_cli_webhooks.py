@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 pytest.importorskip("typer", reason="pip install typer rich")
@@ -18,6 +17,7 @@ pytest.importorskip("typer", reason="pip install typer rich")
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing.deliveries import contract_events
 from interactor_ext.webhooks import WebhookVerifier, parse_event
+from tests.support import patient
 from tests.support.scripted_server import Answer, Asked, OddServer, http
 from tests.support.terminal import COMMAND, NAMESPACE, Shell, Terminal
 from tests.support.waiting import eventually
@@ -127,7 +127,7 @@ def test_listen_registers_itself_forwards_and_removes_itself(
         assert headers["x-interactor-event"] == parse_event(asked.body).event
         assert headers["content-type"] == "application/json"
     eventually(lambda: len(list(kept.iterdir())) == 3)
-    forged = httpx.post(
+    forged = patient.post(
         webhook.url, content=b"{}", headers={"X-Interactor-Signature": "0", "X-Interactor-Timestamp": "1"}
     )
     assert forged.status_code == 401

@@ -12,10 +12,10 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
+from tests.support import patient
 from tests.support.scripted_server import OddServer, Request, http
 
 pytest.importorskip("typer", reason="pip install typer rich")
@@ -217,7 +217,7 @@ def passing_on(sandbox: Sandbox, skew: float = 0.0, **options: Any) -> OddServer
 
     def answer(asked: Request) -> bytes:
         headers = {name: value for name, value in asked.headers.items() if name != "content-length"}
-        response = httpx.request(
+        response = patient.request(
             asked.method, f"http://{place(sandbox)}{asked.target}", headers=headers, content=asked.body
         )
         date = formatdate(time.time() + skew, usegmt=True)

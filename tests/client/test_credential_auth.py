@@ -27,6 +27,7 @@ from interactor_ext import (
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import PrometheusTelemetry
+from tests.support import patient
 from tests.support.modes import client_of, done
 from tests.support.provider import World, follow, send, send_at_once
 from tests.support.scripted_server import SECRET, Asked, Reset, http, js
@@ -483,12 +484,12 @@ def test_id_that_cannot_be_part_of_a_path_raises_value_error(mode: str, credenti
 
 async def test_auth_of_one_kind_of_client_in_the_other_kind_raises_configuration_error(world: World) -> None:
     with InteractorClient(**world.settings) as client:
-        async with httpx.AsyncClient(auth=client.credential_auth("cred_1")) as provider:
+        async with patient.AsyncClient(auth=client.credential_auth("cred_1")) as provider:
             with pytest.raises(ConfigurationError, match="needs one from an AsyncInteractorClient"):
                 await provider.get(world.provider.url)
     async with AsyncInteractorClient(**world.settings) as other:
         with pytest.raises(ConfigurationError, match="needs one from an InteractorClient"):
-            httpx.get(world.provider.url, auth=other.credential_auth("cred_1"))
+            patient.get(world.provider.url, auth=other.credential_auth("cred_1"))
     assert world.provider.calls == []
 
 
@@ -497,7 +498,7 @@ def test_async_auth_under_trio_raises_configuration_error(world: World) -> None:
     auth = AsyncInteractorClient(**world.settings).credential_auth("cred_1")
 
     async def main() -> None:
-        async with httpx.AsyncClient(auth=auth) as provider:
+        async with patient.AsyncClient(auth=auth) as provider:
             await provider.get(world.provider.url)
 
     with pytest.raises(ConfigurationError, match="asyncio event loop"):

@@ -31,6 +31,7 @@ from packaging.utils import canonicalize_name
 from interactor_ext import ConflictError, InteractorClient
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import WebhookFactory
+from tests.support import patient
 from tests.support.browser import chromium, eventually
 from tests.support.chat_driver import Chat
 from tests.support.npm import npm_package
@@ -107,7 +108,7 @@ def started(title: str, path: str = "/", sandbox: Sandbox | None = None, **varia
 def answers(process: subprocess.Popen[bytes], url: str) -> bool:
     assert process.poll() is None
     try:
-        return httpx.get(url).status_code < 500
+        return patient.get(url).status_code < 500
     except httpx.TransportError:
         return False
 
@@ -254,7 +255,7 @@ def test_multi_tenant_api_keeps_tenants_apart_and_says_what_is_wrong(
 @pytest.mark.full
 def test_multi_tenant_api_starts() -> None:
     with started("Multi-tenant isolation", "/docs") as url:
-        assert httpx.get(f"{url}/assistants").status_code == 401
+        assert patient.get(f"{url}/assistants").status_code == 401
 
 
 @pytest.mark.parametrize(("folder", "module"), [("support_bot", "app"), ("fastapi_chat", "main")])
@@ -311,11 +312,11 @@ def test_chat_example_keeps_its_users_apart(title: str, request: pytest.FixtureR
         bob = {"Cookie": f"session={session['value']}", "Origin": url}
         forged = {**bob, "Cookie": f"session={session['value'][:-1]}"}
         room_of_alice = f"{url}/interactor/rooms/{room}"
-        assert httpx.get(f"{room_of_alice}/messages", headers=bob).status_code == 404
-        assert httpx.get(f"{room_of_alice}/stream", headers=bob).status_code == 404
+        assert patient.get(f"{room_of_alice}/messages", headers=bob).status_code == 404
+        assert patient.get(f"{room_of_alice}/stream", headers=bob).status_code == 404
         said = {"content": "Let me in"}
-        assert httpx.post(f"{room_of_alice}/messages", headers=bob, json=said).status_code == 404
-        assert httpx.get(f"{room_of_alice}/messages", headers=forged).status_code == 401
+        assert patient.post(f"{room_of_alice}/messages", headers=bob, json=said).status_code == 404
+        assert patient.get(f"{room_of_alice}/messages", headers=forged).status_code == 401
 
 
 def signed_in(browser: WebDriver, user: str) -> str:
@@ -345,7 +346,7 @@ def test_support_bot_looks_up_own_orders_and_fills_the_inbox() -> None:
             eventually(browser, lambda answer=answer: f'"{answer}"' in "".join(Chat(browser).messages))
             press(browser, f"Sign out {user.lower()}")
         lines = [f"user_{user}: {question}" for user in ("alice", "bob")]
-        eventually_here(lambda: httpx.get(f"{url}/inbox").text.splitlines()[-2:] == lines)
+        eventually_here(lambda: patient.get(f"{url}/inbox").text.splitlines()[-2:] == lines)
 
 
 @pytest.mark.full
@@ -354,16 +355,16 @@ def test_flask_example_connects_and_asks_to_connect_again_after_the_webhook() ->
         assert alice.post("/sign-in", data={"user": "a/b"}).status_code == 400
         assert "Calendars of alice" in alice.post("/sign-in", data={"user": "alice"}).text
         consent = alice.post("/connect")  # the provider's page
-        back = httpx.get(f"{consent.url}&decision=approve")
+        back = patient.get(f"{consent.url}&decision=approve")
         sandbox = f"{consent.url.scheme}://{consent.url.netloc.decode()}/_sandbox"
         lost = {"operation": "complete_oauth", "kind": "reset_after"}
-        httpx.post(f"{sandbox}/faults", json=lost).raise_for_status()
+        patient.post(f"{sandbox}/faults", json=lost).raise_for_status()
         page = alice.get(back.headers["location"]).text
         assert "google_calendar is active" in page
         assert "connect again" not in page
         assert alice.get(back.headers["location"]).status_code == 400  # a link works once, for who began the flow
-        (event,) = httpx.get(f"{sandbox}/events").json()["events"]
-        httpx.post(f"{sandbox}/credentials/{event['data']['credential_id']}/expire").raise_for_status()
+        (event,) = patient.get(f"{sandbox}/events").json()["events"]
+        patient.post(f"{sandbox}/credentials/{event['data']['credential_id']}/expire").raise_for_status()
         eventually_here(lambda: "connect again" in alice.get("/").text)
         assert "connect again" not in alice.post("/sign-in", data={"user": "bob"}).text
 
@@ -425,7 +426,7 @@ def test_production_service_shares_its_token_and_handles_events_in_the_worker(tm
         assert acme.get("/expired").json() == []
         assert [each.operation for each in sandbox.requests].count("create_token") == 1
         assert 'interactor_requests_total{endpoint="/assistants"' in acme.get("/metrics/").text
-        worker = httpx.get(f"http://127.0.0.1:{own['METRICS_PORT']}/metrics").text
+        worker = patient.get(f"http://127.0.0.1:{own['METRICS_PORT']}/metrics").text
         assert 'interactor_webhook_received_total{event="credential.expired",status="processed"}' in worker
         assert 'endpoint="/credentials/{credential_id}"' in worker
 

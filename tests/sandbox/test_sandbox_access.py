@@ -12,6 +12,7 @@ import pytest
 from interactor_ext import PermissionDeniedError
 from interactor_ext.sandbox import Clock, Sandbox
 from interactor_ext.sandbox.platform.contract import load_contract
+from tests.support import patient
 from tests.support.sandbox_caller import (
     OPERATIONS,
     Caller,
@@ -42,7 +43,7 @@ def test_wrong_client_credentials_return_401(sandbox: Sandbox, fields: dict[str,
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Basic abc", "Bearer nonsense", "bearer \u00e9"])
 def test_call_without_valid_token_returns_401(sandbox: Sandbox, authorization: str) -> None:
     headers = {"authorization": authorization.encode()} if authorization else {}
-    response = httpx.get(f"{sandbox.core_api_url}/assistants", headers=headers)
+    response = patient.get(f"{sandbox.core_api_url}/assistants", headers=headers)
     check_response(response)
     problem(response, 401, "AUTH_ERROR")
     assert response.headers["www-authenticate"] == "Bearer"
@@ -241,7 +242,7 @@ def test_response_refused_before_counting_reports_rate_limit() -> None:
 
     with Sandbox(clock=still_clock(), scopes=["tools:read"]).run() as sandbox, Caller(sandbox, None) as caller:
         # Nobody's own calls use up what somebody else is told.
-        assert [shown(httpx.get(f"{sandbox.core_api_url}/tools"))[1:] for _ in range(3)] == [["client", "600"]] * 3
+        assert [shown(patient.get(f"{sandbox.core_api_url}/tools"))[1:] for _ in range(3)] == [["client", "600"]] * 3
         assert shown(caller.get("/tools")) == ["200", "client", "594"]
         assert shown(caller.get("/rooms")) == ["403", "client", "594"]
         assert shown(caller.get("/tools")) == ["200", "client", "588"]
@@ -249,5 +250,5 @@ def test_response_refused_before_counting_reports_rate_limit() -> None:
         assert shown(caller.get("/tools", headers=in_namespace)) == ["200", "namespace", "294"]
         assert shown(caller.get("/rooms", headers=in_namespace)) == ["403", "namespace", "294"]
         url = f"{sandbox.account_server_url}/oauth/token"
-        unreadable = httpx.post(url, content=b"{", headers={"content-type": "application/json"})
+        unreadable = patient.post(url, content=b"{", headers={"content-type": "application/json"})
         assert shown(unreadable) == ["422", "oauth", "20"]

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
+from tests.support import patient
 from tests.support.sandbox_caller import Caller, fetch_token, listening
 from tests.support.waiting import eventually
 
@@ -56,7 +57,7 @@ def test_other_origins_are_not_allowed(told: Sandbox, origin: str) -> None:
     asked = preflight(f"{told.core_api_url}/rooms", origin)
     assert asked.status_code == 400
     token = fetch_token(told)
-    got = httpx.get(f"{told.core_api_url}/rooms", headers={"origin": origin, "authorization": f"Bearer {token}"})
+    got = patient.get(f"{told.core_api_url}/rooms", headers={"origin": origin, "authorization": f"Bearer {token}"})
     assert got.status_code == 200
     for response in (asked, got):
         assert "access-control-allow-origin" not in response.headers
@@ -79,7 +80,7 @@ def test_successes_errors_faults_and_streams_carry_cors_headers(told: Sandbox) -
         room = caller.room()
         answers = {
             200: caller.get("/rooms"),
-            401: httpx.get(f"{told.core_api_url}/rooms", headers={"origin": PAGE}),
+            401: patient.get(f"{told.core_api_url}/rooms", headers={"origin": PAGE}),
             404: caller.get("/nothing/here"),
             422: caller.post("/rooms", json={"nothing": 1}),
             503: caller.get("/tools"),
@@ -118,7 +119,7 @@ def test_reconnect_after_done_gets_204(caller: Caller, instance: dict[str, Any])
     token = caller.headers["authorization"].removeprefix("Bearer ")
     url = f"{caller.base_url}{path.removeprefix('/')}/stream"
     query = {"token": token, "namespace": "user_1"}
-    response = httpx.get(url, params=query, headers={"last-event-id": str(stream.ids[-1])})
+    response = patient.get(url, params=query, headers={"last-event-id": str(stream.ids[-1])})
     assert (response.status_code, response.content) == (204, b"")
     # A backend that comes anew.
     assert caller.get(f"{path}/stream").status_code == 204

@@ -12,6 +12,7 @@ import pytest
 
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.http.control import CALLS
+from tests.support import patient
 from tests.support.sandbox_caller import Caller, fetch_token, problem
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
@@ -175,7 +176,7 @@ def test_data_source_sync_can_be_made_to_fail_and_retried(sandbox: Sandbox, call
 
 def test_date_header_follows_sandbox_clock(sandbox: Sandbox) -> None:
     sandbox.clock.advance(86_400 * 365)
-    answer = httpx.get(f"{sandbox.core_api_url}/rooms", headers={"authorization": f"Bearer {fetch_token(sandbox)}"})
+    answer = patient.get(f"{sandbox.core_api_url}/rooms", headers={"authorization": f"Bearer {fetch_token(sandbox)}"})
     assert len(answer.headers.get_list("date")) == 1
     shown = datetime.strptime(answer.headers["date"], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
     assert abs(shown.timestamp() - sandbox.clock.now()) < 60

@@ -13,6 +13,7 @@ import pytest
 
 from interactor_ext import CredentialExpiredError
 from interactor_ext.sandbox import Clock, Sandbox
+from tests.support import patient
 from tests.support.modes import opened, sync_and_async
 from tests.support.sandbox_caller import Caller, check_event, listening, problem
 from tests.support.scripted_server import receiving
@@ -29,7 +30,7 @@ def initiate(caller: Caller, **fields: Any) -> dict[str, Any]:
 
 
 def visit(flow: dict[str, Any], decision: str) -> httpx.Response:
-    return httpx.get(f"{flow['authorization_url']}&decision={decision}")
+    return patient.get(f"{flow['authorization_url']}&decision={decision}")
 
 
 def brought_back(flow: dict[str, Any], decision: str = "approve") -> dict[str, str]:
@@ -77,11 +78,11 @@ def test_oauth_denial_redirects_with_error(caller: Caller) -> None:
 def test_user_grants_some_scopes_with_an_account(sandbox: Sandbox, caller: Caller) -> None:
     scopes = ["calendar.read", "calendar.write", "mail.read"]
     ways = {
-        "form": lambda flow: httpx.post(
+        "form": lambda flow: patient.post(
             flow["authorization_url"],
             data={"decision": "approve", "account": "bob@example.com", "scope": ["mail.read", "calendar.read"]},
         ).headers["location"],
-        "address": lambda flow: httpx.get(
+        "address": lambda flow: patient.get(
             f"{flow['authorization_url']}&decision=approve&scope=mail.read&scope=calendar.read&account=bob@example.com"
         ).headers["location"],
         "program": lambda flow: sandbox.decide(
@@ -97,10 +98,10 @@ def test_user_grants_some_scopes_with_an_account(sandbox: Sandbox, caller: Calle
         check_event("WebhookEvent", "event", event)
         assert event["data"]["metadata"] == {"account": "bob@example.com"}
     flow = initiate(caller, scopes=scopes)
-    none = httpx.post(flow["authorization_url"], data={"decision": "approve", "account": ""})
+    none = patient.post(flow["authorization_url"], data={"decision": "approve", "account": ""})
     code = dict(parse_qsl(urlsplit(none.headers["location"]).query))["code"]
     assert complete(caller, code=code, state=flow["state"]).json()["data"]["scopes"] == []
-    foreign = httpx.get(f"{initiate(caller)['authorization_url']}&decision=approve&scope=mail.write")
+    foreign = patient.get(f"{initiate(caller)['authorization_url']}&decision=approve&scope=mail.write")
     assert "mail.write" in problem(foreign, 422, "VALIDATION_ERROR")["scope"]
 
 
@@ -157,16 +158,16 @@ def test_oauth_flow_expires(sandbox: Sandbox, caller: Caller) -> None:
 
 def test_authorize_page_validates_flow_and_decision(sandbox: Sandbox, caller: Caller) -> None:
     flow = initiate(caller)
-    asking = httpx.get(flow["authorization_url"])
+    asking = patient.get(flow["authorization_url"])
     assert (asking.status_code, asking.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    odd = httpx.get(f"{flow['authorization_url']}&decision=perhaps")
+    odd = patient.get(f"{flow['authorization_url']}&decision=perhaps")
     assert odd.status_code == 422
     assert odd.json()["error"]["details"][0]["field"] == "decision"
     page = f"{sandbox.core_api_url.removesuffix('api/v1')}_sandbox/authorize"
-    assert httpx.get(page, params={"flow": "flow_no", "decision": "deny"}).status_code == 404
-    assert httpx.get(page, params={"flow": "flow_no"}).status_code == 404
-    assert httpx.post(page).status_code == 422
-    assert httpx.put(page).status_code == 405
+    assert patient.get(page, params={"flow": "flow_no", "decision": "deny"}).status_code == 404
+    assert patient.get(page, params={"flow": "flow_no"}).status_code == 404
+    assert patient.post(page).status_code == 422
+    assert patient.put(page).status_code == 405
     with pytest.raises(ValueError, match="no flow"):
         sandbox.decide("flow_no")
 
@@ -278,9 +279,9 @@ async def test_calls_to_a_provider_reach_the_sandbox(sandbox: Sandbox, mode: str
             request = httpx.Request(method, f"{google.url}{path}", json={} if method == "POST" else None)
             auth = user.credential_auth(credential_id, hosts=[google.host])
             if mode == "sync":
-                with httpx.Client() as client:
+                with patient.Client() as client:
                     return client.send(request, auth=auth._value)
-            async with httpx.AsyncClient() as client:
+            async with patient.AsyncClient() as client:
                 return await client.send(request, auth=auth)
 
         assert (await call("GET", "/calendar/v3/list?page=2")).json() == {"items": ["Lunch"]}

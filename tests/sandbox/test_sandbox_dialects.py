@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, get_args
 
-import httpx
 import pytest
 import yaml
 
@@ -16,6 +15,7 @@ from interactor_ext import InteractorClient
 from interactor_ext.deprecation import InteractorDeprecationWarning
 from interactor_ext.sandbox import Dialect, Sandbox
 from interactor_ext.webhooks import WebhookVerifier
+from tests.support import patient
 from tests.support.sandbox_caller import DOCUMENT, Caller, problem
 from tests.support.scripted_server import receiving
 
@@ -105,7 +105,7 @@ def test_openapi_yaml_is_the_contract_with_this_sandbox_for_servers(path: str) -
     page = "http://localhost:3000"
     with Sandbox(allow_origins=[page]).run() as sandbox:
         url = sandbox.core_api_url.replace("/api/v1", path)
-        response = httpx.get(url, headers={"origin": page})
+        response = patient.get(url, headers={"origin": page})
         assert (response.status_code, response.headers["content-type"]) == (200, "application/yaml")
         assert response.headers["access-control-allow-origin"] == page
         served = yaml.load(response.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -115,4 +115,4 @@ def test_openapi_yaml_is_the_contract_with_this_sandbox_for_servers(path: str) -
         del expected["paths"]["/oauth/token"]["servers"]
         assert served["paths"]["/oauth/token"] == expected["paths"]["/oauth/token"]
         assert served["components"] == expected["components"]
-        assert httpx.get(url, headers={"host": "evil.example"}).status_code == 403
+        assert patient.get(url, headers={"host": "evil.example"}).status_code == 403

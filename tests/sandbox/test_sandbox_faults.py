@@ -10,6 +10,7 @@ import pytest
 
 from interactor_ext import APIStatusError, ResponseValidationError
 from interactor_ext.sandbox import Sandbox
+from tests.support import patient
 from tests.support.modes import opened, sync_and_async
 from tests.support.sandbox_caller import Caller, check_event, listening, problem
 from tests.support.waiting import eventually
@@ -45,7 +46,7 @@ def test_fault_ends_connection_before_or_after_handler_ran(
 def test_malformed_fault_sends_half_json(sandbox: Sandbox, caller: Caller) -> None:
     caller.post("/tools", json=TOOL)
     sandbox.faults.add("list_tools", kind="malformed")
-    answer = httpx.get(f"{sandbox.core_api_url}/tools", headers=caller.headers)
+    answer = patient.get(f"{sandbox.core_api_url}/tools", headers=caller.headers)
     assert answer.status_code == 200
     with pytest.raises(ValueError, match=r"JSON|delimiter|Expecting|Unterminated"):
         answer.json()
@@ -135,7 +136,7 @@ def test_fault_probability_is_reproducible_with_seed(sandbox: Sandbox, caller: C
 def test_response_fault_combines_with_latency_and_status(sandbox: Sandbox, caller: Caller) -> None:
     sandbox.faults.add("list_tools", status=503)
     sandbox.faults.add("list_tools", kind="malformed", latency=0.05)
-    answer = httpx.get(f"{sandbox.core_api_url}/tools", headers=caller.headers)
+    answer = patient.get(f"{sandbox.core_api_url}/tools", headers=caller.headers)
     assert answer.status_code == 503
     assert answer.elapsed.total_seconds() >= 0.03  # timers may end a little early
 

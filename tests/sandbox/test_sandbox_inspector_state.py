@@ -12,6 +12,7 @@ import pytest
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.storage.journal import MAX_SHOWN, RESPONSES
 from interactor_ext.webhooks import WebhookVerifier
+from tests.support import patient
 from tests.support.sandbox_caller import Caller, control_url, fetch_token, listening
 from tests.support.scripted_server import receiving
 from tests.support.waiting import eventually
@@ -206,7 +207,7 @@ def test_of_older_responses_only_the_size_is_kept(caller: Caller, control: httpx
 
 
 def test_dropped_requests_are_counted_until_reset() -> None:
-    with Sandbox(history=5).run() as sandbox, httpx.Client(base_url=control_url(sandbox)) as control:
+    with Sandbox(history=5).run() as sandbox, patient.Client(base_url=control_url(sandbox)) as control:
         for _ in range(2):
             with Caller(sandbox) as caller:
                 for _ in range(6):

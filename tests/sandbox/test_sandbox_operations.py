@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.http.pipeline import HANDLERS
 from interactor_ext.sandbox.platform.contract import load_contract
+from tests.support import patient
 from tests.support.contract import EVENTS
 from tests.support.sandbox_caller import DOCUMENT, END, OPERATIONS, Caller, fetch_token, listening, problem, revoke
 
@@ -102,7 +102,7 @@ def test_every_operation_returns_documented_response(sandbox: Sandbox, caller: C
 
 
 def use_account_server(sandbox: Sandbox) -> None:
-    keys = httpx.get(f"{sandbox.account_server_url}/oauth/jwks")
+    keys = patient.get(f"{sandbox.account_server_url}/oauth/jwks")
     assert [key["alg"] for key in keys.json()["keys"]] == ["RS256"]
     revoked = revoke(sandbox, fetch_token(sandbox))
     assert (revoked.status_code, revoked.content) == (204, b"")

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
+from tests.support import patient
 from tests.support.browser import eventually
 from tests.support.inspector_page import Page, origin
 from tests.support.sandbox_caller import Caller
@@ -216,7 +217,7 @@ def test_explored_run_is_a_line_of_time(inspector: Page, sandbox: Sandbox, calle
 
 def act(sandbox: Sandbox, **headers: str) -> httpx.Response:
     body = {"operation": "cancel_workflow_instance", "namespace": "", "path": {"instance_id": "wfi_no"}}
-    return httpx.post(f"{origin(sandbox)}/_sandbox/act", json=body, headers=headers)
+    return patient.post(f"{origin(sandbox)}/_sandbox/act", json=body, headers=headers)
 
 
 def test_cross_site_page_requests_return_403(sandbox: Sandbox) -> None:
@@ -228,36 +229,36 @@ def test_cross_site_page_requests_return_403(sandbox: Sandbox) -> None:
     rebound = {"host": "evil.example", "origin": "http://evil.example"}
     assert act(sandbox, **rebound).status_code == 403
     for path in ("", "/page/state", "/page/rooms/room_1/stream"):
-        answer = httpx.get(f"{origin(sandbox)}/_sandbox{path}", headers={"host": "evil.example"})
+        answer = patient.get(f"{origin(sandbox)}/_sandbox{path}", headers={"host": "evil.example"})
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
-    foreign_read = httpx.get(f"{origin(sandbox)}/_sandbox/page/state", headers={"origin": "https://evil.example"})
+    foreign_read = patient.get(f"{origin(sandbox)}/_sandbox/page/state", headers={"origin": "https://evil.example"})
     assert foreign_read.status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/api/v1/rooms", "/auth/api/v1/oauth/jwks", "/nothing", "/_sandbox/authorize?flow=x"])
 def test_public_host_name_returns_403(sandbox: Sandbox, caller: Caller, path: str) -> None:
-    answer = httpx.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": "evil.example:8765"})
+    answer = patient.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": "evil.example:8765"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
     assert "--allow-host" in answer.json()["error"]["message"]
     for host in ("127.0.0.1.evil.example", "localhost.evil.com", "1.2.3"):
-        assert httpx.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": host}).status_code == 403
+        assert patient.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": host}).status_code == 403
     for host in ("localhost", "[::1]", "192.168.1.7", "sandbox:8765", "a.localhost", "my.test"):
-        assert httpx.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": host}).status_code != 403
+        assert patient.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": host}).status_code != 403
 
 
 def test_allowed_hosts_are_accepted() -> None:
     with Sandbox(allowed_hosts=["Sandbox.Example.com:443"]).run() as sandbox, Caller(sandbox) as caller:
         for path in ("/api/v1/rooms", "/_sandbox", "/_sandbox/page/state", "/_sandbox/faults"):
             for host, status in (("sandbox.example.com", 200), ("sandbox.example.com:81", 200), ("example.com", 403)):
-                answer = httpx.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": host})
+                answer = patient.get(f"{origin(sandbox)}{path}", headers={**caller.headers, "host": host})
                 assert answer.status_code == status
 
 
 def test_cross_site_oauth_decision_returns_403(sandbox: Sandbox, caller: Caller) -> None:
     flow = caller.make("/oauth/initiate", provider="google", redirect_uri="http://127.0.0.1:1/back")
     url = f"{flow['authorization_url']}&decision=approve"
-    assert httpx.post(url, headers={"origin": "https://evil.example"}).status_code == 403
-    answer = httpx.post(url, headers={"origin": origin(sandbox)})
+    assert patient.post(url, headers={"origin": "https://evil.example"}).status_code == 403
+    answer = patient.post(url, headers={"origin": origin(sandbox)})
     assert (answer.status_code, httpx.URL(answer.headers["location"]).path) == (303, "/back")
 
 
@@ -271,14 +272,14 @@ def test_cross_site_oauth_decision_returns_403(sandbox: Sandbox, caller: Caller)
     ],
 )
 def test_invalid_page_action_returns_422(sandbox: Sandbox, asked: Any) -> None:
-    answer = httpx.post(f"{origin(sandbox)}/_sandbox/act", json=asked)
+    answer = patient.post(f"{origin(sandbox)}/_sandbox/act", json=asked)
     assert answer.status_code == 422
 
 
 def test_unknown_page_resource_returns_404(sandbox: Sandbox) -> None:
     base = f"{origin(sandbox)}/_sandbox/page"
-    assert httpx.get(f"{base}/rooms/room_no/stream").status_code == 404
-    assert httpx.get(f"{base}/nothing.js").status_code == 404
+    assert patient.get(f"{base}/rooms/room_no/stream").status_code == 404
+    assert patient.get(f"{base}/nothing.js").status_code == 404
 
 
 def test_page_state_is_bounded_in_size(sandbox: Sandbox) -> None:
@@ -295,7 +296,7 @@ def test_page_state_is_bounded_in_size(sandbox: Sandbox) -> None:
             caller.make("/workflow-instances", workflow_id=workflow["id"], context=wide)
         caller.make("/oauth/initiate", provider=long, scopes=[long], redirect_uri="https://app.test")
         sandbox.add_credential(long, namespace="user_1", scopes=list(wide))
-    response = httpx.get(f"{origin(sandbox)}/_sandbox/page/state")
+    response = patient.get(f"{origin(sandbox)}/_sandbox/page/state")
     shown = response.json()
     assert len(response.content) < 400_000
     assert shown["room"]["messages"][0]["content"].startswith("word word")

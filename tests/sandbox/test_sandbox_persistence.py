@@ -24,6 +24,7 @@ from interactor_ext import ConfigurationError
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.platform import state
+from tests.support import patient
 from tests.support.ports import free_port
 from tests.support.sandbox_caller import (
     WAITING,
@@ -169,7 +170,7 @@ def test_moved_clock_survives_restart_and_kill(path: Path, tmp_path: Path, froze
     with Sandbox(data=path).run() as sandbox:
         if frozen:
             sandbox.clock.freeze()
-        answer = httpx.post(f"{control_url(sandbox)}/clock", json={"advance": 1e6}).json()
+        answer = patient.post(f"{control_url(sandbox)}/clock", json={"advance": 1e6}).json()
         shutil.copy(path, killed)
     for file in (path, killed):
         again = Sandbox(data=file)
@@ -300,11 +301,11 @@ def test_full_disk_returns_507_and_rolls_back(path: Path) -> None:
         limit(0)
         control, app = core.replace("/api/v1", "/_sandbox"), {"client_id": "app", "client_secret": "app_secret"}
         for path_of, body in {"reset": None, "replies": {"say": "Hello"}, "clients": app}.items():
-            problem(httpx.post(f"{control}/{path_of}", json=body), 507, "API_ERROR")
+            problem(patient.post(f"{control}/{path_of}", json=body), 507, "API_ERROR")
         assert names() == ["before"]
-        assert "Hello" not in httpx.get(f"{control}/replies").text
+        assert "Hello" not in patient.get(f"{control}/replies").text
         token = {"grant_type": "client_credentials", **app}
-        problem(httpx.post(core.replace("/api", "/auth/api") + "/oauth/token", json=token), 401, "AUTH_ERROR")
+        problem(patient.post(core.replace("/api", "/auth/api") + "/oauth/token", json=token), 401, "AUTH_ERROR")
         limit(resource.RLIM_INFINITY)
         assert make("after", 10).status_code == 201
         assert names() == ["before", "after"]

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
+from tests.support import patient
 from tests.support.sandbox_caller import Caller, problem
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
@@ -94,7 +95,7 @@ def test_unknown_field_returns_422_at_any_depth(caller: Caller) -> None:
 
 def test_error_never_quotes_request_values(sandbox: Sandbox) -> None:
     body = {"grant_type": "password", "client_id": 7, "client_secret": ["hunter2"], "hunter2": 1}
-    response = httpx.post(f"{sandbox.account_server_url}/oauth/token", json=body)
+    response = patient.post(f"{sandbox.account_server_url}/oauth/token", json=body)
     assert set(problem(response, 422, "VALIDATION_ERROR")) == {"grant_type", "client_id", "client_secret", "hunter2"}
     assert "['hunter2']" not in response.text
     assert "password" not in response.text

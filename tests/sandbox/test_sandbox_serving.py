@@ -18,6 +18,7 @@ import pytest
 from interactor_ext.sandbox import Clock, Sandbox
 from interactor_ext.sandbox.http.pipeline import HANDLERS
 from interactor_ext.sandbox.http.server import listen, origin
+from tests.support import patient
 from tests.support.sandbox_caller import (
     Caller,
     connect,
@@ -173,8 +174,8 @@ def test_data_source_secrets_are_masked_at_any_depth(sandbox: Sandbox, caller: C
     }
     assert sandbox.requests[1].body["name"] == "Orders"
     shown = [
-        httpx.get(f"{control_url(sandbox)}/requests").text,
-        httpx.get(f"{control_url(sandbox)}/page/state").text,
+        patient.get(f"{control_url(sandbox)}/requests").text,
+        patient.get(f"{control_url(sandbox)}/page/state").text,
         repr(list(sandbox.requests)),
         str([(record.body, record.headers) for record in sandbox.requests]),
     ]
@@ -188,7 +189,7 @@ def test_logs_contain_no_secret(sandbox: Sandbox, caller: Caller, caplog: pytest
     room = caller.room()
     token = caller.headers["authorization"].removeprefix("Bearer ")
     with listening(caller, f"/rooms/{room['id']}/stream"):
-        httpx.get(f"{sandbox.core_api_url}/rooms", params={"token": "of-nobody"})
+        patient.get(f"{sandbox.core_api_url}/rooms", params={"token": "of-nobody"})
     own = [record.getMessage() for record in caplog.records if record.name.startswith("interactor")]
     assert any("GET /api/v1/rooms 401" in line for line in own)
     assert not [line for line in own if token in line or "of-nobody" in line]
@@ -247,7 +248,7 @@ def test_command_serves_until_signal_with_open_streams_and_partial_requests(sign
             "client_secret": shown["INTERACTOR_CLIENT_SECRET"],
         }
         headers = {"host": "sandbox.example.com", "origin": "http://b.test"}
-        answer = httpx.post(f"{shown['INTERACTOR_ACCOUNT_SERVER_URL']}/oauth/token", json=body, headers=headers)
+        answer = patient.post(f"{shown['INTERACTOR_ACCOUNT_SERVER_URL']}/oauth/token", json=body, headers=headers)
         assert answer.json()["data"]["expires_in"] == 900
         assert answer.headers["access-control-allow-origin"] == "http://b.test"
         bot = user.post("/assistants", json={"name": "B", "model": "m", "system_prompt": ""}).json()["data"]["id"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import jwt
 import pytest
 
 from interactor_ext.sandbox import Sandbox
+from tests.support import patient
 from tests.support.sandbox_caller import Caller, fetch_token, problem, revoke
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
@@ -35,7 +35,7 @@ def test_token_verifies_against_jwks(sandbox: Sandbox) -> None:
     assert claims["scope"] == "assistants:read rooms:read"
     assert claims["exp"] - claims["iat"] == 3600
     assert claims["jti"] != verified(sandbox, fetch_token(sandbox))["jti"]
-    [key] = httpx.get(f"{sandbox.account_server_url}/oauth/jwks").json()["keys"]
+    [key] = patient.get(f"{sandbox.account_server_url}/oauth/jwks").json()["keys"]
     assert set(key) == {"kty", "n", "e", "kid", "use", "alg"}
 
 
@@ -62,7 +62,7 @@ def test_token_of_other_sandbox_returns_401(sandbox: Sandbox) -> None:
 
 
 # Making one takes longer than all else. It keeps no connection: nobody closes it.
-CLIENT = httpx.Client(headers={"connection": "close"})
+CLIENT = patient.Client(headers={"connection": "close"})
 
 
 def answers(sandbox: Sandbox, token: str) -> set[int]:

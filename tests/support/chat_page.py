@@ -23,6 +23,7 @@ from starlette.routing import Mount, Route
 
 from interactor_ext import AsyncInteractorClient, ToolSet
 from interactor_ext.relay import Relay
+from tests.support import patient
 from tests.support.conversations import NAMESPACE
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
@@ -92,7 +93,7 @@ class ChatPage:
         assert self._process is not None
         assert self._process.poll() is None
         try:
-            return httpx.get(f"{self.url}/page.css").status_code == 200
+            return patient.get(f"{self.url}/page.css").status_code == 200
         except httpx.TransportError:
             return False
 

@@ -18,6 +18,7 @@ import httpx
 import pytest
 import trustme
 
+from tests.support import patient
 from tests.support.ports import free_port, free_ports
 from tests.support.served import ROOT
 from tests.support.waiting import eventually
@@ -80,7 +81,7 @@ def accepts(port: int) -> bool:
 def answers(url: str) -> bool:
     """Unlike `accepts`, false for a server that only listens to check whether its port is free, as Vite does first."""
     try:
-        return httpx.get(url).status_code == 200
+        return patient.get(url).status_code == 200
     except httpx.TransportError:
         return False
 

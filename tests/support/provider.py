@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import httpx
 
+from tests.support import patient
 from tests.support.clock import Clock
 from tests.support.scripted_server import Answer, Asked, OddServer, js
 from tests.support.waiting import PATIENCE
@@ -115,9 +116,9 @@ async def follow(auth: Any, request: httpx.Request, *, follow_redirects: bool = 
     """Send a request, such as `response.next_request`, by hand."""
     options: dict[str, Any] = {"auth": auth, "follow_redirects": follow_redirects, "timeout": PATIENCE}
     if not type(auth).__name__.startswith("Async"):
-        with httpx.Client(**options) as http:
+        with patient.Client(**options) as http:
             return http.send(request)
-    async with httpx.AsyncClient(**options) as async_http:
+    async with patient.AsyncClient(**options) as async_http:
         return await async_http.send(request)
 
 

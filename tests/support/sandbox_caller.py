@@ -24,6 +24,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from interactor_ext.sandbox import Sandbox
+from tests.support import patient
 
 DOCUMENT: dict[str, Any] = json.loads(files("interactor_client").joinpath("openapi.json").read_text())
 REGISTRY: Registry[Any] = Registry().with_resource("urn:contract", DRAFT202012.create_resource(DOCUMENT))
@@ -179,14 +180,14 @@ def fetch_token(sandbox: Sandbox, **fields: str) -> str:
 
 def ask_for_token(sandbox: Sandbox, **fields: Any) -> httpx.Response:
     body = {"grant_type": "client_credentials", **credentials_of(sandbox), **fields}
-    response = httpx.post(f"{sandbox.account_server_url}/oauth/token", json=body)
+    response = patient.post(f"{sandbox.account_server_url}/oauth/token", json=body)
     check_response(response)
     return response
 
 
 def revoke(sandbox: Sandbox, token: str, **fields: str) -> httpx.Response:
     body = {"token": token, **credentials_of(sandbox), **fields}
-    response = httpx.post(f"{sandbox.account_server_url}/oauth/revoke", json=body)
+    response = patient.post(f"{sandbox.account_server_url}/oauth/revoke", json=body)
     check_response(response)
     return response
 
@@ -287,9 +288,9 @@ def sandbox_process(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]
 def connect(core: str) -> httpx.Client:
     """A client of a `sandbox_process`."""
     body = {"grant_type": "client_credentials", "client_id": "sandbox_client", "client_secret": "sandbox_secret"}
-    answer = httpx.post(core.replace("/api/v1", "/auth/api/v1/oauth/token"), json=body)
+    answer = patient.post(core.replace("/api/v1", "/auth/api/v1/oauth/token"), json=body)
     token = answer.json()["data"]["access_token"]
-    return httpx.Client(base_url=core, headers={"authorization": f"Bearer {token}", "x-namespace": "user_1"})
+    return patient.Client(base_url=core, headers={"authorization": f"Bearer {token}", "x-namespace": "user_1"})
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from interactor_ext.sandbox import Sandbox
+from tests.support import patient
 from tests.support.sandbox_caller import Caller, control_url
 
 
@@ -34,7 +35,7 @@ def caller(sandbox: Sandbox) -> Iterator[Caller]:
 @pytest.fixture
 def control(sandbox: Sandbox) -> Iterator[httpx.Client]:
     """A client of `/_sandbox`, which may act as its page does."""
-    with httpx.Client(base_url=control_url(sandbox)) as client:
+    with patient.Client(base_url=control_url(sandbox)) as client:
         yield client
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support import patient
+
 ROOT = Path(__file__).parents[2]
 UVICORN = [sys.executable, "-m", "uvicorn", "--fd", "{fd}", "--log-level", "warning"]
 HYPERCORN = [sys.executable, "-m", "hypercorn", "--bind", "fd://{fd}"]
@@ -41,7 +43,7 @@ class Served:
     def wait_until_it_answers(self, path: str) -> None:
         """Connections wait in the listening socket while the server starts, and fail if it exits."""
         try:
-            httpx.get(self.origin + path)
+            patient.get(self.origin + path)
         except httpx.TransportError:
             pytest.fail(self.printed())
 

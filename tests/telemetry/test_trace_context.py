@@ -13,6 +13,7 @@ import pytest
 from interactor_ext import RetryPolicy
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import OpenTelemetryTelemetry
+from tests.support import patient
 from tests.support.modes import opened, sync_and_async
 
 trace = pytest.importorskip("opentelemetry.sdk.trace", reason="pip install opentelemetry-sdk")
@@ -99,7 +100,7 @@ def test_one_span_a_request_beside_the_instrumentation_of_httpx(
     httpx_spans.instrument(tracer_provider=provider)
     try:
         asyncio.run(list_tools(mode, telemetry=OpenTelemetryTelemetry(tracer_provider=provider)))
-        assert httpx.get(interactor_sandbox.core_api_url).status_code == 404
+        assert patient.get(interactor_sandbox.core_api_url).status_code == 404
     finally:
         httpx_spans.uninstrument()
     scopes = [span.instrumentation_scope.name for span in spans.get_finished_spans()]

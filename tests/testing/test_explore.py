@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from interactor_ext.cli.app import run as interactor
+from tests.support import patient
 
 INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
 # A busy machine tries all schedules, too.
@@ -340,7 +340,7 @@ def test_inspector_shows_schedule_as_line_of_time(tmp_path: Path) -> None:
     with start(tmp_path, *options, test_r=REQUESTS) as running:
         assert running.stdout is not None
         address = next(line.split()[-1] for line in running.stdout if "then press Ctrl-C: " in line)
-        schedule = httpx.get(f"{address.removesuffix('#requests')}/page/state").json()["schedule"]
+        schedule = patient.get(f"{address.removesuffix('#requests')}/page/state").json()["schedule"]
         running.send_signal(signal.SIGINT)
         output = running.stdout.read()
     line_of_time = [each["place"] for each in schedule]

@@ -21,6 +21,7 @@ from interactor_ext import APIConnectionError, AsyncInteractorClient, Interactor
 from interactor_ext._client import http
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import recorder
+from tests.support import patient
 from tests.support.modes import sync_and_async
 from tests.support.scripted_server import receiving
 from tests.support.waiting import eventually, in_time
@@ -146,7 +147,7 @@ def test_call_not_on_cassette_raises(sandbox: Sandbox, tape: Tape) -> None:
         with pytest.raises(APIConnectionError, match=r"walk\.yaml"):
             user.assistants.list(page=2)
     with pytest.raises(Exception, match=r"There is no cassette .*nothing\.yaml for GET http://localhost/"):
-        tape.replay(lambda: httpx.get(sandbox.core_api_url), "nothing")
+        tape.replay(lambda: patient.get(sandbox.core_api_url), "nothing")
     assert len(sandbox.requests) == asked
 
 
@@ -267,7 +268,9 @@ def test_body_of_a_request_that_may_be_answered_by_a_stream_is_recorded(sandbox:
 
     def use_it() -> list[int]:
         headers = {"Accept": "application/json, text/event-stream"}
-        return [httpx.post(f"{sandbox.core_api_url}/rooms", json=body, headers=headers).status_code for body in (1, 2)]
+        return [
+            patient.post(f"{sandbox.core_api_url}/rooms", json=body, headers=headers).status_code for body in (1, 2)
+        ]
 
     assert tape.record(use_it) == [401, 401]
     assert tape.replay(use_it) == [401, 401]
@@ -303,7 +306,7 @@ def test_compressed_body_is_masked(tape: Tape, coding: str, compress: Any) -> No
 
     with httpx.Client(transport=httpx.WSGITransport(app)) as client:
         tape.record(lambda: client.get("http://server.test/"))
-    replayed = tape.replay(lambda: httpx.get("http://server.test/"))
+    replayed = tape.replay(lambda: patient.get("http://server.test/"))
     expected = "MASKED" if coding == "unheard-of" else '{"data": {"access_token": "MASKED"}}'
     assert (replayed.text, replayed.headers.get("content-encoding")) == (expected, None)
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
 from interactor_client.api.rooms import stream_room
 from interactor_client.api.workflow_instances import stream_workflow_instance
 from interactor_ext import AuthenticationError, ConfigurationError
 from interactor_ext.sandbox import Sandbox
+from tests.support import patient
 from tests.support.modes import call, in_turn, sync_and_async
 from tests.support.sandbox_caller import DOCUMENT, Caller, problem
 from tests.support.scripted_server import Asked, OddServer, js, token_answer
@@ -171,4 +171,4 @@ def test_401_to_the_own_token_replaces_the_tokens_of_stream_urls(mode: str, sand
     revoke = lambda client: sandbox.revoke_tokens()  # noqa: E731
     _, before, _, _, after = in_turn(mode, sandbox._with_connection({}), rooms, stream, revoke, rooms, stream)
     assert token_in(before) != token_in(after)
-    assert [httpx.get(each).status_code for each in (before, after)] == [401, 404]
+    assert [patient.get(each).status_code for each in (before, after)] == [401, 404]
