@@ -13,23 +13,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interactor_ext import _errors
-from interactor_ext._errors import *  # noqa: F403  # all of them are public
-from interactor_ext._lazy import lazy_modules, lazy_names
-from interactor_ext._version import __version__
+from interactor_ext._engine import errors as _errors
+from interactor_ext._engine.errors import *  # noqa: F403  # all of them are public
+from interactor_ext._engine.lazy import lazy_names
+from interactor_ext._interactor.version import __version__
 
 if TYPE_CHECKING:
     from interactor_client.types import UNSET, Unset
-    from interactor_ext._client.client import AsyncInteractorClient, InteractorClient
-    from interactor_ext._client.credential_auth import AsyncCredentialAuth, CredentialAuth
-    from interactor_ext._client.reports import Health, RateLimit, ResponseInfo
-    from interactor_ext._client.shared_clients import get_async_client, get_client, reset_clients
-    from interactor_ext._config import InteractorConfig, validate_env
+    from interactor_ext._clients.client import AsyncInteractorClient, InteractorClient
+    from interactor_ext._clients.shared_clients import get_async_client, get_client, reset_clients
+    from interactor_ext._engine.network.circuit_breaker import CircuitBreaker
+    from interactor_ext._interactor.config import InteractorConfig, validate_env
+    from interactor_ext._interactor.views.credential_auth import AsyncCredentialAuth, CredentialAuth
+    from interactor_ext._interactor.views.reports import Health, RateLimit, ResponseInfo
     from interactor_ext.chat._reply import AsyncReply, Reply
     from interactor_ext.limits import RateLimiter, RedisRateLimiter
     from interactor_ext.retry import RetryPolicy, with_retry
     from interactor_ext.tools import ToolContext, ToolSet
-    from interactor_ext.transports._circuit_breaker import CircuitBreaker
 
 __all__ = [
     "UNSET",
@@ -64,18 +64,15 @@ if not TYPE_CHECKING:
         __name__,
         {
             "interactor_client.types": ("UNSET", "Unset"),
-            ".transports._circuit_breaker": ("CircuitBreaker",),
+            "._engine.network.circuit_breaker": ("CircuitBreaker",),
             ".chat._reply": ("AsyncReply", "Reply"),
-            "._client.credential_auth": ("AsyncCredentialAuth", "CredentialAuth"),
-            "._client.client": ("AsyncInteractorClient", "InteractorClient"),
-            "._config": ("InteractorConfig", "validate_env"),
-            "._client.reports": ("Health", "RateLimit", "ResponseInfo"),
-            "._client.shared_clients": ("get_async_client", "get_client", "reset_clients"),
+            "._interactor.views.credential_auth": ("AsyncCredentialAuth", "CredentialAuth"),
+            "._clients.client": ("AsyncInteractorClient", "InteractorClient"),
+            "._interactor.config": ("InteractorConfig", "validate_env"),
+            "._interactor.views.reports": ("Health", "RateLimit", "ResponseInfo"),
+            "._clients.shared_clients": ("get_async_client", "get_client", "reset_clients"),
             ".limits": ("RateLimiter", "RedisRateLimiter"),
             ".retry": ("RetryPolicy", "with_retry"),
             ".tools": ("ToolContext", "ToolSet"),
         },
     )
-
-# Most programs use no lists, and make no calls that are several.
-lazy_modules(__name__, "_effects", "_pagination")

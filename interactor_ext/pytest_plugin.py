@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._engine.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from interactor_ext import AsyncInteractorClient, InteractorClient

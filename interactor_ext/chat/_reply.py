@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Self
 
 from interactor_client.advised import called
 from interactor_client.models import Message, MessageDelta, ToolCall
-from interactor_ext._effects import run_async, run_sync
-from interactor_ext._waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
-from interactor_ext._waiting.closer import close_later
+from interactor_ext._engine.effects import run_async, run_sync
+from interactor_ext._engine.streams.event_iterators import AsyncEvents
+from interactor_ext._engine.waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
+from interactor_ext._engine.waiting.closer import close_later
 from interactor_ext.chat._shared import SERVING, SharedReply
-from interactor_ext.streams._event_iterators import AsyncEvents
 from interactor_ext.tools._calls import TOOL_THREADS
 
 if TYPE_CHECKING:

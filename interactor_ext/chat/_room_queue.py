@@ -11,12 +11,12 @@ from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from interactor_ext._effects import Effects, Pause, despite_open_circuit, promise, seconds_until
-from interactor_ext._errors import APITimeoutError
-from interactor_ext._fork import after_fork_in_child, fork_safe_lock
-from interactor_ext._redaction import clean_text
+from interactor_ext._engine.effects import Effects, Pause, despite_open_circuit, promise, seconds_until
+from interactor_ext._engine.errors import APITimeoutError
+from interactor_ext._engine.fork import after_fork_in_child, fork_safe_lock
+from interactor_ext._engine.logs import logger
+from interactor_ext._engine.redaction import clean_text
 from interactor_ext.chat._reply_order import ReplyOrder
-from interactor_ext.logs import logger
 
 if TYPE_CHECKING:
     from interactor_client.models import Message

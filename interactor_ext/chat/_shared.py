@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from interactor_client.advised import Advised
 from interactor_client.models import StreamErrorEvent
 from interactor_client.wire import path_segment
-from interactor_ext._config._checks import require, seconds_problem
-from interactor_ext._effects import (
+from interactor_ext._engine.effects import (
     Call,
     Effects,
     Join,
@@ -25,15 +24,16 @@ from interactor_ext._effects import (
     seconds_until,
     while_open,
 )
-from interactor_ext._errors import APITimeoutError, InteractorError, ResponseValidationError, StreamError
-from interactor_ext._lazy import LazyModule
-from interactor_ext._redaction import clean_json, clean_text
-from interactor_ext._responses._status_error import read_error_body
-from interactor_ext._waiting.closer import close_when_dropped, forget, start_closer
+from interactor_ext._engine.errors import APITimeoutError, InteractorError, ResponseValidationError, StreamError
+from interactor_ext._engine.lazy import LazyModule
+from interactor_ext._engine.logs import depth_of_caller, line_of_caller, logger
+from interactor_ext._engine.redaction import clean_json, clean_text
+from interactor_ext._engine.responses.status_error import read_error_body
+from interactor_ext._engine.streams.shared import Gap
+from interactor_ext._engine.waiting.closer import close_when_dropped, forget, start_closer
+from interactor_ext._interactor.config.checks import require, seconds_problem
 from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, too_long
 from interactor_ext.chat._state import HOW_TO_RUN_TOOLS, ListMessages, ReadStream, ReplyState, RunTools, Sleep
-from interactor_ext.logs import depth_of_caller, line_of_caller, logger
-from interactor_ext.streams._shared import Gap
 from interactor_ext.tools._approval import WaitingCall
 from interactor_ext.tools._calls import PendingCall
 

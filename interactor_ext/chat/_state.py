@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from interactor_client.models import Message, MessageComplete, MessageDelta, ToolCall, ToolCallComplete, ToolCallStart
-from interactor_ext._errors import (
+from interactor_ext._engine.errors import (
     APIConnectionError,
     APITimeoutError,
     CircuitOpenError,
@@ -34,9 +34,9 @@ from interactor_ext._errors import (
     ServerError,
     StreamError,
 )
-from interactor_ext._redaction import clean_text
+from interactor_ext._engine.logs import logger
+from interactor_ext._engine.redaction import clean_text
 from interactor_ext.chat._reply_order import NOT_THE_ASSISTANT, ReplyOrder
-from interactor_ext.logs import logger
 from interactor_ext.tools._approval import ApprovalError, WaitingCall
 from interactor_ext.tools._calls import is_finished
 

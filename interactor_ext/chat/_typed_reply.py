@@ -7,9 +7,16 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from interactor_ext._effects import Call, Effects, run_async, run_sync, view_until, while_open
-from interactor_ext._errors import ResponseValidationError
-from interactor_ext._redaction import clean_text
+from interactor_ext._engine.effects import (
+    Call,
+    Effects,
+    run_async,
+    run_sync,
+    view_until,
+    while_open,
+)
+from interactor_ext._engine.errors import ResponseValidationError
+from interactor_ext._engine.redaction import clean_text
 from interactor_ext.chat._reply import AsyncReply, Reply
 from interactor_ext.chat._shared import SharedReply
 from interactor_ext.tools._answer_tool import answer_tool

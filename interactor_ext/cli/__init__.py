@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from interactor_ext._lazy import lazy_modules
+from interactor_ext._engine.lazy import lazy_modules
 
 # Code that sends requests is only imported when it runs, so --help and completion are fast.
 lazy_modules(__name__, "description", "operations", "receiver")

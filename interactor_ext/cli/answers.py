@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext.cli.output import console, masked, note, write, write_json
 from interactor_ext.cli.settings import open_private
 

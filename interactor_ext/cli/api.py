@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext.cli import description, operations
 from interactor_ext.cli.answers import Answers
 from interactor_ext.cli.output import confirmed, note, write

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interactor_ext._errors import ConfigurationError, InteractorError
+from interactor_ext._engine.errors import ConfigurationError, InteractorError
 from interactor_ext.cli.output import Answer, chosen, complain, write, write_markdown
 from interactor_ext.cli.settings import Insecure, Namespace, settings
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interactor_ext._errors import ConfigurationError
-from interactor_ext._redaction import clean_text
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.redaction import clean_text
 from interactor_ext.cli.output import confirmed, write, write_json
 from interactor_ext.cli.settings import AsJson
 from interactor_ext.webhooks.worker._dead_letters import chosen, how_many, letters_of, summary

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interactor_ext._errors import APIConnectionError, ConfigurationError, WebhookPayloadError
-from interactor_ext._lazy import httpx
-from interactor_ext._redaction import clean_text
+from interactor_ext._engine.errors import APIConnectionError, ConfigurationError, WebhookPayloadError
+from interactor_ext._engine.lazy import httpx
+from interactor_ext._engine.redaction import clean_text
 from interactor_ext.cli.output import write, write_json
 from interactor_ext.webhooks import parse_event
 

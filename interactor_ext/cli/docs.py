@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext.cli.output import write, write_markdown
 
 _MAX_FOUND = 8

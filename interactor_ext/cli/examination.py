@@ -11,8 +11,7 @@ from typing import Any
 
 from interactor_client.api.oauth import get_jwks
 from interactor_ext import InteractorClient, InteractorConfig, validate_env
-from interactor_ext._config import variables_without_effect
-from interactor_ext._errors import (
+from interactor_ext._engine.errors import (
     AuthenticationError,
     ConfigurationError,
     InteractorError,
@@ -21,13 +20,14 @@ from interactor_ext._errors import (
     RateLimitError,
     ServerError,
 )
-from interactor_ext._redaction import clean_text
-from interactor_ext._version import __version__
+from interactor_ext._engine.redaction import clean_text
+from interactor_ext._engine.retry_policy import parse_http_date
+from interactor_ext._interactor.config import variables_without_effect
+from interactor_ext._interactor.tokens.requests import token_request
+from interactor_ext._interactor.version import __version__
 from interactor_ext.cli import operations
 from interactor_ext.cli.network import Finding, reach
 from interactor_ext.cli.settings import WITHOUT_ACCOUNT
-from interactor_ext.retry._policy import parse_http_date
-from interactor_ext.tokens._requests import token_request
 from interactor_ext.webhooks import MemoryEventStore
 from interactor_ext.webhooks.worker._loading import load_router
 

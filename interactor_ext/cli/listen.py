@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import typer
 
-from interactor_ext._errors import ConfigurationError, InteractorError
-from interactor_ext._waiting import ThreadWaiter
+from interactor_ext._engine.errors import ConfigurationError, InteractorError
+from interactor_ext._engine.waiting import ThreadWaiter
 from interactor_ext.cli import receiver
 from interactor_ext.cli.deliveries import SecretFile, known_events, secret_of
 from interactor_ext.cli.output import note, write
@@ -74,7 +74,7 @@ def listen(
 
 
 def _reachable(url: str, client: InteractorClient) -> str:
-    from interactor_ext._config._checks import is_loopback
+    from interactor_ext._interactor.config.checks import is_loopback
 
     if is_loopback(urlsplit(client.config.core_api_url).hostname or ""):
         return url

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from interactor_ext._errors import ConfigurationError, InteractorError
+from interactor_ext._engine.errors import ConfigurationError, InteractorError
 from interactor_ext.cli import docs
 from interactor_ext.cli.sandbox import inspector_url, needs_sandbox
 

@@ -10,12 +10,12 @@ from typing import Literal, NamedTuple
 
 import httpx
 
-from interactor_ext._errors import ConfigurationError
-from interactor_ext._redaction import clean_text
-from interactor_ext._responses._certificates import certificate_problem
-from interactor_ext.transports._idle_connections import origin_of
-from interactor_ext.transports._proxied import proxy_name
-from interactor_ext.transports._proxies_and_tls import environment_proxy
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.network.idle_connections import origin_of
+from interactor_ext._engine.network.proxied import proxy_name
+from interactor_ext._engine.network.proxies_and_tls import environment_proxy
+from interactor_ext._engine.redaction import clean_text
+from interactor_ext._engine.responses.certificates import certificate_problem
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 _TIMEOUT = 5.0

@@ -19,9 +19,9 @@ from interactor_client.errors import DecodeError
 from interactor_client.types import Operation, Page
 from interactor_client.wire import path_segment
 from interactor_ext import InteractorClient
-from interactor_ext import _pagination as _pages
-from interactor_ext._errors import ConfigurationError, ResponseValidationError
-from interactor_ext._responses._read import read_response
+from interactor_ext._engine import pages as _pages
+from interactor_ext._engine.errors import ConfigurationError, ResponseValidationError
+from interactor_ext._engine.responses.read import read_response
 
 Json = dict[str, Any]
 

@@ -18,8 +18,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import httpx
 
-from interactor_ext._errors import InteractorError
-from interactor_ext._redaction import clean_text
+from interactor_ext._engine.errors import InteractorError
+from interactor_ext._engine.redaction import clean_text
 from interactor_ext.cli.deliveries import SIGNED, TIMEOUT, post, show_answer, show_event, type_of
 from interactor_ext.cli.output import write
 from interactor_ext.cli.settings import open_private

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import typer
 
-from interactor_ext._errors import ConfigurationError, InteractorError
-from interactor_ext._redaction import escape_controls
+from interactor_ext._engine.errors import ConfigurationError, InteractorError
+from interactor_ext._engine.logs import sandbox_logger
+from interactor_ext._engine.redaction import escape_controls
 from interactor_ext.cli.output import note, write
 from interactor_ext.cli.program import NOT_FOUND, run_program
 from interactor_ext.cli.settings import write_env_file
-from interactor_ext.logs import sandbox_logger
 
 if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._engine.errors import ConfigurationError
 
 Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Tenant, such as user_123.")]
 Insecure = Annotated[

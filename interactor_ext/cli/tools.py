@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interactor_ext._errors import ConfigurationError
-from interactor_ext._redaction import clean_text
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.redaction import clean_text
 from interactor_ext.cli.output import confirmed, masked, write, write_json
 from interactor_ext.cli.settings import AsJson, Insecure, Namespace, settings
 
@@ -90,7 +90,7 @@ def reject(
 @contextmanager
 def _opened(name: str, namespace: str | None, insecure: bool) -> Iterator[tuple[ToolSet, InteractorClient]]:
     from interactor_ext import InteractorClient, ToolSet
-    from interactor_ext._config.named_object import load_named
+    from interactor_ext._engine.named_object import load_named
 
     found: Any = load_named(name, "ToolSet", "shop.tools:tools")
     if not isinstance(found, ToolSet):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import httpx
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.lazy import httpx
 from interactor_ext.cli import operations
 from interactor_ext.cli.deliveries import (
     TIMEOUT,

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import asyncio, httpx
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.lazy import asyncio, httpx
 from interactor_ext.cli.dead_letters import dead
 from interactor_ext.cli.deliveries import (
     SIGNED,

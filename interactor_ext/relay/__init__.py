@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import interactor_ext
 from interactor_client.advised import Advised
-from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import lazy_names
-from interactor_ext._waiting.around import Around, checked_around
-from interactor_ext.limits import RateLimiter, Tier, Tiers
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.lazy import lazy_names
+from interactor_ext._engine.limits.buckets import Tier, Tiers
+from interactor_ext._engine.limits.limiter import RateLimiter
+from interactor_ext._engine.waiting.around import Around, checked_around
 from interactor_ext.relay import _asgi, _wsgi
 from interactor_ext.relay._decisions import Approver, Authorize, Decision, MayEnter, OnMessage
 from interactor_ext.relay._http import Origins

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from interactor_ext._effects import Effects, run_async
+from interactor_ext._engine.effects import Effects, run_async
 from interactor_ext.relay._http import Refused, Request, Response
 from interactor_ext.webhooks.asgi import body_of, read_body, response_start
 

@@ -11,8 +11,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from interactor_ext._errors import ConfigurationError
-from interactor_ext.logs import relay_logger as logger
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.logs import relay_logger as logger
 from interactor_ext.relay._http import log_failure
 
 T = TypeVar("T")

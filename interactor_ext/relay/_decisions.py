@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from interactor_ext._effects import Call
-from interactor_ext._errors import ConfigurationError
-from interactor_ext._waiting.around import Around, signature_of, surrounded, with_value
-from interactor_ext._waiting.threads import DaemonThreads
+from interactor_ext._engine.effects import Call
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.waiting.around import Around, signature_of, surrounded, with_value
+from interactor_ext._engine.waiting.threads import DaemonThreads
 
 SignedIn = str | tuple[str, str] | None
 Identity = SignedIn | Awaitable[SignedIn]

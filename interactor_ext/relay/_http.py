@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from interactor_ext._errors import (
+from interactor_ext._engine.errors import (
     APITimeoutError,
     CircuitOpenError,
     ConfigurationError,
@@ -23,8 +23,8 @@ from interactor_ext._errors import (
     ServerError,
     ValidationError,
 )
-from interactor_ext._redaction import clean_text
-from interactor_ext.logs import relay_logger as logger
+from interactor_ext._engine.logs import relay_logger as logger
+from interactor_ext._engine.redaction import clean_text
 from interactor_ext.relay._public import dump
 
 if TYPE_CHECKING:

@@ -13,20 +13,20 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from interactor_client.models import StreamErrorEvent
-from interactor_ext._errors import (
+from interactor_ext._engine.errors import (
     APITimeoutError,
     ConfigurationError,
     InteractorError,
     ResponseValidationError,
     StreamError,
 )
-from interactor_ext._waiting.event_loop import with_timeout
+from interactor_ext._engine.streams.shared import Gap
+from interactor_ext._engine.waiting.event_loop import with_timeout
 from interactor_ext.relay._background import Background
 from interactor_ext.relay._event_ids import END, EventIds, Numbering, Position
 from interactor_ext.relay._http import Refused, log_failure
 from interactor_ext.relay._public import dump
 from interactor_ext.relay._reader import Entry, HubOptions, Reader
-from interactor_ext.streams._shared import Gap
 
 # The time limit for opening a stream, including retries.
 _OPEN_SECONDS = 30.0

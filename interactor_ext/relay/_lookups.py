@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from interactor_client.models import ToolCall, WorkflowHalted
-from interactor_ext._errors import InteractorError, NotFoundError, PermissionDeniedError, ValidationError
+from interactor_ext._engine.errors import InteractorError, NotFoundError, PermissionDeniedError, ValidationError
 from interactor_ext.relay._http import log_failure
 from interactor_ext.relay._public import TOOL_NAME, Show, public_json
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from interactor_client import models
-from interactor_ext._errors import ConfigurationError, ResponseValidationError
+from interactor_ext._engine.errors import ConfigurationError, ResponseValidationError
 
 FOLDER = Path(__file__).with_name("static")
 _NAMES = frozenset(path.name for path in FOLDER.glob("*.js"))

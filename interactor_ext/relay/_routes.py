@@ -9,12 +9,13 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from interactor_client.models import WorkflowHalted
-from interactor_ext._effects import Call, Effects
-from interactor_ext._errors import ConfigurationError, InteractorError
-from interactor_ext._redaction import clean_text
-from interactor_ext._waiting.around import Around
-from interactor_ext.limits import RateLimiter
-from interactor_ext.logs import relay_logger as logger
+from interactor_ext._engine.effects import Call, Effects
+from interactor_ext._engine.errors import ConfigurationError, InteractorError
+from interactor_ext._engine.limits.limiter import RateLimiter
+from interactor_ext._engine.logs import relay_logger as logger
+from interactor_ext._engine.network.per_loop import PerLoop
+from interactor_ext._engine.redaction import clean_text
+from interactor_ext._engine.waiting.around import Around
 from interactor_ext.relay import _approvals
 from interactor_ext.relay._background import Work
 from interactor_ext.relay._decisions import Decision
@@ -40,7 +41,6 @@ from interactor_ext.relay._lookups import ToolNames, question_of
 from interactor_ext.relay._public import ROOM_NAME, Show, StaticFile, dump, public_event, public_json, static_file
 from interactor_ext.relay._reader import HubOptions, Reader
 from interactor_ext.relay._takeover import take_over
-from interactor_ext.transports._per_loop import PerLoop
 from interactor_ext.webhooks.asgi import ClientGone
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-from interactor_ext._effects import Effects, run_sync
-from interactor_ext._waiting.event_loop import loop_thread
+from interactor_ext._engine.effects import Effects, run_sync
+from interactor_ext._engine.waiting.event_loop import loop_thread
 from interactor_ext.relay._http import Refused, Request, Response
 from interactor_ext.relay._reader import Reader
 from interactor_ext.webhooks.wsgi import read_body

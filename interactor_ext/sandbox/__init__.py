@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interactor_ext._lazy import lazy_names
+from interactor_ext._engine.lazy import lazy_names
 
 try:
     from interactor_ext.sandbox._sandbox import Sandbox

@@ -16,8 +16,8 @@ from starlette.applications import Starlette
 
 import interactor_ext
 from interactor_client.advised import Advised
-from interactor_ext._lazy import models
-from interactor_ext._waiting import NoContextManager
+from interactor_ext._engine.waiting import NoContextManager
+from interactor_ext._interactor import models
 from interactor_ext.sandbox.app import build_app
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
@@ -205,7 +205,7 @@ class Sandbox(Advised, calls=True):
     def client(self, **options: Any) -> interactor_ext.InteractorClient:
         """An SDK client of this sandbox; `options` are its arguments. Environment variables are ignored."""
         from interactor_ext import InteractorClient
-        from interactor_ext.transports._sync_transport import Transport
+        from interactor_ext._engine.network.sync_transport import Transport
 
         options = self._with_connection(options)
         if options.get("transport") is not None:
@@ -219,7 +219,7 @@ class Sandbox(Advised, calls=True):
     def async_client(self, **options: Any) -> interactor_ext.AsyncInteractorClient:
         """Like `client`, for asyncio."""
         from interactor_ext import AsyncInteractorClient
-        from interactor_ext.transports._async_transport import AsyncTransport
+        from interactor_ext._engine.network.async_transport import AsyncTransport
 
         options = self._with_connection(options)
         if options.get("transport") is None:

@@ -13,7 +13,7 @@ from email.utils import formatdate
 from weakref import WeakMethod
 
 from interactor_client.advised import Advised
-from interactor_ext._fork import safe_lock
+from interactor_ext._engine.fork import safe_lock
 from interactor_ext.sandbox.work import running_loop
 
 # In Unix seconds: the beginnings of 1970, 9000 and 10000.

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
+from interactor_ext._engine.waiting.threads import UNBOUNDED, DaemonThreads
 
 T = TypeVar("T")
 

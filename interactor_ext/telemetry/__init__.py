@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interactor_ext._lazy import lazy_names
-from interactor_ext.telemetry._events import (
+from interactor_ext._engine.lazy import lazy_names
+from interactor_ext._engine.telemetry_events import (
     Event,
     Pool,
     PoolOpened,
@@ -33,9 +33,9 @@ from interactor_ext.telemetry._events import (
 )
 
 if TYPE_CHECKING:
+    from interactor_ext._engine.network.idle_connections import Connections
     from interactor_ext.telemetry._opentelemetry import OpenTelemetryTelemetry
     from interactor_ext.telemetry._prometheus import DASHBOARD, RULES, PrometheusTelemetry
-    from interactor_ext.transports._idle_connections import Connections
 
 __all__ = [
     "DASHBOARD",
@@ -62,7 +62,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "interactor_ext.transports._idle_connections": ("Connections",),
+            "interactor_ext._engine.network.idle_connections": ("Connections",),
             "._opentelemetry": ("OpenTelemetryTelemetry",),
             "._prometheus": ("DASHBOARD", "RULES", "PrometheusTelemetry"),
         },

@@ -9,11 +9,11 @@ import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from interactor_ext._config.equality import EqualBySettings
-from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import LazyModule
-from interactor_ext._version import __version__
-from interactor_ext.telemetry._events import (
+from interactor_ext._engine.equality import EqualBySettings
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.lazy import LazyModule
+from interactor_ext._engine.network.idle_connections import Connections
+from interactor_ext._engine.telemetry_events import (
     Event,
     Pool,
     PoolOpened,
@@ -25,7 +25,7 @@ from interactor_ext.telemetry._events import (
     WebhookQueue,
     WebhookReceived,
 )
-from interactor_ext.transports._idle_connections import Connections
+from interactor_ext._interactor.version import __version__
 
 if TYPE_CHECKING:
     from opentelemetry import metrics, trace

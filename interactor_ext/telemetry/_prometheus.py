@@ -11,9 +11,10 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from interactor_ext._errors import ConfigurationError
-from interactor_ext._lazy import LazyModule
-from interactor_ext.telemetry._events import (
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.lazy import LazyModule
+from interactor_ext._engine.network.idle_connections import Connections
+from interactor_ext._engine.telemetry_events import (
     Event,
     Pool,
     PoolOpened,
@@ -26,7 +27,6 @@ from interactor_ext.telemetry._events import (
     WebhookQueue,
     WebhookReceived,
 )
-from interactor_ext.transports._idle_connections import Connections
 
 if TYPE_CHECKING:
     import prometheus_client
@@ -218,7 +218,7 @@ class PrometheusTelemetry:
             self._codes.add(code)
             return code
         # A webhook receiver, which makes one of these as well, does not need it.
-        from interactor_ext._responses._status_error import class_for
+        from interactor_ext._engine.responses.status_error import class_for
 
         return class_for(event.status).default_code
 

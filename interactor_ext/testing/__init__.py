@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interactor_ext._lazy import lazy_names
+from interactor_ext._engine.lazy import lazy_names
 
 if TYPE_CHECKING:
     from interactor_ext.testing.deliveries import SignedDelivery, WebhookFactory

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from interactor_ext._client import shared_clients
+from interactor_ext._clients import shared_clients
 
 if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox

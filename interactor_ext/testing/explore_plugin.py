@@ -25,7 +25,7 @@ from interactor_ext.testing.explore_waits import clocks
 PATIENCE, SLOWER, FIRST_PATIENCE = 10.0, 10, 120.0
 PROPERTY = "interactor_explore"
 # Rooms whose modules have to see the same time: imported before the forks.
-_UNDER_TEST = ("_client", "transports", "streams", "chat", "tokens", "retry", "limits", "tools", "_waiting")
+_UNDER_TEST = ("_engine", "_interactor", "_clients", "chat", "tools")
 
 
 class Explorer:

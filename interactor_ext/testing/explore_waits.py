@@ -21,9 +21,9 @@ from typing import Any
 
 import httpx
 
-from interactor_ext._waiting import Closing
+from interactor_ext._engine.network.attempts import Attempts
+from interactor_ext._engine.waiting import Closing
 from interactor_ext.testing.explore_faults import Placement
-from interactor_ext.transports._attempts import Attempts
 from interactor_ext.webhooks import WebhookRouter
 
 # Real seconds: what a wait has at most to be left alone; the least that a longer one takes; between two looks; a pause

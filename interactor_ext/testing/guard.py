@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import httpx
 
-from interactor_ext._config._checks import is_loopback
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.network import guard
+from interactor_ext._engine.network.async_transport import AsyncTransport
+from interactor_ext._engine.network.idle_connections import Origin, origin_of
+from interactor_ext._engine.network.sync_transport import Transport
+from interactor_ext._interactor.config.checks import is_loopback
 from interactor_ext.testing.environment import NOWHERE
-from interactor_ext.transports import AsyncTransport, Transport, _guard
-from interactor_ext.transports._idle_connections import Origin, origin_of
 
 # What they are given reaches our transports, which ask the guard themselves, or nobody.
 _HARMLESS = (Transport, AsyncTransport, httpx.MockTransport, httpx.ASGITransport, httpx.WSGITransport)
@@ -34,16 +36,16 @@ class PlatformGuard:
 
     @property
     def is_up(self) -> bool:
-        return _guard.guard == self._lead
+        return guard.guard == self._lead
 
     def up(self) -> None:
         """Refuse other hosts from now on. Calling it twice does no harm."""
-        _guard.guard = self._lead
+        guard.guard = self._lead
 
     def down(self) -> None:
         """Allow all hosts again."""
         if self.is_up:
-            _guard.guard = None
+            guard.guard = None
 
     def lead_to(self, sandbox_url: str | None) -> None:
         """Lead the clients that have the pytest plugin's settings to the sandbox there."""

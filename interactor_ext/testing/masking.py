@@ -1,6 +1,6 @@
 """Masks secrets in URLs, headers and bodies of recorded cassettes.
 
-What is a secret, `_redaction.py` says. On a cassette it may also be one by its place: the whole `config` of a data
+What is a secret, `redaction.py` says. On a cassette it may also be one by its place: the whole `config` of a data
 source, the code of an OAuth flow. A replay masks the sent and the recorded request, and compares them.
 """
 
@@ -11,7 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from interactor_ext._redaction import OAUTH_NAMES, Masker, is_secret, is_secret_name, mask_forms, mask_text
+from interactor_ext._engine.redaction import (
+    OAUTH_NAMES,
+    Masker,
+    is_secret,
+    is_secret_name,
+    mask_forms,
+    mask_text,
+)
 
 MASK = "MASKED"
 # No secret, but another one where the cassette is replayed.

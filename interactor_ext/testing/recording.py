@@ -15,8 +15,8 @@ from typing import Any
 
 import httpx
 
-from interactor_ext._client import http
-from interactor_ext._redaction import clean_text
+from interactor_ext._engine.redaction import clean_text
+from interactor_ext._interactor.views import http
 from interactor_ext.testing.masking import BodyMasker, masked_headers, masked_text
 
 RECORD = "INTERACTOR_RECORD"

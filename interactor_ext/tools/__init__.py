@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from interactor_ext._lazy import lazy_modules, lazy_names
+from interactor_ext._engine.lazy import lazy_modules, lazy_names
 
 if TYPE_CHECKING:
     from interactor_ext.tools._approval import ApprovalError, WaitingCall

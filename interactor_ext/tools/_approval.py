@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import attrs
 
-from interactor_ext._effects import Call, Effects
-from interactor_ext._errors import InteractorError
-from interactor_ext._redaction import clean_text
-from interactor_ext._waiting.around import Around, surrounded
-from interactor_ext._waiting.own_errors import cause_of
-from interactor_ext.logs import tools_logger as logger
-from interactor_ext.telemetry._events import ToolDecided
+from interactor_ext._engine.effects import Call, Effects
+from interactor_ext._engine.errors import InteractorError
+from interactor_ext._engine.logs import tools_logger as logger
+from interactor_ext._engine.redaction import clean_text
+from interactor_ext._engine.telemetry_events import ToolDecided
+from interactor_ext._engine.waiting.around import Around, surrounded
+from interactor_ext._engine.waiting.own_errors import cause_of
 from interactor_ext.tools._calls import TOOL_THREADS, PendingCall, is_finished
 from interactor_ext.tools._function import ToolFunction
 from interactor_ext.tools._shapes import InvalidArgumentError

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from interactor_client.types import UNSET
-from interactor_ext._effects import (
+from interactor_ext._engine.effects import (
     Call,
     Effects,
     Join,
@@ -19,13 +19,13 @@ from interactor_ext._effects import (
     despite_open_circuit,
     seconds_until,
 )
-from interactor_ext._errors import APIStatusError, APITimeoutError, ConflictError
-from interactor_ext._lazy import models
-from interactor_ext._redaction import clean_text
-from interactor_ext._waiting.around import Around
-from interactor_ext._waiting.own_errors import cause_of, contained
-from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
-from interactor_ext.logs import tools_logger as logger
+from interactor_ext._engine.errors import APIStatusError, APITimeoutError, ConflictError
+from interactor_ext._engine.logs import tools_logger as logger
+from interactor_ext._engine.redaction import clean_text
+from interactor_ext._engine.waiting.around import Around
+from interactor_ext._engine.waiting.own_errors import cause_of, contained
+from interactor_ext._engine.waiting.threads import UNBOUNDED, DaemonThreads
+from interactor_ext._interactor import models
 from interactor_ext.tools._function import ToolContext, ToolFunction
 from interactor_ext.tools._jsonable import NotJSONError, to_json
 from interactor_ext.tools._shapes import InvalidArgumentError, error_text

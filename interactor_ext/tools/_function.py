@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from interactor_ext._waiting.around import Around, surrounded
+from interactor_ext._engine.waiting.around import Around, surrounded
 from interactor_ext.tools._docstring import read_docstring
 from interactor_ext.tools._hints import ShapeBuilder
 from interactor_ext.tools._records import MISSING, Member, hints_of

@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from interactor_ext._effects import Effects, Pause, seconds_until
-from interactor_ext._errors import APITimeoutError, InteractorError
-from interactor_ext._redaction import clean_text
-from interactor_ext.logs import tools_logger as logger
+from interactor_ext._engine.effects import Effects, Pause, seconds_until
+from interactor_ext._engine.errors import APITimeoutError, InteractorError
+from interactor_ext._engine.logs import tools_logger as logger
+from interactor_ext._engine.redaction import clean_text
 from interactor_ext.tools._calls import ErrorResult, PendingCall, error_result, has_result, newest_messages
 from interactor_ext.webhooks._threads import StoreCalls
 from interactor_ext.webhooks.stores._contract import ClaimState

@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from interactor_ext._effects import Effects, Join, promise
-from interactor_ext._fork import after_fork_in_child, fork_safe_lock
+from interactor_ext._engine.effects import Effects, Join, promise
+from interactor_ext._engine.fork import after_fork_in_child, fork_safe_lock
 
 A = TypeVar("A")
 

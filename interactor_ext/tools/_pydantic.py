@@ -13,7 +13,7 @@ from typing import Annotated, Any, NotRequired, Required
 
 import attrs
 
-from interactor_ext._redaction import clean_text
+from interactor_ext._engine.redaction import clean_text
 from interactor_ext.tools._records import MISSING, Member, unwrapped
 from interactor_ext.tools._shapes import InvalidArgumentError, Schema, Shape, path_of
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from interactor_ext._redaction import clean_text
+from interactor_ext._engine.redaction import clean_text
 
 C = TypeVar("C", list[Any], dict[str, Any])
 Schema = dict[str, Any]

@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import attrs
 
 from interactor_client.advised import Advised
-from interactor_ext._effects import Call, Effects, Renewal, despite_lost_answers, despite_open_circuit, view_until
-from interactor_ext._errors import ConfigurationError, NotFoundError, ValidationError
-from interactor_ext._fork import fork_safe_lock
-from interactor_ext._lazy import LazyModule
-from interactor_ext._redaction import clean_text
-from interactor_ext._waiting.around import Around, checked_around
+from interactor_ext._engine.effects import (
+    Call,
+    Effects,
+    Renewal,
+    despite_lost_answers,
+    despite_open_circuit,
+    view_until,
+)
+from interactor_ext._engine.errors import ConfigurationError, NotFoundError, ValidationError
+from interactor_ext._engine.fork import fork_safe_lock
+from interactor_ext._engine.lazy import LazyModule
+from interactor_ext._engine.redaction import clean_text
+from interactor_ext._engine.waiting.around import Around, checked_around
 from interactor_ext.tools import _ledger
 from interactor_ext.tools._approval import (
     ApprovalError,

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from interactor_client.models import EVENT_MODELS
-from interactor_ext._lazy import lazy_modules, lazy_names
+from interactor_ext._engine.lazy import lazy_modules, lazy_names
 
 _EVENTS = ("WebhookEvent", *EVENT_MODELS["WebhookEvent"].values())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from interactor_ext._errors import WebhookVerificationError
+from interactor_ext._engine.errors import WebhookVerificationError
 
 SIGNATURE = "X-Interactor-Signature"
 TIMESTAMP = "X-Interactor-Timestamp"

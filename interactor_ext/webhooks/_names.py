@@ -7,8 +7,8 @@ import warnings
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from interactor_ext._errors import ConfigurationError
-from interactor_ext.logs import depth_of_caller, line_of_caller
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.logs import depth_of_caller, line_of_caller
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 OVERDUE_SECONDS = 60.0

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from interactor_ext._effects import Call, Effects, run_sync
-from interactor_ext._errors import ConfigurationError, InteractorError, WebhookStoreError
-from interactor_ext._fork import after_fork_in_child
-from interactor_ext._waiting.threads import DaemonThreads
+from interactor_ext._engine.effects import Call, Effects, run_sync
+from interactor_ext._engine.errors import ConfigurationError, InteractorError, WebhookStoreError
+from interactor_ext._engine.fork import after_fork_in_child
+from interactor_ext._engine.waiting.threads import DaemonThreads
 from interactor_ext.webhooks._names import TABLES, renaming
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks._sql import SQLBacked, rendered

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext.webhooks._sql import DATABASES, statements_of
 
 CLAIMS = """

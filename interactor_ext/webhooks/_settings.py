@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._engine.errors import ConfigurationError
 
 _KINDS = {
     "store": "SQLiteEventStore(path), PostgresEventStore(dsn) or RedisEventStore(redis.Redis.from_url(url))",

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from interactor_ext._effects import Call, Effects, Renewal
-from interactor_ext._waiting.threads import UNBOUNDED, DaemonThreads
-from interactor_ext.logs import webhooks_logger as logger
+from interactor_ext._engine.effects import Call, Effects, Renewal
+from interactor_ext._engine.logs import webhooks_logger as logger
+from interactor_ext._engine.waiting.threads import UNBOUNDED, DaemonThreads
 
 # The platform waits 30 s for a response, and a delivery may wait for a store twice, before and after its handlers.
 STORE_SECONDS = 12.0

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from interactor_client.models import EVENT_MODELS
-from interactor_ext._effects import Effects
-from interactor_ext._waiting.own_errors import cause_of
-from interactor_ext.logs import webhooks_logger as logger
-from interactor_ext.telemetry._events import Reporter, WebhookReceived
+from interactor_ext._engine.effects import Effects
+from interactor_ext._engine.logs import webhooks_logger as logger
+from interactor_ext._engine.telemetry_events import Reporter, WebhookReceived
+from interactor_ext._engine.waiting.own_errors import cause_of
 from interactor_ext.webhooks.answers import WebhookAnswer
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Mutabl
 from contextlib import aclosing
 from typing import Any
 
-from interactor_ext._lazy import asyncio
-from interactor_ext.logs import webhooks_logger as logger
+from interactor_ext._engine.lazy import asyncio
+from interactor_ext._engine.logs import webhooks_logger as logger
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks.answers import DeliveryHandler, WebhookAnswer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext.webhooks import answers
 from interactor_ext.webhooks.answers import DeliveryHandler, WebhookAnswer
 

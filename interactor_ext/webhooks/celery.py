@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, from_text, next_attempt, prepare, to_text
 
 if TYPE_CHECKING:

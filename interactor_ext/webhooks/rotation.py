@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from interactor_ext._effects import Call, Effects, run_async, run_sync
-from interactor_ext._errors import WebhookError
+from interactor_ext._engine.effects import Call, Effects, run_async, run_sync
+from interactor_ext._engine.errors import WebhookError
 from interactor_ext.webhooks.signature import WebhookVerifier
 
 _KNOWN_HERE_ALONE = (

@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
 from interactor_client.accepted import event_types
 from interactor_client.advised import Advised
-from interactor_ext._effects import Call, Effects, Renewal, run_async, run_sync
-from interactor_ext._errors import (
+from interactor_ext._engine.effects import Call, Effects, Renewal, run_async, run_sync
+from interactor_ext._engine.errors import (
     ConfigurationError,
     WebhookBusyError,
     WebhookPayloadError,
     WebhookVerificationError,
 )
-from interactor_ext._lazy import LazyModule, models
-from interactor_ext._waiting.around import Around, checked_around, is_async
-from interactor_ext._waiting.own_errors import cause_of
-from interactor_ext._waiting.threads import DaemonThreads, NoThreadFreeError, OutOfTimeError
-from interactor_ext.logs import webhooks_logger as logger
-from interactor_ext.telemetry._events import Reporter, Telemetry
+from interactor_ext._engine.lazy import LazyModule
+from interactor_ext._engine.logs import webhooks_logger as logger
+from interactor_ext._engine.telemetry_events import Reporter, Telemetry
+from interactor_ext._engine.waiting.around import Around, checked_around, is_async
+from interactor_ext._engine.waiting.own_errors import cause_of
+from interactor_ext._engine.waiting.threads import DaemonThreads, NoThreadFreeError, OutOfTimeError
+from interactor_ext._interactor import models
 from interactor_ext.webhooks import _transactions, answers
 from interactor_ext.webhooks._handlers import (
     RUNNING,

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, Never, Self
 
 from interactor_client.advised import Advised
-from interactor_ext._errors import ConfigurationError, WebhookVerificationError
-from interactor_ext._lazy import models
+from interactor_ext._engine.errors import ConfigurationError, WebhookVerificationError
+from interactor_ext._interactor import models
 from interactor_ext.webhooks._headers import EVENT, SIGNATURE, TIMESTAMP, Headers, signature_and_timestamp
 from interactor_ext.webhooks.events import Body, raw_body, read_event
 

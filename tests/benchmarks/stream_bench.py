@@ -16,9 +16,9 @@ from typing import Any
 import httpx
 
 from interactor_client.api.rooms import stream_room
+from interactor_ext._engine.streams.stream import Stream
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import SSEDecoder
-from interactor_ext.streams._stream import Stream
 from interactor_ext.transports import Transport
 from tests.benchmarks.measure import cpu_medians, report
 from tests.benchmarks.stream_server import EVENTS, ours

@@ -11,7 +11,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from interactor_ext import AsyncInteractorClient, InteractorClient
-from interactor_ext._client import http as _http
+from interactor_ext._interactor.views import http as _http
 from interactor_ext.telemetry import PrometheusTelemetry
 from tests.benchmarks.call_server import serving
 from tests.benchmarks.measure import cpu_medians, report

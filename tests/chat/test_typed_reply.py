@@ -13,8 +13,9 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from interactor_ext import APIConnectionError, APITimeoutError, ResponseValidationError, ToolSet, _effects
-from interactor_ext._client import view
+from interactor_ext import APIConnectionError, APITimeoutError, ResponseValidationError, ToolSet
+from interactor_ext._engine import effects
+from interactor_ext._interactor.views import view
 from interactor_ext.sandbox import Sandbox
 from tests.support.conversations import NAMESPACE, new_room, user_of
 from tests.support.modes import call, opened, sync_and_async
@@ -135,7 +136,7 @@ async def test_second_question_has_the_deadline_of_the_chat(
         user.with_options(deadline=1000).chat(room, "Which room?", answer=Stay) as reply,
     ):
         await reply.message()
-        for module in (_effects, view):
+        for module in (effects, view):
             monkeypatch.setattr(module, "time", later)
         with pytest.raises(APITimeoutError):
             await reply.answer()

@@ -42,7 +42,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def room(sandbox: Sandbox, shop: Path) -> str:
     """A room in which two calls wait."""
-    from interactor_ext._config.named_object import load_named
+    from interactor_ext._engine.named_object import load_named
 
     tools = load_named("tool_shop:tools", "ToolSet", "")
     with sandbox.client(namespace=NAMESPACE) as user:

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from interactor_client.types import Page, PageMeta
 from interactor_ext import ResponseValidationError
-from interactor_ext._pagination import aiterate, iterate
+from interactor_ext._engine.pages import aiterate, iterate
 from interactor_ext.sandbox import Sandbox
 from tests.support.cases import NIGHTLY
 from tests.support.modes import Awaited, opened, sync_and_async

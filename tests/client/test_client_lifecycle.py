@@ -25,8 +25,8 @@ from interactor_ext import (
     get_client,
     reset_clients,
 )
-from interactor_ext._client.shared_clients import AsyncClientKeywords, ClientKeywords
-from interactor_ext._config import ConfigFields
+from interactor_ext._clients.shared_clients import AsyncClientKeywords, ClientKeywords
+from interactor_ext._interactor.config import ConfigFields
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tokens import MemoryTokenStore
 from tests.support.forks import ended_well, in_child, in_threads, needs_fork
@@ -256,7 +256,7 @@ class TestSharedClients:
     @in_threads
     def test_forked_child_uses_the_shared_client(self) -> None:
         get_client().assistants.list()
-        with interactor_ext._client.shared_clients._lock:  # as if another thread were just making one
+        with interactor_ext._clients.shared_clients._lock:  # as if another thread were just making one
             child = in_child(lambda: get_client().assistants.list())
             assert ended_well(child)
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-import interactor_ext._client.credential_auth as credential_auth
+import interactor_ext._interactor.views.credential_auth as credential_auth
 from interactor_ext import (
     APIConnectionError,
     APITimeoutError,

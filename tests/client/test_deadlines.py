@@ -20,10 +20,10 @@ from interactor_ext import (
     InteractorClient,
     ServerError,
 )
+from interactor_ext._engine.network.attempts import Rules
+from interactor_ext._engine.network.circuit_breaker import Permit
+from interactor_ext._engine.network.retrying import CallTransport
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.transports._attempts import Rules
-from interactor_ext.transports._circuit_breaker import Permit
-from interactor_ext.transports._retrying import CallTransport
 from tests.support.modes import call, sync_and_async
 from tests.support.scripted_server import FaultServer, error, fine, refusing_url, send_and, settings_of
 from tests.support.waiting import with_enough_time

@@ -14,15 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interactor_client.api.assistants import list_assistants
-from interactor_ext import deprecation as module
-from interactor_ext._responses._status_error import status_error
-from interactor_ext.deprecation import (
-    Deprecation,
-    InteractorDeprecationWarning,
-    on_deprecation,
-    parse_deprecation,
-    warn_if_deprecated,
-)
+from interactor_ext._engine import deprecation as module
+from interactor_ext._engine.deprecation import warn_if_deprecated
+from interactor_ext._engine.responses.status_error import status_error
+from interactor_ext.deprecation import Deprecation, InteractorDeprecationWarning, on_deprecation, parse_deprecation
 from tests.support.modes import opened, sync_and_async
 from tests.support.scripted_server import settings_of
 

@@ -232,7 +232,7 @@ def test_public_names_say_the_public_module_that_they_are_imported_from() -> Non
 
 def test_errors_say_their_public_module_where_nobody_has_looked_them_up() -> None:
     code = (
-        "import interactor_ext._errors as tree; print(*{each.__module__ for each in vars(tree).values()"
+        "import interactor_ext._engine.errors as tree; print(*{each.__module__ for each in vars(tree).values()"
         " if isinstance(each, type) and issubclass(each, Exception)})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from interactor_ext import ToolSet
-from interactor_ext._effects import Call, Effects, run_sync
+from interactor_ext._engine.effects import Call, Effects, run_sync
 from tests.support.tool_runs import run as run_tool
 
 WATCHDOG = 30.0

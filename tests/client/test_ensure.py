@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-import interactor_ext._client.ensuring as ensuring
+import interactor_ext._interactor.views.ensuring as ensuring
 from interactor_client.models import WorkflowState
 from interactor_client.types import UNSET
 from interactor_ext import (

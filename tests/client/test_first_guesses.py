@@ -24,7 +24,7 @@ from interactor_client import advice
 from interactor_client.api.assistants import Assistants, AsyncAssistants, list_assistants
 from interactor_client.methods import RESOURCES
 from interactor_ext import APIStatusError, AsyncInteractorClient, InteractorClient, ToolSet
-from interactor_ext._waiting.closer import close_later
+from interactor_ext._engine.waiting.closer import close_later
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import WebhookRouter, WebhookVerifier

@@ -10,11 +10,11 @@ import weakref
 
 import pytest
 
-from interactor_ext import _fork
-from interactor_ext._waiting import ThreadWaiter
-from interactor_ext.limits._fair_queue import FairQueue, Place
-from interactor_ext.transports._circuit_breaker import CircuitBreaker, Permit
-from interactor_ext.transports._per_loop import PerLoop
+from interactor_ext._engine import fork
+from interactor_ext._engine.limits.fair_queue import FairQueue, Place
+from interactor_ext._engine.network.circuit_breaker import CircuitBreaker, Permit
+from interactor_ext._engine.network.per_loop import PerLoop
+from interactor_ext._engine.waiting import ThreadWaiter
 from tests.support.waiting import collect_garbage
 
 
@@ -22,7 +22,7 @@ def test_inherited_sockets_are_released_and_their_descriptors_stay_taken() -> No
     ours, theirs = socket.socketpair()
     with ours, theirs:
         number = ours.fileno()
-        _fork.release_inherited([number, -1])
+        fork.release_inherited([number, -1])
         assert theirs.recv(1) == b""
         assert os.fstat(number).st_rdev == os.stat(os.devnull).st_rdev
         assert not os.get_inheritable(number)
@@ -32,13 +32,13 @@ def test_inherited_sockets_are_released_and_their_descriptors_stay_taken() -> No
 
 def test_release_of_no_sockets_opens_no_descriptor() -> None:
     before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
-    _fork.release_inherited([])
+    fork.release_inherited([])
     if before:
         assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_fork_hooks_run_while_their_object_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_fork, "_hooks", weakref.WeakValueDictionary())
+    monkeypatch.setattr(fork, "_hooks", weakref.WeakValueDictionary())
     ran: list[str] = []
 
     class Holder:
@@ -46,27 +46,27 @@ def test_fork_hooks_run_while_their_object_lives(monkeypatch: pytest.MonkeyPatch
             ran.append("renewed")
 
     holder = Holder()
-    _fork.after_fork_in_child(holder.renew)
-    _fork._run_hooks()
+    fork.after_fork_in_child(holder.renew)
+    fork._run_hooks()
     assert ran == ["renewed"]
     del holder
     collect_garbage()
-    assert len(_fork._hooks) == 0
+    assert len(fork._hooks) == 0
 
 
 def test_lock_is_free_in_a_child_and_forgotten_with_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_fork, "_locks", weakref.WeakSet())
-    lock = _fork.fork_safe_lock()
+    monkeypatch.setattr(fork, "_locks", weakref.WeakSet())
+    lock = fork.fork_safe_lock()
     holder = threading.Thread(target=lock.acquire)
     holder.start()
     holder.join()
     assert not lock.acquire(blocking=False)
-    _fork._run_hooks()
+    fork._run_hooks()
     assert lock.acquire(blocking=False)
     lock.release()
     del lock
     collect_garbage()
-    assert len(_fork._locks) == 0
+    assert len(fork._locks) == 0
 
 
 async def test_child_does_not_touch_connections_of_the_parents_event_loops() -> None:
@@ -88,7 +88,7 @@ async def test_child_does_not_touch_connections_of_the_parents_event_loops() -> 
 
 
 async def test_child_inherits_no_open_circuit_no_queue_and_no_used_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_fork, "_hooks", weakref.WeakValueDictionary())
+    monkeypatch.setattr(fork, "_hooks", weakref.WeakValueDictionary())
     breaker = CircuitBreaker(failures=1, cool_down=60)
     permit = breaker.enter("host")
     assert isinstance(permit, Permit)
@@ -96,7 +96,7 @@ async def test_child_inherits_no_open_circuit_no_queue_and_no_used_limit(monkeyp
     queue = FairQueue()
     place = Place("key", ThreadWaiter())
     assert queue.has_turn(place)
-    _fork._run_hooks()
+    fork._run_hooks()
     assert isinstance(breaker.enter("host"), Permit)
     assert not queue.is_busy("key")
     queue.leave(place)

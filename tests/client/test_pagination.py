@@ -15,7 +15,7 @@ import pytest
 from interactor_client.models import Assistant, AssistantListResponse
 from interactor_client.types import UNSET, Page, PageMeta
 from interactor_ext import ResponseValidationError
-from interactor_ext._pagination import aiterate, iterate, page_of
+from interactor_ext._engine.pages import aiterate, iterate, page_of
 from interactor_ext.testing import example
 from tests.support.modes import Awaited, call, sync_and_async
 from tests.support.waiting import PATIENCE

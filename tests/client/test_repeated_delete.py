@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from interactor_ext import GoneError, NotFoundError
-from interactor_ext._waiting import Closing
+from interactor_ext._engine.network.attempts import Attempts, Rules
+from interactor_ext._engine.waiting import Closing
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.transports._attempts import Attempts, Rules
 from tests.support.contract import operations
 from tests.support.modes import call, in_turn, sync_and_async
 from tests.support.scripted_server import Action, Connection, FaultServer, Request, error, send_and, settings_of

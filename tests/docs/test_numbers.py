@@ -6,7 +6,8 @@ from inspect import signature
 
 import pytest
 
-from interactor_ext import InteractorConfig, _pagination
+from interactor_ext import InteractorConfig
+from interactor_ext._engine import pages
 from interactor_ext.chat import _room_queue
 from interactor_ext.cli import mcp
 from interactor_ext.relay import Relay
@@ -47,9 +48,9 @@ PAGES = {
         f"the first {outbox.MAX_KEPT_BYTES:,} bytes",
     ],
     "how-to/lists.md": [
-        f"the ids of the last {_pagination._MOST_REMEMBERED:,} items",
-        f"After {_pagination._MOST_ADDED} items more than",
-        f"{_pagination._MOST_FRUITLESS} pages in a row",
+        f"the ids of the last {pages._MOST_REMEMBERED:,} items",
+        f"After {pages._MOST_ADDED} items more than",
+        f"{pages._MOST_FRUITLESS} pages in a row",
     ],
     "how-to/metrics.md": [
         f"after {_prometheus._MOST_CODES} different ones",

@@ -25,8 +25,8 @@ EXTRA_ROOMS = {
     "pytest_plugin.py": {"pytest"},
     "testing/explore_plugin.py": {"pytest"},
     "testing/explore_run.py": {"pytest", "_pytest"},
-    "transports": {"h11"},
-    "_client/httpx2_auth.py": {"httpx2"},
+    "_engine/network": {"h11"},
+    "_interactor/views/httpx2_auth.py": {"httpx2"},
     "webhooks/_fastapi.py": {"fastapi", "pydantic", "starlette"},
     "webhooks/_flask.py": {"flask"},
     "webhooks/_transactions.py": {"sqlalchemy"},
@@ -34,7 +34,12 @@ EXTRA_ROOMS = {
 }
 
 CLIENT = (
-    *("interactor_ext._client", "interactor_ext.tokens._auth", "interactor_ext.InteractorClient"),
+    *(
+        "interactor_ext._clients",
+        "interactor_ext._interactor.views",
+        "interactor_ext._interactor.tokens.auth",
+        "interactor_ext.InteractorClient",
+    ),
     *("interactor_ext.AsyncInteractorClient", "interactor_ext.get_client", "interactor_ext.get_async_client"),
     "interactor_ext.reset_clients",
 )
@@ -135,13 +140,13 @@ def test_no_module_imports_an_extra_at_module_level() -> None:
 def test_loggers_come_from_one_module_which_has_their_null_handler() -> None:
     """Edit the module to `from interactor_ext.logs import logger`, or add a logger there."""
     making = [named(path) for path in modules("interactor_ext") if 'getLogger("interactor' in path.read_text()]
-    assert making == ["interactor_ext/logs/__init__.py"]
+    assert making == ["interactor_ext/_engine/logs.py"]
 
 
 def test_locks_come_from_one_module() -> None:
     """Use `safe_lock` or `fork_safe_lock`: Python 3.14 can leave others taken. Signals never reach a store's thread."""
     making = [named(path) for path in modules("interactor_ext") if re.search(r"threading\.R?Lock\(", path.read_text())]
-    assert making == ["interactor_ext/_fork.py", "interactor_ext/tokens/_store.py"]
+    assert making == ["interactor_ext/_engine/fork.py", "interactor_ext/_interactor/tokens/store.py"]
 
 
 def test_no_test_replaces_the_clock_of_the_process() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import interactor_ext
-from interactor_ext import _errors
+from interactor_ext._engine import errors
 
 ROOT = Path(__file__).parents[2]
 IMPORT, CONFIGURATION = "ImportError: ", "interactor_ext.ConfigurationError: "
@@ -45,22 +45,31 @@ SANDBOX = (
     "from interactor_ext.sandbox import Sandbox\nSandbox()"
 )
 GENERATED = {"interactor_client.models.*", "interactor_client.api.*"}
-BATTERIES = {"chat", "tools", "webhooks", "sandbox", "testing", "cli", "telemetry._prometheus", "limits._limiter"}
+BATTERIES = {
+    "chat",
+    "tools",
+    "webhooks",
+    "sandbox",
+    "testing",
+    "cli",
+    "telemetry._prometheus",
+    "_engine.limits.limiter",
+}
 HEAVY = {"interactor_client.models", "attr", "asyncio", "dateutil", "httpcore", "concurrent.futures"}
-ASYNC = {"asyncio", "interactor_ext.*_async*", "interactor_ext.*_per_loop", "interactor_ext.streams._read_ahead"}
-NO_CLIENT = {*GENERATED, "interactor_client.client", "interactor_ext._client"}
+ASYNC = {"asyncio", "interactor_ext.*async_*", "interactor_ext.*per_loop", "interactor_ext._engine.streams.read_ahead"}
+NO_CLIENT = {*GENERATED, "interactor_client.client", "interactor_ext._clients", "interactor_ext._interactor.views"}
 # What is done, what loads some of its modules anyway, a module that it needs, and those that it loads no part of.
 LOADED = {
     "import": ("import interactor_ext", HTTPX, "interactor_ext", GENERATED | HEAVY),
-    "import of the clients": (CLIENTS, HTTPX, "interactor_ext._client", GENERATED | HEAVY),
+    "import of the clients": (CLIENTS, HTTPX, "interactor_ext._clients.client", GENERATED | HEAVY),
     "client": (
         "import interactor_ext; interactor_ext.InteractorClient(client_id='a', client_secret='b')",
         f"{HTTPX}; httpx.Client()",
-        "interactor_ext._client",
+        "interactor_ext._clients.client",
         {"attr", "asyncio", "dateutil", *GENERATED, *(f"interactor_ext.{name}" for name in BATTERIES)},
     ),
     "call": (CALL, HTTPX, "interactor_client.models.assistant", {"pydantic", "pydantic_core", "fastapi", "IPython"}),
-    "stream": (STREAM, HTTPX, "interactor_ext.streams._stream", ASYNC),
+    "stream": (STREAM, HTTPX, "interactor_ext._engine.streams.stream", ASYNC),
     "webhook receiver": (
         RECEIVER,
         "pass",  # where coverage is measured, it is in every process
@@ -71,13 +80,20 @@ LOADED = {
         f"{RECEIVER}; {STORE}",
         "pass",
         "psycopg",
-        {"httpx", "redis", "sqlite3", "interactor_ext.tokens", *NO_CLIENT},
+        {"httpx", "redis", "sqlite3", "interactor_ext._interactor.tokens", *NO_CLIENT},
     ),
     "sandbox command": (
         SANDBOX,
         "pass",
         "uvicorn",
-        {"cryptography", "jwt", "httpx", "interactor_ext._client", "interactor_ext.cli.api"},
+        {
+            "cryptography",
+            "jwt",
+            "httpx",
+            "interactor_ext._clients",
+            "interactor_ext._interactor.views",
+            "interactor_ext.cli.api",
+        },
     ),
 }
 
@@ -107,8 +123,10 @@ def test_public_names_match_annotations_and_dir() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
-        if node.module not in ("__future__", "typing", "interactor_ext", "interactor_ext._lazy") and alias.name != "*"
-    } | dict.fromkeys(_errors.__all__, "interactor_ext._errors")
+        if node.module
+        not in ("__future__", "typing", "interactor_ext", "interactor_ext._engine", "interactor_ext._engine.lazy")
+        and alias.name != "*"
+    } | dict.fromkeys(errors.__all__, "interactor_ext._engine.errors")
     assert sorted(annotated) == sorted(interactor_ext.__all__)
     for name, module in annotated.items():
         value = getattr(interactor_ext, name)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interactor_ext._effects import run_sync
+from interactor_ext._engine.effects import run_sync
 from interactor_ext.limits import RateLimiter, Tier, Tiers
 from tests.support.virtual_time import run_in_virtual_time
 

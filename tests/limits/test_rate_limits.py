@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from interactor_ext import APITimeoutError, AsyncInteractorClient, ConfigurationError, InteractorClient
-from interactor_ext._effects import run_sync
+from interactor_ext._engine.effects import run_sync
+from interactor_ext._engine.limits import redis_buckets as shared_buckets
 from interactor_ext.limits import RateLimiter, RedisRateLimiter, Tier, Tiers
-from interactor_ext.limits import _redis_buckets as shared_buckets
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.clock import Clock
 from interactor_ext.tokens import MemoryTokenStore

@@ -23,8 +23,8 @@ from interactor_ext import (
     ServerError,
     StreamError,
 )
+from interactor_ext._engine.streams import state
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.streams import _state
 from tests.support.modes import sync_and_async
 from tests.support.scripted_server import Connection, RawServer, sending
 from tests.support.stream_reader import collect, read_from
@@ -93,7 +93,7 @@ def test_repeated_disconnects_lose_and_repeat_no_event(
     mode: str, breaks: Callable[[Connection, bytes], None], every: int, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # After so many that brought few events, the pauses would grow to seconds.
-    monkeypatch.setattr(_state, "_SHORT_CONNECTIONS", 1000)
+    monkeypatch.setattr(state, "_SHORT_CONNECTIONS", 1000)
 
     def handler(connection: Connection) -> None:
         breaks(connection, after(connection, count)[:every])

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from interactor_ext import APIConnectionError, CircuitOpenError, InteractorError
+from interactor_ext._engine.streams.events import event_reader
+from interactor_ext._engine.streams.state import GIVE_UP_AFTER, LONGEST_WAIT, Backoff, End, StreamState
 from interactor_ext.retry import RetryPolicy
-from interactor_ext.streams._events import event_reader
-from interactor_ext.streams._state import GIVE_UP_AFTER, LONGEST_WAIT, Backoff, End, StreamState
 
 FULL = RetryPolicy(jitter=lambda: 1.0)
 BROKEN = APIConnectionError("broken")

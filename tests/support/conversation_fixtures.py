@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from interactor_ext._client import waiting
+from interactor_ext._interactor.views import waiting
 from interactor_ext.chat import _room_queue, _state
 from interactor_ext.retry import RetryPolicy
 

@@ -15,7 +15,7 @@ from interactor_ext import AsyncInteractorClient, InteractorClient
 
 sync_and_async = pytest.mark.parametrize("mode", ["sync", "async"])
 # Where the classes of resources and of other parts of clients are defined.
-PARTS = ("interactor_client.api.", "interactor_ext._client.")
+PARTS = ("interactor_client.api.", "interactor_ext._clients.", "interactor_ext._interactor.views.")
 
 
 def call(mode: str, settings: dict[str, Any], use: Callable[[Any], Any]) -> Any:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from interactor_ext import AsyncInteractorClient, InteractorClient
-from interactor_ext._waiting.closer import closer
+from interactor_ext._engine.waiting.closer import closer
 from tests.support.scripted_server import settings_of
 
 STUCK = 60.0

@@ -14,10 +14,10 @@ import httpx
 from interactor_client.api.rooms import stream_room
 from interactor_client.models import MessageDelta
 from interactor_ext import InteractorError, RetryPolicy
-from interactor_ext.streams._stream import AsyncStream, Stream
+from interactor_ext._engine.network.attempts import Rules
+from interactor_ext._engine.network.retrying import AsyncCallTransport, CallTransport
+from interactor_ext._engine.streams.stream import AsyncStream, Stream
 from interactor_ext.transports import AsyncTransport, Transport
-from interactor_ext.transports._attempts import Rules
-from interactor_ext.transports._retrying import AsyncCallTransport, CallTransport
 from tests.support.modes import Awaited
 from tests.support.scripted_server import Connection, Handler, RawServer
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from interactor_ext import ToolSet
-from interactor_ext._effects import run_async, run_sync
+from interactor_ext._engine.effects import run_async, run_sync
 from interactor_ext.tools import ToolContext, ToolFunction
 from interactor_ext.tools._calls import PendingCall, ToolRun
 

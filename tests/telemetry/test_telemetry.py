@@ -22,7 +22,7 @@ import httpx
 import pytest
 
 from interactor_ext import APIConnectionError, ConfigurationError, InteractorClient, InteractorError, RetryPolicy
-from interactor_ext._call import Call
+from interactor_ext._engine.call import Call
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.telemetry import (
     Event,

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient, NotFoundError
-from interactor_ext._client import http
+from interactor_ext._interactor.views import http
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.testing import recorder
 from tests.support import patient

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from interactor_ext import APIConnectionError, APITimeoutError, ConfigurationError, InteractorConfig
-from interactor_ext.tokens import MemoryTokenStore, Token, _cache
-from interactor_ext.tokens._cache import AsyncTokenCache, TokenCache
-from interactor_ext.tokens._shared_store import SharedStore
+from interactor_ext._interactor.tokens import cache
+from interactor_ext._interactor.tokens.cache import AsyncTokenCache, TokenCache
+from interactor_ext._interactor.tokens.shared_store import SharedStore
+from interactor_ext.tokens import MemoryTokenStore, Token
 from tests.support.clock import Clock
 from tests.support.interrupts import runs_interrupted_in_each_line
 from tests.support.virtual_time import VirtualTimeLoop
@@ -160,8 +161,8 @@ def test_token_request_without_a_thread_raises_configuration_error(
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiters check at short intervals whether a request was abandoned; a store waits shortly for one that was."""
-    monkeypatch.setattr("interactor_ext.tokens._cache._CHECK_SECONDS", 0.02)
-    monkeypatch.setattr("interactor_ext.tokens._shared_store._LONGEST_REQUEST", 0.5)
+    monkeypatch.setattr("interactor_ext._interactor.tokens.cache._CHECK_SECONDS", 0.02)
+    monkeypatch.setattr("interactor_ext._interactor.tokens.shared_store._LONGEST_REQUEST", 0.5)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -250,7 +251,7 @@ def test_task_that_is_done_when_a_waiter_looks_makes_no_second_request(
 
     source = AsyncTokenCache(fetch, buffer=60, clock=clock)
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        monkeypatch.setattr(_cache, "time", SimpleNamespace(monotonic=runner.get_loop().time))
+        monkeypatch.setattr(cache, "time", SimpleNamespace(monotonic=runner.get_loop().time))
         with nullcontext() if error is None else pytest.raises(APITimeoutError):
             assert runner.run(source.get()).access_token == "t1"
         assert (issuer.count, runner.get_loop().time()) == (1, seconds)

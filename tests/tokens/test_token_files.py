@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interactor_ext import InteractorClient
+from interactor_ext._interactor.tokens.store import parse_token
 from interactor_ext.tokens import FileTokenStore, Token
-from interactor_ext.tokens._store import parse_token
 from tests.support.scripted_server import ASSISTANT, OddServer, js
 from tests.support.waiting import in_time
 

@@ -20,9 +20,9 @@ from interactor_ext import (
     RateLimitError,
     ServerError,
 )
+from interactor_ext._interactor.tokens.state import TokenState
+from interactor_ext._interactor.tokens.store import read_token
 from interactor_ext.tokens import Token
-from interactor_ext.tokens._state import TokenState
-from interactor_ext.tokens._store import read_token
 
 NOW = 1_000_000.0
 

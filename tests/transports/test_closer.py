@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from interactor_ext._waiting import closer
-from interactor_ext._waiting.closer import close_later, start_closer
+from interactor_ext._engine.waiting import closer
+from interactor_ext._engine.waiting.closer import close_later, start_closer
 from tests.support.waiting import refuse_threads
 
 PATIENCE = 60.0
@@ -86,7 +86,7 @@ def test_closer_starts_later_when_no_thread_can_be_started_at_first(monkeypatch:
 def test_forked_child_starts_a_closer_thread_of_its_own() -> None:
     program = """
 import os, threading
-from interactor_ext._waiting.closer import close_later, start_closer
+from interactor_ext._engine.waiting.closer import close_later, start_closer
 start_closer()
 child = os.fork()
 start_closer()

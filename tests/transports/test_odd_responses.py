@@ -23,8 +23,8 @@ import httpx
 import pytest
 import trustme
 
+from interactor_ext._engine.network.http1 import Exchange
 from interactor_ext.transports import AsyncTransport, Transport
-from interactor_ext.transports._http1 import Exchange
 from tests.support.modes import Awaited, sync_and_async
 from tests.support.scripted_server import Connection, Request, Server, http
 from tests.transports.test_proxies_and_tls import tls_context_of, trusting
@@ -136,7 +136,7 @@ def test_odd_response_has_the_outcome_of_the_table_and_the_next_request_its_own_
     way: str, mode: str, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
 ) -> None:
     if way == "by h11 alone":
-        monkeypatch.setattr("interactor_ext.transports._routes.ShortExchange", Exchange)
+        monkeypatch.setattr("interactor_ext._engine.network.routes.ShortExchange", Exchange)
 
     for row in ROWS:
         size = 1 + len(row.data) // 1000 if way == "in pieces" else 1 << 20

@@ -164,7 +164,7 @@ def hanging(name: str) -> Iterator[Phase]:
 
 @pytest.mark.parametrize("name", PHASES)
 def test_closing_the_transport_ends_what_a_thread_waits_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interactor_ext.transports._sync_transport._CHECK_SECONDS", 3600.0)
+    monkeypatch.setattr("interactor_ext._engine.network.sync_transport._CHECK_SECONDS", 3600.0)
     with hanging(name) as phase:
         transport = Transport(verify=trusting(), trust_env=False, **phase.settings or {})
         client = httpx.Client(transport=transport, timeout=PATIENCE * 3)

@@ -19,10 +19,10 @@ import pytest
 import trustme
 
 from interactor_client.types import Operation
-from interactor_ext._waiting.closer import start_closer
-from interactor_ext.streams._stream import _wake_reader as wake_reader
+from interactor_ext._engine.network.async_transport import ConnectionPool
+from interactor_ext._engine.streams.stream import _wake_reader as wake_reader
+from interactor_ext._engine.waiting.closer import start_closer
 from interactor_ext.transports import AsyncTransport, Transport
-from interactor_ext.transports._async_transport import ConnectionPool
 from tests.support.interrupts import runs_interrupted_in_each_line
 from tests.support.scripted_server import Connection, FaultServer, Request, fine, send_and, slow
 from tests.support.waiting import collect_garbage, eventually, eventually_async
@@ -354,8 +354,8 @@ async def test_closing_async_transport_ends_open_streams(server: FaultServer) ->
 EXIT = """
 import asyncio, sys
 import httpx
-from interactor_ext._waiting.closer import start_closer
-from interactor_ext.streams._stream import _wake_reader as wake_reader
+from interactor_ext._engine.waiting.closer import start_closer
+from interactor_ext._engine.streams.stream import _wake_reader as wake_reader
 from interactor_ext.transports import AsyncTransport, Transport
 
 async def main(transport):
@@ -422,7 +422,7 @@ def test_sync_calls_that_wait_for_a_place_are_served_in_order(server: FaultServe
 
 
 def test_sync_calls_that_wait_for_a_place_are_woken(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interactor_ext.transports._sync_transport._CHECK_SECONDS", 3600.0)
+    monkeypatch.setattr("interactor_ext._engine.network.sync_transport._CHECK_SECONDS", 3600.0)
     together = threading.Barrier(2)
 
     def meet(connection: Connection, request: Request) -> bool:
@@ -480,7 +480,7 @@ def test_sync_call_to_a_new_origin_evicts_an_idle_connection_when_the_pool_is_fu
 
 
 def test_closing_sync_transport_wakes_waiting_threads(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interactor_ext.transports._sync_transport._CHECK_SECONDS", 3600.0)
+    monkeypatch.setattr("interactor_ext._engine.network.sync_transport._CHECK_SECONDS", 3600.0)
     server.script = [send_and(b"", lambda connection: connection.stall())]
     transport = Transport(max_connections=1)
     errors: list[BaseException] = []

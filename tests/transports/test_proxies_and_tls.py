@@ -421,7 +421,7 @@ def test_answer_through_a_proxy_may_take_longer_than_connecting(
     make: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def attempt(seconds: float) -> None:
-        monkeypatch.setattr("interactor_ext._client.http._CONNECT_TIMEOUT", seconds)
+        monkeypatch.setattr("interactor_ext._interactor.views.http._CONNECT_TIMEOUT", seconds)
         with FaultServer([slow(1.5 * seconds, fine)]) as server:
             assert call(make(proxy=f"http://{proxy.address}"), server.url, timeout=60) == "asst_1"
 

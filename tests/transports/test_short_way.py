@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from interactor_ext.transports._http1 import Exchange
-from interactor_ext.transports._short_way import ShortExchange
+from interactor_ext._engine.network.http1 import Exchange
+from interactor_ext._engine.network.short_way import ShortExchange
 from tests.support.cases import NIGHTLY
 
 JSON = b'{"data":{"id":"asst_1","name":"Bot","system_prompt":"Be brief.","tools":[]}}'

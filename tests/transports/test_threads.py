@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from interactor_ext import ConfigurationError
-from interactor_ext._waiting import threads as _threads
-from interactor_ext._waiting.threads import DaemonThreads
+from interactor_ext._engine.waiting import threads as _threads
+from interactor_ext._engine.waiting.threads import DaemonThreads
 from tests.support.interrupts import runs_interrupted_in_each_line
 from tests.support.waiting import eventually, in_time, refuse_threads
 

@@ -17,10 +17,10 @@ import pytest
 
 import interactor_ext
 from interactor_ext import AsyncInteractorClient, InteractorError
+from interactor_ext._engine.network.http1 import Exchange
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.tokens import MemoryTokenStore, Token
 from interactor_ext.transports import AsyncTransport, Transport
-from interactor_ext.transports._http1 import Exchange
 from tests.support.fault_table import CALLS, FAULTS, RETRIES, SHORT, Fault
 from tests.support.modes import at_once, client_of, done, sync_and_async
 from tests.support.scripted_server import (
@@ -156,7 +156,7 @@ def test_each_fault_has_the_promised_outcome(
     way: str, mode: str, faults: list[Fault], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if way == "by h11 alone":
-        monkeypatch.setattr("interactor_ext.transports._routes.ShortExchange", Exchange)
+        monkeypatch.setattr("interactor_ext._engine.network.routes.ShortExchange", Exchange)
 
     def attempt(cases: list[tuple[Fault, str]]) -> None:
         results = asyncio.run(at_once(mode, *(run(mode, *case) for case in cases)))

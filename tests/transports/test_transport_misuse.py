@@ -14,14 +14,14 @@ import certifi
 import httpx
 import pytest
 
-import interactor_ext.transports._resolver as _resolver
+import interactor_ext._engine.network.resolver as resolver
 from interactor_ext import (
     AsyncInteractorClient,
     ConfigurationError,
     InteractorClient,
     StreamError,
 )
-from interactor_ext._waiting.threads import DaemonThreads
+from interactor_ext._engine.waiting.threads import DaemonThreads
 from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.scripted_server import Connection, FaultServer, send_and, settings_of
 from tests.support.waiting import collect_garbage, refuse_threads
@@ -179,7 +179,7 @@ def test_async_client_under_trio_raises_configuration_error() -> None:
 
 def test_no_thread_for_the_resolver_raises_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
     # The pool of the process may have an idle thread of another test.
-    monkeypatch.setattr(_resolver, "RESOLVERS", DaemonThreads("interactor-resolver"))
+    monkeypatch.setattr(resolver, "RESOLVERS", DaemonThreads("interactor-resolver"))
     monkeypatch.setattr(_thread, "start_new_thread", refuse_threads)
     settings = {**SETTINGS, "account_server_url": "http://somewhere.internal/api", "allow_insecure_http": True}
     with (
@@ -196,7 +196,7 @@ def server() -> Iterator[FaultServer]:
 
 
 def test_stream_works_when_the_closer_thread_cannot_start(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from interactor_ext._waiting import closer
+    from interactor_ext._engine.waiting import closer
 
     base = f"{server.url}/api/v1"
     server.script = [send_and(HEAD + EVENT, lambda connection: connection.stall())]

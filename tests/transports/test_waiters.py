@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from interactor_ext._waiting import ThreadWaiter
+from interactor_ext._engine.waiting import ThreadWaiter
 
 SECONDS = 60.0
 
@@ -32,7 +32,7 @@ def test_wait_ends_although_a_signal_handler_outlasts_it() -> None:
 import signal
 import time
 
-from interactor_ext._waiting import ThreadWaiter
+from interactor_ext._engine.waiting import ThreadWaiter
 
 ran = []
 

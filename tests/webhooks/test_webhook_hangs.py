@@ -159,7 +159,7 @@ def test_waiting_for_a_thread_takes_nothing_of_the_time_of_handlers() -> None:
 async def test_delivery_without_a_free_thread_gets_503_and_stops_no_other_router(
     hanging: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("interactor_ext._effects._THREAD_SECONDS", 0.05)
+    monkeypatch.setattr("interactor_ext._engine.effects._THREAD_SECONDS", 0.05)
     full, other = make(handler_timeout=math.inf), make()
     for router in (full, other):
         router.on("*")(hanging.sync)
@@ -177,7 +177,7 @@ async def test_delivery_without_a_free_thread_gets_503_and_stops_no_other_router
 async def test_receiver_whose_threads_all_hang_says_so_at_healthz(
     hanging: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("interactor_ext._waiting.threads._MOST_ABANDONED", 1)
+    monkeypatch.setattr("interactor_ext._engine.waiting.threads._MOST_ABANDONED", 1)
     router = make(handler_timeout=SHORT)
     router.on("*")(hanging.sync)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(router.asgi), base_url="http://shop") as client:
@@ -399,7 +399,7 @@ def test_process_with_hanging_handler_exits_on_signal(
 async def test_cancelled_worker_waits_for_hanging_handler_within_grace_period(
     queue: SQLiteEventQueue, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("interactor_ext._effects._GRACE_SECONDS", 0.05)
+    monkeypatch.setattr("interactor_ext._engine.effects._GRACE_SECONDS", 0.05)
     router = make(queue=queue)
     router.on("*")(hanging.sync)
     await router.ahandle(*delivery())

@@ -16,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext.sandbox.clock import Clock, Timetable
 from interactor_ext.sandbox.delivery.deliveries import WAITS, Delivery, DeliveryOptions
 from interactor_ext.sandbox.delivery.posting import Outcome, post

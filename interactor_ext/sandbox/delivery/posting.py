@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from interactor_ext._lazy import httpx
+from interactor_ext._engine.lazy import httpx
 from interactor_ext.sandbox.work import run_in_own_thread
 
 # How many bytes of a response are read; only the status of a webhook's response matters.

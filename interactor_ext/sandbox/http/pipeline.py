@@ -14,7 +14,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
-from interactor_ext.logs import sandbox_logger as logger
+from interactor_ext._engine.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import http_date
 from interactor_ext.sandbox.http import wire
 from interactor_ext.sandbox.http.connections import cut_off, is_cuttable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interactor_ext._lazy import lazy_modules
+from interactor_ext._engine.lazy import lazy_modules
 
 # Importing cryptography takes a fifth of a sandbox's start time. Only the first token needs it.
 lazy_modules(__name__, "signing")

@@ -30,7 +30,7 @@ from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
 from interactor_client.advised import Advised
-from interactor_ext._fork import safe_lock
+from interactor_ext._engine.fork import safe_lock
 from interactor_ext.sandbox.platform.contract import ContractOperation
 from interactor_ext.sandbox.problems import ConnectionCut, Problem
 

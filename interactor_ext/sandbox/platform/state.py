@@ -16,7 +16,7 @@ from dataclasses import astuple, dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
-from interactor_ext.logs import sandbox_logger as logger
+from interactor_ext._engine.logs import sandbox_logger as logger
 from interactor_ext.sandbox.clock import Clock, Timetable
 from interactor_ext.sandbox.delivery.deliveries import Delivery, DeliveryOptions
 from interactor_ext.sandbox.delivery.outbox import Outbox

@@ -26,8 +26,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
 
-from interactor_ext._errors import ConfigurationError
-from interactor_ext.logs import sandbox_logger as logger
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.logs import sandbox_logger as logger
 from interactor_ext.sandbox.storage.persistence import NotStored, Persistence, StoredRecord
 
 # "isbx": marks the file as a sandbox's. The version is the tables' schema version.

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
-from interactor_ext._fork import safe_lock
-from interactor_ext._redaction import MASK, OAUTH_NAMES, Masker, is_secret_name, mask_text
+from interactor_ext._engine.fork import safe_lock
+from interactor_ext._engine.redaction import MASK, OAUTH_NAMES, Masker, is_secret_name, mask_text
 from interactor_ext.sandbox.storage.strict_json import parse_json
 
 T = TypeVar("T")

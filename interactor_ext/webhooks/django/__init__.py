@@ -21,8 +21,8 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, Exit
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from interactor_ext._effects import IN_DJANGO
-from interactor_ext._lazy import lazy_names
+from interactor_ext._engine.effects import IN_DJANGO
+from interactor_ext._engine.lazy import lazy_names
 from interactor_ext.webhooks.answers import WebhookAnswer
 from interactor_ext.webhooks.router import WebhookRouter
 from interactor_ext.webhooks.wsgi import announced_length

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from interactor_client.advised import Advised
-from interactor_ext.telemetry._events import WebhookQueue
+from interactor_ext._engine.telemetry_events import WebhookQueue
 from interactor_ext.webhooks._schema import QUEUE
 from interactor_ext.webhooks._sql import SQLBacked
 from interactor_ext.webhooks.queue._contract import MAX_ERROR_LENGTH, DeadLetter, QueuedEvent

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from interactor_ext._effects import Effects, run_async
-from interactor_ext._lazy import asyncio
+from interactor_ext._engine.effects import Effects, run_async
+from interactor_ext._engine.lazy import asyncio
 from interactor_ext.webhooks._postgres import PostgresBacked, SyncPostgresBacked
 from interactor_ext.webhooks._schema import CLAIMS
 from interactor_ext.webhooks.stores._contract import ClaimState

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Protocol
 
-from interactor_ext._effects import Call, Effects, run_async, run_sync
-from interactor_ext._errors import ConfigurationError
-from interactor_ext.logs import webhooks_logger as logger
-from interactor_ext.tokens._redis import is_async
+from interactor_ext._engine.effects import Call, Effects, run_async, run_sync
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.logs import webhooks_logger as logger
+from interactor_ext._interactor.tokens.redis import is_async
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from interactor_ext._errors import ConfigurationError, WebhookPayloadError
+from interactor_ext._engine.errors import ConfigurationError, WebhookPayloadError
 
 if TYPE_CHECKING:
     from interactor_ext.webhooks.queue._contract import DeadLetter

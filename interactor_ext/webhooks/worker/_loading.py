@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from interactor_ext._config.named_object import load_named
-from interactor_ext._errors import ConfigurationError
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.named_object import load_named
 from interactor_ext.webhooks.router import WebhookRouter
 from interactor_ext.webhooks.worker._worker import QueueLoop, WebhookWorker
 

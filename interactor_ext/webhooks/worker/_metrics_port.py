@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any
 
-from interactor_ext._errors import ConfigurationError
-from interactor_ext.logs import webhooks_logger as logger
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.logs import webhooks_logger as logger
 
 _CLIENT_SECONDS = 10.0
 _JSON = "application/json"

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from interactor_ext._errors import ConfigurationError
-from interactor_ext._redaction import escape_controls
-from interactor_ext._waiting import ThreadWaiter
-from interactor_ext._waiting.event_loop import loop_thread
-from interactor_ext.logs import is_handled
-from interactor_ext.logs import webhooks_logger as logger
-from interactor_ext.logs._filter import log_to_stderr
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.log_filter import log_to_stderr
+from interactor_ext._engine.logs import is_handled
+from interactor_ext._engine.logs import webhooks_logger as logger
+from interactor_ext._engine.redaction import escape_controls
+from interactor_ext._engine.waiting import ThreadWaiter
+from interactor_ext._engine.waiting.event_loop import loop_thread
 from interactor_ext.webhooks._threads import CALLER_THREADS
 from interactor_ext.webhooks.worker._loading import load_worker
 from interactor_ext.webhooks.worker._metrics_port import MetricsPort

@@ -10,10 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from interactor_ext._effects import Call, Effects, run_async, run_sync
-from interactor_ext._errors import ConfigurationError
-from interactor_ext._waiting.own_errors import cause_of
-from interactor_ext.logs import webhooks_logger as logger
+from interactor_ext._engine.effects import Call, Effects, run_async, run_sync
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.logs import webhooks_logger as logger
+from interactor_ext._engine.waiting.own_errors import cause_of
 from interactor_ext.webhooks._settings import above_zero, at_least_zero
 from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, next_attempt
 from interactor_ext.webhooks._threads import CALLER_THREADS, handler_threads

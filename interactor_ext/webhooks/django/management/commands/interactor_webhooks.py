@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from interactor_ext._errors import ConfigurationError
-from interactor_ext._redaction import clean_text, escape_controls
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.redaction import clean_text, escape_controls
 from interactor_ext.webhooks.django import HandlerScope
 from interactor_ext.webhooks.queue._contract import DeadLetter
 from interactor_ext.webhooks.worker._dead_letters import chosen, how_many, letters_of, summary

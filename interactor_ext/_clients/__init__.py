@@ -1,0 +1,1 @@
+"""The clients, put together from views and features; and those that a process shares."""

@@ -1,0 +1,128 @@
+"""Lazy imports: public names of a package (PEP 562), and modules that cost more to import than most programs use."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, ForwardRef
+
+# Where a name may be that another package lacks.
+_ROOMS = ("webhooks", "tools", "sandbox", "tokens", "telemetry", "retry", "limits", "logs", "transports", "testing")
+_PUBLIC = (
+    "interactor_ext",
+    *(f"interactor_ext.{each}" for each in (*_ROOMS, "relay", "sse", "deprecation")),
+    "interactor_client.types",
+    "interactor_client.models",
+    "interactor_client",
+)
+
+
+def lazy_names(
+    package: str, modules: Mapping[str, Sequence[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a package, from its modules and the public names that each of them holds, without
+    those that the package has imported itself.
+
+    A class or function says from then on that it is of the package, in tracebacks, reprs and pickles.
+    Type checkers do not look here: the package imports the same names under `if TYPE_CHECKING`.
+    """
+    # Of what has a path, `from package import name` can be told from `package.name`, see `missing_name`.
+    vars(sys.modules[package]).setdefault("__path__", [])
+    module_of = {name: module for module, names in modules.items() for name in names}
+
+    def __getattr__(name: str) -> Any:  # noqa: N807 - it becomes the package's own
+        if name not in module_of:
+            from interactor_client import advised
+
+            raise advised.missing_name(package, name, _PUBLIC)
+        value = getattr(import_module(module_of[name], package), name)
+        _adopt_one(package, value)
+        if isinstance(value, type) and value.__module__.startswith("interactor_ext"):
+            _advise_init(value)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def __dir__() -> list[str]:  # noqa: N807
+        return sorted(sys.modules[package].__all__)
+
+    for name in sys.modules[package].__all__:
+        _adopt_one(package, vars(sys.modules[package]).get(name))
+    return __getattr__, __dir__
+
+
+def _advise_init(kind: Any) -> None:
+    """Have the constructor of a public class say what it takes."""
+    init = kind.__init__
+    is_ours = isinstance(init, FunctionType) and init.__module__.startswith("interactor_ext")
+    if is_ours and not issubclass(kind, Exception) and not hasattr(init, "__wrapped__"):
+        from interactor_client.advised import advised_call
+
+        kind.__init__ = advised_call(init)
+
+
+def _adopt_one(package: str, value: object) -> None:
+    """Have a class or function say that it is of the package, if users do not import the module that it is from: a
+    public one has an `__all__`.
+    """
+    is_ours = isinstance(value, type | FunctionType) and value.__module__.startswith("interactor_ext.")
+    if is_ours and not hasattr(sys.modules[value.__module__], "__all__"):
+        hints = vars(value).get("__annotations__", {}) if isinstance(value, type) else {}
+        for name, hint in hints.items():
+            text = hint.__forward_arg__ if isinstance(hint, ForwardRef) else hint
+            if isinstance(text, str):  # what its names mean is known where it is defined
+                hints[name] = ForwardRef(text, False, value.__module__, is_class=True)
+        value.__module__ = package
+
+
+def adopt(package: str, *values: object) -> None:
+    """Have classes and functions say that they are of the public package, where nobody has looked them up in it."""
+    for value in values:
+        _adopt_one(package, value)
+
+
+def lazy_modules(package: str, *names: str) -> None:
+    """Have `from package import name` import these modules of a package when an attribute of them is first used.
+
+    Type checkers and editors know nothing of it, and see the modules themselves.
+    """
+    vars(sys.modules[package]).update({name: LazyModule(f"{package}.{name}") for name in names})
+
+
+class _MissingModules:
+    """Says where to import names from if one of our modules doesn't exist. The import system asks it last."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        package, _dot, module = name.partition(".")
+        if package == "interactor_ext":
+            from interactor_client.advice import hint
+
+            if found := hint([(package, "modules")], module.rpartition(".")[2]):
+                meant = f"write `from {found.text} import ...`" if found.is_name else found.text
+                raise ModuleNotFoundError(f"No module named {name!r}: {meant}", name=name)
+
+
+sys.meta_path.append(_MissingModules)
+
+
+class LazyModule:
+    """A module that is imported when an attribute of it is first used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(import_module(self._name), attribute)
+
+
+# `from interactor_ext._engine.lazy import asyncio`: it takes a tenth of the time that httpx takes to import, and sync
+# programs do not use it. Webhook receivers and the start of a sandbox need no httpx.
+if TYPE_CHECKING:
+    import asyncio as asyncio
+
+    import httpx as httpx
+else:
+    asyncio = LazyModule("asyncio")
+    httpx = LazyModule("httpx")

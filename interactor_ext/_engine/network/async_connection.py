@@ -1,0 +1,277 @@
+"""A connection for tasks of one event loop: a transport of asyncio, TLS, and one request at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from functools import partial
+from typing import Any, cast
+
+import httpx
+
+from interactor_ext._engine.call import Call
+from interactor_ext._engine.network import resolver
+from interactor_ext._engine.network.http1 import PIECE, Exchange
+from interactor_ext._engine.network.routes import (
+    STAGGER,
+    Hop,
+    Route,
+    check_protocol,
+    connecting,
+    is_readable,
+    seconds_for,
+)
+
+# Beyond so many bytes that nobody has read, the server is made to wait.
+_MOST_UNREAD = 256 * 1024
+
+
+class AsyncConnection(asyncio.Protocol):
+    """`idle_since` is on the clock of its event loop."""
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self.origin = route.origin
+        self.idle_since: float = 0.0
+        self.loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[None] = self.loop.create_future()
+        self._transport: Any = None
+        self._is_aborted = False
+        self._received: list[bytes] = []
+        self._unread = 0
+        self._has_ended = False
+        self._error: Exception | None = None
+        self._may_write = True
+        self._waiter: asyncio.Future[None] | None = None
+        self._opening: asyncio.Timeout | None = None
+
+    async def open(self, request: httpx.Request) -> None:
+        """Connect. Raises httpx.ConnectError, ConnectTimeout or ProxyError."""
+        route, hop, name = self.route, self.route.first, self.route.proxy_name
+        late = Call.of(request).late = partial(httpx.ConnectTimeout, name)
+        try:
+            async with asyncio.timeout(seconds_for(request, "connect")) as self._opening:
+                with connecting(name):
+                    await self._take_over(await _connect_to_any(await _resolve(hop)), hop)
+                    if (handshake := route.handshake()) is not None:
+                        to_send = next(handshake)
+                        with contextlib.suppress(StopIteration):
+                            while True:
+                                self._transport.write(to_send)
+                                to_send = handshake.send(await self._read())
+                if handshake is not None:
+                    with connecting(name, has_reached_server=True):
+                        await self._encrypt(route.server)
+        except TimeoutError as error:
+            if not self._is_aborted:
+                raise late() from error
+        finally:
+            self._opening = None
+        if self._is_aborted:
+            raise httpx.ConnectError("the transport was closed in the meantime")
+
+    async def send(self, request: httpx.Request) -> Exchange:
+        """Send a request, and return when the head of its response is there."""
+        exchange = self.route.exchange(request)
+        Call.of(request).late = None
+        stream = request.stream
+        if isinstance(stream, httpx.ByteStream) and len(content := b"".join(stream)) <= PIECE:
+            self._transport.write(exchange.whole(content))
+        else:
+            await self._write(exchange, request)
+        while exchange.head is None:
+            exchange.receive(await self.receive(request))
+        return exchange
+
+    async def receive(self, request: httpx.Request) -> bytes:
+        """What the server has sent; b"" if it has closed the connection."""
+        try:
+            seconds = seconds_for(request, "read")
+            if seconds is None or self._received:
+                return await self._read()
+            async with asyncio.timeout(seconds):
+                return await self._read()
+        except TimeoutError as error:
+            raise httpx.ReadTimeout("nothing was received in time") from error
+        except OSError as error:
+            raise httpx.ReadError(str(error)) from error
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no byte was received that belongs to no response, and none is left to send."""
+        return not (self._received or self._has_ended or self._is_aborted or self._transport.get_write_buffer_size())
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether an idle connection can serve another request: the server has neither closed it nor sent anything."""
+        return self.is_quiet and not is_readable(self.get_extra_info("socket"))
+
+    def abort(self) -> None:
+        """Close it, without a word to the server. Twice does no harm."""
+        self._is_aborted = True
+        if self._opening is not None:
+            with contextlib.suppress(RuntimeError):  # its time is over already
+                self._opening.reschedule(self.loop.time())
+        elif self._transport is None:
+            if not self.lost.done():
+                self.lost.set_result(None)
+        else:
+            self._transport.abort()
+
+    async def aclose(self) -> None:
+        """As `get_extra_info`."""
+        self.abort()
+
+    def get_extra_info(self, info: str) -> Any:
+        """For those who use httpx's extension `network_stream`."""
+        name = {"client_addr": "sockname", "server_addr": "peername"}.get(info, info)
+        return None if self._transport is None else self._transport.get_extra_info(name)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received.append(data)
+        self._unread += len(data)
+        if self._unread > _MOST_UNREAD:
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> None:
+        self._has_ended = True
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._has_ended = True
+        self._error = exc
+        self._wake()
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._may_write = False
+
+    def resume_writing(self) -> None:
+        self._may_write = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        self._waiter = self.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def _read(self) -> bytes:
+        if not self._received and not self._has_ended:
+            await self._wait()
+        received = self._received
+        if received:
+            self._received = []
+            if self._unread > _MOST_UNREAD and not self._has_ended:
+                self._transport.resume_reading()
+            self._unread = 0
+            return received[0] if len(received) == 1 else b"".join(received)
+        if self._is_aborted:
+            raise ConnectionAbortedError("the transport was closed in the meantime")
+        if self._error is not None:
+            raise self._error
+        return b""
+
+    async def _write(self, exchange: Exchange, request: httpx.Request) -> None:
+        async for piece in exchange.pieces_async(request.stream):
+            try:
+                async with asyncio.timeout(seconds_for(request, "write")):
+                    # Have the loop read first, in its second turn: a write that fails drops what wasn't read.
+                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)
+                    while not (self._may_write or self._received or self._has_ended):
+                        await self._wait()
+            except TimeoutError as error:
+                raise httpx.WriteTimeout("the server reads too slowly") from error
+            if self._received:
+                exchange.receive(await self._read())
+            if exchange.head is not None or self._has_ended:  # a server that closes early may have said why
+                exchange.cut_off()
+                return
+            self._transport.write(piece)
+
+    async def _take_over(self, sock: socket.socket, hop: Hop) -> None:
+        host = None if hop.context is None else hop.host
+        try:
+            await self.loop.create_connection(lambda: self, sock=sock, ssl=hop.context, server_hostname=host)
+        except BaseException:
+            if self._transport is None:
+                sock.close()
+            raise
+        self._check_protocol()
+
+    async def _encrypt(self, hop: Hop) -> None:
+        if hop.context is None:
+            return
+        # Of the end of a connection without its TLS, asyncio doesn't tell this protocol any more.
+        plain, self._transport = self._transport, None
+        try:
+            self._transport = await self.loop.start_tls(plain, self, hop.context, server_hostname=hop.host)
+        except BaseException:
+            plain.abort()
+            raise
+        self._check_protocol()
+
+    def _check_protocol(self) -> None:
+        if (secured := self.get_extra_info("ssl_object")) is not None:
+            check_protocol(secured)
+
+
+async def _resolve(hop: Hop) -> list[resolver.Address]:
+    found = resolver.resolve_in_thread(hop.host, hop.port)
+    return found if isinstance(found, list) else await asyncio.wrap_future(found)
+
+
+async def _connect_to_any(addresses: list[resolver.Address]) -> socket.socket:
+    """The first connection that succeeds. The next address is tried when one fails, or takes long (RFC 8305)."""
+    connected: list[socket.socket] = []
+    if len(addresses) == 1:
+        await _connect(addresses[0], connected)
+        return connected[0]
+    tasks: set[asyncio.Task[None]] = set()
+    error: BaseException | None = None
+    winner: socket.socket | None = None
+    try:
+        for address in (*addresses, None):
+            if address is not None:
+                tasks.add(asyncio.create_task(_connect(address, connected)))
+            has_failed = False
+            while tasks and not connected and not (has_failed and address is not None):
+                seconds = None if address is None else STAGGER
+                done, tasks = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    error, has_failed = task.exception(), True
+                if not done:
+                    break
+            if connected:
+                winner = connected[0]
+                return winner
+    finally:
+        for task in tasks:
+            task.cancel()
+        for sock in connected:
+            if sock is not winner:
+                sock.close()
+    raise cast("OSError", error)
+
+
+async def _connect(address: resolver.Address, connected: list[socket.socket]) -> None:
+    sock = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, address.sockaddr)
+        connected.append(sock)
+    except BaseException:
+        sock.close()
+        raise

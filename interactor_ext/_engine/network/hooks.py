@@ -1,0 +1,74 @@
+"""What replaces methods of httpx or httpcore, as VCR.py, pytest-httpx, OpenTelemetry's instrumentation and respx do,
+sees the calls of our transports as well.
+
+Each call looks, because a cassette or a mock may begin and end at any time. A method is the library's own if it is a
+plain function whose code is in the file of its neighbour. What it was at import proves nothing: the SDK may be imported
+within a cassette.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FunctionType
+from typing import Any
+
+import httpx
+
+from interactor_ext._engine.network.idle_connections import origin_of
+from interactor_ext._engine.network.routes import Routes
+
+
+def hooked(kind: Any, method: str, senders: tuple[str, ...]) -> str:
+    """The library whose methods are replaced, "httpx" or "httpcore", or "". `kind` is a transport of httpx, and
+    `senders` are the classes of httpcore below it.
+    """
+    httpcore = sys.modules.get("httpcore")
+    if httpcore is not None:
+        for name in senders:
+            sender = getattr(httpcore, name, None)  # another thread may be about to import it
+            if sender is not None and _is_replaced(getattr(sender, method), sender.__init__):
+                return "httpcore"
+    return "httpx" if _is_replaced(getattr(kind, method), kind.__init__) else ""
+
+
+def _is_replaced(method: Any, neighbour: Any) -> bool:
+    return type(method) is not FunctionType or method.__code__.co_filename != neighbour.__code__.co_filename
+
+
+class HttpcorePool:
+    """What httpx's own `handle_request`, behind a hook, sends with: one of our transports."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def handle_request(self, request: Any) -> Any:
+        return _to_httpcore(self._transport._send(_from_httpcore(request)))
+
+    async def handle_async_request(self, request: Any) -> Any:
+        return _to_httpcore(await self._transport._send(_from_httpcore(request)))
+
+
+def _from_httpcore(request: Any) -> httpx.Request:
+    url = bytes(request.url).decode("ascii")
+    return httpx.Request(
+        request.method.decode("ascii"),
+        url,
+        headers=request.headers,
+        stream=request.stream,
+        extensions=request.extensions,
+    )
+
+
+def _to_httpcore(response: httpx.Response) -> Any:
+    import httpcore
+
+    return httpcore.Response(
+        response.status_code, headers=response.headers.raw, content=response.stream, extensions=response.extensions
+    )
+
+
+def plain_transport(routes: Routes, url: httpx.URL, kind: Any) -> Any:
+    """A transport of httpx for one call that somebody takes from httpcore. It keeps no connection."""
+    proxy, _ = routes.proxy_to(origin_of(url))
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return kind(verify=routes.context, proxy=proxy, trust_env=False, limits=limits)

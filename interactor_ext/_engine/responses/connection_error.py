@@ -1,0 +1,149 @@
+"""Turns the exceptions of httpx into APIConnectionError and APITimeoutError, for requests that got no response.
+
+Those that a signal handler or another thread raised during a call are neither translated nor retried. The time limits
+of task queues are mostly plain Exceptions, and those of many programs TimeoutErrors, which httpx takes for a failure of
+the network.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from traceback import walk_tb
+from types import CodeType
+
+import httpx
+
+from interactor_ext._engine.call import Call, describe_request, secrets_of
+from interactor_ext._engine.errors import APIConnectionError, APITimeoutError, InteractorError
+from interactor_ext._engine.redaction import clean_text, holds_secret
+from interactor_ext._engine.responses.certificates import certificate_problem, rejected_certificate
+from interactor_ext._engine.responses.read import BodyRefused
+
+# Raised before any byte of the request is sent.
+_BEFORE_SENDING = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+# What OpenSSL 3 says of an answer in plain HTTP, by version.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+_KNOWN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, InteractorError)
+_OURS = ("interactor_client", "interactor_ext")
+
+
+def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
+    """The error of this SDK for an exception of httpx or of the caller's own transport, with that as its cause."""
+    failure = _described(error, request)
+    # The text of a LocalProtocolError quotes a header.
+    quotes_secret = isinstance(error, httpx.LocalProtocolError) or holds_secret(str(error), secrets_of(request))
+    failure.__cause__ = None if quotes_secret else error
+    return failure
+
+
+def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
+    what = f"{describe_request(request)} at {request.url.netloc.decode('ascii', 'replace')}"
+    timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
+    if isinstance(error, httpx.PoolTimeout):
+        return APITimeoutError(
+            f"{what}: no connection was free within {timeouts.get('pool')} s. Nothing was sent.", sent=False
+        )
+    sent = not isinstance(error, httpx.TransportError) or may_have_been_sent(error)
+    if isinstance(error, httpx.ConnectTimeout) and not sent:
+        way = f" through {error}" if str(error).startswith("the proxy ") else ""
+        return APITimeoutError(
+            f"{what}: no connection{way} within {timeouts.get('connect')} s. Nothing was sent.", sent=False
+        )
+    if not sent and _is_out_of_files(error):
+        return APIConnectionError(
+            f"{what}: this process has too many open files and sockets for another connection. Nothing "
+            "was sent. Close those you don't need (one client serves a whole process), or raise the "
+            "limit (`ulimit -n`)",
+            sent=False,
+        )
+    if isinstance(error, httpx.TimeoutException):
+        # The `read` timeout of a stream bounds its silence after the response has begun.
+        waited = timeouts.get("pool" if Call.of(request).is_stream else "read")
+        return APITimeoutError(f"{what}: no response within {waited} s. The request may have arrived.")
+    if isinstance(error, httpx.LocalProtocolError):
+        return APIConnectionError(f"{what}: the request violates HTTP")
+    text = clean_text(str(error), secrets_of(request)) or "no reason was given"
+    if isinstance(error, httpx.DecodingError):
+        problem = "was refused" if isinstance(error, BodyRefused) else "can't be unpacked"
+        return APIConnectionError(f"{what}: the response {problem}: {text}")
+    if isinstance(error, httpx.ConnectError) and any(reason in text for reason in _NO_TLS):
+        return APIConnectionError(
+            f"{what}: the server at this port doesn't use TLS. Nothing was sent. If it is the right "
+            f"server, {Call.of(request).url_variable} must begin with http://, not https://",
+            sent=False,
+        )
+    if isinstance(error, httpx.ConnectError) and (rejection := rejected_certificate(error)) is not None:
+        problem, advice = certificate_problem(rejection, Call.of(request).url_variable)
+        return APIConnectionError(
+            f"{what}: the server's certificate was rejected, because {problem}. Nothing was sent. {advice}".rstrip(),
+            sent=False,
+        )
+    advice = f". Check {Call.of(request).url_variable}" if isinstance(error, httpx.ConnectError) else ""
+    if advice and request.url.host in ("localhost", "127.0.0.1", "::1"):
+        advice = f"{advice}. Is the sandbox running? `interactor sandbox` starts it"
+    return APIConnectionError(f"{what}: no response: {text} ({type(error).__name__}){advice}", sent=sent)
+
+
+def _is_out_of_files(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def may_have_been_sent(error: httpx.TransportError) -> bool:
+    """Whether a byte of the request can have reached the server when this happened."""
+    return not isinstance(error, _BEFORE_SENDING)
+
+
+def interrupt_behind(error: Exception) -> BaseException | None:
+    """The exception of a signal handler or of another thread that led to `error`, or is `error`.
+
+    Another thread's (`PyThreadState_SetAsyncExc`, as in the time limits of RQ and stopit) is known by where it was
+    raised: in our own code, which raises no errors but ours and httpx's.
+    """
+    if not isinstance(error, _KNOWN) and _innermost_package(error) in _OURS:
+        return error
+    return handler_behind(error)
+
+
+def handler_behind(error: BaseException) -> BaseException | None:
+    """The exception of a signal handler that led to `error`, or is `error`."""
+    # Python runs handlers in the main thread alone.
+    handlers = set(_handlers()) if threading.current_thread() is threading.main_thread() else set()
+    link: BaseException | None = error
+    seen: set[int] = set()  # causes and contexts can form a circle
+    while handlers and link is not None and id(link) not in seen:
+        seen.add(id(link))
+        if any(frame.f_code in handlers for frame, _ in walk_tb(link.__traceback__)):
+            return link
+        link = link.__cause__ or link.__context__
+    return None
+
+
+def _innermost_package(error: BaseException) -> str:
+    """The package whose code raised an error, other than Python's own."""
+    package = ""
+    for frame, _ in walk_tb(error.__traceback__):
+        name = frame.f_globals.get("__name__", "").partition(".")[0]
+        package = package if name in sys.stdlib_module_names else name
+    return package
+
+
+def _handlers() -> Iterator[CodeType]:
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        code = getattr(getattr(handler, "__func__", handler), "__code__", None)
+        if code is not None:
+            yield code

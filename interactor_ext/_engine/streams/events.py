@@ -1,0 +1,95 @@
+"""Parses server-sent events: the type, the JSON and the model of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+from interactor_client import models
+from interactor_client.errors import DecodeError
+from interactor_ext._engine.errors import ResponseValidationError
+from interactor_ext._engine.redaction import clean_text
+from interactor_ext._engine.responses import status_error
+from interactor_ext._engine.sse import ServerSentEvent
+
+CONTROL = frozenset({"done", "heartbeat", "ping"})
+"""Event types that control the stream and are not returned to the caller."""
+
+# Half the time of json.loads, which looks for white space with regular expressions.
+_decode_json = json.JSONDecoder().raw_decode
+
+
+class Received(NamedTuple):
+    """An event and its type; `payload` is None where the data is no JSON object."""
+
+    type: str
+    payload: dict[str, Any] | None
+    sent: ServerSentEvent
+
+
+class EventReader:
+    """Reads the events of one family, a key of `models.EVENT_MODELS`."""
+
+    def __init__(self, family: str) -> None:
+        names = models.EVENT_MODELS[family]
+        self._builders: dict[str, Callable[[dict[str, Any]], Any]] = {
+            event_type: getattr(models, name).from_dict for event_type, name in names.items() if event_type
+        }
+        self._unknown: Callable[[dict[str, Any]], Any] = getattr(models, names[""]).from_dict
+        self._known = CONTROL.union(self._builders)
+
+    def read(self, sent: ServerSentEvent) -> Received:
+        """The type is in the JSON or in the `event` field: the first known one counts, else that of the JSON."""
+        text = sent.data.strip(" \t\r\n")
+        try:
+            payload, end = _decode_json(text)
+        except (ValueError, RecursionError):
+            payload, end = None, 0
+        if end != len(text) or type(payload) is not dict:
+            return Received(sent.event, None, sent)
+        event_type = payload.get("type")
+        if type(event_type) is str and (event_type in self._known or (event_type and sent.event not in self._known)):
+            return Received(event_type, payload, sent)
+        return Received(sent.event, payload, sent)
+
+    def model(self, event: Received) -> Any:
+        """The typed event; the family's unknown event for a type that has no model, or data that is no JSON object.
+
+        Raises:
+            ResponseValidationError: the data lacks what its model needs. Its `item` is the JSON, with the type.
+        """
+        event_type, payload, sent = event
+        build = self._builders.get(event_type, self._unknown)
+        if payload is None:
+            payload = {"data": sent.data}
+            if event_type != "error":
+                build = self._unknown
+        if payload.get("type") != event_type:
+            payload = {**payload, "type": event_type}
+        try:
+            return build(payload)
+        except DecodeError as error:
+            if event_type == "error" and build is not self._unknown:
+                return build({**payload, "error": _readable_error(sent.data)})
+            raise ResponseValidationError(
+                f"A {clean_text(event_type)} event doesn't fit its model: {error}",
+                model=error.model,
+                field=error.field,
+                path=error.path,
+                item=payload,
+            ) from error
+
+
+@cache
+def event_reader(family: str) -> EventReader:
+    """The reader of a family, cached: it loads the models of the family."""
+    return EventReader(family)
+
+
+def _readable_error(data: str) -> dict[str, str] | str:
+    """What an `error` event says, in any form of an error response."""
+    body = status_error.read_error_body(data.encode())
+    said = {"code": body.code, "message": body.message}
+    return {name: text for name, text in said.items() if text} or ({} if data.lstrip().startswith("{") else data)

@@ -1,0 +1,107 @@
+"""Runs a function of the application within a context manager of the application: `around=`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from functools import partial
+from typing import Any
+
+from interactor_ext._engine.errors import ConfigurationError
+
+Around = Callable[[], AbstractContextManager[Any] | AbstractAsyncContextManager[Any]]
+# Given the function and what the context manager yields, returns what is called in place of the function.
+Bind = Callable[[Callable[..., Any], Any], Callable[..., Any]]
+
+
+def checked_around(around: Around | None, name: str = "around") -> None:
+    """Raises ConfigurationError for a common mistake."""
+    is_manager = isinstance(around, AbstractContextManager | AbstractAsyncContextManager)
+    if around is None or (callable(around) and not is_manager and not is_generator(around)):
+        return
+    raise ConfigurationError(
+        f"{name}= must be a function that returns a context manager, such as {name}=Session.begin, not {around!r}. "
+        "Leave out parentheses after it; a generator function needs @contextmanager or @asynccontextmanager."
+    )
+
+
+def signature_of(function: Any, name: str) -> inspect.Signature | None:
+    """None for a built-in function that has none.
+
+    Raises ConfigurationError for a function that would do nothing, or that FastAPI would have to call.
+    """
+    if not callable(function):
+        raise ConfigurationError(f"{name} must be a function, not {function!r}.")
+    if is_generator(function):
+        raise ConfigurationError(
+            f"{name} is a generator function, so calling it would run none of its code. Write it without `yield`."
+        )
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return None
+    if any(type(each.default).__module__.startswith("fastapi.") for each in signature.parameters.values()):
+        raise ConfigurationError(
+            f"FastAPI doesn't call {name}, so Depends in {name}{signature} has no effect. A last parameter without a "
+            "default receives what around= yields, such as around=Session.begin."
+        )
+    return signature
+
+
+def surrounded(function: Callable[..., Any], around: Around, bind: Bind | None = None) -> Callable[..., Any]:
+    """`function` within `around()`. A manager of both kinds is used as the function is: sync or async."""
+
+    def bound(value: Any) -> Callable[..., Any]:
+        return function if bind is None else bind(function, value)
+
+    async def acall(*args: Any) -> Any:
+        return await _await_within(around(), lambda value: bound(value)(*args))
+
+    def call(*args: Any) -> Any:
+        manager, result = around(), None
+        if not isinstance(manager, AbstractContextManager):
+            raise ConfigurationError(
+                "An async context manager of around= or once= can't surround a regular function. Make the function "
+                "`async def`, or return a regular context manager."
+            )
+        with manager as value:
+            result = bound(value)(*args)
+            if bind is not None and inspect.iscoroutine(result):
+                result.close()
+                raise ConfigurationError(
+                    f"{function!r} is a regular function that returned a coroutine, which would run after the context "
+                    "manager has exited. Make it `async def`."
+                )
+        return _await_within(around(), lambda _: result) if inspect.isawaitable(result) else result
+
+    return acall if is_async(function) else call
+
+
+def with_value(function: Callable[..., Any], value: Any) -> Callable[..., Any]:
+    """A `Bind` for functions whose last parameter receives the value."""
+    return lambda *args: function(*args, value)
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    return any(inspect.iscoroutinefunction(each) for each in _forms(function))
+
+
+def is_generator(function: Callable[..., Any]) -> bool:
+    """Whether calling it runs none of its code."""
+    return any(inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each) for each in _forms(function))
+
+
+def _forms(function: Any) -> tuple[Any, Any]:
+    """What a partial calls, and the `__call__` of an object."""
+    while isinstance(function, partial):
+        function = function.func
+    return function, type(function).__call__
+
+
+async def _await_within(manager: Any, call: Callable[[Any], Any]) -> Any:
+    if isinstance(manager, AbstractAsyncContextManager):
+        async with manager as value:
+            return await call(value)
+    with manager as value:
+        return await call(value)

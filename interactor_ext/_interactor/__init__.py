@@ -1,0 +1,14 @@
+"""What knows Interactor: settings, the account server's tokens, namespaces, and the views of clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from interactor_ext._engine.lazy import LazyModule
+
+# Annotations name the models of methods that few programs call as `models.Message`, so that
+# `typing.get_type_hints` finds them.
+if TYPE_CHECKING:
+    from interactor_client import models as models
+else:
+    models = LazyModule("interactor_client.models")

@@ -1,0 +1,202 @@
+"""Bearer authentication: adds the access token to each request, and repeats a request once after a 401."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import httpx
+
+from interactor_ext._engine.call import Call, describe_request
+from interactor_ext._engine.errors import InteractorError
+from interactor_ext._engine.logs import logger
+from interactor_ext._interactor.tokens.cache import AsyncTokenCache, TokenCache
+from interactor_ext._interactor.tokens.store import Token
+
+if TYPE_CHECKING:
+    from interactor_client.types import Operation
+
+C = TypeVar("C", TokenCache, AsyncTokenCache)
+F = TypeVar("F", Callable[[], Token], Callable[[], Awaitable[Token]])
+
+
+class _BearerAuth(httpx.Auth, Generic[C, F]):
+    """What both auth flows do alike.
+
+    `wants_token` says which requests get the token, and `deadline` when the wait for one ends, by `time.monotonic()`.
+    `fetch` makes the token requests in place of the cache's own. `narrow` has the tokens that may be in the URL of a
+    stream: some servers only accept them there. A stream that refuses even a new token in the header is tried with one
+    in its URL, and if it opens, later streams are sent so at once.
+    """
+
+    def __init__(
+        self,
+        tokens: C,
+        wants_token: Callable[[httpx.Request], bool],
+        deadline: Callable[[httpx.Request], float | None],
+        fetch: F | None = None,
+        narrow: Callable[[Operation], C] | None = None,
+    ) -> None:
+        self._tokens: C = tokens
+        self._wants_token = wants_token
+        self._deadline = deadline
+        self._fetch: F | None = fetch
+        self._narrow: Callable[[Operation], C] | None = narrow
+        self._sends_by_url = False  # streams
+
+    def _reject(self, token: Token) -> None:
+        self._tokens.reject(token)
+
+    def _is_repeated(self, request: httpx.Request, response: httpx.Response, token: Token) -> bool:
+        """Whether a request that was answered with 401 goes out once more, with a new token."""
+        if not _carried(response, token):
+            return False
+        self._reject(token)
+        # A generator body is consumed once it was sent. By name: a credential's auth serves httpx2 too.
+        is_replayable = type(request.stream).__name__ == "ByteStream"
+        if not is_replayable:
+            # Else a server that refuses any token would cost a token request for each such call.
+            self._tokens.replayed(refused=True)
+        return is_replayable
+
+    def _goes_by_url(self, request: httpx.Request, response: httpx.Response, token: Token) -> bool:
+        """Whether the header, not the token, seems to be refused. Called once a new token was tried."""
+        is_refused = response.status_code == 401 and _carried(response, token)
+        self._tokens.replayed(refused=is_refused)
+        return is_refused and self._narrow is not None and Call.of(request).is_stream
+
+    def _narrow_tokens(self, request: httpx.Request) -> C:
+        operation = Call.of(request).operation
+        assert self._narrow is not None
+        assert operation is not None
+        return self._narrow(operation)
+
+    def _has_opened(self, response: httpx.Response, tokens: C, token: Token) -> bool:
+        """Record whether a token in a URL was accepted. False if it was refused."""
+        if response.status_code == 401:
+            self._sends_by_url = False
+            tokens.reject(token)
+            return False
+        self._sends_by_url = self._sends_by_url or response.is_success
+        return True
+
+
+class BearerAuth(_BearerAuth[TokenCache, Callable[[], Token]]):
+    """The auth flow of synchronous clients."""
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Called by httpx for each request: signs it, and once more after a 401."""
+        if not self._wants_token(request):
+            yield request
+            return
+        is_known = self._sends_by_url and Call.of(request).is_stream
+        if not is_known:
+            token = self._tokens.fresh() or self._tokens.get(self._deadline(request), self._fetch)
+            response = yield _signed(request, token)
+            if response.status_code != 401 or not self._is_repeated(request, response, token):
+                return
+            # Unread, it would keep its connection, which the token request may be waiting for.
+            response.read()
+            token = self._tokens.get(self._deadline(request), self._fetch)
+            response = yield _signed(request, token)
+            if not self._goes_by_url(request, response, token):
+                return
+            response.read()
+        for _ in range(2 if is_known else 1):  # an old token may be refused
+            try:
+                tokens = self._narrow_tokens(request)
+                token = tokens.get(self._deadline(request))
+            except InteractorError as error:
+                if is_known:
+                    raise
+                _log_lack(request, error)
+                return
+            response = yield _with_token_in_url(request, token)
+            if self._has_opened(response, tokens, token):
+                return
+            response.read()
+
+
+class AsyncBearerAuth(_BearerAuth[AsyncTokenCache, Callable[[], Awaitable[Token]]]):
+    """The auth flow of asynchronous clients."""
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Called by httpx for each request: signs it, and once more after a 401."""
+        if not self._wants_token(request):
+            yield request
+            return
+        is_known = self._sends_by_url and Call.of(request).is_stream
+        if not is_known:
+            token = self._tokens.fresh() or await self._tokens.get(self._deadline(request), self._fetch)
+            response = yield _signed(request, token)
+            if response.status_code != 401 or not self._is_repeated(request, response, token):
+                return
+            await response.aread()
+            token = await self._tokens.get(self._deadline(request), self._fetch)
+            response = yield _signed(request, token)
+            if not self._goes_by_url(request, response, token):
+                return
+            await response.aread()
+        for _ in range(2 if is_known else 1):  # an old token may be refused
+            try:
+                tokens = self._narrow_tokens(request)
+                token = await tokens.get(self._deadline(request))
+            except InteractorError as error:
+                if is_known:
+                    raise
+                _log_lack(request, error)
+                return
+            response = yield _with_token_in_url(request, token)
+            if self._has_opened(response, tokens, token):
+                return
+            await response.aread()
+
+
+def is_for_core_api(core_api_url: str) -> Callable[[httpx.Request], bool]:
+    """Which requests get the client's token: those to the Core API alone, whatever the low-level client requests."""
+    core = httpx.URL(core_api_url)
+
+    def wants_token(request: httpx.Request) -> bool:
+        if Call.of(request).is_for_account_server:
+            return False
+        url = request.url
+        same_origin = (url.scheme, url.host, url.port) == (core.scheme, core.host, core.port)
+        return same_origin and url.path.startswith(f"{core.path.rstrip('/')}/")
+
+    return wants_token
+
+
+def deadline_of_call(request: httpx.Request) -> float | None:
+    return Call.of(request).ends_at
+
+
+def bearer(token: Token) -> str:
+    """The value of the header `Authorization`."""
+    return f"Bearer {token.access_token}"
+
+
+def _signed(request: httpx.Request, token: Token) -> httpx.Request:
+    request.headers["Authorization"] = bearer(token)
+    Call.of(request).token = token.access_token
+    return request
+
+
+def _with_token_in_url(request: httpx.Request, token: Token) -> httpx.Request:
+    request.headers.pop("Authorization", None)
+    call = Call.of(request)
+    call.token = token.access_token
+    call.hidden_query = {"token": token.access_token}
+    if call.namespace is not None:
+        call.hidden_query["namespace"] = call.namespace
+    return request
+
+
+def _log_lack(request: httpx.Request, error: InteractorError) -> None:
+    logger.warning(
+        "%s refuses a new token in its header, and has none for its URL. %s", describe_request(request), error
+    )
+
+
+def _carried(response: httpx.Response, token: Token) -> bool:
+    """Whether the answered request had the token: after a redirect to another origin it has none."""
+    return bool(response.request.headers.get("Authorization") == bearer(token))

@@ -1,0 +1,128 @@
+"""Token store in Redis, shared by the processes of many machines. Takes sync and async clients; the redis package is
+imported only once the caller has passed one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import random
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from interactor_ext._engine.equality import EqualBySettings
+from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._interactor.tokens.store import Token, parse_token
+
+_POLL = 0.05
+_random = random.SystemRandom()  # `random.seed` of the program does not reach it
+# Only the owner may release the lock: after its expiry it may belong to another.
+_UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+# What a synchronous client takes of the settings of an asynchronous one, besides those of TLS.
+_SETTINGS = frozenset(
+    {
+        "host",
+        "port",
+        "path",
+        "db",
+        "username",
+        "password",
+        "credential_provider",
+        "socket_timeout",
+        "socket_connect_timeout",
+    }
+)
+
+
+class RedisTokenStore(EqualBySettings):
+    """Tokens in Redis, under keys that begin with `prefix` and expire with their token.
+
+    `redis` is a `redis.Redis`, a `redis.RedisCluster` or a `redis.asyncio.Redis`; of the last only the settings are
+    used, because a store is called from threads. Anyone who can read that Redis can act as your OAuth client until the
+    token expires. The lock of a process that died expires after `lock_expiry` seconds, which should be more than a
+    token request takes. Stores with the same settings are equal.
+    """
+
+    def __init__(self, redis: Any, *, prefix: str = "interactor:token:", lock_expiry: float = 10.0) -> None:
+        if not (math.isfinite(lock_expiry) and lock_expiry > 0):
+            raise ValueError(f"lock_expiry must be a positive number of seconds, not {lock_expiry!r}")
+        self._settings = (type(self), redis, prefix, lock_expiry)
+        self._redis = blocking(redis)
+        self._prefix = prefix
+        self._lock_expiry = lock_expiry
+
+    def __repr__(self) -> str:
+        return f"RedisTokenStore(prefix={self._prefix!r})"
+
+    def load(self, key: str) -> Token | None:
+        """Like `TokenStore.load`."""
+        try:
+            value = self._redis.get(self._prefix + key)
+        except Exception as error:
+            if "WRONGTYPE" in str(error):  # only the text of Redis's errors says so
+                raise ValueError("what is stored isn't a token: the key doesn't contain a string") from None
+            raise
+        return None if value is None else parse_token(value)
+
+    def save(self, key: str, token: Token) -> None:
+        """Like `TokenStore.save`."""
+        left = token.expires_at - time.time()
+        if left > 0:
+            self._redis.set(self._prefix + key, json.dumps(token._asdict()), px=math.ceil(left * 1000))
+        else:
+            self._redis.delete(self._prefix + key)
+
+    @contextmanager
+    def lock(self, key: str, timeout: float) -> Iterator[bool]:
+        """Like `TokenStore.lock`."""
+        name = f"{self._prefix}{key}:lock"
+        owner = secrets.token_hex(16)
+        held = self._acquire(name, owner, time.monotonic() + timeout)
+        try:
+            yield held
+        finally:
+            if held:
+                self._redis.eval(_UNLOCK, 1, name, owner)
+
+    def _acquire(self, name: str, owner: str, deadline: float) -> bool:
+        while not self._redis.set(name, owner, nx=True, px=math.ceil(self._lock_expiry * 1000)):
+            if time.monotonic() >= deadline:
+                return False
+            # Random, so that no process always loses.
+            time.sleep(_POLL * (0.5 + _random.random()))
+        return True
+
+
+def is_async(redis: Any) -> bool:
+    """Whether this is a client of `redis.asyncio`. Every store asks it what it was given."""
+    if isinstance(redis, str | bytes):  # not quoted: a URL may hold a password
+        raise ConfigurationError("A client of Redis is required, not a URL: pass redis.Redis.from_url(url).")
+    return inspect.iscoroutinefunction(getattr(redis, "execute_command", None))
+
+
+def blocking(redis: Any) -> Any:
+    """The client itself, or a synchronous client with the settings of an asynchronous one, which would need an event
+    loop.
+    """
+    if not is_async(redis):
+        return redis
+    import redis as package
+    from redis import connection
+
+    pool = getattr(redis, "connection_pool", None)
+    kind = getattr(connection, getattr(getattr(pool, "connection_class", None), "__name__", ""), None)
+    if pool is None or kind is None:
+        # A cluster or sentinels: their settings do not name their nodes.
+        raise ConfigurationError(
+            f"A {type(redis).__module__}.{type(redis).__name__} can't be used here: pass its synchronous "
+            "version, which works for AsyncInteractorClient as well."
+        )
+    settings = {
+        name: value for name, value in pool.connection_kwargs.items() if name in _SETTINGS or name.startswith("ssl_")
+    }
+    return package.Redis(connection_pool=package.ConnectionPool(connection_class=kind, **settings))

@@ -1,0 +1,44 @@
+"""A client secret that a function of the settings gives: one that is rotated reaches a client that is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from interactor_ext._engine.effects import Call, Effects
+from interactor_ext._engine.errors import AuthenticationError, ConfigurationError
+from interactor_ext._engine.waiting.threads import DaemonThreads
+from interactor_ext._interactor.config import SecretFunction, unwrapped
+from interactor_ext._interactor.config.checks import credential_problem, require
+
+_threads = DaemonThreads("interactor-secret")
+
+
+class CurrentSecret:
+    """The secret that the function gave last, for all token requests of one client."""
+
+    def __init__(self, function: SecretFunction) -> None:
+        self._function = function
+        self._secret: str | None = None
+
+    def fetch(self, request: Callable[[str], Any]) -> Effects[Any]:
+        """The result of `request` with the secret. If that is refused, tries once more with a new one."""
+        secret = self._secret or (yield from self._ask())
+        try:
+            return (yield Call(request, (secret,)))
+        except AuthenticationError:
+            if (newer := (yield from self._ask())) == secret:
+                raise
+        return (yield Call(request, (newer,)))
+
+    def _ask(self) -> Effects[str]:
+        try:
+            secret: str = unwrapped((yield Call(self._function, threads=_threads)))
+        except Exception as error:
+            name = getattr(self._function, "__qualname__", type(self._function).__name__)
+            raise ConfigurationError(
+                f"The function {name!r}, passed as client_secret, failed with {type(error).__name__}. Nothing was sent."
+            ) from error
+        require(credential_problem("The client secret returned by a function", "client_secret", secret))
+        self._secret = secret
+        return secret

@@ -1,0 +1,185 @@
+"""How a client uses its token store: one that fails or stalls costs a warning and a token request, but no call."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+
+from interactor_ext._engine.effects import Call, Effects, seconds_until
+from interactor_ext._engine.errors import ConfigurationError, InteractorError
+from interactor_ext._engine.logs import logger
+from interactor_ext._engine.redaction import clean_text
+from interactor_ext._engine.waiting import Latch
+from interactor_ext._engine.waiting.threads import DaemonThreads
+from interactor_ext._interactor.config import InteractorConfig
+from interactor_ext._interactor.tokens.store import Token, TokenStore, load_token
+
+Adopt = Callable[[Token | None], Token | None]
+"""Takes what was found in a store. Returns the token that makes a new one unnecessary, if there is one."""
+
+# Seconds that a token request waits for the store; then it is made without it.
+_PATIENCE = 2.0
+# So that a lock which another process holds is given up before the store is taken to stall.
+_SHARE_OF_LOCK = 0.75
+# Seconds without the store after it failed or stalled.
+_REST = 10.0
+# After it the lock is released, even if the token request has not ended.
+_LONGEST_REQUEST = 120.0
+# A thread that hangs cannot be ended: with so many of them, the store is waited for and skipped each time.
+_MOST_THREADS = 4
+_MOST_AT_EXIT = 1.0
+# Replaces a revoked token, because stores can't delete: an expired token counts as none.
+_NO_TOKEN = Token("revoked", 0.0, 0.0)
+
+
+class Search(Latch):
+    """The search for a token in the store: set when it is over, with the `token` that was found."""
+
+    token: Token | None = None
+
+
+_in_use: set[Search] = set()
+"""The searches whose threads use a store."""
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_in_use.clear)
+
+
+class SharedStore:
+    """The store of one client, for one of that client's tokens. Failures of the store are warnings.
+
+    Raises:
+        ConfigurationError: the store is none.
+    """
+
+    def __init__(self, store: TokenStore, config: InteractorConfig, resource: str | None = None) -> None:
+        if not all(callable(getattr(store, method, None)) for method in ("load", "save", "lock")):
+            kind = type(store).__name__
+            raise ConfigurationError(f"token_store must have the methods `load`, `save` and `lock`, which {kind} lacks")
+        self._store = store
+        self._name = type(store).__name__
+        self._key = _key(config, resource)
+        self._threads = DaemonThreads("interactor-token-store", most=_MOST_THREADS, idle=0.0)
+        self._rests_until = -math.inf
+
+    def of(self, config: InteractorConfig, resource: str) -> SharedStore:
+        """The same store, for the token of stream URLs."""
+        return SharedStore(self._store, config, resource)
+
+    def search(self, adopt: Adopt, issued: Callable[[float], Token | None]) -> Token | None:
+        """The token of the store, if `adopt` accepts it and it is found in time.
+
+        Without one the store is locked until `issued`, called in the store's thread with a number of seconds to wait,
+        returns the token that was requested. That is saved.
+        """
+        if (search := self._begin(adopt, issued)) is None:
+            return None
+        search.wait(_PATIENCE)
+        return self._result(search)
+
+    async def search_async(self, adopt: Adopt, issued: Callable[[float], Token | None]) -> Token | None:
+        """As `search`."""
+        if (search := self._begin(adopt, issued)) is None:
+            return None
+        await search.wait_async(_PATIENCE)
+        return self._result(search)
+
+    def stored(self, ends_at: float | None, *, without: Token | None) -> Effects[Token | None]:
+        """The stored token, if it hasn't expired. Drops it if it is `without`, a revoked one.
+
+        Raises InteractorError if the store fails.
+        """
+        left = seconds_until(ends_at)
+        timeout = _PATIENCE if left is None else min(_PATIENCE, left)
+        try:
+            stored: Token | None = yield Call(self._load_locked, (without,), threads=self._threads, timeout=timeout)
+            return stored
+        except Exception as error:
+            self._failed(error)
+            if isinstance(error, ValueError):
+                return None
+            raise InteractorError(
+                f"The token store {self._name} failed, so a token in it may still be valid. Call revoke_token() again."
+            ) from error
+
+    def _load_locked(self, revoked: Token | None) -> Token | None:
+        # Locked, because a client that has just got a token holds the lock until it is saved.
+        with self._store.lock(self._key, _PATIENCE * _SHARE_OF_LOCK):
+            stored = self._load()
+            if stored is not None and revoked is not None and stored.access_token == revoked.access_token:
+                self._store.save(self._key, stored := _NO_TOKEN)
+            return stored if stored is not None and time.time() < stored.expires_at else None
+
+    def _begin(self, adopt: Adopt, issued: Callable[[float], Token | None]) -> Search | None:
+        if time.monotonic() < self._rests_until:
+            return None
+        search = Search()
+        self._threads.submit(self._use, search, adopt, issued)
+        return search
+
+    def _use(self, search: Search, adopt: Adopt, issued: Callable[[float], Token | None]) -> None:
+        """All that a token request needs of the store. One that answers late is used to the end."""
+        _in_use.add(search)
+        try:
+            if self._finds(search, adopt):
+                return
+            timeout = _PATIENCE * _SHARE_OF_LOCK
+            with self._store.lock(self._key, timeout) as held:
+                if not held:
+                    logger.warning("couldn't get the token store's lock within %.3g s: going on without it", timeout)
+                if self._finds(search, adopt):  # another process was quicker
+                    return
+                search.set()
+                token = issued(_LONGEST_REQUEST)
+                if token is not None:
+                    self._store.save(self._key, token)
+        except BaseException as error:  # `sys.exit()` in this thread would end nothing else
+            self._failed(error)
+        finally:
+            search.set()
+            _in_use.discard(search)
+
+    def _finds(self, search: Search, adopt: Adopt) -> bool:
+        try:
+            search.token = adopt(self._load())
+        except ValueError as error:  # its content is no token
+            self._failed(error)
+        return search.token is not None
+
+    def _load(self) -> Token | None:
+        stored = self._store.load(self._key)
+        return None if stored is None else load_token(stored._asdict() if isinstance(stored, Token) else {})
+
+    def _result(self, search: Search) -> Token | None:
+        if not search.is_set:
+            self._rests_until = time.monotonic() + _REST
+            logger.warning(
+                "the token store %s didn't respond within %g s: going on without it for now", self._name, _PATIENCE
+            )
+        return search.token
+
+    def _failed(self, error: BaseException) -> None:
+        # An unreachable Redis may take seconds to fail, each time. Unreadable content is replaced by the next token.
+        if not isinstance(error, ValueError):
+            self._rests_until = time.monotonic() + _REST
+        reason = f"{type(error).__name__}: {clean_text(str(error))}"
+        logger.warning("the token store %s failed: %s", self._name, reason)
+
+
+@atexit.register
+def _finish() -> None:
+    # Callers have their token before it is saved, and a short program may be done by then.
+    ends_at = time.monotonic() + _MOST_AT_EXIT
+    while _in_use and time.monotonic() < ends_at:
+        time.sleep(0.01)
+
+
+def _key(config: InteractorConfig, resource: str | None) -> str:
+    identity = [config.account_server_url, config.client_id, sorted(config.scopes)]
+    if resource is not None:  # a client may have the scope of a stream URL, and no other
+        identity.append(resource)
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]

@@ -1,0 +1,314 @@
+"""The HTTP side of a view: what its resource classes call, and the httpx client that sends and records each request.
+
+What every call needs happens here or below, so that endpoint functions called with `user.api` get it as well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, Self, TypeVar
+
+import httpx
+
+from interactor_client.types import AsyncEventStream, EventStream, OnInvalid, Page
+from interactor_ext._engine import pages
+from interactor_ext._engine.call import Call
+from interactor_ext._engine.call_log import log_answer, log_failure
+from interactor_ext._engine.errors import ConfigurationError, InteractorError
+from interactor_ext._engine.lazy import LazyModule
+from interactor_ext._engine.logs import logger
+from interactor_ext._engine.responses.connection_error import connection_error, interrupt_behind
+from interactor_ext._engine.responses.read import ACCEPT_ENCODING, read_response
+from interactor_ext._engine.streams import stream
+from interactor_ext._engine.waiting import Closing, require_asyncio
+from interactor_ext._interactor.config import InteractorConfig
+from interactor_ext._interactor.version import __version__
+from interactor_ext._interactor.views import ensuring, partial_pages, unsendable
+from interactor_ext._interactor.views.reports import RATE_LIMITS, RateLimits, tell
+from interactor_ext._interactor.views.view import OfOneProcess, View
+
+if TYPE_CHECKING:
+    from interactor_ext._engine import deprecation
+    from interactor_ext._engine.network.retrying import AsyncCallTransport, CallTransport
+    from interactor_ext._engine.retry_policy import RetryPolicy
+    from interactor_ext._engine.telemetry_events import Reporter
+else:
+    deprecation = LazyModule("interactor_ext._engine.deprecation")  # on the way of a deprecated operation alone
+
+T = TypeVar("T")
+KwargsOf = Callable[[int], dict[str, Any]]
+
+# A host that accepts no connection within this time is down; it is the response that may take long.
+_CONNECT_TIMEOUT = 5.0
+
+
+class _NoCookies(httpx.Cookies):
+    """Stores no cookie: a session cookie would carry one tenant's identity into another's request."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        pass
+
+    def set(self, name: str, value: str, domain: str = "", path: str = "/") -> None:
+        raise ConfigurationError("this client doesn't send cookies")
+
+
+_NO_COOKIES = _NoCookies()
+
+
+def headers_of_client(user_agent_suffix: str | None = None) -> dict[str, str]:
+    """The headers that say something of the client, the same for all its calls. Cassettes leave them out."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    agent = f"interactor-sdk-python/{__version__} (python/{python}; httpx/{httpx.__version__})"
+    if user_agent_suffix:
+        agent = f"{agent} {user_agent_suffix}"
+    return {"User-Agent": agent, "Accept-Encoding": ACCEPT_ENCODING}
+
+
+class HttpContext(NamedTuple):
+    """What the HTTP clients of all views share, made once: a web service makes a view for each request."""
+
+    base_url: httpx.URL
+    headers: httpx.Headers
+    limits: RateLimits
+    policy: RetryPolicy
+    reporter: Reporter | None
+    ensured: dict[str, Any]
+    """What `ensure` found recently."""
+
+    @classmethod
+    def of(cls, config: InteractorConfig, policy: RetryPolicy, reporter: Reporter | None) -> HttpContext:
+        headers = httpx.Headers({"Accept": "application/json", **headers_of_client(config.user_agent_suffix)})
+        return cls(httpx.URL(f"{config.core_api_url}/"), headers, RateLimits(), policy, reporter, {})
+
+
+class _OfView(OfOneProcess):
+    """What the httpx clients of sync and async views share: settings, the way to build a request, and no cookies."""
+
+    def __init__(
+        self, view: View, context: HttpContext, transport: CallTransport | AsyncCallTransport, auth: httpx.Auth | None
+    ) -> None:
+        settings: dict[str, Any] = {
+            "auth": auth,
+            "transport": transport,
+            "base_url": context.base_url,
+            "headers": context.headers,
+            "timeout": httpx.Timeout(view.timeout, connect=min(view.timeout, _CONNECT_TIMEOUT)),
+            "follow_redirects": False,
+            "trust_env": False,
+        }
+        super().__init__(**settings)
+        self.view = view
+        self.context = context
+        self.reporter: Reporter | None = context.reporter
+        self.closing: Closing = transport.closing
+
+    def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
+        try:
+            # A query that a user gave the client itself replaces that of a URL: httpx merges it with `params` alone.
+            keep_params = bool(self.params)  # type: ignore[attr-defined]
+            prepared = self.view.prepare(url, arguments, keep_params=keep_params)
+            request: httpx.Request = super().build_request(method, prepared, **arguments)  # type: ignore[misc]
+        except unsendable.ERRORS as error:
+            raise unsendable.explained(error, method, arguments, url) from None
+        return request
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return _NO_COOKIES
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        raise ConfigurationError("this client doesn't send cookies")
+
+
+class ViewClient(_OfView, httpx.Client):
+    """The `httpx.Client` of one view. It owns nothing, so closing it does nothing, and it can be used again."""
+
+    def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
+        began = time.perf_counter()
+        try:
+            self.view.check_namespace(request)
+            response = super().send(request, **arguments)
+        except Exception as error:
+            raise_failure(error, request, began)
+        try:
+            record_response(self, request, response, began)
+        except BaseException:
+            # A deprecation warning that is an error: the caller does not get the response, and cannot close it.
+            response.close()
+            raise
+        return response
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object, **__: object) -> None:
+        pass
+
+
+class AsyncViewClient(_OfView, httpx.AsyncClient):
+    """`ViewClient` for the asynchronous client."""
+
+    async def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
+        require_asyncio()
+        began = time.perf_counter()
+        try:
+            self.view.check_namespace(request)
+            response = await super().send(request, **arguments)
+        except Exception as error:
+            raise_failure(error, request, began)
+        try:
+            record_response(self, request, response, began)
+        except BaseException:
+            # A deprecation warning that is an error: the caller does not get the response, and cannot close it.
+            await response.aclose()
+            raise
+        return response
+
+    async def aclose(self) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object, **__: object) -> None:
+        pass
+
+
+def raise_failure(error: Exception, request: httpx.Request, began: float) -> NoReturn:
+    """Raises what `send` raises for an exception of httpx, of the transport or of the auth flow. Logs a failed call."""
+    if isinstance(error, InteractorError):
+        log_failure(request, error, began)
+        raise error
+    if isinstance(error, Warning):
+        raise error  # a deprecation warning that is an error, of the token request
+    if (interrupt := interrupt_behind(error)) is not None:
+        raise interrupt from interrupt.__cause__
+    failure = connection_error(error, request)
+    log_failure(request, failure, began)
+    raise failure from failure.__cause__
+
+
+def record_response(
+    client: ViewClient | AsyncViewClient, request: httpx.Request, response: httpx.Response, began: float
+) -> None:
+    """Records the rate limits and the deprecation that a response tells of, logs the call, and tells the callbacks."""
+    call = Call.of(request)
+    if response.is_closed and not call.is_stream:  # a stream's may be closed with its events unread, as httpx's mock's
+        # httpx makes a reference cycle of a response and its stream. To leave these cycles, with what they hold of the
+        # connection, to the garbage collector costs a third of the time of a call.
+        response.stream = _READ
+    # One pass: each look into httpx's headers goes over all of them, and eight such cost 2 % of a call.
+    headers = {name.lower(): value for name, value in response.headers.raw}
+    if not RATE_LIMITS.isdisjoint(headers):
+        # Of the call: it may name another namespace than its view.
+        client.context.limits.observe(headers, call.namespace)
+    if logger.isEnabledFor(logging.INFO if 200 <= response.status_code < 300 else logging.WARNING):
+        log_answer(request, response, headers, began)
+    if client.view.on_response:
+        tell(client.view.on_response, request, response, time.perf_counter() - began)
+    if client.context.ensured and (response.status_code in (404, 422) or request.method in ("PATCH", "DELETE")):
+        ensuring.forget(client.context.ensured, request)
+    if b"deprecation" in headers or b"sunset" in headers:
+        deprecation.warn_if_deprecated(response)
+
+
+_READ = httpx.ByteStream(b"")
+
+H = TypeVar("H", bound=ViewClient | AsyncViewClient)
+
+
+class _Sender(Generic[H]):
+    """What both senders do alike."""
+
+    def __init__(self, http: H, user_of: Callable[[View], Any]) -> None:
+        self.http: H = http
+        self._user_of = user_of
+
+    def __repr__(self) -> str:
+        return self.http.view.describe()  # around which a resource puts its name
+
+    def user(self) -> Any:
+        """The view, as users have it: made anew, for a cycle of view and sender would outlast its last user."""
+        return self._user_of(self.http.view)
+
+
+class ViewSender(_Sender[ViewClient]):
+    """What the resource classes of a sync view call."""
+
+    def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T:
+        return read_response(self.http.request(**kwargs), parse)
+
+    def page(self, kwargs: dict[str, Any], parse: pages.ParseList[T]) -> Page[T]:
+        params = kwargs.get("params", {})
+        pages.check_paging(params)
+        return pages.read_page(self.http.request(**kwargs), parse, params)
+
+    def iterate(
+        self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
+    ) -> Iterator[T]:
+        request = _checked_list_request(get_kwargs(1), prefetch)
+        read = pages.read_page if on_invalid is None else partial_pages.read_partial_page
+
+        def fetch(number: int) -> Page[T]:
+            kwargs = get_kwargs(number)
+            return read(self.http.request(**kwargs), parse, kwargs.get("params", {}))
+
+        return pages.iterate(fetch, prefetch, on_invalid, request=request)
+
+    def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> EventStream[Any]:
+        return stream.Stream(self.http, kwargs, family, **options, **_stream_settings(self.http))
+
+
+class AsyncViewSender(_Sender[AsyncViewClient]):
+    """What the resource classes of an async view call."""
+
+    async def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T:
+        return read_response(await self.http.request(**kwargs), parse)
+
+    async def page(self, kwargs: dict[str, Any], parse: pages.ParseList[T]) -> Page[T]:
+        params = kwargs.get("params", {})
+        pages.check_paging(params)
+        return pages.read_page(await self.http.request(**kwargs), parse, params)
+
+    def iterate(
+        self, get_kwargs: KwargsOf, parse: pages.ParseList[T], *, prefetch: int, on_invalid: OnInvalid | None
+    ) -> AsyncIterator[T]:
+        request = _checked_list_request(get_kwargs(1), prefetch)
+        read = pages.read_page if on_invalid is None else partial_pages.read_partial_page
+
+        async def fetch(number: int) -> Page[T]:
+            kwargs = get_kwargs(number)
+            return read(await self.http.request(**kwargs), parse, kwargs.get("params", {}))
+
+        return pages.aiterate(fetch, prefetch, on_invalid, request=request)
+
+    def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> AsyncEventStream[Any]:
+        return stream.AsyncStream(self.http, kwargs, family, **options, **_stream_settings(self.http))
+
+
+def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:
+    """The name of a list request, such as `GET /assistants`.
+
+    Raises ValueError when `iterate` is called, not when the iterator is first used.
+    """
+    pages.check_paging(kwargs.get("params", {}))
+    pages.check_prefetch(prefetch)
+    operation = kwargs["extensions"]["operation"]
+    return f"{operation.method} {operation.path}"
+
+
+def _stream_settings(http: ViewClient | AsyncViewClient) -> dict[str, Any]:
+    view = http.view
+    return {
+        "policy": dataclasses.replace(http.context.policy, max_retries=view.max_retries),
+        "deadline": view.ends_at(),
+        "max_event_size": max(1, view.config.max_response_size // 4),
+    }

@@ -1,8 +1,0 @@
-"""Responses of the API: the model of a success, or the typed error of any other status."""
-
-from __future__ import annotations
-
-from interactor_ext._lazy import lazy_modules
-
-# Where nothing fails, it is not needed.
-lazy_modules(__name__, "_status_error")
