@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
 from interactor_ext._engine.call import Call
 from interactor_ext._engine.errors import ConfigurationError
@@ -16,9 +16,10 @@ from interactor_ext._engine.logs import logger
 
 if TYPE_CHECKING:
     from interactor_ext._engine.network import idle_connections
-    from interactor_ext._interactor.tokens.store import Token
 else:
     idle_connections = LazyModule("interactor_ext._engine.network.idle_connections")
+
+T = TypeVar("T")
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -227,22 +228,22 @@ class Reporter:
     def stream_disconnected(self, kind: StreamKind, reason: DisconnectReason) -> None:
         self.record(StreamDisconnected(kind, reason))
 
-    def token_in_use(self, token: Token) -> None:
-        self.record(TokenInUse(token.expires_at))
+    def token_in_use(self, expires_at: float) -> None:
+        self.record(TokenInUse(expires_at))
 
-    def watch(self, fetch: Callable[[], Token]) -> Callable[[], Token]:
+    def watch(self, fetch: Callable[[], T]) -> Callable[[], T]:
         """`fetch`, with each token request recorded."""
 
-        def watched() -> Token:
+        def watched() -> T:
             with self._token_request():
                 return fetch()
 
         return watched
 
-    def watch_async(self, fetch: Callable[[], Awaitable[Token]]) -> Callable[[], Awaitable[Token]]:
+    def watch_async(self, fetch: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
         """`watch`, for coroutine functions."""
 
-        async def watched() -> Token:
+        async def watched() -> T:
             with self._token_request():
                 return await fetch()
 

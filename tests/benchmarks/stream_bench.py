@@ -17,6 +17,7 @@ import httpx
 
 from interactor_client.api.rooms import stream_room
 from interactor_ext._engine.streams.stream import Stream
+from interactor_ext._interactor.views.http import event_reader
 from interactor_ext.retry import RetryPolicy
 from interactor_ext.sse import SSEDecoder
 from interactor_ext.transports import Transport
@@ -42,7 +43,8 @@ def rivals(url: str, room: str) -> dict[str, Callable[[], None]]:
     client = httpx.Client(base_url=url, transport=Transport(trust_env=False))
 
     def read_ours() -> None:
-        with Stream[Any](client, stream_room._get_kwargs(room), "StreamEvent", policy=RetryPolicy()) as stream:
+        reader = event_reader("StreamEvent")
+        with Stream[Any](client, stream_room._get_kwargs(room), reader, policy=RetryPolicy()) as stream:
             assert sum(1 for _ in stream) == EVENTS
 
     def read_bytes() -> None:

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from interactor_ext import APIConnectionError, CircuitOpenError, InteractorError
-from interactor_ext._engine.streams.events import event_reader
 from interactor_ext._engine.streams.state import GIVE_UP_AFTER, LONGEST_WAIT, Backoff, End, StreamState
+from interactor_ext._interactor.views.http import event_reader
 from interactor_ext.retry import RetryPolicy
 
 FULL = RetryPolicy(jitter=lambda: 1.0)

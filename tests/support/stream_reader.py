@@ -17,6 +17,7 @@ from interactor_ext import InteractorError, RetryPolicy
 from interactor_ext._engine.network.attempts import Rules
 from interactor_ext._engine.network.retrying import AsyncCallTransport, CallTransport
 from interactor_ext._engine.streams.stream import AsyncStream, Stream
+from interactor_ext._interactor.views.http import event_reader
 from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.modes import Awaited
 from tests.support.scripted_server import Connection, Handler, RawServer
@@ -61,8 +62,8 @@ def stream_of(client: Any, **options: Any) -> Any:
     """A stream that is to be entered, to be used as an async one."""
     options = {"policy": AT_ONCE, **options}
     if isinstance(client, httpx.Client):
-        return Awaited(Stream(client, KWARGS, "StreamEvent", **options))
-    return AsyncStream(client, KWARGS, "StreamEvent", **options)
+        return Awaited(Stream(client, KWARGS, event_reader("StreamEvent"), **options))
+    return AsyncStream(client, KWARGS, event_reader("StreamEvent"), **options)
 
 
 @asynccontextmanager

@@ -15,8 +15,8 @@ from interactor_ext._engine.limits.fair_queue import CHECK_SECONDS, FairQueue, P
 from interactor_ext._engine.limits.redis_buckets import RedisBuckets
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.redaction import clean_text
+from interactor_ext._engine.redis_clients import is_async
 from interactor_ext._engine.waiting import Closing, TaskWaiter, ThreadWaiter
-from interactor_ext._interactor.tokens.redis import is_async
 
 # Seconds of a wait after which the log says so.
 _LONG_WAIT = 1.0

@@ -13,8 +13,8 @@ from typing import Any
 from interactor_ext._engine.effects import Call, Effects
 from interactor_ext._engine.limits.buckets import Key, LocalBuckets, Tiers, observed
 from interactor_ext._engine.logs import logger
+from interactor_ext._engine.redis_clients import blocking, is_async
 from interactor_ext._engine.waiting.threads import UNBOUNDED, DaemonThreads
-from interactor_ext._interactor.tokens.redis import blocking, is_async
 
 # `Bucket.next` and `LocalBuckets.reserve` as one atomic script. A test compares both.
 _RESERVE = """

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from interactor_ext._engine.lazy import lazy_modules
 
-# The first, which is for async streams, imports asyncio, the second the models of its events.
-lazy_modules(__name__, "read_ahead", "stream")
+# Most programs open no stream; `read_ahead`, which is for async ones, imports asyncio.
+lazy_modules(__name__, "events", "read_ahead", "stream")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from interactor_client import models
 from interactor_client.errors import DecodeError
 from interactor_ext._engine.errors import ResponseValidationError
 from interactor_ext._engine.redaction import clean_text
@@ -30,15 +28,12 @@ class Received(NamedTuple):
 
 
 class EventReader:
-    """Reads the events of one family, a key of `models.EVENT_MODELS`."""
+    """Reads the events of one family: `builders` make the model of each type, and that of "" the others'."""
 
-    def __init__(self, family: str) -> None:
-        names = models.EVENT_MODELS[family]
-        self._builders: dict[str, Callable[[dict[str, Any]], Any]] = {
-            event_type: getattr(models, name).from_dict for event_type, name in names.items() if event_type
-        }
-        self._unknown: Callable[[dict[str, Any]], Any] = getattr(models, names[""]).from_dict
-        self._known = CONTROL.union(self._builders)
+    def __init__(self, builders: Mapping[str, Callable[[dict[str, Any]], Any]]) -> None:
+        self._builders = builders
+        self._unknown = builders[""]
+        self._known = CONTROL.union(builders) - {""}
 
     def read(self, sent: ServerSentEvent) -> Received:
         """The type is in the JSON or in the `event` field: the first known one counts, else that of the JSON."""
@@ -80,12 +75,6 @@ class EventReader:
                 path=error.path,
                 item=payload,
             ) from error
-
-
-@cache
-def event_reader(family: str) -> EventReader:
-    """The reader of a family, cached: it loads the models of the family."""
-    return EventReader(family)
 
 
 def _readable_error(data: str) -> dict[str, str] | str:

@@ -25,7 +25,7 @@ from interactor_ext._engine.responses import status_error
 from interactor_ext._engine.responses.read import BodyRefused, media_type
 from interactor_ext._engine.retry_policy import RetryPolicy
 from interactor_ext._engine.sse import DEFAULT_MAX_EVENT_SIZE
-from interactor_ext._engine.streams.events import Received, event_reader
+from interactor_ext._engine.streams.events import EventReader, Received
 from interactor_ext._engine.streams.state import Action, End, Receive, StreamState
 from interactor_ext._engine.waiting import Latch
 
@@ -53,7 +53,7 @@ class SharedStream(Generic[E]):
         self,
         client: Any,
         kwargs: dict[str, Any],
-        family: str,
+        reader: EventReader,
         *,
         last_event_id: str = "",
         max_reconnects: int | None = None,
@@ -78,7 +78,7 @@ class SharedStream(Generic[E]):
         self._announced_reconnects = 0
         self._idle_timeout = idle_timeout
         self._last_event_id = last_event_id
-        self._reader = event_reader(family)
+        self._reader = reader
         self._owner: object = None  # the loop that reads, and closes the connection when it is left
         self._is_new_connection = False
         self._is_entered = False

@@ -65,7 +65,7 @@ class _Cache(Generic[F]):
         self._clock = clock
         self._closed_by = ""
         self._state = TokenState(buffer)
-        self.on_token: Callable[[Token], object] | None = None
+        self.on_token: Callable[[float], object] | None = None
         """Called with each new token."""
         self.narrower: dict[str, Self] = {}
         """The caches of the tokens of stream URLs, by what these open. They are dropped with this one's token."""
@@ -167,7 +167,7 @@ class _Cache(Generic[F]):
             pending.done.set()
         if token is not None:
             if self.on_token is not None:
-                self.on_token(token)
+                self.on_token(token.expires_at)
         elif outcome is not None and valid is not None:
             left = valid.expires_at - now
             logger.warning("couldn't renew the access token, which is valid for %.0f s more: %s", left, outcome)

@@ -4,7 +4,6 @@ imported only once the caller has passed one.
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 import random
@@ -15,28 +14,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from interactor_ext._engine.equality import EqualBySettings
-from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.redis_clients import blocking
 from interactor_ext._interactor.tokens.store import Token, parse_token
 
 _POLL = 0.05
 _random = random.SystemRandom()  # `random.seed` of the program does not reach it
 # Only the owner may release the lock: after its expiry it may belong to another.
 _UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-
-# What a synchronous client takes of the settings of an asynchronous one, besides those of TLS.
-_SETTINGS = frozenset(
-    {
-        "host",
-        "port",
-        "path",
-        "db",
-        "username",
-        "password",
-        "credential_provider",
-        "socket_timeout",
-        "socket_connect_timeout",
-    }
-)
 
 
 class RedisTokenStore(EqualBySettings):
@@ -96,33 +80,3 @@ class RedisTokenStore(EqualBySettings):
             # Random, so that no process always loses.
             time.sleep(_POLL * (0.5 + _random.random()))
         return True
-
-
-def is_async(redis: Any) -> bool:
-    """Whether this is a client of `redis.asyncio`. Every store asks it what it was given."""
-    if isinstance(redis, str | bytes):  # not quoted: a URL may hold a password
-        raise ConfigurationError("A client of Redis is required, not a URL: pass redis.Redis.from_url(url).")
-    return inspect.iscoroutinefunction(getattr(redis, "execute_command", None))
-
-
-def blocking(redis: Any) -> Any:
-    """The client itself, or a synchronous client with the settings of an asynchronous one, which would need an event
-    loop.
-    """
-    if not is_async(redis):
-        return redis
-    import redis as package
-    from redis import connection
-
-    pool = getattr(redis, "connection_pool", None)
-    kind = getattr(connection, getattr(getattr(pool, "connection_class", None), "__name__", ""), None)
-    if pool is None or kind is None:
-        # A cluster or sentinels: their settings do not name their nodes.
-        raise ConfigurationError(
-            f"A {type(redis).__module__}.{type(redis).__name__} can't be used here: pass its synchronous "
-            "version, which works for AsyncInteractorClient as well."
-        )
-    settings = {
-        name: value for name, value in pool.connection_kwargs.items() if name in _SETTINGS or name.startswith("ssl_")
-    }
-    return package.Redis(connection_pool=package.ConnectionPool(connection_class=kind, **settings))

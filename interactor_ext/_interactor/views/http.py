@@ -6,6 +6,7 @@ What every call needs happens here or below, so that endpoint functions called w
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import sys
 import time
@@ -23,8 +24,9 @@ from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.responses.connection_error import connection_error, interrupt_behind
 from interactor_ext._engine.responses.read import ACCEPT_ENCODING, read_response
-from interactor_ext._engine.streams import stream
+from interactor_ext._engine.streams import events, stream
 from interactor_ext._engine.waiting import Closing, require_asyncio
+from interactor_ext._interactor import models
 from interactor_ext._interactor.config import InteractorConfig
 from interactor_ext._interactor.version import __version__
 from interactor_ext._interactor.views import ensuring, partial_pages, unsendable
@@ -264,7 +266,7 @@ class ViewSender(_Sender[ViewClient]):
         return pages.iterate(fetch, prefetch, on_invalid, request=request)
 
     def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> EventStream[Any]:
-        return stream.Stream(self.http, kwargs, family, **options, **_stream_settings(self.http))
+        return stream.Stream(self.http, kwargs, event_reader(family), **options, **_stream_settings(self.http))
 
 
 class AsyncViewSender(_Sender[AsyncViewClient]):
@@ -291,7 +293,7 @@ class AsyncViewSender(_Sender[AsyncViewClient]):
         return pages.aiterate(fetch, prefetch, on_invalid, request=request)
 
     def stream(self, kwargs: dict[str, Any], family: str, **options: Any) -> AsyncEventStream[Any]:
-        return stream.AsyncStream(self.http, kwargs, family, **options, **_stream_settings(self.http))
+        return stream.AsyncStream(self.http, kwargs, event_reader(family), **options, **_stream_settings(self.http))
 
 
 def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:
@@ -303,6 +305,13 @@ def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:
     pages.check_prefetch(prefetch)
     operation = kwargs["extensions"]["operation"]
     return f"{operation.method} {operation.path}"
+
+
+@functools.cache
+def event_reader(family: str) -> events.EventReader:
+    """The reader of a family of events, a key of `models.EVENT_MODELS`."""
+    names = models.EVENT_MODELS[family]
+    return events.EventReader({event_type: getattr(models, name).from_dict for event_type, name in names.items()})
 
 
 def _stream_settings(http: ViewClient | AsyncViewClient) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 from interactor_ext._engine.effects import Call, Effects, run_async, run_sync
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.logs import webhooks_logger as logger
-from interactor_ext._interactor.tokens.redis import is_async
+from interactor_ext._engine.redis_clients import is_async
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks.stores._contract import DEFAULT_TTL, ClaimState
 

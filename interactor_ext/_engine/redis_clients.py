@@ -1,0 +1,53 @@
+"""Clients of Redis that users bring, sync and async. The redis package is imported once there is one."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from interactor_ext._engine.errors import ConfigurationError
+
+# What a synchronous client takes of the settings of an asynchronous one, besides those of TLS.
+_SETTINGS = frozenset(
+    {
+        "host",
+        "port",
+        "path",
+        "db",
+        "username",
+        "password",
+        "credential_provider",
+        "socket_timeout",
+        "socket_connect_timeout",
+    }
+)
+
+
+def is_async(redis: Any) -> bool:
+    """Whether this is a client of `redis.asyncio`. Every store asks it what it was given."""
+    if isinstance(redis, str | bytes):  # not quoted: a URL may hold a password
+        raise ConfigurationError("A client of Redis is required, not a URL: pass redis.Redis.from_url(url).")
+    return inspect.iscoroutinefunction(getattr(redis, "execute_command", None))
+
+
+def blocking(redis: Any) -> Any:
+    """The client itself, or a synchronous client with the settings of an asynchronous one, which would need an event
+    loop.
+    """
+    if not is_async(redis):
+        return redis
+    import redis as package
+    from redis import connection
+
+    pool = getattr(redis, "connection_pool", None)
+    kind = getattr(connection, getattr(getattr(pool, "connection_class", None), "__name__", ""), None)
+    if pool is None or kind is None:
+        # A cluster or sentinels: their settings do not name their nodes.
+        raise ConfigurationError(
+            f"A {type(redis).__module__}.{type(redis).__name__} can't be used here: pass its synchronous "
+            "version, which works for AsyncInteractorClient as well."
+        )
+    settings = {
+        name: value for name, value in pool.connection_kwargs.items() if name in _SETTINGS or name.startswith("ssl_")
+    }
+    return package.Redis(connection_pool=package.ConnectionPool(connection_class=kind, **settings))
