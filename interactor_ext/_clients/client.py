@@ -27,6 +27,7 @@ from interactor_ext._interactor.views.http import AsyncViewClient, ViewClient
 from interactor_ext._interactor.views.reports import Health, OnResponse, RateLimit, health_from
 from interactor_ext._interactor.views.sequences import AsyncSequences, Sequences
 from interactor_ext._interactor.views.view import Immutable, StreamURL, View, room_stream, workflow_stream
+from interactor_ext.chat import AsyncChats, Chats
 
 if TYPE_CHECKING:
     from builtins import property as cached_property  # as in interactor_client.api
@@ -191,7 +192,7 @@ class _Client(Immutable, Generic[S, N]):
 missing(_Client, "from_env from_config from_service_account_json from_service_account_file")
 
 
-class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, Resources, calls=True):
+class InteractorClient(_Client["SharedState", httpx.BaseTransport], Chats, Sequences, Resources, calls=True):
     """The client for threads. One client serves a whole process.
 
     The settings are the fields of `InteractorConfig`, as keywords; the rest comes from `config` or, without one, from
@@ -353,7 +354,7 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Sequences, R
 
 
 class AsyncInteractorClient(
-    _Client["AsyncSharedState", httpx.AsyncBaseTransport], AsyncSequences, AsyncResources, calls=True
+    _Client["AsyncSharedState", httpx.AsyncBaseTransport], AsyncChats, AsyncSequences, AsyncResources, calls=True
 ):
     """The client for asyncio: `InteractorClient` with coroutines. One client serves all event loops of a process."""
 

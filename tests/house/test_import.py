@@ -46,7 +46,7 @@ SANDBOX = (
 )
 GENERATED = {"interactor_client.models.*", "interactor_client.api.*"}
 BATTERIES = {
-    "chat",
+    "chat._*",
     "tools",
     "webhooks",
     "sandbox",

@@ -1,4 +1,4 @@
-"""The clients and their views: settings, options, requests, waits, and the shared clients of a process."""
+"""The views of a client: options, requests, waits, and the state that all of them share."""
 
 from __future__ import annotations
 
