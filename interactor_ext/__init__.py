@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from interactor_ext._engine import errors as _errors
 from interactor_ext._engine.errors import *  # noqa: F403  # all of them are public
 from interactor_ext._engine.lazy import lazy_names
-from interactor_ext._interactor.version import __version__
+from interactor_ext._interactor import __version__
 
 if TYPE_CHECKING:
     from interactor_client.types import UNSET, Unset
-    from interactor_ext._clients.client import AsyncInteractorClient, InteractorClient
+    from interactor_ext._clients import AsyncInteractorClient, InteractorClient
     from interactor_ext._clients.shared_clients import get_async_client, get_client, reset_clients
     from interactor_ext._engine.network.circuit_breaker import CircuitBreaker
     from interactor_ext._interactor.config import InteractorConfig, validate_env
@@ -67,7 +67,7 @@ if not TYPE_CHECKING:
             "._engine.network.circuit_breaker": ("CircuitBreaker",),
             ".chat._reply": ("AsyncReply", "Reply"),
             "._interactor.views.credential_auth": ("AsyncCredentialAuth", "CredentialAuth"),
-            "._clients.client": ("AsyncInteractorClient", "InteractorClient"),
+            "._clients": ("AsyncInteractorClient", "InteractorClient"),
             "._interactor.config": ("InteractorConfig", "validate_env"),
             "._interactor.views.reports": ("Health", "RateLimit", "ResponseInfo"),
             "._clients.shared_clients": ("get_async_client", "get_client", "reset_clients"),

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from interactor_ext._engine.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from interactor_ext._interactor.tokens import MemoryTokenStore, Token, TokenStore
     from interactor_ext._interactor.tokens.file import FileTokenStore
     from interactor_ext._interactor.tokens.redis import RedisTokenStore
-    from interactor_ext._interactor.tokens.store import MemoryTokenStore, Token, TokenStore
 
 __all__ = ["FileTokenStore", "MemoryTokenStore", "RedisTokenStore", "Token", "TokenStore"]
 
@@ -22,6 +22,6 @@ if not TYPE_CHECKING:
         {
             "interactor_ext._interactor.tokens.file": ("FileTokenStore",),
             "interactor_ext._interactor.tokens.redis": ("RedisTokenStore",),
-            "interactor_ext._interactor.tokens.store": ("MemoryTokenStore", "Token", "TokenStore"),
+            "interactor_ext._interactor.tokens": ("MemoryTokenStore", "Token", "TokenStore"),
         },
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
 
-from interactor_ext._clients.client import AsyncInteractorClient, InteractorClient
+from interactor_ext._clients import AsyncInteractorClient, InteractorClient
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.fork import fork_safe_lock
 from interactor_ext._engine.logs import line_of_caller
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from interactor_ext._engine.network.circuit_breaker import CircuitBreaker
     from interactor_ext._engine.retry_policy import RetryPolicy
     from interactor_ext._engine.telemetry_events import Telemetry
-    from interactor_ext._interactor.tokens.store import TokenStore
+    from interactor_ext._interactor.tokens import TokenStore
 
 
 class _Options(ConfigFields, total=False):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from interactor_ext._engine.lazy import LazyModule
 
+__version__ = "2.0.0"
+
 # Annotations name the models of methods that few programs call as `models.Message`, so that
 # `typing.get_type_hints` finds them.
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from interactor_client.advised import called
 from interactor_client.models import Message, MessageDelta, ToolCall
 from interactor_ext._engine.effects import run_async, run_sync
-from interactor_ext._engine.streams.event_iterators import AsyncEvents
+from interactor_ext._engine.streams.events import AsyncEvents
 from interactor_ext._engine.waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
 from interactor_ext._engine.waiting.closer import close_later
 from interactor_ext.chat._shared import SERVING, SharedReply

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 import typer.main
 
-from interactor_ext._interactor.version import __version__
+from interactor_ext._interactor import __version__
 from interactor_ext.cli.mistaken import with_advice
 from interactor_ext.cli.output import complain, write
 from interactor_ext.cli.sandbox import needs_sandbox, sandbox

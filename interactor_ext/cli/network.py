@@ -15,7 +15,7 @@ from interactor_ext._engine.network.idle_connections import origin_of
 from interactor_ext._engine.network.proxied import proxy_name
 from interactor_ext._engine.network.proxies_and_tls import environment_proxy
 from interactor_ext._engine.redaction import clean_text
-from interactor_ext._engine.responses.certificates import certificate_problem
+from interactor_ext._engine.responses.connection_error import certificate_problem
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 _TIMEOUT = 5.0

@@ -25,7 +25,7 @@ from interactor_ext._engine.telemetry_events import (
     WebhookQueue,
     WebhookReceived,
 )
-from interactor_ext._interactor.version import __version__
+from interactor_ext._interactor import __version__
 
 if TYPE_CHECKING:
     from opentelemetry import metrics, trace

@@ -15,7 +15,7 @@ from interactor_ext._engine.effects import run_async
 from interactor_ext._engine.errors import APIConnectionError, ConfigurationError
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.redaction import clean_text
-from interactor_ext._interactor.version import __version__
+from interactor_ext._interactor import __version__
 from interactor_ext.tools._calls import ErrorResult, PendingCall, ToolError, ToolRun
 from interactor_ext.tools._function import ToolFunction
 from interactor_ext.tools._shapes import Shape, error_text, require

@@ -146,7 +146,7 @@ def test_loggers_come_from_one_module_which_has_their_null_handler() -> None:
 def test_locks_come_from_one_module() -> None:
     """Use `safe_lock` or `fork_safe_lock`: Python 3.14 can leave others taken. Signals never reach a store's thread."""
     making = [named(path) for path in modules("interactor_ext") if re.search(r"threading\.R?Lock\(", path.read_text())]
-    assert making == ["interactor_ext/_engine/fork.py", "interactor_ext/_interactor/tokens/store.py"]
+    assert making == ["interactor_ext/_engine/fork.py", "interactor_ext/_interactor/tokens/__init__.py"]
 
 
 def test_no_test_replaces_the_clock_of_the_process() -> None:

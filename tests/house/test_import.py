@@ -61,11 +61,11 @@ NO_CLIENT = {*GENERATED, "interactor_client.client", "interactor_ext._clients", 
 # What is done, what loads some of its modules anyway, a module that it needs, and those that it loads no part of.
 LOADED = {
     "import": ("import interactor_ext", HTTPX, "interactor_ext", GENERATED | HEAVY),
-    "import of the clients": (CLIENTS, HTTPX, "interactor_ext._clients.client", GENERATED | HEAVY),
+    "import of the clients": (CLIENTS, HTTPX, "interactor_ext._clients", GENERATED | HEAVY),
     "client": (
         "import interactor_ext; interactor_ext.InteractorClient(client_id='a', client_secret='b')",
         f"{HTTPX}; httpx.Client()",
-        "interactor_ext._clients.client",
+        "interactor_ext._clients",
         {"attr", "asyncio", "dateutil", *GENERATED, *(f"interactor_ext.{name}" for name in BATTERIES)},
     ),
     "call": (CALL, HTTPX, "interactor_client.models.assistant", {"pydantic", "pydantic_core", "fastapi", "IPython"}),

@@ -58,7 +58,7 @@ def problems(project: Path, *arguments: str, folder: str = ".") -> list[str]:
 
 
 def test_package_has_the_version_and_the_license_of_the_project() -> None:
-    """Write the version of interactor_ext/_interactor/version.py into package.json."""
+    """Write the version of interactor_ext/_interactor/__init__.py into package.json."""
     assert json.loads((STATIC / "package.json").read_text())["version"] == interactor_ext.__version__
     assert (STATIC / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interactor_ext import InteractorClient
-from interactor_ext._interactor.tokens.store import parse_token
+from interactor_ext._interactor.tokens import parse_token
 from interactor_ext.tokens import FileTokenStore, Token
 from tests.support.scripted_server import ASSISTANT, OddServer, js
 from tests.support.waiting import in_time

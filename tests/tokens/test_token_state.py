@@ -20,8 +20,8 @@ from interactor_ext import (
     RateLimitError,
     ServerError,
 )
+from interactor_ext._interactor.tokens import read_token
 from interactor_ext._interactor.tokens.state import TokenState
-from interactor_ext._interactor.tokens.store import read_token
 from interactor_ext.tokens import Token
 
 NOW = 1_000_000.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import signal
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,7 +21,6 @@ import httpx
 from interactor_ext._engine.call import Call, describe_request, secrets_of
 from interactor_ext._engine.errors import APIConnectionError, APITimeoutError, InteractorError
 from interactor_ext._engine.redaction import clean_text, holds_secret
-from interactor_ext._engine.responses.certificates import certificate_problem, rejected_certificate
 from interactor_ext._engine.responses.read import BodyRefused
 
 # Raised before any byte of the request is sent.
@@ -35,6 +35,22 @@ _BEFORE_SENDING = (
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 _KNOWN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, InteractorError)
 _OURS = ("interactor_client", "interactor_ext")
+_TRUST = (
+    "set SSL_CERT_FILE to its file, or pass transport=Transport(verify="
+    'ssl.create_default_context(cafile="{file}")), or AsyncTransport'
+)
+_UNKNOWN_AUTHORITY = (
+    "its certificate authority isn't trusted here",
+    f"If it is your own, or that of a proxy that decrypts traffic, {_TRUST.format(file='ca.pem')}.",
+)
+# https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/, by the numbers in x509_vfy.h
+_PROBLEMS = {
+    **dict.fromkeys((2, 19, 20, 21), _UNKNOWN_AUTHORITY),
+    18: ("it is self-signed", f"If you trust this server, {_TRUST.format(file='server.pem')}."),
+    10: ("it has expired", "Whoever runs that server must renew it. If it is valid, this machine's clock is wrong."),
+    9: ("it isn't valid yet", "Check this machine's clock."),
+}
+_MISMATCH = (62, 64)
 
 
 def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
@@ -147,3 +163,22 @@ def _handlers() -> Iterator[CodeType]:
         code = getattr(getattr(handler, "__func__", handler), "__code__", None)
         if code is not None:
             yield code
+
+
+def rejected_certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """The certificate rejection that caused this error, if any."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def certificate_problem(error: ssl.SSLCertVerificationError, variable: str) -> tuple[str, str]:
+    """Why the certificate was rejected, and advice. `variable` holds the URL of the server."""
+    if error.verify_code in _MISMATCH:
+        problem = "it belongs to another host"
+        advice = f"Check the host in {variable}. A proxy or a captive portal may have responded in its place."
+    else:
+        problem, advice = _PROBLEMS.get(error.verify_code, ("it can't be verified", ""))
+    return f"{problem} ({error.verify_message.rstrip('.')})", advice

@@ -1,16 +1,18 @@
-"""Parses server-sent events: the type, the JSON and the model of each."""
+"""Parses server-sent events: the type, the JSON and the model of each; and the iterators of streams and chats."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from interactor_client.errors import DecodeError
 from interactor_ext._engine.errors import ResponseValidationError
 from interactor_ext._engine.redaction import clean_text
 from interactor_ext._engine.responses import status_error
 from interactor_ext._engine.sse import ServerSentEvent
+
+T = TypeVar("T")
 
 CONTROL = frozenset({"done", "heartbeat", "ping"})
 """Event types that control the stream and are not returned to the caller."""
@@ -82,3 +84,53 @@ def _readable_error(data: str) -> dict[str, str] | str:
     body = status_error.read_error_body(data.encode())
     said = {"code": body.code, "message": body.message}
     return {name: text for name, text in said.items() if text} or ({} if data.lstrip().startswith("{") else data)
+
+
+Take = Callable[[object, Callable[[Received], T]], T]
+
+
+class Events(Iterator[T]):
+    """What `take` returns, until it raises StopIteration. `leave` is called when this object is dropped, after a `for`
+    too. Both get an object that identifies the loop.
+    """
+
+    def __init__(self, take: Take[T], leave: Callable[[object], None], decode: Callable[[Received], T]) -> None:
+        # Not a partial of `take`, which makes each event 30 ns slower.
+        self._take, self._decode = take, decode
+        self._leave, self._loop = leave, object()
+
+    def __next__(self) -> T:
+        return self._take(self._loop, self._decode)
+
+    def close(self) -> None:
+        """Leave the loop."""
+        self._take = _no_more
+        self._leave(self._loop)
+
+    __del__ = close
+
+
+def _no_more(*_: object) -> NoReturn:
+    raise StopIteration
+
+
+class AsyncEvents(AsyncIterator[T]):
+    """`Events` for asyncio. Its `anext` may be cancelled and called again, as for a time limit on each event, and no
+    event is lost.
+    """
+
+    def __init__(self, take: Callable[[], Awaitable[T]], guard: AsyncGenerator[None, None]) -> None:
+        self._take = take  # raises StopAsyncIteration at the end
+        self._guard = guard
+
+    async def __anext__(self) -> T:
+        await anext(self._guard)
+        try:
+            return await self._take()
+        except StopAsyncIteration:
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """Leave the loop."""
+        await self._guard.aclose()

@@ -22,8 +22,7 @@ from interactor_ext._engine.network.sync_connection import SyncConnection
 from interactor_ext._engine.responses.connection_error import interrupt_behind
 from interactor_ext._engine.sse import ServerSentEvent
 from interactor_ext._engine.streams import read_ahead
-from interactor_ext._engine.streams.event_iterators import AsyncEvents, Events
-from interactor_ext._engine.streams.events import Received
+from interactor_ext._engine.streams.events import AsyncEvents, Events, Received
 from interactor_ext._engine.streams.shared import BROKEN, Gap, SharedStream, two_readers
 from interactor_ext._engine.streams.state import Action, Backoff, Connect, Receive
 from interactor_ext._engine.waiting import NO_ASYNC_WITH, NO_WITH, TaskWaiter, ThreadWaiter, require_asyncio

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypedDict, Unpack
 import httpx
 
 from interactor_ext._engine.errors import ConfigurationError
-from interactor_ext._interactor.config import checks, environments, names
+from interactor_ext._interactor.config import checks, environments
 from interactor_ext._interactor.config.environments import ENVIRONMENTS, URLS, Environment
 
 _REQUIRED = ("client_id", "client_secret")
@@ -92,7 +92,7 @@ class InteractorConfig:
     def __init__(self, **fields: Unpack[ConfigFields]) -> None:
         unknown = fields.keys() - ConfigFields.__annotations__.keys()
         if unknown:
-            raise names.unknown_setting(min(unknown), ConfigFields.__annotations__)
+            raise checks.unknown_setting(min(unknown), ConfigFields.__annotations__)
         variables = _environment()
         environments.check_environment(fields, variables)
         # None means not given, never "no limit": so a value that is missing switches off no timeout.
@@ -103,7 +103,7 @@ class InteractorConfig:
             said = keywords if "environment" in variables else given
             if environment := environments.environment_of([said.get(name) for name in URLS]):
                 given["environment"] = environment
-        unread = names.unread_variables(_VARIABLES, _settled(given))
+        unread = checks.unread_variables(_VARIABLES, _settled(given))
         given["client_secret"] = unwrapped(given.get("client_secret", ""))
         if isinstance(scopes := given.get("scopes"), Sequence):
             given["scopes"] = tuple(scopes.split() if isinstance(scopes, str) else scopes)
@@ -191,7 +191,7 @@ def validate_env() -> None:
     environment = _environment()
     missing = [_VARIABLES[name] for name in _REQUIRED if name not in environment]
     if missing:
-        unread = names.unread_variables(_VARIABLES, _settled(environment))
+        unread = checks.unread_variables(_VARIABLES, _settled(environment))
         raise ConfigurationError("; ".join([f"not set in the environment: {', '.join(missing)}", *unread]))
     InteractorConfig.from_env()
 

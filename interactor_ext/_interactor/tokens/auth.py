@@ -10,8 +10,8 @@ import httpx
 from interactor_ext._engine.call import Call, describe_request
 from interactor_ext._engine.errors import InteractorError
 from interactor_ext._engine.logs import logger
+from interactor_ext._interactor.tokens import Token
 from interactor_ext._interactor.tokens.cache import AsyncTokenCache, TokenCache
-from interactor_ext._interactor.tokens.store import Token
 
 if TYPE_CHECKING:
     from interactor_client.types import Operation

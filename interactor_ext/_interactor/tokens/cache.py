@@ -19,8 +19,8 @@ from interactor_ext._engine.fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._engine.lazy import asyncio
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.waiting import Latch, closed, no_thread, start_thread
+from interactor_ext._interactor.tokens import Token
 from interactor_ext._interactor.tokens.state import TokenState
-from interactor_ext._interactor.tokens.store import Token
 
 if TYPE_CHECKING:
     from interactor_ext._interactor.tokens.shared_store import SharedStore

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from interactor_ext._engine.equality import EqualBySettings
-from interactor_ext._interactor.tokens.store import Token, load_token
+from interactor_ext._interactor.tokens import Token, load_token
 
 _POLL = 0.02
 _WRITE_TIMEOUT = 5.0

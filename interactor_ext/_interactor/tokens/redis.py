@@ -15,7 +15,7 @@ from typing import Any
 
 from interactor_ext._engine.equality import EqualBySettings
 from interactor_ext._engine.redis_clients import blocking
-from interactor_ext._interactor.tokens.store import Token, parse_token
+from interactor_ext._interactor.tokens import Token, parse_token
 
 _POLL = 0.05
 _random = random.SystemRandom()  # `random.seed` of the program does not reach it

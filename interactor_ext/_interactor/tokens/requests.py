@@ -11,7 +11,7 @@ import httpx
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.responses.read import read_response
 from interactor_ext._interactor.config import InteractorConfig
-from interactor_ext._interactor.tokens.store import Token, read_token
+from interactor_ext._interactor.tokens import Token, read_token
 
 TokenPlan = Generator[dict[str, Any], httpx.Response, Token]
 """Yields the arguments of token requests, gets their responses, and returns the token."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from interactor_ext._engine.effects import Call, Effects, despite_lost_answers, view_until
-from interactor_ext._interactor.tokens.store import Token
+from interactor_ext._interactor.tokens import Token
 
 
 def revoke(user: Any) -> Effects[bool]:

@@ -17,7 +17,7 @@ from interactor_ext._engine.redaction import clean_text
 from interactor_ext._engine.waiting import Latch
 from interactor_ext._engine.waiting.threads import DaemonThreads
 from interactor_ext._interactor.config import InteractorConfig
-from interactor_ext._interactor.tokens.store import Token, TokenStore, load_token
+from interactor_ext._interactor.tokens import Token, TokenStore, load_token
 
 Adopt = Callable[[Token | None], Token | None]
 """Takes what was found in a store. Returns the token that makes a new one unnecessary, if there is one."""

@@ -6,7 +6,7 @@ import copy
 import math
 
 from interactor_ext._engine.errors import APIStatusError, ConfigurationError, CredentialExpiredError
-from interactor_ext._interactor.tokens.store import Token
+from interactor_ext._interactor.tokens import Token
 
 # After a request that was refused, or that could not replace a token which is still valid: else each call makes one.
 _PAUSE = 5.0

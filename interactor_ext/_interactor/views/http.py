@@ -26,9 +26,8 @@ from interactor_ext._engine.responses.connection_error import connection_error, 
 from interactor_ext._engine.responses.read import ACCEPT_ENCODING, read_response
 from interactor_ext._engine.streams import events, stream
 from interactor_ext._engine.waiting import Closing, require_asyncio
-from interactor_ext._interactor import models
+from interactor_ext._interactor import __version__, models
 from interactor_ext._interactor.config import InteractorConfig
-from interactor_ext._interactor.version import __version__
 from interactor_ext._interactor.views import ensuring, partial_pages, unsendable
 from interactor_ext._interactor.views.reports import RATE_LIMITS, RateLimits, tell
 from interactor_ext._interactor.views.view import OfOneProcess, View
