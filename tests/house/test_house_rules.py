@@ -33,6 +33,15 @@ EXTRA_ROOMS = {
     "webhooks/django": {"asgiref", "django"},
 }
 
+# Each imports of its own band and of those before it.
+BANDS = (
+    {"_engine"},
+    {"_interactor"},
+    {"chat", "tools", "webhooks", "relay", "telemetry"},
+    {"_clients"},
+    {"deprecation", "limits", "logs", "retry", "sse", "tokens", "transports"},  # what users import of the first two
+    {"sandbox", "testing", "cli", "pytest_plugin"},
+)
 CLIENT = (
     *(
         "interactor_ext._clients",
@@ -89,6 +98,24 @@ def importing(package: str, name: str | tuple[str, ...], **how: bool) -> dict[st
 
 def test_interactor_client_does_not_import_interactor_ext() -> None:
     assert importing("interactor_client", "interactor_ext") == {}
+
+
+def test_imports_go_down_and_the_engine_knows_nothing_of_interactor() -> None:
+    """What the engine needs of a room above is handed to it. Own code imports a name from where it is defined."""
+    level = {room: number for number, band in enumerate(BANDS) for room in band}
+    rooms = {each.stem for each in (ROOT / "interactor_ext").iterdir() if each.suffix == ".py" or each.is_dir()}
+    assert rooms - {"__init__", "__pycache__"} == level.keys(), "add it to BANDS"
+    upward = [
+        f"{named(path)} imports {name}"
+        for path in modules("interactor_ext")
+        if path.parent != ROOT / "interactor_ext" or path.stem != "__init__"
+        for name in imports(path, typing_too=True)
+        if name.startswith("interactor_ext.")
+        and level.get(name.split(".")[1], 0) > level[module_name(path).split(".")[1]]
+    ]
+    assert upward == []
+    of_the_api = ("interactor_client.models", "interactor_client.api")
+    assert importing("interactor_ext/_engine", of_the_api, typing_too=True) == {}
 
 
 @pytest.mark.parametrize("room", ["webhooks", "sandbox"])
