@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import httpx
 
     from interactor_client.types import Operation
+    from interactor_ext._engine.errors import APIStatusError
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing, so they need no idempotency key."""
+
+
+class Api:
+    """What calls can't know of their API. The client of an API says it in a subclass."""
+
+    def url_variable(self, call: Call) -> str:
+        """What sets the URL of the server that a call goes to."""
+        return "its URL"
+
+    def is_token_request(self, call: Call) -> bool:
+        """Whether the call may be repeated at any time, and its 400 is about the credentials."""
+        return False
+
+    def advice(self, kind: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
+        """The end of the message of the error for a status, from the attributes of that error."""
+        return ""
+
+
+_ANY_API = Api()
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +42,7 @@ class Call:
 
     operation: Operation | None = None
     is_for_account_server: bool = False
+    api: Api = _ANY_API
     namespace: str | None = None
     path: str = ""
     """The path of the operation, with its ids percent-encoded and without the path of the server."""
@@ -74,8 +95,8 @@ class Call:
 
     @property
     def url_variable(self) -> str:
-        """The environment variable of the server that it goes to."""
-        return "INTERACTOR_ACCOUNT_SERVER_URL" if self.is_for_account_server else "INTERACTOR_CORE_API_URL"
+        """What sets the URL of the server that it goes to."""
+        return self.api.url_variable(self)
 
 
 def describe_request(request: httpx.Request) -> str:

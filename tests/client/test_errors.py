@@ -238,7 +238,7 @@ def test_redirect_names_where_it_leads_without_secrets(location: str, shown: str
 def test_message_gives_advice_for_each_code_that_says_more_than_its_status(code: str) -> None:
     message = str(error_of(400, json.dumps({"error": {"code": code, "message": "No"}})))
     assert not message.endswith(f"400 {code})."), (
-        f"_ADVICE_BY_CODE in interactor_ext/_engine/responses/status_error.py says what to do after {code}"
+        f"advice_on in interactor_ext/_interactor/views/advice.py says what to do after {code}"
     )
 
 

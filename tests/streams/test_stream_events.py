@@ -267,7 +267,7 @@ def test_compressed_stream_is_refused(mode: str) -> None:
 @pytest.mark.parametrize(
     ("content_type", "words"),
     [
-        ("text/html", r"is a web page instead of an event stream: .*INTERACTOR_CORE_API_URL"),
+        ("text/html", r"is a web page instead of an event stream: .*Check the network"),
         ("application/json; charset=utf-8", "has the content type 'application/json', not 'text/event-stream'"),
     ],
 )

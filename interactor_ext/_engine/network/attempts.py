@@ -240,8 +240,7 @@ class Attempts:
 
     def _is_repeatable(self) -> bool:
         # Another token does no harm, and without one nothing else gets through.
-        is_for_token = self.call.operation is not None and self.call.operation.id == "create_token"
-        return is_for_token or "idempotency-key" in self.request.headers
+        return self.call.api.is_token_request(self.call) or "idempotency-key" in self.request.headers
 
     def _decide(
         self, *, status: int | None = None, sent: bool = True, retry_after: float | None = None

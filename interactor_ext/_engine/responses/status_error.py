@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
 
@@ -44,26 +43,17 @@ _CLASSES: Mapping[int, type[APIStatusError]] = {
     422: ValidationError,
     429: RateLimitError,
 }
-_ADVICE: Mapping[type, str] = {
-    AuthenticationError: "Check the client id and the client secret, and that they are for this environment.",
-    PermissionDeniedError: "Check that the OAuth client has the scope for this operation and access to this namespace.",
-    ConflictError: "Its current state doesn't allow this. Fetch it to check its status.",
-    GoneError: "This part of the API was switched off. A newer version of the SDK may have its successor.",
-    ServerError: "The platform failed. Try again later; if it keeps failing, give its support the request id.",
-}
 # Headers that can hold a secret, and that no caller needs.
 _WITHHELD = frozenset({"set-cookie", "authorization", "proxy-authorization", "www-authenticate"})
-_QUOTES = frozenset("\"'`\u2018\u2019\u201c\u201d")
 _LONGEST_NAME = 200
-_LONGEST_VALUE = 100
 
 
 def status_error(response: httpx.Response) -> APIStatusError:
     """The error for a response that is no success. The body of a stream must have been read before."""
-    status = response.status_code
+    status, call = response.status_code, Call.of(response.request)
     body = read_error_body(response.content)
     cls = class_for(status)
-    if status == 400 and body.code and _is_for_token(response.request):  # without a code, it is a gateway's
+    if status == 400 and body.code and call.api.is_token_request(call):  # without a code, it is a gateway's
         cls = AuthenticationError
     secrets = secrets_of(response.request)
     about = described(response, secrets)
@@ -72,7 +62,7 @@ def status_error(response: httpx.Response) -> APIStatusError:
     if body.request_id:
         about["request_id"] = clean_text(body.request_id, secrets)[:_LONGEST_NAME]
     message = clean_text(body.message, secrets) if body.message else f"The server responded with {status}"
-    sentence = _sentence(message, describe_request(response.request), about, _advice(cls, about, response))
+    sentence = _sentence(message, describe_request(response.request), about, call.api.advice(cls, about, response))
     if issubclass(cls, GoneError):
         sentence += deprecation.sunset_notice(response)
     error = cls(sentence, **about)
@@ -108,45 +98,6 @@ def _sentence(message: str, request: str, about: Mapping[str, Any], advice: str)
     return f"{message.rstrip('.')} ({request}: {known})." + (f" {advice}" if advice else "")
 
 
-def _advice(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
-    """The advice at the end of an error message."""
-    if about["code"] == "REFRESH_FAILED":
-        return "The user must connect the credential again."
-    if issubclass(cls, RateLimitError) and about["retry_after"] is not None:
-        return f"Retry after {about['retry_after']:g} s."
-    if 300 <= about["status"] < 400:
-        advice = "Redirects aren't followed, because they would send the token elsewhere."
-        where = _target(about["headers"].get("location", ""))
-        return f"{where}{advice} Check {Call.of(response.request).url_variable}."
-    if issubclass(cls, NotFoundError):
-        return clean_text(_not_found_advice(response.request), secrets_of(response.request))
-    if about["status"] in (405, 501):
-        return (
-            "This server doesn't have the operation. Nothing was done, and retrying won't help. "
-            f"If it isn't the platform, check {Call.of(response.request).url_variable}."
-        )
-    if issubclass(cls, AuthenticationError) and (quoted := _quoted_fields(response.request)):
-        return f"{quoted} is sent with the quotes around it. Remove them where it is set."
-    if issubclass(cls, ConflictError) and "idempotency-key" in response.request.headers:
-        call = Call.of(response.request)
-        if call.may_be_done:
-            other = "" if call.has_own_key else ", or the key was used for another body"
-            return f"An earlier attempt may still be running{other}. Check whether it took effect before you repeat it."
-        if not call.has_own_key:
-            return "An idempotency key belongs to one request body. Use a new key for another body."
-    return next((_ADVICE[each] for each in cls.__mro__ if each in _ADVICE), "")
-
-
-def _target(location: str) -> str:
-    """The target of a redirect without user, query and fragment, which may hold secrets."""
-    try:
-        parts = urlsplit(location)
-    except ValueError:
-        return ""
-    place = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.partition(";")[0], "", ""))
-    return f"It redirects to {place[:_LONGEST_NAME]}. " if place else ""
-
-
 def found_instead(response: httpx.Response) -> str:
     """What a success holds instead of the requested data, as the end of a sentence; "" if that is unknown."""
     page = re.match(rb"\s*<(!doctype html|html)\b", response.content[:_LONGEST_NAME], re.IGNORECASE)
@@ -169,42 +120,6 @@ def web_page_instead_of(expected: str, response: httpx.Response) -> str:
         f"is a web page instead of {expected}: a proxy's, a login page, or that of a network that wants you to sign "
         f"in. Check the network, and {Call.of(response.request).url_variable}."
     )
-
-
-def _quoted_fields(request: httpx.Request) -> str:
-    """The credentials of a token request that have quotes around them, as `docker --env-file` leaves them."""
-    if not _is_for_token(request):
-        return ""
-    fields = {name: str(value) for name, value in json.loads(request.content).items()}
-    quoted = [name for name, value in fields.items() if value[:1] in _QUOTES and value[-1:] in _QUOTES]
-    return " and ".join(name for name in quoted if name in ("client_id", "client_secret"))
-
-
-def _is_for_token(request: httpx.Request) -> bool:
-    return getattr(Call.of(request).operation, "id", "") == "create_token"
-
-
-def _not_found_advice(request: httpx.Request) -> str:
-    """What to check after a 404. It quotes ids and the namespace, so it must be cleaned of secrets."""
-    call = Call.of(request)
-    operation, namespace = call.operation, call.namespace
-    where = "without a namespace" if namespace is None else f"in the namespace {_short(namespace)}"
-    if operation is None:
-        return f"Check the path and its ids: the request was {where}."
-    if "{" not in operation.path:
-        return f"The path contains no id, so the URL is wrong: check {call.url_variable}, which ends in /api/v1."
-    steps = zip(operation.path.split("/"), call.path.partition("?")[0].split("/"), strict=False)
-    ids = [f"{name.strip('{}')} {_short(unquote(step))}" for name, step in steps if name.startswith("{")]
-    advice = (
-        "resources of a namespace are only visible there, through client.namespace(...)"
-        if namespace is None
-        else "check both, because resources in other namespaces aren't visible here"
-    )
-    return f"No {' and '.join(ids)} {where}: {advice}."
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}...")
 
 
 def described(response: httpx.Response, secrets: tuple[str, ...]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 import httpx
 
 from interactor_client.types import UNSET
-from interactor_ext._engine.call import READS, Call
-from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.call import READS, Api, Call
+from interactor_ext._engine.errors import APIStatusError, ConfigurationError
 from interactor_ext._interactor.config import InteractorConfig
 from interactor_ext._interactor.config.checks import (
     idempotency_key_problem,
@@ -25,7 +25,7 @@ from interactor_ext._interactor.config.checks import (
     seconds_problem,
     warn_of_milliseconds,
 )
-from interactor_ext._interactor.views import extras, unsendable
+from interactor_ext._interactor.views import advice, extras, unsendable
 from interactor_ext._interactor.views.reports import OnResponse, check_callback
 
 if TYPE_CHECKING:
@@ -36,6 +36,20 @@ if TYPE_CHECKING:
 _NOT_OF_PATH = frozenset("?#")
 # Fields of request bodies that no error message may quote.
 _SECRET_FIELDS = frozenset({"client_secret", "code", "secret", "token"})
+
+
+class _Interactor(Api):
+    def url_variable(self, call: Call) -> str:
+        return "INTERACTOR_ACCOUNT_SERVER_URL" if call.is_for_account_server else "INTERACTOR_CORE_API_URL"
+
+    def is_token_request(self, call: Call) -> bool:
+        return call.operation is not None and call.operation.id == "create_token"
+
+    def advice(self, kind: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
+        return advice.advice_on(kind, about, response)
+
+
+_INTERACTOR = _Interactor()
 
 
 class ImmutableError(ConfigurationError, AttributeError):
@@ -210,6 +224,7 @@ class View(NamedTuple):
         Looks at the request as it is going to be sent, however it was made.
         """
         call = Call.of(request)
+        call.api = _INTERACTOR
         if call.is_for_account_server:
             return
         named = set()
