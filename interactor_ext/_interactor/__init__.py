@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from interactor_ext._engine.lazy import LazyModule
 
 __version__ = "2.0.0"
+"""The version of the SDK."""
 
 # Annotations name the models of methods that few programs call as `models.Message`, so that
 # `typing.get_type_hints` finds them.

@@ -36,6 +36,7 @@ class PlatformGuard:
 
     @property
     def is_up(self) -> bool:
+        """Whether other hosts are refused."""
         return guard.guard == self._lead
 
     def up(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 PROGRAM = """
 import logging.config, sys
-from interactor_ext.logs import relay_logger
+from interactor_ext._engine.logs import relay_logger
 handler = {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"}
 logging.config.dictConfig({"version": 1, "handlers": {"h": handler}, "root": {"handlers": ["h"]}, **eval(sys.argv[1])})
 relay_logger.error("of the relay")

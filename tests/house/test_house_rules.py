@@ -165,7 +165,7 @@ def test_no_module_imports_an_extra_at_module_level() -> None:
 
 
 def test_loggers_come_from_one_module_which_has_their_null_handler() -> None:
-    """Edit the module to `from interactor_ext.logs import logger`, or add a logger there."""
+    """Edit the module to `from interactor_ext._engine.logs import logger`, or add a logger there."""
     making = [named(path) for path in modules("interactor_ext") if 'getLogger("interactor' in path.read_text()]
     assert making == ["interactor_ext/_engine/logs.py"]
 
