@@ -20,7 +20,7 @@ from interactor_ext._engine.waiting import NO_ASYNC_WITH, NO_WITH, require_async
 from interactor_ext._interactor import models
 from interactor_ext._interactor.config import ConfigFields, InteractorConfig
 from interactor_ext._interactor.tokens import TokenStore, revocation
-from interactor_ext._interactor.tokens.requests import NotNarrowedError
+from interactor_ext._interactor.tokens.auth import NotNarrowedError
 from interactor_ext._interactor.views import credential_auth, extras, low_level, shared_state
 from interactor_ext._interactor.views.http import AsyncViewClient, ViewClient
 from interactor_ext._interactor.views.reports import Health, OnResponse, RateLimit, health_from

@@ -1,7 +1,7 @@
 """The retry policy, and what a `Retry-After` header says.
 
 `RetryPolicy.decide` decides from plain values, without socket, clock or sleep, whether a request that can be sent again
-is, and when. `transports/_attempts.py` says which can't.
+is, and when. `network/attempts.py` says which can't.
 """
 
 from __future__ import annotations

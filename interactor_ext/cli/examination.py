@@ -24,7 +24,7 @@ from interactor_ext._engine.redaction import clean_text
 from interactor_ext._engine.retry_policy import parse_http_date
 from interactor_ext._interactor import __version__
 from interactor_ext._interactor.config import variables_without_effect
-from interactor_ext._interactor.tokens.requests import token_request
+from interactor_ext._interactor.tokens.auth import token_request
 from interactor_ext.cli import operations
 from interactor_ext.cli.network import Finding, reach
 from interactor_ext.cli.settings import WITHOUT_ACCOUNT

@@ -17,9 +17,8 @@ import httpx
 
 from interactor_ext._engine.call import Call
 from interactor_ext._engine.fork import release_inherited
-from interactor_ext._engine.network import hooks
+from interactor_ext._engine.network import guarded_origin, hooks
 from interactor_ext._engine.network.async_connection import AsyncConnection
-from interactor_ext._engine.network.guard import guarded_origin
 from interactor_ext._engine.network.http1 import Exchange
 from interactor_ext._engine.network.idle_connections import Connections, IdleConnections, Origin
 from interactor_ext._engine.network.per_loop import PerLoop

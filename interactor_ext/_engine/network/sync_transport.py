@@ -23,8 +23,7 @@ import httpx
 from interactor_ext._engine.call import Call
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.fork import after_fork_in_child, fork_safe_lock, notice_fork
-from interactor_ext._engine.network import hooks
-from interactor_ext._engine.network.guard import guarded_origin
+from interactor_ext._engine.network import guarded_origin, hooks
 from interactor_ext._engine.network.http1 import Exchange
 from interactor_ext._engine.network.idle_connections import Connections, IdleConnections, Origin
 from interactor_ext._engine.network.proxies_and_tls import Certificate, Proxy, Verify

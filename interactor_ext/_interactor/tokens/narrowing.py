@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from interactor_ext._engine.errors import APIStatusError
 from interactor_ext._interactor.config import InteractorConfig
-from interactor_ext._interactor.tokens.requests import NotNarrowedError, TokenPlan, token_from, token_request
+from interactor_ext._interactor.tokens.auth import NotNarrowedError, TokenPlan, token_from, token_request
 
 if TYPE_CHECKING:
     from interactor_client.types import Operation

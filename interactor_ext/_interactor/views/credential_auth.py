@@ -19,9 +19,8 @@ from interactor_ext._engine.responses.status_error import status_error
 from interactor_ext._engine.waiting import Closing, require_asyncio
 from interactor_ext._interactor.config.checks import is_loopback, url_problem
 from interactor_ext._interactor.tokens import Token
-from interactor_ext._interactor.tokens.auth import AsyncBearerAuth, BearerAuth, bearer
+from interactor_ext._interactor.tokens.auth import AsyncBearerAuth, BearerAuth, TokenPlan, bearer, token_from
 from interactor_ext._interactor.tokens.cache import AsyncTokenCache, TokenCache
-from interactor_ext._interactor.tokens.requests import TokenPlan, token_from
 from interactor_ext._interactor.views import httpx2_auth
 from interactor_ext._interactor.views.shared_state import AsyncSharedState, SharedState, fetch_with, fetch_with_async
 from interactor_ext._interactor.views.view import OfOneProcess, View

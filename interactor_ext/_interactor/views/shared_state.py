@@ -23,9 +23,15 @@ from interactor_ext._engine.network.sync_transport import Transport
 from interactor_ext._engine.retry_policy import RetryPolicy
 from interactor_ext._interactor.config import InteractorConfig
 from interactor_ext._interactor.tokens import Token, TokenStore, narrowing, secret_function, shared_store
-from interactor_ext._interactor.tokens.auth import AsyncBearerAuth, BearerAuth, deadline_of_call, is_for_core_api
+from interactor_ext._interactor.tokens.auth import (
+    AsyncBearerAuth,
+    BearerAuth,
+    MakePlan,
+    deadline_of_call,
+    is_for_core_api,
+    own_token,
+)
 from interactor_ext._interactor.tokens.cache import AsyncTokenCache, TokenCache
-from interactor_ext._interactor.tokens.requests import MakePlan, own_token
 from interactor_ext._interactor.views.http import AsyncViewClient, AsyncViewSender, HttpContext, ViewClient, ViewSender
 from interactor_ext._interactor.views.reports import RateLimits
 from interactor_ext._interactor.views.view import OfOneProcess, View
