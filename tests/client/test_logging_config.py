@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+import interactor_ext.logs  # noqa: F401 - it gives the loggers their handler
+
 PROGRAM = """
 import logging.config, sys
 from interactor_ext._engine.logs import relay_logger

@@ -39,6 +39,7 @@ _CHANGING = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:8765"),
     (r"\breq_[0-9a-f]+", "req_8Kp2"),
     (r"\broom_[0-9a-f]+", "room_4Kd9"),
+    (r"\. Did you mean '\w+'\?", ""),  # Python 3.13 suggests a keyword by itself
     (r"There is no cassette \S+/", "There is no cassette tests/cassettes/"),
 )
 
