@@ -242,7 +242,12 @@ def written_by(name: str, ran: list[str], *, is_async: bool, fails_until: int = 
 
 
 def connect_sqlite3(url: str) -> Any:
-    return partial(sqlite3.connect, url.removeprefix("sqlite:///"))
+    @contextmanager
+    def begin() -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+            yield connection
+
+    return begin
 
 
 ONCE = [
