@@ -350,7 +350,7 @@ async def test_more_calls_than_connections_wait_for_their_turn(postgres: Postgre
         await store.create()
         states = await asyncio.gather(*(store.claim(f"k{number % 10}", f"{number}", 60) for number in range(200)))
         assert sorted(states) == [CLAIMED] * 10 + [IN_PROGRESS] * 190
-        assert postgres.run(ours) == [(8,)]
+        assert 1 <= postgres.run(ours)[0][0] <= 8  # the pool opens more in the background
     eventually(lambda: postgres.run(ours) == [(0,)], "the end of the connections")
     with (
         PostgresEventStore(f"{postgres.dsn} application_name=crowd", timeout=60) as one,
