@@ -13,6 +13,7 @@ import httpx
 from interactor_ext._engine.call import Call
 from interactor_ext._engine.network import resolver
 from interactor_ext._engine.network.http1 import PIECE, Exchange
+from interactor_ext._engine.network.idle_connections import Origin
 from interactor_ext._engine.network.routes import (
     STAGGER,
     Hop,
@@ -31,10 +32,10 @@ class AsyncConnection(asyncio.Protocol):
     """`idle_since` is on the clock of its event loop."""
 
     def __init__(self, route: Route) -> None:
-        self.route = route
-        self.origin = route.origin
+        self.route: Route = route
+        self.origin: Origin = route.origin
         self.idle_since: float = 0.0
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self.loop.create_future()
         self._transport: Any = None
         self._is_aborted = False

@@ -60,7 +60,8 @@ class AsyncTransport(httpx.AsyncHTTPTransport):
     async def __aenter__(self) -> Self:
         return self
 
-    __aexit__ = httpx.AsyncBaseTransport.__aexit__
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Called by httpx: send a request."""

@@ -32,7 +32,7 @@ class Exchange:
     def __init__(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         self.head: Head | None = None
         """The final response, once it is known; informational ones (1xx) are skipped."""
-        self.is_complete = False
+        self.is_complete: bool = False
         self._request = method, target, headers
         self._parser: h11.Connection | None = None
         self._body: list[bytes] = []

@@ -17,6 +17,7 @@ import httpx
 
 from interactor_ext._engine.network import resolver
 from interactor_ext._engine.network.http1 import PIECE, Exchange
+from interactor_ext._engine.network.idle_connections import Origin
 from interactor_ext._engine.network.proxied import Handshake
 from interactor_ext._engine.network.routes import (
     STAGGER,
@@ -43,8 +44,8 @@ class SyncConnection:
     __slots__ = ("_closed", "_is_tls", "_socket", "idle_since", "origin", "route")
 
     def __init__(self, route: Route) -> None:
-        self.route = route
-        self.origin = route.origin
+        self.route: Route = route
+        self.origin: Origin = route.origin
         self.idle_since: float = 0.0
         self._socket: Any = None
         self._is_tls = False

@@ -79,7 +79,8 @@ class Transport(httpx.HTTPTransport):
     def __enter__(self) -> Self:
         return self
 
-    __exit__ = httpx.BaseTransport.__exit__
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Called by httpx: send a request."""
