@@ -63,8 +63,9 @@ class PerLoop(Generic[T]):
                 _close_in(loop, entry)
 
     def __del__(self) -> None:
-        for loop, entry in list(self._entries.items()):
-            _close_in(loop, entry)
+        close_in = globals()["_close_in"]  # None as the interpreter ends: modules are emptied before their objects go
+        for loop, entry in list(self._entries.items()) if close_in else ():
+            close_in(loop, entry)
 
     def values(self) -> list[T]:
         """The objects of all loops."""
@@ -139,7 +140,7 @@ async def _hold_until_shutdown(
     finally:
         try:
             current = asyncio.current_task()
-        except RuntimeError:
+        except (RuntimeError, AttributeError):
             pass  # the interpreter ends, and nobody has closed the loop, as under nest_asyncio
         else:
             holder = entry()
