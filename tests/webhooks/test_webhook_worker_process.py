@@ -261,7 +261,7 @@ def test_signal_lets_the_worker_of_sqs_end_its_handler_or_give_the_event_back(sh
 @pytest.mark.parametrize("event", ["room.message.created", "custom.blocks"], ids=["sync", "async that blocks its loop"])
 def test_worker_with_too_many_hanging_handlers_exits_4(shop: Shop, event: str) -> None:
     limits = "\nrouter.handler_timeout = 0.5\nworker = WebhookWorker(router, retry_delays=())"
-    most = "\nimport interactor_ext.webhooks.worker._process as process\nprocess._MAX_LEFT_BEHIND = 2"
+    most = "\nimport interactor_ext.webhooks.worker._process as process\nprocess._MAX_HANGING = 2"
     shop.start("--concurrency", "1", more=limits + most, name="worker")
     # More than two, since one whose thread does not begin in time hangs nowhere.
     keys = [f"shop:k{number}" for number in range(8)]
