@@ -240,8 +240,10 @@ def _begin_to_connect(address: resolver.Address) -> socket.socket:
 
 
 class Tls:
-    """TLS over a socket, or over TLS. `SSLContext.wrap_socket` hands the descriptor over to another object: after an
-    interrupt amid that both would close it, the second time when it may be a socket of another thread.
+    """TLS over a socket, or over TLS.
+
+    `SSLContext.wrap_socket` hands the descriptor to another object. If an interrupt hits in between, both objects close
+    it, the second one perhaps after another thread has opened a socket with the same number.
     """
 
     def __init__(self, sock: Any, context: ssl.SSLContext, host: str) -> None:
