@@ -1,8 +1,9 @@
-"""What calls over HTTP need, whatever the API. It knows nothing of Interactor, and imports nothing that does."""
+"""What calls over HTTP need, whatever the API. This package knows nothing of Interactor and imports nothing that
+does."""
 
 from __future__ import annotations
 
 from interactor_ext._engine.lazy import lazy_modules
 
-# Most programs use no lists, and make no calls that are several.
+# Most programs read no lists, and make no operations of several calls.
 lazy_modules(__name__, "effects", "pages")

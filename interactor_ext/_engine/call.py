@@ -1,4 +1,4 @@
-"""What is known of one call. It travels with the request, as `request.extensions["call"]`."""
+"""What the SDK knows about one call. It travels with the request, as `request.extensions["call"]`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from interactor_ext._engine.errors import APIStatusError
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing, so they need no idempotency key."""
+"""Methods that change nothing and so need no idempotency key."""
 
 
 class Api:
-    """What calls can't know of their API. The client of an API says it in a subclass."""
+    """What a call must ask about its API. Each API's client provides a subclass."""
 
     def url_variable(self, call: Call) -> str:
-        """What sets the URL of the server that a call goes to."""
+        """Name the setting that determines the server's URL."""
         return "its URL"
 
     def is_token_request(self, call: Call) -> bool:
-        """Whether the call may be repeated at any time, and its 400 is about the credentials."""
+        """Whether this requests a token: it may be repeated at any time, and a 400 is about the credentials."""
         return False
 
     def advice(self, kind: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
-        """The end of the message of the error for a status, from the attributes of that error."""
+        """The end of the error message for a status, given the attributes of the error."""
         return ""
 
 
@@ -38,43 +38,45 @@ _ANY_API = Api()
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call, from its view to its response: what it is, and how far it has come."""
+    """One call, from its view to its response: its settings and its progress."""
 
     operation: Operation | None = None
     is_for_account_server: bool = False
     api: Api = _ANY_API
     namespace: str | None = None
     path: str = ""
-    """The path of the operation, with its ids percent-encoded and without the path of the server."""
+    """The operation's path, without the server's, and with its ids percent-encoded."""
     max_retries: int | None = None
-    """None: as the retry policy of the client says."""
+    """None: as many as the client's retry policy says."""
     ends_at: float | None = None
     """The deadline, an instant of `time.monotonic()`."""
     secrets: tuple[str, ...] = ()
-    """Secrets of the request, which no error message may quote."""
+    """Secrets in the request, which no error message may quote."""
     token: str | None = None
     """The access token that it was last sent with."""
     hidden_query: dict[str, str] | None = None
     """Added to the URL only when it is sent, because httpx logs URLs."""
     wait_ends_at: float = math.inf
-    """When each wait of its attempt for the network ends, an instant of `time.monotonic()`, in our own transports."""
+    """When the current attempt stops waiting for the network, an instant of `time.monotonic()`. Only our transports use
+    it."""
     late: Callable[[], httpx.TimeoutException] | None = None
-    """Makes the error of an async attempt whose time is over now: cancelled as a whole, it can't say how far it is."""
+    """Makes the error of an async attempt that has run out of time: it's cancelled as a whole and can't say where it
+    was."""
     retries: int = 0
-    """How many attempts were followed by another."""
+    """The number of retries so far."""
     has_own_key: bool = False
-    """Whether the SDK made its idempotency key."""
+    """Whether the SDK generated its idempotency key."""
     may_be_done: bool = False
-    """Whether an earlier attempt may have been carried out, or still be running."""
+    """Whether an earlier attempt may have been carried out, or may still be running."""
 
     @property
     def may_be_running(self) -> bool:
-        """Whether a 409 can only be about an earlier attempt: nobody else knows the key."""
+        """Whether a 409 can only be about an earlier attempt, because nobody else knows the key."""
         return self.has_own_key and self.may_be_done
 
     @classmethod
     def of(cls, request: httpx.Request) -> Call:
-        """The call of a request; a new one for a request that no view has built."""
+        """Return the call of a request, or a new one for a request that no view has built."""
         try:
             return request.extensions["call"]  # type: ignore[no-any-return]
         except KeyError:
@@ -95,20 +97,20 @@ class Call:
 
     @property
     def url_variable(self) -> str:
-        """What sets the URL of the server that it goes to."""
+        """Name the setting that determines the URL of the server it goes to."""
         return self.api.url_variable(self)
 
 
 def describe_request(request: httpx.Request) -> str:
-    """The name of a request, such as `POST /rooms/{room_id}/messages`: a URL may hold what logs must not."""
+    """Name a request, as in `POST /rooms/{room_id}/messages`. Its URL may contain what logs must not."""
     operation = Call.of(request).operation
     return f"{request.method} {operation.path if operation is not None else request.url.path}"
 
 
 def secrets_of(request: httpx.Request) -> tuple[str, ...]:
-    """The secrets that were sent with a request: the client secret, secret fields of its body, and its token."""
+    """Return the secrets that a request was sent with: the client secret, secret fields of its body, and its token."""
     call = Call.of(request)
-    # Not from the headers: this is asked for each log record, and would be the slowest part of it.
+    # Not read from the headers: this runs for each log record, and decoding them would be its slowest part.
     if call.token is not None:
         return (*call.secrets, call.token)
     by_hand = request.headers.get("authorization", "").partition(" ")[2]

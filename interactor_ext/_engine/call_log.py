@@ -16,30 +16,30 @@ from interactor_ext._engine.logs import logger, user_id
 from interactor_ext._engine.redaction import holds_secret
 from interactor_ext._engine.responses import status_error
 
-# Larger bodies are not parsed for the id of the new resource.
+# Larger bodies aren't parsed for the new resource's id.
 _LARGEST_BODY = 65_536
-_LONGEST_ID = 200
+_MAX_ID_LENGTH = 200
 _CALL, _NO_ID = "%s %s: %s in %.0f ms (%s)", "no request id"
 
 
 def log_answer(request: httpx.Request, response: httpx.Response, headers: Mapping[bytes, bytes], began: float) -> None:
-    """Log a call that was answered. `headers` are the response's, `began` is an instant of `time.perf_counter()`."""
+    """Log a call that got a response. `headers` are the response's; `began` is an instant of `time.perf_counter()`."""
     status, level = response.status_code, logging.INFO
-    # Not through httpx's headers: the first look into them decodes them all, and was half of the cost of a record.
+    # Not through httpx's headers: the first access decodes them all, which was half of a record's cost.
     request_id = _loggable_id(request, headers.get(b"x-request-id", b"").decode("latin-1"))
     milliseconds = round((time.perf_counter() - began) * 1000, 1)
     fields = {"status_code": status, "request_id": request_id, "duration_ms": milliseconds}
     if not 200 <= status < 300:
         level = logging.WARNING
         fields["error_code"] = status_error.code_of(response)
-        fields["request_id"] = _loggable_id(request, response.headers.get("x-request-id"))  # two, if a proxy adds one
+        fields["request_id"] = _loggable_id(request, response.headers.get("x-request-id"))  # two, if a proxy added one
     elif status == 201 and (created := _created_id(request, response)):
         fields["resource_id"] = created
     _log(level, _CALL, request, fields, (status, milliseconds, request_id or _NO_ID))
 
 
 def log_failure(request: httpx.Request, error: InteractorError, began: float) -> None:
-    """Log a call that ended without an answer of its own."""
+    """Log a call that ended without a response of its own."""
     if logger.isEnabledFor(logging.WARNING):
         milliseconds = round((time.perf_counter() - began) * 1000, 1)
         fields = {"status_code": error.status, "request_id": error.request_id, "duration_ms": milliseconds}
@@ -51,7 +51,7 @@ def log_failure(request: httpx.Request, error: InteractorError, began: float) ->
 def log_retry(
     request: httpx.Request, response: httpx.Response | None, *, delay: float, attempt: int, reason: str
 ) -> None:
-    """Log an attempt that another follows."""
+    """Log a failed attempt that will be retried."""
     if logger.isEnabledFor(logging.WARNING):
         fields: dict[str, Any] = {"status_code": None, "request_id": None, "duration_ms": None}
         if response is not None:
@@ -62,12 +62,12 @@ def log_retry(
 
 
 def log_attempt(request: httpx.Request, outcome: httpx.Response | BaseException, number: int, seconds: float) -> None:
-    """Log one attempt of a call and its sizes, for whoever debugs."""
+    """Log one attempt of a call and its sizes, for debugging."""
     response = outcome if isinstance(outcome, httpx.Response) else None
     milliseconds = round(seconds * 1000, 1)
     length = request.headers.get("content-length", "0")
     sent = int(length) if length.isdecimal() else None
-    # After unpacking. The body of a stream is still to come.
+    # The size after unpacking. A stream's body is still to come.
     received = None if response is None or not response.is_closed else len(response.content)
     fields = {
         "status_code": None if response is None else response.status_code,
@@ -83,16 +83,17 @@ def log_attempt(request: httpx.Request, outcome: httpx.Response | BaseException,
 
 
 def _log(level: int, text: str, request: httpx.Request, fields: dict[str, Any], args: tuple[object, ...]) -> None:
-    """Log `fields` and what is known of a request. `text` begins with its method and endpoint, before `args`."""
+    """Log `fields` and what is known about a request. `text` starts with its method and endpoint, followed by
+    `args`."""
     call = Call.of(request)
     method, endpoint = request.method, request.url.path if call.operation is None else call.operation.path
-    # With `extra`, `logging` refuses a field that the application's own record factory sets as well.
+    # `logging` refuses `extra` fields that the application's own record factory also sets.
     record = logging.getLogRecordFactory()(logger.name, level, logger.name, 0, text, (method, endpoint, *args), None)
     vars(record).update(fields, method=method, endpoint=endpoint, namespace=call.namespace)
     _, is_template, rest = endpoint.rpartition("}")
     if is_template and call.path:
-        # The value of the last path parameter. It stays percent-encoded, so that it holds no line break.
-        record.resource_id = call.path.rsplit("/", rest.count("/") + 1)[1][:_LONGEST_ID]
+        # The last path parameter's value. It stays percent-encoded, so it contains no line break.
+        record.resource_id = call.path.rsplit("/", rest.count("/") + 1)[1][:_MAX_ID_LENGTH]
     if user := user_id.get():
         record.user_id = user
     if call.retries:
@@ -101,7 +102,7 @@ def _log(level: int, text: str, request: httpx.Request, fields: dict[str, Any], 
 
 
 def _created_id(request: httpx.Request, response: httpx.Response) -> str | None:
-    """The id of the new resource. Where the path already names a resource, that one is logged."""
+    """Return the new resource's id. If the path already names a resource, that one is logged instead."""
     operation = Call.of(request).operation
     if operation is not None and "}" in operation.path:
         return None
@@ -115,7 +116,7 @@ def _created_id(request: httpx.Request, response: httpx.Response) -> str | None:
 
 
 def _loggable_id(request: httpx.Request, text: str | None) -> str | None:
-    """An id that the server sent, shortened; None if it holds a secret or control characters."""
+    """Return an id that the server sent, shortened; None if it contains a secret or control characters."""
     if not text or not text.isprintable() or holds_secret(text, secrets_of(request)):
         return None
-    return text[:_LONGEST_ID]
+    return text[:_MAX_ID_LENGTH]

@@ -1,4 +1,4 @@
-"""Deprecated operations: the headers that tell of them, and one warning for each operation."""
+"""Deprecated operations: reads the headers that announce them, and warns once per operation."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 Hook = Callable[[str, "Deprecation"], object]
 H = TypeVar("H", bound=Hook)
 
-# A link of RFC 8288, and one of its parameters. Both may quote commas and semicolons.
+# A link of RFC 8288, and one of its parameters. Both may contain quoted commas and semicolons.
 _LINK = re.compile(r'<\s*([^<>\s]+)\s*>((?:[^,"]|"(?:[^"\\]|\\.)*+")*+)', re.DOTALL)
 _PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*+)"|([^\s;,"]+))', re.DOTALL)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# A date of RFC 9651 has at most 15 digits, and may have parameters behind it.
+# A date of RFC 9651 has at most 15 digits, and parameters may follow.
 _STRUCTURED_DATE = re.compile(r"@(-?[0-9]{1,15})(?:[ \t]*;.*)?", re.DOTALL)
 _UTC = re.compile(r"\bUTC$", re.IGNORECASE)
 # Values without a date, from drafts of RFC 9745. Parameters may follow.
@@ -51,10 +51,8 @@ class Deprecation(NamedTuple):
 
 
 def parse_deprecation(headers: Headers, *, base_url: str | None = None) -> Deprecation | None:
-    """What the headers of a response say; None if neither `Deprecation` nor `Sunset` is present and readable.
-
-    `headers` is a mapping, such as those of any HTTP client, or pairs of name and value.
-
+    """Read the headers of a response; None if neither `Deprecation` nor `Sunset` is present and readable.
+    `headers` is a mapping, as in any HTTP client, or pairs of name and value.
     Reads `Deprecation` according to RFC 9745 (`@1688169599`), as `true` and as an HTTP date; `Sunset` according to RFC
     8594; `Link` according to RFC 8288. A link without either deprecates nothing. `base_url` resolves relative links;
     without it they stay relative. Unreadable values are ignored.
@@ -78,14 +76,14 @@ def parse_deprecation(headers: Headers, *, base_url: str | None = None) -> Depre
 
 
 def on_deprecation(hook: H) -> H:
-    """Call this function, too, when this process first meets a deprecated operation: with its name (`GET
-    /assistants/{assistant_id}`) and what is known. Its exceptions are logged and otherwise ignored."""
+    """Also call this function when this process first calls a deprecated operation, with its name (`GET
+    /assistants/{assistant_id}`) and the deprecation. Its exceptions are logged and otherwise ignored."""
     _hooks.append(hook)
     return hook
 
 
 def warn_if_deprecated(response: httpx.Response) -> None:
-    """Warn of, log and report a deprecated operation, once a process."""
+    """Warn about, log and report a deprecated operation, once per process."""
     operation = _operation(response)
     if operation in _warned:
         return
@@ -93,7 +91,7 @@ def warn_if_deprecated(response: httpx.Response) -> None:
     if deprecation is None:
         return
     mine = object()
-    # `setdefault` is atomic, and needs no lock that a forked child could inherit.
+    # `setdefault` is atomic, so it needs no lock that a forked child could inherit.
     if _warned.setdefault(operation, mine) is not mine:
         return
     text = f"{operation} {describe(deprecation, secrets_of(response.request))}"
@@ -107,7 +105,7 @@ def warn_if_deprecated(response: httpx.Response) -> None:
 
 
 def describe(deprecation: Deprecation, secrets: Iterable[str] = ()) -> str:
-    """The end of a sentence that begins with the name of the operation. Without any of `secrets`."""
+    """Return the end of a sentence that starts with the operation's name, without any of `secrets`."""
     text = "is deprecated" if deprecation.date is None else f"is deprecated from {_day(deprecation.date)} on"
     if deprecation.sunset is not None:
         text += f", and won't be available from {_day(deprecation.sunset)} on"
@@ -115,7 +113,7 @@ def describe(deprecation: Deprecation, secrets: Iterable[str] = ()) -> str:
 
 
 def sunset_notice(response: httpx.Response) -> str:
-    """A sentence with the sunset date of a 410 response; "" if it has none."""
+    """Return a sentence with the sunset date of a 410 response; "" if it has none."""
     deprecation = parse_deprecation(response.headers, base_url=_url(response))
     if deprecation is None or deprecation.sunset is None:
         return ""
@@ -129,13 +127,13 @@ _ID = re.compile(r"/(?!v[0-9]+(?:/|$))[^/]*[0-9][^/]*")
 
 
 def _operation(response: httpx.Response) -> str:
-    """The key of an operation in `_warned`; of one that is not in the contract, its path without ids."""
+    """Return an operation's key in `_warned`. For one outside the contract, that's its path without ids."""
     name = describe_request(response.request)
     return _ID.sub("/{id}", name) if Call.of(response.request).operation is None else name
 
 
 def _items(headers: Any) -> Iterable[tuple[str, str]]:
-    # The `items` of httpx join what came in several lines.
+    # httpx's `items` joins headers that came on several lines.
     items = getattr(headers, "multi_items", None) or getattr(headers, "items", None)
     pairs: Iterable[tuple[str, str]] = headers if items is None else items()
     return pairs
@@ -143,7 +141,7 @@ def _items(headers: Any) -> Iterable[tuple[str, str]]:
 
 def _date(value: str) -> datetime | None:
     structured = _STRUCTURED_DATE.fullmatch(value)
-    # An example of RFC 9745 says UTC, where RFC 9110 allows only GMT.
+    # An example in RFC 9745 says UTC, although RFC 9110 only allows GMT.
     seconds = float(structured[1]) if structured else parse_http_date(_UTC.sub("GMT", value))
     try:
         return None if seconds is None else _EPOCH + timedelta(seconds=seconds)
@@ -152,12 +150,11 @@ def _date(value: str) -> datetime | None:
 
 
 def _links(value: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """The targets of a `Link` header, with their parameters.
-
-    httpx's own parser (`Response.links`) splits at every comma, also at one in a quoted title or in a URL.
+    """Parse the targets of a `Link` header, with their parameters.
+    httpx's own parser (`Response.links`) splits at every comma, even within a quoted title or a URL.
     """
     for target, parameters in _LINK.findall(value):
-        # Of several with one name, the first counts.
+        # If a name appears several times, the first one counts.
         named = {name.lower(): quoted or text for name, quoted, text in reversed(_PARAMETER.findall(parameters))}
         yield target, named
 
@@ -166,7 +163,7 @@ def _link(links: Iterable[tuple[str, dict[str, str]]], rel: str, base_url: str |
     for target, parameters in links:
         # A link with an anchor is about another resource.
         if rel in parameters.get("rel", "").lower().split() and "anchor" not in parameters:
-            with suppress(ValueError):  # "http://[" is no URL
+            with suppress(ValueError):  # "http://[" isn't a URL
                 return urljoin(base_url or "", target)
     return None
 
@@ -177,7 +174,7 @@ def _see(deprecation: Deprecation, secrets: Iterable[str]) -> str:
 
 
 def _url(response: httpx.Response) -> str:
-    # Without its query, which may hold a token.
+    # Without its query, which may contain a token.
     return str(response.request.url.copy_with(query=None))
 
 

@@ -1,16 +1,15 @@
-"""Runs what spans several calls, sync or async: a generator yields effects and decides, one of two drivers does them.
+"""Runs operations of several calls, sync or async: a generator decides and yields effects, a driver carries them out.
 
-    def greet(user, room_id):                    # the plan, written once
-        message = yield Call(lambda: user.messages.send(room_id, content="Hello"))
-        yield Pause(1.0)
-        return message
+   def greet(user, room_id):                    # the plan, written once
+       message = yield Call(lambda: user.messages.send(room_id, content="Hello"))
+       yield Pause(1.0)
+       return message
 
-    run_sync(greet(client, "room_1"))            # client: InteractorClient
-    await run_async(greet(client, "room_1"))     # client: AsyncInteractorClient
-
-A driver sends the result of each effect into the generator, or throws its error in. Chats, tools, waits, webhook
-handlers and workers are such generators. Transports and streams are not: there the generator would cost more than what
-it decides.
+   run_sync(greet(client, "room_1"))            # client: InteractorClient
+   await run_async(greet(client, "room_1"))     # client: AsyncInteractorClient
+A driver sends the result of each effect into the generator, or throws in its error. Chats, tools, waits, webhook
+handlers and workers are such generators. Transports and streams aren't: for them, the generator would cost more than
+what it decides.
 """
 
 from __future__ import annotations
@@ -37,39 +36,34 @@ from interactor_ext._engine.waiting.threads import DaemonThreads, NoThreadFreeEr
 
 T = TypeVar("T")
 
-# What a function in a thread has left, of a time limit, once the task that waits for it is cancelled: less than service
-# managers commonly leave a process.
+# How much of a time limit a function in a thread keeps once the task that waits for it is cancelled. Less than service
+# managers usually give a process to stop.
 _GRACE_SECONDS = 20.0
 # How long a user's function waits for a free thread.
 _THREAD_SECONDS = 10.0
-# How long an open circuit is waited for without a deadline, and at least before the next attempt.
-_LONGEST_OUTAGE = 300.0
-_SHORTEST_PAUSE = 0.05
-# In place of a deadline that has passed: a view takes none of 0.
+# How long to wait for an open circuit without a deadline, and the minimum wait before the next attempt.
+_MAX_OUTAGE = 300.0
+_MIN_PAUSE = 0.05
+# Replaces a deadline that has passed, because a view accepts no timeout of 0.
 _NO_TIME = 1e-6
 _LOST_ANSWERS = RetryPolicy(base_delay=0.5)
-# Whether the caller is a view of Django.
+# Whether the caller is a Django view.
 IN_DJANGO: ContextVar[bool] = ContextVar("interactor_in_django", default=False)
 _NOT_RENEWED = "A lease couldn't be renewed: another process may take the event when it expires."
 
 
 class Call(NamedTuple):
-    """Call a function, and await its result if that can be awaited.
-
-    With `threads`, a function that is no coroutine function runs there: that of an asynchronous caller always, that of
-    a synchronous one if there is a `timeout`. A task that is cancelled meanwhile waits for the end of such a function,
-    for a thread cannot be stopped; the generator gets the result first, and the cancellation at its next effect.
-
-    After `timeout` seconds TimeoutError is thrown in. An awaitable is cancelled; a function in a thread goes on there,
-    where another thread takes its place.
-
-    What is `shielded` is called and awaited to its end even by a task that is cancelled: it records what has happened.
-
-    `renewal` is called again and again while the function runs, and never after it.
-
-    A function `of_user` is one that a user handed to the SDK. What it raises is an Exception, or an interruption of its
-    caller (see `contained`), and its time begins with it: in an event loop, NoThreadFreeError is thrown in where no
-    thread becomes free for it.
+    """Call a function, and await its result if it is awaitable.
+    With `threads`, a regular function runs there: always if the caller is asynchronous, and if there is a `timeout`
+    otherwise. A thread can't be stopped, so a task that is cancelled waits for the function to end. The generator gets
+    the result first, and the cancellation at its next effect.
+    After `timeout` seconds, TimeoutError is thrown in. An awaitable is cancelled; a function in a thread keeps
+    running, and another thread takes that one's place.
+    If `shielded`, it is called and awaited to its end even in a cancelled task, because it records what has happened.
+    `renewal` is called repeatedly while the function runs, and never after it.
+    `of_user` marks a function that a user handed to the SDK. What it raises is an Exception, or an interruption of its
+    caller (see `contained`). Its time limit starts when it does: in an event loop, NoThreadFreeError is thrown in if
+    no thread becomes free for it.
     """
 
     function: Callable[..., Any]
@@ -82,17 +76,16 @@ class Call(NamedTuple):
 
 
 class Renewal(NamedTuple):
-    """What keeps a lease alive: a call to make each so many seconds. Its errors are logged."""
+    """Keeps a lease alive: a call to make every so many seconds. Its errors are logged."""
 
     call: Call
     seconds: float
 
 
 class Join(NamedTuple):
-    """Wait until a future of another thread or task is done. A caller that gives up does not cancel it.
-
-    At `ends_at`, an instant of `time.monotonic()`, an APITimeoutError is thrown in that says `meanwhile`. `renewal` is
-    as that of a `Call`.
+    """Wait until another thread's or task's future is done. Giving up doesn't cancel it.
+    At `ends_at`, an instant of `time.monotonic()`, an APITimeoutError that mentions `meanwhile` is thrown in.
+    `renewal` works as in `Call`.
     """
 
     future: Future[Any]
@@ -221,17 +214,14 @@ def _begin(begun: Future[None], function: Callable[..., T], args: tuple[Any, ...
 
 
 def _bridge_of_asgiref() -> Any:
-    """`async_to_sync`, in a view of Django and in a thread of `sync_to_async`, such as that of a view under ASGI.
-
-    What a coroutine hands to `sync_to_async` then runs in the same thread: under ASGI it would wait for that thread in
-    any other way, and in a view it has the connection of the request, or of the test.
+    """Return `async_to_sync` in a Django view and in a thread of `sync_to_async`, such as a sync view's under ASGI.
+    With it, what a coroutine passes to `sync_to_async` runs in this same thread. Otherwise it would wait forever for
+    that thread under ASGI, and wouldn't use the database connection of the request or test in a view.
     """
     asgiref: Any = sys.modules.get("asgiref.sync")
     if asgiref is None:
         return None
-    is_in_view = (
-        IN_DJANGO.get() and asyncio._get_running_loop() is None
-    )  # greenlets of one thread share a loop that runs
+    is_in_view = IN_DJANGO.get() and asyncio._get_running_loop() is None  # greenlets of one thread share a running loop
     is_called = is_in_view or getattr(asgiref.SyncToAsync.threadlocal, "main_event_loop", None) is not None
     return asgiref.async_to_sync if is_called else None
 
@@ -253,7 +243,7 @@ def _renewed(renewal: Renewal) -> Iterator[None]:
         yield
     finally:
         done.set()
-        # Else a renewal could come after the outcome, and claim again what was released.
+        # Otherwise a renewal could come after the outcome and claim again what was released.
         thread.join()
 
 
@@ -280,7 +270,7 @@ async def _renewed_async(renewal: Renewal, cancellation: _Cancellation) -> Async
 
 
 class _Cancellation:
-    """The cancellation of a task that came while nothing could be stopped, until it is raised."""
+    """Holds the cancellation of a task that arrived while nothing could be stopped, until it is raised."""
 
     def __init__(self) -> None:
         self._error: asyncio.CancelledError | None = None
@@ -295,7 +285,7 @@ class _Cancellation:
             raise error from cause
 
     async def wait_for_thread(self, work: Future[Any], begun: Future[None]) -> None:
-        """Return once a thread has begun the work. Raises NoThreadFreeError if none becomes free in time."""
+        """Return once a thread has started the work. Raises NoThreadFreeError if none becomes free in time."""
         try:
             await asyncio.wait([asyncio.wrap_future(begun)], timeout=_THREAD_SECONDS)
         except asyncio.CancelledError as error:
@@ -306,10 +296,9 @@ class _Cancellation:
             raise NoThreadFreeError(f"No thread became free for it within {_THREAD_SECONDS:g} s.")
 
     async def outlast(self, future: asyncio.Future[T], timeout: float | None = None) -> T:
-        """The result of the future, although this task may be cancelled before that.
-
-        Raises TimeoutError if there is none after `timeout` seconds, of which no more than a grace is left to a future
-        whose task is cancelled.
+        """Return the future's result, even if this task is cancelled in the meantime.
+        Raises TimeoutError if there is no result after `timeout` seconds. Once the task is cancelled, at most a grace
+        period of that is left.
         """
         began = time.monotonic()
         try:
@@ -330,8 +319,8 @@ class _Cancellation:
 
 
 def _no_scope_of_anyio() -> AbstractContextManager[object]:
-    """anyio cancels a task again at every turn of the loop for as long as it stays in a cancelled scope: waiting there
-    would keep a core busy.
+    """anyio cancels a task at every turn of the loop while it stays in a cancelled scope, so waiting there would keep a
+    core busy.
     """
     anyio: Any = sys.modules.get("anyio")
     scope: AbstractContextManager[object] = nullcontext() if anyio is None else anyio.CancelScope(shield=True)
@@ -365,40 +354,39 @@ def seconds_until(ends_at: float | None) -> float | None:
 
 
 def promise() -> Future[Any]:
-    """A future for threads and tasks of any loop to wait on, which nobody can cancel."""
+    """Make a future that threads and tasks of any loop can wait on and nobody can cancel."""
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()
     return future
 
 
 def despite_open_circuit(user: Any, ends_at: float | None, call: Callable[[Any], Any]) -> Effects[Any]:
-    """What a call returns, made again as soon as an open circuit lets it through. `call` is given a view in time.
-
-    Not beyond `ends_at`, an instant of `time.monotonic()`, nor for longer than some minutes: then it raises the
-    CircuitOpenError.
+    """Return the result of a call that is retried as soon as an open circuit lets it through. `call` gets a view with
+    the remaining time.
+     Raises the CircuitOpenError at `ends_at`, an instant of `time.monotonic()`, and after a few minutes at the latest.
     """
-    longest = time.monotonic() + _LONGEST_OUTAGE
+    longest = time.monotonic() + _MAX_OUTAGE
     gives_up_at = longest if ends_at is None else min(ends_at, longest)
     while True:
         try:
             return (yield Call(call, (view_until(user, ends_at),)))
         except CircuitOpenError as error:
-            seconds = max(error.retry_after or 0.0, _SHORTEST_PAUSE)
+            seconds = max(error.retry_after or 0.0, _MIN_PAUSE)
             if time.monotonic() + seconds >= gives_up_at:
                 raise
             yield Pause(seconds)
 
 
-def despite_lost_answers(
+def despite_lost_responses(
     user: Any,
     ends_at: float | None,
     attempt: Callable[..., Effects[T]],
     look: Callable[[], Effects[Any]] | None = None,
 ) -> Effects[T]:
-    """What effects return that may be carried out twice, and are after an error that leaves open whether they were.
-
-    For requests without an idempotency key: as often as the view repeats its calls, and not beyond `ends_at`. Each
-    `attempt` gets what `look` returns, whose errors are final: the client has retried its requests.
+    """Run effects again if an error leaves open whether they took place; they must be safe to repeat.
+    For requests without an idempotency key. Retries as often as the view retries its calls, and not after `ends_at`.
+    Each `attempt` gets the result of `look`, whose errors are final, because the client has already retried its
+    requests.
     """
     failures = 0
     while True:
@@ -406,7 +394,7 @@ def despite_lost_answers(
         try:
             return (yield from attempt(*found))
         except (APIConnectionError, ServerError) as error:
-            # What was not sent has been tried again already, as often as the view allows.
+            # A request that wasn't sent has already been retried as often as the view allows.
             was_sent = not isinstance(error, APIConnectionError) or error.sent
             if not was_sent or failures >= user._view.max_retries or seconds_until(ends_at) == 0:
                 raise
@@ -416,10 +404,10 @@ def despite_lost_answers(
 
 
 def view_until(user: Any, ends_at: float | None) -> Any:
-    """The view, for one call or one stream that ends when all of them must: at an instant of `time.monotonic()`."""
+    """Return the view for one call or stream that must end at an instant of `time.monotonic()`."""
     return user if ends_at is None else user.with_options(deadline=max(ends_at - time.monotonic(), _NO_TIME))
 
 
 def _remaining(timeout: float | None, began: float) -> float | None:
-    """What is left of a time limit, in seconds, at least 0. `began` is an instant of `time.monotonic()`."""
+    """Return what's left of a time limit in seconds, at least 0. `began` is an instant of `time.monotonic()`."""
     return None if timeout is None else max(0.0, timeout - (time.monotonic() - began))

@@ -1,4 +1,4 @@
-"""Equality by settings: `get_client` may be called again with such an object, made anew each time."""
+"""Equality by settings, so that `get_client` can be called again with an equal object."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ class EqualBySettings:
     """Equal to an object of the same class with the same settings."""
 
     _settings: tuple[object, ...]
-    """The class first."""
+    """Starts with the class."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, EqualBySettings) and self._settings == other._settings

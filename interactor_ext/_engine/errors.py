@@ -96,10 +96,10 @@ class InteractorError(Exception):
         """`status`, as httpx and other SDKs call it."""
         return self.status
 
-    if not TYPE_CHECKING:  # or type checkers would let every name pass
+    if not TYPE_CHECKING:  # otherwise type checkers would accept every name
 
         def __getattr__(self, name: str) -> Any:
-            from interactor_client.advised import Advised  # a receiver of webhooks starts without it
+            from interactor_client.advised import Advised  # so that webhook receivers start without it
 
             return Advised.__getattr__(self, name)
 
@@ -217,11 +217,10 @@ class CredentialExpiredError(APIStatusError):
 
 
 class ResponseValidationError(InteractorError):
-    """A success response whose body does not fit its model.
-
+    """A success response whose body doesn't fit its model.
     `model` and `field` name the place; `field` is "" if the whole body is at fault. `path` leads there through the
     body, as in `data[3].id`. The status is a success, so the request has taken effect. `item` is the item of a list,
-    or the event of a stream, as the server sent it, for `on_invalid=`; it may hold secrets, so be careful about
+    or the event of a stream, as the server sent it, for `on_invalid=`; it may contain secrets, so be careful about
     logging it.
     """
 
@@ -291,6 +290,7 @@ class WebhookStoreError(WebhookError):
     default_code = "WEBHOOK_STORE_ERROR"
 
 
-# Not when they are looked up, as other names: a traceback shows the public name of an error that nobody has looked up.
+# Done now rather than on lookup, as for other names: a traceback must show an error's public name even if nobody has
+# looked it up.
 for _class in [each for each in globals().values() if isinstance(each, type) and issubclass(each, InteractorError)]:
     _class.__module__ = "interactor_ext"

@@ -1,4 +1,4 @@
-"""Locks, and what a forked child needs: locks that are free, state that is reset, sockets that are released."""
+"""Locks that are safe to fork, and what a forked child resets or releases."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any, cast
 
-# Not WeakMethod: one that dies with the interpreter, as those of global objects do, writes a traceback to stderr. The
-# keys have ids, so that equal owners are several.
+# Not WeakMethod: those of global objects die with the interpreter, and write a traceback to stderr. The ids in the keys
+# keep equal owners apart.
 _hooks: weakref.WeakValueDictionary[tuple[int, Callable[[Any], None]], object] = weakref.WeakValueDictionary()
 _locks: weakref.WeakSet[Any] = weakref.WeakSet()
-# The process whose state it is.
+# The process that this state belongs to.
 _process = os.getpid()
 
 
 class _LockOf314(_thread.RLock):  # type: ignore[misc]
     """A lock that `with` always releases in Python 3.14, too.
-
-    That version handles signals after the call of an `__enter__` in C, before the block begins: an exception of a
-    handler skips the `__exit__` there (github.com/python/cpython/issues/148874, fixed in 3.15). It handles none after
-    reading a property, nor when a Python function returns. So `__enter__` must call nothing.
+    That version handles signals after calling an `__enter__` written in C, before the block starts, so a handler's
+    exception skips the `__exit__` (github.com/python/cpython/issues/148874, fixed in 3.15). It handles none after
+    reading a property or when a Python function returns. So `__enter__` must call nothing.
     """
 
     _taken = property(_thread.RLock.acquire)
@@ -38,20 +37,19 @@ _TYPE_OF_314 = _thread.RLock if sys.version_info[:2] == (3, 14) else None
 
 
 def safe_lock() -> threading.RLock:
-    """A lock that is free after `with`, whenever a signal handler raises.
-
-    That doesn't hold for `acquire`, nor for locks written in Python, such as threading.Condition. It is reentrant, as a
-    signal handler and the garbage collector may run anybody's code in the few lines that hold it.
+    """Make a lock that is free after `with`, whenever a signal handler raises.
+    That doesn't hold for `acquire`, nor for locks written in Python, such as threading.Condition. It is reentrant,
+    because a signal handler or the garbage collector may run any code within the few lines that hold it.
     """
     lock = threading.RLock()
-    return _LockOf314() if type(lock) is _TYPE_OF_314 else lock  # gevent has a type of its own
+    return _LockOf314() if type(lock) is _TYPE_OF_314 else lock  # gevent has its own type
 
 
 _noticing = safe_lock()
 
 
 def fork_safe_lock() -> threading.RLock:
-    """A `safe_lock` that is free in a forked child, whichever thread of the parent held it."""
+    """Make a `safe_lock` that is free in a forked child, whichever thread of the parent held it."""
     lock = safe_lock()
     _locks.add(lock)
     return lock
@@ -64,9 +62,8 @@ def after_fork_in_child(method: Callable[[], None]) -> None:
 
 
 def notice_fork() -> None:
-    """Do in this process what its server kept from Python when it forked: uWSGI runs no hooks of Python.
-
-    To be called before a thread, a connection or a file of the process is used.
+    """Reset this process if its server forked without telling Python: uWSGI doesn't run Python's hooks.
+    Call it before using a thread, connection or file of the process.
     """
     if os.getpid() != _process:
         with _noticing:
@@ -76,9 +73,8 @@ def notice_fork() -> None:
 
 def release_inherited(sockets: list[int]) -> None:
     """Release the parent's connections in a child, without closing them for their peers.
-
-    Closing the descriptors would do as much, but their owners (asyncio transports of a loop that does not run here)
-    would close the same numbers again later, when they may belong to another file. So the numbers stay taken.
+    Closing the descriptors would do as much, but their owners (asyncio transports of a loop that doesn't run here)
+    would close the same numbers again later, when they may belong to another file. So the numbers stay in use.
     """
     if not sockets:
         return
@@ -98,5 +94,5 @@ def _run_hooks() -> None:
     _process = os.getpid()
 
 
-if hasattr(os, "register_at_fork"):  # Windows does not fork
+if hasattr(os, "register_at_fork"):  # Windows doesn't fork
     os.register_at_fork(after_in_child=_run_hooks)

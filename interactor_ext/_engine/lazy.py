@@ -1,4 +1,4 @@
-"""Lazy imports: public names of a package (PEP 562), and modules that cost more to import than most programs use."""
+"""Lazy imports: public names of a package (PEP 562), and modules that are slow to import and seldom needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ForwardRef
 
-# Where a name may be that another package lacks.
+# Where to look for a name that another package lacks.
 _ROOMS = ("webhooks", "tools", "sandbox", "tokens", "telemetry", "retry", "limits", "logs", "transports", "testing")
 _PUBLIC = (
     "interactor_ext",
@@ -22,13 +22,12 @@ _PUBLIC = (
 def lazy_names(
     package: str, modules: Mapping[str, Sequence[str]]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package, from its modules and the public names that each of them holds, without
-    those that the package has imported itself.
-
-    A class or function says from then on that it is of the package, in tracebacks, reprs and pickles.
-    Type checkers do not look here: the package imports the same names under `if TYPE_CHECKING`.
+    """Return `__getattr__` and `__dir__` for a package, from its modules and the public names in each. Names that the
+    package imports itself are left out.
+     Sets the `__module__` of its classes and functions to the package, for tracebacks, reprs and pickles. Type checkers
+     don't use this: the package imports the same names under `if TYPE_CHECKING`.
     """
-    # Of what has a path, `from package import name` can be told from `package.name`, see `missing_name`.
+    # A path distinguishes `from package import name` from `package.name`, see `missing_name`.
     vars(sys.modules[package]).setdefault("__path__", [])
     module_of = {name: module for module, names in modules.items() for name in names}
 
@@ -53,7 +52,7 @@ def lazy_names(
 
 
 def _advise_init(kind: Any) -> None:
-    """Have the constructor of a public class say what it takes."""
+    """Make the constructor of a public class name its parameters in errors."""
     init = kind.__init__
     is_ours = isinstance(init, FunctionType) and init.__module__.startswith("interactor_ext")
     if is_ours and not issubclass(kind, Exception) and not hasattr(init, "__wrapped__"):
@@ -63,35 +62,34 @@ def _advise_init(kind: Any) -> None:
 
 
 def _adopt_one(package: str, value: object) -> None:
-    """Have a class or function say that it is of the package, if users do not import the module that it is from: a
-    public one has an `__all__`.
+    """Set the `__module__` of a class or function to the package, unless users import it from its own module, which
+    then has an `__all__`.
     """
     is_ours = isinstance(value, type | FunctionType) and value.__module__.startswith("interactor_ext.")
     if is_ours and not hasattr(sys.modules[value.__module__], "__all__"):
         hints = vars(value).get("__annotations__", {}) if isinstance(value, type) else {}
         for name, hint in hints.items():
             text = hint.__forward_arg__ if isinstance(hint, ForwardRef) else hint
-            if isinstance(text, str):  # what its names mean is known where it is defined
+            if isinstance(text, str):  # its names only resolve where it is defined
                 hints[name] = ForwardRef(text, False, value.__module__, is_class=True)
         value.__module__ = package
 
 
 def adopt(package: str, *values: object) -> None:
-    """Have classes and functions say that they are of the public package, where nobody has looked them up in it."""
+    """Set the `__module__` of classes and functions to the public package, even if nobody has looked them up in it."""
     for value in values:
         _adopt_one(package, value)
 
 
 def lazy_modules(package: str, *names: str) -> None:
-    """Have `from package import name` import these modules of a package when an attribute of them is first used.
-
-    Type checkers and editors know nothing of it, and see the modules themselves.
+    """Make `from package import name` import these modules of a package when one of their attributes is first used.
+    Type checkers and editors see the modules themselves.
     """
     vars(sys.modules[package]).update({name: LazyModule(f"{package}.{name}") for name in names})
 
 
 class _MissingModules:
-    """Says where to import names from if one of our modules doesn't exist. The import system asks it last."""
+    """Says where to import names from if one of our modules doesn't exist. The import system calls it last."""
 
     @staticmethod
     def find_spec(name: str, *_: object) -> None:
@@ -108,7 +106,7 @@ sys.meta_path.append(_MissingModules)
 
 
 class LazyModule:
-    """A module that is imported when an attribute of it is first used."""
+    """A module that is imported when one of its attributes is first used."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -117,8 +115,8 @@ class LazyModule:
         return getattr(import_module(self._name), attribute)
 
 
-# `from interactor_ext._engine.lazy import asyncio`: it takes a tenth of the time that httpx takes to import, and sync
-# programs do not use it. Webhook receivers and the start of a sandbox need no httpx.
+# For `from interactor_ext._engine.lazy import asyncio`: importing it takes a tenth of httpx's time, and sync programs
+# don't use it. Webhook receivers and a starting sandbox don't need httpx.
 if TYPE_CHECKING:
     import asyncio as asyncio
 

@@ -1,4 +1,4 @@
-"""RedactingFilter: masks secrets in log records. INTERACTOR_LOG: the log of the SDK on stderr, with secrets masked."""
+"""RedactingFilter masks secrets in log records. INTERACTOR_LOG writes the SDK's log to stderr, with secrets masked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RedactingFilter(logging.Filter):
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
         known = [*secrets, *(os.environ.get(name, "").strip() for name in _VARIABLES)]
-        # The repr and the JSON of a secret differ from it where it holds a line break or a quote.
+        # A secret's repr and JSON differ from it if it contains a line break or a quote.
         written = [text for secret in known for text in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1])]
         self._secrets = tuple(sorted(set(written), key=len, reverse=True))
 
@@ -43,7 +43,7 @@ class RedactingFilter(logging.Filter):
             if name not in _OWN:
                 setattr(record, name, self._value(name, value))
         if record.exc_info and not record.exc_text:
-            # Formatters use this text if it is there.
+            # Formatters use this text if it is set.
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         if record.exc_text:
             record.exc_text = mask_text(record.exc_text, self._secrets)
@@ -63,28 +63,27 @@ class RedactingFilter(logging.Filter):
         if isinstance(record.args, Mapping):
             record.args = self._value("", record.args)
         elif record.args:
-            # One by one, for two arguments are not the name and the value of a pair.
+            # One by one, because two arguments aren't a name and its value.
             record.args = tuple(self._value("", argument) for argument in record.args)
         record.msg, record.args = mask_text(_message(record), self._secrets), None
 
     def _value(self, name: str, value: Any) -> Any:
         try:
             return mask_value(name, value, self._secrets)
-        except Exception:  # a mapping that raises: logging must not fail, nor show what was not checked
+        except Exception:  # a mapping that raises: logging must neither fail nor show what wasn't checked
             return MASK
 
 
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception:  # arguments that do not fit the format; the handler would print them
+    except Exception:  # arguments that don't fit the format; the handler would print them
         return str(record.msg)
 
 
 def log_to_stderr(logger: logging.Logger, value: str) -> None:
-    """Write the log in programs that configure no logging. `value` is that of INTERACTOR_LOG.
-
-    An unknown one is a warning: what serves debugging must stop no service.
+    """Write the log of programs that don't configure logging. `value` is INTERACTOR_LOG.
+    An unknown value is only a warning, because a debugging setting must not stop a service.
     """
     level = _LEVELS.get(value.lower())
     if level is None:

@@ -1,4 +1,4 @@
-"""The loggers of the SDK, and the line of the caller that a warning points to."""
+"""The SDK's loggers, and the line of the caller that a warning points to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ user_id: ContextVar[str | None] = ContextVar("interactor_user_id", default=None)
 
 
 def is_handled(source: logging.Logger | None) -> bool:
-    """Whether a handler of the application gets the records of a logger."""
+    """Whether one of the application's handlers gets a logger's records."""
     while source is not None:
         if any(not isinstance(handler, _LastResort) for handler in source.handlers):
             return True
@@ -21,7 +21,7 @@ def is_handled(source: logging.Logger | None) -> bool:
 
 
 class _LastResort(logging.NullHandler):
-    """A library's NullHandler keeps warnings from stderr where no log is configured; errors still go there."""
+    """A library's NullHandler keeps warnings off stderr if no log is configured; errors still go there."""
 
     def handle(self, record: logging.LogRecord) -> bool:
         if logging.lastResort is not None and not is_handled(logging.getLogger(record.name)):
@@ -29,7 +29,7 @@ class _LastResort(logging.NullHandler):
         return True
 
 
-# All code of the SDK takes its logger from here. The loggers below the first find its handler as well.
+# All code of the SDK gets its logger from here. The loggers below this one find its handler as well.
 logger: logging.Logger = logging.getLogger("interactor")
 logger.addHandler(_LastResort(logging.ERROR))
 webhooks_logger: logging.Logger = logging.getLogger("interactor.webhooks")
@@ -40,7 +40,7 @@ _OURS = frozenset({"interactor_ext", "interactor_client", "httpx"})
 
 
 def depth_of_caller(beyond: frozenset[str] = _OURS) -> int:
-    """The `stacklevel` at which `warnings.warn` points to the code that called the SDK."""
+    """Return the `stacklevel` at which `warnings.warn` points to the code that called the SDK."""
     frame, depth = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in beyond:
         frame, depth = frame.f_back, depth + 1
@@ -48,12 +48,12 @@ def depth_of_caller(beyond: frozenset[str] = _OURS) -> int:
 
 
 def line_of_caller() -> str:
-    """File and line of the code that called the SDK, also by a task or an exit stack."""
+    """Return the file and line of the code that called the SDK, even through a task or an exit stack."""
     code = sys._getframe(depth_of_caller(_OURS | {"asyncio", "contextlib"}) - 1)
     return f"{code.f_code.co_filename}:{code.f_lineno}"
 
 
 if _wanted := os.environ.get("INTERACTOR_LOG", "").strip():
-    from interactor_ext._engine.log_filter import log_to_stderr  # which most programs do without
+    from interactor_ext._engine.log_filter import log_to_stderr  # which most programs don't need
 
     log_to_stderr(logger, _wanted)

@@ -1,4 +1,4 @@
-"""Finds what a command line names, as in `shop.webhooks:router`."""
+"""Loads an object named on a command line, such as `shop.webhooks:router`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from interactor_ext._engine.errors import ConfigurationError
 
 
 def load_named(name: str, what: str, example: str) -> Any:
-    """The object that `module:name` names. The working directory can be imported.
-
-    Raises ConfigurationError, or what importing the module raises.
+    """Return the object that `module:name` names. Modules in the working directory can be imported.
+    Raises ConfigurationError, or whatever importing the module raises.
     """
     module, _, attributes = name.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), *attributes.split("."))):

@@ -1,4 +1,4 @@
-"""Pagination: interprets the `meta` of a page, requests the next pages, and decides where a list ends."""
+"""Pagination: interprets a page's `meta`, requests the next pages, and decides where a list ends."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ T = TypeVar("T")
 ParseList = Callable[[httpx.Response], ListEnvelope[T]]
 
 _LARGEST_PAGE = 100
-_MOST_PREFETCHED = 100
-_MOST_FRUITLESS = 100
-"""Pages in a row with nothing new, after which a server that announces more is not believed."""
-_MOST_REFUSED = 10
-"""Pages in a row that `total` tells not to go on where the walk is; after that, `total` is not believed."""
-_MOST_REMEMBERED = 10_000
-"""Ids that a walk remembers; the oldest are forgotten."""
-_MOST_ADDED = 100
-"""Items that a walk hands out beyond as many as the list had at first, before it only goes forward."""
-# Their number is bounded by `prefetch`.
+_MAX_PREFETCHED = 100
+_MAX_FRUITLESS = 100
+"""After this many pages in a row with nothing new, a server that announces more isn't believed."""
+_MAX_REFUSED = 10
+"""After this many pages in a row whose `total` contradicts the walk's place, `total` isn't believed."""
+_MAX_REMEMBERED = 10_000
+"""Ids that a walk remembers; it forgets the oldest."""
+_MAX_ADDED = 100
+"""How many items more than the list's first `total` a walk returns before it only goes forward."""
+# Bounded by `prefetch`.
 _THREADS = DaemonThreads("interactor-pages", most=UNBOUNDED, idle=0.0)
 
 
 def check_paging(params: Mapping[str, Any]) -> None:
-    """Raises ValueError for an invalid `page` or `per_page`; the server chooses what is not given."""
+    """Raise ValueError for an invalid `page` or `per_page`; the server chooses those that aren't given."""
     if "page" in params and not _is_whole(params["page"], 1):
         raise ValueError(f"page must be a whole number from 1, not {params['page']!r}")
     if "per_page" in params and not (_is_whole(params["per_page"], 1) and params["per_page"] <= _LARGEST_PAGE):
@@ -45,18 +45,18 @@ def check_paging(params: Mapping[str, Any]) -> None:
 
 
 def check_prefetch(prefetch: object) -> None:
-    if not _is_whole(prefetch, 0) or prefetch > _MOST_PREFETCHED:
-        raise ValueError(f"prefetch must be a whole number from 0 to {_MOST_PREFETCHED}, not {prefetch!r}")
+    if not _is_whole(prefetch, 0) or prefetch > _MAX_PREFETCHED:
+        raise ValueError(f"prefetch must be a whole number from 0 to {_MAX_PREFETCHED}, not {prefetch!r}")
 
 
 def read_page(response: httpx.Response, parse: ParseList[T], params: Any) -> Page[T]:
-    """The page in a response. Raises ResponseValidationError if any of its items is invalid."""
+    """Read the page in a response. Raises ResponseValidationError if any of its items is invalid."""
     return page_of(read_response(response, parse), params)
 
 
 def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any], count: int | None = None) -> Page[T]:
-    """The page in canonical form. What `meta` leaves out is taken from `params`, those of the request. `count` is the
-    number of items in the response, where not all of them are in `envelope`.
+    """Return the page in canonical form. What `meta` lacks comes from `params`, those of the request. `count` is the
+    number of items in the response, if `envelope` doesn't contain all of them.
     """
     meta, count = envelope.meta, len(envelope.data) if count is None else count
     page = _first(meta, ("page", "current_page"), 1) or params.get("page", 1)
@@ -65,7 +65,7 @@ def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any], count: int | N
     total_pages = _first(meta, ("total_pages",), 1 if count else 0)
     asked = params.get("per_page")
     has_more = getattr(meta, "has_more", None)
-    if not isinstance(has_more, bool):  # some servers say it beside `meta`
+    if not isinstance(has_more, bool):  # some servers send it next to `meta`
         has_more = getattr(envelope, "additional_properties", {}).get("has_more")
     if not isinstance(has_more, bool):
         has_more = _has_more(page, per_page, total, total_pages, asked, count)
@@ -75,7 +75,7 @@ def page_of(envelope: ListEnvelope[T], params: Mapping[str, Any], count: int | N
 def _has_more(
     page: int, per_page: int | None, total: int | None, total_pages: int | None, asked: int | None, count: int
 ) -> bool | None:
-    """What the rest of `meta` and the number of items `asked` for imply. The server may send fewer."""
+    """Work it out from the rest of `meta` and the number of items `asked` for. The server may send fewer."""
     if total_pages is not None:
         return page < total_pages
     if total is not None and per_page is not None:
@@ -85,7 +85,7 @@ def _has_more(
     most = count if page == 1 else asked
     if total is None or most is None:
         return None
-    # With at most `most` items a page, more must follow; if the count is exact, this page is the last.
+    # With at most `most` items per page, more must follow; if the count is exact, this is the last page.
     return True if page * most < total else False if (page - 1) * most + count == total else None
 
 
@@ -102,65 +102,64 @@ def _is_whole(value: object, least: int) -> TypeGuard[int]:
 
 
 class PageWalk(Generic[T]):
-    """Decides which page of a list to take next, what in it is new, and where the list ends.
-
-    The list may change between two requests, but not its order: what stands before a known item has been handed out.
-    A page without known items goes on from where the walk is, unless items before that place are gone. If `total`
-    changed, they may be: then the page that ended there is taken again, or, if nothing in it is known either, one as
-    much earlier as the list has shrunk. If `total` is the same, as many items may have been added elsewhere. So the
-    first page is taken again before the second, and if that shows a change that `total` did not tell, each page is
-    taken again before the next.
+    """Decides which page of a list to request next, which of its items are new, and where the list ends.
+    The list may change between two requests, but its order may not: whatever precedes a known item has been returned.
+    A page without known items continues the walk, unless items before that place are gone. They may be if `total` has
+    changed: then the walk requests the page that ended there again or, if nothing in it is known either, one that is
+    as much earlier as the list has shrunk. If `total` is the same, as many items may have been added as removed. So
+    the walk requests the first page again before the second. If that shows a change that `total` didn't reveal, it
+    requests each page again before the next.
     """
 
     def __init__(self, request: str = "the list") -> None:
         """`request` names the list in errors."""
         self.done = False
         self.next = 1
-        """The number of the page to take next."""
+        """The number of the page to request next."""
         self._request = request
-        self._place = 0  # what stands up to the end of this page has been handed out
+        self._place = 0  # everything up to the end of this page has been returned
         self._furthest = 0
         self._meta = PageMeta(0, 0, None, None, True)  # of that page
-        self._held: Page[T] | None = None  # the page after it, while items may lie between
-        self._refused: int | None = None  # the `total` of the last one that was held
+        self._held: Page[T] | None = None  # the page after it, while there may be items between the two
+        self._refused: int | None = None  # the `total` of the last page that was held
         self._previous: object = None
         self._seen: OrderedDict[object, None] = OrderedDict()
-        self._handed_out = 0
-        self._most = _MOST_REMEMBERED  # to hand out before it only goes forward
+        self._returned = 0
+        self._limit = _MAX_REMEMBERED  # items to return before it only goes forward
         self._size = 0  # of the first page
-        self._end: float = math.inf  # position in the list, when it only goes forward
+        self._end: float = math.inf  # the position in the list where it ends, when it only goes forward
         self._fruitless = 0  # pages in a row
-        self._suspicious = True  # of changes that `total` does not tell
-        self._untold = False  # there was such a change
-        self._changed = False  # since the page before
-        self._sure = False  # of the place: the last page showed it, and nothing was handed out since
+        self._rechecks = True  # requests each page again before the next
+        self._silent_change = False  # the list changed, and `total` didn't reveal it
+        self._changed = False  # the list has, since the previous page
+        self._place_is_certain = False  # the last page showed it, and nothing was returned since
 
     def ahead(self, count: int) -> range:
-        """The numbers of the pages to request before their turn; none while the list changes."""
+        """The numbers of the pages to request in advance; none while the list changes."""
         if self.done or self._changed:
             return range(0)
         last = self._place + count
         return range(self._place + 1, min(last, last if self._meta.total_pages is None else self._meta.total_pages) + 1)
 
     def take(self, page: Page[T]) -> list[T | ResponseValidationError]:
-        """What is new in the page `next`: the errors of invalid items, and the items.
-
+        """Return what is new in the page `next`: the errors of invalid items, and the items.
         Raises:
-            ResponseValidationError: too many pages in a row hold nothing new, though each announces more.
+           ResponseValidationError: too many pages in a row contain nothing new, although each announces more.
         """
         number, entries, new = self.next, _entries(page), []
         if any(isinstance(key, int) for key in entries):
-            self._most = 0
-        goes_on = self._goes_on(page, entries)
+            self._limit = 0
+        is_next = self._is_next(page, entries)
         revisited = number <= self._furthest
-        if goes_on:
+        if is_next:
             held = self._held
             new = self._accept(page, entries)
             if held is not None and self.next > number and not self.done and self._grown(held) >= 0:
-                # It was requested before this page, and nothing was added between the two: nothing lies between them.
+                # It was requested before this page, and nothing was added between the two, so there is nothing between
+                # them.
                 new += self._accept(held, _entries(held))
         self._fruitless = 0 if new else self._fruitless + (not revisited)
-        if self._fruitless >= _MOST_FRUITLESS and not self.done:
+        if self._fruitless >= _MAX_FRUITLESS and not self.done:
             raise ResponseValidationError(
                 f"The responses to {self._request} say that there is more, but the last {self._fruitless} "
                 f"pages (up to page {number}) contain nothing new. Report it to the platform's support.",
@@ -170,26 +169,26 @@ class PageWalk(Generic[T]):
             )
         return new
 
-    def _only_forward(self) -> bool:
-        """Items without ids cannot be recognised; and a list that is renewed for ever must end."""
-        return self._handed_out >= self._most
+    def _is_forward_only(self) -> bool:
+        """Items without ids can't be recognised, and a list that is renewed forever must end."""
+        return self._returned >= self._limit
 
     def _grown(self, page: Page[T]) -> int:
         total, before = page.meta.total, self._meta.total
         return 0 if total is None or before is None else total - before
 
-    def _goes_on(self, page: Page[T], entries: Mapping[object, object]) -> bool:
-        """Whether no item lies between the page and what has been handed out. If one may, `next` is an earlier page."""
+    def _is_next(self, page: Page[T], entries: Mapping[object, object]) -> bool:
+        """Whether no item lies between the page and what has been returned. If one may, `next` is an earlier page."""
         grown = self._grown(page)
-        if self.next == 1 or self._only_forward() or any(key in self._seen for key in entries):
+        if self.next == 1 or self._is_forward_only() or any(key in self._seen for key in entries):
             return True
         if self.next <= self._place:
             self._held = None
             self.next = max(1, self.next - max(1, -grown // max(1, page.meta.per_page)))
             return False
-        if grown >= 0 if self._sure else grown == 0 and not self._suspicious:
+        if grown >= 0 if self._place_is_certain else grown == 0 and not self._rechecks:
             return True
-        if self._fruitless >= _MOST_REFUSED and page.meta.total == self._refused:
+        if self._fruitless >= _MAX_REFUSED and page.meta.total == self._refused:
             logger.warning("%s: the total changes with each page, so items may be missed", self._request)
             return True
         self._held, self._refused, self._changed = page, page.meta.total, True
@@ -198,31 +197,31 @@ class PageWalk(Generic[T]):
 
     def _accept(self, page: Page[T], entries: dict[object, T | ResponseValidationError]) -> list[Any]:
         number, meta, again, grown = self.next, page.meta, self.next <= self._place, self._grown(page)
-        if self._place == 0 and self._most and meta.total is not None:
-            self._most = meta.total + _MOST_ADDED
+        if self._place == 0 and self._limit and meta.total is not None:
+            self._limit = meta.total + _MAX_ADDED
         repeated = self._is_repeated(page, entries)
         new = {} if repeated else {key: entry for key, entry in entries.items() if key not in self._seen}
-        moved = again and bool(entries) and next(reversed(entries)) in new  # items came up from behind the place
+        moved = again and bool(entries) and next(reversed(entries)) in new  # items moved up from behind the place
         if again:
-            self._untold = self._untold or (moved and grown >= 0)
-            self._suspicious = moved or self._untold
+            self._silent_change = self._silent_change or (moved and grown >= 0)
+            self._rechecks = moved or self._silent_change
         self._held, self._place, self._meta = None, number, meta
         self._furthest = max(self._furthest, number)
-        self._sure = again and not new
+        self._place_is_certain = again and not new
         self._changed = moved or (grown != 0 and (again or len(new) == len(entries)))
         past_the_end = not entries and meta.total_pages is not None and number >= meta.total_pages
         self._size = self._size or meta.per_page
-        goes_on = self._may_go_on(meta, len(entries), len(new), again) if meta.has_more is None else meta.has_more
-        self.done = repeated or past_the_end or not goes_on or number * meta.per_page >= self._end
+        has_more = self._may_have_more(meta, len(entries), len(new), again) if meta.has_more is None else meta.has_more
+        self.done = repeated or past_the_end or not has_more or number * meta.per_page >= self._end
         self._end += len(entries) - len(new)
         self._remember(new, meta)
-        recheck = moved if again else self._suspicious or self._changed
-        self.next = number if recheck and not self._only_forward() else number + 1
+        recheck = moved if again else self._rechecks or self._changed
+        self.next = number if recheck and not self._is_forward_only() else number + 1
         return list(new.values())
 
-    def _may_go_on(self, meta: PageMeta, count: int, new: int, again: bool) -> bool:
+    def _may_have_more(self, meta: PageMeta, count: int, new: int, again: bool) -> bool:
         """Whether to request another page if the server doesn't say whether there is one."""
-        if meta.total is not None and meta.total > self._handed_out + new:
+        if meta.total is not None and meta.total > self._returned + new:
             return True
         return count >= max(meta.per_page, self._size) and (again or new > 0)
 
@@ -235,17 +234,22 @@ class PageWalk(Generic[T]):
         return repeated
 
     def _remember(self, new: Collection[object], meta: PageMeta) -> None:
-        goes_back = not self._only_forward()
-        self._handed_out += len(new)
-        if goes_back and self._only_forward() and meta.total is not None and self._place * meta.per_page < meta.total:
+        goes_back = not self._is_forward_only()
+        self._returned += len(new)
+        if (
+            goes_back
+            and self._is_forward_only()
+            and meta.total is not None
+            and self._place * meta.per_page < meta.total
+        ):
             self._end = meta.total
         self._seen.update((key, None) for key in new if isinstance(key, str))
-        while len(self._seen) > _MOST_REMEMBERED:
+        while len(self._seen) > _MAX_REMEMBERED:
             self._seen.popitem(last=False)
 
 
 def _entries(page: Page[T]) -> dict[object, T | ResponseValidationError]:
-    """The errors of invalid items, and the items, by their ids; by a number where they have none."""
+    """Return the errors of invalid items, and the items, by their ids; by a number if they have none."""
     invalid = getattr(page, "invalid", ())
     return {_key(index, entry): entry for index, entry in enumerate([*invalid, *page.data])}
 
@@ -265,10 +269,9 @@ def iterate(
     *,
     request: str = "the list",
 ) -> Iterator[T]:
-    """Every item of the list, each once. `fetch` gets a page by its number; up to `prefetch` run ahead, in threads.
-
+    """Yield every item of the list once. `fetch` gets a page by its number; up to `prefetch` run ahead, in threads.
     An error comes after the items of the pages before it. If the iteration is left early, the requests that run ahead
-    end by themselves, within their timeout, and nobody waits for them.
+    end by themselves within their timeout, and nobody waits for them.
     """
 
     walk: PageWalk[T] = PageWalk(request)
@@ -322,4 +325,4 @@ async def aiterate(
 
 def _forget(task: asyncio.Task[Page[T]]) -> None:
     if not task.cancelled():
-        task.exception()  # looked at, so that asyncio does not report it
+        task.exception()  # retrieved, so that asyncio doesn't report it

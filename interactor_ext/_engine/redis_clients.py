@@ -1,4 +1,4 @@
-"""Clients of Redis that users bring, sync and async. The redis package is imported once there is one."""
+"""Redis clients that users bring, sync and async. The redis package is only imported once there is one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from interactor_ext._engine.errors import ConfigurationError
 
-# What a synchronous client takes of the settings of an asynchronous one, besides those of TLS.
+# The settings of an asynchronous client that a synchronous one accepts, besides those of TLS.
 _SETTINGS = frozenset(
     {
         "host",
@@ -24,15 +24,15 @@ _SETTINGS = frozenset(
 
 
 def is_async(redis: Any) -> bool:
-    """Whether this is a client of `redis.asyncio`. Every store asks it what it was given."""
-    if isinstance(redis, str | bytes):  # not quoted: a URL may hold a password
+    """Whether this is a client of `redis.asyncio`. Every store checks the client it was given."""
+    if isinstance(redis, str | bytes):  # not quoted: a URL may contain a password
         raise ConfigurationError("A client of Redis is required, not a URL: pass redis.Redis.from_url(url).")
     return inspect.iscoroutinefunction(getattr(redis, "execute_command", None))
 
 
 def blocking(redis: Any) -> Any:
-    """The client itself, or a synchronous client with the settings of an asynchronous one, which would need an event
-    loop.
+    """Return the client itself if it is synchronous, or else a synchronous client with its settings, which needs no
+    event loop.
     """
     if not is_async(redis):
         return redis
@@ -42,7 +42,7 @@ def blocking(redis: Any) -> Any:
     pool = getattr(redis, "connection_pool", None)
     kind = getattr(connection, getattr(getattr(pool, "connection_class", None), "__name__", ""), None)
     if pool is None or kind is None:
-        # A cluster or sentinels: their settings do not name their nodes.
+        # A cluster or sentinels, whose settings don't name their nodes.
         raise ConfigurationError(
             f"A {type(redis).__module__}.{type(redis).__name__} can't be used here: pass its synchronous "
             "version, which works for AsyncInteractorClient as well."

@@ -1,7 +1,6 @@
-"""The retry policy, and what a `Retry-After` header says.
-
-`RetryPolicy.decide` decides from plain values, without socket, clock or sleep, whether a request that can be sent again
-is, and when. `network/attempts.py` says which can't.
+"""The retry policy, and the meaning of a `Retry-After` header.
+`RetryPolicy.decide` decides from plain values, without a socket, clock or sleep, whether and when to retry a request
+that can be sent again. `network/attempts.py` decides which can't.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from interactor_client.advised import Advised, advise_calls
 from interactor_ext._engine.errors import InteractorError
 from interactor_ext._engine.logs import logger
 
-# Apart from `random.random`: a program that seeds it would have all its processes retry at the same instants.
+# Separate from `random.random`: a program that seeds it would have all its processes retry at the same instants.
 _random = random.SystemRandom()
 
 
 def _jitter() -> float:
-    """A random number from 0 to 1."""
-    # Not the method itself: a policy could neither be copied nor pickled with it.
+    """Return a random number from 0 to 1."""
+    # A function, because a policy with the bound method could be neither copied nor pickled.
     return _random.random()
 
 
@@ -46,11 +45,10 @@ _HTTP_DATE = re.compile(
 
 
 def parse_retry_after(value: object, *, now: float) -> float | None:
-    """The seconds to wait according to a `Retry-After` header, or None if it isn't usable.
-
-    `value` is the header as text or bytes: seconds, or a date in any of the three forms of RFC 9110. `now` is Unix time
-    in seconds; a past date returns 0.0. A value that is malformed, negative, not finite or absurd (more than a year)
-    counts as absent. Never raises.
+    """Return the seconds to wait according to a `Retry-After` header, or None if it isn't usable.
+    `value` is the header as text or bytes: seconds, or a date in any of the three forms of RFC 9110. `now` is Unix
+    time in seconds; a past date returns 0.0. A value that is malformed, negative, not finite or absurd (more than a
+    year) counts as absent. Never raises.
     """
     if isinstance(value, bytes):
         value = value.decode("latin-1")
@@ -64,7 +62,8 @@ def parse_retry_after(value: object, *, now: float) -> float | None:
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:
-    """How many seconds a response asks to wait. Dates are relative to its `Date`: the local clock may be wrong."""
+    """Return how many seconds a response says to wait. Dates are relative to its `Date`, as the local clock may be
+    wrong."""
     if (value := headers.get("retry-after")) is None:
         return None
     date = parse_http_date(headers.get("date", ""))
@@ -72,7 +71,7 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
 
 
 def parse_http_date(text: str) -> float | None:
-    """Unix time in seconds, or None for what is no HTTP date. Without the pattern, `email` would accept far more."""
+    """The Unix time, or None if `value` isn't an HTTP date. Without the pattern, `email` would accept far more."""
     try:
         return parsedate_to_datetime(text).replace(tzinfo=UTC).timestamp() if _HTTP_DATE.fullmatch(text) else None
     except ValueError:  # such as February 30
@@ -84,13 +83,13 @@ def _valid_seconds(seconds: float) -> float | None:
 
 
 class Decision(NamedTuple):
-    """Retry after `delay` seconds, or stop if it is None; `reason` says why, for a log line."""
+    """Retry after `delay` seconds, or stop if it is None. `reason` says why, for a log line."""
 
     delay: float | None
     reason: str
 
 
-# A dataclass, for attrs takes a fifth of the time that httpx takes to import.
+# A dataclass, because importing attrs takes a fifth as long as importing httpx.
 @dataclass(frozen=True)
 class RetryPolicy(Advised):
     """How often, when and after which errors a call is retried.
@@ -132,7 +131,7 @@ class RetryPolicy(Advised):
             )
 
     def asked_about(self, error: InteractorError) -> bool | None:
-        """The result of `retry_on`; None without one, or if it raises."""
+        """Return the result of `retry_on`; None without one, or if it raises."""
         if self.retry_on is None:
             return None
         try:
@@ -154,8 +153,7 @@ class RetryPolicy(Advised):
         time_left: float | None = None,
         wanted: bool | None = None,
     ) -> Decision:
-        """What to do after attempt number `attempt` (the first is 1) has failed.
-
+        """Decide what to do after attempt number `attempt` (the first is 1) has failed.
         `status` is None without a response: a connection error or a timeout. `sent` is then False if no byte can have
         reached the server. `time_left` is the number of seconds until the deadline, None without one. `wanted` is the
         result of `retry_on`.
@@ -164,7 +162,7 @@ class RetryPolicy(Advised):
             return Decision(None, "retry_on declines")
         if wanted is None and status is not None and status not in self.statuses:
             return Decision(None, f"status {status} is final")
-        # A 429 means that the request was not processed.
+        # A 429 means that the request wasn't processed.
         harmless = status == 429 or (status is None and not sent)
         if not (harmless or has_key or method.upper() in IDEMPOTENT_METHODS):
             return Decision(None, f"the {method} may have arrived, and has no Idempotency-Key")
@@ -175,7 +173,8 @@ class RetryPolicy(Advised):
         if asked is not None:
             if asked > self.max_delay:
                 return Decision(None, f"the server asks for {asked:g} s, more than {self.max_delay:g} s")
-            # Never sooner than asked, and with jitter, so that not all clients come back at the same instant.
+            # Never sooner than the server asked, and with jitter so that clients don't all come back at the same
+            # instant.
             wait = min(self.max_delay, asked + wait)
         if time_left is not None and not wait < time_left:
             return Decision(None, f"the deadline comes before the next attempt (in {wait:.3g} s)")
@@ -184,14 +183,14 @@ class RetryPolicy(Advised):
         return Decision(wait, f"status {status}" if status is not None else "no response")
 
     def backoff(self, failures: int) -> float:
-        """Random number of seconds to wait after `failures` earlier failures in a row."""
-        # 2**64 is beyond any cap; a larger exponent would overflow.
+        """Return a random number of seconds to wait after `failures` earlier failures in a row."""
+        # 2**64 exceeds any `max_delay`; a larger exponent would overflow.
         return self.draw() * min(self.max_delay, self.base_delay * 2.0 ** min(max(failures, 0), 64))
 
     def draw(self) -> float:
-        """A number from 0 to 1, whatever `jitter` returns."""
+        """Return a number from 0 to 1, whatever `jitter` returns."""
         number = self.jitter()
         return min(1.0, max(0.0, number)) if not math.isnan(number) else 1.0
 
 
-advise_calls(RetryPolicy)  # which has its constructor only now
+advise_calls(RetryPolicy)  # after the dataclass has its constructor

@@ -1,4 +1,4 @@
-"""Decoder of Server-Sent Events. It knows neither sockets nor JSON."""
+"""Decodes Server-Sent Events. It knows neither sockets nor JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from interactor_ext._engine.lazy import adopt
 
 DEFAULT_MAX_EVENT_SIZE = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
-# int() refuses longer digit strings, and the lowest limit that an interpreter can be given is 640 digits.
+# int() refuses longer digit strings. 640 digits is the lowest limit that an interpreter can be given.
 _MAX_RETRY_DIGITS = 640
 
 
@@ -60,23 +60,23 @@ class SSEDecoder:
         self._at_start = True
         self._after_cr = False
         self._line = bytearray()  # the unfinished line
-        self._data: list[bytes] = []  # of the unfinished event, as the next four
+        self._data: list[bytes] = []  # of the unfinished event, like the next four
         self._size = 0
         self._type = b""
         self._id = last_event_id
         self._own_id = False
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
-        """The events that end in this chunk. An unfinished event is never returned."""
+        """Return the events that end in this chunk. An unfinished event is never returned."""
         return [block.sent for block in self.feed_blocks(chunk)]
 
     def feed_blocks(self, chunk: bytes) -> list[Block]:
-        """Like `feed`, for a reader that must distinguish own and inherited ids."""
+        """Like `feed`, for a reader that must tell an event's own id from an inherited one."""
         if self._too_large:
             self._refuse([])
         if self._at_start:
             chunk = self._without_bom(chunk)
-            if self._at_start:  # what is kept may be a byte order mark, which is no part of an event
+            if self._at_start:  # the bytes kept so far may be a byte order mark, which isn't part of an event
                 return []
         if self._after_cr and chunk:
             self._after_cr = False
@@ -85,13 +85,13 @@ class SSEDecoder:
         cut = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
         blocks: list[Block] = []
         if cut:
-            # A CR ends its line at once; a LF that opens the next chunk then belongs to it.
+            # A CR ends its line at once; an LF that starts the next chunk then belongs to it.
             self._after_cr = cut == len(chunk) and chunk.endswith(b"\r")
             lines = chunk if cut == len(chunk) else chunk[:cut]
             if self._line:
                 lines = bytes(self._line) + lines
                 self._line.clear()
-            # Of bytes, unlike str, splitlines knows no line ends but CR, LF and CRLF.
+            # For bytes, unlike str, splitlines only splits at CR, LF and CRLF.
             self._read(lines.splitlines(), blocks)
             chunk = chunk[cut:]
         self._line += chunk

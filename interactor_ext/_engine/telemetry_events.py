@@ -1,5 +1,5 @@
-"""The events that telemetry receives, and the reporter that sends them. Imports nothing that a webhook receiver does
-not need.
+"""The events that telemetry receives, and the reporter that sends them. Imports only what a webhook receiver also
+needs.
 """
 
 from __future__ import annotations
@@ -56,24 +56,24 @@ class Sending:
 
     @property
     def url(self) -> str:
-        """Without the token that the URL of a stream may contain."""
+        """The URL without the token that a stream's URL may contain."""
         url = self._request.url
         return str(url.copy_set_param("token", "***") if b"token=" in url.query else url)
 
     @property
     def host(self) -> str:
-        """The host that it goes to."""
+        """The host that the request goes to."""
         return self._request.url.host
 
     @property
     def port(self) -> int:
-        """The port that it goes to; the scheme's default if the URL names none."""
+        """The port that the request goes to; the scheme's default if the URL names none."""
         url = self._request.url
         return url.port or _DEFAULT_PORTS.get(url.scheme, 0)
 
     @property
     def headers(self) -> MutableMapping[str, str]:
-        """You may add to them, for example a trace context. They contain the access token."""
+        """The request's headers. You may add to them, for example a trace context. They contain the access token."""
         return self._request.headers
 
 
@@ -82,12 +82,13 @@ class RequestEnded(NamedTuple):
 
     request: Sending
     started: object
-    """What `Telemetry.sending` returned."""
+    """The return value of `Telemetry.sending`."""
     seconds: float
     status: int | None
     """None without a response."""
     error: RequestError | None
-    """401 and 403; 429; any other below 500; 5xx; no response; cancelled by the caller. None is success."""
+    """What kind of failure: 401 and 403; 429; any other below 500; 5xx; no response; cancelled by the caller. None is
+    success."""
     code: str | None
     """The server's error code, or NETWORK_ERROR or TIMEOUT."""
     headers: Mapping[str, str]
@@ -125,7 +126,7 @@ class StreamDisconnected(NamedTuple):
 
     kind: StreamKind
     reason: DisconnectReason
-    """Silent for too long; broken, or ended by an `error` event; closed by the reader; ended by the server."""
+    """Why: silent for too long; broken, or ended by an `error` event; closed by the reader; ended by the server."""
 
 
 class WebhookReceived(NamedTuple):
@@ -172,14 +173,14 @@ class Pool(Protocol):
 
 
 class PoolOpened(NamedTuple):
-    """A client was created. Hold the pool weakly: it lives as long as the client does."""
+    """A client was created. Reference the pool weakly: it lives as long as the client does."""
 
     pool: Pool
 
 
 _OfCalls = RequestEnded | TokenRequested | TokenInUse | StreamConnected | StreamDisconnected | PoolOpened
 Event = _OfCalls | WebhookReceived | WebhookQueue | ToolDecided
-"""What `Telemetry.record` receives."""
+"""The events that `Telemetry.record` receives."""
 
 
 class Telemetry(Protocol):
@@ -232,7 +233,7 @@ class Reporter:
         self.record(TokenInUse(expires_at))
 
     def watch(self, fetch: Callable[[], T]) -> Callable[[], T]:
-        """`fetch`, with each token request recorded."""
+        """Wrap `fetch` to record each token request."""
 
         def watched() -> T:
             with self._token_request():
@@ -241,7 +242,7 @@ class Reporter:
         return watched
 
     def watch_async(self, fetch: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
-        """`watch`, for coroutine functions."""
+        """Like `watch`, for coroutine functions."""
 
         async def watched() -> T:
             with self._token_request():

@@ -1,4 +1,4 @@
-"""Measures requests, and reports each to the telemetry."""
+"""Measures requests and reports each to the telemetry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from interactor_ext._engine.telemetry_events import Reporter, RequestEnded, Requ
 
 
 class Measured:
-    """A request that is being sent, until it is answered or fails."""
+    """A request that is being sent, until it gets a response or fails."""
 
     __slots__ = ("_began", "_reporter", "_request", "_started")
 
@@ -48,7 +48,7 @@ def _kind(status: int) -> RequestError:
 
 
 def _code(response: httpx.Response) -> str:
-    """The server's own code, if it looks like one: in a label, anything else would be a way to fill memory."""
+    """Return the server's own code if it looks like one; anything else in a label would be a way to fill memory."""
     code = read_error_body(response.read()).code or ""
     if len(code) <= 40 and code.isascii() and code.isidentifier() and (code.isupper() or code.islower()):
         return code

@@ -1,4 +1,4 @@
-"""`with_retry`, for functions of the caller."""
+"""`with_retry`, for the caller's own functions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def with_retry(
         kind = "a coroutine" if inspect.iscoroutine(fn) else f"{type(fn).__name__!r}"
         advice = "Pass the function itself, as in with_retry(lambda: client.assistants.get(...))()."
         if inspect.iscoroutine(fn):
-            fn.close()  # or Python would warn that it was never awaited
+            fn.close()  # otherwise Python would warn that it was never awaited
         raise TypeError(f"with_retry needs a function that it can call again, not {kind}. {advice}")
     if not isinstance(policy, RetryPolicy):
         raise TypeError(f"policy must be a RetryPolicy, not {policy!r}. Write with_retry(fn, max_retries=...).")
@@ -105,8 +105,8 @@ def with_retry(
 
 
 class _Unused:
-    """Of a function with retries, which drops it with itself: a statement that drops the function that it has just
-    made, and hasn't called it, was meant to call it.
+    """Belongs to a function with retries and is dropped with it. If a statement drops a function that it has just made
+    and not called, it was meant to call it.
     """
 
     def __init__(self, frame: FrameType) -> None:
@@ -128,7 +128,7 @@ if not TYPE_CHECKING:
 
 
 def _delay_or_raise(error: Exception, attempt: int, policy: RetryPolicy, kinds: tuple[type[Exception], ...]) -> float:
-    """The seconds until the next attempt. Raises the error if there is none."""
+    """Return the seconds until the next attempt. Raises the error if there is none."""
     wanted = policy.asked_about(error) if isinstance(error, InteractorError) else None
     if wanted is None and isinstance(error, kinds):
         wanted = True

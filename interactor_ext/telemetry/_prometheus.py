@@ -47,7 +47,7 @@ BUCKETS = (10, 50, 100, 250, 500, 1000, 2500, 5000)
 """Milliseconds."""
 _HASH_DIGITS = 2
 # Each error code of a server becomes a label, and each label a time series.
-_MOST_CODES = 100
+_MAX_CODES = 100
 _COMMON_ERRORS = (
     ("auth", "AUTH_ERROR"),
     ("auth", "FORBIDDEN"),
@@ -214,7 +214,7 @@ class PrometheusTelemetry:
         code = event.code or ""
         if code in self._codes or event.status is None:
             return code
-        if len(self._codes) < _MOST_CODES:
+        if len(self._codes) < _MAX_CODES:
             self._codes.add(code)
             return code
         # A webhook receiver, which makes one of these as well, does not need it.

@@ -15,7 +15,7 @@ from interactor_ext._engine.effects import (
     Effects,
     Join,
     Renewal,
-    despite_lost_answers,
+    despite_lost_responses,
     despite_open_circuit,
     seconds_until,
 )
@@ -199,7 +199,7 @@ def submit(user: Any, call: PendingCall, ends_at: float | None, result: Any) -> 
                 logger.error("the result of a tool is too large for the platform (call %s)", clean_text(call.id))
                 result = _TOO_LARGE
 
-    return (yield from despite_lost_answers(user, ends_at, attempt))
+    return (yield from despite_lost_responses(user, ends_at, attempt))
 
 
 def newest_messages(user: Any, call: PendingCall, ends_at: float | None) -> Effects[list[models.Message]]:

@@ -16,7 +16,7 @@ from interactor_ext._engine.effects import (
     Call,
     Effects,
     Renewal,
-    despite_lost_answers,
+    despite_lost_responses,
     despite_open_circuit,
     view_until,
 )
@@ -333,7 +333,7 @@ class ToolSet(Advised, calls=True):
         register = partial(self._register, user, ends_at)
         # Tools have no idempotency key, so the list shows whether a lost request took effect.
         return (
-            yield from despite_lost_answers(
+            yield from despite_lost_responses(
                 user, ends_at, register, lambda: everything(view_until(user, ends_at).tools.iterate(per_page=100))
             )
         )

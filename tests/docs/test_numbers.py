@@ -48,12 +48,12 @@ PAGES = {
         f"the first {outbox.MAX_KEPT_BYTES:,} bytes",
     ],
     "how-to/lists.md": [
-        f"the ids of the last {pages._MOST_REMEMBERED:,} items",
-        f"After {pages._MOST_ADDED} items more than",
-        f"{pages._MOST_FRUITLESS} pages in a row",
+        f"the ids of the last {pages._MAX_REMEMBERED:,} items",
+        f"After {pages._MAX_ADDED} items more than",
+        f"{pages._MAX_FRUITLESS} pages in a row",
     ],
     "how-to/metrics.md": [
-        f"after {_prometheus._MOST_CODES} different ones",
+        f"after {_prometheus._MAX_CODES} different ones",
         f'`"hash"` ({16**_prometheus._HASH_DIGITS} groups of',
         f"every {_process._REPORT_SECONDS:g} seconds",
     ],

@@ -162,7 +162,7 @@ def test_token_request_without_a_thread_raises_configuration_error(
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiters check at short intervals whether a request was abandoned; a store waits shortly for one that was."""
     monkeypatch.setattr("interactor_ext._interactor.tokens.cache._CHECK_SECONDS", 0.02)
-    monkeypatch.setattr("interactor_ext._interactor.tokens.shared_store._LONGEST_REQUEST", 0.5)
+    monkeypatch.setattr("interactor_ext._interactor.tokens.shared_store._MAX_REQUEST_SECONDS", 0.5)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -36,7 +36,7 @@ def test_thread_of_an_abandoned_call_is_replaced() -> None:
 
 
 def test_number_of_abandoned_threads_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_threads, "_MOST_ABANDONED", 1)
+    monkeypatch.setattr(_threads, "_MAX_ABANDONED", 1)
     threads, go_on = DaemonThreads("test", most=1), threading.Event()
     for _ in range(2):
         future = threads.submit(go_on.wait, 60)

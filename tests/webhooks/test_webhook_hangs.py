@@ -177,7 +177,7 @@ async def test_delivery_without_a_free_thread_gets_503_and_stops_no_other_router
 async def test_receiver_whose_threads_all_hang_says_so_at_healthz(
     hanging: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("interactor_ext._engine.waiting.threads._MOST_ABANDONED", 1)
+    monkeypatch.setattr("interactor_ext._engine.waiting.threads._MAX_ABANDONED", 1)
     router = make(handler_timeout=SHORT)
     router.on("*")(hanging.sync)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(router.asgi), base_url="http://shop") as client:

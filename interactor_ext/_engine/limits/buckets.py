@@ -1,8 +1,7 @@
-"""Token buckets of a rate limiter: how long a call has to wait, decided without a sleep.
-
-A bucket fills at its tier's rate up to its burst. A reservation returns the seconds to wait, and takes a token that the
-bucket will hold by then, so that a call reserves only once. Near the bottom the calls are spread out: that leaves a
-reserve for calls that the server counts and this process does not know of, such as those of other processes.
+"""Token buckets of a rate limiter: decides how long a call waits, without sleeping.
+A bucket fills at its tier's rate up to its burst. A reservation returns the seconds to wait and takes a token that the
+bucket will contain by then, so a call reserves only once. Near the bottom, calls are spread out. That leaves a reserve
+for calls that count against the same limit and that this process doesn't know of, such as those of other processes.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from interactor_ext._engine.effects import Effects
 from interactor_ext._engine.fork import fork_safe_lock
 
 Key = tuple[str, ...]
-"""The tier's name first, then whose bucket it is: ("namespace", client, "user_123")."""
+"""The tier's name, then the owner of the bucket: ("namespace", client, "user_123")."""
 
-# Beyond this number, the least recently used one is dropped: by then it is full again, like a new one.
+# Beyond this number, the least recently used bucket is dropped. It's full again by then, like a new one.
 _MAX_BUCKETS = 10_000
 _RESERVE = 0.2
-# The limits are by the minute. A longer Retry-After holds for the call that got it alone, by the retry policy.
-_LONGEST_REFUSAL = 60.0
+# The limits are per minute. The retry policy applies a longer Retry-After to the call that received it.
+_MAX_REFUSAL = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Tier:
 
     @property
     def reserve(self) -> float:
-        """How few requests may remain in the burst before the next ones are spread out, at least 1."""
+        """If fewer requests than this remain in the burst, the next ones are spread out. At least 1."""
         return max(1.0, self.burst * _RESERVE)
 
 
@@ -57,14 +56,14 @@ class Tiers:
     tokens: Tier = Tier(20, 5)
 
     def of(self, key: Key) -> Tier:
-        """The tier of a key, which begins with its name."""
+        """Return the tier of a key, which starts with its name."""
         tier: Tier = getattr(self, key[0])
         return tier
 
 
 @dataclass(slots=True)
 class Bucket:
-    """`level` is the number of tokens at `seen`, below zero where calls wait; `last` is the start of the last call."""
+    """`level` is the number of tokens at `seen`, below zero while calls wait; `last` is when the last call started."""
 
     level: float
     seen: float
@@ -80,8 +79,8 @@ class Bucket:
         start = max(now, self.closed_until)
         level = min(float(tier.burst), self.level + (max(start, self.last) - self.seen) / tier.interval)
         if level < tier.reserve:
-            # `reserve / level` intervals since the last call, where `level` is what it will be by then: x * (level + x)
-            # = reserve.
+            # `reserve / level` intervals after the last call, where `level` is its value by then: x * (level + x) =
+            # reserve.
             spread = (math.sqrt(level * level + 4 * tier.reserve) - level) / 2
             start = max(start, self.last + spread * tier.interval)
         return max(start, self.seen + (1 - self.level) * tier.interval)
@@ -97,8 +96,8 @@ class LocalBuckets:
         self._buckets: dict[Key, Bucket] = {}
 
     def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> Effects[tuple[float, bool]]:
-        """The seconds until a call that counts against all of `keys` may start, and whether that is reserved: not if
-        the wait is longer than `max_wait`. Ends within `time_left` seconds.
+        """Return the seconds until a call that counts against all of `keys` may start, and whether it's reserved; it
+        isn't if the wait is longer than `max_wait`. Takes at most `time_left` seconds.
         """
         with self._lock:
             now = self._clock()
@@ -110,16 +109,16 @@ class LocalBuckets:
                 bucket.level -= 1
                 bucket.last = max(bucket.last, start)
             return start - now, True
-        yield  # a generator as those of other stores, without an effect
+        yield  # a generator like other stores' methods, without an effect
 
     def give_back(self, keys: Sequence[Key]) -> None:
-        """A call that had reserved will not start."""
+        """Take back the reservation of a call that won't start."""
         with self._lock:
             for key in keys:
                 self._bucket(key, self._clock()).level += 1
 
     def observe(self, keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None) -> None:
-        """Take over what the server sent: how many more calls it allows, or none for some seconds."""
+        """Adopt what the server sent: how many more calls it allows, or a refusal for some seconds."""
         affected, remaining, closed_for = observed(keys, status, headers, retry_after)
         with self._lock:
             now = self._clock()
@@ -131,29 +130,29 @@ class LocalBuckets:
                     bucket.closed_until = max(bucket.closed_until, now + closed_for)
 
     def _bucket(self, key: Key, now: float) -> Bucket:
-        """The bucket of a key, filled up to now."""
+        """Return a key's bucket, filled up to now."""
         tier = self._tiers.of(key)
         bucket = self._buckets.pop(key) if key in self._buckets else Bucket(float(tier.burst), now)
         bucket.refill(tier, now)
-        self._buckets[key] = bucket  # at the end, as the one that was used last
+        self._buckets[key] = bucket  # moves it to the end, as the most recently used
         if len(self._buckets) > _MAX_BUCKETS:
             del self._buckets[next(iter(self._buckets))]
         return bucket
 
 
-# The platform's names of tiers, where they are not those of `Tiers`.
+# The platform's names of tiers that differ from those in `Tiers`.
 _SCOPES: Mapping[str, str] = {"streaming": "streams", "oauth": "tokens"}
 
 
 def observed(
     keys: Sequence[Key], status: int, headers: Mapping[str, str], retry_after: float | None
 ) -> tuple[Sequence[Key], float | None, float | None]:
-    """The rate limits in a response: the buckets affected, the calls remaining, and the seconds of a refusal."""
+    """Read the rate limits in a response: the buckets affected, the calls remaining, and the seconds of a refusal."""
     scope = headers.get("x-ratelimit-scope", "").strip().lower()
     affected = [key for key in keys if key[0] == _SCOPES.get(scope, scope)]
-    closed_for = min(retry_after, _LONGEST_REFUSAL) if status == 429 and retry_after is not None else None
+    closed_for = min(retry_after, _MAX_REFUSAL) if status == 429 and retry_after is not None else None
     if not affected:
-        # Without a known scope, a refusal closes all of them, and a number counts for none.
+        # Without a known scope, a refusal closes all buckets, and a number of remaining calls is ignored.
         return (keys, None, closed_for) if closed_for is not None else ((), None, None)
     text = headers.get("x-ratelimit-remaining", "").strip()
     remaining = float(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None

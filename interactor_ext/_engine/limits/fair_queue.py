@@ -9,11 +9,11 @@ from interactor_ext._engine.fork import after_fork_in_child, fork_safe_lock
 from interactor_ext._engine.waiting import Waiter
 
 CHECK_SECONDS = 0.25
-"""A waiter checks its turn this often, because the one that should have woken it may have been interrupted."""
+"""A waiter checks its turn this often, in case whoever should have woken it was interrupted."""
 
 
 class Place:
-    """A place in the queue of a key. The queue holds it weakly: that of an interrupted waiter goes with it."""
+    """A place in a key's queue. The queue references it weakly, so an interrupted waiter's place disappears with it."""
 
     __slots__ = ("__weakref__", "key", "waiter")
 
@@ -31,14 +31,14 @@ class FairQueue:
         after_fork_in_child(self._reset)
 
     def _reset(self) -> None:
-        # The first of a queue has the turn.
+        # The first in a queue has the turn.
         self._queues: dict[Hashable, dict[weakref.ref[Place], Waiter]] = {}
 
     def is_busy(self, key: Hashable) -> bool:
         return key in self._queues
 
     def has_turn(self, place: Place) -> bool:
-        """Whether it is the first of its queue, which it joins if it has not yet."""
+        """Whether it is the head of its queue; joins it if necessary."""
         with self._lock:
             queue = self._queues.setdefault(place.key, {})
             queue.setdefault(weakref.ref(place), place.waiter)
@@ -47,7 +47,7 @@ class FairQueue:
             return first() is place
 
     def leave(self, place: Place) -> None:
-        """Let the next one have the turn."""
+        """Pass the turn to the next one."""
         with self._lock:
             queue = self._queues.get(place.key, {})
             queue.pop(weakref.ref(place), None)

@@ -18,7 +18,7 @@ from interactor_ext._engine.redaction import clean_text
 from interactor_ext._engine.redis_clients import is_async
 from interactor_ext._engine.waiting import Closing, TaskWaiter, ThreadWaiter
 
-# Seconds of a wait after which the log says so.
+# After waiting this many seconds, log it.
 _LONG_WAIT = 1.0
 
 
@@ -39,7 +39,7 @@ class RateLimiter(EqualBySettings):
         return f"{type(self).__name__}({self._tiers!r})"
 
     def keys_of(self, client: str, namespace: str, *, account: bool, stream: bool) -> tuple[Key, ...]:
-        """The buckets that a call counts against: by OAuth client, and by namespace ("" for none)."""
+        """Return the buckets that a call counts against: by OAuth client, and by namespace ("" for none)."""
         if account:
             return (("tokens", client),)
         if stream:
@@ -65,7 +65,7 @@ class RateLimiter(EqualBySettings):
         return await run_async(self._wait(keys, time_left, place, closing, closing.wait_async, closing.pause_async))
 
     def take(self, keys: Sequence[Key]) -> Effects[float]:
-        """0 if the call may start at once, and is now counted; otherwise the seconds until it may."""
+        """Return 0 if the call may start at once, and count it; otherwise the seconds until it may."""
         delay, reserved = yield from self._buckets.reserve(keys, 0.0)
         return 0.0 if reserved else delay
 
@@ -105,7 +105,7 @@ class RateLimiter(EqualBySettings):
             try:
                 yield Call(pause, (delay,))
             except BaseException:
-                # Otherwise callers that give up, one after the other, would put off all others for ever.
+                # Otherwise callers that give up one after the other would keep postponing all others.
                 self._buckets.give_back(keys)
                 raise
         finally:
@@ -114,10 +114,10 @@ class RateLimiter(EqualBySettings):
 
 
 def _tell(keys: Sequence[Key], seconds: float) -> bool:
-    """Log a long wait. False where it is none."""
+    """Log a wait that is long. Returns whether it is."""
     if seconds <= _LONG_WAIT:
         return False
-    # The second item of a key is the OAuth client, by a digest.
+    # The second item of a key is a digest of the OAuth client.
     names = " and ".join(clean_text(" ".join((tier, *rest))) for tier, _, *rest in keys)
     logger.info("A call waits at least %.1f s for the rate limit of %s.", seconds, names)
     return True

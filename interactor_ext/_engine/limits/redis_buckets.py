@@ -16,7 +16,7 @@ from interactor_ext._engine.logs import logger
 from interactor_ext._engine.redis_clients import blocking, is_async
 from interactor_ext._engine.waiting.threads import UNBOUNDED, DaemonThreads
 
-# `Bucket.next` and `LocalBuckets.reserve` as one atomic script. A test compares both.
+# `Bucket.next` and `LocalBuckets.reserve` as one atomic script. A test compares the two.
 _RESERVE = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -58,13 +58,13 @@ _SECONDS_BETWEEN_WARNINGS = 60.0
 # An unreachable Redis may take seconds to fail, each time.
 _REST = 10.0
 _PATIENCE = 2.0
-# A client without a socket timeout may wait for ever. It adds half of the time of a command.
+# A client without a socket timeout may wait forever. This adds half of a command's time.
 _THREADS = DaemonThreads("interactor-limits", most=UNBOUNDED)
 
 
 class RedisBuckets:
-    """As `LocalBuckets`, for all processes that share a Redis and a prefix. While Redis fails, each process counts for
-    itself.
+    """Like `LocalBuckets`, for all processes that share a Redis and a prefix. While Redis fails, each process counts
+    separately.
     """
 
     def __init__(self, redis: Any, prefix: str, tiers: Tiers) -> None:
@@ -75,19 +75,20 @@ class RedisBuckets:
         self._prefix = prefix
         self._tiers = tiers
         self._local = LocalBuckets(tiers)
-        # The remaining calls and seconds of refusal that the server sent last, until the next reservation writes them.
+        # The remaining calls and the seconds of refusal that the server last sent, until the next reservation stores
+        # them.
         self._observed: dict[Key, tuple[float, float]] = {}
-        self._returned: Counter[Key] = Counter()  # reservations, likewise
+        self._returned: Counter[Key] = Counter()  # reservations to return, until the same moment
         self._warns_at = -math.inf
         self._rests_until: float | None = None
 
     def reserve(self, keys: Sequence[Key], max_wait: float, time_left: float = math.inf) -> Effects[tuple[float, bool]]:
         if not self._rests:
             if self._rests_until is not None:
-                # One call checks whether Redis has recovered; the others do not wait for it.
+                # One call checks whether Redis has recovered; the others don't wait for it.
                 self._rests_until = time.monotonic() + _REST
             redis = self._redis_here()
-            # A call that waited for Redis must have time left to be made.
+            # A call that waited for Redis must still have time to be made.
             patience = min(_PATIENCE, max(0.0, time_left) / 2)
             threads = None if is_async(redis) else _THREADS
             script = self._script(keys, max_wait)
@@ -100,8 +101,8 @@ class RedisBuckets:
         return (yield from self._local.reserve(keys, max_wait))
 
     def _redis_here(self) -> Any:
-        """An asynchronous client belongs to the event loop that uses it first. Other loops, as a second `asyncio.run`
-        has one, get a synchronous client with the same settings.
+        """Return a client for this event loop: an asynchronous one belongs to the first loop that uses it, so other
+        loops, such as a second `asyncio.run`'s, get a synchronous client with the same settings.
         """
         if not self._is_async:
             return self._redis
@@ -132,7 +133,7 @@ class RedisBuckets:
             tier = self._tiers.of(key)
             numbers += [tier.interval, tier.burst, tier.reserve, self._returned.pop(key, 0)]
             numbers += self._observed.pop(key, (-1.0, -1.0))
-        # The braces keep the buckets of one OAuth client on one node of a cluster, as a script needs them.
+        # The braces keep an OAuth client's buckets on one node of a cluster, which a script requires.
         names = [self._prefix + ":".join((f"{{{client}}}", tier, *rest)) for tier, client, *rest in keys]
         return (_RESERVE, len(names), *names, *numbers)
 

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from interactor_ext._engine.lazy import lazy_modules
 
-# Where nothing fails, it is not needed.
+# Not needed where nothing fails.
 lazy_modules(__name__, "status_error")

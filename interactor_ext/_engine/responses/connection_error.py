@@ -1,8 +1,7 @@
-"""Turns the exceptions of httpx into APIConnectionError and APITimeoutError, for requests that got no response.
-
-Those that a signal handler or another thread raised during a call are neither translated nor retried. The time limits
-of task queues are mostly plain Exceptions, and those of many programs TimeoutErrors, which httpx takes for a failure of
-the network.
+"""Turns httpx's exceptions into APIConnectionError and APITimeoutError, for requests without a response.
+Exceptions that a signal handler or another thread raises during a call are neither translated nor retried. The time
+limits of task queues are mostly plain Exceptions, and those of many programs TimeoutErrors, which httpx mistakes for a
+network failure.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _BEFORE_SENDING = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-# What OpenSSL 3 says of an answer in plain HTTP, by version.
+# What OpenSSL 3 says about a response in plain HTTP, by version.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 _KNOWN = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, InteractorError)
 _OURS = ("interactor_client", "interactor_ext")
@@ -54,9 +53,10 @@ _MISMATCH = (62, 64)
 
 
 def connection_error(error: Exception, request: httpx.Request) -> APIConnectionError:
-    """The error of this SDK for an exception of httpx or of the caller's own transport, with that as its cause."""
+    """Return this SDK's error for an exception from httpx or from the caller's own transport, which becomes its
+    cause."""
     failure = _described(error, request)
-    # The text of a LocalProtocolError quotes a header.
+    # A LocalProtocolError's text quotes a header.
     quotes_secret = isinstance(error, httpx.LocalProtocolError) or holds_secret(str(error), secrets_of(request))
     failure.__cause__ = None if quotes_secret else error
     return failure
@@ -83,7 +83,7 @@ def _described(error: Exception, request: httpx.Request) -> APIConnectionError:
             sent=False,
         )
     if isinstance(error, httpx.TimeoutException):
-        # The `read` timeout of a stream bounds its silence after the response has begun.
+        # A stream's `read` timeout bounds its silence after the response has started.
         waited = timeouts.get("pool" if Call.of(request).is_stream else "read")
         return APITimeoutError(f"{what}: no response within {waited} s. The request may have arrived.")
     if isinstance(error, httpx.LocalProtocolError):
@@ -119,15 +119,14 @@ def _is_out_of_files(error: BaseException | None) -> bool:
 
 
 def may_have_been_sent(error: httpx.TransportError) -> bool:
-    """Whether a byte of the request can have reached the server when this happened."""
+    """Whether any byte of the request can have reached the server when this happened."""
     return not isinstance(error, _BEFORE_SENDING)
 
 
 def interrupt_behind(error: Exception) -> BaseException | None:
-    """The exception of a signal handler or of another thread that led to `error`, or is `error`.
-
-    Another thread's (`PyThreadState_SetAsyncExc`, as in the time limits of RQ and stopit) is known by where it was
-    raised: in our own code, which raises no errors but ours and httpx's.
+    """Return the exception of a signal handler or another thread that led to `error`, or is `error`.
+    Another thread's exception (`PyThreadState_SetAsyncExc`, as in the time limits of RQ and stopit) is recognized by
+    where it was raised: in our own code, which only raises our errors and httpx's.
     """
     if not isinstance(error, _KNOWN) and _innermost_package(error) in _OURS:
         return error
@@ -135,11 +134,11 @@ def interrupt_behind(error: Exception) -> BaseException | None:
 
 
 def handler_behind(error: BaseException) -> BaseException | None:
-    """The exception of a signal handler that led to `error`, or is `error`."""
-    # Python runs handlers in the main thread alone.
+    """Return the exception of a signal handler that led to `error`, or is `error`."""
+    # Python only runs signal handlers in the main thread.
     handlers = set(_handlers()) if threading.current_thread() is threading.main_thread() else set()
     link: BaseException | None = error
-    seen: set[int] = set()  # causes and contexts can form a circle
+    seen: set[int] = set()  # causes and contexts can form a cycle
     while handlers and link is not None and id(link) not in seen:
         seen.add(id(link))
         if any(frame.f_code in handlers for frame, _ in walk_tb(link.__traceback__)):
@@ -149,7 +148,7 @@ def handler_behind(error: BaseException) -> BaseException | None:
 
 
 def _innermost_package(error: BaseException) -> str:
-    """The package whose code raised an error, other than Python's own."""
+    """Return the package whose code raised an error, skipping Python's own."""
     package = ""
     for frame, _ in walk_tb(error.__traceback__):
         name = frame.f_globals.get("__name__", "").partition(".")[0]
@@ -166,7 +165,7 @@ def _handlers() -> Iterator[CodeType]:
 
 
 def rejected_certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """The certificate rejection that caused this error, if any."""
+    """Return the certificate rejection that caused this error, if any."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error
@@ -175,7 +174,7 @@ def rejected_certificate(error: BaseException | None) -> ssl.SSLCertVerification
 
 
 def certificate_problem(error: ssl.SSLCertVerificationError, variable: str) -> tuple[str, str]:
-    """Why the certificate was rejected, and advice. `variable` holds the URL of the server."""
+    """Return why the certificate was rejected, and advice. `variable` contains the server's URL."""
     if error.verify_code in _MISMATCH:
         problem = "it belongs to another host"
         advice = f"Check the host in {variable}. A proxy or a captive portal may have responded in its place."

@@ -1,5 +1,4 @@
-"""From a response to a model: reads and unpacks the body up to a limit, and parses it, or raises the typed error.
-
+"""Turns a response into a model: reads and unpacks the body up to a limit and parses it, or raises the typed error.
 A few kilobytes of gzip may unpack to more than the memory.
 """
 
@@ -21,18 +20,18 @@ from interactor_ext._engine.responses import status_error
 T = TypeVar("T")
 
 ACCEPT_ENCODING = "gzip"
-"""The one coding that is asked for, and not for streams. Its decoder can stop within a chunk; every server has it."""
+"""The only coding that is requested, and not for streams. Its decoder can stop within a chunk, and every server has
+it."""
 _PIECE = 64 * 1024
 
 
 class BodyRefused(httpx.DecodingError):
-    """The body is too large, or has a coding that was not asked for."""
+    """The body is too large, or has a coding that wasn't requested."""
 
 
 class BodyBuffer:
-    """The decoded body of a response, collected up to a limit.
-
-    Raises httpx.DecodingError where it cannot be unpacked, or may not.
+    """Collects a response's decoded body, up to a limit.
+    Raises httpx.DecodingError if the body can't be unpacked or is too large.
     """
 
     def __init__(self, response: httpx.Response, limit: int) -> None:
@@ -51,7 +50,7 @@ class BodyBuffer:
             self._chunks.append(piece)
 
     def finish(self) -> None:
-        """Give the response its body."""
+        """Set the response's body."""
         self._response.stream = httpx.ByteStream(b"".join(self._chunks))
         self._response.read()
         # httpx sets it when it reads a body itself.
@@ -76,11 +75,10 @@ class Gunzip:
 
 
 def gunzip_of(response: httpx.Response, accepted: Collection[str] = ("gzip", "x-gzip")) -> Gunzip | None:
-    """What unpacks a body, where it is packed. Takes the header away: httpx would unpack it as well.
-
-    Raises BodyRefused for a coding that was not asked for.
+    """Return what unpacks a body, if it is packed. Removes the header, or httpx would unpack it as well.
+    Raises BodyRefused for a coding that wasn't requested.
     """
-    # To look up a header in httpx's way costs three times as much.
+    # A lookup through httpx's headers costs three times as much.
     for name, _ in response.headers.raw:
         if len(name) == 16 and name.lower() == b"content-encoding":
             coding = response.headers.pop("content-encoding").strip().lower()
@@ -96,7 +94,7 @@ def gunzip_of(response: httpx.Response, accepted: Collection[str] = ("gzip", "x-
 
 
 def media_type(response: httpx.Response) -> str:
-    """Without its parameters; "" if the response doesn't say."""
+    """The media type without its parameters; "" if the response doesn't say."""
     return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
@@ -109,11 +107,10 @@ def too_large(limit: int) -> BodyRefused:
 
 
 def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]) -> T:
-    """What `parse` makes of a success.
-
+    """Parse a success with `parse`.
     Raises:
-        APIStatusError: the status is no success.
-        ResponseValidationError: the body does not fit its model.
+       APIStatusError: the status isn't a success.
+       ResponseValidationError: the body doesn't fit its model.
     """
     if not response.is_success:
         raise status_error.status_error(response)
@@ -127,9 +124,8 @@ def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]
 
 
 def validation_error(response: httpx.Response, error: DecodeError, item: Any = None) -> ResponseValidationError:
-    """The error for a success whose body, or one item of it, does not fit its model.
-
-    It does not quote the body, except for what an error in it says.
+    """Make the error for a success whose body, or one item of it, doesn't fit its model.
+    It only quotes the body where `error` does.
     """
     about = status_error.described(response, secrets_of(response.request))
     what = f"The response to {describe_request(response.request)}"

@@ -1,6 +1,5 @@
-"""The typed error for a response that is no success, with advice, whatever form its body has.
-
-What an error quotes of the server is cleaned of secrets and control characters.
+"""Builds the typed error for an unsuccessful response, with advice, whatever form its body has.
+What an error quotes from the server has its secrets masked and its control characters removed.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from interactor_ext._engine.retry_policy import retry_after_of
 if TYPE_CHECKING:
     from interactor_ext._engine import deprecation
 else:
-    deprecation = LazyModule("interactor_ext._engine.deprecation")  # on the way of a 410 alone
+    deprecation = LazyModule("interactor_ext._engine.deprecation")  # only needed for a 410
 
 _LARGEST_BODY = 1_048_576
 _CLASSES: Mapping[int, type[APIStatusError]] = {
@@ -43,13 +42,13 @@ _CLASSES: Mapping[int, type[APIStatusError]] = {
     422: ValidationError,
     429: RateLimitError,
 }
-# Headers that can hold a secret, and that no caller needs.
+# Headers that can contain a secret, and that no caller needs.
 _WITHHELD = frozenset({"set-cookie", "authorization", "proxy-authorization", "www-authenticate"})
-_LONGEST_NAME = 200
+_MAX_NAME_LENGTH = 200
 
 
 def status_error(response: httpx.Response) -> APIStatusError:
-    """The error for a response that is no success. The body of a stream must have been read before."""
+    """Make the error for an unsuccessful response. A stream's body must have been read already."""
     status, call = response.status_code, Call.of(response.request)
     body = read_error_body(response.content)
     cls = class_for(status)
@@ -60,7 +59,7 @@ def status_error(response: httpx.Response) -> APIStatusError:
     about["code"] = _code(body, cls, secrets)
     about["details"] = clean_json(body.details, secrets)
     if body.request_id:
-        about["request_id"] = clean_text(body.request_id, secrets)[:_LONGEST_NAME]
+        about["request_id"] = clean_text(body.request_id, secrets)[:_MAX_NAME_LENGTH]
     message = clean_text(body.message, secrets) if body.message else f"The server responded with {status}"
     sentence = _sentence(message, describe_request(response.request), about, call.api.advice(cls, about, response))
     if issubclass(cls, GoneError):
@@ -71,13 +70,13 @@ def status_error(response: httpx.Response) -> APIStatusError:
 
 
 def code_of(response: httpx.Response) -> str:
-    """The `code` of the error for a response, for the log."""
+    """Return the `code` of the error for a response, for the log."""
     body = read_error_body(response.content if response.is_closed else b"")
     return _code(body, class_for(response.status_code), secrets_of(response.request))
 
 
 def _code(body: ErrorBody, cls: type[APIStatusError], secrets: tuple[str, ...]) -> str:
-    return clean_text(body.code, secrets)[:_LONGEST_NAME] if body.code else cls.default_code
+    return clean_text(body.code, secrets)[:_MAX_NAME_LENGTH] if body.code else cls.default_code
 
 
 def class_for(status: int) -> type[APIStatusError]:
@@ -99,8 +98,9 @@ def _sentence(message: str, request: str, about: Mapping[str, Any], advice: str)
 
 
 def found_instead(response: httpx.Response) -> str:
-    """What a success holds instead of the requested data, as the end of a sentence; "" if that is unknown."""
-    page = re.match(rb"\s*<(!doctype html|html)\b", response.content[:_LONGEST_NAME], re.IGNORECASE)
+    """Return the end of a sentence that says what a success contains instead of the requested data; "" if that is
+    unknown."""
+    page = re.match(rb"\s*<(!doctype html|html)\b", response.content[:_MAX_NAME_LENGTH], re.IGNORECASE)
     if page or "text/html" in response.headers.get("content-type", "").lower():
         return web_page_instead_of("JSON", response)
     try:
@@ -123,14 +123,14 @@ def web_page_instead_of(expected: str, response: httpx.Response) -> str:
 
 
 def described(response: httpx.Response, secrets: tuple[str, ...]) -> dict[str, Any]:
-    """The attributes of an error that tell of its response."""
+    """Return an error's attributes that describe its response."""
     headers = httpx.Headers(
         [(name, clean_text(value, secrets)) for name, value in response.headers.multi_items() if name not in _WITHHELD],
         encoding="utf-8",
     )
     return {
         "status": response.status_code,
-        "request_id": headers.get("x-request-id", "")[:_LONGEST_NAME] or None,
+        "request_id": headers.get("x-request-id", "")[:_MAX_NAME_LENGTH] or None,
         "headers": headers,
         "retry_after": retry_after_of(headers),
     }
@@ -144,7 +144,7 @@ class ErrorBody(NamedTuple):
 
 
 def read_error_body(content: bytes) -> ErrorBody:
-    """The parts of an error body. Raises nothing: what cannot be read is left out."""
+    """Read the parts of an error body. Raises nothing; unreadable parts are left out."""
     if not content or len(content) > _LARGEST_BODY:
         return ErrorBody()
     try:

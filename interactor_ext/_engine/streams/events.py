@@ -1,4 +1,4 @@
-"""Parses server-sent events: the type, the JSON and the model of each; and the iterators of streams and chats."""
+"""Parses server-sent events (the type, JSON and model of each), and defines the iterators of streams and chats."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from interactor_ext._engine.sse import ServerSentEvent
 T = TypeVar("T")
 
 CONTROL = frozenset({"done", "heartbeat", "ping"})
-"""Event types that control the stream and are not returned to the caller."""
+"""Event types that control the stream and aren't returned to the caller."""
 
-# Half the time of json.loads, which looks for white space with regular expressions.
+# Takes half the time of json.loads, which skips white space with regular expressions.
 _decode_json = json.JSONDecoder().raw_decode
 
 
 class Received(NamedTuple):
-    """An event and its type; `payload` is None where the data is no JSON object."""
+    """An event and its type; `payload` is None if the data isn't a JSON object."""
 
     type: str
     payload: dict[str, Any] | None
@@ -30,7 +30,8 @@ class Received(NamedTuple):
 
 
 class EventReader:
-    """Reads the events of one family: `builders` make the model of each type, and that of "" the others'."""
+    """Reads the events of one family. `builders` has the function that makes each type's model; the one under "" makes
+    the others'."""
 
     def __init__(self, builders: Mapping[str, Callable[[dict[str, Any]], Any]]) -> None:
         self._builders = builders
@@ -38,7 +39,7 @@ class EventReader:
         self._known = CONTROL.union(builders) - {""}
 
     def read(self, sent: ServerSentEvent) -> Received:
-        """The type is in the JSON or in the `event` field: the first known one counts, else that of the JSON."""
+        """Find an event's type, in the JSON or the `event` field: the first known one counts, otherwise the JSON's."""
         text = sent.data.strip(" \t\r\n")
         try:
             payload, end = _decode_json(text)
@@ -52,9 +53,9 @@ class EventReader:
         return Received(sent.event, payload, sent)
 
     def model(self, event: Received) -> Any:
-        """The typed event; the family's unknown event for a type that has no model, or data that is no JSON object.
-
-        Raises:
+        """Return the typed event, or the family's unknown event for a type without a model or data that isn't a JSON
+        object.
+         Raises:
             ResponseValidationError: the data lacks what its model needs. Its `item` is the JSON, with the type.
         """
         event_type, payload, sent = event
@@ -80,7 +81,7 @@ class EventReader:
 
 
 def _readable_error(data: str) -> dict[str, str] | str:
-    """What an `error` event says, in any form of an error response."""
+    """Return the message of an `error` event, in any form of an error response."""
     body = status_error.read_error_body(data.encode())
     said = {"code": body.code, "message": body.message}
     return {name: text for name, text in said.items() if text} or ({} if data.lstrip().startswith("{") else data)
@@ -90,8 +91,8 @@ Take = Callable[[object, Callable[[Received], T]], T]
 
 
 class Events(Iterator[T]):
-    """What `take` returns, until it raises StopIteration. `leave` is called when this object is dropped, after a `for`
-    too. Both get an object that identifies the loop.
+    """Yields what `take` returns, until it raises StopIteration. Calls `leave` when this object is dropped, including
+    after a `for`. Both get an object that identifies the loop.
     """
 
     def __init__(self, take: Take[T], leave: Callable[[object], None], decode: Callable[[Received], T]) -> None:
@@ -115,8 +116,8 @@ def _no_more(*_: object) -> NoReturn:
 
 
 class AsyncEvents(AsyncIterator[T]):
-    """`Events` for asyncio. Its `anext` may be cancelled and called again, as for a time limit on each event, and no
-    event is lost.
+    """`Events` for asyncio. Its `anext` may be cancelled and called again, for example for a time limit on each event,
+    without losing an event.
     """
 
     def __init__(self, take: Callable[[], Awaitable[T]], guard: AsyncGenerator[None, None]) -> None:

@@ -1,7 +1,6 @@
-"""Reads an asynchronous response ahead: a task of its own puts the chunks into a bounded queue.
-
-A response whose read is cancelled is lost. So the task is not cancelled with a caller that waits for a chunk, and a
-time limit on an event costs no connection.
+"""Reads an asynchronous response ahead: a task puts the chunks into a bounded queue.
+Cancelling a read loses the response. So the task isn't cancelled with a caller that waits for a chunk, and a time
+limit on one event doesn't cost the connection.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ import httpx
 
 from interactor_ext._engine.streams.shared import BROKEN
 
-# Enough that the two tasks seldom take turns, and so few that the first event does not wait for many others.
-_MOST_AHEAD = 16
+# Enough that the two tasks seldom take turns, and few enough that the first event doesn't wait for many others.
+_MAX_AHEAD = 16
 
 _Chunks = asyncio.Queue[bytes | Exception | None]
 """The last item is the error that broke the response, or None."""
@@ -25,12 +24,13 @@ class ReadAhead:
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
-        self._chunks: _Chunks = asyncio.Queue(_MOST_AHEAD)
-        # The task must not hold this object, which could then never be dropped.
+        self._chunks: _Chunks = asyncio.Queue(_MAX_AHEAD)
+        # The task must not reference this object, or it could never be dropped.
         self._task = asyncio.create_task(_read(response, self._chunks))
 
     async def next(self) -> bytes | None:
-        """The next chunk, or None at the end; raises what broke the response. A cancelled caller loses no chunk."""
+        """Return the next chunk, or None at the end; raises what broke the response. A cancelled caller loses no
+        chunk."""
         chunk = await self._chunks.get()
         if isinstance(chunk, bytes):
             return chunk
@@ -40,10 +40,10 @@ class ReadAhead:
         raise chunk
 
     async def aclose(self) -> None:
-        """Close the response. The task does so even if the caller is cancelled meanwhile."""
+        """Close the response. The task does it, even if the caller is cancelled in the meantime."""
         self._task.cancel()
         await asyncio.wait([self._task])
-        await _close(self._response)  # by now it is closed, unless the task was cancelled before its first step
+        await _close(self._response)  # already closed, unless the task was cancelled before its first step
 
     def __del__(self) -> None:
         # Garbage may be collected in any thread, and after the loop was closed.
@@ -61,7 +61,8 @@ async def _read(response: httpx.Response, chunks: _Chunks) -> None:
                 await chunks.put(chunk)
         finally:
             await _close(response)
-    except asyncio.CancelledError:  # perhaps while the response is being closed: a caller may still wait for the end
+    # perhaps while the response is being closed: a caller may still be waiting for the end
+    except asyncio.CancelledError:
         while not chunks.empty():
             chunks.get_nowait()
         chunks.put_nowait(httpx.ReadError("the task that was reading it was cancelled"))
@@ -72,5 +73,5 @@ async def _read(response: httpx.Response, chunks: _Chunks) -> None:
 
 
 async def _close(response: httpx.Response) -> None:
-    with contextlib.suppress(*BROKEN):  # the connection is broken already
+    with contextlib.suppress(*BROKEN):  # the connection is already broken
         await response.aclose()

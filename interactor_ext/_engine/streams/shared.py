@@ -1,4 +1,4 @@
-"""The common part of the sync and async streams: requests, responses and failures, reported to the state machine."""
+"""What sync and async streams have in common: requests, responses and failures, reported to the state machine."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
 E = TypeVar("E")
 
 BROKEN = (InteractorError, httpx.HTTPError, httpx.StreamError, OSError)
-"""Errors of opening or reading a connection. OSError is for transports that do not translate it."""
+"""Errors of opening or reading a connection. OSError is for transports that don't translate it."""
 IDLE_TIMEOUT = 45.0
-"""Seconds of silence after which a connection is dead: the server's keepalive comes every 30."""
+"""After this many seconds of silence, a connection is dead: the server's keepalive comes every 30."""
 
 
 class Gap(Enum):
-    """The stream has reconnected: events from before are lost if the server could not send them again."""
+    """The stream has reconnected, so earlier events are lost if the server couldn't send them again."""
 
     GAP = "gap"
 
 
 class SharedStream(Generic[E]):
-    """The state of a stream and its reports to it. The subclasses hold the open response."""
+    """A stream's state and its reports to it. The subclasses hold the open response."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class SharedStream(Generic[E]):
         self._idle_timeout = idle_timeout
         self._last_event_id = last_event_id
         self._reader = reader
-        self._owner: object = None  # the loop that reads, and closes the connection when it is left
+        self._owner: object = None  # the loop that reads, and that closes the connection when it is left
         self._is_new_connection = False
         self._is_entered = False
         self._is_connected = False
@@ -97,16 +97,16 @@ class SharedStream(Generic[E]):
         self._set_up()
 
     def _set_up(self) -> None:
-        """Initializes what the subclass holds."""
+        """Initialize what the subclass holds."""
 
     @property
     def last_event_id(self) -> str:
-        """The id of the last event handed out: give it to a later stream to go on from there."""
+        """The id of the last event returned: pass it to a later stream to continue from there."""
         return self._last_event_id
 
     @property
     def resume_id(self) -> str:
-        """`last_event_id`; before the first event, the id that the server began with, or "" if it said none."""
+        """`last_event_id`; before the first event, the id that the server started with, or "" if it sent none."""
         if self._last_event_id or self._state.ready:
             return self._last_event_id
         return self._state.last_event_id
@@ -117,12 +117,12 @@ class SharedStream(Generic[E]):
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended and no event of it is left to be handed out."""
+        """Whether the stream has ended and all its events have been returned."""
         return isinstance(self._state.action, End) and not self._state.ready
 
     @property
     def reconnects(self) -> int:
-        """How often the stream has connected again, or tried to."""
+        """How often the stream has reconnected, or tried to."""
         return self._state.reconnects
 
     def __repr__(self) -> str:
@@ -138,14 +138,14 @@ class SharedStream(Generic[E]):
         request: httpx.Request = self._client.build_request(
             **{**self._kwargs, "headers": {**self._kwargs.get("headers", {}), **headers}}
         )
-        # Our transport bounds the wait for the response by other means, so this is for the reads of its body alone.
+        # Our transport bounds the wait for the response differently, so this only applies to reads of its body.
         left = math.inf if self._state.deadline is None else max(0.0, self._state.deadline - time.monotonic())
         request.extensions["timeout"]["read"] = min(self._idle_timeout, left)
         Call.of(request).ends_at = self._state.deadline  # one for all connections
         return request
 
     def _actions(self, *, until_connected: bool = False) -> Iterator[Action]:
-        """The actions until an event is ready or the stream has ended, or until there is a new connection."""
+        """Yield the actions until an event is ready or the stream has ended, or until there is a new connection."""
         state = self._state
         while not (state.ready or isinstance(state.action, End) or (until_connected and self._is_newly_connected)):
             yield state.action
@@ -159,7 +159,7 @@ class SharedStream(Generic[E]):
         self._raise_if_failed()
 
     def _hand_out(self) -> Received | None:
-        """The next event; None at the end. Raises the error that ended the stream."""
+        """Return the next event, or None at the end. Raises the error that ended the stream."""
         try:
             event = self._state.ready.popleft()
         except IndexError:
@@ -181,7 +181,7 @@ class SharedStream(Generic[E]):
             return error
 
     def _refuse(self, error: ResponseValidationError) -> Any:
-        """Tell `on_invalid` of an invalid event, or raise it."""
+        """Pass an invalid event to `on_invalid`, or raise its error."""
         if self._on_invalid is None:
             self._owner = None  # the loop that this ends leaves the connection to the next one
             raise error
@@ -192,7 +192,7 @@ class SharedStream(Generic[E]):
             raise self._state.action.error
 
     def _on_response(self, response: httpx.Response) -> None:
-        """Report a response, which must have been read if it is an error."""
+        """Report a response. An error's body must have been read."""
         now = time.monotonic()
         if not response.is_success:
             self._state.failed(status_error.status_error(response), now)
@@ -231,14 +231,15 @@ class SharedStream(Generic[E]):
             self._state.received(chunk, time.monotonic())
 
     def _announce(self, number: int, seconds: float) -> Any:
-        """Call `on_reconnect`, once for each reconnect: a caller with a time limit comes here again for the same."""
+        """Call `on_reconnect`, once per reconnect: a caller with a time limit comes here several times for the same
+        one."""
         if self._on_reconnect is None or number <= self._announced_reconnects:
             return None
         self._announced_reconnects = number
         return self._on_reconnect(number, seconds)
 
     def _disconnected(self) -> DisconnectReason | None:
-        """The connection is being closed, and a later loop opens another. Returns why, if there was one."""
+        """Forget the connection, which is being closed; a later loop opens another. Returns why, if there was one."""
         was_connected, self._is_connected = self._is_connected, False
         reason = self._state.disconnect_reason
         if isinstance(self._state.action, Receive):
@@ -251,7 +252,7 @@ class SharedStream(Generic[E]):
             self._reporter.stream_disconnected(self._kind, reason)
 
 
-# Not by a `__getattr__`, with which each attribute of a stream is looked up more slowly.
+# Not with `__getattr__`, which would make every lookup of a stream's attributes slower.
 missing(
     SharedStream,
     "events iter_events iter_lines iter_content iter_text text text_stream text_deltas content messages until_done "
@@ -278,7 +279,7 @@ def two_readers() -> StreamError:
 
 
 def _name(kwargs: dict[str, Any]) -> str:
-    """`GET /rooms/{room_id}/stream`: the template rather than the URL, as in every other message."""
+    """Return `GET /rooms/{room_id}/stream`: the template rather than the URL, as in every other message."""
     operation = kwargs["extensions"]["operation"]
     return f"{operation.method} {operation.path}"
 

@@ -1,14 +1,12 @@
-"""State machine of an event stream: reconnects, backoff, deadline and duplicates, decided without a socket or a clock.
+"""State machine of an event stream: decides on reconnects, backoff, deadline and duplicates, without a socket or clock.
+A loop returns the events in `ready`, then does the `action` and reports the result:
 
-A loop returns the events in `ready`, then does the `action`, and reports the result:
-
-    Connect     open a connection with these headers     -> connected, finished or failed
-    Receive     wait for the next bytes                  -> received or failed
-    Backoff     sleep                                    -> woken
-    End         close; raise the error, if there is one
-
-End is final, whatever is reported after it: another thread or task may have closed the stream meanwhile. That, and the
-price of a generator step for each chunk, is why streams do not run on `effects`.
+   Connect     open a connection with these headers     -> connected, finished or failed
+   Receive     wait for the next bytes                  -> received or failed
+   Backoff     sleep                                    -> woken
+   End         close; raise the error, if there is one
+End is final, whatever is reported after it, because another thread or task may have closed the stream in the meantime.
+For that reason, and because a generator step per chunk costs too much, streams don't run on `effects`.
 """
 
 from __future__ import annotations
@@ -32,16 +30,16 @@ if TYPE_CHECKING:
     from interactor_ext._engine.telemetry_events import DisconnectReason
 
 GIVE_UP_AFTER = 20
-"""Failures in a row after which a stream is given up: with the default waits, some four minutes."""
-LONGEST_WAIT = 300.0
-"""Seconds. A `retry:` beyond is cut to it; a `Retry-After` beyond ends the stream."""
-# A connection that received bytes for so long was healthy, even without events.
+"""A stream gives up after this many failures in a row; with the default waits, that takes about four minutes."""
+MAX_WAIT = 300.0
+"""Seconds. A longer `retry:` is cut to this; a longer `Retry-After` ends the stream."""
+# A connection that received bytes for this long was healthy, even without events.
 _HEALTHY_AFTER = 10.0
-# One that ends sooner, with fewer events than these, is short. After so many short ones in a row, which is what the
-# platform lets a client open at once, the least wait grows, however short the server's `retry` is.
+# One that ends sooner, with fewer events than this, is short. After this many short ones in a row, which is how many
+# the platform lets a client open at once, the minimum wait grows, however short the server's `retry` is.
 _FEW_EVENTS = 10
 _SHORT_CONNECTIONS = 10
-_LONGEST_FLOOR = 5.0
+_MAX_FLOOR = 5.0
 _REMEMBERED_IDS = 8192
 # Request timeout, too early, too many requests. Any other 4xx is permanent.
 _TRANSIENT = frozenset({408, 425, 429})
@@ -52,7 +50,7 @@ class Connect(NamedTuple):
 
 
 class Receive(NamedTuple):
-    """Of the open connection."""
+    """Read from the open connection."""
 
 
 class Backoff(NamedTuple):
@@ -60,7 +58,7 @@ class Backoff(NamedTuple):
     reconnect: int
     """The number of the reconnect that follows, from 1."""
     until: float
-    """When it is over. A caller that was interrupted sleeps for the rest alone."""
+    """When the wait ends. A caller that was interrupted only sleeps for the rest."""
 
 
 class End(NamedTuple):
@@ -71,7 +69,7 @@ Action = Connect | Receive | Backoff | End
 
 
 class StreamState:
-    """One stream over all of its connections. `now` and `deadline` are seconds on the same clock."""
+    """One stream over all of its connections. `now` and `deadline` are seconds of the same clock."""
 
     def __init__(
         self,
@@ -107,7 +105,7 @@ class StreamState:
 
     @property
     def last_event_id(self) -> str:
-        """With which the next connection would go on."""
+        """The id that the next connection would continue after."""
         return self._decoder.last_event_id
 
     @property
@@ -120,7 +118,7 @@ class StreamState:
         return "done" if self.action == End(None) else "error"
 
     def connected(self, now: float) -> None:
-        """The server answered with an event stream."""
+        """The server responded with an event stream."""
         self._ever_connected = True
         self._connected_at = self._heard_at = now
         self._decoder = SSEDecoder(self._decoder.last_event_id, self._max_event_size)
@@ -130,7 +128,7 @@ class StreamState:
         self._go(Receive())
 
     def finished(self) -> None:
-        """The server answered 204: there is nothing to send."""
+        """The server responded with 204: there is nothing to send."""
         self._go(End(None))
 
     def closed(self) -> None:
@@ -140,7 +138,7 @@ class StreamState:
         self.ready.clear()
 
     def received(self, chunk: bytes, now: float) -> None:
-        """Bytes of the open connection."""
+        """Process bytes from the open connection."""
         if isinstance(self.action, End):
             return
         self._heard_at = now
@@ -156,7 +154,7 @@ class StreamState:
                 continue
             event = self._reader.read(block.sent)
             if (kind := event.type) not in CONTROL:
-                if kind != "error":  # a server that answers each connection with one alone is not healthy
+                if kind != "error":  # a server that sends nothing else on each connection isn't healthy
                     self._failures = 0
                 self._events += 1
                 self.ready.append(event)
@@ -169,7 +167,7 @@ class StreamState:
             self.out_of_time()
 
     def failed(self, error: InteractorError | None, now: float) -> None:
-        """The connection failed or ended: an error, or None where the server ended it without a `done`."""
+        """The connection failed or ended. `error` is None if the server ended it without a `done`."""
         if isinstance(self.action, End):
             return
         if isinstance(self.action, Receive):
@@ -183,7 +181,7 @@ class StreamState:
         self._failure = error
         retry_after = error.retry_after if error is not None else None
         wait = self._next_wait(retry_after)
-        if error is not None and (not _is_transient(error) or (retry_after or 0) > LONGEST_WAIT):
+        if error is not None and (not _is_transient(error) or (retry_after or 0) > MAX_WAIT):
             self._go(End(error))
         elif self._exhausted:
             self._go(End(self._given_up(error)))
@@ -195,11 +193,11 @@ class StreamState:
             self._go(Backoff(wait, self.reconnects, now + wait))
 
     def woken(self) -> None:
-        """The backoff is over; or a reader closed the connection and reads on."""
+        """The backoff is over, or a reader closed the connection and continues reading."""
         self._go(self._connect())
 
     def out_of_time(self) -> None:
-        """The deadline has come."""
+        """The deadline has passed."""
         self._failure = self._too_late(None)
         self._go(End(self._failure))
 
@@ -210,9 +208,9 @@ class StreamState:
             self.action = End(None)
 
     def _connect(self) -> Connect:
-        # Compressed events arrive late, many at once, and of any size.
+        # Compressed events arrive late, many at once, and can be of any size.
         headers = {"Accept": b"text/event-stream", "Accept-Encoding": b"identity", "Cache-Control": b"no-store"}
-        # UTF-8, as the WHATWG specifies: httpx would encode text as ASCII. An id that no header can carry is not sent.
+        # UTF-8, as WHATWG specifies; httpx would encode text as ASCII. An id that no header can carry isn't sent.
         last_event_id = self._decoder.last_event_id.encode("utf-8", "replace").strip(b" \t")
         if last_event_id and all(byte >= 0x20 and byte != 0x7F for byte in last_event_id):
             headers["Last-Event-ID"] = last_event_id
@@ -229,11 +227,11 @@ class StreamState:
             wait = self._policy.backoff(self._failures)
         else:
             # The server's `retry` is the minimum and the step of the backoff; 0 must not become a busy loop.
-            least = min(self._retry_ms, LONGEST_WAIT * 1000) / 1000
+            least = min(self._retry_ms, MAX_WAIT * 1000) / 1000
             step = max(least, 0.1) if self._failures else least
             wait = least + self._policy.draw() * min(self._policy.max_delay, step * 2.0 ** min(self._failures, 64))
         if (beyond := self._short_connections - _SHORT_CONNECTIONS) > 0:
-            wait = max(wait, min(_LONGEST_FLOOR, 0.05 * 2.0 ** min(beyond, 64)))
+            wait = max(wait, min(_MAX_FLOOR, 0.05 * 2.0 ** min(beyond, 64)))
         if retry_after is not None:
             wait = max(wait, retry_after * (1 + self._policy.draw() / 10))
         return wait
@@ -253,7 +251,8 @@ class StreamState:
         return self._end_of(APITimeoutError(f"The stream reached its deadline ({self._request})."), error)
 
     def _end_of(self, end: InteractorError, error: InteractorError | None) -> InteractorError:
-        """The error that ends the stream: `end`, caused by that of the last connection; the latter if none was made."""
+        """Return the error that ends the stream: `end`, caused by the last connection's error, or only the latter if
+        `end` is None."""
         if error is not None and not self._ever_connected:
             return error
         end.__cause__ = error
@@ -268,14 +267,14 @@ def _is_transient(error: InteractorError) -> bool:
 
 class _Seen:
     """The events received so far, by id and number: the first with an id, the second, and so on.
-
-    An event without an id of its own counts under that of its predecessor. A server may give several events the same
-    id, for instance that of a message. So the second with an id on one connection is another event, and the first on a
-    later connection is a repetition.
+    An event without its own id counts under its predecessor's. A server may use one id for several events, for
+    instance a message's id. So the second event with an id on one connection is a different event, and the first on a
+    later connection is a repeat.
     """
 
     def __init__(self) -> None:
-        # Events for each id, the least recently used id first: on this connection, and the most on an earlier one.
+        # The number of events per id, on this connection and the maximum on an earlier one. Least recently used ids
+        # first.
         self._here: OrderedDict[str, int] = OrderedDict()
         self._before: OrderedDict[str, int] = OrderedDict()
         self._id = ""

@@ -1,4 +1,4 @@
-"""The streams of events, sync and async: loops that do the actions of `StreamState`, and hold the open response."""
+"""The event streams, sync and async: loops that do the actions of `StreamState` and hold the open response."""
 
 from __future__ import annotations
 
@@ -38,21 +38,18 @@ _AS_SENT: Callable[[Received], ServerSentEvent] = operator.attrgetter("sent")
 
 class Stream(SharedStream[E]):
     """The events of one room or workflow instance as they happen: a context manager and an iterator.
-
     It connects on entering, and reconnects by itself when the connection breaks, is silent for 45 seconds, or ends
     without a `done`. No event that the server can replay is lost, and none with an id comes twice. Leaving the block
-    closes the connection at once, and so does leaving a `for` loop, in a separate thread; a later loop goes on after
+    closes the connection at once, and so does leaving a `for` loop, in a separate thread; a later loop continues after
     the last event. Only one thread at a time may read a stream; any thread may close it.
-
-    An `error` event is an event like any other, and the stream goes on.
-
+    An `error` event is an event like any other, and the stream continues.
     Raises, on entering or iterating:
-        StreamError: the stream can't be resumed, or isn't readable: it has another content type, or is compressed.
-        APIStatusError, APIConnectionError: it can't be opened.
-        APITimeoutError: the deadline has passed.
-        ResponseValidationError: an event doesn't fit its model, and there is no `on_invalid`. Iterating again goes on
-            after it, over the same connection.
-        ConfigurationError: it is iterated without having been entered.
+       StreamError: the stream can't be resumed, or isn't readable: it has another content type, or is compressed.
+       APIStatusError, APIConnectionError: it can't be opened.
+       APITimeoutError: the deadline has passed.
+       ResponseValidationError: an event doesn't fit its model, and there is no `on_invalid`. Iterating again continues
+           after it, over the same connection.
+       ConfigurationError: it is iterated without having been entered.
     """
 
     def _set_up(self) -> None:
@@ -60,7 +57,7 @@ class Stream(SharedStream[E]):
         self._chunks: Iterator[bytes] = iter(())
         self._waiter = ThreadWaiter()
         self._lock = fork_safe_lock()
-        self._reader_thread: int | None = None  # the thread that does an action
+        self._reader_thread: int | None = None  # the thread that is doing an action
 
     __aenter__ = NO_ASYNC_WITH
 
@@ -95,8 +92,8 @@ class Stream(SharedStream[E]):
         return self._events(_AS_SENT)
 
     def next_or_gap(self) -> E | Gap | ResponseValidationError | None:
-        """The next event, the error of one that doesn't fit its model, or None at the end; GAP each time it has
-        connected again, before it waits for an event.
+        """Return the next event, the error of one that doesn't fit its model, or None at the end. Returns GAP after
+        each reconnect, before waiting for an event.
         """
         for action in self._actions(until_connected=True):
             self._do(action)
@@ -109,7 +106,7 @@ class Stream(SharedStream[E]):
         if self._reader_thread is None:
             self._disconnect()
         elif self._response is not None:
-            # Another thread waits for bytes. It is woken, and closes the connection.
+            # Another thread is waiting for bytes. It is woken and closes the connection.
             _wake_reader(self._response)
 
     def _events(self, decode: Callable[[Received], T]) -> Events[T]:
@@ -121,8 +118,8 @@ class Stream(SharedStream[E]):
         while True:
             ready = self._state.ready
             try:
-                event = ready.popleft() if ready else None  # `_hand_out` would make each event 3 % slower
-            except IndexError:  # another reader took it, as `_hand_out` tells
+                event = ready.popleft() if ready else None  # calling `_hand_out` would make each event 3 % slower
+            except IndexError:  # another reader took it, as in `_hand_out`
                 event = None
             if event is None:
                 for action in self._actions():
@@ -138,8 +135,8 @@ class Stream(SharedStream[E]):
                 self._refuse(error)
 
     def _leave(self, owner: object) -> None:
-        # After a `break`, or in the garbage collector, where nothing may wait. If another loop has taken over
-        # meanwhile, the connection belongs to that one.
+        # After a `break`, or in the garbage collector, where nothing may wait. If another loop has taken over in the
+        # meantime, the connection belongs to that one.
         if self._owner is owner:
             self._owner = None
             close_later(self._detach())
@@ -173,7 +170,7 @@ class Stream(SharedStream[E]):
                 assert isinstance(response.stream, httpx.SyncByteStream)
                 if self._state.deadline is not None:
                     Call.of(response.request).wait_ends_at = self._state.deadline
-                # What iter_raw counts and regroups costs more than the events themselves.
+                # iter_raw's counting and regrouping costs more than the events themselves.
                 self._chunks = iter(response.stream)
             else:
                 response.read()
@@ -182,8 +179,8 @@ class Stream(SharedStream[E]):
             self._on_failure_unless_interrupted(error)
 
     def _receive(self) -> None:
-        # The action is read after this thread is noted as the reader; `close` does both in reverse order, so one of the
-        # two sees the other.
+        # The action is read after this thread is noted as the reader; `close` does the two in reverse order, so one
+        # side sees the other.
         try:
             chunk = next(self._chunks, None) if isinstance(self._state.action, Receive) else None
         except BROKEN as error:
@@ -256,8 +253,8 @@ class AsyncStream(SharedStream[E]):
         return self._events(_AS_SENT)
 
     async def next_or_gap(self) -> E | Gap | ResponseValidationError | None:
-        """The next event, the error of one that doesn't fit its model, or None at the end; GAP each time it has
-        connected again, before it waits for an event.
+        """Return the next event, the error of one that doesn't fit its model, or None at the end. Returns GAP after
+        each reconnect, before waiting for an event.
         """
         for action in self._actions(until_connected=True):
             await self._do(action)
@@ -296,14 +293,15 @@ class AsyncStream(SharedStream[E]):
                 yield
         finally:
             # Also after a `break`: asyncio closes the generator soon after it is dropped. If another loop has taken
-            # over by then, the connection belongs to that one.
+            # over by then, the
+            # connection belongs to that one.
             if self._owner is owner:
                 await self._cancel_and_disconnect()
 
     async def _do(self, action: Action) -> None:
         match action:
             case Connect(headers):
-                # A task of its own, as for reading: with a time limit on each event it might never be done otherwise.
+                # In its own task, like reading; with a time limit on each event, it might otherwise never finish.
                 task = self._connecting = self._connecting or asyncio.create_task(self._connect(headers))
                 await asyncio.wait([task])
                 self._connecting = None
@@ -370,7 +368,7 @@ def _wake_reader(response: httpx.Response) -> None:
     if isinstance(stream, SyncConnection):
         stream.shut_down()
         return
-    if stream is None:  # of a transport other than httpx's
+    if stream is None:  # from a transport other than httpx's
         response.close()
         return
     with contextlib.suppress(OSError):  # already closed

@@ -1,7 +1,6 @@
-"""Events for threads and for tasks of any event loop, and the start of a thread, that no interrupt can tear.
-
+"""Events for threads and for tasks of any event loop, and a thread start, that no interrupt can leave half done.
 Ctrl-C, or a signal handler that raises, can hit a thread in any line of Python. Within `threading.Event`, `Condition`
-or `concurrent.futures.Future` it can leave their one lock taken, and everybody else waits for ever. A plain lock is
+or `concurrent.futures.Future` it can leave their only lock taken, and everybody else waits forever. A plain lock is
 written in C, where no handler runs, and each waiter has its own.
 """
 
@@ -19,7 +18,7 @@ TRANSPORT_CLOSED = "the transport is closed, by close() or because the program i
 
 
 def require_asyncio() -> None:
-    """ConfigurationError where no event loop of asyncio runs, as under trio."""
+    """Raise ConfigurationError if no asyncio event loop is running, as under trio."""
     import asyncio
 
     try:
@@ -37,9 +36,8 @@ class WrongWithError(TypeError, AttributeError):
 
 
 class NoContextManager:
-    """Stands in for the `__aenter__` of a sync class, and for the `__enter__` of an async one: to look it up raises.
-
-    As a descriptor, so that `hasattr` is False, by which frameworks tell the one from the other.
+    """Replaces `__aenter__` of a sync class and `__enter__` of an async one. Looking it up raises an error.
+    A descriptor, so that `hasattr` is False, which frameworks use to tell the two apart.
     """
 
     def __init__(self, advice: str) -> None:
@@ -55,14 +53,13 @@ NO_WITH = NoContextManager("{} is async: write `async with`, not `with`, or use 
 
 class Waiter(Protocol):
     def wake(self) -> None:
-        """May be called from any thread, any number of times. Neither waits nor takes a lock."""
+        """Wake the waiter. May be called from any thread, any number of times. Neither waits nor takes a lock."""
 
 
 class ThreadWaiter:
-    """What one thread sleeps on until another wakes it.
-
-    No SimpleQueue: if its wait is over before it has begun, or a signal handler outlasts it, `get` of Python 3.11 and
-    3.12 takes the time left, which is negative then, for no limit.
+    """Lets one thread sleep until another wakes it.
+    Not a SimpleQueue: if its wait is over before it has started, or a signal handler takes longer, `get` in Python
+    3.11 and 3.12 takes the remaining time, which is negative then, for no limit.
     """
 
     __slots__ = ("_asleep",)
@@ -72,16 +69,17 @@ class ThreadWaiter:
         self._asleep.acquire()
 
     def wake(self) -> None:
-        with contextlib.suppress(RuntimeError):  # it was woken already
+        with contextlib.suppress(RuntimeError):  # already woken
             self._asleep.release()
 
     def wait(self, seconds: float) -> bool:
-        """Return when it is woken, or was already; after `seconds` at the latest. True if it was woken."""
+        """Return when it is woken, at once if it was already, and after `seconds` at the latest. True if it was
+        woken."""
         return self._asleep.acquire(timeout=max(0.0, min(seconds, threading.TIMEOUT_MAX)))
 
 
 class TaskWaiter:
-    """What one task sleeps on until another, or a thread, wakes it. Made in the event loop of the task."""
+    """Lets one task sleep until another task or thread wakes it. Made in the task's event loop."""
 
     __slots__ = ("_event", "_loop")
 
@@ -119,11 +117,11 @@ class Latch:
             waiter.wake()
 
     def wait(self, seconds: float, waiter: ThreadWaiter | None = None) -> bool:
-        """Return when it is set, when somebody wakes `waiter`, or after so many seconds. True if it is set."""
+        """Return when it is set, when somebody wakes `waiter`, or after this many seconds. True if it is set."""
         waiter = waiter or ThreadWaiter()
         self._waiters.add(waiter)
         try:
-            if not self.is_set:  # asked after the waiter was added, or neither side would see the other
+            if not self.is_set:  # checked after the waiter was added, otherwise neither side might see the other
                 waiter.wait(seconds)
         finally:
             self._waiters.discard(waiter)
@@ -141,7 +139,7 @@ class Latch:
 
 
 def closed(by: str) -> ConfigurationError:
-    """The error of a call to a client that `by` has closed, where that is known."""
+    """Make the error of a call to a client that was closed, by `by` if that is known."""
     who = f", by {by}" if by else ""
     return ConfigurationError(f"The client is closed{who}. Create a new one, or close it only when you're done.")
 
@@ -154,7 +152,7 @@ def no_thread() -> ConfigurationError:
 
 
 class Closing(Latch):
-    """Whether a client was closed: its pending calls stop waiting then, and end with a ConfigurationError."""
+    """Whether a client was closed. Its pending calls then stop waiting and end with a ConfigurationError."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -179,16 +177,15 @@ class Closing(Latch):
 
 
 def start_thread(target: Callable[[], object], name: str) -> None:
-    """Start a daemon thread. RuntimeError where the system gives none.
-
-    `Thread.start` waits for the new thread in Python: an interrupt there can end that before it comes to `target`. So
-    another thread does it, whose own start is a single step of C.
+    """Start a daemon thread. RuntimeError if the system refuses one.
+    `Thread.start` waits for the new thread in Python: an interrupt there can end that wait before the thread gets to
+    `target`. So another thread does it, whose own start is a single step of C.
     """
 
     def start() -> None:
         try:
             threading.Thread(target=target, name=name, daemon=True).start()
         except RuntimeError:
-            target()  # one more is not to be had, so this one it is
+            target()  # the system refuses another thread, so this one runs it
 
     _thread.start_new_thread(start, ())

@@ -1,4 +1,4 @@
-"""Runs a function of the application within a context manager of the application: `around=`."""
+"""`around=`: runs a function of the application within a context manager of the application."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 from interactor_ext._engine.errors import ConfigurationError
 
 Around = Callable[[], AbstractContextManager[Any] | AbstractAsyncContextManager[Any]]
-# Given the function and what the context manager yields, returns what is called in place of the function.
+# Gets the function and what the context manager yields, and returns what is called instead of the function.
 Bind = Callable[[Callable[..., Any], Any], Callable[..., Any]]
 
 
 def checked_around(around: Around | None, name: str = "around") -> None:
-    """Raises ConfigurationError for a common mistake."""
+    """Check `around`. Raises ConfigurationError for a common mistake."""
     is_manager = isinstance(around, AbstractContextManager | AbstractAsyncContextManager)
     if around is None or (callable(around) and not is_manager and not is_generator(around)):
         return
@@ -27,8 +27,7 @@ def checked_around(around: Around | None, name: str = "around") -> None:
 
 
 def signature_of(function: Any, name: str) -> inspect.Signature | None:
-    """None for a built-in function that has none.
-
+    """Return the signature, or None for a built-in function without one.
     Raises ConfigurationError for a function that would do nothing, or that FastAPI would have to call.
     """
     if not callable(function):
@@ -50,7 +49,7 @@ def signature_of(function: Any, name: str) -> inspect.Signature | None:
 
 
 def surrounded(function: Callable[..., Any], around: Around, bind: Bind | None = None) -> Callable[..., Any]:
-    """`function` within `around()`. A manager of both kinds is used as the function is: sync or async."""
+    """Wrap `function` in `around()`. A manager of both kinds is used like the function: sync or async."""
 
     def bound(value: Any) -> Callable[..., Any]:
         return function if bind is None else bind(function, value)
@@ -79,7 +78,7 @@ def surrounded(function: Callable[..., Any], around: Around, bind: Bind | None =
 
 
 def with_value(function: Callable[..., Any], value: Any) -> Callable[..., Any]:
-    """A `Bind` for functions whose last parameter receives the value."""
+    """Make a `Bind` for functions whose last parameter receives the value."""
     return lambda *args: function(*args, value)
 
 
@@ -93,7 +92,7 @@ def is_generator(function: Callable[..., Any]) -> bool:
 
 
 def _forms(function: Any) -> tuple[Any, Any]:
-    """What a partial calls, and the `__call__` of an object."""
+    """Yield a function, what a partial calls, and an object's `__call__`."""
     while isinstance(function, partial):
         function = function.func
     return function, type(function).__call__

@@ -17,18 +17,17 @@ from interactor_ext._engine.waiting.threads import timed_out
 
 T = TypeVar("T")
 
-# For a coroutine to end once it is cancelled.
+# How long a coroutine may take to end once it is cancelled.
 _CANCEL_SECONDS = 2.0
-# Before an event loop that an error has ended runs again.
+# How long to wait before running an event loop again that an error has ended.
 _PAUSE = 0.05
 
 
 class LoopThread:
-    """One event loop in a daemon thread, started when a synchronous caller first meets a coroutine.
-
-    It outlives the call, so a pool of connections that a function keeps stays usable from one call to the next. Many
-    callers share it, so it also outlives what ends other loops: SystemExit or KeyboardInterrupt in a task or a
-    callback, and `loop.stop()`.
+    """One event loop in a daemon thread, started when a synchronous caller first runs a coroutine.
+    It outlives the call, so a connection pool that a function keeps stays usable for the next one. Many callers share
+    it, so it also survives what ends other loops: SystemExit or KeyboardInterrupt in a task or a callback, and
+    `loop.stop()`.
     """
 
     def __init__(self) -> None:
@@ -42,7 +41,7 @@ class LoopThread:
         self.abandoned = 0
 
     def result_of(self, awaitable: Awaitable[T], timeout: float | None = None) -> T:
-        """What an awaitable gives. After `timeout` seconds it is cancelled, and TimeoutError raised."""
+        """Return the result of an awaitable. After `timeout` seconds it is cancelled, and TimeoutError raised."""
         try:
             if self._thread is threading.current_thread():
                 raise RuntimeError(
@@ -56,7 +55,7 @@ class LoopThread:
             raise
         future = asyncio.run_coroutine_threadsafe(with_timeout(awaitable, timeout), loop)
         try:
-            # A coroutine has a moment to end once it is cancelled; a loop that it blocks cancels nothing.
+            # A coroutine has a moment to end once it is cancelled; if it blocks the loop, nothing is cancelled.
             return future.result(None if timeout is None else timeout + _CANCEL_SECONDS)
         except TimeoutError:
             if future.done():
@@ -72,7 +71,7 @@ class LoopThread:
             if self._loop is None or self._loop.is_closed():
                 loop = asyncio.new_event_loop()
                 try:
-                    # Waits for nothing: under gevent, another greenlet would start a second loop in the meantime.
+                    # Doesn't wait: under gevent, another greenlet would start a second loop in the meantime.
                     start_thread(partial(self._run, loop), "interactor-async-functions")
                 except RuntimeError as error:
                     loop.close()
@@ -90,11 +89,11 @@ class LoopThread:
                 logger.exception(
                     "An asynchronous function raised an error that would end the event loop. The loop goes on."
                 )
-                # Under gevent, the loop of another greenlet may be in its way, and has to go on.
+                # Under gevent, another greenlet's loop may be in the way, and must continue.
                 time.sleep(_PAUSE)
 
     def _replace(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Leave a loop that a function blocks to those who wait in it; the next caller starts another."""
+        """Leave a loop that a function blocks to the callers waiting in it; the next caller starts another."""
         logger.error("An asynchronous function is blocking its event loop. The next one runs in another loop.")
         with self._lock:
             if self._loop is loop:
@@ -102,13 +101,13 @@ class LoopThread:
                 self.abandoned += 1
 
     def _forget_parent(self) -> None:
-        # To close the parent's loop in a forked child would take down the selector that both share.
+        # Closing the parent's loop in a forked child would break the selector that both share.
         _inherited.append(self._loop)
         self._reset()
 
 
 async def with_timeout(awaitable: Awaitable[T], timeout: float | None) -> T:
-    """Await, for so many seconds. Raises TimeoutError."""
+    """Await something for at most this many seconds. Raises TimeoutError."""
     limit = asyncio.timeout(timeout)
     try:
         async with limit:

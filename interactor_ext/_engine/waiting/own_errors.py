@@ -1,7 +1,6 @@
-"""Functions that users hand to the SDK: tells an interruption of the program from the function's own error.
-
-Handlers, tools and decisions can raise what is no Exception: SystemExit, or the CancelledError of something that they
-have cancelled themselves. Passed on, it would end a worker, or the task of a request, that nobody has interrupted.
+"""For functions that users pass to the SDK: tells an interruption of the program from the function's own error.
+Handlers, tools and decisions can raise something that isn't an Exception: SystemExit, or the CancelledError of a task
+that they cancelled themselves. If passed on, it would end a worker or a request's task that nobody has interrupted.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from interactor_ext._engine.waiting.around import is_async
 
 
 class FunctionExit(Exception):
-    """A function raised a BaseException that interrupts nothing but the function. It is the cause."""
+    """A function raised a BaseException, the cause, that interrupts nothing but the function."""
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """What a function raised."""
+    """Return what a function raised."""
     return error.__cause__ or error if isinstance(error, FunctionExit) else error
 
 
 def contained(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, sync or async, raising FunctionExit for a BaseException of its own."""
+    """Wrap `function`, sync or async, to raise FunctionExit instead of a BaseException of its own."""
 
     async def acall(*args: Any) -> Any:
         return await _awaited(function(*args))
@@ -65,7 +64,7 @@ def _is_interruption(error: BaseException) -> bool:
 
 
 def is_being_cancelled() -> bool:
-    """Whether somebody cancels the current task."""
+    """Whether the current task is being cancelled."""
     try:
         task = asyncio.current_task()
     except RuntimeError:  # no event loop
@@ -74,7 +73,7 @@ def is_being_cancelled() -> bool:
 
 
 def _is_from_signal(error: BaseException) -> bool:
-    """Whether a signal handler raised it: Python calls that with the frame that it interrupts."""
+    """Whether a signal handler raised it: Python passes the interrupted frame to a handler."""
     traceback = error.__traceback__
     while traceback is not None and (inner := traceback.tb_next) is not None:
         for value in inner.tb_frame.f_locals.values():

@@ -17,27 +17,26 @@ from interactor_ext._engine.waiting import no_thread, start_thread
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_MOST_THREADS = 8
+_MAX_THREADS = 8
 # For pools whose callers bound the number of calls themselves.
 UNBOUNDED = 1_000_000
-# An abandoned thread may never end: beyond so many, one that hangs keeps its place among the others.
-_MOST_ABANDONED = 256
+# An abandoned thread may never end. Beyond this many, a thread that hangs keeps its place in the pool.
+_MAX_ABANDONED = 256
 _IDLE_SECONDS = 30.0
 
 
 class DaemonThreads:
-    """A pool of at most `most` threads, started as they are needed; one that is idle for `idle` seconds ends.
-
-    Unlike those of a `ThreadPoolExecutor` they do not hold up the end of the interpreter, and unlike those of a loop's
-    default executor not the end of `asyncio.run`: one that waits for a dead server is no obstacle.
+    """A pool of at most `most` threads, started when needed. A thread that is idle for `idle` seconds ends.
+    Unlike a `ThreadPoolExecutor`'s threads, they don't delay the end of the interpreter, and unlike those of a loop's
+    default executor, they don't delay the end of `asyncio.run`, even if one is waiting for a dead server.
     """
 
-    def __init__(self, name: str, *, most: int = _MOST_THREADS, idle: float = _IDLE_SECONDS) -> None:
+    def __init__(self, name: str, *, most: int = _MAX_THREADS, idle: float = _IDLE_SECONDS) -> None:
         self._name = name
         self._most = most
         self._idle_seconds = idle
-        # `with self._lock`, not `with self._changed`: an interrupt can hit a caller inside of Condition.__enter__, and
-        # would leave the lock taken. That of a lock of C is a single step.
+        # `with self._lock` rather than `with self._changed`: an interrupt can hit a caller inside Condition.__enter__
+        # and leave the lock taken. Entering a lock of C is a single step.
         self._lock = fork_safe_lock()
         self._reset()
         after_fork_in_child(self._reset)
@@ -51,15 +50,14 @@ class DaemonThreads:
         self._abandoned = 0
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """The outcome of a call, made in a copy of the caller's context variables.
-
-        Raises ConfigurationError where the system gives no thread.
+        """Make a call in a copy of the caller's context variables, and return its future.
+        Raises ConfigurationError if the system refuses a thread.
         """
         notice_fork()
         future: Future[T] = Future()
         call = partial(contextvars.copy_context().run, function, *args, **kwargs)
         with self._lock:
-            # Before the call is queued: without a thread it must not run later.
+            # Before the call is queued, because without a thread it must not run later.
             try:
                 self._start_if_needed(len(self._calls) + 1)
             except RuntimeError as error:
@@ -69,7 +67,7 @@ class DaemonThreads:
         return future
 
     def call(self, function: Callable[[], T], timeout: float) -> T:
-        """What a call returns. After `timeout` seconds it is abandoned, and TimeoutError raised."""
+        """Make a call and return its result. After `timeout` seconds it is abandoned, and TimeoutError raised."""
         future = self.submit(function)
         try:
             return future.result(timeout)
@@ -81,27 +79,27 @@ class DaemonThreads:
             self.abandon(future)
 
     def abandon(self, future: Future[Any]) -> None:
-        """Drop a call that has not begun, or let another thread take the place of the one that it keeps."""
+        """Drop a call that hasn't started, or let another thread replace the one that it blocks."""
         if future.cancel():
             return
         with self._lock:
-            if future in self._running and not future.done() and self._abandoned < _MOST_ABANDONED:
+            if future in self._running and not future.done() and self._abandoned < _MAX_ABANDONED:
                 self._running.remove(future)
                 self._abandoned += 1
                 self._threads -= 1
-                with suppress(RuntimeError):  # no thread can be had; the next call tries again
+                with suppress(RuntimeError):  # the system refuses a thread; the next call tries again
                     self._start_if_needed(len(self._calls))
 
     @property
     def abandoned(self) -> int:
-        """How many abandoned calls keep their threads."""
+        """How many abandoned calls still keep their threads."""
         return self._abandoned
 
     @property
     def is_exhausted(self) -> bool:
         """Whether calls that hang keep every thread."""
         with self._lock:
-            return self._abandoned >= _MOST_ABANDONED and len(self._running) >= self._most
+            return self._abandoned >= _MAX_ABANDONED and len(self._running) >= self._most
 
     def _start_if_needed(self, calls: int) -> None:
         if calls > self._idle and self._threads < self._most:
@@ -142,21 +140,21 @@ def _run(future: Future[Any], call: Callable[[], Any]) -> None:
     try:
         result = call()
     except StopIteration:
-        # Thrown into a generator or a coroutine that waits for it, it would mean something else.
+        # In a generator or coroutine that waits for it, this exception would mean something else.
         future.set_exception(RuntimeError("The function raised StopIteration."))
     except BaseException as error:
         future.set_exception(error)
-        del future  # otherwise it and the traceback of its exception would hold each other
+        del future  # otherwise it and its exception's traceback would reference each other
     else:
         future.set_result(result)
 
 
 class NoThreadFreeError(Exception):
-    """All threads of a pool are busy, and stayed so."""
+    """All threads of a pool are busy, and stayed busy."""
 
 
 class OutOfTimeError(TimeoutError):
-    """What was called did not end in time."""
+    """The call didn't end in time."""
 
 
 def timed_out(timeout: float) -> OutOfTimeError:

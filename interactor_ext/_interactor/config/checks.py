@@ -19,11 +19,11 @@ import httpx
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.logs import depth_of_caller
 
-_LONGEST_KEY = 255
+_MAX_KEY_LENGTH = 255
 # Thirty years. Longer timeouts overflow in the socket module.
-_LONGEST_TIME = 1e9
+_MAX_SECONDS = 1e9
 # In seconds: nobody waits 17 minutes for one attempt. In milliseconds: the shortest timeout that is in use.
-_LONGEST_USUAL_TIMEOUT = 1000
+_MAX_USUAL_TIMEOUT = 1000
 _BY_HTTP = "HTTP itself sets it"
 _REFUSED_HEADERS = {
     "authorization": "the access token goes there",
@@ -88,8 +88,8 @@ def idempotency_key_problem(value: object) -> str | None:
         return f"idempotency_key must be a string, not {type(value).__name__}"
     if not _is_printable_ascii(value):
         return "idempotency_key must be printable ASCII, not empty, and must not begin or end with a space"
-    if len(value) > _LONGEST_KEY:
-        return f"idempotency_key has {len(value)} characters; the limit is {_LONGEST_KEY}"
+    if len(value) > _MAX_KEY_LENGTH:
+        return f"idempotency_key has {len(value)} characters; the limit is {_MAX_KEY_LENGTH}"
     return None
 
 
@@ -220,14 +220,14 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
 def seconds_problem(name: str, value: object, *, zero: bool = False) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"{name} must be a number of seconds, not {type(value).__name__}"
-    if not 0 <= value <= _LONGEST_TIME or (value == 0 and not zero):
+    if not 0 <= value <= _MAX_SECONDS or (value == 0 and not zero):
         return f"{name} must be a finite number of seconds, {'not negative' if zero else 'more than 0'}, not {value!r}"
     return None
 
 
 def warn_of_milliseconds(timeout: float) -> None:
     """A RuntimeWarning where a timeout looks like milliseconds. Python shows it once for each line."""
-    if timeout >= _LONGEST_USUAL_TIMEOUT:
+    if timeout >= _MAX_USUAL_TIMEOUT:
         meant = f"timeout={timeout:g} is {timeout / 60:.0f} minutes, because the unit is seconds"
         problem = f"{meant}: write {timeout / 1000:g} if you mean milliseconds"
         warnings.warn(problem, RuntimeWarning, stacklevel=depth_of_caller())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from interactor_ext._engine.effects import Call, Effects, despite_lost_answers, view_until
+from interactor_ext._engine.effects import Call, Effects, despite_lost_responses, view_until
 from interactor_ext._interactor.tokens import Token
 
 
@@ -26,7 +26,7 @@ def revoke(user: Any) -> Effects[bool]:
 
 def _revoke(user: Any, ends_at: float | None, token: Token) -> Effects[None]:
     # If the response is lost, revoke it again: that does no harm (RFC 7009).
-    yield from despite_lost_answers(user, ends_at, partial(_request, user, ends_at, token))
+    yield from despite_lost_responses(user, ends_at, partial(_request, user, ends_at, token))
     user._shared.tokens.forget(token)
 
 

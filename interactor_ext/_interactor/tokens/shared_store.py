@@ -29,10 +29,10 @@ _SHARE_OF_LOCK = 0.75
 # Seconds without the store after it failed or stalled.
 _REST = 10.0
 # After it the lock is released, even if the token request has not ended.
-_LONGEST_REQUEST = 120.0
+_MAX_REQUEST_SECONDS = 120.0
 # A thread that hangs cannot be ended: with so many of them, the store is waited for and skipped each time.
-_MOST_THREADS = 4
-_MOST_AT_EXIT = 1.0
+_MAX_THREADS = 4
+_EXIT_SECONDS = 1.0
 # Replaces a revoked token, because stores can't delete: an expired token counts as none.
 _NO_TOKEN = Token("revoked", 0.0, 0.0)
 
@@ -63,7 +63,7 @@ class SharedStore:
         self._store = store
         self._name = type(store).__name__
         self._key = _key(config, resource)
-        self._threads = DaemonThreads("interactor-token-store", most=_MOST_THREADS, idle=0.0)
+        self._threads = DaemonThreads("interactor-token-store", most=_MAX_THREADS, idle=0.0)
         self._rests_until = -math.inf
 
     def of(self, config: InteractorConfig, resource: str) -> SharedStore:
@@ -134,7 +134,7 @@ class SharedStore:
                 if self._finds(search, adopt):  # another process was quicker
                     return
                 search.set()
-                token = issued(_LONGEST_REQUEST)
+                token = issued(_MAX_REQUEST_SECONDS)
                 if token is not None:
                     self._store.save(self._key, token)
         except BaseException as error:  # `sys.exit()` in this thread would end nothing else
@@ -173,7 +173,7 @@ class SharedStore:
 @atexit.register
 def _finish() -> None:
     # Callers have their token before it is saved, and a short program may be done by then.
-    ends_at = time.monotonic() + _MOST_AT_EXIT
+    ends_at = time.monotonic() + _EXIT_SECONDS
     while _in_use and time.monotonic() < ends_at:
         time.sleep(0.01)
 

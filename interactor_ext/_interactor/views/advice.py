@@ -30,8 +30,8 @@ _ADVICE: Mapping[type, str] = {
     ServerError: "The platform failed. Try again later; if it keeps failing, give its support the request id.",
 }
 _QUOTES = frozenset("\"'`\u2018\u2019\u201c\u201d")
-_LONGEST_VALUE = 100
-_LONGEST_PLACE = 200
+_MAX_VALUE_LENGTH = 100
+_MAX_PLACE_LENGTH = 200
 
 
 def advice_on(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
@@ -70,7 +70,7 @@ def _target(location: str) -> str:
     except ValueError:
         return ""
     place = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.partition(";")[0], "", ""))
-    return f"It redirects to {place[:_LONGEST_PLACE]}. " if place else ""
+    return f"It redirects to {place[:_MAX_PLACE_LENGTH]}. " if place else ""
 
 
 def _quoted_fields(request: httpx.Request) -> str:
@@ -103,4 +103,4 @@ def _not_found_advice(request: httpx.Request) -> str:
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}...")
+    return repr(text if len(text) <= _MAX_VALUE_LENGTH else f"{text[:_MAX_VALUE_LENGTH]}...")

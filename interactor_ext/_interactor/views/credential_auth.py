@@ -36,7 +36,7 @@ Origin = tuple[str, bytes, int | None]
 # Before its expiry a token is replaced: the platform may hand out one with as little as that left.
 _BUFFER = 60.0
 # Credentials whose tokens a client keeps; then it forgets the one that was used the longest time ago.
-_MOST_CREDENTIALS = 1_000
+_MAX_CREDENTIALS = 1_000
 
 
 class _Credential(Generic[C]):
@@ -182,7 +182,7 @@ def _credential(
     key = namespace, credential_id
     with shared.credential_lock:
         known[key] = found = known.pop(key, None) or _Credential(*key, tokens(None, buffer=_BUFFER))
-        if len(known) > _MOST_CREDENTIALS:
+        if len(known) > _MAX_CREDENTIALS:
             del known[next(iter(known))]
     return found
 

@@ -19,7 +19,7 @@ from interactor_ext._engine.effects import (
     Call,
     Effects,
     Pause,
-    despite_lost_answers,
+    despite_lost_responses,
     seconds_until,
     view_until,
 )
@@ -29,10 +29,10 @@ from interactor_ext._interactor.views.unsendable import json_problem
 # Seconds until it is looked for again, while another caller's request with the same key may still be handled.
 _PAUSES = (0.0, 0.1, 0.4, 1.5)
 # How many were created and deleted within 24 hours, before it is given up.
-_MOST_DELETED = 100
+_MAX_DELETED = 100
 # How many seconds a found resource counts as unchanged, so not every page view looks for it again.
 _REMEMBERED = 60.0
-_MOST_REMEMBERED = 4096
+_MAX_REMEMBERED = 4096
 
 clock = time.monotonic
 
@@ -113,7 +113,7 @@ def ensure(
         return found
     found = yield from _updated(wanted, found, changeable)
     if arguments is not None:
-        if len(memory) >= _MOST_REMEMBERED:
+        if len(memory) >= _MAX_REMEMBERED:
             memory.clear()
         resource = deepcopy(found)
         resource.outcome = "unchanged"
@@ -148,7 +148,7 @@ def _updated(wanted: _Wanted, found: Any, changeable: Collection[str]) -> Effect
     found.outcome = "unchanged"
     if different:
         update = partial(_update, wanted, found.id, different)
-        found = yield from despite_lost_answers(wanted.user, wanted.ends_at, update)
+        found = yield from despite_lost_responses(wanted.user, wanted.ends_at, update)
         found.outcome = "updated"
     return found
 
@@ -162,7 +162,7 @@ def _found_or_created(wanted: _Wanted) -> Effects[Any]:
     if wanted.has_key:
         return (yield from find()) or (yield from _create(wanted))
     create = partial(_create_without_key, wanted)
-    return (yield from despite_lost_answers(wanted.user, wanted.ends_at, create, find))
+    return (yield from despite_lost_responses(wanted.user, wanted.ends_at, create, find))
 
 
 def _find(wanted: _Wanted) -> Effects[Any]:
@@ -209,7 +209,7 @@ def _create(wanted: _Wanted) -> Effects[Any]:
                 raise
             tried.append(body)
         except NotFoundError:
-            if made is None or len(tried) > _MOST_DELETED:
+            if made is None or len(tried) > _MAX_DELETED:
                 raise
             tried.append(made.id)
         else:

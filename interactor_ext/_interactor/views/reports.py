@@ -19,7 +19,7 @@ from interactor_ext._engine.responses import status_error
 
 RATE_LIMITS = frozenset({b"x-ratelimit-limit", b"x-ratelimit-remaining", b"x-ratelimit-reset"})
 # A server may name any number of scopes, and a process may serve any number of tenants.
-_MOST_KEPT = 10_000
+_MAX_KEPT = 10_000
 # A platform that answers so is up and accepts the token. Every other error status is a fault of the platform, or of a
 # proxy in front of it.
 _HEALTHY_STATUSES = frozenset({403, 404, 429})
@@ -131,7 +131,7 @@ class RateLimits:
         seen = RateLimit(scope, _count(limit), _count(remaining), _time(reset))
         if seen[1:] == (None, None, None):
             return
-        if len(self._seen) >= _MOST_KEPT:
+        if len(self._seen) >= _MAX_KEPT:
             self._seen.clear()
         self._seen[scope, namespace if scope == "namespace" else None] = seen
 

@@ -40,9 +40,9 @@ W = TypeVar("W", "WorkflowInstance", "OAuthFlow")
 
 _FINAL = frozenset({"cancelled", "completed", "expired", "failed"})
 _TRANSIENT_ERRORS = (APIConnectionError, RateLimitError, ServerError)
-_MOST_FAILURES = 5
+_MAX_FAILURES = 5
 _random = random.SystemRandom()  # `random.seed` of the program does not reach it
-_FIRST_PAUSE, _GROWTH, _LONGEST_PAUSE = 0.25, 1.5, 5.0
+_FIRST_PAUSE, _GROWTH, _MAX_PAUSE = 0.25, 1.5, 5.0
 
 
 class _Poll(Generic[W]):
@@ -105,11 +105,11 @@ class _Poll(Generic[W]):
                 wait = max(wait, error.retry_after or 0.0)
             except _TRANSIENT_ERRORS:
                 failures += 1
-                if failures > _MOST_FAILURES:
+                if failures > _MAX_FAILURES:
                     raise
             left = seconds_until(self._ends_at)
             yield Pause(wait if left is None else min(wait, left))
-            pause = min(_LONGEST_PAUSE, pause * _GROWTH)
+            pause = min(_MAX_PAUSE, pause * _GROWTH)
 
     def _timed_out(self) -> WaitTimeoutError:
         seconds = time.monotonic() - self._started_at

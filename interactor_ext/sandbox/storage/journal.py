@@ -133,7 +133,7 @@ def masked(value: Any, *secret: str) -> Any:
     """Return JSON with secrets masked; `secret` are additional secret names on the first level."""
     if isinstance(value, dict):
         value = {name: MASK if name in secret else item for name, item in value.items()}
-    return Masker(masked_text, deepest=MAX_DEPTH).clean(value)
+    return Masker(masked_text, max_depth=MAX_DEPTH).clean(value)
 
 
 def masked_text(text: str) -> str:
