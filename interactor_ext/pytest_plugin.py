@@ -51,7 +51,7 @@ ADVICE = (
 
 
 class _Run:
-    """What a test run of a project changes that asks for it: the guard, and variables of the environment."""
+    """What a test run changes if its project asks for it: the guard, and environment variables."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._guard: PlatformGuard | None = None
@@ -77,7 +77,7 @@ class _Run:
 
     @contextmanager
     def guarded(self, is_guarded: bool) -> Iterator[None]:
-        """Put the guard up or down for the block. Without it, neither do the variables lead to a sandbox."""
+        """Turn the guard on or off within the block. Without it, the variables don't lead to a sandbox either."""
         from interactor_ext.testing.environment import PLACEHOLDERS
 
         was_up = self.guard.is_up
@@ -111,7 +111,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=False,
     )
     group = parser.getgroup("interactor", "interactor: does a test survive a fault at each of its requests?")
-    # With nargs="?" it would take the name of the file behind it for its value.
+    # With nargs="?" it would take the name of the following file for its value.
     for ending, depth, what in (("", 1, "one fault"), ("=2", 2, "two faults")):
         group.addoption(
             f"--interactor-explore{ending}",
@@ -142,7 +142,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _seconds(text: str) -> float:
-    """`60`, `60s` or `5m`."""
+    """Parse `60`, `60s` or `5m`."""
     number = float(text.rstrip("sm"))
     return number * 60 if text.endswith("m") else number
 
@@ -164,14 +164,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any], report: Any) -> None:
-    """Name the plugin's setting where a module needs settings of the SDK when it is imported."""
+    """Name the plugin's setting if a module needs settings of the SDK when it is imported."""
     error = None if call.excinfo is None else call.excinfo.value
     lacks_settings = isinstance(error, ConfigurationError | KeyError) and "INTERACTOR_" in str(error)
     if lacks_settings and isinstance(report, pytest.CollectReport) and not node.config.getini("interactor_guard"):
         report.sections.append(("interactor-sdk", ADVICE))
 
 
-# The old style of wrappers, which pytest 7.0 knows.
+# The old style of wrappers, for pytest 7.0.
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, None]:
     is_live = item.get_closest_marker("live") is not None
@@ -203,7 +203,7 @@ def interactor_sandbox(
     from interactor_ext.testing.environment import clients_of_test, environment_of
 
     interactor_sandbox_server.reset()
-    if interactor_sandbox_server.client_id != "sandbox_client":  # of the clients that modules create
+    if interactor_sandbox_server.client_id != "sandbox_client":  # as for the clients that modules create
         interactor_sandbox_server.add_client("sandbox_client", "sandbox_secret")
     for name, value in environment_of(interactor_sandbox_server).items():
         if value is None:
@@ -235,7 +235,7 @@ def async_interactor_client(interactor_sandbox: Sandbox) -> Iterator[AsyncIntera
 
     client = interactor_sandbox.async_client()
     yield client
-    # A new loop, as the test's may be closed; not `asyncio.run`, which would unset the current loop.
+    # A new loop, because the test's may be closed; not `asyncio.run`, which would unset the current loop.
     loop = asyncio.new_event_loop()
     try:
         loop.run_until_complete(client._close("the fixture async_interactor_client, at the end of its test"))
@@ -244,7 +244,7 @@ def async_interactor_client(interactor_sandbox: Sandbox) -> Iterator[AsyncIntera
 
 
 class Expectations(list[Callable[..., Any]]):
-    """What has to hold at the end of a test."""
+    """What must hold at the end of a test."""
 
     def expect(self, check: Callable[[Sandbox], object]) -> None:
         """Call `check` with the sandbox when the test is over: it raises, or returns something false, if not."""
@@ -253,7 +253,7 @@ class Expectations(list[Callable[..., Any]]):
 
 @pytest.fixture
 def interactor_explore(interactor_sandbox: Sandbox) -> Iterator[Expectations]:
-    """States what holds at the end of a test, explored or not."""
+    """States what must hold at the end of a test, explored or not."""
     expectations = Expectations()
     yield expectations
     for check in expectations:

@@ -43,7 +43,7 @@ else:
 
 S = TypeVar("S", "SharedState", "AsyncSharedState")
 N = TypeVar("N", httpx.BaseTransport, httpx.AsyncBaseTransport)
-# Not `Self`, which jedi takes for the class that it is written in.
+# Not `Self`, which jedi mistakes for the class that it is written in.
 C = TypeVar("C", bound="_Client[Any, Any]")
 
 
@@ -97,7 +97,7 @@ class _Client(Immutable, Generic[S, N]):
         return self._of(self._shared, view)
 
     def _without_key(self) -> Self:
-        """For the calls around the one that this view's key is meant for."""
+        """For the calls before and after the one that this view's key is meant for."""
         return self._derive(self._view._replace(idempotency_key=None))
 
     @property
@@ -163,7 +163,7 @@ class _Client(Immutable, Generic[S, N]):
         return self._derive(self._view.with_options(*options))
 
     def _ask_little(self) -> Any:
-        """The call of a health check; in the async client, its coroutine."""
+        """Make the call of a health check; in the async client, its coroutine."""
         view: Any = self.with_options(max_retries=0, deadline=self._view.time_for_health())
         if not self._view.lacks_namespace:
             return view.assistants.list(per_page=1)
@@ -283,14 +283,13 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Chats, Seque
         return read_response(self._http.request(**arguments), _as_it_is)
 
     def room_stream_url(self, room_id: str, *, allow_broad_token: bool = False) -> str:
-        """The URL of a room's events for a browser's EventSource, which can't send headers. It holds a token that isn't
-        limited to this room or namespace: only give it to a user who may see all of them, and keep it out of logs.
-
-        The token has the scope `rooms:read`. If the account server supports `resource` (RFC 8707), as the sandbox does,
-        it only opens room streams, in any namespace. Otherwise anyone with the URL can read all rooms and messages, in
-        any namespace, until the token expires. `interactor_ext.relay` keeps the token in your backend.
-
-        Raises:
+        """The URL of a room's events for a browser's EventSource, which can't send headers. It contains a token that
+        isn't limited to this room or namespace: only give it to a user who may see all of them, and keep it out of
+        logs.
+         The token has the scope `rooms:read`. If the account server supports `resource` (RFC 8707), as the sandbox
+         does, it only opens room streams, in any namespace. Otherwise anyone with the URL can read all rooms and
+         messages, in any namespace, until the token expires. `interactor_ext.relay` keeps the token in your backend.
+         Raises:
             ConfigurationError: the account server issues no token with only that scope. With `allow_broad_token` the
                 URL then has the client's own token, with all rights of the client.
         """
@@ -465,7 +464,8 @@ def _as_it_is(response: httpx.Response) -> httpx.Response:
 def _settings_of(
     config: InteractorConfig | None, fields: ConfigFields, retry_policy: RetryPolicy | None
 ) -> InteractorConfig:
-    """The settings of a client: its keywords, then those of its retry policy and its `config` or the environment."""
+    """Return the settings of a client: its keywords, then its retry policy's, then those of `config` or the
+    environment."""
     if isinstance(config, str | dict):
         raise ConfigurationError(
             f"config must be an InteractorConfig, not {type(config).__name__}. The settings are keywords: "

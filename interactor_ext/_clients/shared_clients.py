@@ -44,7 +44,7 @@ class AsyncClientKeywords(_Options, total=False):
 
 
 class _Made(NamedTuple):
-    """A shared client, what it was made with, and the line that made it."""
+    """A shared client, what it was created with, and the line that created it."""
 
     client: Any
     options: dict[str, Any]
@@ -53,10 +53,10 @@ class _Made(NamedTuple):
 
 C = TypeVar("C", InteractorClient, AsyncInteractorClient)
 
-# A forked child goes on with its parent's clients, which have dropped their connections.
+# A forked child continues with its parent's clients, which have dropped their connections.
 _clients: dict[type, _Made] = {}
 _lock = fork_safe_lock()
-# An event loop holds its tasks weakly.
+# An event loop references its tasks weakly.
 _closing: set[asyncio.Task[None]] = set()
 
 
@@ -110,7 +110,7 @@ def reset_clients() -> None:
 
 
 def close_clients(by: str) -> None:
-    """Close and forget both; later errors of theirs name who did it."""
+    """Close and forget both. Their later errors name who did it."""
     with _lock:
         made, made_async = (_clients.pop(kind, None) for kind in (InteractorClient, AsyncInteractorClient))
     if made is not None:

@@ -53,17 +53,15 @@ _NOT_RENEWED = "A lease couldn't be renewed: another process may take the event 
 
 
 class Call(NamedTuple):
-    """Call a function, and await its result if it is awaitable.
-    With `threads`, a regular function runs there: always if the caller is asynchronous, and if there is a `timeout`
-    otherwise. A thread can't be stopped, so a task that is cancelled waits for the function to end. The generator gets
-    the result first, and the cancellation at its next effect.
-    After `timeout` seconds, TimeoutError is thrown in. An awaitable is cancelled; a function in a thread keeps
-    running, and another thread takes that one's place.
-    If `shielded`, it is called and awaited to its end even in a cancelled task, because it records what has happened.
-    `renewal` is called repeatedly while the function runs, and never after it.
-    `of_user` marks a function that a user handed to the SDK. What it raises is an Exception, or an interruption of its
-    caller (see `contained`). Its time limit starts when it does: in an event loop, NoThreadFreeError is thrown in if
-    no thread becomes free for it.
+    """Call a function, and await its result if it is awaitable. With `threads`, a regular function runs there: always
+    if the caller is asynchronous, and if there is a `timeout` otherwise. A thread can't be stopped, so a task that is
+    cancelled waits for the function to end. The generator gets the result first, and the cancellation at its next
+    effect. After `timeout` seconds, TimeoutError is thrown in. An awaitable is cancelled; a function in a thread keeps
+    running, and another thread takes that one's place. If `shielded`, it is called and awaited to its end even in a
+    cancelled task, because it records what has happened. `renewal` is called repeatedly while the function runs, and
+    never after it. `of_user` marks a function that a user handed to the SDK. What it raises is an Exception, or an
+    interruption of its caller (see `contained`). Its time limit starts when it does: in an event loop,
+    NoThreadFreeError is thrown in if no thread becomes free for it.
     """
 
     function: Callable[..., Any]
@@ -83,9 +81,8 @@ class Renewal(NamedTuple):
 
 
 class Join(NamedTuple):
-    """Wait until another thread's or task's future is done. Giving up doesn't cancel it.
-    At `ends_at`, an instant of `time.monotonic()`, an APITimeoutError that mentions `meanwhile` is thrown in.
-    `renewal` works as in `Call`.
+    """Wait until another thread's or task's future is done. Giving up doesn't cancel it. At `ends_at`, an instant of
+    `time.monotonic()`, an APITimeoutError that mentions `meanwhile` is thrown in. `renewal` works as in `Call`.
     """
 
     future: Future[Any]
@@ -296,9 +293,8 @@ class _Cancellation:
             raise NoThreadFreeError(f"No thread became free for it within {_THREAD_SECONDS:g} s.")
 
     async def outlast(self, future: asyncio.Future[T], timeout: float | None = None) -> T:
-        """Return the future's result, even if this task is cancelled in the meantime.
-        Raises TimeoutError if there is no result after `timeout` seconds. Once the task is cancelled, at most a grace
-        period of that is left.
+        """Return the future's result, even if this task is cancelled in the meantime. Raises TimeoutError if there is
+        no result after `timeout` seconds. Once the task is cancelled, at most a grace period of that is left.
         """
         began = time.monotonic()
         try:
@@ -383,10 +379,9 @@ def despite_lost_responses(
     attempt: Callable[..., Effects[T]],
     look: Callable[[], Effects[Any]] | None = None,
 ) -> Effects[T]:
-    """Run effects again if an error leaves open whether they took place; they must be safe to repeat.
-    For requests without an idempotency key. Retries as often as the view retries its calls, and not after `ends_at`.
-    Each `attempt` gets the result of `look`, whose errors are final, because the client has already retried its
-    requests.
+    """Run effects again if an error leaves open whether they took place; they must be safe to repeat. For requests
+    without an idempotency key. Retries as often as the view retries its calls, and not after `ends_at`. Each `attempt`
+    gets the result of `look`, whose errors are final, because the client has already retried its requests.
     """
     failures = 0
     while True:

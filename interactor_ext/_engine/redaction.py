@@ -226,8 +226,8 @@ def escape_controls(text: str) -> str:
 
 
 def clean_json(value: Any, secrets: Iterable[str] = ()) -> Any:
-    """Return `value`, from `json.loads`, with all texts cleaned and values with secret names masked.
-    Cut below a certain depth.
+    """Return `value`, from `json.loads`, with all texts cleaned and values with secret names masked. Cut below a
+    certain depth.
     """
     return Masker(lambda text: clean_text(text, secrets), max_depth=_MAX_DEPTH).clean(value)
 

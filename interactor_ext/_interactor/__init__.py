@@ -9,8 +9,7 @@ from interactor_ext._engine.lazy import LazyModule
 __version__ = "2.0.0"
 """The version of the SDK."""
 
-# Annotations name the models of methods that few programs call as `models.Message`, so that
-# `typing.get_type_hints` finds them.
+# Annotations name the models of seldom used methods as `models.Message`, where `typing.get_type_hints` finds them.
 if TYPE_CHECKING:
     from interactor_client import models as models
 else:

@@ -35,7 +35,7 @@ else:
     metrics = LazyModule("opentelemetry.metrics")
     trace = LazyModule("opentelemetry.trace")
 
-# As the conventions recommend, in seconds.
+# In seconds, as the conventions recommend.
 _BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
 _SCHEMA = "https://opentelemetry.io/schemas/1.27.0"
 
@@ -66,7 +66,7 @@ class OpenTelemetryTelemetry(EqualBySettings):
             ) from error
         self._settings = (type(self), tracer_provider, meter_provider)
         self._context = context
-        # Its public name is in the package of the instrumentations alone.
+        # Only the instrumentations' package has a public name for it.
         self._suppress = getattr(context, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", "suppress_http_instrumentation")
         self._trace = trace
         self._inject = propagate.inject
@@ -153,10 +153,10 @@ class OpenTelemetryTelemetry(EqualBySettings):
             outcome["error.type"] = str(event.status) if event.status is not None else _name(event.exception)
         self._durations.record(event.seconds, {**_about(event.request), **outcome})
         if not isinstance(event.started, tuple):
-            return  # it could not be started
+            return  # it couldn't be started
         span: Span
         span, token = event.started
-        if self._trace.get_current_span() is span:  # not where the garbage collector ends a call of another context
+        if self._trace.get_current_span() is span:  # not if the garbage collector ends a call in another context
             self._context.detach(token)
         if event.code is not None:
             outcome["interactor.error_code"] = event.code

@@ -93,9 +93,9 @@ class PrometheusTelemetry:
         self._codes = {code for _, code in _COMMON_ERRORS}
         self._expires_at: float | None = None
         self._pools: weakref.WeakSet[Pool] = weakref.WeakSet()
-        # In multi-process mode a gauge is read from a file, so its value cannot be computed at a scrape.
+        # In multi-process mode a gauge is read from a file, so its value can't be computed at a scrape.
         self._pushes = "PROMETHEUS_MULTIPROC_DIR" in os.environ
-        # prometheus-client would check each label and take a lock to find these.
+        # Looking these up in prometheus-client would check each label and take a lock.
         self._known: dict[_Labels, tuple[Counter, Histogram]] = {}
         metrics = self._make()
         self._create_known_series()
@@ -217,7 +217,7 @@ class PrometheusTelemetry:
         if len(self._codes) < _MAX_CODES:
             self._codes.add(code)
             return code
-        # A webhook receiver, which makes one of these as well, does not need it.
+        # A webhook receiver, which also creates one of these, doesn't need it.
         from interactor_ext._engine.responses.status_error import class_for
 
         return class_for(event.status).default_code
@@ -241,7 +241,7 @@ def _group(namespace: str) -> str:
 
 
 def _status(event: RequestEnded) -> str:
-    """The status label of a request without a response."""
+    """Return the status label of a request without a response."""
     if event.error == "cancelled":
         return "cancelled"
     return "timeout" if event.code == "TIMEOUT" else "error"

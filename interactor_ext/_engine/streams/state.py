@@ -266,10 +266,9 @@ def _is_transient(error: InteractorError) -> bool:
 
 
 class _Seen:
-    """The events received so far, by id and number: the first with an id, the second, and so on.
-    An event without its own id counts under its predecessor's. A server may use one id for several events, for
-    instance a message's id. So the second event with an id on one connection is a different event, and the first on a
-    later connection is a repeat.
+    """The events received so far, by id and number: the first with an id, the second, and so on. An event without its
+    own id counts under its predecessor's. A server may use one id for several events, for instance a message's id. So
+    the second event with an id on one connection is a different event, and the first on a later connection is a repeat.
     """
 
     def __init__(self) -> None:

@@ -37,13 +37,12 @@ _AS_SENT: Callable[[Received], ServerSentEvent] = operator.attrgetter("sent")
 
 
 class Stream(SharedStream[E]):
-    """The events of one room or workflow instance as they happen: a context manager and an iterator.
-    It connects on entering, and reconnects by itself when the connection breaks, is silent for 45 seconds, or ends
-    without a `done`. No event that the server can replay is lost, and none with an id comes twice. Leaving the block
-    closes the connection at once, and so does leaving a `for` loop, in a separate thread; a later loop continues after
-    the last event. Only one thread at a time may read a stream; any thread may close it.
-    An `error` event is an event like any other, and the stream continues.
-    Raises, on entering or iterating:
+    """The events of one room or workflow instance as they happen: a context manager and an iterator. It connects on
+    entering, and reconnects by itself when the connection breaks, is silent for 45 seconds, or ends without a `done`.
+    No event that the server can replay is lost, and none with an id comes twice. Leaving the block closes the
+    connection at once, and so does leaving a `for` loop, in a separate thread; a later loop continues after the last
+    event. Only one thread at a time may read a stream; any thread may close it. An `error` event is an event like any
+    other, and the stream continues. Raises, on entering or iterating:
        StreamError: the stream can't be resumed, or isn't readable: it has another content type, or is compressed.
        APIStatusError, APIConnectionError: it can't be opened.
        APITimeoutError: the deadline has passed.

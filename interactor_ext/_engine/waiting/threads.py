@@ -26,9 +26,9 @@ _IDLE_SECONDS = 30.0
 
 
 class DaemonThreads:
-    """A pool of at most `most` threads, started when needed. A thread that is idle for `idle` seconds ends.
-    Unlike a `ThreadPoolExecutor`'s threads, they don't delay the end of the interpreter, and unlike those of a loop's
-    default executor, they don't delay the end of `asyncio.run`, even if one is waiting for a dead server.
+    """A pool of at most `most` threads, started when needed. A thread that is idle for `idle` seconds ends. Unlike a
+    `ThreadPoolExecutor`'s threads, they don't delay the end of the interpreter, and unlike those of a loop's default
+    executor, they don't delay the end of `asyncio.run`, even if one is waiting for a dead server.
     """
 
     def __init__(self, name: str, *, most: int = _MAX_THREADS, idle: float = _IDLE_SECONDS) -> None:
@@ -50,8 +50,8 @@ class DaemonThreads:
         self._abandoned = 0
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Make a call in a copy of the caller's context variables, and return its future.
-        Raises ConfigurationError if the system refuses a thread.
+        """Make a call in a copy of the caller's context variables, and return its future. Raises ConfigurationError if
+        the system refuses a thread.
         """
         notice_fork()
         future: Future[T] = Future()

@@ -20,13 +20,13 @@ _VARIABLES: Mapping[str, str] = {
 
 
 class WrappedSecret(Protocol):
-    """A secret in an object that does not show it, such as pydantic's SecretStr."""
+    """A secret in an object that doesn't show it, such as pydantic's SecretStr."""
 
     def get_secret_value(self) -> str: ...
 
 
 SecretFunction = Callable[[], str | WrappedSecret] | Callable[[], Awaitable[str | WrappedSecret]]
-"""Gives the client secret: called before the first token request, and again after one that was refused."""
+"""Returns the client secret: called before the first token request, and again after a refused one."""
 
 
 class ConfigFields(TypedDict, total=False):
@@ -49,7 +49,7 @@ class ConfigFields(TypedDict, total=False):
     allow_insecure_http: bool | None
 
 
-# A dataclass, for attrs takes a tenth of the time that httpx takes to import.
+# A dataclass, because importing attrs takes a tenth as long as importing httpx.
 @dataclass(frozen=True, init=False, repr=False)
 class InteractorConfig:
     """Immutable settings of a client. A ConfigurationError lists everything that is wrong with them.
@@ -95,11 +95,11 @@ class InteractorConfig:
             raise checks.unknown_setting(min(unknown), ConfigFields.__annotations__)
         variables = _environment()
         environments.check_environment(fields, variables)
-        # None means not given, never "no limit": so a value that is missing switches off no timeout.
+        # None means not given, never "no limit", so a missing value doesn't switch off a timeout.
         keywords = {name: value for name, value in fields.items() if value is not None}
         given: dict[str, Any] = {**variables, **keywords}
         if "environment" not in keywords:
-            # Both URLs as keywords override the variable of the environment as well.
+            # Both URLs as keywords also override the variable of the environment.
             said = keywords if "environment" in variables else given
             if environment := environments.environment_of([said.get(name) for name in URLS]):
                 given["environment"] = environment
@@ -139,7 +139,7 @@ class InteractorConfig:
         ]
 
     def _url_problem(self, name: str, value: str) -> str | None:
-        """The reason why this is no URL, or must not get secrets and tokens, if there is one."""
+        """Why this isn't a usable URL, or must not receive secrets and tokens; None if it may."""
         if problem := checks.url_problem(name, value):
             return problem
         if (environment := environments.owner(value)) is None:
@@ -178,7 +178,7 @@ class InteractorConfig:
         return f"InteractorConfig({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
 
-# As a type, not as a text: whoever resolves that looks into `interactor_ext`, where the class says that it is from.
+# A type rather than a string: resolving a string looks in `interactor_ext`, the class's `__module__`.
 InteractorConfig.__annotations__["client_secret"] = str | SecretFunction
 
 
@@ -203,12 +203,13 @@ def variables_without_effect() -> list[str]:
 
 
 def unwrapped(secret: Any) -> Any:
-    """A secret as it is, or out of its wrapper."""
+    """Return a secret without its wrapper, if it has one."""
     return secret.get_secret_value() if hasattr(secret, "get_secret_value") else secret
 
 
 def _settled(given: Mapping[str, Any]) -> set[str]:
-    """The settings that somebody gave. An environment settles both URLs, and both URLs settle the environment."""
+    """Return the settings that were given. An environment determines both URLs, and both URLs determine the
+    environment."""
     urls = URLS if "environment" in given else ()
     return {*given, *urls, *(["environment"] if all(map(given.get, URLS)) else [])}
 

@@ -1,7 +1,6 @@
 """Validates settings: each function returns what is wrong with a value, or None. No message repeats a secret.
-
-`require` makes it an error. At the end: which setting is
-meant by a wrong keyword or environment variable.
+`require` turns a problem into an error. The last functions find out which setting a wrong keyword or environment
+variable means.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ from interactor_ext._engine.logs import depth_of_caller
 _MAX_KEY_LENGTH = 255
 # Thirty years. Longer timeouts overflow in the socket module.
 _MAX_SECONDS = 1e9
-# In seconds: nobody waits 17 minutes for one attempt. In milliseconds: the shortest timeout that is in use.
+# As seconds, this is more than 16 minutes, longer than anybody waits for one attempt. As milliseconds, it's the
+# shortest timeout in common use.
 _MAX_USUAL_TIMEOUT = 1000
 _BY_HTTP = "HTTP itself sets it"
 _REFUSED_HEADERS = {
@@ -47,9 +47,9 @@ _REFUSED_QUERY = {
 # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
 _TOKEN_CHARACTERS = frozenset("!#$%&'*+-.^_`|~" + string.ascii_letters + string.digits)
 FLAGS = {**dict.fromkeys(("1", "true", "yes", "on"), True), **dict.fromkeys(("0", "false", "no", "off"), False)}
-"""What an environment variable that is a flag may hold, in lower case."""
+"""The values that an environment variable for a flag accepts, in lower case."""
 _OF_THE_CLIENT = ("transport", "token_store", "retry_policy", "rate_limiter", "circuit_breaker", "telemetry")
-# As variables, these may well be the application's own.
+# Environment variables with these names may well be the application's own.
 _TOO_COMMON = ("host", "server", "mode", "stage", "sandbox", "test_mode")
 _WITHOUT_SETTING = ("webhook_secret", "log")
 _PREFIX = "INTERACTOR_"
@@ -67,7 +67,7 @@ def namespace_problem(value: object) -> str | None:
     if not value:
         return "namespace is empty: name a tenant, or leave it out for calls without one"
     if value != value.strip():
-        # HTTP strips white space around a header's value, so another namespace would arrive.
+        # HTTP strips white space around a header's value, so the server would read another namespace.
         return f"namespace {value!r} begins or ends with white space, which wouldn't reach the server"
     if _holds_control(value):
         return f"namespace {value!r} contains a control character, which isn't allowed in a header"
@@ -75,7 +75,7 @@ def namespace_problem(value: object) -> str | None:
 
 
 def _holds_control(text: str) -> bool:
-    """Whether there are control characters, lone surrogates, or line or paragraph separators; spaces are none."""
+    """Whether there are control characters, lone surrogates, or line or paragraph separators. Spaces don't count."""
     return any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
 
 
@@ -94,10 +94,9 @@ def idempotency_key_problem(value: object) -> str | None:
 
 
 def header_problem(name: object, value: object, namespace: str | None, allowed: frozenset[str]) -> str | None:
-    """What is wrong with a header that the caller adds to a view with this namespace; `allowed` are names that are
-    refused elsewhere.
-
-    No message quotes the value, which may be a secret. None as a value takes the header out.
+    """Check a header that the caller adds to a view with this namespace; `allowed` are names that are refused
+    elsewhere.
+     No message quotes the value, which may be a secret. None as a value removes the header.
     """
     if not isinstance(name, str) or not name or not _TOKEN_CHARACTERS.issuperset(name):
         return f"headers: {name!r} isn't a valid header name"
@@ -114,9 +113,7 @@ def header_problem(name: object, value: object, namespace: str | None, allowed: 
 
 
 def query_problem(name: object, value: object, namespace: str | None) -> str | None:
-    """What is wrong with a query parameter that the caller adds to a view with this namespace. None as a value takes it
-    out.
-    """
+    """Check a query parameter that the caller adds to a view with this namespace. None as a value removes it."""
     if not isinstance(name, str) or not name or _holds_control(name):
         return f"query: {name!r} isn't a valid parameter name"
     if (reason := _REFUSED_QUERY.get(name.lower())) and (name.lower(), value) != ("namespace", namespace):
@@ -132,7 +129,7 @@ def query_problem(name: object, value: object, namespace: str | None) -> str | N
 
 
 def path_problem(path: object) -> str | None:
-    """What is wrong with a path to be appended to the Core API's URL: it must lead nowhere else, decoded or not."""
+    """Check a path to be appended to the Core API's URL: it must not leave it, whether decoded or not."""
     if not isinstance(path, str) or not path.startswith("/"):
         return (
             f"the path must begin with a slash, like /assistants, not be {path!r}: it is appended to the Core API's URL"
@@ -178,7 +175,7 @@ def url_problem(name: str, value: object) -> str | None:
 
 
 def insecure_problem(name: str, url: httpx.URL) -> str | None:
-    """What is wrong with an `http://` URL that passes `url_problem`."""
+    """Check an `http://` URL that passes `url_problem`."""
     if url.scheme == "https" or is_local(url.raw_host.decode("ascii")):
         return None
     return (
@@ -189,10 +186,9 @@ def insecure_problem(name: str, url: httpx.URL) -> str | None:
 
 
 def is_local(host: str) -> bool:
-    """Whether what is sent to this host stays on this machine or in its private network.
-
-    Local are loopback, link-local and private addresses, `localhost`, names of one label (as in containers) and those
-    under the suffixes that the public DNS never has: `.localhost`, `.local` and `.internal`.
+    """Whether requests to this host stay on this machine or in its private network.
+    Local hosts are loopback, link-local and private addresses, `localhost`, single-label names (as in containers) and
+    names with suffixes that the public DNS never has: `.localhost`, `.local` and `.internal`.
     """
     address = _address(host)
     if address is not None:
@@ -202,7 +198,7 @@ def is_local(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether what is sent to this host stays on this machine."""
+    """Whether requests to this host stay on this machine."""
     address = _address(host)
     if address is not None:
         return address.is_loopback
@@ -226,7 +222,7 @@ def seconds_problem(name: str, value: object, *, zero: bool = False) -> str | No
 
 
 def warn_of_milliseconds(timeout: float) -> None:
-    """A RuntimeWarning where a timeout looks like milliseconds. Python shows it once for each line."""
+    """Warn if a timeout looks like milliseconds (RuntimeWarning). Python shows it once per line."""
     if timeout >= _MAX_USUAL_TIMEOUT:
         meant = f"timeout={timeout:g} is {timeout / 60:.0f} minutes, because the unit is seconds"
         problem = f"{meant}: write {timeout / 1000:g} if you mean milliseconds"
@@ -234,7 +230,7 @@ def warn_of_milliseconds(timeout: float) -> None:
 
 
 def warn_of_variables(variables: Iterable[str], given: Container[str]) -> None:
-    """A RuntimeWarning for variables of settings that only have a keyword, which nobody gave."""
+    """Warn about variables for settings that can only be keywords, unless the keyword is given (RuntimeWarning)."""
     for variable in variables:
         if (name := variable.removeprefix("INTERACTOR_").lower()) not in given:
             problem = f"{variable} is set, but nothing reads it: pass {name}=... to the client"
@@ -280,7 +276,7 @@ def environment_problem(value: object, known: list[str]) -> str | None:
 
 
 def unknown_setting(name: str, settings: Collection[str]) -> TypeError:
-    """The error for a keyword that is none of `settings`."""
+    """Make the error for a keyword that isn't in `settings`."""
     names = [*settings, *_OF_THE_CLIENT]
     meant = _other_name(name, "settings", "settings.keywords") or _similar(name, names, 0.7)
     advice = f"did you mean {meant}?" if meant else f"there are {', '.join(names)}"
@@ -290,9 +286,9 @@ def unknown_setting(name: str, settings: Collection[str]) -> TypeError:
 
 
 def unread_variables(variables: Mapping[str, str], given: Collection[str]) -> list[str]:
-    """A problem for each variable that nobody reads and that looks like that of a setting that nobody gave.
-
-    `variables` are those of the settings. Others may belong to the application.
+    """Return a problem for each variable that nobody reads and that resembles a setting's variable, if that setting
+    isn't given.
+     `variables` are the settings' variables. Others may belong to the application.
     """
     problems = []
     for variable in os.environ:
@@ -311,7 +307,7 @@ def unread_variables(variables: Mapping[str, str], given: Collection[str]) -> li
 
 
 def _other_name(name: str, *sections: str) -> str | None:
-    """What is meant by what other SDKs call a setting."""
+    """Return our name for a setting that other SDKs call differently."""
     from interactor_client.advice import hint
 
     found = hint([("interactor_ext", section) for section in sections], name)

@@ -15,13 +15,13 @@ ENVIRONMENTS: Mapping[str, tuple[str, str]] = {
     "production": ("https://auth.interactor.com/api/v1", "https://core.interactor.com/api/v1"),
     "sandbox": ("https://sandbox-auth.interactor.com/api/v1", "https://sandbox-core.interactor.com/api/v1"),
 }
-"""The account server and the Core API of each."""
+"""The account server and the Core API of each environment."""
 _OWNERS = {url.split("/")[2]: name for name, urls in ENVIRONMENTS.items() for url in urls}
 URLS = ("account_server_url", "core_api_url")
 
 
 def check_environment(overrides: Mapping[str, object], variables: Mapping[str, str]) -> None:
-    """Raise ConfigurationError for variables of URLs that contradict the environment that somebody chose."""
+    """Raise ConfigurationError for URL variables that contradict the chosen environment."""
     environment = overrides.get("environment")
     given, advice = f"environment={environment!r} is given", "leave environment out"
     if environment is None and (environment := variables.get("environment")) is not None:
@@ -39,13 +39,13 @@ def check_environment(overrides: Mapping[str, object], variables: Mapping[str, s
 
 
 def environment_of(urls: Sequence[object]) -> str | None:
-    """The environment that two URLs belong to, or that one of them does if the other is a server of your own."""
+    """Return the environment that two URLs belong to, or that one of them does if the other is your own server."""
     owners = {owner(url) for url in urls} - {None}
     return owners.pop() if all(urls) and len(owners) == 1 else None
 
 
 def owner(url: object) -> str | None:
-    """The environment that this URL belongs to; None if it isn't one of the platform's servers."""
+    """Return the environment that this URL belongs to; None if it isn't one of the platform's servers."""
     if checks.url_problem("", url):
         return None
     return _OWNERS.get(httpx.URL(str(url)).host)

@@ -1,4 +1,4 @@
-"""The access token and how it is read from JSON, the `TokenStore` protocol, and the store in memory."""
+"""The access token and how it is read from JSON, the `TokenStore` protocol, and the in-memory store."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import NamedTuple, Protocol
 from interactor_client.errors import DecodeError
 from interactor_ext._engine.lazy import lazy_modules
 
-# What the platform's guides name as its shortest lifetime.
+# The shortest lifetime that the platform's guides mention.
 _DEFAULT_LIFETIME = 900.0
-_SENDABLE = re.compile(r"[\x21-\x7e]+")  # what a header can carry
+_SENDABLE = re.compile(r"[\x21-\x7e]+")  # the characters that a header can carry
 _FAR_FUTURE = 1e12
-"""No time and no lifetime is beyond it, in seconds, and NaN is not below it."""
+"""An upper limit for times and lifetimes, in seconds. The comparison also rejects NaN."""
 
 
 class Token(NamedTuple):
-    """An access token. Its `repr` does not show it."""
+    """An access token. Its `repr` doesn't show it."""
 
     access_token: str
     expires_at: float
-    """Unix time, because processes and machines that share tokens have no other clock in common."""
+    """Unix time, because it's the only clock that processes and machines sharing tokens have in common."""
     lifetime: float
     """Seconds from issue to expiry."""
 
@@ -48,7 +48,7 @@ class TokenStore(Protocol):
         ...
 
     def save(self, key: str, token: Token) -> None:
-        """Replace the stored token. One that has expired replaces one that was revoked, and may be left out."""
+        """Replace the stored token. A revoked token is replaced by an expired one, which needn't be kept."""
         ...
 
     def lock(self, key: str, timeout: float) -> AbstractContextManager[bool]:
@@ -87,13 +87,11 @@ class MemoryTokenStore:
 
 
 def read_token(content: bytes, issued_at: float, model: str = "AccessToken") -> Token:
-    """The token in the body of a token response, with or without the `data` envelope.
-
-    `issued_at` is when it was asked for, in Unix time: to count its life from there errs on the safe side. `model` is
-    the error's name for the body.
-
+    """Read the token in a token response's body, with or without the `data` envelope.
+    `issued_at` is when it was requested, in Unix time: counting its lifetime from then errs on the safe side. `model`
+    is the error's name for the body.
     Raises:
-        DecodeError: there is no token in it, or one that no header can carry.
+       DecodeError: the body contains no token, or one that no header can carry.
     """
     try:
         body = json.loads(content)
@@ -118,12 +116,12 @@ def _lifetime(expires_in: object) -> float:
         seconds = float(expires_in)
     except (ValueError, OverflowError):
         return _DEFAULT_LIFETIME
-    # Some servers say 0 or -1 of a token that does not expire; taken at its word, it would be replaced for every call.
+    # Some servers send 0 or -1 for a token that doesn't expire; taken literally, every call would replace it.
     return seconds if math.isfinite(seconds) and seconds >= 1 else _DEFAULT_LIFETIME
 
 
 def load_token(value: object) -> Token:
-    """The token of a store, from its fields. Raises ValueError, which does not quote it, if it is no token."""
+    """Build a stored token from its fields. Raises ValueError, without quoting it, if it isn't a token."""
     fields = value if isinstance(value, Mapping) else {}
     access_token, expires_at, lifetime = (fields.get(name) for name in Token._fields)
     if not isinstance(access_token, str) or not _SENDABLE.fullmatch(access_token):

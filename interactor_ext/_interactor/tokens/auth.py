@@ -1,5 +1,5 @@
-"""Token requests, and bearer authentication: adds the access token to each request, and repeats a request once after a
-401.
+"""Token requests, and bearer authentication, which adds the access token to each request and repeats a request once
+after a 401.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ if TYPE_CHECKING:
 C = TypeVar("C", TokenCache, AsyncTokenCache)
 F = TypeVar("F", Callable[[], Token], Callable[[], Awaitable[Token]])
 TokenPlan = Generator[dict[str, Any], httpx.Response, Token]
-"""Yields the arguments of token requests, gets their responses, and returns the token."""
+"""Yields the arguments of token requests, receives their responses, and returns the token."""
 MakePlan = Callable[..., TokenPlan]
-"""Takes the secret, where a function in the settings gives it."""
+"""Its argument is the secret, if a function in the settings returned it."""
 
 
 class NotNarrowedError(ConfigurationError):
-    """The account server gives no token with fewer rights than the client has."""
+    """The account server issues no token with fewer rights than the client has."""
 
 
 def token_request(config: InteractorConfig, resource: str | None = None, secret: str | None = None) -> dict[str, Any]:
-    """The arguments of `httpx.Client.request` for a token request. `secret`: what the function in the settings gave."""
+    """The arguments of `httpx.Client.request` for a token request. `secret` is the result of the function in the
+    settings."""
     from interactor_client.api.oauth import create_token
 
     known = secret or config.client_secret
@@ -52,23 +53,22 @@ def token_request(config: InteractorConfig, resource: str | None = None, secret:
 
 
 def token_from(response: httpx.Response, asked_at: float, model: str = "AccessToken") -> Token:
-    """The token of a token response, or the error that it is."""
+    """Read the token in a token response; raises the error for any other response."""
     return read_response(response, lambda response: read_token(response.content, asked_at, model))
 
 
 def own_token(config: InteractorConfig, secret: str | None = None) -> TokenPlan:
-    """The client's own token."""
+    """Request the client's own token."""
     asked_at = time.time()
     return token_from((yield token_request(config, secret=secret)), asked_at)
 
 
 class _BearerAuth(httpx.Auth, Generic[C, F]):
-    """What both auth flows do alike.
-
+    """What both auth flows have in common.
     `wants_token` says which requests get the token, and `deadline` when the wait for one ends, by `time.monotonic()`.
-    `fetch` makes the token requests in place of the cache's own. `narrow` has the tokens that may be in the URL of a
-    stream: some servers only accept them there. A stream that refuses even a new token in the header is tried with one
-    in its URL, and if it opens, later streams are sent so at once.
+    `fetch` makes the token requests instead of the cache's own function. `narrow` returns the tokens that may be in a
+    stream's URL: some servers only accept them there. If a stream refuses even a new token in the header, it is
+    retried with one in its URL; if that opens, later streams are sent that way at once.
     """
 
     def __init__(
@@ -90,19 +90,20 @@ class _BearerAuth(httpx.Auth, Generic[C, F]):
         self._tokens.reject(token)
 
     def _is_repeated(self, request: httpx.Request, response: httpx.Response, token: Token) -> bool:
-        """Whether a request that was answered with 401 goes out once more, with a new token."""
+        """Whether to repeat a request that got a 401, with a new token."""
         if not _carried(response, token):
             return False
         self._reject(token)
-        # A generator body is consumed once it was sent. By name: a credential's auth serves httpx2 too.
+        # A generator body is consumed once it was sent. Checked by name, because a credential's auth also serves
+        # httpx2.
         is_replayable = type(request.stream).__name__ == "ByteStream"
         if not is_replayable:
-            # Else a server that refuses any token would cost a token request for each such call.
+            # Otherwise a server that refuses any token would cost a token request for each such call.
             self._tokens.replayed(refused=True)
         return is_replayable
 
     def _goes_by_url(self, request: httpx.Request, response: httpx.Response, token: Token) -> bool:
-        """Whether the header, not the token, seems to be refused. Called once a new token was tried."""
+        """Whether the server seems to refuse the header rather than the token. Called after a new token was tried."""
         is_refused = response.status_code == 401 and _carried(response, token)
         self._tokens.replayed(refused=is_refused)
         return is_refused and self._narrow is not None and Call.of(request).is_stream
@@ -127,7 +128,7 @@ class BearerAuth(_BearerAuth[TokenCache, Callable[[], Token]]):
     """The auth flow of synchronous clients."""
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Called by httpx for each request: signs it, and once more after a 401."""
+        """Called by httpx for each request: signs it, and signs it again after a 401."""
         if not self._wants_token(request):
             yield request
             return
@@ -137,14 +138,14 @@ class BearerAuth(_BearerAuth[TokenCache, Callable[[], Token]]):
             response = yield _signed(request, token)
             if response.status_code != 401 or not self._is_repeated(request, response, token):
                 return
-            # Unread, it would keep its connection, which the token request may be waiting for.
+            # An unread body would keep its connection, which the token request may be waiting for.
             response.read()
             token = self._tokens.get(self._deadline(request), self._fetch)
             response = yield _signed(request, token)
             if not self._goes_by_url(request, response, token):
                 return
             response.read()
-        for _ in range(2 if is_known else 1):  # an old token may be refused
+        for _ in range(2 if is_known else 1):  # a known token may be refused
             try:
                 tokens = self._narrow_tokens(request)
                 token = tokens.get(self._deadline(request))
@@ -163,7 +164,7 @@ class AsyncBearerAuth(_BearerAuth[AsyncTokenCache, Callable[[], Awaitable[Token]
     """The auth flow of asynchronous clients."""
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Called by httpx for each request: signs it, and once more after a 401."""
+        """Called by httpx for each request: signs it, and signs it again after a 401."""
         if not self._wants_token(request):
             yield request
             return
@@ -179,7 +180,7 @@ class AsyncBearerAuth(_BearerAuth[AsyncTokenCache, Callable[[], Awaitable[Token]
             if not self._goes_by_url(request, response, token):
                 return
             await response.aread()
-        for _ in range(2 if is_known else 1):  # an old token may be refused
+        for _ in range(2 if is_known else 1):  # a known token may be refused
             try:
                 tokens = self._narrow_tokens(request)
                 token = await tokens.get(self._deadline(request))
@@ -195,7 +196,7 @@ class AsyncBearerAuth(_BearerAuth[AsyncTokenCache, Callable[[], Awaitable[Token]
 
 
 def is_for_core_api(core_api_url: str) -> Callable[[httpx.Request], bool]:
-    """Which requests get the client's token: those to the Core API alone, whatever the low-level client requests."""
+    """Only requests to the Core API get the client's token, whatever the low-level client requests."""
     core = httpx.URL(core_api_url)
 
     def wants_token(request: httpx.Request) -> bool:
@@ -213,7 +214,7 @@ def deadline_of_call(request: httpx.Request) -> float | None:
 
 
 def bearer(token: Token) -> str:
-    """The value of the header `Authorization`."""
+    """Return the value of the `Authorization` header."""
     return f"Bearer {token.access_token}"
 
 
@@ -240,5 +241,5 @@ def _log_lack(request: httpx.Request, error: InteractorError) -> None:
 
 
 def _carried(response: httpx.Response, token: Token) -> bool:
-    """Whether the answered request had the token: after a redirect to another origin it has none."""
+    """Whether the request that got this response carried the token; after a redirect to another origin, it doesn't."""
     return bool(response.request.headers.get("Authorization") == bearer(token))

@@ -1,8 +1,7 @@
 """The cached access token and its replacement: one token request, however many threads or tasks wait for it.
-
 A caller can be interrupted in any line, by Ctrl-C or by a signal handler that raises. So nothing here relies on a
-caller reaching its next line: locks are those of C, taken by `with`, and waiters check every second that the request
-is still being made.
+caller reaching its next line: locks are C's, taken with `with`, and waiters check every second that the request is
+still being made.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _CHECK_SECONDS = 1.0
 
 
 class PendingFetch:
-    """A token request under way, which any number of callers wait for. `fetch` makes it."""
+    """A token request in progress, which any number of callers wait for. `fetch` makes it."""
 
     def __init__(self, fetch: Any) -> None:
         self.fetch = fetch
@@ -40,17 +39,17 @@ class PendingFetch:
         """None if the request was abandoned: then a waiter starts another."""
         self.started_at: float = time.monotonic()
         self.is_running: bool = False
-        """Whether a thread makes the request. An asynchronous request has a `task` instead."""
+        """Whether a thread is making the request. An asynchronous request has a `task` instead."""
         self.task: asyncio.Task[Token] | None = None
 
     def issued(self, seconds: float) -> Token | None:
-        """The token that the request brings within so many seconds."""
+        """Return the token that the request brings within this many seconds."""
         self.done.wait(seconds)
         return self.outcome if isinstance(self.outcome, Token) else None
 
 
 class _Cache(Generic[F]):
-    """The decisions of `TokenCache` and `AsyncTokenCache`. The lock is held for moments only."""
+    """The decisions of `TokenCache` and `AsyncTokenCache`. The lock is only held for moments."""
 
     def __init__(
         self,
@@ -68,26 +67,26 @@ class _Cache(Generic[F]):
         self.on_token: Callable[[float], object] | None = None
         """Called with each new token."""
         self.narrower: dict[str, Self] = {}
-        """The caches of the tokens of stream URLs, by what these open. They are dropped with this one's token."""
+        """The caches of stream URLs' tokens, by what these open. Dropped together with this cache's token."""
         self._lock = fork_safe_lock()
         self._reset()
         after_fork_in_child(self._reset)
 
     def _reset(self) -> None:
-        # In a forked child, the thread that fetched a token does not live on.
+        # The thread that fetched a token doesn't exist in a forked child.
         self._pending: PendingFetch | None = None
 
     def fresh(self) -> Token | None:
-        """The token, unless it is due to be replaced. Without a lock: every call passes here."""
+        """Return the token unless it is due to be replaced. Takes no lock, because every call passes here."""
         due_at, token = self._state.due_at, self._state.token  # in this order: the token may be newer, never older
         return token if token is not None and self._clock() < due_at else None
 
     def valid(self) -> Token | None:
-        """The token, unless it has expired."""
+        """Return the token unless it has expired."""
         return self._state.valid(self._clock())
 
     def reject(self, token: Token) -> None:
-        """Forget a token that was answered with 401."""
+        """Forget a token that got a 401."""
         with self._lock:
             self._state.reject(token.access_token, self._clock())
         self._reject_narrower()
@@ -111,7 +110,7 @@ class _Cache(Generic[F]):
             self._state.replayed(refused=refused, now=self._clock())
 
     def close(self, by: str) -> None:
-        """Drop the token. Whoever wants one from now on is told that the client is closed."""
+        """Drop the token. Later callers are told that the client is closed."""
         self._closed_by = by
         with self._lock:
             self._state.close()
@@ -119,7 +118,7 @@ class _Cache(Generic[F]):
             narrow.close(by)
 
     def check_refusal(self) -> None:
-        """Raises what the last token request was refused with, while that is remembered."""
+        """Raise the error of the last refused token request, while it is remembered."""
         self._state.check_refusal(self._clock())
 
     def check_open(self) -> None:
@@ -127,9 +126,8 @@ class _Cache(Generic[F]):
             raise closed(self._closed_by)
 
     def acquire(self, fetch: F | None = None) -> Token | PendingFetch:
-        """A token to use at once, or the request to wait for, which is started if need be: by `fetch`, if given.
-
-        No call waits for a new token while the old one is valid: it starts the request, and goes on.
+        """Return a token to use at once, or the request to wait for, started with `fetch` (if given) if necessary.
+        No call waits for a new token while the old one is valid: it starts the request and continues.
         """
         if (pending := self._pending) is not None:
             self._settle(pending)
@@ -148,7 +146,7 @@ class _Cache(Generic[F]):
         return token or pending
 
     def complete(self, pending: PendingFetch, outcome: Token | Exception | None) -> None:
-        """Record the outcome of a request, and wake its waiters. None: it was abandoned, unless it has begun since."""
+        """Record the outcome of a request, and wake its waiters. None means abandoned, unless it has started since."""
         token = outcome if isinstance(outcome, Token) else None
         with self._lock:
             is_recorded = pending.done.is_set and outcome is pending.outcome
@@ -179,7 +177,7 @@ class _Cache(Generic[F]):
         raise NotImplementedError
 
     def _outcome_of(self, pending: PendingFetch) -> Token | Exception | None:
-        """The outcome of a request that isn't running; None if it has none."""
+        """Return the outcome of a request that isn't running; None if it has none."""
         return None
 
     def _settle(self, pending: PendingFetch) -> None:
@@ -189,10 +187,9 @@ class _Cache(Generic[F]):
             self.complete(pending, self._outcome_of(pending))
 
     def _waits(self, pending: PendingFetch, ends_at: float | None) -> Iterator[float]:
-        """The seconds of each wait for a request, until it is done.
-
+        """Yield the seconds of each wait for a request, until it is done.
         Raises:
-            APITimeoutError: the caller's deadline has come.
+           APITimeoutError: the caller's deadline has passed.
         """
         while True:
             seconds = _CHECK_SECONDS if ends_at is None else min(_CHECK_SECONDS, ends_at - time.monotonic())
@@ -206,14 +203,15 @@ class _Cache(Generic[F]):
             yield seconds
 
     def _result(self, pending: PendingFetch) -> Token | None:
-        """The token that a request brought, or the old one if it failed; None if it was given up. Raises its error."""
+        """Return the token that a request brought, or the old one if it failed; None if it was abandoned. Raises its
+        error."""
         outcome = pending.outcome
         if not isinstance(outcome, Exception):
             return outcome
         valid = self.valid()
         if valid is not None:
             return valid
-        # Each caller raises a copy: a traceback grows with every raise.
+        # Each caller raises a copy, because a traceback grows with every raise.
         raise (copy.copy(outcome) if isinstance(outcome, InteractorError) else outcome) from outcome.__cause__
 
     def _adopt(self, stored: Token | None) -> Token | None:
@@ -225,8 +223,8 @@ class TokenCache(_Cache[Callable[[], Token]]):
     """The token of an `InteractorClient`, for its threads. `fetch` makes a token request."""
 
     def get(self, ends_at: float | None = None, fetch: Callable[[], Token] | None = None) -> Token:
-        """A token to use now. `ends_at`: the deadline, as an instant of `time.monotonic()`. `fetch` makes the request
-        if this call starts it.
+        """Return a token to use now. `ends_at` is the deadline, an instant of `time.monotonic()`. `fetch` makes the
+        request if this call starts it.
         """
         found = self.fresh() or self.acquire(fetch)
         while isinstance(found, PendingFetch):
@@ -236,8 +234,8 @@ class TokenCache(_Cache[Callable[[], Token]]):
         return found
 
     def _start(self, pending: PendingFetch) -> None:
-        # In a thread of its own: the caller that starts it has a deadline of its own, and may be interrupted. The
-        # request belongs to the caller's trace.
+        # In its own thread, because the caller that starts it has its own deadline and may be interrupted. The request
+        # belongs to the caller's trace.
         run = functools.partial(self._run, pending)
         try:
             start_thread(functools.partial(contextvars.copy_context().run, run), "interactor-token")
@@ -246,7 +244,7 @@ class TokenCache(_Cache[Callable[[], Token]]):
 
     def _run(self, pending: PendingFetch) -> None:
         with self._lock:
-            if pending.done.is_set:  # its start took so long that it was taken for abandoned
+            if pending.done.is_set:  # it took so long to start that it was considered abandoned
                 return
             pending.is_running = True
         try:
@@ -259,7 +257,7 @@ class TokenCache(_Cache[Callable[[], Token]]):
             return self._obtain(pending)
         except Exception as error:
             return error
-        except BaseException as error:  # such as that of `pytest.fail` in a transport, which would come with each try
+        except BaseException as error:  # such as `pytest.fail`'s in a transport, which each retry would raise again
             return APIConnectionError(f"The token request was abandoned: {type(error).__name__}", sent=False)
 
     def _is_running(self, pending: PendingFetch) -> bool:
@@ -274,13 +272,12 @@ class TokenCache(_Cache[Callable[[], Token]]):
 
 class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
     """The token of an `AsyncInteractorClient`, for tasks of any number of event loops.
-
-    A request runs in a task of its own, so that no caller's cancellation ends it for the others.
+    A request runs in its own task, so no caller's cancellation ends it for the others.
     """
 
     async def get(self, ends_at: float | None = None, fetch: Callable[[], Awaitable[Token]] | None = None) -> Token:
-        """A token to use now. `ends_at`: the deadline, as an instant of `time.monotonic()`. `fetch` makes the request
-        if this call starts it.
+        """Return a token to use now. `ends_at` is the deadline, an instant of `time.monotonic()`. `fetch` makes the
+        request if this call starts it.
         """
         found = self.fresh() or self.acquire(fetch)
         while isinstance(found, PendingFetch):
@@ -290,7 +287,7 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
         return found
 
     async def aclose(self, by: str) -> None:
-        """As `close`. Cancels the request that is under way, if there is one."""
+        """Like `close`. Also cancels the request in progress, if there is one."""
         self.close(by)
         for narrow in list(self.narrower.values()):
             await narrow.aclose(by)
@@ -301,21 +298,21 @@ class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
 
     def _start(self, pending: PendingFetch) -> None:
         pending.task = asyncio.get_running_loop().create_task(self._obtain(pending))
-        # Also of a task that is cancelled before its first step.
+        # Also if the task is cancelled before its first step.
         pending.task.add_done_callback(functools.partial(self._ended, pending))
 
     def _ended(self, pending: PendingFetch, _: asyncio.Task[Token]) -> None:
         self.complete(pending, self._outcome_of(pending))
 
     def _outcome_of(self, pending: PendingFetch) -> Token | Exception | None:
-        # Ask the task itself: its callback may not have run yet.
+        # Check the task itself: its callback may not have run yet.
         task = pending.task
         if task is None or not task.done() or task.cancelled():
             return None
         error = task.exception()
         if error is None:
             return task.result()
-        return error if isinstance(error, Exception) else None  # else an interrupt, of this event loop alone
+        return error if isinstance(error, Exception) else None  # an interrupt only concerns this event loop
 
     def _is_running(self, pending: PendingFetch) -> bool:
         task = pending.task

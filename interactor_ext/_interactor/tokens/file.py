@@ -19,7 +19,7 @@ from interactor_ext._interactor.tokens import Token, load_token
 _POLL = 0.02
 _WRITE_TIMEOUT = 5.0
 _LARGEST = 1_000_000
-# Links are not followed, and pipes do not block; Windows has neither flag.
+# Links aren't followed, and pipes don't block. Windows has neither flag.
 _SAFE_FLAGS: int = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -33,7 +33,7 @@ class FileTokenStore(EqualBySettings):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path).absolute()  # a program that changes its folder keeps its file
+        self._path = Path(path).absolute()  # a program that changes its working directory keeps its file
         self._settings = (type(self), self._path)
 
     def __repr__(self) -> str:
@@ -56,7 +56,7 @@ class FileTokenStore(EqualBySettings):
 
     def lock(self, key: str, timeout: float) -> AbstractContextManager[bool]:
         """Like `TokenStore.lock`."""
-        # One lock a client, so that the slow account server of one holds up no other.
+        # One lock per client, so one client's slow account server doesn't delay another.
         return self._locked(f"{key[:16]}.lock", timeout)
 
     def _beside(self, suffix: str) -> Path:
@@ -78,7 +78,7 @@ class FileTokenStore(EqualBySettings):
         raise ValueError(f"{self._path} doesn't contain tokens")
 
     def _replace(self, text: str) -> None:
-        # A random name and a new file: no other user can have prepared it.
+        # A random name and a new file, which no other user can have prepared.
         draft = self._beside(f"{secrets.token_hex(8)}.new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE_FLAGS, 0o600)
         try:
@@ -137,7 +137,7 @@ if sys.platform == "win32":
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
     def _unlock(descriptor: int) -> None:
-        pass  # closing it does so
+        pass  # closing it unlocks it
 else:
     import fcntl
 
@@ -145,5 +145,6 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _unlock(descriptor: int) -> None:
-        # A child that was forked meanwhile has a copy of the descriptor, which closing this one would leave locked.
+        # A child that was forked in the meantime has a copy of the descriptor, which closing this one would leave
+        # locked.
         fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -1,4 +1,4 @@
-"""Token requests for stream URLs: tokens with one scope, for one kind of stream. Loaded where one is needed."""
+"""Token requests for stream URLs: tokens with one scope, for one kind of stream. Loaded when one is needed."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from interactor_ext._interactor.tokens.auth import NotNarrowedError, TokenPlan, 
 if TYPE_CHECKING:
     from interactor_client.types import Operation
 
-# Seconds until a refusal is asked about again: only 20 token requests a minute are allowed.
+# Seconds until a refused request is tried again; only 20 token requests a minute are allowed.
 _REFUSAL_LASTS = 300.0
-# A token request that these refuse would be refused for any scope.
+# With these errors, a token request would be refused for any scope.
 _OTHER_REASONS = frozenset({"invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"})
 
 
-# By the tag of the stream's operation, as in the contract.
+# By the tag of the stream's operation in the contract.
 _SCOPES = {"rooms": "rooms:read", "workflow_instances": "workflows:read"}
 
 
 def narrowed(config: InteractorConfig, operation: Operation) -> tuple[InteractorConfig, str]:
-    """The settings and the resource of a token for one kind of stream.
-
-    By RFC 8707, the resource is all streams of the kind: a token for each stream would soon meet the limit of the
-    account server, 20 token requests a minute.
+    """Return the settings and the resource of a token for one kind of stream.
+    In the sense of RFC 8707, the resource is all streams of the kind: a token per stream would soon reach the account
+    server's limit of 20 token requests a minute.
     """
     resource = config.core_api_url + re.sub(r"\{\w+\}", "*", operation.path)
     return config.replace(scopes=(_SCOPES[operation.tag],)), resource
 
 
 def narrow_token(config: InteractorConfig, resource: str, secret: str | None = None) -> TokenPlan:
-    """A token with the one scope of `config`, and by RFC 8707 for one resource where the account server takes that."""
+    """Request a token with the only scope of `config`, restricted to one resource (RFC 8707) if the account server can
+    do so."""
     try:
         try:
             return (yield from _request(config, resource, secret))
         except APIStatusError as error:
-            # RFC 6749 section 3.2 has servers ignore what they do not know; a strict one refuses it.
+            # RFC 6749 section 3.2 says that servers ignore what they don't know; a strict one refuses it.
             if error.status not in (400, 422) or error.code in _OTHER_REASONS:
                 raise
         return (yield from _request(config, None, secret))
@@ -54,10 +54,10 @@ def _request(config: InteractorConfig, resource: str | None, secret: str | None)
     asked_at = time.time()
     response = yield token_request(config, resource, secret)
     token = token_from(response, asked_at)
-    body = json.loads(response.content)  # a token was found in it
+    body = json.loads(response.content)  # valid, because a token was found in it
     data = body.get("data")
     granted = (data if isinstance(data, dict) else body).get("scope")
-    # RFC 6749 section 5.1: without it, the scope is the one that was asked for.
+    # RFC 6749 section 5.1: if it is missing, it is the scope that was requested.
     if granted is None or (isinstance(granted, str) and granted.split() == list(config.scopes)):
         return token
     raise _refused(config, "It granted other scopes.")

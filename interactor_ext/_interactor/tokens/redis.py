@@ -1,5 +1,5 @@
-"""Token store in Redis, shared by the processes of many machines. Takes sync and async clients; the redis package is
-imported only once the caller has passed one.
+"""Token store in Redis, shared by the processes of many machines. Accepts sync and async clients; the redis package is
+only imported once the caller has passed one.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from interactor_ext._engine.redis_clients import blocking
 from interactor_ext._interactor.tokens import Token, parse_token
 
 _POLL = 0.05
-_random = random.SystemRandom()  # `random.seed` of the program does not reach it
-# Only the owner may release the lock: after its expiry it may belong to another.
+_random = random.SystemRandom()  # not affected by the program's `random.seed`
+# Only the owner may release the lock: after it expired, another may hold it.
 _UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 
@@ -48,7 +48,7 @@ class RedisTokenStore(EqualBySettings):
         try:
             value = self._redis.get(self._prefix + key)
         except Exception as error:
-            if "WRONGTYPE" in str(error):  # only the text of Redis's errors says so
+            if "WRONGTYPE" in str(error):  # Redis reports this only in the error's text
                 raise ValueError("what is stored isn't a token: the key doesn't contain a string") from None
             raise
         return None if value is None else parse_token(value)

@@ -1,4 +1,4 @@
-"""A client secret that a function of the settings gives: one that is rotated reaches a client that is in use."""
+"""A client secret that a function in the settings returns, so that a rotated secret reaches a client in use."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _threads = DaemonThreads("interactor-secret")
 
 
 class CurrentSecret:
-    """The secret that the function gave last, for all token requests of one client."""
+    """The secret that the function last returned, for all token requests of one client."""
 
     def __init__(self, function: SecretFunction) -> None:
         self._function = function
         self._secret: str | None = None
 
     def fetch(self, request: Callable[[str], Any]) -> Effects[Any]:
-        """The result of `request` with the secret. If that is refused, tries once more with a new one."""
+        """Return the result of `request` with the secret. If it is refused, retries once with a new one."""
         secret = self._secret or (yield from self._ask())
         try:
             return (yield Call(request, (secret,)))

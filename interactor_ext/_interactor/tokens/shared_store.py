@@ -1,4 +1,4 @@
-"""How a client uses its token store: one that fails or stalls costs a warning and a token request, but no call."""
+"""How a client uses its token store: a store that fails or stalls costs a warning and a token request, but no call."""
 
 from __future__ import annotations
 
@@ -20,40 +20,39 @@ from interactor_ext._interactor.config import InteractorConfig
 from interactor_ext._interactor.tokens import Token, TokenStore, load_token
 
 Adopt = Callable[[Token | None], Token | None]
-"""Takes what was found in a store. Returns the token that makes a new one unnecessary, if there is one."""
+"""Its argument is what was found in a store. Returns the token that makes a new one unnecessary, if there is one."""
 
-# Seconds that a token request waits for the store; then it is made without it.
+# How many seconds a token request waits for the store before it is made without it.
 _PATIENCE = 2.0
-# So that a lock which another process holds is given up before the store is taken to stall.
+# Shorter, so that waiting for another process's lock ends before the store counts as stalled.
 _SHARE_OF_LOCK = 0.75
 # Seconds without the store after it failed or stalled.
 _REST = 10.0
-# After it the lock is released, even if the token request has not ended.
+# After this, the lock is released even if the token request hasn't ended.
 _MAX_REQUEST_SECONDS = 120.0
-# A thread that hangs cannot be ended: with so many of them, the store is waited for and skipped each time.
+# A thread that hangs can't be ended. Once there are this many, the store is waited for and skipped each time.
 _MAX_THREADS = 4
 _EXIT_SECONDS = 1.0
-# Replaces a revoked token, because stores can't delete: an expired token counts as none.
+# Replaces a revoked token, because stores can't delete; an expired token counts as none.
 _NO_TOKEN = Token("revoked", 0.0, 0.0)
 
 
 class Search(Latch):
-    """The search for a token in the store: set when it is over, with the `token` that was found."""
+    """A search for a token in the store. Set when it is over; then `token` is what was found."""
 
     token: Token | None = None
 
 
 _in_use: set[Search] = set()
-"""The searches whose threads use a store."""
-if hasattr(os, "register_at_fork"):  # Windows does not fork
+"""The searches whose threads are using a store."""
+if hasattr(os, "register_at_fork"):  # Windows doesn't fork
     os.register_at_fork(after_in_child=_in_use.clear)
 
 
 class SharedStore:
     """The store of one client, for one of that client's tokens. Failures of the store are warnings.
-
     Raises:
-        ConfigurationError: the store is none.
+       ConfigurationError: the object isn't a store.
     """
 
     def __init__(self, store: TokenStore, config: InteractorConfig, resource: str | None = None) -> None:
@@ -71,10 +70,9 @@ class SharedStore:
         return SharedStore(self._store, config, resource)
 
     def search(self, adopt: Adopt, issued: Callable[[float], Token | None]) -> Token | None:
-        """The token of the store, if `adopt` accepts it and it is found in time.
-
-        Without one the store is locked until `issued`, called in the store's thread with a number of seconds to wait,
-        returns the token that was requested. That is saved.
+        """Return the store's token, if `adopt` accepts it and it is found in time.
+        Otherwise the store is locked until `issued`, called in the store's thread with a number of seconds to wait,
+        returns the token that was requested. That token is saved.
         """
         if (search := self._begin(adopt, issued)) is None:
             return None
@@ -82,15 +80,14 @@ class SharedStore:
         return self._result(search)
 
     async def search_async(self, adopt: Adopt, issued: Callable[[float], Token | None]) -> Token | None:
-        """As `search`."""
+        """Like `search`, for asyncio."""
         if (search := self._begin(adopt, issued)) is None:
             return None
         await search.wait_async(_PATIENCE)
         return self._result(search)
 
     def stored(self, ends_at: float | None, *, without: Token | None) -> Effects[Token | None]:
-        """The stored token, if it hasn't expired. Drops it if it is `without`, a revoked one.
-
+        """Return the stored token if it hasn't expired. Drops it if it is `without`, a revoked one.
         Raises InteractorError if the store fails.
         """
         left = seconds_until(ends_at)
@@ -107,7 +104,7 @@ class SharedStore:
             ) from error
 
     def _load_locked(self, revoked: Token | None) -> Token | None:
-        # Locked, because a client that has just got a token holds the lock until it is saved.
+        # Locked, because a client that has just received a token holds the lock until it is saved.
         with self._store.lock(self._key, _PATIENCE * _SHARE_OF_LOCK):
             stored = self._load()
             if stored is not None and revoked is not None and stored.access_token == revoked.access_token:
@@ -122,7 +119,8 @@ class SharedStore:
         return search
 
     def _use(self, search: Search, adopt: Adopt, issued: Callable[[float], Token | None]) -> None:
-        """All that a token request needs of the store. One that answers late is used to the end."""
+        """Do everything that a token request needs from the store. A store that responds late is still used to the
+        end."""
         _in_use.add(search)
         try:
             if self._finds(search, adopt):
@@ -146,7 +144,7 @@ class SharedStore:
     def _finds(self, search: Search, adopt: Adopt) -> bool:
         try:
             search.token = adopt(self._load())
-        except ValueError as error:  # its content is no token
+        except ValueError as error:  # its content isn't a token
             self._failed(error)
         return search.token is not None
 
@@ -172,7 +170,7 @@ class SharedStore:
 
 @atexit.register
 def _finish() -> None:
-    # Callers have their token before it is saved, and a short program may be done by then.
+    # Callers get their token before it is saved, and a short program may be finished by then.
     ends_at = time.monotonic() + _EXIT_SECONDS
     while _in_use and time.monotonic() < ends_at:
         time.sleep(0.01)
@@ -180,6 +178,6 @@ def _finish() -> None:
 
 def _key(config: InteractorConfig, resource: str | None) -> str:
     identity = [config.account_server_url, config.client_id, sorted(config.scopes)]
-    if resource is not None:  # a client may have the scope of a stream URL, and no other
+    if resource is not None:  # a client may have the scope of a stream URL and no other
         identity.append(resource)
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]

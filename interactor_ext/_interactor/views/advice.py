@@ -1,4 +1,4 @@
-"""What an error for a status advises, at the end of its message."""
+"""The advice at the end of an error's message, by status."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MAX_PLACE_LENGTH = 200
 
 
 def advice_on(cls: type[APIStatusError], about: Mapping[str, Any], response: httpx.Response) -> str:
-    """The advice at the end of an error message."""
+    """Return the advice at the end of an error message."""
     if about["code"] == "REFRESH_FAILED":
         return "The user must connect the credential again."
     if issubclass(cls, RateLimitError) and about["retry_after"] is not None:
@@ -64,7 +64,7 @@ def advice_on(cls: type[APIStatusError], about: Mapping[str, Any], response: htt
 
 
 def _target(location: str) -> str:
-    """The target of a redirect without user, query and fragment, which may hold secrets."""
+    """Return a redirect's target without user, query and fragment, which may contain secrets."""
     try:
         parts = urlsplit(location)
     except ValueError:
@@ -74,7 +74,7 @@ def _target(location: str) -> str:
 
 
 def _quoted_fields(request: httpx.Request) -> str:
-    """The credentials of a token request that have quotes around them, as `docker --env-file` leaves them."""
+    """Return the credentials of a token request that have quotes around them, as `docker --env-file` leaves them."""
     call = Call.of(request)
     if not call.api.is_token_request(call):
         return ""
@@ -84,7 +84,7 @@ def _quoted_fields(request: httpx.Request) -> str:
 
 
 def _not_found_advice(request: httpx.Request) -> str:
-    """What to check after a 404. It quotes ids and the namespace, so it must be cleaned of secrets."""
+    """Say what to check after a 404. Quotes ids and the namespace, so the result must be cleaned of secrets."""
     call = Call.of(request)
     operation, namespace = call.operation, call.namespace
     where = "without a namespace" if namespace is None else f"in the namespace {_short(namespace)}"

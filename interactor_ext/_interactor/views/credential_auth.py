@@ -1,4 +1,4 @@
-"""Calls to a provider with a user's credential: auth for httpx, httpx2 and requests, which holds its token."""
+"""Calls to a provider with a user's credential: auth for httpx, httpx2 and requests, which manages its token."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ else:
 C = TypeVar("C", bound=TokenCache | AsyncTokenCache)
 Origin = tuple[str, bytes, int | None]
 
-# Before its expiry a token is replaced: the platform may hand out one with as little as that left.
+# A token is replaced this many seconds before its expiry, because the platform may return one with as little left.
 _BUFFER = 60.0
-# Credentials whose tokens a client keeps; then it forgets the one that was used the longest time ago.
+# How many credentials' tokens a client keeps; then it forgets the least recently used one.
 _MAX_CREDENTIALS = 1_000
 
 
 class _Credential(Generic[C]):
-    """A credential: its tokens, and how the platform is asked for them."""
+    """A credential: its tokens, and how to request them from the platform."""
 
     def __init__(self, namespace: str | None, credential_id: str, tokens: C) -> None:
         self.namespace = namespace
@@ -54,13 +54,13 @@ class _Credential(Generic[C]):
         return f"credential_id={self.id!r}{owner}"
 
     def refuse(self, token: Token) -> None:
-        """The provider has refused a token: should the platform give the same again, it is told to refresh it."""
+        """The provider has refused a token. If the platform returns the same one again, it is told to refresh it."""
         self._refused = token.access_token
 
     def plan(self) -> TokenPlan:
         try:
             token = yield from self._get()
-            # Once for each refusal, which may have meant something else: a token that cannot be refreshed may be good.
+            # Once per refusal, which may have had another reason: a token that can't be refreshed may still be good.
             refused, self._refused = self._refused, None
             if token.access_token == refused:
                 response = yield from self._send(refresh_credential._get_kwargs(self.id))
@@ -82,7 +82,7 @@ class _Credential(Generic[C]):
 
     def _send(self, request: dict[str, Any]) -> Generator[dict[str, Any], httpx.Response, httpx.Response]:
         response = yield request
-        # No error quotes the token that the platform had given before.
+        # No error quotes the token that the platform returned earlier.
         Call.of(response.request).secrets += self._last
         return response
 
@@ -101,7 +101,7 @@ class _Credential(Generic[C]):
 
 
 class _Destinations:
-    """Where the token of a credential may be sent: to `hosts`, or to the origin of the first request."""
+    """Where a credential's token may be sent: to `hosts`, or to the origin of the first request."""
 
     def __init__(self, credential_id: str, hosts: Iterable[str] | str | None, closing: Closing) -> None:
         self._what = f"The token of credential {credential_id}"
@@ -110,8 +110,8 @@ class _Destinations:
         self._allowed = None if hosts is None else _origins([hosts] if isinstance(hosts, str) else hosts)
 
     def admits(self, request: httpx.Request) -> bool:
-        """Raises ConfigurationError for a request that must not be made with the token."""
-        # One that is followed by hand, `client.send(response.next_request)`: httpx itself asks the auth once.
+        """Raise ConfigurationError for a request that must not carry the token."""
+        # A redirect that is followed by hand, `client.send(response.next_request)`; httpx itself calls the auth once.
         if Call.of(request).token is not None and self._allowed is None:
             raise ConfigurationError(
                 f"{self._what} is for the host of the first call, but this request was already sent once and "
@@ -155,7 +155,8 @@ def _origin(url: httpx.URL) -> Origin:
 
 
 def _origins(hosts: Iterable[str]) -> frozenset[Origin]:
-    """Those of a host with or without a port, and of a URL. Whether http may be used is decided for each request."""
+    """The origins of a host with or without a port, or of a URL. Whether http may be used is decided for each
+    request."""
     origins: set[Origin] = set()
     for host in hosts:
         urls = [host] if "://" in str(host) else [f"https://{host}", f"http://{host}"]
@@ -176,8 +177,8 @@ def _origins(hosts: Iterable[str]) -> frozenset[Origin]:
 def _credential(
     shared: SharedState | AsyncSharedState, namespace: str | None, credential_id: str, tokens: Callable[..., C]
 ) -> _Credential[C]:
-    """The credential, one for all views of a client."""
-    get_credential_token._get_kwargs(credential_id)  # ValueError now rather than in a call to the provider
+    """Return the credential, one for all views of a client."""
+    get_credential_token._get_kwargs(credential_id)  # raises ValueError now rather than in a call to the provider
     known: dict[tuple[str | None, str], _Credential[C]] = shared.credentials
     key = namespace, credential_id
     with shared.credential_lock:
@@ -188,14 +189,14 @@ def _credential(
 
 
 def _for_token_request(view: View) -> View:
-    """The view, with the deadline of the client: callers that wait for the token have their own deadlines. And without
-    its idempotency key, which is for calls that the user makes.
+    """Return the view with the client's deadline, because callers that wait for the token have their own. Without the
+    view's idempotency key, which is for the user's own calls.
     """
     return view._replace(deadline=view.config.deadline, idempotency_key=None)
 
 
 class _SharedAuth(OfOneProcess, httpx.Auth):
-    """What both auths do alike."""
+    """What both auths have in common."""
 
     _credential: _Credential[Any]
     _tokens: Any
@@ -223,8 +224,7 @@ class CredentialAuth(_SharedAuth, BearerAuth):
         super().__init__(credential.tokens, self._destinations.admits, lambda request: view.ends_at(), fetch)
 
     def headers(self, url: httpx.URL | str, *, refused: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The headers for a call to this URL without httpx. They hold the token: keep them out of logs.
-
+        """The headers for a call to this URL without httpx. They contain the token: keep them out of logs.
         `refused`: headers that the provider rejected with 401, to get new ones. Raises the same errors as such calls.
         """
         self._destinations.check(url)
@@ -276,7 +276,7 @@ class AsyncCredentialAuth(_SharedAuth, AsyncBearerAuth):
 
 
 class _RequestsAuth:
-    """The auth of `requests`, which strips the header where a redirect leads to another origin."""
+    """The auth of `requests`, which removes the header if a redirect leads to another origin."""
 
     def __init__(self, auth: CredentialAuth) -> None:
         self._auth = auth
@@ -291,15 +291,15 @@ class _RequestsAuth:
         return request
 
     def _replay(self, signed: dict[str, str], response: Any, **options: Any) -> Any:
-        """The response to the same request with a new token, after a 401 to this one."""
+        """Repeat the request of a 401 with a new token, and return the response."""
         request = response.request
         if response.status_code != 401 or request.headers.get("Authorization") != signed["Authorization"]:
             return response
-        if not isinstance(request.body, bytes | str | None):  # consumed: the next call gets a new token
+        if not isinstance(request.body, bytes | str | None):  # consumed: only the next call gets a new token
             self._auth._reject(_token_of(signed))
             self._auth._tokens.replayed(refused=True)
             return response
-        response.content  # noqa: B018 - unread, it would keep its connection
+        response.content  # noqa: B018 - an unread body would keep its connection
         response.close()
         again = request.copy()
         again.headers.update(self._auth.headers(request.url, refused=signed))

@@ -1,4 +1,5 @@
-"""`ensure` of resources: what is there is found, and what lacks is created once, however many ask for it at once."""
+"""`ensure` of resources: finds an existing resource or creates it, once even if several callers do so at the same
+time."""
 
 from __future__ import annotations
 
@@ -26,11 +27,11 @@ from interactor_ext._engine.effects import (
 from interactor_ext._engine.errors import ConfigurationError, ConflictError, NotFoundError
 from interactor_ext._interactor.views.unsendable import json_problem
 
-# Seconds until it is looked for again, while another caller's request with the same key may still be handled.
+# Seconds between two searches while another caller's request with the same key may still be processed.
 _PAUSES = (0.0, 0.1, 0.4, 1.5)
-# How many were created and deleted within 24 hours, before it is given up.
+# After this many were created and deleted within 24 hours, give up.
 _MAX_DELETED = 100
-# How many seconds a found resource counts as unchanged, so not every page view looks for it again.
+# How many seconds a found resource counts as unchanged, so that not every page view searches for it again.
 _REMEMBERED = 60.0
 _MAX_REMEMBERED = 4096
 
@@ -38,7 +39,7 @@ clock = time.monotonic
 
 
 class Found(NamedTuple):
-    """A resource that was found, the arguments it was found for, and how long it counts as current."""
+    """A resource that was found, the arguments it was found with, and until when it counts as current."""
 
     given: str
     resource: Any
@@ -46,7 +47,7 @@ class Found(NamedTuple):
 
 
 def forget(memory: dict[str, Found], request: httpx.Request) -> None:
-    """Forget what a request changed or deleted, or didn't find: its id is in the path or the body."""
+    """Forget a resource that a request changed, deleted or didn't find: its id is in the path or the body."""
     sent = request.url.path.encode() + request.content
     for identity, found in list(memory.items()):
         if found.resource.id.encode() in sent:
@@ -64,16 +65,16 @@ class _Wanted(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """What it is found by, the same in every process."""
+        """Return what identifies it, the same in every process."""
         parts = [self.tag, self.user._view.namespace or "", *(self.given.get(name) for name in self.by)]
         return json.dumps(parts, sort_keys=True)
 
     def resource(self, **options: Any) -> Any:
-        """The resource of a view in time."""
+        """Return the resource of a view with the remaining time."""
         return getattr(view_until(self.user, self.ends_at).with_options(**options), self.tag)
 
     def key(self, tried: list[str]) -> str:
-        """An idempotency key, the same in every process that wants the same and has tried the same before."""
+        """Return an idempotency key, the same in every process that wants the same and has tried the same before."""
         return f"ensure-{hashlib.sha256(json.dumps([self.identity, *tried]).encode()).hexdigest()}"
 
 
@@ -87,9 +88,9 @@ def ensure(
     changeable: Collection[str],
     has_key: bool,
 ) -> Effects[Any]:
-    """The one whose fields `by` are as in `fields`. Its `outcome` says whether it was found, created or updated.
-
-    `filters` are those of the fields that `list` takes. `has_key`: its creation takes an idempotency key.
+    """Return the resource whose fields `by` equal those in `fields`. Its `outcome` says whether it was found, created
+    or updated.
+     `filters` are the fields that `list` accepts. `has_key`: creating it accepts an idempotency key.
     """
     if user._view.idempotency_key is not None:
         raise ConfigurationError(f"{tag}.ensure chooses its own idempotency key. Call it on a view without one.")
@@ -98,7 +99,7 @@ def ensure(
         raise TypeError(f"{tag}.ensure: {problem}. Nothing was sent.")
     wanted = _Wanted(user, tag, given, by, filters, has_key, user._view.ends_at())
     memory: dict[str, Found] = user._shared.ensured
-    # What a view's own headers and query mean is unknown here.
+    # The meaning of a view's own headers and query is unknown here.
     arguments = _comparable(given) if user._view.extras is None else None
     known = memory.get(wanted.identity)
     if known is not None and known.given == arguments and clock() < known.until:
@@ -108,7 +109,7 @@ def ensure(
         registered = yield Call(given["tools"].register, (view_until(user, wanted.ends_at),))
         given["tools"] = [tool.id for tool in registered]
     found = yield from _found_or_created(wanted)
-    # A new one may have a secret, which is only shown once.
+    # A new resource may have a secret, which is only shown once.
     if found.outcome == "created":
         return found
     found = yield from _updated(wanted, found, changeable)
@@ -122,7 +123,7 @@ def ensure(
 
 
 def _comparable(given: Mapping[str, Any]) -> str | None:
-    """A digest of the arguments, which may be secrets. None if they can't be compared."""
+    """Return a digest of the arguments, which may be secrets. None if they can't be compared."""
     tools = given.get("tools")
     try:
         if is_source(tools):
@@ -134,7 +135,7 @@ def _comparable(given: Mapping[str, Any]) -> str | None:
 
 
 def _updated(wanted: _Wanted, found: Any, changeable: Collection[str]) -> Effects[Any]:
-    if wanted.given.keys() & found.left_out.keys():  # a list may show less of it
+    if wanted.given.keys() & found.left_out.keys():  # a list may show fewer of its fields
         found = yield Call(partial(wanted.resource().get, found.id))
     different = {
         name: value for name, value in wanted.given.items() if _differs(found, name, value, name in changeable)
@@ -166,7 +167,7 @@ def _found_or_created(wanted: _Wanted) -> Effects[Any]:
 
 
 def _find(wanted: _Wanted) -> Effects[Any]:
-    """The first match, or the oldest one if two may have been created at once."""
+    """Return the first match, or the oldest if two may have been created at the same time."""
     asked = {name: wanted.given[name] for name in wanted.filters if name in wanted.given}
     items = wanted.resource().iterate(per_page=100, **asked)
     step = partial(anext if isinstance(items, AsyncIterator) else next, items, None)
@@ -189,14 +190,14 @@ def _create_without_key(wanted: _Wanted, existing: Any) -> Effects[Any]:
 
 
 def _create(wanted: _Wanted) -> Effects[Any]:
-    """A new one; or one that somebody else has made since it was looked for."""
+    """Create one; or return one that somebody else has created since the search."""
     tried: list[str] = []
     body = json.dumps(to_json(wanted.given), sort_keys=True)
     while True:
         made: Any = None
         try:
             made = yield Call(partial(wanted.resource(idempotency_key=wanted.key(tried)).create, **wanted.given))
-            # Within 24 hours a key gives the first response again, also after what it made was deleted.
+            # Within 24 hours, a key returns its first response again, even after the resource was deleted.
             yield Call(wanted.resource().get, (made.id,))
         except ConflictError:
             # The key was used with another body: by somebody else just now, or for one that was deleted since.
@@ -227,7 +228,7 @@ def _differs(found: Any, name: str, value: Any, if_not_shown: bool) -> bool:
 
 
 def _covers(shown: Any, given: Any) -> bool:
-    """Whether the server shows at least what was given; it may fill in what was left out."""
+    """Whether the server shows at least the given fields; it may fill in others."""
     if not given and (shown is UNSET or not shown):
         return True
     if isinstance(given, Mapping):

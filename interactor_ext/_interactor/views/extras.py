@@ -1,4 +1,4 @@
-"""Headers, query and paths that the caller chooses: what is refused, and the arguments of `client.request`."""
+"""Headers, query and paths that the caller chooses: which are refused, and the arguments of `client.request`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FOR_ONE_CALL = frozenset({"content-type", "idempotency-key"})
 
 
 class Extras(NamedTuple):
-    """What a view adds to each of its requests. The names of headers are in lower case."""
+    """What a view adds to each of its requests. Header names are in lower case."""
 
     headers: Mapping[str, str]
     query: Mapping[str, Any]
@@ -26,7 +26,7 @@ class Extras(NamedTuple):
         return f"Extras(headers={sorted(self.headers)}, query={sorted(self.query)})"  # values may be secrets
 
     def with_more(self, headers: Mapping[str, str | None] | None, query: Query | None, namespace: str | None) -> Extras:
-        """These and more. None takes one out again. The namespace of the view may be among them."""
+        """Return these and more. None removes one. The view's namespace may be among them."""
         more = _checked_headers(headers or {}, namespace)
         more.pop("x-namespace", None)
         merged = {**self.headers, **more}, {**self.query, **_checked_query(query or {}, namespace)}
@@ -34,7 +34,7 @@ class Extras(NamedTuple):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The values that no error message may quote."""
+        """Return the values that no error message may quote."""
         return _secrets_in(self.headers, self.query)
 
 
@@ -50,11 +50,10 @@ def request_arguments(
     json: Any,
     headers: Mapping[str, str] | None,
 ) -> dict[str, Any]:
-    """The arguments of `httpx.Client.request` for `client.request`. The first two are those of the view.
-
+    """Return the arguments of `httpx.Client.request` for `client.request`. The first two parameters are the view's.
     Raises:
-        ValueError: the method or the path cannot be sent.
-        ConfigurationError: a header or a parameter is refused.
+       ValueError: the method or the path can't be sent.
+       ConfigurationError: a header or a parameter is refused.
     """
     if not isinstance(method, str) or method.upper() not in _METHODS:
         raise ValueError(f"method must be one of {', '.join(_METHODS)}, not {method!r}")

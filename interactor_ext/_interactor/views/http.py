@@ -1,6 +1,5 @@
 """The HTTP side of a view: what its resource classes call, and the httpx client that sends and records each request.
-
-What every call needs happens here or below, so that endpoint functions called with `user.api` get it as well.
+What every call needs happens here or below, so endpoint functions called with `user.api` get it as well.
 """
 
 from __future__ import annotations
@@ -38,17 +37,17 @@ if TYPE_CHECKING:
     from interactor_ext._engine.retry_policy import RetryPolicy
     from interactor_ext._engine.telemetry_events import Reporter
 else:
-    deprecation = LazyModule("interactor_ext._engine.deprecation")  # on the way of a deprecated operation alone
+    deprecation = LazyModule("interactor_ext._engine.deprecation")  # only needed for a deprecated operation
 
 T = TypeVar("T")
 KwargsOf = Callable[[int], dict[str, Any]]
 
-# A host that accepts no connection within this time is down; it is the response that may take long.
+# A host that accepts no connection within this time is down; only the response may take long.
 _CONNECT_TIMEOUT = 5.0
 
 
 class _NoCookies(httpx.Cookies):
-    """Stores no cookie: a session cookie would carry one tenant's identity into another's request."""
+    """Stores no cookies: a session cookie would carry one tenant's identity into another's request."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
         pass
@@ -61,7 +60,7 @@ _NO_COOKIES = _NoCookies()
 
 
 def headers_of_client(user_agent_suffix: str | None = None) -> dict[str, str]:
-    """The headers that say something of the client, the same for all its calls. Cassettes leave them out."""
+    """The headers that identify the client, the same for all its calls. Cassettes leave them out."""
     python = ".".join(map(str, sys.version_info[:3]))
     agent = f"interactor-sdk-python/{__version__} (python/{python}; httpx/{httpx.__version__})"
     if user_agent_suffix:
@@ -70,7 +69,7 @@ def headers_of_client(user_agent_suffix: str | None = None) -> dict[str, str]:
 
 
 class HttpContext(NamedTuple):
-    """What the HTTP clients of all views share, made once: a web service makes a view for each request."""
+    """What the HTTP clients of all views share, created once because a web service makes a view for each request."""
 
     base_url: httpx.URL
     headers: httpx.Headers
@@ -78,7 +77,7 @@ class HttpContext(NamedTuple):
     policy: RetryPolicy
     reporter: Reporter | None
     ensured: dict[str, Any]
-    """What `ensure` found recently."""
+    """Resources that `ensure` found recently."""
 
     @classmethod
     def of(cls, config: InteractorConfig, policy: RetryPolicy, reporter: Reporter | None) -> HttpContext:
@@ -109,7 +108,7 @@ class _OfView(OfOneProcess):
 
     def build_request(self, method: str, url: httpx.URL | str, **arguments: Any) -> httpx.Request:
         try:
-            # A query that a user gave the client itself replaces that of a URL: httpx merges it with `params` alone.
+            # If a user gave the client a query of its own, httpx merges it with `params` only and drops the URL's.
             keep_params = bool(self.params)  # type: ignore[attr-defined]
             prepared = self.view.prepare(url, arguments, keep_params=keep_params)
             request: httpx.Request = super().build_request(method, prepared, **arguments)  # type: ignore[misc]
@@ -139,7 +138,7 @@ class ViewClient(_OfView, httpx.Client):
         try:
             record_response(self, request, response, began)
         except BaseException:
-            # A deprecation warning that is an error: the caller does not get the response, and cannot close it.
+            # A deprecation warning turned into an error: the caller doesn't get the response and can't close it.
             response.close()
             raise
         return response
@@ -168,7 +167,7 @@ class AsyncViewClient(_OfView, httpx.AsyncClient):
         try:
             record_response(self, request, response, began)
         except BaseException:
-            # A deprecation warning that is an error: the caller does not get the response, and cannot close it.
+            # A deprecation warning turned into an error: the caller doesn't get the response and can't close it.
             await response.aclose()
             raise
         return response
@@ -184,12 +183,12 @@ class AsyncViewClient(_OfView, httpx.AsyncClient):
 
 
 def raise_failure(error: Exception, request: httpx.Request, began: float) -> NoReturn:
-    """Raises what `send` raises for an exception of httpx, of the transport or of the auth flow. Logs a failed call."""
+    """Raise what `send` raises for an exception of httpx, the transport or the auth flow. Logs a failed call."""
     if isinstance(error, InteractorError):
         log_failure(request, error, began)
         raise error
     if isinstance(error, Warning):
-        raise error  # a deprecation warning that is an error, of the token request
+        raise error  # a deprecation warning, turned into an error, from the token request
     if (interrupt := interrupt_behind(error)) is not None:
         raise interrupt from interrupt.__cause__
     failure = connection_error(error, request)
@@ -200,16 +199,16 @@ def raise_failure(error: Exception, request: httpx.Request, began: float) -> NoR
 def record_response(
     client: ViewClient | AsyncViewClient, request: httpx.Request, response: httpx.Response, began: float
 ) -> None:
-    """Records the rate limits and the deprecation that a response tells of, logs the call, and tells the callbacks."""
+    """Record a response's rate limits and deprecation, log the call, and run the callbacks."""
     call = Call.of(request)
-    if response.is_closed and not call.is_stream:  # a stream's may be closed with its events unread, as httpx's mock's
-        # httpx makes a reference cycle of a response and its stream. To leave these cycles, with what they hold of the
-        # connection, to the garbage collector costs a third of the time of a call.
+    if response.is_closed and not call.is_stream:  # a stream may be closed with its events unread, as with httpx's mock
+        # httpx makes a reference cycle of a response and its stream. Leaving these cycles and their connections to the
+        # garbage collector costs a third of a call's time.
         response.stream = _READ
-    # One pass: each look into httpx's headers goes over all of them, and eight such cost 2 % of a call.
+    # One pass: each lookup in httpx's headers scans all of them, and eight lookups cost 2 % of a call.
     headers = {name.lower(): value for name, value in response.headers.raw}
     if not RATE_LIMITS.isdisjoint(headers):
-        # Of the call: it may name another namespace than its view.
+        # The call's: it may name a namespace other than its view's.
         client.context.limits.observe(headers, call.namespace)
     if logger.isEnabledFor(logging.INFO if 200 <= response.status_code < 300 else logging.WARNING):
         log_answer(request, response, headers, began)
@@ -227,17 +226,17 @@ H = TypeVar("H", bound=ViewClient | AsyncViewClient)
 
 
 class _Sender(Generic[H]):
-    """What both senders do alike."""
+    """What both senders have in common."""
 
     def __init__(self, http: H, user_of: Callable[[View], Any]) -> None:
         self.http: H = http
         self._user_of = user_of
 
     def __repr__(self) -> str:
-        return self.http.view.describe()  # around which a resource puts its name
+        return self.http.view.describe()  # a resource puts its name around this
 
     def user(self) -> Any:
-        """The view, as users have it: made anew, for a cycle of view and sender would outlast its last user."""
+        """The view, as users see it. Made anew, because a cycle of view and sender would outlive its last user."""
         return self._user_of(self.http.view)
 
 
@@ -296,9 +295,8 @@ class AsyncViewSender(_Sender[AsyncViewClient]):
 
 
 def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:
-    """The name of a list request, such as `GET /assistants`.
-
-    Raises ValueError when `iterate` is called, not when the iterator is first used.
+    """Return the name of a list request, such as `GET /assistants`.
+    Raises ValueError when `iterate` is called, rather than when the iterator is first used.
     """
     pages.check_paging(kwargs.get("params", {}))
     pages.check_prefetch(prefetch)
@@ -308,7 +306,7 @@ def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:
 
 @functools.cache
 def event_reader(family: str) -> events.EventReader:
-    """The reader of a family of events, a key of `models.EVENT_MODELS`."""
+    """Return the reader for a family of events, a key of `models.EVENT_MODELS`."""
     names = models.EVENT_MODELS[family]
     return events.EventReader({event_type: getattr(models, name).from_dict for event_type, name in names.items()})
 

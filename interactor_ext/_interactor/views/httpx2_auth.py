@@ -1,4 +1,4 @@
-"""The auth of a credential for clients of httpx2, whose classes are not those of httpx. Loaded when it is asked for."""
+"""A credential's auth for clients of httpx2, whose classes differ from httpx's. Loaded on request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Httpx2Auth(httpx2.Auth):
     """What `CredentialAuth.httpx2_auth` and its async twin return."""
 
     def __init__(self, auth: httpx.Auth) -> None:
-        # Any: its flows touch only what requests and responses of both have.
+        # Any: its flows only use what the requests and responses of both have.
         self._auth: Any = auth
 
     def __repr__(self) -> str:

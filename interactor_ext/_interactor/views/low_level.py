@@ -1,4 +1,4 @@
-"""The `api` of a client or view: the generated low-level client, which sends with the view and raises SDK errors."""
+"""The `api` of a client or view: the generated low-level client, which sends through the view and raises SDK errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class _ViewApi(Immutable, AuthenticatedClient):
-    """Has no token: the auth flow of the view adds it."""
+    """Has no token; the view's auth flow adds it."""
 
     def __init__(self, http: ViewClient | AsyncViewClient) -> None:
         super().__init__(http.view.config.core_api_url, token="")

@@ -1,4 +1,4 @@
-"""Pages of a list without the items that are invalid for their model."""
+"""Pages of a list whose invalid items are left out."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class PartialPage(Page[T]):
-    """A page without the items that are invalid for their model."""
+    """A page without the items that don't fit their model."""
 
     invalid: list[ResponseValidationError] = field(default_factory=list)
 
 
 def read_partial_page(response: httpx.Response, parse: ParseList[T], params: Any) -> Page[T]:
-    """The page in a response, with an error in place of each item that is invalid."""
+    """Read the page in a response, with an error in place of each item that doesn't fit its model."""
     try:
         return read_page(response, parse, params)
     except ResponseValidationError as error:

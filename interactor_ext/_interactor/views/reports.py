@@ -1,7 +1,7 @@
-"""What a client tells of itself and of its calls: `Health`, `ResponseInfo` and `RateLimit`."""
+"""What a client reports about itself and its calls: `Health`, `ResponseInfo` and `RateLimit`."""
 
-# Without `from __future__ import annotations`: pydantic and `typing.get_type_hints` would look for the types of the
-# fields in `interactor_ext`, which the classes name as their module.
+# Without `from __future__ import annotations`: pydantic and `typing.get_type_hints` would look for the fields' types in
+# `interactor_ext`, the classes' `__module__`.
 
 import inspect
 import math
@@ -20,8 +20,8 @@ from interactor_ext._engine.responses import status_error
 RATE_LIMITS = frozenset({b"x-ratelimit-limit", b"x-ratelimit-remaining", b"x-ratelimit-reset"})
 # A server may name any number of scopes, and a process may serve any number of tenants.
 _MAX_KEPT = 10_000
-# A platform that answers so is up and accepts the token. Every other error status is a fault of the platform, or of a
-# proxy in front of it.
+# With these statuses, the platform is up and accepts the token. Every other error status is a fault of the platform or
+# of a proxy in front of it.
 _HEALTHY_STATUSES = frozenset({403, 404, 429})
 
 
@@ -49,7 +49,7 @@ class Health(Advised):
 
 
 def health_from(error: InteractorError | None, seconds: float, *, token_valid: bool) -> Health:
-    # Without a token it was the account server that answered.
+    # Without a token, the account server responded.
     answered = isinstance(error, APIStatusError) and error.status in _HEALTHY_STATUSES and token_valid
     if error is None or answered:
         return Health("healthy", seconds * 1000, token_valid)
@@ -124,7 +124,7 @@ class RateLimits:
         self._seen: dict[tuple[str, str | None], RateLimit] = {}
 
     def observe(self, headers: Mapping[bytes, bytes], namespace: str | None) -> None:
-        """Takes the headers of a response, their names in lower case."""
+        """Record the headers of a response, whose names are in lower case."""
         limit, remaining = headers.get(b"x-ratelimit-limit"), headers.get(b"x-ratelimit-remaining")
         reset = headers.get(b"x-ratelimit-reset")
         scope = headers.get(b"x-ratelimit-scope", b"").decode(errors="replace").strip().lower()[:64] or "client"

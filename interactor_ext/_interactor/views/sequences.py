@@ -1,4 +1,4 @@
-"""The methods of the clients that make several calls. Their modules are loaded at the first use."""
+"""The clients' methods that make several calls. Their modules are loaded on first use."""
 
 from __future__ import annotations
 

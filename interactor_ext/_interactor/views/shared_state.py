@@ -1,4 +1,4 @@
-"""The state that all views of a client share: transport, access token, rate limits; and how it is built."""
+"""The state that all views of a client share (transport, access token, rate limits), and how it is built."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from interactor_ext._engine.telemetry_events import Telemetry
     from interactor_ext._interactor.tokens.secret_function import CurrentSecret
     from interactor_ext._interactor.tokens.shared_store import SharedStore
-else:  # batteries, which most programs do without
+else:  # features that most programs don't use
     telemetry_events = LazyModule("interactor_ext._engine.telemetry_events")
     limiter = LazyModule("interactor_ext._engine.limits.limiter")
     telemetry_requests = LazyModule("interactor_ext._engine.telemetry_requests")
@@ -55,7 +55,7 @@ C = TypeVar("C", TokenCache, AsyncTokenCache)
 
 
 class ClientOptions(NamedTuple):
-    """What a client is made of beside its settings. None stands for the default."""
+    """What a client consists of besides its settings. None means the default."""
 
     transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None
     token_store: TokenStore | None
@@ -75,7 +75,7 @@ def require_kind(name: str, value: object, kind: type[T]) -> T:
 
 
 class _SharedState(OfOneProcess, Generic[C]):
-    """What both clients build alike."""
+    """What both clients have in common."""
 
     tokens: C
     kind: Any
@@ -87,7 +87,7 @@ class _SharedState(OfOneProcess, Generic[C]):
         if not isinstance(config.client_secret, str):
             self.secret = secret_function.CurrentSecret(config.client_secret)
         self.credentials: dict[tuple[str | None, str], Any] = {}
-        """By namespace and id, the one that was used last at the end; each has its `tokens`."""
+        """By namespace and id, the least recently used first; each has its `tokens`."""
         self.credential_lock: threading.RLock = fork_safe_lock()
         policy = options.retry_policy or RetryPolicy(max_retries=config.max_retries)
         self._reporter = None if options.telemetry is None else telemetry_events.Reporter(options.telemetry)
@@ -116,11 +116,11 @@ class _SharedState(OfOneProcess, Generic[C]):
                 self._reporter.pool_opened(network)
 
     def user_of(self, view: View) -> Any:
-        """A view of the client, as its users have it."""
+        """A view of the client, as users see it."""
         return self.kind._of(self, view)
 
     def _make_tokens(self, cache: Callable[[MakePlan, SharedStore | None], C]) -> None:
-        """Holds no reference to the shared state, which owns the tokens: a cycle would keep connections open."""
+        """Doesn't reference the shared state, which owns the tokens: a cycle would keep connections open."""
         config, store = self._config, self.store
         self.tokens = tokens = cache(functools.partial(own_token, config), store)
 
@@ -133,11 +133,11 @@ class _SharedState(OfOneProcess, Generic[C]):
                 its_store = None if store is None else store.of(narrow_config, resource)
                 found = tokens.narrower.setdefault(resource, cache(plan, its_store))
             if found.valid() is None:
-                found.check_refusal()  # before a thread and the store are asked, at each URL of a broad token
+                found.check_refusal()  # before starting a thread and using the store, for each URL of a broad token
             return found
 
         self.narrow: Callable[[Operation], C] = narrow
-        """The tokens of the URLs of one kind of stream."""
+        """Returns the tokens for the URLs of one kind of stream."""
 
 
 class SharedState(_SharedState[TokenCache]):
@@ -148,7 +148,7 @@ class SharedState(_SharedState[TokenCache]):
         network = require_kind("transport", options.transport or Transport(), httpx.BaseTransport)
         self.transport: CallTransport = CallTransport(network, self._rules)
         if isinstance(network, Transport) and network is not options.transport:
-            # For whoever forgets to close. It also runs when the interpreter ends, while daemon threads make calls.
+            # Helps those who forget to close. It also runs when the interpreter exits, while daemon threads make calls.
             weakref.finalize(self.transport, network.retire)
         account = ViewClient(View.of(config), self._context, self.transport, auth=None)
         secret, reporter = self.secret, self._reporter
@@ -208,11 +208,11 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
         await self.transport.aclose()
 
 
-# Neither refers to the shared state, because its token caches hold them.
+# Neither references the shared state, because its token caches reference them.
 
 
 def fetch_with(http: ViewClient, plan: MakePlan, secret: CurrentSecret | None = None) -> Callable[[], Token]:
-    """What makes the token requests of a plan."""
+    """Return a function that makes the token requests of a plan."""
 
     def fetch(*known: str) -> Token:
         steps = plan(*known)
@@ -230,7 +230,7 @@ def fetch_with(http: ViewClient, plan: MakePlan, secret: CurrentSecret | None = 
 def fetch_with_async(
     http: AsyncViewClient, plan: MakePlan, secret: CurrentSecret | None = None
 ) -> Callable[[], Awaitable[Token]]:
-    """As `fetch_with`."""
+    """Like `fetch_with`, for asyncio."""
 
     async def fetch(*known: str) -> Token:
         steps = plan(*known)

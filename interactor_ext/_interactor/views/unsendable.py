@@ -1,4 +1,4 @@
-"""Errors for requests that are not sent: httpx cannot make them of a body, or they are of no tenant or of another."""
+"""Errors for requests that can't be sent: httpx can't encode their body, or they name no tenant or another one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._interactor.config.checks import namespace_problem, require
 
 ERRORS = (httpx.InvalidURL, TypeError, ValueError, RecursionError)
-"""What httpx raises before anything is sent, UnicodeEncodeError included."""
+"""What httpx raises before sending anything, including UnicodeEncodeError."""
 
 
 def explained(error: Exception, method: str, arguments: Mapping[str, Any], url: object) -> Exception:
-    """The error to raise for one of `ERRORS`: ValueError, or TypeError for a type that JSON has not."""
+    """Make the error to raise for one of `ERRORS`: ValueError, or TypeError for a type that JSON can't represent."""
     if isinstance(error, httpx.InvalidURL):
         return ValueError(f"an id or a parameter makes the URL invalid: {error}")
     operation = (arguments.get("extensions") or {}).get("operation")
@@ -34,9 +34,8 @@ def explained(error: Exception, method: str, arguments: Mapping[str, Any], url: 
 
 
 def namespace_of(request: httpx.Request, named: set[str], own: str | None, *, is_free: bool) -> str:
-    """The namespace that a request names, where its view has none (`own`) and lets it choose (`is_free`).
-
-    Raises ConfigurationError for any other request that names none, several, or another than its view has.
+    """Return the namespace that a request names, if its view has none (`own`) and lets it choose (`is_free`).
+    Raises ConfigurationError for any other request that names none, several, or a namespace other than its view's.
     """
     what = describe_request(request)
     if not named and own is None:
@@ -66,7 +65,7 @@ def without_key(what: str) -> ConfigurationError:
 
 
 def json_problem(value: Any, path: str) -> str | None:
-    """The first thing in a body that JSON has not. No message repeats a value: it may be a secret."""
+    """Name the first value in a body that JSON can't represent, without quoting it, because it may be a secret."""
     if isinstance(value, Mapping):
         return next(filter(None, (_problem_of_item(name, item, path) for name, item in value.items())), None)
     if isinstance(value, list | tuple):

@@ -1,5 +1,5 @@
-"""The settings of a view, and what they add to a request: server, namespace, idempotency key, timeout and deadline; and
-the stream URLs of a view for browsers, which can send no headers.
+"""The settings of a view, and what they add to a request: server, namespace, idempotency key, timeout and deadline.
+Also the view's stream URLs for browsers, which can't send headers.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ImmutableError(ConfigurationError, AttributeError):
 
 
 class OfOneProcess:
-    """Holds connections and locks, so it is neither pickled nor copied in depth."""
+    """Contains connections and locks, so it can be neither pickled nor deep-copied."""
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(
@@ -70,11 +70,11 @@ class OfOneProcess:
 
 
 class Immutable(OfOneProcess):
-    """Raises ImmutableError where a public attribute is assigned, for it would change nothing that is sent. A method or
-    a resource can be replaced, as `unittest.mock.patch.object` does, and put back.
+    """Raises ImmutableError if a public attribute is assigned, because that wouldn't change any request. A method or
+    resource can be replaced, as `unittest.mock.patch.object` does, and put back.
     """
 
-    if not TYPE_CHECKING:  # or type checkers would take any name for an attribute
+    if not TYPE_CHECKING:  # otherwise type checkers would accept any attribute name
 
         def __setattr__(self, name: str, value: object) -> None:
             known = getattr(type(self), name, None)
@@ -108,7 +108,7 @@ class View(NamedTuple):
         return cls(config, config.namespace, config.timeout, config.max_retries, config.deadline)
 
     def describe(self) -> str:
-        """The server and the namespace, for reprs."""
+        """Return the server and the namespace, for reprs."""
         namespace = "" if self.namespace is None else f", namespace={self.namespace!r}"
         return f"core_api_url={self.config.core_api_url!r}{namespace}"
 
@@ -156,11 +156,11 @@ class View(NamedTuple):
         return view
 
     def ends_at(self) -> float | None:
-        """The deadline of a call that begins now, an instant of `time.monotonic()`."""
+        """The deadline of a call that starts now, an instant of `time.monotonic()`."""
         return None if self.deadline is None else time.monotonic() + self.deadline
 
     def time_for_health(self) -> float:
-        """The deadline of a health check in seconds, with a token request if one is due."""
+        """The deadline of a health check in seconds, including a token request if one is due."""
         return self.timeout if self.deadline is None else min(self.timeout, self.deadline)
 
     def prepare(self, url: httpx.URL | str, arguments: dict[str, Any], *, keep_params: bool = False) -> httpx.URL | str:
@@ -170,7 +170,7 @@ class View(NamedTuple):
         extensions = arguments.get("extensions") or {}
         call: Call = extensions.get("call") or Call.for_operation(extensions.get("operation"))
         operation = call.operation
-        # The default encoding of httpx is ASCII, and a namespace may be any text.
+        # httpx's default encoding is ASCII, and a namespace may be any text.
         headers = arguments["headers"] = httpx.Headers(arguments.get("headers"), encoding="utf-8")
         server = self.config.core_api_url
         if call.is_for_account_server:
@@ -181,20 +181,20 @@ class View(NamedTuple):
             if "idempotency-key" in headers:
                 require(idempotency_key_problem(headers["idempotency-key"]))
             else:
-                # As random as a UUID, whose module would be a fiftieth of the time that the client takes to import.
+                # As random as a UUID, whose module would take a fiftieth of the client's import time.
                 headers["Idempotency-Key"] = self.idempotency_key or os.urandom(16).hex()
                 call.has_own_key = self.idempotency_key is None
         elif self.idempotency_key is not None and operation is not None and operation.method not in READS:
             raise unsendable.without_key(f"{operation.method} {operation.path}")
         secrets = list(call.secrets)
-        if isinstance(self.config.client_secret, str):  # else only the token request has it, in its body
+        if isinstance(self.config.client_secret, str):  # otherwise only the token request contains it, in its body
             secrets.append(self.config.client_secret)
         if self.extras is not None:
             for name, value in self.extras.headers.items():
                 headers.setdefault(name, value)
             if self.extras.query:
                 given = arguments.get("params")
-                # httpx drops the query of a URL where there are params.
+                # httpx drops a URL's query if there are params.
                 given = httpx.URL(url).params if given is None else given
                 arguments["params"] = httpx.QueryParams(self.extras.query).merge(given)
             secrets += self.extras.secrets
@@ -219,8 +219,7 @@ class View(NamedTuple):
         return self.namespace is None and self.config.require_namespace and not self.is_of_default
 
     def check_namespace(self, request: httpx.Request) -> None:
-        """Tell the call its namespace; raises ConfigurationError if the request names another than this view has.
-
+        """Set the call's namespace. Raises ConfigurationError if the request names one other than this view's.
         Looks at the request as it is going to be sent, however it was made.
         """
         call = Call.of(request)
@@ -232,7 +231,7 @@ class View(NamedTuple):
             if header.lower() == b"x-namespace":
                 named.add(value.decode(errors="replace"))
         query = request.url.query.lower()
-        if b"namespace" in query or b"%" in query:  # to parse each query takes 4 us
+        if b"namespace" in query or b"%" in query:  # parsing each query takes 4 us
             named.update(value for name, value in request.url.params.multi_items() if name.lower() == "namespace")
         call.namespace = own = self.namespace
         if named != {own} and (named or own is not None or self.lacks_namespace):
@@ -240,14 +239,14 @@ class View(NamedTuple):
 
 
 # httpx parses an absolute URL in 7 us, a relative one in 14, and adds `params` in 15 more: a quarter of what a list
-# costs above the wire. Most calls use a URL again.
+# costs above the wire. Most calls use the same URLs again.
 @functools.lru_cache(maxsize=512)
 def _parsed(url: str) -> httpx.URL:
     return httpx.URL(url)
 
 
 class StreamURL(NamedTuple):
-    """The URL of a stream, before there is a token to put into it: token and namespace are in its query."""
+    """The URL of a stream, before its token is known: token and namespace are in its query."""
 
     address: str
     query: dict[str, Any]

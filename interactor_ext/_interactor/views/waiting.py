@@ -1,5 +1,5 @@
-"""Waits until a workflow instance or an OAuth flow has an awaited status, by its stream or by polling; and reads what a
-halted instance asks for.
+"""Waits until a workflow instance or an OAuth flow has an awaited status, through its stream or by polling, and reads
+the question of a halted instance.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ W = TypeVar("W", "WorkflowInstance", "OAuthFlow")
 _FINAL = frozenset({"cancelled", "completed", "expired", "failed"})
 _TRANSIENT_ERRORS = (APIConnectionError, RateLimitError, ServerError)
 _MAX_FAILURES = 5
-_random = random.SystemRandom()  # `random.seed` of the program does not reach it
+_random = random.SystemRandom()  # not affected by the program's `random.seed`
 _FIRST_PAUSE, _GROWTH, _MAX_PAUSE = 0.25, 1.5, 5.0
 
 
 class _Poll(Generic[W]):
-    """Fetches something until its status is an awaited one, within a time limit."""
+    """Fetches something until it has an awaited status, within a time limit."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class _Poll(Generic[W]):
         until: Collection[str],
         timeout: float | None,
     ) -> None:
-        """`get` fetches it with a view. `timeout` is in seconds; None: as the view's deadline says."""
+        """`get` fetches it with a view. `timeout` is in seconds; None means the view's deadline."""
         self._until = frozenset(until)
         self._user = user if timeout is None else user.with_options(deadline=timeout)
         self._what = what
@@ -66,7 +66,7 @@ class _Poll(Generic[W]):
         self._last: W | None = None
 
     def user_in_time(self) -> Any:
-        """A view for one call, or one stream, that ends when the wait does. Raises WaitTimeoutError if it is over."""
+        """A view for one call or stream that ends when the wait does. Raises WaitTimeoutError if it is over."""
         if self._ends_at is None:
             return self._user
         left = self._ends_at - time.monotonic()
@@ -75,7 +75,7 @@ class _Poll(Generic[W]):
         return self._user.with_options(deadline=left)
 
     def fetch(self) -> Effects[W | None]:
-        """The instance or flow, if its status is an awaited one; None if not yet."""
+        """Return the instance or flow if it has an awaited status; None if not yet."""
         try:
             seen: W = yield Call(self._get, (self.user_in_time(),))
         except APITimeoutError as error:
@@ -90,10 +90,10 @@ class _Poll(Generic[W]):
         return None
 
     def run(self) -> Effects[W]:
-        """Fetch again and again, at growing intervals."""
+        """Fetch repeatedly, at growing intervals."""
         pause, failures = _FIRST_PAUSE, 0
         while True:
-            wait = pause * _random.uniform(0.8, 1.2)  # so that many waits do not poll in step
+            wait = pause * _random.uniform(0.8, 1.2)  # so that many waits don't poll in step
             try:
                 if (seen := (yield from self.fetch())) is not None:
                     return seen
@@ -120,7 +120,7 @@ class _Poll(Generic[W]):
 def workflow_wait(
     user: Any, instance_id: str, until: Collection[str], timeout: float | None
 ) -> Effects[WorkflowInstance]:
-    """Fetches the instance after each event of its stream; without a stream, at intervals."""
+    """Fetch the instance after each event of its stream, or at intervals without a stream."""
 
     def get(view: Any) -> Any:
         return view.workflow_instances.get(instance_id)
@@ -129,7 +129,7 @@ def workflow_wait(
     stream = poll.user_in_time().workflow_instances.stream(instance_id)
 
     def follow() -> Effects[WorkflowInstance | None]:
-        # Fetched once the stream is open: from then on no change is missed.
+        # Fetched after the stream has opened: from then on, no change is missed.
         event: Any = Gap.GAP
         while event is not None:
             if (seen := (yield from poll.fetch())) is not None:
@@ -143,7 +143,7 @@ def workflow_wait(
     except (UnexpectedStateError, WaitTimeoutError, ConfigurationError):
         raise
     except InteractorError:
-        pass  # polling may still help; if it fails as well, its error says better why
+        pass  # polling may still work; if it fails as well, its error explains more
     return (yield from poll.run())
 
 
@@ -164,7 +164,7 @@ def _statuses(until: Collection[str]) -> frozenset[str]:
 
 
 def oauth_wait(user: Any, flow: str | OAuthAuthorization | OAuthFlow, timeout: float | None) -> Effects[OAuthFlow]:
-    """Fetches the flow at intervals."""
+    """Fetch the flow at intervals."""
     flow_id = flow if isinstance(flow, str) else flow.flow_id
     if not isinstance(flow_id, str):
         raise ValueError("the platform gave this flow no id: wait for the event credential.connected instead")
@@ -176,7 +176,7 @@ def oauth_wait(user: Any, flow: str | OAuthAuthorization | OAuthFlow, timeout: f
 
 
 def question(user: Any, instance_id: str) -> Effects[HaltingPresentation | None]:
-    """What a halted instance asks for; None if it isn't halted."""
+    """Return the question of a halted instance; None if it isn't halted."""
     from interactor_client.models import HaltingPresentation
 
     ends_at = user._view.ends_at()
