@@ -21,6 +21,7 @@ GENERATOR = .venv-generate
 LOWEST = .venv-lowest
 NEWEST = .venv-newest
 GENERATE = $(GENERATOR)/bin/python generator-templates/generate.py
+BUNDLE = $(PYTHON) generator-templates/bundle.py
 # What depends on how Python runs threads, event loops, signals, forks and the end of a process, on what it says of types
 # and in messages of its own, and on its modules for sockets, TLS, logging and SQLite.
 TESTS_OF_PYTHON = $(addprefix tests/,streams tokens tools transports) \
@@ -50,7 +51,8 @@ help:
 	@echo "check      format, lint, types, spec, generated code up to date"
 	@echo "constraints  write the newest versions of all tools into .ci/constraints*.txt"
 	@echo "dist       the wheel and the source distribution of the last commit, in dist/, built twice and checked"
-	@echo "generate   write interactor_client/ and the types for browsers anew from openapi.yaml and generator-templates/"
+	@echo "generate   write interactor_client/ and the types for browsers anew from openapi.yaml and generator-templates/,"
+	@echo "           and build the scripts of the relay, if their sources have changed (needs node and npm)"
 	@echo "sandbox    serve the sandbox of the platform on this machine"
 	@echo "cassettes  record tests/cassettes/ anew from the sandbox"
 	@echo "pictures   make the pictures of docs/pictures/ anew"
@@ -152,6 +154,7 @@ check-rest: $(READY) $(GENERATOR)/.ready
 	$(BIN)/yamllint --strict openapi.yaml .github .pre-commit-config.yaml
 	$(BIN)/zizmor --quiet --offline --min-severity medium .github
 	$(GENERATE) --check
+	$(BUNDLE) --check
 	$(BIN)/python -m pytest $(STRICT) -q tests/generated/test_spec.py tests/house/test_house_rules.py
 
 # The files of the commit alone are built, and a second time from the unpacked source distribution: the bytes are the same.
@@ -175,6 +178,7 @@ format: $(READY)
 
 generate: $(GENERATOR)/.ready
 	$(GENERATE)
+	$(BUNDLE)
 
 sandbox: $(READY)
 	@$(BIN)/python -m interactor_ext.sandbox

@@ -29,13 +29,14 @@ from interactor_ext.relay._http import Origins
 from interactor_ext.relay._public import Show
 from interactor_ext.relay._reader import HubOptions
 from interactor_ext.relay._routes import Options, Routes
+from interactor_ext.relay._static import SCRIPTS
 from interactor_ext.tools._tool_set import Tools, tool_set
 from interactor_ext.webhooks.asgi import answer_other
 
 if TYPE_CHECKING:
     from interactor_ext.webhooks.asgi import Receive, Scope, Send
 
-__all__ = ["Relay", "Show"]
+__all__ = ["SCRIPTS", "Relay", "Show"]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(__name__, {})

@@ -189,8 +189,8 @@ class Origins:
             )
 
 
-def cors_headers(request: Request, origin: Origin) -> dict[str, str]:
-    headers = {"Vary": "Origin"}
+def cors_headers(request: Request, origin: Origin, vary: str | None) -> dict[str, str]:
+    headers = {"Vary": f"{vary}, Origin" if vary else "Origin"}
     if origin is Origin.ALLOWED:
         headers |= {
             "Access-Control-Allow-Origin": request.headers["origin"],

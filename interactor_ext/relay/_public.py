@@ -1,19 +1,14 @@
-"""What browsers get: only the listed fields of the platform's models, and the JavaScript modules that display them."""
+"""What browsers get: only the listed fields of the platform's models."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
-from hashlib import blake2b
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from interactor_client import models
 from interactor_ext._engine.errors import ConfigurationError, ResponseValidationError
 
-FOLDER = Path(__file__).with_name("static")
-_NAMES = frozenset(path.name for path in FOLDER.glob("*.js"))
 ROOM_NAME = "room_name"
 """The metadata key for the name that a user gave a room."""
 TOOL_NAME = "tool_name"
@@ -115,16 +110,3 @@ def _text(values: Any, name: str, shown_as: str) -> dict[str, str]:
 
 def dump(document: Any) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-
-
-class StaticFile(NamedTuple):
-    body: bytes
-    etag: str
-
-
-@cache
-def static_file(name: str) -> StaticFile | None:
-    if name not in _NAMES:
-        return None
-    body = (FOLDER / name).read_bytes()
-    return StaticFile(body, f'"{blake2b(body, digest_size=12).hexdigest()}"')

@@ -38,8 +38,9 @@ from interactor_ext.relay._http import (
 )
 from interactor_ext.relay._hub import Hubs, Source
 from interactor_ext.relay._lookups import ToolNames, question_of
-from interactor_ext.relay._public import ROOM_NAME, Show, StaticFile, dump, public_event, public_json, static_file
+from interactor_ext.relay._public import ROOM_NAME, Show, dump, public_event, public_json
 from interactor_ext.relay._reader import HubOptions, Reader
+from interactor_ext.relay._static import StaticFile, static_file, static_response
 from interactor_ext.relay._takeover import take_over
 from interactor_ext.webhooks.asgi import ClientGone
 
@@ -115,7 +116,7 @@ class Routes:
         except Exception:
             logger.exception("A request to the relay failed.")
             response = Refused(500).response
-        response.headers.update(cors_headers(request, origin))
+        response.headers |= cors_headers(request, origin, response.headers.get("Vary"))
         return response
 
     def _answer(self, request: Request, origin: Origin) -> Effects[Response]:
@@ -158,11 +159,7 @@ class Routes:
         raise Refused(404)
 
     def _static(self, file: StaticFile, request: Request) -> Effects[Response]:
-        headers = {"Cache-Control": "no-cache", "ETag": file.etag, "X-Content-Type-Options": "nosniff"}
-        if file.etag in request.headers.get("if-none-match", ""):
-            return Response(304, headers)
-        headers |= {"Content-Type": "text/javascript; charset=utf-8", "Content-Length": str(len(file.body))}
-        return Response(200, headers, b"" if request.method == "HEAD" else file.body)
+        return static_response(file, request)
         yield  # makes this a generator like the others
 
     def _list_rooms(self, request: Request) -> Effects[Response]:

@@ -40,6 +40,8 @@ REACT_PAGE = """
 import { createRoot } from "react-dom/client";
 createRoot(document.getElementById("root")).render(<Support room="room_4Kd9" />);
 """
+LOADED = "return performance.getEntriesByType('resource').map((each) => each.toJSON())"
+CACHING = "fetch(arguments[0]).then(({ headers }) => arguments[1](headers.get('Cache-Control')))"
 DJANGO = """
 import asyncio, sys
 import django, httpx
@@ -141,6 +143,10 @@ def test_page_with_a_chat_works_with_the_fastapi_backend(sandbox: Sandbox, bundl
         Chat(browser).shows("[part=status]", "Connected")
         height = 'return getComputedStyle(document.querySelector("interactor-chat")).blockSize'
         assert browser.execute_script(height) == "480px"
+        loaded = [each for each in browser.execute_script(LOADED) if "/interactor/static/" in each["name"]]
+        assert len(loaded) == 1
+        assert loaded[0]["encodedBodySize"] <= 24_000
+        assert browser.execute_async_script(CACHING, loaded[0]["name"]).endswith(", immutable")
         # React's development build has an advertisement there.
         assert [line for line in browser.get_log("browser") if line["level"] != "INFO"] == []
 

@@ -20,11 +20,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from interactor_ext import AsyncInteractorClient, ToolSet
 from interactor_ext.relay import Relay
 from tests.support import patient
 from tests.support.conversations import NAMESPACE
+from tests.support.node import STATIC
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
@@ -109,7 +111,7 @@ def app(folder: Path, *tools: str) -> Starlette:
         return "".join(f' {prefix}{name}="{escape(value)}"' for name, value in given.items())
 
     def element(request: Request) -> Response:
-        script = '<script type="module" src="/interactor/static/interactor-chat.js"></script>'
+        script = '<script type="module" src="/modules/interactor-chat.js"></script>'
         return page(request, script, f"<interactor-chat{attributes(request)}></interactor-chat>")
 
     def react(request: Request) -> Response:
@@ -128,6 +130,8 @@ def app(folder: Path, *tools: str) -> Starlette:
             Route("/bundles/{bundle}.js", bundle),
             Route("/page.css", lambda request: PlainTextResponse(STYLE, media_type="text/css")),
             Route("/favicon.ico", lambda request: Response(status_code=204)),
+            # As they are in the working tree, where the relay's script may be older.
+            Mount("/modules", StaticFiles(directory=STATIC)),
             Mount("/interactor", relay),
         ]
     )
