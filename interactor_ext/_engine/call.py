@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import asyncio
+
     import httpx
 
     from interactor_client.types import Operation
@@ -59,6 +61,8 @@ class Call:
     wait_ends_at: float = math.inf
     """When the current attempt stops waiting for the network, an instant of `time.monotonic()`. Only our transports use
     it."""
+    timer: asyncio.Timeout | None = None
+    """The time limit of the current async attempt, which cancels it as a whole."""
     late: Callable[[], httpx.TimeoutException] | None = None
     """Makes the error of an async attempt that has run out of time: it's cancelled as a whole and can't say where it
     was."""

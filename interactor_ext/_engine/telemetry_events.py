@@ -15,9 +15,9 @@ from interactor_ext._engine.lazy import LazyModule, adopt, httpx
 from interactor_ext._engine.logs import logger
 
 if TYPE_CHECKING:
-    from interactor_ext._engine.network import idle_connections
+    from interactor_ext._engine.network import pool
 else:
-    idle_connections = LazyModule("interactor_ext._engine.network.idle_connections")
+    pool = LazyModule("interactor_ext._engine.network.pool")
 
 T = TypeVar("T")
 
@@ -167,7 +167,7 @@ class ToolDecided(NamedTuple):
 class Pool(Protocol):
     """A `Transport` or an `AsyncTransport` of `interactor_ext.transports`."""
 
-    def connections(self) -> idle_connections.Connections:
+    def connections(self) -> pool.Connections:
         """The current numbers. May be called from any thread."""
         ...
 

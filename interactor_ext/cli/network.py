@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import httpx
 
 from interactor_ext._engine.errors import ConfigurationError
-from interactor_ext._engine.network.idle_connections import origin_of
+from interactor_ext._engine.network.pool import origin_of
 from interactor_ext._engine.network.proxied import proxy_name
 from interactor_ext._engine.network.proxies_and_tls import environment_proxy
 from interactor_ext._engine.redaction import clean_text

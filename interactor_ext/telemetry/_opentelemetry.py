@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from interactor_ext._engine.equality import EqualBySettings
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.lazy import LazyModule
-from interactor_ext._engine.network.idle_connections import Connections
+from interactor_ext._engine.network.pool import Connections
 from interactor_ext._engine.telemetry_events import (
     Event,
     Pool,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.lazy import LazyModule
-from interactor_ext._engine.network.idle_connections import Connections
+from interactor_ext._engine.network.pool import Connections
 from interactor_ext._engine.telemetry_events import (
     Event,
     Pool,

@@ -7,7 +7,7 @@ import httpx
 from interactor_ext._engine import network
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.network.async_transport import AsyncTransport
-from interactor_ext._engine.network.idle_connections import Origin, origin_of
+from interactor_ext._engine.network.pool import Origin, origin_of
 from interactor_ext._engine.network.sync_transport import Transport
 from interactor_ext._interactor.config.checks import is_loopback
 from interactor_ext.testing.environment import NOWHERE

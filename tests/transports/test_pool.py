@@ -53,7 +53,7 @@ def connections(client: httpx.AsyncClient) -> ConnectionPool:
 
 def free_turns(client: httpx.AsyncClient) -> tuple[int, int]:
     held = connections(client)
-    return held._call_slots._value, held._stream_slots._value
+    return 4 - len(held.calls.used), 2 - len(held.streams.used)
 
 
 def counted(server: FaultServer) -> list[int]:
@@ -147,7 +147,7 @@ async def test_failed_calls_leave_the_connections_of_others_alone(
     assert sum(isinstance(outcome, httpx.Response) for outcome in outcomes) == 10
     assert sum(isinstance(outcome, httpx.TransportError) for outcome in outcomes) == 10
     assert free_turns(client) == (4, 2)
-    assert not connections(client)._used
+    assert not connections(client).calls.used
 
 
 async def test_calls_cancelled_at_any_step_leave_no_connection_in_use(
@@ -166,9 +166,33 @@ async def test_calls_cancelled_at_any_step_leave_no_connection_in_use(
         await asyncio.gather(*tasks, return_exceptions=True)
         assert all(not task.cancelled() for task in tasks[1::2])
     assert free_turns(client) == (4, 2)
-    assert not connections(client)._used
+    assert not connections(client).calls.used
     await eventually_async(lambda: server.open_connections <= 4, "connections of cancelled calls are closed")
     assert (await client.get(PATH)).status_code == 200
+
+
+async def test_call_that_its_caller_ends_leaves_idle_connections_open(
+    client: httpx.AsyncClient, server: FaultServer
+) -> None:
+    together = threading.Barrier(3)
+
+    def meet(connection: Connection, request: Request) -> bool:
+        together.wait(60)
+        return fine(connection, request)
+
+    async def failing() -> AsyncIterator[bytes]:
+        yield b"x"
+        raise ZeroDivisionError
+
+    server.script = [meet, meet, meet, send_and(b"", lambda connection: connection.stall())]
+    await asyncio.gather(*(client.get(PATH) for _ in range(3)))
+    task = asyncio.create_task(client.get(PATH))
+    await eventually_async(lambda: len(server.seen) == 4, "the call is sent")
+    task.cancel()
+    await asyncio.wait([task])
+    with pytest.raises(ZeroDivisionError):
+        await client.post(PATH, content=failing())
+    assert connections(client).connections() == (1, 1, 0)
 
 
 async def test_stream_cancelled_while_read_releases_its_connection(
@@ -208,6 +232,21 @@ async def test_new_origin_evicts_an_idle_connection_when_the_pool_is_full(server
             await eventually_async(
                 lambda: server.open_connections + other.open_connections <= 2, "two connections in all"
             )
+
+
+async def test_open_streams_evict_no_idle_connection(server: FaultServer) -> None:
+    stall = send_and(EVENTS, lambda connection: connection.stall())
+    server.script = [stall, stall, fine]
+    transport = AsyncTransport(max_connections=2)
+    async with httpx.AsyncClient(transport=transport, timeout=60) as client:
+        request = client.build_request("GET", f"{server.url}{PATH}", extensions={"operation": STREAM})
+        streams = [await client.send(request, stream=True) for _ in range(2)]
+        with FaultServer() as other:
+            for url in (other.url, server.url):
+                assert (await client.get(f"{url}{PATH}")).status_code == 200
+            assert transport.connections() == (4, 2, 0)
+        for stream in streams:
+            await stream.aclose()
 
 
 both_kinds = pytest.mark.parametrize("kind", [AsyncTransport])
@@ -439,7 +478,7 @@ def test_sync_calls_that_wait_for_a_place_are_woken(server: FaultServer, monkeyp
     ):
         waiting = [threads.submit(client.get, PATH) for _ in range(4)]
         eventually(lambda: transport.connections().waiting == 4)
-        with transport._lock:  # both wake the same call, which wakes the next
+        with transport._own_pool._lock:  # both wake the same call, which wakes the next
             first.close()
             second.close()
         assert [call.result().status_code for call in waiting] == [200] * 4
@@ -545,11 +584,14 @@ def test_no_line_of_a_call_in_which_it_is_interrupted_keeps_a_place(server: Faul
             response.read()
             response.close()
 
-    for _ in runs_interrupted_in_each_line(two_calls, ("interactor_ext/transports",)):
+    interrupted = 0
+    for _ in runs_interrupted_in_each_line(two_calls, ("interactor_ext/_engine/network",)):
+        interrupted += 1
         start_closer()
         eventually(lambda: transport.connections().open == transport.connections().idle, "no connection is in use")
         transport.close()
     transport.close()
+    assert interrupted > 100
     eventually(lambda: not server.open_connections)
 
 
@@ -577,7 +619,7 @@ async def test_second_cancellation_while_a_body_is_closed_leaves_no_dead_connect
         server.script = [fine]
         for _ in range(3):
             assert (await client.get(PATH)).status_code == 200
-        assert not connections(client)._used
+        assert not connections(client).calls.used
 
 
 @pytest.mark.parametrize("end", [Transport.close, Transport.retire])

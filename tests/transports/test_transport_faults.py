@@ -99,10 +99,10 @@ async def run(
 def busy_connections(client: Any) -> int:
     """How many are not free for the next call. A token request may outlive the call's deadline."""
     transport = client._shared.transport._inner
-    if isinstance(transport, Transport):
+    if isinstance(transport, Transport | AsyncTransport):
         connections = transport.connections()
         return connections.open - connections.idle
-    return len(transport._pools.get()._used) if isinstance(transport, AsyncTransport) else 0
+    return 0
 
 
 def assert_nothing_is_left(server: FaultServer | None) -> None:

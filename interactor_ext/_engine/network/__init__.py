@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 
 from interactor_ext._engine.lazy import lazy_modules
-from interactor_ext._engine.network.idle_connections import Origin, origin_of
+from interactor_ext._engine.network.pool import Origin, origin_of
 
 # Most calls need no proxy, and meet no host that fails. `resolver` takes, with its threads, 3 of the 34 ms in which a
 # client is imported and made, beside httpx; `async_transport` imports asyncio.

@@ -13,7 +13,7 @@ import httpx
 from interactor_ext._engine.call import Call
 from interactor_ext._engine.network import resolver
 from interactor_ext._engine.network.http1 import PIECE, Exchange
-from interactor_ext._engine.network.idle_connections import Origin
+from interactor_ext._engine.network.pool import Origin
 from interactor_ext._engine.network.routes import (
     STAGGER,
     Hop,
@@ -38,7 +38,7 @@ class AsyncConnection(asyncio.Protocol):
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self.loop.create_future()
         self._transport: Any = None
-        self._is_aborted = False
+        self._is_closed = False
         self._received: list[bytes] = []
         self._unread = 0
         self._has_ended = False
@@ -65,11 +65,11 @@ class AsyncConnection(asyncio.Protocol):
                     with connecting(name, has_reached_server=True):
                         await self._encrypt(route.server)
         except TimeoutError as error:
-            if not self._is_aborted:
+            if not self._is_closed:
                 raise late() from error
         finally:
             self._opening = None
-        if self._is_aborted:
+        if self._is_closed:
             raise httpx.ConnectError("the transport was closed in the meantime")
 
     async def send(self, request: httpx.Request) -> Exchange:
@@ -101,16 +101,16 @@ class AsyncConnection(asyncio.Protocol):
     @property
     def is_quiet(self) -> bool:
         """Whether no byte was received that belongs to no response, and none is left to send."""
-        return not (self._received or self._has_ended or self._is_aborted or self._transport.get_write_buffer_size())
+        return not (self._received or self._has_ended or self._is_closed or self._transport.get_write_buffer_size())
 
     @property
     def is_usable(self) -> bool:
         """Whether an idle connection can serve another request: the server has neither closed it nor sent anything."""
         return self.is_quiet and not is_readable(self.get_extra_info("socket"))
 
-    def abort(self) -> None:
-        """Close it, without a word to the server. Twice does no harm."""
-        self._is_aborted = True
+    def close(self) -> None:
+        """Close it without telling the server. Calling it twice does no harm."""
+        self._is_closed = True
         if self._opening is not None:
             with contextlib.suppress(RuntimeError):  # its time is over already
                 self._opening.reschedule(self.loop.time())
@@ -120,9 +120,11 @@ class AsyncConnection(asyncio.Protocol):
         else:
             self._transport.abort()
 
+    shut_down = close
+
     async def aclose(self) -> None:
         """As `get_extra_info`."""
-        self.abort()
+        self.close()
 
     def get_extra_info(self, info: str) -> Any:
         """For those who use httpx's extension `network_stream`."""
@@ -178,7 +180,7 @@ class AsyncConnection(asyncio.Protocol):
                 self._transport.resume_reading()
             self._unread = 0
             return received[0] if len(received) == 1 else b"".join(received)
-        if self._is_aborted:
+        if self._is_closed:
             raise ConnectionAbortedError("the transport was closed in the meantime")
         if self._error is not None:
             raise self._error

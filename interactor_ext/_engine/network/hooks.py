@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from interactor_ext._engine.network.idle_connections import origin_of
+from interactor_ext._engine.network.pool import origin_of
 from interactor_ext._engine.network.routes import Routes
 
 

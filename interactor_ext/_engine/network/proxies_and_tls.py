@@ -14,7 +14,7 @@ import httpx
 
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.network import proxied
-from interactor_ext._engine.network.idle_connections import Origin
+from interactor_ext._engine.network.pool import Origin
 
 Proxy = httpx.Proxy | httpx.URL | str
 Verify = ssl.SSLContext | str | bool

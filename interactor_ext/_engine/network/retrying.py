@@ -112,7 +112,7 @@ class AsyncCallTransport(httpx.AsyncBaseTransport):
         attempts.call.late = None
         try:
             try:
-                async with asyncio.timeout(attempts.ends_at - time.monotonic()):
+                async with asyncio.timeout(attempts.ends_at - time.monotonic()) as attempts.call.timer:
                     response = await self._inner.handle_async_request(attempts.as_sent(self._inner))
                     if attempts.is_stream and response.is_success:
                         try:

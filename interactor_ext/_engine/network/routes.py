@@ -16,7 +16,7 @@ from interactor_ext._engine.call import Call
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.network import proxied
 from interactor_ext._engine.network.http1 import Exchange
-from interactor_ext._engine.network.idle_connections import Origin
+from interactor_ext._engine.network.pool import Origin
 from interactor_ext._engine.network.proxies_and_tls import Certificate, Proxy, Verify, chosen_proxy, tls_context
 from interactor_ext._engine.network.short_way import ShortExchange
 

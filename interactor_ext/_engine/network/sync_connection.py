@@ -17,7 +17,7 @@ import httpx
 
 from interactor_ext._engine.network import resolver
 from interactor_ext._engine.network.http1 import PIECE, Exchange
-from interactor_ext._engine.network.idle_connections import Origin
+from interactor_ext._engine.network.pool import Origin
 from interactor_ext._engine.network.proxied import Handshake
 from interactor_ext._engine.network.routes import (
     STAGGER,
