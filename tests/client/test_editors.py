@@ -33,90 +33,10 @@ PUBLIC_MODULES = (
         )
     ),
 )
-VIEW = {"assistants", "rooms", "namespace", "chat", "request"}
-BOT = {"id", "name", "created_at"}
-# What is completed at the end of each line, before its last name.
-EXPECTED = {
-    "client.x": VIEW | {"close"},
-    "client.namespace('x').x": VIEW | {"close"},
-    "user.with_options(timeout=3).x": VIEW,
-    "get_client().namespace('x').x": VIEW,
-    "Sandbox().client().namespace('x').x": VIEW,
-    "    entered.namespace('x').x": VIEW,
-    "user.assistants.create(name='a', model='b', system_prompt='c').x": BOT,
-    "user.assistants.list().x": {"data", "meta"},
-    "user.rooms.create('asst').x": {"id", "assistant_id"},
-    "user.messages.send('room', 'Hi').x": {"content", "role"},
-    "user.tools.submit_result('room', 'call', 18).x": {"content", "role"},
-    "user.workflow_instances.start('wf').x": {"status", "current_state"},
-    "user.workflow_instances.submit_input('wi', {'approved': True}).x": {"status", "current_state"},
-    "user.workflow_instances.trigger_event('wi', 'skip').x": {"status", "current_state"},
-    "user.workflow_instances.send_thread_message('wi', 'Why?').x": {"content"},
-    "example(Assistant, name='Bot').x": BOT,
-    "    bot.x": BOT,
-    "    events.x": {"last_event_id", "reconnects", "raw"},
-    "        event.x": {"type", "to_dict"},
-    "    reply.x": {"text", "message"},
-    "user.wait_for_workflow('wi').x": {"status", "current_state"},
-    "user.health().x": {"status", "latency_ms"},
-    "user.rate_limit['client'].x": {"limit", "remaining"},
-    "user.credential_auth('cred').x": {"headers", "requests_auth"},
-    "user.api.x": {"get_httpx_client"},
-    "    async_user.x": (VIEW | {"aclose"}),
-    "    (await async_user.assistants.get('a')).x": BOT,
-    "        async_bot.x": BOT,
-    "WebhookVerifier('s').verify(b'', {}).x": {"id", "event"},
-}
-CODE = """
-from interactor_ext import AsyncInteractorClient, InteractorClient, get_client
-from interactor_ext.sandbox import Sandbox
-from interactor_client.models import Assistant
-from interactor_ext.testing import example
-from interactor_ext.webhooks import WebhookVerifier
-
-client = InteractorClient()
-client.x
-client.namespace('x').x
-user = client.namespace('user_123')
-user.with_options(timeout=3).x
-get_client().namespace('x').x
-Sandbox().client().namespace('x').x
-with client as entered:
-    entered.namespace('x').x
-user.x
-user.assistants.x
-user.assistants.create(name='a', model='b', system_prompt='c').x
-user.assistants.list().x
-user.rooms.create('asst').x
-user.messages.send('room', 'Hi').x
-user.tools.submit_result('room', 'call', 18).x
-user.workflow_instances.start('wf').x
-user.workflow_instances.submit_input('wi', {'approved': True}).x
-user.workflow_instances.trigger_event('wi', 'skip').x
-user.workflow_instances.send_thread_message('wi', 'Why?').x
-example(Assistant, name='Bot').x
-for bot in user.assistants.iterate():
-    bot.x
-with user.rooms.stream('r') as events:
-    events.x
-    for event in events:
-        event.x
-with user.chat('r', 'Hi') as reply:
-    reply.x
-user.wait_for_workflow('wi').x
-user.health().x
-user.rate_limit['client'].x
-user.credential_auth('cred').x
-user.api.x
-async def main():
-    async_user = AsyncInteractorClient().namespace('user_123')
-    async_user.x
-    (await async_user.assistants.get('a')).x
-    async for async_bot in async_user.assistants.iterate():
-        async_bot.x
-WebhookVerifier('s').verify(b'', {}).x
-user.assistants.create(
-"""
+# A program, with what is completed in place of the last name of a line as its comment.
+LINES = [line.partition("  # ") for line in Path(__file__).with_name("editors.txt").read_text().splitlines()]
+CODE = "\n".join(line for line, _, _ in LINES) + "\n"
+EXPECTED = {line: set(names.split()) for line, _, names in LINES if names}
 
 
 class Editor:

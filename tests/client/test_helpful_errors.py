@@ -15,9 +15,7 @@ from interactor_client.models import Assistant
 from interactor_ext import (
     APIConnectionError,
     APIStatusError,
-    AsyncInteractorClient,
     InteractorClient,
-    InteractorConfig,
     NotFoundError,
     ServerError,
 )
@@ -27,21 +25,6 @@ from interactor_ext.testing import example
 from tests.support.modes import call, sync_and_async
 
 KEYS = {"client_id": "client_7f3a", "client_secret": "cs_9b2e"}
-
-
-def test_404_names_ids_and_namespace(interactor_client: InteractorClient) -> None:
-    user = interactor_client.namespace("user_1")
-    with pytest.raises(NotFoundError, match=r"No room_id 'a/b ü' in the namespace 'user_1': check both"):
-        user.rooms.get("a/b ü")
-    with pytest.raises(NotFoundError, match=r"No room_id 'room_1' without a namespace: .*client\.namespace\(\.\.\.\)"):
-        interactor_client.messages.list("room_1")
-    with pytest.raises(NotFoundError, match=r"No room_id 'x{100}\.\.\.' in"):
-        user.rooms.get("x" * 300)
-
-
-def test_404_of_request_by_hand_names_the_namespace(interactor_client: InteractorClient) -> None:
-    with pytest.raises(NotFoundError, match=r"Check the path and its ids: the request was in the namespace 'user_1'"):
-        interactor_client.namespace("user_1").request("GET", "/things/th_1")
 
 
 def test_404_quotes_no_secret_that_was_given_as_id(interactor_client: InteractorClient) -> None:
@@ -68,73 +51,6 @@ def test_405_names_the_variable_of_the_url(interactor_client: InteractorClient, 
         interactor_client.rooms.list()
 
 
-async def test_keyword_that_a_method_does_not_take_is_named_where_a_required_one_is_missing() -> None:
-    with InteractorClient(**KEYS) as client:
-        create: Any = client.assistants.create
-        with pytest.raises(TypeError, match=r"Assistants\.create\(\) got an unexpected keyword argument 'prompt'"):
-            create(name="Bot", prompt="x")
-        stream: Any = client.rooms.stream
-        with pytest.raises(TypeError, match="'timeout'"):
-            stream("room_1", timeout=5)
-    async with AsyncInteractorClient(**KEYS) as other:
-        listing: Any = other.assistants.list
-        with pytest.raises(TypeError, match="'namespace'"):
-            await listing(namespace="user_1")
-
-
-@pytest.mark.parametrize(
-    ("keyword", "advice"),
-    [
-        ("api_key", "did you mean client_id and client_secret?"),
-        ("base_url", "did you mean core_api_url and account_server_url?"),
-        ("time_out", "did you mean timeout?"),
-        ("timeout_ms", "did you mean timeout (in seconds)?"),
-        ("max_retry", "did you mean max_retries?"),
-        ("retries", "did you mean max_retries?"),
-        ("proxies", "did you mean transport=Transport(proxy=...), or AsyncTransport?"),
-        ("http_client", "did you mean transport?"),
-        ("default_headers", "did you mean client.with_options(headers=...)?"),
-        ("tenant_id", "did you mean namespace?"),
-        ("ratelimiter", "did you mean rate_limiter?"),
-        ("colour", "there are client_id, client_secret, "),
-    ],
-)
-def test_unknown_setting_names_the_one_that_is_meant(keyword: str, advice: str) -> None:
-    for make in (InteractorClient, AsyncInteractorClient, InteractorConfig):
-        with pytest.raises(TypeError, match=re.escape(f"There is no setting '{keyword}': {advice}")):
-            make(**KEYS, **{keyword: "x"})
-
-
-def test_only_a_client_without_namespace_is_told_to_choose_one() -> None:
-    client: Any = InteractorClient(**KEYS)
-    for view, prefix in ((client, 'client.namespace("...").'), (client.namespace("user_1"), ".")):
-        with pytest.raises(AttributeError, match=re.escape(f": write {prefix}assistants.list(...)")):
-            view.list_assistants  # noqa: B018
-
-
-def test_keyword_of_the_client_alone_is_told_to_the_config() -> None:
-    config: Any = InteractorConfig
-    with pytest.raises(TypeError, match=r"as in InteractorClient\(config, transport=\.\.\.\)"):
-        config(**KEYS, transport=None)
-
-
-async def test_with_and_async_with_name_each_other(
-    interactor_client: InteractorClient, async_interactor_client: AsyncInteractorClient
-) -> None:
-    sync, other = interactor_client.namespace("user_1"), async_interactor_client.namespace("user_1")
-    for thing in (sync, sync.rooms.stream("room_1"), sync.chat("room_1", "Hello!")):
-        assert not hasattr(thing, "__aenter__")
-        with pytest.raises(
-            TypeError, match=r"is sync: write `with`, not `async with`|Did you mean to use 'with'"
-        ):  # 3.14's own
-            async with thing:  # type: ignore[attr-defined]
-                pass
-    for thing in (other, other.rooms.stream("room_1"), other.chat("room_1", "Hello!")):
-        assert not hasattr(thing, "__enter__")
-        with pytest.raises(TypeError, match=r"is async: write `async with`, not `with`|use 'async with'"), thing:
-            pass
-
-
 @pytest.mark.parametrize(
     ("metadata", "problem"),
     [
@@ -159,16 +75,6 @@ def test_body_by_hand_that_is_no_json_names_the_field() -> None:
             client.request("POST", "/things", json=object())
         with pytest.raises(ValueError, match=r"^POST /things: the body is nested too deeply, or contains itself"):
             client.request("POST", "/things", json=cycle)
-
-
-async def test_forgotten_await_in_an_argument_says_so() -> None:
-    async with AsyncInteractorClient(**KEYS) as client:
-        forgotten = client.health()
-        with pytest.raises(ValueError, match="room_id must be a string, not coroutine: an `await` is missing"):
-            await client.rooms.get(forgotten)  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match=r"assistant_id is of type coroutine, .*: an `await` is missing"):
-            await client.rooms.create(assistant_id=forgotten)  # type: ignore[arg-type]
-        forgotten.close()
 
 
 class Chosen(str, Enum):  # noqa: UP042  (not a StrEnum, whose str is its value)
