@@ -1,6 +1,6 @@
 """Applications with one planted error each, and their mended twins, under `pytest --interactor-explore`.
 
-They are in planted/ and were written before the explorer.
+They are in planted/, each with the whole text of its twin as a diff, and were written before the explorer.
 """
 
 from __future__ import annotations
@@ -33,12 +33,16 @@ SCHEDULE = re.compile(r"pytest (\S+) --interactor-schedule=(\S+)")
 TABLE = re.compile(r"^(?:request|stream|delivery|tool call|process|[rsdtp]\d+) .*$", re.MULTILINE)
 
 
-def project(folder: Path, name: str, module: str) -> Path:
-    made = folder / f"{name}-{module}"
+def project(folder: Path, name: str, *, mended: bool = False) -> Path:
+    made = folder / name
     made.mkdir()
-    shutil.copy(PLANTED / "pytest.ini", made)
-    shutil.copy(PLANTED / name / "test_app.py", made)
-    shutil.copy(PLANTED / name / f"{module}.py", made / "app.py")
+    for file in (PLANTED / "pytest.ini", PLANTED / name / "test_app.py", PLANTED / name / "app.py"):
+        shutil.copy(file, made)
+    if mended:
+        lines = (PLANTED / name / "mended.diff").read_text().splitlines(keepends=True)
+        app = (made / "app.py").read_text()
+        assert "".join(line[1:] for line in lines if line[0] != "+") == app, "mended.diff is of another app.py"
+        (made / "app.py").write_text("".join(line[1:] for line in lines if line[0] != "-"))
     return made
 
 
@@ -69,7 +73,7 @@ def failing(report: str) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("name", ERRORS)
 def test_planted_error_is_found_and_nothing_else(name: str, tmp_path: Path) -> None:
     operations, faults = ERRORS[name]
-    folder = project(tmp_path, name, "app")
+    folder = project(tmp_path, name)
     output, status = explore(folder)
     assert status == 1, output
     assert failing(output), output
@@ -88,7 +92,7 @@ def test_planted_error_is_found_and_nothing_else(name: str, tmp_path: Path) -> N
 # Those with places other than requests, of which all have some.
 @pytest.mark.parametrize("name", ERRORS if NIGHTLY else ["cut_stream", "early_answer", "tool_twice"])
 def test_mended_twin_survives_everything(name: str, tmp_path: Path) -> None:
-    output, status = explore(project(tmp_path, name, "mended"))
+    output, status = explore(project(tmp_path, name, mended=True))
     assert status == 0, output
     assert "not tried" not in output
     assert re.search(r": \d+ schedules at \d+ places$", output, re.MULTILINE), output
@@ -98,6 +102,6 @@ def test_mended_twin_survives_everything(name: str, tmp_path: Path) -> None:
 def test_pairs_are_tried_in_two_processes(tmp_path: Path) -> None:
     """The mended application survives pairs of faults, too; the budget is for some of them."""
     options = ("--interactor-explore=2", "--interactor-budget=8s", "-p", "xdist", "-n", "2")
-    output, status = run(project(tmp_path, "retry_loop", "mended"), *options)
+    output, status = run(project(tmp_path, "retry_loop", mended=True), *options)
     assert status == 0, output
     assert len(re.findall(r": \d+ schedules at \d+ places, \d+ not tried$", output, re.MULTILINE)) == 2, output

@@ -182,13 +182,6 @@ def test_maximum_event_age_equals_store_ttl(deliver: Deliver, ttl: float, answer
     assert status(deliver(router, body_of(key="other", timestamp=...))) == (200, "handled")
 
 
-def test_age_of_less_than_a_day_is_told_in_seconds(deliver: Deliver, caplog: pytest.LogCaptureFixture) -> None:
-    router = make(MemoryEventStore(ttl=60))
-    router.on("*")(lambda event: None)
-    assert status(deliver(router, body_of(timestamp=timestamp(600))))[1] == "too_old"
-    assert "The event is 600 s old" in caplog.text
-
-
 LAST_ATTEMPT = 2 * 3600 + 42 * 60 + 30
 
 

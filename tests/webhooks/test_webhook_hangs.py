@@ -6,14 +6,13 @@ import asyncio
 import math
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, closing, contextmanager
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,8 @@ import httpx
 import pytest
 
 from interactor_ext.webhooks import (
-    AsyncPostgresEventStore,
     AsyncRedisEventStore,
     MemoryEventStore,
-    PostgresEventQueue,
-    PostgresEventStore,
     RedisEventStore,
     SQLiteEventQueue,
     SQLiteEventStore,
@@ -35,7 +31,6 @@ from interactor_ext.webhooks import (
     WebhookWorker,
 )
 from interactor_ext.webhooks._threads import STORE_SECONDS
-from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import PATIENCE, eventually, eventually_async, with_enough_time
 from tests.support.webhook_deliveries import delivery
 from tests.support.webhook_routers import Handle, make, status
@@ -251,46 +246,6 @@ def working(router: WebhookRouter, **options: Any) -> Iterator[None]:
         assert [each.result(PATIENCE) for each in running] == [None] * 4
 
 
-async def working_in_one_loop(router: WebhookRouter, is_over: Callable[[], object], **options: Any) -> None:
-    """Four tasks of one worker, until something is so."""
-    worker = WebhookWorker(router, poll_interval=0.01, **options)
-    running = [asyncio.create_task(worker.arun()) for _ in range(4)]
-    await eventually_async(is_over)
-    for task in running:
-        task.cancel()
-    await asyncio.wait(running, timeout=PATIENCE)
-    assert all(task.cancelled() for task in running)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("mode", ["threads", "one loop"])
-@pytest.mark.parametrize("kind", ["sync", "coroutine"])
-def test_hanging_events_become_dead_letters_and_workers_go_on(
-    queue: SQLiteEventQueue, hanging: Hanging, kind: str, mode: str
-) -> None:
-    router, keys = make(queue=queue), [f"k{number}" for number in range(20)]
-    router.on("*")(getattr(hanging, kind))
-    hanging.hangs = lambda event: event.idempotency_key in keys[:4]
-    for key in keys:
-        router.handle(*delivery(key=key))
-
-    def is_over() -> bool:
-        return len(queue.dead_letters()) == 4 and set(keys) == set(hanging.runs)
-
-    # An event that does not hang has three attempts, should a busy machine take its time for one.
-    options: dict[str, Any] = {"handler_timeout": 2 * SHORT, "retry_delays": (0, 0)}
-    if mode == "threads":
-        with working(router, **options):
-            eventually(is_over)
-    else:
-        asyncio.run(working_in_one_loop(router, is_over, **options))
-    assert {letter.key for letter in queue.dead_letters()} == {f"shop:{key}" for key in keys[:4]}
-    assert {letter.error for letter in queue.dead_letters()} == {
-        f"TimeoutError: The handler Hanging.{kind} didn't end within {2 * SHORT} s."
-    }
-    assert queue.take("t", 60) is None
-
-
 def test_handler_blocking_its_event_loop_does_not_block_next_event(queue: SQLiteEventQueue, hanging: Hanging) -> None:
     router = make(queue=queue)
     router.on("*")(hanging.blocking)
@@ -476,45 +431,6 @@ async def test_redis_that_is_stopped_answers_503_in_time_and_stops_no_other_rout
     router.on("*")(lambda event: None)
     with stopped(redis.info()["process_id"]):
         await check_that_it_harms_no_other_router(router, tmp_path)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("kind", [PostgresEventStore, AsyncPostgresEventStore, PostgresEventQueue])
-async def test_postgres_that_is_stopped_answers_503_in_time_and_stops_no_other_router(
-    kind: Any, postgres: PostgresServer, tmp_path: Path
-) -> None:
-    async with AsyncExitStack() as stack:
-        store = kind(postgres.dsn)
-        if kind is AsyncPostgresEventStore:
-            await stack.enter_async_context(store)
-            await store.create()
-        else:
-            stack.enter_context(store)
-            store.create()
-        router = make(queue=store) if kind is PostgresEventQueue else make(store, name="shop")
-        router.on("*")(lambda event: None)
-        assert (await router.ahandle(*delivery(key="first"))).status == 200
-        with stopped(*postgres.processes()):
-            await check_that_it_harms_no_other_router(router, tmp_path)
-        assert (await router.ahandle(*delivery(key="later"))).status == 200
-    # Connections that were being made to the stopped server are closed as soon as they are there.
-    await eventually_async(lambda: len(asyncio.all_tasks()) == 1, "the end of abandoned calls")
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("kind", [SQLiteEventStore, SQLiteEventQueue])
-async def test_sqlite_that_another_process_has_locked_answers_503_in_time_and_stops_no_other_router(
-    kind: Any, tmp_path: Path
-) -> None:
-    path = tmp_path / "locked.db"
-    with kind(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
-        router = make(queue=store) if kind is SQLiteEventQueue else make(store, name="shop")
-        router.on("*")(lambda event: None)
-        assert (await router.ahandle(*delivery(key="first"))).status == 200
-        other.execute("BEGIN EXCLUSIVE")
-        await check_that_it_harms_no_other_router(router, tmp_path)
-        other.execute("ROLLBACK")
-        assert (await router.ahandle(*delivery(key="later"))).status == 200
 
 
 async def check_that_it_harms_no_other_router(router: WebhookRouter, folder: Path) -> None:

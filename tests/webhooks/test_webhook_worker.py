@@ -7,7 +7,6 @@ import logging
 import math
 import signal
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +15,9 @@ from interactor_ext.webhooks import (
     SQLiteEventQueue,
     WebhookWorker,
 )
-from tests.support.clock import Clock
 from tests.support.telemetry import Recorded
 from tests.support.waiting import in_time
-from tests.support.webhook_deliveries import body_of, delivery
+from tests.support.webhook_deliveries import delivery
 from tests.support.webhook_routers import Abort, BlockingHandler, Failing, Handle, make, status
 
 pytest_plugins = ["tests.support.webhook_fixtures"]
@@ -199,21 +197,6 @@ async def test_worker_cancelled_in_sync_handler_records_completion(queue: SQLite
     await asyncio.wait([worker], timeout=60)
     assert worker.cancelled()
     assert queue.complete("shop:idem_1", "another") is False
-
-
-def test_event_without_handler_is_looked_at_less_and_less_often_and_counted(tmp_path: Path) -> None:
-    clock, takes = Clock(), 0
-    with SQLiteEventQueue(tmp_path / "queue.db", clock=clock) as queue:
-        router = make(queue=queue)
-        router.on("room.*")(print)
-        queue.put("shop:k", body_of("workflow.instance.halted"))
-        worker = WebhookWorker(router)
-        while not queue.dead_letters():
-            takes += worker.run_once()
-            assert queue.stats("shop")[1:] in ((0, 0, 0, 0.0, 1), (0, 0, 1, 0.0, 0))
-            clock.now += 600
-    assert clock.now - Clock().now == pytest.approx(8 * 86400, abs=86400)
-    assert 10 < takes < 60
 
 
 def test_default_handler_that_does_nothing_drops_events_without_another(queue: SQLiteEventQueue) -> None:

@@ -36,7 +36,7 @@ WORKER = "interactor_ext.webhooks.worker"
 PAGE = DOCS / "how-to" / "webhook-worker.md"
 # Its handlers run until a file with the name of the event's key is there.
 PROGRAM = """
-import asyncio, math, os, pathlib, sys, time
+import asyncio, os, pathlib, sys, time
 from interactor_ext.webhooks import SQLiteEventQueue, WebhookRouter, WebhookVerifier, WebhookWorker
 from tests.support.webhook_deliveries import SECRET
 
@@ -81,11 +81,6 @@ async def ahandle(event):
 @router.on("custom.blocks")
 async def blocks(event):
     time.sleep(3600)
-
-
-@router.on("credential.connected")
-def ends_interpreters(event):
-    sys.exit("card 4711")
 """
 # Its worker takes the events of SQS.
 ON_SQS = """
@@ -272,37 +267,6 @@ def test_worker_with_too_many_hanging_handlers_exits_4(shop: Shop, event: str) -
     dead = {letter.key for letter in shop.queue.dead_letters()}
     assert len(dead) >= 2
     assert dead <= set(keys)
-
-
-def test_event_without_handler_stays_in_queue_and_is_logged_once_per_type(shop: Shop) -> None:
-    shop.start("--concurrency", "1", more="\nclass app:\n    router = router\n", name="app.router")
-    shop.put("k1", "custom.one")
-    shop.put("k2", "custom.one")
-    shop.put("k3", "custom.two")
-    shop.release("k4")
-    shop.put("k4")
-    shop.has_run("ended k4")
-    shop.send(0)
-    assert shop.status() == 0
-    said = re.findall(r"no handler for '([a-z.]+)'", shop.log())
-    assert sorted(said) == ["custom.one", "custom.two"]
-    assert shop.queue.dead_letters() == []
-    assert [shop.queue.discard(f"shop:{key}") for key in ("k1", "k2", "k3")] == [False] * 3
-    assert not any(shop.queue.put(f"shop:{key}", b"{}") for key in ("k1", "k2", "k3"))
-
-
-@pytest.mark.full
-def test_handler_that_exits_without_time_limit_ends_no_worker_thread(shop: Shop) -> None:
-    limits = "\nworker = WebhookWorker(router, handler_timeout=math.inf, retry_delays=())"
-    shop.start("--concurrency", "1", more=limits, name="worker")
-    shop.put("k1", "credential.connected")
-    shop.release("k2")
-    shop.put("k2")
-    shop.has_run("ended k2")
-    [letter] = shop.queue.dead_letters()
-    assert letter.error.endswith("SystemExit: card 4711")
-    shop.send(0)
-    assert shop.status() == 0
 
 
 # How the page has each start the worker, and how many seconds it has to end.
