@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from interactor_ext.relay._http import Refused
 from interactor_ext.tools._approval import ApprovalError
 from interactor_ext.tools._tool_set import ToolSet
 
+# These look like a space, or like nothing, although they are letters and symbols.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+
 
 async def waiting(tools: ToolSet, view: Any, room: str) -> list[dict[str, Any]]:
     calls = await tools.pending(view, room)
-    return [{"id": call.id, "tool": call.tool, "shown": call.shown, "digest": call.digest} for call in calls]
+    return [{"id": call.id, "tool": call.tool, "shown": _shown(call.shown), "digest": call.digest} for call in calls]
+
+
+def _shown(value: Any) -> Any:
+    """Escape what would deceive a person who decides: text in another order, hidden characters, spaces that aren't."""
+    match value:
+        case str():
+            return "".join(ascii(each)[1:-1] if _deceives(each) else each for each in value)
+        case dict():
+            return {_shown(name): _shown(each) for name, each in value.items()}
+        case list():
+            return [_shown(each) for each in value]
+    return value
+
+
+def _deceives(character: str) -> bool:
+    if character in " \t\n":
+        return False
+    return unicodedata.category(character)[0] in "CZ" or character in _BLANK
 
 
 async def decide(tools: ToolSet, view: Any, room: str, call_id: str, body: dict[str, Any], by: str) -> None:

@@ -18,6 +18,10 @@ class Relay {
   asked = [];
   /** What is not for browsers. */
   hides = () => false;
+  /** How many requests have come, but for streams. */
+  heard = 0;
+  /** The response to streams, unless they are open. */
+  refusal;
   /** Before a request is answered: a promise to wait for, an error to fail with, or a status. */
   before = () => undefined;
   #count = 0;
@@ -58,7 +62,8 @@ class Relay {
 
   fetch = async (url, { method = "GET", headers: sent, body, signal }) => {
     const { pathname, searchParams } = new URL(url, "http://page");
-    if (pathname.endsWith("/stream")) return this.#stream(signal);
+    if (pathname.endsWith("/stream")) return this.refusal ? new Response("", this.refusal) : this.#stream(signal);
+    this.heard += 1;
     const answer = this.#answer(method, pathname, searchParams, sent, body && JSON.parse(body));
     const outcome = await this.before(method, pathname);
     if (outcome instanceof Error) throw outcome;
@@ -100,13 +105,14 @@ class Relay {
 }
 
 const { setTimeout: later } = globalThis;
+const { now } = Date;
 
 beforeEach(() => {
   [relay, errors, timers] = [new Relay(), [], new Set()];
   globalThis.fetch = relay.fetch;
   // Timers come when the test says so.
   globalThis.setTimeout = (callback, pause) => {
-    const timer = { callback, pause };
+    const timer = { callback, pause, at: Date.now() + pause };
     timers.add(timer);
     return timer;
   };
@@ -116,6 +122,7 @@ beforeEach(() => {
 afterEach(() => {
   session?.close();
   globalThis.setTimeout = later;
+  Date.now = now;
 });
 
 async function settle() {
@@ -655,6 +662,118 @@ test("a question that somebody else answered is gone when its answer is refused"
   await settle();
   assert.equal(session.presentation, undefined);
 });
+
+/** Lets time pass, and the timers that come within it. */
+async function pass(milliseconds) {
+  const end = Date.now() + milliseconds;
+  let next;
+  while ((next = [...timers].sort((one, other) => one.at - other.at)[0])?.at <= end) {
+    Date.now = () => next.at;
+    timers.delete(next);
+    next.callback();
+    await settle();
+  }
+  Date.now = () => end;
+}
+
+test("a turn goes on from its question over a call of a tool to the final answer", async () => {
+  await open();
+  await session.send("Pay me back.");
+  const turn = () => [session.isUnfinished, session.isWriting, session.answeredQuestion];
+  await relay.write("One moment.");
+  const asking = relay.say("assistant", "One moment.", { tool_calls: [refund] });
+  await relay.tell({ type: "message.complete", message: structuredClone(asking) });
+  assert.deepEqual(turn(), [true, true, ""]);
+  asking.tool_calls[0] = { ...refund, status: "completed" };
+  await relay.tell({ type: "tool_call.complete", tool_call: asking.tool_calls[0] });
+  assert.deepEqual([turn(), shown().slice(1)], [[true, true, ""], ["One moment. (sent)", " (writing)"]]);
+  await relay.complete("Paid.");
+  assert.deepEqual(turn(), [false, false, "Pay me back."]);
+});
+
+test("a question is asked again neither while a call of its answer waits, nor before its final answer", async () => {
+  relay.say("user", "Pay me back.");
+  const asking = relay.say("assistant", "One moment.", { tool_calls: [refund] });
+  await open();
+  assert.equal(session.answeredQuestion, "");
+  asking.tool_calls = [{ ...refund, status: "completed" }];
+  session.refresh();
+  await settle();
+  assert.equal(session.answeredQuestion, "");
+});
+
+test("an answer that holds the results of its calls is the final one", async () => {
+  await open();
+  await session.send("Pay me back.");
+  const tool_calls = [{ ...refund, status: "completed" }];
+  await relay.tell({ type: "message.complete", message: relay.say("assistant", "Paid.", { tool_calls }) });
+  assert.deepEqual([session.isUnfinished, session.answeredQuestion], [false, "Pay me back."]);
+});
+
+test("an answer that no event tells of is read, with one key, and then nothing more is", async () => {
+  relay.refusal = { status: 429, headers: { "Retry-After": "1000" } };
+  await open();
+  assert.equal(session.status, "busy");
+  await session.send("Where?");
+  await pass(3_000);
+  const { key } = session.messages[1];
+  relay.say("assistant", "Here.");
+  await pass(3_000);
+  assert.deepEqual([shown(), session.status], [["Where? (sent)", "Here. (sent)"], "busy"]);
+  assert.equal(session.messages[1].key, key);
+  const { heard } = relay;
+  await pass(60_000);
+  assert.equal(relay.heard, heard);
+});
+
+test("the history is read once a minute in the end, and not before the server accepts it", async () => {
+  relay.refusal = { status: 429 };
+  await open();
+  await session.send("Where?");
+  let reads = 0;
+  relay.before = (method) => void (reads += method === "GET");
+  await pass(3_600_000);
+  reads = 0;
+  await pass(3_600_000);
+  assert.equal(reads, 60);
+  relay.before = () => ({ code: "RATE_LIMITED", status: 429, retryAfter: "90", number: reads++ });
+  await pass(180_000);
+  assert.equal(reads, 62);
+});
+
+test("a server that gives no sign for long while it is asked something is said to be silent", async () => {
+  await open();
+  await pass(30_000);
+  assert.equal(session.silence, 0);
+  await session.send("Where?");
+  relay.before = () => new Promise(() => {});
+  await pass(12_000);
+  assert.equal(session.silence, 12);
+  await relay.write("Here");
+  assert.equal(session.silence, 0);
+});
+
+for (const where of ["stream", "history", "message"]) {
+  test(`nothing is kept of what was shown when the ${where} is refused to a user who is signed out`, async () => {
+    relay.say("user", "Secret?");
+    await open({ room: "room_1", instance: "wfi_1" });
+    await session.send("Mine");
+    await relay.write("Secret");
+    const refused = { code: "AUTH_ERROR", status: 401 };
+    relay.before = () => refused;
+    relay.refusal = refused;
+    if (where === "stream") await relay.restart();
+    else if (where === "history") session.refresh();
+    else session.send("More");
+    await settle();
+    assert.deepEqual([session.messages, session.workflow, session.isForgotten], [[], undefined, true]);
+    assert.deepEqual([session.status, session.error.status], ["closed", 401]);
+    relay.before = () => (relay.refusal = undefined);
+    session.refresh();
+    await settle();
+    assert.deepEqual([texts()[0], session.isForgotten, session.status], ["Secret?", false, "open"]);
+  });
+}
 
 test("a session that is closed says nothing more", async () => {
   let changes = 0;

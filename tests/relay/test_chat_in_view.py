@@ -48,9 +48,7 @@ MARKDOWN = {
         '<div><table><thead><tr><th>a</th><th class="end">b</th></tr></thead>'
         '<tbody><tr><td>1</td><td class="end"><code>2</code></td></tr></tbody></table></div>'
     ),
-    "```py\n\tif a < b:\n```": (
-        "<div><div><span>py</span><button>Copy</button></div><pre><code>\tif a &lt; b:</code></pre></div>"
-    ),
+    "```py\n\tif a < b:\n```": ("<div><div><span>py</span></div><pre><code>\tif a &lt; b:</code></pre></div>"),
     "[Shop](https://shop.example/a_(b)) https://x.example/y.": (
         '<p><a href="https://shop.example/a_(b)">Shop</a> <a href="https://x.example/y">https://x.example/y</a>.</p>'
     ),
@@ -58,12 +56,28 @@ MARKDOWN = {
     "<img src=x onerror=alert(1)> <script>alert(1)</script>": (
         "<p>&lt;img src=x onerror=alert(1)&gt; &lt;script&gt;alert(1)&lt;/script&gt;</p>"
     ),
+    "|a|\n|-|\n|1<br>2&nbsp;&lt;b> &amp;copy; &para;|": (
+        "<div><table><thead><tr><th>a</th></tr></thead>"
+        "<tbody><tr><td>1<br>2&nbsp;&lt;b&gt; &amp;copy; &amp;para;</td></tr></tbody></table></div>"
+    ),
+    "[https://bank.example/x](https://evil.example/y) [bank.example](mailto:e@evil.example)": (
+        '<p><a href="https://evil.example/y">https://bank.example/x (evil.example)</a> '
+        '<a href="mailto:e@evil.example">bank.example (mailto:e@evil.example)</a></p>'
+    ),
+    "[Pay at www.bank.example](https://bank.example) [Shop](https://evil.example)": (
+        '<p><a href="https://bank.example/">Pay at www.bank.example</a> <a href="https://evil.example/">Shop</a></p>'
+    ),
+    "$a_1 * b_2 * c$, \\(d_1 *e* f\\), $5 and *$10*": "<p>$a_1 * b_2 * c$, \\(d_1 *e* f\\), $5 and <em>$10</em></p>",
+    "text\n$$\na_1\n- b *c* d\n$$\nafter\n\\[ x_1\n+ y_2 \\]\n$$ open\n\nend": (
+        "<p>text</p><p>$$\na_1\n- b *c* d\n$$</p><p>after</p><p>\\[ x_1\n+ y_2 \\]</p><p>$$ open</p><p>end</p>"
+    ),
     "snake_case_name 2 * 3 * 4 \\*no\\* **open": "<p>snake_case_name 2 * 3 * 4 *no* **open</p>",
 }
 PAGES = Path(__file__).with_name("pages")
 RENDER = (PAGES / "markdown.js").read_text()
 REACT_PAGE = (PAGES / "two_chats.jsx").read_text()
 HOSTILE = ["[", "](", "**a ", "*a _b ", "`", "``a`", "[a](b", "![[", "> ", "- ", "|-", "~~a", "https://a)", "<a", "# "]
+HOSTILE += ["$", "$a ", "$$a", "\\(", "\\[a", "\\(a b", "&lt", "<br ", "[https://a](b"]
 # Lines that open, close or continue a block, or change what a line before them is.
 LINES = [
     "",
@@ -94,6 +108,11 @@ LINES += [
     "**open",
     "-",
     "\t- tab",
+    "$$",
+    "$$ a_1",
+    "\\[ b",
+    "c_2 \\]",
+    "$a_1$ &amp; <br>",
     "|",
 ]
 # Markdown that grows against the same text drawn at once. A mark in what is complete shows that it is not drawn again.
@@ -347,6 +366,6 @@ def test_tool_shows_what_it_was_given_only_if_the_relay_sends_it(
     named = {**call, "tool_name": "get_weather", "arguments": {"city": "Oslo"}, "result": 21}
     decided = {**call, "approval": {"shown": {"order": "o_1"}, "state": "decided"}}
     shown = browser.execute_async_script(draw, [call, named, decided])
-    late = ["✓", "Tool", "done", "order", "This was already decided."]
+    late = ["✓", "Tool", "done", "order", "o_1", "This was already decided."]
     given = ["Arguments", '{\n  "city": "Oslo"\n}', "Result", "21"]
     assert shown == [["✓", "Tool", "done"], ["✓", "get_weather", "done", *given], late]

@@ -44,9 +44,9 @@ def manager(namespace: str, room: str, scope: Any) -> str | None:
     return cookie if cookie == "carol" else None
 
 
-def ask(relay: RelayServer, room: str, **headers: str) -> Any:
+def ask(relay: RelayServer, room: str, message: dict[str, str] = REFUND, **headers: str) -> Any:
     with relay.page(**headers) as page:
-        assert page.post(f"/rooms/{room}/messages", json=REFUND).status_code == 201
+        assert page.post(f"/rooms/{room}/messages", json=message).status_code == 201
     found: list[Any] = []
 
     def shown() -> bool:
@@ -87,6 +87,23 @@ def test_manager_sees_what_is_shown_and_approves(
     assert newest["role"] == "assistant"
     assert "fraud" not in newest["content"]
     assert tools.paid == ["o_1"]
+
+
+def test_what_would_deceive_whoever_decides_is_escaped(
+    start_relay: Callable[..., RelayServer], new_room: Callable[..., str], backend: InteractorClient
+) -> None:
+    tools = ToolSet()
+
+    @tools.tool(approval=True, show=("order", "items"))
+    def refund(order: str, items: list[dict[str, str]]) -> None:
+        """Pays a customer back."""
+
+    room = new_room(tools=[tool.id for tool in tools.register(backend.namespace("user_1"))])
+    relay = start_relay(tools=tools, approvals=manager)
+    odd = {"order": "Zoë\u202e71\u200b\t\U000e0041", "items": [{"\u3164n": "1\u00a0\ue000\n\x9b", "日本": "👋"}]}
+    waiting = ask(relay, room, {"content": f"/tool refund {json.dumps(odd)}"})
+    items = [{"\\u3164n": "1\\xa0\\ue000\n\\x9b", "日本": "👋"}]
+    assert waiting["shown"] == {"order": "Zoë\\u202e71\\u200b\t\\U000e0041", "items": items}
 
 
 def test_rejection_tells_the_model_why(

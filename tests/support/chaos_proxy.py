@@ -16,9 +16,13 @@ _END_OF_HEAD = b"\r\n\r\n"
 LOST = -1
 """Nothing of the answer arrives: the server has done what it was asked for, and the client cannot know."""
 
-Allow = Callable[[str, int], int | None]
-"""Takes a request, as in "GET /api/v1/rooms/room_1/stream", and how many like it came before. Gives how many bytes of
-the answer's body get through before the connection is cut; None for all of them, LOST for not even the head."""
+HELD = b""
+"""The request isn't passed on, and nothing is answered."""
+
+Allow = Callable[[str, int], int | bytes | None]
+"""Takes a request, as in "GET /api/v1/rooms/room_1/stream", and how many like it came before. Returns how many bytes of
+the response's body get through before the connection is cut; None for all of them, LOST for not even the head. Bytes
+are sent in place of the response."""
 
 
 class ChaosProxy:
@@ -82,7 +86,7 @@ class ChaosProxy:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    def allowance(self, request: str) -> int | None:
+    def allowance(self, request: str) -> int | bytes | None:
         number = self._seen[request] = self._seen.get(request, -1) + 1
         return self._allow(request, number)
 
@@ -108,9 +112,19 @@ class _Connection:
             if match := _REQUEST.match(data):
                 target = match["target"].partition(b"?")[0]
                 self._request = f"{match['method'].decode()} {target.decode()}"
-                self._left, self._in_head = self._proxy.allowance(self._request), True
+                allowed = self._proxy.allowance(self._request)
+                if isinstance(allowed, bytes):
+                    await self._answer_instead(allowed)
+                    return
+                self._left, self._in_head = allowed, True
             self._there.write(data)
             await self._there.drain()
+
+    async def _answer_instead(self, response: bytes) -> None:
+        self._back.write(response)
+        await self._back.drain()
+        while response == HELD and await self._client.read(65536):
+            pass
 
     async def answer(self) -> None:
         head = b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tests.support.browser import eventually
@@ -87,6 +88,9 @@ class Chat:
     def shows(self, selector: str, *texts: str) -> None:
         """Wait until exactly these texts are shown."""
         self._wait(lambda: self.texts(selector), list(texts))
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        eventually(self.browser, holds)
 
     def shows_messages(self, *texts: str) -> None:
         self.shows(MESSAGES, *texts)

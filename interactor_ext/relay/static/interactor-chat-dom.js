@@ -131,6 +131,28 @@ function isAlike(shown, wanted) {
 }
 
 /**
+ * Without HTTPS there is no clipboard, but what is selected can be copied.
+ *
+ * @param {string} text
+ * @param {Element} button that was clicked
+ * @returns {Promise<boolean>} whether it is copied
+ */
+export async function copyText(text, button) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = element("textarea", { class: "unseen", readonly: "" }, text);
+    button.after(area);
+    area.select();
+    const isCopied = document.execCommand("copy");
+    area.remove();
+    /** @type {HTMLElement} */ (button).focus({ preventScroll: true });
+    return isCopied;
+  }
+}
+
+/**
  * What a function of the page gives. Its error is the page's, and the chat goes on.
  *
  * @template T

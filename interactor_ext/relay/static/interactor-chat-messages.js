@@ -10,6 +10,8 @@
  * @property {string} assistant its name
  * @property {boolean} hidesTools
  * @property {((text: string, shown: Node | null) => Node) | undefined} renderMarkdown the page's
+ * @property {((text: string, isBlock: boolean) => Node) | undefined} renderMath
+ * @property {((code: string, language: string) => Node) | undefined} highlightCode
  * @property {(call: ToolCall) => string | undefined} labelOf
  * @property {(key: string) => void} retry
  * @property {(key: string) => void} edit
@@ -63,13 +65,13 @@ export class MessageList {
   }
 
   /** @param {ChatMessage} message */
-  #make({ role, key, state }) {
+  #make({ role, key }) {
     const kind = role === "user" || role === "assistant" ? role : "other";
     const meta = element("div", { class: "meta", part: "meta" }, element("span"), element("time"));
     const bubble = element("div", { class: "bubble text", part: "text", dir: "auto" });
     const node = element("article", { class: `message ${kind}`, part: `message ${kind}` }, meta, bubble, element("div"));
-    // The words of an answer are not announced one by one; it is announced as a whole.
-    if (state === "writing") node.ariaLive = "off";
+    // The words of an answer are not announced one by one; the chat announces it as a whole.
+    if (role !== "user") node.ariaLive = "off";
     const foot = element("div", { class: "foot" });
     if (role === "user") {
       const { retry, edit } = this.#view;
@@ -149,9 +151,10 @@ export class MessageList {
    * @returns {boolean} whether there is something to show
    */
   #render(bubble, content) {
-    const { renderMarkdown, texts } = this.#view;
+    const { renderMarkdown, renderMath, highlightCode, texts, copy } = this.#view;
     if (!renderMarkdown) {
-      const markdown = this.#markdown.get(bubble) ?? new GrowingMarkdown(bubble, texts);
+      const options = { copy: texts.copy, onCopy: copy, renderMath, highlightCode };
+      const markdown = this.#markdown.get(bubble) ?? new GrowingMarkdown(bubble, options);
       this.#markdown.set(bubble, markdown);
       markdown.show(content);
       return true;
@@ -192,7 +195,7 @@ export class MessageList {
     dots.hidden = state !== "writing" || content !== "";
     stopped.hidden = state !== "stopped";
     setText(stopped, texts.stopped);
-    copy.hidden = !content || state === "writing" || !navigator.clipboard;
+    copy.hidden = !content || state === "writing";
     if (copy.dataset.copied === undefined) setText(copy, texts.copy);
     askAgain.hidden = !canAskAgain;
     setText(askAgain, texts.askAgain);

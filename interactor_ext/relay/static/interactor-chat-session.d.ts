@@ -1,8 +1,8 @@
 import type { StreamError, StreamStatus } from "./interactor-stream.js";
 import type { HaltingPresentation, MessageRole, StreamEvent, ToolCall, WorkflowInstance } from "./interactor-types.js";
 
-/** As the stream's, and `ended` after the end of a workflow. */
-export type ChatStatus = StreamStatus | "ended";
+/** As the stream's; `busy` while the server refuses one more stream, and `ended` after the end of a workflow. */
+export type ChatStatus = StreamStatus | "busy" | "ended";
 
 /** As the relay sends it. `arguments` and `result` are there only if the relay was told to show them. */
 export interface ChatToolCall extends ToolCall {
@@ -97,8 +97,14 @@ export class ChatSession {
   readonly isLoaded: boolean;
   readonly hasEarlier: boolean;
   readonly isLoadingEarlier: boolean;
-  /** Whether an answer is being written, or awaited. */
+  /** Whether the newest question has no final answer yet, or a call of a tool since then no result. */
+  readonly isUnfinished: boolean;
+  /** Whether an answer is being written, or awaited, without a call that waits for the user. */
   readonly isWriting: boolean;
+  /** Seconds without a sign of the server, once there are 10 while something is awaited; or 0. */
+  readonly silence: number;
+  /** Whether everything was forgotten, as the user is signed out or may no longer see it. `error` says why. */
+  readonly isForgotten: boolean;
   /** Why the connection was given up, or something could not be read. `refresh()` tries again. */
   readonly error: StreamError | Error | undefined;
   /** What the server said went wrong with the last answer, or "". */

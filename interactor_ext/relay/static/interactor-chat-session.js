@@ -18,7 +18,7 @@
 
 import { Approvals } from "./interactor-chat-approvals.js";
 import { waitOf } from "./interactor-retry-after.js";
-import { InteractorStream } from "./interactor-stream.js";
+import { InteractorStream, StreamError } from "./interactor-stream.js";
 
 const PER_PAGE = 50;
 /** @type {"sent"} */
@@ -27,8 +27,16 @@ const SENT = "sent";
 const REQUEST_TIMEOUT = 60_000;
 /** Milliseconds. A message that would have to wait for longer is not sent by itself. */
 const LONGEST_WAIT = 300_000;
+/** Milliseconds without an event, after which the newest page is read while an answer is awaited. */
+const QUIET = 3_000;
+/** Milliseconds. Whoever has waited for long reads less often: a twentieth of the time so far. */
+const RAREST = 60_000;
+/** Milliseconds without a sign of the server, after which the chat says so. */
+const SILENCE = 10_000;
+/** Sign in first, not allowed, not found: what is shown isn't for whoever looks at it now. */
+const REFUSALS = new Set([401, 403, 404]);
 /** From good to bad. @type {ChatStatus[]} */
-const STATUSES = ["ended", "open", "paused", "connecting", "waiting", "closed"];
+const STATUSES = ["ended", "open", "paused", "connecting", "busy", "waiting", "closed"];
 /** A workflow that has come to its end. */
 const ENDS = new Set(["completed", "failed", "cancelled"]);
 
@@ -93,6 +101,17 @@ export class ChatSession {
   #unseen = 0;
   /** Calls that the stream told of, by id. @type {Map<string, ToolCall>} */
   #calls = new Map();
+  /** Ids of messages that came without a call to wait for. @type {Set<string>} */
+  #final = new Set();
+  /** When the server last gave a sign, and when the conversation last went on. */
+  #heardAt = Date.now();
+  #movedAt = this.#heardAt;
+  /** How many times everything was forgotten. */
+  #forgotten = 0;
+  /** When the server accepts reads again, if it said so. */
+  #readAfter = 0;
+  /** Until the newest page may have to be read. @type {ReturnType<typeof setTimeout> | undefined} */
+  #watch;
   /** Whether the question is newer than the state that is known. */
   #isNewQuestion = false;
   #text = "";
@@ -138,13 +157,14 @@ export class ChatSession {
   close() {
     this.#closing.abort();
     clearTimeout(this.#timer);
+    clearTimeout(this.#watch);
     this.#approvals.close();
     for (const source of this.#sources) source.stream.disconnect();
   }
 
   /** The worst of the streams, leaving out those that have come to their end. */
   get status() {
-    const statuses = this.#sources.map((source) => (hasEnded(source) ? "ended" : source.stream.status));
+    const statuses = this.#sources.map(statusOf);
     return statuses.reduce((one, other) => (STATUSES.indexOf(one) > STATUSES.indexOf(other) ? one : other), "ended");
   }
 
@@ -194,16 +214,33 @@ export class ChatSession {
     return this.#finishedAnswer() ? "" : this.#text;
   }
 
+  /** Whether the newest question has no final answer, or a call of a tool since then no result. */
+  get isUnfinished() {
+    const turn = this.history.slice(this.history.findLastIndex(({ role }) => role === "user"));
+    const calls = [...turn.flatMap((message) => message.tool_calls ?? []), ...this.calls].map((call) => this.latest(call));
+    if (calls.some(({ status }) => status === "pending")) return true;
+    return turn.length > 0 && !turn.some((message) => message.role === "assistant" && this.#isFinal(message));
+  }
+
   get isWriting() {
     if (this.reportedError || this.#stopped.has(this.#answerKey)) return false;
     // An answer that waits for the user's decision is not being written.
     return this.answer !== "" || (this.#asked.has(this.#question?.id ?? "") && !this.approvals.length);
   }
 
+  get #isAwaited() {
+    return this.isUnfinished || this.#outgoing.some(({ state }) => state === "sending");
+  }
+
+  /** Seconds without a sign of the server, once they are many while something is awaited; or 0. */
+  get silence() {
+    const silence = Date.now() - this.#heardAt;
+    return this.#isAwaited && this.status === "open" && silence >= SILENCE ? Math.floor(silence / 1000) : 0;
+  }
+
   /** The newest question, if it is answered. */
   get answeredQuestion() {
-    const newest = this.history.at(-1);
-    if (newest?.role !== "assistant" || !newest.content || this.isWriting || this.#outgoing.length) return "";
+    if (this.isUnfinished || this.isWriting || this.#outgoing.length) return "";
     return this.history.findLast(({ role }) => role === "user")?.content ?? "";
   }
 
@@ -389,10 +426,14 @@ export class ChatSession {
     return arrived;
   }
 
+  /** One that calls tools comes before the answer. @param {Message} message */
+  #isFinal({ id, content, tool_calls }) {
+    return Boolean(content) && (!tool_calls?.length || this.#final.has(id));
+  }
+
   /** The newest message of a user, unless it is answered. */
   get #question() {
-    const newest = this.history.findLast(({ role, content }) => role === "user" || (role === "assistant" && content));
-    return newest?.role === "user" ? newest : undefined;
+    return this.isUnfinished ? this.history.findLast(({ role }) => role === "user") : undefined;
   }
 
   get #sources() {
@@ -415,18 +456,21 @@ export class ChatSession {
       },
       headers: options.headers,
       onEvent: (event) => {
+        this.#heardAt = this.#movedAt = Date.now();
         onEvent(event);
         options.onEvent?.(event);
         this.#changed();
       },
       onError: (error) => {
         source.error = error;
-        options.onError?.(error);
+        this.#failed(error);
+        if (source === this.#room && error.isFinal && REFUSALS.has(error.status ?? 0)) this.#forget(error);
         this.#changed();
       },
       onStatus: (status) => {
         if (this.#closing.signal.aborted) return;
         if (status === "open") {
+          this.#heardAt = Date.now();
           source.error = undefined;
           // It is sent from its beginning again.
           if (source === this.#room && !stream.streamingContent) this.#text = "";
@@ -455,6 +499,7 @@ export class ChatSession {
         const fits = typeof message?.id === "string" && typeof (message.content ?? "") === "string";
         // One that only calls tools comes before the answer. The history has what doesn't fit.
         if (!fits || message.content) this.#finish(fits ? message.id : "");
+        if (fits && !message.tool_calls?.some(({ status }) => status === "pending")) this.#final.add(message.id);
         if (fits) this.#put(message);
         this.#readHistory();
         break;
@@ -506,6 +551,7 @@ export class ChatSession {
   #finish(id) {
     this.#text = "";
     this.#later.clear();
+    if (id && this.#answered.has(id)) return; // the history was faster
     this.#answered.set(id, this.#answerKey);
     this.#answers += 1;
   }
@@ -518,12 +564,17 @@ export class ChatSession {
   }
 
   async #refreshHistory() {
+    const forgotten = this.#forgotten;
     try {
       const { messages, hasMore } = await this.#page(1);
+      if (forgotten !== this.#forgotten) return;
       this.#lay(messages, hasMore);
       this.historyError = undefined;
     } catch (error) {
       this.historyError = this.#failed(error);
+      const { status = 0, retryAfter = 0 } = error instanceof ChatError ? error : {};
+      this.#readAfter = Date.now() + retryAfter;
+      if (REFUSALS.has(status)) this.#forget(this.historyError);
     }
     this.#followCalls();
     this.#changed();
@@ -536,6 +587,8 @@ export class ChatSession {
    * @param {boolean} hasMore
    */
   #lay(page, hasMore) {
+    const { isWriting } = this;
+    if (page.at(-1)?.id !== this.history.at(-1)?.id) this.#movedAt = Date.now();
     const listed = new Set(page.map((message) => message.id));
     const begin = this.history.findIndex((message) => listed.has(message.id));
     const later = this.history.slice(begin + 1).filter((message) => !listed.has(message.id));
@@ -552,8 +605,9 @@ export class ChatSession {
     this.isLoaded = true;
     if (this.#question) return;
     this.reportedError = "";
-    // Stopped before its first word, and missed.
-    if (!this.#text && this.#stopped.has(this.#answerKey)) this.#answers += 1;
+    // It came, or was stopped, before its first word.
+    const answer = this.history.at(-1);
+    if (answer && !this.#text && (isWriting || this.#stopped.has(this.#answerKey))) this.#finish(answer.id);
   }
 
   /** The history comes when the answer is being written already, or has just been. @param {Message | undefined} newest */
@@ -630,6 +684,7 @@ export class ChatSession {
   /** @param {Outgoing} message */
   async #post(message) {
     message.state = "sending";
+    this.#movedAt = Date.now();
     message.error = undefined;
     // What has come of the answer that failed is not continued.
     if (this.reportedError) this.#text = this.reportedError = "";
@@ -637,7 +692,9 @@ export class ChatSession {
     try {
       const headers = { "Idempotency-Key": message.key };
       const { data } = await this.#request(`${this.#roomPath}/messages`, { content: message.content }, headers);
+      if (!this.#outgoing.includes(message)) return; // forgotten
       this.#outgoing = this.#outgoing.filter((each) => each !== message);
+      this.#movedAt = Date.now();
       this.#asked.set(data.id, message.key);
       this.#put(data);
     } catch (error) {
@@ -669,6 +726,7 @@ export class ChatSession {
         cache: "no-store",
         signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(REQUEST_TIMEOUT)]),
       });
+      this.#heardAt = Date.now();
       answer = await response.json();
     } catch (cause) {
       throw new ChatError("NETWORK", "No response.", { status: response?.status, cause });
@@ -684,12 +742,54 @@ export class ChatSession {
   /** @param {unknown} error */
   #failed(error) {
     const failure = error instanceof Error ? error : new Error(String(error));
-    if (!this.#closing.signal.aborted) this.#options.onError?.(failure);
+    if (this.#closing.signal.aborted) return failure;
+    if (/** @type {any} */ (failure).status === 401) this.#forget(failure);
+    this.#options.onError?.(failure);
     return failure;
   }
 
+  /** Keeps nothing of what a user saw who is signed out, or may no longer see it. @param {Error} error */
+  #forget(error) {
+    const { status } = /** @type {any} */ (error);
+    const isSignedOut = status === 401;
+    for (const source of this.#sources) {
+      if (!isSignedOut && source !== this.#room) continue;
+      source.error = new StreamError(error.message, { status, isFinal: true });
+      source.stream.disconnect();
+    }
+    if (isSignedOut) this.workflow = this.presentation = undefined;
+    clearTimeout(this.#timer);
+    this.pause = 0;
+    [this.history, this.#outgoing, this.#text, this.reportedError] = [[], [], "", ""];
+    this.#calls.clear();
+    this.#stopped.clear();
+    this.isLoaded = this.hasEarlier = false;
+    this.#forgotten += 1;
+    this.#followCalls();
+  }
+
+  /** Whether what was shown is gone, because it isn't for whoever looks at it now. */
+  get isForgotten() {
+    return !this.isLoaded && REFUSALS.has(/** @type {any} */ (this.error)?.status);
+  }
+
   #changed() {
-    if (!this.#closing.signal.aborted) this.#options.onChange?.();
+    if (this.#closing.signal.aborted) return;
+    this.#watchHistory();
+    this.#options.onChange?.();
+  }
+
+  /** Reads the newest page while an answer is awaited that no event tells of: the stream may be refused, or held back. */
+  #watchHistory() {
+    if (this.#watch !== undefined || !this.#isAwaited || this.isForgotten) return;
+    const waited = Date.now() - this.#movedAt;
+    this.#watch = setTimeout(() => {
+      this.#watch = undefined;
+      const now = Date.now();
+      const isQuiet = now - this.#movedAt >= QUIET && now >= this.#readAfter && this.status !== "paused";
+      if (isQuiet && this.#isAwaited) this.#readHistory();
+      this.#changed();
+    }, Math.min(RAREST, Math.max(QUIET, waited / 20)));
   }
 }
 
@@ -701,6 +801,13 @@ function isSame(one, other) {
   const hasFields = one.content === other.content && one.state === other.state && one.id === other.id && one.error === other.error;
   if (!one.toolCalls.length && !other.toolCalls.length) return hasFields;
   return hasFields && JSON.stringify(one.toolCalls) === JSON.stringify(other.toolCalls);
+}
+
+/** @param {Source} source @returns {ChatStatus} */
+function statusOf(source) {
+  const { status } = source.stream;
+  if (hasEnded(source)) return "ended";
+  return source.error?.status === 429 && status !== "paused" ? "busy" : status;
 }
 
 /** @param {Source} source */

@@ -48,7 +48,7 @@ p { margin: 0; }
 .status { display: flex; align-items: center; gap: 6px; color: var(--soft); font-size: .8125em; }
 .status::before { content: ""; flex: none; inline-size: 8px; block-size: 8px; border-radius: 50%; background: var(--soft); }
 .status[data-status=open]::before { background: var(--good); }
-.status[data-status=connecting]::before, .status[data-status=waiting]::before { background: var(--wait); }
+.status:is([data-status=connecting], [data-status=busy], [data-status=waiting])::before { background: var(--wait); }
 .status[data-status=closed]::before { background: var(--bad); }
 
 .scroller { flex: 1; min-block-size: 0; overflow: auto; overflow-anchor: none; padding: var(--gap); overscroll-behavior: contain; }
@@ -128,7 +128,8 @@ pre { margin: 0; padding: 8px; border-radius: 8px; background: var(--other); whi
 
 .dots { display: inline-flex; gap: 4px; padding-block: 8px; }
 .dots i { inline-size: 7px; block-size: 7px; border-radius: 50%; background: var(--soft); }
-.caret::after { content: ""; display: inline-block; inline-size: 7px; block-size: 1em; margin-inline-start: 2px; vertical-align: -.15em; border-radius: 2px; background: var(--accent); }
+/* Out of the flow: a caret that took a line would move what is below when the answer ends. */
+.caret.text::after, .caret > :is(p, h2, h3, h4, h5, h6):last-child::after, .caret > :is(ul, ol, blockquote):last-child > :last-child::after { content: ""; position: absolute; inline-size: 7px; block-size: 1em; margin: .25em 0 0 2px; border-radius: 2px; background: var(--accent); }
 
 .workflow { color: var(--soft); font-size: .875em; overflow-wrap: anywhere; }
 form[part=form] { max-inline-size: 36rem; display: flex; flex-direction: column; gap: var(--gap); padding: 14px; border: 1px solid var(--accent-line); border-radius: var(--radius); background: var(--background); }
@@ -169,7 +170,7 @@ button.small { padding: 3px 10px; font-size: .875rem; color: var(--text); }
   .dots i { animation: breathe 1.2s infinite ease-in-out; }
   .dots i:nth-child(2) { animation-delay: .15s; }
   .dots i:nth-child(3) { animation-delay: .3s; }
-  .caret::after { animation: breathe 1s infinite; }
+  .caret::after, .caret ::after { animation: breathe 1s infinite; }
   @keyframes breathe { 50% { opacity: .25; } }
 }
 @media (forced-colors: active) {

@@ -11,6 +11,8 @@ import { errorText, filled } from "./interactor-chat-texts.js";
 
 /** @type {Record<string, string>} */
 const MARKS = { pending: "…", completed: "✓", failed: "✕" };
+/** Characters of a value; the rest of a longer one is a click away. */
+const LONGEST_SHOWN = 200;
 /** Of the relay, for a reason. */
 const LONGEST = "1000";
 
@@ -87,10 +89,16 @@ function drawCard(card, { shown, state, isChanged, error }, texts, label) {
   title.hidden = decision.hidden = state === "decided";
   showEach(list, Object.entries(shown), {
     key: ([name]) => name,
-    make: () => element("div", {}, element("dt", { dir: "auto" }), element("dd", { dir: "auto" })),
+    make: makeValue,
     update: ({ children }, [name, value]) => {
+      const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
+      const [short, long] = /** @type {HTMLElement[]} */ (Array.from(children[1].children));
       setText(children[0], name);
-      setText(children[1], typeof value === "string" ? value : JSON.stringify(value, null, 2));
+      short.hidden = text.length > LONGEST_SHOWN;
+      long.hidden = !short.hidden;
+      short.className = value !== null && typeof value === "object" ? "code" : "";
+      setText(short.hidden ? long.children[0] : short, text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text);
+      setText(long.children[1], long.hidden ? "" : text);
     },
   });
   const [reason, approve, reject] = decision.querySelectorAll("span, button");
@@ -99,6 +107,13 @@ function drawCard(card, { shown, state, isChanged, error }, texts, label) {
   setText(reject, texts.reject);
   approve.ariaDisabled = reject.ariaDisabled = String(state === "sending");
   setText(problem, state === "decided" ? texts.decided : error ? errorText(texts, error) : "");
+}
+
+/** A name, and its value, short or folded. */
+function makeValue() {
+  const long = element("details", {}, element("summary", { dir: "auto" }), element("pre", { dir: "auto" }));
+  const value = element("dd", {}, element("span", { dir: "auto" }), long);
+  return element("div", {}, element("dt", { dir: "auto" }), value);
 }
 
 /** @param {ToolCall} call */

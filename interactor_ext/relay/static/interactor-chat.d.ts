@@ -23,12 +23,16 @@ export interface InteractorChatTexts {
   /** Of a message that is sent when the server accepts more. */
   waiting: string;
   /** With `{seconds}`. */
+  silent: string;
+  /** With `{seconds}`. */
   pause: string;
   notSent: string;
   edit: string;
   retry: string;
   stop: string;
   stopped: string;
+  /** Before a block of code, for screen readers. */
+  code: string;
   copy: string;
   copied: string;
   notCopied: string;
@@ -126,6 +130,10 @@ export class InteractorChatElement extends HTMLElement {
    * it returns is not sanitized.
    */
   renderMarkdown: ((text: string, shown: Node | null) => Node) | undefined;
+  /** What a formula is shown as, in the chat's own Markdown. Without it, formulas stay as they were written. */
+  renderMath: ((text: string, isBlock: boolean) => Node) | undefined;
+  /** What the text of a block of code is shown as, in the chat's own Markdown. */
+  highlightCode: ((code: string, language: string) => Node) | undefined;
   /** What the chat knows and can be told to do; undefined without a room and an instance. */
   readonly session: ChatSession | undefined;
   /** What the chat says, in place of the English texts. */

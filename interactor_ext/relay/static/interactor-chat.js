@@ -8,18 +8,21 @@
  * @typedef {import("./interactor-chat-session.js").ChatToolCall} ToolCall
  */
 
-import { attempt, button, element, setText, showEach } from "./interactor-chat-dom.js";
+import { attempt, button, copyText, element, setText, showEach } from "./interactor-chat-dom.js";
+import { FollowedEnd } from "./interactor-chat-end.js";
 import { presentationForm } from "./interactor-chat-form.js";
 import { MessageList } from "./interactor-chat-messages.js";
 import { ChatSession } from "./interactor-chat-session.js";
+import { spoken } from "./interactor-chat-spoken.js";
 import { styles } from "./interactor-chat-styles.js";
 import { TEXTS, completed, errorText, filled } from "./interactor-chat-texts.js";
 
 export { TEXTS };
 
-const PROPERTIES = /** @type {const} */ (["headers", "credentials", "renderMarkdown", "toolLabels", "prompts", "texts"]);
-/** Pixels within which the end counts as shown. */
-const NEAR_END = 40;
+const PROPERTIES = /** @type {const} */ (["headers", "credentials", "renderMarkdown", "renderMath", "highlightCode", "toolLabels", "prompts", "texts"]);
+const PAGE_EVENTS = ["pagehide", "pageshow"];
+/** Statuses in which answers come late, or not at all. */
+const LATE = new Set(["busy", "waiting"]);
 /** Milliseconds until screen readers are told of what is added, after a page of history. */
 const QUIET = 500;
 /** Milliseconds that a button says that it has copied. */
@@ -43,6 +46,10 @@ export class InteractorChatElement extends Base {
   #credentials;
   /** @type {((text: string, shown: Node | null) => Node) | undefined} */
   #renderMarkdown;
+  /** @type {((text: string, isBlock: boolean) => Node) | undefined} */
+  #renderMath;
+  /** @type {((code: string, language: string) => Node) | undefined} */
+  #highlightCode;
   /** @type {Record<string, string> | ((call: ToolCall) => string | undefined) | undefined} */
   #toolLabels;
   /** @type {readonly string[] | undefined} */
@@ -51,9 +58,19 @@ export class InteractorChatElement extends Base {
   /** @type {Texts} */
   #texts = TEXTS;
   #isDrawing = false;
-  #isAtEnd = true;
+  #end;
+  /** What was typed and not sent, by what `#opened` was. @type {Map<string, string>} */
+  #drafts = new Map();
+  /** Whether the page is kept for a "Back" of the browser. */
+  #isAway = false;
+  /** The day of the dates that are shown. */
+  #day = "";
   /** The answer that was being written when the chat was drawn last. @type {string | undefined} */
   #written;
+  /** The key of the answer that screen readers were told of last; undefined until the history is there. @type {string | undefined} */
+  #told;
+  /** The calls whose cards they were told of. */
+  #waiting = "";
   #lastStatus = "";
   /** Until the log is announced again. @type {ReturnType<typeof setTimeout> | undefined} */
   #quiet;
@@ -72,6 +89,11 @@ export class InteractorChatElement extends Base {
     root.adoptedStyleSheets = [sheet];
     this.#nodes = build(root);
     this.#messages = new MessageList(this.#nodes.log, this.#view());
+    const { scroller, newest } = this.#nodes;
+    this.#end = new FollowedEnd(scroller, {
+      onScroll: () => (newest.hidden = this.#end.isFollowing),
+      placeOf: () => this.#endOfView(),
+    });
     this.#listen();
   }
 
@@ -122,6 +144,24 @@ export class InteractorChatElement extends Base {
   set renderMarkdown(value) {
     if (value === this.#renderMarkdown) return;
     this.#renderMarkdown = value;
+    this.#drawAnew();
+  }
+
+  get renderMath() {
+    return this.#renderMath;
+  }
+
+  set renderMath(value) {
+    this.#renderMath = value;
+    this.#drawAnew();
+  }
+
+  get highlightCode() {
+    return this.#highlightCode;
+  }
+
+  set highlightCode(value) {
+    this.#highlightCode = value;
     this.#drawAnew();
   }
 
@@ -194,12 +234,24 @@ export class InteractorChatElement extends Base {
       delete this[name];
       /** @type {any} */ (this)[name] = value;
     }
+    for (const event of PAGE_EVENTS) addEventListener(event, this.#onPage);
     this.#reopen();
   }
 
   disconnectedCallback() {
+    for (const event of PAGE_EVENTS) removeEventListener(event, this.#onPage);
     this.#reopen();
   }
+
+  /** Whoever comes back to a page that the browser kept may be another user. */
+  #onPage = (/** @type {Event} */ event) => {
+    if (!(/** @type {PageTransitionEvent} */ (event).persisted)) return;
+    this.#isAway = event.type === "pagehide";
+    this.#openWanted();
+    if (!this.#isAway) return;
+    this.#drafts.clear();
+    this.#drawNow();
+  };
 
   attributeChangedCallback() {
     this.#reopen();
@@ -223,17 +275,25 @@ export class InteractorChatElement extends Base {
 
   /** Once for all changes of one task, such as a move within the document. */
   #reopen() {
-    queueMicrotask(() => {
-      const { room, instance, endpoint } = this;
-      const wanted = this.isConnected && (room || instance) ? JSON.stringify([room, instance, endpoint]) : "";
-      if (wanted === this.#opened) return;
-      this.#opened = wanted;
-      this.#session?.close();
-      this.#session = wanted ? this.#open() : undefined;
-      this.#isAtEnd = true;
-      this.#lastStatus = "";
-      this.#draw();
-    });
+    queueMicrotask(() => this.#openWanted());
+  }
+
+  #openWanted() {
+    const { room, instance, endpoint } = this;
+    const { input } = this.#nodes;
+    const isWanted = this.isConnected && !this.#isAway && (room || instance);
+    const wanted = isWanted ? JSON.stringify([room, instance, endpoint]) : "";
+    if (wanted === this.#opened) return;
+    this.#drafts.set(this.#opened, input.value);
+    input.value = (wanted && this.#drafts.get(wanted)) || "";
+    this.#fitInput();
+    this.#opened = wanted;
+    this.#session?.close();
+    this.#session = wanted ? this.#open() : undefined;
+    this.#end.isFollowing = true;
+    this.#lastStatus = "";
+    this.#told = undefined;
+    this.#draw();
   }
 
   #open() {
@@ -266,7 +326,7 @@ export class InteractorChatElement extends Base {
         return chat.#texts;
       },
       get language() {
-        return chat.closest("[lang]")?.getAttribute("lang") ?? "";
+        return languageOf(chat);
       },
       get assistant() {
         return chat.assistantName || chat.#texts.assistant;
@@ -276,6 +336,12 @@ export class InteractorChatElement extends Base {
       },
       get renderMarkdown() {
         return chat.#renderMarkdown;
+      },
+      get renderMath() {
+        return chat.#renderMath;
+      },
+      get highlightCode() {
+        return chat.#highlightCode;
       },
       labelOf: (call) => this.#labelOf(call),
       retry: (key) => void this.#session?.retry(key),
@@ -303,22 +369,11 @@ export class InteractorChatElement extends Base {
   }
 
   #listen() {
-    const { scroller, log, earlier, newest, composer, input, stop } = this.#nodes;
-    scroller.addEventListener("scroll", () => {
-      this.#isAtEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_END;
-      newest.hidden = this.#isAtEnd;
-    });
-    log.addEventListener("click", ({ target }) => {
-      const copies = target instanceof Element ? target.closest(".code-block .copy") : null;
-      if (copies) this.#copy(copies.closest(".code-block")?.querySelector("pre")?.textContent ?? "", copies);
-    });
+    const { earlier, newest, composer, input, stop } = this.#nodes;
     stop.addEventListener("click", () => this.#session?.stop());
-    // A keyboard on the screen, a turned phone, anything drawn. Measuring after layout is free; in `draw` it would force one.
-    const sizes = new ResizeObserver(() => this.#isAtEnd && this.#scrollToEnd());
-    for (const node of [scroller, ...scroller.children]) sizes.observe(node);
     earlier.addEventListener("click", () => this.#session?.loadEarlier());
     newest.addEventListener("click", () => {
-      this.#scrollToEnd();
+      this.#end.resume();
       this.focus({ preventScroll: true });
     });
     composer.addEventListener("submit", (event) => {
@@ -346,7 +401,7 @@ export class InteractorChatElement extends Base {
 
   /** @param {string} content */
   #say(content) {
-    this.#isAtEnd = true;
+    this.#end.isFollowing = true;
     this.#session?.send(content);
   }
 
@@ -361,10 +416,7 @@ export class InteractorChatElement extends Base {
    */
   async #copy(text, copies) {
     const { copy, copied, notCopied } = this.#texts;
-    const said = await navigator.clipboard.writeText(text).then(
-      () => copied,
-      () => notCopied,
-    );
+    const said = (await copyText(text, copies)) ? copied : notCopied;
     copies.setAttribute("data-copied", "");
     setText(copies, said);
     this.#announce(said);
@@ -393,15 +445,12 @@ export class InteractorChatElement extends Base {
   }
 
   /** But not beyond the title of a form. */
-  #scrollToEnd() {
+  #endOfView() {
     const { scroller, formBox } = this.#nodes;
-    if (formBox.hidden) {
-      scroller.scrollTop = scroller.scrollHeight;
-      return;
-    }
+    if (formBox.hidden) return scroller.scrollHeight;
     const above = formBox.getBoundingClientRect().top - scroller.getBoundingClientRect().top - scroller.clientTop;
     const title = scroller.scrollTop + above - parseFloat(getComputedStyle(scroller).paddingTop);
-    scroller.scrollTop = Math.min(scroller.scrollHeight, title);
+    return Math.min(scroller.scrollHeight, title);
   }
 
   #drawAnew() {
@@ -426,14 +475,27 @@ export class InteractorChatElement extends Base {
     const focused = /** @type {ShadowRoot} */ (this.shadowRoot).activeElement;
     const wasInForm = formBox.contains(focused);
     const oldest = log.firstElementChild;
-    const fromEnd = this.#isAtEnd ? 0 : scroller.scrollHeight - scroller.scrollTop;
+    const { isFollowing } = this.#end;
+    const fromEnd = isFollowing ? 0 : scroller.scrollHeight - scroller.scrollTop;
     const messages = this.#session?.messages ?? [];
+    this.#keepToItsTime();
     this.#drawFrame(messages.length === 0);
     this.#drawMessages(messages);
     this.#drawWorkflow();
     this.#drawProblem(messages);
-    if (!this.#isAtEnd && log.firstElementChild !== oldest) scroller.scrollTop = scroller.scrollHeight - fromEnd;
+    if (!isFollowing && log.firstElementChild !== oldest) scroller.scrollTop = scroller.scrollHeight - fromEnd;
     this.#keepFocus(focused, wasInForm);
+  }
+
+  /** Nothing that was typed outlives what is shown, and no date its day. */
+  #keepToItsTime() {
+    const today = new Date().toDateString();
+    if (today !== this.#day) this.#messages.forget();
+    this.#day = today;
+    if (!this.#session?.isForgotten) return;
+    this.#drafts.clear();
+    this.#nodes.input.value = "";
+    this.#fitInput();
   }
 
   /** @param {boolean} hasNone no message */
@@ -442,12 +504,12 @@ export class InteractorChatElement extends Base {
     const session = this.#session;
     const texts = this.#texts;
     const connection = session?.status ?? "closed";
-    status.dataset.status = connection;
-    setText(status, texts.statuses[connection]);
-    if (connection === "waiting" || (connection === "open" && this.#lastStatus === "waiting")) {
-      this.#announce(texts.statuses[connection]);
-    }
-    if (connection !== "connecting") this.#lastStatus = connection;
+    const silence = session?.silence ?? 0;
+    status.dataset.status = silence ? "waiting" : connection;
+    setText(status, silence ? filled(texts.silent, { seconds: String(silence) }) : texts.statuses[connection]);
+    const isNews = connection !== this.#lastStatus && connection !== "connecting";
+    if (isNews && (LATE.has(connection) || LATE.has(this.#lastStatus))) this.#announce(texts.statuses[connection]);
+    if (isNews) this.#lastStatus = connection;
     scroller.setAttribute("aria-label", this.getAttribute("aria-label") ?? texts.conversation);
     log.setAttribute("aria-label", texts.messages);
     setText(label, texts.message);
@@ -498,16 +560,33 @@ export class InteractorChatElement extends Base {
   /** @param {readonly ChatMessage[]} messages */
   #drawMessages(messages) {
     this.#messages.draw(messages, Boolean(this.#session?.answeredQuestion));
+    this.#tellNews(messages);
+  }
+
+  /** Tells screen readers of answers as a whole, and of calls that wait for a decision. @param {readonly ChatMessage[]} messages */
+  #tellNews(messages) {
+    const texts = this.#texts;
+    const { log } = this.#nodes;
     const writing = messages.find(({ state }) => state === "writing")?.key;
-    if (writing === this.#written) return;
-    if (writing) {
-      this.#announce(filled(this.#texts.writing, { name: this.assistantName || this.#texts.assistant }));
-    } else {
-      const article = Array.from(this.#nodes.log.children).find((each) => this.#written === each.getAttribute("data-key"));
-      const isStopped = article?.getAttribute("data-state") === "stopped";
-      this.#announce(isStopped ? this.#texts.stopped : (article?.children[1].textContent ?? ""));
+    const newest = messages.findLast(({ role, content, state }) => {
+      return role === "assistant" && state !== "writing" && (content || state === "stopped");
+    });
+    const waiting = this.#session?.approvals.map(({ id }) => id).join() ?? "";
+    const news = [];
+    if (this.#told !== undefined && newest && newest.key !== this.#told) {
+      const article = Array.from(log.children).find((each) => each.getAttribute("data-key") === newest.key);
+      news.push(newest.state === "stopped" || !article ? texts.stopped : spoken(article.children[1], texts.code));
     }
+    if (waiting && waiting !== this.#waiting) {
+      const card = [...log.querySelectorAll(".approval")].at(-1);
+      if (card) news.push(`${card.ariaLabel}. ${spoken(card, texts.code)}`);
+    }
+    if (news.length) this.#announce(news.join(" "));
+    else if (writing && !this.#written) this.#announce(filled(texts.writing, { name: this.assistantName || texts.assistant }));
+    else if (!writing && this.#written) this.#announce("");
+    if (this.#session?.isLoaded) this.#told = newest?.key ?? "";
     this.#written = writing;
+    this.#waiting = waiting;
   }
 
   #drawWorkflow() {
@@ -598,6 +677,15 @@ export class InteractorChatElement extends Base {
   }
 }
 
+/** Of the nearest node that has one, outside of shadow roots as well. @param {Node} node */
+function languageOf(node) {
+  for (let host = /** @type {any} */ (node); host; host = host.getRootNode().host) {
+    const found = host.closest("[lang]");
+    if (found) return found.getAttribute("lang");
+  }
+  return "";
+}
+
 /** @param {ShadowRoot} root */
 function build(root) {
   const status = element("div", { class: "status", part: "status" });
@@ -614,7 +702,7 @@ function build(root) {
   const problem = element("div", { class: "problem", part: "error", role: "alert" });
   const newest = element("button", { type: "button", class: "newest small", part: "button", hidden: "" });
   const label = element("label", { class: "unseen", for: "input" });
-  const input = element("textarea", { id: "input", part: "input", rows: "1", enterkeyhint: "send" });
+  const input = element("textarea", { id: "input", part: "input", rows: "1", enterkeyhint: "send", autocomplete: "off" });
   const stop = element("button", { type: "button", part: "button stop", hidden: "" });
   const send = element("button", { type: "submit", class: "primary", part: "button send" });
   const composer = element("form", { class: "composer", part: "composer" }, label, input, stop, send);

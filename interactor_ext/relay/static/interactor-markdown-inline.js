@@ -4,19 +4,25 @@
  * @typedef {{mark: string, start: number}} Frame what has been opened, and where its mark is among the nodes
  */
 
-import { element, fragmentOf } from "./interactor-chat-dom.js";
+import { attempt, element, fragmentOf } from "./interactor-chat-dom.js";
 
-const SPECIAL = /\\[\s\S]|`+|\*+|_+|~~|!?\[|\]|<[^\s<>]+>|https?:\/\/[^\s<>\]`]{1,2000}|\n/g;
+const SPECIAL = /\\[\s\S]|\$+|&(?:nbsp|amp|lt|gt|quot|#39);|<br \/>|`+|\*+|_+|~~|!?\[|\]|<[^\s<>]+>|https?:\/\/[^\s<>\]`]{1,2000}|\n/g;
 const TARGET = /\([ \n]*(?:<([^<>\n]*)>|([^\s()]*(?:\([^\s()]*\)[^\s()]*)*))(?:[ \n]+(?:"[^"]*"|'[^']*'))?[ \n]*\)/y;
+/** As in TeX: `$5 and $10` is none. A formula ends before the next of its kind begins. */
+const FORMULA = /\$\$([^$]{1,2000})\$\$|\$(?![\s$])([^$\n]{1,2000})(?<!\s)\$(?!\d)|\\\[((?:[^\\]|\\(?![[\]])){1,2000})\\\]|\\\(((?:[^\\]|\\(?![()])){1,2000})\\\)/y;
+/** @type {Record<string, string>} */
+const ENTITIES = { "&nbsp;": "\u00a0", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'" };
+const ADDRESS = /(?:https?:\/\/|www\.)[^\s/?#]+|^\s*(?:[\w-]+\.)+[a-z]{2,}(?=[\s/]|$)/iu;
 const ESCAPABLE = /[!-/:-@[-`{-~]/;
 const PROTOCOLS = new Set(["http:", "https:", "mailto:", "tel:"]);
 const TAGS = /** @type {const} */ ({ "*": "em", _: "em", "**": "strong", __: "strong", "~~": "del" });
 
 /**
  * @param {string} text
+ * @param {import("./interactor-markdown.js").MarkdownOptions} options
  */
-export function inline(text) {
-  const reader = new Reader(text);
+export function inline(text, options) {
+  const reader = new Reader(text, options);
   let place = 0;
   SPECIAL.lastIndex = 0;
   for (let match = SPECIAL.exec(text); match; match = SPECIAL.exec(text)) {
@@ -30,6 +36,7 @@ export function inline(text) {
 
 class Reader {
   #text;
+  #renderMath;
   /** @type {(Node | string)[]} */
   #nodes = [];
   /** @type {Frame[]} */
@@ -39,9 +46,13 @@ class Reader {
   /** Where runs of backticks of a length are that have not been passed. @type {Map<number, number[]>} */
   #ticks = new Map();
 
-  /** @param {string} text */
-  constructor(text) {
+  /**
+   * @param {string} text
+   * @param {import("./interactor-markdown.js").MarkdownOptions} options
+   */
+  constructor(text, { renderMath }) {
     this.#text = text;
+    this.#renderMath = renderMath;
     for (const { 0: run, index } of text.matchAll(/`+/g)) {
       const places = this.#ticks.get(run.length);
       if (places) places.push(index);
@@ -67,8 +78,16 @@ class Reader {
    */
   read(found, at) {
     const end = at + found.length;
-    if (found === "\n") {
+    FORMULA.lastIndex = at;
+    const formula = found[0] === "$" || found[0] === "\\" ? FORMULA.exec(this.#text) : null;
+    if (formula) {
+      return this.#formula(formula, at);
+    } else if (found === "\n") {
       this.#break();
+    } else if (found[0] === "$" || found[0] === "&") {
+      this.add(ENTITIES[found] ?? found);
+    } else if (/^<br ?\/?>$/i.test(found)) {
+      this.add(element("br"));
     } else if (found[0] === "\\") {
       if (found[1] === "\n") this.#break();
       else this.add(ESCAPABLE.test(found[1]) ? found[1] : found);
@@ -86,6 +105,19 @@ class Reader {
       this.#emphasis(found, at);
     }
     return end;
+  }
+
+  /**
+   * As it was written, unless the page renders it.
+   *
+   * @param {RegExpExecArray} formula
+   * @param {number} at
+   */
+  #formula([whole, block, text, bracketed, parenthesized], at) {
+    const isBlock = (block ?? bracketed) !== undefined;
+    const shown = attempt(() => this.#renderMath?.(block ?? text ?? bracketed ?? parenthesized, isBlock));
+    this.add(shown ?? whole);
+    return at + whole.length;
   }
 
   #break() {
@@ -236,5 +268,10 @@ function link(address, content) {
     return undefined;
   }
   if (!PROTOCOLS.has(url.protocol)) return undefined;
-  return element("a", { href: url.href, target: "_blank", rel: "noopener noreferrer", part: "link" }, content);
+  const made = element("a", { href: url.href, target: "_blank", rel: "noopener noreferrer", part: "link" }, content);
+  // Whoever reads one address is not led to another.
+  const said = ADDRESS.exec(made.textContent ?? "")?.[0].trim().replace(/^(?:https?:\/\/)?(?:www\.)?/i, "");
+  const host = url.host.replace(/^www\./, "");
+  if (said !== undefined && said.toLowerCase() !== host) made.append(` (${url.host || url.href})`);
+  return made;
 }

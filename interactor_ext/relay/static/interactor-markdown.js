@@ -3,7 +3,8 @@
  * that is neither http, https, mailto, tel nor of the page. Answers are untrusted, so no step makes markup of them, and
  * the time that any text takes grows with its length alone.
  *
- * @typedef {{lines: string[], at: number, depth: number, copy: string, headings: number[], open?: Open}} Source
+ * @typedef {{lines: string[], at: number, depth: number, options: Options, headings: number[], open?: Open}} Source
+ * @typedef {import("./interactor-markdown.js").MarkdownOptions} Options
  * @typedef {object} Open a list or table that may go on
  * @property {number} at the line of its first item, or row
  * @property {readonly number[]} headings before it
@@ -11,7 +12,7 @@
  * @property {(block: Node) => Node} parentIn their parent
  */
 
-import { element, fragmentOf, renew } from "./interactor-chat-dom.js";
+import { attempt, button, element, fragmentOf, renew } from "./interactor-chat-dom.js";
 import { inline } from "./interactor-markdown-inline.js";
 
 /** Quotes and lists within each other; what is deeper is text. */
@@ -22,6 +23,8 @@ const FIRST_HEADING = 2;
 const LINE_END = /\r\n|\r|\n/g;
 const FENCE = /^( {0,3})(`{3,}|~{3,})(.*)$/;
 const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*))?$/;
+const MATH = /^ {0,3}(?:\$\$(?!.*\$\$)|\\\[(?!.*\\\]))/;
+const MATH_END = /(?:\$\$|\\\])[ \t]*$/;
 const RULE = /^ {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$/;
 const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^([ \t]*)([-*+]|\d{1,9}[.)])(?:([ \t]+)(.*))?$/;
@@ -30,17 +33,17 @@ const DELIMITERS = /^\|? *:?-+:?(?: *\| *:?-+:?)* *\|?$/;
 
 /**
  * @param {string} text
- * @param {{copy?: string}} [texts] the text of the button of a block of code
+ * @param {Options} [options]
  * @returns {DocumentFragment}
  */
-export function renderMarkdown(text, { copy = "Copy" } = {}) {
-  return fragmentOf(blocks(sourceOf(text, copy, [])));
+export function renderMarkdown(text, options = {}) {
+  return fragmentOf(blocks(sourceOf(text, options, [])));
 }
 
 /** Shows Markdown that grows at its end. What more text can't change stays as it is, and isn't parsed again. */
 export class GrowingMarkdown {
   #node;
-  #copy;
+  #options;
   /** The settled text: what it shows can't change. */
   #text = "";
   /** How many blocks it has. */
@@ -56,18 +59,18 @@ export class GrowingMarkdown {
 
   /**
    * @param {Node} node
-   * @param {{copy?: string}} [texts]
+   * @param {Options} [options]
    */
-  constructor(node, { copy = "Copy" } = {}) {
+  constructor(node, options = {}) {
     this.#node = node;
-    this.#copy = copy;
+    this.#options = options;
   }
 
   /** @param {string} text all of it */
   show(text) {
     if (!text.startsWith(this.#text)) [this.#text, this.#count, this.#headings, this.#open] = ["", 0, [], undefined];
     const rest = text.slice(this.#text.length);
-    const source = sourceOf(rest, this.#copy, [...this.#headings]);
+    const source = sourceOf(rest, this.#options, [...this.#headings]);
     let end = this.#goOn(source);
     const shown = this.#count + (this.#open ? 1 : 0);
     const found = [];
@@ -135,12 +138,12 @@ function isSettled({ at, lines }) {
 
 /**
  * @param {string} text
- * @param {string} copy
+ * @param {Options} options
  * @param {number[]} headings
  * @returns {Source}
  */
-function sourceOf(text, copy, headings) {
-  return { lines: text.split(LINE_END), at: 0, depth: 0, copy, headings };
+function sourceOf(text, options, headings) {
+  return { lines: text.split(LINE_END), at: 0, depth: 0, options, headings };
 }
 
 /**
@@ -187,10 +190,11 @@ function nested(source, line) {
  */
 function leaf(source, line) {
   if (fenceOf(line)) return code(source);
+  if (MATH.test(line)) return math(source);
   const heading = HEADING.exec(line);
   if (heading) {
     source.at += 1;
-    return headingOf(source.headings, heading[1].length, (heading[2] ?? "").replace(/(^|[ \t])#+[ \t]*$/, ""));
+    return headingOf(source, heading[1].length, (heading[2] ?? "").replace(/(^|[ \t])#+[ \t]*$/, ""));
   }
   if (RULE.test(line)) {
     source.at += 1;
@@ -202,16 +206,16 @@ function leaf(source, line) {
 /**
  * A heading is at most one level below the one before it, as screen readers expect.
  *
- * @param {number[]} above
+ * @param {Source} source
  * @param {number} depth
  * @param {string} text
  */
-function headingOf(above, depth, text) {
+function headingOf({ headings: above, options }, depth, text) {
   while (above.length && above[above.length - 1] >= depth) above.pop();
   above.push(depth);
   const level = Math.min(6, FIRST_HEADING + above.length - 1);
   const tag = /** @type {"h2"} */ (`h${level}`);
-  return element(tag, { dir: "auto", class: `level-${depth}` }, inline(text.trim()));
+  return element(tag, { dir: "auto", class: `level-${depth}` }, inline(text.trim(), options));
 }
 
 /** The parts of the line that opens a block of code. @param {string} line */
@@ -233,10 +237,29 @@ function code(source) {
     }
     text.push(source.lines[source.at].replace(spaces, ""));
   }
-  const copy = element("button", { type: "button", class: "small copy", part: "button copy" }, source.copy);
-  const top = element("div", { class: "code-top" }, element("span", {}, about.trim().split(" ")[0]), copy);
-  const block = element("pre", { part: "code", tabindex: "0" }, element("code", {}, text.join("\n")));
+  const [language] = about.trim().split(" ");
+  const { copy = "Copy", onCopy, highlightCode } = source.options;
+  const whole = text.join("\n");
+  const shown = (highlightCode && attempt(() => highlightCode(whole, language))) ?? whole;
+  const block = element("pre", { part: "code", tabindex: "0" }, element("code", {}, shown));
+  const top = element("div", { class: "code-top" }, element("span", {}, language));
+  if (onCopy) {
+    const copies = button("copy", () => onCopy(copies.closest(".code-block")?.querySelector("pre")?.textContent ?? "", copies));
+    copies.append(copy);
+    top.append(copies);
+  }
   return element("div", { class: "code-block", dir: "ltr" }, top, block);
+}
+
+/** A formula on lines of its own, up to an empty line. @param {Source} source */
+function math(source) {
+  const lines = [source.lines[source.at]];
+  let isOpen = true;
+  for (source.at += 1; isOpen && source.lines[source.at]?.trim(); source.at++) {
+    isOpen = !MATH_END.test(source.lines[source.at]);
+    lines.push(source.lines[source.at]);
+  }
+  return element("p", { dir: "ltr", class: "text" }, inline(lines.join("\n"), source.options));
 }
 
 /** @param {Source} source */
@@ -335,7 +358,7 @@ function isTable({ lines, at }) {
 /** @param {Source} source */
 function table(source) {
   const sides = cells(source.lines[source.at + 1]).map(sideOf);
-  const head = element("thead", {}, row("th", sides, source.lines[source.at]));
+  const head = element("thead", {}, row("th", sides, source.lines[source.at], source.options));
   source.at += 2;
   const partsOf = (/** @type {Source} */ source) => rows(source, sides);
   const parentIn = (/** @type {any} */ block) => block.querySelector("tbody");
@@ -351,7 +374,7 @@ function table(source) {
 function* rows(source, sides) {
   for (let line; isText((line = source.lines[source.at])); ) {
     source.at += 1;
-    yield row("td", sides, line);
+    yield row("td", sides, line, source.options);
   }
 }
 
@@ -359,11 +382,12 @@ function* rows(source, sides) {
  * @param {"th" | "td"} tag
  * @param {string[]} sides
  * @param {string} line
+ * @param {Options} options
  */
-function row(tag, sides, line) {
+function row(tag, sides, line, options) {
   const texts = cells(line);
   const made = sides.map((side, index) => {
-    return element(tag, { dir: "auto", ...(side && { class: side }) }, inline(texts[index] ?? ""));
+    return element(tag, { dir: "auto", ...(side && { class: side }) }, inline(texts[index] ?? "", options));
   });
   return element("tr", {}, fragmentOf(made));
 }
@@ -384,7 +408,7 @@ function cells(line) {
 function paragraph(source) {
   const lines = [source.lines[source.at]];
   for (source.at += 1; isText(source.lines[source.at]) && !isTable(source); source.at++) lines.push(source.lines[source.at]);
-  return element("p", { dir: "auto" }, inline(lines.map((line) => line.trimStart()).join("\n").trimEnd()));
+  return element("p", { dir: "auto" }, inline(lines.map((line) => line.trimStart()).join("\n").trimEnd(), source.options));
 }
 
 /** @param {string | undefined} line */
@@ -396,5 +420,5 @@ function isText(line) {
 function startsBlock(line) {
   const item = ITEM.exec(line);
   if (item) return item[4] !== undefined;
-  return fenceOf(line) !== null || HEADING.test(line) || RULE.test(line) || QUOTE.test(line);
+  return fenceOf(line) !== null || MATH.test(line) || HEADING.test(line) || RULE.test(line) || QUOTE.test(line);
 }

@@ -98,6 +98,9 @@ export interface InteractorChatProps extends Omit<HTMLAttributes<InteractorChatE
   prompts?: readonly string[];
   /** What an answer is shown as, in place of the chat's own Markdown. What it returns is not sanitized. */
   renderMarkdown?: (text: string) => ReactNode | Node;
+  /** What a formula, and the text of a block of code, are shown as. */
+  renderMath?: InteractorChatElement["renderMath"];
+  highlightCode?: InteractorChatElement["highlightCode"];
   /** In place of the English texts. */
   texts?: InteractorChatTextsOverride;
   onEvent?: (event: StreamEvent) => void;

@@ -177,6 +177,7 @@ const useEffectBeforeEvents = typeof window === "undefined" ? useEffect : useLay
 /** Of nodes that React renders into. */
 let count = 0;
 /** What a page may change at any time, by the element's properties. */
+const HOOKS = /** @type {const} */ (["renderMath", "highlightCode"]);
 const PROPERTIES = /** @type {const} */ (["credentials", "texts", "prompts", "keepOpen"]);
 
 export const InteractorChat = forwardRef(ChatComponent);
@@ -187,7 +188,7 @@ export const InteractorChat = forwardRef(ChatComponent);
  */
 function ChatComponent(props, ref) {
   const { className, assistantName, renderMarkdown, toolLabels, headers, onEvent, onError, children, ...rest } = props;
-  const { credentials, texts, prompts, keepOpen, ...attributes } = rest;
+  const { credentials, texts, prompts, keepOpen, renderMath, highlightCode, ...attributes } = rest;
   const element = useRef(/** @type {InteractorChatElement | null} */ (null));
   useImperativeHandle(ref, () => /** @type {InteractorChatElement} */ (element.current), []);
   const latest = useRef(props);
@@ -216,6 +217,14 @@ function ChatComponent(props, ref) {
     const chat = /** @type {InteractorChatElement} */ (element.current);
     chat.renderMarkdown = isMarkdown ? (text, shown) => nodeOf(latest.current, text, shown, setRendered) : undefined;
   }, [isMarkdown]);
+  useEffectBeforeEvents(() => {
+    const chat = /** @type {any} */ (element.current);
+    const newest = /** @type {any} */ (latest);
+    for (const name of HOOKS) {
+      const isGiven = newest.current[name] !== undefined;
+      chat[name] = isGiven ? (/** @type {unknown[]} */ ...given) => newest.current[name]?.(...given) : undefined;
+    }
+  }, [renderMath !== undefined, highlightCode !== undefined]);
   const labels = hasLabels ? true : JSON.stringify(toolLabels);
   useEffectBeforeEvents(() => {
     const chat = /** @type {InteractorChatElement} */ (element.current);

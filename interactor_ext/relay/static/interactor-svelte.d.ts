@@ -8,7 +8,7 @@ export * from "./interactor-chat.js";
 /** Attributes, properties and events of `<interactor-chat>` in markup. */
 export interface InteractorChatAttributes
   extends HTMLAttributes<InteractorChatElement>,
-    Partial<Pick<InteractorChatElement, "headers" | "credentials" | "renderMarkdown" | "toolLabels" | "texts">> {
+    Partial<Pick<InteractorChatElement, "headers" | "credentials" | "renderMarkdown" | "renderMath" | "highlightCode" | "toolLabels" | "texts">> {
   room?: string;
   instance?: string;
   endpoint?: string;

@@ -7,7 +7,7 @@ export * from "./interactor-chat.js";
 
 /** Attributes, properties and events of `<interactor-chat>` in a template. */
 export interface InteractorChatProps
-  extends Partial<Pick<InteractorChatElement, "headers" | "credentials" | "renderMarkdown" | "toolLabels" | "prompts" | "texts">> {
+  extends Partial<Pick<InteractorChatElement, "headers" | "credentials" | "renderMarkdown" | "renderMath" | "highlightCode" | "toolLabels" | "prompts" | "texts">> {
   room?: string;
   instance?: string;
   endpoint?: string;
