@@ -18,40 +18,38 @@ from pathlib import Path
 from typing import Any
 
 from browser_types import browser_types
+from document import Document, SpecificationError, read
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from plan import Api
-from ruamel.yaml import YAML
-from specification import SpecificationError, parse
+from specification import parse
 
 TEMPLATES = Path(__file__).resolve().parent
 ROOT = TEMPLATES.parent
 SPECIFICATION = ROOT / "openapi.yaml"
 TYPES = ROOT / "interactor_ext" / "relay" / "static" / "interactor-types.d.ts"
 # Isolated and without a cache: the text of the package must not depend on the folder it is written to.
+# In each package: the files that the generator wrote, and may delete.
+MANIFEST = ".generated"
 RUFF = ("--isolated", "--no-cache", "--target-version=py311", "--line-length=120", "--quiet")
 LINT = ("check", ".", *RUFF, "--select=F401,I,UP", "--fix", "--config=lint.isort.split-on-trailing-comma=false")
 FORMAT = ("format", ".", *RUFF, "--config=format.skip-magic-trailing-comma=true")
 
 
-def generate(specification: Path, package: Path) -> None:
+def generate(document: Document, package: Path, *, own: bool) -> None:
     """Write the package into the folder `package`, which must not exist."""
-    # As JSON, whose keys are strings and whose values are no dates: the parser refuses `200:` without quotes.
-    text = json.dumps(read(specification), indent=1, ensure_ascii=False, default=str) + "\n"
-    try:
-        files = render(parse(json.loads(text)))
-    except SpecificationError as error:
-        sys.exit(f"{error}\n{specification.name} gave warnings or errors; nothing was written.")
+    files = render(parse(document, own=own))
     for name, content in files.items():
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text(content, encoding="utf-8")
     for arguments in (LINT, FORMAT):
-        # The version that is pinned stands beside this interpreter.
+        # The pinned version, which is installed with this interpreter.
         command = [sys.executable, "-m", "ruff", *arguments]
         run = subprocess.run(command, cwd=package, capture_output=True, text=True, check=False)  # noqa: S603 - made above
         if run.returncode:
-            sys.exit(f"{run.stdout}{run.stderr}\nruff does not take the generated code; nothing was written.")
+            sys.exit(f"{run.stdout}{run.stderr}\nruff rejects the generated code. Nothing was written.")
     shutil.copytree(TEMPLATES / "package", package, dirs_exist_ok=True)
     (package / "py.typed").touch()
+    text = json.dumps(document.data, indent=1, ensure_ascii=False) + "\n"
     (package / "openapi.json").write_text(text, encoding="utf-8")
 
 
@@ -90,18 +88,19 @@ def render(api: Api) -> dict[str, str]:
     }
 
 
-def read(specification: Path) -> dict[str, Any]:
-    document: dict[str, Any] = YAML(typ="safe").load(specification)
-    return document
-
-
 def contents(package: Path) -> dict[str, str]:
     """The text of every file of the package, by its path within it."""
     return {
         path.relative_to(package).as_posix(): path.read_text(encoding="utf-8")
         for path in sorted(package.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and path.suffix != ".pyc" and not path.relative_to(package).as_posix().startswith(".")
     }
+
+
+def manifest(package: Path) -> set[str]:
+    """The files that the generator wrote into `package`."""
+    listed = package / MANIFEST
+    return set(listed.read_text(encoding="utf-8").splitlines()) if listed.exists() else set()
 
 
 def differences(old: dict[str, str], new: dict[str, str]) -> list[str]:
@@ -121,7 +120,12 @@ def update(package: Path, old: dict[str, str], new: dict[str, str]) -> None:
     for name in old.keys() - new.keys():
         (package / name).unlink()
     for folder in {Path(name).parent for name in old} - {Path(name).parent for name in new}:
-        shutil.rmtree(package / folder, ignore_errors=True)
+        shutil.rmtree(package / folder / "__pycache__", ignore_errors=True)
+        if not any((package / folder).iterdir()):
+            (package / folder).rmdir()
+    listed = "".join(f"{name}\n" for name in sorted(new))
+    if not (package / MANIFEST).exists() or (package / MANIFEST).read_text(encoding="utf-8") != listed:
+        (package / MANIFEST).write_text(listed, encoding="utf-8")
 
 
 def main() -> int:
@@ -129,19 +133,32 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the package is not up to date")
     parser.add_argument("--output", type=Path, help="the package's folder")
     parser.add_argument("--specification", type=Path, help="of another API, whose package goes to --output")
+    parser.add_argument("--force", action="store_true", help="overwrite files that the generator didn't write")
     arguments = parser.parse_args()
     if arguments.specification and not arguments.output:
         parser.error("--specification needs --output: interactor_client/ is the package of openapi.yaml")
-    specification = arguments.specification or SPECIFICATION
+    own = arguments.specification is None
+    specification = SPECIFICATION if own else arguments.specification
     package = arguments.output or ROOT / "interactor_client"
-    with tempfile.TemporaryDirectory() as folder:
-        generate(specification, Path(folder) / "client")
-        new = contents(Path(folder) / "client")
-    old = contents(package)
+    found, ours = contents(package), manifest(package)
+    foreign = [name for name in found if name not in ours]
+    if foreign and not arguments.check and not arguments.force:
+        shown = ", ".join(foreign[:3]) + ", ..." * (len(foreign) > 3)
+        sys.exit(
+            f"{package} contains files that the generator didn't write: {shown}. Choose another folder or pass --force."
+        )
+    try:
+        document = read(specification)
+        with tempfile.TemporaryDirectory() as folder:
+            generate(document, Path(folder) / "client", own=own)
+            new = contents(Path(folder) / "client")
+    except SpecificationError as error:
+        sys.exit(f"{error}\nNothing was written.")
+    old = {name: text for name, text in found.items() if name in ours or name in new}
     old_types = new_types = ""
-    if arguments.specification is None:
+    if own:
         old_types = TYPES.read_text(encoding="utf-8") if TYPES.exists() else ""
-        new_types = browser_types(read(specification))
+        new_types = browser_types(document.data)
     if not arguments.check:
         update(package, old, new)
         if new_types != old_types:
@@ -151,7 +168,7 @@ def main() -> int:
     difference = differences({**old, TYPES.name: old_types}, {**new, TYPES.name: new_types})
     sys.stdout.writelines(difference)
     if difference:
-        sys.stdout.write(f"\n{package.name}/ or {TYPES.name} is not what {specification.name} gives: generate it.\n")
+        sys.stdout.write(f"\n{package.name}/ or {TYPES.name} doesn't match {specification.name}. Generate it again.\n")
     return 1 if difference else 0
 
 

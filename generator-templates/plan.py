@@ -26,6 +26,8 @@ class Objects:
     """By the constant, quoted."""
     fallback: str
     """The variant for constants that are not listed; "" if there is none: the object is kept as it is."""
+    map: Type | None = None
+    """The only object variant, if it's a map."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +48,9 @@ class Type:
     """The type of a value."""
 
     kind: str
-    """any, bool, bytes, const, date, datetime, dict, int, list, model, null, number, str or union.
+    """any, bool, bytes, const, date, datetime, dict, int, list, map, model, null, number, str or union.
 
-    An object of which no property is documented is a dict.
+    An object without documented properties is a map if its values have a type, otherwise a dict.
     """
     annotation: str
     """Without Unset. An enum is closed in what is sent, and open in what is received."""
@@ -57,7 +59,7 @@ class Type:
     const: str = ""
     """The literal, of a const."""
     item: Type | None = None
-    """Of a list."""
+    """Of a list, or of the values of a map."""
     only: Type | None = None
     """Of a union whose other variant is null."""
     variants: Variants | None = None
@@ -85,6 +87,20 @@ class Field:
     converted: str = ""
     """`x-accepts`, of a body's list: the function of accepted.py that makes the list of what else the keyword takes."""
 
+    attribute: str = ""
+    """Its name in the model, if another parameter of the method has that name; otherwise ""."""
+    style: str = ""
+    """Of a parameter: form, comma, spaceDelimited, pipeDelimited, deepObject or json; "" for a text, or a list that
+    repeats its name."""
+    supplied_by: str = ""
+    """`x-supplied-by`: `view` or `stream` if it isn't a keyword of the method."""
+    read_only: bool = False
+    """Only the server sets it."""
+    write_only: bool = False
+    """No response has it."""
+    null_is_sent: bool = False
+    """None is sent as null. In a request marked `x-request`, that takes `x-sends-null`; otherwise None is left out."""
+
     @property
     def annotation(self) -> str:
         if not self.absent:
@@ -95,6 +111,8 @@ class Field:
     @property
     def default(self) -> str:
         """ "" if it must be given."""
+        if self.required and self.read_only:
+            return "ABSENT"
         return self.type.const if self.required else self.absent or "UNSET"
 
     @property
@@ -113,8 +131,10 @@ class Model:
     free: bool
     """No property is documented, so it is a dict."""
     is_request: bool
-    """Nobody but the caller makes one, and what is None in it is meant to be left out."""
+    """`x-request`: only callers create one. Enums in it are closed, and None is left out."""
     fields: tuple[Field, ...]
+    values: Type | None
+    """The type of what isn't documented by name; None if it may be anything."""
     bare: str
     """`x-bare`: the field, quoted, whose content some servers send in place of the whole (`true`: of `data`), or ""."""
     other_names: dict[str, str]
@@ -124,7 +144,8 @@ class Model:
 
     @property
     def imports(self) -> Imports:
-        return frozenset(each for each in imports_of(self.fields) if each[1] != self.name)
+        values = self.values.imports if self.values else frozenset[tuple[str, str]]()
+        return frozenset(each for each in imports_of(self.fields) | values if each[1] != self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +176,8 @@ class Body:
     field: Field
     argument: str
     """Of httpx: json, data, files or content."""
+    media_type: str
+    """For the header, quoted; "" if httpx sets it."""
     model: tuple[str, str] | None
     """The module and the name of the model whose fields are keywords of the method; None if the body is one keyword."""
     fields: tuple[Field, ...]
@@ -225,9 +248,13 @@ class Operation:
     server: str
     summary: str
     description: str
+    deprecated: bool
     path_fields: tuple[Field, ...]
     query_fields: tuple[Field, ...]
     header_fields: tuple[Field, ...]
+    cookie_fields: tuple[Field, ...]
+    accept: str
+    """The media types of the responses for the header, quoted; "" if they are all JSON."""
     body: Body | None
     answers: Answers
 
@@ -251,7 +278,7 @@ class Operation:
     @property
     def imports(self) -> Imports:
         body = (self.body.field,) if self.body else ()
-        taken = (*self.path_fields, *self.query_fields, *self.header_fields, *body)
+        taken = (*self.path_fields, *self.query_fields, *self.header_fields, *self.cookie_fields, *body)
         return imports_of((*taken, *self.answers.successes, *self.answers.errors))
 
     @property

@@ -5,18 +5,24 @@ The classes of that parser are not a public API: an upgrade of it breaks this mo
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
+from document import Document, Json, Problem, below
+from keywords import problems as problems_of_keywords
+from openapi_python_client import schema as oai
 from openapi_python_client.config import Config, ConfigFile, MetaType
 from openapi_python_client.parser import properties as parsed
 from openapi_python_client.parser.bodies import Body as ParsedBody
 from openapi_python_client.parser.errors import GeneratorError, ParseError
-from openapi_python_client.parser.openapi import Endpoint, GeneratorData
+from openapi_python_client.parser.openapi import Endpoint, GeneratorData, generate_operation_id
 from openapi_python_client.parser.responses import Response
+from openapi_python_client.schema.untrusted_string import UntrustedString
 from openapi_python_client.strings import ClassName, PythonIdentifier, in_f_string_literal
 from openapi_python_client.strings import in_double_quote_literal as quoted
 from openapi_python_client.strings import safe_for_docstring as in_docstring
@@ -37,6 +43,8 @@ from plan import (
     Wait,
     imports_of,
 )
+from pydantic import ValidationError
+from simplify import METHODS, simplify
 
 _KINDS: dict[type, str] = {
     parsed.AnyProperty: "any",
@@ -56,68 +64,196 @@ _KINDS: dict[type, str] = {
 # Values that are taken as they are: their Python types by kind, and those in words.
 _PLAIN = {"bool": ["bool"], "bytes": ["bytes"], "int": ["int"], "number": ["int", "float"], "str": ["str"]}
 _WORDS = {"bool": "a boolean", "bytes": "bytes", "float": "a number", "int": "an integer", "str": "a string"}
-# The parser appends "_" to the name of every builtin. Only keywords, and the names used in annotations, need it.
-_RESERVED = {"self", "bool", "datetime", "dict", "float", "int", "list", "str"}
+# The parser appends "_" to the name of every builtin. Only keywords, the names used in annotations, and those that the
+# generated code itself uses around a field need it.
+_RESERVED = {
+    *(
+        "self",
+        "bool",
+        "datetime",
+        "dict",
+        "float",
+        "int",
+        "list",
+        "str",
+        "cls",
+        "to_dict",
+        "from_dict",
+        "httpx",
+        "decode",
+    ),
+    *("additional_properties", "left_out", "outcome", "redacted", "names_only", "to_json", "number_in", "client"),
+    *(
+        "raise_decode_error",
+        "path_segment",
+        "query_text",
+        "in_query",
+        "as_text",
+        "in_cookie",
+        "says_nothing",
+        "as_received",
+    ),
+    *(
+        "as_object",
+        *(f"as_{kind}" for kind in ("bool", "const", "date", "datetime", "dict", "int", "list", "number", "str")),
+    ),
+}
+# Keywords that methods have beside those of the document.
+_OF_PAGES = {"prefetch", "on_invalid"}
+_OF_STREAMS = {"last_event_id", "max_reconnects", "on_reconnect", "on_invalid"}
+_OF_WAITS = {"until", "timeout"}
 # Fields of these names are secrets, whatever their schema says.
 _SECRETS = {"access_token", "client_secret", "refresh_token", "secret", "token"}
-# Parameters that the view around a method supplies, and those that a stream supplies itself.
-_OF_THE_VIEW = {"x-namespace", "namespace", "idempotency-key"}
-_OF_THE_STREAM = {"token", "last-event-id"}
 
 
-class SpecificationError(Exception):
-    """The specification cannot be read, or has something in it that is not supported."""
+# The models by name. The parser copies a model wherever it is used, often before it knows the properties.
+_MODELS: dict[str, parsed.ModelProperty] = {}
 
 
-def parse(document: dict[str, Any]) -> Api:
-    """The plan of a document, whose keys are strings and whose values are those of JSON.
+class _RefusedError(Exception):
+    """A part of the document can't be carried into code."""
+
+    def __init__(self, pointer: str, text: str) -> None:
+        super().__init__(text)
+        self.problem = Problem(pointer, text)
+
+
+def parse(document: Document, *, own: bool = False) -> Api:
+    """The plan of a document; in our own document, unknown extensions are errors, too.
 
     Raises:
-        SpecificationError: the parser warns of something in it, or it is not supported.
+        SpecificationError: It has a keyword that can't be carried into code, or the parser warns of something in it.
     """
-    settings = ConfigFile(literal_enums=True)
-    config = Config.from_sources(settings, MetaType.NONE, Path(), "utf-8", overwrite=False, output_path=None)
-    data = GeneratorData.from_dict(document, config=config)
-    if isinstance(data, GeneratorError):
-        raise SpecificationError(_explained(data))
-    collections = data.endpoint_collections_by_tag
-    errors = [*data.errors, *(error for each in collections.values() for error in each.parse_errors)]
-    if errors:
-        raise SpecificationError("\n\n".join(map(_explained, errors)))
-    about = {PythonIdentifier(tag["name"], "tag"): tag for tag in document.get("tags") or ()}
-    written = _operations_as_written(document)
-    tags = tuple(
-        Tag(
-            name=tag,
-            class_name=ClassName(tag, settings.field_prefix),
-            description=in_docstring(about.get(tag, {}).get("description") or f"The operations tagged `{tag}`."),
-            also_called=tuple(map(quoted, about.get(tag, {}).get("x-also-called") or ())),
-            operations=tuple(_operations(collection.endpoints, written)),
+    if problems := problems_of_keywords(document, own=own):
+        raise document.error(problems)
+    simple, problems = simplify(document)
+    if problems:
+        raise document.error(problems)
+    return _Plan(document, simple).api()
+
+
+class _Plan:
+    """The plan of a document, and what can't be carried into code."""
+
+    def __init__(self, document: Document, simple: Json) -> None:
+        self._document = document
+        self._simple = simple
+        self._problems: list[Problem] = []
+        self._written = _operations_as_written(Document(document.path, "", simple), self._problems)
+        settings = ConfigFile(literal_enums=True)
+        self._prefix = settings.field_prefix
+        self._data = self._parsed(
+            Config.from_sources(settings, MetaType.NONE, Path(), "utf-8", overwrite=False, output_path=None)
         )
-        for tag, collection in collections.items()
-    )
-    operations = [operation for tag in tags for operation in tag.operations]
-    ensured = {each.result.annotation for each in operations if each.body and each.body.ensured_by}
-    methods = {operation.id: f"{tag.name}.{operation.method}" for tag in tags for operation in tag.operations}
-    models = tuple(_model(each, ensured) for each in data.models)
-    return Api(
-        title=in_docstring(data.title),
-        version=in_docstring(data.version),
-        tags=tags,
-        methods=methods,
-        methods_by_written_id={
-            quoted(each["operationId"]): methods[name] for name, each in written.items() if name in methods
-        },
-        models=models,
-        enums=tuple(map(_enumeration, data.enums)),
-        families=tuple(_families(zip(data.models, models, strict=True))),
-    )
+
+    def _parsed(self, config: Config) -> GeneratorData:
+        data = GeneratorData.from_dict(self._simple, config=config)
+        if isinstance(data, GeneratorError):
+            raise self._document.error(_misfits(self._document, self._simple) or [Problem("", _explained(data))])
+        collections = data.endpoint_collections_by_tag.values()
+        errors = [*data.errors, *(error for each in collections for error in each.parse_errors)]
+        self._problems += [_located(error, self._simple) for error in errors]
+        if self._problems:
+            raise self._document.error(self._problems)
+        _MODELS.clear()
+        _MODELS.update({str(model.class_info.name): model for model in data.models})
+        return data
+
+    def api(self) -> Api:
+        data, simple = self._data, self._simple
+        class_names = {str(each.class_info.name) for each in (*data.models, *data.enums)}
+        tags = tuple(self._tags(class_names))
+        operations = [operation for tag in tags for operation in tag.operations]
+        ensured = {each.result.annotation for each in operations if each.body and each.body.ensured_by}
+        methods = {operation.id: f"{tag.name}.{operation.method}" for tag in tags for operation in tag.operations}
+        models = tuple(filter(None, (self._kept(_model, each, ensured) for each in data.models)))
+        families = tuple(_families(zip(data.models, models, strict=True))) if len(models) == len(data.models) else ()
+        for family in families:
+            if family.name in class_names:
+                at = _at(next(each for each in data.models if _extra(each.data).get("x-event-family") == family.name))
+                self._problems.append(Problem(at, f"The family {family.name!r} has the name of a model."))
+        if self._problems:
+            raise self._document.error(self._problems)
+        by_id = {
+            quoted(each["operationId"]): methods[name] for name, each in self._written.items() if "operationId" in each
+        }
+        return Api(
+            title=in_docstring(data.title),
+            version=in_docstring(data.version),
+            tags=tags,
+            methods=methods,
+            methods_by_written_id=by_id if simple.get("x-method-names") else {},
+            models=models,
+            enums=tuple(map(_enumeration, data.enums)),
+            families=families,
+        )
+
+    def _tags(self, class_names: set[str]) -> Iterator[Tag]:
+        about = {PythonIdentifier(tag["name"], "tag"): tag for tag in self._simple.get("tags") or ()}
+        for tag, collection in self._data.endpoint_collections_by_tag.items():
+            name = str(ClassName(tag, self._prefix))
+            yield Tag(
+                name=tag,
+                class_name=f"{name}Resource" if {name, f"Async{name}"} & class_names else name,
+                description=in_docstring(about.get(tag, {}).get("description") or f"The operations tagged `{tag}`."),
+                also_called=tuple(map(quoted, about.get(tag, {}).get("x-also-called") or ())),
+                operations=tuple(self._operations(collection.endpoints)),
+            )
+
+    def _operations(self, endpoints: list[Endpoint]) -> Iterator[Operation]:
+        methods: set[str] = set()
+        for endpoint in endpoints:
+            method = _method_name(endpoint)
+            if method in methods:
+                # Two operations that would share a name keep their whole ids.
+                method = str(endpoint.name)
+            methods.add(method)
+            if operation := self._kept(_operation, endpoint, method, self._written[str(endpoint.name)]):
+                yield operation
+
+    def _kept(self, build: Any, *arguments: Any) -> Any:
+        """What `build` returns; None if it refuses, which becomes an error at the end."""
+        try:
+            return build(*arguments)
+        except _RefusedError as error:
+            self._problems.append(error.problem)
+            return None
 
 
 def _explained(error: GeneratorError) -> str:
-    part = error.data if isinstance(error, ParseError) else None
-    shown = part.model_dump_json(indent=2, exclude_unset=True, by_alias=True) if part else None
-    return "\n".join(filter(None, (error.header, error.detail, shown)))
+    return ": ".join(" ".join(each.split()).rstrip(": ") for each in (error.header, error.detail) if each)
+
+
+def _located(error: ParseError, simple: Json) -> Problem:
+    """An error of the parser, with the pointer of the schema or the operation that it speaks of."""
+    pointer = str(_extra(error.data).get("x-at", ""))
+    if not pointer and (reference := getattr(error.data, "ref", None)):
+        pointer = str(reference.get_untrusted_value()).lstrip("#")
+    words = error.header.split()
+    if not pointer and words[:2] == ["WARNING", "parsing"]:
+        pointer = below(below("/paths", words[3]), words[2].lower())
+    return Problem(pointer, _explained(error))
+
+
+def _misfits(document: Document, simple: Json) -> list[Problem]:
+    """The values that have a wrong type."""
+    try:
+        oai.OpenAPI.model_validate(simple)
+    except ValidationError as invalid:
+        problems = []
+        for error in invalid.errors():
+            pointer = ""
+            for step in error["loc"]:
+                # The parser's names of variants and attributes are among the steps.
+                if document.at(below(pointer, step)) is not None:
+                    pointer = below(pointer, step)
+            problems.append(Problem(pointer, f"{error['msg']}."))
+        return problems
+    return []
+
+
+def _at(model: parsed.ModelProperty) -> str:
+    return str(_extra(model.data).get("x-at", ""))
 
 
 def _extra(data: Any) -> dict[str, Any]:
@@ -132,10 +268,7 @@ def _kind(prop: Any) -> str:
     if isinstance(prop, parsed.LiteralEnumProperty):
         return prop.value_type.__name__
     if isinstance(prop, parsed.ModelProperty):
-        return "dict" if _is_free(prop) else "model"
-    if type(prop) not in _KINDS:
-        # Rather than be left unchecked.
-        raise SpecificationError(f"kind of property not supported: {type(prop).__name__}")
+        return "model" if not _is_free(prop) else "map" if _values(prop) else "dict"
     return _KINDS[type(prop)]
 
 
@@ -143,11 +276,28 @@ def _is_free(model: parsed.ModelProperty) -> bool:
     return not model.data.properties and not model.data.allOf
 
 
+def _values(model: parsed.ModelProperty) -> Any:
+    """The property of the values of a map, or of the undocumented fields of a model; None if they may be anything."""
+    values = _canonical(model).additional_properties
+    return None if isinstance(values, parsed.AnyProperty) else values
+
+
+def _canonical(model: parsed.ModelProperty) -> parsed.ModelProperty:
+    """The copy of a model that knows its properties."""
+    return _MODELS[str(model.class_info.name)]
+
+
 def _type(prop: Any, *, sent: bool = False) -> Type:
     kind = _kind(prop)
     if kind == "list":
         item = _type(prop.inner_property, sent=sent)
         return Type(kind=kind, annotation=f"list[{item.annotation}]", imports=item.imports, item=item)
+    if kind == "map":
+        try:
+            item = _type(_values(prop), sent=sent)
+        except RecursionError:
+            raise _RefusedError(_at(prop), "A map that contains itself is not supported.") from None
+        return Type(kind=kind, annotation=f"dict[str, {item.annotation}]", imports=item.imports, item=item)
     if kind == "union":
         return _union(prop.inner_properties, sent)
     if isinstance(prop, parsed.LiteralEnumProperty | parsed.ModelProperty):
@@ -206,23 +356,62 @@ def _variants(types: list[Type], inner: list[Any], objects: Objects | None) -> V
 def _objects(variants: list[parsed.ModelProperty]) -> Objects | None:
     if not variants:
         return None
-    models = {str(each.class_info.name): _constants(each) for each in variants if not _is_free(each)}
-    names = [name for constants in models.values() for name in constants]
-    discriminator = names[0] if names and names.count(names[0]) > 1 else ""
-    others = [model for model, constants in models.items() if discriminator not in constants]
+    models = {str(each.class_info.name): each for each in variants if not _is_free(each)}
+    maps = [each for each in variants if _kind(each) == "map"]
+    if maps and len(variants) > 1:
+        raise _RefusedError(_at(maps[0]), "A map among other objects of a union is not supported.")
+    tags = {name: _tags(model) for name, model in models.items()}
+    discriminator = _discriminator(tags)
+    others = [name for name in models if discriminator not in tags[name]]
+    if not discriminator and len(models) > 1:
+        others = _by_demands(models)
     return Objects(
-        models=tuple(models),
+        models=tuple(others if len(others) == len(models) else models),
         free=len(models) < len(variants),
         discriminator=discriminator,
-        by_constant={models[model][discriminator]: model for model in models if model not in others},
+        by_constant={value: name for name in models if name not in others for value in tags[name][discriminator]},
         fallback=others[0] if discriminator and len(others) == 1 else "",
+        map=_type(maps[0]) if maps else None,
     )
 
 
-def _constants(model: parsed.ModelProperty) -> dict[str, str]:
-    """The strings that properties of the model always are, by their names."""
-    constants = {key: getattr(schema, "const", None) for key, schema in (model.data.properties or {}).items()}
-    return {quoted(key): quoted(const) for key, const in constants.items() if isinstance(const, str)}
+def _discriminator(tags: dict[str, dict[str, list[str]]]) -> str:
+    """The first property of which no two models have a value in common; "" if there is none."""
+    for name in dict.fromkeys(name for each in tags.values() for name in each):
+        values = Counter(value for each in tags.values() for value in each.get(name, ()))
+        if sum(name in each for each in tags.values()) > 1 and set(values.values()) == {1}:
+            return name
+    return ""
+
+
+def _by_demands(models: dict[str, parsed.ModelProperty]) -> list[str]:
+    """The models in an order in which the first that fits is meant: each requires what no later one knows."""
+    rest, ordered = dict(models), []
+    while rest:
+        for name, model in rest.items():
+            required = {each.name for each in _canonical(model).required_properties or ()}
+            others = [other for key, other in rest.items() if key != name]
+            if all(required - {each.name for each in _properties(_canonical(other))} for other in others):
+                ordered.append(rest.pop(name) and name)
+                break
+        else:
+            names = " and ".join(map(repr, rest))
+            text = f"The variants {names} of a union can't be told apart. Add a discriminator or a constant property."
+            raise _RefusedError(_at(next(iter(rest.values()))), text)
+    return ordered
+
+
+def _tags(model: parsed.ModelProperty) -> dict[str, list[str]]:
+    """By name, the strings that properties of the model always are; those that a discriminator names come first."""
+    tags = {
+        quoted(name): [quoted(each) for each in values] for name, values in _extra(model.data).get("x-tags", {}).items()
+    }
+    for prop in _properties(_canonical(model)):
+        if isinstance(prop, parsed.ConstProperty) and isinstance(prop.value.raw_value, str):
+            tags.setdefault(quoted(prop.name), [quoted(prop.value.raw_value)])
+        elif isinstance(prop, parsed.LiteralEnumProperty) and prop.value_type is str and len(prop.values) == 1:
+            tags.setdefault(quoted(prop.name), [quoted(each) for each in prop.values])
+    return tags
 
 
 def _holds_binary(of: Type | None) -> bool:
@@ -234,61 +423,86 @@ def _holds_binary(of: Type | None) -> bool:
 # Fields and models
 
 
-def _field(prop: Any, *, sent: bool) -> Field:
+def _field(prop: Any, written: Json, *, sent: bool) -> Field:
+    """`written` is its schema, or the parameter, in the document."""
+    notes = [prop.description if "$ref" not in written else written.get("description") or prop.description]
+    if written.get("x-default") is not None:
+        notes.append(f"Default: {json.dumps(written['x-default'], ensure_ascii=False)}.")
+    if written.get("deprecated"):
+        notes.append("Deprecated.")
     return Field(
         key=quoted(prop.name),
         name=_name_of(prop),
-        variable=str(prop.python_name),
+        variable=f"{prop.python_name}_" if prop.python_name in _RESERVED else str(prop.python_name),
         type=_type(prop, sent=sent),
         required=prop.required,
-        description=in_docstring(prop.description or ""),
+        description=" ".join(in_docstring(each) for each in notes if each),
+        read_only=bool(written.get("readOnly")),
+        write_only=bool(written.get("writeOnly")),
     )
 
 
 def _name_of(prop: Any) -> str:
     bare = prop.python_name.removesuffix("_")
-    return str(prop.python_name) if iskeyword(bare) or bare in _RESERVED else bare
-
-
-def _sent(properties: Iterable[Any]) -> tuple[Field, ...]:
-    return tuple(_field(each, sent=True) for each in properties)
+    return f"{bare}_" if iskeyword(bare) or bare in _RESERVED else bare
 
 
 def _properties(model: parsed.ModelProperty) -> list[Any]:
     return [*(model.required_properties or []), *(model.optional_properties or [])]
 
 
+def _written(prop: Any, model: parsed.ModelProperty) -> Json:
+    found: Json = _extra(model.data).get("x-properties", {}).get(prop.name, {})
+    return found
+
+
 def _model(model: parsed.ModelProperty, ensured: set[str]) -> Model:
     extra = _extra(model.data)
     bare = extra.get("x-bare") or ""
-    is_request = model.data.additionalProperties is False
+    is_request = bool(extra.get("x-request"))
+    values = _values(model)
+    fields = tuple(_model_field(each, model, is_request) for each in _properties(model))
+    if twice := _twice(each.name for each in fields):
+        raise _RefusedError(_at(model), f"Two properties have the Python name {twice!r}.")
     return Model(
         name=str(model.class_info.name),
         module=str(model.class_info.module_name),
-        description=in_docstring(model.description or model.class_info.name),
+        description=_model_description(model),
         free=_is_free(model),
         is_request=is_request,
-        fields=tuple(_model_field(each, model, is_request) for each in _properties(model)),
+        fields=fields,
+        values=_type(values) if values else None,
         bare=quoted("data" if bare is True else bare),
         other_names={quoted(key): quoted(other) for key, other in (extra.get("x-other-names") or {}).items()},
         ensured=str(model.class_info.name) in ensured,
     )
 
 
+def _model_description(model: parsed.ModelProperty) -> str:
+    text = in_docstring(model.description or model.class_info.name)
+    return f"{text}\n\nDeprecated." if model.data.deprecated else text
+
+
+def _twice(names: Iterable[str]) -> str:
+    """The first name that occurs twice; "" if there is none."""
+    return next((name for name, count in Counter(names).items() if count > 1), "")
+
+
 def _model_field(prop: Any, model: parsed.ModelProperty, is_request: bool) -> Field:
-    field = _field(prop, sent=is_request)
+    written = _written(prop, model)
+    field = _field(prop, written, sent=is_request)
     if _holds_binary(field.type):
-        raise SpecificationError(f"binary data within JSON is not supported: {model.class_info.name}.{field.key}")
-    # Of a field that comes in by allOf, the parser hands over no schema.
-    schema = (model.data.properties or {}).get(prop.name)
+        at = written.get("x-at") or _at(model)
+        raise _RefusedError(at, f"Binary data within JSON is not supported: {model.class_info.name}.{field.key}.")
     extra = _extra(model.data)
     absent = {key: repr(value) for key, value in (extra.get("x-absent") or {}).items()}
-    marked = getattr(schema, "schema_format", None) == "password" or bool(getattr(schema, "writeOnly", None))
+    marked = written.get("format") == "password" or field.write_only
     return replace(
         field,
         absent=absent.get(prop.name, ""),
         secret=marked or prop.name in (extra.get("x-secret") or ()) or prop.python_name in _SECRETS,
-        numeric_string=bool(_extra(schema).get("x-numeric-string")),
+        numeric_string=bool(written.get("x-numeric-string")),
+        null_is_sent=field.type.nullable and (not is_request or bool(written.get("x-sends-null"))),
     )
 
 
@@ -306,7 +520,7 @@ def _families(models: Iterable[tuple[parsed.ModelProperty, Model]]) -> Iterator[
     families: dict[str, dict[str, Model]] = {}
     for each, model in models:
         if family := _extra(each.data).get("x-event-family"):
-            constant = next(iter(_constants(each).values()), "")
+            constant = next(iter(_tags(each).values()), [""])[0]
             families.setdefault(family, {})[constant] = model
     for name, members in families.items():
         yield Family(name=quoted(name), module=PythonIdentifier(name, ""), models=members)
@@ -315,22 +529,33 @@ def _families(models: Iterable[tuple[parsed.ModelProperty, Model]]) -> Iterator[
 # Operations
 
 
-def _operations_as_written(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The operations that have an id, by the name that the parser makes of it. It drops their `x-...`."""
-    items = (document.get("paths") or {}).values()
-    operations = (each for item in items for each in item.values() if isinstance(each, dict))
-    return {str(PythonIdentifier(each["operationId"], "")): each for each in operations if "operationId" in each}
+def _operations_as_written(document: Document, problems: list[Problem]) -> dict[str, Json]:
+    """The operations by the name that the parser makes of their ids, with the parameters of their paths.
 
-
-def _operations(endpoints: list[Endpoint], written: dict[str, dict[str, Any]]) -> Iterator[Operation]:
-    methods: set[str] = set()
-    for endpoint in endpoints:
-        method = _method_name(endpoint)
-        if method in methods:
-            # Two operations that would share a name keep their whole ids.
-            method = str(endpoint.name)
-        methods.add(method)
-        yield _operation(endpoint, method, written.get(str(endpoint.name), {}).get("x-positional") or [])
+    Notes in `x-at` and `x-parameters` where each is, and its parameters by their places and names.
+    """
+    written: dict[str, Json] = {}
+    for path, item in document.data["paths"].items():
+        for method in METHODS:
+            if (operation := item.get(method)) is None:
+                continue
+            at = below(below("/paths", path), method)
+            id_ = operation.get("operationId")
+            name = str(
+                PythonIdentifier(id_, "field_")
+                if id_
+                else generate_operation_id(path=UntrustedString(path), method=method, prefix="field_")
+            )
+            if name in written:
+                text = f"Two operations have the Python name {name!r}: the other is {written[name]['x-at']}."
+                problems.append(Problem(below(at, "operationId") if id_ else at, text))
+            listed = [
+                document.resolve(each) for each in (*item.get("parameters", ()), *operation.get("parameters", ()))
+            ]
+            parameters = {(each["in"], each["name"]): each for each in listed if {"in", "name"} <= each.keys()}
+            servers = operation.get("servers") or item.get("servers") or []
+            written[name] = {**operation, "x-at": at, "x-parameters": parameters, "x-servers": servers}
+    return written
 
 
 def _method_name(endpoint: Endpoint) -> str:
@@ -344,16 +569,42 @@ def _method_name(endpoint: Endpoint) -> str:
     return f"{name}_" if iskeyword(name) else name
 
 
-def _operation(endpoint: Endpoint, method: str, positional: list[str]) -> Operation:
-    successes = [each for each in endpoint.responses if _is_success(each)]
+def _operation(endpoint: Endpoint, method: str, written: Json) -> Operation:
+    successes = _successes(endpoint)
     servers = [server for each in successes if (server := _extra(each.data).get("x-server"))]
-    family = _event_family(endpoint.name, successes)
-    answers = Answers(successes=(), errors=(), optional=False) if family else _answers(endpoint)
-    path, url = _path(endpoint)
-    body = _body(endpoint.bodies[0]) if endpoint.bodies else None
-    query, header = _sent(endpoint.query_parameters), _sent(endpoint.header_parameters)
-    withheld = _OF_THE_VIEW | (_OF_THE_STREAM if family else set())
+    family = _event_family(written["x-at"], successes)
+    answers = (
+        Answers(successes=(), errors=(), optional=False) if family else _answers(endpoint, successes, written["x-at"])
+    )
+    path, url = _path(endpoint, written)
+    path_fields, query, header, cookies = (
+        tuple(_parameter(each, place, written) for each in listed)
+        for place, listed in (
+            ("path", endpoint.path_parameters),
+            ("query", endpoint.query_parameters),
+            ("header", endpoint.header_parameters),
+            ("cookie", endpoint.cookie_parameters),
+        )
+    )
     data = _envelope_data(successes)
+    is_page = data is not None and data.kind == "list" and {"page", "per_page"} <= {each.key for each in query}
+    wait = _wait(successes, data)
+    taken = (_OF_STREAMS if family else set()) | (_OF_PAGES if is_page else set()) | (_OF_WAITS if wait else set())
+    suppliers = {"view", "stream"} if family else {"view"}
+    if clashing := [
+        each.key
+        for each in (*path_fields, *query, *header, *cookies)
+        if each.name in taken and each.supplied_by not in suppliers
+    ]:
+        raise _RefusedError(
+            written["x-at"], f"The method has a keyword of its own with the name of the parameter {clashing[0]!r}."
+        )
+    keywords = tuple(each for each in (*query, *header, *cookies) if each.supplied_by not in suppliers)
+    body = (
+        _body(endpoint.bodies[0], taken | {each.name for each in (*path_fields, *keywords)})
+        if endpoint.bodies
+        else None
+    )
     if family:
         outcome = "stream"
         result = Type(kind="union", annotation=family, imports=frozenset({("", family)}))
@@ -361,42 +612,99 @@ def _operation(endpoint: Endpoint, method: str, positional: list[str]) -> Operat
         outcome = "whole" if answers.successes else "none"
         result = Type(kind="union", annotation=answers.success, imports=imports_of(answers.successes))
     else:
-        is_page = data.kind == "list" and {"page", "per_page"} <= {each.key for each in query}
         outcome, result = "page" if is_page else "data", data
+    if twice := _twice(each.name for each in (*path_fields, *(body.fields if body else ()), *keywords)):
+        raise _RefusedError(written["x-at"], f"Two parameters have the Python name {twice!r}.")
     return Operation(
         id=str(endpoint.name),
         tag=str(endpoint.tags[0]),
         http_method=endpoint.method.upper(),
         path=path,
-        url=url,
+        url=in_f_string_literal(_server_of(written)) + url if path_fields else quoted(_server_of(written)) + url,
         server=quoted(servers[-1] if servers else "core"),
         summary=in_docstring(endpoint.summary or endpoint.name.replace("_", " ").capitalize()),
         description=in_docstring(endpoint.description),
-        path_fields=_sent(endpoint.path_parameters),
+        deprecated=bool(written.get("deprecated")),
+        path_fields=path_fields,
         query_fields=query,
         header_fields=header,
+        cookie_fields=cookies,
+        accept=_accept(endpoint),
         body=body,
         answers=answers,
         method=method,
-        positional=_positional(endpoint.name, body, positional),
-        keywords=tuple(each for each in (*query, *header) if each.key.lower() not in withheld),
+        positional=_positional(written, body),
+        keywords=keywords,
         outcome=outcome,
         result=result,
-        wait=_wait(successes, data),
+        wait=wait,
         asks=_asks(successes),
     )
 
 
-def _positional(operation: str, body: Body | None, names: list[str]) -> tuple[Field, ...]:
+def _server_of(written: Json) -> str:
+    """The URL of an operation that has a server of its own; "" for the client's base URL."""
+    responses = (written.get("responses") or {}).values()
+    if not written["x-servers"] or any("x-server" in each for each in responses):
+        return ""
+    server = written["x-servers"][0]
+    url = str(server.get("url", ""))
+    for name, variable in (server.get("variables") or {}).items():
+        url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
+    if "://" not in url:
+        raise _RefusedError(written["x-at"], f"The server {url!r} of an operation must be an absolute URL.")
+    return url.rstrip("/")
+
+
+def _parameter(prop: Any, place: str, written: Json) -> Field:
+    parameter = written["x-parameters"][place, str(prop.name.get_untrusted_value())]
+    schema = parameter.get("schema") or {}
+    about = {"deprecated": parameter.get("deprecated"), "x-default": schema.get("x-default")}
+    field = _field(prop, {"$ref": "", "description": parameter.get("description"), **about}, sent=True)
+    return replace(
+        field, style=_style(parameter, place, field.type), supplied_by=str(parameter.get("x-supplied-by", ""))
+    )
+
+
+def _style(parameter: Json, place: str, type_: Type) -> str:
+    """How the parameter is written where that isn't as a single text, or as a list that repeats its name."""
+    if "x-content" in parameter:
+        return "json"
+    explode = bool(parameter.get("explode", parameter.get("style", "form") == "form" and place in ("query", "cookie")))
+    style = parameter.get("style", "form")
+    if place != "query":
+        kinds = ("dict", "map", "model") if place != "cookie" else ("dict", "map", "model", "list")
+        if explode and type_.kind in kinds:
+            raise _RefusedError(
+                "", f"The style of the {place} parameter {parameter['name']!r} is not supported: set 'explode: false'."
+            )
+        return ""
+    if type_.kind in ("dict", "map", "model", "any", "union") and style == "form":
+        return "form" if explode else "comma"
+    if type_.kind == "list" and style == "form":
+        return "" if explode else "comma"
+    if style == "deepObject":
+        return "deepObject"
+    return "" if explode or style == "form" else style
+
+
+def _accept(endpoint: Endpoint) -> str:
+    """The media types of the responses, where there are others than those of JSON."""
+    types = [each for response in endpoint.responses if (each := _extra(response.data).get("x-media"))]
+    types = list(dict.fromkeys(types))
+    return quoted(", ".join(types)) if set(types) - {"application/json", "*/*", "text/event-stream"} else ""
+
+
+def _positional(written: Json, body: Body | None) -> tuple[Field, ...]:
     """The fields of a body that `x-positional` names, in its order. A body that is one keyword is called `body`."""
     fields = {each.name if body and body.model is None else each.key: each for each in (body.fields if body else ())}
+    names = written.get("x-positional") or []
     for name in names:
         if name not in fields or fields[name].default:
-            problem = "is not required" if name in fields else "is no field of the body"
-            known = ", ".join(key for key, field in fields.items() if not field.default)
-            raise SpecificationError(
-                f"x-positional of {operation} names {name!r}, which {problem}; its required fields: {known or 'none'}"
-            )
+            problem = "isn't required" if name in fields else "isn't a field of the body"
+            known = ", ".join(key for key, field in fields.items() if not field.default) or "none"
+            text = f"'x-positional' names {name!r}, which {problem}. Required fields: {known}."
+            raise _RefusedError(below(written["x-at"], "x-positional"), text)
     return tuple(fields[name] for name in names)
 
 
@@ -420,11 +728,18 @@ def _is_success(response: Response) -> bool:
     return statuses is not None and 200 <= statuses[0] < 300
 
 
+def _successes(endpoint: Endpoint) -> list[Response]:
+    """Of an operation that documents no other success, the default response is one."""
+    successes = [each for each in endpoint.responses if _is_success(each)]
+    default = endpoint.responses.default
+    return successes or ([default] if default else [])
+
+
 def _has_body(response: Response) -> bool:
     return response.source["attribute"] != "None"
 
 
-def _answers(endpoint: Endpoint) -> Answers:
+def _answers(endpoint: Endpoint, documented: list[Response], at: str) -> Answers:
     successes, errors = [], []
     for response in endpoint.responses:
         answer = Answer(
@@ -433,23 +748,23 @@ def _answers(endpoint: Endpoint) -> Answers:
             type=_type(response.prop),
         )
         if not answer.source and _holds_binary(answer.type):
-            raise SpecificationError(f"binary data within JSON is not supported: {endpoint.name}")
-        if _has_body(response) and _is_success(response):
+            raise _RefusedError(at, "Binary data within JSON is not supported.")
+        if _has_body(response) and response in documented:
             successes.append(answer)
-        elif _has_body(response) and answer.type.kind == "model":
+        if _has_body(response) and not _is_success(response) and answer.type.kind == "model":
             errors.append(answer)
-    optional = not successes or any(_is_success(each) and not _has_body(each) for each in endpoint.responses)
+    optional = not successes or any(not _has_body(each) for each in documented)
     return Answers(successes=tuple(successes), errors=tuple(errors), optional=optional)
 
 
-def _event_family(operation: str, successes: list[Response]) -> str:
-    """The union of the events of a stream, by the mark of the first of them; "" if it is none."""
+def _event_family(at: str, successes: list[Response]) -> str:
+    """The union of the events of a stream, by the mark of the first of them; "" if it isn't a stream."""
     for response in successes:
         if _extra(response.data).get("x-event-stream"):
             event = next(iter(getattr(response.prop, "inner_properties", ())), response.prop)
             if family := _extra(getattr(event, "data", None)).get("x-event-family"):
                 return quoted(family)
-            raise SpecificationError(f"the events of the stream {operation} have no x-event-family")
+            raise _RefusedError(at, "The events of the stream have no 'x-event-family'.")
     return ""
 
 
@@ -458,34 +773,46 @@ def _envelope_data(successes: list[Response]) -> Type | None:
     body = next((each.prop for each in successes if _has_body(each)), None)
     if not isinstance(body, parsed.ModelProperty):
         return None
-    fields = {str(each.python_name): each for each in _properties(body)}
+    fields = {str(each.python_name): each for each in _properties(_canonical(body))}
     data = fields.pop("data", None)
     return _type(data) if data and data.required and not fields.keys() - {"meta"} else None
 
 
-def _path(endpoint: Endpoint) -> tuple[str, str]:
+def _path(endpoint: Endpoint, written: Json) -> tuple[str, str]:
     """The path with the names of its parameters, in which the parser puts the Python names, and its f-string."""
     raw = endpoint.path.get_untrusted_value()
     path, url = quoted(raw), in_f_string_literal(raw)
     for parameter in endpoint.path_parameters:
         key = quoted(parameter.name)
         path = path.replace(f"{{{parameter.python_name}}}", f"{{{key}}}")
-        segment = f"{{path_segment('{key}', {_name_of(parameter)})}}"
-        url = url.replace(f"{{{{{parameter.python_name}}}}}", segment)
+        name = _parameter(parameter, "path", written).name
+        value = name if _kind(parameter) == "str" else f"as_text('{key}', {name})"
+        url = url.replace(f"{{{{{parameter.python_name}}}}}", f"{{path_segment('{key}', {value})}}")
     return path, url if endpoint.path_parameters else path
 
 
-def _body(body: ParsedBody) -> Body:
-    field = _field(body.prop, sent=True)
+def _body(body: ParsedBody, taken: set[str]) -> Body:
+    field = _field(body.prop, {}, sent=True)
+    media = str(body.content_type.get_untrusted_value())
+    argument = body.body_type.value
+    usual = {"json": "application/json", "data": "application/x-www-form-urlencoded"}.get(argument, media)
+    header = "" if media in (usual, "multipart/form-data", "*/*") else quoted(media)
+    header = quoted(media) if argument == "content" else header
     if not isinstance(body.prop, parsed.ModelProperty) or field.type.kind != "model":
-        return Body(field=field, argument=body.body_type.value, model=None, fields=(field,))
-    model = body.prop.class_info
+        return Body(field=field, argument=argument, media_type=header, model=None, fields=(field,))
+    model = _canonical(body.prop)
+    fields = [_keyword(each, model) for each in _properties(model)]
     return Body(
         field=field,
-        argument=body.body_type.value,
-        model=(str(model.module_name), str(model.name)),
-        fields=tuple(_keyword(each, body.prop) for each in _properties(body.prop)),
-        ensured_by=_ensured_by(_extra(body.prop.data).get("x-ensured-by", ())),
+        argument=argument,
+        media_type=header,
+        model=(str(model.class_info.module_name), str(model.class_info.name)),
+        fields=tuple(
+            replace(each, attribute=each.name, name=f"{each.name}_body") if each.name in taken else each
+            for each in fields
+            if not each.read_only
+        ),
+        ensured_by=_ensured_by(_extra(model.data).get("x-ensured-by", ())),
     )
 
 
@@ -495,8 +822,8 @@ def _ensured_by(names: str | list[str]) -> tuple[str, ...]:
 
 def _keyword(prop: Any, model: parsed.ModelProperty) -> Field:
     """A field of a body as a keyword of the method."""
-    field = _field(prop, sent=True)
-    accepts = _extra((model.data.properties or {}).get(prop.name)).get("x-accepts")
+    field = _field(prop, _written(prop, model), sent=True)
+    accepts = _written(prop, model).get("x-accepts")
     if accepts is None:
         return field
     # `list[X]` becomes `ToolIds[X]`, a generic alias of accepted.py.

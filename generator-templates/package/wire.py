@@ -70,6 +70,60 @@ def query_text(name: str, value: Any) -> Any:
     return str.__str__(value)
 
 
+def as_text(name: str, value: Any) -> str:
+    """`value` as text in a path, a header or a cookie; the items of a list and of an object separated by commas.
+
+    Raises:
+        ValueError: `value` is None, or contains another list or object.
+    """
+    plain = to_json(value)
+    if isinstance(plain, dict):
+        plain = [part for pair in plain.items() for part in pair]
+    return ",".join(_texts(name, plain if isinstance(plain, list) else [plain]))
+
+
+def in_query(name: str, value: Any, style: str) -> dict[str, Any]:
+    """The parameters of a query that represent `value` in a style of OpenAPI, `comma` or `json`; none for UNSET and None.
+
+    Raises:
+        ValueError: The style can't represent `value`.
+    """
+    if value is UNSET or value is None:
+        return {}
+    plain = to_json(value)
+    if style == "json":
+        return {name: json.dumps(plain, ensure_ascii=False)}
+    if isinstance(plain, dict) and style == "deepObject":
+        return {
+            key: each
+            for part, nested in plain.items()
+            for key, each in in_query(f"{name}[{part}]", nested, style).items()
+        }
+    if isinstance(plain, dict) and style == "form":
+        return {key: _texts(name, each if isinstance(each, list) else [each]) for key, each in plain.items()}
+    if isinstance(plain, dict):
+        plain = [part for pair in plain.items() for part in pair]
+    texts = _texts(name, plain if isinstance(plain, list) else [plain])
+    separator = {"comma": ",", "spaceDelimited": " ", "pipeDelimited": "|"}.get(style)
+    if separator is None:
+        return {name: texts}
+    if len(texts) > 1 and any(separator in text for text in texts):
+        raise ValueError(f"{name} contains {separator!r}, which separates its items")
+    return {name: separator.join(texts)}
+
+
+def _texts(name: str, values: list[Any]) -> list[str]:
+    if any(value is None or isinstance(value, list | dict) for value in values):
+        raise ValueError(f"{name} can't contain null, or a list or object within another")
+    return [value if isinstance(value, str) else json.dumps(value) for value in values]
+
+
+def in_cookie(values: Mapping[str, Any]) -> str:
+    """The header Cookie, without what is UNSET or None."""
+    given = {name: value for name, value in values.items() if value is not UNSET and value is not None}
+    return "; ".join(f"{name}={quote(as_text(name, value), safe='')}" for name, value in given.items())
+
+
 def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str):
         hint = ": an `await` is missing" if isinstance(value, Awaitable) else ""

@@ -19,7 +19,7 @@ class CreateDataSourceRequest(_Model):
     Attributes:
         name: Name of the data source.
         type: Where the data comes from, an uploaded file, a web address or a database.
-        config: A free JSON object. In Python it is a plain `dict`.
+        config: How to reach the data. Which keys it has depends on `type`.
         semantic_mappings: What its fields mean.
     """
 
@@ -28,7 +28,7 @@ class CreateDataSourceRequest(_Model):
     type: KnownDataSourceType
     """Where the data comes from, an uploaded file, a web address or a database."""
     config: JsonObject = _field(repr=redacted)
-    """A free JSON object. In Python it is a plain `dict`."""
+    """How to reach the data. Which keys it has depends on `type`."""
     semantic_mappings: list[SemanticMapping] | None | Unset = UNSET
     """What its fields mean."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)

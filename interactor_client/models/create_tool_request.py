@@ -18,7 +18,7 @@ class CreateToolRequest(_Model):
     Attributes:
         name: Name by which the assistant calls it.
         description: What it does and when to use it, in words for the assistant.
-        parameters: A free JSON object. In Python it is a plain `dict`.
+        parameters: JSON Schema of the arguments.
         callback_url: Where the platform should post calls of this tool. By default they only come as
             events.
     """
@@ -28,7 +28,7 @@ class CreateToolRequest(_Model):
     description: str
     """What it does and when to use it, in words for the assistant."""
     parameters: JsonObject
-    """A free JSON object. In Python it is a plain `dict`."""
+    """JSON Schema of the arguments."""
     callback_url: str | None | Unset = UNSET
     """Where the platform should post calls of this tool. By default they only come as events."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)

@@ -20,7 +20,7 @@ class CredentialConnectedData(_Model):
         provider: The service that the user connected, such as `google`.
         service_id: The service of the provider, such as `svc_google_calendar`.
         scopes: What the user granted, in the provider's own words.
-        metadata: A free JSON object. In Python it is a plain `dict`.
+        metadata: Data about the connection. May be empty.
         namespace: The tenant that it belongs to.
     """
 
@@ -33,7 +33,7 @@ class CredentialConnectedData(_Model):
     scopes: list[str] | Unset = UNSET
     """What the user granted, in the provider's own words."""
     metadata: JsonObject | Unset = UNSET
-    """A free JSON object. In Python it is a plain `dict`."""
+    """Data about the connection. May be empty."""
     namespace: str | Unset = UNSET
     """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)

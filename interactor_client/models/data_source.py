@@ -20,7 +20,8 @@ class DataSource(_Model):
         id: Id of the data source (`ds_...`).
         name: Name of the data source.
         type: Where the data comes from, an uploaded file, a web address or a database.
-        config: A free JSON object. In Python it is a plain `dict`.
+        config: How to reach the data. Which keys it has depends on `type`. Secrets in it are not shown
+            again.
         semantic_mappings: What its fields mean. May be empty.
     """
 
@@ -31,7 +32,7 @@ class DataSource(_Model):
     type: DataSourceType | None = None
     """Where the data comes from, an uploaded file, a web address or a database."""
     config: JsonObject = _field(factory=dict, repr=redacted)
-    """A free JSON object. In Python it is a plain `dict`."""
+    """How to reach the data. Which keys it has depends on `type`. Secrets in it are not shown again."""
     semantic_mappings: list[SemanticMapping] = _field(factory=list)
     """What its fields mean. May be empty."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)

@@ -22,7 +22,7 @@ class RoomToolCallCompletedData(_Model):
         tool_name: Name of the tool.
         status: `pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and
             never will.
-        result: Any JSON value.
+        result: The result of the tool.
         namespace: The tenant that it belongs to.
     """
 
@@ -37,7 +37,7 @@ class RoomToolCallCompletedData(_Model):
     status: ToolCallStatus | Unset = UNSET
     """`pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and never will."""
     result: Any | Unset = UNSET
-    """Any JSON value."""
+    """The result of the tool."""
     namespace: str | Unset = UNSET
     """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)

@@ -20,7 +20,7 @@ class RoomToolCallPendingData(_Model):
         room_id: The room (`room_...`).
         tool_id: The tool to run (`tool_...`).
         tool_name: Name of the tool.
-        arguments: A free JSON object. In Python it is a plain `dict`.
+        arguments: What to run it with. A model wrote it, so check it against the tool's schema first.
         namespace: The tenant that it belongs to.
     """
 
@@ -33,7 +33,7 @@ class RoomToolCallPendingData(_Model):
     tool_name: str = ""
     """Name of the tool."""
     arguments: JsonObject = _field(factory=dict)
-    """A free JSON object. In Python it is a plain `dict`."""
+    """What to run it with. A model wrote it, so check it against the tool's schema first."""
     namespace: str | Unset = UNSET
     """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)

@@ -17,13 +17,13 @@ class SubmitToolResultRequest(_Model):
 
     Attributes:
         tool_call_id: The call that the result belongs to (`tc_...`).
-        result: Any JSON value.
+        result: Any JSON value, null included. The assistant reads it, so an error may be put in words.
     """
 
     tool_call_id: str
     """The call that the result belongs to (`tc_...`)."""
     result: Any
-    """Any JSON value."""
+    """Any JSON value, null included. The assistant reads it, so an error may be put in words."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
 

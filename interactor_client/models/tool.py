@@ -19,7 +19,7 @@ class Tool(_Model):
         id: Id of the tool (`tool_...`).
         name: Name by which the assistant calls it.
         description: What it does and when to use it, in words for the assistant.
-        parameters: A free JSON object. In Python it is a plain `dict`.
+        parameters: JSON Schema of the arguments.
         callback_url: Where the platform posts the calls of this tool.
     """
 
@@ -30,7 +30,7 @@ class Tool(_Model):
     description: str = ""
     """What it does and when to use it, in words for the assistant."""
     parameters: JsonObject = _field(factory=dict)
-    """A free JSON object. In Python it is a plain `dict`."""
+    """JSON Schema of the arguments."""
     callback_url: str | None | Unset = UNSET
     """Where the platform posts the calls of this tool."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)

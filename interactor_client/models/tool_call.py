@@ -21,7 +21,7 @@ class ToolCall(_Model):
         arguments: What to run it with. A model wrote it, so check it against the tool's schema first.
         status: `pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and
             never will.
-        result: Any JSON value.
+        result: The result of the tool, once it is completed.
     """
 
     id: str
@@ -33,7 +33,7 @@ class ToolCall(_Model):
     status: ToolCallStatus | None = None
     """`pending` waits for `tools.submit_result`, `completed` has its result, `failed` has none and never will."""
     result: Any | Unset = UNSET
-    """Any JSON value."""
+    """The result of the tool, once it is completed."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
     left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)

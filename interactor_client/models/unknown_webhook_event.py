@@ -22,7 +22,7 @@ class UnknownWebhookEvent(_Model):
         timestamp: When it happened. Order events by it. Null if a delivery has no readable time.
         idempotency_key: The same in every delivery of the event: handle each key once.
         namespace: The tenant that it happened to; null for the default one.
-        data: Any JSON value.
+        data: What the event carries, in most cases an object.
     """
 
     id: str
@@ -36,7 +36,7 @@ class UnknownWebhookEvent(_Model):
     namespace: str | None
     """The tenant that it happened to; null for the default one."""
     data: Any
-    """Any JSON value."""
+    """What the event carries, in most cases an object."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
 

@@ -15,11 +15,11 @@ class UpdateRoomRequest(_Model):
     """The new metadata of a room.
 
     Attributes:
-        metadata: A free JSON object. In Python it is a plain `dict`.
+        metadata: Replaces it as a whole.
     """
 
     metadata: JsonObject
-    """A free JSON object. In Python it is a plain `dict`."""
+    """Replaces it as a whole."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
 

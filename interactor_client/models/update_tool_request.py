@@ -19,7 +19,7 @@ class UpdateToolRequest(_Model):
         name: Name by which the assistant calls it.
         description: What it does and when to use it, in words for the assistant.
         parameters: JSON Schema of the arguments.
-        callback_url: Where the platform should post calls of this tool.
+        callback_url: Where the platform should post calls of this tool. None removes it.
     """
 
     name: str | None | Unset = UNSET
@@ -29,7 +29,7 @@ class UpdateToolRequest(_Model):
     parameters: JsonObject | None | Unset = UNSET
     """JSON Schema of the arguments."""
     callback_url: str | None | Unset = UNSET
-    """Where the platform should post calls of this tool."""
+    """Where the platform should post calls of this tool. None removes it."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
 
@@ -42,7 +42,7 @@ class UpdateToolRequest(_Model):
             _json["description"] = to_json(self.description)
         if self.parameters is not UNSET and self.parameters is not None:
             _json["parameters"] = to_json(self.parameters)
-        if self.callback_url is not UNSET and self.callback_url is not None:
+        if self.callback_url is not UNSET:
             _json["callback_url"] = to_json(self.callback_url)
         return _json
 

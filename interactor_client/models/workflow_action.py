@@ -17,13 +17,13 @@ class WorkflowAction(_Model):
 
     Attributes:
         type: What an action does.
-        config: A free JSON object. In Python it is a plain `dict`.
+        config: How to do it. Which keys it has depends on `type`.
     """
 
     type: WorkflowActionType
     """What an action does."""
     config: JsonObject
-    """A free JSON object. In Python it is a plain `dict`."""
+    """How to do it. Which keys it has depends on `type`."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
     left_out: dict[str, Unset | None] = _field(factory=dict, eq=False, repr=False)

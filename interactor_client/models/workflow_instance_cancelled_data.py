@@ -19,7 +19,7 @@ class WorkflowInstanceCancelledData(_Model):
         instance_id: The instance (`wfi_...`).
         workflow_id: The workflow that it runs (`wf_...`).
         current_state: Name of the state that it was cancelled in.
-        context: A free JSON object. In Python it is a plain `dict`.
+        context: Its data.
         namespace: The tenant that it belongs to.
     """
 
@@ -30,7 +30,7 @@ class WorkflowInstanceCancelledData(_Model):
     current_state: str | Unset = UNSET
     """Name of the state that it was cancelled in."""
     context: JsonObject | Unset = UNSET
-    """A free JSON object. In Python it is a plain `dict`."""
+    """Its data."""
     namespace: str | Unset = UNSET
     """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)

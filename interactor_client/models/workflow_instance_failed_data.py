@@ -20,7 +20,7 @@ class WorkflowInstanceFailedData(_Model):
         instance_id: The instance (`wfi_...`).
         workflow_id: The workflow that it runs (`wf_...`).
         current_state: Name of the state that it failed in.
-        context: A free JSON object. In Python it is a plain `dict`.
+        context: Its data.
         error: Why something failed, as a text or as an object, depending on the server's version.
         namespace: The tenant that it belongs to.
     """
@@ -32,7 +32,7 @@ class WorkflowInstanceFailedData(_Model):
     current_state: str | Unset = UNSET
     """Name of the state that it failed in."""
     context: JsonObject | Unset = UNSET
-    """A free JSON object. In Python it is a plain `dict`."""
+    """Its data."""
     error: FailureDetail | str | Unset = UNSET
     """Why something failed, as a text or as an object, depending on the server's version."""
     namespace: str | Unset = UNSET

@@ -20,9 +20,8 @@ class WorkflowInstanceHaltedData(_Model):
         instance_id: The instance (`wfi_...`).
         workflow_id: The workflow that it runs (`wf_...`).
         current_state: Name of the state that it waits in.
-        context: A free JSON object. In Python it is a plain `dict`.
-        presentation: What to show to the person whose input is awaited. Servers put it in `config`, or in
-            `title`, `description` and `fields`: expect either.
+        context: Its data.
+        presentation: What to show to the person whose input is awaited.
         namespace: The tenant that it belongs to.
     """
 
@@ -33,11 +32,9 @@ class WorkflowInstanceHaltedData(_Model):
     current_state: str | Unset = UNSET
     """Name of the state that it waits in."""
     context: JsonObject | Unset = UNSET
-    """A free JSON object. In Python it is a plain `dict`."""
+    """Its data."""
     presentation: HaltingPresentation | Unset = UNSET
-    """What to show to the person whose input is awaited. Servers put it in `config`, or in `title`, `description`
-    and `fields`: expect either.
-    """
+    """What to show to the person whose input is awaited."""
     namespace: str | Unset = UNSET
     """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)

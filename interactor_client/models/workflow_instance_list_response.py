@@ -18,17 +18,13 @@ class WorkflowInstanceListResponse(_Model):
 
     Attributes:
         data: The items of the page. Empty beyond the last page.
-        meta: The position of a page in its list. Servers use one of two forms, so every field may be
-            missing: `page`, `per_page`, `total`, `total_pages`, `has_more`, or `current_page`, `per_page`,
-            `total_count`, `total_pages`.
+        meta: The position of the page. If missing, whether more pages follow is unknown.
     """
 
     data: list[WorkflowInstance]
     """The items of the page. Empty beyond the last page."""
     meta: PaginationMeta | Unset = UNSET
-    """The position of a page in its list. Servers use one of two forms, so every field may be missing: `page`,
-    `per_page`, `total`, `total_pages`, `has_more`, or `current_page`, `per_page`, `total_count`, `total_pages`.
-    """
+    """The position of the page. If missing, whether more pages follow is unknown."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)
     """Undocumented fields."""
 

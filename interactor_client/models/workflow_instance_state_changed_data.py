@@ -20,7 +20,7 @@ class WorkflowInstanceStateChangedData(_Model):
         workflow_id: The workflow that it runs (`wf_...`).
         previous_state: Name of the state that it left.
         current_state: Name of the state that it is in now.
-        context: A free JSON object. In Python it is a plain `dict`.
+        context: Its data.
         namespace: The tenant that it belongs to.
     """
 
@@ -33,7 +33,7 @@ class WorkflowInstanceStateChangedData(_Model):
     current_state: str | Unset = UNSET
     """Name of the state that it is in now."""
     context: JsonObject | Unset = UNSET
-    """A free JSON object. In Python it is a plain `dict`."""
+    """Its data."""
     namespace: str | Unset = UNSET
     """The tenant that it belongs to."""
     additional_properties: dict[str, Any] = _field(factory=dict, repr=names_only)

@@ -193,6 +193,8 @@ def test_check_option_writes_nothing_and_prints_the_diff(tmp_path: Path) -> None
     assert run_generate(tree).returncode == 0
     (package / "models" / "job.py").write_text("edited = True\n")
     (package / "stale.py").touch()
+    with (package / ".generated").open("a") as manifest:
+        manifest.write("stale.py\n")
     (tree / DECLARATIONS).write_text("edited by hand\n")
     before = contents(package)
     run = run_generate(tree, "--check")
@@ -239,7 +241,7 @@ def test_change_of_an_event_shows_in_the_declarations_for_the_browser(tmp_path: 
     ("schemas", "message"),
     [
         ({"Lost": record("", lost=reference("Nowhere"))}, "Nowhere"),
-        ({"Broken": {"type": "array"}}, "must have items"),
+        ({"Broken": {"type": "array"}}, "must have 'items'"),
         ({"Blob": record("", blob={**TEXT, "format": "binary"})}, "Blob.blob"),
     ],
 )
@@ -255,9 +257,9 @@ def test_warning_of_the_generator_fails_the_run(tmp_path: Path, schemas: dict[st
 @pytest.mark.parametrize(
     ("names", "problem"),
     [
-        (["colour"], "names 'colour', which is no field of the body; its required fields: id, type"),
-        (["ratio"], "names 'ratio', which is not required"),
-        (["from"], "names 'from', which is not required"),
+        (["colour"], "names 'colour', which isn't a field of the body. Required fields: id, type."),
+        (["ratio"], "names 'ratio', which isn't required"),
+        (["from"], "names 'from', which isn't required"),
     ],
 )
 def test_positional_field_must_be_a_required_one_of_the_body(tmp_path: Path, names: list[str], problem: str) -> None:
@@ -265,7 +267,7 @@ def test_positional_field_must_be_a_required_one_of_the_body(tmp_path: Path, nam
     document["paths"]["/things"]["post"]["x-positional"] = names
     run = run_generate(make_tree(tmp_path, document))
     assert run.returncode == 1
-    assert f"x-positional of import_thing {problem}" in run.stderr
+    assert f"/paths/~1things/post/x-positional: 'x-positional' {problem}" in run.stderr
 
 
 @pytest.mark.full
@@ -345,7 +347,6 @@ def test_unknown_union_variant_is_kept_unchanged(shapes: ModuleType, kind: Any) 
         ("time_or_part", "2025-01-15", datetime(2025, 1, 15, tzinfo=UTC)),
         ("parts_or_text", "text", "text"),
         ("either", {"neither": 1}, {"neither": 1}),
-        ("map", {"a": {"name": "p"}}, {"a": {"name": "p"}}),
     ],
 )
 def test_value_of_every_shape_is_decoded(shapes: ModuleType, field: str, value: Any, read: Any) -> None:

@@ -74,7 +74,7 @@ def sync(
         idempotency_key: A key of your choice, such as a UUID, that makes it safe to repeat the request. For
             24 hours the same key with the same body, in the same client and namespace, returns the first
             response again; with another body it gets 409.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -118,7 +118,7 @@ async def asyncio(
         idempotency_key: A key of your choice, such as a UUID, that makes it safe to repeat the request. For
             24 hours the same key with the same body, in the same client and namespace, returns the first
             response again; with another body it gets 409.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

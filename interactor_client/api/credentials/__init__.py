@@ -45,8 +45,7 @@ class Credentials(Advised, calls=True):
 
         Args:
             provider: Only credentials of this provider, such as `google`.
-            status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
-                by the user at the provider.
+            status: Only credentials in this status.
             page: Number of the page, counted from 1. Defaults to 1.
             per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
@@ -70,8 +69,7 @@ class Credentials(Advised, calls=True):
 
         Args:
             provider: Only credentials of this provider, such as `google`.
-            status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
-                by the user at the provider.
+            status: Only credentials in this status.
             per_page: How many items a page has at most, 1 to 100. Defaults to 20.
             prefetch: How many pages to request ahead.
             on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
@@ -228,8 +226,7 @@ class AsyncCredentials(Advised, calls=True):
 
         Args:
             provider: Only credentials of this provider, such as `google`.
-            status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
-                by the user at the provider.
+            status: Only credentials in this status.
             page: Number of the page, counted from 1. Defaults to 1.
             per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
@@ -253,8 +250,7 @@ class AsyncCredentials(Advised, calls=True):
 
         Args:
             provider: Only credentials of this provider, such as `google`.
-            status: `active` can be used, `expired` has to be connected again, `revoked` was withdrawn by you or
-                by the user at the provider.
+            status: Only credentials in this status.
             per_page: How many items a page has at most, 1 to 100. Defaults to 20.
             prefetch: How many pages to request ahead.
             on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.

@@ -68,7 +68,7 @@ def sync(*, client: Client, body: CompleteOAuthRequest, x_namespace: str | Unset
     stops a forged redirect. A code or state that is unknown, used or too old gets 422.
 
     Args:
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -97,7 +97,7 @@ async def asyncio(
     stops a forged redirect. A code or state that is unknown, used or too old gets 422.
 
     Args:
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

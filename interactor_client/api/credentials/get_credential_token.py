@@ -67,7 +67,7 @@ def sync(credential_id: str, *, client: Client, x_namespace: str | Unset = UNSET
 
     Args:
         credential_id: Id of the credential, such as `cred_5Tn8`.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -96,7 +96,7 @@ async def asyncio(credential_id: str, *, client: Client, x_namespace: str | Unse
 
     Args:
         credential_id: Id of the credential, such as `cred_5Tn8`.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

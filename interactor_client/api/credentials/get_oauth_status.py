@@ -65,7 +65,7 @@ def sync(flow_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> O
 
     Args:
         flow_id: Id of the flow, from the response of `credentials.initiate_oauth`, such as `flow_2Vb6`.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -93,7 +93,7 @@ async def asyncio(flow_id: str, *, client: Client, x_namespace: str | Unset = UN
 
     Args:
         flow_id: Id of the flow, from the response of `credentials.initiate_oauth`, such as `flow_2Vb6`.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

@@ -70,7 +70,7 @@ def sync(*, client: Client, body: InitiateOAuthRequest, x_namespace: str | Unset
     `credentials.get_oauth_status`.
 
     Args:
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -100,7 +100,7 @@ async def asyncio(
     `credentials.get_oauth_status`.
 
     Args:
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

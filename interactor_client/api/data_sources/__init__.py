@@ -35,7 +35,7 @@ class DataSources(Advised, calls=True):
         """List the data sources of a namespace.
 
         Args:
-            type: Where the data comes from, an uploaded file, a web address or a database.
+            type: Only data sources of this type.
             page: Number of the page, counted from 1. Defaults to 1.
             per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
@@ -56,7 +56,7 @@ class DataSources(Advised, calls=True):
         """Every item of every page, in order, as `list` returns them.
 
         Args:
-            type: Where the data comes from, an uploaded file, a web address or a database.
+            type: Only data sources of this type.
             per_page: How many items a page has at most, 1 to 100. Defaults to 20.
             prefetch: How many pages to request ahead.
             on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
@@ -84,7 +84,7 @@ class DataSources(Advised, calls=True):
         Args:
             name: Name of the data source.
             type: Where the data comes from, an uploaded file, a web address or a database.
-            config: A free JSON object. In Python it is a plain `dict`.
+            config: How to reach the data. Which keys it has depends on `type`.
             semantic_mappings: What its fields mean.
         """
         from ...models.create_data_source_request import CreateDataSourceRequest
@@ -184,7 +184,7 @@ class AsyncDataSources(Advised, calls=True):
         """List the data sources of a namespace.
 
         Args:
-            type: Where the data comes from, an uploaded file, a web address or a database.
+            type: Only data sources of this type.
             page: Number of the page, counted from 1. Defaults to 1.
             per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
@@ -205,7 +205,7 @@ class AsyncDataSources(Advised, calls=True):
         """Every item of every page, in order, as `list` returns them.
 
         Args:
-            type: Where the data comes from, an uploaded file, a web address or a database.
+            type: Only data sources of this type.
             per_page: How many items a page has at most, 1 to 100. Defaults to 20.
             prefetch: How many pages to request ahead.
             on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
@@ -233,7 +233,7 @@ class AsyncDataSources(Advised, calls=True):
         Args:
             name: Name of the data source.
             type: Where the data comes from, an uploaded file, a web address or a database.
-            config: A free JSON object. In Python it is a plain `dict`.
+            config: How to reach the data. Which keys it has depends on `type`.
             semantic_mappings: What its fields mean.
         """
         from ...models.create_data_source_request import CreateDataSourceRequest

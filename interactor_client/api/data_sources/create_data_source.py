@@ -66,7 +66,7 @@ def sync(*, client: Client, body: CreateDataSourceRequest, x_namespace: str | Un
     Nothing is read from it until `data_sources.sync`.
 
     Args:
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -94,7 +94,7 @@ async def asyncio(
     Nothing is read from it until `data_sources.sync`.
 
     Args:
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

@@ -64,7 +64,7 @@ def sync(data_source_id: str, *, client: Client, x_namespace: str | Unset = UNSE
 
     Args:
         data_source_id: Id of the data source, such as `ds_3Bn6`.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -90,7 +90,7 @@ async def asyncio(data_source_id: str, *, client: Client, x_namespace: str | Uns
 
     Args:
         data_source_id: Id of the data source, such as `ds_3Bn6`.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

@@ -40,7 +40,7 @@ class Messages(Advised, calls=True):
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
-            order: Oldest first (`asc`) or newest first (`desc`).
+            order: Oldest first (`asc`, the default) or newest first (`desc`).
             page: Number of the page, counted from 1. Defaults to 1.
             per_page: How many messages a page has at most, 1 to 100. Defaults to 50.
         """
@@ -63,7 +63,7 @@ class Messages(Advised, calls=True):
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
-            order: Oldest first (`asc`) or newest first (`desc`).
+            order: Oldest first (`asc`, the default) or newest first (`desc`).
             per_page: How many messages a page has at most, 1 to 100. Defaults to 50.
             prefetch: How many pages to request ahead.
             on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
@@ -135,7 +135,7 @@ class AsyncMessages(Advised, calls=True):
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
-            order: Oldest first (`asc`) or newest first (`desc`).
+            order: Oldest first (`asc`, the default) or newest first (`desc`).
             page: Number of the page, counted from 1. Defaults to 1.
             per_page: How many messages a page has at most, 1 to 100. Defaults to 50.
         """
@@ -158,7 +158,7 @@ class AsyncMessages(Advised, calls=True):
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
-            order: Oldest first (`asc`) or newest first (`desc`).
+            order: Oldest first (`asc`, the default) or newest first (`desc`).
             per_page: How many messages a page has at most, 1 to 100. Defaults to 50.
             prefetch: How many pages to request ahead.
             on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.

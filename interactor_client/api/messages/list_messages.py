@@ -90,11 +90,12 @@ def sync(
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
-        order: Oldest first (`asc`) or newest first (`desc`).
+        order: Oldest first (`asc`, the default) or newest first (`desc`).
         page: Number of the page, counted from 1. Defaults to 1.
         per_page: How many messages a page has at most, 1 to 100. Defaults to 50.
-        namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        namespace: The same as the header `X-Namespace`, for tools that cannot set headers. If they differ,
+            the response is 400.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -149,11 +150,12 @@ async def asyncio(
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
-        order: Oldest first (`asc`) or newest first (`desc`).
+        order: Oldest first (`asc`, the default) or newest first (`desc`).
         page: Number of the page, counted from 1. Defaults to 1.
         per_page: How many messages a page has at most, 1 to 100. Defaults to 50.
-        namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        namespace: The same as the header `X-Namespace`, for tools that cannot set headers. If they differ,
+            the response is 400.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

@@ -140,7 +140,7 @@ class Rooms(Advised, calls=True):
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
-            metadata: A free JSON object. In Python it is a plain `dict`.
+            metadata: Replaces it as a whole.
         """
         from ...models.update_room_request import UpdateRoomRequest
         from . import update_room as _endpoint
@@ -303,7 +303,7 @@ class AsyncRooms(Advised, calls=True):
 
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
-            metadata: A free JSON object. In Python it is a plain `dict`.
+            metadata: Replaces it as a whole.
         """
         from ...models.update_room_request import UpdateRoomRequest
         from . import update_room as _endpoint

@@ -35,7 +35,7 @@ class Tools(Advised, calls=True):
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
             tool_call_id: The call that the result belongs to (`tc_...`).
-            result: Any JSON value.
+            result: Any JSON value, null included. The assistant reads it, so an error may be put in words.
         """
         from ...models.submit_tool_result_request import SubmitToolResultRequest
         from . import submit_tool_result as _endpoint
@@ -84,7 +84,7 @@ class Tools(Advised, calls=True):
         Args:
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
-            parameters: A free JSON object. In Python it is a plain `dict`.
+            parameters: JSON Schema of the arguments.
             callback_url: Where the platform should post calls of this tool. By default they only come as
                 events.
         """
@@ -140,7 +140,7 @@ class Tools(Advised, calls=True):
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
             parameters: JSON Schema of the arguments.
-            callback_url: Where the platform should post calls of this tool.
+            callback_url: Where the platform should post calls of this tool. None removes it.
         """
         from ...models.update_tool_request import UpdateToolRequest
         from . import update_tool as _endpoint
@@ -179,7 +179,7 @@ class AsyncTools(Advised, calls=True):
         Args:
             room_id: Id of the room, such as `room_4Kd9`.
             tool_call_id: The call that the result belongs to (`tc_...`).
-            result: Any JSON value.
+            result: Any JSON value, null included. The assistant reads it, so an error may be put in words.
         """
         from ...models.submit_tool_result_request import SubmitToolResultRequest
         from . import submit_tool_result as _endpoint
@@ -230,7 +230,7 @@ class AsyncTools(Advised, calls=True):
         Args:
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
-            parameters: A free JSON object. In Python it is a plain `dict`.
+            parameters: JSON Schema of the arguments.
             callback_url: Where the platform should post calls of this tool. By default they only come as
                 events.
         """
@@ -288,7 +288,7 @@ class AsyncTools(Advised, calls=True):
             name: Name by which the assistant calls it.
             description: What it does and when to use it, in words for the assistant.
             parameters: JSON Schema of the arguments.
-            callback_url: Where the platform should post calls of this tool.
+            callback_url: Where the platform should post calls of this tool. None removes it.
         """
         from ...models.update_tool_request import UpdateToolRequest
         from . import update_tool as _endpoint

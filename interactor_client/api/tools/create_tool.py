@@ -60,7 +60,7 @@ def sync(*, client: Client, body: CreateToolRequest, x_namespace: str | Unset = 
     A tool does nothing until an assistant lists its id in `tools`.
 
     Args:
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -86,7 +86,7 @@ async def asyncio(*, client: Client, body: CreateToolRequest, x_namespace: str |
     A tool does nothing until an assistant lists its id in `tools`.
 
     Args:
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

@@ -64,7 +64,7 @@ def sync(tool_id: str, *, client: Client, x_namespace: str | Unset = UNSET) -> N
 
     Args:
         tool_id: Id of the tool, such as `tool_5Rw3`.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -90,7 +90,7 @@ async def asyncio(tool_id: str, *, client: Client, x_namespace: str | Unset = UN
 
     Args:
         tool_id: Id of the tool, such as `tool_5Rw3`.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

@@ -70,8 +70,9 @@ def sync(
     Args:
         page: Number of the page, counted from 1. Defaults to 1.
         per_page: How many items a page has at most, 1 to 100. Defaults to 20.
-        namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        namespace: The same as the header `X-Namespace`, for tools that cannot set headers. If they differ,
+            the response is 400.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -116,8 +117,9 @@ async def asyncio(
     Args:
         page: Number of the page, counted from 1. Defaults to 1.
         per_page: How many items a page has at most, 1 to 100. Defaults to 20.
-        namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        namespace: The same as the header `X-Namespace`, for tools that cannot set headers. If they differ,
+            the response is 400.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

@@ -71,7 +71,7 @@ def sync(
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -102,7 +102,7 @@ async def asyncio(
 
     Args:
         room_id: Id of the room, such as `room_4Kd9`.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

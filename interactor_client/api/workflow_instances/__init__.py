@@ -55,8 +55,7 @@ class WorkflowInstances(Advised, calls=True):
 
         Args:
             workflow_id: Only instances of this workflow.
-            status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
-                `completed`, `failed` and `cancelled` have ended.
+            status: Only instances in this status.
             page: Number of the page, counted from 1. Defaults to 1.
             per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
@@ -80,8 +79,7 @@ class WorkflowInstances(Advised, calls=True):
 
         Args:
             workflow_id: Only instances of this workflow.
-            status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
-                `completed`, `failed` and `cancelled` have ended.
+            status: Only instances in this status.
             per_page: How many items a page has at most, 1 to 100. Defaults to 20.
             prefetch: How many pages to request ahead.
             on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.
@@ -293,8 +291,7 @@ class AsyncWorkflowInstances(Advised, calls=True):
 
         Args:
             workflow_id: Only instances of this workflow.
-            status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
-                `completed`, `failed` and `cancelled` have ended.
+            status: Only instances in this status.
             page: Number of the page, counted from 1. Defaults to 1.
             per_page: How many items a page has at most, 1 to 100. Defaults to 20.
         """
@@ -318,8 +315,7 @@ class AsyncWorkflowInstances(Advised, calls=True):
 
         Args:
             workflow_id: Only instances of this workflow.
-            status: `running` moves by itself, `halted` waits for `workflow_instances.submit_input`;
-                `completed`, `failed` and `cancelled` have ended.
+            status: Only instances in this status.
             per_page: How many items a page has at most, 1 to 100. Defaults to 20.
             prefetch: How many pages to request ahead.
             on_invalid: Called with an error for each item that does not fit its model, and the item is skipped.

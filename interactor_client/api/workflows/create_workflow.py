@@ -68,7 +68,7 @@ def sync(*, client: Client, body: CreateWorkflowRequest, x_namespace: str | Unse
     else gets 422. A workflow cannot be changed later; define another one.
 
     Args:
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -95,7 +95,7 @@ async def asyncio(*, client: Client, body: CreateWorkflowRequest, x_namespace: s
     else gets 422. A workflow cannot be changed later; define another one.
 
     Args:
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

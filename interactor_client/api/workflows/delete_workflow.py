@@ -64,7 +64,7 @@ def sync(workflow_id: str, *, client: Client, x_namespace: str | Unset = UNSET) 
 
     Args:
         workflow_id: Id of the workflow, such as `wf_2Gt7`.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.
@@ -90,7 +90,7 @@ async def asyncio(workflow_id: str, *, client: Client, x_namespace: str | Unset 
 
     Args:
         workflow_id: Id of the workflow, such as `wf_2Gt7`.
-        x_namespace: Name of one of your tenants, such as `user_123` or `org_acme`. No control characters.
+        x_namespace: The tenant to act for. Defaults to the default namespace of your client.
 
     Raises:
         ApiError: The server answered with an error; a client that overrides `read` may raise others.

@@ -1,0 +1,143 @@
+"""Reads an OpenAPI document, and knows the line of each of its parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
+
+Json = dict[str, Any]
+
+
+class Problem(NamedTuple):
+    """What is wrong with a part of a document."""
+
+    pointer: str
+    """JSON pointer of the part."""
+    text: str
+
+
+class SpecificationError(Exception):
+    """The document can't be read, or contains something that isn't supported. One line for each problem."""
+
+    def __init__(self, message: str, problems: Iterable[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+class Document:
+    """An OpenAPI document."""
+
+    def __init__(self, path: Path, text: str, data: Json) -> None:
+        self.path = path
+        self.data = data
+        self._text = text
+
+    def line(self, pointer: str) -> int:
+        """The line of the part at `pointer`, or of the nearest part around it that exists."""
+        node, line = self._nodes, 1
+        for step in steps(pointer):
+            if isinstance(node.value, list) and node.id == "mapping":
+                found = next(((key, value) for key, value in node.value if str(key.value) == step), None)
+            elif isinstance(node.value, list) and step.isdecimal() and int(step) < len(node.value):
+                found = (node.value[int(step)],) * 2
+            else:
+                found = None
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        return line
+
+    @cached_property
+    def _nodes(self) -> Any:
+        # JSON may be indented with tabs, YAML may not.
+        text = self._text.replace("\t", " ") if self._text.lstrip().startswith("{") else self._text
+        return YAML(typ="safe").compose(text)
+
+    def at(self, pointer: str) -> Any:
+        """The part at `pointer`; None if there is none."""
+        part: Any = self.data
+        for step in steps(pointer):
+            if isinstance(part, list):
+                part = part[int(step)] if step.isdecimal() and int(step) < len(part) else None
+            else:
+                part = part.get(step) if isinstance(part, dict) else None
+        return part
+
+    def resolve(self, part: Any) -> Any:
+        """What `part` refers to, through any number of references; None if that doesn't exist."""
+        seen = set()
+        while isinstance(part, dict) and isinstance(part.get("$ref"), str):
+            if part["$ref"] in seen or not part["$ref"].startswith("#"):
+                return None
+            seen.add(part["$ref"])
+            part = self.at(part["$ref"][1:])
+        return part
+
+    def error(self, problems: Iterable[Problem]) -> SpecificationError:
+        """An error with a line for each problem."""
+        found = sorted(dict.fromkeys(problems), key=lambda each: (self.line(each.pointer), each))
+        shown = [f"{self.path.name}:{self.line(each.pointer)}: {each.pointer or '/'}: {each.text}" for each in found]
+        return SpecificationError("\n".join(shown), found)
+
+
+def steps(pointer: str) -> list[str]:
+    """The parts of a JSON pointer, unescaped."""
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+
+
+def below(pointer: str, step: str | int) -> str:
+    """The pointer of a part of the part at `pointer`."""
+    return f"{pointer}/{str(step).replace('~', '~0').replace('/', '~1')}"
+
+
+def read(path: Path) -> Document:
+    """The document in a file, whose keys are strings and whose values are those of JSON.
+
+    Raises:
+        SpecificationError: There is no such file, or it isn't a YAML or JSON object.
+    """
+    if ":/" in str(path) and not path.exists():  # pathlib makes one slash of two
+        raise SpecificationError(f"'{path}' is a URL. Download the document and pass the file.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise SpecificationError(f"{path.name}: The file isn't UTF-8 text.") from None
+    except OSError as error:
+        raise SpecificationError(f"Can't read '{path}': {error.strerror}.") from None
+    try:
+        data = json.loads(text, object_pairs_hook=_distinct) if text.lstrip().startswith("{") else None
+    except (json.JSONDecodeError, _DuplicateError):
+        data = None  # YAML's flow style, or an error whose line the reader of YAML knows
+    try:
+        # By way of JSON, whose keys are strings and whose values are no dates: `200:` needs no quotes.
+        data = data or json.loads(json.dumps(YAML(typ="safe").load(text), default=str))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = str(error.problem or error.context).splitlines()[0]
+        raise SpecificationError(
+            f"{path.name}:{mark.line + 1 if mark else 1}: {problem[0].upper()}{problem[1:]}."
+        ) from None
+    except (YAMLError, ValueError) as error:
+        raise SpecificationError(f"{path.name}: {str(error).splitlines()[0]}") from None
+    if not isinstance(data, dict):
+        what = "is empty" if data is None else "isn't an object"
+        raise SpecificationError(
+            f"{path.name}:1: The document {what}. It must start with 'openapi: 3.0.x' or 'openapi: 3.1.x'."
+        )
+    return Document(path, text, data)
+
+
+class _DuplicateError(ValueError):
+    """A key occurs twice in an object."""
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> Json:
+    if len(found := dict(pairs)) < len(pairs):
+        raise _DuplicateError
+    return found

@@ -1,0 +1,161 @@
+"""Checks each keyword of a document against keywords.txt: none is dropped without a word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from document import Document, Problem, below, steps
+
+STATUS = re.compile("default|[1-5](XX|[0-9][0-9])")
+TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
+# Without a default, the keys of these maps are names; `responses` has statuses.
+_REFERABLE = {
+    "Schema",
+    "Response",
+    "Parameter",
+    "Example",
+    "RequestBody",
+    "Header",
+    "SecurityScheme",
+    "Link",
+    "Callback",
+}
+
+
+class Keyword(NamedTuple):
+    """What becomes of a keyword."""
+
+    verdict: str
+    """carried, documentation, server or refused."""
+    type: str
+    note: str
+
+
+def _table() -> dict[str, dict[str, Keyword]]:
+    table: dict[str, dict[str, Keyword]] = {}
+    keywords: dict[str, Keyword] = {}
+    for line in Path(__file__).with_name("keywords.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith(" "):
+            name, verdict, kind, *note = line.split(None, 3)
+            keywords[name] = Keyword(verdict, kind, *note or [""])
+        elif not line.startswith("#"):
+            keywords = table.setdefault(line, {})
+    return table
+
+
+TABLE = _table()
+"""By object type, its keywords."""
+_EXTENSIONS = sorted({name for keywords in TABLE.values() for name in keywords if name.startswith("x-")})
+
+
+def problems(document: Document, *, own: bool) -> list[Problem]:
+    """What can't be carried into code. In our own document (`own`), unknown extensions count, too."""
+    version = str(document.data.get("openapi"))
+    if not re.match(r"3\.[01]\.", version):
+        what = "Swagger 2.0" if "swagger" in document.data else f"version {version!r}"
+        return [Problem("/openapi", f"OpenAPI 3.0 and 3.1 are supported, not {what}.")]
+    missing = [name for name in ("info", "paths") if name not in document.data]
+    if missing:
+        return [Problem("", f"The keyword {missing[0]!r} is missing.")]
+    return list(_Walk(document, own).of("OpenAPI", document.data, ""))
+
+
+class _Walk:
+    def __init__(self, document: Document, own: bool) -> None:
+        self._document = document
+        self._own = own
+
+    def of(self, kind: str, part: Any, pointer: str) -> Iterator[Problem]:
+        """The problems of a part of the document."""
+        if kind == "-":
+            return
+        if kind[0] in "[{":
+            is_list = kind[0] == "["
+            if not isinstance(part, list if is_list else dict):
+                yield Problem(pointer, f"Must be {'an array' if is_list else 'an object'}.")
+                return
+            for step, each in enumerate(part) if is_list else part.items():
+                if kind == "{Response}" and "/components/" not in pointer and not STATUS.fullmatch(step):
+                    if not step.startswith("x-"):
+                        yield Problem(
+                            below(pointer, step), f"{step!r} isn't a status, such as '200', '4XX' or 'default'."
+                        )
+                elif not (kind == "{PathItem}" and step.startswith("x-")):
+                    yield from self.of(kind[1:-1], each, below(pointer, step))
+        elif kind == "Schema" and isinstance(part, bool):
+            return
+        elif not isinstance(part, dict):
+            yield Problem(pointer, "Must be an object.")
+        elif "$ref" in part and (kind in _REFERABLE or kind == "PathItem"):
+            yield from self._reference(kind, part, pointer)
+        else:
+            yield from self._object(kind, part, pointer)
+
+    def _reference(self, kind: str, part: dict[str, Any], pointer: str) -> Iterator[Problem]:
+        target = part["$ref"]
+        if not isinstance(target, str) or not target.startswith("#/"):
+            yield Problem(pointer, f"{target!r} is outside the document. Bundle the document into one file.")
+        elif self._document.resolve(part) is None:
+            names = list((self._document.at(target[1:].rpartition("/")[0]) or {}) if "/" in target[2:] else ())
+            yield Problem(pointer, f"{target!r} refers to nothing.{_suggestion(steps(target[1:])[-1], names)}")
+        beside = {key: value for key, value in part.items() if key != "$ref"}
+        if kind in ("Schema", "PathItem"):
+            yield from self._object(kind, beside, pointer)
+        else:
+            yield from (
+                Problem(below(pointer, key), f"{key!r} has no effect beside '$ref'.")
+                for key in beside
+                if key not in ("summary", "description") and not key.startswith("x-")
+            )
+
+    def _object(self, kind: str, part: dict[str, Any], pointer: str) -> Iterator[Problem]:
+        known = TABLE[kind]
+        for key, value in part.items():
+            keyword = known.get(key) or known.get("*")
+            if keyword is None and key.startswith("x-"):
+                if self._own or get_close_matches(key, _EXTENSIONS, 1, 0.9):
+                    yield Problem(
+                        below(pointer, key), _unknown(kind, key, [each for each in known if each[:2] == "x-"])
+                    )
+            elif keyword is None:
+                yield Problem(below(pointer, key), _unknown(kind, key, list(known)))
+            elif keyword.verdict == "refused":
+                yield Problem(below(pointer, key), f"{key!r} is not supported: {keyword.note}.")
+            else:
+                yield from self.of(keyword.type, value, below(pointer, key))
+        if kind == "Schema":
+            yield from self._schema(part, pointer)
+
+    def _schema(self, schema: dict[str, Any], pointer: str) -> Iterator[Problem]:
+        types = schema.get("type", [])
+        for each in types if isinstance(types, list) else [types]:
+            if each not in TYPES:
+                yield Problem(below(pointer, "type"), f"Unknown type {each!r}.{_suggestion(str(each), TYPES)}")
+        if types == "array" and "items" not in schema:
+            yield Problem(pointer, "An array must have 'items'.")
+        if (
+            "properties" in schema
+            and not schema.keys() & {"allOf", "anyOf", "oneOf", "$ref"}
+            and pointer.count("/allOf/") == 0
+        ):
+            for number, name in enumerate(schema.get("required") or ()):
+                if name not in schema["properties"]:
+                    text = f"The required property {name!r} doesn't exist.{_suggestion(name, schema['properties'])}"
+                    yield Problem(f"{pointer}/required/{number}", text)
+
+
+def _unknown(kind: str, key: str, known: list[str]) -> str:
+    owners = [each for each, keywords in TABLE.items() if key in keywords]
+    hint = _suggestion(key, known)
+    if not hint and owners:
+        hint = f" It belongs to {' or '.join(owners)}."
+    return f"Unknown keyword {key!r} of {kind}.{hint}"
+
+
+def _suggestion(name: str, known: Any) -> str:
+    close = get_close_matches(name, list(known), 1)
+    return f" Did you mean {close[0]!r}?" if close else ""
