@@ -83,7 +83,7 @@ def as_text(name: str, value: Any) -> str:
 
 
 def in_query(name: str, value: Any, style: str) -> dict[str, Any]:
-    """The parameters of a query that represent `value` in a style of OpenAPI, `comma` or `json`; none for UNSET and None.
+    """The query parameters that represent `value` in a style of OpenAPI, `comma` or `json`; none for UNSET and None.
 
     Raises:
         ValueError: The style can't represent `value`.

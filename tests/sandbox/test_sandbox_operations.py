@@ -279,6 +279,15 @@ def test_patch_changes_only_given_fields(sandbox: Sandbox, caller: Caller) -> No
     assert after == {**before, "system_prompt": "Be brief."}
 
 
+def test_callback_url_of_a_tool_is_cleared_with_none(sandbox: Sandbox) -> None:
+    with sandbox.client() as user:
+        client = user.namespace("acme")
+        tool = client.tools.create(name="a", description="b", parameters={}, callback_url=f"{URL}/1")
+        assert client.tools.update(tool.id, name=None, description="c").callback_url == f"{URL}/1"
+        cleared = client.tools.update(tool.id, callback_url=None)
+    assert (cleared.name, cleared.callback_url or None) == ("a", None)
+
+
 def test_deleted_tool_is_removed_from_assistants(caller: Caller) -> None:
     tools = [caller.tool(name)["id"] for name in ("a", "b")]
     assistant = caller.assistant(tools=tools)

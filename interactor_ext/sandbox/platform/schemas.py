@@ -46,7 +46,10 @@ def inlined(document: Document, value: Any) -> Any:
 
 
 def without_nulls(schema: Any, value: Any) -> Any:
-    """Return the value without optional fields that are null, at every depth that the schema describes."""
+    """Return the value without optional fields that are null, at every depth that the schema describes.
+
+    Fields marked `x-sends-null` keep theirs.
+    """
     parts = parts_of(schema)
     if isinstance(value, list):
         items = [part["items"] for part in parts if "items" in part]
@@ -61,8 +64,12 @@ def without_nulls(schema: Any, value: Any) -> Any:
     return {
         name: without_nulls({"allOf": known[name]}, inner) if name in known else inner
         for name, inner in value.items()
-        if inner is not None or name not in known or name in required
+        if inner is not None or name not in known or name in required or _sends_null(known[name])
     }
+
+
+def _sends_null(schemas: list[Any]) -> bool:
+    return any(part.get("x-sends-null") for schema in schemas for part in parts_of(schema))
 
 
 def parts_of(schema: Any) -> list[dict[str, Any]]:
