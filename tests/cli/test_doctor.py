@@ -7,10 +7,11 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -74,110 +75,26 @@ def test_variable_of_a_setting_that_only_its_keyword_sets_is_a_warning(examine: 
     assert checks["environment"]["detail"] == "the SDK doesn't read INTERACTOR_TIMEOUT"
 
 
-class Case(NamedTuple):
-    """A set-up, the check that fails in it, and words of that check's detail and advice."""
-
-    failed: str
-    changed: Mapping[str, str | None] = {}
-    options: str = ""
-    fault: Mapping[str, Any] = {}
-    detail: str = ""
-    advice: str = ""
-
-
 WORKER = {"INTERACTOR_CLIENT_ID": "worker", "INTERACTOR_CLIENT_SECRET": "worker-s3cret"}
 UNKNOWN = "https://core.interactor.invalid/api/v1"
-REFUSED_NAMESPACE = {"operation": "list_assistants", "namespace": "user_404", "message": "No such namespace."}
-PROXY = "http://bob:hunter2#more@proxy.test:3128"
-CASES = {
-    "no client id": Case("environment", {"INTERACTOR_CLIENT_ID": None}, detail="INTERACTOR_CLIENT_ID"),
-    "no client": Case(
-        "environment",
-        {"INTERACTOR_CLIENT_ID": None, "INTERACTOR_CLIENT_SECRET": None},
-        detail="INTERACTOR_CLIENT_SECRET",
-        advice="export INTERACTOR_CLIENT_ID",
-    ),
-    "unknown environment": Case("environment", {"INTERACTOR_ENVIRONMENT": "nope"}, advice="Fix it"),
-    "two answers to where": Case(
-        "environment",
-        {"INTERACTOR_ENVIRONMENT": "sandbox"},
-        detail="INTERACTOR_ACCOUNT_SERVER_URL and INTERACTOR_CORE_API_URL",
-    ),
-    "variable that nobody reads": Case(
-        "environment",
-        {"INTERACTOR_CORE_API_URL": None, "INTERACTOR_CORE_URL": UNKNOWN},
-        detail="INTERACTOR_CORE_URL is set, but nothing reads it: did you mean INTERACTOR_CORE_API_URL?",
-        advice="Fix it: until then, no client can be created.",
-    ),
-    "insecure URL": Case(
-        "environment",
-        {"INTERACTOR_CORE_API_URL": "http://core.example.com/api/v1"},
-        detail="core.example.com isn't local",
-    ),
-    "wrong secret": Case(
-        "token", {"INTERACTOR_CLIENT_SECRET": "hunter2-of-another"}, advice="INTERACTOR_CLIENT_SECRET is wrong"
-    ),
-    "unknown host": Case(
-        "DNS", {"INTERACTOR_CORE_API_URL": UNKNOWN}, detail="core.interactor.invalid", advice="INTERACTOR_CORE_API_URL"
-    ),
-    "unusable proxy": Case("DNS", {"http_proxy": PROXY}, detail="HTTP_PROXY can't be used"),
-    "nobody listens": Case(
-        "connection", {"INTERACTOR_ACCOUNT_SERVER_URL": "http://127.0.0.1:9/api/v1"}, detail="127.0.0.1:9"
-    ),
-    "forbidden scope": Case(
-        "token", WORKER | {"INTERACTOR_SCOPES": "rooms:read assistants:write"}, advice="INTERACTOR_SCOPES"
-    ),
-    "too few scopes": Case("scopes", WORKER, detail="lacks the scope assistants:read"),
-    "a scope that is needed": Case(
-        "scopes", WORKER, "--needs rooms:read --needs rooms:write", detail="the token lacks the scope rooms:write"
-    ),
-    "a scope that there is not": Case(
-        "scopes",
-        options="--needs nothing:here",
-        detail="no operation needs the scope nothing:here",
-        advice="rooms:read",
-    ),
-    **{
-        f"namespace refused with {status}": Case(
-            "namespace",
-            options="-n user_404",
-            fault={**REFUSED_NAMESPACE, "status": status, "code": code},
-            detail="'user_404' doesn't exist",
-            advice="spelling",
-        )
-        for status, code in ((403, "FORBIDDEN"), (404, "NOT_FOUND"))
-    },
-    "token requests rate limited": Case(
-        "token",
-        fault={"operation": "create_token", "status": 429, "retry_after": 17, "times": None},
-        advice="rate limited. Try again in 17 s",
-    ),
-    "calls rate limited": Case(
-        "read call",
-        fault={"operation": "list_assistants", "status": 429, "retry_after": 17, "times": None},
-        advice="rate limited. Try again in 17 s",
-    ),
-    "server error": Case(
-        "read call", fault={"operation": "list_assistants", "status": 503, "times": None}, advice="a problem"
-    ),
-}
+CASES = tomllib.loads(Path(__file__).with_name("doctor.toml").read_text())
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_trouble_fails_its_check_with_advice(
     examine: Examine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    case = CASES[name]
+    case = {"changed": {}, "options": "", "detail": "", "advice": "", **CASES[name]}
     sandbox.add_client("worker", "worker-s3cret", scopes=["rooms:read"])
-    if case.fault:
-        sandbox.faults.add(**case.fault)
-    for each in ("no_proxy", "NO_PROXY") if "http_proxy" in case.changed else ():
+    if "fault" in case:
+        sandbox.faults.add(**case["fault"])
+    for each in ("no_proxy", "NO_PROXY") if "http_proxy" in case["changed"] else ():
         monkeypatch.delenv(each, raising=False)
-    variables = {name: value for name, value in {**sandbox.env, **case.changed}.items() if value is not None}
-    status, checks = examine(variables, *case.options.split())
-    assert (status, failed(checks)) == (1, {case.failed})
-    assert case.detail in checks[case.failed]["detail"]
-    assert case.advice in checks[case.failed]["advice"]
+    variables = {name: value for name, value in {**sandbox.env, **case["changed"]}.items() if value}
+    status, checks = examine(variables, *case["options"].split())
+    assert (status, failed(checks)) == (1, {case["failed"]})
+    assert case["detail"] in checks[case["failed"]]["detail"]
+    assert case["advice"] in checks[case["failed"]]["advice"]
     assert "hunter2" not in str(checks)
 
 

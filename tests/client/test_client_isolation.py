@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from interactor_ext import NotFoundError
 from interactor_ext.sandbox import Sandbox
 from tests.support.cases import NIGHTLY
 from tests.support.modes import Awaited
@@ -73,16 +72,3 @@ async def test_500_tasks_with_mixed_namespaces_get_only_their_own_objects(sandbo
 
         await asyncio.gather(*(worker() for _ in range(500)))
     check(sandbox)
-
-
-@pytest.mark.parametrize("number", [1, 8])
-def test_object_of_another_namespace_is_not_found(sandbox: Sandbox, number: int) -> None:
-    with sandbox.client() as client:
-        bot = client.namespace("a").assistants.create(name="a", model="gpt-4", system_prompt="x")
-
-        def peek(_: int) -> Any:
-            with pytest.raises(NotFoundError):
-                client.namespace("b").assistants.get(bot.id)
-
-        with ThreadPoolExecutor(number) as threads:
-            list(threads.map(peek, range(number)))

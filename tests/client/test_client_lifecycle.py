@@ -65,14 +65,6 @@ def test_async_client_works_in_consecutive_event_loops(server: OddServer) -> Non
     eventually(lambda: not server.open_connections)
 
 
-def test_connections_close_when_their_event_loop_ends(server: OddServer) -> None:
-    client = AsyncInteractorClient(**server.settings)
-    asyncio.run(client.assistants.list())
-    eventually(lambda: not server.open_connections)
-    collect_garbage()
-    assert not client.is_closed
-
-
 @pytest.mark.parametrize("view", [False, True])
 def test_dropped_client_closes_its_connections(server: OddServer, view: bool) -> None:
     client = InteractorClient(**server.settings)
@@ -167,18 +159,6 @@ class TestSharedClients:
             clients = {id(client) for client in threads.map(lambda _: get_client(), range(64))}
             assert len(clients) == 1
             assert len({id(client) for client in threads.map(lambda _: get_async_client(), range(64))}) == 1
-
-    def test_shared_client_is_made_again_after_it_was_closed(self, server: OddServer) -> None:
-        get_client().assistants.list()
-        get_client().close()
-        get_client().assistants.list()
-        first = get_async_client()
-        asyncio.run(first.assistants.list())
-        asyncio.run(get_async_client().assistants.list())
-        asyncio.run(first.aclose())
-        assert get_async_client() is not first
-        asyncio.run(get_async_client().assistants.list())
-        assert len(server.calls) == 5
 
     def test_reset_closes_the_shared_clients(self, server: OddServer) -> None:
         reset_clients()

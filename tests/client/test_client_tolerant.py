@@ -59,11 +59,6 @@ class TestBodies:
     def test_any_2xx_status_is_a_success(self, mode: str, status: int) -> None:
         assert get(mode, js(status, {"data": ASSISTANT})).name == "Bot"
 
-    def test_delete_ignores_the_body(self, mode: str) -> None:
-        for answer in (http(204, content_type=None), http(200, b"{}"), http(200, b"OK"), http(202)):
-            with OddServer(lambda asked: answer) as server:  # noqa: B023
-                assert call(mode, server.settings, lambda client: client.assistants.delete("asst_1")) is None
-
     def test_compressed_body_is_decoded(self, mode: str) -> None:
         body = gzip.compress(b'{"data": ' + repr(ASSISTANT).replace("'", '"').encode() + b"}")
         assert get(mode, http(200, body, "Content-Encoding: gzip")).name == "Bot"

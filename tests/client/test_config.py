@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import pickle
 import re
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -49,15 +51,6 @@ def test_defaults_of_all_settings() -> None:
     assert (config.token_refresh_buffer, config.timeout, config.max_retries) == (60, 30, 3)
     assert config.core_api_url == "https://core.interactor.com/api/v1"
     assert config.account_server_url == "https://auth.interactor.com/api/v1"
-
-
-def test_environment_sets_both_urls_and_a_given_url_overrides_it() -> None:
-    config = InteractorConfig(**GIVEN, environment="sandbox")
-    assert config.core_api_url == "https://sandbox-core.interactor.com/api/v1"
-    assert config.account_server_url == "https://sandbox-auth.interactor.com/api/v1"
-    mixed = InteractorConfig(**GIVEN, environment="sandbox", core_api_url="http://localhost:8000/api/v1/")
-    assert mixed.core_api_url == "http://localhost:8000/api/v1"
-    assert mixed.account_server_url == "https://sandbox-auth.interactor.com/api/v1"
 
 
 def test_arguments_override_environment_variables_which_override_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,12 +129,6 @@ def test_config_may_be_positional_and_leaves_the_rest_to_the_environment(
         reset_clients()
 
 
-@pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient])
-def test_client_without_credentials_raises_error_that_names_the_variables(client: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"INTERACTOR_CLIENT_ID.*INTERACTOR_CLIENT_SECRET"):
-        client()
-
-
 def test_validate_env_names_all_missing_variables_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError) as caught:
         validate_env()
@@ -162,66 +149,11 @@ def test_validate_env_names_all_missing_variables_at_once(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"client_id": ""}, "client_id is missing.*INTERACTOR_CLIENT_ID"),
-        ({"client_id": 7}, "client_id must be a string, not int"),
-        ({"client_secret": "abc\n"}, "client_secret begins or ends with white space"),
-        ({"client_secret": "a\x00c"}, "control character"),
-        ({"environment": "staging"}, "Unknown environment 'staging'.*'production', 'sandbox'"),
-        ({"environment": ["production"]}, "Unknown environment"),
-        ({"environment": "sandbox", "core_api_url": "https://core.interactor.com/api/v1"}, "belongs to 'production'"),
-        (
-            {"environment": "sandbox", "core_api_url": "HTTPS://core.interactor.com:443/api/v1"},
-            "belongs to 'production'",
-        ),
-        ({"core_api_url": "http://core.interactor.com/api/v1"}, "core_api_url must begin with https://"),
-        ({"core_api_url": "https://h/api?"}, "core_api_url must not contain a query"),
-        ({"core_api_url": "https://h/api#"}, "core_api_url must not contain a query or a fragment"),
-        ({"core_api_url": "core.interactor.com/api/v1"}, "core_api_url must look like https://"),
-        ({"core_api_url": "ftp://core.interactor.com"}, "core_api_url must look like https://"),
-        ({"core_api_url": "https://"}, "core_api_url must look like https://"),
-        ({"core_api_url": "http://a b/"}, "core_api_url must look like https://"),
-        ({"core_api_url": "http://a..b/"}, "core_api_url must look like https://"),
-        ({"core_api_url": "http://[::1"}, "core_api_url isn't a valid URL"),
-        ({"core_api_url": "http://h\x01/"}, "core_api_url isn't a valid URL"),
-        ({"core_api_url": "http://xn--a.example/"}, "core_api_url isn't a valid URL"),
-        ({"core_api_url": "http://h:99999"}, "port 99999"),
-        ({"core_api_url": 5}, "core_api_url must be a string"),
-        ({"account_server_url": "https://user:hunter2@h/"}, "account_server_url contains a user name or a password"),
-        ({"account_server_url": "https//user:hunter2@h/"}, "account_server_url contains a user name or a password"),
-        ({"account_server_url": "https://user:hun/ter2@h/"}, "account_server_url contains a user name or a password"),
-        ({"account_server_url": "https://h/api?key=hunter2"}, "account_server_url must not contain a query"),
-        ({"require_namespace": "yes"}, "require_namespace must be True or False, .* not 'yes'"),
-        ({"require_namespace": 1}, "require_namespace must be True or False, not int"),
-        ({"allow_insecure_http": "no"}, "allow_insecure_http must be True or False, not str"),
-        ({"allow_insecure_http": 1}, "allow_insecure_http must be True or False, not int"),
-        ({"timeout": 0}, "timeout must be a finite number of seconds, more than 0"),
-        ({"timeout": -1}, "timeout"),
+        *json.loads(Path(__file__).with_name("invalid_settings.json").read_text()),
         ({"timeout": float("nan")}, "timeout"),
         ({"timeout": float("inf")}, "timeout"),
         ({"timeout": 10**400}, "timeout"),
-        ({"timeout": "30"}, "timeout must be a number of seconds, not str"),
-        ({"timeout": True}, "timeout must be a number of seconds, not bool"),
-        ({"deadline": 0}, "deadline"),
-        ({"token_refresh_buffer": -1}, "token_refresh_buffer must be a finite number of seconds, not negative"),
-        ({"max_retries": -1}, "max_retries must be at least 0, not -1"),
-        ({"max_retries": 1.5}, "max_retries must be a whole number"),
-        ({"max_retries": True}, "max_retries must be a whole number"),
-        ({"namespace": ""}, "namespace is empty"),
-        ({"namespace": " user"}, "namespace .* white space"),
-        ({"namespace": "user\u00a0"}, "namespace .* white space"),
-        ({"namespace": "a\r\nX-Namespace: b"}, "namespace .* control character"),
-        ({"namespace": "a\x85b"}, "namespace .* control character"),
-        ({"namespace": "a\u2028b"}, "namespace .* control character"),
-        ({"namespace": "a\ud800b"}, "namespace .* control character"),
-        ({"namespace": 5}, "namespace must be a string, not int"),
         ({"namespace": b"user"}, "namespace must be a string, not bytes"),
-        ({"scopes": 5}, "scopes must be strings"),
-        ({"scopes": ["a", 5]}, "scopes must be strings"),
-        ({"scopes": ["a b"]}, "scopes contains 'a b'"),
-        ({"scopes": ['a"']}, "scopes contains"),
-        ({"scopes": [""]}, "scopes contains"),
-        ({"user_agent_suffix": "a\nb"}, "user_agent_suffix must be printable ASCII"),
-        ({"user_agent_suffix": "café"}, "user_agent_suffix must be printable ASCII"),
     ],
 )
 def test_invalid_setting_raises_configuration_error_before_sending(fields: dict[str, Any], words: str) -> None:
@@ -288,28 +220,6 @@ def test_http_url_of_the_platform_is_always_refused() -> None:
         InteractorConfig(**GIVEN, core_api_url="http://core.interactor.com/api/v1", allow_insecure_http=True)
 
 
-def test_interactor_environment_stands_for_the_two_urls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INTERACTOR_CLIENT_ID", "id")
-    monkeypatch.setenv("INTERACTOR_CLIENT_SECRET", "secret")
-    monkeypatch.setenv("INTERACTOR_ENVIRONMENT", " sandbox\n")
-    config = InteractorConfig.from_env()
-    assert (config.environment, config.core_api_url) == ("sandbox", "https://sandbox-core.interactor.com/api/v1")
-    assert InteractorConfig.from_env(environment="production").core_api_url == "https://core.interactor.com/api/v1"
-    monkeypatch.setenv("INTERACTOR_CORE_API_URL", config.core_api_url + "/")
-    assert InteractorConfig.from_env() == config
-    monkeypatch.setenv("INTERACTOR_CORE_API_URL", "http://localhost:8000/api/v1")
-    with pytest.raises(
-        ConfigurationError,
-        match=r"INTERACTOR_ENVIRONMENT is 'sandbox'.*INTERACTOR_CORE_API_URL.*or unset INTERACTOR_ENV",
-    ):
-        validate_env()
-    given = InteractorConfig.from_env(core_api_url="http://localhost:9000/api/v1")
-    assert given.core_api_url == "http://localhost:9000/api/v1"
-    monkeypatch.setenv("INTERACTOR_ENVIRONMENT", "staging")
-    with pytest.raises(ConfigurationError, match=r"Unknown environment 'staging'.*INTERACTOR_ENVIRONMENT"):
-        InteractorConfig.from_env()
-
-
 @pytest.mark.parametrize("environment", ["sandbox", "production"])
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8765/api/v1", "https://proxy.example/api/v1"])
 @pytest.mark.parametrize("client", [InteractorClient, AsyncInteractorClient, InteractorConfig])
@@ -350,6 +260,8 @@ OWN = "https://proxy.example/api/v1"
         (SANDBOX, {}, "sandbox"),  # the platform guide's own .env
         (PRODUCTION, {}, "production"),
         ({}, SANDBOX, "sandbox"),
+        ({"environment": " sandbox\n"}, {}, "sandbox"),
+        ({"environment": "staging"}, {}, "Unknown environment 'staging'"),
         ({**SANDBOX, "environment": "sandbox"}, {}, "sandbox"),
         ({"account_server_url": SANDBOX["account_server_url"], "core_api_url": OWN}, {}, "sandbox"),
         ({"environment": "production"}, SANDBOX, "sandbox"),  # keywords override variables

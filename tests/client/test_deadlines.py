@@ -174,13 +174,6 @@ def test_open_circuit_before_a_retry_raises_the_error_of_the_last_attempt(mode: 
     assert (caught.value.status == 503) == isinstance(caught.value, ServerError)
 
 
-@sync_and_async
-@pytest.mark.parametrize("wrong", [CircuitBreaker, "off", 0])
-def test_invalid_circuit_breaker_raises_configuration_error(mode: str, wrong: Any) -> None:
-    with pytest.raises(ConfigurationError, match="circuit_breaker"):
-        call(mode, settings_of("http://x", circuit_breaker=wrong), lambda client: None)
-
-
 def test_httpx_transports_with_unix_socket_or_retries_keep_deadlines(tmp_path: Path) -> None:
     """A Unix socket, and the connection retries of httpcore: both use the deadlines of our network backend."""
     path = str(tmp_path / "s")

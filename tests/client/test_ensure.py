@@ -364,13 +364,3 @@ async def test_question_of_an_instance_that_leaves_something_out(
     async with opened(mode, settings) as client:
         question = await client.workflow_instances.question("i")
         assert asked == (question and question.type)
-
-
-@sync_and_async
-async def test_wait_is_also_a_method_of_workflow_instances(mode: str, sandbox: Sandbox) -> None:
-    async with opened(mode, sandbox._with_connection({})) as client:
-        user = client.namespace("user_1")
-        end = {"name": "done", "type": "terminal"}
-        workflow = await user.workflows.create(name="W", initial_state="done", states=[end])
-        started = await user.workflow_instances.start(workflow_id=workflow.id)
-        assert (await user.workflow_instances.wait(started.id, until="completed", timeout=60)).status == "completed"

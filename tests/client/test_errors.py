@@ -283,18 +283,7 @@ def test_date_in_retry_after_counts_from_the_date_of_the_response(date: str, sec
     assert error_of(429, headers=headers).retry_after == seconds
 
 
-def test_refused_token_request_raises_authentication_error() -> None:
-    refused = '{"error": "invalid_client"}'
-    assert type(error_of(400, refused, use=create_token)) is AuthenticationError
-    assert type(error_of(400, refused)) is APIStatusError
-    assert type(error_of(400, "<html>Bad Request</html>", use=create_token)) is APIStatusError  # of a gateway
-
-
 CREDENTIALS: dict[str, Any] = {"client_id": "client_x", "client_secret": SECRET}
-
-
-def create_token(client: InteractorClient) -> object:
-    return client.oauth.create_token(grant_type="client_credentials", **CREDENTIALS)
 
 
 def revoke_token(client: InteractorClient) -> object:

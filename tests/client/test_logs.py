@@ -138,18 +138,6 @@ def test_each_retry_logs_a_warning_and_is_counted(sandbox: Sandbox, mode: str, l
     }
 
 
-@pytest.mark.parametrize(("level", "statuses"), [(logging.INFO, [200, 404]), (logging.WARNING, [404])])
-def test_level_of_the_logger_decides_whether_calls_that_succeed_are_logged(
-    sandbox: Sandbox, log: pytest.LogCaptureFixture, level: int, statuses: list[int]
-) -> None:
-    log.set_level(level, "interactor")
-    with InteractorClient(**settings(sandbox)) as client:
-        client.rooms.list()
-        with pytest.raises(NotFoundError):
-            client.rooms.get("room_none")
-    assert [record["status_code"] for record in of_calls(log.records)] == statuses
-
-
 @sync_and_async
 def test_call_without_response_logs_a_warning(sandbox: Sandbox, mode: str, log: pytest.LogCaptureFixture) -> None:
     nobody = settings(sandbox, account_server_url="http://127.0.0.1:9/api", max_retries=0, retry_policy=None)
@@ -236,15 +224,6 @@ def test_unknown_interactor_log_is_a_warning_and_logs_nothing(sandbox: Sandbox) 
     written = run_with_log(sandbox, "verbose", USE)
     assert "UserWarning: INTERACTOR_LOG is 'verbose', which is neither info nor debug: logging stays off" in written
     assert "oauth" not in written
-
-
-def test_webhook_receiver_without_logging_configuration_prints_nothing() -> None:
-    code = """
-from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
-print(WebhookRouter(WebhookVerifier("whsec_test_secret")).handle(b"{}", {}).status)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("401\n", "")
 
 
 def test_record_factory_of_the_application_may_set_the_same_fields(

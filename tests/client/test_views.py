@@ -33,7 +33,7 @@ from interactor_ext import (
 )
 from tests.support.modes import call, client_of, done, opened, sync_and_async
 from tests.support.scripted_server import ASSISTANT
-from tests.support.wire import ACCOUNT, BODY, CORE, SECRET, Wire
+from tests.support.wire import BODY, CORE, SECRET, Wire
 
 
 @pytest.fixture
@@ -279,15 +279,6 @@ class TestIdempotencyKeys:
 
 
 class TestWhereTheTokenGoes:
-    @sync_and_async
-    def test_account_server_gets_neither_token_nor_namespace(self, mode: str) -> None:
-        wire = Wire(lambda request: httpx.Response(200, json={"keys": []}))
-        call(mode, wire.settings, lambda client: client.namespace("a").oauth.get_jwks())
-        assert str(wire.last.url) == f"{ACCOUNT}/oauth/jwks"
-        assert "authorization" not in wire.last.headers
-        assert namespace_of(wire.last) is None
-        assert wire.token_requests == []
-
     @pytest.mark.parametrize(
         "url",
         [
@@ -350,18 +341,6 @@ class TestClosing:
         assert "closed" in repr(client)
         assert "closed" in repr(user)
 
-    @sync_and_async
-    async def test_call_after_close_raises_configuration_error(self, mode: str, wire: Wire) -> None:
-        async with opened(mode, wire.settings) as client:
-            user = client.namespace("a")
-            await user.assistants.list()
-        for use in (user.assistants.list, client.assistants.list, client.__aenter__):
-            with pytest.raises(ConfigurationError, match="closed"):
-                await use()
-        with pytest.raises(ConfigurationError, match="closed"):
-            await anext(aiter(user.rooms.iterate()))
-        assert (await user.health()).status == "unhealthy"
-
 
 class TestApi:
     def test_api_of_a_sync_client_refuses_async_endpoint_functions_and_vice_versa(self, wire: Wire) -> None:
@@ -401,6 +380,7 @@ class TestApi:
         ("name", "value", "expected"),
         [
             ("rate_limiter", 5, "rate_limiter must be a RateLimiter, not int"),
+            ("circuit_breaker", 0, "circuit_breaker"),
             ("token_store", "x", "token_store must have the methods `load`, `save` and `lock`, which str lacks"),
             ("retry_policy", "x", "retry_policy must be a RetryPolicy, not str"),
             ("config", {}, "config must be an InteractorConfig, not dict"),
@@ -443,6 +423,7 @@ BAD_CALLS: list[Callable[[Any], Any]] = [
     lambda client: client.assistants.get("."),
     lambda client: client.assistants.delete(".."),
     lambda client: client.rooms.stream(""),
+    lambda client: client.credential_auth(".."),
     lambda client: client.assistants.create(**{**BODY, "temperature": float("nan")}),
     lambda client: client.assistants.create(**{**BODY, "name": "\ud800"}),
     lambda client: client.rooms.create(assistant_id="a", metadata=holds_itself()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +15,8 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.http.control import CALLS
 from tests.support import patient
 from tests.support.sandbox_caller import Caller, fetch_token, problem
+
+ROWS = json.loads(Path(__file__).with_suffix(".json").read_text())
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -37,32 +40,7 @@ def test_faults_can_be_added_listed_and_removed_over_http(
 
 @pytest.mark.parametrize(
     ("path", "body", "field"),
-    [
-        ("/faults", {"stauts": 503}, "stauts"),
-        ("/faults", {"status": "503"}, "status"),
-        ("/faults", {"kind": "fire"}, "kind"),
-        ("/faults", {"operation": "no_such", "status": 500}, ""),
-        ("/faults", {}, ""),
-        ("/faults", [], ""),
-        ("/clock", {}, "advance"),
-        ("/clock", {"advance": 1e15}, "advance"),
-        ("/deprecations", {"operation": "no_such"}, ""),
-        ("/deliveries", {"what": "evt_none"}, ""),
-        ("/clients", {"client_id": "a"}, "client_secret"),
-        ("/credentials", {"provider": "google", "scopes": "calendar"}, "scopes"),
-        ("/snapshot", {"snapshot": {"now": 0, "records": [[]]}}, ""),
-        ("/clock", {"set": -1}, "set"),
-        ("/replies", [], ""),
-        ("/replies", {}, ""),
-        ("/replies", {"say": "x", "wehn": "y"}, "wehn"),
-        ("/replies", {"say": "x", "pattern": "("}, "pattern"),
-        ("/replies", {"call": ["get_order", []]}, "call"),
-        ("/replies", {"say": "x", "times": None}, "times"),
-        ("/events", {}, ""),
-        ("/events", {"event": "no.such"}, ""),
-        ("/events", {"event": "credential.expired", "data": []}, ""),
-        ("/events", [], ""),
-    ],
+    ROWS["invalid requests"],
 )
 def test_invalid_control_request_returns_422_and_changes_nothing(
     sandbox: Sandbox, control: httpx.Client, path: str, body: Any, field: str

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +16,8 @@ from tests.support import patient
 from tests.support.modes import opened, sync_and_async
 from tests.support.sandbox_caller import Caller, check_event, listening, problem
 from tests.support.waiting import eventually
+
+ROWS = json.loads(Path(__file__).with_suffix(".json").read_text())
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -164,25 +168,7 @@ def test_faults_apply_in_order(sandbox: Sandbox, caller: Caller) -> None:
 
 @pytest.mark.parametrize(
     ("options", "match"),
-    [
-        ({"operation": "list_roms", "status": 500}, "list_roms"),
-        ({"status": 200}, "400 to 999"),
-        ({}, "status or a latency"),
-        ({"status": 500, "times": 0}, "at least 1"),
-        ({"kind": "fire"}, "kind must be"),
-        ({"kind": "reset", "status": 500}, "belongs to"),
-        ({"kind": "status"}, "belongs to"),
-        ({"kind": "clock_skew"}, "skew"),
-        ({"kind": "reset", "probability": 0}, "probability"),
-        ({"kind": "reset", "latency": -1}, "latency"),
-        ({"kind": "dropped_stream", "after_events": -1}, "after_events"),
-        ({"operation": "list_tools", "kind": "dropped_stream"}, "isn't a stream"),
-        ({"operation": "list_tools", "kind": "stream_error"}, "isn't a stream"),
-        ({"operation": "stream_room", "kind": "malformed"}, "dropped_stream"),
-        ({"status": 204, "body": ""}, "allow a body"),
-        ({"kind": "reset", "body": ""}, "need a status"),
-        ({"status": 502, "body": "", "headers": {"Content-Length": "154"}}, "content-length"),
-    ],
+    ROWS["invalid"],
 )
 def test_invalid_fault_raises_value_error(sandbox: Sandbox, options: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):
