@@ -19,7 +19,7 @@ SOURCES = ROOT / "interactor_ext" / "relay" / "static"
 BUILT = SOURCES.with_name("built")
 MANIFEST = BUILT / "scripts.json"
 ESBUILD = "esbuild@0.28.2"
-NAMES = ("interactor-chat",)
+NAMES = ("interactor-chat", "interactor-rooms")
 # The pages that show a script with its hash.
 PAGES = ("docs/how-to/web-page.md",)
 

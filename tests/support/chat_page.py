@@ -114,6 +114,14 @@ def app(folder: Path, *tools: str) -> Starlette:
         script = '<script type="module" src="/modules/interactor-chat.js"></script>'
         return page(request, script, f"<interactor-chat{attributes(request)}></interactor-chat>")
 
+    def rooms(request: Request) -> Response:
+        scripts = "".join(
+            f'<script type="module" src="/modules/interactor-{each}.js"></script>' for each in ("chat", "rooms")
+        )
+        assistant = escape(request.query_params["assistant"])
+        listed = f'<interactor-rooms assistant="{assistant}" for="chat"></interactor-rooms>'
+        return page(request, scripts, f'{listed}<interactor-chat id="chat"></interactor-chat>')
+
     def react(request: Request) -> Response:
         script = f'<script type="module" src="/bundles/{request.path_params["bundle"]}.js"></script>'
         return page(request, script, f'<div id="root"{attributes(request, "data-")}></div>')
@@ -126,6 +134,7 @@ def app(folder: Path, *tools: str) -> Starlette:
     return Starlette(
         routes=[
             Route("/", element),
+            Route("/rooms", rooms),
             Route("/react/{bundle}", react),
             Route("/bundles/{bundle}.js", bundle),
             Route("/page.css", lambda request: PlainTextResponse(STYLE, media_type="text/css")),

@@ -1,50 +1,22 @@
 /** The style sheet of the chat, constructed: a `style-src 'self'` allows it. */
 
-export const styles = `
+import { hostStyles } from "./interactor-host-styles.js";
+
+export const styles = `${hostStyles}
 :host {
-  color-scheme: light dark;
-  --accent: var(--interactor-accent, light-dark(#3450c8, #9db1ff));
-  /* White on a dark accent and black on a light one, by its luminance y: at least 4.5:1 for any accent. */
-  --light: clamp(0, (.179 - y) * 1e6, 1);
-  --on-accent: var(--interactor-on-accent, color(from var(--accent) xyz-d65 calc(.9505 * var(--light)) var(--light) calc(1.089 * var(--light))));
-  --accent-line: color-mix(in oklab, var(--accent) 60%, var(--text));
-  --background: var(--interactor-background, light-dark(#fff, #16191f));
-  --text: var(--interactor-text, light-dark(#1b1f27, #e6e9ee));
-  --soft: var(--interactor-soft-text, light-dark(#586171, #a5afbd));
-  --line: var(--interactor-line, light-dark(#dce1e8, #333a46));
-  --edge: var(--interactor-edge, light-dark(#7c8696, #78828f));
-  --own: var(--interactor-own-message, light-dark(#e6ebff, #2a3558));
-  --other: var(--interactor-other-message, light-dark(#f2f4f7, #20252d));
-  --bad: var(--interactor-error, light-dark(#b42318, #ff9a90));
-  --bad-tint: var(--interactor-error-background, light-dark(#fdeceb, #3a1f1d));
-  --good: light-dark(#1d7a46, #6fd39b);
-  --wait: light-dark(#8a5a00, #f0c36d);
-  --radius: var(--interactor-radius, 14px);
-  --gap: var(--interactor-gap, 12px);
   display: flex;
   flex-direction: column;
   position: relative;
-  block-size: 36rem;
+  block-size: 36em;
   max-block-size: 100dvh;
   min-inline-size: 0;
   overflow: hidden;
-  border: 1px solid var(--line);
-  border-radius: var(--radius);
   background: var(--background);
-  color: var(--text);
-  font-family: var(--interactor-font-family, system-ui, sans-serif);
-  line-height: 1.5;
-  text-align: start;
 }
-:host([hidden]), [hidden] { display: none !important; }
-:host, *, ::before { box-sizing: border-box; }
-p { margin: 0; }
-:focus-visible { outline: 2px solid var(--accent-line); outline-offset: 2px; }
-.unseen { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 
 .top { display: flex; align-items: center; gap: var(--gap); padding: 8px var(--gap); border-block-end: 1px solid var(--line); }
 .top slot { display: block; flex: 1; min-inline-size: 0; }
-::slotted(*) { margin: 0; font-size: 1rem; }
+::slotted(*) { margin: 0; font-size: 1em; }
 .status { display: flex; align-items: center; gap: 6px; color: var(--soft); font-size: .8125em; }
 .status::before { content: ""; flex: none; inline-size: 8px; block-size: 8px; border-radius: 50%; background: var(--soft); }
 .status[data-status=open]::before { background: var(--good); }
@@ -62,7 +34,7 @@ p { margin: 0; }
 .prompts { display: flex; flex-wrap: wrap; justify-content: center; gap: 8px; margin-block-end: auto; }
 .prompts button { max-inline-size: 100%; overflow-wrap: anywhere; }
 
-.message { contain: layout style; max-inline-size: min(85%, 44rem); align-self: flex-start; }
+.message { contain: layout style; max-inline-size: min(85%, 44em); align-self: flex-start; }
 .message.user { align-self: flex-end; }
 .message.other { align-self: center; font-size: .875em; color: var(--soft); }
 .meta { display: flex; gap: 8px; margin-block-end: 2px; padding-inline: 2px; color: var(--soft); font-size: .75em; }
@@ -123,7 +95,8 @@ p { margin: 0; }
 .approval dl { padding: 0; }
 .approval dl > div { display: flex; flex-wrap: wrap; gap: 0 8px; }
 .approval dd { white-space: pre-wrap; }
-pre, .code { font: .8125rem/1.5 ui-monospace, monospace; }
+pre, .code { font: .8125em/1.5 ui-monospace, monospace; }
+.tool :is(pre, .code) { font-size: .9286em; }
 pre { margin: 0; padding: 8px; border-radius: 8px; background: var(--other); white-space: pre-wrap; overflow-wrap: anywhere; }
 
 .dots { display: inline-flex; gap: 4px; padding-block: 8px; }
@@ -132,7 +105,7 @@ pre { margin: 0; padding: 8px; border-radius: 8px; background: var(--other); whi
 .caret.text::after, .caret > :is(p, h2, h3, h4, h5, h6):last-child::after, .caret > :is(ul, ol, blockquote):last-child > :last-child::after { content: ""; position: absolute; inline-size: 7px; block-size: 1em; margin: .25em 0 0 2px; border-radius: 2px; background: var(--accent); }
 
 .workflow { color: var(--soft); font-size: .875em; overflow-wrap: anywhere; }
-form[part=form] { max-inline-size: 36rem; display: flex; flex-direction: column; gap: var(--gap); padding: 14px; border: 1px solid var(--accent-line); border-radius: var(--radius); background: var(--background); }
+form[part=form] { max-inline-size: 36em; display: flex; flex-direction: column; gap: var(--gap); padding: 14px; border: 1px solid var(--accent-line); border-radius: var(--radius); background: var(--background); }
 form[part=form] > p { white-space: pre-line; overflow-wrap: anywhere; }
 #question { font-weight: 600; }
 :is(form, .approval) label { display: flex; flex-direction: column; gap: 4px; font-weight: 500; overflow-wrap: anywhere; }
@@ -142,15 +115,10 @@ form label.check { flex-direction: row; align-items: baseline; gap: 8px; font-we
 .anything, .choice { display: flex; flex-direction: column; gap: 10px; }
 .actions { display: flex; flex-wrap: wrap; gap: 8px; }
 
-button, input:not([type=checkbox], [type=radio]), select, textarea { font: inherit; color: inherit; border: 1px solid var(--edge); border-radius: calc(var(--radius) * .6); background: var(--background); padding: 7px 12px; }
-input:not([type=checkbox], [type=radio]), select, textarea { inline-size: 100%; min-inline-size: 0; }
 textarea.code { font-family: ui-monospace, monospace; }
-::placeholder { color: var(--soft); opacity: 1; }
-button { cursor: pointer; font-size: .9375em; }
-button:hover { border-color: var(--accent-line); }
-button.primary { border-color: var(--accent); background: var(--accent); color: var(--on-accent); font-weight: 600; }
 button[aria-disabled=true] { opacity: .6; cursor: default; }
-button.small { padding: 3px 10px; font-size: .875rem; color: var(--text); }
+button.small { padding: 3px 10px; font-size: .875em; color: var(--text); }
+:is(.tool, .failure, .code-top) .small { font-size: 1em; }
 
 .problem { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 12px; color: var(--bad); overflow-wrap: anywhere; }
 .problem:not(:empty) { margin: 0 var(--gap) 8px; padding: 8px 12px; border-radius: calc(var(--radius) * .7); background: var(--bad-tint); }
@@ -163,8 +131,6 @@ button.small { padding: 3px 10px; font-size: .875rem; color: var(--text); }
 .composer button { flex: none; min-block-size: calc(1.5em + 16px); }
 @media (max-width: 600px) {
   .message { max-inline-size: 92%; }
-  /* A smaller text has phones zoom in at each focus. */
-  input, select, textarea { font-size: max(16px, 1em) !important; }
 }
 @media (prefers-reduced-motion: no-preference) {
   .dots i { animation: breathe 1.2s infinite ease-in-out; }
@@ -175,5 +141,18 @@ button.small { padding: 3px 10px; font-size: .875rem; color: var(--text); }
 }
 @media (forced-colors: active) {
   .bubble { border-color: CanvasText; }
+  /* Else their background is that of the page. */
+  .status::before, .dots i, .caret::after { forced-color-adjust: none; background: CanvasText !important; }
+}
+@media print {
+  :host { block-size: auto !important; max-block-size: none !important; overflow: visible !important; }
+  :host, .scroller, .log { display: block; }
+  .scroller { overflow: visible; }
+  .message { inline-size: fit-content; margin-block: var(--gap); }
+  .message.user { margin-inline-start: auto; }
+  .bubble { border-color: var(--line); }
+  .status, .bottom, .foot, .earlier, .prompts { display: none; }
+  .foot:has(.stopped:not([hidden])) { display: flex; }
+  .foot button { display: none; }
 }
 `;
