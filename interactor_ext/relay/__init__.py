@@ -72,13 +72,13 @@ class Relay(Advised, calls=True):
     `app.app_context` or Django's `HandlerScope`. A last parameter, after the scope, receives the value it yields:
     `authorize(scope, session)`. A ToolSet with its own `around` keeps it.
 
-    `max_body` is in bytes. In this process, `writes_per_minute` limits each user that `authorize` names, or else the
-    namespace; up to 49 of 60 may come at once. `streams_per_namespace` limits a namespace. With a `rate_limiter`, its
-    tier `namespace` limits the writes instead; a RedisRateLimiter counts across processes. The readers of a room share
-    one stream of the platform, which closes `grace` seconds after the last one has left; a reader that missed more
-    events than the relay keeps gets a stream of its own. A reader that is more than `max_queued` bytes behind is
-    disconnected, and reconnects with the id of its last event. An idle stream sends a heartbeat every `heartbeat`
-    seconds.
+    `max_body` is in bytes. In this process, `writes_per_minute` and `reads_per_minute` limit each user that `authorize`
+    names, or else the namespace; up to 49 of 60 may come at once. `streams_per_namespace` limits a namespace. With a
+    `rate_limiter`, its tier `namespace` limits the writes instead; a RedisRateLimiter counts across processes. The
+    readers of a room share one stream of the platform, which closes `grace` seconds after the last one has left; a
+    reader that missed more events than the relay keeps gets a stream of its own. A reader that is more than
+    `max_queued` bytes behind is disconnected, and reconnects with the id of its last event. An idle stream sends a
+    heartbeat every `heartbeat` seconds.
 
     When uvicorn is told to stop, streams end at once, so browsers move to another process. Replies with tools have
     `drain_timeout` seconds to finish: until then, their requests don't return, and servers wait for these. A reply that
@@ -107,6 +107,7 @@ class Relay(Advised, calls=True):
         rate_limiter: interactor_ext.RateLimiter | None = None,
         max_body: int = 64 * 1024,
         writes_per_minute: int = 60,
+        reads_per_minute: int = 120,
         streams_per_namespace: int = 20,
         max_queued: int = 256 * 1024,
         grace: float = 10.0,
@@ -118,9 +119,10 @@ class Relay(Advised, calls=True):
             raise ConfigurationError(f"show= must be a Show, such as Show(tool_results=True), not {show!r}.")
         if not (grace >= 0 and drain_timeout >= 0 and heartbeat > 0 and answer_timeout > 0):
             raise ConfigurationError("grace=, heartbeat=, answer_timeout= and drain_timeout= must be seconds, above 0.")
-        if min(max_body, max_queued, writes_per_minute, streams_per_namespace) < 1:
+        if min(max_body, max_queued, writes_per_minute, reads_per_minute, streams_per_namespace) < 1:
             raise ConfigurationError(
-                "max_body=, max_queued=, writes_per_minute= and streams_per_namespace= must be at least 1."
+                "max_body=, max_queued=, writes_per_minute=, reads_per_minute= and streams_per_namespace= must be at "
+                "least 1."
             )
         if tools is None and approvals is not None:
             raise ConfigurationError("approvals= needs tools=, whose calls it is about.")
@@ -128,6 +130,9 @@ class Relay(Advised, calls=True):
 
         def decision(name: str, function: Callable[..., Any] | None, least: int) -> Decision | None:
             return None if function is None else Decision.of(name, function, least, least + 1, around)
+
+        def limiter(per_minute: int) -> RateLimiter:
+            return RateLimiter(Tiers(namespace=Tier(per_minute, per_minute)))
 
         options = Options(
             authorize=Decision.of("authorize", authorize, 1, 1, around),
@@ -141,7 +146,8 @@ class Relay(Advised, calls=True):
             origins=Origins(allowed_origins, trust_forwarded_host=trust_forwarded_host),
             max_body=max_body,
             answer_seconds=answer_timeout,
-            writes=rate_limiter or RateLimiter(Tiers(namespace=Tier(writes_per_minute, writes_per_minute))),
+            writes=rate_limiter or limiter(writes_per_minute),
+            reads=limiter(reads_per_minute),
             hub=HubOptions(grace, heartbeat, max_queued, streams_per_namespace, drain_timeout),
         )
         self._routes = Routes(client if callable(client) else lambda: client, options)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from interactor_ext._engine.errors import (
@@ -119,6 +120,16 @@ def json_response(document: Any, status: int = 200) -> Response:
     return Response(status, headers, body)
 
 
+def unless_known(response: Response, request: Request) -> Response:
+    """Return the response, or 304 if the browser has it already."""
+    assert isinstance(response.body, bytes)
+    etag = f'"{blake2b(response.body, digest_size=12).hexdigest()}"'
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(304, {"ETag": etag, "Cache-Control": "no-store"})
+    response.headers["ETag"] = etag
+    return response
+
+
 def segments(request: Request) -> list[str]:
     """Return the path's segments. Raises Refused for a path that parsers could read differently."""
     if _AMBIGUOUS_PATH.search(request.raw_path) or not request.path.startswith("/"):
@@ -195,7 +206,7 @@ def cors_headers(request: Request, origin: Origin, vary: str | None) -> dict[str
         headers |= {
             "Access-Control-Allow-Origin": request.headers["origin"],
             "Access-Control-Allow-Credentials": "true",
-            "Access-Control-Expose-Headers": "Retry-After",
+            "Access-Control-Expose-Headers": "ETag, Retry-After",
         }
     return headers
 

@@ -35,6 +35,7 @@ from interactor_ext.relay._http import (
     refusal_for,
     require_json,
     segments,
+    unless_known,
 )
 from interactor_ext.relay._hub import Hubs, Source
 from interactor_ext.relay._lookups import ToolNames, question_of
@@ -72,6 +73,7 @@ class Options(NamedTuple):
     max_body: int
     answer_seconds: float
     writes: RateLimiter
+    reads: RateLimiter
     hub: HubOptions
 
 
@@ -81,7 +83,7 @@ class User(NamedTuple):
     namespace: str
     view: Any
     counted_as: tuple[str, ...]
-    """The key under which the user's writes are counted."""
+    """The key under which the user's writes and reads are counted."""
 
 
 class Routes:
@@ -166,13 +168,13 @@ class Routes:
         asked: dict[str, Any] = _page(request.query)
         if (assistant := request.query.get("assistant_id")) is not None:
             asked["assistant_id"] = _known_id(assistant)
-        user = yield from self._user(request)
+        user = yield from self._within(self._options.reads, request)
         page = yield Call(partial(user.view.rooms.list, **asked))
         rooms: list[Any] = []
         for room in page.data:
             may_enter = yield from self._may(self._options.rooms, user, room.id, request)
             rooms.append(room if may_enter else None)
-        return self._list_response(rooms, page.meta, _META_OF_ROOMS)
+        return self._list_response(request, rooms, page.meta, _META_OF_ROOMS)
 
     def _create_room(self, request: Request) -> Effects[Response]:
         user, body = yield from self._write(request)
@@ -199,11 +201,17 @@ class Routes:
         asked: dict[str, Any] = _page(request.query)
         if "order" in request.query:
             asked["order"] = request.query["order"]
-        user = yield from self._user(request)
+        since = request.query.get("since")
+        if since is not None and asked.setdefault("order", "desc") != "desc":
+            raise Refused(422)
+        user = yield from self._within(self._options.reads, request)
         yield from self._require(self._options.rooms, user, room, request)
         page = yield Call(partial(user.view.messages.list, room, **asked))
-        yield Call(self._names.add, (user.namespace, user.view, page.data))
-        return self._list_response(page.data, page.meta, _META_OF_MESSAGES)
+        # A page without it is sent whole, so that the browser learns of the gap.
+        place = next((place for place, each in enumerate(page.data) if since and each.id == since), len(page.data))
+        messages = page.data[: place + 1]
+        yield Call(self._names.add, (user.namespace, user.view, messages))
+        return self._list_response(request, messages, page.meta, _META_OF_MESSAGES)
 
     def _send_message(self, room: str, request: Request) -> Effects[Response]:
         user, body = yield from self._write(request)
@@ -227,7 +235,7 @@ class Routes:
         return response
 
     def _list_approvals(self, room: str, request: Request) -> Effects[Response]:
-        user = yield from self._user(request)
+        user = yield from self._within(self._options.reads, request)
         yield from self._approver(user, room, request)
         return json_response({"data": (yield Call(_approvals.waiting, (self._tools, user.view, room)))})
 
@@ -251,7 +259,7 @@ class Routes:
         return name
 
     def _get_instance(self, instance: str, request: Request) -> Effects[Response]:
-        user = yield from self._user(request)
+        user = yield from self._within(self._options.reads, request)
         yield from self._require(self._options.instances, user, instance, request)
         return self._response((yield Call(user.view.workflow_instances.get, (instance,))))
 
@@ -263,7 +271,7 @@ class Routes:
     def _response(self, model: Any, status: int = 200) -> Response:
         return json_response({"data": public_json(model, self._options.show)}, status)
 
-    def _list_response(self, models: Iterable[Any], meta: Any, names: Iterable[str]) -> Response:
+    def _list_response(self, request: Request, models: Iterable[Any], meta: Any, names: Iterable[str]) -> Response:
         """Drop the records that browsers don't get, and count them, because pages of the platform count all records."""
         documents = [public_json(each, self._options.show) for each in models]
         data = [each for each in documents if each is not None]
@@ -271,7 +279,7 @@ class Routes:
         about = {name: getattr(meta, name) for name in names if getattr(meta, name) is not None}
         if left_out := len(documents) - len(data):
             about["left_out"] = left_out
-        return json_response({"data": data, "meta": about})
+        return unless_known(json_response({"data": data, "meta": about}), request)
 
     def _stream(self, kind: str, record: str, request: Request) -> Effects[Response]:
         user = yield from self._user(request)
@@ -318,8 +326,12 @@ class Routes:
         return user, json_object((yield Call(request.read_body, (self._options.max_body,))))
 
     def _writer(self, request: Request) -> Effects[User]:
+        return (yield from self._within(self._options.writes, request))
+
+    def _within(self, limits: RateLimiter, request: Request) -> Effects[User]:
+        """Return the user whose request counts against the limits."""
         user = yield from self._user(request)
-        wait = yield from self._options.writes.take([("namespace", "relay", *user.counted_as)])
+        wait = yield from limits.take([("namespace", "relay", *user.counted_as)])
         if wait > 0:
             raise Refused(429, retry_after=wait)
         return user

@@ -61,6 +61,7 @@ PAGES = {
     "how-to/web-page.md": [
         f"more than the {RELAY['heartbeat'].default:g} s between heartbeats",
         f"can write {RELAY['writes_per_minute'].default} times a minute",
+        f"read {RELAY['reads_per_minute'].default} times",
         f"have {RELAY['streams_per_namespace'].default} open streams",
         f"have `drain_timeout=` seconds (default: {RELAY['drain_timeout'].default:g})",
         {60: "up to a minute after the first process died"}[_ledger._LEASE],

@@ -425,6 +425,20 @@ def test_each_person_of_a_namespace_has_writes_of_their_own(start_relay: StartRe
         assert page.say(room, "Hi", **{"x-person": "bob"}).status_code == 201
 
 
+def test_more_reads_than_a_user_may_make_get_429_and_send_nothing_upstream(
+    sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom, new_instance: Callable[..., str]
+) -> None:
+    reads = ("/rooms", f"/rooms/{new_room()}/messages", f"/workflow-instances/{new_instance()}")
+    other = new_room("user_2")
+    with start_relay(reads_per_minute=3).page() as page:
+        assert [page.get(path).status_code for path in reads] == [200] * 3
+        with nothing_upstream(sandbox):
+            refused = [page.get(path) for path in reads]
+        assert [(each.status_code, each.json()["error"]["code"]) for each in refused] == [(429, "RATE_LIMITED")] * 3
+        assert 1 <= int(refused[0].headers["retry-after"]) <= 20
+        assert page.get(f"/rooms/{other}/messages", headers={"cookie": cookie_for("user_2")}).status_code == 200
+
+
 def test_more_writes_than_a_namespace_may_make_get_429_and_send_nothing_upstream(
     sandbox: Sandbox, start_relay: StartRelay, new_room: NewRoom
 ) -> None:

@@ -37,6 +37,26 @@ def test_history_comes_in_pages_of_documented_fields(
     assert set(answer["data"][0]) <= {"id", "room_id", "role", "created_at", "content", "tool_calls"}
 
 
+def test_history_that_a_page_has_already_comes_in_a_small_response(
+    relay: RelayServer, new_room: NewRoom, backend: InteractorClient
+) -> None:
+    room = new_room()
+    for number in range(3):
+        backend.namespace("user_1").messages.send(room, content=f"Message {number}")
+    with relay.page() as page:
+        history = page.get(f"/rooms/{room}/messages?order=desc")
+        again = page.get(f"/rooms/{room}/messages?order=desc", headers={"if-none-match": history.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["cache-control"] == "no-store"
+        messages = history.json()["data"]
+        for count, known in ((1, messages[0]["id"]), (3, messages[2]["id"]), (6, "msg_none")):
+            assert page.get(f"/rooms/{room}/messages?since={known}").json()["data"] == messages[:count]
+        assert page.get(f"/rooms/{room}/messages?since={known}&order=asc").status_code == 422
+        page.say(room, "More")
+        more = page.get(f"/rooms/{room}/messages?order=desc", headers={"if-none-match": history.headers["etag"]})
+    assert more.status_code == 200
+
+
 def test_history_leaves_out_the_totals_that_the_platform_does_not_say(start_relay: StartRelay) -> None:
     def answer(connection: Connection) -> None:
         connection.head(content_type="application/json")
@@ -217,6 +237,7 @@ def test_module_is_served_to_anybody_and_once(relay: RelayServer, sandbox: Sandb
         {"answer_timeout": 0},
         {"max_body": 0},
         {"writes_per_minute": 0},
+        {"reads_per_minute": 0},
         {"streams_per_namespace": 0},
         {"tools": 3},
     ],

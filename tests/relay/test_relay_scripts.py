@@ -17,6 +17,8 @@ from tests.support.npm import npm_package
 from tests.support.pages import DOCS
 from tests.support.relay_server import RelayServer
 
+pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.relay_fixtures"]
+
 ROOT = Path(__file__).parents[2]
 BUILT = STATIC.with_name("built")
 BUNDLE = ROOT / "generator-templates" / "bundle.py"
