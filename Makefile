@@ -27,7 +27,7 @@ BUNDLE = $(PYTHON) generator-templates/bundle.py
 TESTS_OF_PYTHON = $(addprefix tests/,streams tokens tools transports) \
 	$(patsubst %,tests/client/test_%.py,cancellation client_lifecycle client_surface closing config deadline_table \
 	deadlines effects errors first_guesses fork helpful_errors httpx2 interrupts logs \
-	pagination_left_early parity shared_options views wait) \
+	pagination_left_early shared_options views wait) \
 	$(patsubst %,tests/webhooks/test_webhook_%.py,hand_over hangs router stores transactions worker worker_process)
 # What runs on each package that users install, or reads with it.
 TESTS_OF_DEPENDENCIES = $(addprefix tests/,cli limits relay sandbox telemetry tokens transports) \

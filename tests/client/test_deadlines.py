@@ -69,19 +69,6 @@ def test_retry_pause_longer_than_deadline_raises_at_once(mode: str) -> None:
         assert len(server.calls()) == 1
 
 
-def test_hanging_resolver_does_not_hold_a_call_beyond_its_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: done.wait(60) and [])
-    started = time.monotonic()
-    client = InteractorClient(**settings_of("http://slow.internal", deadline=0.2))
-    with pytest.raises(APITimeoutError) as caught:
-        client.assistants.get("asst_1")
-    assert time.monotonic() - started < 30
-    client.close()
-    done.set()
-    assert not caught.value.sent
-
-
 @sync_and_async
 @pytest.mark.parametrize(("timeout", "most"), [(30, 5), (2, 2)])
 def test_connecting_takes_five_seconds_of_the_timeout_at_most(mode: str, timeout: float, most: float) -> None:
@@ -95,27 +82,6 @@ def test_connecting_takes_five_seconds_of_the_timeout_at_most(mode: str, timeout
     with pytest.raises(ServerError):
         call(mode, options, lambda client: client.get_access_token())
     assert most - 1 < seconds[0] <= most
-
-
-def test_connect_timeout_is_shared_among_several_addresses_of_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.support.scripted_server import deaf_url
-
-    with FaultServer() as server, deaf_url() as deaf:
-        real = socket.getaddrinfo
-        deaf_port, port = int(deaf.rpartition(":")[2]), int(server.url.rpartition(":")[2])
-
-        def two(host: str, *rest: Any, **more: Any) -> Any:
-            if host != "two.internal":
-                return real(host, *rest, **more)
-            return [address for each in (deaf_port, port) for address in real("127.0.0.1", each, **more)]
-
-        monkeypatch.setattr(socket, "getaddrinfo", two)
-
-        def attempt(timeout: float) -> None:
-            with InteractorClient(**settings_of("http://two.internal", timeout=timeout)) as client:
-                assert client.assistants.get("asst_1").id == "asst_1"
-
-        with_enough_time(attempt, 4, 20)
 
 
 class Trickling(httpx.BaseTransport):

@@ -413,31 +413,6 @@ def test_with_retry_keeps_name_and_signature() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "sent"),
-    [
-        (httpx.ConnectError("refused"), False),
-        (httpx.ConnectTimeout("late"), False),
-        (httpx.PoolTimeout("full"), False),
-        (httpx.ProxyError("no"), False),
-        (httpx.ReadError("reset"), True),
-        (httpx.WriteError("reset"), True),
-        (httpx.ReadTimeout("late"), True),
-        (httpx.RemoteProtocolError("garbage"), True),
-        (OSError("a foreign transport's"), True),
-    ],
-    ids=repr,
-)
-def test_connection_error_sent_says_whether_the_request_may_have_arrived(error: Exception, sent: bool) -> None:
-    def fail(request: httpx.Request) -> httpx.Response:
-        raise error
-
-    with pytest.raises(APIConnectionError) as caught:
-        call("sync", Wire(fail).settings, lambda client: client.request("POST", "/rooms"))
-    assert caught.value.sent is sent
-    assert pickle.loads(pickle.dumps(caught.value)).sent is sent
-
-
-@pytest.mark.parametrize(
     ("wanted", "about", "again"),
     [
         (True, {"method": "GET", "status": 404}, True),

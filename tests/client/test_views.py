@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 import time
 import traceback
 import uuid
@@ -173,6 +174,8 @@ def test_repr_of_request_extensions_shows_no_secret(wire: Wire) -> None:
     assert SECRET not in f"{told} {told!r} {wire.last.extensions}"
 
 
+# The request can't have arrived after these.
+UNSENT = (httpx.PoolTimeout, httpx.ConnectTimeout, httpx.ConnectError, httpx.ProxyError)
 TRANSPORT_FAULTS = [
     (httpx.PoolTimeout("x"), APITimeoutError, "no connection was free within"),
     (httpx.ConnectTimeout("x"), APITimeoutError, "no connection within"),
@@ -181,6 +184,8 @@ TRANSPORT_FAULTS = [
     (httpx.ConnectError(""), APIConnectionError, r"no reason was given .*Check INTERACTOR_CORE_API_URL"),
     (httpx.ReadError(f"got client_secret={SECRET}"), APIConnectionError, "client_secret=\\*\\*\\*"),
     (httpx.ProxyError("407"), APIConnectionError, "407"),
+    (httpx.WriteError("reset"), APIConnectionError, "reset"),
+    (httpx.RemoteProtocolError("garbage"), APIConnectionError, "garbage"),
     (httpx.LocalProtocolError(f"Illegal header value b'Bearer {SECRET}'"), APIConnectionError, "violates HTTP"),
     (httpx.DecodingError("bad gzip"), APIConnectionError, "can't be unpacked: bad gzip"),
     (httpx.TooManyRedirects("x"), APIConnectionError, "TooManyRedirects"),
@@ -202,6 +207,9 @@ def test_any_exception_of_a_transport_becomes_an_sdk_error(
     with pytest.raises(cls, match=words) as caught:
         call(mode, Wire(fail).settings, lambda client: client.assistants.list())
     assert type(caught.value) is cls
+    assert isinstance(caught.value, APIConnectionError)
+    assert caught.value.sent is not isinstance(fault, UNSENT)
+    assert pickle.loads(pickle.dumps(caught.value)).sent is caught.value.sent
     assert "GET /assistants at core.example" in str(caught.value)
     assert SECRET not in str(caught.value)
     if isinstance(fault, httpx.LocalProtocolError):  # the only one whose own text quotes what we sent

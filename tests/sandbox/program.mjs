@@ -1,4 +1,4 @@
-// Does over HTTP what Python programs do with the methods of a Sandbox. Run by test_sandbox_programs.py.
+// Does over HTTP what Python programs do with the methods of a Sandbox. Run by test_sandbox_control.py.
 
 const [base, receiver] = process.argv.slice(2);
 const origin = new URL(base).origin;

@@ -1,9 +1,11 @@
-"""Control endpoints of the sandbox, deprecations, and data source syncs."""
+"""Control endpoints of the sandbox, from Python and from another language; deprecations, and data source syncs."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import re
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ import pytest
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.http.control import CALLS
 from tests.support import patient
+from tests.support.node import node
 from tests.support.sandbox_caller import Caller, fetch_token, problem
+from tests.support.scripted_server import receiving
 
 ROWS = json.loads(Path(__file__).with_suffix(".json").read_text())
 
@@ -158,3 +162,37 @@ def test_date_header_follows_sandbox_clock(sandbox: Sandbox) -> None:
     assert len(answer.headers.get_list("date")) == 1
     shown = datetime.strptime(answer.headers["date"], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
     assert abs(shown.timestamp() - sandbox.clock.now()) < 60
+
+
+PROGRAM = Path(__file__).with_name("program.mjs")
+
+
+def test_program_of_node_does_what_python_programs_do() -> None:
+    with Sandbox() as sandbox, receiving() as (receiver, url):
+        receiver.answers.extend([500] * 2)
+        command = [node(), str(PROGRAM), sandbox.core_api_url, url]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert ran.returncode == 0, ran.stderr
+        assert len({got.body for got in receiver.got}) == 1
+        assert [each.attempt for each in sandbox.deliveries] == [1, 2, 3, 1]
+    shown = json.loads(ran.stdout)
+    assert shown.pop("faulty").startswith("GET /api/v1/rooms: 502 <html>")
+    assert shown.pop("refused").startswith("GET /api/v1/rooms: 401 ")
+    assert shown.pop("location").startswith("https://a.test?error=access_denied&state=")
+    assert shown == {
+        "deliveries": 1,
+        "said": "From nine to five.",
+        "rooms": 1,
+        "failed": "No.",
+        "open": 0,
+        "seed": ["", "org_a"],
+        "requests": 1,
+        "emails": [],
+    }
+
+
+def test_program_calls_every_method() -> None:
+    told = re.findall(r'tell\("(\w+)", ["`]([^"`?]+)', PROGRAM.read_text())
+    assert {(method, re.sub(r"\{\w+\}", "*", path)) for method, path, _ in CALLS} <= {
+        (method, re.sub(r"\$\{[\w.]+\}", "*", path)) for method, path in told
+    }

@@ -309,22 +309,6 @@ def test_deadline_ends_a_silent_stream_over_a_transport_that_wraps_httpx() -> No
     assert time.monotonic() - started < 30
 
 
-def test_stream_of_a_closed_client_raises_configuration_error() -> None:
-    client = InteractorClient(client_id="id", client_secret="a-secret")
-    client.close()
-    with pytest.raises(ConfigurationError), client.rooms.stream("room_1"):
-        pass
-
-
-@pytest.mark.parametrize("room_id", ["", ".", ".."])
-def test_path_id_that_changes_the_url_is_refused(room_id: str) -> None:
-    with (
-        InteractorClient(client_id="id", client_secret="a-secret") as client,
-        pytest.raises(ValueError, match="room_id"),
-    ):
-        client.rooms.stream(room_id)
-
-
 @sync_and_async
 @pytest.mark.parametrize("resource", ["rooms", "workflow_instances"])
 async def test_iterating_without_entering_raises_configuration_error(mode: str, resource: str) -> None:

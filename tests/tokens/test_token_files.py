@@ -15,10 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interactor_ext import InteractorClient
 from interactor_ext._interactor.tokens import parse_token
 from interactor_ext.tokens import FileTokenStore, Token
-from tests.support.scripted_server import ASSISTANT, OddServer, js
 from tests.support.waiting import in_time
 
 KEY, OTHER = "a" * 32, "b" * 32
@@ -36,15 +34,6 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(path: Path) -> FileTokenStore:
     return FileTokenStore(path)
-
-
-def test_saved_token_is_loaded_by_another_process(store: FileTokenStore, path: Path) -> None:
-    assert store.load(KEY) is None
-    token = fresh()
-    store.save(KEY, token)
-    assert FileTokenStore(str(path)).load(KEY) == token
-    assert store.load(OTHER) is None
-    assert "t0ken" not in f"{store!r}{token!r}{token}"
 
 
 def test_stores_of_one_file_are_equal_and_can_be_copied(store: FileTokenStore, path: Path) -> None:
@@ -172,18 +161,6 @@ def test_draft_names_are_random_and_drafts_are_removed(
     assert len(set(drafts)) == 3
     store.save(KEY, fresh())
     assert sorted(file.name for file in path.parent.iterdir()) == ["tokens.json", "tokens.json.lock"]
-
-
-@needs_users
-def test_refused_file_costs_a_warning_and_a_token_request(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path.parent.mkdir()
-    path.symlink_to(path.with_name("target"))
-    with OddServer(lambda asked: js(200, {"data": ASSISTANT})) as server:
-        with InteractorClient(**server.settings, token_store=FileTokenStore(path)) as client:
-            client.assistants.get("x")
-        assert len(server.token_requests) == 1
-    assert "symbolic links" in caplog.text
-    assert "token_1" not in caplog.text
 
 
 RUBBISH = [

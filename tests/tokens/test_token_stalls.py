@@ -230,15 +230,6 @@ def test_deadline_ends_a_call_while_the_store_stalls(mode: str, server: Server) 
 
 
 @sync_and_async
-@pytest.mark.usefixtures("soon")
-def test_health_with_a_stalled_store_is_healthy(mode: str, server: Server) -> None:
-    store = Stalls("load")
-    assert use(mode, server, store, lambda client: client.health()).status == "healthy"
-    store.go_on.set()
-    eventually(is_unused)
-
-
-@sync_and_async
 def test_callers_get_their_token_before_it_is_saved(mode: str, server: Server) -> None:
     store = Stalls("save")
     assert use(mode, server, store).id == "asst_1"

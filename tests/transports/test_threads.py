@@ -1,14 +1,18 @@
-"""DaemonThreads: the pool of daemon threads for calls that may never return."""
+"""DaemonThreads: the pool for calls that may never return; and what a thread sleeps on until it is woken."""
 
 from __future__ import annotations
 
 import _thread
 import os
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from interactor_ext import ConfigurationError
+from interactor_ext._engine.waiting import ThreadWaiter
 from interactor_ext._engine.waiting import threads as _threads
 from interactor_ext._engine.waiting.threads import DaemonThreads
 from tests.support.interrupts import runs_interrupted_in_each_line
@@ -91,3 +95,52 @@ def test_forked_child_has_its_own_threads() -> None:
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+SECONDS = 60.0
+
+
+@pytest.mark.full
+def test_waits_of_a_few_microseconds_end() -> None:
+    def wait() -> None:
+        for number in range(100_000):
+            assert not ThreadWaiter().wait(number % 10 * 1e-6)
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="this system has no alarm")
+def test_wait_ends_although_a_signal_handler_outlasts_it() -> None:
+    program = """
+import signal
+import time
+
+from interactor_ext._engine.waiting import ThreadWaiter
+
+ran = []
+
+
+def outlast(*_):
+    while time.monotonic() < ends_at:
+        pass
+    ran.append(True)
+
+
+signal.signal(signal.SIGALRM, outlast)
+ends_at = time.monotonic() + 1
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+assert not ThreadWaiter().wait(0.9)
+assert ran
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=SECONDS)
+
+
+def test_waiter_woken_before_it_waits_does_not_sleep_and_sleeps_the_next_time() -> None:
+    waiter = ThreadWaiter()
+    waiter.wake()
+    waiter.wake()
+    assert waiter.wait(SECONDS)
+    assert not waiter.wait(0)
