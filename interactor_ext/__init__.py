@@ -21,7 +21,7 @@ from interactor_ext._interactor import __version__
 if TYPE_CHECKING:
     from interactor_client.types import UNSET, Unset
     from interactor_ext._clients import AsyncInteractorClient, InteractorClient
-    from interactor_ext._clients.shared_clients import get_async_client, get_client, reset_clients
+    from interactor_ext._clients.process_clients import get_async_client, get_client, reset_clients
     from interactor_ext._engine.network.circuit_breaker import CircuitBreaker
     from interactor_ext._interactor.config import InteractorConfig, validate_env
     from interactor_ext._interactor.views.credential_auth import AsyncCredentialAuth, CredentialAuth
@@ -70,7 +70,7 @@ if not TYPE_CHECKING:
             "._clients": ("AsyncInteractorClient", "InteractorClient"),
             "._interactor.config": ("InteractorConfig", "validate_env"),
             "._interactor.views.reports": ("Health", "RateLimit", "ResponseInfo"),
-            "._clients.shared_clients": ("get_async_client", "get_client", "reset_clients"),
+            "._clients.process_clients": ("get_async_client", "get_client", "reset_clients"),
             ".limits": ("RateLimiter", "RedisRateLimiter"),
             ".retry": ("RetryPolicy", "with_retry"),
             ".tools": ("ToolContext", "ToolSet"),

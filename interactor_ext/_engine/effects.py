@@ -1,7 +1,7 @@
 """Runs operations of several calls, sync or async: a generator decides and yields effects, a driver carries them out.
 
    def greet(user, room_id):                    # the plan, written once
-       message = yield Call(lambda: user.messages.send(room_id, content="Hello"))
+       message = yield Invoke(lambda: user.messages.send(room_id, content="Hello"))
        yield Pause(1.0)
        return message
 
@@ -52,7 +52,7 @@ IN_DJANGO: ContextVar[bool] = ContextVar("interactor_in_django", default=False)
 _NOT_RENEWED = "A lease couldn't be renewed: another process may take the event when it expires."
 
 
-class Call(NamedTuple):
+class Invoke(NamedTuple):
     """Call a function, and await its result if it is awaitable. With `threads`, a regular function runs there: always
     if the caller is asynchronous, and if there is a `timeout` otherwise. A thread can't be stopped, so a task that is
     cancelled waits for the function to end. The generator gets the result first, and the cancellation at its next
@@ -76,13 +76,13 @@ class Call(NamedTuple):
 class Renewal(NamedTuple):
     """Keeps a lease alive: a call to make every so many seconds. Its errors are logged."""
 
-    call: Call
+    call: Invoke
     seconds: float
 
 
 class Join(NamedTuple):
     """Wait until another thread's or task's future is done. Giving up doesn't cancel it. At `ends_at`, an instant of
-    `time.monotonic()`, an APITimeoutError that mentions `meanwhile` is thrown in. `renewal` works as in `Call`.
+    `time.monotonic()`, an APITimeoutError that mentions `meanwhile` is thrown in. `renewal` works as in `Invoke`.
     """
 
     future: Future[Any]
@@ -97,7 +97,7 @@ class Pause(NamedTuple):
     seconds: float
 
 
-Effect = Call | Join | Pause
+Effect = Invoke | Join | Pause
 Effects = Generator[Effect, Any, T]
 
 
@@ -142,10 +142,10 @@ async def run_async(effects: Effects[T]) -> T:
 
 def _perform(effect: Effect) -> Any:
     match effect:
-        case Call(renewal=Renewal() as renewal) | Join(renewal=Renewal() as renewal):
+        case Invoke(renewal=Renewal() as renewal) | Join(renewal=Renewal() as renewal):
             with _renewed(renewal):
                 return _perform(effect._replace(renewal=None))
-        case Call(function, args, threads, timeout, of_user=of_user):
+        case Invoke(function, args, threads, timeout, of_user=of_user):
             began, function = time.monotonic(), contained(function) if of_user else function
             if threads is not None and timeout is not None and not inspect.iscoroutinefunction(function):
                 result = threads.call(partial(function, *args), timeout)
@@ -166,13 +166,13 @@ def _perform(effect: Effect) -> Any:
 
 
 async def _perform_async(effect: Effect, cancellation: _Cancellation) -> Any:
-    if not (isinstance(effect, Call) and effect.shielded):
+    if not (isinstance(effect, Invoke) and effect.shielded):
         cancellation.raise_if_due()
     match effect:
-        case Call(renewal=Renewal() as renewal) | Join(renewal=Renewal() as renewal):
+        case Invoke(renewal=Renewal() as renewal) | Join(renewal=Renewal() as renewal):
             async with _renewed_async(renewal, cancellation):
                 return await _perform_async(effect._replace(renewal=None), cancellation)
-        case Call(function, args, threads, timeout, shielded, of_user=of_user):
+        case Invoke(function, args, threads, timeout, shielded, of_user=of_user):
             began, function = time.monotonic(), contained(function) if of_user else function
             if threads is None or inspect.iscoroutinefunction(function):
                 result = function(*args)
@@ -333,15 +333,15 @@ def close_stream(stream: Any) -> Any:
 
 def while_open(stream: Any, effects: Effects[T]) -> Effects[T]:
     """Open a stream, sync or async, run the effects and close it, whatever happens."""
-    yield Call(open_stream, (stream,))
+    yield Invoke(open_stream, (stream,))
     try:
         result = yield from effects
     except GeneratorExit:  # no driver is left to carry out another effect
         raise
     except BaseException:
-        yield Call(close_stream, (stream,))
+        yield Invoke(close_stream, (stream,))
         raise
-    yield Call(close_stream, (stream,))
+    yield Invoke(close_stream, (stream,))
     return result
 
 
@@ -365,7 +365,7 @@ def despite_open_circuit(user: Any, ends_at: float | None, call: Callable[[Any],
     gives_up_at = longest if ends_at is None else min(ends_at, longest)
     while True:
         try:
-            return (yield Call(call, (view_until(user, ends_at),)))
+            return (yield Invoke(call, (view_until(user, ends_at),)))
         except CircuitOpenError as error:
             seconds = max(error.retry_after or 0.0, _MIN_PAUSE)
             if time.monotonic() + seconds >= gives_up_at:

@@ -167,7 +167,7 @@ class ToolDecided(NamedTuple):
 class Pool(Protocol):
     """A `Transport` or an `AsyncTransport` of `interactor_ext.transports`."""
 
-    def connections(self) -> pool.Connections:
+    def connections(self) -> pool.ConnectionCounts:
         """The current numbers. May be called from any thread."""
         ...
 

@@ -14,7 +14,7 @@ from interactor_ext._engine.effects import run_async, run_sync
 from interactor_ext._engine.streams.events import AsyncEvents
 from interactor_ext._engine.waiting import NO_ASYNC_WITH, NO_WITH, require_asyncio
 from interactor_ext._engine.waiting.closer import close_later
-from interactor_ext.chat._shared import SERVING, SharedReply
+from interactor_ext.chat._base import SERVING, BaseReply
 from interactor_ext.tools._calls import TOOL_THREADS
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _cancelled: set[asyncio.Task[None]] = set()
 
 
-class Reply(SharedReply):
+class Reply(BaseReply):
     """A sent message and its reply as it arrives: a context manager, and an iterator of typed events.
 
     A tool call that needs approval comes as a `WaitingCall`, and the events end there; `waiting` lists such calls.
@@ -102,7 +102,7 @@ class Reply(SharedReply):
             raise self._tools_too_slow(calls)
 
 
-class AsyncReply(SharedReply):
+class AsyncReply(BaseReply):
     """`Reply` for asyncio: `async with`, `async for`. A cancelled task leaves at once.
 
     A time limit on one event, as in `asyncio.wait_for(anext(events), 5)` with `events = aiter(reply)`, loses no event.

@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from interactor_ext._engine.effects import (
-    Call,
     Effects,
+    Invoke,
     run_async,
     run_sync,
     view_until,
@@ -17,8 +17,8 @@ from interactor_ext._engine.effects import (
 )
 from interactor_ext._engine.errors import ResponseValidationError
 from interactor_ext._engine.redaction import clean_text
+from interactor_ext.chat._base import BaseReply
 from interactor_ext.chat._reply import AsyncReply, Reply
-from interactor_ext.chat._shared import SharedReply
 from interactor_ext.tools._answer_tool import answer_tool
 from interactor_ext.tools._tool_set import ToolSet, tool_set
 
@@ -31,7 +31,7 @@ A = TypeVar("A")
 _MAX_QUOTED = 300
 
 
-class _Typed(SharedReply, Generic[A]):
+class _Typed(BaseReply, Generic[A]):
     """The answers so far, and the tool that receives them."""
 
     def __init__(
@@ -39,7 +39,7 @@ class _Typed(SharedReply, Generic[A]):
     ) -> None:
         self._shape = shape
         self._given: list[A] = []
-        self._again: SharedReply | None = None
+        self._again: BaseReply | None = None
         self._key = user._view.idempotency_key or secrets.token_hex(16)
         self._tool = answer_tool(shape, self._given.append)
         self._question = f"Please give your answer by calling the tool {self._tool.name}."
@@ -50,7 +50,7 @@ class _Typed(SharedReply, Generic[A]):
         """Add the tool to the room's assistant, which keeps it."""
         view = partial(view_until, self._user._without_key(), self._ends_at)
         (known,) = yield from ToolSet()._with_tool(self._tool)._registration(view())
-        room = yield Call(partial(view().rooms.get, self._room.id))
+        room = yield Invoke(partial(view().rooms.get, self._room.id))
         if room.assistant_id is None:
             raise ResponseValidationError(
                 f"The platform doesn't say which assistant the room {clean_text(room.id)!r} has, so it can't be given "
@@ -59,10 +59,10 @@ class _Typed(SharedReply, Generic[A]):
                 field="assistant_id",
                 path="data.assistant_id",
             )
-        assistant = yield Call(partial(view().assistants.get, room.assistant_id))
+        assistant = yield Invoke(partial(view().assistants.get, room.assistant_id))
         ids = [each if isinstance(each, str) else each.id for each in assistant.tools or ()]
         if known.id not in ids:
-            yield Call(partial(view().assistants.update, assistant.id, tools=[*ids, known.id]))
+            yield Invoke(partial(view().assistants.update, assistant.id, tools=[*ids, known.id]))
 
     def _shaped(self) -> Effects[A]:
         """Return the answer. If there is none, send a second request, as part of this chat: it has the same deadline,
@@ -79,7 +79,7 @@ class _Typed(SharedReply, Generic[A]):
             message = yield from while_open(again, self._answer_of(again))
         return self._last(message)
 
-    def _answer_of(self, again: SharedReply) -> Effects[Message]:
+    def _answer_of(self, again: BaseReply) -> Effects[Message]:
         self._again = again  # it is open: the question was sent
         return (yield from again._answer())
 

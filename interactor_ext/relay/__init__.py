@@ -25,7 +25,7 @@ from interactor_ext._engine.limits.limiter import RateLimiter
 from interactor_ext._engine.waiting.around import Around, checked_around
 from interactor_ext.relay import _asgi, _wsgi
 from interactor_ext.relay._decisions import Approver, Authorize, Decision, MayEnter, OnMessage
-from interactor_ext.relay._http import Origins
+from interactor_ext.relay._http import AllowedSites
 from interactor_ext.relay._public import Show
 from interactor_ext.relay._reader import HubOptions
 from interactor_ext.relay._routes import Options, Routes
@@ -143,7 +143,7 @@ class Relay(Advised, calls=True):
             show=show,
             tools=None if tools is None else tool_set(tools),
             around=around,
-            origins=Origins(allowed_origins, trust_forwarded_host=trust_forwarded_host),
+            origins=AllowedSites(allowed_origins, trust_forwarded_host=trust_forwarded_host),
             max_body=max_body,
             answer_seconds=answer_timeout,
             writes=rate_limiter or limiter(writes_per_minute),

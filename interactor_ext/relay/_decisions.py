@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from interactor_ext._engine.effects import Call
+from interactor_ext._engine.effects import Invoke
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.waiting.around import Around, signature_of, surrounded, with_value
 from interactor_ext._engine.waiting.threads import DaemonThreads
@@ -52,5 +52,5 @@ class Decision(NamedTuple):
         value = "" if around is None else " and another for what around= yields"
         raise ConfigurationError(f"{name}= must be a function of {least} parameters{scope}{value}, not {function!r}.")
 
-    def call(self, scope: Any, *arguments: Any) -> Call:
-        return Call(self.function, (*arguments, scope)[: self.arguments], threads=_THREADS, of_user=True)
+    def call(self, scope: Any, *arguments: Any) -> Invoke:
+        return Invoke(self.function, (*arguments, scope)[: self.arguments], threads=_THREADS, of_user=True)

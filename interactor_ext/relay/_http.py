@@ -102,7 +102,7 @@ class Refused(Exception):
             self.response.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
 
 
-class Origin(Enum):
+class Site(Enum):
     UNSAID = auto()
     OWN = auto()
     ALLOWED = auto()
@@ -149,7 +149,7 @@ def _normalized(origin: Any) -> str | None:
     return f"{scheme}://{host.removesuffix(_DEFAULT_PORTS[scheme])}"
 
 
-class Origins:
+class AllowedSites:
     """Which pages may use the relay: those on its own host and on the allowed origins."""
 
     def __init__(self, allowed: Iterable[str], *, trust_forwarded_host: bool) -> None:
@@ -165,27 +165,27 @@ class Origins:
         self._trusts_forwarded = trust_forwarded_host
         self._warned: set[tuple[str, str]] = set()
 
-    def of(self, request: Request) -> Origin:
+    def of(self, request: Request) -> Site:
         """An https page is on the relay's own host even if a proxy in front has terminated TLS.
 
         Browsers send no Origin for an image or a script, but report a page on another site in Sec-Fetch-Site.
         """
         sent = request.headers.get("origin")
         if sent is None:
-            return Origin.FOREIGN if request.headers.get("sec-fetch-site") == "cross-site" else Origin.UNSAID
+            return Site.FOREIGN if request.headers.get("sec-fetch-site") == "cross-site" else Site.UNSAID
         origin = _normalized(sent)
         if origin is None:
-            return Origin.FOREIGN
+            return Site.FOREIGN
         host = request.headers.get("host", "")
         if self._trusts_forwarded:
             # The first value is the host that the browser requested; each proxy appends its own.
             host = request.headers.get("x-forwarded-host", host).partition(",")[0].strip()
         if origin in {_normalized(f"{scheme}://{host}") for scheme in (request.scheme, "https")}:
-            return Origin.OWN
+            return Site.OWN
         if origin in self._allowed:
-            return Origin.ALLOWED
+            return Site.ALLOWED
         self._warn(origin, clean_text(host))
-        return Origin.FOREIGN
+        return Site.FOREIGN
 
     def _warn(self, origin: str, host: str) -> None:
         """Warn once per pair, up to a limit: anyone can send any values."""
@@ -200,9 +200,9 @@ class Origins:
             )
 
 
-def cors_headers(request: Request, origin: Origin, vary: str | None) -> dict[str, str]:
+def cors_headers(request: Request, origin: Site, vary: str | None) -> dict[str, str]:
     headers = {"Vary": f"{vary}, Origin" if vary else "Origin"}
-    if origin is Origin.ALLOWED:
+    if origin is Site.ALLOWED:
         headers |= {
             "Access-Control-Allow-Origin": request.headers["origin"],
             "Access-Control-Allow-Credentials": "true",

@@ -20,7 +20,7 @@ from interactor_ext._engine.errors import (
     ResponseValidationError,
     StreamError,
 )
-from interactor_ext._engine.streams.shared import Gap
+from interactor_ext._engine.streams.base import Gap
 from interactor_ext._engine.waiting.event_loop import with_timeout
 from interactor_ext.relay._background import Background
 from interactor_ext.relay._event_ids import END, EventIds, Numbering, Position

@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from interactor_client.models import WorkflowHalted
-from interactor_ext._engine.effects import Call, Effects
+from interactor_ext._engine.effects import Effects, Invoke
 from interactor_ext._engine.errors import ConfigurationError, InteractorError
 from interactor_ext._engine.limits.limiter import RateLimiter
 from interactor_ext._engine.logs import relay_logger as logger
@@ -21,11 +21,11 @@ from interactor_ext.relay._background import Work
 from interactor_ext.relay._decisions import Decision
 from interactor_ext.relay._event_ids import END, EventIds
 from interactor_ext.relay._http import (
-    Origin,
-    Origins,
+    AllowedSites,
     Refused,
     Request,
     Response,
+    Site,
     cors_headers,
     is_id,
     json_object,
@@ -69,7 +69,7 @@ class Options(NamedTuple):
     show: Show
     tools: ToolSet | None
     around: Around | None
-    origins: Origins
+    origins: AllowedSites
     max_body: int
     answer_seconds: float
     writes: RateLimiter
@@ -121,17 +121,17 @@ class Routes:
         response.headers |= cors_headers(request, origin, response.headers.get("Vary"))
         return response
 
-    def _answer(self, request: Request, origin: Origin) -> Effects[Response]:
+    def _answer(self, request: Request, origin: Site) -> Effects[Response]:
         parts = segments(request)
         methods = self._methods(parts)
         if request.method == "OPTIONS":
-            if origin is Origin.FOREIGN:
+            if origin is Site.FOREIGN:
                 raise Refused(403)
             return preflight(request, (*methods, "OPTIONS"))
         handler = methods.get(request.method)
         if handler is None:
             raise Refused(405, Allow=", ".join((*methods, "OPTIONS")))
-        if origin is Origin.FOREIGN or (origin is Origin.UNSAID and request.method in _WRITES):
+        if origin is Site.FOREIGN or (origin is Site.UNSAID and request.method in _WRITES):
             raise Refused(403)
         return (yield from handler(request))
 
@@ -169,7 +169,7 @@ class Routes:
         if (assistant := request.query.get("assistant_id")) is not None:
             asked["assistant_id"] = _known_id(assistant)
         user = yield from self._within(self._options.reads, request)
-        page = yield Call(partial(user.view.rooms.list, **asked))
+        page = yield Invoke(partial(user.view.rooms.list, **asked))
         rooms: list[Any] = []
         for room in page.data:
             may_enter = yield from self._may(self._options.rooms, user, room.id, request)
@@ -182,19 +182,19 @@ class Routes:
         metadata = {ROOM_NAME: _name(body)} if "name" in body else {}
         yield from self._require(self._options.rooms, user, "", request)
         view = _view_with_key(user, request)
-        return self._response((yield Call(partial(view.rooms.create, assistant, metadata=metadata))), 201)
+        return self._response((yield Invoke(partial(view.rooms.create, assistant, metadata=metadata))), 201)
 
     def _name_room(self, room: str, request: Request) -> Effects[Response]:
         user, body = yield from self._write(request)
         name = _name(body)
         yield from self._require(self._options.rooms, user, room, request)
-        metadata = (yield Call(user.view.rooms.get, (room,))).metadata | {ROOM_NAME: name}
-        return self._response((yield Call(partial(user.view.rooms.update, room, metadata=metadata))))
+        metadata = (yield Invoke(user.view.rooms.get, (room,))).metadata | {ROOM_NAME: name}
+        return self._response((yield Invoke(partial(user.view.rooms.update, room, metadata=metadata))))
 
     def _delete_room(self, room: str, request: Request) -> Effects[Response]:
         user = yield from self._writer(request)
         yield from self._require(self._options.rooms, user, room, request)
-        yield Call(user.view.rooms.delete, (room,))
+        yield Invoke(user.view.rooms.delete, (room,))
         return Response(204, {"Cache-Control": "no-store"})
 
     def _list_messages(self, room: str, request: Request) -> Effects[Response]:
@@ -206,11 +206,11 @@ class Routes:
             raise Refused(422)
         user = yield from self._within(self._options.reads, request)
         yield from self._require(self._options.rooms, user, room, request)
-        page = yield Call(partial(user.view.messages.list, room, **asked))
+        page = yield Invoke(partial(user.view.messages.list, room, **asked))
         # A page without it is sent whole, so that the browser learns of the gap.
         place = next((place for place, each in enumerate(page.data) if since and each.id == since), len(page.data))
         messages = page.data[: place + 1]
-        yield Call(self._names.add, (user.namespace, user.view, messages))
+        yield Invoke(self._names.add, (user.namespace, user.view, messages))
         return self._list_response(request, messages, page.meta, _META_OF_MESSAGES)
 
     def _send_message(self, room: str, request: Request) -> Effects[Response]:
@@ -227,9 +227,9 @@ class Routes:
                 raise TypeError(f"on_message= returned {type(reason).__name__}, which is neither None nor a string")
         view = _view_with_key(user, request)
         if self._options.tools is None:
-            message = yield Call(partial(view.messages.send, room, content=content, stream=True))
+            message = yield Invoke(partial(view.messages.send, room, content=content, stream=True))
             return self._response(message, 201)
-        message, work = yield Call(self._finish, ("A message", self._send_and_follow(user, view, room, content)))
+        message, work = yield Invoke(self._finish, ("A message", self._send_and_follow(user, view, room, content)))
         response = self._response(message, 201)
         response.work = work
         return response
@@ -237,7 +237,7 @@ class Routes:
     def _list_approvals(self, room: str, request: Request) -> Effects[Response]:
         user = yield from self._within(self._options.reads, request)
         yield from self._approver(user, room, request)
-        return json_response({"data": (yield Call(_approvals.waiting, (self._tools, user.view, room)))})
+        return json_response({"data": (yield Invoke(_approvals.waiting, (self._tools, user.view, room)))})
 
     def _decide(self, room: str, call: str, request: Request) -> Effects[Response]:
         user, body = yield from self._write(request)
@@ -245,7 +245,7 @@ class Routes:
         view = user.view.with_options(deadline=self._options.answer_seconds)
         # A tool that has started continues even if the browser leaves.
         work = _approvals.decide(self._tools, view, room, call, body, by)
-        yield Call(self._finish, ("A decision about a call", work))
+        yield Invoke(self._finish, ("A decision about a call", work))
         return json_response({"data": {"id": call, "decision": body["decision"]}})
 
     def _approver(self, user: User, room: str, request: Request) -> Effects[str]:
@@ -261,12 +261,12 @@ class Routes:
     def _get_instance(self, instance: str, request: Request) -> Effects[Response]:
         user = yield from self._within(self._options.reads, request)
         yield from self._require(self._options.instances, user, instance, request)
-        return self._response((yield Call(user.view.workflow_instances.get, (instance,))))
+        return self._response((yield Invoke(user.view.workflow_instances.get, (instance,))))
 
     def _submit_input(self, instance: str, request: Request) -> Effects[Response]:
         user, body = yield from self._write(request)
         yield from self._require(self._options.instances, user, instance, request)
-        return self._response((yield Call(partial(user.view.workflow_instances.submit_input, instance, body=body))))
+        return self._response((yield Invoke(partial(user.view.workflow_instances.submit_input, instance, body=body))))
 
     def _response(self, model: Any, status: int = 200) -> Response:
         return json_response({"data": public_json(model, self._options.show)}, status)
@@ -314,7 +314,7 @@ class Routes:
                     raise
             return reader, self._hubs.get().background.tasks_of((user.namespace, record))
 
-        reader, work = yield Call(join)
+        reader, work = yield Invoke(join)
         if reader is None:
             return Response(204, {"Cache-Control": "no-store"})
         return Response(200, dict(_EVENT_STREAM), reader, work)
@@ -323,7 +323,7 @@ class Routes:
         """Return the user who writes, and the JSON object they sent."""
         require_json(request)
         user = yield from self._writer(request)
-        return user, json_object((yield Call(request.read_body, (self._options.max_body,))))
+        return user, json_object((yield Invoke(request.read_body, (self._options.max_body,))))
 
     def _writer(self, request: Request) -> Effects[User]:
         return (yield from self._within(self._options.writes, request))

@@ -33,14 +33,14 @@ from interactor_ext._engine.telemetry_events import (
 )
 
 if TYPE_CHECKING:
-    from interactor_ext._engine.network.pool import Connections
+    from interactor_ext._engine.network.pool import ConnectionCounts
     from interactor_ext.telemetry._opentelemetry import OpenTelemetryTelemetry
     from interactor_ext.telemetry._prometheus import DASHBOARD, RULES, PrometheusTelemetry
 
 __all__ = [
     "DASHBOARD",
     "RULES",
-    "Connections",
+    "ConnectionCounts",
     "Event",
     "OpenTelemetryTelemetry",
     "Pool",
@@ -62,7 +62,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "interactor_ext._engine.network.pool": ("Connections",),
+            "interactor_ext._engine.network.pool": ("ConnectionCounts",),
             "._opentelemetry": ("OpenTelemetryTelemetry",),
             "._prometheus": ("DASHBOARD", "RULES", "PrometheusTelemetry"),
         },

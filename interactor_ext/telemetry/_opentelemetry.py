@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from interactor_ext._engine.equality import EqualBySettings
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.lazy import LazyModule
-from interactor_ext._engine.network.pool import Connections
+from interactor_ext._engine.network.pool import ConnectionCounts
 from interactor_ext._engine.telemetry_events import (
     Event,
     Pool,
@@ -141,7 +141,7 @@ class OpenTelemetryTelemetry(EqualBySettings):
     def _observe_pools(self, options: object) -> Iterator[Observation]:
         from opentelemetry.metrics import Observation
 
-        numbers = Connections.sum(pool.connections() for pool in list(self._pools))
+        numbers = ConnectionCounts.sum(pool.connections() for pool in list(self._pools))
         for state, number in numbers._asdict().items():
             yield Observation(number, {"state": state})
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.lazy import LazyModule
-from interactor_ext._engine.network.pool import Connections
+from interactor_ext._engine.network.pool import ConnectionCounts
 from interactor_ext._engine.telemetry_events import (
     Event,
     Pool,
@@ -142,7 +142,7 @@ class PrometheusTelemetry:
         self._disconnects = make(Counter, "sse_disconnects_total", "SSE disconnection events", "type", "reason")
         self._errors = make(Counter, "errors_total", "API errors by type", "type", "code")
         connections = total("pool_connections", "Open and idle connections, and requests waiting for one", "state")
-        self._states = {state: connections.labels(state) for state in Connections._fields}
+        self._states = {state: connections.labels(state) for state in ConnectionCounts._fields}
         if not self._pushes:
             self._expiry.set_function(self._seconds_left)
             for state, gauge in self._states.items():
@@ -229,7 +229,7 @@ class PrometheusTelemetry:
             gauge.set(self._connections(state))
 
     def _connections(self, state: str) -> int:
-        return int(getattr(Connections.sum(pool.connections() for pool in list(self._pools)), state))
+        return int(getattr(ConnectionCounts.sum(pool.connections() for pool in list(self._pools)), state))
 
     def _seconds_left(self) -> float:
         return 0.0 if self._expires_at is None else max(0.0, self._expires_at - time.time())

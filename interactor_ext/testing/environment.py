@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from interactor_ext._clients import shared_clients
+from interactor_ext._clients import process_clients
 
 if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
@@ -33,16 +33,16 @@ def clients_of_test(by: str) -> Iterator[None]:
     """Within the block, `get_client()` creates other clients than before, and closes them with it. Those that modules
     created with the placeholders stay: they reach the sandbox.
     """
-    before = dict(shared_clients._clients)
+    before = dict(process_clients._clients)
     for kind, made in before.items():
         if made.client.config.core_api_url != PLACEHOLDERS["INTERACTOR_CORE_API_URL"]:
-            del shared_clients._clients[kind]
+            del process_clients._clients[kind]
     yield
     for kind, made in before.items():
-        if shared_clients._clients.get(kind) is made:
-            del shared_clients._clients[kind]
-    shared_clients.close_clients(by)
-    shared_clients._clients.update(before)
+        if process_clients._clients.get(kind) is made:
+            del process_clients._clients[kind]
+    process_clients.close_clients(by)
+    process_clients._clients.update(before)
 
 
 def environment_of(sandbox: Sandbox) -> dict[str, str | None]:

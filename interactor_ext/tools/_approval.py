@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import attrs
 
-from interactor_ext._engine.effects import Call, Effects
+from interactor_ext._engine.effects import Effects, Invoke
 from interactor_ext._engine.errors import InteractorError
 from interactor_ext._engine.logs import tools_logger as logger
 from interactor_ext._engine.redaction import clean_text
@@ -66,7 +66,7 @@ def waiting_call(tool: ToolFunction, call: PendingCall, around: Around | None) -
     if tool.approval is not True:
         decide = tool.approval if around is None else surrounded(tool.approval, around)
         try:
-            if not (yield Call(decide, (arguments,), threads=TOOL_THREADS, of_user=True)):
+            if not (yield Invoke(decide, (arguments,), threads=TOOL_THREADS, of_user=True)):
                 return None
         except Exception as error:
             words = "approval= of the tool %s failed, so a person decides (call %s)"
@@ -140,7 +140,7 @@ def _first(items: Any, wanted: Callable[[Any], T | None]) -> Effects[T | None]:
     ends = object()
     is_async = isinstance(items, AsyncIterable)
     step = partial(anext, aiter(items), ends) if is_async else partial(next, iter(items), ends)
-    while (item := (yield Call(step))) is not ends:
+    while (item := (yield Invoke(step))) is not ends:
         if (found := wanted(item)) is not None:
             return found
     return None

@@ -11,8 +11,8 @@ import attrs
 
 from interactor_client.types import UNSET
 from interactor_ext._engine.effects import (
-    Call,
     Effects,
+    Invoke,
     Join,
     Renewal,
     despite_lost_responses,
@@ -129,7 +129,7 @@ class ToolRun:
             yield Join(self._running, ends_at, f"the tool {name} was running", renewal)
             function, renewal = self._running.result, None
         try:
-            value = yield Call(function, timeout=seconds_until(ends_at), renewal=renewal, of_user=True)
+            value = yield Invoke(function, timeout=seconds_until(ends_at), renewal=renewal, of_user=True)
         except ToolError as error:
             logger.warning("the tool %s failed (call %s)", name, call_id, exc_info=error.__cause__)
             return error_result("tool_failed", str(error))

@@ -13,8 +13,8 @@ import attrs
 
 from interactor_client.advised import Advised
 from interactor_ext._engine.effects import (
-    Call,
     Effects,
+    Invoke,
     Renewal,
     despite_lost_responses,
     despite_open_circuit,
@@ -346,12 +346,12 @@ class ToolSet(Advised, calls=True):
             if not namesakes:
                 create = view_until(user, ends_at).tools.create
                 try:
-                    known: Tool = yield Call(partial(create, name=tool.name, **about))
+                    known: Tool = yield Invoke(partial(create, name=tool.name, **about))
                 except ValidationError as error:
                     error.add_note(f"The platform refused the tool {tool.name!r} of the ToolSet.")
                     raise
             elif (namesakes[0].description, namesakes[0].parameters) != (tool.description, tool.parameters):
-                known = yield Call(partial(view_until(user, ends_at).tools.update, namesakes[0].id, **about))
+                known = yield Invoke(partial(view_until(user, ends_at).tools.update, namesakes[0].id, **about))
             else:
                 known = namesakes[0]
             registered.append(known)

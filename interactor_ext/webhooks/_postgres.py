@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from interactor_ext._engine.effects import Call, Effects, run_sync
+from interactor_ext._engine.effects import Effects, Invoke, run_sync
 from interactor_ext._engine.errors import ConfigurationError, InteractorError, WebhookStoreError
 from interactor_ext._engine.fork import after_fork_in_child
 from interactor_ext._engine.waiting.threads import DaemonThreads
@@ -134,10 +134,10 @@ class PostgresBacked(Generic[Pool]):
         """See `SQLBacked._execute`."""
         text = _ISOLATION + rendered(statements, "postgresql", bool(values.get("service")))
         cursor = self._new_cursor(connection)
-        yield Call(cursor.execute, (text, values | {"seconds": min(seconds, _CENTURY)}))
+        yield Invoke(cursor.execute, (text, values | {"seconds": min(seconds, _CENTURY)}))
         while cursor.nextset():  # several statements go as one query, in one transaction
             pass
-        found = (yield Call(cursor.fetchall)) if cursor.description else []
+        found = (yield Invoke(cursor.fetchall)) if cursor.description else []
         if statements.lstrip().startswith("INSERT"):  # other statements add no rows
             yield from self._sweep(connection)
         return cursor.rowcount, found
@@ -199,21 +199,21 @@ class PostgresBacked(Generic[Pool]):
 
     def _attempt(self, plan: Callable[[Any], Effects[T]], ends_at: float) -> Effects[T]:
         pool = yield from self._open()
-        connection = yield Call(pool.getconn, (max(0.0, ends_at - time.monotonic()),))
+        connection = yield Invoke(pool.getconn, (max(0.0, ends_at - time.monotonic()),))
         try:
             result = yield from plan(connection)
-            yield Call(connection.commit)  # a connection from a caller's pool may not be in autocommit mode
+            yield Invoke(connection.commit)  # a connection from a caller's pool may not be in autocommit mode
         except GeneratorExit:  # no driver is left to run another effect
             raise
         except BaseException:
-            yield Call(connection.close)
+            yield Invoke(connection.close)
             # The other connections may be broken too: the server may have restarted or become a replica.
             yield from self._close_own(pool)
-            yield Call(pool.putconn, (connection,))
+            yield Invoke(pool.putconn, (connection,))
             if pool is self._given:
-                yield Call(pool.check)
+                yield Invoke(pool.check)
             raise
-        yield Call(pool.putconn, (connection,))
+        yield Invoke(pool.putconn, (connection,))
         return result
 
     def _open(self) -> Effects[Any]:
@@ -227,10 +227,10 @@ class PostgresBacked(Generic[Pool]):
         pool = self._pools.get(place := self._place())
         if pool is None:
             # Connecting raises an error with the cause. A pool keeps trying silently.
-            connection = yield Call(self._connect)
-            yield Call(connection.close)
+            connection = yield Invoke(self._connect)
+            yield Invoke(connection.close)
             pool = self._pools.setdefault(place, self._new_pool(open=False))
-        yield Call(pool.open)  # does nothing if already open
+        yield Invoke(pool.open)  # does nothing if already open
         return pool
 
     def _close_own(self, pool: Any = None) -> Effects[None]:
@@ -238,7 +238,7 @@ class PostgresBacked(Generic[Pool]):
         own = self._pools.get(place := self._place())
         if own is not None and pool in (None, own):
             self._pools.pop(place, None)
-            yield Call(own.close)
+            yield Invoke(own.close)
 
     def _place(self) -> Any:
         return None

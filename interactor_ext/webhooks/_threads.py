@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from interactor_ext._engine.effects import Call, Effects, Renewal
+from interactor_ext._engine.effects import Effects, Invoke, Renewal
 from interactor_ext._engine.logs import webhooks_logger as logger
 from interactor_ext._engine.waiting.threads import UNBOUNDED, DaemonThreads
 
@@ -34,9 +34,9 @@ class StoreCalls:
 
     def call(
         self, method: Callable[..., Any], *args: object, shielded: bool = False, seconds: float | None = None
-    ) -> Call:
+    ) -> Invoke:
         limit = None if self._threads is None else STORE_SECONDS if seconds is None else seconds
-        return Call(method, args, threads=self._threads, timeout=limit, shielded=shielded)
+        return Invoke(method, args, threads=self._threads, timeout=limit, shielded=shielded)
 
     def record(self, method: Callable[..., Any], *args: object) -> Effects[Any]:
         """Record an event's outcome, shielded from cancellation. Retries if the store fails briefly."""
@@ -54,7 +54,7 @@ class StoreCalls:
                     "The outcome of webhook event %r couldn't be recorded: %r. Trying again.", args[0], error
                 )
             # Not Pause, which a cancellation would end.
-            yield Call(time.sleep, (pause,), shielded=True, threads=self._threads)
+            yield Invoke(time.sleep, (pause,), shielded=True, threads=self._threads)
 
     def renewal(self, method: Callable[..., Any], key: str, token: str, lease: float) -> Renewal:
         """Renews a lease early enough that one slow store call does no harm."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from interactor_ext._engine.effects import Call, Effects, run_async, run_sync
+from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.logs import webhooks_logger as logger
 from interactor_ext._engine.waiting.around import is_async
@@ -85,11 +85,11 @@ def _claim(connection: Any, key: str, begins_alone: bool) -> Effects[bool]:
         result = connection.execute(_insert("sqlite", _has_begun(connection), "?", "?"), values)
     elif "psycopg" in packages:
         has_begun = not connection.autocommit or connection.info.transaction_status.name != "IDLE"
-        result = yield Call(connection.execute, (_insert("postgresql", has_begun, "%s", "%s"), values))
+        result = yield Invoke(connection.execute, (_insert("postgresql", has_begun, "%s", "%s"), values))
     elif "sqlalchemy" in packages:
         session = connection() if hasattr(connection, "registry") else connection  # a scoped_session
         insert = partial(_insert_with_sqlalchemy, values=values, begins_alone=begins_alone)
-        result = (yield Call(session.run_sync, (insert,))) if hasattr(session, "run_sync") else insert(session)
+        result = (yield Invoke(session.run_sync, (insert,))) if hasattr(session, "run_sync") else insert(session)
     elif hasattr(connection, "in_atomic_block"):
         result = connection.cursor()
         result.execute(_insert(connection.vendor, connection.in_atomic_block, "%s", "%s"), values)

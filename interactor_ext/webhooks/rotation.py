@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from interactor_ext._engine.effects import Call, Effects, run_async, run_sync
+from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
 from interactor_ext._engine.errors import WebhookError
 from interactor_ext.webhooks.signature import WebhookVerifier
 
@@ -64,13 +64,13 @@ async def arotate_secret(
 def _rotate(
     webhooks: Any, webhook_id: str, verifier: WebhookVerifier, hand_over: Callable[[str], object]
 ) -> Effects[SecretRotation]:
-    webhook = yield Call(webhooks.rotate_secret, (webhook_id,))
+    webhook = yield Invoke(webhooks.rotate_secret, (webhook_id,))
     secret = webhook.secret
     if not isinstance(secret, str) or not secret:
         raise WebhookError("The platform rotated the secret but didn't return the new one. Rotate again.")
     rotation = SecretRotation(verifier, secret)
     try:
-        yield Call(hand_over, (secret,))
+        yield Invoke(hand_over, (secret,))
     except Exception as error:
         error.add_note(_KNOWN_HERE_ALONE)
         raise

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, overload
 
 from interactor_client.accepted import event_types
 from interactor_client.advised import Advised
-from interactor_ext._engine.effects import Call, Effects, Renewal, run_async, run_sync
+from interactor_ext._engine.effects import Effects, Invoke, Renewal, run_async, run_sync
 from interactor_ext._engine.errors import (
     ConfigurationError,
     WebhookBusyError,
@@ -405,7 +405,8 @@ class WebhookRouter(Advised, calls=True):
                 if not is_async(handler):
                     handler = partial(_in_thread, begun, handler)
                 yield from _run_handler(
-                    each.name, Call(handler, (event,), threads=run.threads, timeout=left, renewal=renewal, of_user=True)
+                    each.name,
+                    Invoke(handler, (event,), threads=run.threads, timeout=left, renewal=renewal, of_user=True),
                 )
                 left = None if left is None else max(0.0, left - (time.monotonic() - begun[-1]))
         finally:
@@ -580,7 +581,7 @@ def handler_timeout_of(given: float | None, lease: float) -> float | None:
     return None if above_zero(given, "handler_timeout", endless=True) == math.inf else given
 
 
-def _run_handler(name: str, call: Call) -> Effects[None]:
+def _run_handler(name: str, call: Invoke) -> Effects[None]:
     try:
         yield call
     except NoThreadFreeError as error:

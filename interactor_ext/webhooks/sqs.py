@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from interactor_ext._engine.effects import Call, Effects, Renewal, run_sync
+from interactor_ext._engine.effects import Effects, Invoke, Renewal, run_sync
 from interactor_ext._engine.logs import webhooks_logger as logger
 from interactor_ext.webhooks._settings import above_zero
 from interactor_ext.webhooks._tasks import PLATFORM_SCHEDULE, from_text, next_attempt, prepare, to_text
@@ -99,8 +99,8 @@ class SQSWorker(QueueLoop):
 
     def _run_hidden(self, queued: QueuedEvent, receipt: str) -> Effects[None]:
         """Run the handlers while keeping the message invisible."""
-        renewal = Renewal(Call(self._hide, (receipt, self._visibility)), self._visibility / 3)
-        yield Call(lambda: self.router.run(from_text(queued.body.decode())), renewal=renewal)
+        renewal = Renewal(Invoke(self._hide, (receipt, self._visibility)), self._visibility / 3)
+        yield Invoke(lambda: self.router.run(from_text(queued.body.decode())), renewal=renewal)
 
     def _failed(self, queued: QueuedEvent, receipt: str, error: Exception) -> None:
         attempt = next_attempt(error, queued.attempt - 1, self._delays)

@@ -25,7 +25,7 @@ from interactor_ext import (
     get_client,
     reset_clients,
 )
-from interactor_ext._clients.shared_clients import AsyncClientKeywords, ClientKeywords
+from interactor_ext._clients.process_clients import AsyncClientKeywords, ClientKeywords
 from interactor_ext._interactor.config import ConfigFields
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tokens import MemoryTokenStore
@@ -236,7 +236,7 @@ class TestSharedClients:
     @in_threads
     def test_forked_child_uses_the_shared_client(self) -> None:
         get_client().assistants.list()
-        with interactor_ext._clients.shared_clients._lock:  # as if another thread were just making one
+        with interactor_ext._clients.process_clients._lock:  # as if another thread were just making one
             child = in_child(lambda: get_client().assistants.list())
             assert ended_well(child)
 

@@ -22,7 +22,7 @@ from interactor_ext import (
 )
 from interactor_ext._engine.network.attempts import Rules
 from interactor_ext._engine.network.circuit_breaker import Permit
-from interactor_ext._engine.network.retrying import CallTransport
+from interactor_ext._engine.network.retrying import RetryingTransport
 from interactor_ext.retry import RetryPolicy
 from tests.support.modes import call, sync_and_async
 from tests.support.scripted_server import FaultServer, error, fine, refusing_url, send_and, settings_of
@@ -98,7 +98,7 @@ class Trickling(httpx.BaseTransport):
 
 
 def test_slow_body_over_a_custom_transport_is_cut_between_chunks() -> None:
-    client = httpx.Client(transport=CallTransport(Trickling(), Rules(RetryPolicy(max_retries=0))), timeout=0.1)
+    client = httpx.Client(transport=RetryingTransport(Trickling(), Rules(RetryPolicy(max_retries=0))), timeout=0.1)
     started = time.monotonic()
     with pytest.raises(httpx.ReadTimeout):
         client.get("http://anywhere.example/")
@@ -107,7 +107,7 @@ def test_slow_body_over_a_custom_transport_is_cut_between_chunks() -> None:
 
 def test_request_with_generator_body_is_not_retried() -> None:
     with FaultServer([error(503), fine]) as server:
-        client = httpx.Client(transport=CallTransport(httpx.HTTPTransport(), Rules(RetryPolicy(base_delay=0.01))))
+        client = httpx.Client(transport=RetryingTransport(httpx.HTTPTransport(), Rules(RetryPolicy(base_delay=0.01))))
         body = (part for part in [b"a", b"b"])
         response = client.put(f"{server.url}/api/v1/x", content=body, headers={"content-length": "2"})
         assert response.status_code == 503
@@ -118,7 +118,7 @@ def test_request_with_generator_body_is_not_retried() -> None:
 def test_request_repeated_with_new_token_keeps_its_timeouts() -> None:
     """As after a 401: the second attempt must not get the remaining time of the first."""
     with FaultServer() as server:
-        client = httpx.Client(transport=CallTransport(httpx.HTTPTransport(), Rules(RetryPolicy())), timeout=60)
+        client = httpx.Client(transport=RetryingTransport(httpx.HTTPTransport(), Rules(RetryPolicy())), timeout=60)
         request = client.build_request("GET", f"{server.url}/api/v1/x")
         timeouts = dict(request.extensions["timeout"])
         for _ in range(2):

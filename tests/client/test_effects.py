@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from interactor_ext import ToolSet
-from interactor_ext._engine.effects import Call, Effects, run_sync
+from interactor_ext._engine.effects import Effects, Invoke, run_sync
 from tests.support.tool_runs import run as run_tool
 
 WATCHDOG = 30.0
@@ -22,7 +22,7 @@ AsyncFunction = Callable[[], Awaitable[Any]]
 
 
 def effects_of(function: Callable[..., Any]) -> Effects[Any]:
-    return (yield Call(function))
+    return (yield Invoke(function))
 
 
 def run(function: Callable[..., Any]) -> Any:

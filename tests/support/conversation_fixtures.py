@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from interactor_ext._interactor.views import waiting
+from interactor_ext._interactor.views import status_waits
 from interactor_ext.chat import _room_queue, _state
 from interactor_ext.retry import RetryPolicy
 
@@ -16,7 +16,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (RetryPolicy, "backoff", lambda policy, failures: 0.005),
         (_state, "_POLL_PAUSES", (0.01,) * 900),
         (_room_queue, "_POLL_PAUSES", (0.01,) * 3000),
-        (waiting, "_FIRST_PAUSE", 0.01),
+        (status_waits, "_FIRST_PAUSE", 0.01),
     ]
     for place, name, value in pauses:
         monkeypatch.setattr(place, name, value)

@@ -15,7 +15,7 @@ from interactor_client.api.rooms import stream_room
 from interactor_client.models import MessageDelta
 from interactor_ext import InteractorError, RetryPolicy
 from interactor_ext._engine.network.attempts import Rules
-from interactor_ext._engine.network.retrying import AsyncCallTransport, CallTransport
+from interactor_ext._engine.network.retrying import AsyncRetryingTransport, RetryingTransport
 from interactor_ext._engine.streams.stream import AsyncStream, Stream
 from interactor_ext._interactor.views.http import event_reader
 from interactor_ext.transports import AsyncTransport, Transport
@@ -49,11 +49,11 @@ class Outcome:
 async def connected(mode: str, url: str, timeout: float = 60.0) -> AsyncIterator[Any]:
     """What streams are read with."""
     if mode == "sync":
-        transport = CallTransport(Transport(trust_env=False, verify=CONTEXT), RULES)
+        transport = RetryingTransport(Transport(trust_env=False, verify=CONTEXT), RULES)
         with httpx.Client(base_url=url, transport=transport, timeout=timeout) as client:
             yield client
     else:
-        async_transport = AsyncCallTransport(AsyncTransport(trust_env=False, verify=CONTEXT), RULES)
+        async_transport = AsyncRetryingTransport(AsyncTransport(trust_env=False, verify=CONTEXT), RULES)
         async with httpx.AsyncClient(base_url=url, transport=async_transport, timeout=timeout) as async_client:
             yield async_client
 

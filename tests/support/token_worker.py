@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 
-import interactor_ext._interactor.tokens.shared_store as shared_store
+import interactor_ext._interactor.tokens.store_access as store_access
 from interactor_ext import AsyncInteractorClient, InteractorClient
 from interactor_ext.tokens import TokenStore
 from tests.support.scripted_server import settings_of
@@ -49,7 +49,7 @@ def hold_the_lock(store: TokenStore, key: str) -> None:
 if __name__ == "__main__":
     task, name, argument = sys.argv[1:]
     # On a busy machine, so many processes may take longer than a client waits for a lock.
-    shared_store._PATIENCE = 60.0
+    store_access._PATIENCE = 60.0
     print("ready", flush=True)
     sys.stdin.readline()
     if task == "threads":

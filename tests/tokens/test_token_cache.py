@@ -18,7 +18,7 @@ import pytest
 from interactor_ext import APIConnectionError, APITimeoutError, ConfigurationError, InteractorConfig
 from interactor_ext._interactor.tokens import cache
 from interactor_ext._interactor.tokens.cache import AsyncTokenCache, TokenCache
-from interactor_ext._interactor.tokens.shared_store import SharedStore
+from interactor_ext._interactor.tokens.store_access import StoreAccess
 from interactor_ext.tokens import MemoryTokenStore, Token
 from tests.support.clock import Clock
 from tests.support.interrupts import runs_interrupted_in_each_line
@@ -68,8 +68,8 @@ def issuer(clock: Clock) -> Issuer:
     return Issuer(clock)
 
 
-def new_store() -> SharedStore:
-    return SharedStore(MemoryTokenStore(), InteractorConfig(client_id="x", client_secret="y"))
+def new_store() -> StoreAccess:
+    return StoreAccess(MemoryTokenStore(), InteractorConfig(client_id="x", client_secret="y"))
 
 
 def settled(source: Any) -> bool:
@@ -162,7 +162,7 @@ def test_token_request_without_a_thread_raises_configuration_error(
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiters check at short intervals whether a request was abandoned; a store waits shortly for one that was."""
     monkeypatch.setattr("interactor_ext._interactor.tokens.cache._CHECK_SECONDS", 0.02)
-    monkeypatch.setattr("interactor_ext._interactor.tokens.shared_store._MAX_REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr("interactor_ext._interactor.tokens.store_access._MAX_REQUEST_SECONDS", 0.5)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-import interactor_ext._interactor.tokens.shared_store as shared_store
+import interactor_ext._interactor.tokens.store_access as store_access
 from interactor_ext import ConfigurationError, InteractorClient, RateLimitError
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.tokens import RedisTokenStore, Token
@@ -142,7 +142,7 @@ def test_revoked_token_leaves_the_store(store_name: str, sandbox: Sandbox) -> No
 def test_second_client_of_a_store_uses_the_token_of_the_first(
     store_name: str, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_store, "_PATIENCE", PATIENCE)  # the machine may be busy
+    monkeypatch.setattr(store_access, "_PATIENCE", PATIENCE)  # the machine may be busy
     store = open_store(store_name)
     for _ in range(2):
         with InteractorClient(**settings_of(server.url, token_store=store)) as client:

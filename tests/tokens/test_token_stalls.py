@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-import interactor_ext._interactor.tokens.shared_store as shared_store
+import interactor_ext._interactor.tokens.store_access as store_access
 from interactor_ext import APIConnectionError, APITimeoutError, AsyncInteractorClient, InteractorClient
 from interactor_ext.tokens import MemoryTokenStore, RedisTokenStore, Token, TokenStore
 from tests.support.modes import call, sync_and_async
@@ -94,7 +94,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store counts as stalled after a twentieth of a second."""
-    monkeypatch.setattr(shared_store, "_PATIENCE", 0.05)
+    monkeypatch.setattr(store_access, "_PATIENCE", 0.05)
 
 
 def get_assistant(client: Any) -> Any:
@@ -185,7 +185,7 @@ def test_store_that_stalled_or_failed_is_asked_again_after_ten_seconds(
 ) -> None:
     store = make("load")
     with InteractorClient(**server.settings, token_store=store) as client, monkeypatch.context() as patch:
-        patch.setattr(shared_store, "_PATIENCE", 0.05 if make is Stalls else PATIENCE)
+        patch.setattr(store_access, "_PATIENCE", 0.05 if make is Stalls else PATIENCE)
         in_time(lambda: client.assistants.get("x"))
         store.step = ""
         patch.undo()
@@ -195,7 +195,7 @@ def test_store_that_stalled_or_failed_is_asked_again_after_ten_seconds(
         assert len(store.keys) == 0
 
         later = SimpleNamespace(monotonic=lambda: time.monotonic() + 10)
-        monkeypatch.setattr(shared_store, "time", later)
+        monkeypatch.setattr(store_access, "time", later)
         server.revoked.add("token_2")
         in_time(lambda: client.assistants.get("x"))
         eventually(lambda: store.saved == ["token_3"])
@@ -206,7 +206,7 @@ def test_store_that_stalled_or_failed_is_asked_again_after_ten_seconds(
 
 @pytest.mark.usefixtures("soon")
 def test_store_that_always_stalls_keeps_four_threads_at_most(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_store, "_REST", 0.0)
+    monkeypatch.setattr(store_access, "_REST", 0.0)
     stopped = threading.Event()
     store = MemoryTokenStore()
     store.load = lambda key: stopped.wait() and None  # type: ignore[method-assign,func-returns-value]

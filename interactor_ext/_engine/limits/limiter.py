@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from interactor_ext._engine.effects import Call, Effects, run_async, run_sync
+from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
 from interactor_ext._engine.equality import EqualBySettings
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.limits.buckets import Key, LocalBuckets, Tiers
@@ -94,7 +94,7 @@ class RateLimiter(EqualBySettings):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return time_left
-                yield Call(wait, (min(left, CHECK_SECONDS), place.waiter))
+                yield Invoke(wait, (min(left, CHECK_SECONDS), place.waiter))
                 closing.check()
             left = deadline - time.monotonic()
             delay, reserved = yield from self._buckets.reserve(keys, left, left)
@@ -103,7 +103,7 @@ class RateLimiter(EqualBySettings):
             if not is_told:
                 _tell(keys, time.monotonic() - began + delay)
             try:
-                yield Call(pause, (delay,))
+                yield Invoke(pause, (delay,))
             except BaseException:
                 # Otherwise callers that give up one after the other would keep postponing all others.
                 self._buckets.give_back(keys)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from interactor_ext._engine.effects import Call, Effects
+from interactor_ext._engine.effects import Effects, Invoke
 from interactor_ext._engine.limits.buckets import Key, LocalBuckets, Tiers, observed
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.redis_clients import blocking, is_async
@@ -93,7 +93,7 @@ class RedisBuckets:
             threads = None if is_async(redis) else _THREADS
             script = self._script(keys, max_wait)
             try:
-                wait, taken = yield Call(redis.eval, script, threads=threads, timeout=patience)
+                wait, taken = yield Invoke(redis.eval, script, threads=threads, timeout=patience)
                 self._rests_until = None
                 return max(0.0, float(wait)), bool(taken)
             except Exception as error:

@@ -16,7 +16,7 @@ from interactor_ext._engine.network import guarded_origin, hooks
 from interactor_ext._engine.network.async_connection import AsyncConnection
 from interactor_ext._engine.network.http1 import Exchange
 from interactor_ext._engine.network.per_loop import PerLoop
-from interactor_ext._engine.network.pool import Connections, Pool, Use
+from interactor_ext._engine.network.pool import ConnectionCounts, Pool, Use
 from interactor_ext._engine.network.proxies_and_tls import Certificate, Proxy, Verify
 from interactor_ext._engine.network.routes import Routes, seconds_for
 from interactor_ext._engine.waiting import TaskWaiter
@@ -73,9 +73,9 @@ class AsyncTransport(httpx.AsyncHTTPTransport):
     async def _send(self, request: httpx.Request) -> httpx.Response:
         return await self._pools.get().send(request)
 
-    def connections(self) -> Connections:
+    def connections(self) -> ConnectionCounts:
         """The numbers of connections, in all event loops."""
-        return Connections.sum(pool.connections() for pool in self._pools.values())
+        return ConnectionCounts.sum(pool.connections() for pool in self._pools.values())
 
     async def aclose(self) -> None:
         """Close the connections."""

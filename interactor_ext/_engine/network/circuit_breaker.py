@@ -48,10 +48,10 @@ class CircuitBreaker(EqualBySettings):
         permit = Permit(self, host, namespace)
         if self._circuits is not None:
             with self._lock:
-                waits, eras = self._circuits.enter(host, namespace, permit)
-            if not eras:
+                waits, generations = self._circuits.enter(host, namespace, permit)
+            if not generations:
                 return Refusal(max(waits), None if waits[0] else namespace)
-            permit.eras = eras
+            permit.generations = generations
         return permit
 
     def record(self, permit: Permit, failed: bool | None) -> None:
@@ -60,7 +60,7 @@ class CircuitBreaker(EqualBySettings):
             with self._lock:
                 if self._circuits is None:
                     self._circuits = circuits.Circuits(self._failures, self._cool_down, self._clock)
-                self._circuits.record(permit.host, permit.namespace, permit.eras, failed)
+                self._circuits.record(permit.host, permit.namespace, permit.generations, failed)
 
     def _reset(self) -> None:
         # A forked child must not wait for a probe that its parent sent.
@@ -83,7 +83,7 @@ class Permit:
     _breaker: CircuitBreaker
     host: str
     namespace: str | None
-    eras: Sequence[int] = (0, 0)
+    generations: Sequence[int] = (0, 0)
     """Those of the circuits of the host and of the namespace when it began."""
 
     def end(self, *, failed: bool | None) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # The circuits that failed last are kept.
-_MOST_KEPT = 1000
+_MAX_KEPT = 1000
 
 
 @dataclass(slots=True, eq=False)
@@ -19,12 +19,12 @@ class Circuit:
     opens or closes the circuit.
     """
 
-    spread: int  # how many namespaces must have failed for it to open: two for a host
+    min_namespaces: int  # how many namespaces must have failed for it to open: two for a host
     failures: int = 0
     failing: set[str | None] = field(default_factory=set)  # the namespaces of these failures
     probe_at: float | None = None
     probe: weakref.ref[Any] | None = None
-    era: int = 0
+    generation: int = 0
 
     def wait(self, now: float, cool_down: float) -> float:
         """In how many seconds a call may go, 0 for now."""
@@ -35,10 +35,10 @@ class Circuit:
         return self.probe_at - now if now < self.probe_at else min(1.0, cool_down) if is_probing else 0.0
 
     def enter(self, permit: object) -> int:
-        """Let a call go, as the probe if the circuit is open. Returns the era of its attempt."""
+        """Let a call go, as the probe if the circuit is open. Returns the generation of its attempt."""
         if self.probe_at is not None:
-            self.probe, self.era = weakref.ref(permit), self.era + 1
-        return self.era
+            self.probe, self.generation = weakref.ref(permit), self.generation + 1
+        return self.generation
 
 
 class Circuits:
@@ -49,17 +49,17 @@ class Circuits:
         self._kept: dict[tuple[str, str | None, int], Circuit] = {}
 
     def enter(self, host: str, namespace: str | None, permit: object) -> tuple[list[float], list[int]]:
-        """In how many seconds the circuits of host and namespace let a call go, and their eras if both do so now."""
+        """How long host and namespace make a call wait, and the generations of both circuits if they admit it."""
         now, circuits = self._clock(), [self._circuit(host, None, 2), self._circuit(host, namespace, 1)]
         waits = [circuit.wait(now, self._cool_down) for circuit in circuits]
         return waits, [] if any(waits) else [circuit.enter(permit) for circuit in circuits]
 
-    def record(self, host: str, namespace: str | None, eras: Sequence[int], failed: bool | None) -> None:
+    def record(self, host: str, namespace: str | None, generations: Sequence[int], failed: bool | None) -> None:
         whole, own = self._circuit(host, None, 2, keep=failed), self._circuit(host, namespace, 1, keep=failed)
         # A namespace whose own circuit is open says nothing about the host, be it as its probe.
         is_known, opens = own.probe_at is not None, False
-        for circuit, era in zip((whole, own), eras, strict=True):
-            if era != circuit.era:
+        for circuit, generation in zip((whole, own), generations, strict=True):
+            if generation != circuit.generation:
                 continue  # the attempt began before the circuit last changed
             if failed is None or (failed and is_known and circuit is whole):
                 circuit.probe = None
@@ -69,19 +69,19 @@ class Circuits:
             else:
                 circuit.failures += 1
                 circuit.failing.add(namespace)
-                is_full = circuit.failures >= self._failures and len(circuit.failing) >= circuit.spread
+                is_full = circuit.failures >= self._failures and len(circuit.failing) >= circuit.min_namespaces
                 opens = opens or is_full or circuit.probe_at is not None
                 if opens:
                     circuit.probe_at, circuit.probe = self._clock() + self._cool_down, None
-                    circuit.era += 1
+                    circuit.generation += 1
                     whole.failures = 0  # they were this namespace's: what others fail counts anew
 
-    def _circuit(self, host: str, namespace: str | None, spread: int, *, keep: bool | None = False) -> Circuit:
-        key = host, namespace, spread
-        found = self._kept.get(key) or Circuit(spread)
+    def _circuit(self, host: str, namespace: str | None, min_namespaces: int, *, keep: bool | None = False) -> Circuit:
+        key = host, namespace, min_namespaces
+        found = self._kept.get(key) or Circuit(min_namespaces)
         if keep:
             self._kept.pop(key, None)
             self._kept[key] = found  # at the end
-            if len(self._kept) > _MOST_KEPT:
+            if len(self._kept) > _MAX_KEPT:
                 del self._kept[next(iter(self._kept))]
         return found

@@ -34,7 +34,7 @@ def origin_of(url: httpx.URL) -> Origin:
     return url.scheme, url.raw_host.decode("ascii"), url.port
 
 
-class Connections(NamedTuple):
+class ConnectionCounts(NamedTuple):
     """Numbers of connections in a pool."""
 
     open: int
@@ -45,7 +45,7 @@ class Connections(NamedTuple):
     """Requests that wait for a connection."""
 
     @classmethod
-    def sum(cls, pools: Iterable[Connections]) -> Connections:
+    def sum(cls, pools: Iterable[ConnectionCounts]) -> ConnectionCounts:
         """The total of several pools."""
         return cls(*map(sum, zip((0, 0, 0), *pools, strict=True)))
 
@@ -226,10 +226,10 @@ class Pool(Generic[C]):
         used = [use.connection for use in self._uses() if use.connection is not None]
         return [*used, *(connection for idle in list(self._idle.values()) for connection in idle)]
 
-    def connections(self) -> Connections:
+    def connections(self) -> ConnectionCounts:
         """The numbers of connections."""
         idle, waiting = self._count_idle(), len(self.calls.waiting) + len(self.streams.waiting)
-        return Connections(len(self._uses()) + idle, idle, waiting)
+        return ConnectionCounts(len(self._uses()) + idle, idle, waiting)
 
     def _uses(self) -> list[Use[C]]:
         return [*self.calls.used, *self.streams.used]

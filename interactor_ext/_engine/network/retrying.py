@@ -24,7 +24,7 @@ from interactor_ext._engine.responses.read import BodyBuffer, gunzip_of, too_lar
 from interactor_ext._engine.waiting import Closing
 
 
-class CallTransport(httpx.BaseTransport):
+class RetryingTransport(httpx.BaseTransport):
     """The transport of a client. Knows whether the client is closed, and ends what its calls wait for when it is."""
 
     def __init__(self, inner: httpx.BaseTransport, rules: Rules) -> None:
@@ -81,8 +81,8 @@ class CallTransport(httpx.BaseTransport):
             self._inner_closed = True  # not before: an interrupted `close` can be repeated
 
 
-class AsyncCallTransport(httpx.AsyncBaseTransport):
-    """`CallTransport` for the asynchronous client."""
+class AsyncRetryingTransport(httpx.AsyncBaseTransport):
+    """`RetryingTransport` for the asynchronous client."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, rules: Rules) -> None:
         self._inner = inner

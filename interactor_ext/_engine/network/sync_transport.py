@@ -17,7 +17,7 @@ from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.fork import after_fork_in_child, notice_fork
 from interactor_ext._engine.network import guarded_origin, hooks
 from interactor_ext._engine.network.http1 import Exchange
-from interactor_ext._engine.network.pool import Connections, Pool, Use
+from interactor_ext._engine.network.pool import ConnectionCounts, Pool, Use
 from interactor_ext._engine.network.proxies_and_tls import Certificate, Proxy, Verify
 from interactor_ext._engine.network.routes import Routes, is_injected, seconds_for
 from interactor_ext._engine.network.sync_connection import SyncConnection
@@ -122,7 +122,7 @@ class Transport(httpx.HTTPTransport):
                 raise
             raise httpx.PoolTimeout("all connections are in use", request=request) from error
 
-    def connections(self) -> Connections:
+    def connections(self) -> ConnectionCounts:
         """The numbers of connections."""
         return self._own_pool.connections()
 

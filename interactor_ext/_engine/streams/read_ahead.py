@@ -10,7 +10,7 @@ import contextlib
 
 import httpx
 
-from interactor_ext._engine.streams.shared import BROKEN
+from interactor_ext._engine.streams.base import BROKEN
 
 # Enough that the two tasks seldom take turns, and few enough that the first event doesn't wait for many others.
 _MAX_AHEAD = 16

@@ -22,8 +22,8 @@ from interactor_ext._engine.network.sync_connection import SyncConnection
 from interactor_ext._engine.responses.connection_error import interrupt_behind
 from interactor_ext._engine.sse import ServerSentEvent
 from interactor_ext._engine.streams import read_ahead
+from interactor_ext._engine.streams.base import BROKEN, BaseStream, Gap, two_readers
 from interactor_ext._engine.streams.events import AsyncEvents, Events, Received
-from interactor_ext._engine.streams.shared import BROKEN, Gap, SharedStream, two_readers
 from interactor_ext._engine.streams.state import Action, Backoff, Connect, Receive
 from interactor_ext._engine.waiting import NO_ASYNC_WITH, NO_WITH, TaskWaiter, ThreadWaiter, require_asyncio
 from interactor_ext._engine.waiting.closer import close_later, start_closer
@@ -36,7 +36,7 @@ T = TypeVar("T")
 _AS_SENT: Callable[[Received], ServerSentEvent] = operator.attrgetter("sent")
 
 
-class Stream(SharedStream[E]):
+class Stream(BaseStream[E]):
     """The events of one room or workflow instance as they happen: a context manager and an iterator. It connects on
     entering, and reconnects by itself when the connection breaks, is silent for 45 seconds, or ends without a `done`.
     No event that the server can replay is lost, and none with an id comes twice. Leaving the block closes the
@@ -208,7 +208,7 @@ class Stream(SharedStream[E]):
             response.close()
 
 
-class AsyncStream(SharedStream[E]):
+class AsyncStream(BaseStream[E]):
     """`Stream` for asyncio: `async with`, `async for`. A cancelled task closes the connection as well.
 
     A time limit on one event, as in `asyncio.wait_for(anext(stream), 5)`, loses neither the connection nor an event,

@@ -144,4 +144,4 @@ def _number(name: str, value: object) -> float:
 
 
 # Most programs use no token store, no function as secret and no stream URLs, and revoke no token.
-lazy_modules(__name__, "narrowing", "revocation", "secret_function", "shared_store")
+lazy_modules(__name__, "narrowing", "revocation", "secret_function", "store_access")

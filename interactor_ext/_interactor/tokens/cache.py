@@ -22,7 +22,7 @@ from interactor_ext._interactor.tokens import Token
 from interactor_ext._interactor.tokens.state import TokenState
 
 if TYPE_CHECKING:
-    from interactor_ext._interactor.tokens.shared_store import SharedStore
+    from interactor_ext._interactor.tokens.store_access import StoreAccess
 
 F = TypeVar("F")
 
@@ -56,7 +56,7 @@ class _Cache(Generic[F]):
         fetch: F | None,
         *,
         buffer: float,
-        store: SharedStore | None = None,
+        store: StoreAccess | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._fetch = fetch

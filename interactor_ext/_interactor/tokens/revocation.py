@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from interactor_ext._engine.effects import Call, Effects, despite_lost_responses, view_until
+from interactor_ext._engine.effects import Effects, Invoke, despite_lost_responses, view_until
 from interactor_ext._interactor.tokens import Token
 
 
@@ -40,4 +40,4 @@ def _request(user: Any, ends_at: float | None, token: Token) -> Effects[None]:
     if (current := user._shared.secret) is not None:
         yield from current.fetch(send)
     else:
-        yield Call(send, (user.config.client_secret,))
+        yield Invoke(send, (user.config.client_secret,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from interactor_ext._engine.effects import Call, Effects
+from interactor_ext._engine.effects import Effects, Invoke
 from interactor_ext._engine.errors import AuthenticationError, ConfigurationError
 from interactor_ext._engine.waiting.threads import DaemonThreads
 from interactor_ext._interactor.config import SecretFunction, unwrapped
@@ -25,15 +25,15 @@ class CurrentSecret:
         """Return the result of `request` with the secret. If it is refused, retries once with a new one."""
         secret = self._secret or (yield from self._ask())
         try:
-            return (yield Call(request, (secret,)))
+            return (yield Invoke(request, (secret,)))
         except AuthenticationError:
             if (newer := (yield from self._ask())) == secret:
                 raise
-        return (yield Call(request, (newer,)))
+        return (yield Invoke(request, (newer,)))
 
     def _ask(self) -> Effects[str]:
         try:
-            secret: str = unwrapped((yield Call(self._function, threads=_threads)))
+            secret: str = unwrapped((yield Invoke(self._function, threads=_threads)))
         except Exception as error:
             name = getattr(self._function, "__qualname__", type(self._function).__name__)
             raise ConfigurationError(

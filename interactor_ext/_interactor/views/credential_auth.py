@@ -195,7 +195,7 @@ def _for_token_request(view: View) -> View:
     return view._replace(deadline=view.config.deadline, idempotency_key=None)
 
 
-class _SharedAuth(OfOneProcess, httpx.Auth):
+class _BaseAuth(OfOneProcess, httpx.Auth):
     """What both auths have in common."""
 
     _credential: _Credential[Any]
@@ -213,7 +213,7 @@ class _SharedAuth(OfOneProcess, httpx.Auth):
         return httpx2_auth.Httpx2Auth(self)
 
 
-class CredentialAuth(_SharedAuth, BearerAuth):
+class CredentialAuth(_BaseAuth, BearerAuth):
     """Auth for a provider's httpx.Client, returned by `InteractorClient.credential_auth`."""
 
     def __init__(self, shared: SharedState, view: View, credential_id: str, hosts: Iterable[str] | str | None) -> None:
@@ -243,7 +243,7 @@ class CredentialAuth(_SharedAuth, BearerAuth):
         )
 
 
-class AsyncCredentialAuth(_SharedAuth, AsyncBearerAuth):
+class AsyncCredentialAuth(_BaseAuth, AsyncBearerAuth):
     """Auth for a provider's httpx.AsyncClient, returned by `AsyncInteractorClient.credential_auth`."""
 
     def __init__(

@@ -17,8 +17,8 @@ from interactor_client.accepted import is_source
 from interactor_client.types import UNSET
 from interactor_client.wire import to_json
 from interactor_ext._engine.effects import (
-    Call,
     Effects,
+    Invoke,
     Pause,
     despite_lost_responses,
     seconds_until,
@@ -106,7 +106,7 @@ def ensure(
         return deepcopy(known.resource)
     memory.pop(wanted.identity, None)
     if is_source(given.get("tools")):
-        registered = yield Call(given["tools"].register, (view_until(user, wanted.ends_at),))
+        registered = yield Invoke(given["tools"].register, (view_until(user, wanted.ends_at),))
         given["tools"] = [tool.id for tool in registered]
     found = yield from _found_or_created(wanted)
     # A new resource may have a secret, which is only shown once.
@@ -136,7 +136,7 @@ def _comparable(given: Mapping[str, Any]) -> str | None:
 
 def _updated(wanted: _Wanted, found: Any, changeable: Collection[str]) -> Effects[Any]:
     if wanted.given.keys() & found.left_out.keys():  # a list may show fewer of its fields
-        found = yield Call(partial(wanted.resource().get, found.id))
+        found = yield Invoke(partial(wanted.resource().get, found.id))
     different = {
         name: value for name, value in wanted.given.items() if _differs(found, name, value, name in changeable)
     }
@@ -155,7 +155,7 @@ def _updated(wanted: _Wanted, found: Any, changeable: Collection[str]) -> Effect
 
 
 def _update(wanted: _Wanted, resource_id: str, fields: Mapping[str, Any]) -> Effects[Any]:
-    return (yield Call(partial(wanted.resource().update, resource_id, **fields)))
+    return (yield Invoke(partial(wanted.resource().update, resource_id, **fields)))
 
 
 def _found_or_created(wanted: _Wanted) -> Effects[Any]:
@@ -172,7 +172,7 @@ def _find(wanted: _Wanted) -> Effects[Any]:
     items = wanted.resource().iterate(per_page=100, **asked)
     step = partial(anext if isinstance(items, AsyncIterator) else next, items, None)
     found: Any = None
-    while (item := (yield Call(step))) is not None:
+    while (item := (yield Invoke(step))) is not None:
         if all(_covers(getattr(item, name), wanted.given.get(name)) for name in wanted.by):
             if wanted.has_key:
                 return item
@@ -183,7 +183,7 @@ def _find(wanted: _Wanted) -> Effects[Any]:
 def _create_without_key(wanted: _Wanted, existing: Any) -> Effects[Any]:
     if existing is not None:
         return existing
-    made = yield Call(partial(wanted.resource().create, **wanted.given))
+    made = yield Invoke(partial(wanted.resource().create, **wanted.given))
     made.outcome = "created"
     oldest = yield from _find(wanted)
     return made if oldest is None or oldest.id == made.id else oldest
@@ -196,9 +196,9 @@ def _create(wanted: _Wanted) -> Effects[Any]:
     while True:
         made: Any = None
         try:
-            made = yield Call(partial(wanted.resource(idempotency_key=wanted.key(tried)).create, **wanted.given))
+            made = yield Invoke(partial(wanted.resource(idempotency_key=wanted.key(tried)).create, **wanted.given))
             # Within 24 hours, a key returns its first response again, even after the resource was deleted.
-            yield Call(wanted.resource().get, (made.id,))
+            yield Invoke(wanted.resource().get, (made.id,))
         except ConflictError:
             # The key was used with another body: by somebody else just now, or for one that was deleted since.
             for pause in _PAUSES:

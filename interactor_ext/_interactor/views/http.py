@@ -33,7 +33,7 @@ from interactor_ext._interactor.views.view import OfOneProcess, View
 
 if TYPE_CHECKING:
     from interactor_ext._engine import deprecation
-    from interactor_ext._engine.network.retrying import AsyncCallTransport, CallTransport
+    from interactor_ext._engine.network.retrying import AsyncRetryingTransport, RetryingTransport
     from interactor_ext._engine.retry_policy import RetryPolicy
     from interactor_ext._engine.telemetry_events import Reporter
 else:
@@ -89,7 +89,11 @@ class _OfView(OfOneProcess):
     """What the httpx clients of sync and async views share: settings, the way to build a request, and no cookies."""
 
     def __init__(
-        self, view: View, context: HttpContext, transport: CallTransport | AsyncCallTransport, auth: httpx.Auth | None
+        self,
+        view: View,
+        context: HttpContext,
+        transport: RetryingTransport | AsyncRetryingTransport,
+        auth: httpx.Auth | None,
     ) -> None:
         settings: dict[str, Any] = {
             "auth": auth,

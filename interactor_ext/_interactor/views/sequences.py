@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from interactor_ext._engine import effects
 from interactor_ext._interactor import models
-from interactor_ext._interactor.views import ensuring, waiting
+from interactor_ext._interactor.views import ensuring, status_waits
 
 if TYPE_CHECKING:
     from interactor_ext._engine.effects import Effects
@@ -35,7 +35,7 @@ class Sequences:
             UnexpectedStateError: it has another, final status.
             ValueError: `until` is empty, or contains a value that isn't a status of instances.
         """
-        return self._run_effects(waiting.workflow_wait(self, instance_id, until, timeout))
+        return self._run_effects(status_waits.workflow_wait(self, instance_id, until, timeout))
 
     def wait_for_oauth(
         self, flow: str | models.OAuthAuthorization | models.OAuthFlow, timeout: float | None = 300.0
@@ -50,13 +50,13 @@ class Sequences:
             UnexpectedStateError: the user refused, the flow failed, or it expired.
             ValueError: the platform returned a flow without an id.
         """
-        return self._run_effects(waiting.oauth_wait(self, flow, timeout))
+        return self._run_effects(status_waits.oauth_wait(self, flow, timeout))
 
     def _ensure(self, tag: str, fields: dict[str, Any], **about: Any) -> Any:
         return self._run_effects(ensuring.ensure(self, tag, fields, **about))
 
     def _question(self, instance_id: str) -> models.HaltingPresentation | None:
-        return self._run_effects(waiting.question(self, instance_id))
+        return self._run_effects(status_waits.question(self, instance_id))
 
     def _run_effects(self, steps: Effects[T]) -> T:
         return effects.run_sync(steps)
@@ -80,7 +80,7 @@ class AsyncSequences:
             UnexpectedStateError: it has another, final status.
             ValueError: `until` is empty, or contains a value that isn't a status of instances.
         """
-        return await self._run_effects(waiting.workflow_wait(self, instance_id, until, timeout))
+        return await self._run_effects(status_waits.workflow_wait(self, instance_id, until, timeout))
 
     async def wait_for_oauth(
         self, flow: str | models.OAuthAuthorization | models.OAuthFlow, timeout: float | None = 300.0
@@ -95,13 +95,13 @@ class AsyncSequences:
             UnexpectedStateError: the user refused, the flow failed, or it expired.
             ValueError: the platform returned a flow without an id.
         """
-        return await self._run_effects(waiting.oauth_wait(self, flow, timeout))
+        return await self._run_effects(status_waits.oauth_wait(self, flow, timeout))
 
     async def _ensure(self, tag: str, fields: dict[str, Any], **about: Any) -> Any:
         return await self._run_effects(ensuring.ensure(self, tag, fields, **about))
 
     async def _question(self, instance_id: str) -> models.HaltingPresentation | None:
-        return await self._run_effects(waiting.question(self, instance_id))
+        return await self._run_effects(status_waits.question(self, instance_id))
 
     async def _run_effects(self, steps: Effects[T]) -> T:
         return await effects.run_async(steps)

@@ -18,11 +18,11 @@ from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.network import async_transport
 from interactor_ext._engine.network.attempts import Rules
 from interactor_ext._engine.network.circuit_breaker import CircuitBreaker
-from interactor_ext._engine.network.retrying import AsyncCallTransport, CallTransport
+from interactor_ext._engine.network.retrying import AsyncRetryingTransport, RetryingTransport
 from interactor_ext._engine.network.sync_transport import Transport
 from interactor_ext._engine.retry_policy import RetryPolicy
 from interactor_ext._interactor.config import InteractorConfig
-from interactor_ext._interactor.tokens import Token, TokenStore, narrowing, secret_function, shared_store
+from interactor_ext._interactor.tokens import Token, TokenStore, narrowing, secret_function, store_access
 from interactor_ext._interactor.tokens.auth import (
     AsyncBearerAuth,
     BearerAuth,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from interactor_ext._engine.network.async_transport import AsyncTransport
     from interactor_ext._engine.telemetry_events import Telemetry
     from interactor_ext._interactor.tokens.secret_function import CurrentSecret
-    from interactor_ext._interactor.tokens.shared_store import SharedStore
+    from interactor_ext._interactor.tokens.store_access import StoreAccess
 else:  # features that most programs don't use
     telemetry_events = LazyModule("interactor_ext._engine.telemetry_events")
     limiter = LazyModule("interactor_ext._engine.limits.limiter")
@@ -74,7 +74,7 @@ def require_kind(name: str, value: object, kind: type[T]) -> T:
     return value
 
 
-class _SharedState(OfOneProcess, Generic[C]):
+class _BaseSharedState(OfOneProcess, Generic[C]):
     """What both clients have in common."""
 
     tokens: C
@@ -94,8 +94,8 @@ class _SharedState(OfOneProcess, Generic[C]):
         self._context = HttpContext.of(config, policy, self._reporter)
         self.limits: RateLimits = self._context.limits
         self.ensured: dict[str, Any] = self._context.ensured
-        self.store: shared_store.SharedStore | None = (
-            None if options.token_store is None else shared_store.SharedStore(options.token_store, config)
+        self.store: store_access.StoreAccess | None = (
+            None if options.token_store is None else store_access.StoreAccess(options.token_store, config)
         )
         if options.rate_limiter is not None:
             require_kind("rate_limiter", options.rate_limiter, limiter.RateLimiter)
@@ -119,7 +119,7 @@ class _SharedState(OfOneProcess, Generic[C]):
         """A view of the client, as users see it."""
         return self.kind._of(self, view)
 
-    def _make_tokens(self, cache: Callable[[MakePlan, SharedStore | None], C]) -> None:
+    def _make_tokens(self, cache: Callable[[MakePlan, StoreAccess | None], C]) -> None:
         """Doesn't reference the shared state, which owns the tokens: a cycle would keep connections open."""
         config, store = self._config, self.store
         self.tokens = tokens = cache(functools.partial(own_token, config), store)
@@ -140,20 +140,20 @@ class _SharedState(OfOneProcess, Generic[C]):
         """Returns the tokens for the URLs of one kind of stream."""
 
 
-class SharedState(_SharedState[TokenCache]):
+class SharedState(_BaseSharedState[TokenCache]):
     """What the views of an `InteractorClient` share."""
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
         super().__init__(config, options)
         network = require_kind("transport", options.transport or Transport(), httpx.BaseTransport)
-        self.transport: CallTransport = CallTransport(network, self._rules)
+        self.transport: RetryingTransport = RetryingTransport(network, self._rules)
         if isinstance(network, Transport) and network is not options.transport:
             # Helps those who forget to close. It also runs when the interpreter exits, while daemon threads make calls.
             weakref.finalize(self.transport, network.retire)
         account = ViewClient(View.of(config), self._context, self.transport, auth=None)
         secret, reporter = self.secret, self._reporter
 
-        def cache(plan: MakePlan, store: SharedStore | None) -> TokenCache:
+        def cache(plan: MakePlan, store: StoreAccess | None) -> TokenCache:
             fetch = fetch_with(account, plan, secret)
             watched = fetch if reporter is None else reporter.watch(fetch)
             return TokenCache(watched, buffer=config.token_refresh_buffer, store=store)
@@ -173,7 +173,7 @@ class SharedState(_SharedState[TokenCache]):
         self.transport.close()
 
 
-class AsyncSharedState(_SharedState[AsyncTokenCache]):
+class AsyncSharedState(_BaseSharedState[AsyncTokenCache]):
     """What the views of an `AsyncInteractorClient` share."""
 
     def __init__(self, config: InteractorConfig, options: ClientOptions) -> None:
@@ -182,11 +182,11 @@ class AsyncSharedState(_SharedState[AsyncTokenCache]):
         network = require_kind(
             "transport", options.transport or async_transport.AsyncTransport(), httpx.AsyncBaseTransport
         )
-        self.transport: AsyncCallTransport = AsyncCallTransport(network, self._rules)
+        self.transport: AsyncRetryingTransport = AsyncRetryingTransport(network, self._rules)
         account = AsyncViewClient(View.of(config), self._context, self.transport, auth=None)
         secret, reporter = self.secret, self._reporter
 
-        def cache(plan: MakePlan, store: SharedStore | None) -> AsyncTokenCache:
+        def cache(plan: MakePlan, store: StoreAccess | None) -> AsyncTokenCache:
             fetch = fetch_with_async(account, plan, secret)
             watched = fetch if reporter is None else reporter.watch_async(fetch)
             return AsyncTokenCache(watched, buffer=config.token_refresh_buffer, store=store)

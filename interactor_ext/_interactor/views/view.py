@@ -169,7 +169,6 @@ class View(NamedTuple):
         """
         extensions = arguments.get("extensions") or {}
         call: Call = extensions.get("call") or Call.for_operation(extensions.get("operation"))
-        operation = call.operation
         # httpx's default encoding is ASCII, and a namespace may be any text.
         headers = arguments["headers"] = httpx.Headers(arguments.get("headers"), encoding="utf-8")
         server = self.config.core_api_url
@@ -177,6 +176,23 @@ class View(NamedTuple):
             server = self.config.account_server_url
         elif self.namespace is not None and {self.namespace}.issuperset(headers.get_list("x-namespace")):
             headers["X-Namespace"] = self.namespace
+        self._add_key(call, headers)
+        if self.extras is not None:
+            self._add_extras(self.extras, url, arguments)
+        if "timeout" in arguments and arguments["timeout"] is None:
+            del arguments["timeout"]  # None means no timeout to httpx
+        path = str(url)
+        call.path, call.secrets = path, (*call.secrets, *self._secrets_in(arguments.get("json")))
+        call.max_retries, call.ends_at = self.max_retries, self.ends_at()
+        arguments["extensions"] = {**extensions, "call": call}
+        if not (isinstance(url, str) and path.startswith("/")):
+            return url
+        if not keep_params and _NOT_OF_PATH.isdisjoint(path) and (params := arguments.pop("params", None)):
+            path = f"{path}?{httpx.QueryParams(params)}"
+        return _parsed(f"{server}{path}")
+
+    def _add_key(self, call: Call, headers: httpx.Headers) -> None:
+        operation = call.operation
         if operation is not None and operation.idempotency_key:
             if "idempotency-key" in headers:
                 require(idempotency_key_problem(headers["idempotency-key"]))
@@ -186,32 +202,23 @@ class View(NamedTuple):
                 call.has_own_key = self.idempotency_key is None
         elif self.idempotency_key is not None and operation is not None and operation.method not in READS:
             raise unsendable.without_key(f"{operation.method} {operation.path}")
-        secrets = list(call.secrets)
+
+    def _add_extras(self, added: Extras, url: httpx.URL | str, arguments: dict[str, Any]) -> None:
+        for name, value in added.headers.items():
+            arguments["headers"].setdefault(name, value)
+        if added.query:
+            given = arguments.get("params")
+            # httpx drops a URL's query if there are params.
+            given = httpx.URL(url).params if given is None else given
+            arguments["params"] = httpx.QueryParams(added.query).merge(given)
+
+    def _secrets_in(self, body: object) -> list[str]:
+        secrets = [] if self.extras is None else [*self.extras.secrets]
         if isinstance(self.config.client_secret, str):  # otherwise only the token request contains it, in its body
             secrets.append(self.config.client_secret)
-        if self.extras is not None:
-            for name, value in self.extras.headers.items():
-                headers.setdefault(name, value)
-            if self.extras.query:
-                given = arguments.get("params")
-                # httpx drops a URL's query if there are params.
-                given = httpx.URL(url).params if given is None else given
-                arguments["params"] = httpx.QueryParams(self.extras.query).merge(given)
-            secrets += self.extras.secrets
-        if "timeout" in arguments and arguments["timeout"] is None:
-            del arguments["timeout"]  # None means no timeout to httpx
-        body = arguments.get("json")
         if isinstance(body, dict) and not _SECRET_FIELDS.isdisjoint(body):
             secrets += [body[name] for name in _SECRET_FIELDS & body.keys() if isinstance(body[name], str)]
-        path = str(url)
-        call.path, call.secrets = path, tuple(secrets)
-        call.max_retries, call.ends_at = self.max_retries, self.ends_at()
-        arguments["extensions"] = {**extensions, "call": call}
-        if not (isinstance(url, str) and path.startswith("/")):
-            return url
-        if not keep_params and _NOT_OF_PATH.isdisjoint(path) and (params := arguments.pop("params", None)):
-            path = f"{path}?{httpx.QueryParams(params)}"
-        return _parsed(f"{server}{path}")
+        return secrets
 
     @property
     def lacks_namespace(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Protocol
 
-from interactor_ext._engine.effects import Call, Effects, run_async, run_sync
+from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.logs import webhooks_logger as logger
 from interactor_ext._engine.redis_clients import is_async
@@ -59,11 +59,11 @@ class _RedisBacked:
 
     def _run(self, script: str, key: str, *args: Any) -> Effects[Any]:
         key = self._prefix + key
-        result = yield Call(self._redis.eval, (script, 1, key, *args))
+        result = yield Invoke(self._redis.eval, (script, 1, key, *args))
         if not self._knows_policy:
             self._knows_policy = True
             try:
-                _warn_of_eviction((yield Call(self._redis.eval, (_POLICY, 1, key))))
+                _warn_of_eviction((yield Invoke(self._redis.eval, (_POLICY, 1, key))))
             except Exception as error:
                 logger.debug("The eviction policy of Redis couldn't be read: %r", error)
         return result

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from interactor_ext._engine.effects import Call, Effects, run_async, run_sync
+from interactor_ext._engine.effects import Effects, Invoke, run_async, run_sync
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.logs import webhooks_logger as logger
 from interactor_ext._engine.waiting.own_errors import cause_of
@@ -79,7 +79,7 @@ class QueueLoop(ABC):
     def _try(self, run_once: Callable[[], Any]) -> Effects[bool]:
         """Call the queue, sync or async, and note whether it responded."""
         try:
-            found: bool = yield Call(run_once)
+            found: bool = yield Invoke(run_once)
             self.reaches_queue = True
         except Exception:
             logger.exception("The webhook queue is unavailable. Trying again.")

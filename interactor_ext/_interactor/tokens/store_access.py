@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 
-from interactor_ext._engine.effects import Call, Effects, seconds_until
+from interactor_ext._engine.effects import Effects, Invoke, seconds_until
 from interactor_ext._engine.errors import ConfigurationError, InteractorError
 from interactor_ext._engine.logs import logger
 from interactor_ext._engine.redaction import clean_text
@@ -49,7 +49,7 @@ if hasattr(os, "register_at_fork"):  # Windows doesn't fork
     os.register_at_fork(after_in_child=_in_use.clear)
 
 
-class SharedStore:
+class StoreAccess:
     """The store of one client, for one of that client's tokens. Failures of the store are warnings.
     Raises:
        ConfigurationError: the object isn't a store.
@@ -65,9 +65,9 @@ class SharedStore:
         self._threads = DaemonThreads("interactor-token-store", most=_MAX_THREADS, idle=0.0)
         self._rests_until = -math.inf
 
-    def of(self, config: InteractorConfig, resource: str) -> SharedStore:
+    def of(self, config: InteractorConfig, resource: str) -> StoreAccess:
         """The same store, for the token of stream URLs."""
-        return SharedStore(self._store, config, resource)
+        return StoreAccess(self._store, config, resource)
 
     def search(self, adopt: Adopt, issued: Callable[[float], Token | None]) -> Token | None:
         """Return the store's token, if `adopt` accepts it and it is found in time.
@@ -93,7 +93,7 @@ class SharedStore:
         left = seconds_until(ends_at)
         timeout = _PATIENCE if left is None else min(_PATIENCE, left)
         try:
-            stored: Token | None = yield Call(self._load_locked, (without,), threads=self._threads, timeout=timeout)
+            stored: Token | None = yield Invoke(self._load_locked, (without,), threads=self._threads, timeout=timeout)
             return stored
         except Exception as error:
             self._failed(error)

@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 from interactor_ext._engine.effects import (
-    Call,
     Effects,
+    Invoke,
     Pause,
     seconds_until,
     view_until,
@@ -31,7 +31,7 @@ from interactor_ext._engine.errors import (
     WaitTimeoutError,
 )
 from interactor_ext._engine.redaction import clean_text
-from interactor_ext._engine.streams.shared import Gap
+from interactor_ext._engine.streams.base import Gap
 
 if TYPE_CHECKING:
     from interactor_client.models import HaltingPresentation, OAuthAuthorization, OAuthFlow, WorkflowInstance
@@ -77,7 +77,7 @@ class _Poll(Generic[W]):
     def fetch(self) -> Effects[W | None]:
         """Return the instance or flow if it has an awaited status; None if not yet."""
         try:
-            seen: W = yield Call(self._get, (self.user_in_time(),))
+            seen: W = yield Invoke(self._get, (self.user_in_time(),))
         except APITimeoutError as error:
             if self._ends_at is None or time.monotonic() < self._ends_at:
                 raise
@@ -134,7 +134,7 @@ def workflow_wait(
         while event is not None:
             if (seen := (yield from poll.fetch())) is not None:
                 return seen
-            event = yield Call(stream.next_or_gap)
+            event = yield Invoke(stream.next_or_gap)
         return None
 
     try:
@@ -180,13 +180,13 @@ def question(user: Any, instance_id: str) -> Effects[HaltingPresentation | None]
     from interactor_client.models import HaltingPresentation
 
     ends_at = user._view.ends_at()
-    instance = yield Call(lambda: view_until(user, ends_at).workflow_instances.get(instance_id))
+    instance = yield Invoke(lambda: view_until(user, ends_at).workflow_instances.get(instance_id))
     if instance.status not in ("halted", None):
         return None
     states = []
     if instance.workflow_id is not None:
         with suppress(NotFoundError):  # deleted since
-            states = (yield Call(lambda: view_until(user, ends_at).workflows.get(instance.workflow_id))).states
+            states = (yield Invoke(lambda: view_until(user, ends_at).workflows.get(instance.workflow_id))).states
     asked = (state.presentation for state in states if state.name == instance.current_state and state.presentation)
     return next(asked, None if instance.status is None else HaltingPresentation(type="form"))
 

@@ -14,8 +14,8 @@ from interactor_client.advised import Advised
 from interactor_client.models import StreamErrorEvent
 from interactor_client.wire import path_segment
 from interactor_ext._engine.effects import (
-    Call,
     Effects,
+    Invoke,
     Join,
     Pause,
     close_stream,
@@ -29,7 +29,7 @@ from interactor_ext._engine.lazy import LazyModule
 from interactor_ext._engine.logs import depth_of_caller, line_of_caller, logger
 from interactor_ext._engine.redaction import clean_json, clean_text
 from interactor_ext._engine.responses.status_error import read_error_body
-from interactor_ext._engine.streams.shared import Gap
+from interactor_ext._engine.streams.base import Gap
 from interactor_ext._engine.waiting.closer import close_when_dropped, forget, start_closer
 from interactor_ext._interactor.config.checks import require, seconds_problem
 from interactor_ext.chat._room_queue import ANOTHER_CHAT, ROOMS, Place, Room, too_long
@@ -47,7 +47,7 @@ SERVING: ContextVar[frozenset[Room]] = ContextVar("interactor_ext_serving", defa
 """The rooms that wait for the result of the code running in this context."""
 
 
-class SharedReply(Advised):
+class BaseReply(Advised):
     """A message, its reply, and its place in the queue of its room. Methods that wait are effects."""
 
     def __init__(
@@ -135,7 +135,7 @@ class SharedReply(Advised):
                 if self._time_left() == 0:
                     raise too_long()
                 try:
-                    yield Call(chat._advance, timeout=self._time_left())
+                    yield Invoke(chat._advance, timeout=self._time_left())
                 except TimeoutError as error:
                     raise too_long() from error
             yield Join(ahead.over, self._ends_at, ANOTHER_CHAT)
@@ -146,7 +146,7 @@ class SharedReply(Advised):
         stream: Any = self._user.with_options(deadline=seconds).rooms.stream(self._room.id)
 
         def listen() -> Effects[Any]:
-            return (yield Call(stream.next_or_gap))
+            return (yield Invoke(stream.next_or_gap))
 
         try:
             event = yield from while_open(stream, listen())
@@ -197,7 +197,7 @@ class SharedReply(Advised):
             case ReadStream():
                 self._limit_wait_for_others()
                 try:
-                    self._report_event((yield Call(self._stream.next_or_gap)))
+                    self._report_event((yield Invoke(self._stream.next_or_gap)))
                 except InteractorError as error:
                     self._report_failure(error)
             case ListMessages():
@@ -211,7 +211,7 @@ class SharedReply(Advised):
                     self._state.listed(page.data)
             case RunTools(calls):
                 try:
-                    yield Call(self._run_tools, (calls,))
+                    yield Invoke(self._run_tools, (calls,))
                     self._state.ran()
                 except InteractorError as error:
                     self._state.failed(error)
@@ -270,7 +270,7 @@ class SharedReply(Advised):
             try:
                 self._leave_tools()
                 if self._stream is not None:
-                    yield Call(close_stream, (self._stream,))
+                    yield Invoke(close_stream, (self._stream,))
             finally:
                 if self._place is not None:
                     ROOMS.leave(self._place)

@@ -46,7 +46,7 @@ class Gap(Enum):
     GAP = "gap"
 
 
-class SharedStream(Generic[E]):
+class BaseStream(Generic[E]):
     """A stream's state and its reports to it. The subclasses hold the open response."""
 
     def __init__(
@@ -254,7 +254,7 @@ class SharedStream(Generic[E]):
 
 # Not with `__getattr__`, which would make every lookup of a stream's attributes slower.
 missing(
-    SharedStream,
+    BaseStream,
     "events iter_events iter_lines iter_content iter_text text text_stream text_deltas content messages until_done "
     "get_final_message response status_code headers on subscribe read recv receive get next cancel stop",
 )
