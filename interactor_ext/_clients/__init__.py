@@ -286,10 +286,12 @@ class InteractorClient(_Client["SharedState", httpx.BaseTransport], Chats, Seque
         """The URL of a room's events for a browser's EventSource, which can't send headers. It contains a token that
         isn't limited to this room or namespace: only give it to a user who may see all of them, and keep it out of
         logs.
-         The token has the scope `rooms:read`. If the account server supports `resource` (RFC 8707), as the sandbox
-         does, it only opens room streams, in any namespace. Otherwise anyone with the URL can read all rooms and
-         messages, in any namespace, until the token expires. `interactor_ext.relay` keeps the token in your backend.
-         Raises:
+
+        The token has the scope `rooms:read`. If the account server supports `resource` (RFC 8707), as the sandbox does,
+        it only opens room streams, in any namespace. Otherwise anyone with the URL can read all rooms and messages, in
+        any namespace, until the token expires. `interactor_ext.relay` keeps the token in your backend.
+
+        Raises:
             ConfigurationError: the account server issues no token with only that scope. With `allow_broad_token` the
                 URL then has the client's own token, with all rights of the client.
         """

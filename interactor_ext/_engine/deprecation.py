@@ -51,11 +51,13 @@ class Deprecation(NamedTuple):
 
 
 def parse_deprecation(headers: Headers, *, base_url: str | None = None) -> Deprecation | None:
-    """Read the headers of a response; None if neither `Deprecation` nor `Sunset` is present and readable. `headers` is
-    a mapping, as in any HTTP client, or pairs of name and value. Reads `Deprecation` according to RFC 9745
-    (`@1688169599`), as `true` and as an HTTP date; `Sunset` according to RFC 8594; `Link` according to RFC 8288. A link
-    without either deprecates nothing. `base_url` resolves relative links; without it they stay relative. Unreadable
-    values are ignored.
+    """Read the headers of a response; None if neither `Deprecation` nor `Sunset` is present and readable.
+
+    `headers` is a mapping, as in any HTTP client, or pairs of name and value.
+
+    Reads `Deprecation` according to RFC 9745 (`@1688169599`), as `true` and as an HTTP date; `Sunset` according to RFC
+    8594; `Link` according to RFC 8288. A link without either deprecates nothing. `base_url` resolves relative links;
+    without it they stay relative. Unreadable values are ignored.
     """
     deprecated = sunset = False
     date = ends = None
@@ -150,8 +152,9 @@ def _date(value: str) -> datetime | None:
 
 
 def _links(value: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Parse the targets of a `Link` header, with their parameters. httpx's own parser (`Response.links`) splits at
-    every comma, even within a quoted title or a URL.
+    """Parse the targets of a `Link` header, with their parameters.
+
+    httpx's own parser (`Response.links`) splits at every comma, even within a quoted title or a URL.
     """
     for target, parameters in _LINK.findall(value):
         # If a name appears several times, the first one counts.

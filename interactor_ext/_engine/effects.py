@@ -1,12 +1,13 @@
 """Runs operations of several calls, sync or async: a generator decides and yields effects, a driver carries them out.
 
-   def greet(user, room_id):                    # the plan, written once
-       message = yield Invoke(lambda: user.messages.send(room_id, content="Hello"))
-       yield Pause(1.0)
-       return message
+    def greet(user, room_id):                    # the plan, written once
+        message = yield Invoke(lambda: user.messages.send(room_id, content="Hello"))
+        yield Pause(1.0)
+        return message
 
-   run_sync(greet(client, "room_1"))            # client: InteractorClient
-   await run_async(greet(client, "room_1"))     # client: AsyncInteractorClient
+    run_sync(greet(client, "room_1"))            # client: InteractorClient
+    await run_async(greet(client, "room_1"))     # client: AsyncInteractorClient
+
 A driver sends the result of each effect into the generator, or throws in its error. Chats, tools, waits, webhook
 handlers and workers are such generators. Transports and streams aren't: for them, the generator would cost more than
 what it decides.
@@ -53,15 +54,22 @@ _NOT_RENEWED = "A lease couldn't be renewed: another process may take the event 
 
 
 class Invoke(NamedTuple):
-    """Call a function, and await its result if it is awaitable. With `threads`, a regular function runs there: always
-    if the caller is asynchronous, and if there is a `timeout` otherwise. A thread can't be stopped, so a task that is
-    cancelled waits for the function to end. The generator gets the result first, and the cancellation at its next
-    effect. After `timeout` seconds, TimeoutError is thrown in. An awaitable is cancelled; a function in a thread keeps
-    running, and another thread takes that one's place. If `shielded`, it is called and awaited to its end even in a
-    cancelled task, because it records what has happened. `renewal` is called repeatedly while the function runs, and
-    never after it. `of_user` marks a function that a user handed to the SDK. What it raises is an Exception, or an
-    interruption of its caller (see `contained`). Its time limit starts when it does: in an event loop,
-    NoThreadFreeError is thrown in if no thread becomes free for it.
+    """Call a function, and await its result if it is awaitable.
+
+    With `threads`, a regular function runs there: always if the caller is asynchronous, and if there is a `timeout`
+    otherwise. A thread can't be stopped, so a task that is cancelled waits for the function to end. The generator gets
+    the result first, and the cancellation at its next effect.
+
+    After `timeout` seconds, TimeoutError is thrown in. An awaitable is cancelled; a function in a thread keeps running,
+    and another thread takes that one's place.
+
+    If `shielded`, it is called and awaited to its end even in a cancelled task, because it records what has happened.
+
+    `renewal` is called repeatedly while the function runs, and never after it.
+
+    `of_user` marks a function that a user handed to the SDK. What it raises is an Exception, or an interruption of its
+    caller (see `contained`). Its time limit starts when it does: in an event loop, NoThreadFreeError is thrown in if no
+    thread becomes free for it.
     """
 
     function: Callable[..., Any]
@@ -81,8 +89,10 @@ class Renewal(NamedTuple):
 
 
 class Join(NamedTuple):
-    """Wait until another thread's or task's future is done. Giving up doesn't cancel it. At `ends_at`, an instant of
-    `time.monotonic()`, an APITimeoutError that mentions `meanwhile` is thrown in. `renewal` works as in `Invoke`.
+    """Wait until another thread's or task's future is done. Giving up doesn't cancel it.
+
+    At `ends_at`, an instant of `time.monotonic()`, an APITimeoutError that mentions `meanwhile` is thrown in. `renewal`
+    works as in `Invoke`.
     """
 
     future: Future[Any]
@@ -212,6 +222,7 @@ def _begin(begun: Future[None], function: Callable[..., T], args: tuple[Any, ...
 
 def _bridge_of_asgiref() -> Any:
     """Return `async_to_sync` in a Django view and in a thread of `sync_to_async`, such as a sync view's under ASGI.
+
     With it, what a coroutine passes to `sync_to_async` runs in this same thread. Otherwise it would wait forever for
     that thread under ASGI, and wouldn't use the database connection of the request or test in a view.
     """
@@ -293,8 +304,10 @@ class _Cancellation:
             raise NoThreadFreeError(f"No thread became free for it within {_THREAD_SECONDS:g} s.")
 
     async def outlast(self, future: asyncio.Future[T], timeout: float | None = None) -> T:
-        """Return the future's result, even if this task is cancelled in the meantime. Raises TimeoutError if there is
-        no result after `timeout` seconds. Once the task is cancelled, at most a grace period of that is left.
+        """Return the future's result, even if this task is cancelled in the meantime.
+
+        Raises TimeoutError if there is no result after `timeout` seconds. Once the task is cancelled, at most a grace
+        period of that is left.
         """
         began = time.monotonic()
         try:
@@ -359,7 +372,8 @@ def promise() -> Future[Any]:
 def despite_open_circuit(user: Any, ends_at: float | None, call: Callable[[Any], Any]) -> Effects[Any]:
     """Return the result of a call that is retried as soon as an open circuit lets it through. `call` gets a view with
     the remaining time.
-     Raises the CircuitOpenError at `ends_at`, an instant of `time.monotonic()`, and after a few minutes at the latest.
+
+    Raises the CircuitOpenError at `ends_at`, an instant of `time.monotonic()`, and after a few minutes at the latest.
     """
     longest = time.monotonic() + _MAX_OUTAGE
     gives_up_at = longest if ends_at is None else min(ends_at, longest)
@@ -379,9 +393,11 @@ def despite_lost_responses(
     attempt: Callable[..., Effects[T]],
     look: Callable[[], Effects[Any]] | None = None,
 ) -> Effects[T]:
-    """Run effects again if an error leaves open whether they took place; they must be safe to repeat. For requests
-    without an idempotency key. Retries as often as the view retries its calls, and not after `ends_at`. Each `attempt`
-    gets the result of `look`, whose errors are final, because the client has already retried its requests.
+    """Run effects again if an error leaves open whether they took place; they must be safe to repeat.
+
+    For requests without an idempotency key. Retries as often as the view retries its calls, and not after `ends_at`.
+    Each `attempt` gets the result of `look`, whose errors are final, because the client has already retried its
+    requests.
     """
     failures = 0
     while True:

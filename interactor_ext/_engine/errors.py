@@ -217,10 +217,12 @@ class CredentialExpiredError(APIStatusError):
 
 
 class ResponseValidationError(InteractorError):
-    """A success response whose body doesn't fit its model. `model` and `field` name the place; `field` is "" if the
-    whole body is at fault. `path` leads there through the body, as in `data[3].id`. The status is a success, so the
-    request has taken effect. `item` is the item of a list, or the event of a stream, as the server sent it, for
-    `on_invalid=`; it may contain secrets, so be careful about logging it.
+    """A success response whose body doesn't fit its model.
+
+    `model` and `field` name the place; `field` is "" if the whole body is at fault. `path` leads there through the
+    body, as in `data[3].id`. The status is a success, so the request has taken effect. `item` is the item of a list, or
+    the event of a stream, as the server sent it, for `on_invalid=`; it may contain secrets, so be careful about logging
+    it.
     """
 
     default_code = "RESPONSE_VALIDATION_ERROR"

@@ -20,10 +20,11 @@ _process = os.getpid()
 
 
 class _LockOf314(_thread.RLock):  # type: ignore[misc]
-    """A lock that `with` always releases in Python 3.14, too. That version handles signals after calling an `__enter__`
-    written in C, before the block starts, so a handler's exception skips the `__exit__`
-    (github.com/python/cpython/issues/148874, fixed in 3.15). It handles none after reading a property or when a Python
-    function returns. So `__enter__` must call nothing.
+    """A lock that `with` always releases in Python 3.14, too.
+
+    That version handles signals after calling an `__enter__` written in C, before the block starts, so a handler's
+    exception skips the `__exit__` (github.com/python/cpython/issues/148874, fixed in 3.15). It handles none after
+    reading a property or when a Python function returns. So `__enter__` must call nothing.
     """
 
     _taken = property(_thread.RLock.acquire)
@@ -37,9 +38,10 @@ _TYPE_OF_314 = _thread.RLock if sys.version_info[:2] == (3, 14) else None
 
 
 def safe_lock() -> threading.RLock:
-    """Make a lock that is free after `with`, whenever a signal handler raises. That doesn't hold for `acquire`, nor for
-    locks written in Python, such as threading.Condition. It is reentrant, because a signal handler or the garbage
-    collector may run any code within the few lines that hold it.
+    """Make a lock that is free after `with`, whenever a signal handler raises.
+
+    That doesn't hold for `acquire`, nor for locks written in Python, such as threading.Condition. It is reentrant,
+    because a signal handler or the garbage collector may run any code within the few lines that hold it.
     """
     lock = threading.RLock()
     return _LockOf314() if type(lock) is _TYPE_OF_314 else lock  # gevent has its own type
@@ -62,8 +64,9 @@ def after_fork_in_child(method: Callable[[], None]) -> None:
 
 
 def notice_fork() -> None:
-    """Reset this process if its server forked without telling Python: uWSGI doesn't run Python's hooks. Call it before
-    using a thread, connection or file of the process.
+    """Reset this process if its server forked without telling Python: uWSGI doesn't run Python's hooks.
+
+    Call it before using a thread, connection or file of the process.
     """
     if os.getpid() != _process:
         with _noticing:
@@ -72,9 +75,10 @@ def notice_fork() -> None:
 
 
 def release_inherited(sockets: list[int]) -> None:
-    """Release the parent's connections in a child, without closing them for their peers. Closing the descriptors would
-    do as much, but their owners (asyncio transports of a loop that doesn't run here) would close the same numbers again
-    later, when they may belong to another file. So the numbers stay in use.
+    """Release the parent's connections in a child, without closing them for their peers.
+
+    Closing the descriptors would do as much, but their owners (asyncio transports of a loop that doesn't run here)
+    would close the same numbers again later, when they may belong to another file. So the numbers stay in use.
     """
     if not sockets:
         return

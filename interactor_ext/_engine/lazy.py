@@ -24,8 +24,9 @@ def lazy_names(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return `__getattr__` and `__dir__` for a package, from its modules and the public names in each. Names that the
     package imports itself are left out.
-     Sets the `__module__` of its classes and functions to the package, for tracebacks, reprs and pickles. Type checkers
-     don't use this: the package imports the same names under `if TYPE_CHECKING`.
+
+    Sets the `__module__` of its classes and functions to the package, for tracebacks, reprs and pickles. Type checkers
+    don't use this: the package imports the same names under `if TYPE_CHECKING`.
     """
     # A path distinguishes `from package import name` from `package.name`, see `missing_name`.
     vars(sys.modules[package]).setdefault("__path__", [])
@@ -83,6 +84,7 @@ def adopt(package: str, *values: object) -> None:
 
 def lazy_modules(package: str, *names: str) -> None:
     """Make `from package import name` import these modules of a package when one of their attributes is first used.
+
     Type checkers and editors see the modules themselves.
     """
     vars(sys.modules[package]).update({name: LazyModule(f"{package}.{name}") for name in names})

@@ -82,8 +82,9 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def log_to_stderr(logger: logging.Logger, value: str) -> None:
-    """Write the log of programs that don't configure logging. `value` is INTERACTOR_LOG. An unknown value is only a
-    warning, because a debugging setting must not stop a service.
+    """Write the log of programs that don't configure logging. `value` is INTERACTOR_LOG.
+
+    An unknown value is only a warning, because a debugging setting must not stop a service.
     """
     level = _LEVELS.get(value.lower())
     if level is None:

@@ -12,8 +12,9 @@ from interactor_ext._engine.errors import ConfigurationError
 
 
 def load_named(name: str, what: str, example: str) -> Any:
-    """Return the object that `module:name` names. Modules in the working directory can be imported. Raises
-    ConfigurationError, or whatever importing the module raises.
+    """Return the object that `module:name` names. Modules in the working directory can be imported.
+
+    Raises ConfigurationError, or whatever importing the module raises.
     """
     module, _, attributes = name.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), *attributes.split("."))):

@@ -102,13 +102,14 @@ def _is_whole(value: object, least: int) -> TypeGuard[int]:
 
 
 class PageWalk(Generic[T]):
-    """Decides which page of a list to request next, which of its items are new, and where the list ends. The list may
-    change between two requests, but its order may not: whatever precedes a known item has been returned. A page without
-    known items continues the walk, unless items before that place are gone. They may be if `total` has changed: then
-    the walk requests the page that ended there again or, if nothing in it is known either, one that is as much earlier
-    as the list has shrunk. If `total` is the same, as many items may have been added as removed. So the walk requests
-    the first page again before the second. If that shows a change that `total` didn't reveal, it requests each page
-    again before the next.
+    """Decides which page of a list to request next, which of its items are new, and where the list ends.
+
+    The list may change between two requests, but its order may not: whatever precedes a known item has been returned. A
+    page without known items continues the walk, unless items before that place are gone. They may be if `total` has
+    changed: then the walk requests the page that ended there again or, if nothing in it is known either, one that is as
+    much earlier as the list has shrunk. If `total` is the same, as many items may have been added as removed. So the
+    walk requests the first page again before the second. If that shows a change that `total` didn't reveal, it requests
+    each page again before the next.
     """
 
     def __init__(self, request: str = "the list") -> None:
@@ -142,8 +143,10 @@ class PageWalk(Generic[T]):
         return range(self._place + 1, min(last, last if self._meta.total_pages is None else self._meta.total_pages) + 1)
 
     def take(self, page: Page[T]) -> list[T | ResponseValidationError]:
-        """Return what is new in the page `next`: the errors of invalid items, and the items. Raises:
-        ResponseValidationError: too many pages in a row contain nothing new, although each announces more.
+        """Return what is new in the page `next`: the errors of invalid items, and the items.
+
+        Raises:
+            ResponseValidationError: too many pages in a row contain nothing new, although each announces more.
         """
         number, entries, new = self.next, _entries(page), []
         if any(isinstance(key, int) for key in entries):
@@ -268,9 +271,10 @@ def iterate(
     *,
     request: str = "the list",
 ) -> Iterator[T]:
-    """Yield every item of the list once. `fetch` gets a page by its number; up to `prefetch` run ahead, in threads. An
-    error comes after the items of the pages before it. If the iteration is left early, the requests that run ahead end
-    by themselves within their timeout, and nobody waits for them.
+    """Yield every item of the list once. `fetch` gets a page by its number; up to `prefetch` run ahead, in threads.
+
+    An error comes after the items of the pages before it. If the iteration is left early, the requests that run ahead
+    end by themselves within their timeout, and nobody waits for them.
     """
 
     walk: PageWalk[T] = PageWalk(request)

@@ -1,9 +1,10 @@
 """Masks secrets and removes control characters in log records, in what error messages quote from a server, on cassettes
 and in the sandbox's journals.
- A secret is recognized by its name (`client_secret`, `X-Api-Key`, `dbPassword`, `credentials`), by its form (a signed
- token, a key with its provider's prefix, a PEM block, `user:password@` in a URL), or because the caller knows it.
- Masking masked text changes nothing. Servers echo what they were sent ("invalid client_secret 'abc'"), and error
- messages end up in logs and bug reports.
+
+A secret is recognized by its name (`client_secret`, `X-Api-Key`, `dbPassword`, `credentials`), by its form (a signed
+token, a key with its provider's prefix, a PEM block, `user:password@` in a URL), or because the caller knows it.
+Masking masked text changes nothing. Servers echo what they were sent ("invalid client_secret 'abc'"), and error
+messages end up in logs and bug reports.
 """
 
 from __future__ import annotations
@@ -138,6 +139,7 @@ def mask_text(
     text: str, secrets: Iterable[str] = (), *, mask: str = MASK, in_queries: frozenset[str] = frozenset()
 ) -> str:
     """Return `text` without any of `secrets`, without what looks like a secret, and without the values of secret names.
+
     `in_queries` has further names, whose values are masked when they are parameters of a URL.
     """
     # The longest first, because one may start with another.
@@ -220,14 +222,16 @@ def clean_text(text: str, secrets: Iterable[str] = ()) -> str:
 def escape_controls(text: str) -> str:
     """Return `text` for a terminal, with characters that would drive it or reorder its text escaped as in Python
     (`\\x9b`).
-     Tabs and line breaks stay.
+
+    Tabs and line breaks stay.
     """
     return _compiled(_CONTROL).sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def clean_json(value: Any, secrets: Iterable[str] = ()) -> Any:
-    """Return `value`, from `json.loads`, with all texts cleaned and values with secret names masked. Cut below a
-    certain depth.
+    """Return `value`, from `json.loads`, with all texts cleaned and values with secret names masked.
+
+    Cut below a certain depth.
     """
     return Masker(lambda text: clean_text(text, secrets), max_depth=_MAX_DEPTH).clean(value)
 
@@ -235,8 +239,9 @@ def clean_json(value: Any, secrets: Iterable[str] = ()) -> Any:
 def mask_value(name: str, value: Any, secrets: Iterable[str] = ()) -> Any:
     """Return `value` with all its texts masked, and everything with a secret name: itself, a key's value, a pair's
     second.
-     A mapping that contains a secret becomes a `dict`; values without secrets stay the same object. Cut below a certain
-     depth.
+
+    A mapping that contains a secret becomes a `dict`; values without secrets stay the same object. Cut below a certain
+    depth.
     """
     cleaned = Masker(lambda text: mask_text(text, secrets), max_depth=_MAX_DEPTH).item({}, name, value)
     return value if cleaned == value else cleaned

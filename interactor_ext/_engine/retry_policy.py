@@ -1,6 +1,7 @@
-"""The retry policy, and the meaning of a `Retry-After` header. `RetryPolicy.decide` decides from plain values, without
-a socket, clock or sleep, whether and when to retry a request that can be sent again. `network/attempts.py` decides
-which can't.
+"""The retry policy, and the meaning of a `Retry-After` header.
+
+`RetryPolicy.decide` decides from plain values, without a socket, clock or sleep, whether and when to retry a request
+that can be sent again. `network/attempts.py` decides which can't.
 """
 
 from __future__ import annotations
@@ -45,10 +46,11 @@ _HTTP_DATE = re.compile(
 
 
 def parse_retry_after(value: object, *, now: float) -> float | None:
-    """Return the seconds to wait according to a `Retry-After` header, or None if it isn't usable. `value` is the header
-    as text or bytes: seconds, or a date in any of the three forms of RFC 9110. `now` is Unix time in seconds; a past
-    date returns 0.0. A value that is malformed, negative, not finite or absurd (more than a year) counts as absent.
-    Never raises.
+    """Return the seconds to wait according to a `Retry-After` header, or None if it isn't usable.
+
+    `value` is the header as text or bytes: seconds, or a date in any of the three forms of RFC 9110. `now` is Unix time
+    in seconds; a past date returns 0.0. A value that is malformed, negative, not finite or absurd (more than a year)
+    counts as absent. Never raises.
     """
     if isinstance(value, bytes):
         value = value.decode("latin-1")
@@ -153,9 +155,11 @@ class RetryPolicy(Advised):
         time_left: float | None = None,
         wanted: bool | None = None,
     ) -> Decision:
-        """Decide what to do after attempt number `attempt` (the first is 1) has failed. `status` is None without a
-        response: a connection error or a timeout. `sent` is then False if no byte can have reached the server.
-        `time_left` is the number of seconds until the deadline, None without one. `wanted` is the result of `retry_on`.
+        """Decide what to do after attempt number `attempt` (the first is 1) has failed.
+
+        `status` is None without a response: a connection error or a timeout. `sent` is then False if no byte can have
+        reached the server. `time_left` is the number of seconds until the deadline, None without one. `wanted` is the
+        result of `retry_on`.
         """
         if wanted is False:
             return Decision(None, "retry_on declines")

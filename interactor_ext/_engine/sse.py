@@ -46,8 +46,8 @@ class EventTooLargeError(StreamError):
 class SSEDecoder:
     """Decodes the bytes of one connection. A reconnect needs a new decoder with the old one's `last_event_id`.
 
-    `max_event_size` limits the bytes kept for an unfinished event: its `data` lines and the line that is being read.
-    A stream that exceeds it raises `EventTooLargeError`, and so does every later call.
+    `max_event_size` limits the bytes kept for an unfinished event: its `data` lines and the line that is being read. A
+    stream that exceeds it raises `EventTooLargeError`, and so does every later call.
     """
 
     def __init__(self, last_event_id: str = "", max_event_size: int = DEFAULT_MAX_EVENT_SIZE) -> None:

@@ -1,7 +1,8 @@
-"""Turns httpx's exceptions into APIConnectionError and APITimeoutError, for requests without a response. Exceptions
-that a signal handler or another thread raises during a call are neither translated nor retried. The time limits of task
-queues are mostly plain Exceptions, and those of many programs TimeoutErrors, which httpx mistakes for a network
-failure.
+"""Turns httpx's exceptions into APIConnectionError and APITimeoutError, for requests without a response.
+
+Exceptions that a signal handler or another thread raises during a call are neither translated nor retried. The time
+limits of task queues are mostly plain Exceptions, and those of many programs TimeoutErrors, which httpx mistakes for a
+network failure.
 """
 
 from __future__ import annotations
@@ -124,9 +125,10 @@ def may_have_been_sent(error: httpx.TransportError) -> bool:
 
 
 def interrupt_behind(error: Exception) -> BaseException | None:
-    """Return the exception of a signal handler or another thread that led to `error`, or is `error`. Another thread's
-    exception (`PyThreadState_SetAsyncExc`, as in the time limits of RQ and stopit) is recognized by where it was
-    raised: in our own code, which only raises our errors and httpx's.
+    """Return the exception of a signal handler or another thread that led to `error`, or is `error`.
+
+    Another thread's exception (`PyThreadState_SetAsyncExc`, as in the time limits of RQ and stopit) is recognized by
+    where it was raised: in our own code, which only raises our errors and httpx's.
     """
     if not isinstance(error, _KNOWN) and _innermost_package(error) in _OURS:
         return error

@@ -1,5 +1,6 @@
-"""Turns a response into a model: reads and unpacks the body up to a limit and parses it, or raises the typed error. A
-few kilobytes of gzip may unpack to more than the memory.
+"""Turns a response into a model: reads and unpacks the body up to a limit and parses it, or raises the typed error.
+
+A few kilobytes of gzip may unpack to more than the memory.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ class BodyRefused(httpx.DecodingError):
 
 
 class BodyBuffer:
-    """Collects a response's decoded body, up to a limit. Raises httpx.DecodingError if the body can't be unpacked or is
-    too large.
+    """Collects a response's decoded body, up to a limit.
+
+    Raises httpx.DecodingError if the body can't be unpacked or is too large.
     """
 
     def __init__(self, response: httpx.Response, limit: int) -> None:
@@ -75,8 +77,9 @@ class Gunzip:
 
 
 def gunzip_of(response: httpx.Response, accepted: Collection[str] = ("gzip", "x-gzip")) -> Gunzip | None:
-    """Return what unpacks a body, if it is packed. Removes the header, or httpx would unpack it as well. Raises
-    BodyRefused for a coding that wasn't requested.
+    """Return what unpacks a body, if it is packed. Removes the header, or httpx would unpack it as well.
+
+    Raises BodyRefused for a coding that wasn't requested.
     """
     # A lookup through httpx's headers costs three times as much.
     for name, _ in response.headers.raw:
@@ -107,9 +110,11 @@ def too_large(limit: int) -> BodyRefused:
 
 
 def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]) -> T:
-    """Parse a success with `parse`. Raises:
-    APIStatusError: the status isn't a success.
-    ResponseValidationError: the body doesn't fit its model.
+    """Parse a success with `parse`.
+
+    Raises:
+        APIStatusError: the status isn't a success.
+        ResponseValidationError: the body doesn't fit its model.
     """
     if not response.is_success:
         raise status_error.status_error(response)
@@ -123,8 +128,9 @@ def read_response(response: httpx.Response, parse: Callable[[httpx.Response], T]
 
 
 def validation_error(response: httpx.Response, error: DecodeError, item: Any = None) -> ResponseValidationError:
-    """Make the error for a success whose body, or one item of it, doesn't fit its model. It only quotes the body where
-    `error` does.
+    """Make the error for a success whose body, or one item of it, doesn't fit its model.
+
+    It only quotes the body where `error` does.
     """
     about = status_error.described(response, secrets_of(response.request))
     what = f"The response to {describe_request(response.request)}"

@@ -1,5 +1,6 @@
-"""Builds the typed error for an unsuccessful response, with advice, whatever form its body has. What an error quotes
-from the server has its secrets masked and its control characters removed.
+"""Builds the typed error for an unsuccessful response, with advice, whatever form its body has.
+
+What an error quotes from the server has its secrets masked and its control characters removed.
 """
 
 from __future__ import annotations

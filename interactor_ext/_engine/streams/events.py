@@ -55,7 +55,8 @@ class EventReader:
     def model(self, event: Received) -> Any:
         """Return the typed event, or the family's unknown event for a type without a model or data that isn't a JSON
         object.
-         Raises:
+
+        Raises:
             ResponseValidationError: the data lacks what its model needs. Its `item` is the JSON, with the type.
         """
         event_type, payload, sent = event

@@ -1,6 +1,7 @@
-"""Reads an asynchronous response ahead: a task puts the chunks into a bounded queue. Cancelling a read loses the
-response. So the task isn't cancelled with a caller that waits for a chunk, and a time limit on one event doesn't cost
-the connection.
+"""Reads an asynchronous response ahead: a task puts the chunks into a bounded queue.
+
+Cancelling a read loses the response. So the task isn't cancelled with a caller that waits for a chunk, and a time limit
+on one event doesn't cost the connection.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """State machine of an event stream: decides on reconnects, backoff, deadline and duplicates, without a socket or clock.
+
 A loop returns the events in `ready`, then does the `action` and reports the result:
 
-   Connect     open a connection with these headers     -> connected, finished or failed
-   Receive     wait for the next bytes                  -> received or failed
-   Backoff     sleep                                    -> woken
-   End         close; raise the error, if there is one
+    Connect     open a connection with these headers     -> connected, finished or failed
+    Receive     wait for the next bytes                  -> received or failed
+    Backoff     sleep                                    -> woken
+    End         close; raise the error, if there is one
+
 End is final, whatever is reported after it, because another thread or task may have closed the stream in the meantime.
 For that reason, and because a generator step per chunk costs too much, streams don't run on `effects`.
 """
@@ -266,9 +268,11 @@ def _is_transient(error: InteractorError) -> bool:
 
 
 class _Seen:
-    """The events received so far, by id and number: the first with an id, the second, and so on. An event without its
-    own id counts under its predecessor's. A server may use one id for several events, for instance a message's id. So
-    the second event with an id on one connection is a different event, and the first on a later connection is a repeat.
+    """The events received so far, by id and number: the first with an id, the second, and so on.
+
+    An event without its own id counts under its predecessor's. A server may use one id for several events, for instance
+    a message's id. So the second event with an id on one connection is a different event, and the first on a later
+    connection is a repeat.
     """
 
     def __init__(self) -> None:

@@ -37,18 +37,22 @@ _AS_SENT: Callable[[Received], ServerSentEvent] = operator.attrgetter("sent")
 
 
 class Stream(BaseStream[E]):
-    """The events of one room or workflow instance as they happen: a context manager and an iterator. It connects on
-    entering, and reconnects by itself when the connection breaks, is silent for 45 seconds, or ends without a `done`.
-    No event that the server can replay is lost, and none with an id comes twice. Leaving the block closes the
-    connection at once, and so does leaving a `for` loop, in a separate thread; a later loop continues after the last
-    event. Only one thread at a time may read a stream; any thread may close it. An `error` event is an event like any
-    other, and the stream continues. Raises, on entering or iterating:
-       StreamError: the stream can't be resumed, or isn't readable: it has another content type, or is compressed.
-       APIStatusError, APIConnectionError: it can't be opened.
-       APITimeoutError: the deadline has passed.
-       ResponseValidationError: an event doesn't fit its model, and there is no `on_invalid`. Iterating again continues
-           after it, over the same connection.
-       ConfigurationError: it is iterated without having been entered.
+    """The events of one room or workflow instance as they happen: a context manager and an iterator.
+
+    It connects on entering, and reconnects by itself when the connection breaks, is silent for 45 seconds, or ends
+    without a `done`. No event that the server can replay is lost, and none with an id comes twice. Leaving the block
+    closes the connection at once, and so does leaving a `for` loop, in a separate thread; a later loop continues after
+    the last event. Only one thread at a time may read a stream; any thread may close it.
+
+    An `error` event is an event like any other, and the stream continues.
+
+    Raises, on entering or iterating:
+        StreamError: the stream can't be resumed, or isn't readable: it has another content type, or is compressed.
+        APIStatusError, APIConnectionError: it can't be opened.
+        APITimeoutError: the deadline has passed.
+        ResponseValidationError: an event doesn't fit its model, and there is no `on_invalid`. Iterating again continues
+            after it, over the same connection.
+        ConfigurationError: it is iterated without having been entered.
     """
 
     def _set_up(self) -> None:
@@ -212,8 +216,8 @@ class AsyncStream(BaseStream[E]):
     """`Stream` for asyncio: `async with`, `async for`. A cancelled task closes the connection as well.
 
     A time limit on one event, as in `asyncio.wait_for(anext(stream), 5)`, loses neither the connection nor an event,
-    and neither does one on `anext` of `aiter(stream)` or `raw()`.
-    `on_reconnect` and `on_invalid` may be coroutine functions.
+    and neither does one on `anext` of `aiter(stream)` or `raw()`. `on_reconnect` and `on_invalid` may be coroutine
+    functions.
     """
 
     def _set_up(self) -> None:

@@ -1,4 +1,5 @@
 """Events for threads and for tasks of any event loop, and a thread start, that no interrupt can leave half done.
+
 Ctrl-C, or a signal handler that raises, can hit a thread in any line of Python. Within `threading.Event`, `Condition`
 or `concurrent.futures.Future` it can leave their only lock taken, and everybody else waits forever. A plain lock is
 written in C, where no handler runs, and each waiter has its own.
@@ -36,8 +37,9 @@ class WrongWithError(TypeError, AttributeError):
 
 
 class NoContextManager:
-    """Replaces `__aenter__` of a sync class and `__enter__` of an async one. Looking it up raises an error. A
-    descriptor, so that `hasattr` is False, which frameworks use to tell the two apart.
+    """Replaces `__aenter__` of a sync class and `__enter__` of an async one. Looking it up raises an error.
+
+    A descriptor, so that `hasattr` is False, which frameworks use to tell the two apart.
     """
 
     def __init__(self, advice: str) -> None:
@@ -57,9 +59,10 @@ class Waiter(Protocol):
 
 
 class ThreadWaiter:
-    """Lets one thread sleep until another wakes it. Not a SimpleQueue: if its wait is over before it has started, or a
-    signal handler takes longer, `get` in Python 3.11 and 3.12 takes the remaining time, which is negative then, for no
-    limit.
+    """Lets one thread sleep until another wakes it.
+
+    Not a SimpleQueue: if its wait is over before it has started, or a signal handler takes longer, `get` in Python 3.11
+    and 3.12 takes the remaining time, which is negative then, for no limit.
     """
 
     __slots__ = ("_asleep",)
@@ -177,9 +180,10 @@ class Closing(Latch):
 
 
 def start_thread(target: Callable[[], object], name: str) -> None:
-    """Start a daemon thread. RuntimeError if the system refuses one. `Thread.start` waits for the new thread in Python:
-    an interrupt there can end that wait before the thread gets to `target`. So another thread does it, whose own start
-    is a single step of C.
+    """Start a daemon thread. RuntimeError if the system refuses one.
+
+    `Thread.start` waits for the new thread in Python: an interrupt there can end that wait before the thread gets to
+    `target`. So another thread does it, whose own start is a single step of C.
     """
 
     def start() -> None:

@@ -27,8 +27,9 @@ def checked_around(around: Around | None, name: str = "around") -> None:
 
 
 def signature_of(function: Any, name: str) -> inspect.Signature | None:
-    """Return the signature, or None for a built-in function without one. Raises ConfigurationError for a function that
-    would do nothing, or that FastAPI would have to call.
+    """Return the signature, or None for a built-in function without one.
+
+    Raises ConfigurationError for a function that would do nothing, or that FastAPI would have to call.
     """
     if not callable(function):
         raise ConfigurationError(f"{name} must be a function, not {function!r}.")

@@ -1,14 +1,15 @@
-"""The closer thread: closes streams and connections that were dropped without being closed. The garbage collector runs
-finalisers in whichever thread it interrupts, at any instant, even while that thread holds the very lock that closing
-needs. A finaliser that waits or takes a lock can therefore deadlock a program, and so can a `GeneratorExit` that the
-collector raises. Here both only put something into a queue.
+"""The closer thread: closes streams and connections that were dropped without being closed.
 
-   start_closer()              # before the first `yield`: a finaliser must start no thread
-   try:
-       yield ...
-   except GeneratorExit:       # raised by `break`, `close()` or the collector; they can't be told apart
-       close_later(close)
-       raise
+The garbage collector runs finalisers in whichever thread it interrupts, at any instant, even while that thread holds
+the very lock that closing needs. A finaliser that waits or takes a lock can therefore deadlock a program, and so can a
+`GeneratorExit` that the collector raises. Here both only put something into a queue.
+
+    start_closer()              # before the first `yield`: a finaliser must start no thread
+    try:
+        yield ...
+    except GeneratorExit:       # raised by `break`, `close()` or the collector; they can't be told apart
+        close_later(close)
+        raise
 """
 
 from __future__ import annotations
@@ -108,8 +109,9 @@ def close_later(close: Close) -> None:
 
 
 def close_when_dropped(owner: object, close: Close) -> Watch:
-    """Make the closer thread call `close` when `owner` is garbage. `close` must not reference `owner`. One watch per
-    owner, which must compare by identity. Call `forget` after closing it earlier.
+    """Make the closer thread call `close` when `owner` is garbage. `close` must not reference `owner`.
+
+    One watch per owner, which must compare by identity. Call `forget` after closing it earlier.
     """
     # A callback written in C: no signal handler can interrupt it, and no exception from a handler is lost in it.
     watch = weakref.ref(owner, closer.queue.put)

@@ -24,9 +24,11 @@ _PAUSE = 0.05
 
 
 class LoopThread:
-    """One event loop in a daemon thread, started when a synchronous caller first runs a coroutine. It outlives the
-    call, so a connection pool that a function keeps stays usable for the next one. Many callers share it, so it also
-    survives what ends other loops: SystemExit or KeyboardInterrupt in a task or a callback, and `loop.stop()`.
+    """One event loop in a daemon thread, started when a synchronous caller first runs a coroutine.
+
+    It outlives the call, so a connection pool that a function keeps stays usable for the next one. Many callers share
+    it, so it also survives what ends other loops: SystemExit or KeyboardInterrupt in a task or a callback, and
+    `loop.stop()`.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,5 @@
 """For functions that users pass to the SDK: tells an interruption of the program from the function's own error.
+
 Handlers, tools and decisions can raise something that isn't an Exception: SystemExit, or the CancelledError of a task
 that they cancelled themselves. If passed on, it would end a worker or a request's task that nobody has interrupted.
 """

@@ -51,8 +51,9 @@ class DaemonThreads:
         self._abandoned = 0
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Make a call in a copy of the caller's context variables, and return its future. Raises ConfigurationError if
-        the system refuses a thread.
+        """Make a call in a copy of the caller's context variables, and return its future.
+
+        Raises ConfigurationError if the system refuses a thread.
         """
         notice_fork()
         future: Future[T] = Future()

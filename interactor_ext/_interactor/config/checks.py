@@ -1,4 +1,5 @@
 """Validates settings: each function returns what is wrong with a value, or None. No message repeats a secret.
+
 `require` turns a problem into an error. The last functions find out which setting a wrong keyword or environment
 variable means.
 """
@@ -96,7 +97,8 @@ def idempotency_key_problem(value: object) -> str | None:
 def header_problem(name: object, value: object, namespace: str | None, allowed: frozenset[str]) -> str | None:
     """Check a header that the caller adds to a view with this namespace; `allowed` are names that are refused
     elsewhere.
-     No message quotes the value, which may be a secret. None as a value removes the header.
+
+    No message quotes the value, which may be a secret. None as a value removes the header.
     """
     if not isinstance(name, str) or not name or not _TOKEN_CHARACTERS.issuperset(name):
         return f"headers: {name!r} isn't a valid header name"
@@ -187,6 +189,7 @@ def insecure_problem(name: str, url: httpx.URL) -> str | None:
 
 def is_local(host: str) -> bool:
     """Whether requests to this host stay on this machine or in its private network.
+
     Local hosts are loopback, link-local and private addresses, `localhost`, single-label names (as in containers) and
     names with suffixes that the public DNS never has: `.localhost`, `.local` and `.internal`.
     """
@@ -288,7 +291,8 @@ def unknown_setting(name: str, settings: Collection[str]) -> TypeError:
 def unread_variables(variables: Mapping[str, str], given: Collection[str]) -> list[str]:
     """Return a problem for each variable that nobody reads and that resembles a setting's variable, if that setting
     isn't given.
-     `variables` are the settings' variables. Others may belong to the application.
+
+    `variables` are the settings' variables. Others may belong to the application.
     """
     problems = []
     for variable in os.environ:

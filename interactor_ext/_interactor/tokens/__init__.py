@@ -88,10 +88,12 @@ class MemoryTokenStore:
 
 def read_token(content: bytes, issued_at: float, model: str = "AccessToken") -> Token:
     """Read the token in a token response's body, with or without the `data` envelope.
+
     `issued_at` is when it was requested, in Unix time: counting its lifetime from then errs on the safe side. `model`
     is the error's name for the body.
+
     Raises:
-       DecodeError: the body contains no token, or one that no header can carry.
+        DecodeError: the body contains no token, or one that no header can carry.
     """
     try:
         body = json.loads(content)

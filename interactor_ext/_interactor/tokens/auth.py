@@ -65,10 +65,11 @@ def own_token(config: InteractorConfig, secret: str | None = None) -> TokenPlan:
 
 class _BearerAuth(httpx.Auth, Generic[C, F]):
     """What both auth flows have in common.
+
     `wants_token` says which requests get the token, and `deadline` when the wait for one ends, by `time.monotonic()`.
     `fetch` makes the token requests instead of the cache's own function. `narrow` returns the tokens that may be in a
-    stream's URL: some servers only accept them there. If a stream refuses even a new token in the header, it is
-    retried with one in its URL; if that opens, later streams are sent that way at once.
+    stream's URL: some servers only accept them there. If a stream refuses even a new token in the header, it is retried
+    with one in its URL; if that opens, later streams are sent that way at once.
     """
 
     def __init__(

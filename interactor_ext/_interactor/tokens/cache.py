@@ -1,4 +1,5 @@
 """The cached access token and its replacement: one token request, however many threads or tasks wait for it.
+
 A caller can be interrupted in any line, by Ctrl-C or by a signal handler that raises. So nothing here relies on a
 caller reaching its next line: locks are C's, taken with `with`, and waiters check every second that the request is
 still being made.
@@ -127,6 +128,7 @@ class _Cache(Generic[F]):
 
     def acquire(self, fetch: F | None = None) -> Token | PendingFetch:
         """Return a token to use at once, or the request to wait for, started with `fetch` (if given) if necessary.
+
         No call waits for a new token while the old one is valid: it starts the request and continues.
         """
         if (pending := self._pending) is not None:
@@ -188,8 +190,9 @@ class _Cache(Generic[F]):
 
     def _waits(self, pending: PendingFetch, ends_at: float | None) -> Iterator[float]:
         """Yield the seconds of each wait for a request, until it is done.
+
         Raises:
-           APITimeoutError: the caller's deadline has passed.
+            APITimeoutError: the caller's deadline has passed.
         """
         while True:
             seconds = _CHECK_SECONDS if ends_at is None else min(_CHECK_SECONDS, ends_at - time.monotonic())
@@ -272,6 +275,7 @@ class TokenCache(_Cache[Callable[[], Token]]):
 
 class AsyncTokenCache(_Cache[Callable[[], Awaitable[Token]]]):
     """The token of an `AsyncInteractorClient`, for tasks of any number of event loops.
+
     A request runs in its own task, so no caller's cancellation ends it for the others.
     """
 

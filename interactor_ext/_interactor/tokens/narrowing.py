@@ -26,6 +26,7 @@ _SCOPES = {"rooms": "rooms:read", "workflow_instances": "workflows:read"}
 
 def narrowed(config: InteractorConfig, operation: Operation) -> tuple[InteractorConfig, str]:
     """Return the settings and the resource of a token for one kind of stream.
+
     In the sense of RFC 8707, the resource is all streams of the kind: a token per stream would soon reach the account
     server's limit of 20 token requests a minute.
     """

@@ -18,8 +18,9 @@ _REFUSALS_BEFORE_DOUBT = 4
 
 class TokenState:
     """The token of one client.
-    `buffer` is how many seconds before its expiry a token is due to be replaced. One that lives less than twice as
-    long is due at half its life, or each call would replace it.
+
+    `buffer` is how many seconds before its expiry a token is due to be replaced. One that lives less than twice as long
+    is due at half its life, or each call would replace it.
     """
 
     def __init__(self, buffer: float) -> None:

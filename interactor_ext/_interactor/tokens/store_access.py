@@ -51,8 +51,9 @@ if hasattr(os, "register_at_fork"):  # Windows doesn't fork
 
 class StoreAccess:
     """The store of one client, for one of that client's tokens. Failures of the store are warnings.
+
     Raises:
-       ConfigurationError: the object isn't a store.
+        ConfigurationError: the object isn't a store.
     """
 
     def __init__(self, store: TokenStore, config: InteractorConfig, resource: str | None = None) -> None:
@@ -71,6 +72,7 @@ class StoreAccess:
 
     def search(self, adopt: Adopt, issued: Callable[[float], Token | None]) -> Token | None:
         """Return the store's token, if `adopt` accepts it and it is found in time.
+
         Otherwise the store is locked until `issued`, called in the store's thread with a number of seconds to wait,
         returns the token that was requested. That token is saved.
         """
@@ -88,6 +90,7 @@ class StoreAccess:
 
     def stored(self, ends_at: float | None, *, without: Token | None) -> Effects[Token | None]:
         """Return the stored token if it hasn't expired. Drops it if it is `without`, a revoked one.
+
         Raises InteractorError if the store fails.
         """
         left = seconds_until(ends_at)

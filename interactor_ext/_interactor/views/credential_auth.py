@@ -225,6 +225,7 @@ class CredentialAuth(_BaseAuth, BearerAuth):
 
     def headers(self, url: httpx.URL | str, *, refused: Mapping[str, str] | None = None) -> dict[str, str]:
         """The headers for a call to this URL without httpx. They contain the token: keep them out of logs.
+
         `refused`: headers that the provider rejected with 401, to get new ones. Raises the same errors as such calls.
         """
         self._destinations.check(url)

@@ -90,7 +90,8 @@ def ensure(
 ) -> Effects[Any]:
     """Return the resource whose fields `by` equal those in `fields`. Its `outcome` says whether it was found, created
     or updated.
-     `filters` are the fields that `list` accepts. `has_key`: creating it accepts an idempotency key.
+
+    `filters` are the fields that `list` accepts. `has_key`: creating it accepts an idempotency key.
     """
     if user._view.idempotency_key is not None:
         raise ConfigurationError(f"{tag}.ensure chooses its own idempotency key. Call it on a view without one.")

@@ -51,9 +51,10 @@ def request_arguments(
     headers: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     """Return the arguments of `httpx.Client.request` for `client.request`. The first two parameters are the view's.
+
     Raises:
-       ValueError: the method or the path can't be sent.
-       ConfigurationError: a header or a parameter is refused.
+        ValueError: the method or the path can't be sent.
+        ConfigurationError: a header or a parameter is refused.
     """
     if not isinstance(method, str) or method.upper() not in _METHODS:
         raise ValueError(f"method must be one of {', '.join(_METHODS)}, not {method!r}")

@@ -1,4 +1,5 @@
 """The HTTP side of a view: what its resource classes call, and the httpx client that sends and records each request.
+
 What every call needs happens here or below, so endpoint functions called with `user.api` get it as well.
 """
 
@@ -300,6 +301,7 @@ class AsyncViewSender(_Sender[AsyncViewClient]):
 
 def _checked_list_request(kwargs: dict[str, Any], prefetch: int) -> str:
     """Return the name of a list request, such as `GET /assistants`.
+
     Raises ValueError when `iterate` is called, rather than when the iterator is first used.
     """
     pages.check_paging(kwargs.get("params", {}))

@@ -35,6 +35,7 @@ def explained(error: Exception, method: str, arguments: Mapping[str, Any], url: 
 
 def namespace_of(request: httpx.Request, named: set[str], own: str | None, *, is_free: bool) -> str:
     """Return the namespace that a request names, if its view has none (`own`) and lets it choose (`is_free`).
+
     Raises ConfigurationError for any other request that names none, several, or a namespace other than its view's.
     """
     what = describe_request(request)

@@ -227,6 +227,7 @@ class View(NamedTuple):
 
     def check_namespace(self, request: httpx.Request) -> None:
         """Set the call's namespace. Raises ConfigurationError if the request names one other than this view's.
+
         Looks at the request as it is going to be sent, however it was made.
         """
         call = Call.of(request)
