@@ -9,6 +9,10 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import surroundings
+
+HOME = surroundings.make_plain()
+
 pytest_plugins = ["interactor_ext.pytest_plugin"]
 pytest.register_assert_rewrite("tests.support")  # their asserts say what they compared, too
 

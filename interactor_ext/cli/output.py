@@ -11,7 +11,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from rich.console import Console
@@ -34,8 +34,15 @@ from interactor_ext._engine.redaction import (
 # Newer versions of Typer contain a copy of click, which only they name.
 UsageError: Any = typer.BadParameter.__base__
 
-console: Console = Console(highlight=False, soft_wrap=True)
-errors: Console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _console(stream: TextIO, **options: bool) -> Console:
+    # FORCE_COLOR and TTY_COMPATIBLE, which many CI systems set, would have rich color pipes too.
+    return Console(force_terminal=None if stream.isatty() else False, highlight=False, soft_wrap=True, **options)
+
+
+console: Console = _console(sys.stdout)
+errors: Console = _console(sys.stderr, stderr=True)
 _CONTROL = re.compile(f"[{CONTROLS}]")
 
 

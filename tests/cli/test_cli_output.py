@@ -25,10 +25,12 @@ pytest.importorskip("typer", reason="pip install typer rich")
 from rich.console import Console
 
 from interactor_ext.cli import main
+from interactor_ext.cli.app import command_line
 from interactor_ext.sandbox import Sandbox
 from interactor_ext.webhooks import SQLiteEventQueue, sign
 from tests.support import patient
 from tests.support.scripted_server import Answer, Asked, OddServer, http, js
+from tests.support.terminal import LOOP
 from tests.support.webhook_deliveries import SECRET, body_of
 
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.command_fixtures"]
@@ -280,6 +282,31 @@ def test_dead_letters_escapes_control_characters(
 
 def test_work_escapes_control_characters(run: Callable[..., str]) -> None:
     run("webhooks", "work", HOSTILE, status=1)
+
+
+def each_command(command: Any, *names: str) -> Iterator[tuple[list[str], Any]]:
+    for name, each in getattr(command, "commands", {}).items():
+        yield from each_command(each, *names, name)
+    if not hasattr(command, "commands"):
+        yield [*names], command.params
+
+
+def test_output_to_pipes_has_no_color_whatever_the_environment_says(sandbox: Sandbox) -> None:
+    lines = ["api list_assistants", "api list_assistants --json", "docs retry", "webhooks trigger credential.expired"]
+    for names, parameters in each_command(command_line()):
+        lines += [" ".join([*names, option]) for option in ("--help", "--no-such-option")]
+        if names[-1] in ("chat", "mcp", "demo", "explore", "sandbox", "listen"):
+            continue  # they don't end, or read what follows
+        given = [*names, *("nothing:here" for each in parameters if each.param_type_name == "argument")]
+        as_json = [["--json"]] if any("--json" in each.opts for each in parameters) else []
+        lines += [" ".join([*given, *options]) for options in ([], ["--verbose"], *as_json)]
+    environment = {**os.environ, **sandbox.env, "FORCE_COLOR": "1", "TTY_COMPATIBLE": "1", "TERM": "xterm-256color"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOOP], env=environment, input="\n".join(lines), capture_output=True, text=True
+    )
+    assert done.stdout.count("[exit ") == len(lines) > 80, done.stderr
+    assert "Error" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
 
 
 @contextmanager
