@@ -18,6 +18,7 @@ PYTEST = $(BIN)/python -m pytest --dist worksteal -n 4
 STRICT = -W error -W 'ignore:Do not use the `random` module inside strategies'
 # The generator's own environment, for it holds back packages that users get newer.
 GENERATOR = .venv-generate
+DEMO = .venv-demo
 LOWEST = .venv-lowest
 NEWEST = .venv-newest
 GENERATE = $(GENERATOR)/bin/python generator-templates/generate.py
@@ -49,7 +50,7 @@ help:
 	@echo "test-newest  these and those of test-rooms with the newest versions, as users get them; PYTHON=python3.14 names a Python"
 	@echo "nightly    all tests, with many more examples and minutes"
 	@echo "check      format, lint, types, spec, generated code up to date"
-	@echo "constraints  write the newest versions of all tools into .ci/constraints*.txt"
+	@echo "constraints  write the newest versions of all tools into .ci/constraints*.txt; PACKAGE=ruff: of that one alone"
 	@echo "dist       the wheel and the source distribution of the last commit, in dist/, built twice and checked"
 	@echo "generate   write interactor_client/ and the types for browsers anew from openapi.yaml and generator-templates/,"
 	@echo "           and build the scripts of the relay, if their sources have changed (needs node and npm)"
@@ -60,16 +61,30 @@ help:
 	@echo "docs       build the documentation into site/; a broken link fails"
 	@echo "docs-serve   show the documentation at http://127.0.0.1:8000 while you write it"
 
+# $(call venv,how): an environment without packages. One of another Python is made anew: venv would keep its link.
+define venv
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and this is \
+	%d.%d. Name a newer one: make PYTHON=python3.13" % sys.version_info[:2])'
+@echo "Setting up $(VENV) ..."
+@$(PYTHON) -m venv $$([ "$$($(BIN)/python -V 2>&1)" = "$$($(PYTHON) -V 2>&1)" ] || echo --clear) $(VENV)
+endef
+
 # $(call install,what): an environment that has it. pip 25.1 is the first that knows dependency groups.
 define install
-@echo "Setting up $(VENV) ..."
-@$(PYTHON) -m venv $(VENV)
+$(call venv)
 @$(INSTALL) --upgrade 'pip>=25.1'
 @$(INSTALL) $(1)
 endef
 
 $(READY): pyproject.toml $(CONSTRAINTS)
 	$(call install,--constraint $(CONSTRAINTS) --editable '.[$(EXTRAS)]' --group $(GROUP))
+	@touch $@
+
+# Less than a tenth of what the tests need, so that a fresh machine shows the demo within seconds.
+$(DEMO)/.ready: VENV := $(DEMO)
+$(DEMO)/.ready: pyproject.toml
+	$(call venv)
+	@$(INSTALL) --editable '.[cli]'
 	@touch $@
 
 $(GENERATOR)/.ready: VENV := $(GENERATOR)
@@ -94,17 +109,21 @@ $(NEWEST)/.ready: pyproject.toml
 	@$(INSTALL) --constraint $(VENV).txt --group test-newest
 	@touch $@
 
+# $(call pin,file,what): writes the newest versions, or that of PACKAGE alone.
+define pin
+@rm -rf $(VENV)
+@grep -iv '^$(or $(PACKAGE),.*)==' $(1) > $(VENV).txt || true
+$(call install,--constraint $(VENV).txt $(2))
+@$(BIN)/pip freeze --exclude-editable > $(1)
+endef
+
 constraints: VENV := .venv-constraints
 constraints:
-	@rm -rf $(VENV)
-	$(call install,--editable '.[$(EXTRAS)]' --group dev --group docs --group bench)
-	@$(BIN)/pip freeze --exclude-editable > $(CONSTRAINTS)
-	@rm -rf $(VENV)
-	$(call install,--group generate)
-	@$(BIN)/pip freeze > .ci/constraints-generate.txt
+	$(call pin,$(CONSTRAINTS),--editable '.[$(EXTRAS)]' --group dev --group docs --group bench --group release)
+	$(call pin,.ci/constraints-generate.txt,--group generate)
 
-demo: $(READY)
-	@$(BIN)/python -m interactor_ext.cli.demo
+demo: $(DEMO)/.ready
+	@$(DEMO)/bin/python -m interactor_ext.cli.demo
 
 test: $(READY) $(GENERATOR)/.ready
 	$(PYTEST) $(STRICT) -m "not full"

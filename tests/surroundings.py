@@ -17,7 +17,7 @@ _OPEN_FILES = 4096
 
 
 def make_plain() -> tempfile.TemporaryDirectory[str] | None:
-    """Change this process, which others inherit from. Returns the home that it made, if any; it goes with the object."""
+    """Change this process, and so those that it starts. Returns the home that it made, if any, to be kept."""
     for name in [name for name in os.environ if _OF_A_SHELL.fullmatch(name)]:
         del os.environ[name]
     if len(tempfile.gettempdir()) > _LONGEST_FOR_SOCKETS:

@@ -35,7 +35,6 @@ from interactor_ext._engine.redaction import (
 UsageError: Any = typer.BadParameter.__base__
 
 
-
 def _console(stream: TextIO, **options: bool) -> Console:
     # FORCE_COLOR and TTY_COMPATIBLE, which many CI systems set, would have rich color pipes too.
     return Console(force_terminal=None if stream.isatty() else False, highlight=False, soft_wrap=True, **options)

@@ -63,6 +63,25 @@ def test_relative_links_lead_to_a_file_and_a_heading(name: str) -> None:
             assert not anchor or anchor in anchors(target), link
 
 
+def test_what_contributing_and_messages_of_tests_name_is_there(subtests: pytest.Subtests) -> None:
+    """`NAME` of, in or (`folder/FILE`): the file is there, and the name is in it."""
+    sources = [ROOT / "CONTRIBUTING.md", *(ROOT / "tests").rglob("*.py"), *(ROOT / "generator-templates").glob("*.py")]
+    text = "\n".join(source.read_text(encoding="utf-8") for source in sources)
+    named = re.findall(
+        r"(?:^|[\s`])([\w.]*[A-Z_]\w*)`?,?\s+(?:of|in|\()\s*`?([\w.-]+/[\w./-]+\.\w+)\b", text, re.MULTILINE
+    )
+    assert len(named) > 10
+    for name, path in named:
+        with subtests.test(name=name, path=path):
+            assert re.search(rf"\b{name.rpartition('.')[2]}\b", (ROOT / path).read_text(encoding="utf-8"))
+    contributing = sources[0].read_text(encoding="utf-8")
+    for path in set(
+        re.findall(r"[`\s]((?:interactor_\w+|tests|docs)/[\w./-]*\w|[\w.-]+/[\w/-]+\.\w+)[`\s]", contributing)
+    ):
+        with subtests.test(path=path):
+            assert (ROOT / path).exists()
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of the headings."""
     headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", page.read_text()), re.MULTILINE)

@@ -40,9 +40,8 @@ class PostgresServer:
         command: list[str | Path] = [self._programs / "postgres", "-D", self._folder / "data"]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
-        self._server = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder, **self._user
-        )
+        with (self._folder / "log").open("wb") as log:
+            self._server = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder, **self._user)
         eventually(self._answers, "PostgreSQL answers")
 
     @contextmanager
@@ -110,7 +109,7 @@ class PostgresServer:
     def _answers(self, dsn: str | None = None) -> bool:
         import psycopg
 
-        assert self._running().poll() is None, "PostgreSQL ended at once"
+        assert self._running().poll() is None, f"PostgreSQL ended: {(self._folder / 'log').read_text()}"
         try:
             psycopg.connect(dsn or self.dsn, connect_timeout=5).close()
         except psycopg.OperationalError:

@@ -57,22 +57,24 @@ def _running(*options: str) -> Iterator[str]:
         socket = Path(folder, "s")
         of_test = ["--unixsocket", str(socket), "--dir", folder, "--save", "", "--appendonly", "no"]
         command = [binary, *options, *of_test]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        log = Path(folder, "log")
+        with log.open("wb") as output:
+            server = subprocess.Popen(command, stdout=output, stderr=output)
         try:
-            _wait_until_it_answers(str(socket), server)
+            _wait_until_it_answers(str(socket), server, log)
             yield str(socket)
         finally:
             server.terminate()
             server.wait(60)
 
 
-def _wait_until_it_answers(socket: str, server: subprocess.Popen[bytes]) -> None:
+def _wait_until_it_answers(socket: str, server: subprocess.Popen[bytes], log: Path) -> None:
     import redis
 
     deadline = time.monotonic() + 60
     with redis.Redis(unix_socket_path=socket) as client:
         while True:
-            assert server.poll() is None, "redis-server ended at once"
+            assert server.poll() is None, f"redis-server ended: {log.read_text()}"
             try:
                 client.ping()
             except redis.ConnectionError:
