@@ -82,6 +82,8 @@ def test_replies_belong_to_messages_in_their_order(
         ("u2", "u1 c1:x+ u2 t a2 a1", "a2", "", "a1", True),
         # A call that never gets a result blocks no other message.
         ("u2", "u1 c1:x u2 c2:y+ t a2", "a2", "y", "", True),
+        # The result belongs to the call that is done, not to the first one.
+        ("u2", "u1 u2 c1:x,y+ t c2:z+ t a2", "a2", "z", "", True),
         # A platform that keeps no results.
         ("u1", "u1 c1:x+ a1", "a1", "x", "", True),
     ],

@@ -156,6 +156,21 @@ async def test_waiting_in_the_queue_ends_with_the_time_left() -> None:
     await asyncio.gather(first, return_exceptions=True)
 
 
+def test_newcomer_does_not_overtake_the_calls_in_the_queue() -> None:
+    async def main() -> None:
+        limiter = RateLimiter(Tiers(client=Tier(60, 10)), clock=asyncio.get_running_loop().time)
+        limiter.observe(CLIENT, 429, {}, 60.0)
+
+        async def first() -> float | None:
+            await limiter.wait_async(CLIENT)
+            return limiter.wait(CLIENT, 0.0)  # with tokens for many calls
+
+        overtaking, _ = await asyncio.gather(first(), limiter.wait_async(CLIENT))
+        assert overtaking is not None
+
+    run_in_virtual_time(main())
+
+
 def test_calls_in_the_queue_are_woken_when_their_turn_comes() -> None:
     async def main() -> float:
         loop = asyncio.get_running_loop()

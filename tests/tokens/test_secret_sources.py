@@ -134,6 +134,7 @@ def test_quotes_around_a_secret_are_named_in_the_401(
     with pytest.raises(AuthenticationError, match=named) as caught:
         call(mode, {**server.settings, **fields}, lambda client: client.assistants.get("x"))
     assert "first_secret" not in str(caught.value)
-    with pytest.raises(AuthenticationError) as caught:
-        call(mode, {**server.settings, "client_secret": "wrong"}, lambda client: client.assistants.get("x"))
-    assert "quotes" not in str(caught.value)
+    for wrong in ("wrong", '"wrong', 'wrong"'):
+        with pytest.raises(AuthenticationError) as caught:
+            call(mode, {**server.settings, "client_secret": wrong}, lambda client: client.assistants.get("x"))
+        assert "quotes" not in str(caught.value)

@@ -548,6 +548,14 @@ async def test_served_set_has_what_is_added_later_and_gives_the_namespace() -> N
         assert json.loads(result.content[0].text) == ["acme", "", True]  # type: ignore[union-attr]
 
 
+async def test_only_the_result_of_a_tool_that_succeeds_is_structured() -> None:
+    async with Client(shop().serve_mcp()) as client:
+        result = await client.call_tool("price", {"article": "a"})
+        assert (result.is_error, result.structured_content) == (False, {"article": "a", "cents": 250})
+        result = await client.call_tool("fail", {})
+        assert (result.is_error, result.structured_content) == (True, None)
+
+
 async def test_set_whose_tools_take_a_context_is_not_served_without_a_namespace() -> None:
     tools = ToolSet()
     server = tools.serve_mcp()

@@ -159,6 +159,13 @@ CONTRACT: dict[str, list[Step | float]] = {
         301,
         claim("k", "two", CLAIMED),
     ],
+    "an event that was completed longer ago than the ttl is completed anew": [
+        complete("k", "one", True),
+        complete("k", "two", False),
+        301,
+        complete("k", "two", True),
+        complete("k", "three", False),
+    ],
 }
 
 
