@@ -20,6 +20,7 @@ _MAX_FOUND = 8
 _ENTRY = re.compile(r"^(?:## (?P<section>.+)|- \[(?P<title>.+?)\]\((?P<name>[^)]+)\.html\): (?P<about>.*))$", re.M)
 # A heading, or a code block, in which a # begins a comment.
 _HEADING = re.compile(r"^(?:```.*?^```|#{1,4} (?P<heading>.+?)$)", re.M | re.S)
+_LINK_TARGET = re.compile(r"(?<=\])\([^)\s]*\)")
 # A directive that the site replaces with a module's docstrings.
 _MODULE = re.compile(r"^::: (?P<name>\S+)\n(?:    .*\n|\n)*", re.M)
 
@@ -92,7 +93,7 @@ def _parts() -> Iterator[tuple[str, str, str, str]]:
         for number, head in enumerate(heads, 1):
             end = heads[number].start() if number < len(heads) else len(text)
             heading = "" if head is heads[0] else head["heading"]
-            yield page.name, page.title, heading, text[head.end() : end]
+            yield page.name, page.title, heading, _LINK_TARGET.sub("", text[head.end() : end])
 
 
 def _source(name: str) -> str:

@@ -57,7 +57,7 @@ PAGES = {
         f'`"hash"` ({16**_prometheus._HASH_DIGITS} groups of',
         f"every {_process._REPORT_SECONDS:g} seconds",
     ],
-    "how-to/stores.md": [f"keep up to {_postgres._MAX_CONNECTIONS} connections per process"],
+    "how-to/webhook-once.md": [f"keep up to {_postgres._MAX_CONNECTIONS} connections per process"],
     "how-to/web-page.md": [
         f"more than the {RELAY['heartbeat'].default:g} s between heartbeats",
         f"can write {RELAY['writes_per_minute'].default} times a minute",

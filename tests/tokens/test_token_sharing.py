@@ -186,7 +186,7 @@ def test_clients_with_one_store_share_a_token_until_it_is_refused(mode: str) -> 
 
 
 def test_client_whose_token_request_was_refused_uses_the_token_of_another() -> None:
-    """docs/how-to/stores.md: while the account server asks for a pause, no request is sent."""
+    """docs/how-to/go-live.md: while the account server asks for a pause, no request is sent."""
     store = RecordedStore()
     answers = [js(429, {}, "Retry-After: 60"), token_answer("token_2")]
     with OddServer(

@@ -1,4 +1,4 @@
-"""What docs/how-to/stores.md says of SQLAlchemy: the migration of Alembic, its hook, and engines behind PgBouncer."""
+"""What docs/how-to/webhook-once.md says of SQLAlchemy: the migration of Alembic, its hook, and engines behind PgBouncer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytest_plugins = ["tests.support.server_fixtures"]
 
 
 def block_of_the_page(title: str) -> dict[str, Any]:
-    (block,) = [block for block in blocks(DOCS / "how-to" / "stores.md") if block.title == title]
+    (block,) = [block for block in blocks(DOCS / "how-to" / "webhook-once.md") if block.title == title]
     names: dict[str, Any] = {}
     exec(block.code, names)
     return names
