@@ -49,6 +49,7 @@ def _table() -> dict[str, dict[str, Keyword]]:
 
 TABLE = _table()
 """By object type, its keywords."""
+_DIALECTS = ("https://spec.openapis.org/oas/3.1/dialect/base", "https://json-schema.org/draft/2020-12/schema")
 _EXTENSIONS = sorted({name for keywords in TABLE.values() for name in keywords if name.startswith("x-")})
 
 
@@ -117,13 +118,13 @@ class _Walk:
         for key, value in part.items():
             keyword = known.get(key) or known.get("*")
             if keyword is None and key.startswith("x-"):
-                if self._own or get_close_matches(key, _EXTENSIONS, 1, 0.9):
+                if self._own or get_close_matches(key, _EXTENSIONS, 1, 0.8):
                     yield Problem(
                         below(pointer, key), _unknown(kind, key, [each for each in known if each[:2] == "x-"])
                     )
             elif keyword is None:
                 yield Problem(below(pointer, key), _unknown(kind, key, list(known)))
-            elif keyword.verdict == "refused":
+            elif keyword.verdict == "refused" and value not in _DIALECTS:
                 yield Problem(below(pointer, key), f"{key!r} is not supported: {keyword.note}.")
             else:
                 yield from self.of(keyword.type, value, below(pointer, key))

@@ -65,6 +65,13 @@ class Type:
     variants: Variants | None = None
     """Of other unions. None where anything is among them: then nothing is checked."""
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether there are values that don't fit, or that have to be converted."""
+        if self.kind == "union":
+            return self.only.is_checked if self.only else self.variants is not None
+        return self.kind != "any"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Field:

@@ -74,7 +74,9 @@ class _Copy:
                 del paths[path]["$ref"]
 
     def _note(self, kind: str, part: Any, pointer: str) -> None:
-        """Notes the pointer of each schema, before any is moved."""
+        """Notes the pointer of each schema before any is moved, and drops what the code is correct without."""
+        for key in _without_effect(kind) & part.keys() if isinstance(part, dict) else ():
+            del part[key]
         for step, (type_, each) in _parts(kind, part):
             self._note(type_, each, below(pointer, step))
         if kind == "Schema" and isinstance(part, dict):
@@ -157,8 +159,8 @@ class _Copy:
 
     def _beside(self, schema: Json) -> None:
         """What stands beside a reference applies, too."""
-        beside = schema.keys() - {"$ref", "x-at"} - _server_keywords()
-        if beside <= {*_DECORATION, "example", "examples"}:
+        beside = schema.keys() - {"$ref", "x-at"}
+        if beside <= _DECORATION:
             if schema.get("nullable"):
                 schema["allOf"] = [{"$ref": schema.pop("$ref")}]
         elif not _closes(schema):
@@ -190,7 +192,7 @@ class _Copy:
 
     def _merge(self, into: Json, other: Json, at: str) -> None:
         for key, value in copy.deepcopy(other).items():
-            if key not in into or key in ("x-properties", "x-at") or key in _server_keywords():
+            if key not in into or key in ("x-properties", "x-at"):
                 into[key] = value
             elif key == "properties":
                 for name, each in value.items():
@@ -237,7 +239,7 @@ class _Copy:
 
 def _is_rule(variant: Json, properties: Json) -> bool:
     """Whether a variant adds nothing but which combinations of properties the server accepts."""
-    rules = {"required", "properties", "type", "x-at", "x-properties", "not", "title", "description"}
+    rules = {"required", "properties", "type", "x-at", "x-properties", "title", "description"}
     return bool(properties) and not variant.keys() - rules and variant.get("properties", {}).keys() <= properties.keys()
 
 
@@ -272,17 +274,20 @@ def _rank(media_type: str, known: tuple[str, ...]) -> int:
     return known.index(name) if name in known else known.index(kind) if kind in known else len(known)
 
 
-def _server_keywords() -> set[str]:
-    return {name for name, keyword in TABLE["Schema"].items() if keyword.verdict in ("server", "documentation")}
+def _without_effect(kind: str) -> set[str]:
+    # The parser demands a description of each response.
+    return {
+        name
+        for name, keyword in TABLE.get(kind, {}).items()
+        if keyword.verdict in ("server", "documentation") and (kind, name) != ("Response", "description")
+    }
 
 
 def _is_decorated_reference(schema: Json) -> bool:
     """Whether `allOf` is one reference that keeps its name, and nothing that changes its shape."""
     references = [each for each in schema["allOf"] if "$ref" in each]
     shaping = [
-        key
-        for each in (schema, *schema["allOf"])
-        for key in each.keys() - _DECORATION - _server_keywords() - {"$ref", "allOf", "x-at"}
+        key for each in (schema, *schema["allOf"]) for key in each.keys() - _DECORATION - {"$ref", "allOf", "x-at"}
     ]
     if len(references) == 1 and not shaping:
         for each in schema["allOf"]:

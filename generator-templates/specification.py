@@ -67,36 +67,11 @@ _WORDS = {"bool": "a boolean", "bytes": "bytes", "float": "a number", "int": "an
 # The parser appends "_" to the name of every builtin. Only keywords, the names used in annotations, and those that the
 # generated code itself uses around a field need it.
 _RESERVED = {
-    *(
-        "self",
-        "bool",
-        "datetime",
-        "dict",
-        "float",
-        "int",
-        "list",
-        "str",
-        "cls",
-        "to_dict",
-        "from_dict",
-        "httpx",
-        "decode",
-    ),
-    *("additional_properties", "left_out", "outcome", "redacted", "names_only", "to_json", "number_in", "client"),
-    *(
-        "raise_decode_error",
-        "path_segment",
-        "query_text",
-        "in_query",
-        "as_text",
-        "in_cookie",
-        "says_nothing",
-        "as_received",
-    ),
-    *(
-        "as_object",
-        *(f"as_{kind}" for kind in ("bool", "const", "date", "datetime", "dict", "int", "list", "number", "str")),
-    ),
+    *("self", "bool", "datetime", "dict", "float", "int", "list", "str", "cls", "to_dict", "from_dict", "httpx"),
+    *("additional_properties", "left_out", "outcome", "redacted", "names_only", "is_given", "to_json", "number_in"),
+    *("client", "decode", "raise_decode_error", "path_segment", "query_text", "in_query", "as_text", "in_cookie"),
+    *("says_nothing", "as_received", "as_object", "as_bool", "as_const", "as_date", "as_datetime", "as_dict"),
+    *("as_int", "as_list", "as_number", "as_str", "require_client"),
 }
 # Keywords that methods have beside those of the document.
 _OF_PAGES = {"prefetch", "on_invalid"}

@@ -155,6 +155,11 @@ def _to_json(value: Any) -> Any:
     return value.to_dict() if hasattr(value, "to_dict") else value
 
 
+def is_given(value: object) -> bool:
+    """Whether a field has a value that only responses or only requests have."""
+    return value is not UNSET
+
+
 def as_received(values: dict[str, Any], left_out: Mapping[str, Any]) -> dict[str, Any]:
     """`values` without what was left out of the response, and with its nulls, where nothing was assigned since."""
     for name, received in left_out.items():

@@ -1,0 +1,381 @@
+"""Each keyword of OpenAPI: carried into the generated code, without effect on it, or refused with its place."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, get_args
+from urllib.parse import unquote_plus
+
+import httpx
+import pytest
+import yaml
+
+from tests.support import generator
+
+generator.skip_without_generator()
+pytestmark = pytest.mark.full
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = ROOT / "generator-templates"
+# Uses every keyword that isn't refused; our own document has our extensions.
+WHOLE = ROOT / "tests" / "support" / "foreign_specs" / "every_keyword.yaml"
+OWN = ROOT / "openapi.yaml"
+ANIMAL = {"id": 1, "name": "Rex"}
+
+
+LINES = [line for line in (TEMPLATES / "keywords.txt").read_text().splitlines() if not line.startswith("#")]
+
+
+def table() -> Iterator[tuple[str, str, str, str]]:
+    """Object type, keyword, what becomes of it, type of its value."""
+    kind = ""
+    for line in LINES:
+        if line.startswith(" "):
+            keyword, verdict, value, *_ = line.split(None, 3)
+            yield kind, keyword, verdict, value
+        else:
+            kind = line
+
+
+TABLE = list(table())
+TYPES = {(kind, keyword): value for kind, keyword, _, value in TABLE}
+
+
+def used(kind: str, part: Any) -> Iterator[tuple[str, str]]:
+    """The keywords of a part of a document, with their object types."""
+    if kind[0] in "[{" and isinstance(part, dict | list):
+        for each in part if isinstance(part, list) else part.values():
+            yield from used(kind[1:-1], each)
+    elif isinstance(part, dict):
+        for keyword, value in part.items():
+            name = keyword if (kind, keyword) in TYPES else "*"
+            if (kind, name) in TYPES:
+                yield kind, name
+                yield from used(TYPES[kind, name], value)
+
+
+class Zoo:
+    """The package of the whole document."""
+
+    def __init__(self) -> None:
+        self.models = importlib.import_module("zoo.models")
+        self.tags = importlib.import_module("zoo.methods").RESOURCES
+        self.resources = importlib.import_module("zoo.api").Resources()
+        self.resources._sender = self
+        self.body: Any = None
+        self.sent: list[httpx.Request] = []
+
+    def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], Any]) -> Any:
+        self.sent.append(httpx.Client(base_url="https://zoo.example.com").build_request(**kwargs))
+        return parse(httpx.Response(200, json=self.body))
+
+    def call(self, method: str, *arguments: Any, body: Any = None, **keywords: Any) -> Any:
+        """What a method returns for a response with this body."""
+        self.body = body
+        tag, _, name = method.partition(".")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return getattr(getattr(self.resources, tag), name)(*arguments, **keywords)
+
+    def request(self, method: str, *arguments: Any, body: Any = None, **keywords: Any) -> httpx.Request:
+        """The request that a method sends."""
+        self.call(method, *arguments, body=body, **keywords)
+        return self.sent[-1]
+
+    def get(self, **keywords: Any) -> httpx.Request:
+        return self.request("animals.get", 7, date(2025, 1, 15), plain="p", body=ANIMAL, **keywords)
+
+    def patch(self, **keywords: Any) -> httpx.Request:
+        self.resources.keywords.patch_it(7, date(2025, 1, 15), **keywords)
+        return self.sent[-1]
+
+    def query(self, **keywords: Any) -> str:
+        """The query of a request, without the required parameter."""
+        return unquote_plus(self.get(**keywords).url.query.decode()).replace("plain=p", "").strip("&")
+
+    def create(self, **keywords: Any) -> Any:
+        return json.loads(
+            self.request("animals.create", 7, date(2025, 1, 15), "Rex", secret="s", body=ANIMAL, **keywords).content
+        )
+
+    def field(self, name: str, value: Any) -> Any:
+        """A field of an animal as it's read."""
+        return getattr(self.models.Animal.from_dict({**ANIMAL, name: value}), name)
+
+    def doc(self, method: str = "get") -> str:
+        return " ".join((getattr(type(self.resources.animals), method).__doc__ or "").split())
+
+    def written(self, path: str) -> str:
+        """A module of the package."""
+        return (Path(str(self.models.__file__)).parents[1] / path).read_text()
+
+
+def animal(zoo: Zoo, **fields: Any) -> Any:
+    return zoo.models.Animal(name="Rex", secret="s", **fields)
+
+
+# By the keywords that it shows: how the generated code has them, and what comes out.
+CHECKS: dict[str, tuple[Callable[[Zoo], Any], Any]] = {
+    "OpenAPI.openapi OpenAPI.info Info.title Info.version": (
+        lambda zoo: zoo.written("__init__.py").splitlines()[0],
+        '"""The generated client of Zoo 1.2.3. Models and endpoints are loaded on first use."""',
+    ),
+    "OpenAPI.tags Tag.name Operation.tags Tag.x-also-called": (
+        lambda zoo: zoo.tags,
+        {"animals": "beasts", "visitor": "", "keywords": ""},
+    ),
+    "Tag.description": (lambda zoo: type(zoo.resources.animals).__doc__, "The animals."),
+    "OpenAPI.x-method-names Operation.operationId": (lambda zoo: "As `animals.create` returned it." in zoo.doc(), True),
+    "Operation.summary Operation.description": (
+        lambda zoo: zoo.doc().startswith("Get an animal. As `animals.create`"),
+        True,
+    ),
+    "OpenAPI.paths PathItem.get Parameter.name Parameter.in Parameter.required PathItem.parameters": (
+        lambda zoo: (zoo.get().method, str(zoo.get().url)),
+        ("GET", "https://zoo.example.com/animals/7/2025-01-15?plain=p"),
+    ),
+    "PathItem.put": (lambda zoo: zoo.request("keywords.put_it", 7, date(2025, 1, 15)).method, "PUT"),
+    "PathItem.delete": (lambda zoo: zoo.request("keywords.delete_it", 7, date(2025, 1, 15)).method, "DELETE"),
+    "PathItem.options": (lambda zoo: zoo.request("keywords.options_of_it", 7, date(2025, 1, 15)).method, "OPTIONS"),
+    "PathItem.head": (lambda zoo: zoo.request("keywords.head_of_it", 7, date(2025, 1, 15)).method, "HEAD"),
+    "PathItem.trace": (lambda zoo: zoo.request("keywords.trace_it", 7, date(2025, 1, 15)).method, "TRACE"),
+    "PathItem.patch RequestBody.required": (lambda zoo: (zoo.patch().method, zoo.patch().content), ("PATCH", b"")),
+    "RequestBody.content MediaType.schema": (
+        lambda zoo: [
+            zoo.patch().headers.get("Content-Type"),
+            zoo.patch(body=["a"]).headers["Content-Type"],
+            zoo.patch(body=["a"]).content,
+        ],
+        [None, "application/merge-patch+json", b'["a"]'],
+    ),
+    "PathItem.post Operation.servers Server.url Server.variables ServerVariable.default": (
+        lambda zoo: str(zoo.request("animals.create", 7, date(2025, 1, 15), "Rex", secret="s", body=ANIMAL).url),
+        "https://east.farm.example.com/v1/animals/7/2025-01-15",
+    ),
+    "PathItem.servers PathItem.$ref Components.pathItems": (
+        lambda zoo: str(zoo.request("visitor.list", body=[]).url),
+        "https://visitors.example.com/visitors",
+    ),
+    "Operation.deprecated": (lambda zoo: zoo.doc().count("Deprecated."), 2),
+    "Operation.requestBody Components.requestBodies Operation.x-positional Schema.readOnly": (
+        lambda zoo: zoo.create(),
+        {"name": "Rex", "secret": "s"},
+    ),
+    "Operation.responses Response.content Components.responses": (
+        lambda zoo: zoo.call("animals.create", 7, date(2025, 1, 15), "Rex", secret="s", body=ANIMAL),
+        lambda zoo: zoo.models.Animal.from_dict(ANIMAL),
+    ),
+    "Operation.parameters Parameter.schema Components.parameters": (lambda zoo: zoo.query(limit=3), "limit=3"),
+    "Parameter.description": (lambda zoo: "plain: A plain one." in zoo.doc(), True),
+    "Parameter.deprecated": (lambda zoo: "old: Deprecated." in zoo.doc(), True),
+    "Schema.default": (lambda zoo: "limit: At most. Default: 20." in zoo.doc(), True),
+    "Parameter.style": (
+        lambda zoo: zoo.query(filter={"a": 1, "b": {"c": ["x", True]}}),
+        "filter[a]=1&filter[b][c]=x&filter[b][c]=true",
+    ),
+    "Parameter.explode": (lambda zoo: zoo.query(ids=[1, 2]), "ids=1|2"),
+    "Parameter.content": (lambda zoo: zoo.query(where={"a": [1]}), 'where={"a": [1]}'),
+    "Parameter.x-supplied-by": (
+        lambda zoo: {"x_view", "x_levels", "namespace"} & {*inspect.signature(zoo.resources.animals.get).parameters},
+        {"x_levels", "namespace"},
+    ),
+    "Components.schemas Schema.type Schema.properties Schema.title": (
+        lambda zoo: zoo.field("name", "Tom"),
+        "Tom",
+    ),
+    "Schema.$ref Schema.additionalProperties": (
+        lambda zoo: zoo.field("weights", {"a": {"kg": 1}}),
+        lambda zoo: {"a": zoo.models.Weight(kg=1)},
+    ),
+    "Schema.description": (lambda zoo: "described: Its own text." in " ".join(zoo.models.Animal.__doc__.split()), True),
+    "Schema.required Schema.writeOnly": (
+        lambda zoo: ({"id", "secret"} & animal(zoo).to_dict().keys(), "secret='***'" in repr(animal(zoo))),
+        ({"secret"}, True),
+    ),
+    "Schema.enum": (lambda zoo: get_args(zoo.models.KnownAnimalSize), ("large", "small")),
+    "Schema.const": (lambda zoo: refused(zoo, kingdom="plant"), "kingdom must be 'animal', not another value"),
+    "Schema.format": (lambda zoo: zoo.field("born", "2025-01-15"), date(2025, 1, 15)),
+    "Schema.nullable": (lambda zoo: animal(zoo, keeper=None).to_dict()["keeper"], None),
+    "Schema.deprecated": (lambda zoo: "old: Deprecated." in " ".join(zoo.models.Animal.__doc__.split()), True),
+    "Schema.items": (lambda zoo: refused(zoo, tags=[1]), "tags[0] must be a string, not an integer"),
+    "Schema.allOf": (
+        lambda zoo: repr(zoo.field("heavy", {"kg": 1, "code": "x"})).startswith("Heavy(kg=1, code='***'"),
+        True,
+    ),
+    "Schema.anyOf": (lambda zoo: refused(zoo, either=1), "either must be a string, not an integer"),
+    "Schema.oneOf Schema.discriminator Discriminator.propertyName Discriminator.mapping": (
+        lambda zoo: [type(zoo.field("pet", {"kind": kind})).__name__ for kind in ("cat", "hound", "owl")],
+        ["Cat", "Dog", "dict"],
+    ),
+    "OpenAPI.components": (lambda zoo: "Animal" in dir(zoo.models), True),
+}
+
+
+def refused(zoo: Zoo, **fields: Any) -> str:
+    """Why a field can't be read."""
+    with pytest.raises(ValueError) as caught:
+        zoo.models.Animal.from_dict({**ANIMAL, **fields})
+    return str(caught.value).removeprefix("Animal.").removeprefix("Animal: ")
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zoo]:
+    folder = tmp_path_factory.mktemp("keywords")
+    command = [TEMPLATES / "generate.py", "--specification", WHOLE, "--output", folder / "zoo"]
+    run = subprocess.run([generator.PYTHON, *map(str, command)], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    sys.path.insert(0, str(folder))
+    try:
+        yield Zoo()
+    finally:
+        sys.path.remove(str(folder))
+
+
+def test_keyword_is_carried_into_the_code(zoo: Zoo, subtests: pytest.Subtests) -> None:
+    for keywords, (shown, expected) in CHECKS.items():
+        with subtests.test(keywords=keywords):
+            assert shown(zoo) == (expected(zoo) if callable(expected) else expected)
+
+
+def test_every_keyword_is_checked_or_in_a_document() -> None:
+    documents = [yaml.load(path.read_text(), yaml.CSafeLoader) for path in (WHOLE, OWN)]
+    in_documents = {each for document in documents for each in used("OpenAPI", document)}
+    assert {(kind, keyword) for kind, keyword, verdict, _ in TABLE if verdict != "refused"} - in_documents == set()
+    carried = {f"{kind}.{keyword}" for kind, keyword, verdict, _ in TABLE if verdict == "carried"}
+    of_our_own = {each for each in carried if ".x-" in each}  # test_generated_resources.py and others show these
+    assert carried - of_our_own <= {each for keywords in CHECKS for each in keywords.split()}
+
+
+# An instance of each type with refused keywords, in the document that uses every other keyword.
+PLACES = {
+    "OpenAPI": "",
+    "Encoding": "/paths/~1animals~1{animal_id}~1{day}/patch/requestBody/content/application~1xml/encoding/name",
+    "Schema": "/components/schemas/Weight",
+}
+REFUSALS = """
+import json, sys
+from pathlib import Path
+from document import Document, read
+from keywords import problems
+document = read(Path(sys.argv[1]))
+for pointer, keyword in json.load(sys.stdin):
+    patched = Document(document.path, "", json.loads(json.dumps(document.data)))
+    patched.at(pointer)[keyword] = [{}] if keyword == "prefixItems" else {}
+    print(json.dumps(problems(patched, own=False)))
+"""
+
+
+def test_refused_keyword_is_named_with_its_pointer_and_the_reason() -> None:
+    rows = [(kind, keyword) for kind, keyword, verdict, _ in TABLE if verdict == "refused"]
+    run = subprocess.run(
+        [generator.PYTHON, "-c", REFUSALS, str(WHOLE)],
+        input=json.dumps([(PLACES[kind], keyword) for kind, keyword in rows]),
+        env={**os.environ, "PYTHONPATH": str(TEMPLATES)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    notes = [line.split(None, 3)[3] for line in LINES if line.split()[1:2] == ["refused"]]
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    for (kind, keyword), note, problems in zip(rows, notes, found, strict=True):
+        assert [f"{PLACES[kind]}/{keyword}", f"{keyword!r} is not supported: {note}."] in problems
+
+
+PAWS = """\
+openapi: 3.1.0
+info: { title: Paws, version: "1" }
+paths:
+  /paws:
+    get:
+      operationId: list_paws
+      responses:
+        "200":
+          description: The paws.
+          content: { application/json: { schema: { $ref: "#/components/schemas/Paw" } } }
+components:
+  schemas:
+    Paw:
+      type: object
+      required: [toes]
+      properties:
+        toes: { type: integer }
+"""
+PAW = "/components/schemas/Paw"
+GET = "/paths/~1paws/get"
+# What is replaced in the document above, and the error: its line, pointer and text.
+ERRORS = [
+    (
+        "properties:",
+        "propertys:",
+        f"16: {PAW}/propertys: Unknown keyword 'propertys' of Schema. Did you mean 'properties'?",
+    ),
+    ("[toes]", "[toe]", f"15: {PAW}/required/0: The required property 'toe' doesn't exist. Did you mean 'toes'?"),
+    (
+        "operationId",
+        "operationID",
+        f"6: {GET}/operationID: Unknown keyword 'operationID' of Operation. Did you mean 'operationId'?",
+    ),
+    (
+        'schemas/Paw"',
+        'schemas/Pew"',
+        f"10: {GET}/responses/200/content/application~1json/schema: "
+        "'#/components/schemas/Pew' refers to nothing. Did you mean 'Paw'?",
+    ),
+    ("integer", "int", f"17: {PAW}/properties/toes/type: Unknown type 'int'. Did you mean 'integer'?"),
+    ('"200"', '"20"', f"8: {GET}/responses/20: '20' isn't a status, such as '200', '4XX' or 'default'."),
+    (
+        "type: object",
+        "x-sekret: [toes]",
+        f"14: {PAW}/x-sekret: Unknown keyword 'x-sekret' of Schema. Did you mean 'x-secret'?",
+    ),
+    (
+        "type: integer }",
+        "type: integer, type: string }",
+        '17: Found duplicate key "type" with value "string" (original value: "integer").',
+    ),
+    ("      type", "\ttype", "14: Found character '\\t' that cannot start any token."),
+    ("3.1.0", "2.0", "1: /openapi: OpenAPI 3.0 and 3.1 are supported, not version '2.0'."),
+    (PAWS, "", "1: The document is empty. It must start with 'openapi: 3.0.x' or 'openapi: 3.1.x'."),
+    (PAWS, "- a", "1: The document isn't an object. It must start with 'openapi: 3.0.x' or 'openapi: 3.1.x'."),
+]
+
+
+def refusal_of(folder: Path, text: str, *arguments: str) -> str:
+    """What the generator says of a document. It writes nothing."""
+    (folder / "paws.yaml").write_text(text)
+    command = [generator.PYTHON, TEMPLATES / "generate.py", "--specification", "paws.yaml", "--output", "paws"]
+    run = subprocess.run([*map(str, command), *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    assert run.returncode == 1, run.stdout
+    assert not (folder / "paws").exists()
+    return run.stderr.removesuffix("\nNothing was written.\n")
+
+
+@pytest.mark.parametrize(("old", "new", "error"), ERRORS, ids=range(len(ERRORS)))
+def test_error_of_a_document_is_one_line_with_its_place(tmp_path: Path, old: str, new: str, error: str) -> None:
+    assert PAWS.count(old) == 1
+    assert refusal_of(tmp_path, PAWS.replace(old, new)) == f"paws.yaml:{error}"
+
+
+@pytest.mark.parametrize(
+    ("specification", "error"),
+    [
+        ("nowhere.yaml", "Can't read 'nowhere.yaml': No such file or directory."),
+        (
+            "https://example.com/openapi.yaml",
+            "'https:/example.com/openapi.yaml' is a URL. Download the document and pass the file.",
+        ),
+        (".", "Can't read '.': Is a directory."),
+    ],
+)
+def test_missing_file_is_one_line(tmp_path: Path, specification: str, error: str) -> None:
+    assert refusal_of(tmp_path, "", "--specification", specification) == error
