@@ -328,8 +328,10 @@ ERRORS = [
     (
         'schemas/Paw"',
         'schemas/Pew"',
-        f"10: {GET}/responses/200/content/application~1json/schema: "
-        "'#/components/schemas/Pew' refers to nothing. Did you mean 'Paw'?",
+        (
+            f"10: {GET}/responses/200/content/application~1json/schema: "
+            "'#/components/schemas/Pew' refers to nothing. Did you mean 'Paw'?"
+        ),
     ),
     ("integer", "int", f"17: {PAW}/properties/toes/type: Unknown type 'int'. Did you mean 'integer'?"),
     ('"200"', '"20"', f"8: {GET}/responses/20: '20' isn't a status, such as '200', '4XX' or 'default'."),
