@@ -118,7 +118,7 @@ class _Walk:
         for key, value in part.items():
             keyword = known.get(key) or known.get("*")
             if keyword is None and key.startswith("x-"):
-                if self._own or get_close_matches(key, _EXTENSIONS, 1, 0.8):
+                if self._own or get_close_matches(key, _EXTENSIONS, 1, 0.9):
                     yield Problem(
                         below(pointer, key), _unknown(kind, key, [each for each in known if each[:2] == "x-"])
                     )

@@ -337,8 +337,8 @@ ERRORS = [
     ('"200"', '"20"', f"8: {GET}/responses/20: '20' isn't a status, such as '200', '4XX' or 'default'."),
     (
         "type: object",
-        "x-sekret: [toes]",
-        f"14: {PAW}/x-sekret: Unknown keyword 'x-sekret' of Schema. Did you mean 'x-secret'?",
+        "x-secrets: [toes]",
+        f"14: {PAW}/x-secrets: Unknown keyword 'x-secrets' of Schema. Did you mean 'x-secret'?",
     ),
     (
         "type: integer }",
