@@ -106,7 +106,8 @@ async def test_assistant_reads_contract_and_documentation(sandbox: Sandbox) -> N
     async with serving(sandbox) as server:
         assert all(tool.description for tool in (await server.list_tools()).tools)
         assert (
-            read(await server.call_tool("search_docs", {"words": "call Google"}))[0]["page"] == "how-to/connect-accounts"
+            read(await server.call_tool("search_docs", {"words": "call Google"}))[0]["page"]
+            == "how-to/connect-accounts"
         )
         page = await server.call_tool("read_docs", {"page": "how-to/lists.md"})
         assert page.content[0].text == (llms.DOCS / "how-to" / "lists.md").read_text()  # type: ignore[union-attr]

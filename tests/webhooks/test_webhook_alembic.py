@@ -1,4 +1,4 @@
-"""What docs/how-to/webhook-once.md says of SQLAlchemy: Alembic's migration and its hook, and engines behind PgBouncer."""
+"""What docs/how-to/webhook-once.md says of SQLAlchemy: the migration and hook of Alembic, engines behind PgBouncer."""
 
 from __future__ import annotations
 
