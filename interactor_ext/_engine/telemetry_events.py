@@ -100,6 +100,9 @@ class RequestEnded(NamedTuple):
         outcome = self.status if self.code is None else f"{self.status or 'no response'}, {self.code}"
         return f"RequestEnded({self.request.method} {self.request.endpoint}: {outcome}, {self.seconds:.3g} s)"
 
+    def __hash__(self) -> int:  # headers have no hash
+        return hash((self.request, self.status))
+
 
 class TokenRequested(NamedTuple):
     """A new access token was requested, retries included."""

@@ -1,5 +1,5 @@
 """Testing kit: `example` creates models from the specification's examples; the other names are the types of the pytest
-plugin's fixtures, for annotations and for other test runners.
+plugin's fixtures, for annotations and other test runners.
 
 The fixtures are in `interactor_ext.pytest_plugin` and need `pip install 'interactor-sdk[sandbox]' pytest`.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlatformGuard", "PlatformRefused", "SignedDelivery", "WebhookFactory", "example", "recorder"]
 
-# None of them needs what the others import.
+# It needs nothing that the others import.
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_names(
         __name__,

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
     from interactor_client.models import WebhookEvent
 
-# Seconds that the platform waits for a receiver (`Webhook deliveries` in the contract).
+# How many seconds the platform waits for a receiver (`Webhook deliveries` in the contract).
 ANSWER_TIMEOUT = 30.0
-# A name only: the application is called in this process. Django allows this host in tests, whatever ALLOWED_HOSTS says.
+# Only a name, because the application is called in this process. Django allows this host in tests, whatever
+# ALLOWED_HOSTS says.
 IN_PROCESS = "http://testserver"
 
 
@@ -43,9 +44,9 @@ class SignedDelivery:
 
     @cached_property
     def event(self) -> WebhookEvent:
-        """The event, as a receiver's `verify` returns it: an `InvalidWebhookEvent` if it does not fit its type.
+        """The event, as a receiver's `verify` returns it: an `InvalidWebhookEvent` if it doesn't fit its type.
 
-        Raises WebhookPayloadError if the body has none.
+        Raises WebhookPayloadError if the body contains no event.
         """
         return parse_event(self.body)
 
@@ -81,7 +82,7 @@ class SignedDelivery:
             try:
                 asyncio.get_running_loop()
             except RuntimeError:
-                pass  # The application is called below, or this error would appear in its tracebacks.
+                pass  # The application is called below, otherwise this error would appear in its tracebacks.
             else:
                 raise RuntimeError("an event loop is running: use `await delivery.asend(app)`")
             return asyncio.run(self.asend(app, path))
@@ -117,15 +118,15 @@ class WebhookFactory:
     ) -> SignedDelivery:
         """Create a delivery of `event`, as the platform does.
 
-        `data` overrides fields of the contract's example of the event, so that it need contain only what matters to the
-        test. `namespace` None is the default namespace. `event_id` and `idempotency_key` are new each time unless
-        given. `timestamp`, Unix seconds or an aware datetime, is when it was sent, now by default: a verifier with a
+        `data` overrides fields of the contract's example of the event, so it only needs what matters to the test.
+        `namespace` None is the default namespace. `event_id` and `idempotency_key` are new each time unless given.
+        `timestamp`, Unix seconds or an aware datetime, is when it was sent, now by default: a verifier with a
         `tolerance` refuses an old one. Another `secret` makes a forged one. With `allow_unknown`, the event and the
         fields of its data may be such as a later version of the platform may have; an event that the contract lacks
-        has `data` only.
+        only has `data`.
 
         Raises:
-            ValueError: the contract has no such event, or its data no such field.
+            ValueError: the contract lacks this event, or its data lacks this field.
         """
         if not allow_unknown and (problem := _unknown(event, data or {})):
             raise ValueError(f"{problem}, or pass allow_unknown=True to test what the platform may add later")
@@ -148,8 +149,8 @@ class WebhookFactory:
 
 @contextmanager
 def _open_connections_of_django() -> Iterator[None]:
-    """Django closes connections when a request starts and ends, even that of a TestCase. Its own test client prevents
-    that in the same way.
+    """Keep Django from closing connections when a request starts and ends, even a TestCase's. Its own test client does
+    the same.
     """
     if "django.db" not in sys.modules:
         yield
@@ -172,7 +173,7 @@ def _moment(timestamp: float | datetime | None) -> datetime:
 
 
 class ContractEvent(NamedTuple):
-    """What the contract says of the data of an event: the schemas of its fields, and an example."""
+    """What the contract says about an event's data: the schemas of its fields, and an example."""
 
     fields: dict[str, Any]
     example: dict[str, Any]
@@ -183,7 +184,7 @@ _UNKNOWN = ContractEvent({}, {})
 
 @cache
 def contract_events() -> dict[str, ContractEvent]:
-    """The events of the contract by type."""
+    """The contract's events by type."""
     schemas = components()
     events = {}
     for event, name in EVENT_MODELS["WebhookEvent"].items():
@@ -194,7 +195,7 @@ def contract_events() -> dict[str, ContractEvent]:
 
 
 def _unknown(event: str, data: Mapping[str, Any]) -> str | None:
-    """What the contract does not have of an event or of its data."""
+    """Name the first thing in an event or its data that the contract lacks."""
     if event not in contract_events():
         return f"Unknown webhook event {event!r}: {_meant(event, contract_events())}"
     fields = contract_events()[event].fields
@@ -208,7 +209,7 @@ def _meant(name: str, known: Iterable[str]) -> str:
 
 
 def _is_asgi(app: Any) -> bool:
-    """Whether an application takes (scope, receive, send) rather than (environ, start_response)."""
+    """Whether an application accepts (scope, receive, send) rather than (environ, start_response)."""
     required = [each for each in inspect.signature(app).parameters.values() if each.default is each.empty]
     return len(required) > 2
 

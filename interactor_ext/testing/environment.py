@@ -1,4 +1,4 @@
-"""Environment variables that point the SDK to a sandbox, whatever the shell has set."""
+"""Environment variables that point the SDK to a sandbox, whatever is set in the shell."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from interactor_ext._clients import process_clients
 if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
 
-# Variables that the SDK reads and `Sandbox.env` does not set.
+# Variables that the SDK reads and `Sandbox.env` doesn't set.
 FURTHER_VARIABLES = ("INTERACTOR_ENVIRONMENT", "INTERACTOR_SCOPES", "INTERACTOR_REQUIRE_NAMESPACE")
-# Settings for clients that modules create when they are imported. PlatformGuard leads their connections to the sandbox
-# of a fixture.
+# Settings for clients that modules create when they are imported. PlatformGuard leads their connections to a fixture's
+# sandbox.
 NOWHERE = "interactor-sandbox.localhost"
 PLACEHOLDERS = {
-    "INTERACTOR_CLIENT_ID": "sandbox_client",  # as every sandbox has them that is not told others
+    "INTERACTOR_CLIENT_ID": "sandbox_client",  # the default of a sandbox
     "INTERACTOR_CLIENT_SECRET": "sandbox_secret",
     "INTERACTOR_ACCOUNT_SERVER_URL": f"http://{NOWHERE}/auth/api/v1",
     "INTERACTOR_CORE_API_URL": f"http://{NOWHERE}/api/v1",
 }
-# Python reads the first, other programs only the second.
+# Python uses the first, other programs only the second.
 NO_PROXY = ("no_proxy", "NO_PROXY")
 
 
 @contextmanager
 def clients_of_test(by: str) -> Iterator[None]:
-    """Within the block, `get_client()` creates other clients than before, and closes them with it. Those that modules
-    created with the placeholders stay: they reach the sandbox.
+    """Within the block, `get_client()` creates new clients, which are closed at its end. Clients that modules created
+    with the placeholders stay, and reach the sandbox.
     """
     before = dict(process_clients._clients)
     for kind, made in before.items():
@@ -46,7 +46,7 @@ def clients_of_test(by: str) -> Iterator[None]:
 
 
 def environment_of(sandbox: Sandbox) -> dict[str, str | None]:
-    """The variables to set, or to remove where the value is None. No proxy of the shell comes before the sandbox."""
+    """The variables to set, or to remove if the value is None. They bypass the shell's proxies."""
     listed = next(filter(None, map(os.environ.get, NO_PROXY)), "")
     host = urlsplit(sandbox.core_api_url).hostname or ""
     no_proxy = dict.fromkeys(NO_PROXY, ",".join(filter(None, (listed, host))))

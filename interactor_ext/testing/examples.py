@@ -23,7 +23,7 @@ def example(model: type[M], **fields: Any) -> M:
 
     Raises:
         TypeError: `model` isn't a model, or has no such field.
-        DecodeError: a value does not fit its field.
+        DecodeError: a value doesn't fit its field.
     """
     if not (isinstance(model, type) and issubclass(model, Model) and model is not Model):
         raise TypeError(f"example() needs a class of interactor_client.models, such as Assistant, not {model!r:.100}.")

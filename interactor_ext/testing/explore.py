@@ -1,9 +1,9 @@
 """What `pytest --interactor-explore` decides: places, the faults that fit them, schedules, their order, and the report.
 
-A test is run once undisturbed, and each moment at which something can go wrong is a *place*. A *schedule* is one fault,
-or two, at places; the test is run again for each. A place is found again in another run by what it is: the operation or
-event, the namespace, and how many of that came before. A fault that changes what follows, or a thread that is faster,
-does not shift the others. Nothing here does I/O.
+A test runs undisturbed once, and each moment at which something can go wrong is a *place*. A *schedule* has one or two
+faults at places; the test runs again for each schedule. Another run recognizes a place by its operation or event, its
+namespace, and how many of the same came before. So a fault that changes what follows, or a faster thread, doesn't shift
+the other places. Nothing here does I/O.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from difflib import get_close_matches
 from textwrap import shorten
 from typing import Any, NamedTuple
 
-# The kinds of places by their letter, and for each fault what happens.
+# The kinds of places by their letter, and what each fault does.
 KINDS = {"r": "request", "s": "stream", "d": "delivery", "t": "tool call", "p": "process"}
 FAULTS = {
     "r": {
@@ -52,17 +52,17 @@ FAULTS = {
         "died": "the process is killed once it has acknowledged the event, and started again",
     },
 }
-# Rows of a table, and characters of the schedules of a cause.
+# The rows of a table, and the length of the schedules of one cause.
 ROWS, WIDTH = 40, 500
 _FULL_NAME = re.compile(r"([rsdtp])\.(.+)\.(\d+)(?:@(.+))?")
 
 
 class Key(NamedTuple):
-    """What a place is: the same in each run of a test."""
+    """Identifies a place, the same in each run of a test."""
 
     kind: str
     name: str
-    """The operation, or the type of the event."""
+    """The operation, or the event's type."""
     namespace: str
     nth: int
 
@@ -72,21 +72,21 @@ class Key(NamedTuple):
 
 @dataclass
 class Place:
-    """A place that a run has met, and what is known of it there."""
+    """A place that a run has reached, and what is known about it."""
 
     key: Key
     size: int = 0
-    """Bytes of the answer."""
+    """The size of the response in bytes."""
     ends: list[int] = field(default_factory=list)
     """Where the events of a stream end, in bytes."""
     following: int = 0
-    """Of a delivery: how many to the same URL come later."""
+    """For a delivery: how many follow to the same URL."""
     url: str = ""
     is_acknowledged: bool = False
     is_handled: bool = False
-    """Of a delivery: whether its event was acknowledged, and whether handlers of a WebhookRouter have returned."""
+    """For a delivery: whether its event was acknowledged, and whether the handlers of a WebhookRouter have returned."""
     fault: str = ""
-    """What the schedule had for it."""
+    """The schedule's fault for it."""
 
     def steps(self) -> list[Step]:
         """The faults that fit."""
@@ -114,11 +114,11 @@ Schedule = tuple[Step, ...]
 
 
 class Places:
-    """The places of the undisturbed run, numbered by kind in the order in which it met them: `r7`, `d2`."""
+    """The places of the undisturbed run, numbered by kind in the order in which it reached them: `r7`, `d2`."""
 
     def __init__(self, undisturbed: Run, again: Run) -> None:
-        """`again` is a second undisturbed run. From where its order differs, as threads are faster or slower, a number
-        would be another place in the next run: places have their full names then.
+        """`again` is a second undisturbed run. Where its order starts to differ, because threads are faster or slower,
+        a number would mean another place in the next run, so places have their full names from there on.
         """
         self.undisturbed = undisturbed
         self.met: list[Place] = undisturbed.met
@@ -133,9 +133,9 @@ class Places:
         return [(step,) for place in self.met for step in place.steps()]
 
     def extent(self, step: Step) -> int:
-        """After how many bytes a stream is cut (0: before its first event), or how many deliveries overtake this one.
+        """After how many bytes to cut a stream (0: before its first event), or how many deliveries overtake this one.
 
-        It is known from the undisturbed run: of the same place, or of the first that is like it.
+        Known from the undisturbed run: from the same place, or the first one like it.
         """
         alike = [place for place in self.met if place.key[:2] == step.key[:2]]
         place = next((each for each in alike if each.key == step.key), alike[0] if alike else Place(step.key))
@@ -144,22 +144,22 @@ class Places:
         return special.get(step.fault, middle)
 
     def text(self, schedule: Schedule) -> str:
-        """`r7:lost`; a place that only disturbed runs meet is named in full, as `r.create_room.2:lost`."""
+        """`r7:lost`; a place that only disturbed runs reach has its full name, as in `r.create_room.2:lost`."""
         return ",".join(f"{self.numbers.get(step.key) or step.key}:{step.fault}" for step in schedule)
 
     def described(self, place: Place) -> str:
-        """A place of any run, as the line of time has it."""
+        """Describe a place of any run, as in the timeline."""
         number = self.numbers.get(place.key)
         name = f"{number} {place.key.name}" if number not in (None, str(place.key)) else str(place.key)
         return f"{name} [{place.fault.upper()}]" if place.fault else name
 
     def parse(self, text: str) -> Schedule:
-        """The schedule of a text. Raises ValueError for one that has an unknown place or fault."""
+        """Parse a schedule. Raises ValueError for an unknown place or fault."""
         keys = {name: key for key, number in self.numbers.items() for name in (number, str(key))}
         steps = []
         for each in text.split(","):
             name, _, fault = each.strip().rpartition(":")
-            if parts := _FULL_NAME.fullmatch(name):  # perhaps one that only a run with the faults before it meets
+            if parts := _FULL_NAME.fullmatch(name):  # perhaps one that only a run with the preceding faults reaches
                 kind, operation, nth, namespace = parts.groups("")
                 keys.setdefault(name, Key(kind, operation, namespace, int(nth)))
             key = keys.get(name)
@@ -170,42 +170,44 @@ class Places:
         return tuple(steps)
 
 
-# An event ends with more: the end of its JSON, and an empty line.
+# An event doesn't end here: the end of its JSON and an empty line follow.
 _LAST_BYTES = 10
 
 
 def in_order(schedules: Iterable[Schedule], seed: int) -> list[Schedule]:
-    """The same schedules, the most different first: each operation with each fault once, then again."""
+    """Return the same schedules, the most different ones first: each operation with each fault once, then again."""
     shuffled = sorted(schedules)
-    random.Random(seed).shuffle(shuffled)  # noqa: S311  # has to be the same in each run
+    random.Random(seed).shuffle(shuffled)  # noqa: S311  # must be the same in each run
     return sorted(shuffled, key=lambda schedule: sum(step.key.nth for step in schedule))
 
 
 @dataclass
 class Run:
-    """How one run ended: `failure` is why it failed, in one line, "" if it did not, and `details` all that is known."""
+    """How one run ended. `failure` says in one line why it failed, "" if it didn't; `details` is everything that is
+    known."""
 
     schedule: Schedule = ()
     met: list[Place] = field(default_factory=list)
     failure: str = ""
     details: str = ""
     created: Counter[str] = field(default_factory=Counter)
-    """The records of the platform at the end, by their content."""
+    """The platform's records at the end, by their content."""
     noises: list[str] = field(default_factory=list)
-    """Exceptions that nobody has caught, in threads and tasks."""
+    """Uncaught exceptions in threads and tasks."""
     reports: list[Any] = field(default_factory=list)
-    """Those of pytest, as it serializes them, of an undisturbed run."""
+    """pytest's reports of an undisturbed run, as it serializes them."""
 
     @property
     def is_met(self) -> bool:
-        """Whether each fault happened: what came before may have kept the run from getting there."""
+        """Whether each fault happened; an earlier one may have kept the run from getting there."""
         return sum(bool(place.fault) for place in self.met) >= len(self.schedule)
 
 
 def pairs(singles: Iterable[Run]) -> list[Schedule]:
-    """Two faults, each of which the test survives by itself; the second later in the run that the first has disturbed.
+    """Return pairs of faults, each of which the test survives alone; the second comes later in the run that the first
+    disturbed.
 
-    So a failing pair is a smallest schedule: neither half of it fails.
+    So a failing pair is minimal: neither half of it fails.
     """
     failing = {outcome.schedule[0] for outcome in singles if outcome.failure}
     found: list[Schedule] = []
@@ -217,7 +219,7 @@ def pairs(singles: Iterable[Run]) -> list[Schedule]:
 
 
 def report(test: str, places: Places, outcomes: Sequence[Run], untried: int, budget: float) -> str:
-    """The report of a test that does not survive."""
+    """Return the report of a test that doesn't survive."""
     order = {step: number for number, (step,) in enumerate(places.singles())}
     failed = sorted(
         (each for each in outcomes if each.failure),
@@ -254,7 +256,7 @@ def report(test: str, places: Places, outcomes: Sequence[Run], untried: int, bud
 
 
 def _table(kind: str, places: Places, outcomes: Iterable[Run]) -> list[str]:
-    """The singles of one kind of places: `.` survived, `FAIL`, `?` never reached; empty doesn't fit."""
+    """The single faults at one kind of places: `.` survived, `FAIL`, `?` never reached; empty doesn't fit."""
     cells: dict[Key, dict[str, str]] = defaultdict(dict)
     for outcome in outcomes:
         (step, *more) = outcome.schedule

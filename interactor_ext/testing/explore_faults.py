@@ -1,8 +1,8 @@
-"""Places a schedule's faults in a sandbox, and notes the places that a run meets.
+"""Injects a schedule's faults into a sandbox, and notes the places that a run reaches.
 
-The sandbox asks at each request, and hands over each delivery and each call of a tool. A delivery that others overtake
-has failed for the outbox, whose retry brings it. Processes that the test starts with `subprocess.Popen` are known,
-killed and started again; the test's own object is the new process then.
+The sandbox calls this at each request, delivery and tool call. A delivery that others overtake counts as failed for the
+outbox, which retries it. Processes that the test starts with `subprocess.Popen` are tracked, killed and started again;
+the test's own object is the new process then.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from interactor_ext.sandbox import Sandbox
     from interactor_ext.sandbox.platform.contract import ContractOperation
 
-# Seconds of the sandbox's clock that a delivery is held back at most, so that others overtake it.
+# How many seconds of the sandbox's clock a delivery is held back at most, so that others overtake it.
 HELD = 2.0
 OVERTAKEN = ("reordered", "late")
-# Namespaces that a test draws by chance are one.
+# Namespaces that a test draws at random count as the same one.
 DRAWN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,}")
-# What tells records of the same content apart, and which of them the API does not show, or lets expire.
+# Fields that tell records with the same content apart, and records that the API doesn't show or lets expire.
 VOLATILE = ("id", "_ids", "_at", "tools", "data_sources")
 HIDDEN = {"client", "delivery", "flow", "response", "reply"}
-# A stream's event with data.
+# An event of a stream that has data.
 EVENT = re.compile(rb"^data: .*\n\n", re.MULTILINE)
 
 
 class Placement:
-    """One run: its schedule, and the places that it meets. `places` are those of the undisturbed run."""
+    """One run: its schedule, and the places that it reaches. `places` are those of the undisturbed run."""
 
     def __init__(self, schedule: Schedule, places: Places) -> None:
         self.met: list[Place] = []
@@ -47,19 +47,19 @@ class Placement:
         self.slow: Counter[str] = Counter()
         """Operations whose next error, on the client's side, is its timeout."""
         self.sent: Counter[str] = Counter()
-        """Requests of this process that are under way, by operation; others come from another process."""
+        """This process's requests in progress, by operation; others come from another process."""
         self.processes: Processes = Processes()
         self.created: Counter[str] = Counter()
-        """The records of the platform at the end, by their content."""
+        """The platform's records at the end, by their content."""
         self._places = places
         self._faults: dict[Key, str] = dict(schedule)
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._requests: dict[str, Place] = {}
         self.posted: dict[tuple[str, str], Place] = {}
-        """Deliveries and calls of tools, by event and URL."""
+        """Deliveries and tool calls, by event and URL."""
         self._delivered: Counter[str] = Counter()
         self._held: dict[str, int] = {}
-        """How many are delivered to a URL once those that are to overtake one are."""
+        """How many deliveries to a URL are still to overtake the held ones."""
         self._posting = 0
         self._is_over = False
 
@@ -70,12 +70,12 @@ class Placement:
         self._post, self._state.outbox.post_to = self._state.outbox.post_to, self._deliver
         faults = set(self._faults.values())
         if not faults.isdisjoint(("failed", "killed")):
-            sandbox.delivery.time_scale = 0.0  # delivered again at once, so that no test has to move the clock
+            sandbox.delivery.time_scale = 0.0  # redelivered at once, so no test has to advance the clock
         elif not faults.isdisjoint(OVERTAKEN):
             sandbox.delivery.time_scale = HELD / WAITS[0]
 
     def end(self) -> None:
-        """Look at what there is. What comes now, as the fixtures end, is no place."""
+        """Record the final state. What happens from now on, as the fixtures end, isn't a place."""
         self._is_over = True
         if self.sandbox is None:
             return
@@ -96,14 +96,14 @@ class Placement:
                 self.created[content] += 1
 
     def unhandled(self) -> Key | None:
-        """An event that was acknowledged and isn't handled, though the undisturbed run has handled it."""
+        """Return an event that was acknowledged and isn't handled, although the undisturbed run handled it."""
         handled = {place.key for place in self._places.undisturbed.met if place.is_handled}
         lost = (place.key for place in self.met if place.is_acknowledged and not place.is_handled)
         return next((key for key in lost if key in handled), None)
 
     @property
     def is_busy(self) -> bool:
-        """Whether the sandbox is at work: it is worth waiting for."""
+        """Whether the sandbox is working, so that waiting makes sense."""
         return self._posting > 0 or (self.sandbox is not None and len(self._requests) > len(self.sandbox.requests))
 
     def _meet_request(self, operation: ContractOperation, namespace: str) -> tuple[str, int]:
@@ -120,7 +120,7 @@ class Placement:
         return fault, self._places.extent(Step(place.key, fault)) if fault else 0
 
     async def _deliver(self, url: str, body: bytes, *args: Any, **kwargs: Any) -> Answer:
-        """Post a delivery or a tool call, as its fault has it."""
+        """Post a delivery or a tool call, with its fault."""
 
         async def send() -> Answer:
             while True:
@@ -128,7 +128,7 @@ class Placement:
                 is_refused = f"{answer.error}".startswith("ConnectError")
                 if not (is_refused and self.processes.were_restarted and self.processes.are_alive):
                     return answer
-                await asyncio.sleep(0.01)  # until it listens again
+                await asyncio.sleep(0.01)  # until it is listening again
 
         event, fault = json.loads(body), ""
         place = self.posted.get((event["id"], url))
@@ -162,7 +162,7 @@ class Placement:
                 self.release()
 
     def release(self) -> None:
-        """Let the time come for what is held back: it is overtaken, or the test is over."""
+        """Let what is held back go: it was overtaken, or the test is over."""
         if self._held:
             self._held.clear()
             self._state.clock.advance(HELD)
@@ -180,7 +180,7 @@ class Placement:
 
 
 class Processes:
-    """The processes that the test has started, from `watch` on."""
+    """The processes that the test has started since `watch`."""
 
     def __init__(self) -> None:
         self.were_restarted: bool = False
@@ -190,7 +190,7 @@ class Processes:
     def watch(self) -> None:
         def starting(popen: subprocess.Popen[Any], *args: Any, **kwargs: Any) -> None:
             self._start(popen, *args, **kwargs)
-            # One whose end is waited for is no service that somebody would start again.
+            # A process whose end is awaited isn't a service that would be restarted.
             if sys._getframe(1).f_code is not subprocess.run.__code__:
                 self._known.append((popen, args, kwargs))
 
@@ -201,7 +201,7 @@ class Processes:
         return any(popen.poll() is None for popen, _, _ in self._known)
 
     def restart(self) -> None:
-        """Kill those that are alive, and start them again, as the same objects."""
+        """Kill those that are alive, and start them again as the same objects."""
         self.were_restarted = True
         for popen, args, kwargs in list(self._known):
             if popen.poll() is None:

@@ -1,4 +1,4 @@
-"""pytest's side of `--interactor-explore`: runs the schedules of each test, and reports what they have found."""
+"""pytest's side of `--interactor-explore`: runs the schedules of each test, and reports the findings."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from interactor_ext.testing.explore import Places, Run, Schedule, in_order, pair
 from interactor_ext.testing.explore_run import run_forked
 from interactor_ext.testing.explore_waits import clocks
 
-# Real seconds after which a run hangs, at least, and by how much it may be slower than the undisturbed one.
+# After this many seconds at least, a run hangs; and by how much it may be slower than the undisturbed one.
 PATIENCE, SLOWER, FIRST_PATIENCE = 10.0, 10, 120.0
 PROPERTY = "interactor_explore"
-# Rooms whose modules have to see the same time: imported before the forks.
+# Packages whose modules must see the same time: imported before forking.
 _UNDER_TEST = ("_engine", "_interactor", "_clients", "chat", "tools")
 
 
@@ -51,7 +51,7 @@ class Explorer:
         return True
 
     def _explored(self, item: pytest.Item) -> list[pytest.TestReport]:
-        """The reports of the undisturbed run, with the outcome of all others in them."""
+        """Return the reports of the undisturbed run, which contain the outcome of all others."""
         began = time.monotonic()
         undisturbed = run_forked(item, FIRST_PATIENCE)
         self._patience = max(PATIENCE, SLOWER * (time.monotonic() - began))
@@ -85,7 +85,7 @@ class Explorer:
         return reports
 
     def _tried(self, item: pytest.Item, schedules: Sequence[Schedule], places: Places, began: float) -> list[Run]:
-        """The outcomes of the schedules for which the budget suffices."""
+        """Return the outcomes of the schedules that the budget allows."""
         outcomes: list[Run] = []
         for schedule in schedules:
             if time.monotonic() - began > self._option.interactor_budget and not self._option.interactor_schedule:
@@ -96,12 +96,12 @@ class Explorer:
         return outcomes
 
     def _prepare(self, item: pytest.Item) -> None:
-        """No fixture of this process is alive in the forks, so that no connection or thread is shared."""
+        """End the fixtures of this process, so that no connection or thread is shared with the forks."""
         item.session._setupstate.teardown_exact(None)
         _import_what_runs_need(item.config)
         if (hook := getattr(item.ihook, "pytest_timeout_cancel_timer", None)) is not None:
-            hook(item=item)  # it is about a single run
-        gc.freeze()  # else the collector of a fork would copy what it looks at
+            hook(item=item)  # it concerns a single run
+        gc.freeze()  # otherwise a fork's garbage collector would copy everything it visits
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("interactor explore")
@@ -112,10 +112,10 @@ class Explorer:
 
 @cache
 def _import_what_runs_need(config: pytest.Config) -> None:
-    """Once, and not in each fork. Also the folder of `tmp_path`, which each would clean up."""
+    """Import it once instead of in each fork. Also creates the folder of `tmp_path`, which each fork would clean up."""
     for module in pkgutil.walk_packages(interactor_ext.__path__, "interactor_ext."):
         if module.name.split(".")[1] in _UNDER_TEST:
-            with suppress(Exception):  # without its extra
+            with suppress(Exception):  # its extra isn't installed
                 importlib.import_module(module.name)
     with Sandbox() as sandbox, sandbox.client() as client:
         client.health()
@@ -125,7 +125,7 @@ def _import_what_runs_need(config: pytest.Config) -> None:
 
 
 def _show_progress(item: pytest.Item, text: str, share: float = 0.0) -> None:
-    """A line on the terminal, if there is one."""
+    """Show a line on the terminal, if there is one."""
     reporter: Any = item.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and sys.__stdout__ is not None and sys.__stdout__.isatty():
         reporter.rewrite(f"{item.nodeid} [{'#' * int(20 * share):<20}] {text}" if text else "", erase=True)

@@ -1,7 +1,7 @@
-"""Runs a test once in a process of its own, a fork, and says how it ended.
+"""Runs a test once in a forked process, and says how it ended.
 
-So each run begins with what the import of the test's modules has left: their globals as new, all fixtures made anew, no
-thread, timer or open file of another run. A run that hangs is killed with every process that it has started.
+So each run starts with what importing the test's modules has left: fresh globals, new fixtures, and no thread, timer or
+open file of another run. A run that hangs is killed with all processes that it has started.
 """
 
 from __future__ import annotations
@@ -31,18 +31,20 @@ from interactor_ext.testing.explore_faults import Placement
 from interactor_ext.testing.explore_waits import POLL, short_waits
 
 MARK = "interactor_invariant"
-# Real seconds in which the platform has delivered everything at the end of a test, and then handlers have returned.
+# Within this many seconds, the platform must have delivered everything at the end of a test, and then handlers must
+# have returned.
 SETTLED = 5.0
-# Of the stacks of a run that hangs: frames of pytest and those that called it, and threads of the sandbox.
+# Left out of the stacks of a run that hangs: pytest's frames and their callers, and the sandbox's threads.
 OTHERS = re.compile(
     r'\n  File "\S*_pytest\b.*(\n  File .*)*|\n\nThread .*(\n  File .*)*sandbox/http/server\.py.*(\n  File .*)*'
 )
-# What differs from run to run in a message: ports, ids of the sandbox, addresses in memory.
+# What differs from run to run in a message: ports, the sandbox's ids, memory addresses.
 CHANGING = re.compile(r"(?<=127\.0\.0\.1):\d+|(?<=localhost):\d+|(?<=[a-z]_)[0-9a-f]{20}\b|\b0x[0-9a-f]+")
 
 
 def run_forked(item: pytest.Item, patience: float, schedule: Schedule = (), places: Places | None = None) -> Run:
-    """Run a test in a fork. `places` has the run to compare it with; after `patience` seconds, it hangs."""
+    """Run a test in a fork. `places` contains the run to compare it with; after `patience` seconds, it counts as
+    hanging."""
     with tempfile.TemporaryFile() as result, tempfile.TemporaryFile() as stacks:
 
         def be_child() -> None:
@@ -54,7 +56,7 @@ def run_forked(item: pytest.Item, patience: float, schedule: Schedule = (), plac
 
         child = multiprocessing.get_context("fork").Process(target=be_child)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # no fixture is alive, and so hardly a thread
+            warnings.simplefilter("ignore", DeprecationWarning)  # no fixture is alive, so hardly any thread is
             child.start()
         try:
             child.join()
@@ -70,7 +72,7 @@ def run_forked(item: pytest.Item, patience: float, schedule: Schedule = (), plac
         for file in (result, stacks):
             file.seek(0)
         if pickled := result.read():
-            return cast("Run", pickle.loads(pickled))  # noqa: S301  # of our own fork
+            return cast("Run", pickle.loads(pickled))  # noqa: S301  # from our own fork
         hanging = OTHERS.sub("", stacks.read().decode(errors="replace"))
         why = f"It hangs: it was not over after {patience:g} s." if hanging else "Its process has ended in the middle."
         return Run(schedule, failure=why, details=hanging or f"The status is {child.exitcode}.")
@@ -98,7 +100,7 @@ class Explored(Placement):
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """Check what has to hold, once the test has passed and before its fixtures end."""
+        """Check what must hold, after the test has passed and before its fixtures end."""
         if (sandbox := self.sandbox) is None:
             return
         sandbox._on_loop(self.release)
@@ -135,7 +137,7 @@ class Explored(Placement):
 
 
 def _invariants(item: pytest.Item) -> Iterator[Callable[..., Any]]:
-    """Those of the test's module, and of the conftest.py files of its folder and those above."""
+    """Return the invariants of the test's module, and of the conftest.py files in its folder and the folders above."""
     module = getattr(item, "module", item)
     for each in (module, *item.config.pluginmanager.get_plugins()):
         path = Path(getattr(each, "__file__", None) or "")
@@ -146,7 +148,7 @@ def _invariants(item: pytest.Item) -> Iterator[Callable[..., Any]]:
 
 
 def _compared(run: Run, undisturbed: Run) -> tuple[str, str] | None:
-    """What the test does not look at, and no run may do."""
+    """Check what tests don't look at and no run may do."""
     for what, count in run.created.items():
         if count > (usual := max(undisturbed.created[what], 1)):
             return _line(f"Created {count} times on the platform, not {usual}: {what}"), ""
@@ -168,6 +170,6 @@ def _failure(reports: list[pytest.TestReport]) -> tuple[str, str] | None:
 
 
 def _line(text: str, index: int = 0) -> str:
-    """A line of a message, the same in each run."""
+    """Return a line of a message, the same in each run."""
     lines = text.partition("\nEnable tracemalloc")[0].strip().splitlines() or [""]
     return CHANGING.sub("...", lines[index])[:300]

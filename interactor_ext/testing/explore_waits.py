@@ -1,9 +1,9 @@
-"""Makes the long waits of the code under test short, and lets time pass by them, here and on the sandbox's clock.
+"""Shortens the long waits of the code under test, and advances the time by them, here and on the sandbox's clock.
 
-What waits for the platform (a Retry-After, a backoff, a loop of the user's with `time.sleep`) is not told: `sleep` of
+Code that waits for the platform (a Retry-After, a backoff, a user's loop with `time.sleep`) doesn't notice: `sleep` of
 `time` and `asyncio` and the pauses of clients return once the sandbox has nothing to do, and the SDK and the user's
-modules see `time.time` and `time.monotonic` go on by what was slept. Event loops, servers and the standard library do
-not. Waits of up to `POLL` seconds are those of a test that looks again and again, and stay real.
+modules see `time.time` and `time.monotonic` advance by the time slept. Event loops, servers and the standard library
+don't. Waits of up to `POLL` seconds belong to tests that poll, and stay real.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from interactor_ext._engine.waiting import Closing
 from interactor_ext.testing.explore_faults import Placement
 from interactor_ext.webhooks import WebhookRouter
 
-# Real seconds: what a wait has at most to be left alone; the least that a longer one takes; between two looks; a pause
-# of a client, of which nothing else can come.
+# In real seconds: waits up to this long stay as they are; the minimum that a longer one takes; between two polls; a
+# client's pause that nothing else can end.
 POLL, LEAST, LOOK, PAUSE = 0.2, 0.02, 0.004, 0.001
 _NOT_UNDER_TEST = ("interactor_ext.sandbox", "interactor_ext.testing")
 
@@ -50,7 +50,7 @@ def short_waits(placement: Placement) -> None:
         began = monotonic()
         while (gone := monotonic() - began) < seconds and (gone < LEAST or placement.is_busy):
             yield LOOK
-        # A worker that sleeps in a loop of its own would make time race.
+        # A worker that sleeps in its own loop would make time race.
         if threading.current_thread() is threading.main_thread():
             passed(seconds - gone)
 
@@ -77,7 +77,7 @@ def short_waits(placement: Placement) -> None:
         return begin(self)
 
     def timed_out(self: Attempts, error: httpx.TransportError) -> float:
-        """An attempt whose answer is slow has used up its time, and its call as much of its deadline."""
+        """An attempt whose response is slow has used up its time, and its call the same part of its deadline."""
         if placement.slow[_operation(self)]:
             placement.slow[_operation(self)] -= 1
             error = httpx.ReadTimeout("The explorer keeps the answer back.", request=self.request)
@@ -107,8 +107,8 @@ def _operation(attempts: Attempts) -> str:
 
 @cache
 def clocks() -> list[tuple[dict[str, Any], str, Any]]:
-    """Where modules have the functions of a clock, by whatever name, and what has one as its `clock`, by default or by
-    argument. To be asked before a fork, as it takes long.
+    """Where modules have the functions of a clock, under any name, and objects with a `clock`, as a default or an
+    argument. Call it before forking, because it takes long.
     """
     found: list[tuple[dict[str, Any], str, Any]] = []
     for module in list(sys.modules.values()):
@@ -125,7 +125,7 @@ def clocks() -> list[tuple[dict[str, Any], str, Any]]:
 
 
 def _is_under_test(module: ModuleType) -> bool:
-    """Whether it is of the SDK, or of the user."""
+    """Whether it belongs to the SDK or the user."""
     name, path = getattr(module, "__name__", ""), getattr(module, "__file__", None) or ""
     if name.startswith("interactor_ext"):
         return not name.startswith(_NOT_UNDER_TEST)

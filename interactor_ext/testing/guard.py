@@ -1,4 +1,4 @@
-"""PlatformGuard: keeps the requests of tests on this machine, whatever credentials and URLs the environment holds."""
+"""PlatformGuard keeps tests' requests on this machine, whatever credentials and URLs the environment contains."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from interactor_ext._engine.network.sync_transport import Transport
 from interactor_ext._interactor.config.checks import is_loopback
 from interactor_ext.testing.environment import NOWHERE
 
-# What they are given reaches our transports, which ask the guard themselves, or nobody.
+# Their requests reach our transports, which check the guard themselves, or reach nobody.
 _HARMLESS = (Transport, AsyncTransport, httpx.MockTransport, httpx.ASGITransport, httpx.WSGITransport)
 _NO_SANDBOX = (
     "This client was created with the pytest plugin's placeholder settings, which only work with its sandbox. Request "
@@ -23,7 +23,7 @@ _NO_SANDBOX = (
 class PlatformRefused(ConfigurationError):
     """A test sent a request to a host other than the sandbox's. Nothing was sent there."""
 
-    __module__ = "interactor_ext.testing"  # in tracebacks of tests that have not looked it up
+    __module__ = "interactor_ext.testing"  # for tracebacks of tests that haven't looked it up
 
 
 class PlatformGuard:
@@ -40,7 +40,7 @@ class PlatformGuard:
         return network.guard == self._lead
 
     def up(self) -> None:
-        """Refuse other hosts from now on. Calling it twice does no harm."""
+        """Refuse other hosts from now on. Calling it twice is harmless."""
         network.guard = self._lead
 
     def down(self) -> None:
@@ -49,7 +49,7 @@ class PlatformGuard:
             network.guard = None
 
     def lead_to(self, sandbox_url: str | None) -> None:
-        """Lead the clients that have the pytest plugin's settings to the sandbox there."""
+        """Lead clients with the pytest plugin's settings to the sandbox there."""
         self._sandbox = None if sandbox_url is None else origin_of(httpx.URL(sandbox_url))
 
     def _lead(self, origin: Origin, transport: object) -> Origin:

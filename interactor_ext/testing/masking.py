@@ -1,7 +1,8 @@
 """Masks secrets in URLs, headers and bodies of recorded cassettes.
 
-What is a secret, `redaction.py` says. On a cassette it may also be one by its place: the whole `config` of a data
-source, the code of an OAuth flow. A replay masks the sent and the recorded request, and compares them.
+`redaction.py` decides what is a secret. On a cassette, something can also be one because of its place: the whole
+`config` of a data source, the code of an OAuth flow. A replay masks the sent and the recorded request, and compares
+them.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from interactor_ext._engine.redaction import (
 )
 
 MASK = "MASKED"
-# No secret, but another one where the cassette is replayed.
+# Not a secret, but different where the cassette is replayed.
 _CLIENT_NAMES = frozenset({"client_id", "client-id", "clientid"})
 _QUERY_NAMES = OAUTH_NAMES | _CLIENT_NAMES
 _DATA_SOURCE_TYPES = ("file", "url", "database")
 
 
 class BodyMasker(Masker):
-    """Masks bodies sent to a URL, or those of its answers: some names are secret in some places only."""
+    """Masks bodies sent to a URL, and those of its responses. Some names are only secret in some places."""
 
     pairs: tuple[type, ...] = ()  # in JSON, `["token", "id"]` is a list
 
@@ -37,11 +38,11 @@ class BodyMasker(Masker):
         path = urlsplit(uri).path
         self._is_data_source = "/data-sources" in path
         names = OAUTH_NAMES if "/oauth/" in path else frozenset()
-        # In a response, `code` is the code of an error.
+        # In a response, `code` is an error's code.
         self._names = _CLIENT_NAMES | (names | {"code"} if is_sent else names - {"code"})
 
     def masked(self, body: Any, headers: Mapping[str, Any]) -> Any:
-        """The masked body: a JSON body as its value, others as bytes, None for an empty one."""
+        """Return the masked body: a JSON body as its value, others as bytes, None for an empty one."""
         if not body:
             return None
         plain = _plain(body, headers)
@@ -52,12 +53,12 @@ class BodyMasker(Masker):
             return self.clean(json.loads(plain))
         except ValueError:
             text = plain.decode("utf-8", "surrogateescape")
-            # A form is the query of a URL.
+            # A form has the syntax of a URL's query.
             clean = masked_text(f"?{text}")[1:] if "form-urlencoded" in kind else masked_text(text)
             return clean.encode("utf-8", "surrogateescape")
 
     def cleaned(self, body: Any, headers: Mapping[str, Any]) -> Any:
-        """The body for the cassette."""
+        """Return the body for the cassette."""
         clean = self.masked(body, headers)
         if clean is None:
             return body
@@ -65,7 +66,7 @@ class BodyMasker(Masker):
 
     def item(self, parent: Mapping[Any, Any], name: object, value: Any, around: tuple[int, ...] = ()) -> Any:
         is_config = self._is_data_source or "semantic_mappings" in parent or parent.get("type") in _DATA_SOURCE_TYPES
-        # Its keys are unknown, and most are secrets in a data source.
+        # Its keys are unknown, and most of them are secrets in a data source.
         if is_secret(name, value) or str(name).lower() in self._names or (name == "config" and is_config):
             return _whole(value)
         return self.clean(value, around)
@@ -83,7 +84,7 @@ def masked_text(text: str) -> str:
 
 
 def _whole(value: Any) -> Any:
-    """A secret, masked. Containers stay containers, so that models can be parsed in a replay."""
+    """Mask a secret. Containers stay containers, so a replay can parse models."""
     if isinstance(value, dict):
         return {mask_forms(key, MASK): _whole(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -92,7 +93,7 @@ def _whole(value: Any) -> Any:
 
 
 def _plain(body: Any, headers: Mapping[str, Any]) -> bytes | None:
-    """The bytes of a body; None if they are compressed, which `recorder` leaves to vcrpy."""
+    """Return the bytes of a body; None if they are compressed, which `recorder` leaves to vcrpy."""
     if not isinstance(body, bytes | str) or {*_header(headers, "content-encoding")} - {"", "identity"}:
         return None
     return body.encode("utf-8", "surrogateescape") if isinstance(body, str) else body

@@ -1,5 +1,5 @@
-"""Configures vcrpy for cassettes to commit: no secret that masking.py recognizes reaches the file, whatever else a
-test configures. And so that event streams can be recorded, which vcrpy would read to their end before anybody else.
+"""Configures vcrpy for cassettes to commit: no secret that masking.py recognizes reaches the file, whatever else a test
+configures. Also makes event streams recordable, which vcrpy would read to their end before passing them on.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from interactor_ext.testing.masking import BodyMasker, masked_headers, masked_te
 
 RECORD = "INTERACTOR_RECORD"
 SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization", "idempotency-key"})
-# Beside those of the client: headers that differ between recordings or describe the transfer. Bodies on a cassette are
-# not compressed.
+# Besides the client's own: headers that differ between recordings or describe the transfer. Bodies on a cassette aren't
+# compressed.
 LEFT_OUT = frozenset({"connection", "content-encoding", "content-length", "host", "traceparent"})
 
-# With its scheme and what stands before an `@`.
+# With its scheme, and the user before an `@`.
 _LOCAL_SERVER = re.compile(r"(https?://(?:[^/@\s\"]*@)?)(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?(?![\w.:-])")
 _DELIVERY = "x-interactor-signature"
-# The cassettes that this process has recorded: a second block on one of them appends to it.
+# The cassettes that this process has recorded: a second block with one of them appends to it.
 _recorded: set[str] = set()
 
 
@@ -71,7 +71,7 @@ def is_recording() -> bool:
 
 
 class _Persister:
-    """vcrpy's persister with secrets masked before writing, after every filter of the test."""
+    """vcrpy's persister, which masks secrets before writing, after all filters of the test."""
 
     def __init__(self, *, replace: bool) -> None:
         self._replace = replace
@@ -97,7 +97,7 @@ class _Persister:
 
 
 def _record_streams_as_they_come() -> None:
-    """Patch vcrpy to record an event stream when it is closed, as it may have no end."""
+    """Patch vcrpy to record an event stream when it is closed, because it may have no end."""
     from vcr.stubs import httpx_stubs
 
     for name, is_async in (("vcr_handle_request", False), ("vcr_handle_async_request", True)):
@@ -114,7 +114,8 @@ def _recording_streams(make: Any, *, is_async: bool) -> Any:
         handle = make(cassette, real, *rest)
 
         def is_new_stream(request: httpx.Request) -> bool:
-            # As the SDK opens them. Others, such as MCP's, have a body and end by themselves: vcrpy records these.
+            # The event streams that the SDK opens. Others, such as MCP's, have a body and end by themselves, so vcrpy
+            # can record them.
             is_stream = request.method == "GET" and request.headers.get("accept") == "text/event-stream"
             return is_stream and not (cassette.write_protected or cassette.can_play_response_for(_asked(request)))
 
@@ -137,7 +138,7 @@ def _recording_streams(make: Any, *, is_async: bool) -> Any:
 
 
 def _not_on_cassette(cassette: Any, failed_request: Any) -> Exception:
-    """vcrpy's error for a request that is not on the cassette, with what to do: its own names settings of vcrpy."""
+    """Make vcrpy's error for a request that isn't on the cassette, with what to do. vcrpy's own names its settings."""
     from vcr.errors import CannotOverwriteExistingCassetteException
 
     path, uri = cassette._path, _clean_uri(failed_request.uri)
@@ -176,7 +177,7 @@ def _recorded_when_closed(cassette: Any, request: httpx.Request, response: httpx
 
 
 class _Recorded(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A byte stream, sync or async, that records what was read once it is closed."""
+    """A byte stream, sync or async, that records what was read when it is closed."""
 
     def __init__(self, inner: Any, chunks: list[bytes], record: Callable[[], None]) -> None:
         self._inner = inner

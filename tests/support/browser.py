@@ -1,4 +1,4 @@
-"""A headless Chromium for tests of pages, driven by what Debian's `chromium-driver` brings."""
+"""A headless Chromium for tests of pages, driven by Debian's `chromium-driver`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FLAGS = (
 
 @contextmanager
 def chromium(*, width: int = 1280, height: int = 900) -> Iterator[WebDriver]:
-    """A browser with a profile of its own. Skips the test, saying what to install, where there is none."""
+    """A browser with its own profile. Skips the test if there is none, saying what to install."""
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or driver is None:
         pytest.skip("needs Chromium: apt-get install chromium chromium-driver")
@@ -42,7 +42,7 @@ def chromium(*, width: int = 1280, height: int = 900) -> Iterator[WebDriver]:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={width},{height}"):
             options.add_argument(flag)
-        # With the path given, selenium does not look for a driver on the network.
+        # Given the path, selenium doesn't look for a driver on the network.
         service = webdriver.ChromeService(executable_path=driver)
         window: WebDriver = webdriver.Chrome(options=options, service=service)
         try:
@@ -52,7 +52,7 @@ def chromium(*, width: int = 1280, height: int = 900) -> Iterator[WebDriver]:
 
 
 def eventually(browser: WebDriver, what: Callable[[], T]) -> T:
-    """What `what` returns once it is true; elements that vanish meanwhile are looked for again."""
+    """Return the result of `what` once it is true; elements that vanish in between are looked up again."""
     from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
     from selenium.webdriver.support.wait import WebDriverWait
 

@@ -1,4 +1,4 @@
-"""A fixture of Chromium, as a plugin: one for the whole run."""
+"""A plugin with a fixture of Chromium, one for the whole run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def browser_of_run() -> Iterator[Any]:
 
 @pytest.fixture
 def browser(browser_of_run: Any) -> Iterator[Any]:
-    """With one empty tab, without cookies, and with nothing on its console."""
+    """The browser, with one empty tab, no cookies, and nothing on its console."""
     browser_of_run.delete_all_cookies()
     browser_of_run.get_log("browser")
     yield browser_of_run

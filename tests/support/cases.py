@@ -7,5 +7,5 @@ import os
 import pytest
 
 NIGHTLY = "INTERACTOR_EXAMPLES" in os.environ
-"""Whether this is `make nightly`: tests whose numbers are for finding what is rare take larger ones."""
+"""Whether this is `make nightly`: tests that hunt for rare failures then use larger numbers."""
 nightly = pytest.mark.skipif(not NIGHTLY, reason="takes long for what hardly ever changes: `make nightly` runs it")

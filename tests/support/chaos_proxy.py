@@ -1,4 +1,4 @@
-"""A proxy between a client and a server that loses responses and truncates them, as it is told."""
+"""A proxy between a client and a server that loses and truncates responses on request."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _REQUEST = re.compile(rb"(?P<method>[A-Z]+) (?P<target>\S+) HTTP/1\.1\r\n")
 _END_OF_HEAD = b"\r\n\r\n"
 
 LOST = -1
-"""Nothing of the answer arrives: the server has done what it was asked for, and the client cannot know."""
+"""Nothing of the response arrives: the server has done what was requested, and the client can't know."""
 
 HELD = b""
-"""The request isn't passed on, and nothing is answered."""
+"""The request isn't passed on, and gets no response."""
 
 Allow = Callable[[str, int], int | bytes | None]
-"""Takes a request, as in "GET /api/v1/rooms/room_1/stream", and how many like it came before. Returns how many bytes of
-the response's body get through before the connection is cut; None for all of them, LOST for not even the head. Bytes
-are sent in place of the response."""
+"""Its arguments are a request, as in "GET /api/v1/rooms/room_1/stream", and how many of the same came before. Returns
+how many bytes of the response's body get through before the connection is cut; None for all of them, LOST for not even
+the head. Bytes are sent in place of the response."""
 
 
 class ChaosProxy:
-    """Serves from a thread. One request at a time on a connection, as the SDK does it."""
+    """Serves from a thread, one request at a time per connection, which is how the SDK sends them."""
 
     def __init__(self, target: str, allow: Allow) -> None:
-        """`target` is a URL of the server; `url` is the same by way of this proxy."""
+        """`target` is a URL of the server; `url` is the same URL through this proxy."""
         parts = urlsplit(target)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._target = target
@@ -38,7 +38,7 @@ class ChaosProxy:
         self._seen: dict[str, int] = {}
         self._ready = threading.Event()
         self.cuts: list[str] = []
-        """The requests whose answers were cut or lost."""
+        """The requests whose responses were cut or lost."""
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),), name="chaos-proxy")
@@ -64,7 +64,7 @@ class ChaosProxy:
         self._ready.set()
         await self._stop.wait()
         server.close()
-        # Each relay ends by itself, and closes what it has: to cancel it might leave a socket open.
+        # Each relay ends by itself and closes its sockets; cancelling it might leave one open.
         await asyncio.gather(*tasks)
 
     async def _relay(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
@@ -80,7 +80,7 @@ class ChaosProxy:
                 way.cancel()
             await asyncio.gather(*running, return_exceptions=True)
         for writer in writers:
-            # What was allowed through is flushed, unless nobody waits for it any more.
+            # What was let through is flushed, unless nobody waits for it any more.
             writer.transport.abort() if self._stop.is_set() else writer.close()
         for writer in writers:
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Reads and drives a chat on a page in a browser, by the keyboard alone."""
+"""Reads and drives a chat on a page in a browser, with the keyboard only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.browser import eventually
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
 
-# What a user sees of the nodes of a selector in the chat.
+# What a user sees of a selector's nodes in the chat.
 TEXTS = """
 const root = document.querySelector("interactor-chat")?.shadowRoot;
 return Array.from(root?.querySelectorAll(arguments[0]) ?? [], (node) => node)
@@ -25,12 +25,12 @@ return label.trim();
 """
 MESSAGES = ".log .message:not([part~=streaming]) .bubble"
 STEPS = 40
-# What a browser writes on its console when a server cannot be reached.
+# What a browser writes on its console when a server can't be reached.
 LOST = "net::ERR_"
 
 
 class Words:
-    """Holds the answers of a sandbox: the first word comes at once, each of the others when it is let go."""
+    """Holds back a sandbox's replies: the first word comes at once, each of the others when it is released."""
 
     def __init__(self) -> None:
         self._allowed: float = 0
@@ -61,7 +61,7 @@ class Chat:
         return found
 
     def run(self, script: str, value: Any = None) -> Any:
-        """Run a script that knows `chat`, its shadow `root`, and a `value`."""
+        """Run a script that has `chat`, its shadow `root`, and a `value`."""
         names = (
             'const chat = document.querySelector("interactor-chat"), { shadowRoot: root } = chat, [value] = arguments;'
         )
@@ -81,12 +81,12 @@ class Chat:
 
     @property
     def focused(self) -> str:
-        """Name of what has the focus."""
+        """The name of the focused element."""
         name: str = self.browser.execute_script(FOCUSED)
         return name
 
     def shows(self, selector: str, *texts: str) -> None:
-        """Wait until exactly these texts are shown."""
+        """Wait until exactly these texts are visible."""
         self._wait(lambda: self.texts(selector), list(texts))
 
     def until(self, holds: Callable[[], bool]) -> None:
@@ -99,7 +99,7 @@ class Chat:
         self._wait(lambda: self.streaming, text)
 
     def tab_to(self, name: str) -> None:
-        """Press Tab until something of this name has the focus."""
+        """Press Tab until an element with this name has the focus."""
         for _ in range(STEPS):
             if self.focused == name:
                 return
@@ -117,7 +117,7 @@ class Chat:
         ActionChains(self.browser, duration=0).key_down("\ue008").send_keys(key).key_up("\ue008").perform()
 
     def write(self, text: str) -> None:
-        """Type into the message, and send it."""
+        """Type the message and send it."""
         self.tab_to("Message")
         self.press(text, "\ue007")
 

@@ -1,4 +1,4 @@
-"""Fixtures of a chat in a browser, as a plugin: a page, whose answers come word by word when a test lets them."""
+"""A plugin with fixtures of a chat in a browser: a page whose replies come word by word when a test releases them."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def page(sandbox_server: Sandbox, bundles: Path) -> Iterator[ChatPage]:
 
 @pytest.fixture
 def expected() -> list[str]:
-    """Patterns of what the browser may complain of on its console."""
+    """Patterns of the complaints that the browser may write to its console."""
     return []
 
 
 @pytest.fixture
 def open_chat(browser: WebDriver, page: ChatPage, expected: list[str]) -> Iterator[Callable[..., Chat]]:
-    """Opens a chat in the current tab. At the end the console must be empty, but for what is expected."""
+    """Opens a chat in the current tab. At the end, the console must be empty, except for what is expected."""
 
     def open_chat(path: str = "", **query: str) -> Chat:
         browser.get(f"{page.url}/{path}?{urlencode(query)}")

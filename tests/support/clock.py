@@ -1,4 +1,4 @@
-"""A clock that passes when it is told to."""
+"""A clock that only advances when told to."""
 
 from __future__ import annotations
 

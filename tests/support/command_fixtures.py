@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-# Its consoles look for a terminal when they are made, and some tests pretend that there is one: they are made before.
+# Its consoles look for a terminal when they are created, and some tests pretend that there is one, so create them
+# first.
 import interactor_ext.cli.output  # noqa: F401
 from interactor_ext.cli import main
 from interactor_ext.sandbox import Sandbox
@@ -36,13 +37,13 @@ def shell_of_all_tests(sandbox_server: Sandbox) -> Iterator[Shell]:
 
 @pytest.fixture
 def shell(shell_of_all_tests: Shell, sandbox: Sandbox) -> Shell:
-    """A pseudo-terminal for many commands on the sandbox, which is as new. Its process serves all tests."""
+    """A pseudo-terminal for many commands on the sandbox, in its initial state. Its process serves all tests."""
     return shell_of_all_tests
 
 
 @pytest.fixture
 def in_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands in this process meet the sandbox."""
+    """Commands in this process use the sandbox."""
     for name, value in {**sandbox.env, "INTERACTOR_WEBHOOK_SECRET": SECRET, "COLUMNS": "300"}.items():
         monkeypatch.setenv(name, value)
 
@@ -51,7 +52,7 @@ def in_sandbox(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
 def shown_by(
     in_sandbox: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., str]:
-    """Run a command in this process, which is much faster than a process of its own; returns its output."""
+    """Run a command in this process, which is much faster than starting one; returns its output."""
 
     def run(*arguments: str, status: int = 0, **env: str) -> str:
         with monkeypatch.context() as patch:

@@ -1,4 +1,5 @@
-"""The operations and events of the contract: as the platform has them, by hand, and as the package ships them."""
+"""The operations and events of the contract: written by hand as the platform has them, and as the package ships
+them."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 PLATFORM = Path(__file__).with_name("platform.txt")
-# What a webhook can subscribe to, by hand as well, in the order of openapi.yaml.
+# What a webhook can subscribe to, also by hand, in the order of openapi.yaml.
 EVENTS = [
     *(f"credential.{name}" for name in ("connected", "refreshed", "expired", "revoked", "error")),
     *(f"room.message.{name}" for name in ("created", "updated")),
@@ -27,7 +28,7 @@ class ContractOperation(NamedTuple):
 
     @property
     def method_name(self) -> str:
-        """The operationId less the words of its tag, in the singular or the plural."""
+        """The operationId without the words of its tag, in the singular or the plural."""
         words = {word for name in self.tag.split("_") for word in (name, name.removesuffix("s"))}
         return "_".join(word for word in self.id.split("_") if word not in words)
 
@@ -52,7 +53,8 @@ def platform_operations() -> list[PlatformOperation]:
 
 
 def resource_methods() -> dict[str, set[str]]:
-    """The methods of each resource class: one an operation, `iterate` for each `list`, those of several calls."""
+    """The methods of each resource class: one per operation, `iterate` for each `list`, and those that make several
+    calls."""
     ensured = ("assistants", "rooms", "webhooks", "workflows")
     methods = {"workflow_instances": {"question", "wait"}, **{tag: {"ensure"} for tag in ensured}}
     for operation in platform_operations():

@@ -1,4 +1,4 @@
-"""Pytest fixtures of tests that wait for answers, beside those of `sandbox_fixtures`."""
+"""Pytest fixtures for tests that wait for replies, in addition to `sandbox_fixtures`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from interactor_ext.retry import RetryPolicy
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between attempts, and between looks at a room, some milliseconds pass. How long it is tried stays as it is."""
+    """Pauses between attempts and between polls of a room last milliseconds. For how long it polls doesn't change."""
     pauses = [
         (RetryPolicy, "backoff", lambda policy, failures: 0.005),
         (_state, "_POLL_PAUSES", (0.01,) * 900),

@@ -38,7 +38,7 @@ class Outcome:
 
 @contextlib.asynccontextmanager
 async def user_of(sandbox: Sandbox, mode: str, **settings: Any) -> AsyncIterator[Any]:
-    """A client of the sandbox, to be used as an async one."""
+    """A client of the sandbox, used like an async one."""
     async with opened(mode, sandbox._with_connection({"namespace": NAMESPACE, **settings})) as user:
         yield user
 
@@ -81,7 +81,7 @@ def new_room(sandbox: Sandbox, *tool_ids: str) -> str:
 
 
 def room_with(sandbox: Sandbox, tools: ToolSet) -> str:
-    """A room whose assistant has these tools."""
+    """Create a room whose assistant has these tools."""
     with sandbox.client(namespace=NAMESPACE) as user:
         return new_room(sandbox, *(tool.id for tool in tools.register(user)))
 
@@ -91,8 +91,8 @@ def asked(sandbox: Sandbox, operation: str) -> Iterator[Any]:
 
 
 def under_deadline(attempt: Callable[[float], T], has_begun: Callable[[], bool]) -> T:
-    """What comes of an attempt under a deadline that comes after something has begun: on a busy machine that may take
-    a longer one.
+    """Attempt something with growing deadlines until one only passes after something else has begun, which may take
+    longer on a busy machine.
     """
     for deadline in (0.2, 1.0, 4.0, 16.0):
         try:

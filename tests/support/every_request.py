@@ -1,6 +1,6 @@
-"""Every way to make a request, with the sync and the async client: a table for the tests that hold for all of them.
+"""Every way to make a request, with the sync and the async client: a table for tests that apply to all of them.
 
-It is found by introspection, so a new method is in it, or `test_table_has_every_public_method_of_the_clients` says so.
+It is found by introspection, so it includes new methods, or `test_table_has_every_public_method_of_the_clients` fails.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from interactor_ext import AsyncInteractorClient, ToolSet
 from tests.support.contract import operations
 
 DEADLINE = 0.5
-"""Seconds, of the rows that have one of their own."""
+"""In seconds, for the rows that have their own deadline."""
 
-# Of the clients, beside the resources.
+# The clients' own methods, besides the resources.
 SEND = {
     *("chat", "credential_auth", "get_access_token", "health", "jwks", "request", "revoke_token", "room_stream_url"),
     *("wait_for_oauth", "wait_for_workflow", "workflow_stream_url"),
@@ -33,16 +33,17 @@ ARGUMENTS: dict[str, Any] = {"events": ["x"], "states": [WorkflowState(name="a",
 class Row(NamedTuple):
     name: str
     use: Callable[[Any], Any]
-    """What the row does with a view; with that of an async client it returns an awaitable."""
+    """What the row does with a view; with an async client's view it returns an awaitable."""
     returns: bool = False
-    """The method returns what happened, and does not raise it."""
+    """Whether the method returns a failure instead of raising it."""
 
     def __repr__(self) -> str:
         return self.name
 
 
 def public(cls: Any) -> set[str]:
-    return {name for name in dir(cls) if not name.startswith("_") and hasattr(cls, name)}  # not what only advises
+    # Without those that only advise.
+    return {name for name in dir(cls) if not name.startswith("_") and hasattr(cls, name)}
 
 
 def arguments(function: Callable[..., Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -103,7 +104,7 @@ def of_endpoint(tag: str, operation_id: str, suffix: str, **more: Any) -> Row:
         function = getattr(module, ("asyncio" if isinstance(user, AsyncInteractorClient) else "sync") + suffix)
         args, kwargs = arguments(function)
         if "body" in kwargs:
-            # Whatever the schema wants: nothing is validated before it is sent.
+            # Whatever the schema says, nothing is validated before it is sent.
             hint = get_type_hints(function, vars(module))["body"]
             kwargs["body"] = kwargs["body"] if hint == dict[str, Any] else hint(**arguments(hint.__init__)[1])
         return function(*args, **kwargs, **more, client=user.api)

@@ -40,7 +40,7 @@ class Fault:
     script: list[Action] = field(default_factory=lambda: [fine])
     token_script: list[Action] = field(default_factory=lambda: [fine])
     timeout: float = 60.0
-    """Short where the fault is to make the client wait."""
+    """Short if the fault makes the client wait."""
     where: str = "server"
 
     def outcome(self, call: str) -> str:
@@ -52,7 +52,7 @@ class Fault:
 
 CALLS = ["read", "create", "keyed", "delete"]
 SHORT = 2.0
-"""For faults that let the client wait: long beside what it takes to send a request on a busy machine."""
+"""For faults that make the client wait. Long compared with sending a request on a busy machine."""
 
 
 def always(name: str, outcome: str, *script: Action, sent: tuple[int, int, int, int], timeout: float = 60.0) -> Fault:
@@ -60,7 +60,7 @@ def always(name: str, outcome: str, *script: Action, sent: tuple[int, int, int, 
 
 
 def lost(name: str, outcome: str, *script: Action, timeout: float = 60.0) -> Fault:
-    """The request may have arrived: all but the unkeyed POST are sent again, to no avail."""
+    """The request may have arrived: all but the unkeyed POST are retried, in vain."""
     return always(name, outcome, *script, sent=(ALL, 1, ALL, ALL), timeout=timeout)
 
 
@@ -70,7 +70,7 @@ def final(name: str, outcome: str, *script: Action) -> Fault:
 
 
 def passing(name: str, create: str, *script: Action) -> Fault:
-    """Over after one request; `create` is how the unkeyed POST ends, which may have arrived."""
+    """Over after one request. `create` is how the unkeyed POST ends, which may have arrived."""
     return Fault(name, "ok", create, "ok", "ok", (2, 2 if create == "ok" else 1, 2, 2), [*script, fine])
 
 
@@ -104,12 +104,12 @@ FAULTS = [
     lost("reset within the headers", "APIConnectionError", send_and(HEAD[:30], reset)),
     lost("garbage", "APIConnectionError", send_and(b"\x00\xff\x16\x03garbage\r\n\r\n")),
     lost("an unwanted upgrade", "APIConnectionError", send_and(b"HTTP/1.1 101 Switching\r\nupgrade: x\r\n\r\n", stall)),
-    # A success, and no body, or half of one. The unkeyed POST has been done, and is not repeated.
+    # A success with no body or half of one. The unkeyed POST has been done, and isn't repeated.
     lost("silence within the body", "APITimeoutError", send_and(head(500) + HALF, stall), timeout=SHORT),
     lost("a trickling body", "APITimeoutError", send_and(head(10**6) + HALF, lambda c: c.drip(b" ")), timeout=SHORT),
     lost("reset within the body", "APIConnectionError", send_and(head(500) + HALF, reset)),
     lost("a body cut short", "APIConnectionError", send_and(head(500) + HALF)),
-    # A body, but not the right one. DELETE does not look at it.
+    # A wrong body. DELETE doesn't look at it.
     Fault("bad gzip", *["APIConnectionError"] * 4, (1, 1, 1, 1), [send_and(BAD_GZIP)]),
     Fault("too short a length", *["ResponseValidationError"] * 3, "ok", (1, 1, 1, 1), [send_and(head(40) + GOOD_BODY)]),
     Fault("HTML", *["ResponseValidationError"] * 4, (1, 1, 1, 1), [reply(200, b"<html>")]),
@@ -142,7 +142,7 @@ FAULTS = [
     final("422", "ValidationError", error(422, "VALIDATION_ERROR")),
     final("403 and HTML", "PermissionDeniedError", reply(403, b"<html>", content_type="text/html")),
     final("a redirect", "APIStatusError", reply(302, location="/elsewhere")),
-    # Odd, and yet right.
+    # Odd, but correct.
     final("interim responses", "ok", lambda c, r: c.send(b"HTTP/1.1 103 Hints\r\nlink: x\r\n\r\n") or fine(c, r)),
     # The token.
     Fault("a slow token", *["ok"] * 4, (1, 1, 1, 1), token_script=[slow(0.2, fine)]),

@@ -1,5 +1,5 @@
-"""What an application does with the platform, from end to end. Asserted is only what any platform must answer: an
-assistant's words are its own. Each flow takes away what it made.
+"""What an application does with the platform, from end to end. The assertions only cover what any platform must return,
+because an assistant chooses its own words. Each flow deletes what it created.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def approve(user: InteractorClient) -> None:
 
 
 def register(user: InteractorClient) -> None:
-    """The things that are only kept: tools, data sources, webhooks."""
+    """Things that are only stored: tools, data sources, webhooks."""
     with ExitStack() as stack:
         tool = user.tools.create(name="get_weather", description="The weather.", parameters={"type": "object"})
         stack.callback(user.tools.delete, tool.id)
@@ -116,7 +116,7 @@ def new_assistant(user: InteractorClient, stack: ExitStack) -> Assistant:
 
 
 def left_behind(user: InteractorClient) -> list[str]:
-    """The ids of all that is still in a namespace; runs of workflows that are over are history, and stay."""
+    """The ids of everything that is still in a namespace. Finished runs of workflows are history, and stay."""
     lists = (user.assistants, user.rooms, user.tools, user.data_sources, user.workflows, user.webhooks)
     unfinished = [each for each in user.workflow_instances.iterate() if each.status in {"running", "halted"}]
     return [each.id for resource in lists for each in resource.iterate()] + [each.id for each in unfinished]

@@ -1,4 +1,5 @@
-"""The Python of the generator, which has an environment of its own: it holds back packages that users get newer."""
+"""The generator's Python, which has its own environment because it holds back packages that users get in newer
+versions."""
 
 from pathlib import Path
 
@@ -8,6 +9,6 @@ PYTHON = Path(__file__).parents[2] / ".venv-generate" / "bin" / "python"
 
 
 def skip_without_generator() -> None:
-    """Skips the tests of the module that calls this."""
+    """Skips the tests of the calling module."""
     if not PYTHON.exists():
         pytest.skip("no generator: make generate", allow_module_level=True)

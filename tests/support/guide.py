@@ -17,9 +17,9 @@ WEBHOOK_EVENTS = {event: {**_ABOUT, "event": event, "data": data} for event, dat
 
 
 def variants(shape: Any) -> Iterator[tuple[Path, Any]]:
-    """Bodies of the shape: whole, the least, and with each optional part missing once, and null once.
+    """Bodies of the shape: complete, minimal, and with each optional part missing once and null once.
 
-    Each has the path of that part.
+    Each comes with that part's path.
     """
     optional = list(_optional(shape))
     yield (), _body(shape, {})

@@ -1,6 +1,6 @@
-"""Handlers of the kinds that people write, for the applications of test_webhook_handler_kinds.py.
+"""The kinds of handlers that people write, for the applications of test_webhook_handler_kinds.py.
 
-Each is registered for an event type of its own, and writes one row in PostgreSQL. Those that can't work are refused.
+Each is registered for its own event type and writes one row in PostgreSQL. Handlers that can't work are refused.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def event_of(name: str) -> str:
 
 
 def register_all(router: WebhookRouter) -> None:
-    """Raises AssertionError unless just those are refused that can't work."""
+    """Raises AssertionError unless exactly the handlers that can't work are refused."""
     refused = set()
     for name, register in KINDS.items():
         try:
@@ -40,7 +40,7 @@ def register_all(router: WebhookRouter) -> None:
 
 
 def application(surroundings: str) -> None:
-    """Define the kinds whose handlers write through SQLAlchemy, or through Django's ORM."""
+    """Define the handlers that write through SQLAlchemy, or through Django's ORM."""
     (with_django if surroundings == "django" else with_sqlalchemy)()
     with_any(KINDS.pop("write"), KINDS.pop("awrite"))
 

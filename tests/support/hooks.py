@@ -1,7 +1,7 @@
 """`python -m tests.support.hooks HOOK CORE_URL ACCOUNT_URL FOLDER STEPS`: calls and streams over the default transports
-in a fresh process, while libraries that hook into httpx are at work and while they aren't; prints what each use got.
+in a fresh process, with and without libraries that hook into httpx; prints what each use returned.
 
-The first use is what imports the SDK. `one` in place of the steps' first means one client for all of them.
+The first use imports the SDK. `one` in front of the steps means one client for all of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EVENTS = [b'id: %d\ndata: {"type":"message.delta","content":"mocked %d"}\n\n' % 
 SSE = {"content-type": "text/event-stream"}
 
 Use = Callable[..., None]
-"""One use; an argument is called with each client of httpx."""
+"""One use; its argument is called with each of httpx's clients."""
 
 
 def nothing(use: Use) -> None:
@@ -145,7 +145,7 @@ def datadog(use: Use) -> None:
 
 
 class Uses:
-    """The uses, one after the other, each by a sync and by an async client."""
+    """The uses, one after the other, each with a sync and an async client."""
 
     def __init__(self, keep: bool) -> None:
         self._keep = keep
@@ -183,7 +183,7 @@ class Uses:
 
 
 def calls(user: Any, unknown: str) -> list[str]:
-    """The name of an object, two events of a stream, the name of an object that mocks let pass and of one that they
+    """The name of an object, two events of a stream, the name of an object that mocks let pass, and of one that they
     don't know.
     """
     with user.rooms.stream("room_1") as stream:

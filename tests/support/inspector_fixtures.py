@@ -1,4 +1,4 @@
-"""Pytest fixtures of the inspector page: one browser a module, and the page of the test's `sandbox` in it."""
+"""Pytest fixtures of the inspector page: one browser per module, and the page of the test's `sandbox` in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def inspector_window() -> Iterator[WebDriver]:
 
 @pytest.fixture
 def inspector(inspector_window: WebDriver, sandbox: Sandbox) -> Iterator[Page]:
-    """The page of a test's sandbox. Fails for what the Content-Security-Policy refused."""
+    """The page of a test's sandbox. Fails if the Content-Security-Policy refused anything."""
     window = inspector_window
     page = Page(window, origin(sandbox))
     window.get_log("browser")  # what an earlier test left

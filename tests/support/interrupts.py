@@ -1,4 +1,4 @@
-"""Interrupts a piece of code in each of its lines, one run a line, as Ctrl-C or a signal handler that raises can."""
+"""Interrupts code in each of its lines, one line per run, the way Ctrl-C or a signal handler that raises can."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Interrupt(BaseException):
 def runs_interrupted_in_each_line(
     run: Callable[[], object], within: tuple[str, ...] = ("interactor_ext", "threading", "concurrent/futures", "queue")
 ) -> Iterator[int]:
-    """Call `run` again and again, interrupted in its first line, its second and so on, until it gets through.
+    """Call `run` repeatedly, interrupted in its first line, its second and so on, until it completes.
 
-    Lines of modules whose path holds one of `within` count. Yields after each run that was interrupted.
+    Only counts lines of modules whose path contains one of `within`. Yields after each interrupted run.
     """
     number = 1
     while _interrupted(run, number, within):
@@ -40,13 +40,13 @@ def _interrupted(run: Callable[[], object], number: int, within: tuple[str, ...]
         if not any(part in frame.f_code.co_filename for part in within):
             return trace_call
         if frame.f_code.co_qualname == "_LockOf314.__enter__":
-            return None  # it calls nothing, so that the interpreter handles no signal once the lock is taken
+            return None  # it calls nothing, so the interpreter handles no signal once the lock is taken
         entered: set[int] = set()
 
         def trace(frame: FrameType, event: str, argument: Any) -> Any:
             if event == "line":
-                # The interpreter handles signals after calls and jumps: neither at a `try`, nor at a `with` before its
-                # exit, where the tracing stops once more.
+                # The interpreter handles signals after calls and jumps, but neither at a `try` nor at a `with` before
+                # its exit, where tracing stops a second time.
                 line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
                 if line == "try:" or (line.startswith("with ") and frame.f_lineno in entered):
                     return trace

@@ -1,9 +1,9 @@
-"""The events that AWS Lambda gets from its HTTP front ends, by hand after the examples in AWS's documentation.
+"""The events that AWS Lambda gets from its HTTP front ends, written by hand from the examples in AWS's documentation.
 
-REST API: docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
-HTTP API: docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-Application Load Balancer: docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
-Function URL: docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+REST API: docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html HTTP API:
+docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html Application Load
+Balancer: docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html Function URL:
+docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 Pairs = list[tuple[str, str]]
 
 PATH = "/webhooks/interactor"
-# Types whose bodies a load balancer passes on as text; what the others do depends on their settings.
+# Types whose bodies a load balancer passes on as text; the others' behavior depends on their settings.
 _TEXT = ("text/", "application/json", "application/javascript", "application/xml")
 
 
 def event(front_end: str, method: str, pairs: Pairs, body: bytes) -> dict[str, Any]:
-    """As the function gets it: `front_end` is a key of FRONT_ENDS."""
+    """An event as the function gets it; `front_end` is a key of FRONT_ENDS."""
     content_type = dict(_lowered(pairs)).get("content-type", "")
     try:
         text, encoded = body.decode(), not content_type.startswith(_TEXT)

@@ -1,4 +1,4 @@
-"""Tells linear work from quadratic work, whatever the speed and the load of the machine."""
+"""Tells linear work from quadratic work, whatever the machine's speed and load."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ LIMIT = 10
 def assert_linear_time(task: Callable[[int], Callable[[], object]], size: int) -> None:
     """Fail if `task(TIMES * size)` costs much more than `TIMES` runs of `task(size)`.
 
-    `task` prepares the work for an input of some size, and returns what does it. Both sides handle equally much input
-    and are measured side by side in CPU time of this thread, so whatever slows the machine slows both. Linear work has
-    a ratio of about 1, quadratic work one of about 64. One attempt below `LIMIT` suffices: what disturbs the machine
-    can hide linear work, but not make quadratic work cheap.
+    `task` prepares the work for an input of some size, and returns the function that does it. Both sides handle the
+    same amount of input and are measured next to each other in CPU time of this thread, so whatever slows the machine
+    slows both. Linear work has a ratio of about 1, quadratic work of about 64. One attempt below `LIMIT` suffices:
+    disturbances can hide linear work, but can't make quadratic work cheap.
     """
     ratios = []
     for _ in range(ATTEMPTS):

@@ -1,4 +1,4 @@
-"""docs/llms.txt, the list of the pages for language models (llmstxt.org), from mkdocs.yml and the pages.
+"""docs/llms.txt, the list of pages for language models (llmstxt.org), from mkdocs.yml and the pages.
 
 `python -m tests.support.llms` writes it.
 """
@@ -20,7 +20,7 @@ SITE: dict[str, Any] = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="
 
 
 def pages(entries: list[Any], title: str = "") -> Iterator[tuple[str, str]]:
-    """The titles that nav gives, "" for none, and the paths."""
+    """The titles in nav, "" for none, and the paths."""
     for entry in entries:
         if isinstance(entry, str):
             yield title, entry
@@ -32,7 +32,7 @@ def pages(entries: list[Any], title: str = "") -> Iterator[tuple[str, str]]:
 def line(title: str, path: str) -> str:
     text = (DOCS / path).read_text(encoding="utf-8")
     heading = re.search(r"^# (.+)$", text, re.MULTILINE)
-    if heading is None:  # a page that is the docstring of a module
+    if heading is None:  # a page that is a module's docstring
         about = str(importlib.import_module(title).__doc__)
     else:
         title = heading[1]

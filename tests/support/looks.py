@@ -1,4 +1,4 @@
-"""Checks how a page looks: axe-core and the width, narrow and wide, light and dark.
+"""Checks how a page looks, with axe-core and for its width: narrow and wide, light and dark.
 
 INTERACTOR_SCREENSHOTS=folder keeps a picture of each.
 """
@@ -23,7 +23,7 @@ OVERFLOW = "return document.documentElement.scrollWidth - document.documentEleme
 
 
 class Looks:
-    """`folder` is where the pictures of one test go, within that of the variable."""
+    """`folder` is for the pictures of one test, within the variable's folder."""
 
     def __init__(self, request: pytest.FixtureRequest, folder: str) -> None:
         package = npm_package(request, "axe-core@4.14.1")
@@ -32,7 +32,7 @@ class Looks:
         self._pictures = Path(pictures) / folder if pictures else None
 
     def check(self, browser: Any, state: str) -> None:
-        """Fails for anything that axe-core finds, or if the page is wider than the window."""
+        """Fails if axe-core finds anything, or if the page is wider than the window."""
         for width, height in ((390, 844), (1280, 900)):
             size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width == 390}
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -40,7 +40,7 @@ class Looks:
                 features = [{"name": "prefers-color-scheme", "value": scheme}]
                 browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
                 self._keep(browser, f"{state}-{width}-{scheme}.png")
-                # Of a region that scrolls, axe sees the colors of what is in view.
+                # In a region that scrolls, axe only sees the colors of the visible part.
                 if not browser.execute_script("return 'axe' in window"):
                     browser.execute_script(self._axe)
                 violations = browser.execute_async_script(AXE)

@@ -1,4 +1,4 @@
-"""MCP servers in processes, over stdio and streamable HTTP, and sessions with them in a thread of their own.
+"""MCP servers in processes, over stdio and streamable HTTP, and sessions with them in a separate thread.
 
 `python -m tests.support.mcp_servers stdio` and `... http` run the server that the tests call.
 """
@@ -62,7 +62,7 @@ def server() -> MCPServer:
         return "forgotten"
 
     async def changed(context: Context) -> None:
-        await context.session.send_tool_list_changed()  # to clients of the protocol before 2026-07-28
+        await context.session.send_tool_list_changed()  # for clients of the protocol before 2026-07-28
         await context.notify_tools_changed()
 
     return server
@@ -70,7 +70,7 @@ def server() -> MCPServer:
 
 @contextlib.contextmanager
 def server_over_http(command: list[str], **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The URL of a server, and its process; it prints its port when it listens."""
+    """The URL of a server, and its process, which prints its port when it listens."""
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -95,14 +95,14 @@ def server_over_http(command: list[str], **environment: str) -> Iterator[tuple[s
 
 @contextlib.contextmanager
 def connected(target: Any, mode: Any = "auto") -> Iterator[tuple[BlockingPortal, Client]]:
-    """A session in an event loop and a task of its own, which a dead server may cancel."""
+    """A session in its own event loop and task, which a dead server may cancel."""
     with start_blocking_portal() as portal:
         session = portal.wrap_async_context_manager(Client(target, mode=mode))
         client = session.__enter__()
         try:
             yield portal, client
         finally:
-            # The official client raises here once more that its server has gone.
+            # Here the official client raises again that its server has gone.
             with contextlib.suppress(Exception, asyncio.CancelledError):
                 session.__exit__(None, None, None)
 

@@ -1,6 +1,6 @@
 """The mistakes of docs/how-to/mistakes.md: makes each of them, and compares the message with the page.
 
-`python -m tests.support.mistakes` writes the messages anew. A new mistake is a row of the page, with any message.
+`python -m tests.support.mistakes` rewrites the messages. A new mistake is a row of the page, with any message.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ UNSET = {
     "InteractorClient().assistants.list()": ("INTERACTOR_CORE_API_URL", "INTERACTOR_ACCOUNT_SERVER_URL"),
 }
 
-# What is another in each run, and how the page has it.
+# What differs in each run, and how the page shows it.
 _CHANGING = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:8765"),
     (r"\breq_[0-9a-f]+", "req_8Kp2"),
@@ -50,7 +50,7 @@ def mistakes() -> dict[str, str]:
 
 
 def message_of(cell: str, sandbox: Sandbox) -> str:
-    """Make the mistake of a cell, and return the cell with what it says, its type before it."""
+    """Make the mistake of a cell, and return the cell with its message, preceded by the error's type."""
     mistake = cell.strip("`").replace("`<br>`", "\n")
     sandbox.reset()
     with patch.dict(os.environ):
@@ -85,7 +85,7 @@ def _made(mistake: str, sandbox: Sandbox) -> str:
             return f"{type(error).__name__}: {error}"
         finally:
             if "async_user" in mistake:
-                gc.collect()  # or its coroutine would warn outside this block
+                gc.collect()  # otherwise its coroutine would warn outside of this block
     raise AssertionError(f"{mistake} is no mistake")
 
 

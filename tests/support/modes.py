@@ -14,12 +14,12 @@ import pytest
 from interactor_ext import AsyncInteractorClient, InteractorClient
 
 sync_and_async = pytest.mark.parametrize("mode", ["sync", "async"])
-# Where the classes of resources and of other parts of clients are defined.
+# The modules that define the classes of resources and other parts of clients.
 PARTS = ("interactor_client.api.", "interactor_ext._clients.", "interactor_ext._interactor.views.")
 
 
 def call(mode: str, settings: dict[str, Any], use: Callable[[Any], Any]) -> Any:
-    """What `use(client)` returns, awaited; of an iterator, the list of its items."""
+    """Return the result of `use(client)`, awaited; for an iterator, the list of its items."""
     if mode == "sync":
         with InteractorClient(**settings) as client:
             result = use(client)
@@ -36,7 +36,7 @@ def call(mode: str, settings: dict[str, Any], use: Callable[[Any], Any]) -> Any:
 
 
 def in_turn(mode: str, settings: dict[str, Any], *uses: Callable[[Any], Any]) -> list[Any]:
-    """What each of `uses` returns for one client, awaited, one after the other."""
+    """Return the awaited results of each of `uses`, one after the other, with one client."""
 
     def work(client: Any) -> Any:
         if mode == "sync":
@@ -53,8 +53,8 @@ def in_turn(mode: str, settings: dict[str, Any], *uses: Callable[[Any], Any]) ->
 
 
 class Awaited:
-    """A sync client, or what it gave, with the names of its async twin: `await`, `async with` and `async for` do what
-    they do, and nothing else runs meanwhile.
+    """A sync client or something it returned, with the names of its async twin: `await`, `async with` and `async for`
+    work, and nothing else runs in the meantime.
     """
 
     def __init__(self, value: Any) -> None:
@@ -69,7 +69,7 @@ class Awaited:
 
     def __await__(self) -> Any:
         return self._value
-        yield  # what makes it a generator
+        yield  # makes it a generator
 
     async def __aenter__(self) -> Awaited:
         return Awaited(self._value.__enter__())
@@ -102,18 +102,18 @@ async def client_of(mode: str, settings: dict[str, Any]) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def opened(mode: str, settings: dict[str, Any]) -> AsyncIterator[Any]:
-    """A client to be used as an async one."""
+    """A client, used like an async one."""
     async with client_of(mode, settings) as client:
         yield Awaited(client) if mode == "sync" else client
 
 
 async def done(result: Any) -> Any:
-    """What a sync method returned, or a coroutine of an async one returns."""
+    """Return what a sync method returned, or an async one's coroutine returns."""
     return await result if inspect.isawaitable(result) else result
 
 
 async def at_once(mode: str, *coroutines: Coroutine[Any, Any, Any]) -> list[Any]:
-    """The results of coroutines that use a client of `opened`, each in a thread or in a task of its own."""
+    """Return the results of coroutines that use a client of `opened`, each in its own thread or task."""
     if mode == "async":
         return await asyncio.gather(*coroutines)
     loop = asyncio.get_running_loop()

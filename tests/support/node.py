@@ -18,7 +18,7 @@ STATIC = Path(__file__).parents[2] / "interactor_ext" / "relay" / "static"
 
 
 def node() -> str:
-    """The command; skips the test where there is none."""
+    """The command; skips the test if there is none."""
     path = shutil.which("node")
     if path is None:
         pytest.skip("needs node 20 or newer (Debian package nodejs)")
@@ -26,13 +26,13 @@ def node() -> str:
 
 
 def command_of(script: str, *arguments: str) -> list[str]:
-    """Runs an ES module that prints values as lines of JSON with `say(value)`."""
+    """The command for an ES module that prints values as lines of JSON with `say(value)`."""
     say = "const say = (value) => console.log(JSON.stringify(value));"
     return [node(), "--input-type=module", "--eval", f"{say}\n{script}", *arguments]
 
 
 def run_script(script: str, *arguments: str) -> list[Any]:
-    """What it prints until it has nothing left to do: no timer, no connection."""
+    """Return what it prints until it has nothing left to do: no timer, no connection."""
     run = subprocess.run(command_of(script, *arguments), capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     return [json.loads(line) for line in run.stdout.splitlines()]
@@ -40,7 +40,7 @@ def run_script(script: str, *arguments: str) -> list[Any]:
 
 @contextmanager
 def lines_of(command: list[str], folder: Path | None = None) -> Iterator[Callable[[], Any]]:
-    """The next line of JSON that the command prints, while it runs."""
+    """Yields the lines of JSON that the command prints while it runs."""
     said: Queue[str] = Queue()
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
 

@@ -11,10 +11,10 @@ import pytest
 
 
 def npm_package(request: pytest.FixtureRequest, *packages: str) -> Path:
-    """A folder with the packages (`name@version`) installed, kept from one run to the next; skips where none is."""
+    """A folder with the packages (`name@version`) installed, kept between runs; skips if they can't be installed."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("needs node 20 or newer, with npm (Debian packages nodejs and npm)")
-    # Not by pytest's cache, which `-p no:cacheprovider` takes away.
+    # Not in pytest's cache, which `-p no:cacheprovider` removes.
     folder = request.config.rootpath / ".pytest_cache" / "d" / "+".join(packages).replace("/", "-")
     folder.mkdir(parents=True, exist_ok=True)
     # Another worker may be installing it.

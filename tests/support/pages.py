@@ -1,6 +1,6 @@
-"""Pages of the documentation: their code blocks, and what runs them. It takes the standard library alone.
+"""Pages of the documentation: their code blocks, and what runs them. Only needs the standard library.
 
-`python tests/support/pages.py docs/how-to/chat.md` runs a page in the environment and the folder of the call.
+`python tests/support/pages.py docs/how-to/chat.md` runs a page in the caller's environment and working directory.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ BLOCK = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block. `line` is the number of the line before its code; `title` the name of the file that it is.
+    """A fenced block. `line` is the number of the line before its code; `title` is the name of its file.
 
-    `prints` is what the page shows below it as its output, indented.
+    `prints` is its output, which the page shows below it, indented.
     """
 
     page: Path
@@ -75,25 +75,25 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def to_install(page: Path) -> frozenset[str]:
-    """The requirements of each `pip install` that the text of the page names."""
+    """The requirements of each `pip install` in the page's text."""
     commands = re.findall(r"`pip install ([^`]+)`", BLOCK.sub("", page.read_text()))
     return frozenset(requirement for command in commands for requirement in shlex.split(command))
 
 
 def to_set(page: Path) -> frozenset[str]:
-    """The variables that the page says to set."""
+    """The variables that the page tells readers to set."""
     needs = re.findall(r"^> (?:Needs|Also needs) (?:[^\n]*\n)(?:>[^\n]*\n)*", page.read_text(), re.MULTILINE)
     return frozenset(re.findall(r"`(INTERACTOR_\w+|SESSION_SECRET)`", "".join(needs)))
 
 
 def run_page(page: Path, folder: Path) -> None:
-    """Run the blocks in their order, in one environment: what a block defines, the next ones have.
+    """Run the blocks in their order, in one environment: each sees what earlier ones define.
 
-    A block with a title is written to that file in `folder`, where the others run and import it; a module that none of
-    them names is imported in the end.
+    A block with a title is written to that file in `folder`, where the others run and import it. A module that none of
+    them names is imported at the end.
     """
     names: dict[str, Any] = {"__name__": "__main__"}
-    printed = io.StringIO()  # one for the page, for what one block sets up to print a later one may use
+    printed = io.StringIO()  # one for the page, because a block may set up what a later one prints to
     known = set(sys.modules)
     sys.path.insert(0, str(folder))
     try:
@@ -119,7 +119,7 @@ def run_page(page: Path, folder: Path) -> None:
 
 
 def unnamed_modules(page: Path) -> Iterator[str]:
-    """The modules among the files of the page that neither another block names, nor a command that serves `module:app`.
+    """The modules among the page's files that no other block names, nor any command that serves `module:app`.
 
     pytest imports its own.
     """
@@ -133,7 +133,7 @@ def unnamed_modules(page: Path) -> Iterator[str]:
 
 
 def run_python(block: Block, names: dict[str, Any], printed: io.StringIO) -> None:
-    # Under the name and the lines of the page, so that a traceback points into it; without this file's `__future__`.
+    # With the name and the lines of the page, so that tracebacks point into it; without this file's `__future__`.
     code = compile("\n" * block.line + block.code, str(block.page), "exec", dont_inherit=True)
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         # What a block sets for itself (a context variable) must not reach what runs after the page.

@@ -1,4 +1,4 @@
-"""Makes environments that have some of the packages of this one, without an index or a network."""
+"""Makes environments with some of this one's packages, without an index or a network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCRIPT = "#!{python}\nimport sys\nfrom {module} import {attribute} as main\nsys.
 
 
 def python_with_only(folder: Path, requirements: frozenset[str]) -> Path:
-    """The Python of a new environment in `folder` with these requirements and what they require, and nothing else."""
+    """The Python of a new environment in `folder` with these requirements and their dependencies, and nothing else."""
     venv.create(folder, symlinks=True)
     (packages,) = folder.glob("lib/python*/site-packages")
     for found in required(requirements):
@@ -32,7 +32,7 @@ def python_with_only(folder: Path, requirements: frozenset[str]) -> Path:
 
 
 def required(requirements: frozenset[str]) -> list[Distribution]:
-    """The distributions of the requirements and of all that they require."""
+    """The distributions of the requirements and of all their dependencies."""
     found: dict[str, Distribution] = {}
     wanted = [Requirement(text) for text in requirements]
     seen: set[tuple[str, str]] = set()

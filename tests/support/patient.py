@@ -1,5 +1,5 @@
-"""httpx with more time than the 5 s that it gives a request, for those that tests make themselves: a busy machine may
-need it. And with one TLS context: reading the certificates of all authorities for each client takes 7 ms.
+"""httpx with more than its 5 s per request, for requests that tests make themselves on a busy machine. Also with a
+single TLS context: reading the certificates of all authorities for each client takes 7 ms.
 """
 
 from __future__ import annotations

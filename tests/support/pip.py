@@ -1,4 +1,4 @@
-"""Makes environments with other versions of Python packages than those of the tests."""
+"""Makes environments with other versions of Python packages than the tests'."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 
 def python_with(request: pytest.FixtureRequest, *requirements: str) -> Path:
-    """The Python of an environment with these packages, kept from one run to the next; skips where pip makes none."""
+    """The Python of an environment with these packages, kept between runs; skips if pip can't make it."""
     folder = request.config.rootpath / ".pytest_cache" / "d" / "-".join(requirements)
     python, done = folder / "bin" / "python", folder / "installed"
     if not done.exists():

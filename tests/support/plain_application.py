@@ -1,7 +1,7 @@
-"""One small application for servers of ASGI and of WSGI, which imports nothing and so starts at once.
+"""A small application for ASGI and WSGI servers, which imports nothing and so starts at once.
 
-It answers with the digest of the body that came, DELETE with 204; at `/stream` with three events, at `/events` with one
-and then with silence. `x-connection` is the client's port: one for each connection.
+It responds with a digest of the body, to DELETE with 204; at `/stream` with three events, at `/events` with one and
+then silence. `x-connection` is the client's port: one for each connection.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ EVENT = b"data: {}\n\n"
 
 
 def _head(method: str, path: str, body: bytes, port: object) -> tuple[int, dict[str, str], bytes]:
-    """The status, the headers and the body, or what it begins with."""
+    """The status, the headers and the start of the body, or all of it."""
     headers = {"x-connection": str(port), "content-type": "text/event-stream"}
     if method == "DELETE":
         return 204, headers, b""

@@ -1,4 +1,4 @@
-"""Ports of this machine for servers that take theirs by number, or come back on the same one; whether it has IPv6."""
+"""Ports of this machine for servers that need a number, or come back on the same one; and whether it has IPv6."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from socket import AF_INET6, create_server
 
 import pytest
 
-# Systems give the ports above these to outgoing connections, and to servers that take any port: one that is free now
-# may be taken when its server starts.
+# Systems assign the ports above these to outgoing connections and to servers that accept any port, so one that is free
+# now may be taken when its server starts.
 _GIVEN_TO_NOBODY = range(10_000, 32_000)
 
 
@@ -17,7 +17,7 @@ def free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         ports: list[int] = []
         while len(ports) < count:
-            port = secrets.choice(_GIVEN_TO_NOBODY)  # `random` may be seeded alike in all workers
+            port = secrets.choice(_GIVEN_TO_NOBODY)  # all workers may have the same seed for `random`
             with suppress(OSError):
                 stack.enter_context(create_server(("127.0.0.1", port)))
                 ports.append(port)

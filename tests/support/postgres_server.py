@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 
 
 class PostgresServer:
-    """A cluster in `folder`. `start` waits until it answers; `kill` leaves its data as a crash does."""
+    """A cluster in `folder`. `start` waits until it responds; `kill` leaves its data as a crash would."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self.dsn = f"host={folder} user=postgres dbname=postgres"
@@ -35,7 +35,7 @@ class PostgresServer:
         subprocess.run([*command, "--locale=C"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **self._user)
 
     def start(self) -> None:
-        # Without fsync the disk may lag behind: a crash of the machine would lose that, a crash of the server not.
+        # Without fsync the disk may lag behind. A crash of the machine would lose that, a crash of the server doesn't.
         options = {"listen_addresses": "", "unix_socket_directories": str(self._folder), "fsync": "off"}
         command: list[str | Path] = [self._programs / "postgres", "-D", self._folder / "data"]
         for name, value in options.items():
@@ -46,7 +46,8 @@ class PostgresServer:
 
     @contextmanager
     def pooler(self, prepared: int = 0) -> Iterator[str]:
-        """The dsn of a PgBouncer that gives each transaction one of two connections, whatever it left behind."""
+        """The dsn of a PgBouncer that gives each transaction one of two connections, in whatever state the last one
+        left it."""
         program = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
         if program is None:
             pytest.skip("needs PgBouncer (Debian package pgbouncer)")
@@ -65,7 +66,7 @@ class PostgresServer:
                 process.terminate()
 
     def run(self, statement: str) -> list[Any]:
-        """The rows of a statement, which is committed."""
+        """Run a statement, commit it, and return its rows."""
         import psycopg
 
         with psycopg.connect(self.dsn) as connection:
@@ -73,13 +74,13 @@ class PostgresServer:
             return cursor.fetchall() if cursor.description else []
 
     def processes(self) -> list[int]:
-        """The server and its processes, one of each connection among them."""
+        """The server and its processes, one per connection among them."""
         server = self._running()
         children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
         return [server.pid, *map(int, children)]
 
     def kill(self) -> None:
-        """kill -9 of the server and of its processes."""
+        """kill -9 of the server and its processes."""
         server = self._running()
         _, *children = self.processes()
         server.kill()
@@ -90,7 +91,7 @@ class PostgresServer:
         eventually(lambda: not any(_is_running(child) for child in children), "the end of its processes")
 
     def kill_connection(self, process: int) -> None:
-        """kill -9 of the process of one connection: the server ends all others, and recovers."""
+        """kill -9 of one connection's process: the server ends all others, and recovers."""
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
         eventually(lambda: not _is_running(process), "the end of the process")
@@ -122,12 +123,12 @@ def _is_running(process: int) -> bool:
         stat = Path(f"/proc/{process}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return False
-    # A zombie has ended; its parent has not asked how.
+    # A zombie has ended; its parent hasn't waited for it.
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def killing(server: PostgresServer, at: list[int]) -> Callable[[int], None]:
-    """kill -9 of the server, or of the process of one connection, each time when so many events are handled."""
+    """kill -9 of the server, or of one connection's process, each time this many events are handled."""
     connections = "SELECT pid FROM pg_stat_activity WHERE datname = 'postgres' AND pid <> pg_backend_pid()"
 
     def kill(count: int) -> None:
@@ -144,14 +145,14 @@ def killing(server: PostgresServer, at: list[int]) -> Callable[[int], None]:
 
 @contextmanager
 def postgres_server() -> Iterator[PostgresServer]:
-    """Skips the test where there is no server or no client."""
+    """Skips the test if there is no server or no client."""
     pytest.importorskip("psycopg", reason="needs the Python package psycopg (pip install 'psycopg[binary]')")
     # Debian keeps them out of PATH.
     folders = [Path(found).parent for found in [shutil.which("initdb")] if found]
     folders += sorted(path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not folders:
         pytest.skip("needs PostgreSQL (Debian package postgresql)")
-    # Not tmp_path: a socket's path may have about a hundred characters, and another user must reach it.
+    # Not tmp_path: a socket's path may only have about a hundred characters, and another user must reach it.
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         server = PostgresServer(folders[-1], Path(folder))
         server.start()

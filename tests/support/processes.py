@@ -6,7 +6,7 @@ import os
 
 
 def environment_without_coverage() -> dict[str, str]:
-    """For a process whose memory is measured, or that is interrupted anywhere: in the lock of coverage as well, which
-    then stays taken.
+    """For a process whose memory is measured, or that is interrupted anywhere, including in the lock of coverage, which
+    would then stay taken.
     """
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}

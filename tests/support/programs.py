@@ -1,4 +1,4 @@
-"""Proxies and front-end servers of other projects: squid, microsocks, mitmproxy, nginx and HAProxy."""
+"""Other projects' proxies and front-end servers: squid, microsocks, mitmproxy, nginx and HAProxy."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ cache deny all
 pid_filename none
 pinger_enable off
 """
-# squid escapes what it asks about, but not everything.
+# squid escapes the names that it looks up, but not everything.
 _SQUID_CHECK = f"""
 while read -r pair; do
   [ "$pair" = "{USER} {quote(PASSWORD, safe="/@:")}" ] && echo OK || echo ERR
@@ -63,7 +63,7 @@ http {{
 
 
 def program(name: str, *, install: str, also_in: str = "/usr/sbin") -> str:
-    """The path of a program. Skips the test, saying what to install, where there is none."""
+    """The path of a program. Skips the test if it isn't there, saying what to install."""
     path = shutil.which(name, path=f"{os.environ['PATH']}:{also_in}")
     if path is None:
         pytest.skip(f"needs {name} ({install})")
@@ -88,7 +88,7 @@ def answers(url: str) -> bool:
 
 @contextmanager
 def running(command: list[str], folder: Path, is_ready: Callable[[], bool]) -> Iterator[Callable[[], str]]:
-    """Runs a program, from when it is ready. Gives a function that returns what it has printed."""
+    """Runs a program, and waits until it is ready. Yields a function that returns its output so far."""
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
@@ -116,7 +116,7 @@ class Proxy(NamedTuple):
     closed: str
     """Insists on USER and PASSWORD."""
     log: Callable[[], str]
-    """What it has logged: the host and port of each server that it was asked for, among other things."""
+    """Its log, which includes the host and port of each requested server."""
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def squid(certificate: trustme.LeafCert) -> Iterator[tuple[Proxy, Proxy]]:
     """The second speaks TLS."""
     path = program("squid", install="Debian package squid")
     ports = free_ports(4)
-    # Started by root, it runs as another user, who may not read pytest's folders.
+    # When started by root, it runs as another user, who may not read pytest's folders.
     with tempfile.TemporaryDirectory(prefix="squid-") as name:
         folder = Path(name)
         folder.chmod(0o777)
@@ -152,7 +152,7 @@ def microsocks(folder: Path) -> Iterator[Proxy]:
 
 @contextmanager
 def mitmproxy(folder: Path, authority: trustme.CA) -> Iterator[tuple[str, str]]:
-    """The address of a proxy that decrypts TLS, and the file of its authority. It trusts the servers of `authority`."""
+    """The address of a proxy that decrypts TLS, and its authority's file. It trusts the servers of `authority`."""
     how = "pip install mitmproxy, into .venv-mitmproxy: it needs versions of its own"
     path = program("mitmdump", install=how, also_in=str(ROOT / ".venv-mitmproxy" / "bin"))
     port = free_port()
@@ -165,7 +165,7 @@ def mitmproxy(folder: Path, authority: trustme.CA) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def nginx(recipe: str, folder: Path) -> Iterator[str]:
-    """The URL of the server that the recipe has at port 80."""
+    """The URL of the server that has port 80 in the recipe."""
     path = program("nginx", install="Debian package nginx")
     port = free_port()
     recipe = recipe.replace("listen 80;", f"listen 127.0.0.1:{port};")

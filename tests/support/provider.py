@@ -1,4 +1,4 @@
-"""A provider and the platform that keeps a credential for it, on real sockets; and ways to call the provider."""
+"""A provider and the platform that stores a credential for it, on real sockets, and ways to call the provider."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.support.waiting import PATIENCE
 
 
 class Credentials:
-    """The platform's side: any credential's tokens are provider_1, provider_2, and so on, each good for `expires_in`
-    seconds of the clock. `tokens` are those that the provider takes.
+    """The platform's side: any credential's tokens are provider_1, provider_2, and so on, each valid for `expires_in`
+    seconds of the clock. `tokens` are those that the provider accepts.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -28,7 +28,7 @@ class Credentials:
         self.expires_in: Any = 3600
         self.number = 1
         self.tokens = {"provider_1"}
-        self.gate = threading.Event()  # closed, no token is handed out
+        self.gate = threading.Event()  # while closed, no token is issued
         self.gate.set()
         self.refuses: Answer = None
         self.refuses_refresh: Answer = None
@@ -38,7 +38,7 @@ class Credentials:
 
     @property
     def asked(self) -> Counter[str]:
-        """How many requests there were, by their method and the end of their path."""
+        """How many requests there were, by method and end of the path."""
         return Counter(f"{asked.method} {asked.target.rpartition('/')[2]}" for asked in self.server.calls)
 
     def refresh(self, *, keeps_old: bool = False) -> None:
@@ -64,7 +64,7 @@ class Credentials:
 
 
 class World:
-    """The platform, the provider and a server of somebody else."""
+    """The platform, the provider and somebody else's server."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -85,7 +85,7 @@ class World:
         self._stack.__exit__(*exc_info)
 
     def by_token(self, asked: Asked) -> Answer:
-        """What the provider answers by itself."""
+        """The provider's own response."""
         if asked.token in self.credentials.tokens:
             return js(200, {"body": asked.body.decode()})
         return js(401, {"error": "invalid_token"})
@@ -100,7 +100,7 @@ class World:
         return [asked.token for asked in self.provider.calls]
 
     def auth(self, user: Any, credential_id: str = "cred_1", **options: Any) -> Any:
-        """The credential's auth, by the clock of the world."""
+        """The credential's auth, with the world's clock."""
         auth = user.credential_auth(credential_id, **options)
         auth._tokens._clock = self.clock
         return auth
@@ -123,8 +123,8 @@ async def follow(auth: Any, request: httpx.Request, *, follow_redirects: bool = 
 
 
 class _Turns(httpx.BaseTransport):
-    """A connection for each request, at most 20 at a time: with hundreds of threads, the pool of httpcore closes now
-    and then a connection that another thread reads from; with hundreds of tasks it takes seconds.
+    """A connection for each request, at most 20 at a time. With hundreds of threads, httpcore's pool sometimes closes a
+    connection that another thread is reading from; with hundreds of tasks it takes seconds.
     """
 
     def __init__(self) -> None:
@@ -149,7 +149,7 @@ class _AsyncTurns(httpx.AsyncBaseTransport):
 
 
 async def send_at_once(auth: Any, number: int, url: str) -> list[Any]:
-    """So many calls at the same time, each in a thread or a task of its own: their responses or errors."""
+    """Make this many calls at the same time, each in its own thread or task, and return their responses or errors."""
     options: dict[str, Any] = {"auth": auth, "timeout": httpx.Timeout(PATIENCE)}
     if type(auth).__name__.startswith("Async"):
         async with httpx.AsyncClient(**options, transport=_AsyncTurns()) as async_http:

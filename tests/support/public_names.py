@@ -1,6 +1,6 @@
-"""The public names: what the modules of the reference list in `__all__`, and how each is called.
+"""The public names: the `__all__` of the reference's modules, and how each name is called.
 
-`python -m tests.support.public_names` writes them to tests/house/public_names.txt, one a line.
+`python -m tests.support.public_names` writes them to tests/house/public_names.txt, one per line.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def public_names() -> Iterator[tuple[str, str, Any]]:
 
 
 def public_members(cls: type) -> Iterator[tuple[str, Any]]:
-    """Methods and properties that a reader meets: those of private base classes too, not those of other libraries."""
+    """Methods and properties that a reader meets: also those of private base classes, but not those of other
+    libraries."""
     for name in dir(cls):
         if name.startswith("_"):
             continue
@@ -61,7 +62,7 @@ def public_members(cls: type) -> Iterator[tuple[str, Any]]:
 
 
 def lines() -> list[str]:
-    """One for each name and each member. What has two names is described at its first."""
+    """One line for each name and each member. A thing with two names is described at the first."""
     found, first = [], {}
     for module, name, value in public_names():
         path = f"{module}.{name}"
@@ -78,7 +79,7 @@ def lines() -> list[str]:
 
 
 def called(value: Any) -> str:
-    """The signature: of a class where it is the SDK's own, of a property its type."""
+    """The signature, for the SDK's own classes too; for a property its type."""
     if isinstance(value, property | cached_property):
         getter = value.fget if isinstance(value, property) else value.func
         return f": {inspect.signature(getter).return_annotation}"

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from interactor_ext import InteractorClient
 from interactor_ext.limits import RedisRateLimiter, Tier, Tiers
 
-# Real limits for what runs in real time: far below what the sandbox gives, whose clock runs ten times faster, so a call
-# that is held up on its way is not refused.
+# Limits for tests in real time: far below the sandbox's, whose clock runs ten times faster, so a call that is delayed
+# on its way isn't refused.
 SPEED = 10
 SLOWER = Tiers(
     client=Tier(600 * SPEED, 100),

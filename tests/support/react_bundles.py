@@ -1,4 +1,4 @@
-"""Bundles of React pages, made by esbuild out of the npm package."""
+"""Bundles of React pages, which esbuild makes from the npm package."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def react_bundle(request: pytest.FixtureRequest, name: str, folder: Path, page: 
         if not (packages / package).exists():
             (packages / package).symlink_to(react / package)
     (project / "page.jsx").write_text(page)
-    # The development build, which warns of misuse on the console.
+    # The development build, which warns about misuse on the console.
     mode = '--define:process.env.NODE_ENV="development"'
     options = ["--bundle", "--format=esm", "--jsx=automatic", mode, "--log-level=warning"]
     subprocess.run([esbuild, "page.jsx", f"--outfile={folder / name}.js", *options], cwd=project, check=True)

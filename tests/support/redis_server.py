@@ -17,14 +17,14 @@ from tests.support.ports import free_port, free_ports
 
 @contextmanager
 def redis_server() -> Iterator[str]:
-    """The path of its socket. Skips the test where there is no server or no client."""
+    """The path of its socket. Skips the test if there is no server or no client."""
     with _running("--port", "0") as socket:
         yield socket
 
 
 @contextmanager
 def redis_on_port() -> Iterator[int]:
-    """The port of a server, for clients that take no socket."""
+    """The port of a server, for clients that accept no socket."""
     port = free_port()
     with _running("--port", str(port)):
         yield port
@@ -32,7 +32,7 @@ def redis_on_port() -> Iterator[int]:
 
 @contextmanager
 def redis_cluster() -> Iterator[int]:
-    """The port of a cluster of one node, which has all slots."""
+    """The port of a one-node cluster, which has all slots."""
     port, bus = free_ports(2)
     with _running("--port", str(port), "--cluster-enabled", "yes", "--cluster-port", str(bus)) as socket:
         import redis
@@ -52,7 +52,7 @@ def _running(*options: str) -> Iterator[str]:
     binary = shutil.which("redis-server")
     if binary is None:
         pytest.skip("needs redis-server (Debian package redis-server)")
-    # Not tmp_path: a socket's path may have about a hundred characters, and pytest's are long.
+    # Not tmp_path: a socket's path may only have about a hundred characters, and pytest's are long.
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
         socket = Path(folder, "s")
         of_test = ["--unixsocket", str(socket), "--dir", folder, "--save", "", "--appendonly", "no"]

@@ -1,4 +1,4 @@
-"""Applications with a relay, as their authors mount it; each server process imports this module and takes one."""
+"""Applications with a relay, mounted the way authors do it; each server process imports this module and runs one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ relay = Relay(AsyncInteractorClient(), authorize=authorize, grace=0.1, heartbeat
 
 
 async def bare_asgi(scope: Any, receive: Any, send: Any) -> None:
-    """As a server runs it that has a path for each application."""
+    """As run by a server that has a path for each application."""
     if scope["type"] == "http":
         scope = {**scope, "root_path": MOUNT}
     await relay(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Pytest fixtures of the relay, next to those of the sandbox."""
+"""Pytest fixtures of the relay, in addition to the sandbox's."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def new_room(backend: InteractorClient) -> Callable[..., str]:
 
 @pytest.fixture
 def emit(sandbox: Sandbox) -> Callable[..., None]:
-    """Has the platform send an event on the stream of a room or of a workflow instance."""
+    """Makes the platform send an event on the stream of a room or workflow instance."""
 
     def emit(stream: str, event_type: str, **fields: Any) -> None:
         sandbox.emit(stream, {"type": event_type, **fields})
@@ -55,7 +55,7 @@ def emit(sandbox: Sandbox) -> Callable[..., None]:
 
 @pytest.fixture
 def new_instance(backend: InteractorClient) -> Callable[..., str]:
-    """Starts a workflow that asks, and ends with the input."""
+    """Starts a workflow that asks for input and ends with it."""
 
     def new_instance(namespace: str = "user_1", **context: Any) -> str:
         user = backend.namespace(namespace)

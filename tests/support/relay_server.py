@@ -1,4 +1,4 @@
-"""A relay on a real socket, and pages that speak with it as browsers do."""
+"""A relay on a real socket, and pages that talk to it the way browsers do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def cookie_for(namespace: str) -> str:
 
 
 def namespace_of(cookie: str) -> str | None:
-    """Whose session cookie this is; None for a forged one."""
+    """The user of this session cookie; None for a forged one."""
     namespace, _, signature = cookie.removeprefix("session=").rpartition(".")
     return namespace if namespace and hmac.compare_digest(signature, _signature(namespace)) else None
 
@@ -44,7 +44,7 @@ def _signature(namespace: str) -> str:
 
 
 class RelayServer:
-    """uvicorn, as the sandbox has it, which stops at once; in a thread of its own, with one relay mounted at MOUNT."""
+    """The sandbox's uvicorn, which stops at once, in a separate thread, with one relay mounted at MOUNT."""
 
     def __init__(self, sandbox: Sandbox, port: int, options: dict[str, Any]) -> None:
         self._client_options = options.pop("client", {})
@@ -56,7 +56,7 @@ class RelayServer:
         self.url = self.origin + MOUNT
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            assert scope["type"] == "http"  # uvicorn offers the lifespan protocol first, and goes on without it
+            assert scope["type"] == "http"  # uvicorn tries the lifespan protocol first, and continues without it
             assert scope["path"].startswith(f"{MOUNT}/")
             await self.relay({**scope, "root_path": MOUNT}, receive, send)
 
@@ -70,12 +70,12 @@ class RelayServer:
         assert self._ready.wait(60)
 
     def close_relay(self) -> None:
-        """End the streams; the server goes on."""
+        """End the streams; the server continues."""
         assert self._loop is not None
         asyncio.run_coroutine_threadsafe(self.relay.aclose(), self._loop).result(60)
 
     def stop(self) -> None:
-        """As at a restart: streams end, then the server."""
+        """Like a restart: the streams end, then the server."""
         self.close_relay()
         self._server.stop()
         self._thread.join(60)
@@ -94,7 +94,7 @@ class RelayServer:
 
 @contextmanager
 def relaying(sandbox: Sandbox, *, port: int = 0, **options: Any) -> Iterator[RelayServer]:
-    """A relay of this sandbox; `options` are those of the relay, and `client` those of its client."""
+    """A relay of this sandbox; `options` are the relay's, and `client` its client's."""
     server = RelayServer(sandbox, port, options)
     server.start()
     try:
@@ -105,7 +105,7 @@ def relaying(sandbox: Sandbox, *, port: int = 0, **options: Any) -> Iterator[Rel
 
 
 class Page(httpx.Client):
-    """What a page of the relay's own origin sends, with the session cookie of its user."""
+    """What a page on the relay's own origin sends, with its user's session cookie."""
 
     def __init__(self, url: str, origin: str, namespace: str | None, headers: dict[str, str]) -> None:
         signed_in = {} if namespace is None else {"cookie": cookie_for(namespace)}
@@ -124,7 +124,7 @@ class Page(httpx.Client):
 
 
 class Events:
-    """One stream as an EventSource reads it: `with` closes it, iterating gives the events."""
+    """A stream, read the way an EventSource does: `with` closes it, iterating yields the events."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.response = response
@@ -156,7 +156,7 @@ class Events:
         raise AssertionError("the stream ended")
 
     def contents(self, count: int) -> list[str]:
-        """The contents of so many events, which are pieces of answers."""
+        """The contents of this many events, which are parts of replies."""
         return [self.next()["content"] for _ in range(count)]
 
     def until(self, event_type: str) -> list[dict[str, Any]]:
@@ -169,7 +169,7 @@ class Events:
         raise AssertionError(f"the stream ended before a {event_type}: {events}")
 
     def until_id(self) -> str:
-        """The id of what has been received, as soon as there is one, although no event has come."""
+        """The last received id, as soon as there is one, even if no event has come."""
         while not self._decoder.last_event_id:
             assert self.read(), "the stream ended"
         return self._decoder.last_event_id

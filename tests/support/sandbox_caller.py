@@ -1,7 +1,7 @@
 """A client of the sandbox that validates every response against openapi.json, independently of the sandbox's own code.
 
-It reads the document itself and follows its references with `referencing`, so that a mistake in how the sandbox reads
-the contract does not hide itself.
+It reads the document itself and follows its references with `referencing`, so a mistake in how the sandbox reads the
+contract can't hide itself.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def check_event(family: str, discriminator: str, event: dict[str, Any]) -> None:
 
 
 def check_response(response: httpx.Response) -> None:
-    """Fails unless an answer is one that the contract documents, with the envelope and the headers that it promises."""
+    """Fails unless the contract documents this response, with the envelope and the headers that it promises."""
     request_id = response.headers["x-request-id"]
     assert request_id.startswith("req_")
     assert all(response.headers[name].isdigit() for name in RATE_LIMIT_HEADERS)
@@ -100,7 +100,7 @@ def check_response(response: httpx.Response) -> None:
 
 
 class Caller(httpx.Client):
-    """Speaks for one namespace; every answer that is read whole is checked."""
+    """Speaks for one namespace; checks every response that is read completely."""
 
     def __init__(self, sandbox: Sandbox, namespace: str | None = "user_1", *, token: str | None = None) -> None:
         self.sandbox = sandbox
@@ -142,7 +142,7 @@ class Caller(httpx.Client):
         return self.make(f"/rooms/{room['id']}/tool-results", tool_call_id=call["id"], result=result)
 
     def start(self, *states: dict[str, Any], **context: Any) -> dict[str, Any]:
-        """An instance of a new workflow of these states; without any, of one that waits for input."""
+        """An instance of a new workflow of these states, by default of one that waits for input."""
         workflow = self.make("/workflows", **workflow_of(*states or WAITING))
         return self.make("/workflow-instances", workflow_id=workflow["id"], context=context)
 
@@ -197,7 +197,7 @@ def control_url(sandbox: Sandbox) -> str:
 
 
 def problem(response: httpx.Response, status: int, code: str) -> dict[str, str]:
-    """The fields that an error answer complains of, once its status and code were found right."""
+    """The fields that an error response complains about, after checking its status and code."""
     assert response.status_code == status, response.text
     error = response.json()["error"]
     assert error["code"] == code
@@ -205,14 +205,14 @@ def problem(response: httpx.Response, status: int, code: str) -> dict[str, str]:
 
 
 def waiting_replies(sandbox: Sandbox, room_id: str) -> int:
-    """How many answers wait in a room for the one that is being given."""
+    """How many replies are waiting in a room for the current one."""
     lock = sandbox._state.locks.get(room_id)
-    # Nothing that the API shows tells it: who waits has written nothing yet.
+    # The API doesn't show it, because those that wait have written nothing yet.
     return 0 if lock is None else len(getattr(lock, "_waiters", None) or ())
 
 
 class Listener:
-    """Reads a stream in a thread of its own, from the moment when the server has subscribed it."""
+    """Reads a stream in a separate thread, starting when the server has subscribed it."""
 
     def __init__(self, caller: Caller, path: str, **options: Any) -> None:
         self.events: list[dict[str, Any]] = []
@@ -227,7 +227,7 @@ class Listener:
         self._thread.start()
 
     def until(self, event_type: str) -> list[dict[str, Any]]:
-        """All events so far, once one of this type is among them."""
+        """All events so far, once one of this type has come."""
         with self._news:
             assert self._news.wait_for(lambda: any(each["type"] == event_type for each in self.events), 60), self.events
             return list(self.events)
@@ -242,7 +242,7 @@ class Listener:
             assert self._news.wait_for(lambda: line in self.lines, 60), self.lines
 
     def close(self) -> None:
-        """Go away, as a client does whose process is killed."""
+        """Disconnect like a client whose process is killed."""
         stream = self._response.extensions["network_stream"]
         # The server may have been first.
         with suppress(OSError):
@@ -273,7 +273,7 @@ class Listener:
 
 @contextmanager
 def sandbox_process(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The sandbox in a process of its own, and the URL of its Core API. Its log comes with its output."""
+    """The sandbox in its own process, and the URL of its Core API. Its output includes its log."""
     command = [sys.executable, "-m", "interactor_ext.sandbox", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:

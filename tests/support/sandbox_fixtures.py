@@ -21,7 +21,7 @@ def sandbox_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(sandbox_server: Sandbox) -> Sandbox:
-    """One server for all tests, as new for each."""
+    """One server for all tests, reset for each."""
     sandbox_server.reset()
     return sandbox_server
 
@@ -34,7 +34,7 @@ def caller(sandbox: Sandbox) -> Iterator[Caller]:
 
 @pytest.fixture
 def control(sandbox: Sandbox) -> Iterator[httpx.Client]:
-    """A client of `/_sandbox`, which may act as its page does."""
+    """A client of `/_sandbox` with the rights of its page."""
     with patient.Client(base_url=control_url(sandbox)) as client:
         yield client
 

@@ -1,8 +1,8 @@
-"""HTTP servers on raw sockets that answer exactly as the test says, well-formed or not.
+"""HTTP servers on raw sockets that respond exactly as the test says, well-formed or not.
 
-One loop, `Server`, and four ways to say it: an action for each request (`FaultServer`), a function from a request to
-the bytes of its answer (`OddServer`), a function that has the connection to itself (`RawServer`), statuses for webhooks
-(`receiving`).
+One loop, `Server`, and four ways to use it: an action for each request (`FaultServer`), a function from a request to
+the bytes of its response (`OddServer`), a function that has the connection to itself (`RawServer`), statuses for
+webhooks (`receiving`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TOOL = {"id": "tool_1", "name": "look_up", "description": "Looks up.", "paramete
 
 
 class Request(NamedTuple):
-    """A request, as it came. A body in chunks has their sizes in it."""
+    """A request as it came. A chunked body includes the sizes."""
 
     method: str
     target: str
@@ -54,13 +54,13 @@ class Request(NamedTuple):
 
 
 class Connection:
-    """One accepted socket, with the request that is to be answered."""
+    """An accepted socket, with the current request."""
 
     def __init__(self, server: Server, sock: socket.socket) -> None:
         self.server = server
         self.socket = sock
         self.number = -1
-        """Of a RawServer: from 0, in the order in which the requests came."""
+        """In a RawServer: from 0, in the order in which the requests came."""
         self.request: Request | None = None
         self.closed_by_client = threading.Event()
         self._received = b""
@@ -70,7 +70,7 @@ class Connection:
         return self.request.headers.get("last-event-id", b"")
 
     def read(self) -> Request | None:
-        """The next request; None once the client has gone, as it may amid a request."""
+        """The next request; None once the client has disconnected, possibly in the middle of a request."""
         self.request = None
         with contextlib.suppress(EOFError):
             head = self._read_past(b"\r\n\r\n").removesuffix(b"\r\n\r\n")
@@ -114,21 +114,21 @@ class Connection:
         self.socket.sendall(data)
 
     def chunk(self, data: bytes) -> None:
-        """As `send`, for a head with `Transfer-Encoding: chunked`."""
+        """Like `send`, for a head with `Transfer-Encoding: chunked`."""
         self.send(b"%x\r\n%s\r\n" % (len(data), data))
 
     def drip(self, byte: bytes) -> None:
-        """A byte every 20 ms, for ever."""
+        """Send a byte every 20 ms, forever."""
         while not self.server.closing.wait(0.02):
             self.send(byte)
 
     def stall(self) -> None:
-        """Say nothing until the client has gone, or the test ends."""
+        """Send nothing until the client disconnects or the test ends."""
         while self.socket.recv(4096):
             pass
 
     def reset(self) -> None:
-        """Have the connection end with a RST rather than a FIN."""
+        """Make the connection end with an RST rather than a FIN."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def wait_for_client_to_leave(self, timeout: float = 60) -> bool:
@@ -150,14 +150,14 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 class Server:
-    """Serves each connection in a thread of its own: `respond` answers a request, and says whether to read the next.
+    """Serves each connection in its own thread: `respond` handles a request, and says whether to read the next.
 
-    At the end it fails for what `respond` raised, and for a thread that hangs.
+    At the end it fails if `respond` raised, or if a thread hangs.
     """
 
     cuts_off_at_end = True
-    """Whether the end of the test ends what `respond` does with a connection. Otherwise only connections without a
-    request are closed; browsers and Node open some in advance."""
+    """Whether the end of the test interrupts `respond`. Otherwise only connections without a request are closed;
+    browsers and Node open some in advance."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, at: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self._tls = tls
@@ -175,10 +175,10 @@ class Server:
         raise NotImplementedError
 
     def received(self, connection: Connection, data: bytes) -> None:
-        """Called with each part of a request, before the rest of it is read."""
+        """Called with each part of a request before the rest is read."""
 
     def wrap(self, sock: socket.socket) -> socket.socket:
-        """The socket through which an accepted one is used."""
+        """The socket to use instead of an accepted one."""
         return sock if self._tls is None else self._tls.wrap_socket(sock, server_side=True)
 
     @property
@@ -193,7 +193,7 @@ class Server:
 
     def __exit__(self, *exc_info: object) -> None:
         self.closing.set()
-        # Closing alone would not wake the thread that accepts.
+        # Closing alone wouldn't wake the thread that accepts.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._acceptor.join(60)
         self._listener.close()
@@ -217,7 +217,7 @@ class Server:
             self.serve(sock)
 
     def serve(self, sock: socket.socket) -> None:
-        """Serve an accepted socket in a thread of its own."""
+        """Serve an accepted socket in its own thread."""
         connection = Connection(self, sock)
         with self._lock:
             self._open.add(connection)
@@ -276,14 +276,14 @@ def gzipped(data: bytes) -> bytes:
 BAD_GZIP = gzipped(gzip.compress(GOOD_BODY)[:10] + b"\xff" * 40)
 
 
-# Actions in a row.
+# Actions, one after the other.
 
 Action = Callable[[Connection, Request], bool]
-"""What is done with one request. True to go on with the connection."""
+"""What to do with one request. Returns True to keep the connection."""
 
 
 def send_and(data: bytes, then: Callable[[Connection], None] = lambda connection: None) -> Action:
-    """Send exactly this, then something else, then close."""
+    """Send exactly this, then do something else, then close."""
 
     def act(connection: Connection, request: Request) -> bool:
         connection.send(data)
@@ -294,7 +294,7 @@ def send_and(data: bytes, then: Callable[[Connection], None] = lambda connection
 
 
 def answer_with(data: bytes) -> Action:
-    """Send this, and go on with the connection."""
+    """Send this, and keep the connection."""
     return lambda connection, request: send_and(data)(connection, request) or True
 
 
@@ -329,7 +329,7 @@ def slow(seconds: float, then: Action) -> Action:
 
 
 class FaultServer(Server):
-    """Serves each request with the next action of its script, and the last one again and again."""
+    """Handles each request with the next action of its script, and repeats the last one."""
 
     def __init__(
         self,
@@ -344,7 +344,7 @@ class FaultServer(Server):
         self.seen: list[Request] = []
 
     def calls(self) -> list[Request]:
-        """What came for the Core API."""
+        """The requests to the Core API."""
         with self._lock:
             return [request for request in self.seen if not request.is_for_token]
 
@@ -360,16 +360,16 @@ class FaultServer(Server):
         return act(connection, request)
 
 
-# A function from a request to the bytes of its answer.
+# A function from a request to the bytes of its response.
 
 
 class Reset(bytes):
-    """An answer after which the server resets the connection."""
+    """A response after which the server resets the connection."""
 
 
 Asked = Request
 Answer = bytes | None
-"""What is sent back as it stands; None hangs up."""
+"""What to send back unchanged; None hangs up."""
 
 
 def settings_of(url: str, **more: Any) -> dict[str, Any]:
@@ -379,9 +379,9 @@ def settings_of(url: str, **more: Any) -> dict[str, Any]:
 
 
 class OddServer(Server):
-    """Answers the Core API's calls with `answer`, token requests with `answer_token`; keeps what was asked.
+    """Responds to the Core API's calls with `answer`, to token requests with `answer_token`; records the requests.
 
-    Without `answer_token` the tokens are token_1, token_2, and so on, good for an hour.
+    Without `answer_token` the tokens are token_1, token_2, and so on, valid for an hour.
     """
 
     def __init__(
@@ -398,7 +398,7 @@ class OddServer(Server):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Keywords for a client of this server, which shows its first answer to everything."""
+        """Keywords for a client of this server, which sees its first response to everything."""
         return {
             "client_id": "client_x",
             "client_secret": SECRET,
@@ -424,7 +424,7 @@ class OddServer(Server):
 # A function that has the connection to itself.
 
 Handler = Callable[[Connection], None]
-"""Answers the one request of a connection as it likes; then it is closed."""
+"""Handles the only request of a connection; then it is closed."""
 
 
 def sending(
@@ -433,7 +433,7 @@ def sending(
     headers: Sequence[str] = (),
     content_type: str | None = "text/event-stream",
 ) -> Handler:
-    """A handler that sends each connection the next of these bodies, and the last one again and again."""
+    """A handler that sends each connection the next of these bodies, and repeats the last one."""
 
     def handler(connection: Connection) -> None:
         body = bodies[min(connection.number, len(bodies) - 1)]
@@ -452,7 +452,7 @@ class RawServer(Server):
         super().__init__()
         self._handler = handler
         self.connections: list[Connection] = []
-        """Those that sent a request."""
+        """The connections that sent a request."""
 
     def respond(self, connection: Connection, request: Request) -> bool:
         connection.socket.settimeout(60)
@@ -482,7 +482,7 @@ class Got:
 class Receiver(Server):
     """`answers` are the statuses of the next requests, 200 once they are used up; `content` is the body of each.
 
-    With `hang` set it says nothing.
+    If `hang` is set, it doesn't respond.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -499,7 +499,7 @@ class Receiver(Server):
         self.go_on.clear()
 
     def wait(self, count: int) -> list[Got]:
-        """All that came, once it is so many."""
+        """All deliveries, once there are this many."""
         with self.news:
             assert self.news.wait_for(lambda: len(self.got) >= count, 60), self.got
             return list(self.got)
@@ -518,7 +518,7 @@ class Receiver(Server):
 
 @contextlib.contextmanager
 def receiving(tls: ssl.SSLContext | None = None) -> Iterator[tuple[Receiver, str]]:
-    """A receiver and the URL at which it is."""
+    """A receiver and its URL."""
     with Receiver(tls) as receiver:
         try:
             yield receiver, receiver.url
@@ -526,12 +526,12 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[tuple[Receiver, str
             receiver.go_on.set()
 
 
-# Addresses where nobody answers.
+# Addresses where nobody responds.
 
 
 @contextlib.contextmanager
 def refusing_url() -> Iterator[str]:
-    """Where nobody listens."""
+    """A port that nobody listens on."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
@@ -539,14 +539,14 @@ def refusing_url() -> Iterator[str]:
 
 @contextlib.contextmanager
 def mute_url() -> Iterator[str]:
-    """Where connections are made, and a TLS handshake is never answered."""
+    """An address that accepts connections, and never responds to a TLS handshake."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"https://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @contextlib.contextmanager
 def deaf_url(at: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[str]:
-    """Where connections are neither accepted nor refused: the queue is full."""
+    """An address that neither accepts nor refuses connections, because its queue is full."""
     family = _family(at[0])
     with socket.socket(family) as listener, contextlib.ExitStack() as stack:
         listener.bind(at)

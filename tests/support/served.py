@@ -1,4 +1,4 @@
-"""Server processes on a socket of the test's own, so that nobody can take their port."""
+"""Server processes on a socket of the test's own, so nobody can take their port."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GUNICORN = [sys.executable, "-m", "gunicorn", "--bind", "fd://{fd}", "--no-contr
 
 
 class Served:
-    """A process that was started in a folder, and what it printed. `{fd}` in its command is the listening socket."""
+    """A process started in a folder, and its output. `{fd}` in its command is the listening socket."""
 
     def __init__(self, command: list[str], env: Mapping[str, str], folder: Path) -> None:
         self._log = folder / "log"
@@ -53,6 +53,6 @@ class Served:
 
 
 def needs(packages: list[str]) -> None:
-    """Skip the test, saying what to install, where one of them is missing."""
+    """Skip the test if one of them is missing, saying what to install."""
     for package in packages:
         pytest.importorskip(package, reason=f"needs the Python package {package} (pip install {package})")

@@ -1,4 +1,4 @@
-"""Fixtures of PostgreSQL and Redis, as a plugin: one server of each for the whole run, emptied for each test."""
+"""A plugin with fixtures of PostgreSQL and Redis: one server of each for the whole run, emptied for each test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def postgres_of_run() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def postgres(postgres_of_run: PostgresServer) -> PostgresServer:
-    """Without a table of ours."""
+    """Without any of our tables."""
     postgres_of_run.run("DROP TABLE IF EXISTS interactor_webhook_claims, interactor_webhook_queue")
     return postgres_of_run
 
@@ -32,7 +32,7 @@ def redis_of_run() -> Iterator[str]:
 
 @pytest.fixture
 def redis_socket(redis_of_run: str, redis: Any) -> str:
-    """The socket of a Redis without a key."""
+    """The socket of a Redis without keys."""
     return redis_of_run
 
 

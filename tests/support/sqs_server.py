@@ -1,4 +1,4 @@
-"""Amazon SQS as a server of this machine, with a queue `events`."""
+"""Amazon SQS as a server on this machine, with a queue `events`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sqs_client(url: str) -> Iterator[Any]:
 
 @contextmanager
 def moto_server() -> Iterator[str]:
-    """In a process of its own: its connections would be left to the collector of this one."""
+    """In its own process: its connections would be left to this one's garbage collector."""
     code = """
 from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)

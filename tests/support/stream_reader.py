@@ -23,10 +23,10 @@ from tests.support.modes import Awaited
 from tests.support.scripted_server import Connection, Handler, RawServer
 
 RULES = Rules(RetryPolicy())
-# To make one takes longer than most of what is tested here.
+# Making one takes longer than most of the tests here.
 CONTEXT = ssl.create_default_context()
 
-# Waits of nothing: what is tested is that the stream reconnects; how long it waits is tested apart.
+# Zero waits: these tests check that the stream reconnects; its waits are tested elsewhere.
 AT_ONCE = RetryPolicy(base_delay=0.0)
 KWARGS = stream_room._get_kwargs("room_1")
 
@@ -47,7 +47,7 @@ class Outcome:
 
 @asynccontextmanager
 async def connected(mode: str, url: str, timeout: float = 60.0) -> AsyncIterator[Any]:
-    """What streams are read with."""
+    """The client that reads streams."""
     if mode == "sync":
         transport = RetryingTransport(Transport(trust_env=False, verify=CONTEXT), RULES)
         with httpx.Client(base_url=url, transport=transport, timeout=timeout) as client:
@@ -59,7 +59,7 @@ async def connected(mode: str, url: str, timeout: float = 60.0) -> AsyncIterator
 
 
 def stream_of(client: Any, **options: Any) -> Any:
-    """A stream that is to be entered, to be used as an async one."""
+    """A stream to enter, used like an async one."""
     options = {"policy": AT_ONCE, **options}
     if isinstance(client, httpx.Client):
         return Awaited(Stream(client, KWARGS, event_reader("StreamEvent"), **options))
@@ -93,7 +93,7 @@ def collect(mode: str, url: str, *, raw: bool = False, timeout: float = 60.0, **
 
 
 def read_from(handler: Handler, mode: str, **options: Any) -> Outcome:
-    """As `collect`, from a server of its own."""
+    """Like `collect`, from a separate server."""
     with RawServer(handler) as server:
         outcome = collect(mode, server.url, **options)
     outcome.connections = server.connections

@@ -1,4 +1,4 @@
-"""A telemetry that keeps what it is told."""
+"""A telemetry that records what it is told."""
 
 from __future__ import annotations
 

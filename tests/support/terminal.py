@@ -14,7 +14,7 @@ from tests.support.webhook_deliveries import SECRET
 pytest.importorskip("typer", reason="pip install typer rich")
 try:
     import pexpect
-except ImportError:  # it is not installed, or this Python has no termios
+except ImportError:  # it isn't installed, or this Python has no termios
     pexpect = None
 
 COMMAND = [sys.executable, "-m", "interactor_ext.cli"]
@@ -29,7 +29,7 @@ def spawn(*arguments: Any, **options: Any) -> Any:
 
 
 class Terminal:
-    """One command in a pseudo-terminal. Every wait has a timeout."""
+    """A command in a pseudo-terminal. Every wait has a timeout."""
 
     program: tuple[str, ...] = ("-m", "interactor_ext.cli")
     echo = True
@@ -73,7 +73,7 @@ class Terminal:
         self.child.close(force=True)
 
 
-# One command line after the other in one process, each with the variables that the process began with.
+# Runs command lines one after the other in one process, each with the initial environment variables.
 LOOP = """
 import os, shlex, sys
 from interactor_ext.cli import main
@@ -87,7 +87,8 @@ for line in iter(sys.stdin.readline, ""):
 
 
 class Shell(Terminal):
-    """A pseudo-terminal for many commands: they run in one process, since most of a short command is its start."""
+    """A pseudo-terminal for many commands: they run in one process, because a short command mostly consists of its
+    start."""
 
     program = ("-c", LOOP)
     echo = False
@@ -103,7 +104,7 @@ class Shell(Terminal):
             self.seen += self.child.before + self.child.after
 
     def ended(self, status: int = 0) -> str:
-        """What the command has shown since `begin`, once it has ended with `status`."""
+        """The output since `begin`, once the command has ended with `status`."""
         self.child.expect(r"\[exit (\d+)\]\r\n")
         self.raw = self.seen + self.child.before
         shown = ANSI.sub("", self.raw).replace("\r\n", "\n")

@@ -1,4 +1,4 @@
-"""Token stores of every kind, and one that knows how it was used."""
+"""Token stores of every kind, and one that records its use."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def redis_store(module: str, place: str, lock_expiry: float) -> RedisTokenStore:
 
 
 class Kind(NamedTuple):
-    """What opens a store at its place, for a lock that expires after so many seconds, and what that place is: `file`,
-    `redis`, or "" where no other process can open it.
+    """A function that opens a store at its place, with a lock that expires after some seconds; and the place: `file`,
+    `redis`, or "" if no other process can open it.
     """
 
     open: Callable[[str, float], TokenStore]
@@ -29,8 +29,8 @@ KINDS = {
     "redis": Kind(partial(redis_store, "redis"), "redis"),
     "redis.asyncio": Kind(partial(redis_store, "redis.asyncio"), "redis"),
 }
-"""What keeps the contract of token stores: a new store is a line here. One of a new server needs a case in the fixture
-`place` of tests/tokens/test_token_sharing.py.
+"""The implementations of the token store contract: a new store is a line here. One with a new server also needs a case
+in the fixture `place` of tests/tokens/test_token_sharing.py.
 """
 
 
@@ -41,7 +41,7 @@ def open_store(name: str, lock_expiry: float = 300) -> TokenStore:
 
 
 class RecordedStore(MemoryTokenStore):
-    """`saved` holds what was saved, in this order; `keys` what it was asked for."""
+    """`saved` is what was saved, in order; `keys` what was loaded."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -48,7 +48,7 @@ def hold_the_lock(store: TokenStore, key: str) -> None:
 
 if __name__ == "__main__":
     task, name, argument = sys.argv[1:]
-    # On a busy machine, so many processes may take longer than a client waits for a lock.
+    # On a busy machine, this many processes may take longer than a client waits for a lock.
     store_access._PATIENCE = 60.0
     print("ready", flush=True)
     sys.stdin.readline()

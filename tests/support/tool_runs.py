@@ -1,4 +1,4 @@
-"""Runs a tool as a chat does, without a platform."""
+"""Runs a tool the way a chat does, without a platform."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from interactor_ext.tools._calls import PendingCall, ToolRun
 def run(
     tool: ToolFunction | None, arguments: Any, *, mode: str = "sync", name: str = "", exposes_errors: bool = False
 ) -> Any:
-    """The result that the platform would be sent."""
+    """The result that the platform would receive."""
     name = name or (tool.name if tool else "")
     call = PendingCall("tc_1", "room_1", "tool_1", name, arguments, "user_1")
     effects = ToolRun(tool, name, call, is_async=mode == "async", exposes_errors=exposes_errors).result()
@@ -49,7 +49,7 @@ def result_of(value: Any) -> Any:
 
 
 def refusal(tool: ToolFunction, arguments: Any) -> str:
-    """How arguments are refused."""
+    """The refusal of arguments."""
     error = run(tool, arguments)["error"]
     assert error["type"] == "invalid_arguments", error
     words: str = error["message"]

@@ -1,4 +1,4 @@
-"""A process that runs one call of a tool step by step, so that a test can kill it at each of them."""
+"""A process that runs one tool call step by step, so that a test can kill it at any of them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import interactor_ext.tools._ledger as _ledger
 from interactor_ext import InteractorClient, ToolContext, ToolSet
 
 STEPS = ["claim", "claimed", "begin", "begun", "act", "acted", "submitted", "done"]
-"""What a call goes through. Before `act` there is no effect; `submitted` comes after the platform has the result."""
+"""The steps of a call. Before `act` there is no effect; `submitted` comes after the platform has the result."""
 
 
 class _Stepping:
-    """A ledger that stops before and after each of its steps until the parent says go."""
+    """A ledger that pauses before and after each step until the parent continues it."""
 
     def __init__(self, inner: Any, step: Callable[[str], None]) -> None:
         self._inner, self._step = inner, step
@@ -66,7 +66,7 @@ def _run(
 
 
 class Runner:
-    """A process in which a call is run."""
+    """A process that runs a call."""
 
     def __init__(self, *arguments: Any) -> None:
         self._connection, theirs = multiprocessing.Pipe()
@@ -82,7 +82,7 @@ class Runner:
         self._end()
 
     def finish(self) -> list[str]:
-        """Lets it run to its end, and returns the ids of the calls whose outcome it does not know."""
+        """Let it run to its end, and return the ids of the calls whose outcome it doesn't know."""
         while isinstance(said := self._connection.recv(), str):
             self._connection.send("go")
         self._end()

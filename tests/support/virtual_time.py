@@ -1,4 +1,4 @@
-"""Virtual clocks: an event loop on which waits take no real time, and calls take no virtual time."""
+"""Virtual clocks: an event loop on which waits take no real time, and calls no virtual time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ T = TypeVar("T")
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """When every task waits for a timer, its clock jumps to the first one. It stands still while a request that goes
-    through `VirtualTimeTransport` is under way, so the order of events does not depend on the speed of the machine.
+    """When every task waits for a timer, its clock jumps to the first one. It stops while a request through
+    `VirtualTimeTransport` is in progress, so the order of events doesn't depend on the machine's speed.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class StillClock(Clock):
-    """A sandbox's clock that passes only by `advance`."""
+    """A sandbox's clock that only advances with `advance`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class _Selector(selectors.DefaultSelector):
 
 
 class VirtualTimeTransport(httpx.AsyncBaseTransport):
-    """Has the clock of a `VirtualTimeLoop` stand still from a request to the last byte of its response."""
+    """Stops the clock of a `VirtualTimeLoop` from a request to the last byte of its response."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner

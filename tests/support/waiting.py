@@ -17,11 +17,11 @@ from interactor_ext import APITimeoutError
 T = TypeVar("T")
 
 PATIENCE = 60.0
-"""Seconds after which something counts as stuck. Nothing takes nearly as long, on a busy machine neither."""
+"""After this many seconds, something counts as stuck. Nothing takes nearly as long, even on a busy machine."""
 
 
 def eventually(condition: Callable[[], object], what: str = "it") -> Literal[True]:
-    """Return True as soon as `condition` is true. It fails after `PATIENCE`."""
+    """Return True as soon as `condition` is true. Fails after `PATIENCE`."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"{what} never came true"
@@ -30,7 +30,7 @@ def eventually(condition: Callable[[], object], what: str = "it") -> Literal[Tru
 
 
 def collect_garbage() -> None:
-    """A collection of all garbage in this thread: `gc.collect` alone does nothing while another thread collects."""
+    """Collect all garbage in this thread; `gc.collect` does nothing while another thread collects."""
     collected_by: list[int] = []
 
     def note(phase: str, info: dict[str, int]) -> None:
@@ -45,7 +45,7 @@ def collect_garbage() -> None:
 
 
 async def eventually_async(condition: Callable[[], object], what: str = "it") -> None:
-    """As `eventually`; other tasks go on meanwhile."""
+    """Like `eventually`; other tasks continue in the meantime."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"{what} never came true"
@@ -55,7 +55,7 @@ async def eventually_async(condition: Callable[[], object], what: str = "it") ->
 def with_enough_time(attempt: Callable[[float], T], *seconds: float) -> T:
     """Call `attempt` with each of these times, shortest first, until it neither fails nor times out.
 
-    For what must happen within a real time limit: on a busy machine it may take a longer one.
+    For what must happen within a real time limit, which may have to be longer on a busy machine.
     """
     *shorter, longest = seconds
     for each in shorter:
@@ -70,7 +70,8 @@ def with_enough_time(attempt: Callable[[float], T], *seconds: float) -> T:
 
 
 def in_time(work: Callable[[], T]) -> T:
-    """What `work` returns or raises, in a thread. TimeoutError after `PATIENCE`; its thread is then left to itself."""
+    """Return or raise what `work` does in a thread. TimeoutError after `PATIENCE`; its thread is then left to
+    itself."""
     answer: Future[T] = Future()
 
     def do() -> None:
@@ -84,5 +85,5 @@ def in_time(work: Callable[[], T]) -> T:
 
 
 def refuse_threads(*arguments: object) -> None:
-    """What starts a thread where the system has no more."""
+    """Make thread starts fail, as if the system had no more."""
     raise RuntimeError("can't start new thread")

@@ -32,7 +32,7 @@ BANDS = {
     "layer": ("relay", "_clients", "chat", "tools", "webhooks", "telemetry", "doors", "_interactor", "_engine"),
     "generated": ("interactor_client",),
 }
-BOT = {"name": "Bot", "model": "gpt-4", "system_prompt": "Be brief."}
+BOT: Any = {"name": "Bot", "model": "gpt-4", "system_prompt": "Be brief."}
 
 
 def diagrams() -> Iterator[tuple[Path, str]]:
@@ -106,7 +106,7 @@ def client_ways() -> Iterator[tuple[str, dict[str, tuple[str, str]]]]:
 
         yield "call", traced(lambda: user.assistants.get(bot.id), file_of)
         yield "event", traced(event, file_of)
-        # Below the chat and its tools, the way is that of calls and events.
+        # Below the chat and its tools, the way is the same as for calls and events.
         yield (
             "chat",
             traced(chat, lambda path: path if re.match("interactor_ext/(chat|tools)/", path) else folder(path)),
@@ -150,7 +150,7 @@ def bands() -> str:
 
     def room_of(module: str) -> str:
         package, *inner = module.split(".")
-        # The package's own names are mostly those of the clients.
+        # The package's own names are mostly clients.
         room = package if package == "interactor_client" else inner[0] if inner else "_clients"
         return room if room in rooms else "doors"
 

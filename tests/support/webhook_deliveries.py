@@ -38,16 +38,16 @@ DATA: dict[str, dict[str, Any]] = {
 
 
 def timestamp(age: float = 0) -> str:
-    """Of an event that happened `age` seconds ago."""
+    """For an event that happened `age` seconds ago."""
     return datetime.fromtimestamp(time.time() - age, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-# The same in every body of this process, whose bytes are signed.
+# The same in every body of this process, because the bytes are signed.
 JUST_NOW = timestamp()
 
 
 def envelope(event: Any = "room.message.created", key: str = "idem_1", **changes: Any) -> dict[str, Any]:
-    """One event's JSON. A change to `...` leaves the field out."""
+    """An event's JSON. A change to `...` omits the field."""
     document = {
         "id": f"evt_{key}",
         "event": event,

@@ -16,7 +16,7 @@ Register = Callable[[WebhookRouter, dict[str, Any], Callable[[str], None]], None
 
 
 def dies_late(key: str) -> bool:
-    """Whether the process of this event is killed after the COMMIT, before the store learns of it."""
+    """Whether this event's process is killed after the COMMIT, before the store learns of it."""
     return key.endswith("0")
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the webhook tests, as a plugin: handling sync and async, and a queue."""
+"""A plugin with fixtures for webhook tests: sync and async handling, and a queue."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Receiver processes that a test feeds with deliveries and kills inside a handler.
 
-Every handler run begins with a report to the parent and goes on when the parent says so, or is killed there. So each
-kill lands inside a handler for certain, and runs, interruptions and completions are counted, not guessed.
+Every handler run starts with a report to the parent, and continues when the parent says so, or is killed there. So each
+kill hits a handler, and runs, interruptions and completions are counted rather than guessed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PATIENCE = 500.0
 
 
 class Reporting:
-    """A store or a queue that tells the parent which completions were the first."""
+    """A store or queue that tells the parent which completions were the first."""
 
     def __init__(self, inner: Any, parent: Connection) -> None:
         self._inner, self._parent = inner, parent
@@ -51,8 +51,8 @@ def receive(parent: Connection, open_store: Callable[[], Any], lease: float) -> 
 
 
 def work(parent: Connection, open_queue: Callable[[], Any], lease: float) -> None:
-    """The life of one worker process of a queue: every job is to empty it, and 503 says that nothing more is due, or
-    that the queue is out of reach.
+    """The life of a queue's worker process: every job is to empty it. 503 means that nothing more is due, or that the
+    queue can't be reached.
     """
     router = WebhookRouter(WebhookVerifier(SECRET), name=NAME, queue=Reporting(open_queue(), parent))
     _register(router, parent)
@@ -82,7 +82,7 @@ class Fleet:
         self._life, self._arguments = life, (argument, lease)
         # A victim's first handler run is killed.
         self._victims = set(victims)
-        # A fork server has imported what a process needs, so that one more takes no time.
+        # A fork server has imported what a process needs, so starting another takes no time.
         self._context: Any = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
         if sys.platform != "win32":
             self._context.set_forkserver_preload(["tests.support.webhook_effects", "django.db", "sqlalchemy.orm"])
@@ -93,7 +93,7 @@ class Fleet:
             self._start()
 
     def run(self, jobs: Iterable[Any], done: Callable[[], bool]) -> None:
-        """Hand out the jobs in their order, each again until it is answered 200, until `done` says so."""
+        """Hand out the jobs in order, each again until it gets 200, until `done` says so."""
         order = itertools.count()
         waiting = [(0.0, next(order), job) for job in jobs]
         heapq.heapify(waiting)
@@ -126,11 +126,11 @@ class Fleet:
 
     def _give(self, connection: Connection, job: Any) -> None:
         self._jobs[connection] = job
-        # The platform signs each attempt anew.
+        # The platform signs each attempt separately.
         connection.send((job, sign(job, SECRET)) if isinstance(job, bytes) else job)
 
     def _listen(self, connection: Connection) -> Any:
-        """Take one report; the job, if it has to be done again."""
+        """Take one report; the job, if it must be repeated."""
         what, value = connection.recv()
         if what == "completed":
             self.completions[value] += 1

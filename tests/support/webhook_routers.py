@@ -15,7 +15,7 @@ Handle = Callable[..., WebhookAnswer]
 
 
 def make(store: Any = None, **options: Any) -> WebhookRouter:
-    """One with a queue has the name "shop"."""
+    """A router. With a queue, its name is "shop"."""
     named = {"name": "shop"} if options.get("queue") is not None else {}
     return WebhookRouter(WebhookVerifier(SECRET), store, **named | options)
 
@@ -38,7 +38,7 @@ class Abort(BaseException):
 
 
 class Failing:
-    """A store or a queue of which some methods raise so many times, `math.inf` being for good."""
+    """A store or queue with methods that raise this many times; `math.inf` means always."""
 
     def __init__(self, inner: Any, **failures: float) -> None:
         self.inner, self.failures = inner, failures
@@ -56,7 +56,7 @@ class Failing:
 
 
 class BlockingHandler:
-    """A synchronous handler that runs until `go_on` is set, or an asynchronous one that runs without end."""
+    """A sync handler that runs until `go_on` is set, or an async one that never ends."""
 
     def __init__(self, store: Any, *, is_async: bool = False, **options: Any) -> None:
         self.router, self.runs = make(store, **options), 0
@@ -77,7 +77,7 @@ class BlockingHandler:
             await asyncio.sleep(0.001)
 
     def when_started(self, end: Callable[[asyncio.AbstractEventLoop], object], goes_on_after: float = 0.03) -> None:
-        """Call `end` once the handler runs, which goes on some seconds later."""
+        """Call `end` once the handler is running; it continues some seconds later."""
 
         async def wait() -> None:
             await self.has_started()

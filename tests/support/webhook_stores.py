@@ -1,4 +1,4 @@
-"""Event stores of every kind, all with synchronous methods, and calls with the results that they must have."""
+"""Event stores of every kind, all with synchronous methods, and calls with their expected results."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def postgres_pool(place: str, stack: ExitStack, runner: asyncio.Runner | None) -
 
 
 class Kind(NamedTuple):
-    """A class of stores, where they store (`file`, `redis`, `postgres`, or "" for their own memory), and what makes
-    their first argument of the path, socket or dsn of that place.
+    """A class of stores, where they store (`file`, `redis`, `postgres`, or "" for their own memory), and a function
+    that makes their first argument from that place's path, socket or dsn.
     """
 
     store: Any
@@ -80,14 +80,15 @@ KINDS = {
     "async postgres": Kind(AsyncPostgresEventStore, "postgres"),
     "async postgres, pool": Kind(AsyncPostgresEventStore, "postgres", postgres_pool),
 }
-"""What keeps the contract of event stores: a new store is a line here. One of a new server needs a fixture of it in
-server_fixtures.py, and a case in the fixtures `place` and `pass_time` of tests/webhooks/test_webhook_stores.py.
+"""The implementations of the event store contract: a new store is a line here. One with a new server also needs a
+fixture in server_fixtures.py, and a case in the fixtures `place` and `pass_time` of
+tests/webhooks/test_webhook_stores.py.
 """
 POSTGRES = [name for name, kind in KINDS.items() if kind.place == "postgres"]
 
 
 class Stores:
-    """Makes stores of one kind, which share what they store if the kind can. Nothing is created in PostgreSQL."""
+    """Makes stores of one kind, which share their content if the kind can. Nothing is created in PostgreSQL."""
 
     def __init__(self, kind: str, place: Any, stack: ExitStack) -> None:
         self.kind, self._stack = KINDS[kind], stack
@@ -119,7 +120,7 @@ def release(key: str, token: str) -> Step:
 
 
 def check(target: Any, steps: Iterable[Step | float], pass_time: Callable[[float], None]) -> None:
-    """Make the calls in their order, and compare what each returns. A number is of seconds that pass."""
+    """Make the calls in order, and compare what each returns. A number is the seconds that pass."""
     for number, step in enumerate(steps):
         if isinstance(step, int | float):
             pass_time(step)

@@ -1,4 +1,4 @@
-"""Deliveries of every kind with the answers that they get, whatever takes them."""
+"""Deliveries of every kind with their responses, whatever receives them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Pairs = list[tuple[str, str | bytes]]
 
 @dataclass(frozen=True)
 class Delivery:
-    """One request, and the status and word of the answer. `chunk` is the size of each chunk of a chunked body."""
+    """A request, and the status and word of its response. `chunk` is the size of each chunk of a chunked body."""
 
     name: str
     body: bytes
@@ -40,7 +40,7 @@ def expired(key: str, **changes: Any) -> bytes:
 
 
 def signed(body: bytes, secret: str = SECRET, age: float = 0, **changed: str | bytes | None) -> Pairs:
-    """Headers of a delivery. `signature` and `timestamp` replace a header, or leave it out if None."""
+    """Headers of a delivery. `signature` and `timestamp` replace a header, or omit it if None."""
     pairs: dict[str, str | bytes] = dict(sign(body, secret, timestamp=time.time() - age, event="credential.expired"))
     for name, value in changed.items():
         pairs.pop(f"X-Interactor-{name.title()}")
@@ -59,7 +59,7 @@ def signature_of(body: bytes, secret: str = SECRET) -> str:
 
 
 def table() -> list[Delivery]:
-    """Signed now. Rows of one name are in an order that matters."""
+    """Signed now. Rows with one name are in an order that matters."""
     rows: list[Delivery] = []
 
     def row(name: str, body: bytes, headers: Pairs, *answer: Any, **how: Any) -> None:

@@ -1,6 +1,6 @@
-"""A router whose events run on Celery, RQ or SQS: what receivers and workers import. `python -m` this works on SQS.
+"""A router whose events run on Celery, RQ or SQS, which receivers and workers import. `python -m` works on SQS.
 
-Each handler run is counted in Redis. The first run of a victim waits there until the test kills it.
+Each handler run is counted in Redis. A victim's first run waits there until the test kills it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A transport that keeps the requests, and responds as the platform does or as the test says."""
+"""A transport that records the requests, and responds as the platform does or as the test says."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BODY = {"name": "Bot", "model": "gpt-4", "system_prompt": "x"}
 
 
 class Wire:
-    """A transport that keeps the requests, and responds as the platform does or as `answer` says."""
+    """A transport that records the requests, and responds as the platform does or as `answer` says."""
 
     def __init__(self, answer: Callable[[httpx.Request], httpx.Response] | None = None) -> None:
         self.requests: list[httpx.Request] = []

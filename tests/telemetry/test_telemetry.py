@@ -535,6 +535,7 @@ def test_repr_of_request_ended_shows_no_secret() -> None:
         "RequestEnded(GET /tools: no response, NETWORK_ERROR)",
     ]
     assert [event.started for event in told] == [1, 2, 3]
+    assert len({*told, *told}) == 3
     assert told[1].headers["set-cookie"] == "session=s3cr3t"
     assert repr(told[2].exception) == "ReadError('s3cr3t')"
     assert all(0 < event.seconds < 60 for event in told)
