@@ -12,6 +12,8 @@ class Relay {
   messages = [];
   posts = [];
   streams = [];
+  /** How many messages each page had. */
+  pages = [];
   workflow = { id: "wfi_1", current_state: "review", status: "halted" };
   /** What waits for a decision, and who asked for it and decided. */
   approvals = [];
@@ -89,7 +91,10 @@ class Relay {
     const [page, size] = ["page", "per_page"].map((name) => Number(searchParams.get(name)));
     const newestFirst = structuredClone(this.messages).reverse();
     const meta = this.counts ? { has_more: page * size < newestFirst.length } : {};
-    const data = newestFirst.slice((page - 1) * size, page * size);
+    const listed = newestFirst.slice((page - 1) * size, page * size);
+    const known = listed.findIndex(({ id }) => id === searchParams.get("since"));
+    const data = known < 0 ? listed : listed.slice(0, known + 1);
+    this.pages.push(data.length);
     return { data: data.filter((message) => !this.hides(message)), meta };
   }
 
@@ -451,6 +456,21 @@ test("an earlier page that is late is not added to a list that has begun anew", 
   await respond();
   await loading;
   assert.deepEqual([texts().length, texts()[0]], [50, "151"]);
+});
+
+test("a page that comes back reads what is new alone, and all where a call is open or a page was missed", async () => {
+  for (let number = 0; number < 10; number++) relay.say("user", `q${number}`);
+  await open();
+  await relay.restart(() => relay.say("assistant", "a"));
+  assert.deepEqual(relay.pages.slice(0, 1).concat(relay.pages.at(-1)), [10, 2]);
+  await relay.restart(() => relay.say("assistant", "", { tool_calls: [{ id: "call_1", status: "pending" }] }));
+  assert.equal(relay.pages.at(-1), 2);
+  await relay.restart(() => (relay.messages.at(-1).tool_calls[0].status = "completed"));
+  assert.equal(relay.pages.at(-1), 12);
+  assert.equal(session.history.at(-1).tool_calls[0].status, "completed");
+  await relay.restart(() => Array.from({ length: 60 }, (_, number) => relay.say("user", `new ${number}`)));
+  assert.equal(relay.pages.at(-1), 50);
+  assert.deepEqual(texts(), relay.messages.slice(-50).map(({ content }) => content));
 });
 
 test("a message that came during the reading of history is kept", async () => {

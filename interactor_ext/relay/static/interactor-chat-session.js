@@ -108,6 +108,8 @@ export class ChatSession {
   #movedAt = this.#heardAt;
   /** How many times everything was forgotten. */
   #forgotten = 0;
+  /** The newest message of the last page that was read: the list has no gaps up to it. @type {string | undefined} */
+  #newest;
   /** When the server accepts reads again, if it said so. */
   #readAfter = 0;
   /** Until the newest page may have to be read. @type {ReturnType<typeof setTimeout> | undefined} */
@@ -566,7 +568,7 @@ export class ChatSession {
   async #refreshHistory() {
     const forgotten = this.#forgotten;
     try {
-      const { messages, hasMore } = await this.#page(1);
+      const { messages, hasMore } = await this.#page(1, this.#settled);
       if (forgotten !== this.#forgotten) return;
       this.#lay(messages, hasMore);
       this.historyError = undefined;
@@ -588,6 +590,7 @@ export class ChatSession {
    */
   #lay(page, hasMore) {
     const { isWriting } = this;
+    this.#newest = page.at(-1)?.id;
     if (page.at(-1)?.id !== this.history.at(-1)?.id) this.#movedAt = Date.now();
     const listed = new Set(page.map((message) => message.id));
     const begin = this.history.findIndex((message) => listed.has(message.id));
@@ -648,10 +651,20 @@ export class ChatSession {
     if (ENDS.has(workflow.status ?? "")) this.#instance?.stream.disconnect();
   }
 
-  /** @param {number} number */
-  async #page(number) {
+  /** The newest message that was read, where it and all before it stay as they are. */
+  get #settled() {
+    const isOpen = this.history.some((message) => message.tool_calls?.some(({ status }) => status === "pending"));
+    return isOpen || !this.history.some(({ id }) => id === this.#newest) ? undefined : this.#newest;
+  }
+
+  /**
+   * @param {number} number
+   * @param {string} [since] the id of a message from which on the page is read
+   */
+  async #page(number, since) {
+    const from = since ? `&since=${encodeURIComponent(since)}` : "";
     const { data, meta } = await this.#request(
-      `${this.#roomPath}/messages?order=desc&page=${number}&per_page=${PER_PAGE}`,
+      `${this.#roomPath}/messages?order=desc&page=${number}&per_page=${PER_PAGE}${from}`,
     );
     const isFull = data.length + (meta?.left_out ?? 0) >= PER_PAGE;
     return { messages: /** @type {Message[]} */ (data).reverse(), hasMore: meta?.has_more ?? isFull };
