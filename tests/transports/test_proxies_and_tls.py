@@ -384,6 +384,30 @@ def test_proxy_that_hangs_up_has_sent_nothing(make: Any) -> None:
     assert not caught.value.sent
 
 
+@pytest.mark.parametrize(
+    ("scheme", "replies"),
+    [
+        ("http", [b"HTTP/1.1 200 Connected\r\n\r\nmore"]),
+        ("socks5", [b"\x05\x00", b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x09more"]),
+    ],
+)
+@pytest.mark.parametrize("make", [Transport, AsyncTransport])
+def test_proxy_that_sends_bytes_before_the_request_is_refused(make: Any, scheme: str, replies: list[bytes]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+
+        def serve() -> None:
+            with listener.accept()[0] as sock:
+                for reply in replies:
+                    sock.recv(65536)
+                    sock.sendall(reply)
+
+        threads.submit(serve)
+        proxy = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        error = outcome(make(proxy=proxy), "https://127.0.0.1:9")
+    assert isinstance(error, httpx.ProxyError)
+    assert "it sent bytes before the server got a request" in str(error)
+
+
 HOSTS = ["a..b", ".b", "b" * 64, ".".join(["b" * 60] * 5), "127.0.0.1:65536"]
 
 

@@ -12,7 +12,7 @@ import httpx
 
 from interactor_ext._engine.call import Call
 from interactor_ext._engine.network import resolver
-from interactor_ext._engine.network.http1 import PIECE, Exchange
+from interactor_ext._engine.network.http1 import Exchange
 from interactor_ext._engine.network.pool import Origin
 from interactor_ext._engine.network.routes import (
     STAGGER,
@@ -76,9 +76,8 @@ class AsyncConnection(asyncio.Protocol):
         """Send a request, and return when the head of its response is there."""
         exchange = self.route.exchange(request)
         Call.of(request).late = None
-        stream = request.stream
-        if isinstance(stream, httpx.ByteStream) and len(content := b"".join(stream)) <= PIECE:
-            self._transport.write(exchange.whole(content))
+        if (whole := exchange.at_once(request.stream)) is not None:
+            self._transport.write(whole)
         else:
             await self._write(exchange, request)
         while exchange.head is None:

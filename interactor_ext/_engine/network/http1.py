@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 
 import h11
@@ -38,17 +38,21 @@ class Exchange:
         self._body: list[bytes] = []
         self._is_cut_off = False
 
-    def pieces(self, stream: Any) -> Iterable[bytes]:
-        """What is to be sent for a request whose body is this stream of httpx, in pieces of at most `PIECE` bytes."""
-        is_known = isinstance(stream, httpx.ByteStream)
-        return _cut(self.whole(b"".join(stream))) if is_known else self._pieces_of_iterator(stream)
+    def at_once(self, stream: Any) -> bytes | None:
+        """The whole request, if its body is in memory and small. Otherwise it must be sent in pieces."""
+        if isinstance(stream, httpx.ByteStream) and len(content := b"".join(stream)) <= PIECE:
+            return self.whole(content)
+        return None
+
+    def pieces(self, stream: Any) -> Iterator[bytes]:
+        """The request with this body in pieces of at most `PIECE` bytes."""
+        yield self._begin()
+        for chunk in stream:
+            yield from _cut(self._more(chunk))
+        yield from _cut(self._end())
 
     async def pieces_async(self, stream: Any) -> AsyncIterator[bytes]:
-        """As `pieces`."""
-        if isinstance(stream, httpx.ByteStream):
-            for piece in self.pieces(stream):
-                yield piece
-            return
+        """The same for an async body."""
         yield self._begin()
         async for chunk in stream:
             for piece in _cut(self._more(chunk)):
@@ -78,6 +82,11 @@ class Exchange:
         except h11.RemoteProtocolError as error:
             raise httpx.RemoteProtocolError(str(error)) from error
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether bytes were received after a complete response."""
+        return self._parser is not None and self._parser.trailing_data[0] != b""
+
     def take(self) -> bytes:
         """The part of the body that was received since the last call."""
         body = self._body
@@ -100,12 +109,6 @@ class Exchange:
             and not self._is_cut_off
             and not (self.head is not None and self.head.status in (204, 304) and announces_body(self.head.headers))
         )
-
-    def _pieces_of_iterator(self, stream: Iterable[bytes]) -> Iterator[bytes]:
-        yield self._begin()
-        for chunk in stream:
-            yield from _cut(self._more(chunk))
-        yield from _cut(self._end())
 
     def _begin(self) -> bytes:
         method, target, headers = self._request
@@ -147,8 +150,6 @@ class Exchange:
 
 
 def _cut(data: bytes) -> list[bytes]:
-    if len(data) <= PIECE:
-        return [data] if data else []
     return [data[start : start + PIECE] for start in range(0, len(data), PIECE)]
 
 

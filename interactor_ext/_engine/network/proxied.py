@@ -15,6 +15,8 @@ Handshake = Generator[bytes, bytes, None]
 """Yields what is to be sent; is sent what was received, any number of bytes at a time, and b"" at the end of the
 connection. Raises httpx.ProxyError.
 """
+# The server behind it can't have sent anything, because it has no request yet.
+_UNASKED = "it sent bytes before the server got a request"
 # RFC 1928, section 6.
 _SOCKS_ERRORS = (
     "",
@@ -96,6 +98,8 @@ def _connect(proxy: httpx.Proxy, host: bytes, port: int) -> Handshake:
         data = yield b""
     if not 200 <= exchange.head.status < 300:
         raise httpx.ProxyError(f"it responded with status {exchange.head.status}")
+    if exchange.is_followed:
+        raise httpx.ProxyError(_UNASKED)
 
 
 def _socks5(proxy: httpx.Proxy, host: bytes, port: int) -> Handshake:
@@ -119,6 +123,8 @@ def _socks5(proxy: httpx.Proxy, host: bytes, port: int) -> Handshake:
         raise httpx.ProxyError(f"it can't connect: {_SOCKS_ERRORS[reply] if known else f'error {reply}'}")
     (length,) = (yield from reader.exact(1)) if kind == 3 else (4 if kind == 1 else 16,)
     yield from reader.exact(length + 2)  # the address that it connected from
+    if reader.received:
+        raise httpx.ProxyError(_UNASKED)
 
 
 def _address(host: bytes) -> bytes:
@@ -131,14 +137,14 @@ def _address(host: bytes) -> bytes:
 
 class _Reader:
     def __init__(self) -> None:
-        self._received = b""
+        self.received = b""
 
     def exact(self, size: int, to_send: bytes = b"") -> Generator[bytes, bytes, bytes]:
-        while len(self._received) < size:
+        while len(self.received) < size:
             data = yield to_send
             if not data:
                 raise httpx.ProxyError("it closed the connection")
-            self._received += data
+            self.received += data
             to_send = b""
-        taken, self._received = self._received[:size], self._received[size:]
+        taken, self.received = self.received[:size], self.received[size:]
         return taken

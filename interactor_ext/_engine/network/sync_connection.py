@@ -9,16 +9,15 @@ import selectors
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx
 
 from interactor_ext._engine.network import resolver
 from interactor_ext._engine.network.http1 import PIECE, Exchange
 from interactor_ext._engine.network.pool import Origin
-from interactor_ext._engine.network.proxied import Handshake
 from interactor_ext._engine.network.routes import (
     STAGGER,
     Hop,
@@ -30,6 +29,9 @@ from interactor_ext._engine.network.routes import (
     seconds_for,
 )
 from interactor_ext._engine.responses.connection_error import handler_behind
+
+if TYPE_CHECKING:
+    from interactor_ext._engine.network.proxied import Handshake
 
 T = TypeVar("T")
 
@@ -74,7 +76,8 @@ class SyncConnection:
     def send(self, request: httpx.Request) -> Exchange:
         """Send a request, and return when the head of its response is there."""
         exchange = self.route.exchange(request)
-        self._write(exchange, request)
+        whole = exchange.at_once(request.stream)
+        self._write(exchange, request, exchange.pieces(request.stream) if whole is None else (whole,))
         while exchange.head is None:
             exchange.receive(self.receive(request))
         return exchange
@@ -127,8 +130,8 @@ class SyncConnection:
             with contextlib.suppress(OSError):  # it is closed already
                 self._socket.shutdown(socket.SHUT_RDWR)
 
-    def _write(self, exchange: Exchange, request: httpx.Request) -> None:
-        for number, data in enumerate(exchange.pieces(request.stream)):
+    def _write(self, exchange: Exchange, request: httpx.Request, pieces: Iterable[bytes]) -> None:
+        for number, data in enumerate(pieces):
             try:
                 if number and self._is_answered(exchange):
                     exchange.cut_off()
