@@ -44,6 +44,7 @@ class Call:
 
     operation: Operation | None = None
     is_for_account_server: bool = False
+    is_stream: bool = False
     api: Api = _ANY_API
     namespace: str | None = None
     path: str = ""
@@ -89,15 +90,13 @@ class Call:
 
     @classmethod
     def for_operation(cls, operation: Operation | None) -> Call:
-        return cls(operation, operation is not None and operation.server == "account")
+        if operation is None:
+            return cls()
+        return cls(operation, is_for_account_server=operation.server == "account", is_stream=operation.stream)
 
     def __repr__(self) -> str:
         name = None if self.operation is None else self.operation.id
         return f"Call({name!r}, namespace={self.namespace!r}, ends_at={self.ends_at})"  # no secrets
-
-    @property
-    def is_stream(self) -> bool:
-        return self.operation is not None and self.operation.stream
 
     @property
     def url_variable(self) -> str:

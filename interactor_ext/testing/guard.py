@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 
-from interactor_ext._engine import network
 from interactor_ext._engine.errors import ConfigurationError
+from interactor_ext._engine.network import routes
 from interactor_ext._engine.network.async_transport import AsyncTransport
 from interactor_ext._engine.network.pool import Origin, origin_of
 from interactor_ext._engine.network.sync_transport import Transport
@@ -37,16 +37,16 @@ class PlatformGuard:
     @property
     def is_up(self) -> bool:
         """Whether other hosts are refused."""
-        return network.guard == self._lead
+        return routes.guard == self._lead
 
     def up(self) -> None:
         """Refuse other hosts from now on. Calling it twice is harmless."""
-        network.guard = self._lead
+        routes.guard = self._lead
 
     def down(self) -> None:
         """Allow all hosts again."""
         if self.is_up:
-            network.guard = None
+            routes.guard = None
 
     def lead_to(self, sandbox_url: str | None) -> None:
         """Lead clients with the pytest plugin's settings to the sandbox there."""

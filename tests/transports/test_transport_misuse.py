@@ -23,7 +23,7 @@ from interactor_ext import (
 )
 from interactor_ext._engine.waiting.threads import DaemonThreads
 from interactor_ext.transports import AsyncTransport, Transport
-from tests.support.scripted_server import Connection, FaultServer, send_and, settings_of
+from tests.support.scripted_server import ASSISTANT, Connection, FaultServer, js, send_and, settings_of
 from tests.support.waiting import collect_garbage, refuse_threads
 
 SETTINGS = settings_of("http://localhost:9", max_retries=0)
@@ -76,8 +76,8 @@ OUT_OF_FILES = """
 import asyncio, os, resource, sys
 from interactor_ext import APIConnectionError, AsyncInteractorClient, InteractorClient
 
-settings = {"client_id": "a", "client_secret": "b", "max_retries": 0, "timeout": 60}
-urls = {name: "http://%s:9/api/v1" % sys.argv[2] for name in ("core_api_url", "account_server_url")}
+urls = dict.fromkeys(("core_api_url", "account_server_url"), sys.argv[2])
+settings = {"client_id": "a", "client_secret": "b", "max_retries": 0, "timeout": 60, **urls}
 files = []
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
 
@@ -89,27 +89,20 @@ def use_up():
         pass
 
 def sync():
-    with InteractorClient(**settings, **urls) as client:
-        client.assistants.list()
+    with InteractorClient(**settings) as client:
+        client.assistants.get("asst_1")
+        use_up()
+        client.assistants.get("asst_1")
 
 async def asynchronous():
-    transport = None
-    async with AsyncInteractorClient(**settings, **urls, transport=transport) as client:
-        try:
-            await client.assistants.list()  # loads all modules
-        except APIConnectionError:
-            use_up()
-        await client.assistants.list()
+    async with AsyncInteractorClient(**settings) as client:
+        await client.assistants.get("asst_1")
+        await asyncio.sleep(0)  # the loop closes the connection
+        use_up()
+        await client.assistants.get("asst_1")
 
 try:
-    if sys.argv[1] == "sync":
-        try:
-            sync()
-        except APIConnectionError:
-            use_up()
-        sync()
-    else:
-        asyncio.run(asynchronous())
+    sync() if sys.argv[1] == "sync" else asyncio.run(asynchronous())
 except APIConnectionError as error:
     files.clear()
     print(error.sent, error)
@@ -120,9 +113,12 @@ except APIConnectionError as error:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("over", ["sync", "async"])
 def test_too_many_open_files_are_named(over: str, host: str) -> None:
-    command = [sys.executable, "-c", OUT_OF_FILES, over, host]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert run.stdout.startswith("False POST /oauth/token"), run.stdout + run.stderr
+    """Also by the first failure of a process, which can't import a module any more."""
+    with FaultServer([send_and(js(200, {"data": ASSISTANT}, "Connection: close"))]) as server:
+        url = server.url.replace("127.0.0.1", host)
+        command = [sys.executable, "-c", OUT_OF_FILES, over, url]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert run.stdout.startswith("False GET /assistants/{assistant_id}"), run.stdout + run.stderr
     assert "too many open files" in run.stdout
     assert "INTERACTOR_" not in run.stdout
 

@@ -12,13 +12,13 @@ import httpx
 
 from interactor_ext._engine.call import Call
 from interactor_ext._engine.fork import release_inherited
-from interactor_ext._engine.network import guarded_origin, hooks
+from interactor_ext._engine.network import hooks
 from interactor_ext._engine.network.async_connection import AsyncConnection
 from interactor_ext._engine.network.http1 import Exchange
 from interactor_ext._engine.network.per_loop import PerLoop
 from interactor_ext._engine.network.pool import ConnectionCounts, Pool, Use
 from interactor_ext._engine.network.proxies_and_tls import Certificate, Proxy, Verify
-from interactor_ext._engine.network.routes import Routes, seconds_for
+from interactor_ext._engine.network.routes import Routes, guarded_origin, seconds_for
 from interactor_ext._engine.waiting import TaskWaiter
 
 _NO_CONNECTION_FREE = functools.partial(httpx.PoolTimeout, "all connections are in use")

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import httpx
 
-from interactor_ext._engine import network
 from interactor_ext._engine.call import Call, describe_request
 from interactor_ext._engine.call_log import log_attempt, log_retry
 from interactor_ext._engine.errors import APITimeoutError, CircuitOpenError, InteractorError
 from interactor_ext._engine.logs import logger
+from interactor_ext._engine.network import routes
 from interactor_ext._engine.network.circuit_breaker import CircuitBreaker, Permit
 from interactor_ext._engine.responses import status_error
 from interactor_ext._engine.responses.connection_error import connection_error, interrupt_behind, may_have_been_sent
@@ -132,8 +132,8 @@ class Attempts:
     def as_sent(self, transport: object) -> httpx.Request:
         """The request with its whole URL."""
         request, hidden = self.request, self.call.hidden_query
-        if network.guard is not None:
-            network.guarded_origin(request.url, transport)
+        if routes.guard is not None:
+            routes.guarded_origin(request.url, transport)
         if hidden is None:
             return request
         url = request.url.copy_merge_params(hidden)

@@ -6,14 +6,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from interactor_ext._engine.equality import EqualBySettings
 from interactor_ext._engine.fork import after_fork_in_child, fork_safe_lock
-from interactor_ext._engine.network import circuits
-
-if TYPE_CHECKING:
-    from interactor_ext._engine.network.circuits import Circuits
+from interactor_ext._engine.network.circuits import Circuits
 
 
 class CircuitBreaker(EqualBySettings):
@@ -59,7 +56,7 @@ class CircuitBreaker(EqualBySettings):
         if failed or self._circuits is not None:
             with self._lock:
                 if self._circuits is None:
-                    self._circuits = circuits.Circuits(self._failures, self._cool_down, self._clock)
+                    self._circuits = Circuits(self._failures, self._cool_down, self._clock)
                 self._circuits.record(permit.host, permit.namespace, permit.generations, failed)
 
     def _reset(self) -> None:

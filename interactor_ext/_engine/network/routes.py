@@ -7,7 +7,7 @@ import math
 import select
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import httpx
@@ -16,7 +16,7 @@ from interactor_ext._engine.call import Call
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.network import proxied
 from interactor_ext._engine.network.http1 import Exchange
-from interactor_ext._engine.network.pool import Origin
+from interactor_ext._engine.network.pool import Origin, origin_of
 from interactor_ext._engine.network.proxies_and_tls import Certificate, Proxy, Verify, chosen_proxy, tls_context
 from interactor_ext._engine.network.short_way import ShortExchange
 
@@ -25,6 +25,12 @@ STAGGER = 0.25
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_HOST = 255
 _HIGHEST_PORT = 65535
+
+guard: Callable[[Origin, object], Origin] | None = None
+"""Returns where to connect to for requests to an origin, or raises an InteractorError if a test mustn't reach it. The
+second argument is the transport before it gets the request, or None if it is ours and about to send. Only
+`interactor_ext.testing` sets it.
+"""
 
 
 class Hop(NamedTuple):
@@ -104,6 +110,12 @@ class Routes:
         context = (proxy.ssl_context or self.context) if is_https else None
         hop = Hop(proxy.url.raw_host.decode("ascii"), proxy.url.port or default, context)
         return Route(origin, server, proxy, hop, proxied.proxy_name(proxy, source))
+
+
+def guarded_origin(url: httpx.URL, transport: object = None) -> Origin:
+    """Asked for each request: one that was allowed in an earlier test may have left its connection."""
+    origin = origin_of(url)
+    return origin if guard is None else guard(origin, transport)
 
 
 def _check_host(host: str, port: int | None) -> None:

@@ -15,11 +15,11 @@ import httpx
 from interactor_ext._engine.call import Call
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.fork import after_fork_in_child, notice_fork
-from interactor_ext._engine.network import guarded_origin, hooks
+from interactor_ext._engine.network import hooks
 from interactor_ext._engine.network.http1 import Exchange
 from interactor_ext._engine.network.pool import ConnectionCounts, Pool, Use
 from interactor_ext._engine.network.proxies_and_tls import Certificate, Proxy, Verify
-from interactor_ext._engine.network.routes import Routes, is_injected, seconds_for
+from interactor_ext._engine.network.routes import Routes, guarded_origin, is_injected, seconds_for
 from interactor_ext._engine.network.sync_connection import SyncConnection
 from interactor_ext._engine.waiting import TRANSPORT_CLOSED, ThreadWaiter
 from interactor_ext._engine.waiting.closer import closer
