@@ -12,6 +12,7 @@ import threading
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ from interactor_ext._engine.streams.stream import _wake_reader as wake_reader
 from interactor_ext._engine.waiting.closer import start_closer
 from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.interrupts import runs_interrupted_in_each_line
+from tests.support.modes import Awaited, at_once, sync_and_async
 from tests.support.scripted_server import Connection, FaultServer, Request, fine, send_and, slow
 from tests.support.waiting import collect_garbage, eventually, eventually_async
 
@@ -68,74 +70,94 @@ def counted(server: FaultServer) -> list[int]:
     return found
 
 
-async def test_sequential_calls_reuse_one_connection(client: httpx.AsyncClient, server: FaultServer) -> None:
-    for _ in range(20):
-        assert (await client.get(PATH)).status_code == 200
-    assert server.open_connections == 1
+# Of both transports
 
 
-async def test_max_connections_bounds_calls_and_all_of_them_finish(
-    client: httpx.AsyncClient, server: FaultServer
+@asynccontextmanager
+async def http_of(mode: str, base_url: str = "", **options: Any) -> AsyncIterator[Any]:
+    """A client of httpx over one of the transports, to be used as an async one."""
+    if mode == "sync":
+        with httpx.Client(transport=Transport(**options), base_url=base_url, timeout=60) as client:
+            yield Awaited(client)
+    else:
+        async with httpx.AsyncClient(transport=AsyncTransport(**options), base_url=base_url, timeout=60) as other:
+            yield other
+
+
+async def get(client: Any, url: str = PATH) -> int:
+    return int((await client.get(url)).status_code)
+
+
+@sync_and_async
+async def test_calls_reuse_a_connection_and_wait_for_a_place(mode: str, server: FaultServer) -> None:
+    async with http_of(mode, server.url, max_connections=2) as client:
+        for _ in range(5):
+            assert await get(client) == 200
+        assert server.open_connections == 1
+        most = counted(server)
+        assert await at_once(mode, *(get(client) for _ in range(20))) == [200] * 20
+        assert max(most) == 2
+        assert client._transport.connections() == (2, 2, 0)
+
+
+@sync_and_async
+async def test_call_that_waits_for_a_place_raises_pool_timeout(mode: str, server: FaultServer) -> None:
+    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
+    async with http_of(mode, server.url, max_connections=1) as client:
+        async with client.stream("GET", PATH):
+            with pytest.raises(httpx.PoolTimeout, match="all connections are in use"):
+                await client.get(PATH, timeout=httpx.Timeout(60, pool=0.05))
+            assert client._transport.connections() == (1, 0, 0)
+        server.script = [fine]
+        assert await get(client) == 200
+
+
+@sync_and_async
+async def test_streams_and_calls_have_separate_bounds(mode: str, server: FaultServer) -> None:
+    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
+    timeouts = {"timeout": {"pool": 0.05, "read": 60}}
+    async with http_of(mode, server.url, max_connections=2, max_streams=2) as client, AsyncExitStack() as streams:
+        for _ in range(2):
+            await streams.enter_async_context(client.stream("GET", PATH, extensions={"operation": STREAM}))
+        with pytest.raises(httpx.PoolTimeout):
+            await client.send(
+                httpx.Request("GET", server.url, extensions={"operation": STREAM, **timeouts}), stream=True
+            )
+        server.script = [fine]
+        assert await at_once(mode, *(get(client) for _ in range(8))) == [200] * 8
+        await streams.aclose()
+        await eventually_async(lambda: server.open_connections <= 2, "the streams' connections are closed")
+        transport = client._transport.connections()
+        assert transport.open == transport.idle
+
+
+@sync_and_async
+async def test_new_origin_evicts_an_idle_connection_when_the_pool_is_full(mode: str, server: FaultServer) -> None:
+    with FaultServer() as other:
+        async with http_of(mode, max_connections=2) as client:
+            for url in (server.url, other.url, server.url):
+                await at_once(mode, *(get(client, f"{url}{PATH}") for _ in range(4)))
+                assert client._transport.connections().open <= 2
+            await eventually_async(lambda: server.open_connections + other.open_connections <= 2)
+
+
+@sync_and_async
+async def test_connections_that_were_idle_too_long_are_closed_after_another_call(
+    mode: str, server: FaultServer
 ) -> None:
-    most = counted(server)
-    responses = await asyncio.gather(*(client.get(PATH) for _ in range(40)))
-    assert {response.status_code for response in responses} == {200}
-    assert max(most) == 4
-    assert free_turns(client) == (4, 2)
+    async with http_of(mode, server.url, keepalive_expiry=0.01) as client:
+        await at_once(mode, *(get(client) for _ in range(5)))
+        while server.open_connections > 1:
+            assert await get(client) == 200
+
+
+# Of one of them
 
 
 async def test_calls_that_wait_for_a_connection_are_served_in_order(server: FaultServer) -> None:
     async with httpx.AsyncClient(transport=AsyncTransport(max_connections=1), base_url=server.url) as client:
         await asyncio.gather(*(client.get(f"/api/v1/assistants/{number}") for number in range(30)))
     assert [int(request.target.rpartition("/")[2]) for request in server.seen] == list(range(30))
-
-
-async def test_waiting_for_a_connection_raises_pool_timeout(client: httpx.AsyncClient, server: FaultServer) -> None:
-    server.script = [send_and(b"", lambda connection: connection.stall())]
-    busy = [asyncio.create_task(client.get(PATH)) for _ in range(4)]
-    await eventually_async(lambda: len(server.seen) == 4, "four calls are under way")
-    with pytest.raises(httpx.PoolTimeout):
-        await client.get(PATH, timeout=httpx.Timeout(5, pool=0.05))
-    for task in busy:
-        task.cancel()
-    await asyncio.gather(*busy, return_exceptions=True)
-    server.script = [fine]
-    assert (await client.get(PATH)).status_code == 200
-    assert free_turns(client) == (4, 2)
-
-
-async def test_streams_and_calls_have_separate_bounds(client: httpx.AsyncClient, server: FaultServer) -> None:
-    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
-    request = client.build_request("GET", PATH, extensions={"operation": STREAM})
-    streams = [await client.send(request, stream=True) for _ in range(2)]
-    extensions = {"operation": STREAM, "timeout": {"pool": 0.05, "read": 5}}
-    one_more = client.build_request("GET", PATH, extensions=extensions)
-    with pytest.raises(httpx.PoolTimeout):
-        await client.send(one_more, stream=True)
-    server.script = [fine]
-    assert len(await asyncio.gather(*(client.get(PATH) for _ in range(8)))) == 8
-    for stream in streams:
-        await stream.aclose()
-    assert free_turns(client) == (4, 2)
-    await eventually_async(lambda: server.open_connections <= 4, "the streams' connections are closed")
-
-
-def test_sync_streams_and_calls_have_separate_bounds(server: FaultServer) -> None:
-    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
-    transport = Transport(max_connections=2, max_streams=2)
-    with httpx.Client(transport=transport, base_url=server.url, timeout=60) as client:
-        streams = [
-            client.send(client.build_request("GET", PATH, extensions={"operation": STREAM}), stream=True)
-            for _ in range(2)
-        ]
-        extensions = {"operation": STREAM, "timeout": {"pool": 0.05, "read": 60}}
-        with pytest.raises(httpx.PoolTimeout):
-            client.send(client.build_request("GET", PATH, extensions=extensions), stream=True)
-        server.script = [fine]
-        assert client.get(PATH).status_code == 200
-        for stream in streams:
-            stream.close()
-        assert transport.connections() == (1, 1, 0)
 
 
 async def test_failed_calls_leave_the_connections_of_others_alone(
@@ -214,26 +236,6 @@ async def test_stream_cancelled_while_read_releases_its_connection(
     await eventually_async(lambda: server.open_connections == 0, "the streams' connections are closed")
 
 
-async def test_idle_connections_are_closed_after_keepalive_expiry(server: FaultServer) -> None:
-    async with httpx.AsyncClient(transport=AsyncTransport(keepalive_expiry=0.05), base_url=server.url) as client:
-        await asyncio.gather(*(client.get(PATH) for _ in range(5)))
-        await asyncio.sleep(0.1)
-        assert (await client.get(PATH)).status_code == 200
-        await eventually_async(lambda: server.open_connections == 1, "the call closes the expired connections")
-
-
-async def test_new_origin_evicts_an_idle_connection_when_the_pool_is_full(server: FaultServer) -> None:
-    with FaultServer() as other:
-        transport = AsyncTransport(max_connections=2)
-        async with httpx.AsyncClient(transport=transport) as client:
-            for _ in range(2):
-                await asyncio.gather(*(client.get(f"{server.url}{PATH}") for _ in range(2)))
-                await asyncio.gather(*(client.get(f"{other.url}{PATH}") for _ in range(2)))
-            await eventually_async(
-                lambda: server.open_connections + other.open_connections <= 2, "two connections in all"
-            )
-
-
 async def test_open_streams_evict_no_idle_connection(server: FaultServer) -> None:
     stall = send_and(EVENTS, lambda connection: connection.stall())
     server.script = [stall, stall, fine]
@@ -249,12 +251,8 @@ async def test_open_streams_evict_no_idle_connection(server: FaultServer) -> Non
             await stream.aclose()
 
 
-both_kinds = pytest.mark.parametrize("kind", [AsyncTransport])
-
-
-@both_kinds
-def test_one_client_works_in_concurrent_event_loops(server: FaultServer, kind: type[httpx.AsyncBaseTransport]) -> None:
-    transport = kind()
+def test_one_client_works_in_concurrent_event_loops(server: FaultServer) -> None:
+    transport = AsyncTransport()
     statuses: list[int] = []
 
     async def calls() -> None:
@@ -272,11 +270,10 @@ def test_one_client_works_in_concurrent_event_loops(server: FaultServer, kind: t
 
 
 @pytest.mark.parametrize("turns", range(8))
-@pytest.mark.parametrize("kind", [AsyncTransport])
 def test_loop_that_ends_while_another_closes_the_transport_leaves_no_connection_open(
-    server: FaultServer, kind: Callable[[], AsyncTransport], turns: int
+    server: FaultServer, turns: int
 ) -> None:
-    transport = kind()
+    transport = AsyncTransport()
 
     async def call() -> None:
         await httpx.AsyncClient(transport=transport, base_url=server.url).get(PATH)
@@ -294,10 +291,8 @@ def test_loop_that_ends_while_another_closes_the_transport_leaves_no_connection_
 
 
 @pytest.mark.parametrize("phase", ["main", "shutdown_asyncgens", "shutdown_default_executor"])
-@pytest.mark.parametrize("kind", [AsyncTransport])
 def test_closing_from_another_thread_in_the_last_step_of_a_loop_leaves_no_pending_task(
     server: FaultServer,
-    kind: Callable[[], AsyncTransport],
     phase: str,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -305,7 +300,7 @@ def test_closing_from_another_thread_in_the_last_step_of_a_loop_leaves_no_pendin
     """`asyncio.run` cancels the tasks that exist when the main one ends, and does not wait for later ones."""
     unraisable: list[str] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda raised: unraisable.append(str(raised.exc_value)))
-    held = [kind()]
+    held = [AsyncTransport()]
 
     def close_from_another_thread() -> None:
         closing = threading.Thread(target=asyncio.run, args=(held[0].aclose(),))
@@ -413,17 +408,6 @@ def test_interpreter_exits_silently_with_open_transports(server: FaultServer) ->
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_sync_calls_reuse_a_connection_and_wait_for_a_place(server: FaultServer) -> None:
-    with httpx.Client(transport=Transport(max_connections=2), base_url=server.url, timeout=60) as client:
-        for _ in range(5):
-            assert client.get(PATH).status_code == 200
-        assert server.open_connections == 1
-        most = counted(server)
-        with ThreadPoolExecutor(8) as threads:
-            assert {response.status_code for response in threads.map(client.get, [PATH] * 20)} == {200}
-        assert max(most) == 2
-
-
 def address(response: httpx.Response) -> object:
     return response.extensions["network_stream"].get_extra_info("client_addr")
 
@@ -482,40 +466,6 @@ def test_sync_calls_that_wait_for_a_place_are_woken(server: FaultServer, monkeyp
             first.close()
             second.close()
         assert [call.result().status_code for call in waiting] == [200] * 4
-
-
-def test_sync_call_that_waits_for_a_place_raises_pool_timeout(server: FaultServer) -> None:
-    server.script = [send_and(EVENTS, lambda connection: connection.stall())]
-    transport = Transport(max_connections=1)
-    with httpx.Client(transport=transport, base_url=server.url, timeout=60) as client:
-        with client.stream("GET", PATH):
-            with pytest.raises(httpx.PoolTimeout, match="all connections are in use"):
-                client.get(PATH, timeout=httpx.Timeout(60, pool=0.05))
-            assert transport.connections() == (1, 0, 0)
-        server.script = [fine]
-        assert client.get(PATH).status_code == 200
-
-
-def test_sync_connection_that_was_idle_too_long_is_closed_after_another_call(server: FaultServer) -> None:
-    with httpx.Client(transport=Transport(keepalive_expiry=0.01), base_url=server.url, timeout=60) as client:
-        with ThreadPoolExecutor(4) as threads:
-            list(threads.map(client.get, [PATH] * 8))
-
-        def one_is_left() -> bool:
-            client.get(PATH)
-            return server.open_connections <= 1
-
-        eventually(one_is_left)
-
-
-def test_sync_call_to_a_new_origin_evicts_an_idle_connection_when_the_pool_is_full(server: FaultServer) -> None:
-    transport = Transport(max_connections=2)
-    with FaultServer() as other, httpx.Client(transport=transport, timeout=60) as client:
-        for url in (server.url, other.url, server.url):
-            with ThreadPoolExecutor(2) as threads:
-                list(threads.map(client.get, [f"{url}{PATH}"] * 4))
-            assert transport.connections().open <= 2
-        eventually(lambda: server.open_connections + other.open_connections <= 2)
 
 
 def test_closing_sync_transport_wakes_waiting_threads(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ from tests.support.forks import ended_well, in_child, in_threads, needs_fork
 from tests.support.postgres_server import PostgresServer
 from tests.support.waiting import collect_garbage
 from tests.support.webhook_deliveries import SECRET, delivery
-from tests.support.webhook_stores import KINDS, OneLoop, Step, Stores, check, claim, complete, release
+from tests.support.webhook_stores import CONTRACTS, KINDS, OneLoop, Stores, check
 
 pytest_plugins = ["tests.support.server_fixtures"]
 
@@ -92,87 +92,8 @@ def pass_time(stores: Stores, request: pytest.FixtureRequest) -> Callable[[float
     return pass_time
 
 
-# Of stores that remember what they have handled for 300 s.
-CONTRACT: dict[str, list[Step | float]] = {
-    "an event is claimed once and completed once": [
-        claim("k", "one", CLAIMED),
-        claim("k", "two", IN_PROGRESS),
-        claim("other", "two", CLAIMED),
-        complete("k", "one", True),
-        claim("k", "two", COMPLETED),
-        complete("k", "two", False),
-        claim("k", "two", COMPLETED),
-    ],
-    "a released event can be claimed again": [
-        claim("k", "one", CLAIMED),
-        release("k", "one"),
-        claim("k", "two", CLAIMED),
-    ],
-    "only the holder of a claim can release it": [
-        claim("k", "one", CLAIMED),
-        release("k", "two"),
-        release("unknown", "two"),
-        claim("k", "two", IN_PROGRESS),
-    ],
-    "a completed event cannot be released": [
-        claim("k", "one", CLAIMED),
-        complete("k", "one", True),
-        release("k", "one"),
-        claim("k", "two", COMPLETED),
-    ],
-    "a claim expires with its lease": [
-        claim("k", "one", CLAIMED, lease=300),
-        claim("k", "two", IN_PROGRESS),
-        301,
-        claim("k", "two", CLAIMED),
-        release("k", "one"),
-        claim("k", "three", IN_PROGRESS),
-    ],
-    "a claim is renewed by its holder alone": [
-        claim("k", "one", CLAIMED, lease=300),
-        200,
-        claim("k", "one", CLAIMED, lease=300),
-        200,
-        claim("k", "two", IN_PROGRESS),
-        release("k", "one"),
-        claim("k", "two", CLAIMED),
-        complete("k", "two", True),
-        claim("k", "two", COMPLETED),
-    ],
-    "the first completion counts, whoever holds the claim": [
-        claim("k", "slow", CLAIMED, lease=300),
-        301,
-        claim("k", "fast", CLAIMED),
-        complete("k", "slow", True),
-        complete("k", "fast", False),
-        release("k", "fast"),
-        claim("k", "late", COMPLETED),
-    ],
-    "a completion without a claim counts": [
-        complete("k", "one", True),
-        claim("k", "late", COMPLETED),
-    ],
-    "a completed event is forgotten after the ttl": [
-        claim("k", "one", CLAIMED),
-        complete("k", "one", True),
-        claim("k", "two", COMPLETED),
-        301,
-        claim("k", "two", CLAIMED),
-    ],
-    "an event that was completed longer ago than the ttl is completed anew": [
-        complete("k", "one", True),
-        complete("k", "two", False),
-        301,
-        complete("k", "two", True),
-        complete("k", "three", False),
-    ],
-}
-
-
-@pytest.mark.parametrize("steps", CONTRACT.values(), ids=CONTRACT)
-def test_store_keeps_its_contract(
-    stores: Stores, pass_time: Callable[[float], None], steps: list[Step | float]
-) -> None:
+@pytest.mark.parametrize("steps", CONTRACTS["stores"].values(), ids=CONTRACTS["stores"])
+def test_store_keeps_its_contract(stores: Stores, pass_time: Callable[[float], None], steps: list[Any]) -> None:
     store = stores(ttl=300)
     assert isinstance(store.store if isinstance(store, OneLoop) else store, EventStore)
     check(store, steps, pass_time)
@@ -567,106 +488,11 @@ def queue(
         yield postgres_queue
 
 
-def step(method: str) -> Callable[..., Step]:
-    return lambda *arguments, gives: (method, arguments, gives)
-
-
-put, take, renew, retry, put_back, bury = map(step, ("put", "take", "renew", "retry", "put_back", "bury"))
 KEYS_OF_SERVICES = ("shop:a", "shop-2:a", "shop", "billing:a", "shop:b")
-# Of a queue that remembers what was handled for 300 s. What is taken: the key, the body and the number of the attempt.
-CONTRACT_OF_QUEUES: dict[str, list[Step | float]] = {
-    "an event is taken once and completed once": [
-        take("t", 60, gives=None),
-        put("k", "é".encode(), gives=True),
-        put("k", b"other bytes", gives=False),
-        take("one", 60, gives=("k", "é".encode(), 1)),
-        take("two", 60, gives=None),
-        put("k", b"", gives=False),
-        complete("k", "one", True),
-        complete("k", "two", False),
-        put("k", b"", gives=False),
-        take("two", 60, gives=None),
-    ],
-    "what is due for longest is taken first": [
-        *(step for key in "abc" for step in (put(key, b"", gives=True), 1)),
-        *(take(key, 60, gives=(key, b"", 1)) for key in "abc"),
-    ],
-    "the events of other services are not taken": [
-        *(step for key in KEYS_OF_SERVICES for step in (put(key, b"", gives=True), 1)),
-        *(take(key, 60, "shop", gives=(key, b"", 1)) for key in ("shop:a", "shop:b")),
-        take("t", 60, "shop", gives=None),
-        *(take(key, 60, gives=(key, b"", 1)) for key in ("shop-2:a", "shop", "billing:a")),
-    ],
-    "a failed event is taken again when it is due": [
-        put("k", b"x", gives=True),
-        take("one", 60, gives=("k", b"x", 1)),
-        retry("k", "one", 300, "broken", gives=True),
-        take("two", 60, gives=None),
-        301,
-        take("two", 60, gives=("k", b"x", 2)),
-    ],
-    "an event that is put back has lost no attempt": [
-        put("k", b"x", gives=True),
-        *[
-            take("one", 60, gives=("k", b"x", 1)),
-            put_back("k", "another", 0, gives=False),
-            put_back("k", "one", 300, gives=True),
-            put_back("k", "one", 300, gives=False),
-            take("t", 60, gives=None),
-            301,
-        ]
-        * 3,
-        take("last", 60, gives=("k", b"x", 1)),
-        complete("k", "last", True),
-        put_back("k", "last", 0, gives=False),
-    ],
-    "a lease is renewed by its holder alone": [
-        put("k", b"x", gives=True),
-        take("one", 300, gives=("k", b"x", 1)),
-        200,
-        renew("k", "one", 300, gives=True),
-        200,
-        take("two", 60, gives=None),
-        101,
-        take("two", 60, gives=("k", b"x", 2)),
-        renew("k", "one", 300, gives=False),
-        complete("k", "two", True),
-        renew("k", "two", 300, gives=False),
-    ],
-    "a worker whose lease is over can only complete": [
-        put("k", b"x", gives=True),
-        take("slow", 300, gives=("k", b"x", 1)),
-        301,
-        take("fast", 60, gives=("k", b"x", 2)),
-        retry("k", "slow", 0, "", gives=False),
-        bury("k", "slow", "", gives=False),
-        take("third", 60, gives=None),
-        complete("k", "slow", True),
-        complete("k", "fast", False),
-        retry("k", "fast", 0, "", gives=False),
-    ],
-    "leases and delays may be of any length": [
-        put("k", b"x", gives=True),
-        take("one", 1e300, gives=("k", b"x", 1)),
-        renew("k", "one", 1e300, gives=True),
-        put_back("k", "one", 0, gives=True),
-        take("two", 60, gives=("k", b"x", 1)),
-        retry("k", "two", 1e300, "", gives=True),
-        take("three", 60, gives=None),
-    ],
-    "a completed event is forgotten after the ttl": [
-        put("k", b"x", gives=True),
-        take("t", 60, gives=("k", b"x", 1)),
-        complete("k", "t", True),
-        4000,
-        take("t", 60, gives=None),
-        put("k", b"y", gives=True),
-    ],
-}
 
 
-@pytest.mark.parametrize("steps", CONTRACT_OF_QUEUES.values(), ids=CONTRACT_OF_QUEUES)
-def test_queue_keeps_its_contract(queue: EventQueue, clock: Clock, steps: list[Step | float]) -> None:
+@pytest.mark.parametrize("steps", CONTRACTS["queues"].values(), ids=CONTRACTS["queues"])
+def test_queue_keeps_its_contract(queue: EventQueue, clock: Clock, steps: list[Any]) -> None:
     assert isinstance(queue, EventQueue)
     check(queue, steps, clock.pass_)
 

@@ -442,20 +442,3 @@ def test_every_effect_happens_once_though_processes_and_the_server_are_killed_ar
     fleet.close()
     assert (fleet.kills, restarts) == (Counter(doomed), [])
     assert Counter(row[0] for row in postgres.run("SELECT id FROM effects")) == Counter(keys)
-
-
-def test_handler_of_a_router_claims_once_through_a_redelivery(tmp_path: Path) -> None:
-    path = tmp_path / "shop.db"
-    with SQLiteEventStore(path) as store:
-        router: WebhookRouter = make(store, name="shop", lease=0.01)
-        claimed: list[bool] = []
-
-        @router.on("*")
-        def handle(event: Any) -> None:
-            with with_sqlite3(f"sqlite:///{path}") as (connection, _):
-                claimed.append(router.claim_in(event, connection))
-            if len(claimed) == 1:
-                raise LookupError("after the commit")
-
-        assert [status(router.handle(*delivery()))[0] for _ in range(2)] == [500, 200]
-    assert claimed == [True, False]
