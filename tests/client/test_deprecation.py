@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +22,8 @@ from interactor_ext._engine.responses.status_error import status_error
 from interactor_ext.deprecation import Deprecation, InteractorDeprecationWarning, on_deprecation, parse_deprecation
 from tests.support.modes import opened, sync_and_async
 from tests.support.scripted_server import settings_of
+
+ROWS = json.loads(Path(__file__).with_suffix(".json").read_text())
 
 JUNE_30 = datetime(2023, 6, 30, 23, 59, 59, tzinfo=UTC)
 
@@ -57,30 +61,7 @@ def test_deprecation_header_in_every_form_is_parsed(value: str, date: datetime |
 
 @pytest.mark.parametrize(
     "value",
-    [
-        "",
-        "false",
-        "?0",
-        "yes",
-        "@",
-        "@1.5",
-        "@1688169599.0",
-        "@ 1688169599",
-        "1688169599",
-        "@16881695990000000",  # 17 digits
-        "@999999999999999",  # the year 31 690 708
-        "@-999999999999999",
-        "@١٦٨٨١٦٩٥٩٩",
-        "@1688169599, @1688169600",
-        "30 Jun 2023",
-        "2023-06-30T23:59:59Z",
-        "Fri, 31 Jun 2023 23:59:59 GMT",
-        "Fri, 30 Jun 0000 23:59:59 GMT",
-        "Fri, 30 Jun 2023 25:59:59 GMT",
-        "Fri, 30 Jun 2023 23:59:59 CET",
-        "\x00",
-        "\udcff",
-    ],
+    [*ROWS["malformed"], "\udcff"],
 )
 def test_malformed_deprecation_header_is_ignored(value: str) -> None:
     assert parse_deprecation({"Deprecation": value}) is None
@@ -105,27 +86,7 @@ def test_sunset_header_is_parsed(value: str, sunset: datetime | None) -> None:
 
 @pytest.mark.parametrize(
     ("value", "link"),
-    [
-        ('<https://developer.example.com/deprecation>; rel="deprecation"; type="text/html"', "developer"),
-        ("<https://developer.example.com/deprecation>;rel=deprecation", "developer"),
-        (
-            '<https://a.example/x>; rel="next", <https://developer.example.com/deprecation>; rel="deprecation"',
-            "developer",
-        ),
-        ('<https://developer.example.com/deprecation>; title="a, <b>; rel=no"; rel="Help DEPRECATION"', "developer"),
-        (r'<https://developer.example.com/deprecation>; title="\"a, b"; rel="deprecation"', "developer"),
-        ("<https://developer.example.com/deprecation> ; REL = deprecation", "developer"),
-        ("garbage, <https://developer.example.com/deprecation>; rel=deprecation; flag", "developer"),
-        ("<https://developer.example.com/deprecation>; rel=deprecation; rel=next", "developer"),
-        ("<https://developer.example.com/deprecation>; rel=next; rel=deprecation", None),  # the first rel counts
-        ('<https://a.example/x>; rel="deprecation"; anchor="https://a.example/other"', None),
-        ("<https://a.example/x>; rel=deprecations", None),
-        ("<https://a.example/x>", None),
-        ("; rel=deprecation", None),
-        ("<>; rel=deprecation", None),
-        ("<https://a.example/x; rel=deprecation", None),
-        ("", None),
-    ],
+    ROWS["links"],
 )
 def test_link_header_is_parsed(value: str, link: str | None) -> None:
     expected = None if link is None else "https://developer.example.com/deprecation"

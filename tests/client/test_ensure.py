@@ -26,6 +26,7 @@ from interactor_ext.webhooks import WebhookRouter, WebhookVerifier
 from tests.support.clock import Clock
 from tests.support.modes import at_once, call, opened, sync_and_async
 from tests.support.scripted_server import refusing_url
+from tests.support.wire import Wire
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 
@@ -57,14 +58,11 @@ def test_what_a_list_leaves_out_is_asked_for_and_what_nobody_shows_is_written(
     requests: list[tuple[str, str]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/oauth/token"):
-            return httpx.Response(200, json={"access_token": "t", "token_type": "Bearer", "expires_in": 3600})
         requests.append((request.method, request.url.path.rpartition("/v1")[2]))
         listed = {"data": [{"id": "asst_1", "name": BOT["name"]}], "meta": {"has_more": False}}
         return httpx.Response(200, json=listed if len(requests) == 1 else {"data": {"id": "asst_1", **whole}})
 
-    settings = {"client_id": "c", "client_secret": "s", "transport": httpx.MockTransport(answer)}
-    bot = call(mode, settings, lambda client: client.assistants.ensure(**BOT))
+    bot = call(mode, Wire(answer).settings, lambda client: client.assistants.ensure(**BOT))
     assert bot.outcome == {"GET": "unchanged", "PATCH": "updated"}[asked]
     assert requests[:2] == [("GET", "/assistants"), ("GET", "/assistants/asst_1")]
     assert requests[2:] == ([("PATCH", "/assistants/asst_1")] if asked == "PATCH" else [])
@@ -352,15 +350,12 @@ async def test_question_of_an_instance_that_leaves_something_out(
     mode: str, known: dict[str, Any], asked: str | None
 ) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/oauth/token"):
-            return httpx.Response(200, json={"access_token": "t"})
         if "/workflow-instances/" in request.url.path:
             return httpx.Response(200, json={"data": {"id": "i", **known}})
         return httpx.Response(
             200, json={"data": {"id": "w", "states": [{"name": "ask", "presentation": {"type": "approval"}}]}}
         )
 
-    settings = {"client_id": "c", "client_secret": "s", "transport": httpx.MockTransport(answer)}
-    async with opened(mode, settings) as client:
+    async with opened(mode, Wire(answer).settings) as client:
         question = await client.workflow_instances.question("i")
         assert asked == (question and question.type)

@@ -8,7 +8,6 @@ import warnings
 from enum import Enum
 from typing import Any
 
-import httpx
 import pytest
 
 from interactor_client.models import Assistant
@@ -23,6 +22,7 @@ from interactor_ext.sandbox import Sandbox
 from interactor_ext.sandbox.platform.handlers import HANDLERS
 from interactor_ext.testing import example
 from tests.support.modes import call, sync_and_async
+from tests.support.wire import Wire
 
 KEYS = {"client_id": "client_7f3a", "client_secret": "cs_9b2e"}
 
@@ -97,24 +97,16 @@ FILTERS = [
 def test_filter_that_is_no_text_is_refused_and_a_member_of_an_enum_sends_its_value(
     mode: str, tag: str, name: str, ids: tuple[str, ...]
 ) -> None:
-    sent: list[httpx.URL] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/oauth/token"):
-            return httpx.Response(200, json={"access_token": "t", "token_type": "Bearer", "expires_in": 900})
-        sent.append(request.url)
-        return httpx.Response(200, json={"data": []})
-
+    wire = Wire()
     bot = example(Assistant, system_prompt="Our prices are secret")
     wrong = [(bot, "Assistant: pass its id"), (["asst_1"], "list"), (5, "int"), ({"a": 1}, "dict"), (b"a", "bytes")]
-    settings = {**KEYS, "transport": httpx.MockTransport(answer)}
     for method in ("list", "iterate"):
         for value, kind in wrong:
             with pytest.raises(ValueError, match=f"^{name} must be a string, not {kind}$"):
-                call(mode, settings, lambda client: getattr(getattr(client, tag), method)(*ids, **{name: value}))  # noqa: B023
-        assert sent == []
-        call(mode, settings, lambda client: getattr(getattr(client, tag), method)(*ids, **{name: Chosen.ID}))  # noqa: B023
-        assert sent.pop().params[name] == "asst_1"
+                call(mode, wire.settings, lambda client: getattr(getattr(client, tag), method)(*ids, **{name: value}))  # noqa: B023
+        assert wire.requests == []
+        call(mode, wire.settings, lambda client: getattr(getattr(client, tag), method)(*ids, **{name: Chosen.ID}))  # noqa: B023
+        assert wire.requests.pop().url.params[name] == "asst_1"
 
 
 @pytest.mark.parametrize("name", ["core_api_url", "account_server_url"])

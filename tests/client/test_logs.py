@@ -16,6 +16,7 @@ from interactor_ext import APIConnectionError, InteractorClient, NotFoundError, 
 from interactor_ext.logs import RedactingFilter, user_id
 from interactor_ext.sandbox import Sandbox
 from tests.support.modes import call, sync_and_async
+from tests.support.wire import Wire
 
 pytest_plugins = ["tests.support.sandbox_fixtures"]
 FAST = RetryPolicy(base_delay=0.001, max_delay=0.01)
@@ -81,12 +82,7 @@ def test_record_of_a_create_has_the_id_of_the_new_resource(log: pytest.LogCaptur
         ]
     )
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/oauth/token"):
-            return httpx.Response(200, json={"access_token": "t", "expires_in": 900})
-        return httpx.Response(201, content=next(bodies))
-
-    with InteractorClient(**PLATFORM, transport=httpx.MockTransport(answer)) as client:
+    with InteractorClient(**Wire(lambda request: httpx.Response(201, content=next(bodies))).settings) as client:
         for _ in range(5):
             with pytest.raises(ResponseValidationError):
                 client.rooms.create(assistant_id="asst_1")
@@ -94,15 +90,9 @@ def test_record_of_a_create_has_the_id_of_the_new_resource(log: pytest.LogCaptur
 
 
 def test_record_and_error_of_a_response_with_two_request_ids_have_both(log: pytest.LogCaptureFixture) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/oauth/token"):
-            return httpx.Response(200, json={"access_token": "t", "expires_in": 900})
-        return httpx.Response(404, headers=[("X-Request-Id", "req_platform"), ("X-Request-Id", "req_proxy")])
-
-    with (
-        InteractorClient(**PLATFORM, transport=httpx.MockTransport(answer)) as client,
-        pytest.raises(NotFoundError) as raised,
-    ):
+    headers = [("X-Request-Id", "req_platform"), ("X-Request-Id", "req_proxy")]
+    wire = Wire(lambda request: httpx.Response(404, headers=headers))
+    with InteractorClient(**wire.settings) as client, pytest.raises(NotFoundError) as raised:
         client.rooms.get("room_1")
     assert raised.value.request_id == of_calls(log.records)[0]["request_id"] == "req_platform, req_proxy"
 

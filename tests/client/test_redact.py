@@ -21,6 +21,7 @@ from interactor_ext.logs import RedactingFilter
 from tests.support.linear_time import assert_linear_time
 from tests.support.pages import DOCS, blocks
 from tests.support.scripted_server import OddServer, js
+from tests.support.wire import Wire
 
 SECRET = "hunter2hunter2"
 Point = namedtuple("Point", "x y")
@@ -36,15 +37,10 @@ def quoted(message: str, *, secret: str = SECRET) -> str:
     """What an error quotes of a server that says this."""
 
     def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/oauth/token"):
-            return httpx.Response(200, json={"access_token": "t", "expires_in": 900})
         return httpx.Response(422, json={"error": {"code": "X", "message": message}})
 
-    known: dict[str, Any] = {"client_id": "a", "client_secret": secret, "environment": "sandbox"}
-    with (
-        InteractorClient(**known, transport=httpx.MockTransport(answer)) as client,
-        pytest.raises(ValidationError) as caught,
-    ):
+    settings = {**Wire(answer).settings, "client_secret": secret}
+    with InteractorClient(**settings) as client, pytest.raises(ValidationError) as caught:
         client.rooms.list()
     return str(caught.value).partition(" (")[0]
 

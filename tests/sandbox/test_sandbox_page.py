@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,36 +24,8 @@ pytestmark = pytest.mark.full  # drives a browser
 pytest_plugins = ["tests.support.sandbox_fixtures", "tests.support.inspector_fixtures"]
 
 ATTACK = "<img src=x onerror=\"document.title='broken in'\"><script>document.title='broken in'</script>"
-STATES = (
-    {
-        "name": "review",
-        "type": "halting",
-        "presentation": {"type": "approval", "config": {"title": f"Approve it? {ATTACK}"}},
-        "transitions": [{"to": "ship", "condition": "approved == true"}, {"to": "rejected"}],
-    },
-    {"name": "ship", "type": "action", "transitions": [{"to": "details"}]},
-    {
-        "name": "details",
-        "type": "halting",
-        "presentation": {
-            "type": "form",
-            "fields": [
-                {"name": "carrier", "type": "text", "label": "Carrier", "required": True},
-                {"name": "parcels", "type": "integer"},
-                {"name": "insured", "type": "boolean"},
-            ],
-        },
-        "transitions": [{"to": "choice", "condition": "carrier"}, {"to": "review", "event": "again"}],
-    },
-    {
-        "name": "choice",
-        "type": "halting",
-        "presentation": {"type": "selection", "config": {"options": ["fast", "cheap"]}},
-        "transitions": [{"to": "done", "condition": "selection == 'cheap'"}],
-    },
-    {"name": "done", "type": "terminal"},
-    {"name": "rejected", "type": "terminal"},
-)
+STATES = json.loads(Path(__file__).with_name("page_states.json").read_text())
+STATES[0]["presentation"]["config"]["title"] += ATTACK
 
 
 @pytest.fixture(scope="module")
