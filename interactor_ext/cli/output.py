@@ -35,9 +35,9 @@ from interactor_ext._engine.redaction import (
 UsageError: Any = typer.BadParameter.__base__
 
 
-def _console(stream: TextIO, **options: bool) -> Console:
+def _console(stream: TextIO, *, stderr: bool = False) -> Console:
     # FORCE_COLOR and TTY_COMPATIBLE, which many CI systems set, would have rich color pipes too.
-    return Console(force_terminal=None if stream.isatty() else False, highlight=False, soft_wrap=True, **options)
+    return Console(force_terminal=None if stream.isatty() else False, stderr=stderr, highlight=False, soft_wrap=True)
 
 
 console: Console = _console(sys.stdout)
