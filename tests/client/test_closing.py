@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 import pickle
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -204,7 +205,7 @@ def test_closing_ends_calls_in_another_event_loop(held: Held) -> None:
 @pytest.mark.parametrize("way", ["close", "with", "exit stack", "reset_clients"])
 def test_error_of_a_closed_client_says_who_closed_it(mode: str, way: str) -> None:
     client: Any = (InteractorClient if mode == "sync" else AsyncInteractorClient)(**SETTINGS)
-    here = f"{__file__}:"
+    here = f"{re.escape(__file__)}:"
     if way == "reset_clients":
         reset_clients()
         client = (get_client if mode == "sync" else get_async_client)(**SETTINGS)
