@@ -1,4 +1,5 @@
-// What the theme leaves out: names for screen readers, and classes that unfold on the longest page of the reference.
+// What the theme leaves out: names for screen readers, pictures of the chosen scheme, and classes that unfold on the longest
+// page of the reference.
 
 document.querySelector("[data-md-component=search]")?.setAttribute("aria-label", "Search");
 
@@ -16,6 +17,14 @@ function mend() {
 mend();
 const watched = { childList: true, subtree: true, attributes: true, attributeFilter: ["tabindex"] };
 new MutationObserver(mend).observe(document.body, watched);
+
+// GitHub shows pictures for the scheme of the system, this site for the one that the reader chose.
+function showScheme() {
+  const isDark = document.body.dataset.mdColorScheme === "slate";
+  for (const dark of document.querySelectorAll("picture > source")) dark.media = isDark ? "all" : "not all";
+}
+showScheme();
+new MutationObserver(showScheme).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
 
 const documented = document.querySelectorAll(".doc-module > * > * > :is(.doc-class, .doc-attribute)");
 if (documented.length > 60) {

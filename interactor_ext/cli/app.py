@@ -11,6 +11,7 @@ import typer
 import typer.main
 
 from interactor_ext._interactor import __version__
+from interactor_ext.cli.groups import Group
 from interactor_ext.cli.mistaken import with_advice
 from interactor_ext.cli.output import complain, write
 from interactor_ext.cli.sandbox import needs_sandbox, sandbox
@@ -22,6 +23,7 @@ def command_line(*, sandbox_alone: bool = False) -> Callable[..., object]:
     """Return all commands, or only `sandbox`, which starts in half the time without the others' imports."""
     app = typer.Typer(
         name="interactor",
+        cls=Group,
         help="The Interactor platform from a terminal. Settings come from the INTERACTOR_... variables.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,

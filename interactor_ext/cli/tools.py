@@ -12,6 +12,7 @@ import typer
 
 from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.redaction import clean_text
+from interactor_ext.cli.groups import Group
 from interactor_ext.cli.output import confirmed, masked, write, write_json
 from interactor_ext.cli.settings import AsJson, Insecure, Namespace, settings
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from interactor_ext.tools import WaitingCall
 
 tools: typer.Typer = typer.Typer(
-    help="Approve or reject tool calls that need approval.", no_args_is_help=True, rich_markup_mode=None
+    cls=Group,
+    help="Approve or reject tool calls that need approval.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 Tools = Annotated[str, typer.Argument(metavar="module:name", help="Module and name of the ToolSet.")]

@@ -22,13 +22,17 @@ from interactor_ext.cli.deliveries import (
     show_event,
     type_of,
 )
+from interactor_ext.cli.groups import Group
 from interactor_ext.cli.listen import listen
 from interactor_ext.cli.output import write
 from interactor_ext.cli.trigger import trigger
 from interactor_ext.webhooks import WebhookVerifier, schema_statements, sign
 
 webhooks: typer.Typer = typer.Typer(
-    help="Receive, trigger, sign, verify and replay webhook deliveries.", no_args_is_help=True, rich_markup_mode=None
+    cls=Group,
+    help="Receive, trigger, sign, verify and replay webhook deliveries.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 webhooks.command()(listen)
 webhooks.command()(trigger)

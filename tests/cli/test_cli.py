@@ -38,6 +38,9 @@ def test_help_and_version_options(terminal: Callable[..., Terminal], shown_by: C
     for command in ("doctor", "chat", "api", "demo", "sandbox", "webhooks"):
         assert re.search(rf"^ *{command} ", shown, re.MULTILINE)
     assert shown_by("-h").split() == shown.split()
+    for group in ((), ("webhooks",), ("webhooks", "dead"), ("tools",)):
+        listed = shown_by(*group, "-h").partition("Commands:")[2]
+        assert not re.search(r"\.\.\.$", listed, re.MULTILINE)  # nothing is cut
     assert "--signature" in shown_by("webhooks", "verify", "-h")
     assert "--token-lifetime" in shown_by("sandbox", "--help")
     assert "Usage: interactor sandbox " in shown_by("sandbox", "-h")

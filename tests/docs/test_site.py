@@ -86,6 +86,30 @@ def test_search_finds_a_word_in_brackets(window: WebDriver, site: str) -> None:
     assert any("how-to/sandbox.html" in each for each in found)
 
 
+@pytest.mark.parametrize(("words", "page"), [("stream resume", "how-to/streams.html")])
+def test_search_finds_the_guide_first(window: WebDriver, site: str, words: str, page: str) -> None:
+    window.get(f"{site}/index.html")
+    window.find_element("css selector", ".md-search__input").send_keys(words)
+    found = eventually(window, lambda: window.execute_script(RESULTS))
+    assert page in found[0]
+
+
+def test_first_program_fits_the_page_of_a_small_laptop(window: WebDriver, site: str) -> None:
+    window.set_window_size(1280, 900)
+    window.get(f"{site}/index.html")
+    sizes = "const { scrollWidth, clientWidth } = document.querySelector('pre > code'); return [scrollWidth, clientWidth]"
+    scrolled, shown = window.execute_script(sizes)
+    assert scrolled <= shown
+
+
+def test_each_picture_is_of_the_chosen_scheme(window: WebDriver, site: str) -> None:
+    window.get(f"{site}/index.html")
+    for scheme, picture in (("slate", "chat-dark.webp"), ("default", "chat-light.webp")):
+        window.execute_script("document.body.dataset.mdColorScheme = arguments[0]", scheme)
+        source = "const image = document.querySelector('picture img'); return image.loading && image.currentSrc"
+        eventually(window, lambda: window.execute_script(source).endswith(picture))  # noqa: B023
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_site_has_no_accessibility_violation(
     request: pytest.FixtureRequest, window: WebDriver, site: str, page: str

@@ -88,6 +88,15 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_pictures_for_both_schemes_appear_once_on_github(subtests: pytest.Subtests) -> None:
+    """A <picture> has a dark and a light one. GitHub shows both of a pair with #only-dark and #only-light."""
+    for page in pages():
+        with subtests.test(page=page):
+            assert "#only-" not in page.read_text()
+            for name in re.findall(r'(?:srcset|src)="([^"]+)"', page.read_text()):
+                assert name.startswith("/interactor") or (page.parent / name).is_file(), name
+
+
 def test_code_of_a_page_is_read_by_the_tests_and_stands_below_what_it_needs(subtests: pytest.Subtests) -> None:
     """A fence stands at the start of its line, names its language, and is closed.
 
