@@ -97,7 +97,9 @@ def test_search_finds_the_guide_first(window: WebDriver, site: str, words: str, 
 def test_first_program_fits_the_page_of_a_small_laptop(window: WebDriver, site: str) -> None:
     window.set_window_size(1280, 900)
     window.get(f"{site}/index.html")
-    sizes = "const { scrollWidth, clientWidth } = document.querySelector('pre > code'); return [scrollWidth, clientWidth]"
+    sizes = (
+        "const { scrollWidth, clientWidth } = document.querySelector('pre > code'); return [scrollWidth, clientWidth]"
+    )
     scrolled, shown = window.execute_script(sizes)
     assert scrolled <= shown
 
