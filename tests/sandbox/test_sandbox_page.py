@@ -62,6 +62,40 @@ def test_page_sends_message_and_streams_reply(inspector: Page, caller: Caller) -
     assert len(caller.sandbox.requests) == asked_before + 1
 
 
+def test_reader_of_a_growing_reply_is_left_where_they_are_and_a_draft_in_its_room(
+    inspector: Page, caller: Caller
+) -> None:
+    one, other = (caller.make("/rooms", assistant_id=caller.assistant()["id"])["id"] for _ in range(2))
+    run = inspector.browser.execute_script
+
+    def grows(text: str) -> None:
+        caller.sandbox.emit(one, {"type": "message.delta", "content": f"{'line ' * 2000}{text}"})
+        inspector.shows("#messages .draft .content", text)
+
+    inspector.open(f"rooms/{one}")
+    eventually(inspector.browser, lambda: caller.sandbox.open_streams == 1)
+    from_end = (
+        "const log = document.getElementById('messages'); return log.scrollHeight - log.scrollTop - log.clientHeight"
+    )
+    grows("first")
+    eventually(inspector.browser, lambda: run(from_end) < 1)
+    place = run("const {x, y} = document.getElementById('messages').getBoundingClientRect(); return [x + 20, y + 20]")
+    wheel = {"type": "mouseWheel", "x": place[0], "y": place[1], "deltaX": 0, "deltaY": -3}
+    inspector.browser.execute_cdp_cmd("Input.dispatchMouseEvent", wheel)
+    eventually(inspector.browser, lambda: run(from_end) > 1)
+    grows("second")
+    assert run(from_end) > 100
+
+    draft = "return document.getElementById('content').value"
+    inspector.write("#content", "A draft")
+    run("location.hash = arguments[0]", f"rooms/{other}")
+    inspector.shows("#room-facts", other)
+    assert run(draft) == ""
+    run("location.hash = arguments[0]", f"rooms/{one}")
+    inspector.shows("#room-facts", one)
+    assert run(draft) == "A draft"
+
+
 def test_page_escapes_html_in_data(inspector: Page, caller: Caller) -> None:
     room = caller.make("/rooms", assistant_id=caller.assistant(name=ATTACK)["id"])
     caller.say(room, ATTACK)

@@ -38,6 +38,7 @@ body { margin: 0; }
 main { max-inline-size: 48rem; margin-inline: auto; padding: 1rem; }
 h1 { font-size: 1.25rem; }
 interactor-chat { block-size: calc(100dvh - 6rem); }
+interactor-chat:not(:defined) { display: block; }
 /* The accent of the guide; the pages of React have the chat's own. */
 main > interactor-chat { --interactor-accent: #0b6e4f; }
 """

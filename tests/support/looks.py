@@ -1,4 +1,4 @@
-"""Checks how a page looks, with axe-core and for its width: narrow and wide, light and dark.
+"""Checks how a page looks, with axe-core and for its width: narrow and wide, light, dark and in forced colors.
 
 INTERACTOR_SCREENSHOTS=folder keeps a picture of each.
 """
@@ -36,8 +36,12 @@ class Looks:
         for width, height in ((390, 844), (1280, 900)):
             size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width == 390}
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-            for scheme in ("light", "dark"):
-                features = [{"name": "prefers-color-scheme", "value": scheme}]
+            for scheme in ("light", "dark", "forced"):
+                colors, forced = ("dark", "active") if scheme == "forced" else (scheme, "none")
+                features = [
+                    {"name": "prefers-color-scheme", "value": colors},
+                    {"name": "forced-colors", "value": forced},
+                ]
                 browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
                 self._keep(browser, f"{state}-{width}-{scheme}.png")
                 # In a region that scrolls, axe only sees the colors of the visible part.

@@ -1,5 +1,8 @@
+/** Pixels: whoever scrolls down to here has reached the end, though words arrive meanwhile. */
+const NEAR_END = 40;
+
 /**
- * Keeps the end of what scrolls in view until its reader scrolls up, however little. At the end again, or after `resume`, it
+ * Keeps the end of what scrolls in view until its reader scrolls up, however little. Near the end again, or after `resume`, it
  * follows on.
  */
 export class FollowedEnd {
@@ -39,7 +42,8 @@ export class FollowedEnd {
 
   #look() {
     const { scrollTop, scrollHeight, clientHeight } = this.#node;
-    if (scrollHeight - scrollTop - clientHeight < 1) this.isFollowing = true;
+    const rest = scrollHeight - scrollTop - clientHeight;
+    if (rest < 1 || (scrollTop > this.#top && rest < NEAR_END)) this.isFollowing = true;
     else if (scrollTop < this.#top) this.isFollowing = false;
     this.#top = scrollTop;
   }

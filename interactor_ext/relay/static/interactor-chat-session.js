@@ -288,6 +288,8 @@ export class ChatSession {
   /** Shows no more of the answer that is being written. The server writes it to its end. */
   stop() {
     if (!this.isWriting) return;
+    const finished = this.#finishedAnswer();
+    if (finished) this.#finish(finished.id);
     this.#stopped.set(this.#answerKey, this.answer);
     this.#changed();
   }
@@ -403,9 +405,11 @@ export class ChatSession {
   #shownAnswer() {
     const stopped = this.#stopped.get(this.#answerKey);
     if (!this.isWriting && stopped === undefined && !this.answer) return [];
-    if (this.#finishedAnswer()) return [];
+    const finished = this.#finishedAnswer();
+    if (finished && !this.isWriting) return [];
     const state = this.isWriting ? "writing" : stopped === undefined ? SENT : "stopped";
-    return [{ key: this.#answerKey, role: "assistant", content: stopped ?? this.answer, toolCalls: [], state }];
+    const key = finished ? `answer-${this.#answers + 1}` : this.#answerKey; // finished: more of the turn is to come
+    return [{ key, role: "assistant", content: stopped ?? this.answer, toolCalls: [], state }];
   }
 
   /** The keys of messages that were shown before they were in the list, by its ids. */

@@ -23,7 +23,7 @@ export const styles = `${hostStyles}
 .status:is([data-status=connecting], [data-status=busy], [data-status=waiting])::before { background: var(--wait); }
 .status[data-status=closed]::before { background: var(--bad); }
 
-.scroller { flex: 1; min-block-size: 0; overflow: auto; overflow-anchor: none; padding: var(--gap); overscroll-behavior: contain; }
+.scroller { flex: 1; min-block-size: 0; overflow: auto; overflow-anchor: none; scrollbar-gutter: stable; padding: var(--gap); overscroll-behavior: contain; }
 .scroller:focus-visible { outline-offset: -2px; }
 .scroller > * { flex: none; }
 .scroller, .log { display: flex; flex-direction: column; gap: var(--gap); }

@@ -18,7 +18,10 @@ from interactor_ext.sandbox.problems import Problem, not_found
 
 _FOLDER = Path(__file__).with_name("page")
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-FILES = {each.name: TYPES[each.suffix] for each in _FOLDER.iterdir() if each.suffix in TYPES}
+# With the chat of the relay, the page shares how a conversation follows its end.
+_SHARED = Path(__file__).parents[2] / "relay" / "static" / "interactor-chat-end.js"
+_PATHS = {each.name: each for each in (*_FOLDER.iterdir(), _SHARED)}
+FILES = {name: TYPES[path.suffix] for name, path in _PATHS.items() if path.suffix in TYPES}
 HEADERS = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -113,4 +116,4 @@ class Inspector:
 
 
 def read_file(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
+    return _PATHS[name].read_text(encoding="utf-8")

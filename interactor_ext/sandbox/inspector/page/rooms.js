@@ -1,23 +1,30 @@
 // Rooms: the list, the open conversation, and the words of its answer as they come.
 
 import { at, element, fill, passage, pretty } from "./dom.js";
+import { FollowedEnd } from "./interactor-chat-end.js";
 import { created, link, mark, tally, tell } from "./rows.js";
 import { call, perform } from "./server.js";
 
 let words = null;
+let end = null;
+/** What was typed and not sent, by its room. */
+const drafts = new Map();
+let shown = "";
 let renewPage = () => {};
 
 /** Listen to the form. `renew` gets the page's state again. */
 export function startRooms(renew) {
   renewPage = renew;
+  end = new FollowedEnd(at("messages"));
   at("compose").addEventListener("submit", async (event) => {
     event.preventDefault();
     const body = { content: at("content").value, stream: true };
-    const path = { room_id: words.room };
-    if (await perform(() => call("send_message", at("compose").dataset.namespace, path, body))) {
-      at("compose").reset();
-      at("messages").scrollTop = at("messages").scrollHeight;
-    }
+    const room = shown;
+    if (!(await perform(() => call("send_message", at("compose").dataset.namespace, { room_id: room }, body)))) return;
+    drafts.delete(room);
+    if (room !== shown) return;
+    at("compose").reset();
+    end.resume();
   });
   at("content").addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -37,11 +44,9 @@ export function showRooms({ rooms, room, counts }) {
   const facts = { ...room, messages: undefined, messages_shown: room.messages.length };
   fill(at("room-facts"), [facts], () => room.id, roomFacts);
   at("compose").dataset.namespace = room.namespace;
-  const log = at("messages");
-  const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   const draft = words?.text ? [{ id: "draft", role: "assistant", content: words.text, draft: true }] : [];
-  fill(log, [...room.messages, ...draft], (message) => message.id, bubble);
-  if (isAtEnd) log.scrollTop = log.scrollHeight;
+  fill(at("messages"), [...room.messages, ...draft], (message) => message.id, bubble);
+  end.follow();
 }
 
 function roomLink(room) {
@@ -74,6 +79,12 @@ function toolCalls(calls) {
 
 /** Listen to one room's stream. What was said before is in the state already. */
 function follow(room) {
+  if (room !== shown) {
+    drafts.set(shown, at("content").value);
+    at("content").value = drafts.get(room) ?? "";
+    end.isFollowing = true;
+    shown = room;
+  }
   if (words?.room === room) return;
   words?.source?.close();
   words = { room, text: "", source: null };
@@ -97,9 +108,8 @@ function follow(room) {
 }
 
 function showDraft(text) {
-  const log = at("messages");
-  const draft = log.querySelector(".draft .content");
+  const draft = at("messages").querySelector(".draft .content");
   if (draft) draft.textContent = text;
   else renewPage();
-  log.scrollTop = log.scrollHeight;
+  end.follow();
 }
