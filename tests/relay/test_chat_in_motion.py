@@ -176,7 +176,7 @@ def test_nothing_jumps_while_an_answer_grows_and_when_it_ends(
 def test_chat_has_its_height_before_its_script_arrives(browser: WebDriver, page: ChatPage, sandbox: Sandbox) -> None:
     height = "return document.querySelector('interactor-chat').getBoundingClientRect().height"
     gone = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    with ChaosProxy(page.url, lambda request, number: gone if "/static/" in request else None) as proxy:
+    with ChaosProxy(page.url, lambda request, number: gone if "/interactor-chat.js" in request else None) as proxy:
         browser.get(f"{proxy.url}/?room={new_room(sandbox)}")
         before = browser.execute_script(height)
     browser.get(f"{page.url}/?room={new_room(sandbox)}")
