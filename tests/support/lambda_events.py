@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 Pairs = list[tuple[str, str]]
@@ -32,28 +33,19 @@ def event(front_end: str, method: str, pairs: Pairs, body: bytes) -> dict[str, A
     return document
 
 
+def _document(name: str) -> dict[str, Any]:
+    """Its parts that are the same for every request."""
+    documents: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_text())
+    return documents[name]
+
+
 def _rest_api(method: str, pairs: Pairs) -> dict[str, Any]:
-    return {
-        "resource": PATH,
-        "path": PATH,
+    shaped = _document("REST API")
+    shaped["requestContext"]["httpMethod"] = method
+    return shaped | {
         "httpMethod": method,
         "headers": dict(pairs) or None,
         "multiValueHeaders": _lists(pairs) or None,
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": None,
-        "stageVariables": None,
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "70ixmpl4fl",
-            "httpMethod": method,
-            "identity": {"sourceIp": "192.0.2.1", "userAgent": "user-agent"},
-            "path": f"/Prod{PATH}",
-            "protocol": "HTTP/1.1",
-            "requestId": "e3a7xmpl",
-            "resourcePath": PATH,
-            "stage": "Prod",
-        },
     }
 
 
@@ -62,31 +54,9 @@ def _http_api_1(method: str, pairs: Pairs) -> dict[str, Any]:
 
 
 def _http_api_2(method: str, pairs: Pairs) -> dict[str, Any]:
-    return {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": PATH,
-        "rawQueryString": "",
-        "headers": {name: ",".join(values) for name, values in _lists(_lowered(pairs)).items()},
-        "requestContext": {
-            "accountId": "123456789012",
-            "apiId": "api-id",
-            "domainName": "id.execute-api.us-east-1.amazonaws.com",
-            "domainPrefix": "id",
-            "http": {
-                "method": method,
-                "path": PATH,
-                "protocol": "HTTP/1.1",
-                "sourceIp": "192.0.2.1",
-                "userAgent": "agent",
-            },
-            "requestId": "JKJaXmPLvHcESHA=",
-            "routeKey": "$default",
-            "stage": "$default",
-            "time": "12/Mar/2020:19:03:58 +0000",
-            "timeEpoch": 1583348638390,
-        },
-    }
+    shaped = _document("HTTP API")
+    shaped["requestContext"]["http"]["method"] = method
+    return shaped | {"headers": {name: ",".join(values) for name, values in _lists(_lowered(pairs)).items()}}
 
 
 def _function_url(method: str, pairs: Pairs) -> dict[str, Any]:

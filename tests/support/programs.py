@@ -26,40 +26,14 @@ from tests.support.waiting import eventually
 USER, PASSWORD = "bobby", "hunter2#/@:"
 CREDENTIALS = f"{USER}:{quote(PASSWORD, safe='')}@"
 
-_SQUID = """
-http_port 127.0.0.1:{0} name=open
-http_port 127.0.0.1:{1}
-https_port 127.0.0.1:{2} name=open_tls tls-cert={folder}/proxy.pem tls-key={folder}/proxy.pem
-https_port 127.0.0.1:{3} tls-cert={folder}/proxy.pem tls-key={folder}/proxy.pem
-auth_param basic program /bin/sh {folder}/check
-auth_param basic children 1 startup=1
-acl without_credentials myportname open open_tls
-acl known proxy_auth REQUIRED
-http_access allow without_credentials
-http_access allow known
-http_access deny all
-access_log stdio:{folder}/access.log
-cache_log /dev/stderr
-cache deny all
-pid_filename none
-pinger_enable off
-"""
+_SQUID = (Path(__file__).parent / "squid.conf").read_text()
 # squid escapes the names that it looks up, but not everything.
 _SQUID_CHECK = f"""
 while read -r pair; do
   [ "$pair" = "{USER} {quote(PASSWORD, safe="/@:")}" ] && echo OK || echo ERR
 done
 """
-_NGINX = """
-daemon off; master_process off; pid {folder}/pid; error_log stderr;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
-  uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
-  {recipe}
-}}
-"""
+_NGINX = (Path(__file__).parent / "nginx.conf").read_text()
 
 
 def program(name: str, *, install: str, also_in: str = "/usr/sbin") -> str:
