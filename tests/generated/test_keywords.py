@@ -6,6 +6,7 @@ import importlib
 import inspect
 import json
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -218,6 +219,21 @@ CHECKS: dict[str, tuple[Callable[[Zoo], Any], Any]] = {
     ),
     "OpenAPI.components": (lambda zoo: "Animal" in dir(zoo.models), True),
 }
+# What has the name of something else, or is described by more than one keyword.
+MORE: list[tuple[Callable[[Zoo], Any], Any]] = [
+    (lambda zoo: type(zoo.resources.visitor).__name__, "VisitorResource"),
+    (lambda zoo: zoo.call("visitor.list", body=[{"name": None}])[0].to_dict(), {"name": None}),
+    (lambda zoo: zoo.create(day_body="later")["day"], "later"),
+    (lambda zoo: [type(zoo.field("egg", {"kind": kind})).__name__ for kind in ("hen", "owl")], ["Hen", "Owl"]),
+    (lambda zoo: zoo.field("loose", [None]), [None]),
+    (
+        lambda zoo: [
+            getattr(zoo.models.Animal.from_dict({**ANIMAL, name: "x"}), f"{name}_")
+            for name in ("to_dict", "from_dict", "cls", "to_json")
+        ],
+        ["x"] * 4,
+    ),
+]
 
 
 def refused(zoo: Zoo, **fields: Any) -> str:
@@ -244,6 +260,23 @@ def test_keyword_is_carried_into_the_code(zoo: Zoo, subtests: pytest.Subtests) -
     for keywords, (shown, expected) in CHECKS.items():
         with subtests.test(keywords=keywords):
             assert shown(zoo) == (expected(zoo) if callable(expected) else expected)
+
+
+def test_names_and_unions_that_clash_are_told_apart(zoo: Zoo, subtests: pytest.Subtests) -> None:
+    for number, (shown, expected) in enumerate(MORE):
+        with subtests.test(number=number):
+            assert shown(zoo) == expected
+
+
+def test_call_of_a_deprecated_operation_warns(zoo: Zoo) -> None:
+    zoo.body = ANIMAL
+    with pytest.warns(DeprecationWarning, match=r"animals\.get is deprecated"):
+        zoo.resources.animals.get(7, date(2025, 1, 15), plain="p")
+
+
+def test_query_that_a_style_cannot_represent_is_refused(zoo: Zoo) -> None:
+    with pytest.raises(ValueError, match="can't contain null, or a list or object within another"):
+        zoo.get(filter={"a": [[1]]})
 
 
 def test_every_keyword_is_checked_or_in_a_document() -> None:
@@ -312,6 +345,11 @@ components:
 """
 PAW = "/components/schemas/Paw"
 GET = "/paths/~1paws/get"
+TWINS = """\
+toes: { anyOf: [{ $ref: "#/components/schemas/B" }, { $ref: "#/components/schemas/C" }] }
+    B: { type: object, properties: { b: {} } }
+    C: { type: object, properties: { c: {} } }"""
+HINT = "Add a discriminator or a constant property."
 # What is replaced in the document above, and the error: its line, pointer and text.
 ERRORS = [
     (
@@ -347,6 +385,21 @@ ERRORS = [
     ),
     ("      type", "\ttype", "14: Found character '\\t' that cannot start any token."),
     ("3.1.0", "2.0", "1: /openapi: OpenAPI 3.0 and 3.1 are supported, not version '2.0'."),
+    (
+        "components:",
+        "  /cats: { get: { operationId: listPaws, responses: {} } }\ncomponents:",
+        f"11: /paths/~1cats/get/operationId: Two operations have the Python name 'list_paws': the other is {GET}.",
+    ),
+    (
+        "      required",
+        "      x-event-family: Paw\n      required",
+        f"13: {PAW}: The family 'Paw' has the name of a model.",
+    ),
+    (
+        "toes: { type: integer }",
+        TWINS,
+        "18: /components/schemas/B: The variants 'B' and 'C' of a union can't be told apart. " + HINT,
+    ),
     (PAWS, "", "1: The document is empty. It must start with 'openapi: 3.0.x' or 'openapi: 3.1.x'."),
     (PAWS, "- a", "1: The document isn't an object. It must start with 'openapi: 3.0.x' or 'openapi: 3.1.x'."),
 ]
@@ -381,3 +434,38 @@ def test_error_of_a_document_is_one_line_with_its_place(tmp_path: Path, old: str
 )
 def test_missing_file_is_one_line(tmp_path: Path, specification: str, error: str) -> None:
     assert refusal_of(tmp_path, "", "--specification", specification) == error
+
+
+def test_typo_in_our_own_document_is_an_error(tmp_path: Path) -> None:
+    shutil.copytree(TEMPLATES, tmp_path / "generator-templates", ignore=shutil.ignore_patterns("__pycache__"))
+    text = OWN.read_text().replace("x-secret: [", "x-secret_: [", 1)
+    line = text.splitlines().index(next(each for each in text.splitlines() if "x-secret_" in each)) + 1
+    (tmp_path / "openapi.yaml").write_text(text)
+    command = [generator.PYTHON, str(tmp_path / "generator-templates" / "generate.py")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert f"openapi.yaml:{line}: /components/schemas/" in run.stderr
+    assert "Unknown keyword 'x-secret_' of Schema. Did you mean 'x-secret'?" in run.stderr
+
+
+def test_output_keeps_what_the_generator_did_not_write(tmp_path: Path) -> None:
+    (tmp_path / "paws.yaml").write_text(PAWS)
+    (tmp_path / "notes.txt").write_text("mine")
+
+    def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [generator.PYTHON, TEMPLATES / "generate.py", "--specification", "paws.yaml", "--output", "."]
+        return subprocess.run(
+            [*map(str, command), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    refused = generate()
+    assert refused.returncode == 1
+    assert "contains files that the generator didn't write: notes.txt, paws.yaml." in refused.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "paws.yaml"}
+    assert generate("--force").returncode == 0
+    assert (tmp_path / "models" / "paw.py").exists()
+    (tmp_path / "paws.yaml").write_text(PAWS.replace("Paw:", "Foot:").replace("schemas/Paw", "schemas/Foot"))
+    assert generate("--force").returncode == 0
+    assert (tmp_path / "models" / "foot.py").exists()
+    assert not (tmp_path / "models" / "paw.py").exists()
+    assert (tmp_path / "notes.txt").read_text() == "mine"
