@@ -181,3 +181,13 @@ def test_specification_without_output_is_refused(tmp_path: Path) -> None:
     refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert refused.returncode == 2
     assert "--specification needs --output" in refused.stderr
+
+
+def test_error_of_the_guide_is_the_one_of_its_document(tmp_path: Path) -> None:
+    text = (SPECIFICATIONS / "bookshop.yaml").read_text().splitlines()
+    text[79] = text[79].replace("properties", "propertys")
+    (tmp_path / "bookshop.yaml").write_text("\n".join(text))
+    command = [str(ROOT / "generator-templates" / "generate.py"), "--specification", "bookshop.yaml", "--output", "out"]
+    refused = subprocess.run([generator.PYTHON, *command], cwd=tmp_path, capture_output=True, text=True)
+    page = (DOCS / "how-to" / "generate-your-own-client.md").read_text()
+    assert f"```text\n{refused.stderr.splitlines()[0]}\n```" in page
