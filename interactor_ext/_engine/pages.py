@@ -33,7 +33,7 @@ _MAX_REMEMBERED = 10_000
 _MAX_ADDED = 100
 """How many items more than the list's first `total` a walk returns before it only goes forward."""
 # Bounded by `prefetch`.
-_THREADS = DaemonThreads("interactor-pages", most=UNBOUNDED, idle=0.0)
+_THREADS = DaemonThreads("interactor-pages", max_threads=UNBOUNDED, idle=0.0)
 
 
 def check_paging(params: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ OnMessage = (
     Callable[[str, str, str], Text] | Callable[[str, str, str, Any], Text] | Callable[[str, str, str, Any, Any], Text]
 )
 
-_THREADS = DaemonThreads("interactor-relay-authorize", most=32)
+_THREADS = DaemonThreads("interactor-relay-authorize", max_threads=32)
 
 
 class Decision(NamedTuple):

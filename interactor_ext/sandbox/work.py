@@ -10,7 +10,7 @@ from interactor_ext._engine.waiting.threads import UNBOUNDED, DaemonThreads
 
 T = TypeVar("T")
 
-_THREADS = DaemonThreads("interactor-sandbox-lookup", most=UNBOUNDED)
+_THREADS = DaemonThreads("interactor-sandbox-lookup", max_threads=UNBOUNDED)
 
 
 async def run_in_own_thread(work: Callable[[], T]) -> T:

@@ -32,7 +32,7 @@ from interactor_ext.tools._shapes import InvalidArgumentError, error_text
 
 _FINISHED = frozenset({"completed", "failed"})
 # The callers limit how many run at once.
-TOOL_THREADS = DaemonThreads("interactor-tools", most=UNBOUNDED, idle=0.0)
+TOOL_THREADS = DaemonThreads("interactor-tools", max_threads=UNBOUNDED, idle=0.0)
 
 
 @attrs.frozen

@@ -91,7 +91,7 @@ class PostgresBacked(Generic[Pool]):
             raise ConfigurationError(f"{name} needs {expected}, not {type(database).__name__!r}.")
         # Pools created for a dsn, by event loop; None is the key for threads.
         self._pools: dict[Any, Any] = {}
-        self._threads = DaemonThreads("interactor-webhook-postgres", most=_MAX_CONNECTIONS)
+        self._threads = DaemonThreads("interactor-webhook-postgres", max_threads=_MAX_CONNECTIONS)
         if not self._takes_async:
             # Also at interpreter exit, where an open pool would wait for its threads in vain.
             weakref.finalize(self, _close_all, self._pools)

@@ -15,12 +15,12 @@ STORE_SECONDS = 12.0
 _RECORD_RETRY_DELAYS = (0.1, 0.5, 1.0)
 _HANDLERS_AT_ONCE = 32
 # Handlers of synchronous callers. Each caller waits for one thread, so the number of callers is the limit.
-CALLER_THREADS = DaemonThreads("interactor-webhook-handler", most=UNBOUNDED)
+CALLER_THREADS = DaemonThreads("interactor-webhook-handler", max_threads=UNBOUNDED)
 
 
 def handler_threads() -> DaemonThreads:
     """Return threads for the handlers of one router in event loops, where nothing else limits how many run at once."""
-    return DaemonThreads("interactor-webhook-handler", most=_HANDLERS_AT_ONCE)
+    return DaemonThreads("interactor-webhook-handler", max_threads=_HANDLERS_AT_ONCE)
 
 
 class StoreCalls:
@@ -30,7 +30,7 @@ class StoreCalls:
 
     def __init__(self, *, in_memory: bool) -> None:
         """In-memory calls run in the caller's thread, without a time limit."""
-        self._threads = None if in_memory else DaemonThreads("interactor-webhook-store", most=32)
+        self._threads = None if in_memory else DaemonThreads("interactor-webhook-store", max_threads=32)
 
     def call(
         self, method: Callable[..., Any], *args: object, shielded: bool = False, seconds: float | None = None

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 # What a project that knows nothing of the SDK sees of its own clients, its environment and its modules.
 UNRELATED = """
+import logging
 import os
 import socket
 import ssl
@@ -67,6 +68,9 @@ def test_nothing_is_patched():
     assert [getattr(socket, name).__module__ for name in NAMES] == ["socket", "_socket", "_socket", "_socket"]
     assert socket.socket.connect.__qualname__ == "socket.connect"
     assert ssl.SSLContext.wrap_socket.__module__ == "ssl"
+    assert logging.getLoggerClass() is type(logging.getLogger("shop")) and logging.Logger.__module__ == "logging"
+    assert logging.Logger.callHandlers.__module__ == type(logging.lastResort).__module__ == "logging"
+    assert logging.root.level == logging.WARNING
 
 def test_modules():
     assert not [name for name in sys.modules if name.startswith(("interactor_client", "interactor_ext.testing"))]

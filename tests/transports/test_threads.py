@@ -20,7 +20,7 @@ from tests.support.waiting import eventually, in_time, refuse_threads
 
 
 def test_thread_of_an_abandoned_call_is_replaced() -> None:
-    threads, go_on, ran = DaemonThreads("test", most=2), threading.Event(), list[int]()
+    threads, go_on, ran = DaemonThreads("test", max_threads=2), threading.Event(), list[int]()
     hanging = [threads.submit(go_on.wait, 60) for _ in range(2)]
     eventually(lambda: all(future.running() for future in hanging))
     waiting, dropped = threads.submit(int, "7"), threads.submit(ran.append, 1)
@@ -41,7 +41,7 @@ def test_thread_of_an_abandoned_call_is_replaced() -> None:
 
 def test_number_of_abandoned_threads_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_threads, "_MAX_ABANDONED", 1)
-    threads, go_on = DaemonThreads("test", most=1), threading.Event()
+    threads, go_on = DaemonThreads("test", max_threads=1), threading.Event()
     for _ in range(2):
         future = threads.submit(go_on.wait, 60)
         eventually(future.running)

@@ -59,7 +59,7 @@ _SECONDS_BETWEEN_WARNINGS = 60.0
 _REST = 10.0
 _PATIENCE = 2.0
 # A client without a socket timeout may wait forever. This adds half of a command's time.
-_THREADS = DaemonThreads("interactor-limits", most=UNBOUNDED)
+_THREADS = DaemonThreads("interactor-limits", max_threads=UNBOUNDED)
 
 
 class RedisBuckets:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from interactor_ext._engine.waiting import ThreadWaiter
 from interactor_ext._engine.waiting.threads import UNBOUNDED, DaemonThreads
 
-RESOLVERS = DaemonThreads("interactor-resolver", most=UNBOUNDED)
+RESOLVERS = DaemonThreads("interactor-resolver", max_threads=UNBOUNDED)
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.%]*")
 
 

@@ -26,15 +26,15 @@ _IDLE_SECONDS = 30.0
 
 
 class DaemonThreads:
-    """A thread pool of at most `most` threads, started when needed. A thread that is idle for `idle` seconds ends.
+    """A pool of at most `max_threads` threads, started when needed. One that is idle for `idle` seconds ends.
 
     Unlike a `ThreadPoolExecutor`'s threads, they don't delay the end of the interpreter, and unlike those of a loop's
     default executor, they don't delay the end of `asyncio.run`, even if one is waiting for a dead server.
     """
 
-    def __init__(self, name: str, *, most: int = _MAX_THREADS, idle: float = _IDLE_SECONDS) -> None:
+    def __init__(self, name: str, *, max_threads: int = _MAX_THREADS, idle: float = _IDLE_SECONDS) -> None:
         self._name = name
-        self._most = most
+        self._max_threads = max_threads
         self._idle_seconds = idle
         # `with self._lock` rather than `with self._changed`: an interrupt can hit a caller inside Condition.__enter__
         # and leave the lock taken. Entering a lock of C is a single step.
@@ -101,10 +101,10 @@ class DaemonThreads:
     def is_exhausted(self) -> bool:
         """Whether calls that hang keep every thread."""
         with self._lock:
-            return self._abandoned >= _MAX_ABANDONED and len(self._running) >= self._most
+            return self._abandoned >= _MAX_ABANDONED and len(self._running) >= self._max_threads
 
     def _start_if_needed(self, calls: int) -> None:
-        if calls > self._idle and self._threads < self._most:
+        if calls > self._idle and self._threads < self._max_threads:
             start_thread(self._work, self._name)
             self._threads += 1
 

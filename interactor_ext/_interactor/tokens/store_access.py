@@ -63,7 +63,7 @@ class StoreAccess:
         self._store = store
         self._name = type(store).__name__
         self._key = _key(config, resource)
-        self._threads = DaemonThreads("interactor-token-store", most=_MAX_THREADS, idle=0.0)
+        self._threads = DaemonThreads("interactor-token-store", max_threads=_MAX_THREADS, idle=0.0)
         self._rests_until = -math.inf
 
     def of(self, config: InteractorConfig, resource: str) -> StoreAccess:
