@@ -1,4 +1,4 @@
-"""TypeScript declarations of what the relay hands to a page: the stream's events, and the models in its answers."""
+"""TypeScript declarations of what the relay sends to a page: the stream's events, and the models in its responses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 ROOTS = ("StreamEvent", "MessageListResponse", "MessageResponse", "WorkflowInstanceResponse")
-# The relay does not pass it on: a page has no business with the names of tenants.
+# The relay doesn't pass it on, because a page doesn't need the names of tenants.
 WITHHELD = {"namespace"}
 HEADER = "// Generated from openapi.yaml by `make generate`. Do not edit.\n"
 PRIMITIVES = {
@@ -25,16 +25,16 @@ Schema = dict[str, Any]
 
 
 def browser_types(document: Schema) -> str:
-    """The text of the declarations. Of the roots, a document may lack some."""
+    """Return the declarations. A document may lack some of the roots."""
     schemas: dict[str, Schema] = document["components"]["schemas"]
     names = [name for name in ROOTS if name in schemas]
-    for name in names:  # grows meanwhile
+    for name in names:  # grows during the loop
         names += [found for found in dict.fromkeys(_references(schemas[name], schemas)) if found not in names]
     return "\n".join([HEADER, *(_declaration(name, schemas) for name in schemas if name in names)])
 
 
 def _references(schema: Schema, schemas: dict[str, Schema]) -> Iterator[str]:
-    """Names of the schemas that the TypeScript of this one names."""
+    """Return the names of the schemas that this one's TypeScript names."""
     if name := _referenced(schema):
         if _is_named(schemas[name]):
             yield name
@@ -49,7 +49,7 @@ def _referenced(schema: Schema) -> str:
 
 
 def _is_named(schema: Schema) -> bool:
-    """Free objects and values have no declaration of their own."""
+    """Whether it has its own declaration, unlike free objects and values."""
     return bool(schema.keys() & {"properties", "enum", "anyOf"})
 
 
@@ -58,7 +58,8 @@ def _properties(schema: Schema) -> dict[str, Schema]:
 
 
 def _events(schema: Schema, schemas: dict[str, Schema]) -> list[Schema]:
-    """The variants of a union. Events are told apart by a constant, so the variant for unknown ones is left out."""
+    """Return the variants of a union. Events are told apart by a constant, so the variant for unknown ones is left
+    out."""
     variants: list[Schema] = schema.get("anyOf", [])
     told_apart = [each for each in variants if _has_constant(schemas.get(_referenced(each), {}))]
     return told_apart or variants
@@ -94,7 +95,7 @@ def _type(schema: Schema, schemas: dict[str, Schema]) -> str:
     if "const" in schema:
         return json.dumps(schema["const"])
     if "enum" in schema:
-        # Open, as a server may know more of them; the literals remain for the editor to offer.
+        # Open, because a server may know more of them; the literals remain for the editor's completion.
         return " | ".join([*map(json.dumps, schema["enum"]), "(string & {})"])
     if "anyOf" in schema:
         return " | ".join(_type(each, schemas) for each in schema["anyOf"])

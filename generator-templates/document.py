@@ -1,4 +1,4 @@
-"""Reads an OpenAPI document, and knows the line of each of its parts."""
+"""Reads an OpenAPI document, and finds the line of each of its parts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Document:
         self._text = text
 
     def line(self, pointer: str) -> int:
-        """The line of the part at `pointer`, or of the nearest part around it that exists."""
+        """Return the line of the part at `pointer`, or of the nearest part around it that exists."""
         node, line = self._nodes, 1
         for step in steps(pointer):
             if isinstance(node.value, list) and node.id == "mapping":
@@ -60,7 +60,7 @@ class Document:
         return YAML(typ="safe").compose(text)
 
     def at(self, pointer: str) -> Any:
-        """The part at `pointer`; None if there is none."""
+        """Return the part at `pointer`; None if there is none."""
         part: Any = self.data
         for step in steps(pointer):
             if isinstance(part, list):
@@ -70,7 +70,7 @@ class Document:
         return part
 
     def resolve(self, part: Any) -> Any:
-        """What `part` refers to, through any number of references; None if that doesn't exist."""
+        """Return what `part` refers to, through any number of references; None if that doesn't exist."""
         seen = set()
         while isinstance(part, dict) and isinstance(part.get("$ref"), str):
             if part["$ref"] in seen or not part["$ref"].startswith("#"):
@@ -80,19 +80,19 @@ class Document:
         return part
 
     def error(self, problems: Iterable[Problem]) -> SpecificationError:
-        """An error with a line for each problem."""
+        """Make an error with a line for each problem."""
         found = sorted(dict.fromkeys(problems), key=lambda each: (self.line(each.pointer), each))
         shown = [f"{self.path.name}:{self.line(each.pointer)}: {each.pointer or '/'}: {each.text}" for each in found]
         return SpecificationError("\n".join(shown), found)
 
 
 def steps(pointer: str) -> list[str]:
-    """The parts of a JSON pointer, unescaped."""
+    """Return the parts of a JSON pointer, unescaped."""
     return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
 
 
 def below(pointer: str, step: str | int) -> str:
-    """The pointer of a part of the part at `pointer`."""
+    """Return the pointer of a part of the part at `pointer`."""
     return f"{pointer}/{str(step).replace('~', '~0').replace('/', '~1')}"
 
 
@@ -102,7 +102,7 @@ def read(path: Path) -> Document:
     Raises:
         SpecificationError: There is no such file, or it isn't a YAML or JSON object.
     """
-    if ":/" in str(path) and not path.exists():  # pathlib makes one slash of two
+    if ":/" in str(path) and not path.exists():  # pathlib turns two slashes into one
         raise SpecificationError(f"'{path}' is a URL. Download the document and pass the file.")
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -113,9 +113,9 @@ def read(path: Path) -> Document:
     try:
         data = json.loads(text, object_pairs_hook=_distinct) if text.lstrip().startswith("{") else None
     except (json.JSONDecodeError, _DuplicateError):
-        data = None  # YAML's flow style, or an error whose line the reader of YAML knows
+        data = None  # YAML's flow style, or an error whose line the YAML parser knows
     try:
-        # By way of JSON, whose keys are strings and whose values are no dates: `200:` needs no quotes.
+        # Through JSON, whose keys are strings and whose values aren't dates, so `200:` needs no quotes.
         data = data or json.loads(json.dumps(YAML(typ="safe").load(text), default=str))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -42,7 +42,7 @@ def generate(document: Document, package: Path, *, own: bool) -> None:
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text(content, encoding="utf-8")
     for arguments in (LINT, FORMAT):
-        # The pinned version, which is installed with this interpreter.
+        # The pinned version, installed for this interpreter.
         command = [sys.executable, "-m", "ruff", *arguments]
         run = subprocess.run(command, cwd=package, capture_output=True, text=True, check=False)  # noqa: S603 - made above
         if run.returncode:
@@ -54,7 +54,7 @@ def generate(document: Document, package: Path, *, own: bool) -> None:
 
 
 def render(api: Api) -> dict[str, str]:
-    """The text of every module that is made by a template, by its path within the package."""
+    """Return the text of every module that a template makes, by its path within the package."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -89,7 +89,7 @@ def render(api: Api) -> dict[str, str]:
 
 
 def contents(package: Path) -> dict[str, str]:
-    """The text of every file of the package, by its path within it."""
+    """Return the text of every file of the package, by its path within it."""
     return {
         path.relative_to(package).as_posix(): path.read_text(encoding="utf-8")
         for path in sorted(package.rglob("*"))
@@ -98,7 +98,7 @@ def contents(package: Path) -> dict[str, str]:
 
 
 def manifest(package: Path) -> set[str]:
-    """The files that the generator wrote into `package`."""
+    """Return the files that the generator wrote into `package`."""
     listed = package / MANIFEST
     return set(listed.read_text(encoding="utf-8").splitlines()) if listed.exists() else set()
 
@@ -112,7 +112,7 @@ def differences(old: dict[str, str], new: dict[str, str]) -> list[str]:
 
 
 def update(package: Path, old: dict[str, str], new: dict[str, str]) -> None:
-    """Write what changed and nothing else, for a process may be using the package."""
+    """Only write what changed, because a process may be using the package."""
     for name in new:
         if old.get(name) != new[name]:
             (package / name).parent.mkdir(parents=True, exist_ok=True)

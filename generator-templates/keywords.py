@@ -1,4 +1,4 @@
-"""Checks each keyword of a document against keywords.txt: none is dropped without a word."""
+"""Checks each keyword of a document against keywords.txt, so that none is dropped silently."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from document import Document, Problem, below, steps
 
 STATUS = re.compile("default|[1-5](XX|[0-9][0-9])")
 TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
-# Without a default, the keys of these maps are names; `responses` has statuses.
+# Without a default, the keys of these maps are names; those of `responses` are statuses.
 _REFERABLE = {
     "Schema",
     "Response",
@@ -27,7 +27,7 @@ _REFERABLE = {
 
 
 class Keyword(NamedTuple):
-    """What becomes of a keyword."""
+    """What the generator does with a keyword."""
 
     verdict: str
     """carried, documentation, server or refused."""
@@ -54,7 +54,7 @@ _EXTENSIONS = sorted({name for keywords in TABLE.values() for name in keywords i
 
 
 def problems(document: Document, *, own: bool) -> list[Problem]:
-    """What can't be carried into code. In our own document (`own`), unknown extensions count, too."""
+    """Return what can't be carried into code. In our own document (`own`), unknown extensions count, too."""
     version = str(document.data.get("openapi"))
     if not re.match(r"3\.[01]\.", version):
         what = "Swagger 2.0" if "swagger" in document.data else f"version {version!r}"
@@ -71,7 +71,7 @@ class _Walk:
         self._own = own
 
     def of(self, kind: str, part: Any, pointer: str) -> Iterator[Problem]:
-        """The problems of a part of the document."""
+        """Return the problems of a part of the document."""
         if kind == "-":
             return
         if kind[0] in "[{":

@@ -19,26 +19,26 @@ class Objects:
 
     models: tuple[str, ...]
     free: bool
-    """Objects without a model are among them."""
+    """Whether objects without a model are among them."""
     discriminator: str
-    """The property whose constant tells them apart, quoted; "" if there is none: they are tried in their order."""
+    """The property whose constant tells them apart, quoted; "" if there is none: then they are tried in order."""
     by_constant: dict[str, str]
     """By the constant, quoted."""
     fallback: str
-    """The variant for constants that are not listed; "" if there is none: the object is kept as it is."""
+    """The variant for constants that aren't listed; "" if there is none: then the object is kept unchanged."""
     map: Type | None = None
     """The only object variant, if it's a map."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variants:
-    """How the variants of a union are told apart: by the type of the JSON value, which no two kinds of them share."""
+    """How the variants of a union are told apart: by the JSON value's type, which no two kinds share."""
 
     objects: Objects | None
     array: Type | None
     time: Type | None
     plain: tuple[str, ...]
-    """The Python types of values that are taken as they are."""
+    """The Python types of values that are kept unchanged."""
     expected: str
     """What a value may be, in words."""
 
@@ -53,7 +53,7 @@ class Type:
     An object without documented properties is a map if its values have a type, otherwise a dict.
     """
     annotation: str
-    """Without Unset. An enum is closed in what is sent, and open in what is received."""
+    """Without Unset. An enum is closed in requests and open in responses."""
     imports: Imports = frozenset()
     nullable: bool = False
     const: str = ""
@@ -63,7 +63,7 @@ class Type:
     only: Type | None = None
     """Of a union whose other variant is null."""
     variants: Variants | None = None
-    """Of other unions. None where anything is among them: then nothing is checked."""
+    """For other unions. None if anything is allowed: then nothing is checked."""
 
     @property
     def is_checked(self) -> bool:
@@ -81,32 +81,34 @@ class Field:
     """Its name in the specification."""
     name: str
     variable: str
-    """Its name as a local variable, which hides no builtin."""
+    """Its name as a local variable, which shadows no builtin."""
     type: Type
     required: bool
     description: str
     absent: str = ""
-    """`x-absent`: what it reads as if it is null or left out, in a required field too; "" for UNSET."""
+    """`x-absent`: its value if it is null or omitted, even if it is required; "" for UNSET."""
     secret: bool = False
-    """It is never shown."""
+    """Whether it is never shown."""
     numeric_string: bool = False
     """`x-numeric-string`: some servers send the number as text."""
     converted: str = ""
-    """`x-accepts`, of a body's list: the function of accepted.py that makes the list of what else the keyword takes."""
+    """`x-accepts`, for a list in a body: the function of accepted.py that turns the keyword's other values into the
+    list."""
 
     attribute: str = ""
     """Its name in the model, if another parameter of the method has that name; otherwise ""."""
     style: str = ""
-    """Of a parameter: form, comma, spaceDelimited, pipeDelimited, deepObject or json; "" for a text, or a list that
+    """For a parameter: form, comma, spaceDelimited, pipeDelimited, deepObject or json; "" for a text, or a list that
     repeats its name."""
     supplied_by: str = ""
     """`x-supplied-by`: `view` or `stream` if it isn't a keyword of the method."""
     read_only: bool = False
-    """Only the server sets it."""
+    """Whether only the server sets it."""
     write_only: bool = False
-    """No response has it."""
+    """Whether no response has it."""
     null_is_sent: bool = False
-    """None is sent as null. In a request marked `x-request`, that takes `x-sends-null`; otherwise None is left out."""
+    """Whether None is sent as null. In a request marked `x-request`, that needs `x-sends-null`; otherwise None is
+    omitted."""
 
     @property
     def annotation(self) -> str:
@@ -117,14 +119,14 @@ class Field:
 
     @property
     def default(self) -> str:
-        """ "" if it must be given."""
+        """The default; "" if it must be given."""
         if self.required and self.read_only:
             return "ABSENT"
         return self.type.const if self.required else self.absent or "UNSET"
 
     @property
     def factory(self) -> str:
-        """What makes the default where that is mutable."""
+        """The function that makes the default if it is mutable."""
         return {"[]": "list", "{}": "dict"}.get(self.default, "")
 
 
@@ -136,18 +138,18 @@ class Model:
     module: str
     description: str
     free: bool
-    """No property is documented, so it is a dict."""
+    """Whether no property is documented, so it is a dict."""
     is_request: bool
     """`x-request`: only callers create one. Enums in it are closed, and None is left out."""
     fields: tuple[Field, ...]
     values: Type | None
-    """The type of what isn't documented by name; None if it may be anything."""
+    """The type of undocumented fields; None if they may be anything."""
     bare: str
-    """`x-bare`: the field, quoted, whose content some servers send in place of the whole (`true`: of `data`), or ""."""
+    """`x-bare`: the field, quoted, whose content some servers send instead of the whole (`true`: of `data`), or ""."""
     other_names: dict[str, str]
-    """`x-other-names`: what some servers call a field, by its key; quoted."""
+    """`x-other-names`: other servers' names of a field, by its key; quoted."""
     ensured: bool = False
-    """A method `ensure` returns it, and says by an attribute what it did."""
+    """Whether a method `ensure` returns it, and says in an attribute what it did."""
 
     @property
     def imports(self) -> Imports:
@@ -157,12 +159,12 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """`x-event-family`: the models of events that come one for another, and the union of them."""
+    """`x-event-family`: the models of events that one stream or webhook mixes, and their union."""
 
     name: str
     module: str
     models: dict[str, Model]
-    """By the constant, quoted; under "" the model for those that are not listed."""
+    """By the constant, quoted; under "", the model for those that aren't listed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +184,7 @@ class Body:
 
     field: Field
     argument: str
-    """Of httpx: json, data, files or content."""
+    """httpx's argument: json, data, files or content."""
     media_type: str
     """For the header, quoted; "" if httpx sets it."""
     model: tuple[str, str] | None
@@ -190,7 +192,7 @@ class Body:
     fields: tuple[Field, ...]
     """Those keywords."""
     ensured_by: tuple[str, ...] = ()
-    """`x-ensured-by`: the fields by which what is created is found again."""
+    """`x-ensured-by`: the fields that identify what is created."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,20 +200,20 @@ class Answer:
     """A documented response with a body."""
 
     statuses: tuple[int, int] | None
-    """The first and the last; None of a default response."""
+    """The first and the last; None for a default response."""
     source: str
-    """The code of its value; "" if that is read from its JSON."""
+    """The code of its value; "" if that is read from JSON."""
     type: Type
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What an operation answers with; nothing of a stream."""
+    """The responses of an operation; none for a stream."""
 
     successes: tuple[Answer, ...]
     errors: tuple[Answer, ...]
     optional: bool
-    """There is a success without a body."""
+    """Whether there is a success without a body."""
 
     @property
     def success(self) -> str:
@@ -226,16 +228,16 @@ class Answers:
 
     @staticmethod
     def by_status(answers: Sequence[Answer]) -> list[Answer]:
-        """Those of another type than the last one, which is read whatever else the status is."""
+        """Those whose type differs from the last one's, which is read for every other status."""
         return [each for each in answers if each.type.annotation != answers[-1].type.annotation]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """`x-wait` of a response: a method `wait` of the resource class, which the client around it carries out."""
+    """`x-wait` of a response: a method `wait` of the resource class, carried out by the client around it."""
 
     by: str
-    """The method of the client."""
+    """The client's method."""
     until: tuple[str, ...]
     """The statuses that it waits for by default."""
     imports: Imports
@@ -249,9 +251,9 @@ class Operation:
     tag: str
     http_method: str
     path: str
-    """With the names of its parameters in braces."""
+    """With its parameters' names in braces."""
     url: str
-    """The f-string of it; without parameters, the string."""
+    """Its f-string; without parameters, the string."""
     server: str
     summary: str
     description: str
@@ -267,16 +269,16 @@ class Operation:
 
     method: str
     positional: tuple[Field, ...]
-    """`x-positional`: the fields of the body that the method also takes by position, after those of the path."""
+    """`x-positional`: the fields of the body that the method also accepts by position, after those of the path."""
     keywords: tuple[Field, ...]
     """The query and header parameters of the method, without those that the view around it supplies."""
     outcome: str
-    """How the method hands out a success: stream, page, data (the envelope is taken off), whole or none."""
+    """How the method returns a success: stream, page, data (without the envelope), whole or none."""
     result: Type
-    """What it hands out: of a page the list of items, of a stream an event."""
+    """What it returns: for a page the list of items, for a stream an event."""
     wait: Wait | None = None
     asks: tuple[str, str] | None = None
-    """`x-asks` of a response: the module and the name of the model of what a method `question` returns."""
+    """`x-asks` of a response: the module and the name of the model that a method `question` returns."""
 
     @property
     def takes_key(self) -> bool:
@@ -290,7 +292,7 @@ class Operation:
 
     @property
     def body_fields(self) -> tuple[Field, ...]:
-        """Those of the body that are keywords of the method."""
+        """The body's fields that are keywords of the method."""
         return self.body.fields if self.body else ()
 
     @property
@@ -313,7 +315,7 @@ class Tag:
 
     @property
     def changeable(self) -> tuple[str, ...]:
-        """The fields that `update` takes."""
+        """The fields that `update` accepts."""
         return tuple(field.name for each in self.operations if each.method == "update" for field in each.body_fields)
 
     @property
@@ -336,7 +338,7 @@ class Api:
     methods: dict[str, str]
     """The method of each operation, with its tag: `assistants.create`."""
     methods_by_written_id: dict[str, str]
-    """The same by the ids of the specification, quoted, as its descriptions name operations."""
+    """The same by the specification's ids, quoted, which its descriptions use to name operations."""
     models: tuple[Model, ...]
     enums: tuple[Enumeration, ...]
     families: tuple[Family, ...]

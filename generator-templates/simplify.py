@@ -14,7 +14,7 @@ from document import Document, Json, Problem, below
 from keywords import TABLE
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-# In the order of preference; "+" is any other media type of JSON.
+# In order of preference; "+" is any other media type of JSON.
 BODIES = (
     "application/json",
     "+",
@@ -23,7 +23,7 @@ BODIES = (
     "application/octet-stream",
 )
 RESPONSES = ("application/json", "+", "text/event-stream", "text/plain", "text/", "application/octet-stream")
-# Keywords that leave the shape of what they stand beside unchanged, apart from those that only the server checks.
+# Keywords next to a schema that leave its shape unchanged, apart from those that only the server checks.
 _DECORATION = {
     "title",
     "description",
@@ -48,7 +48,7 @@ _OF_ONE_SCHEMA = {
 
 
 def simplify(document: Document) -> tuple[Json, list[Problem]]:
-    """A copy of the document for the parser, and what can't be carried into code."""
+    """Return a copy of the document for the parser, and what can't be carried into code."""
     copied = _Copy(document)
     return copied.data, copied.problems
 
@@ -85,7 +85,7 @@ class _Copy:
     def _each(self, kind: str, part: Any, pointer: str) -> None:
         for step, (type_, each) in _parts(kind, part):
             if type_ == "Schema" and isinstance(each, bool):
-                # The parser knows booleans of `additionalProperties` only.
+                # The parser only supports booleans in `additionalProperties`.
                 if step != "additionalProperties":
                     part[step] = {"x-at": below(pointer, step)}
             else:
@@ -98,7 +98,7 @@ class _Copy:
             self._media(part, BODIES if kind == "RequestBody" else RESPONSES, pointer)
 
     def _parameter(self, parameter: Json, pointer: str) -> None:
-        """A parameter with `content` is a text of JSON."""
+        """Turns a parameter with `content` into a text of JSON."""
         if content := parameter.get("content"):
             name, media = next(iter(content.items()))
             if _rank(name, BODIES) > 1:
@@ -113,7 +113,7 @@ class _Copy:
     # Media types
 
     def _media(self, part: Json, known: tuple[str, ...], pointer: str) -> None:
-        """Leaves the media type that the client sends or reads best."""
+        """Keeps only the media type that the client sends or reads best."""
         ranked = {name: _rank(name, known) for name in part["content"]}
         best = min(ranked, key=ranked.__getitem__)
         if ranked[best] == len(known):
@@ -144,21 +144,21 @@ class _Copy:
                 schema[variants] = [self._with(base, each) for each in schema[variants]]
             self._tag(schema, variants)
         if "default" in schema:
-            schema["x-default"] = schema.pop("default")  # the parser would refuse some; none is sent
+            schema["x-default"] = schema.pop("default")  # the parser would refuse some; none are sent
         if "properties" in schema:
             schema["x-properties"] = {name: self._as_written(each) for name, each in schema["properties"].items()}
             if "type" not in schema:
                 schema["type"] = "object"
 
     def _as_written(self, schema: Json) -> Json:
-        """A schema with the marks of what it refers to."""
+        """Return a schema with the marks of the schema that it refers to."""
         target = schema["allOf"][0] if schema.get("allOf") else schema
         resolved = self._copied.resolve(target) or {}
         marks = {key: resolved[key] for key in ("format", "readOnly", "writeOnly", "deprecated") if key in resolved}
         return {**marks, **schema}
 
     def _beside(self, schema: Json) -> None:
-        """What stands beside a reference applies, too."""
+        """Applies what is next to a reference, too."""
         beside = schema.keys() - {"$ref", "x-at"}
         if beside <= _DECORATION:
             if schema.get("nullable"):
@@ -209,7 +209,7 @@ class _Copy:
                 into[key] = value
 
     def _both(self, one: Json, other: Json, at: str) -> Json:
-        """A property that occurs twice in `allOf`."""
+        """Merges a property that occurs twice in `allOf`."""
         if "$ref" not in one and "$ref" not in other:
             merged = copy.deepcopy(one)
             self._merge(merged, other, other.get("x-at", at))
@@ -238,13 +238,13 @@ class _Copy:
 
 
 def _is_rule(variant: Json, properties: Json) -> bool:
-    """Whether a variant adds nothing but which combinations of properties the server accepts."""
+    """Whether a variant only says which combinations of properties the server accepts."""
     rules = {"required", "properties", "type", "x-at", "x-properties", "title", "description"}
     return bool(properties) and not variant.keys() - rules and variant.get("properties", {}).keys() <= properties.keys()
 
 
 def _common(one: Any, other: Any) -> Any:
-    """The types that both allow; an empty list if there are none."""
+    """Return the types that both allow; an empty list if there are none."""
     types, others = (each if isinstance(each, list) else [each] for each in (one, other))
     common = [each for each in types if each in others or (each == "integer" and "number" in others)]
     common += [each for each in others if each == "integer" and "number" in types and "integer" not in types]
@@ -252,13 +252,13 @@ def _common(one: Any, other: Any) -> Any:
 
 
 def _title(variant: Json) -> Json:
-    """A variant that was a reference keeps its name."""
+    """Keeps the name of a variant that was a reference."""
     name = variant.get("title") or str(variant.get("$ref", "")).rpartition("/")[2]
     return {"title": name} if name else {}
 
 
 def _parts(kind: str, part: Any) -> list[tuple[Any, tuple[str, Any]]]:
-    """What a part of the document consists of: its key, type and value."""
+    """Yield what a part of the document consists of: key, type and value."""
     if kind == "-" or not isinstance(part, dict | list):
         return []
     if kind[0] in "[{":
@@ -300,7 +300,7 @@ def _is_decorated_reference(schema: Json) -> bool:
 
 
 def _closes(schema: Json) -> bool:
-    """Whether what stands beside the reference only closes it, for a request."""
+    """Whether the keywords next to the reference only close it, for a request."""
     return schema.get("additionalProperties") is False or all(
         (isinstance(each, dict) and _closes(each)) or each is True for each in schema.get("properties", {}).values()
     )

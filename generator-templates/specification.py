@@ -61,7 +61,7 @@ _KINDS: dict[type, str] = {
     parsed.UnionProperty: "union",
     parsed.UuidProperty: "str",
 }
-# Values that are taken as they are: their Python types by kind, and those in words.
+# Values that are kept unchanged: their Python types by kind, and in words.
 _PLAIN = {"bool": ["bool"], "bytes": ["bytes"], "int": ["int"], "number": ["int", "float"], "str": ["str"]}
 _WORDS = {"bool": "a boolean", "bytes": "bytes", "float": "a number", "int": "an integer", "str": "a string"}
 # The parser appends "_" to the name of every builtin. Only keywords, the names used in annotations, and those that the
@@ -73,15 +73,15 @@ _RESERVED = {
     *("says_nothing", "as_received", "as_object", "as_bool", "as_const", "as_date", "as_datetime", "as_dict"),
     *("as_int", "as_list", "as_number", "as_str", "require_client"),
 }
-# Keywords that methods have beside those of the document.
+# Keywords that methods have in addition to the document's.
 _OF_PAGES = {"prefetch", "on_invalid"}
 _OF_STREAMS = {"last_event_id", "max_reconnects", "on_reconnect", "on_invalid"}
 _OF_WAITS = {"until", "timeout"}
-# Fields of these names are secrets, whatever their schema says.
+# Fields with these names are secrets, whatever their schema says.
 _SECRETS = {"access_token", "client_secret", "refresh_token", "secret", "token"}
 
 
-# The models by name. The parser copies a model wherever it is used, often before it knows the properties.
+# The models by name. The parser copies a model wherever it is used, often before knowing its properties.
 _MODELS: dict[str, parsed.ModelProperty] = {}
 
 
@@ -187,7 +187,7 @@ class _Plan:
                 yield operation
 
     def _kept(self, build: Any, *arguments: Any) -> Any:
-        """What `build` returns; None if it refuses, which becomes an error at the end."""
+        """Return the result of `build`; None if it refuses, which becomes an error at the end."""
         try:
             return build(*arguments)
         except _RefusedError as error:
@@ -200,7 +200,7 @@ def _explained(error: GeneratorError) -> str:
 
 
 def _located(error: ParseError, simple: Json) -> Problem:
-    """An error of the parser, with the pointer of the schema or the operation that it speaks of."""
+    """Return a parser error with the pointer of the schema or operation that it is about."""
     pointer = str(_extra(error.data).get("x-at", ""))
     if not pointer and (reference := getattr(error.data, "ref", None)):
         pointer = str(reference.get_untrusted_value()).lstrip("#")
@@ -211,7 +211,7 @@ def _located(error: ParseError, simple: Json) -> Problem:
 
 
 def _misfits(document: Document, simple: Json) -> list[Problem]:
-    """The values that have a wrong type."""
+    """Return the values with a wrong type."""
     try:
         oai.OpenAPI.model_validate(simple)
     except ValidationError as invalid:
@@ -252,13 +252,13 @@ def _is_free(model: parsed.ModelProperty) -> bool:
 
 
 def _values(model: parsed.ModelProperty) -> Any:
-    """The property of the values of a map, or of the undocumented fields of a model; None if they may be anything."""
+    """Return the property of a map's values, or of a model's undocumented fields; None if they may be anything."""
     values = _canonical(model).additional_properties
     return None if isinstance(values, parsed.AnyProperty) else values
 
 
 def _canonical(model: parsed.ModelProperty) -> parsed.ModelProperty:
-    """The copy of a model that knows its properties."""
+    """Return the copy of a model that knows its properties."""
     return _MODELS[str(model.class_info.name)]
 
 
@@ -351,7 +351,7 @@ def _objects(variants: list[parsed.ModelProperty]) -> Objects | None:
 
 
 def _discriminator(tags: dict[str, dict[str, list[str]]]) -> str:
-    """The first property of which no two models have a value in common; "" if there is none."""
+    """Return the first property for which no two models share a value; "" if there is none."""
     for name in dict.fromkeys(name for each in tags.values() for name in each):
         values = Counter(value for each in tags.values() for value in each.get(name, ()))
         if sum(name in each for each in tags.values()) > 1 and set(values.values()) == {1}:
@@ -360,7 +360,7 @@ def _discriminator(tags: dict[str, dict[str, list[str]]]) -> str:
 
 
 def _by_demands(models: dict[str, parsed.ModelProperty]) -> list[str]:
-    """The models in an order in which the first that fits is meant: each requires what no later one knows."""
+    """Sort the models so that the first that fits is the right one: each requires something that no later one knows."""
     rest, ordered = dict(models), []
     while rest:
         for name, model in rest.items():
@@ -377,7 +377,8 @@ def _by_demands(models: dict[str, parsed.ModelProperty]) -> list[str]:
 
 
 def _tags(model: parsed.ModelProperty) -> dict[str, list[str]]:
-    """By name, the strings that properties of the model always are; those that a discriminator names come first."""
+    """Return, by name, the strings that properties of the model always have, starting with those that a discriminator
+    names."""
     tags = {
         quoted(name): [quoted(each) for each in values] for name, values in _extra(model.data).get("x-tags", {}).items()
     }
@@ -459,7 +460,7 @@ def _model_description(model: parsed.ModelProperty) -> str:
 
 
 def _twice(names: Iterable[str]) -> str:
-    """The first name that occurs twice; "" if there is none."""
+    """Return the first name that occurs twice; "" if there is none."""
     return next((name for name, count in Counter(names).items() if count > 1), "")
 
 
@@ -534,7 +535,7 @@ def _operations_as_written(document: Document, problems: list[Problem]) -> dict[
 
 
 def _method_name(endpoint: Endpoint) -> str:
-    """The operation's name less the words of its tag, in singular or plural."""
+    """Return the operation's name without the words of its tag, in the singular or plural."""
     words: set[str] = set()
     for word in endpoint.tags[0].split("_"):
         words |= {word, f"{word}s", f"{word}es", word.removesuffix("s"), word.removesuffix("es")}
@@ -618,7 +619,7 @@ def _operation(endpoint: Endpoint, method: str, written: Json) -> Operation:
 
 
 def _server_of(written: Json) -> str:
-    """The URL of an operation that has a server of its own; "" for the client's base URL."""
+    """Return the URL of an operation with its own server; "" for the client's base URL."""
     responses = (written.get("responses") or {}).values()
     if not written["x-servers"] or any("x-server" in each for each in responses):
         return ""
@@ -642,7 +643,7 @@ def _parameter(prop: Any, place: str, written: Json) -> Field:
 
 
 def _style(parameter: Json, place: str, type_: Type) -> str:
-    """How the parameter is written where that isn't as a single text, or as a list that repeats its name."""
+    """Return how the parameter is written, unless it is a single text or a list that repeats its name."""
     if "x-content" in parameter:
         return "json"
     explode = bool(parameter.get("explode", parameter.get("style", "form") == "form" and place in ("query", "cookie")))
@@ -664,14 +665,15 @@ def _style(parameter: Json, place: str, type_: Type) -> str:
 
 
 def _accept(endpoint: Endpoint) -> str:
-    """The media types of the responses, where there are others than those of JSON."""
+    """Return the media types of the responses if there are others than JSON's."""
     types = [each for response in endpoint.responses if (each := _extra(response.data).get("x-media"))]
     types = list(dict.fromkeys(types))
     return quoted(", ".join(types)) if set(types) - {"application/json", "*/*", "text/event-stream"} else ""
 
 
 def _positional(written: Json, body: Body | None) -> tuple[Field, ...]:
-    """The fields of a body that `x-positional` names, in its order. A body that is one keyword is called `body`."""
+    """Return the fields of a body that `x-positional` names, in its order. A body that is one keyword is called
+    `body`."""
     fields = {each.name if body and body.model is None else each.key: each for each in (body.fields if body else ())}
     names = written.get("x-positional") or []
     for name in names:
@@ -704,7 +706,7 @@ def _is_success(response: Response) -> bool:
 
 
 def _successes(endpoint: Endpoint) -> list[Response]:
-    """Of an operation that documents no other success, the default response is one."""
+    """Return the successes. If an operation documents no other success, its default response is one."""
     successes = [each for each in endpoint.responses if _is_success(each)]
     default = endpoint.responses.default
     return successes or ([default] if default else [])
@@ -733,7 +735,7 @@ def _answers(endpoint: Endpoint, documented: list[Response], at: str) -> Answers
 
 
 def _event_family(at: str, successes: list[Response]) -> str:
-    """The union of the events of a stream, by the mark of the first of them; "" if it isn't a stream."""
+    """Return the union of a stream's events, found by the mark of the first one; "" if it isn't a stream."""
     for response in successes:
         if _extra(response.data).get("x-event-stream"):
             event = next(iter(getattr(response.prop, "inner_properties", ())), response.prop)
@@ -744,7 +746,7 @@ def _event_family(at: str, successes: list[Response]) -> str:
 
 
 def _envelope_data(successes: list[Response]) -> Type | None:
-    """The type of `data` in a success that is nothing but an envelope around it."""
+    """Return the type of `data` in a success that only consists of an envelope around it."""
     body = next((each.prop for each in successes if _has_body(each)), None)
     if not isinstance(body, parsed.ModelProperty):
         return None
@@ -754,7 +756,7 @@ def _envelope_data(successes: list[Response]) -> Type | None:
 
 
 def _path(endpoint: Endpoint, written: Json) -> tuple[str, str]:
-    """The path with the names of its parameters, in which the parser puts the Python names, and its f-string."""
+    """Return the path with its parameters' names, in which the parser puts the Python names, and its f-string."""
     raw = endpoint.path.get_untrusted_value()
     path, url = quoted(raw), in_f_string_literal(raw)
     for parameter in endpoint.path_parameters:
@@ -796,7 +798,7 @@ def _ensured_by(names: str | list[str]) -> tuple[str, ...]:
 
 
 def _keyword(prop: Any, model: parsed.ModelProperty) -> Field:
-    """A field of a body as a keyword of the method."""
+    """Turn a field of a body into a keyword of the method."""
     field = _field(prop, _written(prop, model), sent=True)
     accepts = _written(prop, model).get("x-accepts")
     if accepts is None:

@@ -1,5 +1,5 @@
-"""What is meant by a name, a keyword or a call that is not there: by a table of hints, by words that mean the same, or
-else what there is.
+"""Finds what was meant by a name, a keyword or a call that doesn't exist: through a table of hints or words with the
+same meaning. Otherwise lists what exists.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from .advised import Missing
 from .methods import METHODS, RESOURCES
 
-# What other clients say for the words of ours.
+# Other clients' words for ours.
 _OTHER_WORDS = {
     "get": "retrieve fetch find read show describe load",
     "list": "query",
@@ -31,16 +31,16 @@ _OTHER_WORDS = {
 }
 _VIEW = 'client.namespace("...")'
 _MOST_NAMES = 40
-# What is there, but is not what anybody looks for.
+# Names that exist, but that nobody looks for.
 _IDLE_NAMES = {"add_note", "args", "default_code", "with_traceback", "additional_properties"}
 
 
-# What takes the fields of a body elsewhere, as one dict.
+# What accepts a body's fields elsewhere, as one dict.
 _BODIES = {"params", "request", "body", "data", "json", "fields", "options"}
 
 
 class Hint(NamedTuple):
-    """What is meant: names of ours, one of which is there (`write`), or what to do instead."""
+    """What was meant: our names, one of which exists (`write`), or what to do instead."""
 
     text: str
     is_name: bool
@@ -71,10 +71,10 @@ def hint(sections: Iterable[tuple[str, str]], name: str) -> Hint | None:
 
 
 def advice(owner: Any, name: str) -> str:
-    """The end of the message of an AttributeError, for an object."""
+    """The end of an AttributeError's message, for an object."""
     kind: Any = owner if isinstance(owner, type) else type(owner)
     said = _advice(kind, name) or names_of([each for each in _public(kind, owner) if each not in _IDLE_NAMES], "has")
-    # A view of a tenant, as its repr says, needs no other.
+    # A tenant's view, recognized by its repr, needs no other.
     return said.replace(f"{_VIEW}.", ".") if _VIEW in said and ", namespace=" in repr(owner) else said
 
 
@@ -85,7 +85,7 @@ def _advice(kind: Any, name: str) -> str:
     own = _public(kind)
     if found := hint(sections, name):
         text = found.text.format(tag=tag, name=snake(name), upper=name.upper())
-        if re.fullmatch(r"(\.\w+ )+\.\w+", text):  # the first that is there
+        if re.fullmatch(r"(\.\w+ )+\.\w+", text):  # the first that exists
             text = next((each for each in text.split() if each[1:] in own), "")
         called = re.search(rf"\b{tag or '-'}\.(\w+)\(", text)
         if text and (not called or called[1] in own):
@@ -94,7 +94,7 @@ def _advice(kind: Any, name: str) -> str:
         meant = _meant(_words(f"{name}_{tag}"), METHODS) or _meant(_words(name), METHODS)
         return f": write {METHODS[meant]}(...)" if meant else ""
     names = {each: each for each in own}
-    methods = METHODS if names.keys() & RESOURCES.keys() else {}  # those of a client
+    methods = METHODS if names.keys() & RESOURCES.keys() else {}  # a client's methods
     meant = _meant(_words(name), {**methods, **names}) or _meant(_words(name) - {"get"}, names)
     if meant is None or meant in names:
         return f": write .{meant}" if meant else ""
@@ -103,7 +103,7 @@ def _advice(kind: Any, name: str) -> str:
 
 
 def call_advice(problem: str, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-    """The message of a TypeError for arguments that a method does not take, with what it takes."""
+    """The message of a TypeError for arguments that a method doesn't accept, with those that it does."""
     is_method = "." in function.__qualname__
     kind = type(args[0]) if args and is_method else type(function)
     parameters = list(inspect.signature(function).parameters.values())[is_method:]
@@ -135,12 +135,12 @@ def call_advice(problem: str, function: Any, args: Sequence[Any], kwargs: Mappin
 def keyword_advice(
     name: str, known: Sequence[str], sections: Sequence[tuple[str, str]] = (), *, tag: str = "", call: str = ""
 ) -> str:
-    """The end of a message about a keyword that is not among those `known`."""
+    """The end of a message about a keyword that isn't among those `known`."""
     for section in (*sections, (str(__package__), "keywords")):
         if found := hint([section], name):
             if not found.is_name:
                 if section[1] == "keywords" and not tag:
-                    continue  # what is said there is about calls of resources
+                    continue  # that section is about calls of resources
                 if "{tag}.iterate" not in found.text or "page" in known:
                     return f": {found.text.format(tag=tag, call=call)}"
             elif meant := next((each for each in _choices(found.text) if each.split()[0] in known), None):
@@ -155,7 +155,7 @@ def _choices(text: str) -> list[str]:
 
 
 def operation_advice(resource: str, verb: str) -> list[str]:
-    """The operations of a resource, as another client may call it, that a verb may mean, or else all of them."""
+    """The operations of a resource, under another client's name, that a verb may mean, or else all of them."""
     wanted = _words(resource)
     tags = (tag for tag, others in RESOURCES.items() if wanted in map(_words, (tag, *others.split())))
     if (tag := next(tags, None)) is None:
@@ -165,7 +165,7 @@ def operation_advice(resource: str, verb: str) -> list[str]:
 
 
 def item_advice(owner: object, key: object) -> str:
-    """The end of the message of a TypeError, where a field was looked up as an item, or `iter` tried."""
+    """The end of a TypeError's message, after a field was looked up as an item, or `iter` tried."""
     if isinstance(key, int | slice) and hasattr(owner, "data"):
         return f"write .data[{key}]" if isinstance(key, int) else "write .data[...]"
     if isinstance(key, str) and hasattr(owner, key):
@@ -180,7 +180,7 @@ def item_advice(owner: object, key: object) -> str:
 
 
 def names_of(names: Sequence[str], verb: str) -> str:
-    """What there is, if it is no long list."""
+    """The names that exist, unless there are too many."""
     public = [each for each in names if not each.startswith("_")]
     return f": it {verb} {', '.join(public)}" if 0 < len(public) <= _MOST_NAMES else ""
 
@@ -210,11 +210,11 @@ def module_advice(module: Any, name: str, elsewhere: Sequence[str]) -> str:
 
 
 def _same(names: Sequence[str], name: str, module: str) -> str | None:
-    """The name that differs in its spelling alone, or in words that say nothing."""
+    """The name that only differs in spelling, or in words that mean nothing."""
     idle = {*_words(module.replace(".", "_")), "api", "sync", "error", "exception"}
     asked = _words(name) - idle
     same = [each for each in names if asked and _words(each) - idle == asked]
-    # Of RateLimit and RateLimitError, RateLimitException means the latter.
+    # RateLimitException means RateLimitError rather than RateLimit.
     return next((each for each in reversed(same) if each.endswith("Error")), next(iter(same), None))
 
 
@@ -232,7 +232,7 @@ def _names_in(module: str) -> Sequence[str]:
 
 
 def _public(kind: type, owner: object = None) -> list[str]:
-    """The names of a class, or of an object of it, without those that are missing."""
+    """The names of a class or of its instance, without those that are missing."""
     names = dir(kind if owner is None else owner)
     return [
         each
@@ -242,13 +242,13 @@ def _public(kind: type, owner: object = None) -> list[str]:
 
 
 def _tag(kind: type) -> str:
-    """The tag of a resource, or ""."""
+    """A resource's tag, or ""."""
     package, _, last = kind.__module__.rpartition(".")
     return last if last in RESOURCES and package == f"{__package__}.api" else ""
 
 
 def _sections(kind: type) -> list[tuple[str, str]]:
-    """Where the tables have hints for the attributes of a class, the nearest first."""
+    """The sections of the tables with hints for the attributes of a class, the nearest first."""
     ours = [each for each in kind.__mro__ if each.__module__.startswith((f"{__package__}.", "interactor_ext"))]
     named = [(_package(each.__module__), each.__name__.removeprefix("Async")) for each in ours]
     return [*named, *([(str(__package__), "resource")] if _tag(kind) else [])]
@@ -260,7 +260,7 @@ def _package(module: str) -> str:
 
 
 def _form(parameters: Sequence[inspect.Parameter], given: int) -> list[str]:
-    """A call with what it needs, and with what it may have if that is less than what was given."""
+    """A call with the arguments it needs, and with optional ones if those are fewer than were given."""
     named = [each for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
     needed = [each for each in named if each.default is each.empty]
     shown = needed if needed and given <= len(needed) else named[: len(needed) + 4]
@@ -269,7 +269,8 @@ def _form(parameters: Sequence[inspect.Parameter], given: int) -> list[str]:
 
 
 def _meant(wanted: frozenset[str], names: Mapping[str, str]) -> str | None:
-    """The name with these words, or with one of them in words of ours; or else the shortest that has more."""
+    """The name with these words, or with one of them translated into ours; otherwise the shortest that has more
+    words."""
     said = [(_words(word), _words(other)) for word, others in _OTHER_WORDS.items() for other in others.split()]
     ours = [wanted - other | word for word, other in said if other <= wanted]
     exact = [each for words in (wanted, *ours) for each in names if words == _words(each)]
@@ -283,5 +284,5 @@ def snake(name: str) -> str:
 
 @lru_cache(1024)
 def _words(name: str) -> frozenset[str]:
-    """`createAssistant` and `create_assistants` have the same."""
+    """Split a name into words. `createAssistant` and `create_assistants` have the same."""
     return frozenset(word.removesuffix("s") for word in snake(name).split("_") if word)

@@ -53,7 +53,7 @@ class Client:
         self._lock = Lock()
 
     def __repr__(self) -> str:
-        # httpx.URL hides a password in its repr; headers, cookies and tokens are not shown at all.
+        # httpx.URL hides a password in its repr; headers, cookies and tokens aren't shown.
         return f"{type(self).__name__}(base_url={httpx.URL(self._httpx_args['base_url'])!r})"
 
     def read(self, response: httpx.Response, parse: Callable[[httpx.Response], T]) -> T:

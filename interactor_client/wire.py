@@ -1,7 +1,7 @@
-"""Encodes values as JSON and decodes JSON that the inline checks of the models do not accept.
+"""Encodes values as JSON, and decodes JSON that the models' inline checks don't accept.
 
-The models check a field with one inline comparison; a value that fails it is converted here where that is safe, or
-raises DecodeError. No message repeats a value: it may be a secret.
+The models check a field with one inline comparison. A value that fails it is converted here if that is safe, or raises
+DecodeError. No message repeats a value, because it may be a secret.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# dateutil reads letter by letter, and a hostile server could send it megabytes.
+# dateutil reads character by character, and a hostile server could send it megabytes.
 _LONGEST_TIME = 100
 _DEFAULTS = ((2000, 1, 1), (2001, 2, 2))
-# Seconds of the year 5138; milliseconds, micro- and nanoseconds of this century are more.
+# As seconds, the year 5138; milliseconds, micro- and nanoseconds of this century are larger.
 _MOST_SECONDS = 100_000_000_000
 _LEAP_SECOND = re.compile(r"(?<=:\d\d):60(?!\d)")
 _KINDS = {
@@ -40,14 +40,14 @@ _KINDS = {
 }
 
 ABSENT: Any = UNSET
-"""UNSET as the value of a field before it is checked, when it may be anything."""
+"""UNSET as the value of a field that may be anything, before it is checked."""
 
 
 def path_segment(name: str, value: str) -> str:
-    """`value` as one segment of a URL path, whatever is in it.
+    """`value` as one segment of a URL path, whatever it contains.
 
     Raises:
-        ValueError: `value` is no string, or one that would lead to another path: "", "." or "..".
+        ValueError: `value` isn't a string, or would lead to another path: "", "." or "..".
     """
     _check_text(name, value)
     if value in ("", ".", ".."):
@@ -119,7 +119,7 @@ def _texts(name: str, values: list[Any]) -> list[str]:
 
 
 def in_cookie(values: Mapping[str, Any]) -> str:
-    """The header Cookie, without what is UNSET or None."""
+    """The header Cookie, without values that are UNSET or None."""
     given = {name: value for name, value in values.items() if value is not UNSET and value is not None}
     return "; ".join(f"{name}={quote(as_text(name, value), safe='')}" for name, value in given.items())
 
@@ -135,7 +135,7 @@ def to_json(value: Any) -> Any:
     """`value` in JSON's types: models as objects, dates and times in ISO 8601.
 
     Raises:
-        ValueError: it is nested too deeply, or holds itself.
+        ValueError: it is nested too deeply, or contains itself.
     """
     try:
         return _to_json(value)
@@ -161,7 +161,7 @@ def is_given(value: object) -> bool:
 
 
 def as_received(values: dict[str, Any], left_out: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` without what was left out of the response, and with its nulls, where nothing was assigned since."""
+    """`values` without fields that the response omitted, and with its nulls, unless something was assigned since."""
     for name, received in left_out.items():
         if not values.get(name):
             if received is UNSET:
@@ -172,9 +172,9 @@ def as_received(values: dict[str, Any], left_out: Mapping[str, Any]) -> dict[str
 
 
 def says_nothing(response: httpx.Response) -> bool:
-    """Whether a success that needs no body has none that says more: empty, null, `{"data": null}`, or text like "OK".
+    """Whether a success that needs no body has an empty one, null, `{"data": null}`, or text like "OK".
 
-    A web page isn't such a text: something else than the API responded.
+    A web page isn't such a text: something other than the API responded.
     """
     try:
         body = json.loads(response.content)
@@ -187,7 +187,7 @@ def decode(response: httpx.Response, name: str, build: Callable[[Any], T]) -> T:
     """The body of `response` as the model called `name`.
 
     Raises:
-        DecodeError: the body is not JSON, or does not fit.
+        DecodeError: the body isn't JSON, or doesn't fit.
     """
     try:
         return build(json.loads(response.content))
@@ -207,19 +207,19 @@ def redacted(value: object) -> str:
 
 
 def names_only(values: Mapping[str, Any]) -> str:
-    """The repr of fields that nobody documented, of which any may be a secret."""
+    """The repr of undocumented fields, any of which may be a secret."""
     return "{" + ", ".join(f"{name!r}: ..." for name in values) + "}"
 
 
 def raise_decode_error(model: str, field: str, expected: str, value: object) -> NoReturn:
-    """Raise the DecodeError for a `value` that is not what was `expected`."""
+    """Raise the DecodeError for a `value` that isn't as `expected`."""
     if value is UNSET:
         raise DecodeError(model, field, "is missing")
     raise DecodeError(model, field, f"must be {expected}, not {_KINDS.get(type(value), type(value).__name__)}")
 
 
 def as_object(model: str, value: object) -> dict[str, Any]:
-    """A copy of what a model is made from, to be taken apart."""
+    """A copy of a model's source, which may be modified."""
     if isinstance(value, Mapping):
         return dict(value)
     raise_decode_error(model, "", "an object", value)
@@ -267,7 +267,7 @@ def as_number(model: str, field: str, value: object) -> float:
 
 
 def as_const(model: str, field: str, value: object, const: object) -> NoReturn:
-    """Refuse `value`, which is not `const`."""
+    """Refuse `value` because it isn't `const`."""
     if type(value) is type(const):
         raise DecodeError(model, field, f"must be {const!r}, not another value")
     raise_decode_error(model, field, repr(const), value)
@@ -282,7 +282,7 @@ def as_date(model: str, field: str, value: object) -> date:
 
 
 def as_datetime(model: str, field: str, value: object) -> datetime:
-    """A time with its zone, which is UTC where none is said, from ISO 8601 or Unix time.
+    """A time with its zone, from ISO 8601 or Unix time. Without a zone, it is UTC.
 
     Unix time may be in seconds, milliseconds, microseconds or nanoseconds. A leap second is read as the one before it.
     """
@@ -300,7 +300,8 @@ def as_datetime(model: str, field: str, value: object) -> datetime:
 
 
 def _from_text(text: str) -> datetime | None:
-    # Only with its first dash: fromisoformat would also read eleven digits as a date and an hour, and not as seconds.
+    # Only with its first dash: fromisoformat would also read eleven digits as a date and an hour, rather than as
+    # seconds.
     if text[4:5] == "-":
         try:
             return datetime.fromisoformat(text)
@@ -326,18 +327,19 @@ def _from_seconds(seconds: float) -> datetime | None:
 def _from_any_notation(text: str) -> datetime | None:
     if len(text) > _LONGEST_TIME:
         return None
-    from dateutil import parser  # imported here, for hardly any server needs it
+    from dateutil import parser  # imported here, because hardly any server needs it
 
-    if "T" in text:  # without a time, it would take the first of a month or a year
+    if "T" in text:  # without a time, it would assume the first of a month or a year
         with suppress(ValueError, OverflowError):
             return parser.isoparse(text)  # 24:00, and days of a year
     try:
-        # dateutil takes what a text does not say from `default`: read with two, what is no whole date shows itself.
+        # dateutil takes from `default` what a text doesn't say. Reading it with two defaults reveals a date that isn't
+        # complete.
         first, second = (
             parser.parse(text, default=datetime(year, month, day), tzinfos=_zone) for year, month, day in _DEFAULTS
         )
         same = first == second
-    except Exception:  # besides ValueError it lets out what its arithmetic and its indexing raise
+    except Exception:  # it also raises errors of its arithmetic and indexing, besides ValueError
         return None
     return first if same else None
 

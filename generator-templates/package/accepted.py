@@ -1,5 +1,6 @@
-"""What the resource classes take and do beyond their operations, by `x-accepts`, `x-ensured-by`, `x-wait` and `x-asks`
-in the specification. The client around them carries it out: its sender has a method `user` that returns it.
+"""What the resource classes accept and do beyond their operations, according to `x-accepts`, `x-ensured-by`, `x-wait`
+and `x-asks` in the specification. The client around them carries it out; its sender has a method `user` that returns
+the client.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def user_of(sender: Any) -> Any:
 
 
 def tool_ids(tools: ToolIds[str] | Unset | None, sender: object) -> Any:
-    """The ids of tools, which are registered if need be."""
+    """Return the ids of tools, registering them if necessary."""
     return [tool.id for tool in tools.register(user_of(sender))] if is_source(tools) else tools
 
 
@@ -42,7 +43,7 @@ async def tool_ids_async(tools: ToolIds[str] | Unset | None, sender: object) -> 
 
 
 def is_source(tools: object) -> TypeGuard[ToolSource]:
-    """Whether they are to be registered.
+    """Whether they must be registered.
 
     Raises:
         TypeError: there is a function among them, or the definition of one.
@@ -69,7 +70,7 @@ def event_types(events: Iterable[str] | Unset | None) -> Any:
         return events
     if isinstance(events, str):
         raise TypeError(f"events must be a list: write [{events!r}]")
-    known = [event for event in EVENT_MODELS["WebhookEvent"] if event]  # the rest are under ""
+    known = [event for event in EVENT_MODELS["WebhookEvent"] if event]  # the others are under ""
     types: dict[str, None] = {}
     for event in events:
         matched = list(filter(pattern_of([event]).fullmatch, known))

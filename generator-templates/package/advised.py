@@ -1,5 +1,5 @@
-"""Where what is not there is looked up or passed, the error says what is meant. The advice is imported on a mistake
-alone.
+"""If something that doesn't exist is looked up or passed, the error says what was meant. The advice is only imported
+after such a mistake.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_CO_COROUTINE = 0x80  # as in `inspect`, whose import takes milliseconds
+_CO_COROUTINE = 0x80  # as in `inspect`, which takes milliseconds to import
 
 
 class _Message(str):
-    """The message of an AttributeError. `hasattr` reads none, so the advice is looked up when it is read."""
+    """The message of an AttributeError. `hasattr` doesn't read it, so the advice is only looked up when it is read."""
 
     _name: str
     _owner: object
@@ -41,10 +41,10 @@ class _Message(str):
 
 
 class Advised:
-    """The AttributeError of a misnamed attribute is Python's own, with advice at its end. With `calls=True`, so is the
-    TypeError of a call with other arguments than a method takes.
+    """The AttributeError for a misspelled attribute is Python's own, with advice at its end. With `calls=True`, so is
+    the TypeError of a call with arguments that a method doesn't accept.
 
-    In Python 3.11, unlike later versions, attributes of objects that have a `__getattr__` take 8 ns more to read, and
+    In Python 3.11, unlike later versions, attributes of objects with a `__getattr__` take 8 ns more to read, and
     methods 20 ns.
     """
 
@@ -55,22 +55,22 @@ class Advised:
         if calls:
             advise_calls(cls)
 
-    if not TYPE_CHECKING:  # or type checkers would let every name pass
+    if not TYPE_CHECKING:  # otherwise type checkers would accept every name
 
         def __getattr__(self, name: str) -> Any:
             try:
                 return object.__getattribute__(self, name)  # raises the same again
             except AttributeError as error:
-                # One that a property raises says what that lacks.
+                # If a property raised it, it says what that lacks.
                 if error.obj is self and not name.startswith("_"):
                     error.args = (_Message(str(error), self, name),)
                 raise
 
 
 class Missing:
-    """A name that classes of other SDKs have, and that is not there: asking for it costs advice, and nothing else does.
+    """A name that other SDKs' classes have and ours don't. Only looking it up costs anything.
 
-    For classes themselves, which have no `__getattr__`, and for objects whose attributes it would make slower.
+    For classes themselves, which can't have a `__getattr__`, and for objects whose attributes it would slow down.
     """
 
     def __init__(self, name: str) -> None:
@@ -83,7 +83,7 @@ class Missing:
 
 
 def missing(kind: type, names: str) -> None:
-    """Give a class names that advise. `dir()` of its instances, and so completion, leaves them out."""
+    """Give a class names that advise. `dir()` of its instances, and so completion, omits them."""
     hidden = frozenset(names.split())
     for name in hidden:
         setattr(kind, name, Missing(name))
@@ -96,9 +96,9 @@ def missing(kind: type, names: str) -> None:
 
 
 def advise_calls(kind: type) -> None:
-    """Have the public methods of a class, and its constructor, advise where their arguments do not fit.
+    """Make a class's public methods and constructor advise if their arguments don't fit.
 
-    Signatures stay what they are for type checkers, `inspect.signature` and `create_autospec`.
+    Signatures stay unchanged for type checkers, `inspect.signature` and `create_autospec`.
     """
     own = {name: value for base in reversed(kind.__mro__) for name, value in vars(base).items()}
     for name, value in own.items():
@@ -108,7 +108,7 @@ def advise_calls(kind: type) -> None:
 
 
 def advised_call(function: Any) -> Any:
-    """`function`, with advice for arguments that do not fit: such an error comes from no frame below this one."""
+    """Wrap `function` to advise if its arguments don't fit: if the error comes from no frame below this one."""
     if function.__code__.co_flags & _CO_COROUTINE:
 
         @wraps(function)
@@ -141,7 +141,7 @@ def _advise(error: TypeError, function: Any, args: tuple[Any, ...], kwargs: dict
 
 
 class _Bound(partial[Any]):
-    """A bound method whose truth and whose attributes nobody means: `if client.is_authenticated:`."""
+    """A bound method whose truth and attributes are looked up by mistake: `if client.is_authenticated:`."""
 
     def __bool__(self) -> NoReturn:
         name = self.func.__name__
@@ -175,7 +175,7 @@ else:
     class called:  # noqa: N801  # a decorator
         """A method that can't be taken for a property or a resource without an error that says so."""
 
-        __class__ = FunctionType  # which `unittest.mock` asks for, to know that `self` is no argument
+        __class__ = FunctionType  # so that `unittest.mock` knows that `self` isn't an argument
 
         def __init__(self, method):
             self._method = advised_call(method)
@@ -191,11 +191,11 @@ else:
 
 
 def missing_name(package: str, name: str, elsewhere: Sequence[str] = ()) -> Exception:
-    """The error for a name that a package lacks, to be raised by its `__getattr__`. Another name may be meant, of this
-    package or of those `elsewhere`.
+    """Make the error for a name that a package lacks, for its `__getattr__` to raise. Another name of this package or
+    of those `elsewhere` may be meant.
     """
     module = sys.modules[package]
-    # Such as a module that is being imported, or the empty name with which `__import__` asks for a submodule.
+    # Such as a module that is being imported, or the empty name with which `__import__` looks up a submodule.
     if (
         name.startswith("_")
         or not name
@@ -206,7 +206,7 @@ def missing_name(package: str, name: str, elsewhere: Sequence[str] = ()) -> Exce
 
     advice = module_advice(module, name, elsewhere)
     if advice and sys._getframe(2).f_code.co_name == "_handle_fromlist":
-        # `from module import name`, of which that is the machinery, would drop the message of an AttributeError.
+        # `from module import name` calls this, too, and would drop the message of an AttributeError.
         problem = f"cannot import name {name!r} from {package!r}{advice}"
         return ImportError(problem, name=package, path=module.__file__)
     return AttributeError(f"module {package!r} has no attribute {name!r}{advice}")
@@ -227,7 +227,7 @@ def no_items(self: object) -> NoReturn:
 
 
 def require_client(client: object) -> None:
-    """Checks what an endpoint function was given for its `client`."""
+    """Check an endpoint function's `client` argument."""
     if not hasattr(client, "get_httpx_client"):
         advice = ": pass its .api, as in client=user.api" if hasattr(client, "api") else ""
         raise TypeError(f"client must be a low-level Client, not {type(client).__name__}{advice}")

@@ -1,4 +1,4 @@
-"""The base class of the models: what pydantic, FastAPI, rich and IPython ask of a class."""
+"""The base class of the models: what pydantic, FastAPI, rich and IPython expect of a class."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class Model(Advised):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        # IPython takes the first class that has one of the two methods, and attrs gives each class a __repr__.
+        # IPython uses the first class that has one of the two methods, and attrs defines a __repr__ in each class.
         cls._repr_pretty_ = Model._repr_pretty_  # type: ignore[method-assign]
 
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
-        # FastAPI returns what it does not know as vars() of it. Iterating over pairs would do as well, were it not for
-        # the model that has a field `keys`.
+        # FastAPI returns objects that it doesn't know as vars() of them. Iterating over pairs would do as well, except
+        # for the model that has a field `keys`.
         return self.to_dict()
 
     if not TYPE_CHECKING:
         __getitem__ = no_item
         __iter__ = None  # not iterable
 
-    if TYPE_CHECKING:  # what every model has
+    if TYPE_CHECKING:  # which every model has
 
         def to_dict(self) -> dict[str, Any]: ...
 
@@ -52,7 +52,7 @@ class Model(Advised):
 
     @classmethod
     def _of(cls, model: Model) -> Self:
-        """A model as one of a subclass of a user's, made by its `__init__`: it may have fields of its own."""
+        """Turn a model into a user's subclass, through its `__init__`: it may have fields of its own."""
         return cls(**{field.name: getattr(model, field.name) for field in model.__attrs_attrs__})  # type: ignore[attr-defined]
 
     @classmethod
@@ -64,7 +64,7 @@ class Model(Advised):
             json_schema=read,
             python_schema=core_schema.lax_or_strict_schema(read, core_schema.is_instance_schema(cls)),
             serialization=core_schema.plain_serializer_function_ser_schema(_dump, info_arg=True),
-            # What has a ref becomes a named definition of each JSON Schema that it occurs in.
+            # A schema with a ref becomes a named definition of each JSON Schema that contains it.
             ref=_ref(cls.__name__) if Model in cls.__bases__ else f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
         )
 
@@ -73,7 +73,7 @@ class Model(Advised):
         return _in_pydantics_notation(component_of(cls), handler)
 
     def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
-        """The fields that are there, as rich shows them; secrets as in the repr."""
+        """The fields that are set, for rich; secrets as in the repr."""
         for attribute in self.__attrs_attrs__:  # type: ignore[attr-defined]
             value = getattr(self, attribute.name)
             if value is not UNSET and attribute.repr and (value or attribute.name != "additional_properties"):
@@ -144,13 +144,13 @@ def components() -> dict[str, Any]:
 
 
 def component_of(model: type[Model]) -> dict[str, Any]:
-    """The schema of a model in the contract; that of a subclass of a user's is the schema of the model."""
+    """The contract's schema of a model. For a user's subclass, that is the model's."""
     component: dict[str, Any] = components()[next(each.__name__ for each in model.__mro__ if Model in each.__bases__)]
     return component
 
 
 class _Component:
-    """Base of classes that stand for a component of the contract, by its name, in the JSON Schemas of pydantic."""
+    """Base of classes that represent a component of the contract, by its name, in pydantic's JSON Schemas."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -169,14 +169,15 @@ def _ref(name: str) -> str:
 
 @cache
 def _definition(name: str) -> Any:
-    """A component as a schema of pydantic's core, of the name that its model has there."""
+    """A component as a schema of pydantic's core, under the name of its model."""
     from pydantic import TypeAdapter
 
     return {**TypeAdapter(type(name, (_Component,), {})).core_schema, "ref": _ref(name)}
 
 
 def _in_pydantics_notation(schema: Any, handler: Any) -> Any:
-    """A schema of the contract: references lead to pydantic's definitions, and a null is a variant of an anyOf."""
+    """A schema of the contract whose references lead to pydantic's definitions, and whose null is a variant of an
+    anyOf."""
     if isinstance(schema, bool):
         return schema
     own = dict(schema)
@@ -188,7 +189,7 @@ def _in_pydantics_notation(schema: Any, handler: Any) -> Any:
         elif key in ("additionalProperties", "items"):
             own[key] = _in_pydantics_notation(value, handler)
     if "$ref" in own:
-        # As the items of a list, for a handler generates what is within a schema, definitions included.
+        # As the items of a list, because a handler generates what is within a schema, including definitions.
         within = {"type": "list", "items_schema": _definition(own["$ref"].rpartition("/")[2])}
         own |= handler(within)["items"]
     if isinstance(own.get("type"), list):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from httpx import Headers
 else:
-    Headers = Mapping[str, str]  # the models load no httpx
+    Headers = Mapping[str, str]  # models don't load httpx
 
 
 class ApiError(Exception):
@@ -30,7 +30,7 @@ class ApiError(Exception):
         self.headers = headers
         self.content = content
         body: Any = None
-        with suppress(ValueError, RecursionError):  # no JSON
+        with suppress(ValueError, RecursionError):  # not JSON
             body = json.loads(content)
         if isinstance(body, dict) and isinstance(body.get("error"), dict):
             body = body["error"]
@@ -70,7 +70,7 @@ class DecodeError(ValueError):
         self.path: str = field
 
     def at(self, model: str, step: str) -> Self:
-        """The same error, seen from `model`, whose field `step` holds the value that does not fit."""
+        """The same error, seen from `model`, whose field `step` holds the value that doesn't fit."""
         if self.field:
             self.path = f"{step}.{self.path}"
         else:

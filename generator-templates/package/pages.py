@@ -1,5 +1,5 @@
 """A page of a list, and its position there."""
-# Not with `from __future__ import annotations`: pydantic before 2.5 finds no names in the texts of a generic dataclass.
+# Without `from __future__ import annotations`: pydantic before 2.5 can't resolve the strings of a generic dataclass.
 
 import warnings
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ class PageMeta(Advised):
     page: int
     per_page: int
     total: int | None
-    """None if the server did not say."""
+    """None if the server didn't say."""
     total_pages: int | None
     has_more: bool | None
-    """None if the server did not say. Then the next page shows it, and `iterate` asks for that."""
+    """None if the server didn't say. Then the next page shows it, and `iterate` requests that one."""
 
     if not TYPE_CHECKING:
         __getitem__ = no_item

@@ -35,7 +35,7 @@ class Unset(Enum):
 
 
 UNSET: Final = Unset.UNSET
-"""Not given, so not sent; in a response: not there. Falsy, and different from None."""
+"""Not given, so not sent. In a response: absent. Falsy, and different from None."""
 
 
 class Operation(NamedTuple):
@@ -61,11 +61,11 @@ class Response(Advised, Generic[T]):
     content: bytes = field(repr=False)
     headers: httpx.Headers = field(repr=False)
     parsed: T | None
-    """The model documented for the status; None if the body does not fit it, or if there is none."""
+    """The model documented for the status; None if there is none or the body doesn't fit it."""
 
 
 class ListEnvelope(Protocol[T]):
-    """The body of a list response; its `meta` is read leniently, for servers disagree on it."""
+    """The body of a list response; its `meta` is read leniently, because servers disagree on it."""
 
     @property
     def data(self) -> list[T]: ...
@@ -79,7 +79,7 @@ OnReconnect = Callable[[int, float], object]
 
 
 OnInvalid = Callable[[Any], object]
-"""Called with an error for each item of a list, or event of a stream, that does not fit its model: its `item`."""
+"""Called with an error for each item of a list, or event of a stream, that doesn't fit its model: its `item`."""
 
 
 class RawEvent(Protocol):
@@ -100,7 +100,7 @@ class EventStream(Protocol[E_co]):
 
     @property
     def last_event_id(self) -> str:
-        """The id of the last event handed out; a later stream can go on from there."""
+        """The id of the last event returned; a later stream can continue from there."""
         ...
 
     @property
@@ -130,7 +130,7 @@ class AsyncEventStream(Protocol[E_co]):
 
     @property
     def last_event_id(self) -> str:
-        """The id of the last event handed out; a later stream can go on from there."""
+        """The id of the last event returned; a later stream can continue from there."""
         ...
 
     @property
@@ -156,14 +156,15 @@ class AsyncEventStream(Protocol[E_co]):
 
 
 def assign_method(resource: Any, name: str, value: object) -> None:
-    """The `__setattr__` of a resource: a method can be replaced, as `unittest.mock.patch.object` does, and no more."""
+    """The `__setattr__` of a resource: only methods can be replaced, as `unittest.mock.patch.object` does."""
     if name != "_sender" and not (callable(value) and callable(getattr(type(resource), name, None))):
         raise AttributeError(f"{name} of {type(resource).__name__} can't be assigned, because it would change nothing")
     object.__setattr__(resource, name, value)
 
 
 class Sender(Protocol):
-    """What the resource classes call. `kwargs` are those of `httpx.Client.request`, by an endpoint's `_get_kwargs`."""
+    """What the resource classes call. `kwargs` are the arguments of `httpx.Client.request`, from an endpoint's
+    `_get_kwargs`."""
 
     def send(self, kwargs: dict[str, Any], parse: Callable[[httpx.Response], T]) -> T: ...
 
@@ -177,7 +178,7 @@ class Sender(Protocol):
         prefetch: int,
         on_invalid: OnInvalid | None,
     ) -> Iterator[T]:
-        """`get_kwargs` takes the number of a page, from 1."""
+        """`get_kwargs` is called with the number of a page, from 1."""
         ...
 
     def stream(
@@ -209,7 +210,7 @@ class AsyncSender(Protocol):
         prefetch: int,
         on_invalid: OnInvalid | None,
     ) -> AsyncIterator[T]:
-        """`get_kwargs` takes the number of a page, from 1."""
+        """`get_kwargs` is called with the number of a page, from 1."""
         ...
 
     def stream(
