@@ -8,18 +8,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import anyio
 import httpx
 import pytest
 
-from interactor_ext import InteractorClient
 from tests.support.modes import at_once, sync_and_async
 from tests.support.scripted_server import SECRET, Connection, FaultServer, RawServer, Request, fine, sending
 from tests.support.stream_reader import connected, stream_of, streaming
-from tests.support.waiting import collect_garbage, eventually, eventually_async
+from tests.support.waiting import collect_garbage, eventually_async
 
 
 def delta(number: int) -> bytes:
@@ -449,32 +448,3 @@ def test_daemon_threads_go_on_to_the_silent_end_of_their_program(work: str) -> N
             timeout=300,
         )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-
-
-def test_stream_over_a_transport_of_the_user_is_closed_by_the_closer_thread_if_it_was_dropped_amid_a_cycle() -> None:
-    """Not by the collector in the thread that it interrupts, which may hold the locks that httpcore's pool takes."""
-    threads: list[str] = []
-
-    class Body(httpx.SyncByteStream):
-        def __iter__(self) -> Iterator[bytes]:
-            try:
-                yield delta(1)
-                yield delta(2)
-            finally:
-                threads.append(threading.current_thread().name)
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        if request.method == "POST":
-            return httpx.Response(200, json={"access_token": "t", "token_type": "Bearer", "expires_in": 3600})
-        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Body())
-
-    with InteractorClient(client_id="a", client_secret=SECRET, transport=httpx.MockTransport(answer)) as client:
-        stream: Any = client.namespace("user_1").rooms.stream("room_1")
-        events = iter(stream.__enter__())
-        next(events)
-        cycle = [stream, events]
-        cycle.append(cycle)
-        del stream, events, cycle
-        collect_garbage()
-        eventually(lambda: threads)
-    assert threads == ["interactor-closer"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import inspect
 import json
 import pickle
 import random
@@ -13,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from interactor_client.api.rooms import AsyncRooms, Rooms
-from interactor_client.api.workflow_instances import AsyncWorkflowInstances, WorkflowInstances
 from interactor_client.models import (
     FailureDetail,
     HaltingPresentation,
@@ -204,11 +201,6 @@ def test_exception_of_on_invalid_ends_the_iteration(mode: str) -> None:
 
     outcome = read_from(sending(sse({"type": "message.delta", "content": 5}) + DONE), mode, on_invalid=refuse)
     assert isinstance(outcome.error, ResponseValidationError)
-
-
-def test_streams_of_both_clients_take_on_invalid() -> None:
-    for cls in (Rooms, AsyncRooms, WorkflowInstances, AsyncWorkflowInstances):
-        assert inspect.signature(cls.stream).parameters["on_invalid"].default is None
 
 
 ERRORS: list[tuple[bytes, str | FailureDetail]] = [

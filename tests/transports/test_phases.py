@@ -21,6 +21,7 @@ import trustme
 from interactor_ext import AsyncInteractorClient
 from interactor_ext.transports import AsyncTransport, Transport
 from tests.support.modes import call
+from tests.support.proxy import CONNECTED, Proxy
 from tests.support.scripted_server import (
     Connection,
     FaultServer,
@@ -35,7 +36,6 @@ from tests.support.waiting import PATIENCE, eventually, eventually_async
 
 EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n: hello\n\n"
 HALF = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"
-CONNECTED = b"HTTP/1.1 200 Connected\r\n\r\n"
 AUTHORITY = trustme.CA()
 LOOPS = ["asyncio", "uvloop"]
 
@@ -229,32 +229,6 @@ def test_closing_the_transport_and_cancelling_end_what_a_task_waits_for(name: st
         runner.run(main(phase))
 
 
-@contextlib.contextmanager
-def tls_in_tls() -> Iterator[tuple[str, str]]:
-    """The URLs of a server and of the proxy to it, both with TLS. The proxy passes on what it has in hand."""
-
-    def relay(connection: Connection, request: Request) -> bool:
-        host, port = request.target.split(":")
-        with socket.create_connection((host, int(port))) as there:
-            connection.send(CONNECTED)
-            passing = threading.Thread(target=_pump, args=(there, connection.socket), daemon=True)
-            passing.start()
-            _pump(connection.socket, there)
-            passing.join(PATIENCE)
-        return False
-
-    with FaultServer([answer], tls=serving()) as server, FaultServer([relay], tls=serving()) as proxy:
-        yield server.url, proxy.url
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_RDWR)
-
-
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("way", ["http", "TLS", "TLS in TLS"])
 def test_calls_and_streams_in_each_kind_of_event_loop(loop: str, way: str) -> None:
@@ -269,11 +243,9 @@ def test_calls_and_streams_in_each_kind_of_event_loop(loop: str, way: str) -> No
             assert transport.connections().open == transport.connections().idle
 
     with contextlib.ExitStack() as stack:
-        proxy = None
-        if way == "TLS in TLS":
-            url, proxy = stack.enter_context(tls_in_tls())
-        else:
-            url = stack.enter_context(FaultServer([answer], tls=serving() if way == "TLS" else None)).url
+        tls = None if way == "http" else serving()
+        url = stack.enter_context(FaultServer([answer], tls=tls)).url
+        proxy = stack.enter_context(Proxy(tls)).url if way == "TLS in TLS" else None
         with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
             runner.run(main())
 

@@ -9,7 +9,6 @@ import logging
 import re
 import socket
 import ssl
-import threading
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from interactor_ext import (
 )
 from interactor_ext.transports import AsyncTransport, Transport
 from tests.support import modes
+from tests.support.proxy import Proxy
 from tests.support.scripted_server import (
     Connection,
     FaultServer,
@@ -73,67 +73,10 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-class Proxy:
-    """An HTTP proxy: CONNECT for https, absolute URLs for http. Notes what it was asked for."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.credentials: list[str] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._acceptor = threading.Thread(target=self._accept, daemon=True)
-        self._acceptor.start()
-
-    @property
-    def address(self) -> str:
-        host, port = self._listener.getsockname()
-        return f"{host}:{port}"
-
-    def close(self) -> None:
-        # Closing alone would not wake the thread that accepts.
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._acceptor.join(60)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, guest: socket.socket) -> None:
-        with guest, contextlib.suppress(OSError, IndexError):
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += guest.recv(4096)
-            line, *fields = head.split(b"\r\n\r\n")[0].decode().split("\r\n")
-            method, target, _ = line.split(" ")
-            self.asked.append(f"{method} {target}")
-            self.credentials += [f.partition(": ")[2] for f in fields if f.lower().startswith("proxy-authorization")]
-            host, port = (target if method == "CONNECT" else target.split("/")[2]).rsplit(":", 1)
-            with socket.create_connection((host, int(port)), 60) as server:
-                if method == "CONNECT":
-                    guest.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
-                else:
-                    path = "/" + target.split("/", 3)[3]
-                    server.sendall(head.replace(target.encode(), path.encode(), 1))
-                there = threading.Thread(target=_pump, args=(guest, server), daemon=True)
-                there.start()
-                _pump(server, guest)
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
-
-
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
-    running = Proxy()
-    yield running
-    running.close()
+    with Proxy() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)
@@ -245,8 +188,8 @@ def test_context_that_offers_http_2_to_a_server_that_has_it_is_told_of(make: Any
 def test_httpx_transport_with_its_own_tls_settings(authority: trustme.CA, proxy: Proxy) -> None:
     with tls_server(authority) as server:
         context = trusting(authority)
-        assert call(httpx.HTTPTransport(verify=context, proxy=f"http://{proxy.address}"), server.url) == "asst_1"
-        assert call(httpx.AsyncHTTPTransport(verify=context, proxy=f"http://{proxy.address}"), server.url) == "asst_1"
+        assert call(httpx.HTTPTransport(verify=context, proxy=proxy.url), server.url) == "asst_1"
+        assert call(httpx.AsyncHTTPTransport(verify=context, proxy=proxy.url), server.url) == "asst_1"
         assert {line.partition(" ")[0] for line in proxy.asked} == {"CONNECT"}
 
 
@@ -256,7 +199,7 @@ def test_calls_go_through_the_given_proxy(
     make: Any, written: str, meant: bytes, authority: trustme.CA, proxy: Proxy
 ) -> None:
     with tls_server(authority) as server:
-        transport = make(verify=trusting(authority), proxy=f"http://user:{written}@{proxy.address}")
+        transport = make(verify=trusting(authority), proxy=proxy.url.replace("//", f"//user:{written}@"))
         assert call(transport, server.url) == "asst_1"
         port = server.url.rpartition(":")[2]
     assert set(proxy.asked) == {f"CONNECT localhost:{port}"}
@@ -265,7 +208,7 @@ def test_calls_go_through_the_given_proxy(
 
 @pytest.mark.parametrize("make", TRANSPORTS)
 def test_proxy_from_environment_for_http(make: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", proxy.address)
+    monkeypatch.setenv("HTTP_PROXY", proxy.url.removeprefix("http://"))
     with FaultServer() as server:
         assert call(make(), server.url) == "asst_1"
         assert proxy.asked[0] == f"POST {server.url}/auth/api/v1/oauth/token"
@@ -275,7 +218,7 @@ def test_proxy_from_environment_for_http(make: Any, proxy: Proxy, monkeypatch: p
 def test_proxy_from_environment_for_https(
     make: Any, authority: trustme.CA, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ALL_PROXY", f"http://{proxy.address}")
+    monkeypatch.setenv("ALL_PROXY", proxy.url)
     with tls_server(authority) as server:
         assert call(make(verify=trusting(authority)), server.url) == "asst_1"
     assert proxy.asked[0].startswith("CONNECT localhost:")
@@ -284,7 +227,7 @@ def test_proxy_from_environment_for_https(
 @pytest.mark.parametrize("make", TRANSPORTS)
 @pytest.mark.parametrize("exempt", ["no_proxy", "trust_env"])
 def test_no_proxy_exempts_hosts(make: Any, exempt: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.address}")
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
     if exempt == "no_proxy":
         monkeypatch.setenv("NO_PROXY", "example.com, 127.0.0.1")
     with FaultServer() as server:
@@ -294,7 +237,7 @@ def test_no_proxy_exempts_hosts(make: Any, exempt: str, proxy: Proxy, monkeypatc
 
 @pytest.mark.parametrize("make", TRANSPORTS)
 def test_names_below_localhost_need_no_proxy(make: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.address}")
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
     with pytest.raises(APIConnectionError):
         call(make(), "http://nowhere.localhost:9")
     assert proxy.asked == []
@@ -447,7 +390,7 @@ def test_answer_through_a_proxy_may_take_longer_than_connecting(
     def attempt(seconds: float) -> None:
         monkeypatch.setattr("interactor_ext._interactor.views.http._CONNECT_TIMEOUT", seconds)
         with FaultServer([slow(1.5 * seconds, fine)]) as server:
-            assert call(make(proxy=f"http://{proxy.address}"), server.url, timeout=60) == "asst_1"
+            assert call(make(proxy=proxy.url), server.url, timeout=60) == "asst_1"
 
     with_enough_time(attempt, 0.3, 2, 10)
 
@@ -455,36 +398,18 @@ def test_answer_through_a_proxy_may_take_longer_than_connecting(
 @pytest.mark.parametrize("make", TRANSPORTS)
 def test_silent_server_behind_a_proxy_ends_the_call_at_its_timeout(make: Any, proxy: Proxy) -> None:
     with FaultServer([slow(PATIENCE, fine)]) as server, pytest.raises(APITimeoutError, match="no response within"):
-        in_time(lambda: call(make(proxy=f"http://{proxy.address}"), server.url, timeout=0.5))
+        in_time(lambda: call(make(proxy=proxy.url), server.url, timeout=0.5))
 
 
-@pytest.mark.parametrize("make", [Transport, AsyncTransport])
-def test_silent_socks_proxy_ends_the_call_at_its_timeout(make: Any) -> None:
-    with mute_url() as url, ThreadPoolExecutor(1) as threads:
-        transport = make(proxy=url.replace("https://", "socks5://"))
-        error = threads.submit(call, transport, "https://127.0.0.1:9", timeout=0.5).exception(60)
-        assert isinstance(error, APITimeoutError)
-        assert not error.sent
-        assert "no connection through the proxy socks5://127.0.0.1" in str(error)
-
-
-@pytest.mark.parametrize("make", [Transport, AsyncTransport])
-def test_silent_socks_proxy_ends_a_call_of_another_client(make: Any) -> None:
-
-    def use(transport: Any) -> None:
-        if isinstance(transport, httpx.BaseTransport):
-            with httpx.Client(transport=transport, timeout=0.5) as client:
-                client.get("https://127.0.0.1:9")
-
-        async def main() -> None:
-            async with httpx.AsyncClient(transport=transport, timeout=0.5) as async_client:
-                await async_client.get("https://127.0.0.1:9")
-
-        asyncio.run(main())
-
-    with mute_url() as url, ThreadPoolExecutor(1) as threads:
-        transport = make(proxy=url.replace("https://", "socks5://"))
-        assert isinstance(threads.submit(use, transport).exception(60), httpx.ConnectTimeout)
+@pytest.mark.parametrize("make", TRANSPORTS)
+def test_silent_socks_proxy_ends_a_call_at_its_timeout(make: Any) -> None:
+    """A call of our client, and one of httpx's."""
+    with mute_url() as url:
+        proxy, server = url.replace("https://", "socks5://"), "https://127.0.0.1:9"
+        with pytest.raises(APITimeoutError, match="no connection through the proxy socks5://") as caught:
+            in_time(lambda: call(make(proxy=proxy), server, timeout=0.5))
+        assert not caught.value.sent
+        assert isinstance(in_time(lambda: outcome(make(proxy=proxy), server, timeout=0.5)), httpx.ConnectTimeout)
 
 
 @pytest.mark.parametrize("make", TRANSPORTS)

@@ -267,7 +267,7 @@ class Streams(httpx.BaseTransport):
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=self.body)
 
 
-@pytest.mark.parametrize("how", ["a loop", "a block"])
+@pytest.mark.parametrize("how", ["a loop", "a block", "a cycle"])
 def test_dropped_stream_is_closed_by_the_closer_thread(how: str) -> None:
     """As the collector may drop it, while this very thread holds the lock that closing takes."""
     transport = Streams()
@@ -277,8 +277,11 @@ def test_dropped_stream_is_closed_by_the_closer_thread(how: str) -> None:
         with client.rooms.stream("room") as stream:
             yield from stream
 
-    held = words() if how == "a block" else iter(client.rooms.stream("room").__enter__())
+    held: Any = words() if how == "a block" else iter(client.rooms.stream("room").__enter__())
     next(held)
+    if how == "a cycle":
+        held = [held]
+        held.append(held)
     with transport.body.lock:
         del held
         collect_garbage()
