@@ -41,7 +41,8 @@ def chat(
 
             if namespace is None:
                 raise ConfigurationError("--web needs a namespace, such as -n user_123.")
-            serve(options, _enter(user, room, assistant).id)
+            entered = _enter(user, room, assistant)
+            serve(options, entered.id, user.assistants.get(entered.assistant_id).name)
         else:
             _converse(user, _enter(user, room, assistant), is_new=room is None)
 

@@ -200,7 +200,7 @@ def test_page_of_chat_admits_the_first_who_has_its_key(terminal: Callable[..., T
         for wrong in ("", "Bearer", f"Bearer {key[:-1]}", f"Bearer {key}x", f"Basic {key}", "Bearer \xe9"):
             assert page.post(session, headers={"Authorization": wrong.encode("latin-1")}).status_code == 401
         found = page.post(session, headers={"Authorization": f"Bearer {key}"}).json()
-        assert found["room"] == room
+        assert (found["room"], found["assistant"]) == (room, "Bot")
         assert page.post(session, headers={"Authorization": f"Bearer {key}"}).status_code == 401
         page.headers["Authorization"] = f"Bearer {found['token']}"
         assert page.get(history).json()["data"] == []

@@ -357,7 +357,7 @@ def test_tool_shows_what_it_was_given_only_if_the_relay_sends_it(
           done(arguments[0].map((call) => {
             const node = makeTool(call);
             drawTool(node, call, { texts: TEXTS, labelOf: () => undefined });
-            return [...node.querySelectorAll("span, dt, pre, [role=alert]")]
+            return [...node.querySelectorAll("span, dt, pre, dd summary, [role=alert]")]
               .filter((each) => !each.closest("[hidden]")).map((each) => each.textContent);
           }));
         });
@@ -365,7 +365,19 @@ def test_tool_shows_what_it_was_given_only_if_the_relay_sends_it(
     call = {"id": "tc_1", "tool_id": "tool_1", "status": "completed"}
     named = {**call, "tool_name": "get_weather", "arguments": {"city": "Oslo"}, "result": 21}
     decided = {**call, "approval": {"shown": {"order": "o_1"}, "state": "decided"}}
-    shown = browser.execute_async_script(draw, [call, named, decided])
+    long = {**call, "approval": {"shown": {"lines": [1], "note": "x" * 300}, "state": "decided"}}
+    shown = browser.execute_async_script(draw, [call, named, decided, long])
     late = ["✓", "Tool", "done", "order", "o_1", "This was already decided."]
+    folded = [
+        "✓",
+        "Tool",
+        "done",
+        "lines",
+        "[\n  1\n]",
+        "note",
+        "x" * 200 + "…",
+        "x" * 300,
+        "This was already decided.",
+    ]
     given = ["Arguments", '{\n  "city": "Oslo"\n}', "Result", "21"]
-    assert shown == [["✓", "Tool", "done"], ["✓", "get_weather", "done", *given], late]
+    assert shown == [["✓", "Tool", "done"], ["✓", "get_weather", "done", *given], late, folded]

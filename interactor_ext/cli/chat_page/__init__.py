@@ -43,12 +43,12 @@ MEDIA_TYPES = {"index.html": "text/html", "page.js": "text/javascript", "page.cs
 class ChatPage:
     """`app` serves the page, and a relay for the one room. `key` goes after the # of the link."""
 
-    def __init__(self, client: AsyncInteractorClient, namespace: str, room_id: str) -> None:
+    def __init__(self, client: AsyncInteractorClient, namespace: str, room_id: str, assistant: str) -> None:
         self.key: str = token_urlsafe()
         self._key_is_used = False
         self._token = token_urlsafe()
         self._namespace = namespace
-        self._room_id = room_id
+        self._shown = {"room": room_id, "assistant": assistant}
         relay = Relay(
             client,
             authorize=self._authorize,
@@ -78,17 +78,17 @@ class ChatPage:
         if self._key_is_used or not _has_token(request.headers, self.key):
             return Response(status_code=401, headers=HEADERS)
         self._key_is_used = True
-        return JSONResponse({"token": self._token, "room": self._room_id}, headers=HEADERS)
+        return JSONResponse({"token": self._token, **self._shown}, headers=HEADERS)
 
     async def _authorize(self, scope: Scope) -> str | None:
         return self._namespace if _has_token(Headers(scope=scope), self._token) else None
 
 
-def serve(settings: dict[str, Any], room_id: str) -> None:
+def serve(settings: dict[str, Any], room_id: str, assistant: str) -> None:
     """Serve the page on 127.0.0.1 until Ctrl-C. `settings` are a client's settings, with a namespace."""
     import uvicorn
 
-    page = ChatPage(AsyncInteractorClient(**settings), settings["namespace"], room_id)
+    page = ChatPage(AsyncInteractorClient(**settings), settings["namespace"], room_id, assistant)
     with socket.create_server(("127.0.0.1", 0)) as sock, suppress(KeyboardInterrupt):
         link = f"http://127.0.0.1:{sock.getsockname()[1]}/#{page.key}"
         write(f"Room {room_id} at {link}")

@@ -20,6 +20,7 @@ if (session) {
   const chat = document.querySelector("interactor-chat");
   chat.headers = () => ({ Authorization: `Bearer ${session.token}` });
   chat.texts = { errors: { AUTH_ERROR: REFUSED } };
+  chat.assistantName = session.assistant;
   chat.room = session.room;
   chat.hidden = false;
   chat.focus();

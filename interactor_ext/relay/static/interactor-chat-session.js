@@ -803,7 +803,8 @@ export class ChatSession {
     this.#watch = setTimeout(() => {
       this.#watch = undefined;
       const now = Date.now();
-      const isQuiet = now - this.#movedAt >= QUIET && now >= this.#readAfter && this.status !== "paused";
+      if (this.status === "paused") this.#movedAt = now; // whoever comes back waits anew
+      const isQuiet = now - this.#movedAt >= QUIET && now >= this.#readAfter;
       if (isQuiet && this.#isAwaited) this.#readHistory();
       this.#changed();
     }, Math.min(RAREST, Math.max(QUIET, waited / 20)));

@@ -78,9 +78,9 @@ export const styles = `${hostStyles}
 .tool { margin-block-start: 6px; border: 1px solid var(--line); border-radius: calc(var(--radius) * .7); font-size: .875em; }
 .tool .summary { display: flex; align-items: center; gap: 8px; padding: 6px 10px; border-radius: inherit; list-style: none; overflow-wrap: anywhere; }
 .tool summary { cursor: pointer; }
-.tool summary::-webkit-details-marker { display: none; }
-.tool summary::after { content: ""; flex: none; inline-size: 6px; block-size: 6px; margin-inline-start: auto; border: solid var(--soft); border-width: 0 2px 2px 0; rotate: 45deg; }
-.tool [open] summary::after { rotate: -135deg; }
+.tool .summary::-webkit-details-marker { display: none; }
+.tool summary.summary::after { content: ""; flex: none; inline-size: 6px; block-size: 6px; margin-inline-start: auto; border: solid var(--soft); border-width: 0 2px 2px 0; rotate: 45deg; }
+.tool [open] > .summary::after { rotate: -135deg; }
 .tool .mark { flex: none; inline-size: 1.1em; text-align: center; color: var(--soft); }
 .tool[data-status=completed] .mark { color: var(--good); }
 .tool[data-status=failed] .mark { color: var(--bad); }

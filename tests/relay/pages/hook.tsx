@@ -16,6 +16,7 @@ export function Page() {
         <h2 slot="header">Support</h2>
       </InteractorChat>
       <InteractorChat room="room_1" renderMarkdown={(text) => <em>{text}</em>} toolLabels={{ get_order: "Order" }} />
+      <InteractorChat room="room_1" renderMath={(text, isBlock) => new Text(`${text}${isBlock}`)} highlightCode={(code) => new Text(code)} />
       <interactor-chat room="room_1" assistant-name="Ada" tools="hidden" keep-open="" />
     </>
   );
