@@ -66,8 +66,7 @@ class _Typed(BaseReply, Generic[A]):
 
     def _shaped(self) -> Effects[A]:
         """Return the answer. If there is none, send a second request, as part of this chat: it has the same deadline,
-        and the
-        same key on each attempt.
+        and the same key on each attempt.
         """
         message = yield from self._answer()
         if self._again is not None:

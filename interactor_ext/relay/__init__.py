@@ -160,14 +160,12 @@ class Relay(Advised, calls=True):
 
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Return the relay as a WSGI application. Each open stream occupies a server thread for as long as it lasts,
-        and the
-        relay only notices that a browser has left at the next event or heartbeat.
+        and the relay only notices that a browser has left at the next event or heartbeat.
         """
         return _wsgi.serve(environ, start_response, self._routes.answer)
 
     async def aclose(self) -> None:
         """End all streams permanently, and wait up to `drain_timeout` seconds for replies with tools. A server that
-        runs
-        the relay itself rather than mounted does this at shutdown.
+        runs the relay itself rather than mounted does this at shutdown.
         """
         await self._routes.aclose()

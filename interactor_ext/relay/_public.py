@@ -44,8 +44,7 @@ class Show:
 
     By default: texts of users and assistants, ids, times, the names and states of tools, the questions of halted
     workflows, and the state and status of a workflow instance. `tool_arguments` and `tool_results` add the arguments
-    and
-    results of tool calls, and `context` names the visible keys of a workflow instance's context.
+    and results of tool calls, and `context` names the visible keys of a workflow instance's context.
     """
 
     tool_arguments: bool = False

@@ -14,8 +14,7 @@ _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 async def take_over(tools: Any, view: Any, room: str, seconds: float, *, waits: bool) -> None:
     """Run the calls of a room that have no result, and those that follow, until every message has a reply. Stop
-    checking
-    after `seconds`.
+    checking after `seconds`.
 
     A call that another process is running is left to it: the ledger knows. With `waits`, keep checking even if there is
     no such call but a message without a reply: a process may have ended between the two.

@@ -405,8 +405,7 @@ class Sandbox(Advised, calls=True):
         error: str = "access_denied",
     ) -> str:
         """Approve or deny an OAuth flow, given as the object or its id, as the user would; returns the URL that the
-        browser
-        is sent to.
+        browser is sent to.
 
         `scopes` are the ones that the user grants (None: all), `account` is the account at the provider, and `error` is
         the provider's error if `approve` is False, such as "server_error". Raises ValueError if there is no such flow,

@@ -30,8 +30,7 @@ from interactor_ext.sandbox.storage.records import new_id
 
 def build_app(contract: Contract, state: State, on_loop: Callable[[], None], methods: object) -> Starlette:
     """`methods` is the Sandbox. `on_loop` is called on the serving loop at startup and at each request, because not
-    every
-    server runs the lifespan.
+    every server runs the lifespan.
     """
 
     async def refuse(request: Request, error: Exception) -> Response:

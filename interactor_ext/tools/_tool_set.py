@@ -249,11 +249,10 @@ class ToolSet(Advised, calls=True):
     def approve(self, user: Any, call: WaitingCall | str, *, by: str) -> Any:
         """Run a call that waits for approval, in any process and however late, and submit its result.
 
-        `call` comes from `pending`, `run` or `reply.waiting`, as shown to the person, or is its id, which is
-        looked up in all rooms of the tenant. `by` names the person who decided: the logger `interactor.tools` records
-        it
-        with the arguments, and telemetry gets a `ToolDecided`. With several processes, give the set a ledger:
-        otherwise two approvals at the same time can run the function twice. With an asynchronous client, await it.
+        `call` comes from `pending`, `run` or `reply.waiting`, as shown to the person, or is its id, which is looked up
+        in all rooms of the tenant. `by` names the person who decided: the logger `interactor.tools` records it with the
+        arguments, and telemetry gets a `ToolDecided`. With several processes, give the set a ledger: otherwise two
+        approvals at the same time can run the function twice. With an asynchronous client, await it.
 
         Raises:
             ApprovalError: there is no such call; it has its result; or its arguments have changed since.
@@ -286,11 +285,9 @@ class ToolSet(Advised, calls=True):
         """Run the calls of a room that have no result, such as those of a chat whose process has ended.
 
         Looks at the newest messages (one page), and returns for each call what `run` returns, the oldest first. Waits
-        for
-        a call that another process is running. A call started by a process that has ended isn't run again, unless its
-        tool
-        is `idempotent`. Calls that the platform posts to a `callback_url` are left out. With an asynchronous client,
-        await it.
+        for a call that another process is running. A call started by a process that has ended isn't run again, unless
+        its tool is `idempotent`. Calls that the platform posts to a `callback_url` are left out. With an asynchronous
+        client, await it.
 
         Raises:
             ConfigurationError: the set has no ledger, so it can't know which calls another process is running.
@@ -363,8 +360,7 @@ class ToolSet(Advised, calls=True):
         self, user: Any, call: PendingCall, ends_at: float | None, *, only_ours: bool = False
     ) -> Effects[Message | WaitingCall | None]:
         """Respond to a call. With `only_ours`, return None for a call that the platform posts to a `callback_url`,
-        unless its
-        tool is in this set.
+        unless its tool is in this set.
         """
         name, has_callback = yield from self._identify(user, call, ends_at)
         if only_ours and has_callback and name not in self:

@@ -23,8 +23,7 @@ _WITHOUT_FILE = (":memory:", "")
 
 class SQLiteBacked(SQLBacked):
     """Base of stores and queues in SQLite. Opens its connection at first use and closes it during a fork, so both
-    parent and
-    child can use it; deletes expired rows.
+    parent and child can use it; deletes expired rows.
 
     A child that inherits an open SQLite file also inherits the record of held locks, but not the locks. It would then
     write without locks, even through a new connection. https://www.sqlite.org/howtocorrupt.html (2.6)
@@ -58,8 +57,7 @@ class SQLiteBacked(SQLBacked):
 
     def rename(self, old: str, new: str) -> int:
         """Rename the service `old` to `new` in this database, and return the number of changed rows. "" is a service
-        without
-        a name. An event stored under both names is deleted under `old`.
+        without a name. An event stored under both names is deleted under `old`.
         """
         there = {name for (name,) in self._found("SELECT name FROM sqlite_master")}
         return sum([self._execute(";".join(renaming(each, old, new)))[0] for each in TABLES if each in there])

@@ -269,8 +269,7 @@ class SyncPostgresBacked(PostgresBacked["psycopg_pool.ConnectionPool[Any]"], SQL
 
     def rename(self, old: str, new: str) -> int:
         """Rename the service `old` to `new` in this database, and return the number of changed rows. "" is a service
-        without
-        a name. An event stored under both names is deleted under `old`.
+        without a name. An event stored under both names is deleted under `old`.
         """
         return self._run(partial(self._rename, old, new))
 

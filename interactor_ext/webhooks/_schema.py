@@ -25,8 +25,7 @@ ON interactor_webhook_queue (state, substr(key, 1, {colon}), at);
 
 def schema_statements(dialect: str) -> list[str]:
     """Return the statements that create the tables of stores and queues, in `postgresql` or `sqlite`. Execute them one
-    by
-    one: most drivers accept only one at a time. Existing tables stay unchanged.
+    by one: most drivers accept only one at a time. Existing tables stay unchanged.
 
         for statement in schema_statements(op.get_context().dialect.name):  # in a migration of Alembic
             op.execute(statement)

@@ -42,10 +42,8 @@ def rotate_secret(
 
     `webhooks` is `client.webhooks`. `hand_over` receives the new secret, to store it where your processes read it (a
     secrets manager); the platform only shows it this once. Errors that `hand_over` raises reach the caller, when the
-    new
-    secret is already in use. Other processes get the new secret with `verifier.add_secret`; until then they respond
-    with
-    401 and the platform retries.
+    new secret is already in use. Other processes get the new secret with `verifier.add_secret`; until then they respond
+    with 401 and the platform retries.
     """
     return run_sync(_rotate(webhooks, webhook_id, verifier, hand_over))
 

@@ -241,13 +241,10 @@ class WebhookRouter(Advised, calls=True):
         """Run the handlers of an event that `hand_over` received, unless the store has it as handled.
 
         The signature isn't verified, because the receiver has done so: anyone who can write to your task queue can run
-        your
-        handlers. Returns when the event is done: handled now or before, or without a handler here. Otherwise it raises,
-        so
-        the task queue tries again: WebhookBusyError if no handler ran, a handler's own error, or WebhookPayloadError if
-        no
-        retry can help: the body names no event, or it does not fit the class that its handlers expect. Asynchronous
-        handlers run on an event loop in a thread of this process.
+        your handlers. Returns when the event is done: handled now or before, or without a handler here. Otherwise it
+        raises, so the task queue tries again: WebhookBusyError if no handler ran, a handler's own error, or
+        WebhookPayloadError if no retry can help: the body names no event, or it does not fit the class that its
+        handlers expect. Asynchronous handlers run on an event loop in a thread of this process.
         """
         run_sync(self._run(body, self._in_caller))
 
@@ -332,9 +329,8 @@ class WebhookRouter(Advised, calls=True):
 
     def check(self) -> None:
         """Check, when an application starts, what would otherwise fail at the first delivery: that the store or queue
-        and
-        the databases of `once` accept what a delivery writes (it is rolled back), and that events have handlers unless
-        a task queue runs them. `acheck` also tries `once` of async handlers, in the event loop that will use it.
+        and the databases of `once` accept what a delivery writes (it is rolled back), and that events have handlers
+        unless a task queue runs them. `acheck` also tries `once` of async handlers, in the event loop that will use it.
 
         Raises a ConfigurationError that names everything wrong. Warns of queued events under other names that no worker
         handles, as after a change of `name`.

@@ -49,7 +49,7 @@ def result_of(value: Any) -> Any:
 
 
 def refusal(tool: ToolFunction, arguments: Any) -> str:
-    """The refusal of arguments."""
+    """Return the error for refused arguments."""
     error = run(tool, arguments)["error"]
     assert error["type"] == "invalid_arguments", error
     words: str = error["message"]

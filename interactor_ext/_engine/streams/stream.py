@@ -296,8 +296,7 @@ class AsyncStream(BaseStream[E]):
                 yield
         finally:
             # Also after a `break`: asyncio closes the generator soon after it is dropped. If another loop has taken
-            # over by then, the
-            # connection belongs to that one.
+            # over by then, the connection belongs to that one.
             if self._owner is owner:
                 await self._cancel_and_disconnect()
 

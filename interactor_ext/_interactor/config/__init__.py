@@ -69,8 +69,8 @@ class InteractorConfig:
     INTERACTOR_CLIENT_ID, INTERACTOR_CLIENT_SECRET, INTERACTOR_ENVIRONMENT, INTERACTOR_ACCOUNT_SERVER_URL,
     INTERACTOR_CORE_API_URL, INTERACTOR_SCOPES (separated by spaces) and INTERACTOR_REQUIRE_NAMESPACE (1, true, yes or
     on; 0, false, no or off); empty ones count as unset. An environment that contradicts a URL variable is an error,
-    because it's unclear which of the two is meant. So is a variable like INTERACTOR_CORE_URL that nobody reads, while
-    nobody gives the setting that it seems to mean.
+    because it's unclear which of the two is meant. So is a variable like INTERACTOR_CORE_URL that isn't
+    read, unless the setting that it resembles is given.
     """
 
     client_id: str

@@ -11,8 +11,7 @@ When the assistant calls tools (see there), its message contains the `tool_calls
 `tool_call.start` for each. `submit_tool_result` stores the result as a message of role `tool` and returns the message
 that made the call. The last outstanding result starts the next round of calls or the final reply. That reply is
 returned if the user's message came without `stream`; otherwise it follows on the stream. A result that is an object
-with
-an `error` marks its call `failed`. The sandbox itself calls a tool with a `callback_url` (see callbacks.py): the
+with an `error` marks its call `failed`. The sandbox itself calls a tool with a `callback_url` (see callbacks.py): the
 response to the message contains the pending call, and the reply follows on the stream and in the list. Such a call in
 progress is lost when the sandbox stops; `submit_tool_result` still accepts a result.
 

@@ -53,8 +53,7 @@ class Step:
 
     def trigger(self, event: str, payload: JsonObject) -> None:
         """Trigger an event. Raises Problem: 409 if the instance is over or no transition here accepts the event, 422 as
-        for
-        input.
+        for input.
         """
         if self.public["status"] in FINISHED:
             raise conflict(f"The instance is {self.public['status']}.")

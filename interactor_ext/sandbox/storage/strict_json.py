@@ -8,8 +8,7 @@ from typing import Any
 
 def parse_json(text: str) -> Any:
     """Parse JSON. Raises ValueError, a JSONDecodeError where the location is known, for invalid JSON and for values
-    that
-    can't be written again: NaN, half a surrogate pair, endless nesting.
+    that can't be written again: NaN, half a surrogate pair, endless nesting.
     """
     try:
         value = json.loads(text)

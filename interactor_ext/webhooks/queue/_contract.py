@@ -37,8 +37,7 @@ class DeadLetter(NamedTuple):
     @property
     def event(self) -> WebhookEvent:
         """Return the event, an `InvalidWebhookEvent` if it doesn't fit its type. Raises WebhookPayloadError if the body
-        names
-        no event.
+        names no event.
         """
         return parse_event(self.body)
 
@@ -66,9 +65,8 @@ class EventQueue(EventSink, Protocol):
 
     Optional methods: `stats(service)` returns a `WebhookQueue` of `interactor_ext.telemetry` for metrics. For
     `WebhookRouter.check`, `check()` writes what a delivery would write and rolls it back, and `overdue(seconds)`
-    returns
-    the number of events that have been due for so long, by the part of their key up to the first colon ("" without
-    one).
+    returns the number of events that have been due for so long, by the part of their key up to the first colon (""
+    without one).
     """
 
     def take(self, token: str, lease: float, service: str = "") -> QueuedEvent | None:
@@ -92,8 +90,7 @@ class EventQueue(EventSink, Protocol):
 
     def put_back(self, key: str, token: str, delay: float, error: str = "") -> bool:
         """Like `retry`, but without counting the attempt. For an event without a handler, as `error` then says, or
-        whose
-        worker was told to stop.
+        whose worker was told to stop.
         """
         ...
 

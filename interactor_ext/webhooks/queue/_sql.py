@@ -67,8 +67,8 @@ WHERE state = 'open' AND at <= {now} - {seconds} GROUP BY 1
 
 class SQLEventQueue(Advised, SQLBacked):
     """A queue in the table `interactor_webhook_queue`. `at` is when an event is due, when its lease ends, when it
-    became a
-    dead letter, or when it may be deleted. If no attempt has been made, `error` says that the event has no handler.
+    became a dead letter, or when it may be deleted. If no attempt has been made, `error` says that the event has no
+    handler.
     """
 
     _schema = QUEUE

@@ -56,8 +56,7 @@ class QueueLoop(ABC):
     @abstractmethod
     def _put_back(self, queued: QueuedEvent, token: str, delay: float) -> bool:
         """Reschedule an event whose handlers haven't finished, without counting the attempt. Returns False if another
-        worker
-        has it by now.
+        worker has it by now.
         """
 
     def report(self) -> None:
@@ -90,8 +89,7 @@ class QueueLoop(ABC):
         """Put the events being handled back into the queue, so another worker can take them at once.
 
         For a process that is about to end, after `run` was stopped: its handlers would otherwise continue. The events
-        lose
-        no attempt. An event that can't be put back is logged, and waits until its lease ends.
+        lose no attempt. An event that can't be put back is logged, and waits until its lease ends.
         """
         for token, queued in list(self._taken.items()):
             try:
