@@ -1,4 +1,4 @@
-"""A connection for tasks of one event loop: a transport of asyncio, TLS, and one request at a time."""
+"""A connection for the tasks of one event loop. It serves one request at a time."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from interactor_ext._engine.network.routes import (
     seconds_for,
 )
 
-# Beyond so many bytes that nobody has read, the server is made to wait.
-_MOST_UNREAD = 256 * 1024
+# With more unread bytes than this, reading from the socket pauses, and the server has to wait.
+_MAX_UNREAD = 256 * 1024
 
 
 class AsyncConnection(asyncio.Protocol):
-    """`idle_since` is on the clock of its event loop."""
+    """`idle_since` is a time of the event loop's clock."""
 
     def __init__(self, route: Route) -> None:
         self.route: Route = route
@@ -73,7 +73,7 @@ class AsyncConnection(asyncio.Protocol):
             raise httpx.ConnectError("the transport was closed in the meantime")
 
     async def send(self, request: httpx.Request) -> Exchange:
-        """Send a request, and return when the head of its response is there."""
+        """Send a request and return once the head of its response has arrived."""
         exchange = self.route.exchange(request)
         Call.of(request).late = None
         if (whole := exchange.at_once(request.stream)) is not None:
@@ -85,7 +85,7 @@ class AsyncConnection(asyncio.Protocol):
         return exchange
 
     async def receive(self, request: httpx.Request) -> bytes:
-        """What the server has sent; b"" if it has closed the connection."""
+        """Wait for bytes from the server. Returns b"" if it has closed the connection."""
         try:
             seconds = seconds_for(request, "read")
             if seconds is None or self._received:
@@ -99,7 +99,7 @@ class AsyncConnection(asyncio.Protocol):
 
     @property
     def is_quiet(self) -> bool:
-        """Whether no byte was received that belongs to no response, and none is left to send."""
+        """Whether no unread bytes are left, and none to send."""
         return not (self._received or self._has_ended or self._is_closed or self._transport.get_write_buffer_size())
 
     @property
@@ -108,10 +108,10 @@ class AsyncConnection(asyncio.Protocol):
         return self.is_quiet and not is_readable(self.get_extra_info("socket"))
 
     def close(self) -> None:
-        """Close it without telling the server. Calling it twice does no harm."""
+        """Close it without telling the server. Calling it twice is harmless."""
         self._is_closed = True
         if self._opening is not None:
-            with contextlib.suppress(RuntimeError):  # its time is over already
+            with contextlib.suppress(RuntimeError):  # it has already timed out
                 self._opening.reschedule(self.loop.time())
         elif self._transport is None:
             if not self.lost.done():
@@ -122,11 +122,11 @@ class AsyncConnection(asyncio.Protocol):
     shut_down = close
 
     async def aclose(self) -> None:
-        """As `get_extra_info`."""
+        """For users of httpx's extension `network_stream`."""
         self.close()
 
     def get_extra_info(self, info: str) -> Any:
-        """For those who use httpx's extension `network_stream`."""
+        """For users of httpx's extension `network_stream`."""
         name = {"client_addr": "sockname", "server_addr": "peername"}.get(info, info)
         return None if self._transport is None else self._transport.get_extra_info(name)
 
@@ -136,7 +136,7 @@ class AsyncConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received.append(data)
         self._unread += len(data)
-        if self._unread > _MOST_UNREAD:
+        if self._unread > _MAX_UNREAD:
             self._transport.pause_reading()
         self._wake()
 
@@ -175,7 +175,7 @@ class AsyncConnection(asyncio.Protocol):
         received = self._received
         if received:
             self._received = []
-            if self._unread > _MOST_UNREAD and not self._has_ended:
+            if self._unread > _MAX_UNREAD and not self._has_ended:
                 self._transport.resume_reading()
             self._unread = 0
             return received[0] if len(received) == 1 else b"".join(received)
@@ -189,7 +189,7 @@ class AsyncConnection(asyncio.Protocol):
         async for piece in exchange.pieces_async(request.stream):
             try:
                 async with asyncio.timeout(seconds_for(request, "write")):
-                    # Have the loop read first, in its second turn: a write that fails drops what wasn't read.
+                    # Two turns, so the loop reads first: if a write fails, asyncio drops what it hasn't read yet.
                     await asyncio.sleep(0)
                     await asyncio.sleep(0)
                     while not (self._may_write or self._received or self._has_ended):
@@ -198,7 +198,7 @@ class AsyncConnection(asyncio.Protocol):
                 raise httpx.WriteTimeout("the server reads too slowly") from error
             if self._received:
                 exchange.receive(await self._read())
-            if exchange.head is not None or self._has_ended:  # a server that closes early may have said why
+            if exchange.head is not None or self._has_ended:  # a server may send its response and close
                 exchange.cut_off()
                 return
             self._transport.write(piece)
@@ -216,7 +216,7 @@ class AsyncConnection(asyncio.Protocol):
     async def _encrypt(self, hop: Hop) -> None:
         if hop.context is None:
             return
-        # Of the end of a connection without its TLS, asyncio doesn't tell this protocol any more.
+        # asyncio no longer tells this protocol if the connection ends before TLS is set up.
         plain, self._transport = self._transport, None
         try:
             self._transport = await self.loop.start_tls(plain, self, hop.context, server_hostname=hop.host)
@@ -236,7 +236,7 @@ async def _resolve(hop: Hop) -> list[resolver.Address]:
 
 
 async def _connect_to_any(addresses: list[resolver.Address]) -> socket.socket:
-    """The first connection that succeeds. The next address is tried when one fails, or takes long (RFC 8305)."""
+    """Return the first connection that succeeds. The next address is tried when one fails or is slow (RFC 8305)."""
     connected: list[socket.socket] = []
     if len(addresses) == 1:
         await _connect(addresses[0], connected)

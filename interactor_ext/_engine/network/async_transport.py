@@ -27,8 +27,8 @@ _NO_CONNECTION_FREE = functools.partial(httpx.PoolTimeout, "all connections are 
 class AsyncTransport(httpx.AsyncHTTPTransport):
     """A connection pool for each event loop: works in several loops at once, one after another, and after a fork.
 
-    `max_connections` limits the ordinary calls in flight in one loop; further calls wait, first come, first served, up
-    to their `timeout`. `max_streams` limits the open streams separately. A connection that was idle for
+    `max_connections` limits the ordinary calls in flight in one loop; further calls wait, in order, for
+    at most their `timeout`. `max_streams` limits the open streams separately. A connection that was idle for
     `keepalive_expiry` seconds is closed when another call ends. `verify`, `cert` and `proxy` are the same as in httpx;
     without `proxy` the environment's proxies apply, unless `trust_env=False`.
     """
@@ -44,7 +44,7 @@ class AsyncTransport(httpx.AsyncHTTPTransport):
         max_streams: int = 1000,
         keepalive_expiry: float = 15.0,
     ) -> None:
-        # httpx's own __init__ would make a pool. `hooks` says why this is a subclass.
+        # httpx's own __init__ isn't called, because it would create a pool. `hooks` explains why this is a subclass.
         self._routes = Routes(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env)
         make = functools.partial(ConnectionPool, self._routes, max_connections, max_streams, keepalive_expiry)
         self._pools = PerLoop(make, ConnectionPool.aclose, after_fork=ConnectionPool.release_inherited)
@@ -74,7 +74,7 @@ class AsyncTransport(httpx.AsyncHTTPTransport):
         return await self._pools.get().send(request)
 
     def connections(self) -> ConnectionCounts:
-        """The numbers of connections, in all event loops."""
+        """The numbers of connections in all event loops."""
         return ConnectionCounts.sum(pool.connections() for pool in self._pools.values())
 
     async def aclose(self) -> None:
@@ -121,7 +121,7 @@ class ConnectionPool(Pool[AsyncConnection]):
             raise _NO_CONNECTION_FREE() from error
 
     async def aclose(self) -> None:
-        """May be called again, if it was cancelled."""
+        """May be called again if it was cancelled."""
         connections = self.all()
         self.close()
         if connections:
@@ -135,7 +135,7 @@ class ConnectionPool(Pool[AsyncConnection]):
 
 
 class _PooledBody(httpx.AsyncByteStream):
-    """The body of a response, which holds the connection until it is closed or dropped."""
+    """The body of a response. It keeps the connection until it is closed or dropped."""
 
     def __init__(
         self, pool: ConnectionPool, use: Use[AsyncConnection], exchange: Exchange, request: httpx.Request
@@ -164,7 +164,7 @@ class _PooledBody(httpx.AsyncByteStream):
             self._pool.release(use, now, can_reuse=self._exchange.can_reuse)
 
     def __del__(self) -> None:
-        # Garbage may be collected in any thread, and after the loop has ended.
+        # The garbage collector may run in any thread, and after the loop has ended.
         use = self._use
         if use is not None and use.connection is not None and not self._pool.is_closed:
             with contextlib.suppress(RuntimeError):

@@ -1,4 +1,4 @@
-"""The attempts of one call: timeouts, retries, circuit breaker and telemetry, decided alike for sync and async.
+"""The attempts of one call: timeouts, retries, circuit breaker and telemetry, for sync and async calls.
 
 Nothing here waits or sends.
 """
@@ -33,15 +33,15 @@ DEFAULT_TIMEOUT = 30.0
 DEFAULT_MAX_RESPONSE_SIZE = 64 * 1024 * 1024
 DEFAULT_CONNECT_TIMEOUT = 5.0
 _TIMER_SLACK = 0.01
-# What a gateway answers may be about a request that has reached the server behind it.
+# After these, the request may have been processed: a gateway sends them for the server behind it.
 _OUTCOME_UNKNOWN = frozenset({500, 502, 503, 504})
 _BODY_HEADERS = (b"content-", b"transfer-encoding")
-# The next attempt would be the same request again.
+# Another attempt would fail in the same way.
 _NEVER_RETRIED = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
 class Measurement(Protocol):
-    """Measures one attempt, for the telemetry."""
+    """Measures one attempt for telemetry."""
 
     def answered(self, response: httpx.Response) -> None: ...
 
@@ -49,27 +49,27 @@ class Measurement(Protocol):
 
 
 class Rules(NamedTuple):
-    """How the calls of one client are sent."""
+    """How a client sends its calls."""
 
     policy: RetryPolicy
     breaker: CircuitBreaker | None = None
     limiter: RateLimiter | None = None
     client: str = ""
-    """Identifies the OAuth client whose limits are counted: one limiter may serve several."""
+    """The OAuth client whose limits are counted: several may share one limiter."""
     max_response_size: int = DEFAULT_MAX_RESPONSE_SIZE
     measure: Callable[[httpx.Request, int], Measurement] | None = None
-    """Starts the measurement of an attempt, where there is telemetry. The number counts the attempts before it."""
+    """Starts measuring an attempt, if telemetry is on. Its second argument is the number of earlier attempts."""
 
 
 class _UnshownRequest(httpx.Request):
-    """Shown without its query, which holds a token, for tracebacks with local variables."""
+    """Its repr leaves out the query, which contains a token: tracebacks may show local variables."""
 
     def __repr__(self) -> str:
         return f"<Request({self.method!r}, {self.url.path!r})>"
 
 
 class Attempts:
-    """The attempts of one call. What comes next is the outcome, a response or an error that is raised, or a pause."""
+    """The attempts of one call. Each leads to a pause or to the outcome: a response, or an error."""
 
     def __init__(self, request: httpx.Request, rules: Rules, closing: Closing) -> None:
         self.request = request
@@ -77,14 +77,14 @@ class Attempts:
         self.closing = closing
         self.limiter = rules.limiter
         self.ends_at = 0.0
-        """When the attempt that began last times out."""
+        """When the current attempt times out."""
         self._rules = rules
         self._policy = rules.policy
         if call.max_retries is not None and call.max_retries != rules.policy.max_retries:
             self._policy = dataclasses.replace(rules.policy, max_retries=call.max_retries)
         self.is_stream = call.is_stream
         self.own_timeouts: Mapping[str, float | None] = request.extensions.get("timeout") or {}
-        """Those that httpx set: the reader of a stream, and a repeat with another token, need them again."""
+        """The timeouts that httpx set. They are restored for a stream's reader and for a repeat with another token."""
         connect = self.own_timeouts.get("connect")
         self._connect_timeout = DEFAULT_CONNECT_TIMEOUT if connect is None else connect
         self._made = 0
@@ -98,15 +98,15 @@ class Attempts:
             )
 
     def time_left(self) -> float | None:
-        """Seconds until the deadline of the call; None where it has none."""
+        """Seconds until the call's deadline, or None without one."""
         return None if self.call.ends_at is None else self.call.ends_at - time.monotonic()
 
     def begin(self) -> InteractorError | None:
-        """Start the next attempt. Returns why none may be sent, if so."""
+        """Start the next attempt. Returns an error if it must not be sent."""
         if self.closing.is_set:
             self.closing.check()
         now = time.monotonic()
-        # The `read` timeout of a stream is how long it may be silent; the others say how long it may take to begin.
+        # The `read` timeout of a stream limits its silences; the others limit how long it may take to begin.
         timeout = self.own_timeouts.get("pool" if self.is_stream else "read")
         self.ends_at = now + (DEFAULT_TIMEOUT if timeout is None else timeout)
         if self.call.ends_at is not None:
@@ -130,7 +130,7 @@ class Attempts:
         return None
 
     def as_sent(self, transport: object) -> httpx.Request:
-        """The request with its whole URL."""
+        """The request with its complete URL."""
         request, hidden = self.request, self.call.hidden_query
         if routes.guard is not None:
             routes.guarded_origin(request.url, transport)
@@ -138,13 +138,13 @@ class Attempts:
             return request
         url = request.url.copy_merge_params(hidden)
         sent = _UnshownRequest(request.method, url, headers=request.headers, stream=request.stream)
-        sent.extensions = request.extensions  # not a copy: the reader of a stream has other timeouts
+        sent.extensions = request.extensions  # not a copy: a stream's reader changes the timeouts
         return sent
 
     def answered(self, response: httpx.Response) -> None:
-        """Record the response to the attempt that began last."""
+        """Record the response to the current attempt."""
         if self._permit is not None:
-            # A status beyond 599 means nothing to a breaker, but shows life.
+            # A status above 599 has no meaning, but shows that the host works.
             self._permit.end(failed=500 <= response.status_code <= 599)
         if self._measured is not None:
             self._measured.answered(response)
@@ -152,7 +152,7 @@ class Attempts:
             log_attempt(self.request, response, self._made, time.monotonic() - self._began)
 
     def failed(self, error: BaseException) -> None:
-        """Record that the attempt that began last has no response."""
+        """Record that the current attempt failed without a response."""
         is_cancelled = not isinstance(error, Exception) or interrupt_behind(error) is not None
         if self._permit is not None:
             is_of_network = isinstance(error, httpx.TransportError) and not is_cancelled and not self.closing.is_set
@@ -163,18 +163,18 @@ class Attempts:
             log_attempt(self.request, error, self._made, time.monotonic() - self._began)
 
     def timeouts(self) -> dict[str, float | None]:
-        """httpx's timeouts of a sync attempt, for transports that know nothing else: no wait is longer than it."""
+        """httpx's timeouts for a sync attempt: no wait may be longer than the attempt."""
         left = self.ends_at - time.monotonic()
         return {"connect": min(left, self._connect_timeout), "read": left, "write": left, "pool": left}
 
     def timeouts_async(self) -> dict[str, float | None]:
-        """httpx's timeouts of an async attempt, which is cancelled as a whole: no timer for each read."""
+        """httpx's timeouts for an async attempt. It is cancelled as a whole, so it needs no timer for each read."""
         left = self.ends_at - time.monotonic()
         read = self.own_timeouts.get("read") if self.is_stream else None
         return {"connect": min(left, self._connect_timeout), "read": read, "write": None, "pool": left}
 
     def would_wait(self, seconds: float) -> InteractorError:
-        """Why no attempt may be sent where the rate limits allow one only in so many seconds."""
+        """The error of a call whose deadline comes before the rate limits allow an attempt."""
         return APITimeoutError(
             f"{self._name()} was not sent: it would have to wait {seconds:.1f} s for the rate limits, "
             "longer than its deadline allows.",
@@ -183,20 +183,20 @@ class Attempts:
         )
 
     def refused(self, error: InteractorError) -> httpx.Response:
-        """The outcome where no attempt may be sent: that of the last attempt, which says more than `error`."""
+        """The outcome if no further attempt may be sent: the last attempt's, or `error` if there was none."""
         if isinstance(self._last, httpx.Response):
             return self._last
         raise self._last or error
 
     def after_response(self, response: httpx.Response) -> httpx.Response | float:
-        """The outcome of the call, or the seconds until the next attempt."""
+        """Returns the outcome of the call, or the seconds until the next attempt."""
         status = response.status_code
         may_be_repeated = status in self._policy.statuses or (status == 409 and self.call.may_be_running)
         if may_be_repeated or self.limiter is not None or self._policy.retry_on is not None:
             retry_after = retry_after_of(response.headers)
             if self.limiter is not None:
                 self.limiter.observe(self.keys, status, response.headers, retry_after)
-            if not self.is_stream:  # its reader reconnects
+            if not self.is_stream:  # a stream reconnects by itself
                 self._last = response
                 if status in _OUTCOME_UNKNOWN:
                     self.call.may_be_done = True
@@ -208,7 +208,7 @@ class Attempts:
         return response
 
     def after_error(self, error: httpx.TransportError) -> float:
-        """The seconds until the next attempt. Raises the error that is the outcome."""
+        """Returns the seconds until the next attempt, or raises the error that is the outcome."""
         if interrupt_behind(error) is not None:
             raise error
         self.closing.check()
@@ -228,25 +228,25 @@ class Attempts:
         raise error
 
     def _blames_host(self, error: BaseException) -> bool | None:
-        """Whether the circuit breaker counts an error as a failure of the host; None where the cause is on our side."""
+        """Whether the circuit breaker counts an error as a failure of the host; None if the cause is on this side."""
         if isinstance(error, (*_NEVER_RETRIED, httpx.PoolTimeout)) or self._is_out_of_time(error):
             return None
         return True
 
     def _is_out_of_time(self, error: BaseException) -> bool:
         left = self.time_left()
-        # Timers are a little early now and then.
+        # Timers sometimes fire a little early.
         return isinstance(error, httpx.TimeoutException) and left is not None and left < _TIMER_SLACK
 
     def _is_repeatable(self) -> bool:
-        # Another token does no harm, and without one nothing else gets through.
+        # An additional token is harmless, and without one no other call gets through.
         return self.call.api.is_token_request(self.call) or "idempotency-key" in self.request.headers
 
     def _decide(
         self, *, status: int | None = None, sent: bool = True, retry_after: float | None = None
     ) -> float | None:
         if not isinstance(self.request.stream, httpx.ByteStream):
-            return None  # the body came from a generator, and is gone
+            return None  # the body came from a generator and is used up
         wanted = None
         if self._policy.retry_on is not None and (status is None or not (200 <= status < 300 or status == 401)):
             wanted = self._policy.asked_about(self._last_error())
@@ -271,10 +271,10 @@ class Attempts:
         return decision.delay
 
     def _last_error(self) -> InteractorError:
-        """What the caller would get if the last attempt were the outcome."""
+        """The error that the caller would get if there were no further attempt."""
         if isinstance(self._last, httpx.Response):
             self._last.request = self.request
-            self._last.read()  # one whose body was given up has an empty one
+            self._last.read()  # if the body was given up, it's empty by now
             return status_error.status_error(self._last)
         assert self._last is not None
         return connection_error(self._last, self.request)

@@ -1,4 +1,4 @@
-"""The circuit breaker: refuses calls to a host that fails all the time, or those of the namespace that fails there."""
+"""The circuit breaker blocks calls to a host that keeps failing, or only the calls of one namespace."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CircuitBreaker(EqualBySettings):
         return f"CircuitBreaker(failures={self._failures}, cool_down={self._cool_down:g})"
 
     def enter(self, host: str, namespace: str | None = None) -> Permit | Refusal:
-        """A permit for one attempt, or why there is none."""
+        """Returns a permit for one attempt, or a refusal."""
         permit = Permit(self, host, namespace)
         if self._circuits is not None:
             with self._lock:
@@ -68,9 +68,9 @@ class Refusal(NamedTuple):
     """Why an attempt is refused."""
 
     seconds: float
-    """Until another may be let through."""
+    """Until another attempt may be let through."""
     namespace: str | None
-    """The only one that is refused, if others are let through."""
+    """The namespace that is blocked, or None if all are."""
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
@@ -81,8 +81,8 @@ class Permit:
     host: str
     namespace: str | None
     generations: Sequence[int] = (0, 0)
-    """Those of the circuits of the host and of the namespace when it began."""
+    """The generations of the host's and the namespace's circuit when the attempt began."""
 
     def end(self, *, failed: bool | None) -> None:
-        """Record the outcome; `failed` is None where it says nothing of the host, as when the attempt is cancelled."""
+        """Record the outcome, as `CircuitBreaker.record` does."""
         self._breaker.record(self, failed)

@@ -1,6 +1,4 @@
-"""The circuits of a breaker: a state machine for each host that has failed, and one for each namespace that has failed
-there.
-"""
+"""The circuits of a breaker: one for each host that has failed, and one for each namespace that has failed there."""
 
 from __future__ import annotations
 
@@ -9,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-# The circuits that failed last are kept.
+# Beyond this number, the circuits that failed longest ago are dropped.
 _MAX_KEPT = 1000
 
 
 @dataclass(slots=True, eq=False)
 class Circuit:
-    """Closed, it counts failures in a row; open, it refuses calls until `probe_at`; then one call probes the host, and
-    opens or closes the circuit.
+    """While closed, it counts failures in a row. While open, it blocks calls until `probe_at`; then a single call
+    probes the host, and its outcome closes the circuit or opens it again.
     """
 
     min_namespaces: int  # how many namespaces must have failed for it to open: two for a host
@@ -27,7 +25,7 @@ class Circuit:
     generation: int = 0
 
     def wait(self, now: float, cool_down: float) -> float:
-        """In how many seconds a call may go, 0 for now."""
+        """Seconds until a call may be sent; 0 if it may be sent now."""
         if self.probe_at is None:
             return 0.0
         # An interrupt can drop a permit before the outcome of its attempt is recorded.
@@ -35,28 +33,28 @@ class Circuit:
         return self.probe_at - now if now < self.probe_at else min(1.0, cool_down) if is_probing else 0.0
 
     def enter(self, permit: object) -> int:
-        """Let a call go, as the probe if the circuit is open. Returns the generation of its attempt."""
+        """Admit a call, as the probe if the circuit is open. Returns the generation of its attempt."""
         if self.probe_at is not None:
             self.probe, self.generation = weakref.ref(permit), self.generation + 1
         return self.generation
 
 
 class Circuits:
-    """The circuits of one breaker, which has the lock."""
+    """The circuits of one breaker. The breaker locks them."""
 
     def __init__(self, failures: int, cool_down: float, clock: Callable[[], float]) -> None:
         self._failures, self._cool_down, self._clock = failures, cool_down, clock
         self._kept: dict[tuple[str, str | None, int], Circuit] = {}
 
     def enter(self, host: str, namespace: str | None, permit: object) -> tuple[list[float], list[int]]:
-        """How long host and namespace make a call wait, and the generations of both circuits if they admit it."""
+        """The seconds that a call must wait for its host and its namespace, and both generations if it needn't."""
         now, circuits = self._clock(), [self._circuit(host, None, 2), self._circuit(host, namespace, 1)]
         waits = [circuit.wait(now, self._cool_down) for circuit in circuits]
         return waits, [] if any(waits) else [circuit.enter(permit) for circuit in circuits]
 
     def record(self, host: str, namespace: str | None, generations: Sequence[int], failed: bool | None) -> None:
         whole, own = self._circuit(host, None, 2, keep=failed), self._circuit(host, namespace, 1, keep=failed)
-        # A namespace whose own circuit is open says nothing about the host, be it as its probe.
+        # If a namespace's own circuit is open, its failures say nothing about the host, not even as the host's probe.
         is_known, opens = own.probe_at is not None, False
         for circuit, generation in zip((whole, own), generations, strict=True):
             if generation != circuit.generation:
@@ -74,14 +72,14 @@ class Circuits:
                 if opens:
                     circuit.probe_at, circuit.probe = self._clock() + self._cool_down, None
                     circuit.generation += 1
-                    whole.failures = 0  # they were this namespace's: what others fail counts anew
+                    whole.failures = 0  # those were this namespace's: failures of others are counted from zero
 
     def _circuit(self, host: str, namespace: str | None, min_namespaces: int, *, keep: bool | None = False) -> Circuit:
         key = host, namespace, min_namespaces
         found = self._kept.get(key) or Circuit(min_namespaces)
         if keep:
             self._kept.pop(key, None)
-            self._kept[key] = found  # at the end
+            self._kept[key] = found  # moved to the end
             if len(self._kept) > _MAX_KEPT:
                 del self._kept[next(iter(self._kept))]
         return found

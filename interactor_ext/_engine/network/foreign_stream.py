@@ -12,10 +12,10 @@ from interactor_ext._engine.waiting.closer import close_when_dropped, forget, st
 
 
 class ForeignStream(httpx.SyncByteStream):
-    """The body of a stream over a foreign transport, closed by the closer thread if its reader drops it.
+    """The body of a stream over a foreign transport. The closer thread closes it if its reader drops it.
 
-    The generators of httpx close themselves when the garbage collector finds them, and take locks then that the very
-    thread may hold. So the closer thread holds them.
+    httpx's generators close themselves when they are garbage-collected, and take locks that the same thread may already
+    hold. So the closer thread keeps a reference to them.
     """
 
     def __init__(self, stream: Any) -> None:

@@ -1,9 +1,9 @@
-"""What replaces methods of httpx or httpcore, as VCR.py, pytest-httpx, OpenTelemetry's instrumentation and respx do,
-sees the calls of our transports as well.
+"""Lets libraries that replace methods of httpx or httpcore see the calls of the SDK's transports: VCR.py, pytest-httpx,
+OpenTelemetry's instrumentation, respx.
 
-Each call looks, because a cassette or a mock may begin and end at any time. A method is the library's own if it is a
-plain function whose code is in the file of its neighbour. What it was at import proves nothing: the SDK may be imported
-within a cassette.
+Every call checks for them, because a cassette or a mock may begin and end at any time. A method counts as original if
+it is a plain function defined in the same file as another method of its class. Comparing it with the method at import
+isn't enough: the SDK may be imported within a cassette.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from interactor_ext._engine.network.routes import Routes
 
 
 def hooked(kind: Any, method: str, senders: tuple[str, ...]) -> str:
-    """The library whose methods are replaced, "httpx" or "httpcore", or "". `kind` is a transport of httpx, and
-    `senders` are the classes of httpcore below it.
+    """Returns which library has a replaced method: "httpx", "httpcore" or "". `kind` is one of httpx's transports, and
+    `senders` are the httpcore classes that it uses.
     """
     httpcore = sys.modules.get("httpcore")
     if httpcore is not None:
@@ -36,7 +36,7 @@ def _is_replaced(method: Any, neighbour: Any) -> bool:
 
 
 class HttpcorePool:
-    """What httpx's own `handle_request`, behind a hook, sends with: one of our transports."""
+    """The pool that httpx's own `handle_request` finds behind a hook. It sends with one of the SDK's transports."""
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
@@ -68,7 +68,7 @@ def _to_httpcore(response: httpx.Response) -> Any:
 
 
 def plain_transport(routes: Routes, url: httpx.URL, kind: Any) -> Any:
-    """A transport of httpx for one call that somebody takes from httpcore. It keeps no connection."""
+    """One of httpx's transports, for a single call while httpcore is replaced. It keeps no idle connection."""
     proxy, _ = routes.proxy_to(origin_of(url))
     limits = httpx.Limits(max_keepalive_connections=0)
     return kind(verify=routes.context, proxy=proxy, trust_env=False, limits=limits)

@@ -1,4 +1,4 @@
-"""One request and its response over HTTP/1.1, with h11 as the judge of what is valid. Knows no socket and no clock."""
+"""One request and its response over HTTP/1.1. h11 decides what is valid. Knows no socket and no clock."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import h11
 import httpx
 
-# h11's own default is 16 KiB; a few servers set more cookies than that.
-_MOST_HEAD = 100 * 1024
+# h11's default is 16 KiB, but some servers set more cookies than that.
+_MAX_HEAD = 100 * 1024
 PIECE = 64 * 1024
-"""Bytes that are read or written at once."""
+"""The number of bytes to read or write at once."""
 
 
 class Head(NamedTuple):
@@ -24,14 +24,14 @@ class Head(NamedTuple):
 
 
 class Exchange:
-    """What is sent for one request, and what becomes of the bytes that are received.
+    """Turns a request into bytes, and received bytes into the response.
 
-    Raises httpx.LocalProtocolError for a request that violates HTTP, and httpx.RemoteProtocolError for a response.
+    Raises httpx.LocalProtocolError if the request violates HTTP, and httpx.RemoteProtocolError if the response does.
     """
 
     def __init__(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         self.head: Head | None = None
-        """The final response, once it is known; informational ones (1xx) are skipped."""
+        """The head of the final response, once it has arrived; informational responses (1xx) are skipped."""
         self.is_complete: bool = False
         self._request = method, target, headers
         self._parser: h11.Connection | None = None
@@ -65,11 +65,11 @@ class Exchange:
         return self._begin() + self._more(content) + self._end()
 
     def cut_off(self) -> None:
-        """The rest of the request isn't sent."""
+        """Note that the rest of the request won't be sent."""
         self._is_cut_off = True
 
     def receive(self, data: bytes) -> None:
-        """Take the bytes that were read from the connection; b"" is its end."""
+        """Process bytes that were read from the connection; b"" means its end."""
         parser = self._parser
         assert parser is not None
         try:
@@ -88,7 +88,7 @@ class Exchange:
         return self._parser is not None and self._parser.trailing_data[0] != b""
 
     def take(self) -> bytes:
-        """The part of the body that was received since the last call."""
+        """Returns the part of the body that has arrived since the last call."""
         body = self._body
         if not body:
             return b""
@@ -97,8 +97,8 @@ class Exchange:
 
     @property
     def can_reuse(self) -> bool:
-        """Whether the connection can serve another request: both sides have ended, and no byte follows the response,
-        which would be taken for the next one's.
+        """Whether the connection can serve another request: both sides have finished, and no byte follows the response.
+        Such a byte would be taken for the next response.
         """
         parser = self._parser
         return (
@@ -112,7 +112,7 @@ class Exchange:
 
     def _begin(self) -> bytes:
         method, target, headers = self._request
-        self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEAD)
+        self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
         try:
             request = h11.Request(method=method, target=target, headers=headers)
         except h11.LocalProtocolError as error:
@@ -154,7 +154,7 @@ def _cut(data: bytes) -> list[bytes]:
 
 
 def announces_body(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether the headers of a response that can't have a body announce one, which may follow all the same."""
+    """Whether the headers of a response that can't have a body announce one. It may be sent nevertheless."""
     for name, value in headers:
         lowered = name.lower()
         if lowered == b"transfer-encoding" or (lowered == b"content-length" and value.strip() != b"0"):

@@ -1,4 +1,4 @@
-"""One object for each event loop: connections and futures of one loop must not be used in another."""
+"""One object per event loop: a loop's connections and futures must not be used in another."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from interactor_ext._engine.waiting import TRANSPORT_CLOSED
 
 T = TypeVar("T")
 
-# The parent's loops do not run in a forked child; to finalise their objects would wake the parent through a pipe that
-# both share.
+# The parent's loops don't run in a forked child. If their objects were finalized here, they would wake the parent
+# through a pipe that both processes share.
 _inherited: list[Any] = []
 
 
 class PerLoop(Generic[T]):
-    """A `T` for each event loop, made on first use and closed with the loop, by `aclose()`, or when this is garbage.
+    """A `T` for each event loop: created on first use; closed with the loop, by `aclose()`, or with this object.
 
-    `asyncio.run` tells a library of its end in one way: it closes every async generator that is still open. So each `T`
-    is closed by such a generator, in its own loop: no "Event loop is closed", no ResourceWarning.
+    The only thing that `asyncio.run` does for libraries when it ends is to close async generators. So each `T` is
+    closed by an async generator in its own loop, without "Event loop is closed" and without a ResourceWarning.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class PerLoop(Generic[T]):
         after_fork_in_child(self._forget_parent)
 
     def get(self) -> T:
-        """The object of the running loop. ConfigurationError after `aclose()`."""
+        """Returns the object of the running loop. Raises ConfigurationError after `aclose()`."""
         if self._closed:
             raise ConfigurationError(TRANSPORT_CLOSED)
         notice_fork()
@@ -53,17 +53,17 @@ class PerLoop(Generic[T]):
         return entry.value
 
     async def aclose(self) -> None:
-        """Close what belongs to the running loop, and have the other loops close theirs."""
+        """Close the running loop's object, and have the other loops close theirs."""
         self._closed = True
         running = asyncio.get_running_loop()
         for loop, entry in self._items():
             if loop is running:
                 await entry.aclose()
-            else:  # not waited for: that loop's thread may be waiting for this one
+            else:  # doesn't wait, because that loop's thread may be waiting for this one
                 _close_in(loop, entry)
 
     def __del__(self) -> None:
-        close_in = globals()["_close_in"]  # None as the interpreter ends: modules are emptied before their objects go
+        close_in = globals()["_close_in"]  # None when the interpreter ends: it clears modules before objects
         for loop, entry in list(self._entries.items()) if close_in else ():
             close_in(loop, entry)
 
@@ -98,7 +98,7 @@ class _Entry(Generic[T]):
         self._closing: asyncio.Task[None] | None = None
         self._close = close
         self._guard: AsyncGenerator[None, None] | None = _hold_until_shutdown(value, close, weakref.ref(self))
-        # The first step registers the generator with the loop. It suspends nowhere, so one `send` ends it.
+        # The first step registers the generator with the loop. It never suspends, so a single `send` completes it.
         with contextlib.suppress(StopIteration):
             self._guard.__anext__().send(None)
 
@@ -107,26 +107,26 @@ class _Entry(Generic[T]):
         return self._guard is None
 
     def forget(self) -> asyncio.Task[None] | None:
-        """Drop the generator and the closing task, which hold the loop. Returns the task."""
+        """Drop the references to the generator and the closing task, which keep the loop alive. Returns the task."""
         task, self._guard, self._closing = self._closing, None, None
         return task
 
     async def aclose(self) -> None:
         if self._guard is None:
             return
-        # If it is cancelled here, as by a loop that ends, the guard is still there to have it closed.
+        # If this is cancelled, for example because the loop ends, the guard can still close it.
         await self._close(self.value)
         if self._guard is not None:
             await self._guard.aclose()
 
     def start_closing(self) -> None:
-        if self._guard is not None:  # otherwise the loop is in its last steps, and would not run another task
+        if self._guard is not None:  # otherwise the loop is about to end and wouldn't run another task
             self._closing = asyncio.get_running_loop().create_task(self.aclose())
 
 
 def _close_in(loop: asyncio.AbstractEventLoop, entry: _Entry[Any]) -> None:
-    """Have a loop close what belongs to it when it runs again, at its end at the latest. It holds the entry until then:
-    a generator that is dropped is closed in a task for which the end of a loop does not wait.
+    """Have a loop close its object when it next runs, at the latest when it ends. It keeps the entry until then: a
+    dropped generator would be closed in a task that a loop's end doesn't wait for.
     """
     with contextlib.suppress(RuntimeError):  # it has ended
         loop.call_soon_threadsafe(entry.start_closing)
@@ -141,10 +141,10 @@ async def _hold_until_shutdown(
         try:
             current = asyncio.current_task()
         except (RuntimeError, AttributeError):
-            pass  # the interpreter ends, and nobody has closed the loop, as under nest_asyncio
+            pass  # the interpreter ends with an open loop, as under nest_asyncio
         else:
             holder = entry()
             task = None if holder is None else holder.forget()
             if task is not None and task is not current:
                 await asyncio.wait([task])
-            await close(value)  # twice does no harm
+            await close(value)  # calling it twice is harmless

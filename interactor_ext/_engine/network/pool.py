@@ -24,7 +24,7 @@ from interactor_ext._engine.waiting import Waiter
 
 Origin = tuple[str, str, int | None]
 
-# Expired connections are looked for at most once in so many seconds: a pool may know many origins.
+# Look for expired connections at most this often: a pool may know many origins.
 _EXPIRY_SECONDS = 1.0
 # Errors that say something about the server. A cancellation or an interrupt doesn't.
 _NETWORK_ERRORS = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
@@ -55,7 +55,7 @@ class Connection(Protocol):
 
     origin: Origin
     idle_since: float
-    """When it last became idle; 0 for one that never was."""
+    """When it last became idle; 0 if it never was."""
 
     @property
     def is_quiet(self) -> bool: ...
@@ -64,7 +64,7 @@ class Connection(Protocol):
     def is_usable(self) -> bool: ...
 
     def close(self) -> None:
-        """Neither waits nor takes a lock. Calling it twice does no harm."""
+        """Neither waits nor takes a lock. Calling it twice is harmless."""
 
     def shut_down(self) -> None:
         """Close it, or have whoever is using it close it."""
@@ -93,7 +93,7 @@ class Places:
         return True
 
     def wait(self, use: Use[Any], waiter: Waiter) -> None:
-        """Join the queue. `waiter` is woken when it is worth another `take`."""
+        """Join the queue. `waiter` is woken when another `take` may succeed."""
         use.waiter = waiter
         with self._lock:
             self.waiting.append(waiter)
@@ -126,7 +126,7 @@ class Use(Generic[C]):
 class Pool(Generic[C]):
     """The connections of one transport, or of one event loop.
 
-    Calls and streams have separate places: streams last for minutes, and would leave none for calls.
+    Calls and streams have separate places: streams last for minutes and could leave no place for calls.
     """
 
     def __init__(self, max_calls: int, max_streams: int, keepalive_expiry: float) -> None:
@@ -163,7 +163,7 @@ class Pool(Generic[C]):
         connection = use.connection
         if can_reuse and connection is not None and use.places is self.calls and connection.is_quiet:
             with self._lock:
-                if self.keeps_idle and use in use.places.used:  # it isn't after a fork
+                if self.keeps_idle and use in use.places.used:  # not after a fork
                     use.connection = None
                     connection.idle_since = now
                     self._idle.setdefault(connection.origin, deque()).append(connection)
@@ -173,7 +173,7 @@ class Pool(Generic[C]):
             self._close_expired(now - self._keepalive_expiry)
 
     def discard(self, use: Use[C]) -> None:
-        """End a use and close its connection. Calling it twice does no harm."""
+        """End a use and close its connection. Calling it twice is harmless."""
         if use.connection is not None:
             use.connection.close()
         use.places.leave(use)
@@ -195,7 +195,7 @@ class Pool(Generic[C]):
             connection.close()
 
     def retire(self) -> None:
-        """Close the idle connections, and keep none from now on."""
+        """Close the idle connections and stop keeping any."""
         self.keeps_idle = False
         with self._lock:
             idle = [connection for idle in self._idle.values() for connection in idle]
@@ -204,7 +204,7 @@ class Pool(Generic[C]):
             connection.close()
 
     def close(self) -> None:
-        """End whatever calls use or wait for. Waits for nothing."""
+        """End everything that calls use or wait for. Doesn't wait."""
         self.is_closed = True
         for use in self._uses():
             if use.connection is not None:
@@ -215,7 +215,7 @@ class Pool(Generic[C]):
                 waiter.wake()
 
     def forget_parent(self) -> None:
-        """In a forked child: its calls are the parent's."""
+        """In a forked child: forget the parent's calls and connections."""
         for places in (self.calls, self.streams):
             places.used.clear()
             places.waiting.clear()

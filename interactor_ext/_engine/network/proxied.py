@@ -1,4 +1,4 @@
-"""Proxies: checks of their URLs, and what is said to them. Loaded where one is used. Knows no socket."""
+"""Checks of proxy URLs, and the handshakes with proxies. Loaded only if one is used. Knows no socket."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext._engine.network.http1 import Exchange
 
 Handshake = Generator[bytes, bytes, None]
-"""Yields what is to be sent; is sent what was received, any number of bytes at a time, and b"" at the end of the
-connection. Raises httpx.ProxyError.
+"""Yields the bytes to send, and expects those received, in pieces of any size; b"" means the end of the connection.
+Raises httpx.ProxyError.
 """
-# The server behind it can't have sent anything, because it has no request yet.
+# These can't be the server's, because it has no request yet.
 _UNASKED = "it sent bytes before the server got a request"
 # RFC 1928, section 6.
 _SOCKS_ERRORS = (
@@ -32,15 +32,15 @@ _SOCKS_ERRORS = (
 
 
 def proxy_name(proxy: httpx.Proxy, source: str) -> str:
-    """The name of a proxy for errors, without its credentials."""
+    """The proxy's name in error messages, without its credentials."""
     return f"the proxy {proxy.url.scheme}://{proxy.url.netloc.decode('ascii')} ({source})"
 
 
 def checked_proxy(proxy: httpx.Proxy | httpx.URL | str, source: str = "proxy") -> httpx.Proxy:
-    """The proxy, if it can be one. `source` says where it was given.
+    """Returns the proxy if it is valid. `source` is where it was set.
 
     Raises:
-        ConfigurationError: it cannot. The message quotes nothing of it, since any part may belong to a password.
+        ConfigurationError: it isn't. The message doesn't quote it, since any part may belong to a password.
     """
     try:
         checked = proxy if isinstance(proxy, httpx.Proxy) else httpx.Proxy(proxy)
@@ -74,7 +74,7 @@ def is_socks(proxy: httpx.Proxy) -> bool:
 
 
 def headers_for(proxy: httpx.Proxy) -> list[tuple[bytes, bytes]]:
-    """The headers that are for a proxy, with its credentials."""
+    """The headers for a proxy, including its credentials."""
     if proxy.raw_auth is None:
         return proxy.headers.raw
     credentials = base64.b64encode(b":".join(proxy.raw_auth))
@@ -82,12 +82,12 @@ def headers_for(proxy: httpx.Proxy) -> list[tuple[bytes, bytes]]:
 
 
 def handshake(proxy: httpx.Proxy, host: bytes, port: int) -> Handshake:
-    """Has a proxy connect to a host."""
+    """Asks a proxy to connect to a host."""
     return _socks5(proxy, host, port) if is_socks(proxy) else _connect(proxy, host, port)
 
 
 def _connect(proxy: httpx.Proxy, host: bytes, port: int) -> Handshake:
-    """RFC 9110, section 9.3.6. The address of an IPv6 host is in brackets."""
+    """RFC 9110, section 9.3.6. An IPv6 address is written in brackets."""
     target = b"%b:%d" % (b"[%b]" % host if b":" in host else host, port)
     exchange = Exchange(b"CONNECT", target, [(b"Host", target), *headers_for(proxy)])
     data = yield exchange.whole(b"")
@@ -103,7 +103,7 @@ def _connect(proxy: httpx.Proxy, host: bytes, port: int) -> Handshake:
 
 
 def _socks5(proxy: httpx.Proxy, host: bytes, port: int) -> Handshake:
-    """RFC 1928, with the user name and password of RFC 1929. Names are resolved by the proxy."""
+    """RFC 1928, with a user name and password as in RFC 1929. The proxy resolves names."""
     reader = _Reader()
     auth = proxy.raw_auth
     methods = b"\x00" if auth is None else b"\x00\x02"
@@ -122,7 +122,7 @@ def _socks5(proxy: httpx.Proxy, host: bytes, port: int) -> Handshake:
         known = 0 < reply < len(_SOCKS_ERRORS)
         raise httpx.ProxyError(f"it can't connect: {_SOCKS_ERRORS[reply] if known else f'error {reply}'}")
     (length,) = (yield from reader.exact(1)) if kind == 3 else (4 if kind == 1 else 16,)
-    yield from reader.exact(length + 2)  # the address that it connected from
+    yield from reader.exact(length + 2)  # the address from which it connected
     if reader.received:
         raise httpx.ProxyError(_UNASKED)
 

@@ -1,6 +1,6 @@
-"""Settings of a connection: TLS contexts, and proxies given or from the environment, each checked.
+"""Checked settings of a connection: TLS contexts, and proxies from the caller or the environment.
 
-httpx looks into the environment only when no transport is given, and we always give one.
+httpx reads the environment only if it gets no transport, and the SDK always passes one.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def chosen_proxy(given: httpx.Proxy | None, origin: Origin, *, trust_env: bool) -> tuple[httpx.Proxy | None, str]:
-    """The proxy for an origin, and where it is set."""
+    """The proxy for an origin, and the name of the setting."""
     return environment_proxy(origin) if given is None and trust_env else (given, "proxy=")
 
 
 def environment_proxy(origin: Origin) -> tuple[httpx.Proxy | None, str]:
-    """The proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (or the system's settings), unless NO_PROXY excludes the host
-    or its name ends in `.localhost`, which is this machine (RFC 6761); and the variable.
+    """The proxy from HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (or the system's settings), and the variable. None if
+    NO_PROXY excludes the host, or its name ends in `.localhost`, which means this machine (RFC 6761).
 
     Raises:
-        ConfigurationError: it is no URL of a proxy.
+        ConfigurationError: it isn't a proxy's URL.
     """
     scheme, host, port = origin
     proxies = getproxies()
@@ -48,19 +48,19 @@ def environment_proxy(origin: Origin) -> tuple[httpx.Proxy | None, str]:
 
 
 def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) -> ssl.SSLContext:
-    """The context for these settings. All transports of a process with the default ones share theirs: to make one reads
-    every authority's certificate, which costs more than twenty calls.
+    """The context for these settings. With the defaults, all transports of a process share one: creating it reads every
+    authority's certificate, which takes longer than twenty calls.
 
     Raises:
-        ConfigurationError: a file that they name cannot be used.
+        ConfigurationError: a file can't be used.
     """
     key_log = os.environ.get("SSLKEYLOGFILE")
-    # What httpx looks at.
+    # The variables that httpx reads.
     named = tuple(os.environ.get(name) for name in _VARIABLES) if trust_env else ()
     try:
         if verify is True and cert is None:
             return _default_context(trust_env, (*named, key_log))
-        # With a path, `httpx.create_ssl_context` warns, and doesn't look at the client's certificate.
+        # With a path, `httpx.create_ssl_context` warns and ignores the client certificate.
         if isinstance(verify, str):
             is_folder = os.path.isdir(verify)
             context = ssl.create_default_context(
@@ -76,7 +76,7 @@ def tls_context(verify: Verify, cert: Certificate | None, *, trust_env: bool) ->
     except (OSError, ValueError) as error:
         variables = [f"{name}={value}" for name, value in zip(_VARIABLES, named, strict=False) if value]
         given = ["cert="] if cert is not None else []
-        if isinstance(verify, str):  # instead of the variables
+        if isinstance(verify, str):  # a path replaces the variables
             variables, given = [], ["verify=", *given]
         advice = "exist, be readable, and contain certificates in PEM format"
         if key_log and getattr(error, "filename", None) == key_log:

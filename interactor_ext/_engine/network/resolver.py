@@ -1,4 +1,4 @@
-"""Looks up the addresses of a host within a time limit, which the system's resolver does not know."""
+"""Looks up the addresses of a host with a time limit, which the system's resolver doesn't have."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Address(NamedTuple):
 
 
 def resolve(host: str, port: int, seconds: Callable[[], float]) -> list[Address]:
-    """The addresses of a host, in the order in which they are to be tried. Raises OSError.
+    """Returns the addresses of a host in the order in which to try them. Raises OSError.
 
-    `seconds` is asked again and again how long to wait until it is asked next, and raises to give up.
+    `seconds` is called before each wait and returns its length, or raises to give up.
     """
     if _ADDRESS.fullmatch(host):
         return _look_up(host, port)
-    # The waits of a Future can be torn by an interrupt.
+    # Not the result of the Future: an interrupt can leave its lock held.
     outcome: list[list[Address] | OSError] = []
     waiter = ThreadWaiter()
 
@@ -53,7 +53,7 @@ def resolve(host: str, port: int, seconds: Callable[[], float]) -> list[Address]
 
 
 def resolve_in_thread(host: str, port: int) -> Future[list[Address]] | list[Address]:
-    """As `resolve`, for a caller that mustn't block. A loop's own threads hold up the end of `asyncio.run`."""
+    """`resolve` for callers that mustn't block. It uses other threads than the loop, whose end waits for its own."""
     return _look_up(host, port) if _ADDRESS.fullmatch(host) else RESOLVERS.submit(_look_up, host, port)
 
 
@@ -64,15 +64,15 @@ def _look_up(host: str, port: int) -> list[Address]:
         if (reason := _out_of_files()) is not None:
             raise reason from None
         raise
-    except Exception as error:  # no name at all, or whoever has replaced `getaddrinfo`
+    except Exception as error:  # from an invalid name, or a replaced `getaddrinfo`
         raise socket.gaierror(socket.EAI_FAIL, str(error)) from error
-    if not found:  # by whoever has replaced `getaddrinfo`
+    if not found:  # `getaddrinfo` has been replaced
         raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
     return interleaved(dict.fromkeys(Address(family, sockaddr) for family, _, _, _, sockaddr in found))
 
 
 def interleaved(addresses: Iterable[Address]) -> list[Address]:
-    """The families take turns, beginning with the system's first choice (RFC 8305, section 4)."""
+    """Alternates the address families, beginning with the system's first choice (RFC 8305, section 4)."""
     by_family: dict[int, list[Address]] = {}
     for address in addresses:
         by_family.setdefault(address.family, []).append(address)
@@ -80,7 +80,7 @@ def interleaved(addresses: Iterable[Address]) -> list[Address]:
 
 
 def _out_of_files() -> OSError | None:
-    """The error of a process with too many open files, for which a resolver has many names: EBUSY with mDNS."""
+    """The error if the process has too many open files. Resolvers report that in many ways, mDNS as EBUSY."""
     try:
         socket.socket().close()
     except OSError as error:

@@ -1,8 +1,8 @@
 """Sends a call with retries, rate limits, circuit breaker and deadline, over any transport of httpx.
 
-One sync and one async loop around `Attempts`, which decides. The body of a response is read here, within its attempt,
-so that a body that breaks off or comes slowly is a failure like any other; httpx would read it after the transport has
-returned. The body of a stream is left to its reader.
+One sync and one async loop around `Attempts`, which makes the decisions. The body of a response is read here, within
+its attempt: a body that breaks off or is slow is then a failure like any other. httpx would read it after the transport
+has returned. The body of a stream is left to its reader.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from interactor_ext._engine.waiting import Closing
 
 
 class RetryingTransport(httpx.BaseTransport):
-    """The transport of a client. Knows whether the client is closed, and ends what its calls wait for when it is."""
+    """A client's transport. It knows whether the client is closed, and wakes waiting calls when it gets closed."""
 
     def __init__(self, inner: httpx.BaseTransport, rules: Rules) -> None:
         self._inner = inner
@@ -43,7 +43,7 @@ class RetryingTransport(httpx.BaseTransport):
         return outcome
 
     def _attempt(self, attempts: Attempts) -> httpx.Response | float:
-        """The outcome of the call, or the seconds until the next attempt."""
+        """Returns the outcome of the call, or the seconds until the next attempt."""
         if attempts.limiter is not None:
             seconds = attempts.limiter.wait(attempts.keys, attempts.time_left(), attempts.closing)
             if seconds is not None:
@@ -78,7 +78,7 @@ class RetryingTransport(httpx.BaseTransport):
         self.closing.set()
         if not self._inner_closed:
             self._inner.close()
-            self._inner_closed = True  # not before: an interrupted `close` can be repeated
+            self._inner_closed = True  # set last, so an interrupted `close` can be repeated
 
 
 class AsyncRetryingTransport(httpx.AsyncBaseTransport):
@@ -100,7 +100,7 @@ class AsyncRetryingTransport(httpx.AsyncBaseTransport):
         return outcome
 
     async def _attempt(self, attempts: Attempts) -> httpx.Response | float:
-        """The outcome of the call, or the seconds until the next attempt."""
+        """Returns the outcome of the call, or the seconds until the next attempt."""
         if attempts.limiter is not None:
             seconds = await attempts.limiter.wait_async(attempts.keys, attempts.time_left(), attempts.closing)
             if seconds is not None:
@@ -146,7 +146,7 @@ def _late(call: Call) -> httpx.TimeoutException:
 
 
 def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Response:
-    """Read and decode the body. Cut between two chunks at the latest; over our own transport, sooner."""
+    """Read and decode the body. A foreign transport may exceed `ends_at` by one chunk."""
     stream = response.stream
     try:
         if not response.is_closed:
@@ -156,12 +156,12 @@ def _read(response: httpx.Response, ends_at: float, limit: int) -> httpx.Respons
                 if time.monotonic() > ends_at:
                     raise httpx.ReadTimeout("no complete response in time")
             body.finish()
-        elif len(response.content) > limit:  # a foreign transport has read it itself
+        elif len(response.content) > limit:  # a foreign transport has already read it
             raise too_large(limit)
     except (httpx.TransportError, httpx.DecodingError) as error:
         if response.is_success or interrupt_behind(error) is not None:
             raise
-        # The status of an error is worth more than its body.
+        # An error's status is more useful than its body.
         return without_body(response, response.status_code)
     finally:
         if (network := _foreign_network(response)) is not None:
@@ -192,11 +192,11 @@ async def _read_async(response: httpx.Response, limit: int) -> httpx.Response:
 
 
 def _foreign_network(response: httpx.Response) -> Any:
-    """The network stream of a response without a body whose headers announce one, if the transport is not ours. Such a
-    body would be taken for the response to the next call, which may be another tenant's.
+    """The network stream to close after a response that can't have a body, but whose headers announce one: that body
+    would be taken for the response to the next call, perhaps another tenant's. Only foreign transports need it.
     """
     if response.status_code not in (204, 304) or not announces_body(response.headers.raw):
         return None
-    # Over HTTP/2 others share the connection, and there each byte says which response it belongs to.
+    # Over HTTP/2 other calls share the connection, and each frame names its response.
     is_http_1 = response.extensions.get("http_version") in (b"HTTP/1.1", b"HTTP/1.0")
     return response.extensions.get("network_stream") if is_http_1 else None

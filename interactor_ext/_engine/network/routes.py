@@ -1,4 +1,4 @@
-"""The way to an origin: through which proxy, with which TLS contexts; and how long each step of it may take."""
+"""How to reach an origin: the proxy, the TLS contexts, and how long each step may take."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from interactor_ext._engine.network.proxies_and_tls import Certificate, Proxy, V
 from interactor_ext._engine.network.short_way import ShortExchange
 
 STAGGER = 0.25
-"""Seconds until the next address of a host is tried beside the one before (RFC 8305, section 5)."""
+"""Seconds until the next address of a host is tried concurrently (RFC 8305, section 5)."""
 _PORTS = {"http": 80, "https": 443}
-_LONGEST_HOST = 255
-_HIGHEST_PORT = 65535
+_MAX_HOST = 255
+_MAX_PORT = 65535
 
 guard: Callable[[Origin, object], Origin] | None = None
-"""Returns where to connect to for requests to an origin, or raises an InteractorError if a test mustn't reach it. The
-second argument is the transport before it gets the request, or None if it is ours and about to send. Only
+"""Returns the origin to connect to instead, or raises an InteractorError if a test mustn't reach this one. The second
+argument is the transport that is about to get the request, or None if it is the SDK's own and about to send. Only
 `interactor_ext.testing` sets it.
 """
 
@@ -39,7 +39,7 @@ class Hop(NamedTuple):
     host: str
     port: int
     context: ssl.SSLContext | None
-    """For TLS with it."""
+    """None without TLS."""
 
 
 class Route(NamedTuple):
@@ -48,15 +48,15 @@ class Route(NamedTuple):
     proxy: httpx.Proxy | None = None
     proxy_hop: Hop | None = None
     proxy_name: str = ""
-    """For errors."""
+    """For error messages."""
 
     @property
     def first(self) -> Hop:
-        """What to connect to."""
+        """The hop to connect to."""
         return self.proxy_hop or self.server
 
     def handshake(self) -> proxied.Handshake | None:
-        """What is said to the proxy before the request, if anything."""
+        """The handshake with the proxy before the request, if any."""
         if self.proxy is None or self._is_forwarded:
             return None
         return proxied.handshake(self.proxy, self.server.host.encode("ascii"), self.server.port)
@@ -70,7 +70,7 @@ class Route(NamedTuple):
         return ShortExchange(request.method.encode(), target, headers)
 
     def response(self, exchange: Exchange, body: Any, connection: Any) -> httpx.Response:
-        """The response whose head has arrived. Raises httpx.ProxyError if the proxy refused to forward the request."""
+        """Make the response from the head of the exchange. Raises httpx.ProxyError if the proxy refused the request."""
         head = exchange.head
         assert head is not None
         if head.status == 407 and self._is_forwarded:
@@ -80,12 +80,12 @@ class Route(NamedTuple):
 
     @property
     def _is_forwarded(self) -> bool:
-        """Whether the request itself is for an HTTP proxy, which forwards it."""
+        """Whether an HTTP proxy gets the request itself and forwards it."""
         return self.server.context is None and self.proxy is not None and not proxied.is_socks(self.proxy)
 
 
 class Routes:
-    """Where connections go."""
+    """Finds the route to each origin."""
 
     def __init__(self, *, verify: Verify, cert: Certificate | None, proxy: Proxy | None, trust_env: bool) -> None:
         self.context: ssl.SSLContext = tls_context(verify, cert, trust_env=trust_env)
@@ -93,7 +93,7 @@ class Routes:
         self._trust_env = trust_env
 
     def proxy_to(self, origin: Origin) -> tuple[httpx.Proxy | None, str]:
-        """The proxy for an origin, and where it is set."""
+        """The proxy for an origin, and the name of the setting."""
         return chosen_proxy(self._proxy, origin, trust_env=self._trust_env)
 
     def to(self, origin: Origin) -> Route:
@@ -113,15 +113,15 @@ class Routes:
 
 
 def guarded_origin(url: httpx.URL, transport: object = None) -> Origin:
-    """Asked for each request: one that was allowed in an earlier test may have left its connection."""
+    """Called for each request: an idle connection may be left from an earlier test that allowed its host."""
     origin = origin_of(url)
     return origin if guard is None else guard(origin, transport)
 
 
 def _check_host(host: str, port: int | None) -> None:
-    """Also where a proxy looks up the name: TLS and SOCKS can't carry every text."""
+    """Checked even if a proxy looks up the name: TLS and SOCKS can't carry every text."""
     try:
-        is_possible = len(host.encode("idna")) <= _LONGEST_HOST and (port is None or port <= _HIGHEST_PORT)
+        is_possible = len(host.encode("idna")) <= _MAX_HOST and (port is None or port <= _MAX_PORT)
     except UnicodeError:
         is_possible = False
     if not is_possible:
@@ -129,8 +129,8 @@ def _check_host(host: str, port: int | None) -> None:
 
 
 def seconds_for(request: httpx.Request, wait: str) -> float | None:
-    """How long the next wait for the network may last, asked anew each time: the timeout that httpx sets (`connect`,
-    `read`, `write` or `pool`), or what is left until the deadline of the attempt. Raises TimeoutError.
+    """How long the next wait for the network may last: httpx's timeout (`connect`, `read`, `write` or `pool`), or the
+    time until the attempt's deadline if that is shorter. Called before each wait. Raises TimeoutError.
     """
     timeout: float | None = request.extensions.get("timeout", {}).get(wait)
     call: Call = request.extensions["call"]
@@ -145,7 +145,7 @@ def seconds_for(request: httpx.Request, wait: str) -> float | None:
 
 @contextlib.contextmanager
 def connecting(proxy: str, *, has_reached_server: bool = False) -> Iterator[None]:
-    """Turns errors of the network into those of httpx. `proxy` is the name of the proxy on the way, if any."""
+    """Turns network errors into httpx's. `proxy` is the name of the proxy, if there is one."""
     try:
         yield
     except TimeoutError as error:
@@ -155,22 +155,21 @@ def connecting(proxy: str, *, has_reached_server: bool = False) -> Iterator[None
     except (OSError, httpx.ProxyError, httpx.RemoteProtocolError) as error:
         if is_injected(error):
             raise
-        reason = str(error) or "the connection was closed"  # so asyncio, in a handshake of TLS
+        reason = str(error) or "the connection was closed"  # asyncio raises such an error during a TLS handshake
         if proxy and not has_reached_server:
             raise httpx.ProxyError(f"{proxy} can't be used: {reason}") from error
         raise httpx.ConnectError(reason) from error
 
 
 def is_injected(error: BaseException) -> bool:
-    """Whether an OSError isn't the network's: another thread raised it here with `PyThreadState_SetAsyncExc`, as the
-    time limits of RQ and stopit do, which makes it without arguments. Those of the network have some, but for asyncio's
-    ConnectionResetError.
+    """Whether another thread raised this OSError here with `PyThreadState_SetAsyncExc`, as the time limits of RQ and
+    stopit do. Such an error has no arguments. Network errors have some, except for asyncio's ConnectionResetError.
     """
     return isinstance(error, OSError) and not error.args and not isinstance(error, ConnectionError)
 
 
 def check_protocol(secured: ssl.SSLObject) -> None:
-    """A context that the caller made may offer HTTP/2."""
+    """Raises ConfigurationError if the caller's context has negotiated HTTP/2."""
     protocol = secured.selected_alpn_protocol()
     if protocol not in (None, "http/1.1"):
         raise ConfigurationError(
@@ -180,8 +179,8 @@ def check_protocol(secured: ssl.SSLObject) -> None:
 
 
 def is_readable(sock: Any) -> bool:
-    """Whether the server has sent anything, or closed the connection."""
-    if hasattr(select, "poll"):  # not in Windows, nor where eventlet has patched Python
+    """Whether the server has sent anything or closed the connection."""
+    if hasattr(select, "poll"):  # not on Windows, nor if eventlet has patched Python
         poll = select.poll()
         poll.register(sock, select.POLLIN)
         return bool(poll.poll(0))

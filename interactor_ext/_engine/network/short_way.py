@@ -1,7 +1,7 @@
-"""The short way of ordinary requests and responses, which takes h11 half of the time of a call.
+"""A fast path for ordinary requests and responses: with h11, they take half of the time of a call.
 
-It accepts only what leaves nothing to interpret. Everything else is replayed into h11, from the first byte on, so h11
-stays the judge of what is valid.
+It accepts only what leaves no room for interpretation. Everything else is replayed into h11 from the first byte, so h11
+still decides what is valid.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _FIELD = re.compile(rb"(%b): (%b)\r\n" % (_TOKEN, _VALUE))
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _START = b"HTTP/1.1 "
 _END = b"\r\n\r\n"
-_MOST_HEAD = 16 * 1024
+_MAX_HEAD = 16 * 1024
 _ODD = frozenset({b"transfer-encoding", b"upgrade", b"expect", b"te", b"trailer"})
 _WITHOUT_BODY = frozenset({204, 304})
-# Other names need not be lowered, which takes 2 us of a response with 20 headers.
+# Names of other lengths needn't be lowered, which saves 2 us for a response with 20 headers.
 _LENGTHS = frozenset(map(len, (b"content-length", b"connection", *_ODD)))
 
 
 class ShortExchange(Exchange):
-    """An `Exchange` that needs h11 in doubt only."""
+    """An `Exchange` that uses h11 only if it must."""
 
     def __init__(self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
         super().__init__(method, target, headers)
         self._content = b""
         self._received = b""
         self._missing = -1
-        """Bytes of the body that are still to come, on the short way; negative for too many."""
+        """Bytes of the body that are still missing on the fast path; negative if too many have come."""
 
     def whole(self, content: bytes) -> bytes:
         request = _ordinary_request(*self._request, content)
@@ -79,7 +79,7 @@ class ShortExchange(Exchange):
 
 
 def _ordinary_request(method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], content: bytes) -> bytes | None:
-    """The bytes of a request; None in doubt."""
+    """The bytes of a request, or None if h11 must decide."""
     if method in (b"HEAD", b"CONNECT"):
         return None
     lines = [b"%b %b HTTP/1.1" % (method, target)]
@@ -102,7 +102,7 @@ def _ordinary_request(method: bytes, target: bytes, headers: list[tuple[bytes, b
 
 
 def _ordinary_response(head: bytes) -> tuple[Head, int] | None:
-    """The head of a response and the length of its body; None in doubt."""
+    """The head of a response and the length of its body, or None if h11 must decide."""
     found = _RESPONSE.fullmatch(head)
     if found is None:
         return None
@@ -127,9 +127,9 @@ def _ordinary_response(head: bytes) -> tuple[Head, int] | None:
 
 
 def _is_odd(received: bytes) -> bool:
-    """Whether what has come of a head can't become an ordinary one. h11 ends a head at line feeds alone, too."""
+    """Whether the received part of a head can't become an ordinary one. h11 also accepts bare line feeds."""
     return (
         received[: len(_START)] != _START[: len(received)]
-        or len(received) > _MOST_HEAD
+        or len(received) > _MAX_HEAD
         or received.count(b"\n") != received.count(b"\r\n")
     )

@@ -1,4 +1,4 @@
-"""A connection for threads: a socket, TLS, and one request at a time."""
+"""A connection for threads. It serves one request at a time."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CLOSED = "the transport was closed in the meantime"
-# A thread that looks up a name or connects checks so often whether its connection was closed: nothing wakes it.
+# How often a thread that looks up a name or connects checks whether its connection was closed: nothing wakes it.
 _CHECK_SECONDS = 0.1
 
 
 class SyncConnection:
-    """Any thread may close it at any instant: that neither waits nor takes a lock."""
+    """Any thread may close it at any time. Closing neither waits nor takes a lock."""
 
     __slots__ = ("_closed", "_is_tls", "_socket", "idle_since", "origin", "route")
 
@@ -69,12 +69,12 @@ class SyncConnection:
                     self._secure(route.server, ends_at)
             self._left(ends_at)
         except (httpx.ConnectError, httpx.ProxyError):
-            if self._closed:  # which is what has ended it
+            if self._closed:  # the cause of this error
                 raise httpx.ConnectError(_CLOSED) from None
             raise
 
     def send(self, request: httpx.Request) -> Exchange:
-        """Send a request, and return when the head of its response is there."""
+        """Send a request and return once the head of its response has arrived."""
         exchange = self.route.exchange(request)
         whole = exchange.at_once(request.stream)
         self._write(exchange, request, exchange.pieces(request.stream) if whole is None else (whole,))
@@ -83,7 +83,7 @@ class SyncConnection:
         return exchange
 
     def receive(self, request: httpx.Request) -> bytes:
-        """What the server has sent; b"" if it has closed the connection."""
+        """Wait for bytes from the server. Returns b"" if it has closed the connection."""
         try:
             self._socket.settimeout(seconds_for(request, "read"))
             data: bytes = self._socket.recv(PIECE)
@@ -96,7 +96,7 @@ class SyncConnection:
         return data
 
     def get_extra_info(self, info: str) -> Any:
-        """For those who use httpx's extension `network_stream`."""
+        """For users of httpx's extension `network_stream`."""
         sock = self._socket
         match info:
             case "client_addr":
@@ -109,7 +109,7 @@ class SyncConnection:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether no byte was read from the socket that belongs to no response: TLS reads ahead."""
+        """Whether no unread bytes are left. TLS reads ahead."""
         return not (self._closed or (self._is_tls and self._socket.pending()))
 
     @property
@@ -118,16 +118,16 @@ class SyncConnection:
         return self.is_quiet and not is_readable(self._socket)
 
     def close(self) -> None:
-        """Twice does no harm."""
+        """Calling it twice is harmless."""
         self._closed = True
         if self._socket is not None:
             self._socket.close()
 
     def shut_down(self) -> None:
-        """Wake the thread that connects, reads or writes, with an error. That thread closes the connection."""
+        """Raise an error in the thread that connects, reads or writes. That thread closes the connection."""
         self._closed = True
         if self._socket is not None:
-            with contextlib.suppress(OSError):  # it is closed already
+            with contextlib.suppress(OSError):  # already closed
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def _write(self, exchange: Exchange, request: httpx.Request, pieces: Iterable[bytes]) -> None:
@@ -146,19 +146,19 @@ class SyncConnection:
             except OSError as error:
                 if is_injected(error) or handler_behind(error) is not None:
                     raise
-                exchange.cut_off()  # a server that closes early may have said why
+                exchange.cut_off()  # a server may send its response and close
                 return
 
     def _is_answered(self, exchange: Exchange) -> bool:
-        """Whether the response comes before the request has been sent."""
+        """Whether the response has come before the whole request was sent."""
         if is_readable(self._socket):
             self._socket.settimeout(0)
-            with contextlib.suppress(BlockingIOError):  # there are records of TLS without data
+            with contextlib.suppress(BlockingIOError):  # some TLS records carry no data
                 exchange.receive(self._socket.recv(PIECE))
         return exchange.head is not None
 
     def _left(self, ends_at: float) -> float | None:
-        # Asked before each wait, when the socket is where a thread that closes the connection finds it.
+        # Called before each wait, when `close` in another thread can already find the socket.
         if self._closed:
             raise httpx.ConnectError(_CLOSED)
         left = ends_at - time.monotonic()
@@ -176,7 +176,7 @@ class SyncConnection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _connect_to_any(self, addresses: list[resolver.Address], ends_at: float) -> socket.socket:
-        """The first connection that succeeds. The next address is tried when one fails, or takes long (RFC 8305)."""
+        """Return the first connection that succeeds. The next address is tried when one fails or is slow (RFC 8305)."""
         error: OSError | None = None
         with selectors.DefaultSelector() as selector:
             try:
@@ -185,7 +185,7 @@ class SyncConnection:
                     if address is not None:
                         try:
                             selector.register(_begin_to_connect(address), selectors.EVENT_WRITE)
-                        except OSError as failed:  # there may be no route to its family
+                        except OSError as failed:  # this machine may lack a route, for example for IPv6
                             if is_injected(failed):
                                 raise
                             error = failed
@@ -211,7 +211,7 @@ class SyncConnection:
         raise error
 
     def _greet(self, handshake: Handshake, ends_at: float) -> None:
-        """Say to the proxy what it is to connect to."""
+        """Carry out the handshake with the proxy."""
         sock, to_send = self._socket, next(handshake)
         with contextlib.suppress(StopIteration):
             while True:
@@ -245,7 +245,7 @@ def _begin_to_connect(address: resolver.Address) -> socket.socket:
 class Tls:
     """TLS over a socket, or over TLS.
 
-    `SSLContext.wrap_socket` hands the descriptor to another object. If an interrupt hits in between, both objects close
+    `SSLContext.wrap_socket` hands the descriptor to a new object. If an interrupt comes in between, both objects close
     it, the second one perhaps after another thread has opened a socket with the same number.
     """
 
@@ -290,7 +290,7 @@ class Tls:
             else:
                 self._flush()
                 return result
-            if self._ends_at is not None:  # a peer that sends a byte now and then doesn't put it off
+            if self._ends_at is not None:  # a peer that sends single bytes doesn't extend the time
                 self._socket.settimeout(max(0.001, self._ends_at - time.monotonic()))
             self._receive()
 

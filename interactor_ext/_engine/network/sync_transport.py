@@ -24,13 +24,13 @@ from interactor_ext._engine.network.sync_connection import SyncConnection
 from interactor_ext._engine.waiting import TRANSPORT_CLOSED, ThreadWaiter
 from interactor_ext._engine.waiting.closer import closer
 
-# A waiting call checks so often for itself: the call that should wake it may have been interrupted.
+# How often a waiting call checks by itself: the call that should wake it may have been interrupted.
 _CHECK_SECONDS = 0.1
 
 
 class Transport(httpx.HTTPTransport):
     """A connection pool for threads, safe after a fork and after interrupts: an exception that a signal handler raises
-    during a call (Ctrl-C, an alarm, a task queue's time limit) costs that call its connection, and nothing else.
+    during a call (Ctrl-C, an alarm, a task queue's time limit) costs that call its connection, nothing else.
 
     Settings are the same as in `AsyncTransport`.
     """
@@ -46,7 +46,7 @@ class Transport(httpx.HTTPTransport):
         max_streams: int = 1000,
         keepalive_expiry: float = 15.0,
     ) -> None:
-        # httpx's own __init__ would make a pool. `hooks` says why this is a subclass.
+        # httpx's own __init__ isn't called, because it would create a pool. `hooks` explains why this is a subclass.
         self._routes = Routes(verify=verify, cert=cert, proxy=proxy, trust_env=trust_env)
         self._own_pool: Pool[SyncConnection] = Pool(max_connections, max_streams, keepalive_expiry)
         self._process = os.getpid()
@@ -91,7 +91,7 @@ class Transport(httpx.HTTPTransport):
             if connection is None:
                 connection = use.connection = SyncConnection(self._routes.to(origin))
                 connection.open(request)
-            if pool.is_closed:  # asked after the connection is in use, where `close` finds it
+            if pool.is_closed:  # checked once the connection is in use, where `close` finds it
                 raise httpx.ConnectError("the transport was closed in the meantime")
             exchange = connection.send(request)
             response = connection.route.response(exchange, body, connection)
@@ -127,12 +127,12 @@ class Transport(httpx.HTTPTransport):
         return self._own_pool.connections()
 
     def close(self) -> None:
-        """Close all connections; a thread that waits for one of them gets an error, and so does every later request."""
+        """Close all connections. Threads that wait for one of them get an error, and so does every later request."""
         self._own_pool.close()
         start_closer_if_needed()
 
     def retire(self) -> None:
-        """Keep no connections: the client was dropped, or the interpreter ends. Daemon threads may still make calls."""
+        """Stop keeping connections: the client was dropped, or the interpreter ends. Daemon threads may still call."""
         self._own_pool.retire()
 
     def _release_inherited(self) -> None:
@@ -144,7 +144,7 @@ class Transport(httpx.HTTPTransport):
 
 
 class PooledBody(httpx.SyncByteStream):
-    """The body of a response, which holds the connection until it is closed or dropped."""
+    """The body of a response. It keeps the connection until it is closed or dropped."""
 
     _pool: Pool[SyncConnection]
     _exchange: Exchange
