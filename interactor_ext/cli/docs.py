@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import pydoc
 import re
 import sqlite3
+import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
@@ -17,6 +19,11 @@ from interactor_ext._engine.errors import ConfigurationError
 from interactor_ext.cli.output import write, write_markdown
 
 _MAX_FOUND = 8
+# Words of questions that say nothing of their subject.
+_STOP_WORDS = frozenset(
+    "a an the i my me we you it its is are was be been do does did can could should would will how what which where when "
+    "who why to of in on at by for from with and or if that this there have has had need use using get make so as into".split()
+)
 _ENTRY = re.compile(r"^(?:## (?P<section>.+)|- \[(?P<title>.+?)\]\((?P<name>[^)]+)\.html\): (?P<about>.*))$", re.M)
 # A heading, or a code block, in which a # begins a comment.
 _HEADING = re.compile(r"^(?:```.*?^```|#{1,4} (?P<heading>.+?)$)", re.M | re.S)
@@ -57,43 +64,71 @@ def pages() -> dict[str, Page]:
     return found
 
 
+def name_of(words: str) -> str:
+    """Return a page's name without a file ending or a heading's anchor: how-to/webhooks for how-to/webhooks.md#flask."""
+    return re.sub(r"(\.md|\.html)?(#.*)?$", "", words.strip(), count=1)
+
+
 def text_of(name: str) -> str:
     """Return a page as Markdown. Raises ConfigurationError if it doesn't exist."""
-    name = name.strip().removesuffix(".md").removesuffix(".html")
-    if name not in pages():
+    if name_of(name) not in pages():
         raise ConfigurationError(f"There is no page {name!r}. Run `interactor docs` to list all pages.")
-    return _MODULE.sub(_described, _source(name))
+    return _MODULE.sub(_described, _source(name_of(name)))
 
 
-def search(words: str) -> list[Found]:
-    """Return the parts of pages that contain all words, or else some of them, the best first."""
-    quoted = [f'"{word}"' for word in re.findall(r"\w+", words)]
+def search(question: str) -> list[Found]:
+    """Return the best part of each page that has words of the question, the best first."""
+    words = re.findall(r"\w+", question.lower())
+    wanted = [word for word in words if word not in _STOP_WORDS] or words
+    if not wanted:
+        return []
     with closing(sqlite3.connect(":memory:")) as db:
-        # A title counts more than a heading, and a heading more than the text.
-        db.execute("CREATE VIRTUAL TABLE parts USING fts5(name UNINDEXED, title, heading, text, tokenize='porter')")
-        db.executemany("INSERT INTO parts VALUES (?, ?, ?, ?)", _parts())
-        ranked = (
-            "SELECT name, title, heading, snippet(parts, 3, '', '', ' ... ', 24) FROM parts WHERE parts MATCH ? "
-            "ORDER BY bm25(parts, 0, 8, 4, 1) LIMIT ?"
+        db.execute(
+            "CREATE VIRTUAL TABLE parts USING fts5(name UNINDEXED, title, heading, text, typed, tokenize='porter')"
         )
-        for together in (" AND ", " OR "):
-            found = db.execute(ranked, (together.join(quoted), _MAX_FOUND)).fetchall() if quoted else []
-            if found:
-                break
-    return [Found(*map(_on_one_line, each)) for each in found]
+        db.executemany("INSERT INTO parts VALUES (?, ?, ?, ?, ?)", _parts())
+        found = db.execute(
+            # What people type for a page's subject counts the most, and its title more than a heading or the text.
+            "SELECT name, title, heading, snippet(parts, 3, '', '', ' ... ', 24) FROM parts WHERE parts MATCH ? "
+            "ORDER BY bm25(parts, 0, 3, 2, 1, 15)",
+            (" OR ".join(f'"{word}"' for word in wanted),),
+        ).fetchall()
+    best: dict[str, Found] = {}
+    for each in found:
+        best.setdefault(each[0], Found(*map(_on_one_line, each)))
+    return list(best.values())[:_MAX_FOUND]
 
 
-def _parts() -> Iterator[tuple[str, str, str, str]]:
-    """Yield the name and title of a page, and each heading with the text below it."""
+def _parts() -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield each heading of each page with the text below it; the first one with the words that people type."""
+    typed = tomllib.loads((_folder() / "keywords.toml").read_text(encoding="utf-8"))
     for page in pages().values():
         text = _source(page.name)
         heads = [match for match in _HEADING.finditer(text) if match["heading"]]
-        if not heads or _MODULE.search(text):
-            yield page.name, page.title, "", page.about
+        names = " ".join(name for module in _MODULE.finditer(text) for name in _names_in(module["name"]))
+        if names or not heads:
+            yield page.name, page.title, "", f"{page.about}\n{names}", ""
         for number, head in enumerate(heads, 1):
             end = heads[number].start() if number < len(heads) else len(text)
-            heading = "" if head is heads[0] else head["heading"]
-            yield page.name, page.title, heading, _LINK_TARGET.sub("", text[head.end() : end])
+            part = _LINK_TARGET.sub("", text[head.end() : end])
+            if head is heads[0]:
+                yield page.name, page.title, "", part, typed.get(page.name, "")
+            else:
+                yield page.name, page.title, head["heading"], part, ""
+
+
+def _names_in(path: str) -> Iterator[str]:
+    """Yield the public names of a module or class, and of the module's classes. None if its extra isn't installed."""
+    try:
+        described = pydoc.locate(path)
+    except pydoc.ErrorDuringImport:
+        return
+    for name in () if described is None else dir(described):
+        if not name.startswith("_"):
+            yield name
+            inner = getattr(described, name, None)
+            if inspect.ismodule(described) and inspect.isclass(inner):
+                yield from (each for each in vars(inner) if not each.startswith("_"))
 
 
 def _source(name: str) -> str:
@@ -118,7 +153,7 @@ def docs(
 ) -> None:
     """Search the documentation, or show a page. Without words, list all pages. Works offline."""
     wanted = " ".join(words or ())
-    if wanted in pages():
+    if name_of(wanted) in pages():
         write_markdown(text_of(wanted))
         return
     if not wanted:

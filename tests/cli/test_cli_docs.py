@@ -105,10 +105,8 @@ async def test_assistant_calls_operations_on_the_sandbox_of_the_command_alone(sa
 async def test_assistant_reads_contract_and_documentation(sandbox: Sandbox) -> None:
     async with serving(sandbox) as server:
         assert all(tool.description for tool in (await server.list_tools()).tools)
-        assert (
-            read(await server.call_tool("search_docs", {"words": "call Google"}))[0]["page"]
-            == "how-to/connect-accounts"
-        )
+        found = read(await server.call_tool("search_docs", {"words": "call Google"}))
+        assert found[0]["page"] == "how-to/connect-accounts"
         page = await server.call_tool("read_docs", {"page": "how-to/lists.md"})
         assert page.content[0].text == (llms.DOCS / "how-to" / "lists.md").read_text()  # type: ignore[union-attr]
         listed = {each["operation"]: each for each in read(await server.call_tool("list_operations", {}))}

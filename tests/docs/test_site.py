@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.docs.test_questions import QUESTIONS
 from tests.docs.test_reference import shown
 from tests.support.browser import chromium, eventually
 from tests.support.looks import Looks
@@ -110,6 +111,27 @@ def test_each_picture_is_of_the_chosen_scheme(window: WebDriver, site: str) -> N
         window.execute_script("document.body.dataset.mdColorScheme = arguments[0]", scheme)
         source = "const image = document.querySelector('picture img'); return image.loading && image.currentSrc"
         eventually(window, lambda: window.execute_script(source).endswith(picture))  # noqa: B023
+
+
+TYPE = """
+const [question, input] = [arguments[0], document.querySelector(".md-search__input")];
+input.focus();
+input.value = question;
+input.dispatchEvent(new KeyboardEvent("keyup", {bubbles: true}));
+"""
+HEAD = "return document.querySelector('.md-search-result__meta').textContent"
+
+
+def test_search_shows_the_page_that_answers_a_question_among_the_first_three(window: WebDriver, site: str) -> None:
+    missed = []
+    for question, page, _ in QUESTIONS:
+        window.get(f"{site}/index.html")
+        window.execute_script(TYPE, question)
+        eventually(window, lambda: re.search(r"\d+ matching|No matching", window.execute_script(HEAD)))
+        found = [each.partition(".html")[0].rpartition(site)[2] for each in window.execute_script(RESULTS)]
+        if not any(each.endswith(page) for each in list(dict.fromkeys(found))[:3]):
+            missed.append(question)
+    assert len(missed) <= len(QUESTIONS) // 10, missed
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,4 +1,4 @@
-"""What docs/how-to/webhook-once.md says of SQLAlchemy: the migration and hook of Alembic, engines behind PgBouncer."""
+"""SQLAlchemy in docs/how-to/webhook-once.md: the migration of Alembic, its hook, and engines behind PgBouncer."""
 
 from __future__ import annotations
 
