@@ -49,7 +49,7 @@ PAGES = {
     ],
     "how-to/lists.md": [
         f"the ids of the last {pages._MAX_REMEMBERED:,} items",
-        f"After {pages._MAX_ADDED} items more than",
+        f"has yielded {pages._MAX_ADDED} items more than",
         f"{pages._MAX_FRUITLESS} pages in a row",
     ],
     "how-to/metrics.md": [
